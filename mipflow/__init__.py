@@ -1,0 +1,42 @@
+"""mipflow: a whole Mobile IPv6 network in one Python process, with per-flow handover to watch, change and break.
+
+`import mipflow as mf; world = mf.figure2(seed=7)`. Names come in when first used, so importing is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mipflow.flow.redirector import AssignmentRules as AssignmentRules
+    from mipflow.lab.scenarios import figure1 as figure1
+    from mipflow.lab.scenarios import figure2 as figure2
+    from mipflow.lab.world import World as World
+    from mipflow.node import apps as apps
+    from mipflow.sim.link import Link as Link
+    from mipflow.wire.address import Address as Address
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Address": "mipflow.wire.address",
+    "AssignmentRules": "mipflow.flow.redirector",
+    "Link": "mipflow.sim.link",
+    "World": "mipflow.lab.world",
+    "figure1": "mipflow.lab.scenarios",
+    "figure2": "mipflow.lab.scenarios",
+}
+__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "figure1", "figure2"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "apps":
+        return import_module("mipflow.node.apps")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mipflow' has no attribute {name!r}; expected one of {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

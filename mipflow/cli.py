@@ -1,0 +1,175 @@
+"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow doctor`.
+
+Takes the command line, hands over to `lab`, gives the exit status: 0 done, 1 something is missing (doctor),
+2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from mipflow.errors import MipflowError
+from mipflow.lab.folders import find_folder
+
+_TOUR = "labs/00_tour.ipynb"
+_PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "networkx", "plotly")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; `arguments` are those of the shell unless given. Returns the exit status."""
+    try:
+        chosen = _parser().parse_args(arguments)
+        status: int = chosen.command(chosen)
+    except MipflowError as error:
+        print(f"mipflow: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that reports a bad call in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"mipflow: {message} ({self.prog} --help shows what is expected)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="mipflow", description="Per-flow handover in Mobile IPv6, in one Python process.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    lab = commands.add_parser("lab", help="open the labs in JupyterLab")
+    lab.add_argument("--no-browser", action="store_true", help="serve only, and print the address")
+    lab.add_argument("--port", type=_port, default=8888, help="port to serve on (default: %(default)s)")
+    lab.set_defaults(command=_lab)
+
+    run = commands.add_parser("run", help="run a scenario, with the traffic of a capture if you like")
+    _add_run_arguments(run)
+    run.set_defaults(command=_run)
+
+    doctor = commands.add_parser("doctor", help="say what is there, what is missing and how to get it")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_run_arguments(run: argparse.ArgumentParser) -> None:
+    run.add_argument("scenario", help="a ready world: figure1 or figure2")
+    run.add_argument("--traffic", metavar="FILE", type=Path, help="replay this capture (pcap, pcapng, .gz)")
+    run.add_argument(
+        "--handover",
+        metavar="FLOW:INTERFACE@SECONDS",
+        action="append",
+        default=[],
+        help="move a flow to an interface at a time of the capture, as in 1:cell0@5; may be repeated",
+    )
+    run.add_argument("--html", metavar="FILE", type=Path, help="save the animation as a page")
+    run.add_argument("--pcap", metavar="FILE", type=Path, help="save the packets as a capture")
+    run.add_argument("--mode", help="triangular, tunnel or route_optimisation (default: the scenario's)")
+    run.add_argument("--duration", metavar="SECONDS", type=float, help="virtual time (default: all of it)")
+    run.add_argument("--mobile", metavar="ADDRESS", help="of the mobile node (default: who opens most flows)")
+    for option, default, meaning in (
+        ("--seed", 0, "of all that is random"),
+        ("--cns", 2, "most correspondent nodes; further remote hosts share them"),
+        ("--min-packets", 3, "flows of fewer packets share a home address"),
+        ("--packets", 100_000, "most packets to read from the capture"),
+    ):
+        help_text = f"{meaning} (default: {default})"
+        run.add_argument(option, metavar="N", type=int, default=default, help=help_text)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535 is expected")
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from mipflow.lab import command
+
+    return command.run(chosen)
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    top = find_folder("labs").parent
+    try:
+        from jupyterlab.labapp import LabApp
+    except ImportError as error:
+        raise MipflowError(f"JupyterLab does not start ({error}): try pip install jupyterlab") from error
+
+    options = [
+        f"--ServerApp.root_dir={top}",
+        f"--LabApp.default_url=/lab/tree/{_TOUR}",
+        f"--ServerApp.port={chosen.port}",
+    ]
+    if chosen.no_browser:
+        options.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")
+    with tempfile.TemporaryDirectory(prefix="mipflow-") as defaults:
+        write_lab_defaults(Path(defaults))
+        earlier = os.environ.get("JUPYTER_CONFIG_PATH")
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, (defaults, earlier)))
+        LabApp.launch_instance(options)
+    return 0
+
+
+def write_lab_defaults(config: Path) -> None:
+    """Into the Jupyter configuration folder `config`: JupyterLab starts without its pop-up about news.
+
+    Any folder on Jupyter's configuration path will do, so the settings in the user's home stay untouched.
+    """
+    folder = config / "labconfig"
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    (folder / "default_setting_overrides.json").write_text(json.dumps(quiet), encoding="utf-8")
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    rows = list(_findings())
+    width = max(len(name) for name, *_ in rows)
+    for name, found, needed, remedy in rows:
+        state = "ok" if found else "MISSING" if needed else "absent"
+        print(f"{state:8} {name:{width}}  {found or remedy}")
+    missing = [name for name, found, needed, _ in rows if needed and not found]
+    print(f"\nMissing: {', '.join(missing)}." if missing else "\nAll that the labs need is here.")
+    return 1 if missing else 0
+
+
+def _findings() -> Iterator[tuple[str, str, bool, str]]:
+    """What doctor looks for: its name, what was found or "", whether the labs need it, how to get it."""
+    python = platform.python_version()
+    yield "python", python if sys.version_info >= (3, 11) else "", True, f"3.11 or newer; this is {python}"
+    for package in _PACKAGES:
+        yield package, _version(package), True, f"pip install {package}"
+    for folder in ("labs", "datasets"):
+        try:
+            yield f"{folder}/", str(find_folder(folder)), True, ""
+        except MipflowError as error:
+            yield f"{folder}/", "", True, str(error)
+    for tool, use in (
+        ("tshark", "a second opinion on captures; apt install tshark, brew install wireshark"),
+        ("chromium", "the browser tests; apt install chromium"),
+    ):
+        yield tool, shutil.which(tool) or "", False, f"optional, for {use}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The one tree of errors. Each error carries the offending value and says what was expected and what to do.
+
+Stands beside all layers. A bad *call* raises one of these; a bad *packet* never does: it becomes a
+traced drop with a reason (CONTRIBUTING.md).
+"""
+
+from __future__ import annotations
+
+
+class MipflowError(Exception):
+    """Base of all errors that mipflow raises on purpose.
+
+    `value` is what was given; `str(error)` is one line for a learner.
+    """
+
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
+
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook instead of a traceback (IPython calls this)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class WireError(MipflowError):
+    """Bytes that are not the packet that they claim to be, or a packet value that has no bytes.
+
+    `pointer` is the octet of the packet that an ICMPv6 Parameter Problem of code 0 should point at, where one
+    is asked for (RFC 6275 section 9.2), else None.
+    """
+
+    def __init__(self, message: str, value: object = None, pointer: int | None = None) -> None:
+        super().__init__(message, value)
+        self.pointer = pointer
+
+
+class ProtocolMisuse(MipflowError):
+    """A call that the protocol does not allow: an unknown flow, a past time, freeing the primary address."""
+
+
+class TopologyError(MipflowError):
+    """A network that cannot be: an unknown node or interface, a link to nowhere, an address used twice."""
+
+
+class DatasetError(MipflowError):
+    """A file or folder that is missing, unreadable or holds nothing usable."""
+
+
+class CheckFailed(MipflowError):
+    """A learner's answer that does not hold, with what was expected and what came instead."""

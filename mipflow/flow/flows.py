@@ -1,0 +1,71 @@
+"""A flow as its owner holds it: `mn.open()` returns one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mipflow.sim.clock import NS_PER_MS
+
+if TYPE_CHECKING:
+    from mipflow.flow.tables import FlowMappingEntry
+    from mipflow.node.apps import Application, Running
+    from mipflow.node.host import Host
+    from mipflow.sim.meter import Meter
+    from mipflow.wire.address import Address
+
+
+class FlowStatistics(NamedTuple):
+    """What became of a flow's packets: `up` from the mobile node, `down` to it."""
+
+    up: Meter
+    down: Meter
+
+
+class Flow:
+    """One data flow between the mobile node and a correspondent node.
+
+    `id` is that of the flow mapping table; `home_address` is None until one is assigned; `care_of_address` and `interface` are
+    the selected ones; `stats.up` and `stats.down` count packets; `running` is its application.
+    """
+
+    def __init__(
+        self, entry: FlowMappingEntry, cn: Host, app: Application, stats: FlowStatistics, opened_ns: int
+    ) -> None:
+        self._entry = entry
+        self.id = entry.flow_id
+        self.cn = cn
+        self.app = app
+        self.stats = stats
+        self.running: Running | None = None
+        self.is_open = True
+        self.opened_ns = opened_ns
+        self.ready_ns: int | None = None
+        """When its home address was bound, in nanoseconds; None before."""
+
+    @property
+    def home_address(self) -> Address | None:
+        """The home address of its packets."""
+        return self._entry.home_address
+
+    @property
+    def care_of_address(self) -> Address | None:
+        """The care-of address that is selected for it."""
+        return self._entry.care_of_address
+
+    @property
+    def registered_at_cn(self) -> Address | None:
+        """The care-of address in its correspondent's binding, as acknowledged."""
+        return self._entry.registered_at_cn
+
+    @property
+    def interface(self) -> str:
+        """The interface that is selected for it."""
+        return self._entry.interface
+
+    @property
+    def wait_ms(self) -> float | None:
+        """How long it waited for its home address, in milliseconds; None while it waits."""
+        return None if self.ready_ns is None else (self.ready_ns - self.opened_ns) / NS_PER_MS
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.id} {self.app.name} to {self.cn.name} from {self.home_address} over {self.interface}>"

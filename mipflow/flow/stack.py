@@ -1,0 +1,368 @@
+"""The seed's IP stack (Figure 3): a mobile node with a data flow separator and a data flow redirector put in.
+
+A thin shell around the two tables. Down: application, UDP or TCP, separator, redirector, the mobile node's road. Up: the mobile
+node restores the home address, separator, redirector, UDP or TCP, application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.flow.allocation import StatelessAllocation
+from mipflow.flow.flows import Flow, FlowStatistics
+from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
+from mipflow.flow.separator import DataFlowSeparator
+from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.mip6.binding_update_list import BindingUpdateEntry
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.apps import Application, Ends
+from mipflow.node.host import Host
+from mipflow.node.node import Arrival
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest
+from mipflow.wire.mobility import Status
+from mipflow.wire.packet import TCP, UDP, Packet, Sized
+
+if TYPE_CHECKING:
+    from mipflow.node.interface import Interface
+    from mipflow.sim.network import Network
+    from mipflow.sim.trace import Change
+    from mipflow.wire.address import Address, Prefix
+
+MAX_HELD = 64
+"""Packets that a flow holds while its home address is being allocated; further ones are dropped."""
+
+
+class FlowMobileNode(MobileNode):
+    """A mobile node that moves single flows. Further keywords: those of `MobileNode`.
+
+    home_prefix: from which further home addresses are made; rules, assign: how flows get home addresses (Figure 6, or a
+    function of the learner's); pool: how many unused home addresses to keep allocated ahead.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        x: float = 0.0,
+        y: float = 0.0,
+        *,
+        home_agent: Address,
+        home_address: Address,
+        home_prefix: Prefix,
+        rules: AssignmentRules | None = None,
+        assign: Assign | None = None,
+        pool: int = 0,
+        **settings: object,
+    ) -> None:
+        super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
+        self.home_addresses = HomeAddressTable(home_address)
+        self.flows = FlowMappingTable()
+        self.separator = DataFlowSeparator(self.flows)
+        self.redirector = DataFlowRedirector(self.home_addresses, self.flows, self.optimises, rules, assign)
+        self.allocation = StatelessAllocation(home_prefix, home_address)
+        self.pool = pool
+        self.opened: dict[int, Flow] = {}
+        """Flows that applications of ours opened, by id, closed ones included."""
+        self._next_flow_id = 1
+        self._held: dict[int, list[Packet]] = {}
+        self._when_ready: dict[int, list[Callable[[], None]]] = {}
+        self._freeing: set[Address] = set()
+        self._follow_home: set[tuple[Address, Address]] = set()
+        """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
+        for kind in (UDP, TCP, EchoRequest, EchoReply):
+            self.handlers[kind] = self._classified(self.handlers[kind])
+
+    # --- opening and closing flows -----------------------------------------------------------------------------------
+
+    def open(
+        self, cn: Host, app: Application, interface: str | None = None, local_port: int | None = None,
+        remote_port: int | None = None,
+    ) -> Flow:  # fmt: skip
+        """Open a flow to a correspondent node: returns at once; its packets wait until its home address is bound.
+
+        `interface` names the access network (default: the first interface that is up). Raises ProtocolMisuse for an
+        unknown interface or a port that is taken.
+        """
+        if not isinstance(cn, Host) or cn is self:
+            raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
+        chosen = self.interface(interface) if interface is not None else self._default_interface()
+        near = local_port if local_port is not None else self.free_port()
+        far = remote_port if remote_port is not None else _free_far_port(cn, app.port)
+        tail = 0 if app.protocol == "ICMPv6" else far
+        information = FlowInformation(app.protocol, near & 0xFFFF, cn.address, tail)
+        entry = self._enter(information, chosen.name)
+        stats = FlowStatistics(self.network.meter(entry.flow_id, True), self.network.meter(entry.flow_id, False))
+        flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
+        self._record(self.redirector.outgoing(entry))
+        self._proceed(entry)
+        flow.running = app.start(Ends(self, cn, near, far, entry.flow_id))
+        return flow
+
+    def close(self, flow: Flow) -> None:
+        """End a flow: its home address is freed if no other flow uses it (the seed, page 13). Raises ProtocolMisuse if ended."""
+        entry = self.flows[self._id(flow)]
+        if flow.running is not None:
+            flow.running.stop()
+        flow.is_open = False
+        for packet in self._held.pop(entry.flow_id, []):
+            self.drop(packet, "its flow was closed")
+        self._when_ready.pop(entry.flow_id, None)
+        self._record(self.flows.remove(entry.flow_id))
+        home_address = entry.home_address
+        if home_address is None:
+            return
+        if not self.flows.of_pair(home_address, entry.cn):
+            self.registrar.deregister(entry.cn, home_address)
+        self._free_unused()
+
+    def _enter(self, information: FlowInformation, interface: str) -> FlowMappingEntry:
+        chosen = self.interfaces[interface]
+        entry = FlowMappingEntry(self._next_flow_id, information.cn, information, interface)
+        entry.care_of_address = chosen.address if chosen.is_usable else None
+        self._record(self.flows.add(entry))
+        self._next_flow_id += 1
+        return entry
+
+    def _default_interface(self) -> Interface:
+        for interface in self.interfaces.values():
+            if interface.up and interface.segment is not None:
+                return interface
+        raise TopologyError(f"{self.name} has no interface that is up", self.name)
+
+    def _id(self, flow: Flow | FlowMappingEntry | int) -> int:
+        number = flow if isinstance(flow, int) else getattr(flow, "id", getattr(flow, "flow_id", None))
+        if not isinstance(number, int):
+            raise ProtocolMisuse(f"{flow!r} is no flow; expected what open() returned, or a flow id", flow)
+        return number
+
+    # --- the way down (Figure 4) and up (Figure 5) -------------------------------------------------------------------
+
+    def transmit(
+        self, payload: Sized, source: Address | None, destination: Address, flow: int = 0, upward: bool = True
+    ) -> None:
+        """Figure 4: classify, assign a home address to a new flow, send from the flow's home address."""
+        entry, information = self.separator.outgoing(payload, destination)  # step 21
+        if information is None or (source is not None and source in self.addresses):
+            super().transmit(payload, source, destination, flow, upward)
+            return
+        if entry is None:  # step 22
+            entry = self._enter(information, self._default_interface().name)
+            self._record(
+                self.redirector.outgoing(entry) if source is None else self.redirector.incoming(entry, source)
+            )  # step 23
+            self._proceed(entry)
+        meter = self.network.meters.get((entry.flow_id, True)) or self.network.meter(entry.flow_id, True)
+        meter.sent += 1
+        home_address = entry.home_address or self.primary_home_address  # step 24
+        packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, True, self.clock.now)
+        if entry.ready:
+            self.send(packet)  # step 25
+        else:
+            self._hold(entry, packet)
+
+    def _hold(self, entry: FlowMappingEntry, packet: Packet) -> None:
+        held = self._held.setdefault(entry.flow_id, [])
+        if len(held) < MAX_HELD:
+            held.append(packet)
+        else:
+            self.drop(packet, f"{MAX_HELD} packets wait for a home address already")
+
+    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once the home address of a flow is bound; at once where it is."""
+        if flow not in self.flows or self.flows[flow].ready:
+            callback()
+        else:
+            self._when_ready.setdefault(flow, []).append(callback)
+
+    def _classified(self, upper: Callable[[Arrival], None]) -> Callable[[Arrival], None]:
+        """Figure 5 in front of an upper layer."""
+
+        def incoming(arrival: Arrival) -> None:
+            entry, information = self.separator.incoming(arrival.packet.payload, arrival.source)  # step 28
+            if entry is None and information is not None and arrival.destination in self.own_home_addresses:  # step 29
+                entry = self._enter(information, arrival.interface.name)
+                self._record(self.redirector.incoming(entry, arrival.destination))  # step 30
+                self._proceed(entry)
+            upper(arrival)  # step 31
+
+        return incoming
+
+    # --- from a flow's home address to its bindings ------------------------------------------------------------------
+
+    def _proceed(self, entry: FlowMappingEntry) -> None:
+        """Do what a flow needs next: a home address, its home binding, its correspondent binding."""
+        if entry.care_of_address is None:
+            return
+        if entry.home_address is None:
+            self._allocate(entry)
+            if entry.home_address is None:
+                return
+        home_address = entry.home_address
+        registered = self.registered_at_home(home_address)
+        if registered is None:
+            if self.binding_updates.get(self.home_agent, home_address) is None and home_address != self.primary_home_address:
+                self.registrar.register_home(home_address, entry.care_of_address)
+            return
+        if self.mode != "route_optimisation" and registered != entry.care_of_address:
+            self.registrar.register_home(home_address, entry.care_of_address)
+        self._is_ready(entry)
+        if self.mode == "route_optimisation" and (entry.home_address, entry.cn) not in self._follow_home:
+            binding = self.binding_updates.get(entry.cn, home_address)
+            if binding is None or binding.care_of_address != entry.care_of_address:
+                self.registrar.register_correspondent(entry.cn, home_address, entry.care_of_address)
+
+    def _is_ready(self, entry: FlowMappingEntry) -> None:
+        if entry.ready:
+            return
+        entry.ready = True
+        flow = self.opened.get(entry.flow_id)
+        if flow is not None:
+            flow.ready_ns = self.clock.now
+        for packet in self._held.pop(entry.flow_id, []):
+            assert entry.home_address is not None
+            packet.source = entry.home_address
+            self.send(packet)
+        for callback in self._when_ready.pop(entry.flow_id, []):
+            callback()
+
+    def _allocate(self, entry: FlowMappingEntry | None) -> None:
+        """Figure 6, step 43, and the pool: a new home address, given to `entry` where there is one."""
+        address = self.allocation.allocate()
+        self._record(self.home_addresses.add(address))
+        self.own_home_addresses.add(address)
+        if entry is not None:
+            self._record(self.flows.change(entry, home_address=address))
+            care_of = entry.care_of_address
+        else:
+            care_of = self.registered_at_home(self.primary_home_address)
+        if care_of is not None:
+            self.registrar.register_home(address, care_of)
+
+    def _fill_pool(self) -> None:
+        unused = [e for e in self.home_addresses if self.redirector.is_unused(e.home_address)]
+        for _ in range(self.pool - len([e for e in unused if e.home_address != self.primary_home_address])):
+            self._allocate(None)
+
+    def _free_unused(self) -> None:
+        """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""
+        kept = 0
+        for home in self.home_addresses:
+            address = home.home_address
+            if address == self.primary_home_address or not self.redirector.is_unused(address):
+                continue
+            kept += 1
+            if kept > self.pool:
+                self._record(self.home_addresses.remove(address))
+                self._freeing.add(address)
+                self._continue_freeing(address)
+
+    def _continue_freeing(self, home_address: Address) -> None:
+        """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address."""
+        entries = self.binding_updates.of_home_address(home_address)
+        at_correspondents = [entry for entry in entries if not entry.home_registration]
+        for entry in at_correspondents or entries:
+            self.registrar.deregister(entry.peer, home_address)
+        if not entries:
+            self._freeing.discard(home_address)
+            self.own_home_addresses.discard(home_address)
+            self.forget_roads()
+
+    # --- handover of a flow (the seed, page 13) ----------------------------------------------------------------------
+
+    def handover(
+        self, flow: Flow | FlowMappingEntry | int, interface: str, *, home_follows: bool = False, alone: bool = False
+    ) -> list[int]:
+        """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
+
+        Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows` moves
+        the home binding first. Raises ProtocolMisuse for an unknown flow or interface, or one without a care-of address.
+        """
+        entry = self.flows[self._id(flow)]
+        care_of = self.care_of_address(interface)
+        together = self.redirector.sharing(entry)
+        ids = [other.flow_id for other in together]
+        if alone and len(ids) > 1:
+            raise ProtocolMisuse(f"flows {ids} share a binding and move together; leave out alone=True to move them all", ids)
+        self.network.trace.decided(
+            self.clock.now, self.name, "handover", f"flows {', '.join(map(str, ids))} to {interface}"
+        )
+        for other in together:
+            self._record(self.flows.change(other, interface=interface, care_of_address=care_of))
+        home_address = entry.home_address
+        if home_address is None or self.registered_at_home(home_address) is None:
+            return ids
+        if home_follows and self.registered_at_home(home_address) != care_of:
+            self._follow_home.add((home_address, entry.cn))
+            self.registrar.register_home(home_address, care_of)
+        else:
+            self._proceed(entry)
+        return ids
+
+    def optimises(self, cn: Address) -> bool:
+        """True if a correspondent holds bindings of ours, or is taken to (`AssignmentRules.optimistic`)."""
+        if self.mode != "route_optimisation":
+            return False
+        if self.redirector.rules.optimistic:
+            return True
+        return any(entry.registered is not None for entry in self.binding_updates.of_peer(cn))
+
+    # --- what the mobile node reports --------------------------------------------------------------------------------
+
+    def care_of_ready(self, interface: Interface) -> None:
+        """An interface has a care-of address: flows that wait for it go on."""
+        super().care_of_ready(interface)
+        for entry in self.flows:
+            if entry.interface == interface.name and entry.care_of_address != interface.address:
+                self._record(self.flows.change(entry, care_of_address=interface.address))
+                self._proceed(entry)
+
+    def registration_changed(self, entry: BindingUpdateEntry) -> None:
+        """A peer has acknowledged or lost a registration: write it into the tables, and go on."""
+        home_address = entry.home_address
+        if home_address in self._freeing:
+            self._continue_freeing(home_address)
+            return
+        if entry.home_registration:
+            self._record(self.home_addresses.bound(home_address, entry.registered))
+            if entry.registered is not None:
+                self.allocation.succeeded()
+                self._follow_home = {pair for pair in self._follow_home if pair[0] != home_address}
+                for flow in list(self.flows.of_home_address(home_address)):
+                    self._proceed(flow)
+                self._fill_pool()
+            return
+        for flow in self.flows.of_pair(home_address, entry.peer):
+            self._record(self.flows.change(flow, registered_at_cn=entry.registered))
+
+    def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
+        """A home address is a duplicate: never use it again, try another (RFC 6275 section 11.7.1)."""
+        home_address = entry.home_address
+        if status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED or home_address == self.primary_home_address:
+            return
+        self.own_home_addresses.discard(home_address)
+        again = self.allocation.collided()
+        waiting = list(self.flows.of_home_address(home_address))
+        for flow in waiting:
+            self._record(self.flows.change(flow, home_address=None))
+        if home_address in self.home_addresses:
+            self._record(self.home_addresses.remove(home_address))
+        for flow in waiting:
+            if not again:
+                self.network.trace.decided(self.clock.now, self.name, "allocation failed", "three duplicates in a row")
+                for packet in self._held.pop(flow.flow_id, []):
+                    self.drop(packet, "no home address could be allocated")
+            elif flow.home_address is None:
+                self._record(self.redirector.outgoing(flow))
+                self._proceed(flow)
+
+    def _record(self, changes: list[Change]) -> None:
+        self.network.record(self.name, changes)
+
+
+def _free_far_port(cn: Host, first: int) -> int:
+    port = first
+    while cn.has_port(port):
+        port += 2
+    return port

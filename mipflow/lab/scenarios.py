@@ -1,0 +1,105 @@
+"""Ready worlds: Figures 1 and 2 of the seed. Each is a function of about thirty lines; write yours beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from mipflow.errors import TopologyError
+from mipflow.flow.redirector import AssignmentRules
+from mipflow.flow.stack import FlowMobileNode
+from mipflow.lab.world import World
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.home_agent import HomeAgent
+from mipflow.node.router import Router, join_routers
+from mipflow.sim.link import Link
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Mode
+from mipflow.wire.address import Prefix
+
+HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
+CN1_NETWORK, CN2_NETWORK = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("a", "b"))
+MOBILE_NODE, HOME_AGENT, CN1, CN2 = 0x10, 0x7, 0x5, 0x6
+"""Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
+
+LINKS: dict[str, Link] = {
+    "wlan0": Link(delay_ms=5, rate_bps=20_000_000),
+    "cell0": Link(delay_ms=35, rate_bps=6_000_000),
+    "AR2-Internet": Link(delay_ms=5, rate_bps=1_000_000_000),
+    "AR3-Internet": Link(delay_ms=10, rate_bps=1_000_000_000),
+    "Internet-HA": Link(delay_ms=10, rate_bps=1_000_000_000),
+    "home": Link(delay_ms=1, rate_bps=1_000_000_000),
+    "cn1": Link(delay_ms=10, rate_bps=100_000_000),
+    "cn2": Link(delay_ms=15, rate_bps=100_000_000),
+}
+"""What the links of the figures are like where nothing else is asked for."""
+
+
+def figure2(
+    seed: int = 0,
+    traffic: str | PathLike[str] | None = None,
+    links: Mapping[str, Link] | None = None,
+    trace: Mode = "all",
+    wire: bool = False,
+    replay: Mapping[str, Any] | None = None,
+    **mobile_node: Any,
+) -> World:
+    """The seed's Figure 2: a mobile node on a WLAN (2) and a cellular network (3), the Internet (4), CN1 (5), CN2 (6), HA (7).
+
+    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`;
+    links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
+    bytes; further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for
+    an unknown link.
+    """
+    spec = _links(links)
+    network = Network(seed, trace, wire)
+    internet = Router(network, "Internet", 4.0, 0.0)
+    ha = HomeAgent(network, "HA", 4.0, 2.0)
+    wlan = Router(network, "AR2", 2.0, 1.2, "access router")
+    cellular = Router(network, "AR3", 2.0, -1.2, "access router")
+    for router, name in ((wlan, "AR2-Internet"), (cellular, "AR3-Internet")):
+        join_routers(network, router, internet, spec[name])
+    join_routers(network, internet, ha, spec["Internet-HA"])
+    ha.serve_home(network.add_segment("home", spec["home"], HOME), HOME_AGENT)
+    cns = []
+    for name, prefix, identifier, y in (("CN1", CN1_NETWORK, CN1, 1.0), ("CN2", CN2_NETWORK, CN2, -1.0)):
+        segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
+        internet.serve(segment)
+        cn = CorrespondentNode(network, name, 6.0, y)
+        cn.settle(segment, identifier)
+        cns.append(cn)
+    mn = FlowMobileNode(
+        network, "MN", 0.0, 0.0, home_agent=ha.home_agent_address, home_address=HOME.address(MOBILE_NODE),
+        home_prefix=HOME, **mobile_node,
+    )  # fmt: skip
+    for interface, router, prefix in (("wlan0", wlan, WLAN), ("cell0", cellular, CELLULAR)):
+        segment = network.add_segment(interface, spec[interface], prefix)
+        router.serve(segment)
+        mn.visit(interface, segment)
+    world = World(network, mn, ha, cns, "A home address for each flow (the seed's Figure 2)")
+    if traffic is not None:
+        from mipflow.lab.replay import replay as replay_capture
+
+        replay_capture(world, traffic, **(replay or {}))
+    return world
+
+
+def figure1(seed: int = 0, **keywords: Any) -> World:
+    """The seed's Figure 1, the way before: one home address, so all flows to one correspondent node share one binding.
+
+    The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
+    """
+    world = figure2(seed, rules=AssignmentRules(one_address=True), **keywords)
+    world.title = "One home address, one care-of address per correspondent (the seed's Figure 1)"
+    return world
+
+
+SCENARIOS = {"figure1": figure1, "figure2": figure2}
+
+
+def _links(changes: Mapping[str, Link] | None) -> dict[str, Link]:
+    unknown = set(changes or {}) - set(LINKS)
+    if unknown:
+        raise TopologyError(f"there is no link {sorted(unknown)[0]!r}; expected one of {', '.join(LINKS)}", unknown)
+    return {**LINKS, **(changes or {})}

@@ -1,0 +1,177 @@
+"""A world: one network with a mobile node, a home agent and correspondent nodes, run in virtual time and looked at.
+
+Takes a scenario's nodes; gives the views of `mipflow.view` with the world's trace, graph and names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.flow.stack import FlowMobileNode
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.home_agent import HomeAgent
+from mipflow.sim.clock import NS_PER_S, seconds
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Trace
+from mipflow.wire import capture
+
+if TYPE_CHECKING:
+    from mipflow.flow.flows import Flow
+    from mipflow.view.picture import Picture
+    from mipflow.wire.address import Address
+
+HANDOVER_SLOW_S = 0.4
+"""Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
+
+
+class World:
+    """A network at time 0, nothing registered yet. `title` heads its pictures."""
+
+    def __init__(
+        self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], title: str
+    ) -> None:
+        self.network = network
+        self.mn = mn
+        self.ha = ha
+        self.cns = list(cns)
+        self.title = title
+        self.start_s = 0.0
+        """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
+
+    @property
+    def cn1(self) -> CorrespondentNode:
+        """The first correspondent node."""
+        return self.cns[0]
+
+    @property
+    def cn2(self) -> CorrespondentNode:
+        """The second correspondent node."""
+        return self.cns[1]
+
+    @property
+    def trace(self) -> Trace:
+        """All that happened."""
+        return self.network.trace
+
+    @property
+    def now(self) -> float:
+        """Virtual time in seconds."""
+        return self.network.clock.now / NS_PER_S
+
+    @property
+    def hops(self) -> int:
+        """Packet-hops so far."""
+        return self.network.clock.packet_events
+
+    def run(self, duration_s: float) -> World:
+        """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for a negative duration."""
+        if duration_s < 0:
+            raise ProtocolMisuse(f"run({duration_s}) would go back in time; expected zero or more seconds", duration_s)
+        self.network.run_until(self.network.clock.now + seconds(duration_s))
+        return self
+
+    def names(self) -> dict[Address, str]:
+        """Words for the addresses of this world."""
+        names: dict[Address, str] = {self.ha.home_agent_address: "HA"}
+        for number, home in enumerate(self.mn.home_addresses, start=1):
+            names[home.home_address] = f"H@{number}"
+        for interface in self.mn.interfaces.values():
+            for address in interface.addresses:
+                names[address] = f"CoA {interface.name}"
+        names.update({cn.address: cn.name for cn in self.cns})
+        return names
+
+    def flow_names(self) -> dict[int, str]:
+        """Flow id -> what its application is called."""
+        names: dict[int, str] = {}
+        for flow in self.mn.opened.values():
+            name, count = flow.app.name, sum(other.split(" ")[0] == flow.app.name for other in names.values())
+            names[flow.id] = name if count == 0 else f"{name} {count + 1}"
+        return names
+
+    def flows(self) -> list[Flow]:
+        """All flows that were opened, ended ones included."""
+        return list(self.mn.opened.values())
+
+    def handovers_s(self) -> list[float]:
+        """When handovers were asked for, in seconds."""
+        return [d.t_ns / NS_PER_S for d in self.trace.decisions() if d.what == "handover"]
+
+    # --- views -------------------------------------------------------------------------------------------------------
+
+    def animate(self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None) -> Picture:
+        """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go slowly."""
+        from mipflow.view.animation import animate
+
+        if slow is None:
+            slow = [(at - HANDOVER_SLOW_S / 8, at + HANDOVER_SLOW_S) for at in self.handovers_s()]
+        begin, finish = self._span(start, end)
+        return animate(
+            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
+            slow=[(seconds(max(a, 0.0)), seconds(b)) for a, b in slow], mobile=self.mn.name, title=self.title,
+        )  # fmt: skip
+
+    def ladder(self, start: float | None = None, end: float | None = None, data: bool = False) -> Picture:
+        """Who sent which message to whom, when."""
+        from mipflow.view.ladder import ladder
+
+        begin, finish = self._span(start, end)
+        return ladder(
+            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish, data=data
+        )
+
+    def timeline(self, start: float | None = None, end: float | None = None) -> Picture:
+        """Per flow: interface, delay and loss over time."""
+        from mipflow.view.timeline import timeline
+
+        begin, finish = self._span(start, end)
+        return timeline(self.trace, mobile=self.mn.name, flows=self.flow_names(), start_ns=begin, end_ns=finish)
+
+    def tables(self, at: float | None = None) -> Picture:
+        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now)."""
+        from mipflow.view.tables import tables
+
+        return tables(self.trace, self._span(0.0, at)[1], names=self.names())
+
+    def inspect(self, number: int) -> Picture:
+        """One packet-hop as a protocol analyser would show it."""
+        from mipflow.view.inspect import inspect
+
+        return inspect(self.trace, number, names=self.names())
+
+    def _span(self, start: float | None, end: float | None) -> tuple[int, int]:
+        begin = 0 if start is None else seconds(start)
+        finish = self.network.clock.now if end is None else seconds(end)
+        if not 0 <= begin <= finish:
+            raise ProtocolMisuse(f"from {start} to {end} s is no span of time; expected 0 <= start <= end", (start, end))
+        return begin, min(finish, self.network.clock.now)
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def pcap(self, path: str | PathLike[str], node: str | None = None) -> int:
+        """Write the packets on every link (or on those of one node) as a capture; gives how many. Raises DatasetError."""
+        return capture.write(path, self._captured(node))
+
+    def _captured(self, node: str | None):  # type: ignore[no-untyped-def]
+        trace = self.trace
+        if node is not None and node not in self.network.graph:
+            known = ", ".join(self.network.graph)
+            raise ProtocolMisuse(f"there is no node {node!r}; expected one of {known}", node)
+        for number in sorted(range(len(trace)), key=trace.started.__getitem__):
+            name = trace.channels[trace.channel[number]]
+            if node is None or node in (name.sender, name.receiver):
+                packet = trace.packets[number]
+                limit = trace.hop_limit[number]
+                if packet.hop_limit != limit:
+                    packet = trace[number].packet
+                yield trace.started[number], packet
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write animation, ladder, timeline and tables as one page that needs no kernel. Raises DatasetError."""
+        from mipflow.view.page import save
+
+        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables()]
+        save(path, pictures, self.title)

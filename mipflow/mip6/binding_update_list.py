@@ -1,0 +1,237 @@
+"""The mobile node's binding update list (RFC 6275 section 11.1). Pure: `now` in, changes out; its state machine is a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.constants import (
+    INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS,
+    INITIAL_BINDACK_TIMEOUT_NS,
+    MAX_BINDACK_TIMEOUT_NS,
+    MAX_UPDATE_RATE,
+    REFRESH_AT,
+)
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.trace import Change
+
+if TYPE_CHECKING:
+    from mipflow.wire.address import Address
+
+TABLE = "binding update list"
+
+
+class State(Enum):
+    """Where the registration of one home address at one peer stands."""
+
+    IDLE = "idle"
+    WAITING = "waiting for the home registration"
+    TESTING = "return routability under way"
+    UPDATING = "binding update sent"
+    BOUND = "bound"
+    DELETING = "de-registering"
+
+
+class Event(Enum):
+    """What can happen to a registration."""
+
+    WAIT = "wanted, but no home registration yet"
+    TEST = "tokens are wanted"
+    UPDATE = "binding update goes out"
+    ACCEPT = "acknowledged"
+    REFUSE = "refused"
+    EXPIRE = "lifetime ended"
+    DELETE = "no longer wanted"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.IDLE, Event.WAIT): State.WAITING,
+    (State.IDLE, Event.TEST): State.TESTING,
+    (State.IDLE, Event.UPDATE): State.UPDATING,
+    (State.WAITING, Event.WAIT): State.WAITING,
+    (State.WAITING, Event.TEST): State.TESTING,
+    (State.WAITING, Event.DELETE): State.IDLE,
+    (State.TESTING, Event.WAIT): State.WAITING,
+    (State.TESTING, Event.TEST): State.TESTING,
+    (State.TESTING, Event.UPDATE): State.UPDATING,
+    (State.TESTING, Event.EXPIRE): State.TESTING,
+    (State.TESTING, Event.REFUSE): State.IDLE,
+    (State.TESTING, Event.DELETE): State.DELETING,
+    (State.UPDATING, Event.WAIT): State.WAITING,
+    (State.UPDATING, Event.TEST): State.TESTING,
+    (State.UPDATING, Event.UPDATE): State.UPDATING,
+    (State.UPDATING, Event.ACCEPT): State.BOUND,
+    (State.UPDATING, Event.REFUSE): State.IDLE,
+    (State.UPDATING, Event.EXPIRE): State.UPDATING,
+    (State.UPDATING, Event.DELETE): State.DELETING,
+    (State.BOUND, Event.WAIT): State.WAITING,
+    (State.BOUND, Event.TEST): State.TESTING,
+    (State.BOUND, Event.UPDATE): State.UPDATING,
+    (State.BOUND, Event.REFUSE): State.IDLE,
+    (State.BOUND, Event.EXPIRE): State.IDLE,
+    (State.BOUND, Event.DELETE): State.DELETING,
+    (State.DELETING, Event.TEST): State.DELETING,
+    (State.DELETING, Event.UPDATE): State.DELETING,
+    (State.DELETING, Event.ACCEPT): State.IDLE,
+    (State.DELETING, Event.REFUSE): State.IDLE,
+    (State.DELETING, Event.EXPIRE): State.IDLE,
+    (State.DELETING, Event.DELETE): State.DELETING,
+}
+"""The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's needs tokens first."""
+
+
+@dataclass(slots=True)
+class BindingUpdateEntry:
+    """One line of the list: what this mobile node asked of `peer` for `home_address`, and what it got.
+
+    `care_of_address` is the one wanted, `registered` the one that the peer acknowledged; they differ during a handover.
+    """
+
+    peer: Address
+    home_address: Address
+    care_of_address: Address
+    home_registration: bool
+    state: State = State.IDLE
+    registered: Address | None = None
+    sequence: int = 0
+    lifetime_s: int = 0
+    expires_ns: int = 0
+    sent_ns: int = 0
+    """When the last binding update left."""
+    tests_since_ns: int = 0
+    """When the tests for the wanted registration began."""
+    attempts: int = 0
+    """Messages sent since the last progress: they set the back-off."""
+    unacknowledged: Address | None = None
+    """Care-of address of an update that left and has no answer yet: the peer may or may not hold it."""
+    key: bytes = b""
+    """Kbm of the last update to a correspondent node; its acknowledgement proves itself with it."""
+
+    @property
+    def expires_at_s(self) -> float:
+        """When the registration ends, in seconds of virtual time."""
+        return self.expires_ns / NS_PER_S
+
+    @property
+    def is_usable(self) -> bool:
+        """True while the peer surely holds `registered`: no update that says otherwise is on its way."""
+        return (
+            self.registered is not None
+            and self.unacknowledged in (None, self.registered)
+            and self.state is not State.DELETING
+        )
+
+    def refresh_ns(self) -> int:
+        """When to refresh it, in nanoseconds."""
+        return self.sent_ns + round((self.expires_ns - self.sent_ns) * REFRESH_AT)
+
+    def timeout_ns(self) -> int:
+        """How long to wait for an answer to what was sent last: doubling, at most 32 s (section 11.8)."""
+        first = INITIAL_BINDACK_TIMEOUT_NS
+        if self.home_registration and self.registered is None:
+            first = INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
+        return int(min(first << min(max(self.attempts - 1, 0), 6), MAX_BINDACK_TIMEOUT_NS))
+
+    def row(self) -> dict[str, object]:
+        """As plain named values."""
+        return {
+            "peer": str(self.peer),
+            "home_address": str(self.home_address),
+            "care_of_address": str(self.care_of_address),
+            "registered": None if self.registered is None else str(self.registered),
+            "sequence": self.sequence,
+            "state": self.state.value,
+            "expires_at_s": round(self.expires_at_s, 3),
+            "home_registration": self.home_registration,
+        }
+
+
+Key = tuple["Address", "Address"]
+
+
+class BindingUpdateList:
+    """All registrations, by (peer, home address). Iterates over its entries."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, BindingUpdateEntry] = {}
+        self._sequences: dict[Address, int] = {}
+
+    def __iter__(self) -> Iterator[BindingUpdateEntry]:
+        return iter(list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, peer: Address, home_address: Address) -> BindingUpdateEntry | None:
+        """The entry for a home address at a peer, or None."""
+        return self._entries.get((peer, home_address))
+
+    def of_peer(self, peer: Address) -> list[BindingUpdateEntry]:
+        """All entries at one peer."""
+        return [entry for entry in self._entries.values() if entry.peer == peer]
+
+    def of_home_address(self, home_address: Address) -> list[BindingUpdateEntry]:
+        """All entries of one home address."""
+        return [entry for entry in self._entries.values() if entry.home_address == home_address]
+
+    def next_sequence(self, peer: Address, start: int) -> int:
+        """The next sequence number towards a peer: one counter across all home addresses (section 11.7.2)."""
+        number = self._sequences[peer] = (self._sequences.get(peer, start) + 1) & 0xFFFF
+        return number
+
+    def skip_sequence(self, peer: Address, last_accepted: int) -> None:
+        """Move the counter past what a peer reported with status 135."""
+        self._sequences[peer] = last_accepted
+
+    def want(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> list[Change]:
+        """Enter or change what is wanted of a peer."""
+        entry = self._entries.get((peer, home_address))
+        if entry is None:
+            entry = BindingUpdateEntry(peer, home_address, care_of, home_registration)
+            self._entries[peer, home_address] = entry
+            return [Change(TABLE, _key(entry), None, entry.row())]
+        before = entry.row()
+        entry.care_of_address = care_of
+        return [Change(TABLE, _key(entry), before, entry.row())] if before != entry.row() else []
+
+    def step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> list[Change]:
+        """Take one transition of the state machine and set fields of the entry with it.
+
+        Raises ProtocolMisuse for an event that the table does not know in this state.
+        """
+        before = entry.row()
+        following = TRANSITIONS.get((entry.state, event))
+        if following is None:
+            raise ProtocolMisuse(f"{event} cannot happen to a registration that is {entry.state.value!r}", event)
+        entry.state = following
+        for name, value in values.items():
+            setattr(entry, name, value)
+        after = entry.row()
+        return [] if before == after else [Change(TABLE, _key(entry), before, after)]
+
+    def remove(self, entry: BindingUpdateEntry) -> list[Change]:
+        """Take an entry out."""
+        del self._entries[entry.peer, entry.home_address]
+        return [Change(TABLE, _key(entry), entry.row(), None)]
+
+
+def _key(entry: BindingUpdateEntry) -> str:
+    return f"{entry.home_address} at {entry.peer}"
+
+
+class RateLimit:
+    """MAX_UPDATE_RATE messages of one kind a second (section 11.8): says when the next may leave. Pure."""
+
+    def __init__(self) -> None:
+        self._sent: dict[object, list[int]] = {}
+
+    def reserve(self, kind: object, now: int) -> int:
+        """The earliest time, in nanoseconds, at which one more message of this kind may leave; it is taken."""
+        recent = self._sent.setdefault(kind, [])
+        due = now if len(recent) < MAX_UPDATE_RATE else max(now, recent[-MAX_UPDATE_RATE] + NS_PER_S)
+        recent.append(due)
+        del recent[:-MAX_UPDATE_RATE]
+        return due

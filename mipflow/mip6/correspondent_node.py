@@ -1,0 +1,154 @@
+"""The correspondent node of RFC 6275 section 9: answers tests without keeping state, checks binding updates, sends straight.
+
+It is the seed's unchanged peer: nothing here knows of flows. Takes packets, gives packets and changes of its cache.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.binding_cache import Binding, is_newer
+from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Nonces, authenticator, binding_management_key
+from mipflow.node.host import Host
+from mipflow.node.node import Arrival
+from mipflow.node.road import Road
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.codec import authenticated_part
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    AlternateCareOfAddress,
+    BindingAcknowledgement,
+    BindingAuthorizationData,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+    NonceIndices,
+    Status,
+)
+from mipflow.wire.packet import Packet, RoutingHeaderType2
+
+if TYPE_CHECKING:
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.address import Address
+
+PLACEHOLDER = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
+
+
+class CorrespondentNode(KeepsBindings, Host):
+    """A host that talks to mobile nodes, with route optimisation."""
+
+    role: Role = "correspondent node"
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        super().__init__(network, name, x, y, role)
+        self.nonces = Nonces(network.random(f"{name}/nonces"))
+        self.handlers[HomeTestInit] = self._home_test_init
+        self.handlers[CareOfTestInit] = self._care_of_test_init
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight to the care-of address where the destination is bound (section 9.3.2)."""
+        binding = self.bindings.get(destination)
+        if binding is None:
+            return self.direct_road(source, destination)
+        direct = self.direct_road(source, binding.care_of_address)
+        if direct is None:
+            return None
+        return Road(
+            "route optimisation", direct.channel, direct.mtu,
+            destination=binding.care_of_address, extensions=(RoutingHeaderType2(destination),),
+        )  # fmt: skip
+
+    # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
+
+    def _home_test_init(self, arrival: Arrival) -> None:
+        message, packet = arrival.packet.payload, arrival.packet
+        assert isinstance(message, HomeTestInit)
+        if packet.extensions:
+            self.drop(packet, "home test init with a Home Address option (RFC 6275 section 9.4.1)")
+            return
+        index = self.nonces.index(self.clock.now)
+        token = self.nonces.home_token(arrival.source, index)
+        self.send_direct(Packet(packet.destination, packet.source, HomeTest(index, message.cookie, token)))
+
+    def _care_of_test_init(self, arrival: Arrival) -> None:
+        message, packet = arrival.packet.payload, arrival.packet
+        assert isinstance(message, CareOfTestInit)
+        if packet.extensions:
+            self.drop(packet, "care-of test init with a Home Address option (RFC 6275 section 9.4.2)")
+            return
+        index = self.nonces.index(self.clock.now)
+        token = self.nonces.care_of_token(arrival.source, index)
+        self.send_direct(Packet(packet.destination, packet.source, CareOfTest(index, message.cookie, token)))
+
+    # --- binding updates (section 9.5) -------------------------------------------------------------------------------
+
+    def binding_update(self, arrival: Arrival) -> None:
+        """Check, in the order of section 9.5.1; then change the cache and acknowledge where that is asked for."""
+        update, home_address = arrival.packet.payload, arrival.source
+        assert isinstance(update, BindingUpdate)
+        indices = update.option(NonceIndices)
+        if home_address == arrival.packet.source or indices is None or update.options[-1:] == ():
+            self.drop(arrival.packet, "binding update without Home Address option or nonce indices")
+            return
+        alternate = update.option(AlternateCareOfAddress)
+        care_of = arrival.packet.source if alternate is None else alternate.care_of_address
+        deletes = update.lifetime_units == 0 or care_of == home_address
+        expired = self._expired_nonces(indices, deletes)
+        if expired is not None:
+            # No key, so no authorization data: section 9.5.4.
+            self.acknowledge(arrival, BindingAcknowledgement(expired, update.sequence))
+            return
+        key = self._key(home_address, care_of, indices, deletes)
+        signed = home_address if deletes else care_of
+        if not self._is_authentic(update, key, signed, arrival.packet.destination):
+            self.drop(arrival.packet, "binding authorization data is wrong")
+            return
+        status, sequence = self._judge(update, home_address)
+        lifetime_s = 0
+        if status is Status.ACCEPTED:
+            lifetime_s = 0 if deletes else min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
+            if deletes:
+                self.unbind(home_address)
+            else:
+                expires_ns = self.clock.now + lifetime_s * NS_PER_S
+                self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
+        if update.acknowledge or status is not Status.ACCEPTED:
+            plain = BindingAcknowledgement(status, sequence, lifetime_s // LIFETIME_UNIT_S, options=(PLACEHOLDER,))
+            proof = authenticator(key, signed, arrival.packet.destination, authenticated_part(plain))
+            self.acknowledge(arrival, replace(plain, options=(BindingAuthorizationData(proof),)))
+
+    def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
+        home = self.nonces.is_valid(indices.home, self.clock.now)
+        care_of = deletes or self.nonces.is_valid(indices.care_of, self.clock.now)
+        if home and care_of:
+            return None
+        if not home and not care_of:
+            return Status.EXPIRED_NONCES
+        return Status.EXPIRED_CARE_OF_NONCE_INDEX if home else Status.EXPIRED_HOME_NONCE_INDEX
+
+    def _key(self, home_address: Address, care_of: Address, indices: NonceIndices, deletes: bool) -> bytes:
+        home_token = self.nonces.home_token(home_address, indices.home)
+        return binding_management_key(
+            home_token, None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
+        )
+
+    def _is_authentic(self, update: BindingUpdate, key: bytes, signed: Address, own: Address) -> bool:
+        proof = update.options[-1]
+        if not isinstance(proof, BindingAuthorizationData):
+            return False
+        return hmac.compare_digest(proof.authenticator, authenticator(key, signed, own, authenticated_part(update)))
+
+    def _judge(self, update: BindingUpdate, home_address: Address) -> tuple[Status, int]:
+        """Status and the sequence number to send with it, for an update that is authentic."""
+        binding = self.bindings.get(home_address)
+        if binding is not None and not is_newer(update.sequence, binding.sequence):
+            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, binding.sequence
+        if update.home_registration:
+            return Status.HOME_REGISTRATION_NOT_SUPPORTED, update.sequence
+        return Status.ACCEPTED, update.sequence

@@ -1,0 +1,111 @@
+"""What home agent and correspondent node have in common: a binding cache, the Home Address option, binding errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.binding_cache import Binding, BindingCache
+from mipflow.node.node import Arrival, Node
+from mipflow.sim.clock import Timer
+from mipflow.wire.mobility import (
+    BindingAcknowledgement,
+    BindingError,
+    BindingErrorStatus,
+    BindingUpdate,
+    UnknownMobilityMessage,
+)
+from mipflow.wire.mobility import NEXT_HEADER as MOBILITY_HEADER
+from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
+
+if TYPE_CHECKING:
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.address import Address
+
+ESP, AUTHENTICATION_HEADER = 50, 51
+
+
+class KeepsBindings(Node):
+    """A node with a binding cache (`bindings`)."""
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        self.bindings = BindingCache()
+        super().__init__(network, name, x, y, role)
+        self._expiry = Timer(self.clock, self._expire)
+        self.handlers[BindingUpdate] = self.binding_update
+        self.handlers[UnknownMobilityMessage] = self._unknown_message
+
+    def binding_update(self, arrival: Arrival) -> None:
+        """Check a binding update, answer it, change the cache."""
+        raise NotImplementedError
+
+    def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
+        """Restore the home address, if (home address, care-of address) is bound (RFC 6275 section 9.3.1).
+
+        Without that binding only a Mobility Header or a packet under IP security may pass.
+        """
+        home_address = option.home_address
+        binding = self.bindings.get(home_address)
+        if binding is None or binding.care_of_address != arrival.packet.source:
+            if not _may_pass_unbound(arrival.packet):
+                self.drop(arrival.packet, "Home Address option without a matching binding")
+                self.binding_error(arrival, home_address, BindingErrorStatus.UNKNOWN_BINDING)
+                return False
+        arrival.source = home_address
+        return True
+
+    def binding_error(self, arrival: Arrival, home_address: Address, status: BindingErrorStatus) -> None:
+        """Tell the source of a packet that its binding is not known, or its message type (section 9.3.3)."""
+        packet = arrival.packet
+        if not packet.destination.is_multicast:
+            self.send_direct(Packet(packet.destination, packet.source, BindingError(status, home_address)))
+
+    def _unknown_message(self, arrival: Arrival) -> None:
+        message = arrival.packet.payload
+        assert isinstance(message, UnknownMobilityMessage)
+        self.drop(arrival.packet, f"Mobility Header type {message.type} is not known")
+        self.binding_error(arrival, arrival.source, BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER)
+
+    def acknowledge(self, arrival: Arrival, acknowledgement: BindingAcknowledgement) -> None:
+        """Send an acknowledgement to where the update came from, behind a type 2 routing header (section 9.5.4)."""
+        packet, home_address = arrival.packet, arrival.source
+        extensions = () if home_address == packet.source else (RoutingHeaderType2(home_address),)
+        self.send_direct(Packet(packet.destination, packet.source, acknowledgement, extensions=extensions))
+
+    def send_direct(self, packet: Packet) -> None:
+        """Send signalling straight to its destination, whatever is bound (sections 9.3.2, 9.4.3)."""
+        packet.sent_ns = self.clock.now
+        road = self.direct_road(packet.source, packet.destination)
+        if road is None:
+            self.drop(packet, f"no way to {packet.destination}")
+        else:
+            road.send(packet)
+
+    def bind(self, binding: Binding) -> None:
+        """Put a binding into the cache, into the trace, and into effect."""
+        self.network.record(self.name, self.bindings.update(binding))
+        self._cache_changed()
+
+    def unbind(self, home_address: Address) -> None:
+        """Take a binding out of the cache."""
+        self.network.record(self.name, self.bindings.remove(home_address))
+        self._cache_changed()
+
+    def _cache_changed(self) -> None:
+        self.forget_roads()
+        expiry = self.bindings.next_expiry_ns()
+        if expiry is None:
+            self._expiry.stop()
+        else:
+            self._expiry.set(expiry)
+
+    def _expire(self) -> None:
+        for home_address in self.bindings.expired(self.clock.now):
+            self.network.trace.decided(self.clock.now, self.name, "binding expired", f"lifetime of {home_address} ended")
+            self.unbind(home_address)
+
+
+def _may_pass_unbound(packet: Packet) -> bool:
+    payload = packet.payload
+    if isinstance(payload, Opaque):
+        return payload.next_header in (ESP, AUTHENTICATION_HEADER, MOBILITY_HEADER)
+    return type(payload).__module__ == BindingUpdate.__module__

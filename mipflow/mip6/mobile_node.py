@@ -1,0 +1,190 @@
+"""The mobile node of RFC 6275 section 11: a host with home addresses that it registers from wherever it is.
+
+A thin shell: `mip6.registration` drives the messages; here are addresses, roads and what arrives. It chooses the road of
+each (home address, correspondent) pair and restores home addresses on what comes in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.registration import Registrar
+from mipflow.node.host import Host
+from mipflow.node.node import Arrival
+from mipflow.node.road import Road
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
+
+if TYPE_CHECKING:
+    from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList
+    from mipflow.node.interface import Interface
+    from mipflow.sim.link import Segment
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.address import Address, Prefix
+
+DataMode = Literal["triangular", "tunnel", "route_optimisation"]
+DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
+
+
+class MobileNode(Host):
+    """A mobile node away from home.
+
+    home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section 11.3.1),
+    "tunnel" (bidirectional, the same section) or "triangular" (the seed, page 2: replies go straight, from the home
+    address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update.
+    """
+
+    role: Role = "mobile node"
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        x: float = 0.0,
+        y: float = 0.0,
+        *,
+        home_agent: Address,
+        home_address: Address,
+        mode: DataMode = "route_optimisation",
+        reuse_tokens: bool = True,
+        home_lifetime_s: int = HOME_BINDING_LIFETIME_S,
+        binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
+    ) -> None:
+        super().__init__(network, name, x, y)
+        if mode not in DATA_MODES:
+            raise ProtocolMisuse(f"mode={mode!r}; expected one of {', '.join(DATA_MODES)}", mode)
+        self.home_agent = home_agent
+        self.mode = mode
+        self.own_home_addresses: set[Address] = {home_address}
+        """Home addresses whose packets this node accepts."""
+        self.primary_home_address = home_address
+        self.registrar = Registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
+        self.neighbor.on_prefix = self._prefix_heard
+        self.handlers[Packet] = self._tunnel_exit
+
+    @property
+    def binding_updates(self) -> BindingUpdateList:
+        """The binding update list (section 11.1)."""
+        return self.registrar.list
+
+    # --- interfaces and care-of addresses (section 11.5) -------------------------------------------------------------
+
+    def visit(self, interface_name: str, segment: Segment) -> Interface:
+        """Go on an access network with an interface (made when new): solicits a router and makes a care-of address."""
+        interface = self.interfaces.get(interface_name)
+        if interface is None:
+            interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
+        interface.join(segment)
+        self.clock.at(self.clock.now, lambda _: self.neighbor.solicit(interface))
+        return interface
+
+    def interface(self, name: str) -> Interface:
+        """The interface of that name. Raises ProtocolMisuse naming those that there are."""
+        try:
+            return self.interfaces[name]
+        except KeyError:
+            known = ", ".join(self.interfaces)
+            raise ProtocolMisuse(f"{self.name} has no interface {name!r}; expected one of {known}", name) from None
+
+    def care_of_address(self, interface_name: str) -> Address:
+        """The care-of address of an interface. Raises ProtocolMisuse where it is down or has none."""
+        interface = self.interface(interface_name)
+        address = interface.address
+        if address is None or not interface.is_usable:
+            why = "has no care-of address yet" if address is None else "is down"
+            raise ProtocolMisuse(f"{interface_name} {why}; choose another interface, or run the world on first", interface_name)
+        return address
+
+    def _prefix_heard(self, interface: Interface, prefix: Prefix) -> None:
+        care_of = prefix.address(interface.interface_identifier)
+        if care_of in interface.addresses:
+            return
+
+        def detected(is_unique: bool) -> None:
+            if not is_unique:
+                self.network.trace.decided(self.clock.now, self.name, "duplicate address", f"{care_of} is in use")
+            elif interface.segment is not None:
+                interface.add_address(care_of)
+                self.network.trace.decided(self.clock.now, self.name, "care-of address", f"{care_of} on {interface.name}")
+                self.care_of_ready(interface)
+
+        self.neighbor.detect_duplicate(care_of, interface, detected)
+
+    def care_of_ready(self, interface: Interface) -> None:
+        """An interface has a care-of address: the primary registers from the first interface that is up."""
+        preferred = next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
+        if interface is preferred and interface.address is not None:
+            self.registrar.register_home(self.primary_home_address, interface.address)
+
+    # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight from a care-of address; from a home address as the bindings say just now."""
+        if source not in self.own_home_addresses:
+            return self.direct_road(source, destination)
+        if self.mode == "triangular":
+            return self._triangular_road(source, destination)
+        entry = self.binding_updates.get(destination, source)
+        if entry is not None and entry.is_usable and self.mode == "route_optimisation":
+            assert entry.registered is not None
+            interface = self.addresses.get(entry.registered)
+            if interface is not None and interface.is_usable:
+                return self.optimised_road(source, entry.registered, destination)
+        return self.tunnel_road(source)
+
+    def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
+        """Straight from the care-of address, with a Home Address option."""
+        direct = self.direct_road(care_of, destination)
+        if direct is None:
+            return None
+        option = DestinationOptions((HomeAddressOption(home_address),))
+        return Road("route optimisation", direct.channel, direct.mtu, source=care_of, extensions=(option,))
+
+    def tunnel_road(self, home_address: Address) -> Road | None:
+        """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5)."""
+        care_of = self.registered_at_home(home_address)
+        if care_of is None:
+            return None
+        direct = self.direct_road(care_of, self.home_agent)
+        if direct is None:
+            return None
+        return Road("tunnel", direct.channel, direct.mtu, tunnel=(care_of, self.home_agent))
+
+    def _triangular_road(self, home_address: Address, destination: Address) -> Road | None:
+        care_of = self.registered_at_home(home_address)
+        direct = None if care_of is None else self.direct_road(care_of, destination)
+        return None if direct is None else Road("triangular", direct.channel, direct.mtu)
+
+    def registered_at_home(self, home_address: Address) -> Address | None:
+        """The care-of address that the home agent has acknowledged for a home address, or None."""
+        entry = self.binding_updates.get(self.home_agent, home_address)
+        return None if entry is None else entry.registered
+
+    # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
+
+    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
+        """Restore the home address, which must be one of ours."""
+        if header.home_address not in self.own_home_addresses or header.segments_left != 1:
+            self.drop(arrival.packet, f"type 2 routing header with {header.home_address}, not a home address of ours")
+            return False
+        arrival.destination = header.home_address
+        return True
+
+    def _tunnel_exit(self, arrival: Arrival) -> None:
+        inner = arrival.packet.payload
+        assert isinstance(inner, Packet)
+        if arrival.packet.source != self.home_agent or arrival.tunnel is not None:
+            self.drop(arrival.packet, "tunnelled, but not by the home agent")
+        elif inner.destination not in self.own_home_addresses:
+            self.drop(arrival.packet, f"{inner.destination} in the tunnel is not a home address of ours")
+        else:
+            self.local(inner, arrival.interface, arrival.packet)
+
+    # --- hooks for what is built on top ------------------------------------------------------------------------------
+
+    def registration_changed(self, entry: BindingUpdateEntry) -> None:
+        """A peer has acknowledged, refused or lost a registration."""
+
+    def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
+        """A peer has refused a registration with `status` (128 or more)."""

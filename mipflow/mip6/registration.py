@@ -1,0 +1,367 @@
+"""Registering: home registrations, return routability and correspondent registrations of one mobile node (RFC 6275 11.6, 11.7).
+
+The shell around `BindingUpdateList` and `Tokens`: it sends their messages, sets their timers, and tells the mobile node.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
+from mipflow.mip6.return_routability import (
+    AUTHENTICATOR_SIZE,
+    TestKey,
+    TestKind,
+    Token,
+    Tokens,
+    authenticator,
+    binding_management_key,
+)
+from mipflow.sim.clock import NS_PER_S, Timer
+from mipflow.wire.codec import authenticated_part
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    AlternateCareOfAddress,
+    BindingAcknowledgement,
+    BindingAuthorizationData,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+    NonceIndices,
+    Status,
+)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.node.node import Arrival
+    from mipflow.node.road import Road
+    from mipflow.sim.trace import Change
+    from mipflow.wire.address import Address
+
+MAX_DELETE_ATTEMPTS = 3
+"""De-registrations that go unanswered this often are left to expire."""
+
+
+class Registrar:
+    """Drives every registration of one mobile node. `reuse_tokens`, `home_lifetime_s`, `binding_lifetime_s`: see MobileNode."""
+
+    def __init__(self, node: MobileNode, reuse_tokens: bool, home_lifetime_s: int, binding_lifetime_s: int) -> None:
+        self._node = node
+        self._clock = node.clock
+        self.list = BindingUpdateList()
+        self.tokens = Tokens()
+        self.reuse_tokens = reuse_tokens
+        self.home_lifetime_s = home_lifetime_s
+        self.binding_lifetime_s = binding_lifetime_s
+        self._random = node.network.random(f"{node.name}/registrations")
+        self._rate = RateLimit()
+        self._timers: dict[tuple[Address, Address], Timer] = {}
+        node.handlers[BindingAcknowledgement] = self._acknowledgement
+        node.handlers[HomeTest] = self._home_test
+        node.handlers[CareOfTest] = self._care_of_test
+
+    # --- what can be asked for ---------------------------------------------------------------------------------------
+
+    def register_home(self, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at the home agent (section 11.7.1)."""
+        home_agent = self._node.home_agent
+        self._record(self.list.want(home_agent, home_address, care_of, True))
+        entry = self._entry(home_agent, home_address)
+        entry.attempts = 0
+        self._send_update(entry)
+
+    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
+        self._record(self.list.want(peer, home_address, care_of, False))
+        entry = self._entry(peer, home_address)
+        entry.tests_since_ns = self._clock.now
+        entry.attempts = 0
+        self._test(entry)
+
+    def deregister(self, peer: Address, home_address: Address) -> None:
+        """Ask a peer to delete its binding; the entry goes when it answers, or when it does not (section 11.7)."""
+        entry = self.list.get(peer, home_address)
+        if entry is None:
+            return
+        if entry.state in (State.IDLE, State.WAITING):
+            self._forget(entry)
+            return
+        self._step(entry, Event.DELETE, attempts=0, tests_since_ns=self._clock.now)
+        if entry.home_registration:
+            self._send_update(entry)
+        else:
+            self._test(entry)
+
+    # --- return routability (section 11.6) ---------------------------------------------------------------------------
+
+    def _test(self, entry: BindingUpdateEntry) -> None:
+        """Ask for the tokens that are missing, side by side; send the update when none is."""
+        if not entry.home_registration and self._node.registered_at_home(entry.home_address) is None:
+            self._step(entry, Event.DELETE if entry.state is State.DELETING else Event.WAIT)
+            return
+        self._step(entry, Event.TEST)
+        home, care_of = self._tokens_for(entry)
+        if home is not None and (care_of is not None or entry.state is State.DELETING):
+            self._send_update(entry)
+            return
+        entry.attempts += 1
+        again = entry.attempts > 1
+        if home is None:
+            self._begin_test((TestKind.HOME, entry.peer, entry.home_address), again)
+        if care_of is None and entry.state is not State.DELETING:
+            self._begin_test((TestKind.CARE_OF, entry.peer, entry.care_of_address), again)
+        self._timer(entry, self._clock.now + entry.timeout_ns())
+
+    def _tokens_for(self, entry: BindingUpdateEntry) -> tuple[Token | None, Token | None]:
+        not_before = 0 if self.reuse_tokens else entry.tests_since_ns
+        now = self._clock.now
+        return (
+            self.tokens.token((TestKind.HOME, entry.peer, entry.home_address), now, not_before),
+            self.tokens.token((TestKind.CARE_OF, entry.peer, entry.care_of_address), now, not_before),
+        )
+
+    def _begin_test(self, key: TestKey, again: bool) -> None:
+        """Send a test init, unless one for the same token is under way already (section 5.2.7) or is to be repeated."""
+        if self.tokens.is_under_way(key) and not again:
+            return
+        kind, peer, address = key
+        cookie = self._random.randbytes(8)
+        self.tokens.begin(key, cookie)
+        message = HomeTestInit(cookie) if kind is TestKind.HOME else CareOfTestInit(cookie)
+
+        def leave() -> None:
+            road = self._node.tunnel_road(address) if kind is TestKind.HOME else None
+            self._send(Packet(address, peer, message), road)
+
+        self._when_allowed((kind, peer), leave)
+
+    def _home_test(self, arrival: Arrival) -> None:
+        message = arrival.packet.payload
+        assert isinstance(message, HomeTest)
+        if arrival.tunnel is None:
+            self._node.drop(arrival.packet, "home test that did not come through the home agent")
+        else:
+            self._take_token((TestKind.HOME, arrival.source, arrival.destination), message, arrival)
+
+    def _care_of_test(self, arrival: Arrival) -> None:
+        message = arrival.packet.payload
+        assert isinstance(message, CareOfTest)
+        self._take_token((TestKind.CARE_OF, arrival.source, arrival.destination), message, arrival)
+
+    def _take_token(self, key: TestKey, message: HomeTest | CareOfTest, arrival: Arrival) -> None:
+        if not self.tokens.receive(key, message, self._clock.now):
+            self._node.drop(arrival.packet, f"{key[0].value} test with a cookie that was not sent")
+            return
+        for entry in self.list.of_peer(key[1]):
+            testing = entry.state is State.TESTING or (entry.state is State.DELETING and not entry.home_registration)
+            if testing and key[2] in (entry.home_address, entry.care_of_address):
+                home, care_of = self._tokens_for(entry)
+                if home is not None and (care_of is not None or entry.state is State.DELETING):
+                    entry.attempts = 0
+                    self._send_update(entry)
+
+    # --- binding updates (section 11.7) ------------------------------------------------------------------------------
+
+    def _send_update(self, entry: BindingUpdateEntry) -> None:
+        kind = ("binding update", entry.peer, entry.home_address if entry.home_registration else None)
+        self._when_allowed(kind, lambda: self._update_leaves(entry))
+
+    def _update_leaves(self, entry: BindingUpdateEntry) -> None:
+        """Build and send the binding update, unless something overtook it while it waited for its turn."""
+        if self.list.get(entry.peer, entry.home_address) is not entry:
+            return
+        if entry.home_registration:
+            update = self._home_update(entry)
+        else:
+            made = self._correspondent_update(entry)
+            if made is None:
+                self._test(entry)
+                return
+            update = made
+        entry.attempts += 1
+        self._step(
+            entry, Event.UPDATE,
+            sequence=update.sequence, sent_ns=self._clock.now, lifetime_s=update.lifetime_units * LIFETIME_UNIT_S,
+            unacknowledged=entry.care_of_address,
+        )  # fmt: skip
+        option = DestinationOptions((HomeAddressOption(entry.home_address),))
+        self._send(Packet(entry.care_of_address, entry.peer, update, extensions=(option,)))
+        self._timer(entry, self._clock.now + entry.timeout_ns())
+
+    def _next_sequence(self, peer: Address) -> int:
+        return self.list.next_sequence(peer, self._random.getrandbits(16))
+
+    def _home_update(self, entry: BindingUpdateEntry) -> BindingUpdate:
+        lifetime_s = 0 if entry.state is State.DELETING else self.home_lifetime_s
+        return BindingUpdate(
+            self._next_sequence(entry.peer), home_registration=True, lifetime_units=lifetime_s // LIFETIME_UNIT_S,
+            options=(AlternateCareOfAddress(entry.care_of_address),),
+        )  # fmt: skip
+
+    def _correspondent_update(self, entry: BindingUpdateEntry) -> BindingUpdate | None:
+        deletes = entry.state is State.DELETING
+        home, care_of = self._tokens_for(entry)
+        if home is None or (care_of is None and not deletes):
+            return None
+        plain = BindingUpdate(
+            self._next_sequence(entry.peer),
+            lifetime_units=0 if deletes else self.binding_lifetime_s // LIFETIME_UNIT_S,
+            options=(
+                NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index),
+                BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE)),
+            ),
+        )
+        entry.key = binding_management_key(home.value, None if deletes or care_of is None else care_of.value)
+        proof = authenticator(entry.key, self._signed(entry), entry.peer, authenticated_part(plain))
+        return replace(plain, options=(plain.options[0], BindingAuthorizationData(proof)))
+
+    def _signed(self, entry: BindingUpdateEntry) -> Address:
+        """The address in the authenticator: the home address when the binding is to be deleted (section 6.2.7)."""
+        return entry.home_address if entry.state is State.DELETING else entry.care_of_address
+
+    # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
+
+    def _acknowledgement(self, arrival: Arrival) -> None:
+        answer = arrival.packet.payload
+        assert isinstance(answer, BindingAcknowledgement)
+        entry = self.list.get(arrival.source, arrival.destination)
+        if entry is None or entry.state not in (State.UPDATING, State.DELETING):
+            self._node.drop(arrival.packet, "binding acknowledgement that nobody waits for")
+            return
+        out_of_window = answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        if answer.sequence != entry.sequence and not out_of_window:
+            self._node.drop(arrival.packet, "binding acknowledgement of an older binding update")
+            return
+        if not self._is_authentic(answer, entry):
+            self._node.drop(arrival.packet, "binding authorization data is wrong")
+            return
+        if out_of_window:
+            self.list.skip_sequence(entry.peer, answer.sequence)
+            self._send_update(entry)
+        elif answer.status < Status.REASON_UNSPECIFIED:
+            self._accepted(entry, answer)
+        else:
+            self._refused(entry, answer.status)
+
+    def _is_authentic(self, answer: BindingAcknowledgement, entry: BindingUpdateEntry) -> bool:
+        """Check the authorization data; answers 136 to 138 have none (section 9.5.4)."""
+        if entry.home_registration or answer.status in _EXPIRED_NONCES:
+            return True
+        proof = answer.options[-1] if answer.options else None
+        if not isinstance(proof, BindingAuthorizationData):
+            return False
+        expected = authenticator(entry.key, self._signed(entry), entry.peer, authenticated_part(answer))
+        return hmac.compare_digest(proof.authenticator, expected)
+
+    def _accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        if entry.state is State.DELETING:
+            self._step(entry, Event.ACCEPT, registered=None)
+            self._forget(entry)
+            return
+        # What the peer granted less than was asked for is taken off what is left (section 11.7.3).
+        granted_s = answer.lifetime_units * LIFETIME_UNIT_S
+        left_ns = max(entry.sent_ns + granted_s * NS_PER_S - self._clock.now, 0)
+        was_registered = entry.registered
+        self._step(
+            entry, Event.ACCEPT,
+            registered=entry.care_of_address, expires_ns=self._clock.now + left_ns, lifetime_s=granted_s, attempts=0,
+            unacknowledged=None,
+        )  # fmt: skip
+        self._timer(entry, entry.refresh_ns())
+        if entry.home_registration and was_registered is None:
+            for waiting in self.list.of_home_address(entry.home_address):
+                if waiting.state is State.WAITING:
+                    self._test(waiting)
+        self._node.registration_changed(entry)
+
+    def _refused(self, entry: BindingUpdateEntry, status: int) -> None:
+        if status in _EXPIRED_NONCES:
+            entry.unacknowledged = None
+            if status != Status.EXPIRED_CARE_OF_NONCE_INDEX:
+                self.tokens.forget(TestKind.HOME, entry.peer)
+            if status != Status.EXPIRED_HOME_NONCE_INDEX:
+                self.tokens.forget(TestKind.CARE_OF, entry.peer)
+            self._test(entry)
+            return
+        self._node.network.trace.decided(
+            self._clock.now, self._node.name, "registration refused", f"status {status} for {entry.home_address} at {entry.peer}"
+        )
+        self._step(entry, Event.REFUSE, registered=None)
+        self._forget(entry)
+        self._node.registration_refused(entry, status)
+
+    # --- time passes -------------------------------------------------------------------------------------------------
+
+    def _timeout(self, entry: BindingUpdateEntry) -> None:
+        """What was sent is not answered, or the registration is to be refreshed, or it has ended."""
+        if entry.registered is not None and self._clock.now >= entry.expires_ns:
+            self._step(entry, Event.EXPIRE, registered=None)
+            self._node.registration_changed(entry)
+        if entry.state is State.DELETING and entry.attempts >= MAX_DELETE_ATTEMPTS:
+            self._forget(entry)
+        elif entry.home_registration:
+            self._send_update(entry)
+        elif entry.state is State.UPDATING and entry.attempts < MAX_DELETE_ATTEMPTS:
+            self._send_update(entry)
+        else:
+            if entry.state is State.BOUND:
+                entry.attempts = 0
+                entry.tests_since_ns = self._clock.now
+            self._test(entry)
+
+    def _forget(self, entry: BindingUpdateEntry) -> None:
+        self._timers.pop((entry.peer, entry.home_address), Timer(self._clock, lambda: None)).stop()
+        self._record(self.list.remove(entry))
+        self._node.registration_changed(entry)
+
+    def _timer(self, entry: BindingUpdateEntry, t_ns: int) -> None:
+        key = (entry.peer, entry.home_address)
+        timer = self._timers.get(key)
+        if timer is None:
+            timer = self._timers[key] = Timer(self._clock, lambda: self._timeout(entry))
+        if entry.registered is not None:
+            t_ns = min(t_ns, max(entry.expires_ns, self._clock.now + 1))
+        timer.set(t_ns)
+
+    # --- small things ------------------------------------------------------------------------------------------------
+
+    def _entry(self, peer: Address, home_address: Address) -> BindingUpdateEntry:
+        entry = self.list.get(peer, home_address)
+        assert entry is not None
+        return entry
+
+    def _step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> None:
+        self._record(self.list.step(entry, event, **values))
+
+    def _record(self, changes: list[Change]) -> None:
+        self._node.network.record(self._node.name, changes)
+        self._node.forget_roads()
+
+    def _when_allowed(self, kind: object, leave: Callable[[], None]) -> None:
+        """Do `leave` at once, or as soon as MAX_UPDATE_RATE lets it."""
+        due = self._rate.reserve(kind, self._clock.now)
+        if due == self._clock.now:
+            leave()
+        else:
+            self._clock.at(due, lambda _: leave())
+
+    def _send(self, packet: Packet, road: Road | None = None) -> None:
+        packet.sent_ns = self._clock.now
+        if road is None:
+            road = self._node.direct_road(packet.source, packet.destination)
+        if road is None:
+            self._node.drop(packet, f"no way to {packet.destination}")
+        else:
+            road.send(packet)
+
+
+_EXPIRED_NONCES = (
+    Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_INDEX, Status.EXPIRED_NONCES,
+)  # fmt: skip

@@ -1,0 +1,137 @@
+"""Return routability: tokens, the binding key, authenticators (RFC 6275 sections 5.2 and 6.2.7). Pure.
+
+`Nonces` is all that a correspondent node keeps; `Tokens` is what a mobile node has been given and is waiting for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_TOKEN_LIFETIME_NS, NONCE_INTERVAL_NS
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from mipflow.wire.address import Address
+    from mipflow.wire.mobility import CareOfTest, HomeTest
+
+AUTHENTICATOR_SIZE = 12
+VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS
+
+
+def home_keygen_token(node_key: bytes, home_address: Address, nonce: bytes) -> bytes:
+    """First 64 bits of HMAC_SHA1(Kcn, home address | nonce | 0) (section 5.2.5)."""
+    return hmac.digest(node_key, home_address.packed + nonce + b"\x00", "sha1")[:8]
+
+
+def care_of_keygen_token(node_key: bytes, care_of_address: Address, nonce: bytes) -> bytes:
+    """First 64 bits of HMAC_SHA1(Kcn, care-of address | nonce | 1) (section 5.2.5)."""
+    return hmac.digest(node_key, care_of_address.packed + nonce + b"\x01", "sha1")[:8]
+
+
+def binding_management_key(home_token: bytes, care_of_token: bytes | None) -> bytes:
+    """Kbm = SHA1(home keygen token | care-of keygen token); without the latter to delete a binding (section 5.2.5)."""
+    return hashlib.sha1(home_token + (care_of_token or b"")).digest()
+
+
+def authenticator(key: bytes, care_of_address: Address, correspondent: Address, message: bytes) -> bytes:
+    """First 96 bits of HMAC_SHA1(Kbm, care-of address | correspondent | MH data) (section 6.2.7).
+
+    `message`: the Mobility Header with checksum zero, up to where the authenticator stands. To delete a binding the
+    home address takes the care-of address's place.
+    """
+    return hmac.digest(key, care_of_address.packed + correspondent.packed + message, "sha1")[:AUTHENTICATOR_SIZE]
+
+
+class Nonces:
+    """A correspondent node's key Kcn and its nonces: a new one every 30 s, the last eight accepted (section 5.2.7).
+
+    A nonce is made from its index and a secret when asked for, so nothing is stored.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self.node_key = random.randbytes(20)
+        self._secret = random.randbytes(20)
+
+    def index(self, now: int) -> int:
+        """Index of the nonce that is handed out at `now` nanoseconds (16 bits)."""
+        return (now // NONCE_INTERVAL_NS) & 0xFFFF
+
+    def nonce(self, index: int) -> bytes:
+        """The eight octets of a nonce."""
+        return hmac.digest(self._secret, index.to_bytes(2, "big"), "sha1")[:8]
+
+    def is_valid(self, index: int, now: int) -> bool:
+        """True for the current nonce and the seven before it."""
+        age = (self.index(now) - index) & 0xFFFF
+        return age < VALID_NONCES and age <= now // NONCE_INTERVAL_NS
+
+    def home_token(self, home_address: Address, index: int) -> bytes:
+        """The home keygen token of an address under one nonce."""
+        return home_keygen_token(self.node_key, home_address, self.nonce(index))
+
+    def care_of_token(self, care_of_address: Address, index: int) -> bytes:
+        """The care-of keygen token of an address under one nonce."""
+        return care_of_keygen_token(self.node_key, care_of_address, self.nonce(index))
+
+
+class TestKind(Enum):
+    """Which of the two tests: through the home agent, or straight (section 5.2.5)."""
+
+    HOME = "home"
+    CARE_OF = "care-of"
+
+
+TestKey = tuple[TestKind, "Address", "Address"]
+"""(kind, correspondent node, home or care-of address): a care-of token serves every home address (section 5.2.7)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Token:
+    """A keygen token with its nonce index, and when it came (nanoseconds)."""
+
+    nonce_index: int
+    value: bytes
+    received_ns: int
+
+
+class Tokens:
+    """The tests of a mobile node: cookies under way and tokens received."""
+
+    def __init__(self) -> None:
+        self._cookies: dict[bytes, TestKey] = {}
+        self._tokens: dict[TestKey, Token] = {}
+
+    def begin(self, key: TestKey, cookie: bytes) -> None:
+        """A test init message with a new cookie is sent; older cookies of the same test count no more (section 11.8)."""
+        for old in [cookie for cookie, other in self._cookies.items() if other == key]:
+            del self._cookies[old]
+        self._cookies[cookie] = key
+
+    def is_under_way(self, key: TestKey) -> bool:
+        """True while a test init message waits for its answer."""
+        return key in self._cookies.values()
+
+    def receive(self, key: TestKey, message: HomeTest | CareOfTest, now: int) -> bool:
+        """Take a token if its cookie is the one that was sent (sections 11.6.2); False for any other."""
+        if self._cookies.get(message.cookie) != key:
+            return False
+        del self._cookies[message.cookie]
+        self._tokens[key] = Token(message.nonce_index, message.keygen_token, now)
+        return True
+
+    def token(self, key: TestKey, now: int, not_before: int = 0) -> Token | None:
+        """A token younger than MAX_TOKEN_LIFETIME that came at `not_before` or later, or None."""
+        token = self._tokens.get(key)
+        if token is None or now - token.received_ns >= MAX_TOKEN_LIFETIME_NS or token.received_ns < not_before:
+            return None
+        return token
+
+    def forget(self, kind: TestKind, correspondent: Address) -> None:
+        """Tokens of one kind from one correspondent are no longer good (statuses 136 to 138)."""
+        for key in [key for key in self._tokens if key[:2] == (kind, correspondent)]:
+            del self._tokens[key]

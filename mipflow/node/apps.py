@@ -1,0 +1,274 @@
+"""Applications: what makes the packets. An application is a value; `start(ends)` sets it going between two hosts.
+
+`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times in milliseconds and seconds as the
+names say; sizes in octets of UDP or TCP payload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Timer, seconds
+
+if TYPE_CHECKING:
+    from mipflow.node.host import Host
+    from mipflow.node.sockets import TcpSocket, UdpSocket
+    from mipflow.sim.clock import Clock
+
+Direction = Literal["up", "down"]
+RTP_HEADER = 12
+
+
+@dataclass(slots=True)
+class Ends:
+    """The two hosts and ports of one flow."""
+
+    near: Host
+    far: Host
+    near_port: int
+    far_port: int
+    flow: int
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of both."""
+        return self.near.clock
+
+    def udp(self) -> tuple[UdpSocket, UdpSocket]:
+        """A UDP socket at each end; the far one answers whoever speaks to it."""
+        near = self.near.udp(self.near_port, (self.far.address, self.far_port), self.flow)
+        return near, self.far.udp(self.far_port, flow=self.flow, upward=False)
+
+    def close(self) -> None:
+        """Close the ports at both ends."""
+        self.near.close_port(self.near_port)
+        self.far.close_port(self.far_port)
+
+
+class Running:
+    """An application under way. `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end."""
+
+    def __init__(self, ends: Ends) -> None:
+        self.ends = ends
+        self.received_bytes = 0
+        self.is_complete = False
+        self.is_correct = True
+        """False once an octet arrived that was not sent so."""
+        self._timers: list[Timer] = []
+
+    def timer(self, callback: Callable[[], None]) -> Timer:
+        """A timer that stops with the application."""
+        timer = Timer(self.ends.clock, callback)
+        self._timers.append(timer)
+        return timer
+
+    def stop(self) -> None:
+        """Stop sending and close the ports."""
+        for timer in self._timers:
+            timer.stop()
+        self.ends.close()
+
+
+class Application(Protocol):
+    """What `mn.open(cn, application)` takes."""
+
+    protocol: ClassVar[str]
+    port: ClassVar[int]
+    name: ClassVar[str]
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        ...
+
+
+def periodic(running: Running, interval_ns: int, act: Callable[[], None], end_ns: int | None = None) -> Callable[[], None]:
+    """A function that, called once, does `act` at once and then every `interval_ns` until `end_ns` or `stop()`."""
+    clock = running.ends.clock
+
+    def tick() -> None:
+        act()
+        following = clock.now + interval_ns
+        if end_ns is None or following < end_ns:
+            timer.set(following)
+
+    timer = running.timer(tick)
+    return tick
+
+
+@dataclass(slots=True, frozen=True)
+class Voice:
+    """A call at a constant rate, both ways: by default G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet."""
+
+    interval_ms: float = 20.0
+    payload_bytes: int = 160 + RTP_HEADER
+    both_ways: bool = True
+    start_s: float = 0.0
+    duration_s: float | None = None
+    protocol: ClassVar[str] = "UDP"
+    port: ClassVar[int] = 5004
+    name: ClassVar[str] = "call"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        if self.interval_ms <= 0 or self.payload_bytes < 0:
+            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
+        running = Running(ends)
+        near, far = ends.udp()
+        payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
+        begin = ends.clock.now + seconds(self.start_s)
+        end = None if self.duration_s is None else begin + seconds(self.duration_s)
+        answer = periodic(running, interval, lambda: far.send(payload), end)
+        answering = False
+
+        def heard(data: bytes) -> None:
+            nonlocal answering
+            running.received_bytes += len(data)
+            if self.both_ways and not answering:
+                answering = True
+                answer()
+
+        far.on_datagram = heard
+        running.timer(periodic(running, interval, lambda: near.send(payload), end)).set(begin)
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Video:
+    """A film from the far end: frames in bursts of packets, every `group` frames a large one. The near end asks, then reports."""
+
+    rate_bps: int = 1_000_000
+    frames_per_s: float = 25.0
+    packet_bytes: int = 1200
+    group: int = 25
+    key_frame_factor: float = 4.0
+    start_s: float = 0.0
+    duration_s: float | None = None
+    protocol: ClassVar[str] = "UDP"
+    port: ClassVar[int] = 5010
+    name: ClassVar[str] = "video"
+    report_bytes: ClassVar[int] = 64
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        if self.rate_bps <= 0 or self.frames_per_s <= 0 or self.packet_bytes <= 0 or self.group <= 0:
+            raise ProtocolMisuse(f"{self}; expected positive rate, frames, packet size and group", self)
+        running = Running(ends)
+        near, far = ends.udp()
+        begin = ends.clock.now + seconds(self.start_s)
+        end = None if self.duration_s is None else begin + seconds(self.duration_s)
+        random = ends.near.network.random(f"video/{ends.flow}")
+        mean = self.rate_bps / 8 / self.frames_per_s * self.group / (self.group - 1 + self.key_frame_factor)
+        whole = bytes(self.packet_bytes)
+        number = 0
+
+        def frame() -> None:
+            nonlocal number
+            size = round(mean * (self.key_frame_factor if number % self.group == 0 else 1) * random.uniform(0.8, 1.2))
+            number += 1
+            packets, rest = divmod(size, self.packet_bytes)
+            for _ in range(packets):
+                far.send(whole)
+            if rest:
+                far.send(bytes(rest))
+
+        show = periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
+        showing = False
+
+        def asked(data: bytes) -> None:
+            nonlocal showing
+            del data
+            if not showing:
+                showing = True
+                show()
+
+        def seen(data: bytes) -> None:
+            running.received_bytes += len(data)
+
+        far.on_datagram, near.on_datagram = asked, seen
+        report = bytes(self.report_bytes)
+        running.timer(periodic(running, NS_PER_S, lambda: near.send(report), end)).set(begin)
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class FileTransfer:
+    """`size` octets over TCP, "down" to the near end or "up" to the far one; every octet is compared with what was sent."""
+
+    size: int = 1_000_000
+    direction: Direction = "down"
+    start_s: float = 0.0
+    protocol: ClassVar[str] = "TCP"
+    port: ClassVar[int] = 8080
+    name: ClassVar[str] = "file"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        if self.size < 0 or self.direction not in ("up", "down"):
+            raise ProtocolMisuse(f"{self}; expected a size of zero or more and direction 'up' or 'down'", self)
+        running = Running(ends)
+        content = hashlib.shake_256(f"file {ends.flow}".encode()).digest(self.size)
+
+        def send(socket: TcpSocket) -> None:
+            socket.write(content)
+            socket.close()
+
+        def receive(socket: TcpSocket) -> None:
+            def data(piece: bytes) -> None:
+                start = running.received_bytes
+                running.is_correct &= content[start : start + len(piece)] == piece
+                running.received_bytes += len(piece)
+
+            def ended() -> None:
+                running.is_complete = running.is_correct and running.received_bytes == self.size
+                socket.close()
+
+            socket.on_data, socket.on_end = data, ended
+
+        ends.far.tcp_listen(ends.far_port, send if self.direction == "down" else receive)
+
+        def begin() -> None:
+            socket = ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
+            (receive if self.direction == "down" else send)(socket)
+
+        running.timer(begin).set(ends.clock.now + seconds(self.start_s))
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Echo:
+    """Echo requests at an interval, as ping sends them; `count` None goes on until closed."""
+
+    interval_ms: float = 1000.0
+    payload_bytes: int = 56
+    count: int | None = None
+    start_s: float = 0.0
+    protocol: ClassVar[str] = "ICMPv6"
+    port: ClassVar[int] = 0
+    name: ClassVar[str] = "ping"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        if self.interval_ms <= 0 or self.payload_bytes < 0:
+            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
+        running = Running(ends)
+        socket = ends.near.echo(ends.near_port & 0xFFFF, ends.far.address, ends.flow)
+        data, interval, begin = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS), seconds(self.start_s)
+        end = None if self.count is None else ends.clock.now + begin + self.count * interval
+        sequence = 0
+
+        def ask() -> None:
+            nonlocal sequence
+            sequence += 1
+            socket.send(sequence, data)
+
+        def answered(number: int, reply: bytes) -> None:
+            del number
+            running.received_bytes += len(reply)
+
+        socket.on_reply = answered
+        running.timer(periodic(running, interval, ask, end)).set(ends.clock.now + begin)
+        return running

@@ -1,0 +1,92 @@
+"""Fragments: cut at the source, put together at the destination (RFC 8200 section 4.5). Pure; `now` is an argument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mipflow.errors import WireError
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire import codec
+from mipflow.wire.packet import IPV6_HEADER, FragmentHeader, Opaque, Packet
+
+if TYPE_CHECKING:
+    from mipflow.wire.address import Address
+
+REASSEMBLY_TIMEOUT_NS = 60 * NS_PER_S
+MAX_WAITING = 64
+"""Datagrams that may wait for their fragments at once; the oldest goes when there are more."""
+
+
+def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
+    """`packet` (without extension headers) as fragments of at most `mtu` octets, labelled like it."""
+    data = codec.encode(packet)
+    next_header, data = data[6], data[IPV6_HEADER:]
+    room = (mtu - IPV6_HEADER - FragmentHeader.size) & ~7
+    pieces = []
+    for start in range(0, len(data), room):
+        header = FragmentHeader(start // 8, start + room < len(data), identification)
+        pieces.append(
+            Packet(
+                packet.source, packet.destination, Opaque(next_header, data[start : start + room]), packet.hop_limit,
+                (header,), packet.traffic_class, packet.flow_label, packet.flow, packet.upward, packet.sent_ns,
+            )
+        )  # fmt: skip
+    return pieces
+
+
+class _Waiting(NamedTuple):
+    since_ns: int
+    pieces: dict[int, tuple[bool, Opaque]]
+    """Offset in octets -> (more follow, piece)."""
+    sample: Packet
+
+
+class Reassembly:
+    """Fragments that wait for the rest of their datagram."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Address, Address, int], _Waiting] = {}
+
+    def add(
+        self, packet: Packet, header: FragmentHeader, source: Address, destination: Address, now: int
+    ) -> tuple[Packet | None, list[tuple[Packet, str]]]:
+        """Take a fragment: gives the whole packet where this was its last piece, and what is dropped, with reasons."""
+        dropped = self._expire(now)
+        if not isinstance(packet.payload, Opaque):
+            # A first and only fragment is whole (RFC 8200 section 4.5, "atomic fragment").
+            return _labelled(Packet(source, destination, packet.payload), packet), dropped
+        key = (source, destination, header.identification)
+        waiting = self._waiting.setdefault(key, _Waiting(now, {}, packet))
+        waiting.pieces[header.offset * 8] = (header.more, packet.payload)
+        data = _joined(waiting.pieces)
+        if data is None:
+            return None, dropped
+        del self._waiting[key]
+        whole = Packet(source, destination, Opaque(waiting.pieces[0][1].next_header, data), packet.hop_limit)
+        try:
+            return _labelled(codec.decode(codec.encode(whole)), packet), dropped
+        except WireError as error:
+            return None, [*dropped, (packet, f"reassembled packet: {error}")]
+
+    def _expire(self, now: int) -> list[tuple[Packet, str]]:
+        late = [key for key, waiting in self._waiting.items() if now - waiting.since_ns > REASSEMBLY_TIMEOUT_NS]
+        if not late and len(self._waiting) > MAX_WAITING:
+            late = [next(iter(self._waiting))]
+        return [(self._waiting.pop(key).sample, "fragments are missing") for key in late]
+
+
+def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
+    """The octets of all pieces, or None while one is missing."""
+    data = b""
+    while True:
+        piece = pieces.get(len(data))
+        if piece is None or not piece[1].data:
+            return None
+        data += piece[1].data
+        if not piece[0]:
+            return data
+
+
+def _labelled(whole: Packet, fragment: Packet) -> Packet:
+    whole.flow, whole.upward, whole.sent_ns = fragment.flow, fragment.upward, fragment.sent_ns
+    return whole

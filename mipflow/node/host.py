@@ -1,0 +1,152 @@
+"""A host: a node with UDP, TCP and echo sockets on top. It has fixed addresses, or makes them from router advertisements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.node.neighbor import NeighborDiscovery
+from mipflow.node.node import Arrival, Node
+from mipflow.node.sockets import EchoSocket, TcpSocket, UdpSocket
+from mipflow.wire.icmpv6 import EchoReply
+from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
+
+if TYPE_CHECKING:
+    from mipflow.node.interface import Interface
+    from mipflow.sim.link import Segment
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.address import Address
+
+FIRST_EPHEMERAL_PORT = 49152
+"""First port for connections that do not name one (RFC 6335 section 6)."""
+
+Remote = tuple["Address | None", int]
+"""Address and port of the other end; (None, 0) for a socket that hears everybody."""
+EVERYBODY: Remote = (None, 0)
+
+
+class Host(Node):
+    """A node with applications."""
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        super().__init__(network, name, x, y, role)
+        self.neighbor = NeighborDiscovery(self)
+        self._udp: dict[tuple[int, Remote], UdpSocket] = {}
+        self._tcp: dict[tuple[int, Remote], TcpSocket] = {}
+        self._listeners: dict[int, Callable[[TcpSocket], None]] = {}
+        self._echo: dict[int, EchoSocket] = {}
+        self._next_port = FIRST_EPHEMERAL_PORT
+        self.handlers[UDP] = self._datagram
+        self.handlers[TCP] = self._segment
+        self.handlers[EchoReply] = self._echo_reply
+
+    def settle(self, segment: Segment, interface_identifier: int, name: str = "eth0") -> Interface:
+        """Live on a segment for good: a fixed address of its prefix, its router as default router."""
+        interface = self.add_interface(name, interface_identifier)
+        interface.join(segment)
+        prefix = self.network.prefix_of(segment)
+        if prefix is not None:
+            interface.add_address(prefix.address(interface_identifier))
+        interface.router = next(
+            (port for port in segment.ports if self.network.graph.nodes[port.owner]["forwards"]), None
+        )
+        return interface
+
+    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an address."""
+        del flow
+        callback()
+
+    # --- sockets -----------------------------------------------------------------------------------------------------
+
+    def free_port(self) -> int:
+        """A local port that nobody uses."""
+        self._next_port += 1
+        return self._next_port - 1
+
+    def has_port(self, port: int) -> bool:
+        """True where a socket or listener is on this local port."""
+        return port in self._listeners or any(key[0] == port for table in (self._udp, self._tcp) for key in table)
+
+    def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
+        """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
+        if (port, remote) in self._udp:
+            raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
+        socket = self._udp[port, remote] = UdpSocket(self, port, remote, flow, upward)
+        return socket
+
+    def tcp_connect(self, port: int, remote: Remote, flow: int = 0) -> TcpSocket:
+        """Open a TCP connection to `remote`; its SYN waits until the flow can be sent."""
+        if (port, remote) in self._tcp:
+            raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
+        socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow, upward=True)
+        self.when_ready(flow, socket.connect)
+        return socket
+
+    def tcp_listen(self, port: int, accept: Callable[[TcpSocket], None]) -> None:
+        """Call `accept(socket)` for each connection that arrives on a local port."""
+        if port in self._listeners:
+            raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
+        self._listeners[port] = accept
+
+    def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
+        """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
+        socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
+        return socket
+
+    def close_port(self, port: int) -> None:
+        """Forget the sockets, listener and echo identifier of a local port."""
+        for table in (self._udp, self._tcp):
+            for key in [key for key in table if key[0] == port]:
+                del table[key]
+        self._listeners.pop(port, None)
+        self._echo.pop(port, None)
+
+    def maximum_segment_size(self) -> int:
+        """Octets of TCP payload that pass every road of this host: room is left for a tunnel, the costliest of them."""
+        link = min((i.segment.link.mtu for i in self.interfaces.values() if i.segment is not None), default=1500)
+        return link - TUNNEL_OVERHEAD - IPV6_HEADER - 20
+
+    # --- what arrives ------------------------------------------------------------------------------------------------
+
+    def _datagram(self, arrival: Arrival) -> None:
+        datagram = arrival.packet.payload
+        assert isinstance(datagram, UDP)
+        port = datagram.destination_port
+        socket = self._udp.get((port, (arrival.source, datagram.source_port)))
+        if socket is None:
+            socket = self._udp.get((port, EVERYBODY))
+            if socket is None:
+                self.no_listener(arrival, port)
+                return
+        socket.receive(datagram, arrival)
+
+    def _segment(self, arrival: Arrival) -> None:
+        segment = arrival.packet.payload
+        assert isinstance(segment, TCP)
+        port, remote = segment.destination_port, (arrival.source, segment.source_port)
+        socket = self._tcp.get((port, remote))
+        if socket is None:
+            accept = self._listeners.get(port)
+            if accept is None or not segment.syn or segment.ack:
+                self.no_listener(arrival, port)
+                return
+            packet = arrival.packet
+            socket = TcpSocket(self, port, remote, packet.flow, not packet.upward, arrival.destination)
+            self._tcp[port, remote] = socket
+            accept(socket)
+        socket.receive(segment)
+
+    def no_listener(self, arrival: Arrival, port: int) -> None:
+        """Nobody is on the port: dropped."""
+        self.drop(arrival.packet, f"nobody listens on port {port} of {self.name}")
+
+    def _echo_reply(self, arrival: Arrival) -> None:
+        reply = arrival.packet.payload
+        assert isinstance(reply, EchoReply)
+        socket = self._echo.get(reply.identifier)
+        if socket is None:
+            self.drop(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")
+        else:
+            socket.receive(reply)

@@ -1,0 +1,129 @@
+"""An interface: where a node meets a segment. It owns addresses there, and knows its default router."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.errors import TopologyError
+from mipflow.wire.address import Address, Prefix
+
+if TYPE_CHECKING:
+    from mipflow.node.node import Node
+    from mipflow.sim.link import Channel, Port, Segment
+    from mipflow.wire.packet import Packet
+
+LINK_LOCAL = Prefix.parse("fe80::/64")
+
+
+class Interface:
+    """One interface of a node; `interface_identifier` makes its addresses (RFC 4291 section 2.5.1)."""
+
+    def __init__(self, node: Node, name: str, interface_identifier: int) -> None:
+        self.node = node
+        self.name = name
+        self.interface_identifier = interface_identifier
+        self.link_local = LINK_LOCAL.address(interface_identifier)
+        self.segment: Segment | None = None
+        self.up = True
+        self.addresses: list[Address] = []
+        """Global addresses that are assigned here, oldest first."""
+        self.router: Port | None = None
+        """The default router's port on this segment (RFC 4861 section 5.1)."""
+
+    @property
+    def owner(self) -> str:
+        """Name of the node."""
+        return self.node.name
+
+    @property
+    def address(self) -> Address | None:
+        """The newest global address here, or None."""
+        return self.addresses[-1] if self.addresses else None
+
+    @property
+    def is_usable(self) -> bool:
+        """True while it is up, on a segment that is up, and has an address."""
+        return self.up and self.segment is not None and self.segment.up and bool(self.addresses)
+
+    # --- joining and leaving -----------------------------------------------------------------------------------------
+
+    def join(self, segment: Segment) -> None:
+        """Go on a segment. Raises TopologyError when on one already."""
+        if self.segment is not None:
+            raise TopologyError(f"{self.owner}.{self.name} is on {self.segment.name}; leave it first", self.name)
+        self.node.network.attach(self, segment)
+        self.segment = segment
+        segment.neighbors[self.link_local] = self
+
+    def leave(self) -> None:
+        """Leave the segment; the addresses of this interface go with it."""
+        if self.segment is None:
+            raise TopologyError(f"{self.owner}.{self.name} is on no segment", self.name)
+        for address in list(self.addresses):
+            self.remove_address(address)
+        self.node.network.detach(self, self.segment)
+        self.segment = None
+        self.router = None
+
+    def set_up(self, up: bool) -> None:
+        """Take the interface up or down; addresses stay."""
+        self.up = up
+        if self.segment is not None:
+            self.segment.refresh()
+        self.node.network.changed()
+
+    # --- addresses ---------------------------------------------------------------------------------------------------
+
+    def add_address(self, address: Address) -> None:
+        """Assign a global address. Raises TopologyError where another node answers for it."""
+        if self.segment is None:
+            raise TopologyError(f"{self.owner}.{self.name} is on no segment and can have no address", self.name)
+        if self.segment.neighbors.get(address, self) is not self:
+            raise TopologyError(f"{address} is in use on {self.segment.name} already", address)
+        self.addresses.append(address)
+        self.node.addresses[address] = self
+        self.segment.neighbors[address] = self
+        self.node.network.changed()
+
+    def remove_address(self, address: Address) -> None:
+        """Take a global address away."""
+        self.addresses.remove(address)
+        del self.node.addresses[address]
+        if self.segment is not None:
+            self.segment.neighbors.pop(address, None)
+        self.node.network.changed()
+
+    # --- sending and receiving ---------------------------------------------------------------------------------------
+
+    def channel_to(self, destination: Address) -> Channel | None:
+        """The channel towards `destination`: a neighbor itself, else the default router; None where there is neither."""
+        segment = self.segment
+        if segment is None:
+            return None
+        neighbor = segment.neighbors.get(destination)
+        if neighbor is None:
+            prefix = self.node.network.prefix_of(segment)
+            on_link = destination.is_link_local or (prefix is not None and destination in prefix)
+            neighbor = None if on_link else self.router
+        return None if neighbor is None or neighbor is self else segment.channel(self, neighbor)
+
+    def multicast(self, packet: Packet) -> None:
+        """Send to every other port of the segment."""
+        if self.segment is not None:
+            for port in list(self.segment.ports):
+                if port is not self:
+                    self.segment.channel(self, port).send(packet.copy())
+
+    def receive(self, packet: Packet) -> None:
+        """A packet has arrived from the segment; one that comes after the interface went away is lost."""
+        if self.up and self.segment is not None:
+            self.node.receive(packet, self)
+        else:
+            self.node.drop(packet, f"{self.name} is down")
+
+    def too_big(self, packet: Packet, mtu: int) -> None:
+        """The segment cannot carry `packet`: its octets exceed `mtu`."""
+        self.node.too_big(packet, mtu)
+
+    def __repr__(self) -> str:
+        return f"<Interface {self.owner}.{self.name}>"

@@ -1,0 +1,120 @@
+"""Neighbor discovery: router solicitation and advertisement, duplicate address detection (RFC 4861, RFC 4862).
+
+Address resolution is not simulated: a segment knows who answers for an address (`Segment.neighbors`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.sim.clock import NS_PER_S, Timer
+from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, Address, Prefix
+from mipflow.wire.icmpv6 import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    PrefixInformation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+
+if TYPE_CHECKING:
+    from mipflow.node.interface import Interface
+    from mipflow.node.node import Arrival, Node
+
+RETRANS_TIMER_NS = NS_PER_S
+"""RetransTimer (RFC 4861 section 10): with one probe (DupAddrDetectTransmits 1) the time that detection takes."""
+RTR_SOLICITATION_INTERVAL_NS = 4 * NS_PER_S
+MAX_RTR_SOLICITATIONS = 3
+
+
+class NeighborDiscovery:
+    """The neighbor discovery of one node: gives its node handlers, and probes for it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._probes: dict[Address, tuple[Timer, Callable[[bool], None]]] = {}
+        self.on_prefix: Callable[[Interface, Prefix], None] | None = None
+        """Called with each prefix for autonomous configuration that a router advertises."""
+        self._solicitations: dict[str, Timer] = {}
+        node.handlers[NeighborSolicitation] = self._neighbor_solicitation
+        node.handlers[NeighborAdvertisement] = self._neighbor_advertisement
+        if node.forwards:
+            node.handlers[RouterSolicitation] = self._router_solicitation
+        else:
+            node.handlers[RouterAdvertisement] = self._router_advertisement
+
+    # --- duplicate address detection (RFC 4862 section 5.4) ----------------------------------------------------------
+
+    def detect_duplicate(self, address: Address, interface: Interface, done: Callable[[bool], None]) -> None:
+        """Ask on the interface's link whether anybody has `address`; `done(is_unique)` follows, after a second if it is."""
+        timer = Timer(self._node.clock, lambda: self._detected(address, True))
+        self._probes[address] = (timer, done)
+        self._node.send_link_local(
+            NeighborSolicitation(address), UNSPECIFIED, address.solicited_node(), interface
+        )
+        timer.set(self._node.clock.now + RETRANS_TIMER_NS)
+
+    def _detected(self, address: Address, is_unique: bool) -> None:
+        timer, done = self._probes.pop(address)
+        timer.stop()
+        done(is_unique)
+
+    def _neighbor_solicitation(self, arrival: Arrival) -> None:
+        solicitation = arrival.packet.payload
+        assert isinstance(solicitation, NeighborSolicitation)
+        interface, target = arrival.interface, solicitation.target
+        if target in self._probes:
+            if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
+                self._detected(target, False)
+        elif interface.segment is not None and interface.segment.neighbors.get(target) is interface:
+            to = ALL_NODES if arrival.source == UNSPECIFIED else arrival.source
+            self.advertise(target, interface, to)
+
+    def advertise(self, target: Address, interface: Interface, destination: Address = ALL_NODES) -> None:
+        """Answer for `target`, our own or proxied (RFC 4861 section 7.2.4, RFC 6275 section 10.4.1)."""
+        advertisement = NeighborAdvertisement(
+            target, router=self._node.forwards, solicited=destination != ALL_NODES,
+            override=target in self._node.addresses or target == interface.link_local,
+        )  # fmt: skip
+        self._node.send_link_local(advertisement, interface.link_local, destination, interface)
+
+    def _neighbor_advertisement(self, arrival: Arrival) -> None:
+        advertisement = arrival.packet.payload
+        assert isinstance(advertisement, NeighborAdvertisement)
+        if advertisement.target in self._probes:
+            self._detected(advertisement.target, False)
+
+    # --- routers and prefixes (RFC 4861 section 6, RFC 4862 section 5.5) ---------------------------------------------
+
+    def solicit(self, interface: Interface, attempt: int = 1) -> None:
+        """Ask the routers of the link for an advertisement, up to three times, four seconds apart."""
+        self._node.send_link_local(RouterSolicitation(), interface.link_local, ALL_ROUTERS, interface)
+        if attempt < MAX_RTR_SOLICITATIONS:
+            timer = Timer(self._node.clock, lambda: self.solicit(interface, attempt + 1))
+            self._solicitations[interface.name] = timer
+            timer.set(self._node.clock.now + RTR_SOLICITATION_INTERVAL_NS)
+
+    def _router_solicitation(self, arrival: Arrival) -> None:
+        segment = arrival.interface.segment
+        prefix = None if segment is None else self._node.network.prefix_of(segment)
+        if prefix is not None:
+            advertisement = RouterAdvertisement(options=(PrefixInformation(prefix.network, prefix.length),))
+            interface = arrival.interface
+            self._node.send_link_local(advertisement, interface.link_local, ALL_NODES, interface)
+
+    def _router_advertisement(self, arrival: Arrival) -> None:
+        advertisement, interface = arrival.packet.payload, arrival.interface
+        assert isinstance(advertisement, RouterAdvertisement)
+        if arrival.packet.hop_limit != 255 or not arrival.source.is_link_local:
+            self._node.drop(arrival.packet, "router advertisement from beyond the link")
+            return
+        timer = self._solicitations.pop(interface.name, None)
+        if timer is not None:
+            timer.stop()
+        if advertisement.router_lifetime_s and interface.segment is not None:
+            interface.router = interface.segment.neighbors.get(arrival.source)
+            self._node.network.changed()
+        for option in advertisement.options:
+            if isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64 and self.on_prefix:
+                self.on_prefix(interface, Prefix(option.prefix, option.prefix_length))

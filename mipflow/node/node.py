@@ -1,0 +1,304 @@
+"""What every IPv6 node does: own addresses, read the header chain, hand what is inside to whoever handles it, send.
+
+A host and a router are nodes; a mobile node, home agent and correspondent node are hosts and routers that
+put their own handlers in. A bad packet is a traced drop with its reason, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.errors import TopologyError
+from mipflow.node.fragments import Reassembly, cut
+from mipflow.node.interface import Interface
+from mipflow.node.road import Road
+from mipflow.wire import codec
+from mipflow.wire.address import UNSPECIFIED, Address
+from mipflow.wire.icmpv6 import (
+    MAX_INVOKING,
+    PACKET_TOO_BIG,
+    PARAMETER_PROBLEM,
+    EchoReply,
+    EchoRequest,
+    IcmpError,
+)
+from mipflow.wire.packet import (
+    DestinationOptions,
+    FragmentHeader,
+    HomeAddressOption,
+    HopByHopOptions,
+    Packet,
+    RoutingHeader,
+    RoutingHeaderType2,
+    UnknownOption,
+)
+
+if TYPE_CHECKING:
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.packet import Sized
+
+MIN_MTU = 1280
+
+
+class Arrival:
+    """A packet at its destination: `source` and `destination` as the upper layers see them (home addresses restored).
+
+    `tunnel` is the outer packet that it came in, or None.
+    """
+
+    __slots__ = ("destination", "interface", "packet", "source", "tunnel")
+
+    def __init__(self, packet: Packet, interface: Interface, tunnel: Packet | None) -> None:
+        self.packet = packet
+        self.interface = interface
+        self.tunnel = tunnel
+        self.source = packet.source
+        self.destination = packet.destination
+
+
+Handler = Callable[[Arrival], None]
+
+
+class Node:
+    """An IPv6 node at the coordinates (x, y) of the pictures."""
+
+    role: Role = "host"
+    forwards = False
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        self.network = network
+        self.clock = network.clock
+        self.name = name
+        self.interfaces: dict[str, Interface] = {}
+        self.addresses: dict[Address, Interface] = {}
+        """Every global address that is this node's own, and where."""
+        self.path_mtu: dict[Address, int] = {}
+        """Octets of the largest packet towards an address, where a Packet Too Big said so (RFC 8201)."""
+        self.handlers: dict[type, Handler] = {
+            EchoRequest: self._echo_request,
+            IcmpError: self._icmp_error,
+        }
+        """Payload type -> what handles it."""
+        self._roads: dict[tuple[Address, Address], Road] = {}
+        self._reassembly = Reassembly()
+        self._fragment_identification = 0
+        network.add_node(name, x, y, role or self.role, self.forwards)
+        network.on_change(self.forget_roads)
+
+    def add_interface(self, name: str, interface_identifier: int) -> Interface:
+        """A new interface, on no segment yet."""
+        if name in self.interfaces:
+            raise TopologyError(f"{self.name} has an interface {name!r} already", name)
+        interface = self.interfaces[name] = Interface(self, name, interface_identifier)
+        return interface
+
+    @property
+    def address(self) -> Address:
+        """The node's first global address. Raises TopologyError when it has none yet."""
+        for address in self.addresses:
+            return address
+        raise TopologyError(f"{self.name} has no global address yet", self.name)
+
+    def drop(self, packet: Packet, reason: str) -> None:
+        """A packet ends here, for a reason in words."""
+        self.network.drop(packet, reason, self.name)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def transmit(
+        self, payload: Sized, source: Address | None, destination: Address, flow: int = 0, upward: bool = True
+    ) -> None:
+        """Send what an upper layer made. `source` None lets the node choose; `flow` and `upward` label it for the trace."""
+        if source is None:
+            source = self.address
+        if flow:
+            self.network.meter(flow, upward).sent += 1
+        self.send(Packet(source, destination, payload, 64, (), 0, 0, flow, upward, self.clock.now))
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5)."""
+        key = (packet.source, packet.destination)
+        road = self._roads.get(key)
+        if road is None:
+            road = self.find_road(packet.source, packet.destination)
+            if road is None:
+                self.drop(packet, f"no way to {packet.destination}")
+                return
+            self._roads[key] = road
+        if packet.size <= road.mtu:
+            road.send(packet)
+            return
+        self._fragment_identification += 1
+        for piece in cut(packet, road.mtu, self._fragment_identification):
+            road.send(piece)
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """How packets from `source` to `destination` go; nodes that know bindings override this."""
+        return self.direct_road(source, destination)
+
+    def direct_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight out of the interface that owns `source`."""
+        interface = self.addresses.get(source)
+        channel = None if interface is None else interface.channel_to(destination)
+        return None if channel is None else Road("direct", channel, self.mtu_towards(destination, channel.mtu))
+
+    def mtu_towards(self, destination: Address, link_mtu: int) -> int:
+        """Octets of the largest packet towards `destination` that is known to pass."""
+        return min(link_mtu, self.path_mtu.get(destination, link_mtu))
+
+    def forget_roads(self) -> None:
+        """A binding, route or interface has changed: work the roads out anew."""
+        self._roads.clear()
+
+    # --- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive(self, packet: Packet, interface: Interface) -> None:
+        """A packet has arrived at an interface."""
+        if packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
+            self.local(packet, interface)
+        else:
+            self.drop(packet, f"{packet.destination} is not an address of {self.name}")
+
+    def _is_for_link(self, destination: Address, interface: Interface) -> bool:
+        return destination.is_multicast or destination == interface.link_local
+
+    def local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> None:
+        """Process a packet that is for this node: its extension headers in order, then what it carries."""
+        arrival = Arrival(packet, interface, tunnel)
+        for header in packet.extensions:
+            if not self._extension(header, arrival):
+                return
+        payload = packet.payload
+        if packet.flow and type(payload) is not Packet:
+            self.network.meter(packet.flow, packet.upward).arrived(packet, self.clock.now)
+        handler = self.handlers.get(type(payload))
+        if handler is None:
+            self.unhandled(arrival)
+        else:
+            handler(arrival)
+
+    def unhandled(self, arrival: Arrival) -> None:
+        """Nothing here handles the payload; multicast that does not concern this node is no drop."""
+        if not arrival.packet.destination.is_multicast:
+            self.drop(arrival.packet, f"{type(arrival.packet.payload).__name__} is not handled by {self.name}")
+
+    # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
+
+    def _extension(self, header: object, arrival: Arrival) -> bool:
+        """Process one extension header; False where the packet ends here."""
+        if type(header) is DestinationOptions or type(header) is HopByHopOptions:
+            for option in header.options:
+                if type(option) is HomeAddressOption:
+                    if not self.home_address_option(option, arrival):
+                        return False
+                elif not self._unknown_option(option, arrival):  # type: ignore[arg-type]
+                    return False
+            return True
+        if type(header) is RoutingHeaderType2:
+            return self.routing_header_type_2(header, arrival)
+        if isinstance(header, RoutingHeader):
+            if header.segments_left == 0:
+                return True
+            self.parameter_problem(arrival.packet, 0, 42, f"routing header of type {header.type} is not known")
+            return False
+        if isinstance(header, FragmentHeader):
+            self._reassemble(header, arrival)
+        return False
+
+    def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
+        """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
+        del option
+        self.parameter_problem(arrival.packet, 2, 48, "Home Address option is not known here")
+        return False
+
+    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
+        """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
+        if header.segments_left == 0:
+            return True
+        self.parameter_problem(arrival.packet, 0, 42, "routing header of type 2 is not known here")
+        return False
+
+    def _unknown_option(self, option: UnknownOption, arrival: Arrival) -> bool:
+        """The two top bits of an option type say what to do with an option that is not known (RFC 8200 section 4.2)."""
+        action = option.type >> 6
+        if option.type <= 1 or action == 0:
+            return True
+        reason = f"option {option.type:#04x} is not known"
+        if action == 1 or (action == 3 and arrival.packet.destination.is_multicast):
+            self.drop(arrival.packet, reason)
+        else:
+            self.parameter_problem(arrival.packet, 2, 42, reason)
+        return False
+
+    def _reassemble(self, header: FragmentHeader, arrival: Arrival) -> None:
+        whole, dropped = self._reassembly.add(arrival.packet, header, arrival.source, arrival.destination, self.clock.now)
+        for packet, reason in dropped:
+            self.drop(packet, reason)
+        if whole is not None:
+            self.local(whole, arrival.interface, arrival.tunnel)
+
+    # --- errors (RFC 4443) -------------------------------------------------------------------------------------------
+
+    def parameter_problem(self, packet: Packet, code: int, pointer: int, reason: str) -> None:
+        """Drop `packet` and tell its source what was wrong at octet `pointer` (RFC 4443 section 3.4)."""
+        self.drop(packet, reason)
+        self.send_error(packet, PARAMETER_PROBLEM, code, pointer)
+
+    def too_big(self, packet: Packet, mtu: int) -> None:
+        """Drop a packet that the next link cannot carry and tell its source; at a tunnel's entry the inner one's."""
+        if isinstance(packet.payload, Packet) and packet.source in self.addresses:
+            # RFC 2473 section 7.1: the tunnel's MTU is reported to whoever sent into it.
+            packet, mtu = packet.payload, mtu - 40
+        self.drop(packet, f"{packet.size} octets do not fit the link's {mtu}")
+        self.send_error(packet, PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
+
+    def send_error(self, packet: Packet, kind: int, code: int, parameter: int) -> None:
+        """Send an ICMPv6 error about `packet`, but none about an error or a multicast (RFC 4443 section 2.4 e)."""
+        if isinstance(packet.payload, IcmpError) or packet.destination.is_multicast or packet.source == UNSPECIFIED:
+            return
+        if packet.source in self.addresses or not self.addresses:
+            return
+        invoking = codec.encode(packet)[:MAX_INVOKING]
+        self.send(Packet(self.source_towards(packet), packet.source, IcmpError(kind, code, parameter, invoking)))
+
+    def source_towards(self, packet: Packet) -> Address:
+        """The address from which an error about `packet` is sent: its destination where that is ours."""
+        return packet.destination if packet.destination in self.addresses else self.address
+
+    def _icmp_error(self, arrival: Arrival) -> None:
+        error = arrival.packet.payload
+        assert isinstance(error, IcmpError)
+        if error.type == PACKET_TOO_BIG and len(error.invoking) >= 40:
+            destination = Address(error.invoking[24:40])
+            self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
+            self.network.trace.decided(
+                self.clock.now, self.name, "path MTU", f"{error.parameter} octets towards {destination}"
+            )
+            self.forget_roads()
+
+    def _echo_request(self, arrival: Arrival) -> None:
+        request = arrival.packet.payload
+        assert isinstance(request, EchoRequest)
+        source = None if arrival.destination.is_multicast else arrival.destination
+        self.transmit(
+            EchoReply(request.identifier, request.sequence, request.data),
+            source, arrival.source, arrival.packet.flow, not arrival.packet.upward,
+        )  # fmt: skip
+
+    def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:
+        """Send neighbor discovery on one segment; its hop limit of 255 proves that no router passed it on (RFC 4861)."""
+        packet = Packet(source, destination, payload, hop_limit=255, sent_ns=self.clock.now)
+        if destination.is_multicast:
+            interface.multicast(packet)
+            return
+        channel = interface.channel_to(destination)
+        if channel is None:
+            self.drop(packet, f"no neighbor {destination} on this link")
+        else:
+            channel.send(packet)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+

@@ -1,0 +1,64 @@
+"""A road: how packets from one address to another go just now.
+
+Worked out once, applied to every packet, forgotten when a binding, route or interface changes. It is a plain value: which
+channel, which addresses and extension headers in front, or which tunnel around.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.wire.packet import TUNNEL_OVERHEAD, Packet
+
+if TYPE_CHECKING:
+    from mipflow.sim.link import Channel
+    from mipflow.wire.address import Address
+    from mipflow.wire.packet import ExtensionHeader
+
+
+class Road:
+    """One way for packets.
+
+    kind: "direct", "route optimisation", "tunnel" or "triangular"; channel: the first link; mtu: octets of the largest
+    packet that can be given to `send`; source, destination: replace those of the packet (None keeps them); extensions: put
+    in front; tunnel: (source, destination) of an outer header (RFC 2473).
+    """
+
+    __slots__ = ("channel", "destination", "extensions", "kind", "mtu", "overhead", "source", "tunnel")
+
+    def __init__(
+        self,
+        kind: str,
+        channel: Channel,
+        path_mtu: int,
+        source: Address | None = None,
+        destination: Address | None = None,
+        extensions: tuple[ExtensionHeader, ...] = (),
+        tunnel: tuple[Address, Address] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.channel = channel
+        self.source = source
+        self.destination = destination
+        self.extensions = extensions
+        self.tunnel = tunnel
+        self.overhead = sum(header.size for header in extensions) + (TUNNEL_OVERHEAD if tunnel else 0)
+        self.mtu = path_mtu - self.overhead
+
+    def send(self, packet: Packet) -> None:
+        """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""
+        if self.tunnel is not None:
+            packet = Packet(
+                self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.flow, packet.upward, packet.sent_ns
+            )
+        elif self.extensions:
+            packet.extensions = self.extensions + packet.extensions
+            packet.size += self.overhead
+            if self.source is not None:
+                packet.source = self.source
+            if self.destination is not None:
+                packet.destination = self.destination
+        self.channel.send(packet)
+
+    def __repr__(self) -> str:
+        return f"<Road {self.kind} {self.channel.sender.owner}.{self.channel.sender.name}>"

@@ -1,0 +1,93 @@
+"""A router: forwards by shortest path, lowers the hop limit, advertises its prefixes, reports what it cannot forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.node.neighbor import NeighborDiscovery
+from mipflow.node.node import Node
+from mipflow.node.road import Road
+from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, TIME_EXCEEDED
+
+if TYPE_CHECKING:
+    from mipflow.node.interface import Interface
+    from mipflow.sim.link import Link, Segment
+    from mipflow.sim.network import Network, Role
+    from mipflow.wire.address import Address
+    from mipflow.wire.packet import Packet
+
+ROUTER_IDENTIFIER = 1
+"""Interface identifier of a router where nothing else is asked for: its addresses end in ::1."""
+
+Forward = Callable[["Packet"], None]
+
+
+class Router(Node):
+    """A node that forwards."""
+
+    role: Role = "router"
+    forwards = True
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        super().__init__(network, name, x, y, role)
+        self.neighbor = NeighborDiscovery(self)
+        self._forward: dict[Address, Forward] = {}
+
+    def serve(self, segment: Segment, interface_identifier: int = ROUTER_IDENTIFIER) -> Interface:
+        """Be the router of a segment: join it, and take an address of its prefix."""
+        interface = self.add_interface(segment.name, interface_identifier)
+        interface.join(segment)
+        prefix = self.network.prefix_of(segment)
+        if prefix is not None:
+            interface.add_address(prefix.address(interface_identifier))
+        return interface
+
+    def receive(self, packet: Packet, interface: Interface) -> None:
+        """Forward a packet, or process it where it is for this router."""
+        forward = self._forward.get(packet.destination)
+        if forward is not None and packet.hop_limit > 1:
+            packet.hop_limit -= 1
+            forward(packet)
+        elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
+            self.local(packet, interface)
+        else:
+            self._find_and_forward(packet)
+
+    def _find_and_forward(self, packet: Packet) -> None:
+        if packet.hop_limit <= 1:
+            self.drop(packet, "hop limit exceeded")
+            self.send_error(packet, TIME_EXCEEDED, 0, 0)
+            return
+        forward = self.find_forward(packet.destination)
+        if forward is None or packet.destination.is_link_local:
+            self.drop(packet, f"no route to {packet.destination}")
+            segment = self.network.segment_of(packet.destination)
+            self.send_error(packet, DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
+            return
+        self._forward[packet.destination] = forward
+        packet.hop_limit -= 1
+        forward(packet)
+
+    def find_forward(self, destination: Address) -> Forward | None:
+        """How packets for `destination` are passed on; a home agent puts its tunnels in here."""
+        channel = self.network.way(self.name, destination)
+        return None if channel is None else channel.send
+
+    def direct_road(self, source: Address, destination: Address) -> Road | None:
+        """A router sends its own packets by its routes, whatever their source."""
+        channel = self.network.way(self.name, destination)
+        return None if channel is None else Road("direct", channel, self.mtu_towards(destination, channel.mtu))
+
+    def forget_roads(self) -> None:
+        """A binding, route or interface has changed: work all ways out anew."""
+        super().forget_roads()
+        self._forward.clear()
+
+
+def join_routers(network: Network, one: Router, other: Router, link: Link) -> Segment:
+    """A link between two routers."""
+    segment = network.add_segment(f"{one.name}-{other.name}", link)
+    one.serve(segment)
+    other.serve(segment, ROUTER_IDENTIFIER + 1)
+    return segment

@@ -1,0 +1,152 @@
+"""Sockets: the thin shells between applications and a host. TCP's logic is in `node.tcp`; here it gets a clock and a road."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mipflow.node.tcp import Connection
+from mipflow.sim.clock import Timer
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest
+from mipflow.wire.packet import TCP, UDP
+
+if TYPE_CHECKING:
+    from mipflow.node.host import Host, Remote
+    from mipflow.node.node import Arrival
+    from mipflow.wire.address import Address
+
+
+class UdpSocket:
+    """A UDP port of a host. A socket that hears everybody answers whoever spoke last."""
+
+    __slots__ = ("_datagram", "flow", "host", "local", "on_datagram", "port", "remote", "upward")
+
+    def __init__(self, host: Host, port: int, remote: Remote, flow: int, upward: bool) -> None:
+        self.host = host
+        self.port = port
+        self.remote = remote
+        self.flow = flow
+        self.upward = upward
+        self.local: Address | None = None
+        self.on_datagram: Callable[[bytes], None] | None = None
+        """Called with the payload of each datagram that arrives."""
+        self._datagram: UDP | None = None
+
+    def send(self, payload: bytes) -> None:
+        """Send one datagram to the remote end; one that is sent again and again is one value."""
+        datagram = self._datagram
+        if datagram is None or datagram.payload is not payload:
+            datagram = self._datagram = UDP(self.port, self.remote[1], payload)
+        remote = self.remote[0]
+        if remote is not None:
+            self.host.transmit(datagram, self.local, remote, self.flow, self.upward)
+
+    def receive(self, datagram: UDP, arrival: Arrival) -> None:
+        """A datagram has arrived."""
+        if not self.upward and self.remote[0] != arrival.source:
+            self.remote = (arrival.source, datagram.source_port)
+            self.local = arrival.destination
+            self._datagram = None
+        if self.on_datagram is not None:
+            self.on_datagram(datagram.payload)
+
+
+class TcpSocket:
+    """One TCP connection of a host."""
+
+    def __init__(
+        self, host: Host, port: int, remote: Remote, flow: int, upward: bool, local: Address | None = None
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.remote = remote
+        self.flow = flow
+        self.upward = upward
+        self.local = local
+        self.on_data: Callable[[bytes], None] | None = None
+        """Called with bytes that arrived in order."""
+        self.on_open: Callable[[], None] | None = None
+        """Called once when the connection is established."""
+        self.on_end: Callable[[], None] | None = None
+        """Called once when the other end has sent all."""
+        self._opened = self._ended = False
+        stream = host.network.random(f"{host.name}/tcp/{port}/{remote[1]}/{flow}")
+        self.connection = Connection(
+            port, remote[1], initial_sequence=stream.getrandbits(32), maximum_segment_size=host.maximum_segment_size()
+        )
+        self._timer = Timer(host.clock, self._timeout)
+
+    def connect(self) -> None:
+        """Send the SYN."""
+        self.connection.connect(self.host.clock.now)
+        self._after()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, in order and surely."""
+        self.connection.write(data, self.host.clock.now)
+        self._after()
+
+    def close(self) -> None:
+        """No more will be written."""
+        self.connection.close(self.host.clock.now)
+        self._after()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self.connection.abort(self.host.clock.now)
+        self._after()
+
+    def receive(self, segment: TCP) -> None:
+        """A segment has arrived."""
+        self.connection.receive(segment, self.host.clock.now)
+        self._after()
+
+    def _timeout(self) -> None:
+        self.connection.timeout(self.host.clock.now)
+        self._after()
+
+    def _after(self) -> None:
+        """Send what the connection wants to send, set its timer, tell the application what is new."""
+        connection, host = self.connection, self.host
+        remote = self.remote[0]
+        assert remote is not None
+        for segment in connection.take_segments():
+            host.transmit(segment, self.local, remote, self.flow, self.upward)
+        if connection.timer_ns is None:
+            self._timer.stop()
+        elif connection.timer_ns != self._timer.due_ns:
+            self._timer.set(connection.timer_ns)
+        if connection.is_open and not self._opened:
+            self._opened = True
+            if self.on_open is not None:
+                self.on_open()
+        data = connection.read()
+        if data and self.on_data is not None:
+            self.on_data(data)
+        if connection.at_end and not self._ended:
+            self._ended = True
+            if self.on_end is not None:
+                self.on_end()
+
+
+class EchoSocket:
+    """Echo requests with one identifier."""
+
+    __slots__ = ("flow", "host", "identifier", "on_reply", "remote")
+
+    def __init__(self, host: Host, identifier: int, remote: Address, flow: int) -> None:
+        self.host = host
+        self.identifier = identifier
+        self.remote = remote
+        self.flow = flow
+        self.on_reply: Callable[[int, bytes], None] | None = None
+        """Called with sequence number and data of each reply."""
+
+    def send(self, sequence: int, data: bytes) -> None:
+        """Send one request."""
+        self.host.transmit(EchoRequest(self.identifier, sequence & 0xFFFF, data), None, self.remote, self.flow)
+
+    def receive(self, reply: EchoReply) -> None:
+        """A reply has arrived."""
+        if self.on_reply is not None:
+            self.on_reply(reply.sequence, reply.data)

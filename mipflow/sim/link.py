@@ -1,0 +1,286 @@
+"""Links: what a packet meets between two interfaces. One event per packet-hop.
+
+`Link` is what a link is like (a value); `Segment` is a link in a network, with the ports on it; `Channel` is one
+direction between two of its ports, first in first out and analytic: the arrival is known when the packet is handed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from heapq import heappush
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from mipflow.errors import TopologyError
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
+from mipflow.sim.trace import LOST, ChannelName, Trace
+
+if TYPE_CHECKING:
+    from mipflow.wire.address import Address
+    from mipflow.wire.packet import Packet
+
+Tap = Callable[["Packet", int], str | None]
+"""Sees each packet that enters a segment, with the time in nanoseconds; a text is the reason to drop it."""
+
+
+@dataclass(slots=True, frozen=True)
+class Link:
+    """What a link is like, each direction by itself.
+
+    delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
+    queue_bytes: most octets that wait behind the one being sent; loss: probability 0 to 1; duplication: probability;
+    jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
+    """
+
+    delay_ms: float = 1.0
+    rate_bps: int | None = 100_000_000
+    mtu: int = 1500
+    queue_bytes: int | None = None
+    loss: float = 0.0
+    duplication: float = 0.0
+    jitter_ms: float = 0.0
+    reorder: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value < 0:
+                raise TopologyError(f"Link({field.name}={value}); expected zero or more", value)
+        if self.loss > 1 or self.duplication > 1:
+            raise TopologyError("Link(loss=, duplication=) are probabilities; expected 0 to 1", (self.loss, self.duplication))
+        if self.rate_bps == 0:
+            raise TopologyError("Link(rate_bps=0) never sends; take the link down instead", 0)
+        if self.mtu < 1280:
+            raise TopologyError(f"Link(mtu={self.mtu}); IPv6 needs at least 1280 octets (RFC 8200 section 5)", self.mtu)
+
+
+class Port(Protocol):
+    """One end of a segment: an interface of a node."""
+
+    name: str
+    up: bool
+
+    @property
+    def owner(self) -> str:
+        """Name of the node."""
+        ...
+
+    def receive(self, packet: Packet) -> None:
+        """A packet has arrived."""
+        ...
+
+    def too_big(self, packet: Packet, mtu: int) -> None:
+        """A packet that was handed over does not fit the link."""
+        ...
+
+
+class _SerialisationTimes(dict[int, int]):
+    """Octets -> nanoseconds at a rate, exact and computed once per size."""
+
+    def __init__(self, rate_bps: int | None) -> None:
+        self._rate_bps = rate_bps
+
+    def __missing__(self, size: int) -> int:
+        rate = self._rate_bps
+        self[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
+        return time
+
+
+class Channel:
+    """One direction of a link between two ports."""
+
+    __slots__ = (
+        "_times", "busy_ns", "clock", "delay_ns", "last_ns", "link", "mtu", "number", "plain", "queue_ns", "random",
+        "receive", "receiver", "segment", "sender", "trace", "traced",
+    )  # fmt: skip
+
+    def __init__(self, segment: Segment, sender: Port, receiver: Port, random: Random) -> None:
+        self.segment = segment
+        self.sender = sender
+        self.receiver = receiver
+        self.receive = receiver.receive
+        self.clock = segment.clock
+        self.trace = segment.trace
+        self.random = random
+        self.busy_ns = 0
+        self.last_ns = 0
+        self.number = self.trace.add_channel(
+            ChannelName(segment.name, sender.owner, sender.name, receiver.owner, receiver.name)
+        )
+        self.configure(segment.link)
+
+    def configure(self, link: Link) -> None:
+        """Be like `link` from now on; what is under way arrives as it would have."""
+        self.link = link
+        self.mtu = link.mtu
+        self.delay_ns = round(link.delay_ms * NS_PER_MS)
+        self._times = _SerialisationTimes(link.rate_bps)
+        rate = link.rate_bps
+        # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
+        self.queue_ns = (
+            1 << 62 if link.queue_bytes is None or rate is None else link.queue_bytes * 8 * NS_PER_S // rate
+        )
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Work out whether the quick way of `send` is allowed."""
+        link, segment = self.link, self.segment
+        self.plain = not (link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check) and (
+            self.is_up
+        )
+        self.traced = self.trace.mode != "off"
+
+    @property
+    def is_up(self) -> bool:
+        """True while the segment and both ports are up."""
+        return self.segment.up and self.sender.up and self.receiver.up
+
+    def send(self, packet: Packet) -> None:
+        """Take `packet` over: it arrives at the other port, or is dropped with a reason."""
+        clock = self.clock
+        now = clock.now
+        size = packet.size
+        start = self.busy_ns
+        if start < now:
+            start = now
+        elif start - now > self.queue_ns:
+            self.segment.drop(packet, "queue full")
+            return
+        if size > self.mtu:
+            self.sender.too_big(packet, self.mtu)
+            return
+        if not self.plain:
+            self._send_with_faults(packet, now, start)
+            return
+        self.busy_ns = done = start + self._times[size]
+        arrived = done + self.delay_ns
+        heappush(clock.heap, (arrived, next(clock.order), self.receive, packet))
+        if self.traced:
+            trace = self.trace
+            if trace.mode == "control":
+                trace.hop(packet, self.number, now, start, arrived)
+                return
+            # The body of Trace.hop, without the call: this is the one line that every packet-hop runs.
+            trace.sent.append(now)
+            trace.started.append(start)
+            trace.arrived.append(arrived)
+            trace.channel.append(self.number)
+            trace.hop_limit.append(packet.hop_limit)
+            trace.packets.append(packet)
+
+    def _send_with_faults(self, packet: Packet, now: int, start: int) -> None:
+        segment, link, random = self.segment, self.link, self.random
+        if not self.is_up:
+            segment.drop(packet, "link down")
+            return
+        for tap in segment.taps:
+            reason = tap(packet, now)
+            if reason is not None:
+                segment.drop(packet, reason)
+                return
+        if segment.check is not None:
+            packet = segment.check(packet)
+        self.busy_ns = done = start + self._times[packet.size]
+        copies = 2 if link.duplication and random.random() < link.duplication else 1
+        for number in range(copies):
+            twin = packet if number == 0 else packet.copy()
+            arrived = done + self.delay_ns
+            if link.jitter_ms:
+                arrived += round(random.random() * link.jitter_ms * NS_PER_MS)
+                if not link.reorder:
+                    self.last_ns = arrived = max(arrived, self.last_ns)
+            if link.loss and random.random() < link.loss:
+                arrived = LOST
+                segment.drop(twin, "lost on the link")
+            else:
+                heappush(self.clock.heap, (arrived, next(self.clock.order), self.receive, twin))
+            if self.traced:
+                self.trace.hop(twin, self.number, now, start, arrived)
+
+
+class Segment:
+    """A link in a network: every port on it reaches every other directly.
+
+    `neighbors` says who answers for an address here, a proxy included. It stands for the neighbor cache that address
+    resolution (RFC 4861 section 7.2) would fill; duplicate address detection is real and sends its packets.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        clock: Clock,
+        trace: Trace,
+        random: Callable[[str], Random],
+        drop: Callable[[Packet, str, str], None],
+        check: Callable[[Packet], Packet] | None = None,
+    ) -> None:
+        self.name = name
+        self.link = link
+        self.clock = clock
+        self.trace = trace
+        self.up = True
+        self.check = check
+        self.taps: list[Tap] = []
+        self.ports: list[Port] = []
+        self.neighbors: dict[Address, Port] = {}
+        self._random = random
+        self._drop = drop
+        self._channels: dict[tuple[int, int], Channel] = {}
+
+    def attach(self, port: Port) -> None:
+        """Put a port on the segment."""
+        if port in self.ports:
+            raise TopologyError(f"{port.owner}.{port.name} is on {self.name} already", port)
+        for other in self.ports:
+            for sender, receiver in ((port, other), (other, port)):
+                stream = self._random(f"{self.name}/{sender.owner}.{sender.name}>{receiver.owner}.{receiver.name}")
+                self._channels[id(sender), id(receiver)] = Channel(self, sender, receiver, stream)
+        self.ports.append(port)
+
+    def detach(self, port: Port) -> None:
+        """Take a port off the segment; addresses that it answered for are unknown here from now on."""
+        if port not in self.ports:
+            raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
+        self.ports.remove(port)
+        self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
+        self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
+
+    def channel(self, sender: Port, receiver: Port) -> Channel:
+        """The direction from one port to another. Raises TopologyError where one of them is not here."""
+        try:
+            return self._channels[id(sender), id(receiver)]
+        except KeyError:
+            raise TopologyError(
+                f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name} on {self.name}", self.name
+            ) from None
+
+    def channels(self) -> list[Channel]:
+        """All directions, in the order in which they came to be."""
+        return list(self._channels.values())
+
+    def configure(self, link: Link) -> None:
+        """Be like `link` from now on, in every direction."""
+        self.link = link
+        for channel in self._channels.values():
+            channel.configure(link)
+
+    def set_up(self, up: bool) -> None:
+        """Take the segment up or down; packets under way still arrive."""
+        self.up = up
+        self.refresh()
+
+    def refresh(self) -> None:
+        """To be called when a port or a tap has changed."""
+        for channel in self._channels.values():
+            channel.refresh()
+
+    def tap(self, tap: Tap) -> None:
+        """Show every packet that enters to `tap`, which may drop it by returning a reason."""
+        self.taps.append(tap)
+        self.refresh()
+
+    def drop(self, packet: Packet, reason: str) -> None:
+        """A packet ends here."""
+        self._drop(packet, reason, self.name)

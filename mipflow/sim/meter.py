@@ -1,0 +1,74 @@
+"""What became of the packets of one flow in one direction: counted where they are sent, received and dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.wire.packet import FragmentHeader
+
+if TYPE_CHECKING:
+    from mipflow.wire.packet import Packet
+
+
+class Meter:
+    """Counts packets as their sender's upper layer made them; a datagram cut into fragments is one.
+
+    `sent`, `received`, `lost` are packets; delays are from the sender's upper layer to the receiver's, in milliseconds;
+    `longest_gap_ms` is the longest time between two arrivals. A delay or gap is None until there is one.
+    """
+
+    __slots__ = ("_delay_ns", "_gap_ns", "_last_ns", "_lost_fragments", "_worst_ns", "lost", "received", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.received = 0
+        self.lost = 0
+        self._delay_ns = 0
+        self._worst_ns = 0
+        self._gap_ns = 0
+        self._last_ns: int | None = None
+        self._lost_fragments: set[int] = set()
+
+    def arrived(self, packet: Packet, now: int) -> None:
+        """Count `packet` as received at `now` nanoseconds."""
+        delay = now - packet.sent_ns
+        self.received += 1
+        self._delay_ns += delay
+        if delay > self._worst_ns:
+            self._worst_ns = delay
+        last = self._last_ns
+        if last is not None and now - last > self._gap_ns:
+            self._gap_ns = now - last
+        self._last_ns = now
+
+    def dropped(self, packet: Packet) -> None:
+        """Count `packet` as lost; further fragments of the same datagram count no more."""
+        for header in packet.innermost().extensions:
+            if isinstance(header, FragmentHeader):
+                if header.identification in self._lost_fragments:
+                    return
+                self._lost_fragments.add(header.identification)
+        self.lost += 1
+
+    @property
+    def in_flight(self) -> int:
+        """Packets that are neither received nor lost yet."""
+        return self.sent - self.received - self.lost
+
+    @property
+    def mean_delay_ms(self) -> float | None:
+        """Mean delay in milliseconds."""
+        return self._delay_ns / self.received / 1e6 if self.received else None
+
+    @property
+    def worst_delay_ms(self) -> float | None:
+        """Largest delay in milliseconds."""
+        return self._worst_ns / 1e6 if self.received else None
+
+    @property
+    def longest_gap_ms(self) -> float | None:
+        """Longest time between two arrivals in milliseconds."""
+        return self._gap_ns / 1e6 if self.received > 1 else None
+
+    def __repr__(self) -> str:
+        return f"<sent {self.sent}, received {self.received}, lost {self.lost}>"

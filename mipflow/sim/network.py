@@ -1,0 +1,188 @@
+"""The network: nodes and segments on a networkx graph, shortest-path routes, and the one seed.
+
+Takes names, coordinates and `Link` values; gives each node the port and the neighbor that lead to an address. Routes are
+worked out when asked for and forgotten when anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+from mipflow.errors import TopologyError
+from mipflow.sim.clock import Clock
+from mipflow.sim.link import Channel, Link, Port, Segment
+from mipflow.sim.meter import Meter
+from mipflow.sim.trace import Change, Mode, Trace, is_control
+from mipflow.wire import codec
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.packet import Packet
+
+if TYPE_CHECKING:
+    import networkx
+
+Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "policy server"]
+
+
+class Network:
+    """A network at time 0.
+
+    seed: of every random stream; trace: "all", "control" or "off"; wire: re-parse each control packet from its bytes at
+    every link, so that nothing can travel that is not in the bytes.
+    """
+
+    def __init__(self, seed: int = 0, trace: Mode = "all", wire: bool = False) -> None:
+        import networkx
+
+        self.seed = seed
+        self.clock = Clock()
+        self.trace = Trace(trace)
+        self.graph: networkx.Graph[str] = networkx.Graph()
+        """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
+        self.segments: dict[str, Segment] = {}
+        self.meters: dict[tuple[int, bool], Meter] = {}
+        """(flow, upward) -> what became of its packets; upward is from the mobile node to the correspondent node."""
+        self._check = _through_bytes if wire else None
+        self._prefixes: dict[Prefix, Segment] = {}
+        self._ports: dict[str, list[Port]] = {}
+        self._on_change: list[Callable[[], None]] = []
+
+    # --- building ----------------------------------------------------------------------------------------------------
+
+    def add_node(self, name: str, x: float, y: float, role: Role, forwards: bool = False) -> None:
+        """A node at the coordinates (x, y) of the pictures; `forwards` for a router."""
+        if name in self.graph:
+            raise TopologyError(f"there are two nodes named {name!r}; names must differ", name)
+        self.graph.add_node(name, x=x, y=y, role=role, forwards=forwards)
+        self._ports[name] = []
+
+    def add_segment(self, name: str, link: Link, prefix: Prefix | None = None) -> Segment:
+        """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
+        if name in self.segments:
+            raise TopologyError(f"there are two links named {name!r}; names must differ", name)
+        segment = Segment(name, link, self.clock, self.trace, self.random, self.drop, self._check)
+        self.segments[name] = segment
+        if prefix is not None:
+            if prefix in self._prefixes:
+                raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
+            self._prefixes[prefix] = segment
+        return segment
+
+    def attach(self, port: Port, segment: Segment) -> None:
+        """Put an interface on a segment."""
+        for other in segment.ports:
+            self.graph.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
+        segment.attach(port)
+        self._ports[port.owner].append(port)
+        self.changed()
+
+    def detach(self, port: Port, segment: Segment) -> None:
+        """Take an interface off a segment."""
+        segment.detach(port)
+        self._ports[port.owner].remove(port)
+        for other in segment.ports:
+            if self.graph.has_edge(port.owner, other.owner):
+                self.graph.remove_edge(port.owner, other.owner)
+        self.changed()
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` whenever a route may have changed."""
+        self._on_change.append(callback)
+
+    def changed(self) -> None:
+        """Something changed: all worked-out routes are to be forgotten."""
+        for callback in self._on_change:
+            callback()
+
+    # --- routes ------------------------------------------------------------------------------------------------------
+
+    def segment_of(self, address: Address) -> Segment | None:
+        """The segment whose prefix is the longest that matches, or None."""
+        best: Prefix | None = None
+        for prefix in self._prefixes:
+            if address in prefix and (best is None or prefix.length > best.length):
+                best = prefix
+        return None if best is None else self._prefixes[best]
+
+    def prefix_of(self, segment: Segment) -> Prefix | None:
+        """The prefix of a segment, or None."""
+        return next((prefix for prefix, owner in self._prefixes.items() if owner is segment), None)
+
+    def way(self, node: str, destination: Address) -> Channel | None:
+        """The channel on which `node` sends a packet for `destination`: shortest path by delay through routers."""
+        import networkx
+
+        segment = self.segment_of(destination)
+        if segment is None:
+            return None
+        own = next((port for port in self._ports[node] if port in segment.ports), None)
+        if own is not None:
+            neighbor = segment.neighbors.get(destination)
+            return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
+        through = self.graph.subgraph(
+            [name for name, data in self.graph.nodes(data=True) if data["forwards"] or name == node]
+        )
+        routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
+        lengths, paths = networkx.single_source_dijkstra(through, node, weight="delay_ms")
+        reached = [(lengths[router], router) for router in routers if router in lengths]
+        if not reached:
+            return None
+        return self.channel_between(node, paths[min(reached)[1]][1])
+
+    def channel_between(self, sender: str, receiver: str) -> Channel:
+        """A direct channel from one node to a neighbor. Raises TopologyError where there is none."""
+        for port in self._ports[sender]:
+            for segment in self.segments.values():
+                if port in segment.ports:
+                    for other in segment.ports:
+                        if other.owner == receiver:
+                            return segment.channel(port, other)
+        raise TopologyError(f"{sender} and {receiver} share no link", (sender, receiver))
+
+    # --- what all nodes share ----------------------------------------------------------------------------------------
+
+    def random(self, name: str) -> Random:
+        """A stream of its own for each link, node and application, so that a change touches only what it changes."""
+        return Random(f"{self.seed}/{name}")
+
+    def meter(self, flow: int, upward: bool) -> Meter:
+        """The meter of one direction of a flow, made when first asked for."""
+        key = (flow, upward)
+        meter = self.meters.get(key)
+        if meter is None:
+            meter = self.meters[key] = Meter()
+        return meter
+
+    def drop(self, packet: Packet, reason: str, where: str) -> None:
+        """A packet ends at a node or link named `where`, for a reason in words."""
+        self.trace.dropped(self.clock.now, where, reason, packet)
+        label = packet.innermost()
+        if label.flow:
+            self.meter(label.flow, label.upward).dropped(packet)
+
+    def record(self, node: str, changes: list[Change]) -> None:
+        """Put the changes of a table of `node` into the trace."""
+        if changes:
+            self.trace.changed(self.clock.now, node, changes)
+
+    def run_until(self, t_ns: int) -> None:
+        """Let virtual time pass up to `t_ns` nanoseconds."""
+        self.clock.run_until(t_ns)
+        self.trace.warn_if_large()
+
+
+def _through_bytes(packet: Packet) -> Packet:
+    """A control packet as its bytes say it is, with the simulator's label put back; data packets pass as they are."""
+    if not is_control(packet):
+        return packet
+    data = codec.encode(packet)
+    if len(data) != packet.size:
+        raise AssertionError(f"{packet!r} claims {packet.size} octets but encodes to {len(data)}")
+    twin = codec.decode(data)
+    read, written = twin, packet
+    while True:
+        read.flow, read.upward, read.sent_ns = written.flow, written.upward, written.sent_ns
+        if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
+            return twin
+        read, written = read.payload, written.payload

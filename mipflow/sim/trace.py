@@ -1,0 +1,221 @@
+"""The trace is the log: every packet-hop in columns, everything else as small typed records.
+
+Takes what links and nodes report; gives hops by number, records in order, tables at any past moment and a digest.
+Animation, ladder, timeline, tables, captures and checks all read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest
+from mipflow.wire.packet import TCP, UDP, Opaque
+
+if TYPE_CHECKING:
+    from mipflow.wire.packet import Packet
+
+Mode = Literal["all", "control", "off"]
+LOST = -1
+"""`arrived_ns` of a hop whose packet the link lost."""
+WARN_AT_HOPS = 5_000_000
+
+Row = Mapping[str, object]
+"""A table row as plain named values: numbers, text, addresses as text."""
+
+
+class Change(NamedTuple):
+    """One table operation: `before` is None for a new row, `after` is None for a removed one."""
+
+    table: str
+    key: str
+    before: Row | None
+    after: Row | None
+
+
+class ChannelName(NamedTuple):
+    """One direction of a link: from whose interface to whose."""
+
+    segment: str
+    sender: str
+    sender_interface: str
+    receiver: str
+    receiver_interface: str
+
+
+class Hop(NamedTuple):
+    """One packet on one link. Times in nanoseconds: handed to the link, first bit sent, arrived (LOST if it did not)."""
+
+    number: int
+    sent_ns: int
+    started_ns: int
+    arrived_ns: int
+    channel: ChannelName
+    hop_limit: int
+    packet: Packet
+
+
+@dataclass(slots=True, frozen=True)
+class TableChanged:
+    """A row of a table of `node` came, changed or went."""
+
+    t_ns: int
+    node: str
+    change: Change
+
+
+@dataclass(slots=True, frozen=True)
+class Dropped:
+    """`node` (or a link: its name) dropped `packet`, and why."""
+
+    t_ns: int
+    node: str
+    reason: str
+    packet: Packet
+
+
+@dataclass(slots=True, frozen=True)
+class Decided:
+    """`node` decided something that no table shows; `what` is one of a few words, `why` a sentence."""
+
+    t_ns: int
+    node: str
+    what: str
+    why: str
+
+
+Record = TableChanged | Dropped | Decided
+
+
+class Trace:
+    """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
+
+    __slots__ = (
+        "_warned", "arrived", "channel", "channels", "hop_limit", "mode", "packets", "records", "sent", "started",
+    )  # fmt: skip
+
+    def __init__(self, mode: Mode = "all") -> None:
+        if mode not in ("all", "control", "off"):
+            raise ProtocolMisuse(f"trace={mode!r}; expected 'all', 'control' or 'off'", mode)
+        self.mode = mode
+        self.sent = array("q")
+        self.started = array("q")
+        self.arrived = array("q")
+        self.channel = array("H")
+        self.hop_limit = array("B")
+        self.packets: list[Packet] = []
+        self.channels: list[ChannelName] = []
+        self.records: list[Record] = []
+        self._warned = False
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def add_channel(self, name: ChannelName) -> int:
+        """A number for a new direction of a link."""
+        self.channels.append(name)
+        return len(self.channels) - 1
+
+    def hop(self, packet: Packet, channel: int, sent_ns: int, started_ns: int, arrived_ns: int) -> None:
+        """Record one packet on one link (times in nanoseconds)."""
+        if self.mode == "control" and not is_control(packet):
+            return
+        self.sent.append(sent_ns)
+        self.started.append(started_ns)
+        self.arrived.append(arrived_ns)
+        self.channel.append(channel)
+        self.hop_limit.append(packet.hop_limit)
+        self.packets.append(packet)
+
+    def warn_if_large(self) -> None:
+        """Say once that the trace grows beyond what a notebook should hold."""
+        if len(self.packets) > WARN_AT_HOPS and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the trace holds {len(self.packets)} packet-hops (about {len(self.packets) // 16_000} MB); "
+                "trace='control' keeps signalling only",
+                stacklevel=3,
+            )
+
+    def changed(self, t_ns: int, node: str, changes: list[Change]) -> None:
+        """Record the changes that a table operation of `node` returned."""
+        self.records.extend(TableChanged(t_ns, node, change) for change in changes)
+
+    def dropped(self, t_ns: int, node: str, reason: str, packet: Packet) -> None:
+        """Record that `node` dropped `packet`."""
+        self.records.append(Dropped(t_ns, node, reason, packet.copy()))
+
+    def decided(self, t_ns: int, node: str, what: str, why: str) -> None:
+        """Record a decision of `node`."""
+        self.records.append(Decided(t_ns, node, what, why))
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.packets)
+
+    def __getitem__(self, number: int) -> Hop:
+        if not 0 <= number < len(self.packets):
+            raise ProtocolMisuse(f"there is no packet-hop {number}; the trace holds 0 to {len(self.packets) - 1}", number)
+        packet = self.packets[number].copy()
+        packet.hop_limit = self.hop_limit[number]
+        return Hop(
+            number, self.sent[number], self.started[number], self.arrived[number],
+            self.channels[self.channel[number]], self.hop_limit[number], packet,
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Hop]:
+        return (self[number] for number in range(len(self.packets)))
+
+    def drops(self) -> Iterator[Dropped]:
+        """Every dropped packet, in order."""
+        return (record for record in self.records if isinstance(record, Dropped))
+
+    def changes(self) -> Iterator[TableChanged]:
+        """Every table change, in order."""
+        return (record for record in self.records if isinstance(record, TableChanged))
+
+    def decisions(self) -> Iterator[Decided]:
+        """Every recorded decision, in order."""
+        return (record for record in self.records if isinstance(record, Decided))
+
+    def tables(self, at_ns: int) -> dict[str, dict[str, dict[str, Row]]]:
+        """State of all tables at `at_ns` nanoseconds: node -> table -> key -> row, by replaying the changes."""
+        state: dict[str, dict[str, dict[str, Row]]] = {}
+        for record in self.changes():
+            if record.t_ns > at_ns:
+                break
+            change = record.change
+            rows = state.setdefault(record.node, {}).setdefault(change.table, {})
+            if change.after is None:
+                rows.pop(change.key, None)
+            else:
+                rows[change.key] = change.after
+        return state
+
+    def digest(self) -> str:
+        """SHA-256 over all columns, packets and records: two runs are the same if and only if it is."""
+        total = hashlib.sha256()
+        for column in (self.sent, self.started, self.arrived, self.channel, self.hop_limit):
+            total.update(column.tobytes())
+        for name in self.channels:
+            total.update(repr(name).encode())
+        seen: dict[int, int] = {}
+        for packet in self.packets:
+            number = seen.get(id(packet))
+            if number is None:
+                seen[id(packet)] = number = len(seen)
+                total.update(repr(packet).encode())
+            total.update(number.to_bytes(8, "big"))
+        for record in self.records:
+            total.update(repr(record).encode())
+        return total.hexdigest()
+
+
+def is_control(packet: Packet) -> bool:
+    """True for signalling: Mobility Header and ICMPv6 but for echo, in a tunnel too; UDP, TCP and echo are data."""
+    return not isinstance(packet.innermost().payload, UDP | TCP | EchoRequest | EchoReply | Opaque)

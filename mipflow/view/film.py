@@ -1,0 +1,115 @@
+"""The film: virtual time cut into key frames of equal playing time, slow around a handover and quick between.
+
+plotly counts an array of durations from where playing starts, not from the first frame, so that after a pause
+irregular durations would hit the wrong frames: every key frame here plays for the same `FRAME_MS`, and what differs is
+how much virtual time passes in it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mipflow.view.words import NS_PER_MS, NS_PER_S
+
+FRAME_MS = 120
+"""Playing time of every key frame, in milliseconds: a pause takes at most this long to come to rest."""
+SLOW_PLAY_S = 26
+"""Aim for the playing time of all slow parts together, in seconds."""
+QUICK_PLAY_S = 3
+"""Most playing time of one quick part, in seconds."""
+HOLD_FRAMES = 7
+"""How many key frames a picture rests when a table changes in a slow part."""
+_FACTORS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 250, 500, 1000)
+
+
+class Part(NamedTuple):
+    """A part of the film: virtual time in nanoseconds, the number of the first tick, how many ticks, slow or quick."""
+
+    start_ns: int
+    end_ns: int
+    first: int
+    ticks: int
+    slow: bool
+
+    @property
+    def speed(self) -> str:
+        """How fast it plays, in words."""
+        ratio = (self.end_ns - self.start_ns) / (self.ticks * FRAME_MS * NS_PER_MS)
+        if ratio < 1:
+            return f"slow motion: {_rounded(1 / ratio)} times slower than life"
+        return f"quick: {_rounded(ratio)} times faster than life"
+
+
+class Film:
+    """Ticks of virtual time, in order; `parts` say how fast it plays where."""
+
+    def __init__(self, start_ns: int, end_ns: int, slow: Sequence[tuple[int, int]]) -> None:
+        inside = [(max(a, start_ns), min(b, end_ns)) for a, b in slow if a < end_ns and b > start_ns]
+        windows = _merged(inside)
+        whole = sum(b - a for a, b in windows)
+        fitting = [factor for factor in _FACTORS if factor * whole <= SLOW_PLAY_S * NS_PER_S]
+        self.factor = fitting[-1] if fitting else 1
+        """How many times slower than life the slow parts play."""
+        self.parts: list[Part] = []
+        self.ticks: list[int] = []
+        """Virtual time of each tick, in nanoseconds."""
+        at = start_ns
+        for a, b in windows:
+            if a > at:
+                self._add(at, a, slow=False)
+            self._add(a, b, slow=True)
+            at = b
+        if end_ns > at:
+            self._add(at, end_ns, slow=False)
+        self.ticks.append(end_ns)
+
+    def _add(self, start_ns: int, end_ns: int, slow: bool) -> None:
+        length = end_ns - start_ns
+        frame_ns = FRAME_MS * NS_PER_MS
+        if slow:
+            ticks = max(1, round(length * self.factor / frame_ns))
+        else:
+            ticks = min(max(2, round(length / frame_ns)), QUICK_PLAY_S * 1000 // FRAME_MS)
+        self.parts.append(Part(start_ns, end_ns, len(self.ticks), ticks, slow))
+        self.ticks.extend(start_ns + length * tick // ticks for tick in range(ticks))
+
+    def part(self, tick: int) -> Part:
+        """The part that a tick lies in."""
+        return self.parts[bisect_right(self.parts, tick, key=lambda part: part.first) - 1]
+
+    def tick(self, t_ns: int) -> int:
+        """The tick nearest to a virtual time (nanoseconds) that lies in the film."""
+        after = bisect_right(self.ticks, t_ns)
+        if after == 0:
+            return 0
+        if after == len(self.ticks):
+            return after - 1
+        before = after - 1
+        return before if t_ns - self.ticks[before] <= self.ticks[after] - t_ns else after
+
+    @property
+    def slow_parts(self) -> list[Part]:
+        """The parts in which packets are drawn."""
+        return [part for part in self.parts if part.slow]
+
+
+def bursts(moments: Iterable[int], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    """Slow parts around moments (nanoseconds) at which something is to be seen: some before, more after."""
+    before, after = 60 * NS_PER_MS, 200 * NS_PER_MS
+    return _merged([(max(start_ns, t - before), min(end_ns, t + after)) for t in moments if start_ns <= t <= end_ns])
+
+
+def _merged(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for a, b in sorted(windows):
+        if merged and a <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(b, merged[-1][1]))
+        elif b > a:
+            merged.append((a, b))
+    return merged
+
+
+def _rounded(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 3 else f"{ratio:.1f}".removesuffix(".0")

@@ -1,0 +1,118 @@
+"""A picture: a plotly figure as plain values, or a table, always with its text twin.
+
+`describe()` says it in sentences, `rows()` in plain values; in a notebook it shows itself, in a terminal it prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from mipflow.view.style import Dict
+
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+MOST_ROWS = 300
+"""Rows of the text twin; the rest is counted."""
+
+
+class Picture:
+    """What a view returns.
+
+    figure: a plotly figure as a dict of plain values, or None where `html` holds a table. The sentences and the rows are
+    worked out when they are first asked for.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        sentences: Callable[[], Sequence[str]],
+        rows: Callable[[], list[dict[str, object]]],
+        *,
+        figure: Dict | None = None,
+        html: str = "",
+    ) -> None:
+        self.title = title
+        self.figure = figure
+        self.html = html
+        self._make_sentences = sentences
+        self._make_rows = rows
+        self._sentences: list[str] | None = None
+        self._rows: list[dict[str, object]] | None = None
+
+    def describe(self) -> str:
+        """The picture in sentences, one a line."""
+        if self._sentences is None:
+            self._sentences = [self.title + ".", *self._make_sentences()]
+        return "\n".join(self._sentences)
+
+    def rows(self) -> list[dict[str, object]]:
+        """The picture as plain values: numbers, text, None."""
+        if self._rows is None:
+            self._rows = self._make_rows()
+        return self._rows
+
+    def twin(self) -> str:
+        """The picture in words and as a table, as a piece of HTML that opens on request."""
+        lines = self.describe().split("\n")
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        return (
+            f"<details class='mipflow-twin'><summary>{escape(self.title)}: in words and as a table</summary>"
+            f"{text}{html_table(self.rows())}</details>"
+        )
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": self.describe(), "text/html": self.html + self.twin() + script()}
+        if self.figure is not None:
+            bundle[PLOTLY_MIME] = self.figure
+        return bundle
+
+    def _ipython_display_(self) -> None:
+        # Two outputs: a front end shows only the richest form of one, and the text twin belongs beside the figure.
+        from IPython.display import display
+
+        bundle = self._repr_mimebundle_()
+        html = {"text/html": bundle.pop("text/html")}
+        if self.figure is None:
+            display({**bundle, **html}, raw=True)
+            return
+        display(bundle, raw=True)
+        display(html, raw=True)
+
+
+def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:
+    """Rows as an HTML table with a header; nested values in one cell."""
+    if not rows:
+        return ""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f"<th scope='col'>{escape(name.replace('_', ' '))}</th>" for name in names)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell(row.get(name)))}</td>" for name in names) + "</tr>"
+        for row in rows[:MOST_ROWS]
+    )
+    left = len(rows) - MOST_ROWS
+    more = f"<p>{left} more rows are not shown; rows() has them all.</p>" if left > 0 else ""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def cell(value: object) -> str:
+    """A plain value as the text of a table cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {cell(each)}" for name, each in value.items())
+    return str(value)
+
+
+def script() -> str:
+    """`keys.js` as a script element: it acts once in a page, however often it goes out."""
+    return f"<script>{files(__package__).joinpath('keys.js').read_text(encoding='utf-8')}</script>"

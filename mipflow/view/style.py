@@ -1,0 +1,102 @@
+"""Colours, shapes and cards that all pictures share; they read on a white page and on a black one.
+
+The page behind a picture is not known, and no grey reads on both black and white: so text stands on an opaque card,
+marks have an outline, and each flow has a colour, a shape, a dash and a letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+Dict = dict[str, Any]
+"""A piece of a plotly figure: always plain values, never plotly's own classes."""
+
+INK = "#111111"
+CARD = "#FFFFFF"
+QUIET_CARD = "#F1F3F5"
+EDGE = "#767676"
+"""At least 3:1 on white and on #111111."""
+BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7"
+HIGHLIGHT = "#F0E442"
+CLEAR = "rgba(0,0,0,0)"
+SANS = "system-ui, 'Helvetica Neue', Arial, sans-serif"
+MONO = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+
+
+class FlowStyle(NamedTuple):
+    """How one flow is drawn everywhere."""
+
+    word: str
+    letter: str
+    colour: str
+    letter_colour: str
+    symbol: str
+    dash: str
+
+
+_LOOKS = [
+    (BLUE, "#FFFFFF", "circle", "solid"),
+    (ORANGE, INK, "square", "dash"),
+    (GREEN, INK, "diamond", "dot"),
+    (PURPLE, INK, "pentagon", "dashdot"),
+    (SKY, INK, "hexagon", "longdash"),
+    (VERMILION, INK, "star-square", "longdashdot"),
+]
+
+
+def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
+    """Flow id -> its look. Letters are the first of each word that no earlier flow has, else the flow id."""
+    taken: set[str] = set()
+    styles = {}
+    for number, (flow, word) in enumerate(sorted(flows.items())):
+        letter = next((each for each in word if each.isalpha() and each not in taken), str(flow))
+        taken.add(letter)
+        styles[flow] = FlowStyle(word, letter, *_LOOKS[number % len(_LOOKS)])
+    return styles
+
+
+def font(size: int, colour: str = INK, family: str = SANS, bold: bool = False) -> Dict:
+    """A font of plotly."""
+    return {"size": size, "color": colour, "family": family, "weight": "bold" if bold else "normal"}
+
+
+def card(x: float, y: float, box: tuple[float, float, float, float], colour: str = CARD) -> Dict:
+    """An opaque card: `box` is left, bottom, right, top in pixels from the point (x, y) of the axes."""
+    left, bottom, right, top = box
+    return {
+        "type": "rect", "layer": "below", "xref": "x", "yref": "y", "xsizemode": "pixel", "ysizemode": "pixel",
+        "xanchor": x, "yanchor": y, "x0": left, "x1": right, "y0": bottom, "y1": top,
+        "fillcolor": colour, "line": {"color": EDGE, "width": 1},
+    }  # fmt: skip
+
+
+def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
+    """Text on an opaque card of its own, above all marks."""
+    return {
+        "x": x, "y": y, "text": text, "showarrow": False, "font": font(size), "bgcolor": CARD,
+        "bordercolor": EDGE, "borderwidth": 1, "borderpad": 3, "captureevents": False, **more,
+    }  # fmt: skip
+
+
+def bare_axis(low: float, high: float, **more: Any) -> Dict:
+    """An axis that shows nothing and cannot be dragged."""
+    return {"range": [low, high], "visible": False, "fixedrange": True, **more}
+
+
+def base_layout(title: str, height: int, **more: Any) -> Dict:
+    """What every figure's layout has: a transparent page, own fonts, no legend of plotly's."""
+    return {
+        "height": height, "autosize": True, "showlegend": False, "hovermode": "closest",
+        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font": font(12),
+        "hoverlabel": {"bgcolor": CARD, "bordercolor": EDGE, "font": font(12)},
+        "meta": {"title": title}, **more,
+    }  # fmt: skip
+
+
+CONFIG: Dict = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+
+
+def plain(values: Iterable[float], digits: int = 1) -> list[float]:
+    """Coordinates, rounded: figures are read over the network."""
+    return [round(value, digits) for value in values]

@@ -1,0 +1,97 @@
+"""Which interface of the mobile node each flow used, and what it lost: read from the hops and drops of the trace."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from dataclasses import dataclass
+
+from mipflow.sim.trace import Dropped, Trace
+from mipflow.view.trips import trips
+from mipflow.view.words import NS_PER_MS
+from mipflow.wire.packet import FragmentHeader, Packet
+
+
+@dataclass(slots=True)
+class Run:
+    """A time in which one direction of a flow used one interface, in a tunnel or not. Times in nanoseconds.
+
+    `first` is the packet-hop on the mobile node's own link that began it, `packets` how many there were.
+    """
+
+    flow: int
+    upward: bool
+    interface: str
+    tunnelled: bool
+    from_ns: int
+    to_ns: int
+    first: int
+    packets: int = 1
+
+
+def runs(trace: Trace, mobile: str, start_ns: int, end_ns: int) -> list[Run]:
+    """All runs between two times (nanoseconds), by their start."""
+    sends: dict[int, tuple[bool, str]] = {}
+    for number, name in enumerate(trace.channels):
+        if name.sender == mobile:
+            sends[number] = (True, name.sender_interface)
+        elif name.receiver == mobile:
+            sends[number] = (False, name.receiver_interface)
+    first, last = bisect_left(trace.sent, start_ns), bisect_right(trace.sent, end_ns)
+    found: list[Run] = []
+    current: dict[tuple[int, bool], Run] = {}
+    packets, started = trace.packets, trace.started
+    for number, channel in enumerate(trace.channel[first:last], first):
+        if channel not in sends:
+            continue
+        outer = packets[number]
+        inner = outer.payload if isinstance(outer.payload, Packet) else outer
+        flow = inner.flow
+        if not flow:
+            continue
+        upward, interface = sends[channel]
+        tunnelled = inner is not outer
+        run = current.get((flow, upward))
+        if run is None or run.interface != interface or run.tunnelled != tunnelled:
+            now = started[number]
+            run = Run(flow, upward, interface, tunnelled, now, now, number, 0)
+            current[flow, upward] = run
+            found.append(run)
+        run.to_ns = started[number]
+        run.packets += 1
+    return found
+
+
+def main_direction(found: list[Run]) -> dict[int, bool]:
+    """Flow -> whether most of its packets go upward (from the mobile node to the correspondent node)."""
+    balance: Counter[int] = Counter()
+    for run in found:
+        balance[run.flow] += run.packets if run.upward else -run.packets
+    return {flow: value >= 0 for flow, value in balance.items()}
+
+
+def road(trace: Trace, run: Run) -> list[str]:
+    """The nodes on the way of the packet that began a run, first and last included."""
+    sent = trace.sent[run.first]
+    span = 500 * NS_PER_MS
+    wanted = trace.packets[run.first].innermost()
+    window = (sent, sent + span) if run.upward else (sent - span, sent)
+    for trip in trips(trace, *window, look_back_ns=0, only=wanted):
+        return trip.nodes
+    return []
+
+
+def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
+    """The drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
+    seen: set[tuple[int, int]] = set()
+    found = []
+    for record in trace.drops():
+        inner = record.packet.innermost()
+        if not (start_ns <= record.t_ns <= end_ns and inner.flow):
+            continue
+        pieces = [header.identification for header in inner.extensions if isinstance(header, FragmentHeader)]
+        if pieces and (inner.flow, pieces[0]) in seen:
+            continue
+        seen.update((inner.flow, piece) for piece in pieces)
+        found.append(record)
+    return found

@@ -1,0 +1,101 @@
+"""IPv6 addresses and prefixes: integers that print as addresses.
+
+Takes text, 16 bytes or an integer; gives values that hash and compare as fast as `int`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple, Self
+
+from mipflow.errors import ProtocolMisuse
+
+_ALL_ONES = (1 << 128) - 1
+
+
+class Address(int):
+    """An IPv6 address (RFC 4291): an `int` of 128 bits that prints in RFC 5952 form.
+
+    Accepts text ("2001:db8::1"), 16 bytes, or an integer. Raises ProtocolMisuse for anything else.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: int | str | bytes) -> Self:
+        try:
+            number = value if isinstance(value, int) else int(ipaddress.IPv6Address(value))
+        except ValueError as error:
+            message = f"{value!r} is not an IPv6 address; expected text such as 2001:db8::1"
+            raise ProtocolMisuse(message, value) from error
+        if not 0 <= number <= _ALL_ONES:
+            raise ProtocolMisuse(f"{number} does not fit an IPv6 address; expected 0 to 2**128 - 1", value)
+        return super().__new__(cls, number)
+
+    @property
+    def packed(self) -> bytes:
+        """The 16 bytes of the address in network order."""
+        return self.to_bytes(16, "big")
+
+    @property
+    def is_multicast(self) -> bool:
+        """True for ff00::/8 (RFC 4291 section 2.7)."""
+        return int(self) >> 120 == 0xFF
+
+    @property
+    def is_link_local(self) -> bool:
+        """True for fe80::/10 (RFC 4291 section 2.5.6)."""
+        return int(self) >> 118 == 0x3FA
+
+    @property
+    def interface_identifier(self) -> int:
+        """The low 64 bits (RFC 4291 section 2.5.1)."""
+        return int(self) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def solicited_node(self) -> Address:
+        """The solicited-node multicast address ff02::1:ffXX:XXXX of this address (RFC 4291 section 2.7.1)."""
+        return Address(_SOLICITED_NODE | (int(self) & 0xFF_FFFF))
+
+    def __str__(self) -> str:
+        return str(ipaddress.IPv6Address(int(self)))
+
+    def __repr__(self) -> str:
+        return f"Address('{self}')"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+_SOLICITED_NODE = int(ipaddress.IPv6Address("ff02::1:ff00:0"))
+UNSPECIFIED = Address(0)
+ALL_NODES = Address("ff02::1")
+ALL_ROUTERS = Address("ff02::2")
+
+
+class Prefix(NamedTuple):
+    """An IPv6 prefix: network address and length in bits (RFC 4291 section 2.3)."""
+
+    network: Address
+    length: int
+
+    @classmethod
+    def parse(cls, text: str) -> Prefix:
+        """Read "2001:db8:100::/64". Raises ProtocolMisuse when the text is no prefix or has host bits set."""
+        try:
+            network = ipaddress.IPv6Network(text)
+        except ValueError as error:
+            message = f"{text!r} is not an IPv6 prefix; expected such as 2001:db8:100::/64"
+            raise ProtocolMisuse(message, text) from error
+        return cls(Address(int(network.network_address)), network.prefixlen)
+
+    def __contains__(self, address: object) -> bool:
+        if not isinstance(address, int):
+            return False
+        shift = 128 - self.length
+        return address >> shift == self.network >> shift
+
+    def address(self, interface_identifier: int) -> Address:
+        """The address of this prefix with the given interface identifier in its low bits."""
+        return Address(int(self.network) | (interface_identifier & (_ALL_ONES >> self.length)))
+
+    def __str__(self) -> str:
+        return f"{self.network}/{self.length}"

@@ -1,0 +1,302 @@
+"""A packet is a slotted value that always encodes: the IPv6 header, its extension headers, UDP and TCP.
+
+Field names are those of the RFCs. Lengths and checksums exist only in bytes (`wire.codec`); `size` is
+derived, and kept because every link asks for it. A packet is in one place at a time: a router lowers
+`hop_limit` in place; whoever keeps or duplicates a packet calls `copy()`.
+
+`flow`, `upward` and `sent_ns` are the simulator's own label on a packet (which flow it belongs to, whether it
+goes from the mobile node to the correspondent node, when its sender made it). They are not on the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from mipflow.wire.address import Address
+
+IPV6_HEADER = 40
+UDP_HEADER = 8
+TCP_HEADER = 20
+TUNNEL_OVERHEAD = IPV6_HEADER
+"""Octets that IPv6-in-IPv6 adds (RFC 2473)."""
+
+
+class Sized(Protocol):
+    """Anything that an IPv6 packet can carry: it knows its size in octets."""
+
+    @property
+    def size(self) -> int: ...
+
+
+def padded(length: int) -> int:
+    """`length` rounded up to a multiple of 8 octets, as every extension header is (RFC 8200 section 4)."""
+    return (length + 7) & ~7
+
+
+# --- extension headers (RFC 8200 section 4, RFC 6275 sections 6.3 and 6.4) ----------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class HomeAddressOption:
+    """Destination option 0xC9, alignment 8n+6 (RFC 6275 section 6.3)."""
+
+    home_address: Address
+    alignment: ClassVar[tuple[int, int]] = (8, 6)
+    size: ClassVar[int] = 18
+
+
+@dataclass(slots=True, frozen=True)
+class UnknownOption:
+    """Any other option of a hop-by-hop or destination options header (RFC 8200 section 4.2).
+
+    Padding (types 0 and 1) is a value only where it is more than `encode` writes by itself to align what
+    follows.
+    """
+
+    type: int
+    data: bytes = b""
+    alignment: ClassVar[tuple[int, int]] = (1, 0)
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return 1 if self.type == 0 else 2 + len(self.data)
+
+
+@dataclass(slots=True, frozen=True)
+class DestinationOptions:
+    """Destination options header (RFC 8200 section 4.6)."""
+
+    options: tuple[HomeAddressOption | UnknownOption, ...]
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire, padding included."""
+        return _options_size(self.options)
+
+    @property
+    def home_address(self) -> Address | None:
+        """The address of the first Home Address option, if there is one."""
+        for option in self.options:
+            if isinstance(option, HomeAddressOption):
+                return option.home_address
+        return None
+
+
+@dataclass(slots=True, frozen=True)
+class HopByHopOptions:
+    """Hop-by-hop options header (RFC 8200 section 4.3)."""
+
+    options: tuple[UnknownOption, ...]
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire, padding included."""
+        return _options_size(self.options)
+
+
+@dataclass(slots=True, frozen=True)
+class RoutingHeaderType2:
+    """Type 2 routing header (RFC 6275 section 6.4): the home address to which the packet finally goes."""
+
+    home_address: Address
+    segments_left: int = 1
+    size = 24
+
+
+@dataclass(slots=True, frozen=True)
+class RoutingHeader:
+    """A routing header of any other type, kept as it came (RFC 8200 section 4.4).
+
+    `data` is what follows the segments left, 8n+4 octets. With segments left, what follows the header is
+    Opaque: only the nodes on its list may read on.
+    """
+
+    type: int
+    segments_left: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return 4 + len(self.data)
+
+
+@dataclass(slots=True, frozen=True)
+class FragmentHeader:
+    """Fragment header (RFC 8200 section 4.5). `offset` counts units of 8 octets."""
+
+    offset: int
+    more: bool
+    identification: int
+    size = 8
+
+
+ExtensionHeader = DestinationOptions | HopByHopOptions | RoutingHeaderType2 | RoutingHeader | FragmentHeader
+
+
+def _options_size(options: tuple[HomeAddressOption | UnknownOption, ...]) -> int:
+    position = 2
+    for option in options:
+        unit, start = option.alignment
+        position += (start - position) % unit + option.size
+    return padded(position)
+
+
+# --- what a packet carries ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class UDP:
+    """A UDP datagram (RFC 768). One value may be shared by many packets: treat it as constant."""
+
+    source_port: int
+    destination_port: int
+    payload: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return 8 + len(self.payload)
+
+
+@dataclass(slots=True)
+class TCP:
+    """A TCP segment (RFC 9293).
+
+    A SYN has its maximum segment size option first and its window scale option last; `options` are the octets
+    of all other options, 4n of them, as they are on the wire. `other_flags` are the bits above ACK: URG 0x20,
+    ECE 0x40, CWR 0x80, and the reserved ones up to 0x800.
+    """
+
+    source_port: int
+    destination_port: int
+    sequence: int
+    acknowledgement: int = 0
+    syn: bool = False
+    ack: bool = False
+    fin: bool = False
+    rst: bool = False
+    psh: bool = False
+    window: int = 65535
+    maximum_segment_size: int | None = None
+    window_scale: int | None = None
+    payload: bytes = b""
+    options: bytes = b""
+    other_flags: int = 0
+    urgent_pointer: int = 0
+
+    @property
+    def header_size(self) -> int:
+        """Octets of the header with its options, a multiple of four."""
+        if not self.syn:
+            return TCP_HEADER + len(self.options)
+        on_syn = (self.maximum_segment_size is not None) + (self.window_scale is not None)
+        return TCP_HEADER + 4 * on_syn + len(self.options)
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        if self.syn:
+            return self.header_size + len(self.payload)
+        return 20 + len(self.options) + len(self.payload)
+
+
+@dataclass(slots=True, frozen=True)
+class Opaque:
+    """Octets under a next-header number that is not read further: ESP, a fragment's piece, an unknown one.
+
+    It is written as it stands, checksums included, so it can also carry a header that is wrong on purpose.
+    """
+
+    next_header: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return len(self.data)
+
+
+class Packet:
+    """An IPv6 packet (RFC 8200 section 3).
+
+    `payload` is a UDP, TCP, ICMPv6 or Mobility Header value, another Packet (IPv6-in-IPv6, RFC 2473), or
+    Opaque. `extensions` are the extension headers in order. `size` is the whole packet in octets.
+    """
+
+    __slots__ = (
+        "destination", "extensions", "flow", "flow_label", "hop_limit", "payload", "sent_ns", "size",
+        "source", "traffic_class", "upward",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        source: Address,
+        destination: Address,
+        payload: Sized,
+        hop_limit: int = 64,
+        extensions: tuple[ExtensionHeader, ...] = (),
+        traffic_class: int = 0,
+        flow_label: int = 0,
+        flow: int = 0,
+        upward: bool = True,
+        sent_ns: int = 0,
+    ) -> None:
+        self.source = source
+        self.destination = destination
+        self.payload = payload
+        self.hop_limit = hop_limit
+        self.extensions = extensions
+        self.traffic_class = traffic_class
+        self.flow_label = flow_label
+        self.flow = flow
+        self.upward = upward
+        self.sent_ns = sent_ns
+        size = 40 + payload.size
+        for header in extensions:
+            size += header.size
+        self.size = size
+
+    def extend(self, *headers: ExtensionHeader) -> None:
+        """Add extension headers behind those that are there."""
+        self.extensions += headers
+        for header in headers:
+            self.size += header.size
+
+    def copy(self) -> Packet:
+        """A packet that later changes of this one do not touch (a tunnelled packet is copied with it)."""
+        payload = self.payload
+        twin = Packet(
+            self.source, self.destination, payload.copy() if isinstance(payload, Packet) else payload,
+            self.hop_limit, self.extensions, self.traffic_class, self.flow_label, self.flow, self.upward,
+            self.sent_ns,
+        )  # fmt: skip
+        return twin
+
+    def innermost(self) -> Packet:
+        """The packet inside all tunnels: this one where nothing is tunnelled."""
+        packet = self
+        while isinstance(packet.payload, Packet):
+            packet = packet.payload
+        return packet
+
+    def fields(self) -> tuple[object, ...]:
+        """What is on the wire, as plain values: two packets with equal fields have equal bytes."""
+        payload = self.payload.fields() if isinstance(self.payload, Packet) else self.payload
+        return (
+            self.source, self.destination, self.hop_limit, self.traffic_class, self.flow_label,
+            self.extensions, payload,
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Packet) and self.fields() == other.fields()
+
+    __hash__ = None  # type: ignore[assignment]  # a packet changes on its way
+
+    def __repr__(self) -> str:
+        headers = "".join(f" {header}" for header in self.extensions)
+        ends = f"{self.source} > {self.destination}"
+        return f"<Packet {ends} hop_limit={self.hop_limit}{headers} {self.payload!r}>"

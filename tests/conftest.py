@@ -1,0 +1,184 @@
+"""What all tests share: outside tools, a JupyterLab, a browser, and repeatable hypothesis runs.
+
+A test asks for a tool by naming its fixture, and is skipped where the tool is missing. With
+MIPFLOW_REQUIRE_ALL=1, as in .ci/run, no test may be skipped: what would be is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hypothesis
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REQUIRE_ALL = os.environ.get("MIPFLOW_REQUIRE_ALL") == "1"
+
+# `pytest --hypothesis-profile explore` looks for new examples; every other run repeats the same ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("repeatable")
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+# Without QUIC, updates and name resolution Chromium reaches this machine only, and starts faster.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a server or a browser are slow, and share one worker, so that there is one server."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"jupyter_server", "browser_page"}:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        if "browser_page" in fixtures:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _refuse_skip((yield))
+
+
+def _refuse_skip(report: Report) -> Report:
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"would be skipped, and MIPFLOW_REQUIRE_ALL=1 forbids it: {report.longrepr}"
+    return report
+
+
+def _program(*names: str) -> str:
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    pytest.skip(f"{names[0]} is not installed; `mipflow doctor` says how to get it")
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    """The path of tshark."""
+    return _program("tshark")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium, or of a browser built from it."""
+    return _program("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address (http://127.0.0.1:port) of a JupyterLab that `mipflow lab` serves without a token.
+
+    It works on a copy of labs/, so that running a notebook changes no file of the repository.
+    """
+    if not (REPOSITORY / "labs" / "00_tour.ipynb").exists():
+        pytest.skip("labs/00_tour.ipynb is not built")
+    folder = tmp_path_factory.mktemp("jupyter")
+    shutil.copytree(REPOSITORY / "labs", folder / "labs")
+    (folder / "datasets").symlink_to(REPOSITORY / "datasets")
+    (folder / "config").mkdir()
+    open_to_all = {"IdentityProvider": {"token": ""}, "ServerApp": {"password": "", "ip": "127.0.0.1"}}
+    (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(open_to_all))
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    port = _free_port()
+    log = folder / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mipflow.cli", "lab", "--no-browser", "--port", str(port)],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_up(server, address, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_until_up(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{address}/api/status", timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not answer at {address}:\n{log.read_text()}")
+
+
+@pytest.fixture
+def browser_page(chromium: str) -> Iterator[Any]:
+    """A fresh playwright page of 1280x720 in headless Chromium.
+
+    Each test starts its own: a playwright that stays open keeps an event loop running, which would break
+    the tests that execute notebooks in the same process.
+    """
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser.new_page(viewport={"width": 1280, "height": 720})
+        browser.close()
+
+
+@pytest.fixture
+def open_notebook(jupyter_server: str, browser_page: Any) -> Callable[[str], Any]:
+    """A function that opens a notebook, such as "labs/00_tour.ipynb", in JupyterLab and returns the page.
+
+    It waits for the kernel: JupyterLab forgets a "Run All Cells" that comes earlier.
+    """
+
+    def open_(path: str) -> Any:
+        browser_page.goto(f"{jupyter_server}/lab/tree/{path}?reset")
+        browser_page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+        return browser_page
+
+    return open_

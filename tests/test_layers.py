@@ -1,0 +1,345 @@
+"""The walls of the house (CONTRIBUTING.md, "Layers"): who may import whom, and how much code there may be."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mipflow"
+
+# What a layer may import besides itself and errors. "sim.trace" stands for that module alone.
+LAYERS: dict[str, set[str]] = {
+    "errors": set(),
+    "wire": set(),
+    "sim": {"wire"},
+    "node": {"sim", "wire"},
+    "mip6": {"node", "sim", "wire"},
+    "flow": {"mip6", "node", "sim", "wire"},
+    "rivals": {"flow", "mip6", "node", "sim", "wire"},
+    "view": {"sim.trace", "wire"},
+    "lab": {"view", "rivals", "flow", "mip6", "node", "sim", "wire"},
+}
+DOORS = {"", "cli"}  # "" is mipflow/__init__.py
+MAY_IMPORT_LATE = DOORS | {"lab.world"}
+BY_NAME = {"import_module", "__import__"}
+UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
+MOST_LINES = 8000
+MOST_LINES_OF_A_MODULE = 300
+
+
+class Import(NamedTuple):
+    importer: str  # modules are named from inside the package: "wire.packet", "wire" for its __init__
+    target: str
+    line: int
+    late: bool
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """All modules of a package by name."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(package: Path) -> list[Import]:
+    """All imports inside a package, also under TYPE_CHECKING, in functions, and by name through importlib."""
+    known = modules(package)
+    return [
+        found
+        for importer, path in known.items()
+        for found in _Reader(package.name, known, importer, path).read()
+    ]
+
+
+class _Reader:
+    """Reads the imports of one module."""
+
+    def __init__(self, package: str, known: dict[str, Path], importer: str, path: Path) -> None:
+        self.package, self.known, self.importer = package, known, importer
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        inside = [] if importer == "" else importer.split(".")
+        self.folder = [package, *(inside if path.name == "__init__.py" else inside[:-1])]
+
+    def read(self) -> Iterator[Import]:
+        late = {
+            id(node)
+            for function in ast.walk(self.tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.stmt | ast.expr):
+                continue
+            for target in self._targets(node):
+                yield Import(self.importer, target, node.lineno, id(node) in late)
+
+    def _targets(self, node: ast.AST) -> list[str]:
+        match node:
+            case ast.Import():
+                return self._holders(alias.name for alias in node.names)
+            case ast.ImportFrom():
+                origin = self._absolute(node.level, node.module or "")
+                return self._holders(f"{origin}.{alias.name}" for alias in node.names)
+            case ast.Constant(value=str(text)):
+                # A lazy __getattr__ names modules in a table of strings.
+                name = text.lstrip(".")
+                first, _, module = self._absolute(len(text) - len(name), name).partition(".")
+                return [module] if first == self.package and module and module in self.known else []
+        return []
+
+    def _absolute(self, dots: int, name: str) -> str:
+        above = self.folder[: max(len(self.folder) - dots + 1, 0)] if dots else []
+        return ".".join([*above, *([name] if name else [])])
+
+    def _holders(self, names: Iterable[str]) -> list[str]:
+        """For each name of this package the module that holds it."""
+        targets = []
+        for name in names:
+            first, *rest = name.split(".")
+            if first == self.package:
+                while rest and ".".join(rest) not in self.known:
+                    rest.pop()
+                targets.append(".".join(rest))
+        return targets
+
+
+def forbidden_imports(package: Path) -> list[str]:
+    """One line for every import that the table of layers does not allow."""
+    found = imports(package)
+    of_lab = {each.target for each in found if _layer(each.importer) == "lab"}
+    return [
+        f"{_place(package, each)}: {each.importer or 'the door'} may not import {each.target or package.name}"
+        for each in found
+        if not _allowed(each, of_lab)
+    ]
+
+
+def _allowed(each: Import, of_lab: set[str]) -> bool:
+    layer, target = _layer(each.importer), _layer(each.target)
+    if each.importer in DOORS:
+        return each.target in DOORS | of_lab or target in {"lab", "errors"}
+    if layer not in LAYERS:
+        return False
+    return target in {layer, "errors"} | LAYERS[layer] or each.target in LAYERS[layer]
+
+
+def late_imports(package: Path) -> list[str]:
+    """One line for every import of the package's own modules inside a function that may not have one."""
+    complaints = [
+        f"{_place(package, each)}: imports {each.target or package.name} inside a function"
+        for each in imports(package)
+        if each.late and each.importer not in MAY_IMPORT_LATE
+    ]
+    for module, path in modules(package).items():
+        if module in MAY_IMPORT_LATE or path.name == "__init__.py":  # whose __getattr__ is the one lazy door
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in BY_NAME:
+                complaints.append(f"{path.relative_to(package.parent)}:{node.lineno}: imports by name")
+    return complaints
+
+
+def reach(package: Path, start: str) -> set[str]:
+    """All modules that `start` imports, directly or through others."""
+    found = imports(package)
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        new = {each.target for each in found if each.importer == module} - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def _layer(module: str) -> str:
+    return module.split(".")[0]
+
+
+def _place(package: Path, each: Import) -> str:
+    return f"{modules(package)[each.importer].relative_to(package.parent)}:{each.line}"
+
+
+def code_lines(source: str) -> int:
+    """Lines that hold code: not blank, not only a comment, not part of a docstring."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            text = node.body[0]
+            docstrings.update(range(text.lineno, (text.end_lineno or text.lineno) + 1))
+    no_code = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in no_code:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstrings)
+
+
+def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
+    """One line for every module over its bound, and one if the package is over its own."""
+    sizes = {path: code_lines(path.read_text(encoding="utf-8")) for path in modules(package).values()}
+    complaints = [
+        f"{path.relative_to(package.parent)}: {size} lines of code, at most {most_of_a_module}: split it"
+        for path, size in sizes.items()
+        if size > most_of_a_module
+    ]
+    if (total := sum(sizes.values())) > most:
+        complaints.append(f"{package.name}: {total} lines of code, at most {most}: delete before you add")
+    return complaints
+
+
+def test_each_layer_imports_only_what_the_table_allows() -> None:
+    assert forbidden_imports(PACKAGE) == []
+
+
+def test_only_the_doors_and_the_world_import_late() -> None:
+    assert late_imports(PACKAGE) == []
+
+
+@pytest.mark.parametrize("peer", UNCHANGED_PEERS)
+def test_the_peers_know_nothing_of_flows(peer: str) -> None:
+    assert peer in modules(PACKAGE), f"mipflow/{peer.replace('.', '/')}.py is not there"
+    assert {module for module in reach(PACKAGE, peer) if _layer(module) in {"flow", "rivals"}} == set()
+
+
+def test_the_package_stays_small() -> None:
+    assert too_long(PACKAGE, MOST_LINES, MOST_LINES_OF_A_MODULE) == []
+
+
+# The checker itself, on a made-up package.
+
+
+def package_of(folder: Path, sources: dict[str, str]) -> Path:
+    """A package `made_up` of modules, named as in "wire.packet"; every folder gets an empty __init__."""
+    package = folder / "made_up"
+    for name, source in ({"errors": "", "cli": ""} | sources).items():
+        path = package / (name.replace(".", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.joinpath("__init__.py").touch()
+        path.write_text(source)
+    return package
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import made_up.flow.redirector",
+        "from made_up.flow.redirector import Redirector",
+        "from made_up.flow import redirector",
+        "from ..flow import redirector",
+        "from ..flow.redirector import Redirector as R",
+        "from .. import flow",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from made_up.flow import redirector",
+        "def late():\n    from made_up.flow import redirector",
+        "import importlib\nflow = importlib.import_module('made_up.flow.redirector')",
+        "import importlib\nflow = importlib.import_module('..flow', __package__)",
+        "import made_up",
+        "from made_up import cli",
+    ],
+)
+def test_an_import_upward_is_seen(tmp_path: Path, source: str) -> None:
+    package = package_of(tmp_path, {"flow.redirector": "", "mip6.host": source})
+    assert len(forbidden_imports(package)) == 1
+
+
+def test_imports_downward_outside_and_within_a_layer_are_allowed(tmp_path: Path) -> None:
+    package = package_of(
+        tmp_path,
+        {
+            "wire.packet": "import struct\nfrom made_up.errors import WireError\nname = 'made_up'",
+            "sim.trace": "from made_up.wire import packet",
+            "mip6.host": "from . import bindings\nfrom ..sim.trace import Trace",
+            "mip6.bindings": "from made_up import errors",
+            "view.ladder": "from made_up.sim.trace import Trace\nfrom made_up.wire.packet import Packet",
+            "lab.world": "from made_up.mip6 import host\ndef draw():\n    from made_up.view import ladder",
+            "__init__": "from made_up.mip6 import host\nTABLE = {'World': '.lab.world'}",
+            "cli": "from made_up import __version__\ndef run():\n    from made_up.lab.world import World",
+        },
+    )
+    assert forbidden_imports(package) == []
+    assert late_imports(package) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "target"),
+    [
+        ("view.ladder", "sim.clock"),
+        ("view.ladder", "node.host"),
+        ("wire.packet", "sim.clock"),
+        ("errors", "wire.packet"),
+        ("cli", "node.host"),
+        ("utils", "wire.packet"),
+    ],
+)
+def test_a_wall_holds(tmp_path: Path, importer: str, target: str) -> None:
+    empty = {"wire.packet": "", "sim.clock": "", "node.host": ""}
+    package = package_of(tmp_path, empty | {importer: f"\nimport made_up.{target}"})
+    place = f"made_up/{importer.replace('.', '/')}.py:2"
+    assert forbidden_imports(package) == [f"{place}: {importer} may not import {target}"]
+
+
+def test_a_late_import_is_seen_even_within_a_layer(tmp_path: Path) -> None:
+    source = "class Packet:\n    def name(self):\n        from . import icmp"
+    package = package_of(tmp_path, {"wire.packet": source, "wire.icmp": ""})
+    assert late_imports(package) == ["made_up/wire/packet.py:3: imports wire.icmp inside a function"]
+
+
+def test_importing_by_name_is_for_a_package_that_opens_lazily(tmp_path: Path) -> None:
+    lazy = "import importlib\ndef __getattr__(name):\n    return importlib.import_module(TABLE[name])"
+    package = package_of(tmp_path, {"wire.__init__": lazy, "lab.world": lazy, "__init__": lazy})
+    assert late_imports(package) == []
+    package = package_of(tmp_path, {"wire.packet": lazy})
+    assert late_imports(package) == ["made_up/wire/packet.py:3: imports by name"]
+
+
+def test_reach_goes_through_other_modules(tmp_path: Path) -> None:
+    package = package_of(
+        tmp_path,
+        {
+            "mip6.home_agent": "from . import bindings",
+            "mip6.bindings": "def late():\n    from made_up.node import host",
+            "node.host": "import made_up.flow.redirector",
+            "flow.redirector": "",
+        },
+    )
+    assert reach(package, "mip6.home_agent") == {"mip6.bindings", "node.host", "flow.redirector"}
+
+
+def test_only_code_is_counted(tmp_path: Path) -> None:
+    source = '''"""Docstring
+of two lines."""
+
+# comment
+x = 1  # counted
+
+
+def f():
+    """Docstring."""
+    return """
+counted, too
+"""
+'''
+    assert code_lines(source) == 5
+    package = package_of(tmp_path, {"wire.packet": source})
+    assert too_long(package, most=5, most_of_a_module=5) == []
+    assert too_long(package, most=4, most_of_a_module=4) == [
+        "made_up/wire/packet.py: 5 lines of code, at most 4: split it",
+        "made_up: 5 lines of code, at most 4: delete before you add",
+    ]
