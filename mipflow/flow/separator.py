@@ -21,25 +21,35 @@ class DataFlowSeparator:
     """Classifies by header fields."""
 
     def __init__(self, flows: FlowMappingTable) -> None:
-        self._flows = flows
+        self._find = flows.find
 
-    def outgoing(self, payload: object, cn: Address) -> tuple[FlowMappingEntry | None, FlowInformation | None]:
-        """The flow of what is sent to `cn` (None for a new one) and what classifies it (None where nothing does)."""
-        information = self.information(payload, cn, outgoing=True)
-        return (None if information is None else self._flows.find(information)), information
+    def outgoing(self, payload: object, cn: Address) -> FlowMappingEntry | None:
+        """The flow of what is sent to `cn`, or None for a new one."""
+        # A plain tuple finds what a FlowInformation entered, at a third of the price: this is done for every packet.
+        kind = type(payload)
+        if kind is UDP or kind is TCP:
+            return self._find((_PROTOCOL[kind], payload.source_port, cn, payload.destination_port, ""))  # type: ignore[attr-defined]
+        if kind is EchoRequest or kind is EchoReply:
+            return self._find(("ICMPv6", payload.identifier, cn, 0, ""))  # type: ignore[attr-defined]
+        return None
 
-    def incoming(self, payload: object, cn: Address) -> tuple[FlowMappingEntry | None, FlowInformation | None]:
+    def incoming(self, payload: object, cn: Address) -> FlowMappingEntry | None:
         """The same for what has come from `cn`: both directions have one flow id."""
-        information = self.information(payload, cn, outgoing=False)
-        return (None if information is None else self._flows.find(information)), information
+        kind = type(payload)
+        if kind is UDP or kind is TCP:
+            return self._find((_PROTOCOL[kind], payload.destination_port, cn, payload.source_port, ""))  # type: ignore[attr-defined]
+        return self.outgoing(payload, cn)
 
     def information(self, payload: object, cn: Address, outgoing: bool) -> FlowInformation | None:
-        """What classifies a UDP datagram, a TCP segment or an echo; None for anything else."""
+        """What classifies a UDP datagram, a TCP segment or an echo of a new flow; None for anything else."""
         if isinstance(payload, UDP | TCP):
-            protocol = "UDP" if isinstance(payload, UDP) else "TCP"
+            protocol = _PROTOCOL[type(payload)]
             if outgoing:
                 return FlowInformation(protocol, payload.source_port, cn, payload.destination_port)
             return FlowInformation(protocol, payload.destination_port, cn, payload.source_port)
         if isinstance(payload, EchoRequest | EchoReply):
             return FlowInformation("ICMPv6", payload.identifier, cn, 0)
         return None
+
+
+_PROTOCOL: dict[type, str] = {UDP: "UDP", TCP: "TCP"}

@@ -58,6 +58,7 @@ class FlowMobileNode(MobileNode):
     ) -> None:
         super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self.home_addresses = HomeAddressTable(home_address)
+        self._record(self.home_addresses.entered())
         self.flows = FlowMappingTable()
         self.separator = DataFlowSeparator(self.flows)
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, self.optimises, rules, assign)
@@ -143,18 +144,18 @@ class FlowMobileNode(MobileNode):
         self, payload: Sized, source: Address | None, destination: Address, flow: int = 0, upward: bool = True
     ) -> None:
         """Figure 4: classify, assign a home address to a new flow, send from the flow's home address."""
-        entry, information = self.separator.outgoing(payload, destination)  # step 21
-        if information is None or (source is not None and source in self.addresses):
-            super().transmit(payload, source, destination, flow, upward)
-            return
+        entry = self.separator.outgoing(payload, destination)  # step 21
         if entry is None:  # step 22
+            information = self.separator.information(payload, destination, outgoing=True)
+            if information is None or (source is not None and source in self.addresses):
+                super().transmit(payload, source, destination, flow, upward)
+                return
             entry = self._enter(information, self._default_interface().name)
             self._record(
                 self.redirector.outgoing(entry) if source is None else self.redirector.incoming(entry, source)
             )  # step 23
             self._proceed(entry)
-        meter = self.network.meters.get((entry.flow_id, True)) or self.network.meter(entry.flow_id, True)
-        meter.sent += 1
+        (self._meters.get((entry.flow_id, True)) or self.network.meter(entry.flow_id, True)).sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
         packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, True, self.clock.now)
         if entry.ready:
@@ -180,11 +181,14 @@ class FlowMobileNode(MobileNode):
         """Figure 5 in front of an upper layer."""
 
         def incoming(arrival: Arrival) -> None:
-            entry, information = self.separator.incoming(arrival.packet.payload, arrival.source)  # step 28
-            if entry is None and information is not None and arrival.destination in self.own_home_addresses:  # step 29
-                entry = self._enter(information, arrival.interface.name)
-                self._record(self.redirector.incoming(entry, arrival.destination))  # step 30
-                self._proceed(entry)
+            payload = arrival.packet.payload
+            entry = self.separator.incoming(payload, arrival.source)  # step 28
+            if entry is None and arrival.destination in self.own_home_addresses:  # step 29
+                information = self.separator.information(payload, arrival.source, outgoing=False)
+                if information is not None:
+                    entry = self._enter(information, arrival.interface.name)
+                    self._record(self.redirector.incoming(entry, arrival.destination))  # step 30
+                    self._proceed(entry)
             upper(arrival)  # step 31
 
         return incoming

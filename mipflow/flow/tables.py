@@ -29,6 +29,10 @@ class FlowInformation(NamedTuple):
     tag: str = ""
 
 
+Information = tuple[str, int, "Address", int, str]
+"""A FlowInformation as a plain tuple: equal to it, and has the same hash."""
+
+
 @dataclass(slots=True)
 class HomeAddressEntry:
     """A home address and the care-of address that the home agent holds for it (None until it acknowledged one)."""
@@ -63,6 +67,10 @@ class HomeAddressTable:
     def get(self, home_address: Address) -> HomeAddressEntry | None:
         """The entry of a home address, or None."""
         return self._entries.get(home_address)
+
+    def entered(self) -> list[Change]:
+        """The primary's entry, as the change that a trace begins with."""
+        return [Change(HOME_ADDRESS_TABLE, str(self.primary), None, self._entries[self.primary].row())]
 
     def add(self, home_address: Address) -> list[Change]:
         """Append a newly allocated home address."""
@@ -123,7 +131,9 @@ class FlowMappingTable:
 
     def __init__(self) -> None:
         self._entries: dict[int, FlowMappingEntry] = {}
-        self._by_information: dict[FlowInformation, FlowMappingEntry] = {}
+        self._by_information: dict[Information, FlowMappingEntry] = {}
+        self.find = self._by_information.get
+        """find(information): the flow that this information classifies, or None."""
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
 
     def __iter__(self) -> Iterator[FlowMappingEntry]:
@@ -141,10 +151,6 @@ class FlowMappingTable:
         except KeyError:
             known = ", ".join(str(number) for number in self._entries) or "none"
             raise ProtocolMisuse(f"there is no flow {flow_id}; open flows: {known}", flow_id) from None
-
-    def find(self, information: FlowInformation) -> FlowMappingEntry | None:
-        """The flow that this information classifies, or None."""
-        return self._by_information.get(information)
 
     def of_home_address(self, home_address: Address) -> Iterator[FlowMappingEntry]:
         """Flows with a home address, in the order of their ids per correspondent."""

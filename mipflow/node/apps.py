@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Timer, seconds
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 if TYPE_CHECKING:
     from mipflow.node.host import Host
@@ -58,18 +59,15 @@ class Running:
         self.is_complete = False
         self.is_correct = True
         """False once an octet arrived that was not sent so."""
-        self._timers: list[Timer] = []
+        self.is_stopped = False
 
-    def timer(self, callback: Callable[[], None]) -> Timer:
-        """A timer that stops with the application."""
-        timer = Timer(self.ends.clock, callback)
-        self._timers.append(timer)
-        return timer
+    def at(self, t_ns: int, act: Callable[[], None]) -> None:
+        """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
+        self.ends.clock.at(t_ns, lambda _: None if self.is_stopped else act())
 
     def stop(self) -> None:
         """Stop sending and close the ports."""
-        for timer in self._timers:
-            timer.stop()
+        self.is_stopped = True
         self.ends.close()
 
 
@@ -88,14 +86,16 @@ class Application(Protocol):
 def periodic(running: Running, interval_ns: int, act: Callable[[], None], end_ns: int | None = None) -> Callable[[], None]:
     """A function that, called once, does `act` at once and then every `interval_ns` until `end_ns` or `stop()`."""
     clock = running.ends.clock
+    last = 1 << 62 if end_ns is None else end_ns
 
-    def tick() -> None:
+    def tick(argument: object = None) -> None:
+        if running.is_stopped:
+            return
         act()
         following = clock.now + interval_ns
-        if end_ns is None or following < end_ns:
-            timer.set(following)
+        if following < last:
+            clock.at(following, tick)
 
-    timer = running.timer(tick)
     return tick
 
 
@@ -121,7 +121,7 @@ class Voice:
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
         begin = ends.clock.now + seconds(self.start_s)
         end = None if self.duration_s is None else begin + seconds(self.duration_s)
-        answer = periodic(running, interval, lambda: far.send(payload), end)
+        answer = periodic(running, interval, partial(far.send, payload), end)
         answering = False
 
         def heard(data: bytes) -> None:
@@ -132,7 +132,7 @@ class Voice:
                 answer()
 
         far.on_datagram = heard
-        running.timer(periodic(running, interval, lambda: near.send(payload), end)).set(begin)
+        running.at(begin, periodic(running, interval, partial(near.send, payload), end))
         return running
 
 
@@ -190,7 +190,7 @@ class Video:
 
         far.on_datagram, near.on_datagram = asked, seen
         report = bytes(self.report_bytes)
-        running.timer(periodic(running, NS_PER_S, lambda: near.send(report), end)).set(begin)
+        running.at(begin, periodic(running, NS_PER_S, partial(near.send, report), end))
         return running
 
 
@@ -234,7 +234,7 @@ class FileTransfer:
             socket = ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
             (receive if self.direction == "down" else send)(socket)
 
-        running.timer(begin).set(ends.clock.now + seconds(self.start_s))
+        running.at(ends.clock.now + seconds(self.start_s), begin)
         return running
 
 
@@ -270,5 +270,5 @@ class Echo:
             running.received_bytes += len(reply)
 
         socket.on_reply = answered
-        running.timer(periodic(running, interval, ask, end)).set(ends.clock.now + begin)
+        running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
         return running

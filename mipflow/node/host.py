@@ -9,6 +9,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Node
 from mipflow.node.sockets import EchoSocket, TcpSocket, UdpSocket
+from mipflow.node.tcp import reset_for
 from mipflow.wire.icmpv6 import EchoReply
 from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
 
@@ -33,6 +34,8 @@ class Host(Node):
         super().__init__(network, name, x, y, role)
         self.neighbor = NeighborDiscovery(self)
         self._udp: dict[tuple[int, Remote], UdpSocket] = {}
+        self._udp_hearing: dict[int, UdpSocket] = {}
+        """UDP sockets that hear everybody, by port."""
         self._tcp: dict[tuple[int, Remote], TcpSocket] = {}
         self._listeners: dict[int, Callable[[TcpSocket], None]] = {}
         self._echo: dict[int, EchoSocket] = {}
@@ -67,13 +70,17 @@ class Host(Node):
 
     def has_port(self, port: int) -> bool:
         """True where a socket or listener is on this local port."""
-        return port in self._listeners or any(key[0] == port for table in (self._udp, self._tcp) for key in table)
+        return port in self._listeners or port in self._udp_hearing or any(key[0] == port for table in (self._udp, self._tcp) for key in table)
 
     def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
         """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
-        if (port, remote) in self._udp:
+        if (port, remote) in self._udp or port in self._udp_hearing:
             raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
-        socket = self._udp[port, remote] = UdpSocket(self, port, remote, flow, upward)
+        socket = UdpSocket(self, port, remote, flow, upward)
+        if remote == EVERYBODY:
+            self._udp_hearing[port] = socket
+        else:
+            self._udp[port, remote] = socket
         return socket
 
     def tcp_connect(self, port: int, remote: Remote, flow: int = 0) -> TcpSocket:
@@ -101,6 +108,7 @@ class Host(Node):
             for key in [key for key in table if key[0] == port]:
                 del table[key]
         self._listeners.pop(port, None)
+        self._udp_hearing.pop(port, None)
         self._echo.pop(port, None)
 
     def maximum_segment_size(self) -> int:
@@ -111,12 +119,11 @@ class Host(Node):
     # --- what arrives ------------------------------------------------------------------------------------------------
 
     def _datagram(self, arrival: Arrival) -> None:
-        datagram = arrival.packet.payload
-        assert isinstance(datagram, UDP)
+        datagram: UDP = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         port = datagram.destination_port
-        socket = self._udp.get((port, (arrival.source, datagram.source_port)))
+        socket = self._udp_hearing.get(port)
         if socket is None:
-            socket = self._udp.get((port, EVERYBODY))
+            socket = self._udp.get((port, (arrival.source, datagram.source_port)))
             if socket is None:
                 self.no_listener(arrival, port)
                 return
@@ -129,13 +136,17 @@ class Host(Node):
         socket = self._tcp.get((port, remote))
         if socket is None:
             accept = self._listeners.get(port)
+            packet = arrival.packet
             if accept is None or not segment.syn or segment.ack:
                 self.no_listener(arrival, port)
+                for reset in reset_for(segment):
+                    self.transmit(reset, arrival.destination, arrival.source, packet.flow, not packet.upward)
                 return
-            packet = arrival.packet
             socket = TcpSocket(self, port, remote, packet.flow, not packet.upward, arrival.destination)
             self._tcp[port, remote] = socket
             accept(socket)
+            socket.accept(segment)
+            return
         socket.receive(segment)
 
     def no_listener(self, arrival: Arrival, port: int) -> None:

@@ -29,6 +29,9 @@ class Interface:
         """Global addresses that are assigned here, oldest first."""
         self.router: Port | None = None
         """The default router's port on this segment (RFC 4861 section 5.1)."""
+        self.listens = False
+        """True while it is up and on a segment: a packet that arrives at any other time is lost."""
+        self.receive = node.receiver(self)
 
     @property
     def owner(self) -> str:
@@ -53,6 +56,7 @@ class Interface:
             raise TopologyError(f"{self.owner}.{self.name} is on {self.segment.name}; leave it first", self.name)
         self.node.network.attach(self, segment)
         self.segment = segment
+        self.listens = self.up
         segment.neighbors[self.link_local] = self
 
     def leave(self) -> None:
@@ -64,10 +68,12 @@ class Interface:
         self.node.network.detach(self, self.segment)
         self.segment = None
         self.router = None
+        self.listens = False
 
     def set_up(self, up: bool) -> None:
         """Take the interface up or down; addresses stay."""
         self.up = up
+        self.listens = up and self.segment is not None
         if self.segment is not None:
             self.segment.refresh()
         self.node.network.changed()
@@ -113,13 +119,6 @@ class Interface:
             for port in list(self.segment.ports):
                 if port is not self:
                     self.segment.channel(self, port).send(packet.copy())
-
-    def receive(self, packet: Packet) -> None:
-        """A packet has arrived from the segment; one that comes after the interface went away is lost."""
-        if self.up and self.segment is not None:
-            self.node.receive(packet, self)
-        else:
-            self.node.drop(packet, f"{self.name} is down")
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """The segment cannot carry `packet`: its octets exceed `mtu`."""

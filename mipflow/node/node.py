@@ -69,6 +69,7 @@ class Node:
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         self.network = network
         self.clock = network.clock
+        self._meters = network.meters
         self.name = name
         self.interfaces: dict[str, Interface] = {}
         self.addresses: dict[Address, Interface] = {}
@@ -113,7 +114,7 @@ class Node:
         if source is None:
             source = self.address
         if flow:
-            self.network.meter(flow, upward).sent += 1
+            (self._meters.get((flow, upward)) or self.network.meter(flow, upward)).sent += 1
         self.send(Packet(source, destination, payload, 64, (), 0, 0, flow, upward, self.clock.now))
 
     def send(self, packet: Packet) -> None:
@@ -153,9 +154,23 @@ class Node:
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
+    def receiver(self, interface: Interface) -> Callable[[Packet], None]:
+        """What a link calls with each packet that arrives at an interface of ours."""
+        addresses, local = self.addresses, self.local
+
+        def receive(packet: Packet) -> None:
+            if interface.listens and packet.destination in addresses:
+                local(packet, interface)
+            else:
+                self.receive(packet, interface)
+
+        return receive
+
     def receive(self, packet: Packet, interface: Interface) -> None:
         """A packet has arrived at an interface."""
-        if packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
+        if not interface.listens:
+            self.drop(packet, f"{interface.name} is down")
+        elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
             self.local(packet, interface)
         else:
             self.drop(packet, f"{packet.destination} is not an address of {self.name}")
@@ -166,13 +181,16 @@ class Node:
     def local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> None:
         """Process a packet that is for this node: its extension headers in order, then what it carries."""
         arrival = Arrival(packet, interface, tunnel)
-        for header in packet.extensions:
-            if not self._extension(header, arrival):
-                return
-        payload = packet.payload
-        if packet.flow and type(payload) is not Packet:
-            self.network.meter(packet.flow, packet.upward).arrived(packet, self.clock.now)
-        handler = self.handlers.get(type(payload))
+        if packet.extensions:
+            for header in packet.extensions:
+                if not self._extension(header, arrival):
+                    return
+        kind = type(packet.payload)
+        if packet.flow and kind is not Packet:
+            meter = self._meters.get((packet.flow, packet.upward))
+            if meter is not None:
+                meter.arrived(packet, self.clock.now)
+        handler = self.handlers.get(kind)
         if handler is None:
             self.unhandled(arrival)
         else:

@@ -43,10 +43,26 @@ class Router(Node):
             interface.add_address(prefix.address(interface_identifier))
         return interface
 
+    def receiver(self, interface: Interface) -> Callable[[Packet], None]:
+        """The quick way: a destination whose way out is known."""
+        known = self._forward.get
+
+        def receive(packet: Packet) -> None:
+            forward = known(packet.destination)
+            if forward is not None and packet.hop_limit > 1 and interface.listens:
+                packet.hop_limit -= 1
+                forward(packet)
+            else:
+                self.receive(packet, interface)
+
+        return receive
+
     def receive(self, packet: Packet, interface: Interface) -> None:
         """Forward a packet, or process it where it is for this router."""
         forward = self._forward.get(packet.destination)
-        if forward is not None and packet.hop_limit > 1:
+        if not interface.listens:
+            self.drop(packet, f"{interface.name} is down")
+        elif forward is not None and packet.hop_limit > 1:
             packet.hop_limit -= 1
             forward(packet)
         elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):

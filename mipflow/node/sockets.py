@@ -81,6 +81,11 @@ class TcpSocket:
         self.connection.connect(self.host.clock.now)
         self._after()
 
+    def accept(self, syn: TCP) -> None:
+        """Answer the SYN that a listener heard."""
+        self.connection.accept(syn, self.host.clock.now)
+        self._after()
+
     def write(self, data: bytes) -> None:
         """Send bytes, in order and surely."""
         self.connection.write(data, self.host.clock.now)

@@ -150,8 +150,8 @@ class Sender:
         syn = sequence == self.initial_sequence
         last = end == self.end_of_data
         sent_before = sequence < self.send_highest
-        room = self.send_unacknowledged + self.send_window > end
-        fin = last and self.closing and (room or sent_before)
+        window_edge = self.send_unacknowledged + self.send_window
+        fin = last and self.closing and (end < window_edge or end < self.send_highest)
         if self.timer_ns is None or self.all_acknowledged:
             self._start_timer(now)  # RFC 6298 (5.1)
         after = end + syn + fin
@@ -203,7 +203,7 @@ class Sender:
             self._start_timer(now)  # no segment goes twice within one timeout (RFC 6298 section 5)
 
     def hear_window(self, window: int, window_from: tuple[int, int]) -> None:
-        """Take the announced window, unless an older segment tells it than the last did (section 3.10.7.4)."""
+        """Take the announced window, unless a newer segment told it before (section 3.10.7.4)."""
         if self._window_from <= window_from:
             self.send_window = window
             self._window_from = window_from

@@ -10,7 +10,7 @@ goes from the mobile node to the correspondent node, when its sender made it). T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -155,11 +155,11 @@ class UDP:
     source_port: int
     destination_port: int
     payload: bytes = b""
+    size: int = field(init=False, repr=False, compare=False)
+    """Octets on the wire."""
 
-    @property
-    def size(self) -> int:
-        """Octets on the wire."""
-        return 8 + len(self.payload)
+    def __post_init__(self) -> None:
+        self.size = 8 + len(self.payload)
 
 
 @dataclass(slots=True)
