@@ -94,7 +94,7 @@ class FlowMobileNode(MobileNode):
         tail = 0 if app.protocol == "ICMPv6" else far
         information = FlowInformation(app.protocol, near & 0xFFFF, cn.address, tail)
         entry = self._enter(information, chosen.name)
-        stats = FlowStatistics(self.network.meter(entry.flow_id, True), self.network.meter(entry.flow_id, False))
+        stats = FlowStatistics(self.network.meter(entry.flow_id), self.network.meter(-entry.flow_id))
         flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
         self._record(self.redirector.outgoing(entry))
         self._proceed(entry)
@@ -140,24 +140,22 @@ class FlowMobileNode(MobileNode):
 
     # --- the way down (Figure 4) and up (Figure 5) -------------------------------------------------------------------
 
-    def transmit(
-        self, payload: Sized, source: Address | None, destination: Address, flow: int = 0, upward: bool = True
-    ) -> None:
+    def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
         """Figure 4: classify, assign a home address to a new flow, send from the flow's home address."""
         entry = self.separator.outgoing(payload, destination)  # step 21
         if entry is None:  # step 22
             information = self.separator.information(payload, destination, outgoing=True)
             if information is None or (source is not None and source in self.addresses):
-                super().transmit(payload, source, destination, flow, upward)
+                super().transmit(payload, source, destination, label)
                 return
             entry = self._enter(information, self._default_interface().name)
             self._record(
                 self.redirector.outgoing(entry) if source is None else self.redirector.incoming(entry, source)
             )  # step 23
             self._proceed(entry)
-        (self._meters.get((entry.flow_id, True)) or self.network.meter(entry.flow_id, True)).sent += 1
+        (self._meters.get(entry.flow_id) or self.network.meter(entry.flow_id)).sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
-        packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, True, self.clock.now)
+        packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, self.clock.now)
         if entry.ready:
             self.send(packet)  # step 25
         else:

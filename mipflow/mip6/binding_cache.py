@@ -51,6 +51,8 @@ class BindingCache:
 
     def __init__(self) -> None:
         self._bindings: dict[Address, Binding] = {}
+        self.get = self._bindings.get
+        """get(home_address): its binding, or None."""
 
     def __iter__(self) -> Iterator[Binding]:
         return iter(self._bindings.values())
@@ -60,10 +62,6 @@ class BindingCache:
 
     def __contains__(self, home_address: object) -> bool:
         return home_address in self._bindings
-
-    def get(self, home_address: Address) -> Binding | None:
-        """The binding of a home address, or None."""
-        return self._bindings.get(home_address)
 
     def update(self, binding: Binding) -> list[Change]:
         """Put a binding in, in the place of an older one."""

@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.node.application import Application as Application
+from mipflow.node.application import Ends, Running
+from mipflow.node.recorded import Recorded as Recorded
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 if TYPE_CHECKING:
@@ -22,65 +25,6 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down"]
 RTP_HEADER = 12
-
-
-@dataclass(slots=True)
-class Ends:
-    """The two hosts and ports of one flow."""
-
-    near: Host
-    far: Host
-    near_port: int
-    far_port: int
-    flow: int
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of both."""
-        return self.near.clock
-
-    def udp(self) -> tuple[UdpSocket, UdpSocket]:
-        """A UDP socket at each end; the far one answers whoever speaks to it."""
-        near = self.near.udp(self.near_port, (self.far.address, self.far_port), self.flow)
-        return near, self.far.udp(self.far_port, flow=self.flow, upward=False)
-
-    def close(self) -> None:
-        """Close the ports at both ends."""
-        self.near.close_port(self.near_port)
-        self.far.close_port(self.far_port)
-
-
-class Running:
-    """An application under way. `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end."""
-
-    def __init__(self, ends: Ends) -> None:
-        self.ends = ends
-        self.received_bytes = 0
-        self.is_complete = False
-        self.is_correct = True
-        """False once an octet arrived that was not sent so."""
-        self.is_stopped = False
-
-    def at(self, t_ns: int, act: Callable[[], None]) -> None:
-        """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
-        self.ends.clock.at(t_ns, lambda _: None if self.is_stopped else act())
-
-    def stop(self) -> None:
-        """Stop sending and close the ports."""
-        self.is_stopped = True
-        self.ends.close()
-
-
-class Application(Protocol):
-    """What `mn.open(cn, application)` takes."""
-
-    protocol: ClassVar[str]
-    port: ClassVar[int]
-    name: ClassVar[str]
-
-    def start(self, ends: Ends) -> Running:
-        """Set it going."""
-        ...
 
 
 def periodic(running: Running, interval_ns: int, act: Callable[[], None], end_ns: int | None = None) -> Callable[[], None]:

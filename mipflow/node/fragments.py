@@ -28,7 +28,7 @@ def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
         pieces.append(
             Packet(
                 packet.source, packet.destination, Opaque(next_header, data[start : start + room]), packet.hop_limit,
-                (header,), packet.traffic_class, packet.flow_label, packet.flow, packet.upward, packet.sent_ns,
+                (header,), packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns,
             )
         )  # fmt: skip
     return pieces
@@ -88,5 +88,5 @@ def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
 
 
 def _labelled(whole: Packet, fragment: Packet) -> Packet:
-    whole.flow, whole.upward, whole.sent_ns = fragment.flow, fragment.upward, fragment.sent_ns
+    whole.label, whole.sent_ns = fragment.label, fragment.sent_ns
     return whole

@@ -76,7 +76,7 @@ class Host(Node):
         """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
         if (port, remote) in self._udp or port in self._udp_hearing:
             raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
-        socket = UdpSocket(self, port, remote, flow, upward)
+        socket = UdpSocket(self, port, remote, flow if upward else -flow)
         if remote == EVERYBODY:
             self._udp_hearing[port] = socket
         else:
@@ -87,7 +87,7 @@ class Host(Node):
         """Open a TCP connection to `remote`; its SYN waits until the flow can be sent."""
         if (port, remote) in self._tcp:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
-        socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow, upward=True)
+        socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow)
         self.when_ready(flow, socket.connect)
         return socket
 
@@ -140,9 +140,9 @@ class Host(Node):
             if accept is None or not segment.syn or segment.ack:
                 self.no_listener(arrival, port)
                 for reset in reset_for(segment):
-                    self.transmit(reset, arrival.destination, arrival.source, packet.flow, not packet.upward)
+                    self.transmit(reset, arrival.destination, arrival.source, -packet.label)
                 return
-            socket = TcpSocket(self, port, remote, packet.flow, not packet.upward, arrival.destination)
+            socket = TcpSocket(self, port, remote, -packet.label, arrival.destination)
             self._tcp[port, remote] = socket
             accept(socket)
             socket.accept(segment)

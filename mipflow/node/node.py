@@ -107,15 +107,13 @@ class Node:
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    def transmit(
-        self, payload: Sized, source: Address | None, destination: Address, flow: int = 0, upward: bool = True
-    ) -> None:
-        """Send what an upper layer made. `source` None lets the node choose; `flow` and `upward` label it for the trace."""
+    def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
+        """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`)."""
         if source is None:
             source = self.address
-        if flow:
-            (self._meters.get((flow, upward)) or self.network.meter(flow, upward)).sent += 1
-        self.send(Packet(source, destination, payload, 64, (), 0, 0, flow, upward, self.clock.now))
+        if label:
+            (self._meters.get(label) or self.network.meter(label)).sent += 1
+        self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5)."""
@@ -186,8 +184,8 @@ class Node:
                 if not self._extension(header, arrival):
                     return
         kind = type(packet.payload)
-        if packet.flow and kind is not Packet:
-            meter = self._meters.get((packet.flow, packet.upward))
+        if packet.label and kind is not Packet:
+            meter = self._meters.get(packet.label)
             if meter is not None:
                 meter.arrived(packet, self.clock.now)
         handler = self.handlers.get(kind)
@@ -301,7 +299,7 @@ class Node:
         source = None if arrival.destination.is_multicast else arrival.destination
         self.transmit(
             EchoReply(request.identifier, request.sequence, request.data),
-            source, arrival.source, arrival.packet.flow, not arrival.packet.upward,
+            source, arrival.source, -arrival.packet.label,
         )  # fmt: skip
 
     def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:

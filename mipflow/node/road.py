@@ -49,7 +49,7 @@ class Road:
         """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""
         if self.tunnel is not None:
             packet = Packet(
-                self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.flow, packet.upward, packet.sent_ns
+                self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns
             )
         elif self.extensions:
             packet.extensions = self.extensions + packet.extensions

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class UdpSocket:
     """A UDP port of a host. A socket that hears everybody answers whoever spoke last."""
 
-    __slots__ = ("_datagram", "flow", "host", "local", "on_datagram", "port", "remote", "upward")
+    __slots__ = ("_datagram", "hears_everybody", "host", "label", "local", "on_datagram", "port", "remote")
 
-    def __init__(self, host: Host, port: int, remote: Remote, flow: int, upward: bool) -> None:
+    def __init__(self, host: Host, port: int, remote: Remote, label: int) -> None:
         self.host = host
         self.port = port
         self.remote = remote
-        self.flow = flow
-        self.upward = upward
+        self.label = label
+        self.hears_everybody = remote[0] is None
         self.local: Address | None = None
         self.on_datagram: Callable[[bytes], None] | None = None
         """Called with the payload of each datagram that arrives."""
@@ -39,11 +39,11 @@ class UdpSocket:
             datagram = self._datagram = UDP(self.port, self.remote[1], payload)
         remote = self.remote[0]
         if remote is not None:
-            self.host.transmit(datagram, self.local, remote, self.flow, self.upward)
+            self.host.transmit(datagram, self.local, remote, self.label)
 
     def receive(self, datagram: UDP, arrival: Arrival) -> None:
         """A datagram has arrived."""
-        if not self.upward and self.remote[0] != arrival.source:
+        if self.hears_everybody and self.remote[0] != arrival.source:
             self.remote = (arrival.source, datagram.source_port)
             self.local = arrival.destination
             self._datagram = None
@@ -55,13 +55,12 @@ class TcpSocket:
     """One TCP connection of a host."""
 
     def __init__(
-        self, host: Host, port: int, remote: Remote, flow: int, upward: bool, local: Address | None = None
+        self, host: Host, port: int, remote: Remote, label: int, local: Address | None = None
     ) -> None:
         self.host = host
         self.port = port
         self.remote = remote
-        self.flow = flow
-        self.upward = upward
+        self.label = label
         self.local = local
         self.on_data: Callable[[bytes], None] | None = None
         """Called with bytes that arrived in order."""
@@ -70,7 +69,7 @@ class TcpSocket:
         self.on_end: Callable[[], None] | None = None
         """Called once when the other end has sent all."""
         self._opened = self._ended = False
-        stream = host.network.random(f"{host.name}/tcp/{port}/{remote[1]}/{flow}")
+        stream = host.network.random(f"{host.name}/tcp/{port}/{remote[1]}/{abs(label)}")
         self.connection = Connection(
             port, remote[1], initial_sequence=stream.getrandbits(32), maximum_segment_size=host.maximum_segment_size()
         )
@@ -116,7 +115,7 @@ class TcpSocket:
         remote = self.remote[0]
         assert remote is not None
         for segment in connection.take_segments():
-            host.transmit(segment, self.local, remote, self.flow, self.upward)
+            host.transmit(segment, self.local, remote, self.label)
         if connection.timer_ns is None:
             self._timer.stop()
         elif connection.timer_ns != self._timer.due_ns:
@@ -137,19 +136,19 @@ class TcpSocket:
 class EchoSocket:
     """Echo requests with one identifier."""
 
-    __slots__ = ("flow", "host", "identifier", "on_reply", "remote")
+    __slots__ = ("host", "identifier", "label", "on_reply", "remote")
 
-    def __init__(self, host: Host, identifier: int, remote: Address, flow: int) -> None:
+    def __init__(self, host: Host, identifier: int, remote: Address, label: int) -> None:
         self.host = host
         self.identifier = identifier
         self.remote = remote
-        self.flow = flow
+        self.label = label
         self.on_reply: Callable[[int, bytes], None] | None = None
         """Called with sequence number and data of each reply."""
 
     def send(self, sequence: int, data: bytes) -> None:
         """Send one request."""
-        self.host.transmit(EchoRequest(self.identifier, sequence & 0xFFFF, data), None, self.remote, self.flow)
+        self.host.transmit(EchoRequest(self.identifier, sequence & 0xFFFF, data), None, self.remote, self.label)
 
     def receive(self, reply: EchoReply) -> None:
         """A reply has arrived."""

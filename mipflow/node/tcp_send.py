@@ -142,8 +142,8 @@ class Sender:
 
     def send_first(self, now: int) -> None:
         """Send the first segment that is not acknowledged: the SYN at first, later a retransmission."""
-        left = 0 if self.in_handshake else self.end_of_data - self.send_unacknowledged
-        self._transmit(self.send_unacknowledged, min(left, self.segment_size), now)
+        sent = min(self.end_of_data, self.send_highest) - self.send_unacknowledged
+        self._transmit(self.send_unacknowledged, 0 if self.in_handshake else min(sent, self.segment_size), now)
 
     def _transmit(self, sequence: int, length: int, now: int) -> None:
         end = sequence + length

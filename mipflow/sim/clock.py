@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from mipflow.errors import ProtocolMisuse
 
@@ -23,6 +23,18 @@ Event = tuple[int, int, Callback, Any]
 def seconds(value: float) -> int:
     """`value` seconds in nanoseconds."""
     return round(value * NS_PER_S)
+
+
+AFTER_ALL = 1 << 62
+"""An order that no event reaches: what has it comes after all others of the same time."""
+
+
+class _End(Exception):
+    """The clock has run as far as it was asked to."""
+
+
+def _stop(argument: object) -> None:
+    raise _End
 
 
 class Clock:
@@ -52,7 +64,7 @@ class Clock:
     @property
     def packet_events(self) -> int:
         """Packets that links have taken over so far: all events but the scheduled ones."""
-        total: int = self.order.__reduce__()[1][0]  # type: ignore[index]
+        total = int(cast("tuple[Any, tuple[int]]", self.order.__reduce__())[1][0])  # reading must not draw a number
         return total - self.scheduled
 
     def after(self, delay_ns: int, callback: Callback, argument: object = None) -> None:
@@ -72,12 +84,19 @@ class Clock:
         collecting = gc.isenabled()
         gc.disable()
         heap, pop = self.heap, heappop
+        # An event that ends the loop costs less than asking before each event whether the end has come.
+        end = (end_ns, AFTER_ALL, _stop, None)
+        heappush(heap, end)
         try:
-            while heap and heap[0][0] <= end_ns:
+            while True:
                 self.now, _, callback, argument = pop(heap)
                 callback(argument)
-            self.now = end_ns
+        except _End:
+            pass
         finally:
+            if end in heap:
+                heap.remove(end)
+                heapify(heap)
             if collecting:
                 gc.enable()
 

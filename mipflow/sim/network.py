@@ -41,8 +41,8 @@ class Network:
         self.graph: networkx.Graph[str] = networkx.Graph()
         """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
         self.segments: dict[str, Segment] = {}
-        self.meters: dict[tuple[int, bool], Meter] = {}
-        """(flow, upward) -> what became of its packets; upward is from the mobile node to the correspondent node."""
+        self.meters: dict[int, Meter] = {}
+        """Label of a packet (flow id, negative on the way to the mobile node) -> what became of all that have it."""
         self._check = _through_bytes if wire else None
         self._prefixes: dict[Prefix, Segment] = {}
         self._ports: dict[str, list[Port]] = {}
@@ -124,7 +124,9 @@ class Network:
             [name for name, data in self.graph.nodes(data=True) if data["forwards"] or name == node]
         )
         routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
-        lengths, paths = networkx.single_source_dijkstra(through, node, weight="delay_ms")
+        lengths: dict[str, float] = {}
+        paths: dict[str, list[str]] = {}
+        lengths, paths = networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[assignment]
         reached = [(lengths[router], router) for router in routers if router in lengths]
         if not reached:
             return None
@@ -146,20 +148,19 @@ class Network:
         """A stream of its own for each link, node and application, so that a change touches only what it changes."""
         return Random(f"{self.seed}/{name}")
 
-    def meter(self, flow: int, upward: bool) -> Meter:
+    def meter(self, label: int) -> Meter:
         """The meter of one direction of a flow, made when first asked for."""
-        key = (flow, upward)
-        meter = self.meters.get(key)
+        meter = self.meters.get(label)
         if meter is None:
-            meter = self.meters[key] = Meter()
+            meter = self.meters[label] = Meter()
         return meter
 
     def drop(self, packet: Packet, reason: str, where: str) -> None:
         """A packet ends at a node or link named `where`, for a reason in words."""
         self.trace.dropped(self.clock.now, where, reason, packet)
-        label = packet.innermost()
-        if label.flow:
-            self.meter(label.flow, label.upward).dropped(packet)
+        label = packet.innermost().label
+        if label:
+            self.meter(label).dropped(packet)
 
     def record(self, node: str, changes: list[Change]) -> None:
         """Put the changes of a table of `node` into the trace."""
@@ -182,7 +183,7 @@ def _through_bytes(packet: Packet) -> Packet:
     twin = codec.decode(data)
     read, written = twin, packet
     while True:
-        read.flow, read.upward, read.sent_ns = written.flow, written.upward, written.sent_ns
+        read.label, read.sent_ns = written.label, written.sent_ns
         if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
             return twin
         read, written = read.payload, written.payload

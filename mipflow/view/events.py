@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +115,12 @@ def _or_name(value: object, words: Words) -> object:
     return value if value is None or isinstance(value, int | float) else words.value(value)
 
 
-def of_drop(record: Dropped, words: Words) -> Event:
-    """A dropped packet as an event."""
+def of_drop(record: Dropped, words: Words, nodes: Container[str]) -> Event:
+    """A dropped packet as an event; what is not among `nodes` is a link."""
     flow = words.flow(record.packet)
     name = f"packet of the {flow}" if flow else long(record.packet)
-    sentence = f"{record.node} drops a {name}: {record.reason}"
+    who = record.node if record.node in nodes else f"the link {record.node}"
+    sentence = f"{who} drops a {name}: {record.reason}"
     row: dict[str, object] = {
         "time_s": record.t_ns / 1e9, "what": "drop", "node": record.node, "flow": flow, "message": name,
         "reason": record.reason,
@@ -128,11 +129,19 @@ def of_drop(record: Dropped, words: Words) -> Event:
 
 
 def story(
-    trace: Trace, graph: networkx.Graph[str], words: Words, start_ns: int, end_ns: int, *, decisions: bool = True
+    trace: Trace,
+    graph: networkx.Graph[str],
+    words: Words,
+    start_ns: int,
+    end_ns: int,
+    sent: Iterable[Message],
 ) -> list[Event]:
-    """All events between two times (nanoseconds), in order; equal drops in a row are one event with a count."""
+    """All events between two times (nanoseconds), in order; equal drops in a row are one event with a count.
+
+    sent: the messages of that time, as `signalling()` finds them.
+    """
     interfaces = with_several_interfaces(trace)
-    found = [of_message(each, words, interfaces) for each in signalling(trace, graph, start_ns, end_ns)]
+    found = [of_message(each, words, interfaces) for each in sent]
     for record in trace.records:
         if not start_ns <= record.t_ns <= end_ns:
             continue
@@ -140,8 +149,8 @@ def story(
             case TableChanged():
                 found.append(of_change(record, words))
             case Dropped():
-                found.append(of_drop(record, words))
-            case Decided() if decisions:
+                found.append(of_drop(record, words, graph))
+            case Decided():
                 sentence = f"{record.node}: {record.why}"
                 row: dict[str, object] = {
                     "time_s": record.t_ns / 1e9, "what": "decision", "node": record.node, "decision": record.what,

@@ -11,13 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from mipflow.view.words import NS_PER_MS, NS_PER_S
+from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
 
 FRAME_MS = 120
 """Playing time of every key frame, in milliseconds: a pause takes at most this long to come to rest."""
 SLOW_PLAY_S = 26
 """Aim for the playing time of all slow parts together, in seconds."""
-QUICK_PLAY_S = 3
+QUICK_PLAY_S = 2
 """Most playing time of one quick part, in seconds."""
 HOLD_FRAMES = 7
 """How many key frames a picture rests when a table changes in a slow part."""
@@ -37,9 +37,11 @@ class Part(NamedTuple):
     def speed(self) -> str:
         """How fast it plays, in words."""
         ratio = (self.end_ns - self.start_ns) / (self.ticks * FRAME_MS * NS_PER_MS)
+        if 0.9 < ratio < 1.1:
+            return "as fast as life"
         if ratio < 1:
-            return f"slow motion: {_rounded(1 / ratio)} times slower than life"
-        return f"quick: {_rounded(ratio)} times faster than life"
+            return f"slow motion, {_rounded(1 / ratio)} times slower"
+        return f"quick, {_rounded(ratio)} times faster"
 
 
 class Film:
@@ -88,6 +90,10 @@ class Film:
             return after - 1
         before = after - 1
         return before if t_ns - self.ticks[before] <= self.ticks[after] - t_ns else after
+
+    def in_words(self) -> str:
+        """How fast which part plays, in words."""
+        return ", then ".join(f"to {seconds(part.end_ns)} {part.speed}" for part in self.parts)
 
     @property
     def slow_parts(self) -> list[Part]:

@@ -1,7 +1,7 @@
 """The stage of the animation: where nodes, links, tables and the words around them stand.
 
 Takes the graph with its coordinates; gives places in a picture of `WIDTH` by `HEIGHT` units. One unit is one pixel in
-height, and about one in width: the figure is stretched to the width that it is given, cards and letters are not.
+height, and at least about one in width: the figure is stretched to the width that it is given, cards and letters are not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mipflow.view.style import CARD, EDGE, INK, MONO, QUIET_CARD, Dict, card, fo
 if TYPE_CHECKING:
     import networkx
 
-WIDTH, HEIGHT = 900, 486
+WIDTH, HEIGHT = 830, 486
 TOP, BOTTOM = 64, 34
 """Heights of the strips for clock and flows above, and for the sentence below."""
 ROW, LETTER = 17, 7.3
@@ -41,18 +41,22 @@ class Box(NamedTuple):
         up = (self.height + other.height) / 2 - abs(self.y - other.y)
         return max(0.0, across) * max(0.0, up)
 
-    def holds(self, point: Point) -> bool:
-        """Whether a point lies inside."""
-        return abs(point[0] - self.x) < self.width / 2 and abs(point[1] - self.y) < self.height / 2
-
-
-_LOOKS = {  # role: second line of the card
-    "mobile node": "mobile node",
-    "home agent": "home agent",
-    "correspondent node": "",
-    "access router": "",
-    "router": "",
-}
+    def length_inside(self, start: Point, end: Point) -> float:
+        """How much of a straight way lies inside, in units."""
+        low, high = 0.0, 1.0
+        sides = ((start[0], end[0], self.x, self.width), (start[1], end[1], self.y, self.height))
+        for begin, stop, middle, size in sides:
+            step = stop - begin
+            one, other = middle - size / 2 - begin, middle + size / 2 - begin
+            if step == 0:
+                if one > 0 or other < 0:
+                    return 0.0
+                continue
+            near, far = sorted((one / step, other / step))
+            low, high = max(low, near), min(high, far)
+            if low >= high:
+                return 0.0
+        return (high - low) * hypot(end[0] - start[0], end[1] - start[1])
 
 
 class Scene:
@@ -64,7 +68,7 @@ class Scene:
         xs = [float(data["x"]) for _, data in graph.nodes(data=True)]
         ys = [float(data["y"]) for _, data in graph.nodes(data=True)]
         across, up = max(xs) - min(xs) or 1.0, max(ys) - min(ys) or 1.0
-        left, right, low, high = 70, WIDTH - 60, BOTTOM + 42, HEIGHT - TOP - 34
+        left, right, low, high = 60, WIDTH - 72, BOTTOM + 42, HEIGHT - TOP - 34
         self.places: dict[str, Point] = {
             name: (
                 left + (float(data["x"]) - min(xs)) / across * (right - left),
@@ -86,9 +90,13 @@ class Scene:
     def box(self, node: str) -> Box:
         """The card of a node."""
         x, y = self.places[node]
-        second = _LOOKS.get(self.roles[node], self.roles[node])
+        second = self._second_line(node)
         width = max(len(node) * 8.6, len(second) * 6.2) + 16
         return Box(x, y, max(width, 44), 38 if second else 26)
+
+    def _second_line(self, node: str) -> str:
+        role = self.roles[node]
+        return "" if role == "router" else role
 
     def lane(self, sender: str, receiver: str, offset: float) -> tuple[Point, Point]:
         """The two ends of a straight way between two nodes, `offset` units beside the link."""
@@ -141,7 +149,7 @@ class Scene:
         labels = []
         for name, (x, y) in self.places.items():
             box = self.box(name)
-            second = _LOOKS.get(self.roles[name], self.roles[name])
+            second = self._second_line(name)
             text = f"<b>{name}</b>" + (f"<br><span style='font-size:10px'>{second}</span>" if second else "")
             router = "router" in self.roles[name]
             labels.append(
@@ -169,11 +177,7 @@ class Scene:
         taken += [
             Box(annotation["x"], annotation["y"], 50, 24) for annotation in self.interface_labels()
         ]
-        samples = [
-            (ax + (bx - ax) * step / 40, ay + (by - ay) * step / 40)
-            for (ax, ay), (bx, by) in ((self.places[a], self.places[b]) for a, b in self.links)
-            for step in range(41)
-        ]
+        ways = [(self.places[a], self.places[b]) for a, b in self.links]
         placed: dict[str, Box] = {}
         for node, (letters, rows) in sizes.items():
             width, height = letters * LETTER + 12, rows * ROW + 8
@@ -181,7 +185,7 @@ class Scene:
                 self._candidates(node, width, height),
                 key=lambda box: (
                     sum(box.overlap(other) for other in taken) * 40
-                    + sum(250 for point in samples if Box(*box[:2], width + 24, height + 24).holds(point))
+                    + sum(Box(*box[:2], width + 44, height + 44).length_inside(*ends) for ends in ways) * 30
                     + hypot(box.x - self.places[node][0], box.y - self.places[node][1])
                 ),
             )
@@ -192,7 +196,7 @@ class Scene:
     def _candidates(self, node: str, width: float, height: float) -> Iterable[Box]:
         x, y = self.places[node]
         own = self.box(node)
-        for gap in (6, 24, 60, 110):
+        for gap in (10, 24, 60, 110):
             for across in (0.0, -0.5, 0.5, -1.0, 1.0):
                 for up in (-1, 1, 0):
                     if up == 0 and abs(across) < 1:

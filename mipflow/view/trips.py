@@ -6,7 +6,7 @@ A trip is one packet from where it was made to where it ended, through routers a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mipflow.sim.trace import LOST, Trace, is_control
@@ -85,7 +85,11 @@ def trips(
     by_identity: dict[int, Trip] = {}
     waiting: dict[tuple[str, int], list[Trip]] = {}
     channels, packets = trace.channels, trace.packets
-    for number in range(first, last):
+    numbers: Iterable[int] = range(first, last)
+    if not data:
+        # Signalling belongs to no flow: looking at the label first leaves out nearly all hops at once.
+        numbers = [first + ahead for ahead, packet in enumerate(packets[first:last]) if not packet.flow]
+    for number in numbers:
         outer = packets[number]
         inner = outer.innermost()
         if only is not None and inner is not only:

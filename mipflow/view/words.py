@@ -72,6 +72,12 @@ def count(number: int, singular: str) -> str:
     return f"{number} {singular}{'' if number == 1 else 's'}"
 
 
+def field_name(name: str) -> str:
+    """The name of a field of a row in words: "registered_at_cn" is "registered at CN"."""
+    text = name.replace("care_of", "care-of").replace("_", " ")
+    return text.removesuffix(" s") + " (s)" if text.endswith(" s") else text.replace(" cn", " CN")
+
+
 def listing(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
@@ -168,7 +174,10 @@ class Words:
         if table == "flow mapping table":
             flow = self.flows.get(_number(row.get("flow_id")), f"flow {row.get('flow_id')}")
             home, care_of = self.value(row.get("home_address")), self.value(row.get("care_of_address"))
-            return f"{flow:<6}{home:<4}→ {care_of}"
+            # Selected is not registered yet: the mark comes with the correspondent node's acknowledgement.
+            known = row.get("registered_at_cn")
+            mark = "" if known is None else " ✓" if known == row.get("care_of_address") else " …"
+            return f"{flow:<6}{home:<4}→ {care_of}{mark}"
         if "home_address" in row and "care_of_address" in row:
             home, care_of = self.value(row["home_address"]), self.value(row["care_of_address"])
             sequence = f"  seq {row['sequence']}" if "sequence" in row else ""
@@ -183,10 +192,11 @@ class Words:
             return f"{where} loses the row {self._brief(change.table, before, change.key)}"
         if change.before is None:
             return f"{where} gains the row {self._brief(change.table, change.after, change.key)}"
+        names = [name for name, value in change.after.items() if change.before.get(name) != value]
         different = [
-            f"{name.replace('_', ' ')} {self.value(change.before.get(name))} → {self.value(value)}"
-            for name, value in change.after.items()
-            if change.before.get(name) != value
+            f"{field_name(name)} {self.value(change.before.get(name))} → {self.value(change.after[name])}"
+            for name in names
+            if name != "expires_at_s" or len(names) == 1
         ]
         key = self._name_of_row(change.table, change.after, change.key)
         return f"{where}, row {key}: {', '.join(different) or 'refreshed'}"

@@ -11,7 +11,7 @@ from mipflow.wire import icmpv6, mobility, packet
 from mipflow.wire.address import Address
 
 BITS: dict[type, dict[str, int]] = {
-    packet.Packet: {"hop_limit": 8, "traffic_class": 8, "flow_label": 20},
+    packet.Packet: {"hop_limit": 8},  # it checks traffic class and flow label itself
     packet.UnknownOption: {"type": 8},
     packet.RoutingHeaderType2: {"segments_left": 8},
     packet.RoutingHeader: {"type": 8, "segments_left": 8},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mipflow.errors import WireError
 from mipflow.wire import icmpv6, layers, mobility
 from mipflow.wire.address import Address
+from mipflow.wire.packet import padded
 from mipflow.wire.padding import read_options, without_padding
 
 if TYPE_CHECKING:
@@ -30,12 +31,9 @@ def read_mobility(data: bytes, pointer: int) -> MobilityMessage:
     if kind < len(_FIXED) and header.nh != 59:  # of an unknown type only that it is unknown matters
         raise WireError(f"payload proto {header.nh} in a Mobility Header; expected 59", header.nh, pointer)
     size = 8 * (header.len + 1)
-    if kind < len(_FIXED) and size < _FIXED[kind]:
-        raise WireError(
-            f"Mobility Header type {kind} of {size} octets; expected at least {_FIXED[kind]}",
-            size,
-            pointer + 1,
-        )
+    if kind < len(_FIXED) and size < (least := padded(_FIXED[kind])):
+        reason = f"Mobility Header type {kind} of {size} octets; expected at least {least}"
+        raise WireError(reason, size, pointer + 1)
     if size != len(data):
         raise WireError(f"a Mobility Header of {size} octets, but {len(data)} are there", size)
     if kind >= len(_FIXED):

@@ -190,6 +190,8 @@ def _tcp(segment: TCP) -> Layer:
         raise WireError(
             "maximum segment size and window scale go on a SYN only (RFC 9293, RFC 7323)", segment
         )
+    if segment.other_flags & 0x1F:
+        raise WireError(f"TCP other_flags {segment.other_flags:#x}; expected bits from 0x20 up", segment.other_flags)
     if segment.header_size > 60:
         raise WireError(f"a TCP header of {segment.header_size} octets; expected at most 60", segment)
     options = b""
@@ -198,7 +200,7 @@ def _tcp(segment: TCP) -> Layer:
     options += segment.options
     if segment.window_scale is not None:
         options += b"\x01\x03\x03" + segment.window_scale.to_bytes(1, "big")
-    flags = segment.other_flags & ~0x1F | (
+    flags = segment.other_flags | (
         segment.fin | segment.syn << 1 | segment.rst << 2 | segment.psh << 3 | segment.ack << 4
     )
     layer = layers.inet.TCP(

@@ -101,8 +101,7 @@ def _mobility_option(option: MobilityOption) -> Layer:
 
 
 def icmp_layer(message: IcmpMessage) -> Layer:
-    """The ICMPv6 message with its checksum field zero. Raises WireError for a value that has no bytes."""
-    check(message)
+    """The ICMPv6 message, checked before, with its checksum field zero. Raises WireError as above."""
     match message:
         case icmpv6.EchoRequest(identifier, sequence, data):
             return layers.inet6.ICMPv6EchoRequest(code=0, cksum=0, id=identifier, seq=sequence, data=data)

@@ -6,7 +6,6 @@ the first attribute that is asked for does (about 0.4 s).
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _load() -> dict[str, Any]:
+    import logging
+
     for logger in ("scapy.runtime", "scapy.loading"):
         # Its warnings are about this machine's interfaces and routes, of which none is used.
         logging.getLogger(logger).setLevel(logging.ERROR)

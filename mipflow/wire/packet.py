@@ -4,14 +4,16 @@ Field names are those of the RFCs. Lengths and checksums exist only in bytes (`w
 derived, and kept because every link asks for it. A packet is in one place at a time: a router lowers
 `hop_limit` in place; whoever keeps or duplicates a packet calls `copy()`.
 
-`flow`, `upward` and `sent_ns` are the simulator's own label on a packet (which flow it belongs to, whether it
-goes from the mobile node to the correspondent node, when its sender made it). They are not on the wire.
+`label` and `sent_ns` are the simulator's own and not on the wire: to which flow a packet belongs (its id; negative on the way to
+the mobile node; 0 for none), and when its sender's upper layer made it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from mipflow.errors import WireError
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
@@ -220,6 +222,19 @@ class Opaque:
         return len(self.data)
 
 
+_COMMON = 2048
+_SIZES = list(range(_COMMON))
+"""One integer for each common size, shared by all packets: a tenth of the memory of a packet."""
+
+
+def _first_word(traffic_class: int, flow_label: int) -> int:
+    """Both in one number; checked here, because one would run into the other."""
+    for name, value, most in (("traffic_class", traffic_class, 0xFF), ("flow_label", flow_label, 0xF_FFFF)):
+        if not 0 <= value <= most:
+            raise WireError(f"Packet {name} {value}; expected 0 to {most}", value)
+    return traffic_class << 20 | flow_label
+
+
 class Packet:
     """An IPv6 packet (RFC 8200 section 3).
 
@@ -228,8 +243,7 @@ class Packet:
     """
 
     __slots__ = (
-        "destination", "extensions", "flow", "flow_label", "hop_limit", "payload", "sent_ns", "size",
-        "source", "traffic_class", "upward",
+        "_first_word", "destination", "extensions", "hop_limit", "label", "payload", "sent_ns", "size", "source",
     )  # fmt: skip
 
     def __init__(
@@ -241,8 +255,7 @@ class Packet:
         extensions: tuple[ExtensionHeader, ...] = (),
         traffic_class: int = 0,
         flow_label: int = 0,
-        flow: int = 0,
-        upward: bool = True,
+        label: int = 0,
         sent_ns: int = 0,
     ) -> None:
         self.source = source
@@ -250,15 +263,33 @@ class Packet:
         self.payload = payload
         self.hop_limit = hop_limit
         self.extensions = extensions
-        self.traffic_class = traffic_class
-        self.flow_label = flow_label
-        self.flow = flow
-        self.upward = upward
+        self._first_word = _first_word(traffic_class, flow_label) if traffic_class or flow_label else 0
+        self.label = label
         self.sent_ns = sent_ns
         size = 40 + payload.size
-        for header in extensions:
-            size += header.size
-        self.size = size
+        if extensions:
+            size += sum(header.size for header in extensions)
+        self.size = _SIZES[size] if size < _COMMON else size
+
+    @property
+    def traffic_class(self) -> int:
+        """Traffic class, 8 bits (RFC 8200 section 3)."""
+        return self._first_word >> 20
+
+    @property
+    def flow_label(self) -> int:
+        """Flow label, 20 bits (RFC 6437)."""
+        return self._first_word & 0xF_FFFF
+
+    @property
+    def flow(self) -> int:
+        """The flow that the packet is labelled with, 0 for none."""
+        return abs(self.label)
+
+    @property
+    def upward(self) -> bool:
+        """True on the way from the mobile node to the correspondent node."""
+        return self.label >= 0
 
     def extend(self, *headers: ExtensionHeader) -> None:
         """Add extension headers behind those that are there."""
@@ -271,7 +302,7 @@ class Packet:
         payload = self.payload
         twin = Packet(
             self.source, self.destination, payload.copy() if isinstance(payload, Packet) else payload,
-            self.hop_limit, self.extensions, self.traffic_class, self.flow_label, self.flow, self.upward,
+            self.hop_limit, self.extensions, self.traffic_class, self.flow_label, self.label,
             self.sent_ns,
         )  # fmt: skip
         return twin

@@ -76,7 +76,7 @@ class Story:
             arrived = t_ns + round(self.graph.edges[a, b]["delay_ms"] * MS)
             if number == lose_at:
                 self.hops.append((t_ns, t_ns, LOST, a, b, packet))
-                self.records.append((arrived, self.graph.edges[a, b]["segment"], (packet, "lost on the link")))
+                self.records.append((t_ns, self.graph.edges[a, b]["segment"], (packet, "lost on the link")))
                 return LOST
             self.hops.append((t_ns, t_ns, arrived, a, b, packet))
             t_ns = arrived
@@ -120,9 +120,12 @@ def binding(home: Address, care_of: Address, sequence: int) -> Row:
     return {"home_address": str(home), "care_of_address": str(care_of), "sequence": sequence, "lifetime_s": 420}
 
 
-def mapping(flow: int, home: Address, care_of: Address) -> Row:
+def mapping(flow: int, home: Address, care_of: Address, registered: Address) -> Row:
     """A row of the flow mapping table."""
-    return {"flow_id": flow, "cn": "CN1", "home_address": str(home), "care_of_address": str(care_of)}
+    return {
+        "flow_id": flow, "cn": "CN1", "home_address": str(home), "care_of_address": str(care_of),
+        "registered_at_cn": str(registered),
+    }  # fmt: skip
 
 
 def data(flow: int, care_of: Address, t_ns: int, *, upward: bool = True) -> Packet:
@@ -131,9 +134,9 @@ def data(flow: int, care_of: Address, t_ns: int, *, upward: bool = True) -> Pack
     payload = UDP(4000 + flow, 5000 + flow, bytes(160 if flow == CALL else 1000))
     if upward:
         extensions = (DestinationOptions((HomeAddressOption(home),)),)
-        return Packet(care_of, CN1, payload, extensions=extensions, flow=flow, sent_ns=t_ns)
+        return Packet(care_of, CN1, payload, extensions=extensions, label=flow, sent_ns=t_ns)
     return Packet(
-        CN1, care_of, payload, extensions=(RoutingHeaderType2(home),), flow=flow, upward=False, sent_ns=t_ns
+        CN1, care_of, payload, extensions=(RoutingHeaderType2(home),), label=-flow, sent_ns=t_ns
     )
 
 
@@ -167,7 +170,7 @@ def handover(*, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0
         story.table(bound, "HA", "binding cache", home, None, row)
         story.table(bound + 100 * MS, "CN1", "binding cache", home, None, row)
         flow = CALL if home == HOME1 else VIDEO
-        story.table(bound, "MN", "flow mapping table", flow, None, mapping(flow, home, WLAN))
+        story.table(bound, "MN", "flow mapping table", flow, None, mapping(flow, home, WLAN, WLAN))
 
     moments = _signalling(story, asked, end)
     for t_ns in range(begin, end, 20 * MS):
@@ -189,7 +192,7 @@ def handover(*, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0
 def _signalling(story: Story, asked: int, end: int) -> Moments:
     cookie, token = bytes(8), bytes(range(8))
     story.records.append((asked, "MN", "the learner moves the video to cell0"))
-    story.table(asked, "MN", "flow mapping table", VIDEO, mapping(VIDEO, HOME2, WLAN), mapping(VIDEO, HOME2, CELL))
+    story.table(asked, "MN", "flow mapping table", VIDEO, mapping(VIDEO, HOME2, WLAN, WLAN), mapping(VIDEO, HOME2, CELL, WLAN))
     home_init = message(HOME2, CN1, HomeTestInit(cookie))
     at_cn = story.through_tunnel(WLAN_TO_HA, ["HA", "Internet", "CN1"], home_init, asked, WLAN)
     home_test = message(CN1, HOME2, HomeTest(3, cookie, token))
@@ -202,4 +205,5 @@ def _signalling(story: Story, asked: int, end: int) -> Moments:
     story.table(lands, "CN1", "binding cache", HOME2, binding(HOME2, WLAN, 2), binding(HOME2, CELL, 7))
     acknowledgement = message(CN1, CELL, BindingAcknowledgement(0, 7, 105), HOME2)
     done = story.send(CELL_WAY[::-1], acknowledgement, lands)
+    story.table(done, "MN", "flow mapping table", VIDEO, mapping(VIDEO, HOME2, CELL, WLAN), mapping(VIDEO, HOME2, CELL, CELL))
     return Moments(asked, sent, lands, done, end)

@@ -50,7 +50,8 @@ flags = st.booleans()
 
 # --- extension headers
 
-unknown_options = st.builds(UnknownOption, bits(8).filter(lambda kind: kind not in (0, 1, 0xC9)), st.binary(max_size=20))
+unknown_types = bits(8).filter(lambda kind: kind not in (0, 1, 0xC9))
+unknown_options = st.builds(UnknownOption, unknown_types, st.binary(max_size=20))
 home_address_options = st.builds(HomeAddressOption, addresses)
 destination_options = st.builds(DestinationOptions, several(home_address_options | unknown_options))
 hop_by_hop_options = st.builds(HopByHopOptions, several(unknown_options))
@@ -59,7 +60,8 @@ routing_types = bits(8).filter(lambda kind: kind != 2)
 finished_routing_headers = st.builds(RoutingHeader, routing_types, st.just(0), stepped(4, 60, 8))
 routing_headers = st.builds(RoutingHeader, routing_types, st.integers(1, 255), stepped(4, 60, 8))
 atomic_fragment_headers = st.builds(FragmentHeader, st.just(0), st.just(False), bits(32))
-fragment_headers = st.builds(FragmentHeader, bits(13), flags, bits(32)).filter(lambda header: header.offset or header.more)
+any_fragment_headers = st.builds(FragmentHeader, bits(13), flags, bits(32))
+fragment_headers = any_fragment_headers.filter(lambda header: header.offset or header.more)
 
 open_extensions = destination_options | type_2_headers | finished_routing_headers | atomic_fragment_headers
 closing_extensions = fragment_headers | routing_headers
@@ -163,3 +165,68 @@ def packets(draw: st.DrawFn, depth: int = 2) -> Packet:
     return Packet(
         draw(addresses), draw(addresses), payload, draw(bits(8)), extensions, draw(bits(8)), draw(bits(20))
     )
+
+
+# --- one packet of each kind, for tools that want a fixed list
+
+
+def one_of_each() -> list[Packet]:
+    """A packet of each kind as a real node would send it: nothing in it for tshark to complain about."""
+    mn, cn, ha = Address("2001:db8:2::10"), Address("2001:db8:c1::1"), Address("2001:db8:1::1")
+    home, router = Address("2001:db8:1::10"), Address("fe80::1")
+    from_home = (DestinationOptions((HomeAddressOption(home),)),)
+    to_home = (RoutingHeaderType2(home),)
+    echo = icmpv6.EchoRequest(7, 1, bytes(range(56)))
+    prefix = icmpv6.PrefixInformation(Address("2001:db8:2::"), router_address=True)
+    link = icmpv6.LinkLayerAddress(bytes.fromhex("02005e000001"))
+    bound = mobility.BindingAuthorizationData(bytes(range(12)))
+    indices = mobility.NonceIndices(3, 4)
+    advice = (mobility.BindingRefreshAdvice(10),)
+    registration = mobility.BindingUpdate(
+        1, home_registration=True, lifetime_units=90, options=(mobility.AlternateCareOfAddress(mn),)
+    )
+    invoking = bytes.fromhex("6000000000083a40") + cn.packed + mn.packed + bytes.fromhex("8000b68000070001")
+    return [
+        Packet(mn, cn, UDP(5004, 5006, bytes(160))),
+        Packet(mn, cn, UDP(5004, 5006, bytes(161)), extensions=from_home, flow_label=0x12345, traffic_class=0xB8),
+        Packet(cn, mn, UDP(5006, 5004, bytes(160)), extensions=to_home),
+        Packet(mn, cn, TCP(4000, 80, 99, syn=True, maximum_segment_size=1416, window_scale=7), extensions=from_home),
+        Packet(cn, mn, TCP(80, 4000, 17, 100, syn=True, ack=True, maximum_segment_size=1416), extensions=to_home),
+        Packet(mn, cn, TCP(4000, 80, 100, 18, ack=True, psh=True, payload=b"GET / ", options=TIMESTAMPS)),
+        Packet(mn, cn, TCP(4000, 80, 106, 18, ack=True, fin=True)),
+        Packet(cn, mn, TCP(80, 4000, 18, 107, ack=True, rst=True)),
+        Packet(mn, cn, echo, extensions=from_home),
+        Packet(cn, mn, icmpv6.EchoReply(7, 1, bytes(range(56))), extensions=to_home),
+        Packet(mn, ha, Packet(home, cn, echo)),
+        Packet(cn, mn, icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, 1280, invoking)),
+        Packet(cn, mn, icmpv6.IcmpError(icmpv6.PARAMETER_PROBLEM, 1, 40, invoking)),
+        Packet(cn, mn, icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 4, 0, invoking)),
+        Packet(cn, mn, icmpv6.IcmpError(icmpv6.TIME_EXCEEDED, 0, 0, invoking)),
+        Packet(router, Address("ff02::1"), icmpv6.RouterAdvertisement(
+            home_agent=True, retransmission_timer_ms=1000, options=(
+                link, icmpv6.MtuOption(1500), prefix, icmpv6.AdvertisementInterval(1500),
+                icmpv6.HomeAgentInformation(5, 1800))), 255),
+        Packet(mn, Address("ff02::2"), icmpv6.RouterSolicitation((link,)), 255),
+        Packet(Address(0), mn.solicited_node(), icmpv6.NeighborSolicitation(mn), 255),
+        Packet(mn, router, icmpv6.NeighborAdvertisement(mn, solicited=True, options=(
+            icmpv6.LinkLayerAddress(bytes.fromhex("02005e000002"), target=True),)), 255),
+        Packet(mn, ha, icmpv6.HomeAgentAddressDiscoveryRequest(5)),
+        Packet(ha, mn, icmpv6.HomeAgentAddressDiscoveryReply(5, (ha,))),
+        Packet(mn, ha, icmpv6.MobilePrefixSolicitation(6), extensions=from_home),
+        Packet(ha, mn, icmpv6.MobilePrefixAdvertisement(6, True, True, (prefix,)), extensions=to_home),
+        Packet(mn, ha, registration, extensions=from_home),
+        Packet(ha, mn, mobility.BindingAcknowledgement(0, 1, 90, True, advice), extensions=to_home),
+        Packet(mn, ha, Packet(home, cn, mobility.HomeTestInit(b"homecook"))),
+        Packet(mn, cn, mobility.CareOfTestInit(b"careofck")),
+        Packet(ha, mn, Packet(cn, home, mobility.HomeTest(3, b"homecook", b"homtoken"))),
+        Packet(cn, mn, mobility.CareOfTest(4, b"careofck", b"cartoken")),
+        Packet(mn, cn, mobility.BindingUpdate(9, lifetime_units=105, options=(indices, bound)), extensions=from_home),
+        Packet(cn, mn, mobility.BindingAcknowledgement(0, 9, 105, options=(bound,)), extensions=to_home),
+        Packet(cn, mn, mobility.BindingAcknowledgement(136, 9), extensions=to_home),
+        Packet(cn, mn, mobility.BindingError(1, home)),
+        Packet(cn, mn, mobility.BindingRefreshRequest(), extensions=to_home),
+        Packet(mn, Address("ff02::16"), icmpv6.UnknownIcmp(143, 0, bytes.fromhex("0000000104000000") + cn.packed), 1,
+               (HopByHopOptions((UnknownOption(5, bytes(2)),)),)),
+        Packet(mn, cn, Opaque(17, bytes(64)), extensions=(*from_home, FragmentHeader(20, False, 77))),
+        Packet(mn, cn, Opaque(59, b"")),
+    ]  # fmt: skip

@@ -1,0 +1,250 @@
+"""Builds what learners open, labs/NN_name.ipynb, from labs/source/NN_name.py (jupytext, py:percent).
+
+    python labs/build.py                  write all notebooks and pictures
+    python labs/build.py --check          write nothing; exit status 1 and the names where one is not as built
+    python labs/build.py --solutions DIR  write the notebooks with their solutions into DIR (a teacher's, for nbgrader)
+
+What a source may say beyond plain cells:
+
+- `### BEGIN SOLUTION` to `### END SOLUTION`: taken out of the learner's notebook. In the solutions these marks stay,
+  because `nbgrader generate_assignment` takes them out itself and would empty an answer cell that has none.
+- cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
+  `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
+- `![what it shows](picture:idea)` in a text cell: the function `idea` of labs/pictures.py, put in as an image that needs
+  no kernel and no file; it is also written to labs/pictures/idea.svg.
+
+jupytext is needed here only; learners and teachers do without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+LABS = Path(__file__).resolve().parent
+# What is built is what this checkout draws, whichever mipflow is installed.
+sys.path[:0] = [str(LABS), str(LABS.parent)]
+
+Cell = dict[str, Any]
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+MOST_VISIBLE_CELLS, MOST_LINES = 12, 15
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+YOURS = "*Your answer here.*"
+NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py")
+PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
+GRADED = {  # tag: what nbgrader does with such a cell
+    "answer": {"grade": False, "solution": True, "locked": False},
+    "check": {"grade": True, "solution": False, "locked": True},
+    "essay": {"grade": True, "solution": True, "locked": False},
+    "given": {"grade": False, "solution": False, "locked": True},
+}
+
+
+class SourceError(Exception):
+    """A source that cannot be built: file, cell and what to do, in one line."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build or check; returns the exit status: 0 done, 1 something is not as built, 2 a source is wrong."""
+    parser = argparse.ArgumentParser(description="Builds labs/*.ipynb from labs/source/*.py.")
+    parser.add_argument("--check", action="store_true", help="write nothing; say what is not as built")
+    parser.add_argument("--solutions", metavar="DIR", type=Path, help="write the notebooks with solutions there")
+    parser.add_argument("--labs", metavar="DIR", type=Path, default=LABS, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.solutions is not None:
+            _write(built(chosen.labs, chosen.solutions, solutions=True))
+            return 0
+        files = built(chosen.labs, chosen.labs)
+    except SourceError as error:
+        print(f"labs/build.py: {error}", file=sys.stderr)
+        return 2
+    if not chosen.check:
+        _write(files)
+        return 0
+    wrong = differences(files, chosen.labs)
+    for line in wrong:
+        print(f"{line}; run python labs/build.py", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
+    """Every file that is built from `labs`/source, by its path in `target`."""
+    sources = sorted((labs / "source").glob("*.py"))
+    if not sources:
+        raise SourceError(f"no lab: {labs / 'source'} holds no NN_name.py")
+    files: dict[Path, str] = {}
+    drawn: dict[str, str] = {}
+    for source in sources:
+        files[target / f"{source.stem}.ipynb"] = notebook(source, drawn, solutions)
+    if not solutions:
+        files.update({target / "pictures" / f"{name}.svg": svg for name, svg in drawn.items()})
+    return files
+
+
+def differences(files: dict[Path, str], labs: Path) -> list[str]:
+    """One line for each file in `labs` that is missing, is not as built, or has no source."""
+    found = []
+    for path, text in files.items():
+        if not path.exists():
+            found.append(f"{path.name} is missing")
+        elif path.read_text(encoding="utf-8") != text:
+            found.append(f"{path.name} is not what its source gives")
+    strays = {*labs.glob("*.ipynb"), *(labs / "pictures").glob("*.svg")} - set(files)
+    return found + [f"{path.name} has no source" for path in sorted(strays)]
+
+
+def _write(files: dict[Path, str]) -> None:
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool = False) -> str:
+    """The notebook of one source as text; the pictures that it shows are added to `drawn`."""
+    import jupytext
+
+    match = NAME.fullmatch(source.name)
+    if match is None:
+        raise SourceError(f"{source.name}: expected a name such as 07_figure_six.py")
+    read = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    pictures = {} if drawn is None else drawn
+    cells: list[Cell] = []
+    for number, cell in enumerate(read.cells, start=1):
+        try:
+            cells.append(_cell(cell, f"lab{match[1]}-{number:02}", pictures, solutions))
+        except SourceError as error:
+            raise SourceError(f"{source.name}, cell {number}: {error}") from None
+    if not solutions:
+        for complaint in complaints(cells):
+            raise SourceError(f"{source.name}{complaint}")
+    made = {
+        "cells": cells,
+        "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _cell(read: Any, identifier: str, drawn: dict[str, str], solutions: bool) -> Cell:
+    is_code = read.cell_type == "code"
+    text = read.source if solutions else without_solution(read.source, is_code)
+    metadata = _metadata(read.metadata.get("tags", []), read.cell_type, BEGIN in read.source)
+    if not is_code:
+        text = PICTURE.sub(lambda found: _image(found[1], found[2], drawn), text)
+    cell: Cell = {
+        "cell_type": read.cell_type,
+        "id": identifier,
+        "metadata": metadata,
+        "source": text.splitlines(keepends=True),
+    }
+    return {**cell, "execution_count": None, "outputs": []} if is_code else cell
+
+
+def without_solution(text: str, is_code: bool) -> str:
+    """A cell as the learner gets it: a stub for every marked solution."""
+    kept: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        if line.strip() in (BEGIN, END):
+            if inside is (line.strip() == BEGIN):
+                raise SourceError(f"{line.strip()!r} where {END if inside else BEGIN!r} is due")
+            inside = not inside
+            if inside:
+                kept.append(_stub(line[: len(line) - len(line.lstrip())], is_code))
+        elif not inside:
+            kept.append(line)
+    if inside:
+        raise SourceError(f"{BEGIN!r} has no {END!r}")
+    return "\n".join(kept)
+
+
+def _stub(indent: str, is_code: bool) -> str:
+    if not is_code:
+        return f"{indent}{YOURS}"
+    # At the left edge an exception would end "Run All"; inside a function it waits for the check that calls it.
+    return f'{indent}raise NotImplementedError("your turn")' if indent else "...  # your turn"
+
+
+def _metadata(tags: list[str], cell_type: str, has_solution: bool) -> Cell:
+    metadata: Cell = {}
+    for tag in tags:
+        kind, _, rest = tag.partition(":")
+        if tag == "hide" and cell_type == "code":
+            metadata["jupyter"] = {"source_hidden": True}
+        elif kind in GRADED and rest and "nbgrader" not in metadata:
+            metadata["nbgrader"] = _nbgrader(tag, cell_type)
+        else:
+            raise SourceError(f"tag {tag!r}; expected one of hide (code), {', '.join(f'{kind}:ID' for kind in GRADED)}")
+    if has_solution and not metadata.get("nbgrader", {}).get("solution"):
+        raise SourceError("a solution in a cell without the tag answer:ID or essay:ID:POINTS")
+    return metadata
+
+
+def _nbgrader(tag: str, cell_type: str) -> Cell:
+    """nbgrader's metadata, schema 3."""
+    kind, identifier, *points = tag.split(":")
+    marks = {**GRADED[kind], "cell_type": cell_type, "schema_version": 3, "task": False}
+    marks["grade_id"] = f"{kind}-{identifier.replace('.', '-')}"
+    if kind in ("answer", "check") and cell_type != "code":
+        raise SourceError(f"tag {tag!r} belongs to a code cell")
+    if marks["grade"]:
+        if len(points) != 1 or not points[0].isdecimal():
+            raise SourceError(f"tag {tag!r}; expected its points, such as {kind}:{identifier}:2")
+        marks["points"] = int(points[0])
+    elif points:
+        raise SourceError(f"tag {tag!r}; only check and essay have points")
+    return marks
+
+
+def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
+    if name not in drawn:
+        import pictures
+
+        draw: Callable[[], str] | None = getattr(pictures, name, None)
+        if draw is None:
+            raise SourceError(f"there is no function {name!r} in labs/pictures.py")
+        drawn[name] = draw()
+    data = base64.b64encode(drawn[name].encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(shows)}" width="100%">'
+
+
+def complaints(cells: list[Cell]) -> Iterator[str]:
+    """What is against the rules for labs (CONTRIBUTING.md), each with the cell."""
+    visible, level, identifiers = 0, 0, set()
+    for number, cell in enumerate(cells, start=1):
+        text, place = "".join(cell["source"]), f", cell {number}: "
+        if cell["cell_type"] == "code":
+            if "jupyter" in cell["metadata"]:
+                continue
+            visible += 1
+            if len(cell["source"]) > MOST_LINES:
+                yield f"{place}{len(cell['source'])} lines; at most {MOST_LINES}, logic belongs into the package"
+        else:
+            for heading in re.findall(r"^(#+) ", text, re.MULTILINE):
+                if len(heading) > level + 1 or (number == 1) != (len(heading) == 1):
+                    yield f"{place}heading {heading!r}; expected one '#' in the first cell, then no level left out"
+                level = len(heading)
+            if re.search(r'!\[\s*\]\(|alt="\s*"', text):
+                yield f"{place}an image without words for those who cannot see it"
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if grade_id is not None and grade_id in identifiers:
+            yield f"{place}{grade_id!r} is there twice"
+        identifiers.add(grade_id)
+    if not cells or not re.match(r"# ", "".join(cells[0]["source"])) or cells[0]["cell_type"] != "markdown":
+        yield ", cell 1: expected text that begins with the title, '# ...'"
+    if visible > MOST_VISIBLE_CELLS:
+        yield f": {visible} visible code cells; at most {MOST_VISIBLE_CELLS}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

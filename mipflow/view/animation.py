@@ -1,0 +1,373 @@
+"""The animation: packets on their links, tables beside their nodes, played, paused and scrubbed in the browser.
+
+Takes a trace, a graph and words; gives a plotly figure with key frames as plain values. plotly moves marks in straight
+lines between key frames; what a frame says in letters shows from the start of the move to it. So each table change has
+two key frames at one virtual time, before and after: the picture rests there, and the row changes as the message lands.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mipflow.sim.trace import Trace
+from mipflow.view import events
+from mipflow.view.board import SHOWN, Board, Version, of_frame
+from mipflow.view.film import FRAME_MS, HOLD_FRAMES, Film, bursts
+from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot, lanes
+from mipflow.view.picture import Picture
+from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene, words_at
+from mipflow.view.style import (
+    CARD, CLEAR, CONFIG, EDGE, INK, PURPLE, VERMILION, Dict, FlowStyle, bare_axis, base_layout, card, flow_styles, font,
+)  # fmt: skip
+from mipflow.view.usage import Run, losses, main_direction, road, runs
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
+from mipflow.wire.address import Address
+
+if TYPE_CHECKING:
+    import networkx
+
+CONTROLS = 84
+"""Height of the strip with the buttons and the slider, in pixels."""
+MOST_STEPS = 60
+LOSS_TICKS = 8
+MOST_LETTERS = 132
+PARKED = -200.0
+"""Where marks wait out of sight: a plotly trace without any point would keep the points it had."""
+
+
+def animate(
+    trace: Trace,
+    graph: networkx.Graph[str],
+    *,
+    names: Mapping[Address, str],
+    flows: Mapping[int, str],
+    start_ns: int,
+    end_ns: int,
+    slow: Sequence[tuple[int, int]] = (),
+    mobile: str = "MN",
+    max_packets: int = 240,
+    title: str = "The network at work",
+) -> Picture:
+    """The network between two times (nanoseconds): packets moving, tables changing; play, pause and scrub.
+
+    names: address -> short word; flows: flow id -> word; slow: the times (from, to) to show in slow motion, where none is given around
+    each Mobility Header message; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is).
+    Raises ProtocolMisuse where time does not go forward.
+    """
+    check_span(start_ns, end_ns)
+    words = Words(names, flows)
+    sent = events.signalling(trace, graph, start_ns, end_ns)
+    if not slow:
+        slow = bursts((each.sent_ns for each in sent), start_ns, end_ns)
+    film = Film(start_ns, end_ns, slow)
+    story = events.story(trace, graph, words, start_ns, end_ns, sent)
+    cutter = Cutter(trace, graph, words, film, story, mobile, max_packets)
+
+    def sentences() -> list[str]:
+        return [
+            f"From {seconds(start_ns)} to {seconds(end_ns)} of virtual time, {film.in_words()}.",
+            *events.sentences(story),
+            *events.flow_sentences(trace, words, mobile, start_ns, end_ns),
+        ]
+
+    return Picture(title, sentences, lambda: [event.row for event in story], figure=cutter.figure(title))
+
+
+class Cutter:
+    """Cuts the film: every layer of the picture is a plotly trace, and each frame says what has changed in which."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        graph: networkx.Graph[str],
+        words: Words,
+        film: Film,
+        story: Sequence[events.Event],
+        mobile: str,
+        max_packets: int,
+    ) -> None:
+        self.trace, self.film = trace, film
+        start_ns, end_ns = film.ticks[0], film.ticks[-1]
+        self.styles = flow_styles(words.flows)
+        self.scene = Scene(graph, trace.channels, mobile)
+        self.lanes = lanes(words.flows)
+        letters = {flow: style.letter for flow, style in self.styles.items()}
+        self.flight = Flight(trace, graph, self.scene, film, self.lanes, letters, max_packets)
+        self.board = Board(trace, words, film)
+        found = runs(trace, mobile, max(0, start_ns - NS_PER_S), end_ns)
+        upward = main_direction(found)
+        self.runs = {flow: [run for run in found if run.flow == flow and run.upward == upward[flow]] for flow in self.styles}
+        self.lost = self._losses(graph, start_ns, end_ns)
+        self.lines = sorted(
+            (film.tick(event.t_ns), event.kind == "table", f"{event.t_ns / NS_PER_S:.3f} s   {event.brief}"[:MOST_LETTERS])
+            for event in story
+            if event.kind != "table" or event.row["table"] in SHOWN
+        )
+        self.roads: dict[int, Dict] = {}
+        self.layers: dict[str, int] = {}
+        self.traces: list[Dict] = []
+
+    def _losses(self, graph: networkx.Graph[str], start_ns: int, end_ns: int) -> list[tuple[int, int, str]]:
+        """(tick, flow, where) of each loss; a packet that a link loses gets half-way first."""
+        delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
+        return [
+            (
+                self.film.tick(record.t_ns + round(delays.get(record.node, 0.0) / 2 * NS_PER_MS)),
+                record.packet.innermost().flow,
+                record.node,
+            )
+            for record in losses(self.trace, start_ns, end_ns)
+        ]
+
+    # --- the layers --------------------------------------------------------------------------------------------------
+
+    def figure(self, title: str) -> Dict:
+        """The whole figure."""
+        boxes = self.scene.table_places(self.board.sizes())
+        cards, heads, rows = self.board.place(boxes)
+        self._add("links", self.scene.link_line())
+        for flow, style in self.styles.items():
+            self._add(f"road {flow}", self._road_layer(style))
+        for flow, style in self.styles.items():
+            self._add(str(flow), _packets(style))
+        self._add(str(TUNNEL), _marks("circle-open", 31, PURPLE, width=3))
+        self._add(str(MESSAGE_TUNNEL), _marks("circle-open", 50, PURPLE, width=3))
+        self._add(str(CONTROL), {**_marks("square", 34, CARD, VERMILION, 2), "mode": "markers+text", "textfont": font(11, bold=True)})
+        self._add("lost", _marks("x", 17, VERMILION, INK, 1))
+        self._add("heads", heads)
+        self._add("rows", rows)
+        self._add("clock", words_at([(14, HEIGHT - 21)], [""], 17))
+        self._add("words", words_at([(14, HEIGHT - 46), (14, BOTTOM / 2 - 3)], ["", ""], 13))
+        self._add("flows", self._flow_layer())
+        self._add("letters", self._letters())
+        frames, steps = self._frames()
+        for number, payload in zip(frames[0]["traces"], frames[0]["data"], strict=True):
+            _put(self.traces[number], payload)
+        return {
+            "data": self.traces, "layout": self._layout(title, cards, steps), "frames": frames, "config": CONFIG,
+        }  # fmt: skip
+
+    def _add(self, name: str, layer: Dict) -> None:
+        self.layers[name] = len(self.traces)
+        self.traces.append(layer)
+
+    def _road_layer(self, style: FlowStyle) -> Dict:
+        return {
+            "type": "scatter", "mode": "lines", "x": [PARKED], "y": [PARKED], "hoverinfo": "skip",
+            "line": {"color": style.colour, "width": 4, "dash": style.dash, "simplify": False},
+        }  # fmt: skip
+
+    def _flow_layer(self) -> Dict:
+        lines = max(2, len(self.styles))
+        ys = [HEIGHT - 9 - (TOP - 12) / lines * (number + 0.5) for number in range(len(self.styles))]
+        xs = [266] * len(self.styles)
+        styles = list(self.styles.values())
+        return {
+            "type": "scatter", "mode": "markers+text", "x": xs or [PARKED], "y": ys or [PARKED], "hoverinfo": "skip",
+            "text": [""] * len(styles), "textposition": "middle right", "textfont": font(13),
+            "marker": {
+                "symbol": [style.symbol for style in styles], "size": 18, "opacity": 1,
+                "color": [style.colour for style in styles], "line": {"color": EDGE, "width": 1.5},
+            },
+        }  # fmt: skip
+
+    def _letters(self) -> Dict:
+        legend = self.traces[self.layers["flows"]]
+        styles = list(self.styles.values())
+        return {
+            "type": "scatter", "mode": "text", "x": legend["x"], "y": legend["y"], "hoverinfo": "skip",
+            "text": [f"<b>{style.letter}</b>" for style in styles], "textposition": "middle center",
+            "textfont": {**font(11), "color": [style.letter_colour for style in styles]},
+        }  # fmt: skip
+
+    # --- the frames --------------------------------------------------------------------------------------------------
+
+    def _frames(self) -> tuple[list[Dict], list[tuple[str, int]]]:
+        """The key frames, and (frame name, virtual time) of those that the slider reaches: they say everything."""
+        total = len(self.film.ticks)
+        stride = max(1, -(-total // MOST_STEPS))
+        frames: list[Dict] = []
+        steps: list[tuple[str, int]] = []
+        version = self.board.first
+        said: dict[str, Dict] = {}
+        for tick in range(total):
+            version = self.board.calm.get(tick, version)
+            changed = self.board.changes.get(tick)
+            for after in range(1 + (0 if changed is None else HOLD_FRAMES if self.film.part(tick).slow else 2)):
+                if after and changed is not None:
+                    version = changed
+                whole = (after == 0 and tick % stride == 0) or after == 1 or tick == total - 1
+                state = self._state(tick, version, resting=after > 0)
+                told = {
+                    name: payload
+                    for name, payload in state.items()
+                    if whole or said.get(name) != payload
+                }
+                said = state
+                name = str(len(frames))
+                frames.append(self._frame(name, told or {"clock": state["clock"]}))
+                if whole:
+                    steps.append((name, self.film.ticks[tick]))
+        return frames, steps
+
+    def _frame(self, name: str, told: dict[str, Dict]) -> Dict:
+        numbered = sorted((self.layers[layer], payload) for layer, payload in told.items())
+        return {
+            "name": name, "data": [payload for _, payload in numbered],
+            "traces": [number for number, _ in numbered],
+        }  # fmt: skip
+
+    def _state(self, tick: int, version: Version, resting: bool) -> dict[str, Dict]:
+        """What every layer shows at a tick."""
+        film, part = self.film, self.film.part(min(tick, len(self.film.ticks) - 2))
+        state: dict[str, Dict] = {}
+        for flow in self.styles:
+            state[f"road {flow}"] = self._road(flow, film.ticks[tick])
+            state[str(flow)] = _lettered(self.flight.spots[flow].get(tick, []))
+        for ring in (TUNNEL, MESSAGE_TUNNEL):
+            state[str(ring)] = _points(self.flight.spots[ring].get(tick, []))
+        state[str(CONTROL)] = _lettered(self.flight.spots[CONTROL].get(tick, []))
+        fresh = [(number, loss) for number, loss in enumerate(self.lost) if 0 <= tick - loss[0] < LOSS_TICKS]
+        state["lost"] = _points([Spot(str(number), *self.scene.middle(where), "") for number, (_, _, where) in fresh])
+        state["rows"] = of_frame(version)
+        state["clock"] = {"text": [f"<b>t = {film.ticks[tick] / NS_PER_S:.3f} s</b>"]}
+        speed = "a table changes" if resting else part.speed
+        state["words"] = {"text": [speed, self._sentence(tick, resting)]}
+        state["flows"] = {"text": [self._flow_text(flow, tick) for flow in self.styles]}
+        return state
+
+    def _road(self, flow: int, t_ns: int) -> Dict:
+        run = self._run(flow, t_ns)
+        if run is None:
+            return {"x": [PARKED], "y": [PARKED]}
+        if run.first not in self.roads:
+            nodes = road(self.trace, run)
+            points = [
+                point
+                for a, b in zip(nodes, nodes[1:], strict=False)
+                for point in self.scene.lane(a, b, self.lanes[flow])
+            ]
+            self.roads[run.first] = {
+                "x": [round(x, 1) for x, _ in points] or [PARKED], "y": [round(y, 1) for _, y in points] or [PARKED],
+            }  # fmt: skip
+        return self.roads[run.first]
+
+    def _run(self, flow: int, t_ns: int) -> Run | None:
+        own = self.runs.get(flow, [])
+        number = bisect_right(own, t_ns, key=lambda run: run.from_ns)
+        return own[number - 1] if number else None
+
+    def _flow_text(self, flow: int, tick: int) -> str:
+        run = self._run(flow, self.film.ticks[tick])
+        way = "nothing sent yet" if run is None else f"over {run.interface}{' in the tunnel' if run.tunnelled else ''}"
+        lost = sum(1 for when, loser, _ in self.lost if loser == flow and when <= tick)
+        return f" <b>{self.styles[flow].word}: {lost} lost</b>, {way}"
+
+    def _sentence(self, tick: int, resting: bool) -> str:
+        """The last thing that happened; a table change shows when the picture rests for it."""
+        number = bisect_right(self.lines, (tick, resting, "\uffff"))
+        return self.lines[number - 1][2] if number else ""
+
+    # --- what does not move ------------------------------------------------------------------------------------------
+
+    def _layout(self, title: str, cards: list[Dict], steps: list[tuple[str, int]]) -> Dict:
+        entries = len(self.styles)
+        strips = [
+            card(4, HEIGHT, (0, -TOP + 4, 236, -2)),
+            *([card(250, HEIGHT, (0, -TOP + 4, 330, -2))] if entries else []),
+            {**card(0, 0, (0, 2, 0, BOTTOM - 4)), "xref": "paper", "xsizemode": "scaled", "x0": 0.004, "x1": 0.996},
+            {
+                **card(0, 0, (0, -CONTROLS + 2, 0, -4)), "xref": "paper", "yref": "paper", "xsizemode": "scaled",
+                "x0": 0.004, "x1": 0.996,
+            },
+        ]  # fmt: skip
+        hover = {name: f"{name}: {role}" for name, role in self.scene.roles.items()}
+        return base_layout(
+            title, HEIGHT + CONTROLS + 4, margin={"l": 0, "r": 0, "t": 0, "b": CONTROLS + 4},
+            xaxis=bare_axis(0, WIDTH), yaxis=bare_axis(0, HEIGHT), shapes=[*strips, *cards],
+            annotations=[*self.scene.node_labels(hover), *self.scene.interface_labels(), self._note()],
+            updatemenus=[_buttons()], sliders=[_slider(steps)], dragmode=False, hovermode=False,
+        )  # fmt: skip
+
+    def _note(self) -> Dict:
+        """What the marks mean, and how many of them are drawn."""
+        sampled = [
+            f"{self.styles[flow].word}: one packet in {every} drawn"
+            for flow, every in self.flight.every.items()
+            if every > 1
+        ]
+        lines = ["<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost", *(sampled or ["slow motion: every packet is drawn"])]
+        return {
+            "x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top", "xshift": -4,
+            "yshift": -3, "text": "<br>".join(lines), "align": "left", "showarrow": False, "font": font(12),
+            "bgcolor": CARD, "bordercolor": EDGE, "borderwidth": 1, "borderpad": 5,
+        }  # fmt: skip
+
+
+def _packets(style: FlowStyle) -> Dict:
+    return {
+        **_marks(style.symbol, 19, style.colour, EDGE, 1.5), "mode": "markers+text",
+        "textfont": font(11, style.letter_colour, bold=True),
+    }  # fmt: skip
+
+
+def _marks(symbol: str, size: int, colour: str, edge: str = EDGE, width: float = 1.5) -> Dict:
+    return {
+        "type": "scatter", "mode": "markers", "x": [PARKED], "y": [PARKED], "ids": ["0"], "hoverinfo": "skip",
+        "textposition": "middle center",
+        "marker": {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": {"color": edge, "width": width}},
+    }  # fmt: skip
+
+
+def _points(spots: Sequence[Spot]) -> Dict:
+    return {
+        "x": [PARKED, *(spot.x for spot in spots)], "y": [PARKED, *(spot.y for spot in spots)],
+        "ids": ["0", *(spot.ident for spot in spots)],
+    }  # fmt: skip
+
+
+def _lettered(spots: Sequence[Spot]) -> Dict:
+    return {**_points(spots), "text": [" ", *(spot.text for spot in spots)]}
+
+
+def _put(layer: Dict, payload: Mapping[str, Any]) -> None:
+    for name, value in payload.items():
+        if isinstance(value, dict):
+            _put(layer.setdefault(name, {}), value)
+        else:
+            layer[name] = value
+
+
+def _playing(frame_ms: int) -> Dict:
+    return {
+        "frame": {"duration": frame_ms, "redraw": False}, "transition": {"duration": frame_ms, "easing": "linear"},
+        "fromcurrent": True, "mode": "immediate",
+    }  # fmt: skip
+
+
+def _buttons() -> Dict:
+    still = {"frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}, "mode": "immediate"}
+    return {
+        "type": "buttons", "direction": "right", "showactive": False, "x": 0.012, "xanchor": "left", "y": 0,
+        "yanchor": "top", "pad": {"t": 24}, "bgcolor": CARD, "bordercolor": EDGE, "font": font(14),
+        "buttons": [
+            {"label": "▶ Play", "method": "animate", "args": [None, _playing(FRAME_MS)]},
+            {"label": "Half speed", "method": "animate", "args": [None, _playing(2 * FRAME_MS)]},
+            {"label": "❚❚ Pause", "method": "animate", "args": [[None], still]},
+        ],
+    }  # fmt: skip
+
+
+def _slider(steps: list[tuple[str, int]]) -> Dict:
+    at_once = {"frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}, "mode": "immediate"}
+    return {
+        "x": 0.36, "len": 0.62, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 8, "b": 4},
+        "bgcolor": EDGE, "bordercolor": EDGE, "activebgcolor": "#0072B2", "ticklen": 4, "tickcolor": EDGE,
+        "minorticklen": 3, "font": font(11), "transition": {"duration": 0},
+        "currentvalue": {"prefix": "time ", "suffix": " s", "font": font(13), "xanchor": "left"},
+        "steps": [
+            {"label": f"{t_ns / NS_PER_S:.3f}", "method": "animate", "args": [[name], at_once]} for name, t_ns in steps
+        ],
+    }  # fmt: skip

@@ -1,0 +1,82 @@
+"""One self-contained HTML page of pictures: opens without a network, a notebook or a kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from mipflow.errors import DatasetError
+from mipflow.view.picture import Picture, script
+
+_STYLE = """
+:root { color-scheme: light dark; --page: #ffffff; --ink: #111111; --line: #767676; --head: #f1f3f5 }
+@media (prefers-color-scheme: dark) { :root { --page: #111111; --ink: #f1f3f5; --head: #2b2f33 } }
+body { background: var(--page); color: var(--ink); font: 16px/1.45 system-ui, Arial, sans-serif; margin: 0 auto;
+  max-width: 1240px; padding: 4px 16px 40px }
+h1 { font-size: 22px; margin: 6px 0 } h2 { font-size: 18px; margin: 14px 0 4px }
+table { border-collapse: collapse; margin: 8px 0; font-size: 14px }
+caption { text-align: left; font-weight: bold; padding: 4px 0 }
+th, td { border: 1px solid var(--line); padding: 2px 8px; text-align: left; vertical-align: top }
+th { background: var(--head) }
+details p { margin: 2px 0 } summary { cursor: pointer; padding: 4px 0 } pre { overflow-x: auto; font-size: 14px }
+"""
+_DRAW = """
+for (const div of document.querySelectorAll(".mipflow-figure")) {
+  const figure = JSON.parse(div.nextElementSibling.textContent);
+  Plotly.newPlot(div, figure);
+}
+"""
+
+
+def page(pictures: Sequence[Picture], title: str) -> str:
+    """Pictures as one HTML page, plotly.js in it once, each picture with its text twin."""
+    parts = [f"<h1>{escape(title)}</h1>"]
+    for picture in pictures:
+        heading = "" if picture.title == title else f"<h2>{escape(picture.title)}</h2>"
+        parts.append(f"<section>{heading}{picture.html}")
+        if picture.figure is not None:
+            # "<" could end the script element; JSON knows another way to write it.
+            data = json.dumps(picture.figure, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+            parts.append(
+                "<div class='mipflow-figure'></div>"
+                f"<script type='application/json'>{data}</script>"
+            )
+        parts.append(f"{picture.twin()}</section>")
+    plotly = ""
+    if any(picture.figure is not None for picture in pictures):
+        library = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
+        plotly = f"<script>{library}</script><script>{_DRAW}</script>"
+    return (
+        f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
+        f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
+        f"<body>{''.join(parts)}\n{plotly}{script()}</body></html>\n"
+    )
+
+
+def save(path: str | os.PathLike[str], pictures: Sequence[Picture], title: str) -> Path:
+    """Write `page(pictures, title)`; the file is there whole or not at all. Returns its path.
+
+    Raises DatasetError where it cannot be written.
+    """
+    target = Path(path)
+    text = page(pictures, title)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).chmod(0o644)
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DatasetError(
+            f"cannot write {os.fspath(path)!r}: {error.strerror}; give a path in a folder that exists and is yours", path
+        ) from error
+    return target

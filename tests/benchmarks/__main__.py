@@ -1,0 +1,103 @@
+"""`python -m tests.benchmarks`: measures, and prints a line each with what to reach. Rates are per processor second."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+from mipflow.node.host import Host
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.link import Link
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Trace
+from mipflow.wire import capture
+from mipflow.wire.address import Prefix
+from mipflow.wire.packet import UDP, Packet
+
+from .reference import HALF_S, START_S, measure, mobile_world
+
+ROUNDS = 5
+
+
+def show(what: str, value: str, reach: str) -> None:
+    """One line of the table."""
+    print(f"{what:<52} {value:>16}   {reach}", flush=True)
+
+
+def engine() -> None:
+    """The exact engine against the bare heap."""
+    rounds = [measure() for _ in range(ROUNDS)]
+    middle = {name: median(one[name] for one in rounds) for name in rounds[0]}
+    show("bare heap", f"{middle['bare heap']:,.0f} events/s", "")
+    for name, reach in (("trace off", "at least 0.25, aim 0.33"), ("trace on", "at least 0.20, aim 0.28")):
+        show(f"reference work, {name}", f"{middle[name]:,.0f} hops/s", "")
+        show("  divided by the bare heap of the same run", f"{middle[f'{name} / bare heap']:.3f}", reach)
+
+
+def export() -> None:
+    """Writing a traced run as a capture."""
+    network, _ = mobile_world("route_optimisation", "all")
+    network.run_until(round((START_S + HALF_S) * NS_PER_S))
+    trace = network.trace
+    with tempfile.TemporaryDirectory() as folder:
+        begin = process_time()
+        count = capture.write(Path(folder) / "run.pcap", zip(trace.started, trace.packets, strict=True))
+        show("pcap export", f"{count / (process_time() - begin):,.0f} packets/s", "at least 50 000, aim 200 000")
+
+
+def import_time() -> None:
+    """`import mipflow` in a fresh interpreter, less the interpreter's own start."""
+
+    def spent(code: str) -> float:
+        begin = perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return perf_counter() - begin
+
+    times = [spent("import mipflow") - spent("pass") for _ in range(ROUNDS)]
+    show("import mipflow", f"{median(times):.3f} s", "at most 0.3, aim 0.1")
+    times = [spent("import mipflow as mf; mf.figure2()") - spent("pass") for _ in range(ROUNDS)]
+    show("import mipflow and mf.figure2()", f"{median(times):.3f} s", "")
+
+
+def memory() -> None:
+    """Octets per packet in flight, plain and tunnelled, and per traced hop."""
+    network = Network(trace="off")
+    segment = network.add_segment("link", Link(delay_ms=1000, rate_bps=None), Prefix.parse("2001:db8::/64"))
+    one, other = Host(network, "one"), Host(network, "other")
+    one.settle(segment, 1)
+    other.settle(segment, 2)
+    road = one.find_road(one.address, other.address)
+    assert road is not None
+    datagram, count = UDP(1, 2, bytes(160)), 20_000
+    for name, reach in (("plain", "at most 256, aim 192"), ("tunnelled", "at most 512, aim 384")):
+        gc.collect()
+        tracemalloc.start()
+        for number in range(count):
+            network.clock.now = number * 1000 + 10**6
+            packet = Packet(one.address, other.address, datagram, sent_ns=network.clock.now)
+            if name == "tunnelled":
+                packet = Packet(one.address, other.address, packet)
+            road.channel.send(packet)
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        show(f"memory per packet in flight, {name}", f"{used / count:.0f} octets", reach)
+        network.clock.heap.clear()
+    tracemalloc.start()
+    trace = Trace()
+    kept = Packet(one.address, other.address, datagram)
+    for number in range(count):
+        trace.hop(kept, 0, number * 1000, number * 1000, number * 1000 + 5)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    show("memory per traced hop, its packet aside", f"{used / count:.0f} octets", "at most 64, aim 40")
+
+
+if __name__ == "__main__":
+    for part in (engine, export, import_time, memory):
+        part()
