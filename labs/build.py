@@ -231,8 +231,8 @@ def complaints(cells: list[Cell]) -> Iterator[str]:
                 yield f"{place}{len(cell['source'])} lines; at most {MOST_LINES}, logic belongs into the package"
         else:
             for heading in re.findall(r"^(#+) ", text, re.MULTILINE):
-                if len(heading) > level + 1 or (number == 1) != (len(heading) == 1):
-                    yield f"{place}heading {heading!r}; expected one '#' in the first cell, then no level left out"
+                if len(heading) > level + 1 or (level == 0) != (len(heading) == 1):
+                    yield f"{place}heading {heading!r}; expected one '#', at the very top, then no level left out"
                 level = len(heading)
             if re.search(r'!\[\s*\]\(|alt="\s*"', text):
                 yield f"{place}an image without words for those who cannot see it"

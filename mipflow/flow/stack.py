@@ -175,6 +175,10 @@ class FlowMobileNode(MobileNode):
         else:
             self._when_ready.setdefault(flow, []).append(callback)
 
+    def address_of_flow(self, flow: int) -> Address:
+        """The home address of a flow; the primary where it has none."""
+        return (self.flows[flow].home_address if flow in self.flows else None) or self.primary_home_address
+
     def _classified(self, upper: Callable[[Arrival], None]) -> Callable[[Arrival], None]:
         """Figure 5 in front of an upper layer."""
 

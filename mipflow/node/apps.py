@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.application import Application as Application
-from mipflow.node.application import Ends, Running
+from mipflow.node.application import Ends as Ends
+from mipflow.node.application import Running as Running
 from mipflow.node.recorded import Recorded as Recorded
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 if TYPE_CHECKING:
-    from mipflow.node.host import Host
-    from mipflow.node.sockets import TcpSocket, UdpSocket
-    from mipflow.sim.clock import Clock
+    from mipflow.node.sockets import TcpSocket
 
 Direction = Literal["up", "down"]
 RTP_HEADER = 12

@@ -37,7 +37,7 @@ class Host(Node):
         self._udp_hearing: dict[int, UdpSocket] = {}
         """UDP sockets that hear everybody, by port."""
         self._tcp: dict[tuple[int, Remote], TcpSocket] = {}
-        self._listeners: dict[int, Callable[[TcpSocket], None]] = {}
+        self._listeners: dict[tuple[int, Remote], Callable[[TcpSocket], None]] = {}
         self._echo: dict[int, EchoSocket] = {}
         self._next_port = FIRST_EPHEMERAL_PORT
         self.handlers[UDP] = self._datagram
@@ -61,6 +61,11 @@ class Host(Node):
         del flow
         callback()
 
+    def address_of_flow(self, flow: int) -> Address:
+        """The address that packets of a flow come from: the host's own; a mobile node has one for each flow."""
+        del flow
+        return self.address
+
     # --- sockets -----------------------------------------------------------------------------------------------------
 
     def free_port(self) -> int:
@@ -70,7 +75,8 @@ class Host(Node):
 
     def has_port(self, port: int) -> bool:
         """True where a socket or listener is on this local port."""
-        return port in self._listeners or port in self._udp_hearing or any(key[0] == port for table in (self._udp, self._tcp) for key in table)
+        tables = (self._udp, self._tcp, self._listeners)
+        return port in self._udp_hearing or any(key[0] == port for table in tables for key in table)
 
     def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
         """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
@@ -91,25 +97,26 @@ class Host(Node):
         self.when_ready(flow, socket.connect)
         return socket
 
-    def tcp_listen(self, port: int, accept: Callable[[TcpSocket], None]) -> None:
-        """Call `accept(socket)` for each connection that arrives on a local port."""
-        if port in self._listeners:
+    def tcp_listen(self, port: int, accept: Callable[[TcpSocket], None], remote: Remote = EVERYBODY) -> None:
+        """Call `accept(socket)` for each connection that arrives on a local port, or only for those from `remote`."""
+        if (port, remote) in self._listeners:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
-        self._listeners[port] = accept
+        self._listeners[port, remote] = accept
 
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
         """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
         socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
         return socket
 
-    def close_port(self, port: int) -> None:
-        """Forget the sockets, listener and echo identifier of a local port."""
-        for table in (self._udp, self._tcp):
-            for key in [key for key in table if key[0] == port]:
+    def close_port(self, port: int, remote: Remote | None = None) -> None:
+        """Forget the sockets, listeners and echo identifier of a local port, or only those for one `remote`."""
+        for table in (self._udp, self._tcp, self._listeners):
+            for key in [key for key in table if key[0] == port and remote in (None, key[1])]:
                 del table[key]
-        self._listeners.pop(port, None)
-        self._udp_hearing.pop(port, None)
-        self._echo.pop(port, None)
+        if remote is None:
+            self._udp_hearing.pop(port, None)
+        if port in self._echo and (remote is None or remote[0] == self._echo[port].remote):
+            del self._echo[port]
 
     def maximum_segment_size(self) -> int:
         """Octets of TCP payload that pass every road of this host: room is left for a tunnel, the costliest of them."""
@@ -135,7 +142,7 @@ class Host(Node):
         port, remote = segment.destination_port, (arrival.source, segment.source_port)
         socket = self._tcp.get((port, remote))
         if socket is None:
-            accept = self._listeners.get(port)
+            accept = self._listeners.get((port, remote)) or self._listeners.get((port, EVERYBODY))
             packet = arrival.packet
             if accept is None or not segment.syn or segment.ack:
                 self.no_listener(arrival, port)

@@ -1,13 +1,14 @@
 """Recorded traffic: one flow of a capture, replayed between two hosts in both directions.
 
-Stands beside the other applications. Takes a script of plain values, which `lab.recording` reads from a capture.
+Stands beside the other applications. Takes a script of plain values, such as `lab.recording` reads from a capture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.application import Ends, Running
@@ -15,16 +16,15 @@ from mipflow.sim.clock import seconds
 from mipflow.wire.icmpv6 import EchoRequest
 
 if TYPE_CHECKING:
+    from mipflow.node.host import Remote
     from mipflow.node.sockets import TcpSocket
-
-End = Literal["", "close", "reset"]
 
 
 @dataclass(slots=True, frozen=True)
 class Datagram:
-    """A UDP datagram or an echo request: `at_ns` after the script's time zero, `octets` of payload.
+    """A UDP datagram or an echo request with `octets` of payload, `at_ns` after the script's time zero.
 
-    `upward`: from the near end to the far one. `sequence` is an echo request's own.
+    `upward`: from the near end to the far one. `sequence` is the number of an echo request.
     """
 
     at_ns: int
@@ -35,10 +35,11 @@ class Datagram:
 
 @dataclass(slots=True, frozen=True)
 class Write:
-    """What one end of a TCP connection does at one go: it writes, or ends.
+    """What one end of a TCP connection does at one go: it writes, or it ends.
 
-    It waits until `heard` octets of the other end have arrived, and `pause_ns` longer. `data` is the start of what it
-    writes; zeros follow, up to `octets`. `end` is "close" for a FIN and "reset" for a RST, which write nothing.
+    It waits until `heard` octets of the other end have arrived, and `pause_ns` longer. `data` is the start of what is
+    written; zeros follow, up to `octets`. `end` "close" sends a FIN. "reset" sends a RST, which waits until all that
+    both ends write has arrived: a reset would destroy what is under way.
     """
 
     upward: bool
@@ -46,11 +47,11 @@ class Write:
     pause_ns: int
     octets: int = 0
     data: bytes = b""
-    end: End = ""
+    end: Literal["", "close", "reset"] = ""
 
     @property
     def content(self) -> bytes:
-        """All octets of it."""
+        """All octets that are written."""
         return self.data + bytes(self.octets - len(self.data))
 
 
@@ -60,8 +61,8 @@ class Recorded:
 
     script: its `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
     opens_ns: when a TCP connection opens, after the script's time zero; refused: the far end refuses it;
-    start_s: the script's time zero, in seconds after its home address was bound; None waits for `begin()` of what
-    `start` gives. The near end opens every connection. An echo request is answered by the node that it reaches.
+    start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()` of what
+    `start` gives. The near end opens the connection. An echo request is answered by the node that it reaches.
     """
 
     protocol: Literal["UDP", "TCP", "ICMPv6"]
@@ -86,52 +87,63 @@ class Recorded:
 
 
 class RecordedRunning(Running):
-    """A recorded flow under way. It is complete once all was sent and, over TCP, all has arrived as it was written."""
+    """A recorded flow under way. It is complete once all was sent and, over TCP, has arrived as it was written."""
 
     def __init__(self, ends: Ends, recorded: Recorded) -> None:
         super().__init__(ends)
         self.recorded = recorded
-        self._has_begun = False
+        self._far_port = ends.far_port
+        self._heard_from: Remote | None = None
+
+    @property
+    def near(self) -> Remote:
+        """Address and port of the near end as the far end sees them."""
+        return self.ends.near.address_of_flow(self.ends.flow), self.ends.near_port
 
     def begin(self, zero_ns: int) -> None:
-        """Let the script's time zero be `zero_ns` nanoseconds. Raises ProtocolMisuse where it has begun or that is past."""
-        if self._has_begun or zero_ns < self.ends.clock.now:
-            why = "has begun already" if self._has_begun else "cannot begin in the past"
-            raise ProtocolMisuse(f"flow {self.ends.flow} {why}; begin() once, now or later", zero_ns)
-        self._has_begun = True
+        """Let the script's time zero be `zero_ns` nanoseconds. Raises ProtocolMisuse for a past time or a second call."""
+        if self._heard_from is not None or zero_ns < self.ends.clock.now:
+            why = "cannot begin in the past" if self._heard_from is None else "has begun already"
+            raise ProtocolMisuse(f"flow {self.ends.flow} {why}; call begin() once, for now or later", zero_ns)
+        self._heard_from = self.near
         self._begin(zero_ns)
 
     def _begin(self, zero_ns: int) -> None:
         raise NotImplementedError
 
-    def _near(self) -> tuple[Address, int]:
-        """Address and port that the far end sees."""
-        return self.ends.near.address_of_flow(self.ends.flow), self.ends.near_port
-
     def stop(self) -> None:
-        """Stop sending and close this flow's own sockets; others on the same ports go on."""
+        """Stop sending and close the sockets of this flow; other flows may use the same ports."""
         self.is_stopped = True
         ends = self.ends
         ends.near.close_port(ends.near_port, (ends.far.address, ends.far_port))
-        if self._has_begun:
-            ends.far.close_port(ends.far_port, self._near())
+        if self._heard_from is not None:
+            ends.far.close_port(self._far_port, self._heard_from)
+
+
+# --- UDP and echo: each packet at its time ------------------------------------------------------------------------------
+
+_zeros: dict[int, bytes] = {}
+"""Payloads by their size: a socket that is given the same value again sends the same datagram value again."""
+
+
+def _payload(octets: int) -> bytes:
+    zeros = _zeros.get(octets)
+    if zeros is None:
+        zeros = _zeros[octets] = bytes(octets)
+    return zeros
 
 
 class _Datagrams(RecordedRunning):
-    """UDP and echo: each packet at its time."""
-
     def _begin(self, zero_ns: int) -> None:
-        ends, script = self.ends, self.recorded.script
         up, down = self._echo() if self.recorded.protocol == "ICMPv6" else self._udp()
-        steps: Iterator[Datagram] = iter(script)  # type: ignore[arg-type]  # start() has looked
+        steps: Iterator[Datagram] = iter(cast("Sequence[Datagram]", self.recorded.script))
 
         def follow() -> None:
-            """Wait for the next one."""
             step = next(steps, None)
             if step is None:
                 self.is_complete = True
-                return
-            self.at(max(zero_ns + step.at_ns, ends.clock.now), lambda: act(step))
+            else:
+                self.at(max(zero_ns + step.at_ns, self.ends.clock.now), partial(act, step))
 
         def act(step: Datagram) -> None:
             (up if step.upward else down)(step)
@@ -142,91 +154,134 @@ class _Datagrams(RecordedRunning):
     def _udp(self) -> tuple[Callable[[Datagram], None], Callable[[Datagram], None]]:
         ends = self.ends
         near = ends.near.udp(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
-        far = ends.far.udp(ends.far_port, self._near(), ends.flow, upward=False)
+        far = ends.far.udp(ends.far_port, self.near, ends.flow, upward=False)
         near.on_datagram = far.on_datagram = self._received
-        return (lambda step: near.send(self._zeros(step.octets))), (lambda step: far.send(self._zeros(step.octets)))
+        return (lambda step: near.send(_payload(step.octets))), (lambda step: far.send(_payload(step.octets)))
 
     def _echo(self) -> tuple[Callable[[Datagram], None], Callable[[Datagram], None]]:
-        ends, identifier = self.ends, self.ends.near_port & 0xFFFF
-        near_address = self._near()[0]
+        ends = self.ends
+        identifier = self._far_port = ends.near_port & 0xFFFF
+        address, _ = self.near
+        assert address is not None
         near = ends.near.echo(identifier, ends.far.address, ends.flow)
-        far = ends.far.echo(identifier, near_address, ends.flow)
+        far = ends.far.echo(identifier, address, ends.flow)
         near.on_reply = far.on_reply = lambda sequence, data: self._received(data)
 
-        def ask_downward(step: Datagram) -> None:
-            request = EchoRequest(identifier, step.sequence & 0xFFFF, self._zeros(step.octets))
-            ends.far.transmit(request, None, near_address, ends.flow, upward=False)
+        def ask(step: Datagram) -> None:
+            request = EchoRequest(identifier, step.sequence & 0xFFFF, _payload(step.octets))
+            ends.far.transmit(request, None, address, -ends.flow)
 
-        return (lambda step: near.send(step.sequence, self._zeros(step.octets))), ask_downward
+        return (lambda step: near.send(step.sequence, _payload(step.octets))), ask
 
     def _received(self, data: bytes) -> None:
         self.received_bytes += len(data)
 
-    @staticmethod
-    def _zeros(octets: int) -> bytes:
-        # A payload that is the same value again lets a socket send one datagram value again.
-        zeros = _ZEROS.get(octets)
-        if zeros is None:
-            zeros = _ZEROS[octets] = bytes(octets)
-        return zeros
 
-
-_ZEROS: dict[int, bytes] = {}
+# --- TCP: what each end wrote, once it had heard what it had heard then ---------------------------------------------------
 
 
 class _Connection(RecordedRunning):
-    """TCP: what each end wrote, when it had heard what it had heard then."""
-
     def __init__(self, ends: Ends, recorded: Recorded) -> None:
         super().__init__(ends, recorded)
-        script: Sequence[Write] = recorded.script  # type: ignore[assignment]  # start() has looked
-        self._sides = {
-            upward: _Side(self, [step for step in script if step.upward is upward]) for upward in (True, False)
-        }
+        script = cast("Sequence[Write]", recorded.script)
+        self._up = _Side(self, [step for step in script if step.upward])
+        self._down = _Side(self, [step for step in script if not step.upward])
 
     def _begin(self, zero_ns: int) -> None:
         ends = self.ends
         if not self.recorded.refused:
-            ends.far.tcp_listen(ends.far_port, self._sides[False].take, self._near())
+            ends.far.tcp_listen(ends.far_port, self._down.take, self.near)
 
         def connect() -> None:
-            self._sides[True].take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
+            self._up.take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
 
         self.at(zero_ns + self.recorded.opens_ns, connect)
 
     def arrived(self, side: _Side, piece: bytes) -> None:
-        """`piece` has arrived at a side of the connection."""
-        other = self._sides[not side.upward]
-        self.is_correct &= other.expected.takes(piece)
+        """`piece` has arrived at one end."""
+        other = self._down if side is self._up else self._up
+        self.is_correct &= other.wrote(piece)
         self.received_bytes += len(piece)
         side.received += len(piece)
         side.proceed()
         other.proceed()  # its reset may have waited for this
+        self.look_for_the_end()
 
     def all_arrived(self) -> bool:
-        """Whether each side has received all that the other writes."""
-        return all(side.received >= self._sides[not side.upward].octets for side in self._sides.values())
+        """Whether each end has received all that the other writes."""
+        return self._up.received == self._down.octets and self._down.received == self._up.octets
 
-    def done(self) -> None:
-        """A side has done something or heard something: is this the end?"""
-        finished = all(side.is_finished for side in self._sides.values())
-        self.is_complete = finished and self.is_correct and self.all_arrived()
+    def look_for_the_end(self) -> None:
+        """Something has happened: was it the last thing?"""
+        self.is_complete = self.is_correct and self.all_arrived() and self._up.is_done and self._down.is_done
 
 
-class _Expected:
-    """Compares what arrives with what is written, in order, without a second copy of it."""
+class _Side:
+    """One end of the connection: takes its steps one by one, each as soon as it may."""
 
-    def __init__(self, steps: Sequence[Write]) -> None:
-        self._pieces = (step.content for step in steps if step.octets)
-        self._rest = b""
+    def __init__(self, connection: _Connection, steps: Sequence[Write]) -> None:
+        self.octets = sum(step.octets for step in steps)
+        self.received = 0
+        self._connection = connection
+        self._steps = steps
+        self._taken = 0
+        self._is_pausing = False
+        self._socket: TcpSocket | None = None
+        self._is_open = False
+        self._unchecked = (step.content for step in steps if step.octets)
+        self._piece, self._offset = b"", 0
 
-    def takes(self, piece: bytes) -> bool:
-        """Whether `piece` is what comes next."""
-        while len(self._rest) < len(piece):
-            following = next(self._pieces, None)
-            if following is None:
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are taken."""
+        return self._taken == len(self._steps)
+
+    def take(self, socket: TcpSocket) -> None:
+        """Use this socket, which is not open yet."""
+        self._socket = socket
+        socket.on_open = self._opened
+        socket.on_data = partial(self._connection.arrived, self)
+
+    def _opened(self) -> None:
+        self._is_open = True
+        self.proceed()
+        self._connection.look_for_the_end()
+
+    def proceed(self) -> None:
+        """Begin the pause before the next step, if what it waits for has happened."""
+        if self._is_pausing or self.is_done or not self._is_open:
+            return
+        step = self._steps[self._taken]
+        if self.received < step.heard or (step.end == "reset" and not self._connection.all_arrived()):
+            return
+        self._is_pausing = True
+        self._connection.at(self._connection.ends.clock.now + step.pause_ns, self._act)
+
+    def _act(self) -> None:
+        socket, step = self._socket, self._steps[self._taken]
+        assert socket is not None
+        self._taken += 1
+        self._is_pausing = False
+        if step.octets:
+            socket.write(step.content)
+        if step.end == "close":
+            socket.close()
+        elif step.end == "reset":
+            socket.abort()
+        self.proceed()
+        self._connection.look_for_the_end()
+
+    def wrote(self, piece: bytes) -> bool:
+        """Whether `piece`, which arrived at the other end, is what comes next of what this end writes."""
+        start = 0
+        while start < len(piece):
+            if self._offset == len(self._piece):
+                self._piece, self._offset = next(self._unchecked, b""), 0
+                if not self._piece:
+                    return False
+            count = min(len(piece) - start, len(self._piece) - self._offset)
+            if piece[start : start + count] != self._piece[self._offset : self._offset + count]:
                 return False
-            self._rest += following
-        same = self._rest.startswith(piece)
-        self._rest = self._rest[len(piece) :]
-        return same
+            start += count
+            self._offset += count
+        return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from heapq import heappush
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,7 +30,7 @@ class Link:
     """What a link is like, each direction by itself.
 
     delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
-    queue_bytes: most octets that wait behind the one being sent; loss: probability 0 to 1; duplication: probability;
+    queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1; duplication: probability;
     jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
     """
 
@@ -45,8 +46,8 @@ class Link:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and value < 0:
-                raise TopologyError(f"Link({field.name}={value}); expected zero or more", value)
+            if value is not None and not 0 <= value < inf:
+                raise TopologyError(f"Link({field.name}={value}); expected a number of zero or more", value)
         if self.loss > 1 or self.duplication > 1:
             raise TopologyError("Link(loss=, duplication=) are probabilities; expected 0 to 1", (self.loss, self.duplication))
         if self.rate_bps == 0:
@@ -117,7 +118,7 @@ class Channel:
         rate = link.rate_bps
         # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
         self.queue_ns = (
-            1 << 62 if link.queue_bytes is None or rate is None else link.queue_bytes * 8 * NS_PER_S // rate
+            1 << 62 if link.queue_bytes is None or rate is None else self._times[link.queue_bytes]
         )
         self.refresh()
 

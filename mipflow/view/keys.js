@@ -3,67 +3,56 @@
 (() => {
   if (window.mipflowKeys) return;
   window.mipflowKeys = true;
+  const BUTTON = ".updatemenu-button", SLIDER = ".slider-container", FIGURE = ".js-plotly-plot";
   const style = document.createElement("style");
-  style.textContent = ".updatemenu-button:focus-visible rect, .slider-container:focus-visible .slider-grip-rect" +
-    " { stroke: #0072B2 !important; stroke-width: 4px !important } .updatemenu-button, .slider-container { outline: none }";
+  style.textContent = `${BUTTON}, ${SLIDER} { outline: none } ${BUTTON}:focus-visible rect,
+    ${SLIDER}:focus-visible .slider-grip-rect { stroke: #0072B2 !important; stroke-width: 4px !important }`;
   document.head.append(style);
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-
+  const tell = (element, told) => Object.entries(told).forEach(([name, value]) => {
+    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  });
   function equip(figure) {
     const layout = figure._fullLayout;
     if (!layout) return;
-    if (layout.meta && layout.meta.title) {
-      figure.setAttribute("role", "group");
-      figure.setAttribute("aria-label", layout.meta.title);
-    }
-    figure.querySelectorAll(".updatemenu-button").forEach((button) => {
-      const name = button.textContent.replace(/[^\w ]/g, "").trim();
-      Object.entries({ tabindex: "0", role: "button", "aria-label": name }).forEach(([k, v]) => button.setAttribute(k, v));
+    if (layout.meta && layout.meta.title) tell(figure, { role: "group", "aria-label": layout.meta.title });
+    figure.querySelectorAll(BUTTON).forEach((button) => tell(button,
+      { tabindex: 0, role: "button", "aria-label": button.textContent.replace(/[^\w ]/g, "").trim() }));
+    figure.querySelectorAll(SLIDER).forEach((slider, index) => {
+      const { steps, active } = layout.sliders[index];
+      tell(slider, { tabindex: 0, role: "slider", "aria-label": "time", "aria-valuemin": 0, "aria-valuenow": active,
+        "aria-valuemax": steps.length - 1, "aria-valuetext": `${(steps[active] || steps[0]).label} s` });
     });
-    figure.querySelectorAll(".slider-container").forEach((slider, index) => {
-      const options = layout.sliders[index], step = options.steps[options.active];
-      const told = { tabindex: "0", role: "slider", "aria-label": "time", "aria-valuemin": "0",
-        "aria-valuemax": String(options.steps.length - 1), "aria-valuenow": String(options.active),
-        "aria-valuetext": step ? step.label + " s" : "" };
-      Object.entries(told).forEach(([k, v]) => { if (slider.getAttribute(k) !== v) slider.setAttribute(k, v); });
-    });
-    if (!calm.matches) return;
+    if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     for (const menu of [...(figure.layout.updatemenus || []), ...(layout.updatemenus || [])])
       for (const { args: [, how] } of menu.buttons)
-        if (how && how.fromcurrent) Object.assign(how, { frame: { duration: 700, redraw: false }, transition: { duration: 0 } });
+        if (how.fromcurrent) Object.assign(how, { frame: { duration: 700, redraw: false }, transition: { duration: 0 } });
   }
-
-  function move(figure, slider, target) {
+  function move(figure, slider, share) {
     const rail = slider.querySelector(".slider-rail-touch-rect"), box = rail.getBoundingClientRect(), grip = 10;
-    const where = { bubbles: true, clientY: box.top + box.height / 2, clientX: box.left + grip + (box.width - 2 * grip) * target };
-    rail.dispatchEvent(new MouseEvent("mousedown", where));
-    figure.dispatchEvent(new MouseEvent("mouseup", where));
+    const at = { bubbles: true, clientY: box.top + 1, clientX: box.left + grip + (box.width - 2 * grip) * share };
+    rail.dispatchEvent(new MouseEvent("mousedown", at));
+    figure.dispatchEvent(new MouseEvent("mouseup", at));
   }
-
   document.addEventListener("keydown", (event) => {
-    const button = event.target.closest(".updatemenu-button"), slider = event.target.closest(".slider-container");
-    const figure = event.target.closest(".js-plotly-plot");
-    if (button && (event.key === "Enter" || event.key === " ")) button.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    const [button, slider, figure] = [BUTTON, SLIDER, FIGURE].map((each) => event.target.closest(each));
+    if (button && ["Enter", " "].includes(event.key)) button.dispatchEvent(new MouseEvent("click", { bubbles: true }));
     else if (slider && figure) {
-      const { active, steps } = figure._fullLayout.sliders[[...figure.querySelectorAll(".slider-container")].indexOf(slider)];
+      const { active, steps } = figure._fullLayout.sliders[[...figure.querySelectorAll(SLIDER)].indexOf(slider)];
       const last = steps.length - 1, far = Math.ceil(last / 10);
-      const to = { ArrowRight: active + 1, ArrowUp: active + 1, ArrowLeft: active - 1, ArrowDown: active - 1,
-        Home: 0, End: last, PageUp: active + far, PageDown: active - far }[event.key];
-      if (to === undefined) return;
-      move(figure, slider, Math.min(last, Math.max(0, to)) / last);
+      const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: far, PageDown: -far, Home: -last, End: last };
+      if (!(event.key in by)) return;
+      move(figure, slider, Math.min(last, Math.max(0, active + by[event.key])) / last);
     } else return;
     event.preventDefault();
     event.stopPropagation();
   }, true);
   // JupyterLab takes keys away from controls in an output unless the focused element itself says otherwise.
   document.addEventListener("focusin", ({ target }) => {
-    if (target.closest(".jupyter-widgets, .js-plotly-plot")) target.setAttribute("data-lm-suppress-shortcuts", "true");
+    if (target.closest(`.jupyter-widgets, ${FIGURE}`)) target.setAttribute("data-lm-suppress-shortcuts", "true");
   });
-  let waiting = false;
-  new MutationObserver(() => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(() => { waiting = false; document.querySelectorAll(".js-plotly-plot").forEach(equip); }, 250);
-  }).observe(document.documentElement, { childList: true, subtree: true });
-  setTimeout(() => document.querySelectorAll(".js-plotly-plot").forEach(equip), 250);
+  let due = 0;
+  const equipAll = () => { due = 0; document.querySelectorAll(FIGURE).forEach(equip); };
+  const soon = () => { due = due || setTimeout(equipAll, 200); };
+  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true });
+  soon();
 })();

@@ -47,10 +47,11 @@ def pseudo_header_addresses(
     at_home = None
     for header in extensions:
         if isinstance(header, DestinationOptions):
-            at_home = at_home or header.home_address
+            if at_home is None:  # the address :: counts, too
+                at_home = header.home_address
         elif isinstance(header, RoutingHeaderType2) and header.segments_left:
             destination = header.home_address
-    return at_home or source, destination
+    return source if at_home is None else at_home, destination
 
 
 def hides_payload(header: ExtensionHeader) -> bool:
