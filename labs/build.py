@@ -10,8 +10,8 @@ What a source may say beyond plain cells:
   because `nbgrader generate_assignment` takes them out itself and would empty an answer cell that has none.
 - cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
   `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
-- `![what it shows](picture:idea)` in a text cell: the function `idea` of labs/pictures.py, put in as an image that needs
-  no kernel and no file; it is also written to labs/pictures/idea.svg.
+- `![what it shows](picture:idea)` in a text cell: what the function `idea` of labs/pictures.py draws, as an image that
+  needs no kernel and no file; it is also written to labs/pictures/idea.svg
 
 jupytext is needed here only; learners and teachers do without.
 """
@@ -215,7 +215,8 @@ def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
             raise SourceError(f"there is no function {name!r} in labs/pictures.py")
         drawn[name] = draw()
     data = base64.b64encode(drawn[name].encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(shows)}" width="100%">'
+    words = escape(" ".join(shows.split()))
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{words}" width="100%">'
 
 
 def complaints(cells: list[Cell]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 
 import mipflow as mf
 from mipflow.view.style import CARD, EDGE, HIGHLIGHT, INK, QUIET_CARD, SANS, FlowStyle, flow_styles
@@ -30,7 +31,7 @@ APART = 11
 
 
 def idea() -> str:
-    """The whole idea: two flows to one correspondent node over one network; then one binding changes, and one flow moves."""
+    """The whole idea: two flows to one node over one network; then one binding changes, and one flow moves."""
     looks = flow_styles(FLOWS)
     over_wlan, over_cellular = ("MN", "AR2", "Internet", "CN1"), ("MN", "AR3", "Internet", "CN1")
     halves = [
@@ -57,10 +58,7 @@ def _half(
     left: float, title: str, looks: dict[int, FlowStyle], roads: dict[int, Sequence[str]], moved: int | None
 ) -> str:
     graph = mf.figure2().network.graph
-    places = {
-        name: (left + 56 + graph.nodes[name]["x"] * 60, 170 - graph.nodes[name]["y"] * 57)
-        for name in CAPTIONS
-    }
+    places = {name: (left + 56 + graph.nodes[name]["x"] * 60, 170 - graph.nodes[name]["y"] * 57) for name in CAPTIONS}
     parts = [_text(left + 24, 30, title, 17, bold=True, anchor="start")]
     parts += [
         f'<path d="{_path([places[a], places[b]])}" stroke="{EDGE}" stroke-width="2"/>'
@@ -81,10 +79,7 @@ def _road(points: Sequence[Point], look: FlowStyle, aside: float) -> str:
     lane = [(x, y + aside) for x, y in points]
     dash = f' stroke-dasharray="{DASHES[look.dash]}"' if DASHES[look.dash] else ""
     path = f'<path d="{_path(lane)}" fill="none" stroke-linejoin="round"'
-    marks = [
-        _mark((x1 + x2) / 2, (y1 + y2) / 2, look)
-        for (x1, y1), (x2, y2) in zip(lane, lane[1:], strict=False)
-    ]
+    marks = [_mark((x1 + x2) / 2, (y1 + y2) / 2, look) for (x1, y1), (x2, y2) in pairwise(lane)]
     return "\n".join(
         [
             f'{path} stroke="{INK}" stroke-width="6.5"{dash}/>',

@@ -1,7 +1,9 @@
 # %% [markdown]
 # # Move one flow and leave the others where they are
 #
-# ![Before: a call and a video go from the mobile node over the WLAN to the correspondent node CN1. CN1's binding cache says H@1 at the WLAN address, H@2 at the WLAN address. After one binding update the row of H@2 says cellular address: the video goes over the cellular network, and the call has stayed on the WLAN.](picture:idea)
+# ![Before: a call and a video go from the mobile node over the WLAN to the correspondent node CN1. CN1's binding cache
+# says H@1 at the WLAN address, H@2 at the WLAN address. After one binding update the row of H@2 says cellular address:
+# the video goes over the cellular network, and the call has stayed on the WLAN.](picture:idea)
 #
 # **To begin: Run > Run All Cells in the menu, then press Play in the first picture below.**
 # About 20 minutes. Everything runs inside this page, and you cannot break anything.
@@ -12,23 +14,24 @@
 #   **CN1**, a correspondent node, is who it talks to: here by a call and a video at once.
 # - A **home address** (H@) says *who*: it stays the same wherever MN goes, so a call survives a move.
 # - A **care-of address** (CoA) says *where*: every network that MN visits gives it another one.
-# - A **binding** joins the two, "this home address is now at that care-of address": one row of a table, the **binding cache**.
+# - A **binding** joins the two, "this home address is now at that care-of address": one row of a table, the
+#   **binding cache**.
 # - The **home agent** (HA), a router at home, keeps bindings too, and sends on to MN what arrives at home for it.
 
 # %%
 import mipflow as mf
 
 
-def begin(figure):
-    """A network, and in it a call and a video from MN to CN1."""
+def begin(figure, seconds):
+    """A network at work for some seconds, and in it a call and a video from MN to CN1."""
     world = figure(seed=7, reuse_tokens=False)
     call = world.mn.open(world.cn1, mf.apps.Voice(start_s=3))
     video = world.mn.open(world.cn1, mf.apps.Video(start_s=3))
+    world.run(seconds)
     return world, {"call": call, "video": video}
 
 
-world, flows = begin(mf.figure2)
-world.run(4);
+world, flows = begin(mf.figure2, 4)
 
 # %% tags=["hide"]
 world.animate(3.4, 3.6, slow=[(3.4, 3.6)])
@@ -37,9 +40,9 @@ world.animate(3.4, 3.6, slow=[(3.4, 3.6)])
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.
 # MN took a second home address by itself, because both flows go to the same CN1.
 #
-# *Why does the film begin at 3.4 s?* First MN has to make its addresses, and it and its home agent have to check that
-# nobody else has them: duplicate address detection, one second each time. At 2.2 s all is registered. Call and video begin at
-# 3 s; packets sent earlier would have to wait, and some would be lost for a reason that has nothing to do with a move.
+# *Why does the film begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check
+# that nobody else has them: duplicate address detection, one second each time. At 2.2 s all is registered. Call and
+# video begin at 3 s; packets sent earlier would wait, and some would be lost for a reason that is not a move.
 #
 # ## Predict, then move the video
 #
@@ -48,8 +51,7 @@ world.animate(3.4, 3.6, slow=[(3.4, 3.6)])
 # %%
 def story(figure, flow, interface, moment):
     """The same network once more; at `moment` seconds one flow moves to another interface."""
-    world, flows = begin(figure)
-    world.run(moment)
+    world, flows = begin(figure, moment)
     world.mn.handover(flows[flow], interface)
     return world.run(2)
 
@@ -66,18 +68,18 @@ tour.move()
 # %% [markdown]
 # Press Play and look for six messages, each with its name where it flies. Half speed helps.
 #
-# 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of the home
-#    agent, in a tunnel (the ring), the other by way of the new network.
-# 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be reached at
-#    both addresses, and is no stranger who wants to lead the video astray.
-# 3. **BU** (binding update), signed with both tokens: "H@2 is now at my cellular address". **The moment it lands, CN1 changes one
-#    row,** and from then on sends the video over the cellular network.
+# 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
+#    the home agent, in a tunnel (the ring), the other by way of the new network.
+# 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
+#    reached at both addresses, and is no stranger who wants to lead the video astray.
+# 3. **BU** (binding update), signed with both tokens: "H@2 is now at my cellular address". **The moment it lands, CN1
+#    changes one row,** and from then on sends the video over the cellular network.
 # 4. **BA** (binding acknowledgement): "done".
 #
 # Packets that were already on their way to the old care-of address still arrive, because MN still listens there.
 #
-# *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones every time,
-# so that you see all six messages.*
+# *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
+# every time, so that you see all six messages.*
 #
 # ## What happened, read from the trace
 #
@@ -87,12 +89,12 @@ tour.move()
 tour.outcome()
 
 # %% [markdown]
-# Choose something else above and run again: move the call, at another moment, or "move" to the network where the flow is already.
+# Choose something else above and run again: move the call, at another moment, or "move" a flow to where it already is.
 #
 # ## Take away the second home address
 #
-# Now both flows must share H@1, as in Mobile IPv6 without this method. CN1 has one row for both. The same click: which of them
-# will move?
+# Now both flows must share H@1, as in Mobile IPv6 without this method, and CN1 has one row for both. The same click:
+# which of them will move?
 
 # %% tags=["hide"]
 tour.take_away()
@@ -101,9 +103,9 @@ tour.take_away()
 # ## What to take with you
 #
 # - A binding says where **one home address** is. It knows nothing of calls, videos or ports.
-# - So all flows between MN and CN1 with the same home address move together; with a home address each, **one binding update moves one
-#   flow.** CN1 and the home agent run as they always did: only MN is new.
+# - So all flows between MN and CN1 that share a home address move together; with a home address each, **one binding
+#   update moves one flow.** CN1 and the home agent run as they always did: only MN is new.
 # - The price: a further home address costs about a second of checking, and a binding at home and at CN1.
 #
-# In code it is all there: change `story` above, run that cell and the two below it, or try in a new cell
-# `story(mf.figure2, "call", "cell0", 4.5).ladder()`, who sent what to whom.
+# It is all there in code: change `story` above and run that cell and the two below it, or try in a new cell
+# `story(mf.figure2, "call", "cell0", 4.5).ladder()`: who sent what to whom.

@@ -1,7 +1,8 @@
 """Questions that come before a run: the answer is stored, and only then the run unlocks.
 
-Who has predicted sees what happens; who only watches sees what they expected. Takes questions as values; gives the answer,
-what to say about it after the run, and a small form for a notebook. Each wrong answer names the misconception behind it.
+Who has predicted sees what happens; who only watches sees what they expected. Takes questions as values; gives the
+answer, what to say about it after the run, and a small form for a notebook. Each wrong answer names the misconception
+behind it.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ class Prediction:
 
     def feedback(self) -> str:
         """What to say about the answer after the run; empty where there is none."""
-        return "" if self.answer is None else f"You predicted {self.chosen}: “{self.answer.text}” {self.answer.feedback}"
+        if self.answer is None:
+            return ""
+        return f"You predicted {self.chosen}: “{self.answer.text}” {self.answer.feedback}"
 
     def form(self) -> ipywidgets.VBox:
         """The question as a form for a notebook: choose, then store."""

@@ -1,7 +1,7 @@
 """The tour's forms: predict, move one flow, read what happened, take the second home address away.
 
-Takes the learner's `story(figure, flow, interface, moment)`, a function that gives a world in which one flow was handed over;
-gives widgets for labs/00_tour. Only that notebook uses it.
+Takes the learner's `story(figure, flow, interface, moment)`, a function that gives a world in which one flow was handed
+over; gives widgets for labs/00_tour. Only that notebook uses it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mipflow.lab.predictions import Answer, Prediction, Question
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.picture import html_table
+from mipflow.view.picture import Picture, html_table
 
 Story = Callable[[Callable[..., World], str, str, float], World]
 
@@ -31,25 +31,25 @@ QUESTION = Question(
     {
         "A": Answer(
             "It moves as well: a handover moves the whole mobile node.",
-            "Not yet: the binding update named one home address, H@2. CN1 changed that row and no other. It is easy to think"
-            " of one address for one machine, and then you are right: press the button in the last section.",
+            "Not yet: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a"
+            " node has one home address for all its flows you are right: see the last section.",
             "M15",
         ),
         "B": Answer(
             "It stays: the update names the video's port numbers, so only the video moves.",
-            "It did stay, but not for that reason: look at CN1's binding cache, there are no ports in it. A row is found by"
-            " the home address, and only the video uses H@2. The last section shows what happens without it.",
+            "It did stay, but not for that reason: there are no ports in CN1's binding cache. A row is found by the"
+            " home address, and only the video uses H@2. The last section shows what happens without it.",
             "M16",
         ),
         "C": Answer(
             "It uses both networks from now on, because both are switched on.",
-            "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its row, and"
-            " the row of the call's home address, H@1, has not changed.",
+            "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its"
+            " row, and the row of the call's home address, H@1, has not changed.",
             "M17",
         ),
         "D": Answer(
-            "It stays: the call has a home address of its own, and nobody said a word about that one.",
-            "So it was: the update named H@2 only. The row of H@1 has not changed, and the call has not noticed anything.",
+            "It stays: the call has a home address of its own, and the update does not name that one.",
+            "So it was: the update named H@2 only. The row of H@1 has not changed, and the call noticed nothing.",
         ),
     },
 )
@@ -65,7 +65,7 @@ class Choice(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """What the trace says about one flow: packets at its ends, both ways, and the interface before and after a moment."""
+    """What the trace says about one flow: packets at its ends, both ways; interfaces before and after a moment."""
 
     flow: str
     home_address: str
@@ -123,7 +123,7 @@ def landing_s(trace: Trace, node: str, moment: float) -> float | None:
 
 
 class Tour:
-    """The forms of one notebook; each method gives one to show. They follow each other: what one stores unlocks the next."""
+    """The forms of one notebook; each method gives one to show, and what one of them stores unlocks the next."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -144,8 +144,9 @@ class Tour:
             options=[("cellular network (cell0)", "cell0"), ("WLAN (wlan0)", "wlan0")], description="to the"
         )
         moment = ipywidgets.FloatSlider(
-            value=4.0, min=3.5, max=6.0, step=0.1, description="at second", readout_format=".1f", continuous_update=False
-        )
+            value=4.0, min=3.5, max=6.0, step=0.1, description="at second", readout_format=".1f",
+            continuous_update=False,
+        )  # fmt: skip
         button = _button("Run", "Builds the world again and moves the flow")
         said = ipywidgets.HTML("Locked: store your prediction first.")
         picture = ipywidgets.Output()
@@ -176,7 +177,7 @@ class Tour:
             said.value = _paragraph(self._about_prediction()) + _counted(self.world, self.choice)
             tables.clear_output(wait=True)
             with tables:
-                display(self.world.tables(at=self.choice.moment), self.world.tables())
+                _show(self.world.tables(at=self.choice.moment), self.world.tables())
 
         self._when_moved.append(moved)
         return ipywidgets.VBox([said, tables])
@@ -224,11 +225,15 @@ class Tour:
         said.value = _what_moved(world, choice)
         picture.clear_output(wait=True)
         with picture:
-            display(film)
+            _show(film)
         return world
 
 
 _WRAP = {"flex_flow": "row wrap", "align_items": "center"}
+
+
+def _show(*pictures: Picture) -> None:
+    display(*pictures)  # type: ignore[no-untyped-call]
 
 
 def _button(words: str, hint: str) -> ipywidgets.Button:

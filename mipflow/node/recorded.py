@@ -194,6 +194,7 @@ class _Connection(RecordedRunning):
 
         def connect() -> None:
             self._up.take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
+            self.is_complete = self.recorded.refused
 
         self.at(zero_ns + self.recorded.opens_ns, connect)
 

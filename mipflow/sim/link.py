@@ -30,8 +30,8 @@ class Link:
     """What a link is like, each direction by itself.
 
     delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
-    queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1; duplication: probability;
-    jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
+    queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1;
+    duplication: probability; jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
     """
 
     delay_ms: float = 1.0
@@ -117,9 +117,7 @@ class Channel:
         self._times = _SerialisationTimes(link.rate_bps)
         rate = link.rate_bps
         # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
-        self.queue_ns = (
-            1 << 62 if link.queue_bytes is None or rate is None else self._times[link.queue_bytes]
-        )
+        self.queue_ns = 1 << 62 if link.queue_bytes is None or rate is None else self._times[link.queue_bytes]
         self.refresh()
 
     def refresh(self) -> None:
@@ -149,18 +147,26 @@ class Channel:
         if segment.check is not None:
             packet = segment.check(packet)
         done = start + self._times[packet.size]
-        copies = 2 if link.duplication and random.random() < link.duplication else 1
-        for number in range(copies):
-            self._copy_leaves(packet if number == 0 else packet.copy(), now, start, done + self.delay_ns)
+        if link.duplication and random.random() < link.duplication:
+            # One of the two counts for the flow's meter: the first that is not lost.
+            lost = self._is_lost()
+            twin = packet.copy()
+            (packet if lost else twin).unlabel()
+            self._leave(packet, now, start, done + self.delay_ns, lost)
+            packet = twin
+        self._leave(packet, now, start, done + self.delay_ns, self._is_lost())
         return done
 
-    def _copy_leaves(self, packet: Packet, now: int, start: int, arrived: int) -> None:
+    def _is_lost(self) -> bool:
+        return self.link.loss > 0 and self.random.random() < self.link.loss
+
+    def _leave(self, packet: Packet, now: int, start: int, arrived: int, lost: bool) -> None:
         link, random = self.link, self.random
         if link.jitter_ms:
             arrived += round(random.random() * link.jitter_ms * NS_PER_MS)
             if not link.reorder:
                 self.last_ns = arrived = max(arrived, self.last_ns)
-        if link.loss and random.random() < link.loss:
+        if lost:
             arrived = LOST
             self.segment.drop(packet, "lost on the link")
         else:

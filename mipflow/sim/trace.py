@@ -209,7 +209,7 @@ class Trace:
             number = seen.get(id(packet))
             if number is None:
                 seen[id(packet)] = number = len(seen)
-                total.update(repr(packet).encode())
+                total.update(repr((packet.fields(), packet.label, packet.sent_ns)).encode())
             total.update(number.to_bytes(8, "big"))
         for record in self.records:
             total.update(repr(record).encode())

@@ -19,7 +19,7 @@ from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot, l
 from mipflow.view.picture import Picture
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene, words_at
 from mipflow.view.style import (
-    CARD, CLEAR, CONFIG, EDGE, INK, PURPLE, VERMILION, Dict, FlowStyle, bare_axis, base_layout, card, flow_styles, font,
+    CARD, CLEAR, CONFIG, EDGE, INK, PURPLE, VERMILION, Dict, FlowStyle, bare_axis, base_layout, card, flow_styles, font, line_colour,
 )  # fmt: skip
 from mipflow.view.usage import Run, losses, main_direction, road, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
@@ -156,7 +156,7 @@ class Cutter:
     def _road_layer(self, style: FlowStyle) -> Dict:
         return {
             "type": "scatter", "mode": "lines", "x": [PARKED], "y": [PARKED], "hoverinfo": "skip",
-            "line": {"color": style.colour, "width": 4, "dash": style.dash, "simplify": False},
+            "line": {"color": line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False},
         }  # fmt: skip
 
     def _flow_layer(self) -> Dict:

@@ -15,6 +15,8 @@ from mipflow.wire.packet import Packet
 
 LOOK_BACK_NS = 1_000 * NS_PER_MS
 """A packet on its way at the start of a picture was sent at most this long before."""
+LOOK_AHEAD_NS = 1_000 * NS_PER_MS
+"""A packet that starts in a picture is followed for at most this long after its end."""
 
 
 class Leg(NamedTuple):
@@ -74,13 +76,15 @@ def trips(
     data: bool = True,
     only: Packet | None = None,
     look_back_ns: int = LOOK_BACK_NS,
+    look_ahead_ns: int = LOOK_AHEAD_NS,
 ) -> list[Trip]:
     """The trips that were under way between `start_ns` and `end_ns` (nanoseconds), by their start.
 
     data: with user data too, not control packets only; only: the trip of this innermost packet alone.
     """
     first = bisect_left(trace.sent, start_ns - look_back_ns)
-    last = bisect_right(trace.sent, end_ns)
+    last = bisect_right(trace.sent, end_ns + look_ahead_ns)
+    within = bisect_right(trace.sent, end_ns)
     found: list[Trip] = []
     by_identity: dict[int, Trip] = {}
     waiting: dict[tuple[str, int], list[Trip]] = {}
@@ -88,17 +92,17 @@ def trips(
     numbers: Iterable[int] = range(first, last)
     if not data:
         # Signalling belongs to no flow: looking at the label first leaves out nearly all hops at once.
-        numbers = [first + ahead for ahead, packet in enumerate(packets[first:last]) if not packet.flow]
+        numbers = [first + ahead for ahead, packet in enumerate(packets[first:last]) if not packet.label]
     for number in numbers:
         outer = packets[number]
         inner = outer.innermost()
         if only is not None and inner is not only:
             continue
         trip = by_identity.get(id(inner))
-        if trip is None:
-            control = is_control(inner)
-            if not (control or data):
-                continue
+        if trip is None and (number >= within and packets[number].label):
+            continue
+        if trip is None and not (data or is_control(inner)):
+            continue
         name = channels[trace.channel[number]]
         leg = Leg(
             number, trace.started[number], trace.arrived[number], name.sender, name.sender_interface, name.receiver,
@@ -108,6 +112,8 @@ def trips(
             # A packet that was read from its bytes on the way is another value: know it by place, time and content.
             here = waiting.get((leg.sender, trace.sent[number]), ())
             trip = next((each for each in here if _same(each.packet, inner)), None)
+        if trip is None and number >= within:
+            continue
         if trip is None:
             trip = Trip(inner, is_control(inner), leg)
             found.append(trip)

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
-from mipflow.sim.trace import Dropped, Trace
-from mipflow.view.trips import trips
+from mipflow.sim.trace import LOST, Dropped, Trace
+from mipflow.view.trips import LOOK_AHEAD_NS, trips
 from mipflow.view.words import NS_PER_MS
 from mipflow.wire.packet import FragmentHeader, Packet
 
@@ -46,9 +46,9 @@ def runs(trace: Trace, mobile: str, start_ns: int, end_ns: int) -> list[Run]:
             continue
         outer = packets[number]
         inner = outer.payload if isinstance(outer.payload, Packet) else outer
-        flow = inner.flow
-        if not flow:
+        if not inner.label:
             continue
+        flow = inner.flow
         upward, interface = sends[channel]
         tunnelled = inner is not outer
         run = current.get((flow, upward))
@@ -76,9 +76,48 @@ def road(trace: Trace, run: Run) -> list[str]:
     span = 500 * NS_PER_MS
     wanted = trace.packets[run.first].innermost()
     window = (sent, sent + span) if run.upward else (sent - span, sent)
-    for trip in trips(trace, *window, look_back_ns=0, only=wanted):
+    for trip in trips(trace, *window, look_back_ns=0, look_ahead_ns=0, only=wanted):
         return trip.nodes
     return []
+
+
+def delays(
+    trace: Trace, mobile: str, direction: dict[int, bool], start_ns: int, end_ns: int, most: int
+) -> dict[int, list[tuple[int, int]]]:
+    """Flow -> (sent, one-way delay) of the packets that arrived, at most `most` of them, evenly taken; nanoseconds.
+
+    direction: flow -> whether its packets go upward, as `main_direction` says.
+    """
+    first, last = bisect_left(trace.sent, start_ns), bisect_right(trace.sent, end_ns)
+    ours = {number for number, name in enumerate(trace.channels) if mobile in (name.sender, name.receiver)}
+    packets = trace.packets
+    seen: dict[int, list[Packet]] = {flow: [] for flow in direction}
+    for number, channel in enumerate(trace.channel[first:last], first):
+        if channel in ours:
+            inner = packets[number].innermost()
+            if inner.label and direction.get(inner.flow) == inner.upward:
+                seen[inner.flow].append(inner)
+    final: dict[int, int] = {}
+    for flow, own in seen.items():
+        seen[flow] = own[:: max(1, -(-len(own) // most))]
+        final.update((id(packet), -1) for packet in seen[flow])
+    for number in range(first, bisect_right(trace.sent, end_ns + LOOK_AHEAD_NS)):
+        outer = packets[number]
+        inner = outer.payload if isinstance(outer.payload, Packet) else outer
+        if id(inner) in final:
+            final[id(inner)] = number
+    return {flow: _arrivals(trace, [(each, final[id(each)]) for each in own]) for flow, own in seen.items()}
+
+
+def _arrivals(trace: Trace, own: list[tuple[Packet, int]]) -> list[tuple[int, int]]:
+    """(sent, delay) of those of a flow's packets that came to where most of them go; others are still on their way."""
+    ends = Counter(trace.channels[trace.channel[number]].receiver for _, number in own)
+    goal = ends.most_common(1)[0][0] if ends else ""
+    return [
+        (packet.sent_ns, trace.arrived[number] - packet.sent_ns)
+        for packet, number in own
+        if trace.arrived[number] != LOST and trace.channels[trace.channel[number]].receiver == goal
+    ]
 
 
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
@@ -87,7 +126,7 @@ def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
     found = []
     for record in trace.drops():
         inner = record.packet.innermost()
-        if not (start_ns <= record.t_ns <= end_ns and inner.flow):
+        if not (start_ns <= record.t_ns <= end_ns and inner.label):
             continue
         pieces = [header.identification for header in inner.extensions if isinstance(header, FragmentHeader)]
         if pieces and (inner.flow, pieces[0]) in seen:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mipflow.wire.packet import DestinationOptions, FragmentHeader, RoutingHeader, RoutingHeaderType2
+from mipflow.errors import WireError
+from mipflow.wire.packet import (
+    DestinationOptions,
+    FragmentHeader,
+    HomeAddressOption,
+    RoutingHeader,
+    RoutingHeaderType2,
+)
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
@@ -47,8 +54,11 @@ def pseudo_header_addresses(
     at_home = None
     for header in extensions:
         if isinstance(header, DestinationOptions):
-            if at_home is None:  # the address :: counts, too
-                at_home = header.home_address
+            for option in header.options:
+                if isinstance(option, HomeAddressOption):
+                    if at_home is not None:
+                        raise WireError("more than one Home Address option (RFC 6275 section 6.3)", option)
+                    at_home = option.home_address
         elif isinstance(header, RoutingHeaderType2) and header.segments_left:
             destination = header.home_address
     return source if at_home is None else at_home, destination

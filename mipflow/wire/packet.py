@@ -307,6 +307,14 @@ class Packet:
         )  # fmt: skip
         return twin
 
+    def unlabel(self) -> None:
+        """Take the simulator's label off, inside tunnels too: this packet counts for no flow."""
+        packet = self
+        packet.label = 0
+        while isinstance(packet.payload, Packet):
+            packet = packet.payload
+            packet.label = 0
+
     def innermost(self) -> Packet:
         """The packet inside all tunnels: this one where nothing is tunnelled."""
         packet = self

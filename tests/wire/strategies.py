@@ -150,10 +150,26 @@ mobility_messages = st.one_of(
 payloads = udp_datagrams | tcp_segments() | icmp_messages | mobility_messages | opaque
 
 
+def with_one_home_address(extensions: tuple) -> tuple:
+    """The extension headers without any Home Address option but the first: more may not be (RFC 6275 section 6.3)."""
+    kept, seen = [], False
+    for header in extensions:
+        if isinstance(header, DestinationOptions):
+            options = []
+            for option in header.options:
+                if not (seen and isinstance(option, HomeAddressOption)):
+                    options.append(option)
+                seen = seen or isinstance(option, HomeAddressOption)
+            header = DestinationOptions(tuple(options))
+        kept.append(header)
+    return tuple(kept)
+
+
 @st.composite
 def packets(draw: st.DrawFn, depth: int = 2) -> Packet:
     """Any packet, with up to `depth` others inside."""
     extensions = draw(several(hop_by_hop_options, 1)) + draw(several(open_extensions, 2))
+    extensions = with_one_home_address(extensions)
     kind = draw(st.integers(0, 9))
     if kind == 0:
         extensions += (draw(closing_extensions),)

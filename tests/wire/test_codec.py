@@ -98,7 +98,11 @@ def rebuilt(value: object) -> object:
             value.traffic_class, value.flow_label,
         )  # fmt: skip
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: rebuilt(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        fields = {
+            field.name: rebuilt(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.init
+        }
         return type(value)(**fields)
     return value
 
@@ -422,6 +426,15 @@ def test_every_icmp_message_cut_off(message: icmpv6.IcmpMessage) -> None:
         (header(60, b"\x3b\x00\xc9\x10" + bytes(4)), "option 201 runs over the end of its header"),
         (header(60, b"\x3b\x00\xc9\x04" + bytes(4)), "a Home Address option of 4 octets; expected 16"),
         (header(43, b"\x3b\x00\x02\x01" + bytes(4)), "a type 2 routing header of 8 octets; expected 24"),
+        (
+            header(
+                60,
+                (b"\x3c\x02\x01\x02\0\0\xc9\x10" + HOME.packed)
+                + (b"\x3a\x02\x01\x02\0\0\xc9\x10" + HOME.packed)
+                + bytes(8),
+            ),
+            "more than one Home Address option (RFC 6275 section 6.3)",
+        ),
         (header(17, bytes(8)), "wrong checksum of next header 17 between 2001:db8:2::10 and 2001:db8:c1::1"),
         (
             mobility_packet("3a01050000000001800000690102 0000"),
@@ -533,6 +546,10 @@ def test_extension_headers_end() -> None:
         (
             Packet(MN, CN, UDP(1, 2), extensions=(DestinationOptions((UnknownOption(0xC9, bytes(16)),)),)),
             "option 0xC9 has its own value, HomeAddressOption",
+        ),
+        (
+            Packet(MN, CN, UDP(1, 2), extensions=(DestinationOptions((HomeAddressOption(HOME),)),) * 2),
+            "more than one Home Address option (RFC 6275 section 6.3)",
         ),
         (
             Packet(MN, CN, UDP(1, 2), extensions=(DestinationOptions(()), HopByHopOptions(()))),

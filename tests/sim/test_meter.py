@@ -1,0 +1,70 @@
+"""Meters: what became of a flow's packets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mipflow.sim.link import Link
+from mipflow.sim.meter import Meter
+from mipflow.wire.packet import UDP, FragmentHeader, Packet
+from tests.sim.boxes import A, B, Wire
+
+
+def packet(sent_ns: int = 0, fragment: int | None = None) -> Packet:
+    headers = () if fragment is None else (FragmentHeader(0, True, fragment),)
+    return Packet(A, B, UDP(1, 2), extensions=headers, label=1, sent_ns=sent_ns)
+
+
+def test_nothing_yet() -> None:
+    meter = Meter()
+    assert (meter.mean_delay_ms, meter.worst_delay_ms, meter.longest_gap_ms) == (None, None, None)
+    meter.arrived(packet(), 1_000_000)
+    assert (meter.mean_delay_ms, meter.worst_delay_ms, meter.longest_gap_ms) == (1.0, 1.0, None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**8)), min_size=2, max_size=40))
+def test_delays_and_gaps_by_definition(arrivals: list[tuple[int, int]]) -> None:
+    arrivals.sort()
+    meter = Meter()
+    for arrived, delay in arrivals:
+        meter.arrived(packet(arrived - delay), arrived)
+    delays = [delay for _, delay in arrivals]
+    times = [arrived for arrived, _ in arrivals]
+    assert meter.received == len(arrivals)
+    assert abs(meter.mean_delay_ms - sum(delays) / len(delays) / 1e6) < 1e-9  # type: ignore[operator]
+    assert meter.worst_delay_ms == max(delays) / 1e6
+    assert meter.longest_gap_ms == max(b - a for a, b in zip(times, times[1:], strict=False)) / 1e6
+
+
+def test_fragments_of_one_datagram_are_lost_once() -> None:
+    meter = Meter()
+    for number in (1, 1, 1, 2):
+        meter.dropped(packet(fragment=number))
+    meter.dropped(Packet(A, B, packet(fragment=2)))  # another piece of the second one, in a tunnel
+    meter.dropped(packet())
+    assert meter.lost == 3
+
+
+def test_in_flight() -> None:
+    meter = Meter()
+    meter.sent = 5
+    meter.arrived(packet(), 1)
+    meter.dropped(packet())
+    assert meter.in_flight == 3
+
+
+def test_a_packet_that_the_network_doubles_is_one_packet() -> None:
+    """Received never exceeds sent, and what is neither received nor lost is in flight."""
+    wire = Wire(Link(delay_ms=1, duplication=0.5, loss=0.3))
+    meter = wire.network.meter(1)
+    count = 1000
+    for number in range(count):
+        wire.send(number * 1_000_000)
+    meter.sent = count
+    wire.run()
+    for arrived, received in wire.b.arrived:
+        if received.label:
+            meter.arrived(received, arrived)
+    assert len(wire.b.arrived) > meter.received, "copies do arrive"
+    assert meter.received + meter.lost == count and meter.in_flight == 0

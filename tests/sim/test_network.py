@@ -1,0 +1,155 @@
+"""The network: names, prefixes, shortest paths, random streams, bytes at every link."""
+
+from __future__ import annotations
+
+import pytest
+
+from mipflow.errors import TopologyError
+from mipflow.node.host import Host
+from mipflow.node.router import Router, join_routers
+from mipflow.sim.link import Link
+from mipflow.sim.network import Network
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.icmpv6 import RouterSolicitation
+from mipflow.wire.packet import UDP, Packet
+from tests.sim.boxes import A, B, Box, Wire
+
+NEAR, FAR, WIDE = (Prefix.parse(text) for text in ("2001:db8:1::/64", "2001:db8:2::/64", "2001:db8::/32"))
+
+
+def square(seed: int = 1) -> tuple[Network, Host, Host]:
+    """near - R1 - R2 - R4 - far, 1 + 1 ms between R1 and R4, and 5 ms straight from R1 to R4."""
+    network = Network(seed)
+    r1, r2, r4 = (Router(network, name) for name in ("R1", "R2", "R4"))
+    for one, other, delay in ((r1, r2, 1), (r2, r4, 1), (r1, r4, 5)):
+        join_routers(network, one, other, Link(delay_ms=delay))
+    hosts = []
+    for name, router, prefix in (("near", r1, NEAR), ("far", r4, FAR)):
+        segment = network.add_segment(name, Link(), prefix)
+        router.serve(segment)
+        host = Host(network, f"{name} host")
+        host.settle(segment, 5)
+        hosts.append(host)
+    return network, hosts[0], hosts[1]
+
+
+def test_the_way_is_the_shortest_by_delay() -> None:
+    network, near, far = square()
+    ways = {name: network.way(name, far.address) for name in ("R1", "R2", "R4")}
+    assert {name: way.receiver.owner for name, way in ways.items() if way} == {"R1": "R2", "R2": "R4", "R4": "far host"}
+    back = network.way("R4", near.address)
+    assert back is not None and back.receiver.owner == "R2"
+
+
+def test_no_way_to_an_unknown_prefix_or_an_unknown_neighbor() -> None:
+    network, near, _ = square()
+    assert network.way("R1", Address("2001:db8:9::1")) is None
+    assert network.way("R1", NEAR.address(99)) is None
+    assert network.segment_of(NEAR.address(99)) is network.segment_of(near.address)
+
+
+def test_hosts_do_not_carry_transit() -> None:
+    """A host on two links is no shortcut between them."""
+    network, near, far = square()
+    both = near.add_interface("second", 5)
+    both.join(network.segments["far"])
+    way = network.way("R1", far.address)
+    assert way is not None and way.receiver.owner == "R2"
+
+
+def test_the_longest_prefix_wins() -> None:
+    network = Network()
+    wide, near = network.add_segment("wide", Link(), WIDE), network.add_segment("near", Link(), NEAR)
+    assert network.segment_of(NEAR.address(1)) is near
+    assert network.segment_of(FAR.address(1)) is wide
+    assert network.segment_of(Address("2001:db9::1")) is None
+    assert network.prefix_of(near) == NEAR
+
+
+def test_a_way_that_goes_away_is_replaced_when_an_interface_leaves() -> None:
+    network, _, far = square()
+    r2 = network.segments["R1-R2"]
+    for port in list(r2.ports):
+        port.leave()  # type: ignore[attr-defined]
+    way = network.way("R1", far.address)
+    assert way is not None and way.receiver.owner == "R4"
+    assert not network.graph.has_edge("R1", "R2")
+
+
+def test_names_and_prefixes_are_given_once() -> None:
+    network, _, _ = square()
+    with pytest.raises(TopologyError, match="two nodes named 'R1'"):
+        Router(network, "R1")
+    with pytest.raises(TopologyError, match="two links named 'far'"):
+        network.add_segment("far", Link())
+    with pytest.raises(TopologyError, match="is on far already"):
+        network.add_segment("other", Link(), FAR)
+
+
+def test_coordinates_roles_and_delays_are_in_the_graph() -> None:
+    network = Network()
+    router = Router(network, "R", 3.0, 4.0)
+    host = Host(network, "H", 1.0, 2.0)
+    segment = network.add_segment("link", Link(delay_ms=7), NEAR)
+    router.serve(segment)
+    host.settle(segment, 5)
+    assert network.graph.nodes["R"] == {"x": 3.0, "y": 4.0, "role": "router", "forwards": True}
+    assert network.graph.nodes["H"]["role"] == "host" and not network.graph.nodes["H"]["forwards"]
+    assert network.graph.edges["R", "H"] == {"segment": "link", "delay_ms": 7}
+
+
+def test_streams_depend_on_seed_and_name_alone() -> None:
+    draws = {(seed, name): Network(seed).random(name).random() for seed in (1, 2) for name in ("a", "b")}
+    assert len(set(draws.values())) == 4
+    network = Network(1)
+    network.random("something else").random()
+    assert network.random("a").random() == draws[1, "a"]
+
+
+def test_with_wire_a_control_packet_travels_as_its_bytes_say() -> None:
+    for wire_mode in (True, False):
+        wire = Wire(wire=wire_mode)
+        packet = Packet(A, B, RouterSolicitation(), hop_limit=255, sent_ns=77)
+        data = Packet(A, B, UDP(1, 2), label=-5)
+        channel = wire.segment.channel(wire.a, wire.b)
+        channel.send(packet)
+        channel.send(data)
+        wire.run()
+        (_, control), (_, other) = wire.b.arrived
+        assert (control is packet) is not wire_mode
+        assert control == packet and control.sent_ns == 77
+        assert other is data
+
+
+def test_wire_does_not_change_a_run() -> None:
+    """What is written and read back is what was sent: the same hops with and without it."""
+
+    def run(wire: bool) -> list[tuple[object, ...]]:
+        import mipflow as mf
+
+        world = mf.figure2(seed=3, wire=wire)
+        flow = world.mn.open(world.cn1, mf.apps.Voice())
+        world.run(4)
+        world.mn.handover(flow, "cell0")
+        world.run(1)
+        return [(hop.sent_ns, hop.arrived_ns, hop.packet.label, *hop.packet.fields()) for hop in world.trace]
+
+    assert run(True) == run(False)
+
+
+def test_a_drop_is_in_the_trace_and_in_the_meter_of_its_flow() -> None:
+    network = Network()
+    network.drop(Packet(A, B, UDP(1, 2), label=-4), "why", "R9")
+    network.drop(Packet(A, B, UDP(1, 2)), "why", "R9")
+    outer = Packet(A, B, Packet(A, B, UDP(1, 2), label=4), label=4)
+    network.drop(outer, "why", "R9")
+    assert [(drop.node, drop.reason) for drop in network.trace.drops()] == [("R9", "why")] * 3
+    assert {label: meter.lost for label, meter in network.meters.items()} == {-4: 1, 4: 1}
+
+
+def test_channel_between_needs_a_common_link() -> None:
+    network, _, _ = square()
+    assert network.channel_between("R1", "R2").sender.owner == "R1"
+    with pytest.raises(TopologyError, match="near host and far host share no link"):
+        network.channel_between("near host", "far host")
+    assert isinstance(Box("x", network).times, list)

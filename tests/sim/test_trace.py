@@ -1,0 +1,201 @@
+"""The trace: hops in columns, records, tables at any moment, the digest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.sim import trace as trace_module
+from mipflow.sim.link import Link
+from mipflow.sim.trace import Change, Trace, is_control
+from mipflow.wire.icmpv6 import EchoRequest, RouterSolicitation
+from mipflow.wire.mobility import HomeTestInit
+from mipflow.wire.packet import UDP, Opaque, Packet
+from tests.sim.boxes import A, B, Wire
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_a_hop_is_what_was_on_that_link() -> None:
+    wire = Wire(Link(delay_ms=1, rate_bps=8_000_000))
+    wire.send(5, 200)
+    wire.run()
+    trace = wire.network.trace
+    wire.b.arrived[0][1].hop_limit -= 3  # what a router further on does
+    hop = trace[0]
+    assert (hop.number, hop.sent_ns, hop.started_ns, hop.arrived_ns) == (0, 5, 5, 5 + 200_000 + 1_000_000)
+    assert hop.channel == ("wire", "a", "eth0", "b", "eth0")
+    assert hop.hop_limit == hop.packet.hop_limit == 64
+    hop.packet.hop_limit = 1
+    assert trace[0].packet.hop_limit == 64, "a hop's packet is a copy"
+    assert [h.number for h in trace] == [0] and len(trace) == 1
+
+
+@pytest.mark.parametrize("number", [-1, 1, 99])
+def test_a_hop_that_is_not_there(number: int) -> None:
+    wire = Wire()
+    wire.send(0)
+    wire.run()
+    with pytest.raises(ProtocolMisuse, match=f"no packet-hop {number}") as caught:
+        wire.network.trace[number]
+    assert caught.value.value == number
+
+
+def test_modes() -> None:
+    with pytest.raises(ProtocolMisuse, match="'some'"):
+        Trace("some")  # type: ignore[arg-type]
+    for mode, hops in (("all", 2), ("control", 1), ("off", 0)):
+        wire = Wire(trace=mode)
+        channel = wire.segment.channel(wire.a, wire.b)
+        channel.send(Packet(A, B, UDP(1, 2)))
+        channel.send(Packet(A, B, RouterSolicitation()))
+        wire.run()
+        assert len(wire.network.trace) == hops, mode
+        assert len(wire.b.arrived) == 2
+
+
+def test_signalling_and_data() -> None:
+    def packet(payload: object) -> Packet:
+        return Packet(A, B, payload)  # type: ignore[arg-type]
+
+    signalling = [HomeTestInit(bytes(8)), RouterSolicitation()]
+    data = [UDP(1, 2), EchoRequest(1, 2), Opaque(17, bytes(8))]
+    assert all(is_control(packet(value)) and is_control(packet(packet(value))) for value in signalling)
+    assert not any(is_control(packet(value)) or is_control(packet(packet(value))) for value in data)
+
+
+tables = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from("MN HA".split()), st.sampled_from("t u".split()), st.integers(0, 4), st.integers(0, 5)),
+    max_size=50,
+)  # fmt: skip
+
+
+@given(tables)
+def test_replay_of_changes_is_the_state_at_any_moment(operations: list[tuple[int, str, str, int, int]]) -> None:
+    """A random history of rows that come, change and go, against snapshots kept as it happened."""
+    trace, now, live = Trace(), 0, {}
+    snapshots = {}
+    for wait, node, table, key, value in operations:
+        for t in range(now, now + wait):
+            snapshots[t] = dict(live)
+        now += wait
+        place = (node, table, str(key))
+        before = live.get(place)
+        after = None if value == 0 else {"value": value}
+        if before is None and after is None:
+            continue
+        trace.changed(now, node, [Change(table, str(key), before, after)])
+        if after is None:
+            del live[place]
+        else:
+            live[place] = after
+    snapshots[now] = dict(live)
+    for t, expected in snapshots.items():
+        rows = {
+            (node, table, key): row
+            for node, of_node in trace.tables(t).items()
+            for table, of_table in of_node.items()
+            for key, row in of_table.items()
+        }
+        assert rows == expected
+
+
+def test_records_by_kind() -> None:
+    trace = Trace()
+    packet = Packet(A, B, UDP(1, 2))
+    trace.changed(1, "MN", [Change("t", "k", None, {"x": 1})])
+    trace.dropped(2, "HA", "a reason", packet)
+    trace.decided(3, "MN", "handover", "flow 1")
+    packet.hop_limit = 1
+    assert [r.reason for r in trace.drops()] == ["a reason"]
+    assert next(trace.drops()).packet.hop_limit == 64, "a dropped packet is kept as it was"
+    assert [r.change.key for r in trace.changes()] == ["k"]
+    assert [r.what for r in trace.decisions()] == ["handover"]
+
+
+def test_a_large_trace_warns_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "WARN_AT_HOPS", 2)
+    wire = Wire()
+    for number in range(3):
+        wire.send(number)
+    with pytest.warns(UserWarning, match="3 packet-hops"):
+        wire.run()
+    wire.send(wire.network.clock.now)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wire.run()
+
+
+# --- the digest ------------------------------------------------------------------------------------------------------
+
+
+def digest(seed: int = 1, sizes: tuple[int, ...] = (100, 200), link: Link | None = None, twist: object = None) -> str:
+    wire = Wire(link or Link(loss=0.5), seed)
+    for number, size in enumerate(sizes):
+        wire.send(number * 1000, size)
+    wire.run()
+    if callable(twist):
+        twist(wire.network.trace)
+    return wire.network.trace.digest()
+
+
+def test_same_run_same_digest() -> None:
+    assert digest() == digest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: digest(seed=2, sizes=(100,) * 40), lambda: digest(sizes=(100, 201)), lambda: digest(link=Link(loss=0.5, delay_ms=2)),
+        lambda: digest(twist=lambda trace: trace.decided(0, "MN", "a", "b")),
+        lambda: digest(twist=lambda trace: setattr(trace.packets[0], "destination", A)),
+    ],
+)  # fmt: skip
+def test_another_run_another_digest(other: object) -> None:
+    assert other() not in (digest(), digest(sizes=(100,) * 40))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("field", ["traffic_class", "flow_label"])
+def test_the_digest_covers_all_fields_of_a_packet(field: str) -> None:
+    def one(value: int) -> str:
+        wire = Wire()
+        wire.segment.channel(wire.a, wire.b).send(Packet(A, B, UDP(1, 2), **{field: value}))
+        return wire.run().network.trace.digest()
+
+    assert one(0) != one(1)
+
+
+PROGRAM = """
+import mipflow as mf
+world = mf.figure2(seed=7, links={"wlan0": mf.Link(delay_ms=5, rate_bps=20_000_000, loss=0.02, jitter_ms=3)})
+world.mn.open(world.cn1, mf.apps.Voice())
+video = world.mn.open(world.cn1, mf.apps.Video(rate_bps=200_000))
+world.mn.open(world.cn2, mf.apps.FileTransfer(100_000))
+world.run(4)
+world.mn.handover(video, "cell0")
+world.run(2)
+world.mn.close(video)
+world.run(2)
+print(len(world.trace), world.trace.digest())
+"""
+
+
+def test_same_digest_in_two_processes_with_different_hash_seeds() -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, cwd=REPOSITORY, text=True,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)},
+        )
+        for seed in ("1", "4242")
+    ]  # fmt: skip
+    said = [process.communicate(timeout=120)[0] for process in running]
+    assert said[0] == said[1]
+    assert int(said[0].split()[0]) > 1000
