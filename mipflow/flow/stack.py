@@ -142,7 +142,8 @@ class FlowMobileNode(MobileNode):
 
     def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
         """Figure 4: classify, assign a home address to a new flow, send from the flow's home address."""
-        entry = self.separator.outgoing(payload, destination)  # step 21
+        # Step 21: the application's own word, where its socket is labelled with a flow; else the separator looks.
+        entry = self.flows.get(label) or self.separator.outgoing(payload, destination)
         if entry is None:  # step 22
             information = self.separator.information(payload, destination, outgoing=True)
             if information is None or (source is not None and source in self.addresses):

@@ -131,6 +131,8 @@ class FlowMappingTable:
 
     def __init__(self) -> None:
         self._entries: dict[int, FlowMappingEntry] = {}
+        self.get = self._entries.get
+        """get(flow_id): its entry, or None."""
         self._by_information: dict[Information, FlowMappingEntry] = {}
         self.find = self._by_information.get
         """find(information): the flow that this information classifies, or None."""

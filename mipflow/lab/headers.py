@@ -115,7 +115,9 @@ class HeaderReader:
         return "further fragment, counted with the first"
 
 
-def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int, is_first: bool = False) -> Heard | str:
+def _upper(
+    frame: Frame, source: bytes, destination: bytes, protocol: int, start: int, is_first: bool = False
+) -> Heard | str:
     """TCP, UDP or echo, which begins at octet `start`; `is_first` of several fragments."""
     data = frame.data
     length = frame.original_length - start
@@ -144,7 +146,5 @@ def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start
             return f"{name} that is no echo"
         identifier, sequence = int.from_bytes(header[4:6], "big"), int.from_bytes(header[6:8], "big")
         flags = SYN if header[0] == request else 0
-        return Heard(
-            frame.time_ns, source, destination, "ICMPv6", identifier, identifier, length - 8, flags, sequence
-        )
+        return Heard(frame.time_ns, source, destination, "ICMPv6", identifier, identifier, length - 8, flags, sequence)
     return _NAMES.get(protocol, f"IP protocol {protocol}")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from mipflow.errors import TopologyError
+from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.stack import FlowMobileNode
+from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
@@ -19,8 +20,9 @@ from mipflow.sim.trace import Mode
 from mipflow.wire.address import Prefix
 
 HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
-CN1_NETWORK, CN2_NETWORK = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("a", "b"))
-MOBILE_NODE, HOME_AGENT, CN1, CN2 = 0x10, 0x7, 0x5, 0x6
+FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
+"""CN1 is on 2001:db8:a::/64, CN2 on 2001:db8:b::/64, and so on."""
+MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
 
 LINKS: dict[str, Link] = {
@@ -43,16 +45,21 @@ def figure2(
     trace: Mode = "all",
     wire: bool = False,
     replay: Mapping[str, Any] | None = None,
+    cns: int = 2,
     **mobile_node: Any,
 ) -> World:
-    """The seed's Figure 2: a mobile node on a WLAN (2) and a cellular network (3), the Internet (4), CN1 (5), CN2 (6), HA (7).
+    """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
-    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`;
+    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`: the
+    world then stands at the capture's time zero, all its flows bound, and `run` plays them;
     links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
-    bytes; further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for
-    an unknown link.
+    bytes; cns: how many correspondent nodes, at least 2 (with traffic: how many its remote hosts share, at least 1);
+    further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
+    unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
-    spec = _links(links)
+    if not (1 if traffic is not None else 2) <= cns <= MOST_CNS:
+        raise ProtocolMisuse(f"cns={cns}; expected 2 to {MOST_CNS} correspondent nodes (1 for a capture)", cns)
+    spec = _links(links, cns)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
     ha = HomeAgent(network, "HA", 4.0, 2.0)
@@ -62,13 +69,7 @@ def figure2(
         join_routers(network, router, internet, spec[name])
     join_routers(network, internet, ha, spec["Internet-HA"])
     ha.serve_home(network.add_segment("home", spec["home"], HOME), HOME_AGENT)
-    cns = []
-    for name, prefix, identifier, y in (("CN1", CN1_NETWORK, CN1, 1.0), ("CN2", CN2_NETWORK, CN2, -1.0)):
-        segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
-        internet.serve(segment)
-        cn = CorrespondentNode(network, name, 6.0, y)
-        cn.settle(segment, identifier)
-        cns.append(cn)
+    correspondents = [_correspondent(network, internet, spec, number, max(cns, 2)) for number in range(max(cns, 2))]
     mn = FlowMobileNode(
         network, "MN", 0.0, 0.0, home_agent=ha.home_agent_address, home_address=HOME.address(MOBILE_NODE),
         home_prefix=HOME, **mobile_node,
@@ -77,11 +78,9 @@ def figure2(
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)
         mn.visit(interface, segment)
-    world = World(network, mn, ha, cns, "A home address for each flow (the seed's Figure 2)")
+    world = World(network, mn, ha, correspondents, "A home address for each flow (the seed's Figure 2)")
     if traffic is not None:
-        from mipflow.lab.replay import replay as replay_capture
-
-        replay_capture(world, traffic, **(replay or {}))
+        replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
     return world
 
 
@@ -98,8 +97,24 @@ def figure1(seed: int = 0, **keywords: Any) -> World:
 SCENARIOS = {"figure1": figure1, "figure2": figure2}
 
 
-def _links(changes: Mapping[str, Link] | None) -> dict[str, Link]:
-    unknown = set(changes or {}) - set(LINKS)
+def _correspondent(
+    network: Network, internet: Router, spec: Mapping[str, Link], number: int, total: int
+) -> CorrespondentNode:
+    """Correspondent node `number` (from 0) of `total`, spread down the right side of the picture."""
+    name = f"CN{number + 1}"
+    prefix = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK + number:x}::/64")
+    segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
+    internet.serve(segment)
+    top = min(1.0 + 0.25 * (total - 2), 2.0)
+    cn = CorrespondentNode(network, name, 6.0, top - 2 * top * number / (total - 1))
+    cn.settle(segment, CNS[number])
+    return cn
+
+
+def _links(changes: Mapping[str, Link] | None, cns: int) -> dict[str, Link]:
+    """All links by name; those of further correspondent nodes are like that of the second."""
+    known = {**LINKS, **{f"cn{number}": LINKS["cn2"] for number in range(3, cns + 1)}}
+    unknown = sorted(set(changes or {}) - set(known))
     if unknown:
-        raise TopologyError(f"there is no link {sorted(unknown)[0]!r}; expected one of {', '.join(LINKS)}", unknown)
-    return {**LINKS, **(changes or {})}
+        raise TopologyError(f"there is no link {unknown[0]!r}; expected one of {', '.join(known)}", unknown)
+    return {**known, **(changes or {})}

@@ -25,7 +25,7 @@ _HALF = 1 << 31
 
 @dataclass(slots=True)
 class Stream:
-    """What one connection comes to. `script` as `Recorded` takes it; `remarks` are for the reader of the replay's notes.
+    """What one connection comes to: `script` as `Recorded` takes it; `remarks` finish a sentence about the flow.
 
     `sent_again` counts segments, `missing` octets that the capture did not see.
     """
@@ -57,7 +57,7 @@ class _Hole:
 
 @dataclass(slots=True)
 class _Half:
-    """One direction of the connection. Positions count octets from the first that was written."""
+    """One direction of the connection. Positions count octets from the first that was written; a FIN counts as one."""
 
     upward: bool
     base: int | None = None
@@ -91,9 +91,9 @@ class _Half:
             if index < len(other.reached):
                 ready = max(ready, other.reached[index][1] + self.reaction_ns)
         self.steps.append(Write(self.upward, self.heard, max(time_ns - ready, 0), octets, data, end))
-        self.next += octets
+        self.next += octets + (end == "close")
         self.acted_ns = time_ns
-        if octets:
+        if octets or end == "close":
             self.reached.append((self.next, time_ns))
 
     def miss(self, other: _Half, position: int, time_ns: int) -> bool:
@@ -161,24 +161,25 @@ class _Connection:
         """How far the ends are from the capture, by the times of SYN, SYN and ACK, ACK."""
         if self._is_open:
             return
-        now, upward = packet.time_ns, half.upward
+        now = packet.time_ns
         if packet.flags & SYN:
-            self._synchronised[upward] = now
-            if packet.flags & ACK and not upward in self._synchronised | {}:
-                return
-            if packet.flags & ACK:
-                half.reaction_ns = now - self._synchronised.get(other.upward, now)
+            if not packet.flags & ACK:
+                self._opener = half.upward
+            else:
                 self._opener = other.upward
-        elif not self._synchronised or upward == self._opener:
+                if half.upward not in self._synchronised:
+                    half.reaction_ns = now - self._synchronised.get(other.upward, now)
+            self._synchronised[half.upward] = now
+            half.acted_ns = other.acted_ns = now
+        elif self._opener in (None, half.upward):
             self._is_open = True
             half.reaction_ns = now - self._synchronised.get(other.upward, now)
-        half.acted_ns = now
-        other.acted_ns = now + other.reaction_ns
+            half.acted_ns, other.acted_ns = now, now + other.reaction_ns
 
     def _text(self, half: _Half, other: _Half, packet: Heard) -> None:
         start = half.position(packet.sequence + bool(packet.flags & SYN))
         end = start + packet.octets
-        if end > half.next and half.ended or not half.miss(other, start, packet.time_ns):
+        if (half.ended and end > half.next - 1) or not half.miss(other, start, packet.time_ns):
             self._nonsense += 1
             return
         known = half.next - start
@@ -191,14 +192,15 @@ class _Connection:
         elif packet.octets:
             self._sent_again += 1
         if packet.flags & FIN and not half.ended:
-            half.ended = True
             half.add(other, packet.time_ns, end="close")
+            half.ended = True
 
     def _take_reset(self, half: _Half, other: _Half, now: int) -> None:
         if half.base is None and other.upward in self._synchronised and not other.next:
             self._refused = True
-        elif self._reset is None and half.base is not None and not (half.ended and other.ended):
-            self._reset = (half.upward, now)
+        elif self._reset is None and half.base is not None:
+            has_closed = half.ended and other.ended and half.heard == other.next
+            self._reset = None if has_closed else (half.upward, now)
 
     def result(self) -> Stream:
         """What it all comes to."""
@@ -207,17 +209,20 @@ class _Connection:
             remarks.append("began before the capture, and gets a handshake")
         if self._refused:
             remarks.append("was refused")
-        if self._reset is not None:
+            return Stream((), True, self._sent_again, 0, tuple(remarks))
+        if self._up.base is None or self._down.base is None:
+            remarks.append("was not answered in the capture; here it is")
+        elif self._reset is not None:
             upward, now = self._reset
             half, other = (self._up, self._down) if upward else (self._down, self._up)
-            under_way = other.next - half.heard
+            under_way = other.next - other.ended - half.heard
             half.add(other, now, end="reset")
             detail = f" with {under_way} octets under way to it; they are delivered first" if under_way > 0 else ""
             remarks.append(f"is reset by the {'mobile node' if upward else 'remote host'}{detail}")
-        elif not (self._up.ended and self._down.ended or self._refused):
+        elif not (self._up.ended and self._down.ended):
             remarks.append("is open at the end of the capture")
         if self._nonsense:
             remarks.append(f"has {self._nonsense} segments that do not fit in, left out")
         missing = sum(hole.end - hole.start for half in (self._up, self._down) for hole in half.holes)
         script = (*self._up.whole(), *self._down.whole())
-        return Stream(script, self._refused, self._sent_again, missing, tuple(remarks))
+        return Stream(script, False, self._sent_again, missing, tuple(remarks))

@@ -12,11 +12,12 @@ from html import escape
 from typing import NamedTuple
 
 import ipywidgets
-from IPython.display import display
+from IPython.display import HTML, display
 
 from mipflow.lab.predictions import Answer, Prediction, Question
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
+from mipflow.sim.clock import seconds
 from mipflow.sim.trace import LOST, Trace
 from mipflow.view.picture import Picture, html_table
 
@@ -24,6 +25,9 @@ Story = Callable[[Callable[..., World], str, str, float], World]
 
 BEFORE_S, AFTER_S = 0.3, 0.7
 """How much the animation shows before and after the handover, in seconds of virtual time."""
+
+SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
+"""The tables that are compared."""
 
 QUESTION = Question(
     "00-call",
@@ -76,11 +80,11 @@ class Account:
     lost: int = 0
 
     def row(self) -> dict[str, object]:
-        """As plain named values; what is neither is on its way when the clock stops."""
+        """As plain named values."""
         return {
-            "flow": self.flow, "home address": self.home_address, "before": self.before, "after": self.after,
-            "packets sent": self.sent, "arrived": self.arrived, "lost": self.lost,
-            "still on their way": self.sent - self.arrived - self.lost,
+            "flow": self.flow, "home address": self.home_address, "interface before": self.before,
+            "interface after": self.after, "sent": self.sent, "arrived": self.arrived, "lost": self.lost,
+            "on the way at the end": self.sent - self.arrived - self.lost,
         }  # fmt: skip
 
 
@@ -122,6 +126,25 @@ def landing_s(trace: Trace, node: str, moment: float) -> float | None:
     return next(times, None)
 
 
+def before_and_after(world: World, moment: float) -> list[dict[str, object]]:
+    """Where each binding and each flow points just before `moment` and at the end, by the words of the world."""
+    names, flows = {str(address): name for address, name in world.names().items()}, world.flow_names()
+    then, now = (world.trace.tables(t_ns) for t_ns in (seconds(moment) - 1, world.network.clock.now))
+    rows: list[dict[str, object]] = []
+    for node, table in SHOWN:
+        latest = now.get(node, {}).get(table, {})
+        for key, row in latest.items():
+            earlier = then.get(node, {}).get(table, {}).get(key, {})
+            was, is_ = (names.get(str(each.get("care_of_address")), "none") for each in (earlier, row))
+            name = flows[int(str(row["flow_id"]))] if "flow_id" in row else names.get(key, key)
+            rows.append({"table": f"{node}: {table}", "row": name, "before": was, "after": is_, "": _mark(was, is_)})
+    return rows
+
+
+def _mark(was: str, is_: str) -> str:
+    return "" if was == is_ else "← changed"
+
+
 class Tour:
     """The forms of one notebook; each method gives one to show, and what one of them stores unlocks the next."""
 
@@ -129,9 +152,10 @@ class Tour:
         self.story = story
         self.prediction = Prediction(QUESTION)
         self.choice: Choice | None = None
+        """The last move; None before the first."""
         self.world: World | None = None
         """The world of the last move."""
-        self._when_moved: list[Callable[[], None]] = []
+        self._when_moved: list[Callable[[World, Choice], None]] = []
 
     def ask(self) -> ipywidgets.VBox:
         """The question that unlocks the move."""
@@ -139,17 +163,15 @@ class Tour:
 
     def move(self) -> ipywidgets.VBox:
         """Choose a flow, a network and a moment; run the world again; watch."""
-        flow = ipywidgets.Dropdown(options=["video", "call"], description="Move the")
-        interface = ipywidgets.Dropdown(
-            options=[("cellular network (cell0)", "cell0"), ("WLAN (wlan0)", "wlan0")], description="to the"
-        )
+        networks = [("cellular network (cell0)", "cell0"), ("WLAN (wlan0)", "wlan0")]
+        flow = ipywidgets.Dropdown(options=["video", "call"], description="Move the", **_wide(150))
+        interface = ipywidgets.Dropdown(options=networks, description="to the", **_wide(240))
         moment = ipywidgets.FloatSlider(
             value=4.0, min=3.5, max=6.0, step=0.1, description="at second", readout_format=".1f",
-            continuous_update=False,
+            continuous_update=False, **_wide(280),
         )  # fmt: skip
-        button = _button("Run", "Builds the world again and moves the flow")
-        said = ipywidgets.HTML("Locked: store your prediction first.")
-        picture = ipywidgets.Output()
+        button = _button("Run", "Builds the network again and moves the flow")
+        said, picture = ipywidgets.HTML("Locked: store your prediction first."), ipywidgets.Output()
 
         def unlocked() -> None:
             button.disabled = False
@@ -161,54 +183,45 @@ class Tour:
             if world is not None:
                 self.world, self.choice = world, choice
                 for callback in self._when_moved:
-                    callback()
+                    callback(world, choice)
 
         button.on_click(pressed)
         self.prediction.when_stored(unlocked)
-        return ipywidgets.VBox([ipywidgets.HBox([flow, interface, moment, button], layout=_WRAP), said, picture])
+        return ipywidgets.VBox([ipywidgets.HBox([flow, interface, moment, button], layout=_ROW), said, picture])
 
     def outcome(self) -> ipywidgets.VBox:
         """What the trace says after the move: packets by flow, the tables before and after, and the prediction."""
-        said = ipywidgets.HTML("Nothing yet: run the move above.")
-        tables = ipywidgets.Output()
+        said, found = ipywidgets.HTML("Nothing yet: run the move above."), ipywidgets.Output()
 
-        def moved() -> None:
-            assert self.world is not None and self.choice is not None
-            said.value = _paragraph(self._about_prediction()) + _counted(self.world, self.choice)
-            tables.clear_output(wait=True)
-            with tables:
-                _show(self.world.tables(at=self.choice.moment), self.world.tables())
+        def moved(world: World, choice: Choice) -> None:
+            asked = choice[:2] == ("video", "cell0")
+            said.value = _paragraph(self.prediction.feedback() if asked else f"You moved {_in_words(choice)}.")
+            _show(found, _counted(world, choice), _compared(world, choice))
 
         self._when_moved.append(moved)
-        return ipywidgets.VBox([said, tables])
-
-    def _about_prediction(self) -> str:
-        assert self.choice is not None
-        asked = self.choice.flow == "video" and self.choice.interface == "cell0"
-        return self.prediction.feedback() if asked else "Your prediction was about the video and the cellular network."
+        return ipywidgets.VBox([said, found])
 
     def take_away(self) -> ipywidgets.VBox:
         """One button: the same move in a world where both flows have one home address."""
-        button = _button("Take away the second home address", "The same click, with one home address for both flows")
+        button = _button("Take away the second home address", "The same move, with one home address for both flows")
         said = ipywidgets.HTML("Locked: run the move above first.")
-        picture, counted = ipywidgets.Output(), ipywidgets.HTML()
+        picture, found = ipywidgets.Output(), ipywidgets.Output()
 
-        def moved() -> None:
+        def moved(_: World, choice: Choice) -> None:
             button.disabled = False
-            said.value = f"Ready: the same click again ({self._click()}), with H@1 for both flows."
+            said.value = f"Ready: the same move ({_in_words(choice)}), with H@1 for both flows."
+            picture.clear_output()
+            found.clear_output()
 
         def pressed(_: object) -> None:
             assert self.choice is not None
             world = self._run(figure1, self.choice, said, picture)
-            counted.value = "" if world is None else _counted(world, self.choice)
+            if world is not None:
+                _show(found, _counted(world, self.choice), _compared(world, self.choice))
 
         button.on_click(pressed)
         self._when_moved.append(moved)
-        return ipywidgets.VBox([ipywidgets.HBox([button, said], layout=_WRAP), picture, counted])
-
-    def _click(self) -> str:
-        assert self.choice is not None
-        return f"the {self.choice.flow} to {self.choice.interface} at {self.choice.moment:.1f} s"
+        return ipywidgets.VBox([ipywidgets.HBox([button, said], layout=_ROW), picture, found])
 
     def _run(
         self, figure: Callable[..., World], choice: Choice, said: ipywidgets.HTML, picture: ipywidgets.Output
@@ -222,39 +235,63 @@ class Tour:
             said.value = f"Not yet. {type(error).__name__}: {escape(str(error))}"
             picture.clear_output()
             return None
-        said.value = _what_moved(world, choice)
-        picture.clear_output(wait=True)
-        with picture:
-            _show(film)
+        said.value = _what_changed(world, choice)
+        _show(picture, film)
         return world
 
 
-_WRAP = {"flex_flow": "row wrap", "align_items": "center"}
+_ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
-def _show(*pictures: Picture) -> None:
-    display(*pictures)  # type: ignore[no-untyped-call]
+def _wide(pixels: int) -> dict[str, object]:
+    return {"style": {"description_width": "initial"}, "layout": {"width": f"{pixels}px", "margin": "2px 12px 2px 2px"}}
 
 
 def _button(words: str, hint: str) -> ipywidgets.Button:
     return ipywidgets.Button(
         description=words, tooltip=hint, button_style="primary", disabled=True, layout={"width": "auto"}
-    )  # fmt: skip
-
-
-def _what_moved(world: World, choice: Choice) -> str:
-    landed = landing_s(world.trace, world.cn1.name, choice.moment)
-    if landed is None:
-        return f"Nothing to do: the {choice.flow} is on {choice.interface} already, so no message is sent."
-    return (
-        f"Done: CN1 changed one row at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the click."
-        " Press <b>Play</b> and watch that row."
     )
 
 
-def _counted(world: World, choice: Choice) -> str:
-    caption = f"Counted in the trace up to {world.now:.1f} s, both directions (handover at {choice.moment:.1f} s)"
-    return html_table([account.row() for account in accounts(world, choice.moment)], caption)
+def _show(output: ipywidgets.Output, *things: Picture | HTML) -> None:
+    output.clear_output(wait=True)
+    with output:
+        display(*things)  # type: ignore[no-untyped-call]
+
+
+def _in_words(choice: Choice) -> str:
+    return f"the {choice.flow} to {choice.interface} at {choice.moment:.1f} s"
+
+
+def _what_changed(world: World, choice: Choice) -> str:
+    landed = landing_s(world.trace, world.cn1.name, choice.moment)
+    if landed is None:
+        return f"Nothing to do: the {choice.flow} is on {choice.interface} already, so no message is sent."
+    later = (landed - choice.moment) * 1000
+    return (
+        f"Done: one row of CN1's binding cache changes, at {landed:.3f} s, {later:.0f} ms after the word to move."
+        " Press <b>Play</b> and watch it."
+    )
+
+
+def _counted(world: World, choice: Choice) -> HTML:
+    caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; handover at {choice.moment:.1f} s"
+    return _html(html_table([account.row() for account in accounts(world, choice.moment)], caption))
+
+
+def _compared(world: World, choice: Choice) -> HTML:
+    """The rows that matter, before and after; all tables in full for who wants them."""
+    rows = html_table(before_and_after(world, choice.moment), "Where the tables say that the packets go")
+    whole = [
+        f"<details><summary>All tables at {at:.3f} s, in full</summary>{world.tables(at=at).html}</details>"
+        for at in (choice.moment - 0.001, world.now)
+    ]
+    return _html(rows + "".join(whole))
+
+
+def _html(text: str) -> HTML:
+    made: HTML = HTML(text)  # type: ignore[no-untyped-call]
+    return made
 
 
 def _paragraph(text: str) -> str:

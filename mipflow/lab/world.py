@@ -20,6 +20,7 @@ from mipflow.wire import capture
 
 if TYPE_CHECKING:
     from mipflow.flow.flows import Flow
+    from mipflow.lab.replay import Replay
     from mipflow.view.picture import Picture
     from mipflow.wire.address import Address
 
@@ -40,6 +41,8 @@ class World:
         self.title = title
         self.start_s = 0.0
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
+        self.replay: Replay | None = None
+        """The traffic that is replayed here, if any."""
 
     @property
     def cn1(self) -> CorrespondentNode:

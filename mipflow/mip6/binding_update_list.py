@@ -107,6 +107,8 @@ class BindingUpdateEntry:
     """Messages sent since the last progress: they set the back-off."""
     unacknowledged: Address | None = None
     """Care-of address of an update that left and has no answer yet: the peer may or may not hold it."""
+    waits_for_its_turn: bool = False
+    """An update is ready to leave as soon as MAX_UPDATE_RATE allows it."""
     key: bytes = b""
     """Kbm of the last update to a correspondent node; its acknowledgement proves itself with it."""
 

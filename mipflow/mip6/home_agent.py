@@ -191,5 +191,5 @@ class HomeAgent(KeepsBindings, Router):
         if binding is None or binding.care_of_address != arrival.packet.source:
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
-        # The trace holds the tunnelled packet as it came; routers ahead change the one that goes on.
-        self.receive(inner.copy(), arrival.interface)
+        # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
+        self.receive(inner if self.network.trace.mode == "off" else inner.copy(), arrival.interface)

@@ -27,6 +27,8 @@ ESP, AUTHENTICATION_HEADER = 50, 51
 class KeepsBindings(Node):
     """A node with a binding cache (`bindings`)."""
 
+    knows_mobility = True
+
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         self.bindings = BindingCache()
         super().__init__(network, name, x, y, role)

@@ -36,6 +36,7 @@ class MobileNode(Host):
     """
 
     role: Role = "mobile node"
+    knows_mobility = True
 
     def __init__(
         self,
@@ -97,14 +98,14 @@ class MobileNode(Host):
         return address
 
     def _prefix_heard(self, interface: Interface, prefix: Prefix) -> None:
-        care_of = prefix.address(interface.interface_identifier)
+        care_of, segment = prefix.address(interface.interface_identifier), interface.segment
         if care_of in interface.addresses:
             return
 
         def detected(is_unique: bool) -> None:
             if not is_unique:
                 self.network.trace.decided(self.clock.now, self.name, "duplicate address", f"{care_of} is in use")
-            elif interface.segment is not None:
+            elif interface.segment is segment:  # not where it has moved on meanwhile
                 interface.add_address(care_of)
                 self.network.trace.decided(self.clock.now, self.name, "care-of address", f"{care_of} on {interface.name}")
                 self.care_of_ready(interface)

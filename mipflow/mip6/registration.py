@@ -113,11 +113,12 @@ class Registrar:
             return
         entry.attempts += 1
         again = entry.attempts > 1
+        wanted: list[TestKey] = []
         if home is None:
-            self._begin_test((TestKind.HOME, entry.peer, entry.home_address), again)
+            wanted.append((TestKind.HOME, entry.peer, entry.home_address))
         if care_of is None and entry.state is not State.DELETING:
-            self._begin_test((TestKind.CARE_OF, entry.peer, entry.care_of_address), again)
-        self._timer(entry, self._clock.now + entry.timeout_ns())
+            wanted.append((TestKind.CARE_OF, entry.peer, entry.care_of_address))
+        self._timer(entry, max(self._begin_test(key, again) for key in wanted) + entry.timeout_ns())
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> tuple[Token | None, Token | None]:
         not_before = 0 if self.reuse_tokens else entry.tests_since_ns
@@ -127,10 +128,13 @@ class Registrar:
             self.tokens.token((TestKind.CARE_OF, entry.peer, entry.care_of_address), now, not_before),
         )
 
-    def _begin_test(self, key: TestKey, again: bool) -> None:
-        """Send a test init, unless one for the same token is under way already (section 5.2.7) or is to be repeated."""
+    def _begin_test(self, key: TestKey, again: bool) -> int:
+        """Send a test init, unless one for the same token is under way already (section 5.2.7) and is not to be repeated.
+
+        Gives the time at which it leaves.
+        """
         if self.tokens.is_under_way(key) and not again:
-            return
+            return self._clock.now
         kind, peer, address = key
         cookie = self._random.randbytes(8)
         self.tokens.begin(key, cookie)
@@ -140,7 +144,7 @@ class Registrar:
             road = self._node.tunnel_road(address) if kind is TestKind.HOME else None
             self._send(Packet(address, peer, message), road)
 
-        self._when_allowed((kind, peer), leave)
+        return self._when_allowed((kind, peer), leave)
 
     def _home_test(self, arrival: Arrival) -> None:
         message = arrival.packet.payload
@@ -170,21 +174,21 @@ class Registrar:
     # --- binding updates (section 11.7) ------------------------------------------------------------------------------
 
     def _send_update(self, entry: BindingUpdateEntry) -> None:
+        if entry.waits_for_its_turn:
+            return
+        entry.waits_for_its_turn = True
         kind = ("binding update", entry.peer, entry.home_address if entry.home_registration else None)
         self._when_allowed(kind, lambda: self._update_leaves(entry))
 
     def _update_leaves(self, entry: BindingUpdateEntry) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
+        entry.waits_for_its_turn = False
         if self.list.get(entry.peer, entry.home_address) is not entry:
             return
-        if entry.home_registration:
-            update = self._home_update(entry)
-        else:
-            made = self._correspondent_update(entry)
-            if made is None:
-                self._test(entry)
-                return
-            update = made
+        update = self._home_update(entry) if entry.home_registration else self._correspondent_update(entry)
+        if update is None:
+            self._test(entry)
+            return
         entry.attempts += 1
         self._step(
             entry, Event.UPDATE,
@@ -344,13 +348,14 @@ class Registrar:
         self._node.network.record(self._node.name, changes)
         self._node.forget_roads()
 
-    def _when_allowed(self, kind: object, leave: Callable[[], None]) -> None:
-        """Do `leave` at once, or as soon as MAX_UPDATE_RATE lets it."""
+    def _when_allowed(self, kind: object, leave: Callable[[], None]) -> int:
+        """Do `leave` at once, or as soon as MAX_UPDATE_RATE lets it; gives that time."""
         due = self._rate.reserve(kind, self._clock.now)
         if due == self._clock.now:
             leave()
         else:
             self._clock.at(due, lambda _: leave())
+        return due
 
     def _send(self, packet: Packet, road: Road | None = None) -> None:
         packet.sent_ns = self._clock.now
@@ -362,6 +367,4 @@ class Registrar:
             road.send(packet)
 
 
-_EXPIRED_NONCES = (
-    Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_INDEX, Status.EXPIRED_NONCES,
-)  # fmt: skip
+_EXPIRED_NONCES = (Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_INDEX, Status.EXPIRED_NONCES)

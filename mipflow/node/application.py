@@ -42,7 +42,10 @@ class Ends:
 
 
 class Running:
-    """An application under way. `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end."""
+    """An application under way.
+
+    `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end.
+    """
 
     def __init__(self, ends: Ends) -> None:
         self.ends = ends
@@ -67,7 +70,7 @@ class Application(Protocol):
 
     @property
     def protocol(self) -> str:
-        """"UDP", "TCP" or "ICMPv6"."""
+        """ "UDP", "TCP" or "ICMPv6"."""
         ...
 
     @property

@@ -175,7 +175,10 @@ class FileTransfer:
 
         def begin() -> None:
             socket = ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
-            (receive if self.direction == "down" else send)(socket)
+            if self.direction == "down":
+                receive(socket)
+            else:
+                socket.on_open = lambda: send(socket)
 
         running.at(ends.clock.now + seconds(self.start_s), begin)
         return running

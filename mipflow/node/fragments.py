@@ -54,10 +54,16 @@ class Reassembly:
         dropped = self._expire(now)
         if not isinstance(packet.payload, Opaque):
             # A first and only fragment is whole (RFC 8200 section 4.5, "atomic fragment").
-            return _labelled(Packet(source, destination, packet.payload), packet), dropped
+            behind = packet.extensions[packet.extensions.index(header) + 1 :]
+            whole = Packet(source, destination, packet.payload, packet.hop_limit, behind)
+            return _labelled(whole, packet), dropped
         key = (source, destination, header.identification)
         waiting = self._waiting.setdefault(key, _Waiting(now, {}, packet))
-        waiting.pieces[header.offset * 8] = (header.more, packet.payload)
+        start = header.offset * 8
+        if waiting.pieces.get(start) != (header.more, packet.payload) and _overlaps(waiting.pieces, start, packet.payload):
+            del self._waiting[key]
+            return None, [*dropped, (packet, "overlapping fragments")]
+        waiting.pieces[start] = (header.more, packet.payload)
         data = _joined(waiting.pieces)
         if data is None:
             return None, dropped
@@ -73,6 +79,13 @@ class Reassembly:
         if not late and len(self._waiting) > MAX_WAITING:
             late = [next(iter(self._waiting))]
         return [(self._waiting.pop(key).sample, "fragments are missing") for key in late]
+
+
+def _overlaps(pieces: dict[int, tuple[bool, Opaque]], start: int, piece: Opaque) -> bool:
+    """True if a new piece covers octets of another one: then the datagram is not to be trusted (RFC 5722)."""
+    return any(
+        start < other + len(there.data) and other < start + len(piece.data) for other, (_, there) in pieces.items()
+    )
 
 
 def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:

@@ -70,6 +70,8 @@ class Host(Node):
 
     def free_port(self) -> int:
         """A local port that nobody uses."""
+        while self.has_port(self._next_port):
+            self._next_port += 1
         self._next_port += 1
         return self._next_port - 1
 
@@ -112,7 +114,9 @@ class Host(Node):
         """Forget the sockets, listeners and echo identifier of a local port, or only those for one `remote`."""
         for table in (self._udp, self._tcp, self._listeners):
             for key in [key for key in table if key[0] == port and remote in (None, key[1])]:
-                del table[key]
+                closed = table.pop(key)
+                if isinstance(closed, TcpSocket):
+                    closed.forget()
         if remote is None:
             self._udp_hearing.pop(port, None)
         if port in self._echo and (remote is None or remote[0] == self._echo[port].remote):
@@ -158,13 +162,13 @@ class Host(Node):
 
     def no_listener(self, arrival: Arrival, port: int) -> None:
         """Nobody is on the port: dropped."""
-        self.drop(arrival.packet, f"nobody listens on port {port} of {self.name}")
+        self.discard(arrival.packet, f"nobody listens on port {port} of {self.name}")
 
     def _echo_reply(self, arrival: Arrival) -> None:
         reply = arrival.packet.payload
         assert isinstance(reply, EchoReply)
         socket = self._echo.get(reply.identifier)
         if socket is None:
-            self.drop(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")
+            self.discard(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")
         else:
             socket.receive(reply)

@@ -48,6 +48,8 @@ class NeighborDiscovery:
 
     def detect_duplicate(self, address: Address, interface: Interface, done: Callable[[bool], None]) -> None:
         """Ask on the interface's link whether anybody has `address`; `done(is_unique)` follows, after a second if it is."""
+        if address in self._probes:
+            self._probes[address][0].stop()  # asked anew: the older question is not answered any more
         timer = Timer(self._node.clock, lambda: self._detected(address, True))
         self._probes[address] = (timer, done)
         self._node.send_link_local(
@@ -112,8 +114,12 @@ class NeighborDiscovery:
         timer = self._solicitations.pop(interface.name, None)
         if timer is not None:
             timer.stop()
-        if advertisement.router_lifetime_s and interface.segment is not None:
-            interface.router = interface.segment.neighbors.get(arrival.source)
+        router = None if interface.segment is None else interface.segment.neighbors.get(arrival.source)
+        if advertisement.router_lifetime_s:
+            interface.router = router
+            self._node.network.changed()
+        elif interface.router is router:  # it is no default router any more (RFC 4861 section 6.3.4)
+            interface.router = None
             self._node.network.changed()
         for option in advertisement.options:
             if isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64 and self.on_prefix:

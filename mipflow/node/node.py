@@ -23,11 +23,14 @@ from mipflow.wire.icmpv6 import (
     EchoRequest,
     IcmpError,
 )
+from mipflow.wire.mobility import MobilityMessage
 from mipflow.wire.packet import (
+    IPV6_HEADER,
     DestinationOptions,
     FragmentHeader,
     HomeAddressOption,
     HopByHopOptions,
+    Opaque,
     Packet,
     RoutingHeader,
     RoutingHeaderType2,
@@ -39,6 +42,23 @@ if TYPE_CHECKING:
     from mipflow.wire.packet import Sized
 
 MIN_MTU = 1280
+
+
+def offset_of(packet: Packet, target: object) -> int:
+    """Octet of the packet at which one of its extension headers, or an option in one, starts."""
+    position = IPV6_HEADER
+    for header in packet.extensions:
+        if header is target:
+            break
+        inside = 2
+        for option in header.options if isinstance(header, DestinationOptions | HopByHopOptions) else ():
+            unit, start = option.alignment
+            inside += (start - inside) % unit
+            if option is target:
+                return position + inside
+            inside += option.size
+        position += header.size
+    return position
 
 
 class Arrival:
@@ -65,6 +85,8 @@ class Node:
 
     role: Role = "host"
     forwards = False
+    knows_mobility = False
+    """True for nodes of Mobile IPv6: they know next header 135."""
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         self.network = network
@@ -196,8 +218,18 @@ class Node:
 
     def unhandled(self, arrival: Arrival) -> None:
         """Nothing here handles the payload; multicast that does not concern this node is no drop."""
-        if not arrival.packet.destination.is_multicast:
-            self.drop(arrival.packet, f"{type(arrival.packet.payload).__name__} is not handled by {self.name}")
+        packet, payload = arrival.packet, arrival.packet.payload
+        if packet.destination.is_multicast:
+            return
+        self.discard(packet, f"{type(payload).__name__} is not handled by {self.name}")
+        if isinstance(payload, Opaque) or (isinstance(payload, MobilityMessage) and not self.knows_mobility):
+            # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the IPv6 one's.
+            pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
+            self.send_error(packet, PARAMETER_PROBLEM, 1, pointer)
+
+    def discard(self, packet: Packet, reason: str) -> None:
+        """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost."""
+        self.network.trace.dropped(self.clock.now, self.name, reason, packet)
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
 
@@ -216,7 +248,8 @@ class Node:
         if isinstance(header, RoutingHeader):
             if header.segments_left == 0:
                 return True
-            self.parameter_problem(arrival.packet, 0, 42, f"routing header of type {header.type} is not known")
+            pointer = offset_of(arrival.packet, header) + 2
+            self.parameter_problem(arrival.packet, 0, pointer, f"routing header of type {header.type} is not known")
             return False
         if isinstance(header, FragmentHeader):
             self._reassemble(header, arrival)
@@ -224,15 +257,16 @@ class Node:
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
-        del option
-        self.parameter_problem(arrival.packet, 2, 48, "Home Address option is not known here")
+        pointer = offset_of(arrival.packet, option)
+        self.parameter_problem(arrival.packet, 2, pointer, "Home Address option is not known here")
         return False
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
         if header.segments_left == 0:
             return True
-        self.parameter_problem(arrival.packet, 0, 42, "routing header of type 2 is not known here")
+        pointer = offset_of(arrival.packet, header) + 2
+        self.parameter_problem(arrival.packet, 0, pointer, "routing header of type 2 is not known here")
         return False
 
     def _unknown_option(self, option: UnknownOption, arrival: Arrival) -> bool:
@@ -244,7 +278,7 @@ class Node:
         if action == 1 or (action == 3 and arrival.packet.destination.is_multicast):
             self.drop(arrival.packet, reason)
         else:
-            self.parameter_problem(arrival.packet, 2, 42, reason)
+            self.parameter_problem(arrival.packet, 2, offset_of(arrival.packet, option), reason)
         return False
 
     def _reassemble(self, header: FragmentHeader, arrival: Arrival) -> None:

@@ -37,9 +37,9 @@ class Datagram:
 class Write:
     """What one end of a TCP connection does at one go: it writes, or it ends.
 
-    It waits until `heard` octets of the other end have arrived, and `pause_ns` longer. `data` is the start of what is
-    written; zeros follow, up to `octets`. `end` "close" sends a FIN. "reset" sends a RST, which waits until all that
-    both ends write has arrived: a reset would destroy what is under way.
+    It waits until `heard` octets of the other end have arrived, its FIN counting as one, and `pause_ns` longer.
+    `data` is the start of what is written; zeros follow, up to `octets`. `end` "close" sends a FIN. "reset" sends a
+    RST, which waits until all that both ends write has arrived: a reset would destroy what is under way.
     """
 
     upward: bool
@@ -59,7 +59,7 @@ class Write:
 class Recorded:
     """One flow of a capture, both ways.
 
-    script: its `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
+    script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
     opens_ns: when a TCP connection opens, after the script's time zero; refused: the far end refuses it;
     start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()` of what
     `start` gives. The near end opens the connection. An echo request is answered by the node that it reaches.
@@ -101,7 +101,10 @@ class RecordedRunning(Running):
         return self.ends.near.address_of_flow(self.ends.flow), self.ends.near_port
 
     def begin(self, zero_ns: int) -> None:
-        """Let the script's time zero be `zero_ns` nanoseconds. Raises ProtocolMisuse for a past time or a second call."""
+        """Let the script's time zero be `zero_ns` nanoseconds.
+
+        Raises ProtocolMisuse for a past time, or for a second call.
+        """
         if self._heard_from is not None or zero_ns < self.ends.clock.now:
             why = "cannot begin in the past" if self._heard_from is None else "has begun already"
             raise ProtocolMisuse(f"flow {self.ends.flow} {why}; call begin() once, for now or later", zero_ns)
@@ -120,7 +123,7 @@ class RecordedRunning(Running):
             ends.far.close_port(self._far_port, self._heard_from)
 
 
-# --- UDP and echo: each packet at its time ------------------------------------------------------------------------------
+# --- UDP and echo: each packet at its time ---------------------------------------------------------------------------
 
 _zeros: dict[int, bytes] = {}
 """Payloads by their size: a socket that is given the same value again sends the same datagram value again."""
@@ -177,7 +180,7 @@ class _Datagrams(RecordedRunning):
         self.received_bytes += len(data)
 
 
-# --- TCP: what each end wrote, once it had heard what it had heard then ---------------------------------------------------
+# --- TCP: what each end wrote, once it had heard what it had heard then ----------------------------------------------
 
 
 class _Connection(RecordedRunning):
@@ -223,6 +226,7 @@ class _Side:
     def __init__(self, connection: _Connection, steps: Sequence[Write]) -> None:
         self.octets = sum(step.octets for step in steps)
         self.received = 0
+        self._has_heard_the_end = False
         self._connection = connection
         self._steps = steps
         self._taken = 0
@@ -242,18 +246,25 @@ class _Side:
         self._socket = socket
         socket.on_open = self._opened
         socket.on_data = partial(self._connection.arrived, self)
+        socket.on_end = self._ended
 
     def _opened(self) -> None:
         self._is_open = True
         self.proceed()
         self._connection.look_for_the_end()
 
+    def _ended(self) -> None:
+        self._has_heard_the_end = True
+        self.proceed()
+
     def proceed(self) -> None:
         """Begin the pause before the next step, if what it waits for has happened."""
         if self._is_pausing or self.is_done or not self._is_open:
             return
         step = self._steps[self._taken]
-        if self.received < step.heard or (step.end == "reset" and not self._connection.all_arrived()):
+        if self.received + self._has_heard_the_end < step.heard:
+            return
+        if step.end == "reset" and not self._connection.all_arrived():
             return
         self._is_pausing = True
         self._connection.at(self._connection.ends.clock.now + step.pause_ns, self._act)

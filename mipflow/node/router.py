@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Node
 from mipflow.node.road import Road
+from mipflow.wire.address import Prefix
 from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, TIME_EXCEEDED
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class Router(Node):
 
 def join_routers(network: Network, one: Router, other: Router, link: Link) -> Segment:
     """A link between two routers."""
-    segment = network.add_segment(f"{one.name}-{other.name}", link)
+    # Routers that only connect routers need an address too: without one they could not report an error (RFC 4443 2.2).
+    prefix = Prefix.parse(f"2001:db8:ffff:{len(network.segments):x}::/64")
+    segment = network.add_segment(f"{one.name}-{other.name}", link, prefix)
     one.serve(segment)
     other.serve(segment, ROUTER_IDENTIFIER + 1)
     return segment

@@ -43,7 +43,7 @@ class UdpSocket:
 
     def receive(self, datagram: UDP, arrival: Arrival) -> None:
         """A datagram has arrived."""
-        if self.hears_everybody and self.remote[0] != arrival.source:
+        if self.hears_everybody and (self.remote[0] != arrival.source or self.remote[1] != datagram.source_port):
             self.remote = (arrival.source, datagram.source_port)
             self.local = arrival.destination
             self._datagram = None
@@ -100,6 +100,10 @@ class TcpSocket:
         self.connection.abort(self.host.clock.now)
         self._after()
 
+    def forget(self) -> None:
+        """Its port was closed: send nothing more, not even again."""
+        self._timer.stop()
+
     def receive(self, segment: TCP) -> None:
         """A segment has arrived."""
         self.connection.receive(segment, self.host.clock.now)
@@ -114,6 +118,7 @@ class TcpSocket:
         connection, host = self.connection, self.host
         remote = self.remote[0]
         assert remote is not None
+        data = connection.read()  # first: the acknowledgement announces the window that this opens
         for segment in connection.take_segments():
             host.transmit(segment, self.local, remote, self.label)
         if connection.timer_ns is None:
@@ -124,7 +129,6 @@ class TcpSocket:
             self._opened = True
             if self.on_open is not None:
                 self.on_open()
-        data = connection.read()
         if data and self.on_data is not None:
             self.on_data(data)
         if connection.at_end and not self._ended:

@@ -36,8 +36,8 @@ DATA_RETRANSMISSIONS = 15
 """Gives data and FIN up after more than ten minutes, as Linux does; the same section asks for 100 s."""
 
 MAXIMUM_SEGMENT_LIFETIME_NS = 120 * SECOND
-"""The two minutes of RFC 9293 section 3.4.2. No simulated packet lives as long, yet TIME-WAIT, twice this, also has
-to outlast a backed-off timeout: a peer that repeats its FIN into a closed connection is reset."""
+"""The two minutes of RFC 9293 section 3.4.2. No simulated packet lives as long, yet TIME-WAIT, twice this,
+must outlast a backed-off timeout too: a peer that repeats its FIN into a closed connection is reset."""
 
 _MASK = (1 << 32) - 1
 _HALF = 1 << 31

@@ -142,8 +142,10 @@ class Sender:
 
     def send_first(self, now: int) -> None:
         """Send the first segment that is not acknowledged: the SYN at first, later a retransmission."""
+        # No more than was sent before: beyond it the window may end.
         sent = min(self.end_of_data, self.send_highest) - self.send_unacknowledged
-        self._transmit(self.send_unacknowledged, 0 if self.in_handshake else min(sent, self.segment_size), now)
+        length = 0 if self.in_handshake else min(sent, self.segment_size)
+        self._transmit(self.send_unacknowledged, length, now)
 
     def _transmit(self, sequence: int, length: int, now: int) -> None:
         end = sequence + length

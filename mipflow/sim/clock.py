@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 from mipflow.errors import ProtocolMisuse
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mipflow.errors import TopologyError
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
-from mipflow.sim.trace import LOST, ChannelName, Trace
+from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
@@ -74,24 +74,12 @@ class Port(Protocol):
         ...
 
 
-class _SerialisationTimes(dict[int, int]):
-    """Octets -> nanoseconds at a rate, exact and computed once per size."""
-
-    def __init__(self, rate_bps: int | None) -> None:
-        self._rate_bps = rate_bps
-
-    def __missing__(self, size: int) -> int:
-        rate = self._rate_bps
-        self[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
-        return time
-
-
 class Channel:
     """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or is dropped."""
 
     __slots__ = (
-        "_set", "_times", "clock", "delay_ns", "last_ns", "link", "mtu", "number", "plain", "queue_ns", "random",
-        "receive", "receiver", "segment", "send", "sender", "trace",
+        "_set", "_times", "clock", "delay_ns", "last_ns", "link", "mtu", "number", "queue_ns", "random", "receive",
+        "receiver", "segment", "send", "sender", "trace",
     )  # fmt: skip
 
     def __init__(self, segment: Segment, sender: Port, receiver: Port, random: Random) -> None:
@@ -114,28 +102,35 @@ class Channel:
         self.link = link
         self.mtu = link.mtu
         self.delay_ns = round(link.delay_ms * NS_PER_MS)
-        self._times = _SerialisationTimes(link.rate_bps)
-        rate = link.rate_bps
+        self._times: dict[int, int] = {}
         # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
-        self.queue_ns = 1 << 62 if link.queue_bytes is None or rate is None else self._times[link.queue_bytes]
+        unlimited = link.queue_bytes is None or link.rate_bps is None
+        self.queue_ns = 1 << 62 if unlimited else self.serialisation_ns(link.queue_bytes or 0)
         self.refresh()
 
     def refresh(self) -> None:
         """Work out whether the quick way of `send` is allowed."""
         link, segment = self.link, self.segment
-        self.plain = self.is_up and not (
-            link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check
-        )
-        self._set(self.mtu, self.queue_ns, self.delay_ns, self._times, self.plain)
+        faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
+        self._set(0 if faulty else self.mtu, self.queue_ns, self.delay_ns, self._times)
+
+    def serialisation_ns(self, size: int) -> int:
+        """How long `size` octets take to send, in nanoseconds: exact, and computed once per size."""
+        rate = self.link.rate_bps
+        self._times[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
+        return time
 
     @property
     def is_up(self) -> bool:
         """True while the segment and both ports are up."""
         return self.segment.up and self.sender.up and self.receiver.up
 
-    def send_with_faults(self, packet: Packet, now: int, start: int) -> int:
-        """The slow way of `send`, for a link with faults, taps or none at all; gives until when it is busy."""
+    def send_slowly(self, packet: Packet, now: int, start: int) -> int:
+        """The slow way of `send`: a link with faults or taps, one that is down, or a packet too large. Gives until when it is busy."""
         segment, link, random = self.segment, self.link, self.random
+        if packet.size > self.mtu:
+            self.sender.too_big(packet, self.mtu)
+            return start
         if not self.is_up:
             segment.drop(packet, "link down")
             return start
@@ -146,7 +141,7 @@ class Channel:
                 return start
         if segment.check is not None:
             packet = segment.check(packet)
-        done = start + self._times[packet.size]
+        done = start + self.serialisation_ns(packet.size)
         if link.duplication and random.random() < link.duplication:
             # One of the two counts for the flow's meter: the first that is not lost.
             lost = self._is_lost()
@@ -184,40 +179,35 @@ def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[...
     clock, trace, receive, number = channel.clock, channel.trace, channel.receive, channel.number
     heap, order, push = clock.heap, clock.order, heappush
     traced, selective = trace.mode != "off", trace.mode == "control"
-    add_sent, add_started, add_arrived = trace.sent.append, trace.started.append, trace.arrived.append
-    add_channel, add_limit, add_packet = trace.channel.append, trace.hop_limit.append, trace.packets.append
-    busy = mtu = queue = delay = 0
+    rows, pack, add_packet = trace.new_rows, ROW.pack, trace.packets.append
+    busy = quick_size = queue = delay = 0
     times: dict[int, int] = {}
-    plain = False
 
     def send(packet: Packet) -> None:
-        nonlocal busy
+        nonlocal busy, rows
         now = clock.now
         start = busy if busy > now else now
         size = packet.size
-        if size > mtu:
-            channel.sender.too_big(packet, mtu)
-        elif start - now > queue:
+        if start - now > queue:
             channel.segment.drop(packet, "queue full")
-        elif not plain:
-            busy = channel.send_with_faults(packet, now, start)
+        elif size > quick_size:
+            busy = channel.send_slowly(packet, now, start)
         else:
-            busy = start + times[size]
+            try:
+                busy = start + times[size]
+            except KeyError:
+                busy = start + channel.serialisation_ns(size)
             arrived = busy + delay
             push(heap, (arrived, next(order), receive, packet))
             if selective:
                 trace.hop(packet, number, now, start, arrived)
             elif traced:  # the body of Trace.hop
-                add_sent(now)
-                add_started(start)
-                add_arrived(arrived)
-                add_channel(number)
-                add_limit(packet.hop_limit)
+                rows += pack(now, start, arrived, number, packet.hop_limit)
                 add_packet(packet)
 
-    def set_properties(mtu_: int, queue_: int, delay_: int, times_: dict[int, int], plain_: bool) -> None:
-        nonlocal mtu, queue, delay, times, plain
-        mtu, queue, delay, times, plain = mtu_, queue_, delay_, times_, plain_
+    def set_properties(quick_size_: int, queue_: int, delay_: int, times_: dict[int, int]) -> None:
+        nonlocal quick_size, queue, delay, times
+        quick_size, queue, delay, times = quick_size_, queue_, delay_, times_
 
     return send, set_properties
 
@@ -238,6 +228,7 @@ class Segment:
         random: Callable[[str], Random],
         drop: Callable[[Packet, str, str], None],
         check: Callable[[Packet], Packet] | None = None,
+        changed: Callable[[Segment], None] | None = None,
     ) -> None:
         self.name = name
         self.link = link
@@ -250,6 +241,7 @@ class Segment:
         self.neighbors: dict[Address, Port] = {}
         self._random = random
         self._drop = drop
+        self._changed = changed
         self._channels: dict[tuple[int, int], Channel] = {}
 
     def attach(self, port: Port) -> None:
@@ -288,11 +280,15 @@ class Segment:
         self.link = link
         for channel in self._channels.values():
             channel.configure(link)
+        if self._changed is not None:
+            self._changed(self)
 
     def set_up(self, up: bool) -> None:
         """Take the segment up or down; packets under way still arrive."""
         self.up = up
         self.refresh()
+        if self._changed is not None:
+            self._changed(self)
 
     def refresh(self) -> None:
         """To be called when a port or a tap has changed."""

@@ -61,7 +61,7 @@ class Network:
         """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        segment = Segment(name, link, self.clock, self.trace, self.random, self.drop, self._check)
+        segment = Segment(name, link, self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
         self.segments[name] = segment
         if prefix is not None:
             if prefix in self._prefixes:
@@ -89,6 +89,12 @@ class Network:
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback()` whenever a route may have changed."""
         self._on_change.append(callback)
+
+    def _segment_changed(self, segment: Segment) -> None:
+        for _, _, edge in self.graph.edges(data=True):
+            if edge["segment"] == segment.name:
+                edge["delay_ms"] = segment.link.delay_ms
+        self.changed()
 
     def changed(self) -> None:
         """Something changed: all worked-out routes are to be forgotten."""

@@ -11,6 +11,7 @@ import warnings
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.errors import ProtocolMisuse
@@ -24,6 +25,10 @@ Mode = Literal["all", "control", "off"]
 LOST = -1
 """`arrived_ns` of a hop whose packet the link lost."""
 WARN_AT_HOPS = 5_000_000
+
+ROW = Struct("<qqqHB")
+CHUNK = ROW.size * 8192
+"""Octets of rows that are put into columns at a time."""
 
 Row = Mapping[str, object]
 """A table row as plain named values: numbers, text, addresses as text."""
@@ -95,19 +100,15 @@ Record = TableChanged | Dropped | Decided
 class Trace:
     """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
-    __slots__ = (
-        "_warned", "arrived", "channel", "channels", "hop_limit", "mode", "packets", "records", "sent", "started",
-    )  # fmt: skip
+    __slots__ = ("_columns", "_warned", "channels", "mode", "new_rows", "packets", "records")
 
     def __init__(self, mode: Mode = "all") -> None:
         if mode not in ("all", "control", "off"):
             raise ProtocolMisuse(f"trace={mode!r}; expected 'all', 'control' or 'off'", mode)
         self.mode = mode
-        self.sent = array("q")
-        self.started = array("q")
-        self.arrived = array("q")
-        self.channel = array("H")
-        self.hop_limit = array("B")
+        self._columns = (array("q"), array("q"), array("q"), array("H"), array("B"))
+        self.new_rows = bytearray()
+        """Hops since the columns were last read, each packed by ROW: one call for five columns, where links count time."""
         self.packets: list[Packet] = []
         self.channels: list[ChannelName] = []
         self.records: list[Record] = []
@@ -124,11 +125,7 @@ class Trace:
         """Record one packet on one link (times in nanoseconds)."""
         if self.mode == "control" and not is_control(packet):
             return
-        self.sent.append(sent_ns)
-        self.started.append(started_ns)
-        self.arrived.append(arrived_ns)
-        self.channel.append(channel)
-        self.hop_limit.append(packet.hop_limit)
+        self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
         self.packets.append(packet)
 
     def warn_if_large(self) -> None:
@@ -154,6 +151,40 @@ class Trace:
         self.records.append(Decided(t_ns, node, what, why))
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _column(self, number: int) -> array[int]:
+        rows = self.new_rows
+        for start in range(0, len(rows), CHUNK):
+            with memoryview(rows)[start : start + CHUNK] as piece:
+                for column, values in zip(self._columns, zip(*ROW.iter_unpack(piece), strict=True), strict=True):
+                    column.extend(values)
+        rows.clear()
+        return self._columns[number]
+
+    @property
+    def sent(self) -> array[int]:
+        """When each hop's packet was handed to its link, in nanoseconds."""
+        return self._column(0)
+
+    @property
+    def started(self) -> array[int]:
+        """When its first bit left, in nanoseconds."""
+        return self._column(1)
+
+    @property
+    def arrived(self) -> array[int]:
+        """When it arrived, in nanoseconds, or LOST."""
+        return self._column(2)
+
+    @property
+    def channel(self) -> array[int]:
+        """Number of its direction of a link, into `channels`."""
+        return self._column(3)
+
+    @property
+    def hop_limit(self) -> array[int]:
+        """Its hop limit on that link."""
+        return self._column(4)
 
     def __len__(self) -> int:
         return len(self.packets)

@@ -1,1 +1,1 @@
-"""Pictures and panels. Takes a trace, a graph and names as arguments; knows no node. Imports `sim.trace` and `wire` only."""
+"""Pictures and panels: take a trace, a graph and names as arguments; know no node. Import `sim.trace` and `wire`."""

@@ -9,18 +9,32 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import Trace
-from mipflow.view import events
+from mipflow.view import events, layers
 from mipflow.view.board import SHOWN, Board, Version, of_frame
-from mipflow.view.film import FRAME_MS, HOLD_FRAMES, Film, bursts
+from mipflow.view.film import HOLD_FRAMES, Film, bursts
 from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot, lanes
 from mipflow.view.picture import Picture
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene, words_at
 from mipflow.view.style import (
-    CARD, CLEAR, CONFIG, EDGE, INK, PURPLE, VERMILION, Dict, FlowStyle, bare_axis, base_layout, card, flow_styles, font, line_colour,
-)  # fmt: skip
+    CARD,
+    CONFIG,
+    EDGE,
+    INK,
+    PURPLE,
+    VERMILION,
+    Dict,
+    FlowStyle,
+    bare_axis,
+    base_layout,
+    card,
+    flow_styles,
+    font,
+    line_colour,
+)
 from mipflow.view.usage import Run, losses, main_direction, road, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
 from mipflow.wire.address import Address
@@ -33,8 +47,6 @@ CONTROLS = 84
 MOST_STEPS = 60
 LOSS_TICKS = 8
 MOST_LETTERS = 132
-PARKED = -200.0
-"""Where marks wait out of sight: a plotly trace without any point would keep the points it had."""
 
 
 def animate(
@@ -52,9 +64,9 @@ def animate(
 ) -> Picture:
     """The network between two times (nanoseconds): packets moving, tables changing; play, pause and scrub.
 
-    names: address -> short word; flows: flow id -> word; slow: the times (from, to) to show in slow motion, where none is given around
-    each Mobility Header message; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is).
-    Raises ProtocolMisuse where time does not go forward.
+    names: address -> short word; flows: flow id -> word; slow: the times (from, to) in slow motion, where none
+    is given around each Mobility Header message; mobile: the mobile node's name; max_packets: most data packets drawn
+    (all signalling is). Raises ProtocolMisuse where time does not go forward.
     """
     check_span(start_ns, end_ns)
     words = Words(names, flows)
@@ -90,18 +102,19 @@ class Cutter:
     ) -> None:
         self.trace, self.film = trace, film
         start_ns, end_ns = film.ticks[0], film.ticks[-1]
+        self.board = Board(trace, words, film)
         self.styles = flow_styles(words.flows)
         self.scene = Scene(graph, trace.channels, mobile)
         self.lanes = lanes(words.flows)
         letters = {flow: style.letter for flow, style in self.styles.items()}
         self.flight = Flight(trace, graph, self.scene, film, self.lanes, letters, max_packets)
-        self.board = Board(trace, words, film)
         found = runs(trace, mobile, max(0, start_ns - NS_PER_S), end_ns)
         upward = main_direction(found)
-        self.runs = {flow: [run for run in found if run.flow == flow and run.upward == upward[flow]] for flow in self.styles}
+        main = [run for run in found if run.upward == upward[run.flow]]
+        self.runs = {flow: [run for run in main if run.flow == flow] for flow in self.styles}
         self.lost = self._losses(graph, start_ns, end_ns)
         self.lines = sorted(
-            (film.tick(event.t_ns), event.kind == "table", f"{event.t_ns / NS_PER_S:.3f} s   {event.brief}"[:MOST_LETTERS])
+            (film.tick(event.t_ns), event.kind == "table", f"{seconds(event.t_ns)}   {event.brief}"[:MOST_LETTERS])
             for event in story
             if event.kind != "table" or event.row["table"] in SHOWN
         )
@@ -131,11 +144,12 @@ class Cutter:
         for flow, style in self.styles.items():
             self._add(f"road {flow}", self._road_layer(style))
         for flow, style in self.styles.items():
-            self._add(str(flow), _packets(style))
-        self._add(str(TUNNEL), _marks("circle-open", 31, PURPLE, width=3))
-        self._add(str(MESSAGE_TUNNEL), _marks("circle-open", 50, PURPLE, width=3))
-        self._add(str(CONTROL), {**_marks("square", 34, CARD, VERMILION, 2), "mode": "markers+text", "textfont": font(11, bold=True)})
-        self._add("lost", _marks("x", 17, VERMILION, INK, 1))
+            self._add(str(flow), layers.packets(style))
+        self._add(str(TUNNEL), layers.marks("circle-open", 31, PURPLE, width=3))
+        self._add(str(MESSAGE_TUNNEL), layers.marks("circle-open", 50, PURPLE, width=3))
+        messages = layers.marks("square", 34, CARD, VERMILION, 2)
+        self._add(str(CONTROL), {**messages, "mode": "markers+text", "textfont": font(11, bold=True)})
+        self._add("lost", layers.marks("x", 17, VERMILION, INK, 1))
         self._add("heads", heads)
         self._add("rows", rows)
         self._add("clock", words_at([(14, HEIGHT - 21)], [""], 17))
@@ -144,7 +158,7 @@ class Cutter:
         self._add("letters", self._letters())
         frames, steps = self._frames()
         for number, payload in zip(frames[0]["traces"], frames[0]["data"], strict=True):
-            _put(self.traces[number], payload)
+            layers.put(self.traces[number], payload)
         return {
             "data": self.traces, "layout": self._layout(title, cards, steps), "frames": frames, "config": CONFIG,
         }  # fmt: skip
@@ -155,7 +169,7 @@ class Cutter:
 
     def _road_layer(self, style: FlowStyle) -> Dict:
         return {
-            "type": "scatter", "mode": "lines", "x": [PARKED], "y": [PARKED], "hoverinfo": "skip",
+            "type": "scatter", "mode": "lines", "x": [layers.PARKED], "y": [layers.PARKED], "hoverinfo": "skip",
             "line": {"color": line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False},
         }  # fmt: skip
 
@@ -165,7 +179,7 @@ class Cutter:
         xs = [266] * len(self.styles)
         styles = list(self.styles.values())
         return {
-            "type": "scatter", "mode": "markers+text", "x": xs or [PARKED], "y": ys or [PARKED], "hoverinfo": "skip",
+            "type": "scatter", "mode": "markers+text", "x": xs, "y": ys, "hoverinfo": "skip",
             "text": [""] * len(styles), "textposition": "middle right", "textfont": font(13),
             "marker": {
                 "symbol": [style.symbol for style in styles], "size": 18, "opacity": 1,
@@ -225,12 +239,13 @@ class Cutter:
         state: dict[str, Dict] = {}
         for flow in self.styles:
             state[f"road {flow}"] = self._road(flow, film.ticks[tick])
-            state[str(flow)] = _lettered(self.flight.spots[flow].get(tick, []))
+            state[str(flow)] = layers.lettered(self.flight.spots[flow].get(tick, []))
         for ring in (TUNNEL, MESSAGE_TUNNEL):
-            state[str(ring)] = _points(self.flight.spots[ring].get(tick, []))
-        state[str(CONTROL)] = _lettered(self.flight.spots[CONTROL].get(tick, []))
+            state[str(ring)] = layers.points(self.flight.spots[ring].get(tick, []))
+        state[str(CONTROL)] = layers.lettered(self.flight.spots[CONTROL].get(tick, []))
         fresh = [(number, loss) for number, loss in enumerate(self.lost) if 0 <= tick - loss[0] < LOSS_TICKS]
-        state["lost"] = _points([Spot(str(number), *self.scene.middle(where), "") for number, (_, _, where) in fresh])
+        crosses = [Spot(str(number + 1), *self.scene.middle(where), "") for number, (_, _, where) in fresh]
+        state["lost"] = layers.points(crosses)
         state["rows"] = of_frame(version)
         state["clock"] = {"text": [f"<b>t = {film.ticks[tick] / NS_PER_S:.3f} s</b>"]}
         speed = "a table changes" if resting else part.speed
@@ -241,17 +256,18 @@ class Cutter:
     def _road(self, flow: int, t_ns: int) -> Dict:
         run = self._run(flow, t_ns)
         if run is None:
-            return {"x": [PARKED], "y": [PARKED]}
+            return {"x": [layers.PARKED], "y": [layers.PARKED]}
         if run.first not in self.roads:
             nodes = road(self.trace, run)
             points = [
                 point
-                for a, b in zip(nodes, nodes[1:], strict=False)
+                for a, b in pairwise(nodes)
                 for point in self.scene.lane(a, b, self.lanes[flow])
             ]
             self.roads[run.first] = {
-                "x": [round(x, 1) for x, _ in points] or [PARKED], "y": [round(y, 1) for _, y in points] or [PARKED],
-            }  # fmt: skip
+                "x": [round(x, 1) for x, _ in points] or [layers.PARKED],
+                "y": [round(y, 1) for _, y in points] or [layers.PARKED],
+            }
         return self.roads[run.first]
 
     def _run(self, flow: int, t_ns: int) -> Run | None:
@@ -288,7 +304,7 @@ class Cutter:
             title, HEIGHT + CONTROLS + 4, margin={"l": 0, "r": 0, "t": 0, "b": CONTROLS + 4},
             xaxis=bare_axis(0, WIDTH), yaxis=bare_axis(0, HEIGHT), shapes=[*strips, *cards],
             annotations=[*self.scene.node_labels(hover), *self.scene.interface_labels(), self._note()],
-            updatemenus=[_buttons()], sliders=[_slider(steps)], dragmode=False, hovermode=False,
+            updatemenus=[layers.buttons()], sliders=[layers.slider(steps)], dragmode=False, hovermode=False,
         )  # fmt: skip
 
     def _note(self) -> Dict:
@@ -298,76 +314,10 @@ class Cutter:
             for flow, every in self.flight.every.items()
             if every > 1
         ]
-        lines = ["<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost", *(sampled or ["slow motion: every packet is drawn"])]
+        key = "<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost"
+        lines = [key, *(sampled or ["slow motion: every packet is drawn"])]
         return {
             "x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top", "xshift": -4,
             "yshift": -3, "text": "<br>".join(lines), "align": "left", "showarrow": False, "font": font(12),
             "bgcolor": CARD, "bordercolor": EDGE, "borderwidth": 1, "borderpad": 5,
         }  # fmt: skip
-
-
-def _packets(style: FlowStyle) -> Dict:
-    return {
-        **_marks(style.symbol, 19, style.colour, EDGE, 1.5), "mode": "markers+text",
-        "textfont": font(11, style.letter_colour, bold=True),
-    }  # fmt: skip
-
-
-def _marks(symbol: str, size: int, colour: str, edge: str = EDGE, width: float = 1.5) -> Dict:
-    return {
-        "type": "scatter", "mode": "markers", "x": [PARKED], "y": [PARKED], "ids": ["0"], "hoverinfo": "skip",
-        "textposition": "middle center",
-        "marker": {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": {"color": edge, "width": width}},
-    }  # fmt: skip
-
-
-def _points(spots: Sequence[Spot]) -> Dict:
-    return {
-        "x": [PARKED, *(spot.x for spot in spots)], "y": [PARKED, *(spot.y for spot in spots)],
-        "ids": ["0", *(spot.ident for spot in spots)],
-    }  # fmt: skip
-
-
-def _lettered(spots: Sequence[Spot]) -> Dict:
-    return {**_points(spots), "text": [" ", *(spot.text for spot in spots)]}
-
-
-def _put(layer: Dict, payload: Mapping[str, Any]) -> None:
-    for name, value in payload.items():
-        if isinstance(value, dict):
-            _put(layer.setdefault(name, {}), value)
-        else:
-            layer[name] = value
-
-
-def _playing(frame_ms: int) -> Dict:
-    return {
-        "frame": {"duration": frame_ms, "redraw": False}, "transition": {"duration": frame_ms, "easing": "linear"},
-        "fromcurrent": True, "mode": "immediate",
-    }  # fmt: skip
-
-
-def _buttons() -> Dict:
-    still = {"frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}, "mode": "immediate"}
-    return {
-        "type": "buttons", "direction": "right", "showactive": False, "x": 0.012, "xanchor": "left", "y": 0,
-        "yanchor": "top", "pad": {"t": 24}, "bgcolor": CARD, "bordercolor": EDGE, "font": font(14),
-        "buttons": [
-            {"label": "▶ Play", "method": "animate", "args": [None, _playing(FRAME_MS)]},
-            {"label": "Half speed", "method": "animate", "args": [None, _playing(2 * FRAME_MS)]},
-            {"label": "❚❚ Pause", "method": "animate", "args": [[None], still]},
-        ],
-    }  # fmt: skip
-
-
-def _slider(steps: list[tuple[str, int]]) -> Dict:
-    at_once = {"frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}, "mode": "immediate"}
-    return {
-        "x": 0.36, "len": 0.62, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 8, "b": 4},
-        "bgcolor": EDGE, "bordercolor": EDGE, "activebgcolor": "#0072B2", "ticklen": 4, "tickcolor": EDGE,
-        "minorticklen": 3, "font": font(11), "transition": {"duration": 0},
-        "currentvalue": {"prefix": "time ", "suffix": " s", "font": font(13), "xanchor": "left"},
-        "steps": [
-            {"label": f"{t_ns / NS_PER_S:.3f}", "method": "animate", "args": [[name], at_once]} for name, t_ns in steps
-        ],
-    }  # fmt: skip

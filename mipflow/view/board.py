@@ -7,12 +7,14 @@ from typing import NamedTuple
 from mipflow.sim.trace import Row, Trace
 from mipflow.view.film import Film
 from mipflow.view.scene import Box, row_places, table_card
-from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font
+from mipflow.view.style import HIGHLIGHT, MONO, Dict, font
 from mipflow.view.words import Words
 
 SHOWN = ("binding cache", "flow mapping table")
 MOST_ROWS = 5
 """Rows of one table on the stage; a last line counts the others."""
+UNLIT = "rgba(240,228,66,0)"
+"""Clear, in the colour of the mark: the mark fades in and not through grey."""
 LIT_TICKS = 24
 """How long a changed row stays marked, in ticks of playing."""
 
@@ -28,7 +30,7 @@ class Version(NamedTuple):
 
 
 class Board:
-    """All tables on the stage over a film."""
+    """All tables on the stage over a film; it pins the moments of their changes to key frames."""
 
     def __init__(self, trace: Trace, words: Words, film: Film) -> None:
         start_ns, end_ns = film.ticks[0], film.ticks[-1]
@@ -52,15 +54,16 @@ class Board:
                 rows.pop(record.change.key, None)
             else:
                 rows[record.change.key] = record.change.after
-            tick = film.tick(record.t_ns)
-            if self._line(key, record.change.after) != shown:
+            seen = self._line(key, record.change.after) != shown
+            tick = film.pin(record.t_ns) if seen else film.tick(record.t_ns)
+            if seen:
                 lit.setdefault(tick, set()).add((key, record.change.key))
             after[tick] = {key: dict(rows) for key, rows in state.items()}
             most[key] = max(most.get(key, 0), len(rows))
         self._lines = {key: 1 + min(rows, MOST_ROWS) for key, rows in most.items() if rows}
         self._letters = self._widths([self._first, *after.values()])
         self.changes: dict[int, Version] = {}
-        """Tick -> what the tables show from then on, with the changed rows marked; only where something is to be seen."""
+        """Tick -> what the tables show from then on, the changed rows marked; only where there is something to see."""
         self.calm: dict[int, Version] = {}
         """Tick -> what the tables show from then on, where a mark goes out."""
         self.first = self._version(self._first, set())
@@ -133,16 +136,16 @@ class Board:
             widths += [(box.width - 6) / 1.4] * (lines - 1)
         rows = {
             "type": "scatter", "mode": "markers+text", "hoverinfo": "skip",
-            "x": [x for x, _ in points] or [None], "y": [y for _, y in points] or [None],
+            "x": [x for x, _ in points], "y": [y for _, y in points],
             "text": list(self.first.texts), "textposition": "middle center", "textfont": font(12, family=MONO),
             "marker": {
-                "symbol": "line-ew", "size": widths, "opacity": 1, "color": CLEAR,
+                "symbol": "line-ew", "size": widths, "opacity": 1, "color": UNLIT,
                 "line": {"width": 16, "color": colours(self.first)},
             },
         }  # fmt: skip
         heads = {
-            "type": "scatter", "mode": "text", "hoverinfo": "skip", "x": [x for x, _, _ in titles] or [None],
-            "y": [y for _, y, _ in titles] or [None], "text": [text for _, _, text in titles], "textfont": font(12),
+            "type": "scatter", "mode": "text", "hoverinfo": "skip", "x": [x for x, _, _ in titles],
+            "y": [y for _, y, _ in titles], "text": [text for _, _, text in titles], "textfont": font(12),
             "textposition": "middle center",
         }  # fmt: skip
         return [table_card(box) for box in boxes.values()], heads, rows
@@ -150,7 +153,7 @@ class Board:
 
 def colours(version: Version) -> list[str]:
     """The colour behind each line."""
-    return [HIGHLIGHT if lit else CLEAR for lit in version.lit]
+    return [HIGHLIGHT if lit else UNLIT for lit in version.lit]
 
 
 def of_frame(version: Version) -> Dict:

@@ -1,4 +1,4 @@
-"""What happened, in order: messages end to end, table changes, drops and decisions, each with its sentence and its row."""
+"""What happened, in order: messages end to end, table changes, drops, decisions; each as a sentence and as values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mipflow.sim.trace import LOST, Decided, Dropped, TableChanged, Trace
 from mipflow.view.trips import Trip, trips
 from mipflow.view.usage import losses, main_direction, runs
-from mipflow.view.words import NEIGHBOR_DISCOVERY, NS_PER_MS, Words, count, long, seconds, short
+from mipflow.view.words import NEIGHBOR_DISCOVERY, NS_PER_MS, Words, long, seconds, short
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def flow_sentences(trace: Trace, words: Words, mobile: str, start_ns: int, end_n
     lines = []
     for flow, word in sorted(words.flows.items()):
         own = [run for run in found if run.flow == flow and run.upward == direction.get(flow)]
-        parts = []
+        parts: list[tuple[int, str]] = []
         for run in own:
             road = f"over {run.interface}{' through the tunnel' if run.tunnelled else ''}"
             if not parts or parts[-1][1] != road:

@@ -57,6 +57,7 @@ class Film:
         self.parts: list[Part] = []
         self.ticks: list[int] = []
         """Virtual time of each tick, in nanoseconds."""
+        self._pinned: set[int] = set()
         at = start_ns
         for a, b in windows:
             if a > at:
@@ -90,6 +91,14 @@ class Film:
             return after - 1
         before = after - 1
         return before if t_ns - self.ticks[before] <= self.ticks[after] - t_ns else after
+
+    def pin(self, t_ns: int) -> int:
+        """Move the nearest tick to a virtual time (nanoseconds) at which a key frame must stand; gives its number."""
+        tick = self.tick(t_ns)
+        if 0 < tick < len(self.ticks) - 1 and tick not in self._pinned:
+            self.ticks[tick] = t_ns
+            self._pinned.add(tick)
+        return tick
 
     def in_words(self) -> str:
         """How fast which part plays, in words."""

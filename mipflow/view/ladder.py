@@ -16,7 +16,18 @@ from mipflow.view.events import Message
 from mipflow.view.picture import Picture
 from mipflow.view.scene import Box
 from mipflow.view.style import (
-    CONFIG, EDGE, HIGHLIGHT, INK, PURPLE, VERMILION, Dict, bare_axis, base_layout, flow_styles, label, line_colour,
+    CONFIG,
+    EDGE,
+    HIGHLIGHT,
+    INK,
+    PURPLE,
+    VERMILION,
+    Dict,
+    bare_axis,
+    base_layout,
+    flow_styles,
+    label,
+    line_colour,
 )  # fmt: skip
 from mipflow.view.trips import trips
 from mipflow.view.words import NEIGHBOR_DISCOVERY, NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
@@ -27,7 +38,7 @@ if TYPE_CHECKING:
 
 WIDTH, LEFT, RIGHT = 830, 250, 165
 """Units across, and where the first and the last lifeline stand from the edges. A unit is about one pixel."""
-HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 17, 64, 1.5
+HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 22, 70, 2.0
 """Units: above the first message; between two moments at least, at most, and for each millisecond."""
 MOST_MESSAGES = 120
 
@@ -94,10 +105,11 @@ class _Chart:
         changes: Sequence[TableChanged],
         left_out: int,
     ) -> None:
-        self.words, self.drawn, self.left_out = words, drawn, left_out
-        nodes = {node for each in drawn for node in (each.sender, each.receiver)}
-        self.nodes = sorted(nodes, key=lambda node: (graph.nodes[node]["x"], -graph.nodes[node]["y"]) if node in graph else (9e9, 0))
+        self.words, self.left_out = words, left_out
+        nodes = {node for each in drawn for node in (each.sender, each.receiver) if node in graph}
+        self.nodes = sorted(nodes, key=lambda node: (graph.nodes[node]["x"], -graph.nodes[node]["y"]))
         gap = (WIDTH - LEFT - RIGHT) / max(1, len(self.nodes) - 1)
+        self.drawn = [each for each in drawn if each.sender in nodes and each.receiver in nodes]
         self.x = {node: round(LEFT + gap * number, 1) for number, node in enumerate(self.nodes)}
         self.changes = [record for record in changes if record.node in self.x]
         self.y = self._moments()

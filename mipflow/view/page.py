@@ -77,6 +77,7 @@ def save(path: str | os.PathLike[str], pictures: Sequence[Picture], title: str) 
             raise
     except OSError as error:
         raise DatasetError(
-            f"cannot write {os.fspath(path)!r}: {error.strerror}; give a path in a folder that exists and is yours", path
+            f"cannot write {os.fspath(path)!r}: {error.strerror}; give a path in a folder that exists and is yours",
+            path,
         ) from error
     return target

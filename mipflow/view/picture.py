@@ -20,8 +20,8 @@ MOST_ROWS = 300
 class Picture:
     """What a view returns.
 
-    figure: a plotly figure as a dict of plain values, or None where `html` holds a table. The sentences and the rows are
-    worked out when they are first asked for.
+    figure: a plotly figure as a dict of plain values, or None where `html` holds a table. The sentences and the rows
+    are worked out when they are first asked for.
     """
 
     def __init__(
@@ -57,16 +57,18 @@ class Picture:
         """The picture in words and as a table, as a piece of HTML that opens on request."""
         lines = self.describe().split("\n")
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
-        return (
-            f"<details class='mipflow-twin'><summary>{escape(self.title)}: in words and as a table</summary>"
-            f"{text}{html_table(self.rows())}</details>"
-        )
+        table = "" if self.figure is None else html_table(self.rows())
+        summary = f"{self.title}: in words{' and as a table' if table else ''}"
+        return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
 
     def __repr__(self) -> str:
         return self.describe()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": self.describe(), "text/html": self.html + self.twin() + script()}
+        heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
+        bundle: dict[str, Any] = {
+            "text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script(),
+        }  # fmt: skip
         if self.figure is not None:
             bundle[PLOTLY_MIME] = self.figure
         return bundle
@@ -78,10 +80,10 @@ class Picture:
         bundle = self._repr_mimebundle_()
         html = {"text/html": bundle.pop("text/html")}
         if self.figure is None:
-            display({**bundle, **html}, raw=True)
+            display({**bundle, **html}, raw=True)  # type: ignore[no-untyped-call]
             return
-        display(bundle, raw=True)
-        display(html, raw=True)
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        display(html, raw=True)  # type: ignore[no-untyped-call]
 
 
 def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:

@@ -1,7 +1,7 @@
 """The stage of the animation: where nodes, links, tables and the words around them stand.
 
 Takes the graph with its coordinates; gives places in a picture of `WIDTH` by `HEIGHT` units. One unit is one pixel in
-height, and at least about one in width: the figure is stretched to the width that it is given, cards and letters are not.
+height, and at least about one in width: the figure is stretched to the width it is given, cards and letters are not.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import ChannelName
-from mipflow.view.style import CARD, EDGE, INK, MONO, QUIET_CARD, Dict, card, font, label
+from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, card, font, label
 
 if TYPE_CHECKING:
     import networkx
@@ -34,6 +34,10 @@ class Box(NamedTuple):
     y: float
     width: float
     height: float
+
+    def grown(self, by: float) -> Box:
+        """The same box, so much wider and higher."""
+        return Box(self.x, self.y, self.width + by, self.height + by)
 
     def overlap(self, other: Box) -> float:
         """The area that two boxes share."""
@@ -122,11 +126,11 @@ class Scene:
         """A place beside a node, or in the middle of a link, by its name."""
         if where in self.places:
             x, y = self.places[where]
-            return x, y + self.box(where).height / 2 + 12
+            return round(x, 1), round(y + self.box(where).height / 2 + 12, 1)
         for (a, b), segment in self.links.items():
             if segment == where:
                 (ax, ay), (bx, by) = self.places[a], self.places[b]
-                return (ax + bx) / 2, (ay + by) / 2
+                return round((ax + bx) / 2, 1), round((ay + by) / 2, 1)
         return WIDTH / 2, HEIGHT / 2
 
     # --- what does not move ------------------------------------------------------------------------------------------
@@ -165,8 +169,7 @@ class Scene:
         """The names of the mobile node's interfaces beside their links."""
         labels = []
         for interface, neighbor in self.interfaces.items():
-            (ax, ay), (bx, by) = self.places[self.mobile], self.places[neighbor]
-            side = 1 if by > ay else -1
+            side = 1 if self.places[neighbor][1] > self.places[self.mobile][1] else -1
             (lx, ly), (mx, my) = self.lane(self.mobile, neighbor, side * 27)
             labels.append(label(round(lx + (mx - lx) * 0.5, 1), round(ly + (my - ly) * 0.5, 1), f"<b>{interface}</b>"))
         return labels
@@ -185,7 +188,7 @@ class Scene:
                 self._candidates(node, width, height),
                 key=lambda box: (
                     sum(box.overlap(other) for other in taken) * 40
-                    + sum(Box(*box[:2], width + 44, height + 44).length_inside(*ends) for ends in ways) * 30
+                    + sum(box.grown(44).length_inside(*ends) for ends in ways) * 30
                     + hypot(box.x - self.places[node][0], box.y - self.places[node][1])
                 ),
             )
@@ -225,8 +228,7 @@ def row_places(box: Box, rows: int) -> list[Point]:
 def words_at(points: Iterable[Point], texts: list[str], size: int, **more: object) -> Dict:
     """Text that changes while the film runs, to the right of points."""
     xs, ys = zip(*points, strict=True)
-    family = {"family": MONO} if more.pop("mono", False) else {}
     return {
         "type": "scatter", "mode": "text", "x": list(xs), "y": list(ys), "text": texts, "hoverinfo": "skip",
-        "textposition": "middle right", "textfont": font(size, **family), **more,
+        "textposition": "middle right", "textfont": font(size), **more,
     }  # fmt: skip

@@ -8,9 +8,19 @@ from mipflow.sim.trace import Dropped, Trace
 from mipflow.view.events import flow_sentences
 from mipflow.view.picture import Picture
 from mipflow.view.style import (
-    CARD, CONFIG, EDGE, INK, VERMILION, Dict, FlowStyle, base_layout, flow_styles, font, line_colour,
-)  # fmt: skip
-from mipflow.view.usage import Run, delays, losses, main_direction, runs
+    CARD,
+    CONFIG,
+    EDGE,
+    INK,
+    VERMILION,
+    Dict,
+    FlowStyle,
+    base_layout,
+    flow_styles,
+    font,
+    line_colour,
+)
+from mipflow.view.usage import Delay, Run, delays, losses, main_direction, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
 
 MOST_POINTS = 2000
@@ -43,7 +53,7 @@ def timeline(
                 "flow": flows[run.flow], "direction": "up" if run.upward else "down", "interface": run.interface,
                 "tunnelled": run.tunnelled, "from_s": run.from_ns / NS_PER_S, "to_s": run.to_ns / NS_PER_S,
                 "packets": run.packets, "mean_delay_ms": _mean_ms(curves[run.flow], run),
-                "lost": sum(1 for each in lost if each.packet.innermost().flow == run.flow and _during(each.t_ns, run, own)),
+                "lost": sum(each.packet.innermost().flow == run.flow and _during(each.t_ns, run, own) for each in lost),
             }
             for run in own
         ]  # fmt: skip
@@ -52,8 +62,8 @@ def timeline(
     return Picture(title, sentences, rows, figure=figure)
 
 
-def _mean_ms(curve: list[tuple[int, int]], run: Run) -> float | None:
-    inside = [delay for sent, delay in curve if run.from_ns <= sent + delay and sent <= run.to_ns]
+def _mean_ms(curve: list[Delay], run: Run) -> float | None:
+    inside = [each.delay_ns for each in curve if run.from_ns <= each.linked_ns <= run.to_ns]
     return round(sum(inside) / len(inside) / NS_PER_MS, 3) if inside else None
 
 
@@ -64,8 +74,8 @@ def _during(t_ns: int, run: Run, own: list[Run]) -> bool:
     return (first or run.from_ns <= t_ns) and t_ns < min(later, default=t_ns + 1)
 
 
-def _delay_sentence(word: str, curve: list[tuple[int, int]]) -> str:
-    values = [delay / NS_PER_MS for _, delay in curve]
+def _delay_sentence(word: str, curve: list[Delay]) -> str:
+    values = [each.delay_ns / NS_PER_MS for each in curve]
     return f"{word}: one-way delay {min(values):.1f} to {max(values):.1f} ms, mean {sum(values) / len(values):.1f} ms."
 
 
@@ -73,7 +83,7 @@ def _figure(
     title: str,
     styles: Mapping[int, FlowStyle],
     own: list[Run],
-    curves: Mapping[int, list[tuple[int, int]]],
+    curves: Mapping[int, list[Delay]],
     lost: list[Dropped],
     start_ns: int,
     end_ns: int,
@@ -96,12 +106,13 @@ def _figure(
         },
         yaxis2={
             **axis, "domain": [share, 1], "range": [len(lanes) - 0.4, -0.6], "tickvals": list(range(len(lanes))),
-            "ticktext": [f"{styles[flow].word}, {interface}" for flow, interface in lanes], "anchor": "x", "fixedrange": True,
+            "ticktext": [f"{styles[flow].word}, {interface}" for flow, interface in lanes], "anchor": "x",
+            "fixedrange": True,
         },
         showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": font(12)},
     )  # fmt: skip
     data = [
-        _band(styles[flow], number, [run for run in own if (run.flow, run.interface, run.tunnelled) == (flow, interface, inside)])
+        _band(styles[flow], number, [run for run in own if run.way == (flow, interface, inside)])
         for number, (flow, interface) in enumerate(lanes)
         for inside in (False, True)
     ]
@@ -129,12 +140,16 @@ def _hover(run: Run) -> str:
     return f"{way}, {seconds(run.from_ns)} to {seconds(run.to_ns)}, {run.packets} packets"
 
 
-def _curve(style: FlowStyle, curve: list[tuple[int, int]]) -> Dict:
+def _curve(style: FlowStyle, curve: list[Delay]) -> Dict:
     return {
         "type": "scatter", "mode": "lines+markers", "name": f"{style.letter}: {style.word}, delay",
-        "x": [round(sent / NS_PER_S, 4) for sent, _ in curve], "y": [round(delay / NS_PER_MS, 2) for _, delay in curve],
+        "x": [round(each.sent_ns / NS_PER_S, 4) for each in curve],
+        "y": [round(each.delay_ns / NS_PER_MS, 2) for each in curve],
         "line": {"color": line_colour(style.colour), "width": 1.5, "dash": style.dash},
-        "marker": {"symbol": style.symbol, "size": 6, "color": style.colour, "line": {"color": EDGE, "width": 0.5}, "maxdisplayed": 40},
+        "marker": {
+            "symbol": style.symbol, "size": 6, "color": style.colour, "line": {"color": EDGE, "width": 0.5},
+            "maxdisplayed": 40,
+        },
     }  # fmt: skip
 
 
@@ -144,5 +159,6 @@ def _crosses(style: FlowStyle, lost: list[Dropped]) -> Dict:
         "type": "scatter", "mode": "markers", "name": f"{style.word}: {len(lost)} lost",
         "x": [round(each.t_ns / NS_PER_S, 4) for each in shown] or [None], "y": [0] * len(shown) or [None],
         "marker": {"symbol": "x", "size": 10, "color": VERMILION, "line": {"color": INK, "width": 1}},
-        "cliponaxis": False, "hoverinfo": "text", "text": [f"{style.word}: {each.node}, {each.reason}" for each in shown] or [""],
+        "cliponaxis": False, "hoverinfo": "text",
+        "text": [f"{style.word}: {each.node}, {each.reason}" for each in shown] or [""],
     }  # fmt: skip

@@ -126,4 +126,5 @@ def trips(
 
 
 def _same(one: Packet, other: Packet) -> bool:
-    return one is not other and (one.source, one.destination, one.payload) == (other.source, other.destination, other.payload)
+    ends = (one.source, one.destination) == (other.source, other.destination)
+    return one is not other and ends and one.payload == other.payload

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mipflow.sim.trace import LOST, Dropped, Trace
 from mipflow.view.trips import LOOK_AHEAD_NS, trips
@@ -26,7 +27,12 @@ class Run:
     from_ns: int
     to_ns: int
     first: int
-    packets: int = 1
+    packets: int = 0
+
+    @property
+    def way(self) -> tuple[int, str, bool]:
+        """Flow, interface, and whether in a tunnel."""
+        return self.flow, self.interface, self.tunnelled
 
 
 def runs(trace: Trace, mobile: str, start_ns: int, end_ns: int) -> list[Run]:
@@ -54,7 +60,7 @@ def runs(trace: Trace, mobile: str, start_ns: int, end_ns: int) -> list[Run]:
         run = current.get((flow, upward))
         if run is None or run.interface != interface or run.tunnelled != tunnelled:
             now = started[number]
-            run = Run(flow, upward, interface, tunnelled, now, now, number, 0)
+            run = Run(flow, upward, interface, tunnelled, now, now, number)
             current[flow, upward] = run
             found.append(run)
         run.to_ns = started[number]
@@ -81,43 +87,55 @@ def road(trace: Trace, run: Run) -> list[str]:
     return []
 
 
+class Delay(NamedTuple):
+    """A packet that arrived: made when, how long under way, when on the mobile node's link (nanoseconds)."""
+
+    sent_ns: int
+    delay_ns: int
+    linked_ns: int
+
+
 def delays(
     trace: Trace, mobile: str, direction: dict[int, bool], start_ns: int, end_ns: int, most: int
-) -> dict[int, list[tuple[int, int]]]:
-    """Flow -> (sent, one-way delay) of the packets that arrived, at most `most` of them, evenly taken; nanoseconds.
+) -> dict[int, list[Delay]]:
+    """Flow -> delays of its packets that arrived, at most `most` of them, evenly taken.
 
     direction: flow -> whether its packets go upward, as `main_direction` says.
     """
     first, last = bisect_left(trace.sent, start_ns), bisect_right(trace.sent, end_ns)
     ours = {number for number, name in enumerate(trace.channels) if mobile in (name.sender, name.receiver)}
     packets = trace.packets
-    seen: dict[int, list[Packet]] = {flow: [] for flow in direction}
+    seen: dict[int, list[int]] = {flow: [] for flow in direction}
     for number, channel in enumerate(trace.channel[first:last], first):
         if channel in ours:
             inner = packets[number].innermost()
             if inner.label and direction.get(inner.flow) == inner.upward:
-                seen[inner.flow].append(inner)
+                seen[inner.flow].append(number)
     final: dict[int, int] = {}
     for flow, own in seen.items():
         seen[flow] = own[:: max(1, -(-len(own) // most))]
-        final.update((id(packet), -1) for packet in seen[flow])
+        final.update((id(packets[number].innermost()), -1) for number in seen[flow])
     for number in range(first, bisect_right(trace.sent, end_ns + LOOK_AHEAD_NS)):
         outer = packets[number]
         inner = outer.payload if isinstance(outer.payload, Packet) else outer
         if id(inner) in final:
             final[id(inner)] = number
-    return {flow: _arrivals(trace, [(each, final[id(each)]) for each in own]) for flow, own in seen.items()}
+    return {
+        flow: _arrivals(trace, [(number, final[id(packets[number].innermost())]) for number in own])
+        for flow, own in seen.items()
+    }
 
 
-def _arrivals(trace: Trace, own: list[tuple[Packet, int]]) -> list[tuple[int, int]]:
-    """(sent, delay) of those of a flow's packets that came to where most of them go; others are still on their way."""
-    ends = Counter(trace.channels[trace.channel[number]].receiver for _, number in own)
+def _arrivals(trace: Trace, own: list[tuple[int, int]]) -> list[Delay]:
+    """Those of a flow's packets (hop on the mobile node's link, last hop) that came to where most of them go."""
+    ends = Counter(trace.channels[trace.channel[last]].receiver for _, last in own)
     goal = ends.most_common(1)[0][0] if ends else ""
-    return [
-        (packet.sent_ns, trace.arrived[number] - packet.sent_ns)
-        for packet, number in own
-        if trace.arrived[number] != LOST and trace.channels[trace.channel[number]].receiver == goal
-    ]
+    found = []
+    for number, last in own:
+        sent = trace.packets[number].innermost().sent_ns
+        if trace.arrived[last] != LOST and trace.channels[trace.channel[last]].receiver == goal:
+            found.append(Delay(sent, trace.arrived[last] - sent, trace.started[number]))
+    return found
 
 
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:

@@ -177,11 +177,12 @@ class Words:
             # Selected is not registered yet: the mark comes with the correspondent node's acknowledgement.
             known = row.get("registered_at_cn")
             mark = "" if known is None else " ✓" if known == row.get("care_of_address") else " …"
-            return f"{flow:<6}{home:<4}→ {care_of}{mark}"
+            return f"{flow:<5} {home:<3} → {care_of}{mark}"
         if "home_address" in row and "care_of_address" in row:
             home, care_of = self.value(row["home_address"]), self.value(row["care_of_address"])
+            peer = f" at {self.value(row['peer'])}" if "peer" in row else ""
             sequence = f"  seq {row['sequence']}" if "sequence" in row else ""
-            return f"{home:<4}→ {care_of}{sequence}"
+            return f"{home:<3} → {care_of}{peer}{sequence}"
         return "  ".join(self.value(value) for value in row.values())
 
     def change(self, node: str, change: Change) -> str:
@@ -207,7 +208,8 @@ class Words:
     def _name_of_row(self, table: str, row: Row, key: str) -> str:
         if table == "flow mapping table" and "flow_id" in row:
             return self.flows.get(_number(row["flow_id"]), self.value(key))
-        return self.value(row.get("home_address", key))
+        peer = f" at {self.value(row['peer'])}" if "peer" in row else ""
+        return self.value(row.get("home_address", key)) + peer
 
 
 def _number(value: object) -> int:

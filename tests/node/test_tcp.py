@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.node import tcp
 from mipflow.node.congestion import NewReno, RetransmissionTimer, initial_window
 from mipflow.node.tcp import TRANSITIONS, Connection, Event, State, reset_for
 from mipflow.node.tcp_receive import Reassembly
@@ -45,8 +44,8 @@ class Pair:
 
     def __init__(
         self, *, delay: int = 50 * MS, loss: float = 0, double: float = 0, jitter: int = 0, seed: int = 0,
-        drop: Drop | None = None, isn: tuple[int, int] = (1000, 900_000), options: dict[str, int] | None = None,
-        options_1: dict[str, int] | None = None,
+        drop: Drop | None = None, isn: tuple[int, int] = (1000, 900_000),
+        options: dict[str, int] | None = None, options_1: dict[str, int] | None = None,
     ) -> None:  # fmt: skip
         mine = options or {}
         theirs = mine if options_1 is None else options_1
@@ -81,7 +80,10 @@ class Pair:
     def after(self, side: int) -> None:
         if self.reading[side]:
             self.received[side].extend(self.ends[side].read())
+        sender = self.ends[side].sender
+        assert sender.send_unacknowledged <= sender.send_next <= sender.send_highest
         for segment in self.ends[side].take_segments():
+            assert 0 <= segment.sequence < NUMBERS and 0 <= segment.acknowledgement < NUMBERS
             self.sent.append((self.now, side, segment))
             self.carry(side, segment)
 
@@ -132,7 +134,7 @@ def text_of(octets: int) -> bytes:
 
 
 def lose_once(*firsts: int) -> Drop:
-    """Lose the first copy of the text segments of end 0 that begin at these octets (initial sequence 1000)."""
+    """Lose the first copy of the text segments of end 0 that begin at these octets (the SYN is 1000)."""
     left = set(firsts)
 
     def drop(side: int, segment: TCP, now: int) -> bool:
@@ -144,7 +146,7 @@ def lose_once(*firsts: int) -> Drop:
     return drop
 
 
-# --- the handshake ---------------------------------------------------------------------------------------------------
+# --- the handshake ------------------------------------------------------------------------------------------
 
 
 def test_handshake_segment_by_segment() -> None:
@@ -192,7 +194,7 @@ def test_simultaneous_open() -> None:
     pair.call(1, "write", b"from 1")
     pair.run(SECOND)
     assert pair.states() == (State.ESTABLISHED, State.ESTABLISHED)
-    assert pair.received == (b"from 1", b"from 0")
+    assert tuple(map(bytes, pair.received)) == (b"from 1", b"from 0")
     assert (State.SYN_SENT, Event.SYN) in pair.ends[0].steps
 
 
@@ -221,12 +223,11 @@ def test_lost_handshake_starts_with_three_seconds_and_one_segment(loser: int) ->
     pair = Pair(drop=drop)
     pair.call(0, "connect")
     pair.run(5 * SECOND)
-    for end in pair.ends[loser:]:  # a SYN that was lost on its way out is nothing to the end that never saw it
-        if end.counters.timeouts:
-            assert end.retransmission_timer.timeout_ns == 3 * SECOND
-            assert end.retransmission_timer.smoothed_round_trip_ns is None  # Karn
-            assert end.congestion.window == SEGMENT
-    assert pair.ends[loser].counters.timeouts == 1
+    end = pair.ends[loser]
+    assert end.counters.timeouts == 1
+    assert end.retransmission_timer.timeout_ns == 3 * SECOND
+    assert end.retransmission_timer.smoothed_round_trip_ns is None  # Karn
+    assert end.congestion.window == SEGMENT
     pair.call(0, "write", text_of(4 * SEGMENT))
     pair.run(pair.now + SECOND)
     assert pair.received[1] == text_of(4 * SEGMENT)
@@ -246,7 +247,7 @@ def test_refused() -> None:
     assert end.take_segments() == []
 
 
-# --- states ----------------------------------------------------------------------------------------------------------
+# --- states -------------------------------------------------------------------------------------------------
 
 
 def close_in_turn(pair: Pair) -> None:
@@ -323,13 +324,7 @@ def test_time_wait_lasts_two_lifetimes_and_a_fin_again_restarts_it() -> None:
             return len(last_acknowledgements) == 1
         return False
 
-    pair = Pair(drop=drop)
-    pair.open()
-    pair.call(1, "close")
-    pair.call(0, "close")
-    pair.run(pair.now + 10 * MS)
     pair = Pair(drop=drop, options={"maximum_segment_lifetime_ns": 7 * SECOND})
-    last_acknowledgements.clear()
     pair.open()
     pair.call(0, "close")
     pair.run(pair.now + 200 * MS)
@@ -350,7 +345,7 @@ def test_what_is_written_before_the_handshake_arrives_even_if_closed_at_once() -
     pair.call(0, "write", b"request")
     pair.call(0, "close")
     pair.run()
-    assert pair.received == (b"greeting", b"request")
+    assert tuple(map(bytes, pair.received)) == (b"greeting", b"request")
     assert pair.states() == (State.CLOSED, State.CLOSED)
     assert [end.error for end in pair.ends] == [None, None]
 
@@ -369,7 +364,7 @@ def test_wrong_calls() -> None:
     assert caught.value.value == 3
 
 
-# --- reset and nonsense ----------------------------------------------------------------------------------------------
+# --- reset and nonsense -------------------------------------------------------------------------------------
 
 
 def established(**options: int) -> Connection:
@@ -421,6 +416,28 @@ def test_reset_for_a_segment_of_no_connection(segment: TCP, answer: list[TCP]) -
         assert (closed.take_segments(), closed.state) == (answer, State.CLOSED)
 
 
+def test_a_wrong_acknowledgement_of_the_syn_is_reset_and_the_handshake_goes_on() -> None:
+    end = Connection(80, 5000, initial_sequence=499)
+    end.accept(TCP(5000, 80, 1999, syn=True, window=1000), 0)
+    end.take_segments()
+    end.receive(TCP(5000, 80, 2000, 499, ack=True, fin=True, payload=b"x"), 1)
+    assert end.take_segments() == [TCP(80, 5000, 499, rst=True, window=0)]
+    assert (end.state, end.read()) == (State.SYN_RECEIVED, b"")
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, payload=b"x"), 2)
+    assert (end.state, end.read()) == (State.ESTABLISHED, b"x")
+
+
+@pytest.mark.parametrize(("text", "error"), [(b"", None), (b"unheard", "reset by the peer")])
+def test_a_reset_at_the_very_end_is_an_error_only_if_text_is_lost(text: bytes, error: str | None) -> None:
+    end = established()
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, fin=True, window=60_000), 1)
+    end.write(text, 1)
+    end.close(1)
+    assert end.state is State.LAST_ACK
+    end.receive(TCP(5000, 80, 2001, rst=True), 2)
+    assert (end.state, end.error) == (State.CLOSED, error)
+
+
 def test_abort_resets_the_peer() -> None:
     pair = Pair()
     pair.open()
@@ -469,8 +486,8 @@ numbers_near = st.one_of(
 )
 segments = st.builds(
     TCP, st.just(5000), st.just(80), numbers_near, numbers_near, st.booleans(), st.booleans(), st.booleans(),
-    st.integers(0, 9).map(lambda n: n == 0), st.booleans(), st.integers(0, 65535), st.none() | st.integers(0, 65535),
-    st.none() | st.integers(0, 255), st.binary(max_size=40),
+    st.integers(0, 9).map(lambda n: n == 0), st.booleans(), st.integers(0, 65535),
+    st.none() | st.integers(0, 65535), st.none() | st.integers(0, 255), st.binary(max_size=40),
 )  # fmt: skip
 actions = st.one_of(segments, st.sampled_from(["write", "close", "abort", "timeout", "read"]))
 
@@ -508,7 +525,7 @@ def test_nonsense_never_raises(active: bool, script: list[TCP | str]) -> None:
             assert end.timer_ns is not None
 
 
-# --- every byte, in order --------------------------------------------------------------------------------------------
+# --- every byte, in order -----------------------------------------------------------------------------------
 
 
 @settings(max_examples=150)
@@ -517,8 +534,10 @@ def test_nonsense_never_raises(active: bool, script: list[TCP | str]) -> None:
     double=st.sampled_from([0, 0.1, 0.5]),
     jitter=st.sampled_from([0, 5 * MS, 300 * MS]),
     seed=st.integers(0, 10_000),
-    isn=st.tuples(*[st.sampled_from([0, 77, NUMBERS - 1, NUMBERS - 2, NUMBERS - 5000, NUMBERS // 2 - 1])] * 2),
-    writes=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30_000), st.integers(0, 800 * MS)), max_size=12),
+    isn=st.tuples(*[st.sampled_from([0, NUMBERS - 1, NUMBERS - 2, NUMBERS - 5000, NUMBERS // 2 - 1])] * 2),
+    writes=st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 30_000), st.integers(0, 800 * MS)), max_size=12
+    ),
     window=st.sampled_from([700, 9000, 262_144]),
 )
 def test_every_byte_arrives_once_and_in_order(
@@ -532,7 +551,7 @@ def test_every_byte_arrives_once_and_in_order(
     written = (bytearray(), bytearray())
     pair.call(0, "connect")
     when = 0
-    for side, octets, pause in [(0, 1, 0), (1, 1, 0), *writes]:  # with nothing written a close ends a SYN-SENT
+    for side, octets, pause in [(0, 1, 0), (1, 1, 0), *writes]:  # a close ends an empty SYN-SENT
         when += pause
         data = source.randbytes(octets)
         written[side].extend(data)
@@ -585,7 +604,7 @@ def test_push_and_fin_ride_on_the_last_segment() -> None:
     assert flags == [(SEGMENT, False, False), (1, True, True)]
 
 
-# --- the retransmission timer (RFC 6298) -----------------------------------------------------------------------------
+# --- the retransmission timer (RFC 6298) --------------------------------------------------------------------
 
 
 def test_timeout_by_hand() -> None:
@@ -626,7 +645,7 @@ def test_the_handshake_is_the_first_measurement_and_a_repeated_segment_is_none()
     pair.run(started + 2 * SECOND)
     assert [when - started for when, _, _ in pair.text_sent()] == [0, SECOND]
     assert pair.ends[0].retransmission_timer.smoothed_round_trip_ns == 100 * MS
-    assert pair.ends[0].retransmission_timer.timeout_ns == 2 * SECOND  # backed off until something new is measured
+    assert pair.ends[0].retransmission_timer.timeout_ns == 2 * SECOND  # until something new is measured
     pair.call(0, "write", b"y")
     pair.run(pair.now + SECOND)
     assert pair.ends[0].retransmission_timer.timeout_ns == SECOND
@@ -660,33 +679,65 @@ def test_a_peer_that_vanishes() -> None:
 
 
 def test_an_outage_of_ten_seconds() -> None:
-    pair = Pair(drop=lambda side, segment, now: 3 * SECOND <= now < 13 * SECOND)
+    """The last acknowledgement comes at 3.05 s; all that it lets out is lost, and the timer tries alone."""
+    pair = Pair(drop=lambda side, segment, now: 3020 * MS <= now < 13_020 * MS)
     pair.open()
+    assert pair.now == 150 * MS  # so end 0 sends at 50 ms past each tenth of a second
     data = text_of(30_000_000)
     pair.call(0, "write", data)
     pair.run(13 * SECOND)
-    during = [when for when, _, _ in pair.text_sent() if 3 * SECOND + 200 * MS < when]
     got = len(pair.received[1])
     assert 0 < got < len(data)
-    # The last acknowledgement came within a round trip; then one segment after 1, 2 and 4 seconds more.
-    assert len(during) == 3
-    assert [two - one for one, two in pairwise(during)] == [2 * SECOND, 4 * SECOND]
-    # The next one passes. It arrived before the outage, only its acknowledgement had not: a round trip for that.
-    resumed = during[-1] + 8 * SECOND + 3 * pair.delay
-    pair.run(resumed - 1)
-    assert len(pair.received[1]) == got
-    pair.run(resumed)
-    assert len(pair.received[1]) == got + 2 * SEGMENT
-    pair.run(during[-1] + 60 * SECOND)
+    assert [when // MS for when, _, _ in pair.text_sent() if when > 3050 * MS] == [4050, 6050, 10_050]
+    for milliseconds, segments in ((18_099, 0), (18_100, 1), (18_200, 3), (18_300, 7), (18_400, 15)):
+        pair.run(milliseconds * MS)  # slow start again, from the first segment that was lost
+        assert len(pair.received[1]) == got + segments * SEGMENT
+    pair.run(60 * SECOND)
     assert pair.received[1] == data
     assert pair.ends[0].counters.timeouts == 4
     assert pair.ends[0].retransmission_timer.timeout_ns == SECOND
 
 
-# --- congestion (RFC 5681, RFC 6582) ---------------------------------------------------------------------------------
+def test_an_outage_in_which_only_acknowledgements_are_lost() -> None:
+    """The text of the last round arrives, and is not sent again when the retransmission is acknowledged."""
+    pair = Pair(drop=lambda side, segment, now: 2980 * MS <= now < 3020 * MS)
+    pair.open()
+    pair.call(0, "write", text_of(20_000_000))
+    pair.run(20 * SECOND)
+    assert len(pair.received[1]) == 20_000_000
+    assert pair.ends[0].counters.timeouts == 1
+    assert pair.ends[0].counters.retransmissions == 1
 
 
-@pytest.mark.parametrize(("size", "segments"), [(2191, 2), (2190, 3), (1400, 3), (1096, 3), (1095, 4), (536, 4)])
+def test_an_answer_starts_the_count_of_retransmissions_again() -> None:
+    end = established(maximum_retransmissions=3)
+    end.write(text_of(20), 0)
+    for n in range(20):
+        for _ in range(3):
+            assert end.timer_ns is not None
+            end.timeout(end.timer_ns)
+        threshold = end.congestion.slow_start_threshold
+        assert threshold == 2 * SEGMENT
+        assert end.timer_ns is not None
+        end.receive(TCP(5000, 80, 2000, 501 + n, ack=True, window=60_000), end.timer_ns - 1)
+    assert end.error is None
+    assert end.counters.timeouts == 60
+
+
+def test_the_threshold_is_halved_once_for_one_loss() -> None:
+    end = established()
+    end.congestion.window = 20 * SEGMENT
+    end.write(text_of(20 * SEGMENT), 0)
+    for _ in range(3):
+        assert end.timer_ns is not None
+        end.timeout(end.timer_ns)
+    assert end.congestion.slow_start_threshold == 10 * SEGMENT
+
+
+# --- congestion (RFC 5681, RFC 6582) ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "segments"), [(2191, 2), (2190, 3), (1096, 3), (1095, 4), (536, 4)])
 def test_initial_window(size: int, segments: int) -> None:
     assert initial_window(size) == segments * size
 
@@ -774,12 +825,13 @@ def test_three_duplicates_and_not_two(duplicates: int, again: int) -> None:
         {"acknowledgement": 499},
     ],
 )
-def test_what_is_no_duplicate(not_duplicate: dict[str, int]) -> None:
+def test_what_is_no_duplicate(not_duplicate: dict[str, Any]) -> None:
     end = established()
     end.write(text_of(3 * SEGMENT), 1)
     for n in range(5):
-        segment = TCP(5000, 80, 2000, 500, ack=True, window=60_000)
-        end.receive(replace(segment, **{**not_duplicate, **({"window": 60_001 + n} if "window" in not_duplicate else {})}), 2)
+        segment = replace(TCP(5000, 80, 2000, 500, ack=True, window=60_000), **not_duplicate)
+        segment.window += n if "window" in not_duplicate else 0  # a window that changes each time
+        end.receive(segment, 2)
     assert end.counters.fast_retransmits == 0
 
 
@@ -807,6 +859,22 @@ def test_partial_acknowledgements_repair_one_loss_per_round() -> None:
     counters = pair.ends[0].counters
     assert (counters.fast_retransmits, counters.retransmissions, counters.timeouts) == (1, 3, 0)
     assert pair.received[1] == text_of(200 * SEGMENT)
+
+
+def test_the_timer_in_recovery() -> None:
+    """It starts anew with the retransmission and the first partial acknowledgement, not with the next."""
+    end = established()
+    end.congestion.window = 20 * SEGMENT
+    end.write(text_of(20 * SEGMENT), 0)
+    assert end.timer_ns == SECOND
+    arrivals = {5: 500, 6: 500, 7: 500, 8: 500 + SEGMENT, 9: 500 + 2 * SEGMENT}
+    timers = []
+    for now, acknowledgement in arrivals.items():
+        end.receive(TCP(5000, 80, 2000, acknowledgement, ack=True, window=60_000), now)
+        assert end.timer_ns is not None
+        timers.append(end.timer_ns - SECOND)
+    assert timers == [0, 0, 7, 8, 8]
+    assert (end.counters.fast_retransmits, end.counters.retransmissions) == (1, 3)
 
 
 def test_recovery_by_hand() -> None:
@@ -837,6 +905,7 @@ def test_after_a_timeout_one_segment_and_half_the_flight() -> None:
     assert (reno.window, reno.slow_start_threshold) == (1000, 10_000)
     reno.timed_out(1000, 20_001, again=True)
     assert (reno.window, reno.slow_start_threshold) == (1000, 10_000)
+    assert not any(reno.duplicate(500, 1000, 20_001) for _ in range(9))  # echoes of what is sent again
     for n in range(1, 10):
         reno.acknowledged(1000, 1000 * n, 1000)
     assert reno.window == 10_000
@@ -855,7 +924,54 @@ def test_after_idleness_the_window_is_small_again() -> None:
     assert len(pair.text_sent()) - before == 3
 
 
-# --- windows ---------------------------------------------------------------------------------------------------------
+# --- windows ------------------------------------------------------------------------------------------------
+
+
+def test_an_opening_window_restarts_the_timer() -> None:
+    end = established()
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, window=0), 0)
+    end.write(b"abc", 0)
+    assert (end.take_segments(), end.timer_ns) == ([], SECOND)
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, window=1000), SECOND - 5)
+    assert len(end.take_segments()) == 1
+    assert end.timer_ns == 2 * SECOND - 5
+
+
+def test_an_old_segment_does_not_tell_the_window() -> None:
+    end = established()
+    end.receive(TCP(5000, 80, 2000, 500, ack=True), 1)
+    end.take_segments()
+    end.receive(TCP(5000, 80, 2003, 500, ack=True, window=5000, payload=b"def"), 1)
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, window=777, payload=b"abc"), 2)  # sent before, came after
+    assert (end.read(), end.sender.send_window) == (b"abcdef", 5000)
+    end.write(b"x", 3)
+    end.receive(TCP(5000, 80, 2006, 501, ack=True, window=888), 4)
+    end.receive(TCP(5000, 80, 2006, 500, ack=True, window=999), 5)
+    assert end.sender.send_window == 888
+
+
+def test_a_fin_keeps_to_the_window() -> None:
+    end = established()
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, window=0), 1)
+    end.write(text_of(10), 1)
+    end.close(1)
+    end.receive(TCP(5000, 80, 2000, 500, ack=True, window=10), 1)
+    assert [(len(s.payload), s.psh, s.fin) for s in end.take_segments()] == [(10, True, False)]
+    end.receive(TCP(5000, 80, 2000, 510, ack=True, window=0), 2)
+    assert (end.take_segments(), end.timer_ns) == ([], 2 + SECOND)
+    end.receive(TCP(5000, 80, 2000, 510, ack=True, window=1), 3)
+    assert [(len(s.payload), s.psh, s.fin) for s in end.take_segments()] == [(0, False, True)]
+
+
+def test_a_peer_that_has_filled_the_window_is_heard() -> None:
+    end = established(receive_window=2 * SEGMENT)
+    end.receive(TCP(5000, 80, 1999, 500, ack=True), 1)  # an old number: the answer announces the window
+    assert end.take_segments()[0].window == 2 * SEGMENT
+    end.write(b"abc", 1)
+    end.receive(TCP(5000, 80, 2000 + SEGMENT, 500, ack=True, window=9, payload=bytes(SEGMENT)), 2)
+    end.receive(TCP(5000, 80, 2000 + 2 * SEGMENT, 503, ack=True, window=9), 3)
+    assert end.sender.send_unacknowledged == 503
+
 
 
 def test_a_closed_window_is_probed_for_ever_and_opened_by_reading() -> None:
@@ -956,13 +1072,13 @@ def test_out_of_order_text_is_bounded_by_the_window() -> None:
     assert all(first + len(text) <= 7000 for first, text in kept)
 
 
-# --- time and speed --------------------------------------------------------------------------------------------------
+# --- time and speed -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("octets", [1, 3 * SEGMENT, 3 * SEGMENT + 1, 100_000, 262_144 * 4])
 @pytest.mark.parametrize("isn", [1000, NUMBERS - 50_000])
 def test_transfer_time_over_a_clean_pipe(octets: int, isn: int) -> None:
-    """Handshake, then rounds of 3, 6, 12, ... segments; the window of 187 segments holds, as no time is lost in it."""
+    """Handshake, then a round trip each for 3, 6, 12, ... segments, at most the 187 of the receive window."""
     delay = 35 * MS
     pair = Pair(delay=delay, isn=(isn, 5))
     pair.call(0, "connect")
@@ -992,7 +1108,6 @@ def test_a_big_write_is_not_copied_again_and_again() -> None:
     assert seconds_per_segment(30_000_000) < 5 * small
 
 
-def test_public_numbers() -> None:
-    assert SimpleNamespace(**vars(tcp)).MAXIMUM_SEGMENT_LIFETIME_NS == 120 * SECOND
+def test_a_new_connection() -> None:
     end = Connection(1, 2, initial_sequence=3)
     assert (end.is_open, end.at_end, end.read(), end.take_segments()) == (False, False, b"", [])

@@ -6,6 +6,7 @@ The network is that of the seed's Figure 2. Times are chosen so that a test can 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import networkx
 
@@ -72,7 +73,7 @@ class Story:
 
     def send(self, way: list[str], packet: Packet, t_ns: int, *, lose_at: int | None = None) -> int:
         """Send a packet along nodes; `lose_at` is the leg whose link loses it. Returns when it arrives."""
-        for number, (a, b) in enumerate(zip(way, way[1:], strict=False)):
+        for number, (a, b) in enumerate(pairwise(way)):
             arrived = t_ns + round(self.graph.edges[a, b]["delay_ms"] * MS)
             if number == lose_at:
                 self.hops.append((t_ns, t_ns, LOST, a, b, packet))
@@ -87,7 +88,9 @@ class Story:
         t_ns = self.send(way, Packet(care_of, HA, packet), t_ns)
         return self.send(onward, packet, t_ns)
 
-    def back_through_tunnel(self, way: list[str], onward: list[str], packet: Packet, t_ns: int, care_of: Address) -> int:
+    def back_through_tunnel(
+        self, way: list[str], onward: list[str], packet: Packet, t_ns: int, care_of: Address
+    ) -> int:
         """Send a packet to the home agent and on in a tunnel to the mobile node."""
         t_ns = self.send(way, packet, t_ns)
         return self.send(onward, Packet(HA, care_of, packet), t_ns)
@@ -160,7 +163,9 @@ class Moments:
     end: int
 
 
-def handover(*, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0, lost: int = 2) -> tuple[Story, Moments]:
+def handover(
+    *, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0, lost: int = 2
+) -> tuple[Story, Moments]:
     """A call and a video to CN1 over the WLAN; at `asked_s` seconds the video moves to the cellular link."""
     story = Story()
     begin, asked, end = round(start_s * S), round(asked_s * S), round(end_s * S)
@@ -192,7 +197,8 @@ def handover(*, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0
 def _signalling(story: Story, asked: int, end: int) -> Moments:
     cookie, token = bytes(8), bytes(range(8))
     story.records.append((asked, "MN", "the learner moves the video to cell0"))
-    story.table(asked, "MN", "flow mapping table", VIDEO, mapping(VIDEO, HOME2, WLAN, WLAN), mapping(VIDEO, HOME2, CELL, WLAN))
+    rows = [mapping(VIDEO, HOME2, selected, at_cn) for selected, at_cn in ((WLAN, WLAN), (CELL, WLAN), (CELL, CELL))]
+    story.table(asked, "MN", "flow mapping table", VIDEO, rows[0], rows[1])
     home_init = message(HOME2, CN1, HomeTestInit(cookie))
     at_cn = story.through_tunnel(WLAN_TO_HA, ["HA", "Internet", "CN1"], home_init, asked, WLAN)
     home_test = message(CN1, HOME2, HomeTest(3, cookie, token))
@@ -205,5 +211,5 @@ def _signalling(story: Story, asked: int, end: int) -> Moments:
     story.table(lands, "CN1", "binding cache", HOME2, binding(HOME2, WLAN, 2), binding(HOME2, CELL, 7))
     acknowledgement = message(CN1, CELL, BindingAcknowledgement(0, 7, 105), HOME2)
     done = story.send(CELL_WAY[::-1], acknowledgement, lands)
-    story.table(done, "MN", "flow mapping table", VIDEO, mapping(VIDEO, HOME2, CELL, WLAN), mapping(VIDEO, HOME2, CELL, CELL))
+    story.table(done, "MN", "flow mapping table", VIDEO, rows[1], rows[2])
     return Moments(asked, sent, lands, done, end)

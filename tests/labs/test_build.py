@@ -1,0 +1,211 @@
+"""labs/build.py: notebooks are what their sources give, in the form that learners, teachers and tools expect."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import pytest
+
+LABS = Path(__file__).resolve().parents[2] / "labs"
+
+TITLE = "# %% [markdown]\n# # A lab\n"
+SOLVED = (
+    TITLE
+    + """
+# %% tags=["answer:9.1"]
+def double(x):
+    \"\"\"Twice x.\"\"\"
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% tags=["check:9.1:2"]
+double(2)
+
+# %% [markdown] tags=["essay:9.2:3"]
+# Why?
+#
+# ### BEGIN SOLUTION
+# Because.
+# ### END SOLUTION
+
+# %% tags=["hide"]
+double
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def build() -> Iterator[ModuleType]:
+    """The builder as a module; it looks beside itself for the pictures."""
+    spec = importlib.util.spec_from_file_location("labs_build", LABS / "build.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    path = list(sys.path)
+    spec.loader.exec_module(module)
+    yield module
+    sys.path[:] = path
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """A folder of labs with one source."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "99_test.py").write_text(SOLVED)
+    return tmp_path
+
+
+def made(build: ModuleType, lab: Path, source: str, solutions: bool = False) -> list[dict[str, Any]]:
+    path = lab / "source" / "99_test.py"
+    path.write_text(source)
+    cells: list[dict[str, Any]] = json.loads(build.notebook(path, solutions=solutions))["cells"]
+    return cells
+
+
+def text(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+# --- what is committed -----------------------------------------------------------------------------------------------
+
+
+def test_the_committed_notebooks_are_what_the_sources_give() -> None:
+    done = subprocess.run([sys.executable, LABS / "build.py", "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("path", sorted(LABS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_a_committed_notebook_opens_without_a_question(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3", "JupyterLab asks for a kernel where none is named"
+    assert [cell.id for cell in notebook.cells] == [
+        f"lab{path.name[:2]}-{number:02}" for number in range(1, len(notebook.cells) + 1)
+    ]
+    for cell in notebook.cells:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+
+
+def test_the_first_cell_shows_a_picture_without_a_kernel() -> None:
+    first = nbformat.read(LABS / "00_tour.ipynb", as_version=4).cells[0].source
+    found = re.search(r'<img src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+" alt="([^"]+)"', first)
+    assert found is not None
+    assert "the call has stayed" in found[1]
+    assert "Run > Run All Cells" in first
+
+
+# --- what the builder does -------------------------------------------------------------------------------------------
+
+
+def test_two_builds_are_the_same(build: ModuleType, lab: Path) -> None:
+    assert build.built(lab, lab) == build.built(lab, lab)
+
+
+def test_learners_get_a_stub_for_every_solution(build: ModuleType, lab: Path) -> None:
+    _, answer, _, essay, _ = made(build, lab, SOLVED)
+    assert text(answer).endswith('"""Twice x."""\n    raise NotImplementedError("your turn")')
+    assert text(essay) == "Why?\n\n*Your answer here.*"
+    top = made(build, lab, SOLVED.replace("double(2)", "x = 1").replace("    ###", "###").replace("    return", "y ="))
+    assert text(top[1]).endswith("...  # your turn"), "an exception there would end Run All"
+
+
+def test_solutions_keep_their_marks(build: ModuleType, lab: Path) -> None:
+    cells = made(build, lab, SOLVED, solutions=True)
+    assert "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION" in text(cells[1])
+    assert [cell["id"] for cell in cells] == [cell["id"] for cell in made(build, lab, SOLVED)]
+
+
+def test_tags_become_the_metadata_of_nbgrader_and_jupyterlab(build: ModuleType, lab: Path) -> None:
+    title, answer, check, essay, drawing = (cell["metadata"] for cell in made(build, lab, SOLVED))
+    common = {"schema_version": 3, "task": False}
+    assert title == {}
+    assert drawing == {"jupyter": {"source_hidden": True}}
+    assert answer == {
+        "nbgrader": {
+            **common, "cell_type": "code", "grade": False, "grade_id": "answer-9-1", "locked": False, "solution": True,
+        }
+    }  # fmt: skip
+    assert check["nbgrader"] == {
+        **common, "cell_type": "code", "grade": True, "grade_id": "check-9-1", "locked": True, "points": 2,
+        "solution": False,
+    }  # fmt: skip
+    assert essay["nbgrader"] == {
+        **common, "cell_type": "markdown", "grade": True, "grade_id": "essay-9-2", "locked": False, "points": 3,
+        "solution": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        (SOLVED.replace("    ### END SOLUTION", ""), r"cell 2: '### BEGIN SOLUTION' has no '### END SOLUTION'"),
+        (SOLVED.replace("### BEGIN", "### END"), r"cell 2: '### END SOLUTION' where '### BEGIN SOLUTION' is due"),
+        (SOLVED.replace('tags=["answer:9.1"]', ""), r"cell 2: a solution in a cell without the tag answer:ID"),
+        (SOLVED.replace('"hide"', '"hidden"'), r"cell 5: tag 'hidden'; expected one of hide"),
+        (SOLVED.replace("check:9.1:2", "check:9.1"), r"cell 3: tag 'check:9.1'; expected its points"),
+        (SOLVED.replace("answer:9.1", "answer:9.1:2"), r"cell 2: tag 'answer:9.1:2'; only check and essay have points"),
+        (SOLVED.replace("[markdown] tags=[\"essay:9.2:3", "[markdown] tags=[\"check:9.2:3"), r"belongs to a code cell"),
+        (SOLVED + '\n# %% tags=["check:9.1:2"]\n1\n', r"cell 6: 'check-9-1' is there twice"),
+        (SOLVED.replace("# # A lab", "# A lab"), r"cell 1: expected text that begins with the title"),
+        (SOLVED.replace("# Why?", "# ### Why?"), r"cell 4: heading '###'; expected one '#'"),
+        (TITLE + "\n# %%\n" + "x = 1\n" * 16, r"cell 2: 16 lines; at most 15"),
+        (TITLE + "\n# %%\nx = 1\n" * 13, r"99_test.py: 13 visible code cells; at most 12"),
+        (TITLE + "#\n# ![ ](https://example.org/a.png)\n", r"cell 1: an image without words"),
+        (TITLE + "#\n# ![a sky](picture:sky)\n", r"cell 1: there is no function 'sky' in labs/pictures.py"),
+    ],
+)  # fmt: skip
+def test_a_wrong_source_is_named_in_one_line(
+    build: ModuleType, lab: Path, source: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab / "source" / "99_test.py").write_text(source)
+    assert build.main(["--labs", str(lab)]) == 2
+    said = capsys.readouterr().err
+    assert re.search(complaint, said), said
+    assert said.startswith("labs/build.py: 99_test.py")
+    assert said.count("\n") == 1
+    assert not list(lab.glob("*.ipynb"))
+
+
+def test_a_name_and_a_folder_that_cannot_be(build: ModuleType, lab: Path, tmp_path: Path) -> None:
+    (lab / "source" / "99_test.py").rename(lab / "source" / "Test.py")
+    with pytest.raises(build.SourceError, match=r"Test.py: expected a name such as 07_figure_six.py"):
+        build.built(lab, lab)
+    with pytest.raises(build.SourceError, match=r"no lab: .*source holds no NN_name.py"):
+        build.built(tmp_path / "nowhere", tmp_path)
+
+
+def test_check_writes_nothing_and_names_what_differs(
+    build: ModuleType, lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build.main(["--check", "--labs", str(lab)]) == 1
+    assert capsys.readouterr().err == "99_test.ipynb is missing; run python labs/build.py\n"
+    assert build.main(["--labs", str(lab)]) == 0
+    assert build.main(["--check", "--labs", str(lab)]) == 0
+    notebook = lab / "99_test.ipynb"
+    notebook.write_text(notebook.read_text().replace("Twice", "Double"))
+    (lab / "98_stray.ipynb").write_text("{}")
+    before = notebook.read_text()
+    assert build.main(["--check", "--labs", str(lab)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        "99_test.ipynb is not what its source gives",
+        "98_stray.ipynb has no source",
+    ]
+    assert notebook.read_text() == before
+
+
+def test_solutions_go_into_a_folder_of_their_own(build: ModuleType, lab: Path, tmp_path: Path) -> None:
+    assert build.main(["--labs", str(lab), "--solutions", str(tmp_path / "teacher")]) == 0
+    assert [path.name for path in (tmp_path / "teacher").iterdir()] == ["99_test.ipynb"]
+    assert "return 2 * x" in (tmp_path / "teacher" / "99_test.ipynb").read_text()
+    assert not list(lab.glob("*.ipynb"))

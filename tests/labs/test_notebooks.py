@@ -1,0 +1,72 @@
+"""Every lab runs from top to bottom in a fresh kernel, as learners get it and with its solutions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LABS = REPOSITORY / "labs"
+NOTEBOOKS = sorted(LABS.glob("*.ipynb"))
+SOLVED = [path for path in NOTEBOOKS if "### BEGIN SOLUTION" in (LABS / "source" / f"{path.stem}.py").read_text()]
+MOST_SECONDS = {"00_tour": 10}
+OTHERWISE_SECONDS = 30
+
+pytestmark = [pytest.mark.slow, pytest.mark.notebook]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel finds this checkout, and nothing of who runs the test."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    for variable in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+
+
+def execute(path: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
+    """The executed notebook and how long a fresh kernel took for it, in seconds."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    begin = time.monotonic()
+    client.execute()
+    return notebook, time.monotonic() - begin
+
+
+def complaints(notebook: nbformat.NotebookNode) -> list[str]:
+    """What a cell wrote that no learner should see: errors, warnings, anything on stderr."""
+    return [
+        f"{cell.id}: {output.get('text') or output.get('evalue')}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lab_runs_as_learners_get_it(path: Path, tmp_path: Path) -> None:
+    notebook, took = execute(path, tmp_path)
+    assert complaints(notebook) == []
+    assert took < MOST_SECONDS.get(path.stem, OTHERWISE_SECONDS)
+    assert not list(tmp_path.glob("*.json")), "a run that nobody has touched leaves nothing behind"
+
+
+def test_the_labs_run_with_their_solutions(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, LABS / "build.py", "--solutions", tmp_path], check=True)
+    for path in SOLVED:
+        notebook, took = execute(tmp_path / path.name, tmp_path)
+        assert complaints(notebook) == [], path.name
+        assert took < OTHERWISE_SECONDS, path.name
+
+
+def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -> None:
+    notebook, _ = execute(LABS / "00_tour.ipynb", tmp_path)
+    kinds = [set(output.data) for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    films = [kind for kind in kinds if "application/vnd.plotly.v1+json" in kind]
+    forms = [kind for kind in kinds if "application/vnd.jupyter.widget-view+json" in kind]
+    assert (len(films), len(forms)) == (1, 4)

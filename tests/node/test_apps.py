@@ -1,0 +1,127 @@
+"""Applications: what they send, when, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.node import apps
+from mipflow.node.application import Ends, Running
+from mipflow.sim.link import Link
+from mipflow.wire.packet import TCP, UDP
+from tests.node.nodes import Pair, Path
+
+
+class Scene:
+    """An application between A and B."""
+
+    def __init__(self, app: apps.Application, link: Link | None = None) -> None:
+        self.pair = Pair(link or Link(delay_ms=10, rate_bps=None))
+        self.running: Running = app.start(Ends(self.pair.a, self.pair.b, 50000, app.port, 1))
+
+    def run(self, seconds: float) -> Scene:
+        self.pair.run(seconds)
+        return self
+
+    def sent(self, by: str) -> list[tuple[int, int]]:
+        """(milliseconds, octets of UDP payload) of what a host sent."""
+        return [
+            (hop.sent_ns // 1_000_000, len(hop.packet.payload.payload))  # type: ignore[attr-defined]
+            for hop in self.pair.network.trace
+            if hop.channel.sender == by
+        ]
+
+
+def test_a_call_is_constant_both_ways() -> None:
+    scene = Scene(apps.Voice(duration_s=0.1, start_s=0.5)).run(5)
+    assert scene.sent("A") == [(500 + 20 * k, 172) for k in range(5)]
+    assert scene.sent("B") == [(510 + 20 * k, 172) for k in range(5)], "the far end answers the first packet"
+    assert scene.running.received_bytes == 5 * 172
+
+
+def test_a_call_one_way() -> None:
+    scene = Scene(apps.Voice(both_ways=False, interval_ms=2.5, payload_bytes=10)).run(0.0101)
+    assert len(scene.sent("A")) == 5 and scene.sent("B") == []
+
+
+def test_stopping_a_call_stops_both_ends() -> None:
+    scene = Scene(apps.Voice()).run(1)
+    scene.running.stop()
+    count = len(scene.pair.network.trace)
+    scene.run(5)
+    assert len(scene.pair.network.trace) == count
+    assert not scene.pair.a.has_port(50000) and not scene.pair.b.has_port(5004)
+
+
+def test_a_video_has_its_rate_large_frames_first_and_reports() -> None:
+    scene = Scene(apps.Video(rate_bps=800_000)).run(50.5)
+    octets = sum(size for _, size in scene.sent("B"))
+    assert abs(octets * 8 / 50 - 800_000) < 20_000
+    frames: dict[int, int] = {}
+    for t, size in scene.sent("B"):
+        frames[t] = frames.get(t, 0) + size
+    sizes = list(frames.values())
+    assert all(b - a == 40 for a, b in zip(list(frames)[:-1], list(frames)[1:], strict=True))
+    keys, others = sizes[::25], [size for n, size in enumerate(sizes) if n % 25]
+    assert min(keys) > max(others)
+    assert [t for t, _ in scene.sent("A")] == [1000 * k for k in range(51)]
+    assert scene.running.received_bytes in (octets, octets - sizes[-1])
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_a_file_arrives_whole(direction: apps.Direction, size: int) -> None:
+    scene = Scene(apps.FileTransfer(size, direction), Link(delay_ms=10, rate_bps=5_000_000, loss=0.02)).run(200)
+    assert (scene.running.received_bytes, scene.running.is_complete, scene.running.is_correct) == (size, True, True)
+
+
+def test_a_wrong_octet_is_noticed() -> None:
+    scene = Scene(apps.FileTransfer(20_000))
+
+    def spoil(packet: object, now: int) -> None:
+        payload = packet.payload  # type: ignore[attr-defined]
+        if isinstance(payload, TCP) and len(payload.payload) > 100:
+            packet.payload = TCP(  # type: ignore[attr-defined]
+                payload.source_port, payload.destination_port, payload.sequence, payload.acknowledgement, ack=True,
+                payload=b"?" + payload.payload[1:],
+            )  # fmt: skip
+
+    scene.pair.segment.tap(spoil)
+    scene.run(30)
+    assert not scene.running.is_correct and not scene.running.is_complete
+
+
+def test_ping_counts_and_ends() -> None:
+    scene = Scene(apps.Echo(interval_ms=100, count=4, payload_bytes=10, start_s=1)).run(10)
+    requests = [hop for hop in scene.pair.network.trace if hop.channel.sender == "A"]
+    assert [hop.sent_ns // 1_000_000 for hop in requests] == [1000, 1100, 1200, 1300]
+    assert [hop.packet.payload.sequence for hop in requests] == [1, 2, 3, 4]  # type: ignore[attr-defined]
+    assert scene.running.received_bytes == 40
+    up, down = scene.pair.network.meter(1), scene.pair.network.meter(-1)
+    assert (up.sent, up.received, down.sent, down.received) == (4, 4, 4, 4)
+
+
+def test_delays_in_meters_are_those_of_the_path() -> None:
+    path = Path(Link(delay_ms=7, rate_bps=None), near=Link(delay_ms=1, rate_bps=None), far=Link(delay_ms=2, rate_bps=None))
+    apps.Voice(duration_s=1).start(Ends(path.a, path.b, 50000, 5004, 1))
+    path.run(5)
+    up, down = path.network.meter(1), path.network.meter(-1)
+    assert up.mean_delay_ms == up.worst_delay_ms == down.mean_delay_ms == 10.0
+    assert up.longest_gap_ms == 20.0
+    assert isinstance(UDP(1, 2), UDP)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: apps.Voice(interval_ms=0), lambda: apps.Voice(payload_bytes=-1), lambda: apps.Video(rate_bps=0), lambda: apps.Video(group=0),
+        lambda: apps.FileTransfer(-1), lambda: apps.FileTransfer(1, "sideways"), lambda: apps.Echo(interval_ms=-5),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_impossible_applications_are_refused(wrong: Callable[[], apps.Application]) -> None:
+    app = wrong()
+    with pytest.raises(ProtocolMisuse, match="expected") as caught:
+        Scene(app)
+    assert caught.value.value == app
