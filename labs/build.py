@@ -220,7 +220,7 @@ def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
 
 
 def complaints(cells: list[Cell]) -> Iterator[str]:
-    """What is against the rules for labs (CONTRIBUTING.md), each with the cell."""
+    """What a learner would stumble over, with its cell: too long, headings out of order, pictures without words."""
     visible, level, identifiers = 0, 0, set()
     for number, cell in enumerate(cells, start=1):
         text, place = "".join(cell["source"]), f", cell {number}: "

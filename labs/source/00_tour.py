@@ -59,7 +59,7 @@ def story(figure, flow, interface, moment):
 # %% tags=["hide"]
 from mipflow.lab.tour import Tour
 
-tour = Tour(story)
+tour = Tour(lambda *choice: story(*choice))  # whatever `story` is when Run is pressed
 tour.ask()
 
 # %% tags=["hide"]
@@ -71,9 +71,9 @@ tour.move()
 # 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
 #    the home agent, in a tunnel (the ring), the other by way of the new network.
 # 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
-#    reached at both addresses, and is no stranger who wants to lead the video astray.
-# 3. **BU** (binding update), signed with both tokens: "H@2 is now at my cellular address". **The moment it lands, CN1
-#    changes one row,** and from then on sends the video over the cellular network.
+#    reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
+# 3. **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address". **The moment it
+#    lands, CN1 changes one row,** and from then on sends the video over the cellular network.
 # 4. **BA** (binding acknowledgement): "done".
 #
 # Packets that were already on their way to the old care-of address still arrive, because MN still listens there.
@@ -83,7 +83,8 @@ tour.move()
 #
 # ## What happened, read from the trace
 #
-# The trace is the log of every packet on every link. Nothing below is an estimate.
+# The trace is the log of every packet on every link: nothing below is an estimate. The home agent's rows have not
+# changed: it only sends on what arrives at home, and call and video take the direct way.
 
 # %% tags=["hide"]
 tour.outcome()
@@ -93,8 +94,8 @@ tour.outcome()
 #
 # ## Take away the second home address
 #
-# Now both flows must share H@1, as in Mobile IPv6 without this method, and CN1 has one row for both. The same click:
-# which of them will move?
+# Now both flows must share H@1, as in plain Mobile IPv6, and CN1 has one row for both. The same click: which of them
+# will move?
 
 # %% tags=["hide"]
 tour.take_away()
@@ -107,5 +108,5 @@ tour.take_away()
 #   update moves one flow.** CN1 and the home agent run as they always did: only MN is new.
 # - The price: a further home address costs about a second of checking, and a binding at home and at CN1.
 #
-# It is all there in code: change `story` above and run that cell and the two below it, or try in a new cell
-# `story(mf.figure2, "call", "cell0", 4.5).ladder()`: who sent what to whom.
+# It is all there in code. Change `story` above, run that cell and press Run again; or try in a new cell
+# `story(mf.figure2, "call", "cell0", 4.5).ladder(4.4, 5)`: who sent what to whom.

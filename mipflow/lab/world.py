@@ -5,7 +5,7 @@ Takes a scenario's nodes; gives the views of `mipflow.view` with the world's tra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mipflow.lab.replay import Replay
     from mipflow.view.picture import Picture
     from mipflow.wire.address import Address
+    from mipflow.wire.packet import Packet
 
 HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
@@ -158,7 +159,7 @@ class World:
         """Write the packets on every link (or on those of one node) as a capture; gives how many. Raises DatasetError."""
         return capture.write(path, self._captured(node))
 
-    def _captured(self, node: str | None):  # type: ignore[no-untyped-def]
+    def _captured(self, node: str | None) -> Iterator[tuple[int, Packet]]:
         trace = self.trace
         if node is not None and node not in self.network.graph:
             known = ", ".join(self.network.graph)

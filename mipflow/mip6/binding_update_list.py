@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.constants import (
     INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS,
     INITIAL_BINDACK_TIMEOUT_NS,
@@ -53,6 +54,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.IDLE, Event.UPDATE): State.UPDATING,
     (State.WAITING, Event.WAIT): State.WAITING,
     (State.WAITING, Event.TEST): State.TESTING,
+    (State.WAITING, Event.EXPIRE): State.WAITING,
     (State.WAITING, Event.DELETE): State.IDLE,
     (State.TESTING, Event.WAIT): State.WAITING,
     (State.TESTING, Event.TEST): State.TESTING,
@@ -122,9 +124,19 @@ class BindingUpdateEntry:
         """True while the peer surely holds `registered`: no update that says otherwise is on its way."""
         return (
             self.registered is not None
-            and self.unacknowledged in (None, self.registered)
+            and not self.is_in_doubt
             and self.state is not State.DELETING
         )
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """True where the peer has acknowledged the care-of address that is wanted."""
+        return self.registered == self.care_of_address
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """True once an update for another address than `registered` left: until an answer the peer may hold either."""
+        return self.unacknowledged not in (None, self.registered)
 
     def refresh_ns(self) -> int:
         """When to refresh it, in nanoseconds."""
@@ -185,8 +197,9 @@ class BindingUpdateList:
         return number
 
     def skip_sequence(self, peer: Address, last_accepted: int) -> None:
-        """Move the counter past what a peer reported with status 135."""
-        self._sequences[peer] = last_accepted
+        """Move the counter past what a peer reported with status 135; never back, so that no number is used twice."""
+        if is_newer(last_accepted, self._sequences.get(peer, last_accepted)):
+            self._sequences[peer] = last_accepted
 
     def want(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> list[Change]:
         """Enter or change what is wanted of a peer."""

@@ -20,6 +20,7 @@ from mipflow.wire.mobility import (
     AlternateCareOfAddress,
     BindingAcknowledgement,
     BindingUpdate,
+    NonceIndices,
     Status,
 )
 from mipflow.wire.packet import Packet
@@ -87,6 +88,11 @@ class HomeAgent(KeepsBindings, Router):
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
         binding = self.bindings.get(home_address)
+        if update.option(NonceIndices) is not None:
+            self.drop(arrival.packet, "binding update with nonce indices, which belong to correspondent nodes")
+            return
+        if update.lifetime_units == 0:
+            self._detecting.pop(home_address, None)  # what is not wanted any more is not bound when the detection ends
         status, sequence = self._judge(update, home_address, binding)
         if status is not Status.ACCEPTED:
             self.acknowledge(arrival, BindingAcknowledgement(status, sequence))
@@ -118,7 +124,9 @@ class HomeAgent(KeepsBindings, Router):
         return Status.ACCEPTED, update.sequence
 
     def _detected(self, home_address: Address, is_unique: bool) -> None:
-        arrival = self._detecting.pop(home_address)
+        arrival = self._detecting.pop(home_address, None)
+        if arrival is None:
+            return
         if is_unique:
             self._accept(arrival)
             return

@@ -9,7 +9,9 @@ import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
+from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS
 from mipflow.mip6.return_routability import (
     AUTHENTICATOR_SIZE,
     TestKey,
@@ -26,6 +28,8 @@ from mipflow.wire.mobility import (
     AlternateCareOfAddress,
     BindingAcknowledgement,
     BindingAuthorizationData,
+    BindingError,
+    BindingErrorStatus,
     BindingUpdate,
     CareOfTest,
     CareOfTestInit,
@@ -66,6 +70,7 @@ class Registrar:
         node.handlers[BindingAcknowledgement] = self._acknowledgement
         node.handlers[HomeTest] = self._home_test
         node.handlers[CareOfTest] = self._care_of_test
+        node.handlers[BindingError] = self._binding_error
 
     # --- what can be asked for ---------------------------------------------------------------------------------------
 
@@ -88,7 +93,7 @@ class Registrar:
     def deregister(self, peer: Address, home_address: Address) -> None:
         """Ask a peer to delete its binding; the entry goes when it answers, or when it does not (section 11.7)."""
         entry = self.list.get(peer, home_address)
-        if entry is None:
+        if entry is None or entry.state is State.DELETING:
             return
         if entry.state in (State.IDLE, State.WAITING):
             self._forget(entry)
@@ -104,7 +109,12 @@ class Registrar:
     def _test(self, entry: BindingUpdateEntry) -> None:
         """Ask for the tokens that are missing, side by side; send the update when none is."""
         if not entry.home_registration and self._node.registered_at_home(entry.home_address) is None:
-            self._step(entry, Event.DELETE if entry.state is State.DELETING else Event.WAIT)
+            if entry.state is State.DELETING:  # no way to a home token: the peer's binding will expire
+                self._forget(entry)
+                return
+            self._step(entry, Event.WAIT)
+            if entry.registered is not None:
+                self._timer(entry, entry.expires_ns)
             return
         self._step(entry, Event.TEST)
         home, care_of = self._tokens_for(entry)
@@ -133,18 +143,20 @@ class Registrar:
 
         Gives the time at which it leaves.
         """
-        if self.tokens.is_under_way(key) and not again:
-            return self._clock.now
+        left_ns = self.tokens.left_ns(key)
+        if left_ns is not None and not again and self._clock.now - left_ns < INITIAL_BINDACK_TIMEOUT_NS:
+            return left_ns
         kind, peer, address = key
         cookie = self._random.randbytes(8)
-        self.tokens.begin(key, cookie)
         message = HomeTestInit(cookie) if kind is TestKind.HOME else CareOfTestInit(cookie)
 
         def leave() -> None:
             road = self._node.tunnel_road(address) if kind is TestKind.HOME else None
             self._send(Packet(address, peer, message), road)
 
-        return self._when_allowed((kind, peer), leave)
+        due = self._when_allowed((kind, peer), leave)
+        self.tokens.begin(key, cookie, due)
+        return due
 
     def _home_test(self, arrival: Arrival) -> None:
         message = arrival.packet.payload
@@ -183,8 +195,10 @@ class Registrar:
     def _update_leaves(self, entry: BindingUpdateEntry) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
         entry.waits_for_its_turn = False
-        if self.list.get(entry.peer, entry.home_address) is not entry:
+        if self.list.get(entry.peer, entry.home_address) is not entry or entry.state is State.WAITING:
             return
+        if entry.state is State.BOUND and entry.is_as_wanted and self._clock.now < entry.refresh_ns():
+            return  # it was acknowledged while this repetition waited
         update = self._home_update(entry) if entry.home_registration else self._correspondent_update(entry)
         if update is None:
             self._test(entry)
@@ -193,7 +207,7 @@ class Registrar:
         self._step(
             entry, Event.UPDATE,
             sequence=update.sequence, sent_ns=self._clock.now, lifetime_s=update.lifetime_units * LIFETIME_UNIT_S,
-            unacknowledged=entry.care_of_address,
+            unacknowledged=entry.unacknowledged if entry.is_in_doubt else entry.care_of_address,
         )  # fmt: skip
         option = DestinationOptions((HomeAddressOption(entry.home_address),))
         self._send(Packet(entry.care_of_address, entry.peer, update, extensions=(option,)))
@@ -216,7 +230,7 @@ class Registrar:
             return None
         plain = BindingUpdate(
             self._next_sequence(entry.peer),
-            lifetime_units=0 if deletes else self.binding_lifetime_s // LIFETIME_UNIT_S,
+            lifetime_units=0 if deletes else self._correspondent_lifetime_s(entry) // LIFETIME_UNIT_S,
             options=(
                 NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index),
                 BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE)),
@@ -225,6 +239,12 @@ class Registrar:
         entry.key = binding_management_key(home.value, None if deletes or care_of is None else care_of.value)
         proof = authenticator(entry.key, self._signed(entry), entry.peer, authenticated_part(plain))
         return replace(plain, options=(plain.options[0], BindingAuthorizationData(proof)))
+
+    def _correspondent_lifetime_s(self, entry: BindingUpdateEntry) -> int:
+        """What to ask of a correspondent: no more than is left of the home registration (section 11.7.2)."""
+        home = self.list.get(self._node.home_agent, entry.home_address)
+        left_s = self.binding_lifetime_s if home is None else (home.expires_ns - self._clock.now) // NS_PER_S
+        return max(min(self.binding_lifetime_s, left_s), LIFETIME_UNIT_S)
 
     def _signed(self, entry: BindingUpdateEntry) -> Address:
         """The address in the authenticator: the home address when the binding is to be deleted (section 6.2.7)."""
@@ -240,7 +260,11 @@ class Registrar:
             self._node.drop(arrival.packet, "binding acknowledgement that nobody waits for")
             return
         out_of_window = answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        if answer.sequence != entry.sequence and not out_of_window:
+        if out_of_window:
+            is_old = is_newer(entry.sequence, answer.sequence)
+        else:
+            is_old = answer.sequence != entry.sequence
+        if is_old or (entry.state is State.DELETING and entry.lifetime_s):
             self._node.drop(arrival.packet, "binding acknowledgement of an older binding update")
             return
         if not self._is_authentic(answer, entry):
@@ -305,12 +329,15 @@ class Registrar:
 
     def _timeout(self, entry: BindingUpdateEntry) -> None:
         """What was sent is not answered, or the registration is to be refreshed, or it has ended."""
-        if entry.registered is not None and self._clock.now >= entry.expires_ns:
-            self._step(entry, Event.EXPIRE, registered=None)
-            self._node.registration_changed(entry)
-        if entry.state is State.DELETING and entry.attempts >= MAX_DELETE_ATTEMPTS:
+        has_ended = entry.registered is not None and self._clock.now >= entry.expires_ns
+        if entry.state is State.DELETING and (has_ended or entry.attempts >= MAX_DELETE_ATTEMPTS):
             self._forget(entry)
-        elif entry.home_registration:
+            return
+        if has_ended:
+            self._lost(entry)
+        if entry.state is State.WAITING:
+            return
+        if entry.home_registration:
             self._send_update(entry)
         elif entry.state is State.UPDATING and entry.attempts < MAX_DELETE_ATTEMPTS:
             self._send_update(entry)
@@ -318,6 +345,30 @@ class Registrar:
             if entry.state is State.BOUND:
                 entry.attempts = 0
                 entry.tests_since_ns = self._clock.now
+            self._test(entry)
+
+    def _lost(self, entry: BindingUpdateEntry) -> None:
+        """The peer holds the binding no longer."""
+        self._step(entry, Event.EXPIRE, registered=None)
+        self._node.registration_changed(entry)
+
+    def _binding_error(self, arrival: Arrival) -> None:
+        """A correspondent has dropped a packet of ours: it holds no such binding (section 11.3.6)."""
+        error = arrival.packet.payload
+        assert isinstance(error, BindingError)
+        entry = self.list.get(arrival.source, error.home_address)
+        if (
+            error.status != BindingErrorStatus.UNKNOWN_BINDING
+            or entry is None
+            or entry.registered != arrival.packet.destination
+            or not entry.is_usable
+        ):
+            self._node.drop(arrival.packet, "binding error about a binding that is not in use")
+            return
+        self._lost(entry)
+        if entry.state is State.IDLE:
+            entry.attempts = 0
+            entry.tests_since_ns = self._clock.now
             self._test(entry)
 
     def _forget(self, entry: BindingUpdateEntry) -> None:

@@ -104,23 +104,26 @@ class Tokens:
 
     def __init__(self) -> None:
         self._cookies: dict[bytes, TestKey] = {}
+        self._left_ns: dict[TestKey, int] = {}
         self._tokens: dict[TestKey, Token] = {}
 
-    def begin(self, key: TestKey, cookie: bytes) -> None:
-        """A test init message with a new cookie is sent; older cookies of the same test count no more (section 11.8)."""
+    def begin(self, key: TestKey, cookie: bytes, now: int = 0) -> None:
+        """A test init message with a new cookie is sent at `now` nanoseconds; older cookies of the same test count no more (section 11.8)."""
         for old in [cookie for cookie, other in self._cookies.items() if other == key]:
             del self._cookies[old]
         self._cookies[cookie] = key
+        self._left_ns[key] = now
 
-    def is_under_way(self, key: TestKey) -> bool:
-        """True while a test init message waits for its answer."""
-        return key in self._cookies.values()
+    def left_ns(self, key: TestKey) -> int | None:
+        """When the test init message left that waits for its answer, in nanoseconds; None where none does."""
+        return self._left_ns.get(key)
 
     def receive(self, key: TestKey, message: HomeTest | CareOfTest, now: int) -> bool:
         """Take a token if its cookie is the one that was sent (sections 11.6.2); False for any other."""
         if self._cookies.get(message.cookie) != key:
             return False
         del self._cookies[message.cookie]
+        del self._left_ns[key]
         self._tokens[key] = Token(message.nonce_index, message.keygen_token, now)
         return True
 

@@ -49,6 +49,10 @@ class Write:
     data: bytes = b""
     end: Literal["", "close", "reset"] = ""
 
+    def __post_init__(self) -> None:
+        if len(self.data) > self.octets:
+            raise ProtocolMisuse(f"{len(self.data)} octets of data in a write of {self.octets}; expected no more", self)
+
     @property
     def content(self) -> bytes:
         """All octets that are written."""

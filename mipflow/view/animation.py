@@ -35,8 +35,8 @@ from mipflow.view.style import (
     font,
     line_colour,
 )
-from mipflow.view.usage import Run, losses, main_direction, road, runs
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
+from mipflow.view.usage import Run, leading, losses, main_direction, road, runs
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ CONTROLS = 84
 """Height of the strip with the buttons and the slider, in pixels."""
 MOST_STEPS = 60
 LOSS_TICKS = 8
+LEGEND_LINES = 2
 MOST_LETTERS = 132
 
 
@@ -103,14 +104,16 @@ class Cutter:
         self.trace, self.film = trace, film
         start_ns, end_ns = film.ticks[0], film.ticks[-1]
         self.board = Board(trace, words, film)
-        self.styles = flow_styles(words.flows)
-        self.scene = Scene(graph, trace.channels, mobile)
-        self.lanes = lanes(words.flows)
-        letters = {flow: style.letter for flow, style in self.styles.items()}
-        self.flight = Flight(trace, graph, self.scene, film, self.lanes, letters, max_packets)
         found = runs(trace, mobile, max(0, start_ns - NS_PER_S), end_ns)
         upward = main_direction(found)
         main = [run for run in found if run.upward == upward[run.flow]]
+        shown = leading(words.flows, main, LEGEND_LINES * 2)
+        self.hidden = len(words.flows) - len(shown)
+        self.styles = flow_styles({flow: words.flows[flow] for flow in shown})
+        self.scene = Scene(graph, trace.channels, mobile)
+        self.lanes = lanes(shown)
+        letters = {flow: style.letter for flow, style in self.styles.items()}
+        self.flight = Flight(trace, graph, self.scene, film, self.lanes, letters, max_packets)
         self.runs = {flow: [run for run in main if run.flow == flow] for flow in self.styles}
         self.lost = self._losses(graph, start_ns, end_ns)
         self.lines = sorted(
@@ -174,9 +177,10 @@ class Cutter:
         }  # fmt: skip
 
     def _flow_layer(self) -> Dict:
-        lines = max(2, len(self.styles))
-        ys = [HEIGHT - 9 - (TOP - 12) / lines * (number + 0.5) for number in range(len(self.styles))]
-        xs = [266] * len(self.styles)
+        line = (TOP - 12) / LEGEND_LINES
+        numbers = range(len(self.styles))
+        ys = [HEIGHT - 9 - line * (number % LEGEND_LINES + 0.5) for number in numbers]
+        xs = [266 + 168 * (number // LEGEND_LINES) for number in numbers]
         styles = list(self.styles.values())
         return {
             "type": "scatter", "mode": "markers+text", "x": xs, "y": ys, "hoverinfo": "skip",
@@ -277,8 +281,11 @@ class Cutter:
 
     def _flow_text(self, flow: int, tick: int) -> str:
         run = self._run(flow, self.film.ticks[tick])
-        way = "nothing sent yet" if run is None else f"over {run.interface}{' in the tunnel' if run.tunnelled else ''}"
         lost = sum(1 for when, loser, _ in self.lost if loser == flow and when <= tick)
+        if len(self.styles) > LEGEND_LINES:  # two columns: half the room
+            way = "" if run is None else ", tunnel" if run.tunnelled else f", {run.interface}"
+            return f" <b>{self.styles[flow].word[:10]}: {lost} lost</b>{way}"
+        way = "nothing sent yet" if run is None else f"over {run.interface}{' in the tunnel' if run.tunnelled else ''}"
         return f" <b>{self.styles[flow].word}: {lost} lost</b>, {way}"
 
     def _sentence(self, tick: int, resting: bool) -> str:
@@ -315,7 +322,10 @@ class Cutter:
             if every > 1
         ]
         key = "<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost"
-        lines = [key, *(sampled or ["slow motion: every packet is drawn"])]
+        others = [f"not drawn: {count(self.hidden, 'flow')}"] if self.hidden else []
+        most = max(self.flight.every.values(), default=1)
+        many = [f"one packet in {most} drawn, or more"] if len(sampled) > 1 else sampled
+        lines = [key, *others, *(many or ["slow motion: every packet is drawn"])]
         return {
             "x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top", "xshift": -4,
             "yshift": -3, "text": "<br>".join(lines), "align": "left", "showarrow": False, "font": font(12),

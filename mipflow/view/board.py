@@ -13,7 +13,7 @@ from mipflow.view.words import Words
 SHOWN = ("binding cache", "flow mapping table")
 MOST_ROWS = 5
 """Rows of one table on the stage; a last line counts the others."""
-UNLIT = "rgba(240,228,66,0)"
+UNLIT = HIGHLIGHT + "00"
 """Clear, in the colour of the mark: the mark fades in and not through grey."""
 LIT_TICKS = 24
 """How long a changed row stays marked, in ticks of playing."""

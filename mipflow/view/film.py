@@ -13,8 +13,12 @@ from typing import NamedTuple
 
 from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
 
-FRAME_MS = 120
-"""Playing time of every key frame, in milliseconds: a pause takes at most this long to come to rest."""
+FRAME_MS = 115
+"""Playing time of every key frame, in milliseconds: a pause takes at most this long to come to rest.
+
+A little less than seven pictures of a screen with sixty a second: plotly begins the next frame with the first picture
+after this time, and 120 would let the marks stand still for a picture in every eight.
+"""
 SLOW_PLAY_S = 26
 """Aim for the playing time of all slow parts together, in seconds."""
 QUICK_PLAY_S = 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,9 @@ SPACING_S = 0.2
 """Least playing time between two drawn packets of one stream, in seconds: closer ones run into each other."""
 MOST_MESSAGES = 80
 _MESSAGE_SIZE = 18
+
+LEAD_TICKS = 3
+"""How long before it starts a mark waits at its start."""
 
 CONTROL = -1
 TUNNEL = -2
@@ -112,11 +115,11 @@ class Flight:
                 # At a corner it stands where the leg before has put it; a leg too quick for a tick shows its end only.
                 if tick not in way or (final and tick == end):
                     way[tick] = (ax + (bx - ax) * share, ay + (by - ay) * share, leg.tunnelled)
+        # plotly lets new letters fly in from the corner of the page: they come early, as blanks under a card.
         first = min(way, default=0)
-        if first:
-            # plotly lets new letters fly in from the corner of the page: they arrive a tick before, as a blank.
+        for tick in range(max(0, first - (LEAD_TICKS if first > part.first + LEAD_TICKS else 1)), first):
             x, y, _ = way[first]
-            self.spots[layer][first - 1].append(Spot(ident, round(x, 1), round(y, 1), " "))
+            self.spots[layer][tick].append(Spot(ident, round(x, 1), round(y, 1), " "))
         for tick, (x, y, tunnelled) in way.items():
             spot = Spot(ident, round(x, 1), round(y, 1), text)
             self.spots[layer][tick].append(spot)
@@ -135,7 +138,7 @@ class Flight:
         return self._delays.get(ends) or self._delays.get(ends[::-1]) or 5 * NS_PER_MS
 
 
-def lanes(flows: Mapping[int, str]) -> dict[int, float]:
+def lanes(flows: Sequence[int]) -> dict[int, float]:
     """Flow id -> how far beside the middle of a link it goes."""
     middle = (len(flows) - 1) / 2
-    return {flow: (middle - number) * LANE for number, flow in enumerate(sorted(flows))}
+    return {flow: (middle - number) * LANE for number, flow in enumerate(flows)}

@@ -53,6 +53,10 @@ _LOOKS = [
 ]
 
 
+MOST_FLOWS = len(_LOOKS)
+"""Flows that can be told apart in one picture."""
+
+
 def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
     """Flow id -> its look. Letters are the first of each word that no earlier flow has, else the flow id."""
     taken: set[str] = set()

@@ -12,6 +12,7 @@ from mipflow.view.style import (
     CONFIG,
     EDGE,
     INK,
+    MOST_FLOWS,
     VERMILION,
     Dict,
     FlowStyle,
@@ -20,7 +21,7 @@ from mipflow.view.style import (
     font,
     line_colour,
 )
-from mipflow.view.usage import Delay, Run, delays, losses, main_direction, runs
+from mipflow.view.usage import Delay, Run, delays, leading, losses, main_direction, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
 
 MOST_POINTS = 2000
@@ -33,11 +34,14 @@ def timeline(
 ) -> Picture:
     """Interface, delay and loss of each flow between two times (nanoseconds), in the direction of most of its packets.
 
+    Of more than `style.MOST_FLOWS` flows those are drawn that changed their way, then those with most packets.
+
     flows: flow id -> word; mobile: the mobile node's name. Raises ProtocolMisuse where time does not go forward.
     """
     check_span(start_ns, end_ns)
     found = runs(trace, mobile, start_ns, end_ns)
-    direction = {flow: upward for flow, upward in main_direction(found).items() if flow in flows}
+    shown = leading(flows, found, MOST_FLOWS)
+    direction = {flow: upward for flow, upward in main_direction(found).items() if flow in shown}
     own = [run for run in found if direction.get(run.flow) == run.upward]
     curves = delays(trace, mobile, direction, start_ns, end_ns, MOST_POINTS)
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
@@ -58,7 +62,7 @@ def timeline(
             for run in own
         ]  # fmt: skip
 
-    figure = _figure(title, flow_styles(flows), own, curves, lost, start_ns, end_ns)
+    figure = _figure(title, flow_styles({flow: flows[flow] for flow in shown}), own, curves, lost, start_ns, end_ns)
     return Picture(title, sentences, rows, figure=figure)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,6 +75,17 @@ def main_direction(found: list[Run]) -> dict[int, bool]:
     for run in found:
         balance[run.flow] += run.packets if run.upward else -run.packets
     return {flow: value >= 0 for flow, value in balance.items()}
+
+
+def leading(flows: Iterable[int], found: list[Run], most: int) -> list[int]:
+    """At most `most` flows to draw: first those that changed their way, then those with most packets."""
+    ways: dict[int, set[tuple[int, str, bool]]] = {}
+    packets: Counter[int] = Counter()
+    for run in found:
+        ways.setdefault(run.flow, set()).add(run.way)
+        packets[run.flow] += run.packets
+    ranked = sorted(flows, key=lambda flow: (-len(ways.get(flow, ())), -packets[flow], flow))
+    return sorted(ranked[:most])
 
 
 def road(trace: Trace, run: Run) -> list[str]:

@@ -182,7 +182,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     film = tour.figure("tour.move()")
     tour.go_to(film, 4.16)
     assert bindings(film.evaluate(READ)["texts"]) == ["CoA wlan0", "CoA wlan0"]
-    tour.go_to(film, 4.24)
+    tour.go_to(film, 4.21)
     tour.shoot(f"4-moved-{short}", tmp_path)
     seen = film.evaluate(READ)
     assert passes(seen, CALL, "AR2") and not passes(seen, CALL, "AR3")

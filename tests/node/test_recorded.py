@@ -95,7 +95,7 @@ def test_a_fin_counts_as_one_octet_that_is_heard() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_octet_arrives_over_a_bad_link(seed: int) -> None:
     pair = Pair(Link(delay_ms=10, rate_bps=5_000_000, loss=0.05, duplication=0.05, jitter_ms=5, reorder=True), seed)
-    data = bytes(range(256)) * 40
+    data = bytes(range(256)) * 30
     script = (
         Write(True, 0, 0, 20_000, data),
         Write(False, 20_000, MS, 30_000, data),
@@ -170,6 +170,11 @@ def test_it_can_wait_to_be_begun_once() -> None:
     with pytest.raises(ProtocolMisuse, match="already"):
         running.begin(2_000_000_000)
     assert pair.run(1) and running.received_bytes == 1
+
+
+def test_a_write_has_no_more_data_than_octets() -> None:
+    with pytest.raises(ProtocolMisuse, match="3 octets of data"):
+        Write(True, 0, 0, 2, b"abc")
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,35 @@ def test_nothing_overlaps(browser_page: Any, saved: tuple[str, Moments], scheme:
     assert found["count"] > 15
     assert found["bad"] == []
     assert found["height"] <= 720, "the whole stage with its buttons is on the screen"
+
+
+def test_letters_stay_on_their_marks(browser_page: Any, saved: tuple[str, Moments]) -> None:
+    address, at = saved
+    opened(browser_page, address)
+    step_to(browser_page, at.asked - 20 * MS)
+    button(browser_page, "Play").click()
+    astray = browser_page.evaluate("""() => new Promise((done) => {
+      const plot = document.querySelector(".js-plotly-plot"), astray = new Set(), began = performance.now();
+      let letters = 0;
+      const look = (now) => {
+        for (const trace of plot.querySelectorAll(".scatterlayer .trace")) {
+          const marks = new Map();
+          for (const mark of trace.querySelectorAll("path.point")) {
+            const found = /translate\\(([-\\d.e]+),\\s*([-\\d.e]+)\\)/.exec(mark.getAttribute("transform") || "");
+            if (mark.__data__.id !== undefined && found) marks.set(mark.__data__.id, [+found[1], +found[2]]);
+          }
+          for (const text of trace.querySelectorAll(".textpoint text")) {
+            const { id } = text.__data__;
+            if (id === undefined || id === "0" || !text.textContent.trim()) continue;
+            const [x, y] = marks.get(id) || [1e6, 1e6];
+            letters += 1;
+            const far = Math.abs(text.getAttribute("x") - x) + Math.abs(text.getAttribute("y") - y);
+            if (far > 6) astray.add(`${text.textContent} ${id} by ${Math.round(far)}`);
+          }
+        }
+        if (now - began < 6000) requestAnimationFrame(look); else done([letters, [...astray]]);
+      };
+      requestAnimationFrame(look);
+    })""")
+    assert astray[0] > 500
+    assert astray[1] == []

@@ -1,0 +1,171 @@
+"""`mipflow run`: what it prints and writes, and one line with status 2 for every bad input."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mipflow import cli
+from mipflow.lab import command
+from mipflow.wire import capture
+from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, OFFICE, WEB, WEB_4, udp, write
+from tests.oracles import mobility_faults
+
+TRAFFIC = f"figure2 --traffic {OFFICE} --seed 7"
+
+
+def run(line: str) -> int:
+    return cli.main(["run", *line.split()])
+
+
+def test_the_table_of_the_capture_that_ships(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"{TRAFFIC} --handover 6:cell0@5") == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0] == "figure2, office.pcap: 16 flows in 16.438 s"
+    assert re.fullmatch(r"All is bound \d+\.\d{6} s after the world began: time zero of .*", lines[1])
+    assert any(
+        re.fullmatch(r"  at 5\.000 s flow 6 moves to cell0, and no other; acknowledged \d+\.\d ms later", one)
+        for one in lines
+    )
+    assert max(map(len, lines)) <= 120 and not any(line.endswith(" ") for line in lines)
+    rows = {fields[0]: fields for fields in (line.split() for line in lines) if fields and fields[0].isdigit()}
+    assert set(rows) >= {str(number) for number in range(1, 17)}
+    assert rows["2"][1:9] == ["UDP", "51009", ">", "5201", "CN1", "2001:db8:100::11", "2001:db8:200::10", "up"]
+    assert rows["2"][9:12] == ["751", "751", "0"]
+    below = lines[next(k for k, line in enumerate(lines) if line.startswith("   6  TCP")) + 1].split()
+    assert (
+        below[1:5] == ["ms", ">", "2001:db8:300::10", "down"] and sum("2001:db8:300::10" in line for line in lines) == 1
+    )
+    assert "  7 TCP flows delivered all of their 1121232 octets, each as it was written" in lines
+    assert "  CN1 stands for 2001:db8:30::50 and 192.0.2.150" in lines and "  8  ICMPv6 that is no echo" in lines
+    assert "\r" not in err
+
+
+def test_without_a_capture_there_are_a_call_and_a_video(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("figure2 --handover 2:cell0@5 --duration 8") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "figure2, a call and a video to CN1, 8 s"
+    assert sum("2001:db8:300::10" in line for line in lines) == 1 and any(
+        "flow 2 moves to cell0" in one for one in lines
+    )
+    assert run("figure1 --handover 2:cell0@5") == 0
+    assert "and with it 1, which share its binding" in capsys.readouterr().out
+
+
+def test_a_part_of_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"{TRAFFIC} --duration 3.5 --packets 500 --mobile {LAPTOP} --cns 1 --min-packets 0 --mode tunnel") == 0
+    out = capsys.readouterr().out
+    assert "reading stopped after 500 packets; there are more" in out and "octets have arrived" in out
+    path = write(
+        tmp_path / "x.pcap",
+        [(0, udp(LAPTOP, 1, WEB, 2)), (1, udp(LAPTOP_4, 1, WEB_4, 2)), (2, udp(WEB, 1, MEDIA, 2))],
+    )
+    assert run(f"figure2 --traffic {path} --mobile {LAPTOP},{LAPTOP_4} --cns 4") == 0
+    out = capsys.readouterr().out
+    assert re.search(r"between \S+ and \S+, neither the mobile node", out) and "  2  UDP 1 > 2" in out
+
+
+def test_the_files(tmp_path: Path, tshark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    html, pcap = tmp_path / "out.html", tmp_path / "out.pcap"
+    pcap.write_text("older")
+    assert run(f"{TRAFFIC} --handover 6:cell0@5 --html {html} --pcap {pcap}") == 0
+    assert f"{html}: open it in a browser" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.pcap"]
+    assert html.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert sum(1 for _ in capture.read(pcap)) > 4000 and mobility_faults(pcap) == []
+    checksums = " || ".join(f"{protocol}.checksum.status==0" for protocol in ("udp", "tcp", "icmpv6"))
+    wrong = f"_ws.malformed || mip6.bogus_header_length || {checksums}"
+    options = f"{tshark} -n -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE".split()
+    found = subprocess.run([*options, "-r", pcap, "-Y", wrong], capture_output=True, text=True, check=True)
+    assert found.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "advice"),
+    [
+        ("figure3", "'figure3'", "expected one of figure1, figure2"),
+        ("figure2 --traffic nowhere.pcap", "nowhere.pcap", "expected a pcap"),
+        (f"figure2 --traffic {__file__}", "test_command.py", "expected a pcap"),
+        ("figure2 --traffic empty.pcap", "empty.pcap is empty", "expected a pcap"),
+        ("figure2 --traffic .", ".", "expected a pcap"),
+        (f"{TRAFFIC} --handover 17:cell0@5", "flow 17", "flows 1 to 16"),
+        (f"{TRAFFIC} --handover 6:cell1@5", "'cell1'", "expected one of wlan0, cell0"),
+        (f"{TRAFFIC} --handover 6:cell0@2.9", "at 2.9 s", "give a time from 2.936 to 12.159 s"),
+        (f"{TRAFFIC} --handover 6:cell0@12.2", "at 12.2 s", "give a time from 2.936 to 12.159 s"),
+        (f"{TRAFFIC} --handover 6:cell0@-5", "at -5 s", "give 0 s or later"),
+        (f"{TRAFFIC} --handover 6-cell0-5", "'6-cell0-5'", "such as 1:cell0@5"),
+        (f"{TRAFFIC} --handover 6:cell0@5 --duration 4", "at 5 s", "ends at 4 s"),
+        (f"{TRAFFIC} --mobile 2001:db8::1", "'2001:db8::1'", f"choose from {LAPTOP}"),
+        (f"{TRAFFIC} --cns 0", "cns=0", "expected"),
+        (f"{TRAFFIC} --packets 0", "packets=0", "expected 1 or more"),
+        (f"{TRAFFIC} --min-packets -1", "-1", "expected 0 or more"),
+        (f"{TRAFFIC} --mode fast", "'fast'", "expected one of"),
+        (f"{TRAFFIC} --html nowhere/out.html", "nowhere/out.html", "a folder that exists"),
+        (f"{TRAFFIC} --pcap folder", "folder", "give the name of a file"),
+        (f"{TRAFFIC} --pcap /dev/null", "/dev/null", "give the name of a file"),
+        (f"{TRAFFIC} --pcap {OFFICE}", "office.pcap", "choose another name"),
+        (f"{TRAFFIC} --pcap out.x --html out.x", "out.x", "choose another name"),
+        ("figure2 --cns 1", "cns=1", "expected 2 to 64"),
+        ("figure2 --duration 0", "--duration 0", "more than 0"),
+        ("figure2 --duration nan", "--duration nan", "more than 0"),
+        ("figure2 --mobile 2001:db8::1", "2001:db8::1", "--traffic"),
+        ("figure2 --handover 3:cell0@5", "flow 3", "flow 1 (call) or 2 (video)"),
+        ("figure2 --handover 1:cell0@-5", "at -5 s", "0 s or later"),
+        ("figure2 --handover 1:cell0@21", "at 21 s", "longer --duration"),
+        ("figure2 --handover 1:lte@2", "'lte'", "expected one of wlan0, cell0"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
+    line: str,
+    named: str,
+    advice: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.pcap").touch()
+    (tmp_path / "folder").mkdir()
+    more = "" if "--pcap" in line or "--html" in line else " --pcap good.pcap --html good.html"
+    assert run(line + more) == 2
+    out, err = capsys.readouterr()
+    last = err.splitlines()[-1]
+    assert out == "" and last.startswith("mipflow: ") and named in last and advice in last
+    assert all(not text.startswith("mipflow") for text in err.splitlines()[:-1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.pcap", "folder"]
+
+
+def test_a_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(**where: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(command.tempfile, "NamedTemporaryFile", denied)  # root may write everywhere
+    assert run(f"figure2 --pcap {tmp_path / 'x.pcap'}") == 2
+    assert "x.pcap cannot be written: Permission denied; give a path" in capsys.readouterr().err
+
+
+def test_progress_is_shown_after_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [100.0]
+    monkeypatch.setattr(command.time, "monotonic", lambda: now[0])
+    for is_terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer)
+        progress = command._Progress()
+        for step in range(100):
+            now[0] += 0.1
+            progress(f"step {step}")
+        progress.close()
+        out, err = capsys.readouterr()
+        assert out == ""
+        if is_terminal:
+            assert err.startswith("\r\x1b[Kstep 1") and err.endswith("\r\x1b[K") and "\n" not in err
+        else:
+            assert len(err.splitlines()) == 2 and "\r" not in err
+    command._Progress()("a moment")
+    assert capsys.readouterr().err == "", "what takes no second needs none"

@@ -1,0 +1,536 @@
+"""Reading captures into flows: hand-made ones with every fault of live traffic, and the one that ships."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from scapy.layers.inet import IP, TCP, UDP, fragment
+from scapy.layers.inet6 import (
+    ICMPv6ND_NS,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    fragment6,
+)
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Raw
+
+from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.lab.headers import HeaderReader
+from mipflow.lab.recording import RecordedFlow, Recording, read
+from mipflow.node.recorded import Datagram, Write
+from mipflow.wire.frames import Frame as IpFrame
+from tests.lab.frames import (
+    LAPTOP,
+    LAPTOP_4,
+    MEDIA,
+    OFFICE,
+    OTHER,
+    WEB,
+    WEB_4,
+    Connection,
+    Frame,
+    ethernet,
+    ip,
+    ping,
+    udp,
+    write,
+)
+
+MS = 1_000_000
+REAL = OFFICE.with_name("real-mobile-node.pcap")
+
+
+def recorded(tmp_path: Path, frames: list[Frame], snap: int = 65535, **keywords: object) -> Recording:
+    return read(write(tmp_path / "x.pcap", frames, snap), **keywords)  # type: ignore[arg-type]
+
+
+def writes(flow: RecordedFlow, upward: bool) -> list[Write]:
+    return [step for step in flow.recorded.script if isinstance(step, Write) and step.upward is upward]
+
+
+def written(flow: RecordedFlow, upward: bool) -> bytes:
+    return b"".join(step.content for step in writes(flow, upward))
+
+
+def steps(flow: RecordedFlow, upward: bool) -> list[tuple[int, float, int, str]]:
+    """(heard, pause in ms, octets, end) of what one end does."""
+    return [(step.heard, step.pause_ns / MS, step.octets, step.end) for step in writes(flow, upward)]
+
+
+# --- flows, and who is the mobile node
+
+
+def test_flows_are_numbered_by_their_first_packet(tmp_path: Path) -> None:
+    frames = [
+        (0, udp(LAPTOP, 5000, MEDIA, 6000)),
+        (1, ping(LAPTOP, WEB, 77, 1)),
+        (2, Connection().segment(True, -1, ack=None, flags="S")),
+        (3, udp(MEDIA, 6000, LAPTOP, 5000, 20)),
+        (9, ping(WEB, LAPTOP, 77, 1, reply=True)),
+    ]
+    result = recorded(tmp_path, frames)
+    assert [(flow.number, flow.protocol, flow.mobile_port, flow.remote, flow.remote_port) for flow in result.flows] == [
+        (1, "UDP", 5000, MEDIA, 6000), (2, "ICMPv6", 77, WEB, 77), (3, "TCP", 40000, WEB, 80),
+    ]  # fmt: skip
+    assert [(flow.packets_up, flow.packets_down, flow.first_ns, flow.last_ns) for flow in result.flows] == [
+        (1, 1, 0, 3 * MS), (1, 1, MS, 9 * MS), (1, 0, 2 * MS, 2 * MS),
+    ]  # fmt: skip
+    assert result.mobile == (LAPTOP,) and result.duration_ns == 9 * MS and not result.skipped
+
+
+def test_datagrams_have_their_times_directions_and_sizes(tmp_path: Path) -> None:
+    frames = [(0, udp(LAPTOP, 5000, MEDIA, 6000, 0)), (2.5, udp(MEDIA, 6000, LAPTOP, 5000, 1432))]
+    (flow,) = recorded(tmp_path, frames, snap=70).flows
+    assert flow.recorded.script == [Datagram(0, True, 0), Datagram(2_500_000, False, 1432)], (
+        "the snap length hides nothing"
+    )
+
+
+@pytest.mark.parametrize(("near", "far"), [(LAPTOP, WEB), (LAPTOP_4, WEB_4)])
+def test_echo_requests_are_replayed_and_replies_are_not(tmp_path: Path, near: str, far: str) -> None:
+    frames = [(0, ping(near, far, 9, 1)), (20, ping(far, near, 9, 1, reply=True)), (1000, ping(near, far, 9, 2, 8))]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert flow.protocol == "ICMPv6" and flow.recorded.script == [
+        Datagram(0, True, 56, 1),
+        Datagram(1000 * MS, True, 8, 2),
+    ]
+    assert flow.remarks == ("has 1 requests without an answer in the capture; here they are answered",)
+
+
+def test_the_host_that_opens_most_flows_is_the_mobile_node(tmp_path: Path) -> None:
+    frames: list[Frame] = [(k, udp(LAPTOP, 5000 + k, MEDIA, 6000)) for k in range(2)]
+    frames += [
+        (10, udp(MEDIA, 7000, OTHER, 7001)),
+        (11, udp(OTHER, 1, LAPTOP, 2)),
+        (12, udp(LAPTOP_4, 5000, WEB_4, 53)),
+    ]
+    result = recorded(tmp_path, frames)
+    assert result.mobile == (LAPTOP, LAPTOP_4), "one address of each IP version"
+    assert [flow.remote for flow in result.flows] == [MEDIA, MEDIA, OTHER, WEB_4]
+    assert result.skipped == {f"between {MEDIA} and {OTHER}, neither the mobile node": 1}
+    assert any("opens 2 of 4 IPv6 flows" in note for note in result.notes)
+    assert any("--mobile ADDRESS,ADDRESS" in note for note in result.notes)
+
+
+def test_mobile_says_otherwise(tmp_path: Path) -> None:
+    frames: list[Frame] = [
+        (0, udp(LAPTOP, 5000, MEDIA, 6000)),
+        (1, udp(MEDIA, 7000, OTHER, 7001)),
+        (2, udp(WEB_4, 1, LAPTOP_4, 2)),
+    ]
+    assert [flow.remote for flow in recorded(tmp_path, frames, mobile=MEDIA).flows] == [LAPTOP, OTHER]
+    both = recorded(tmp_path, frames, mobile=f"{OTHER}, {LAPTOP_4}")
+    assert both.mobile == (OTHER, LAPTOP_4) and [flow.remote for flow in both.flows] == [MEDIA, WEB_4]
+    assert (
+        recorded(tmp_path, frames, mobile=[OTHER, MEDIA]).skipped[f"between {MEDIA} and {OTHER}, both the mobile node"]
+        == 1
+    )
+    for wrong in ("2001:db8::99", "laptop", ""):
+        with pytest.raises(ProtocolMisuse) as caught:
+            recorded(tmp_path, frames, mobile=wrong)
+        assert repr(wrong) in str(caught.value) and f"{LAPTOP} (opens 1)" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_who_opened_a_flow_that_began_before_is_told_by_its_ports(tmp_path: Path) -> None:
+    frames: list[Frame] = [
+        (0, udp(WEB, 53, LAPTOP, 40001)),
+        (1, udp(WEB, 53, LAPTOP, 40002)),
+        (2, udp(OTHER, 9, WEB, 53)),
+    ]
+    frames += [(3, Connection().segment(False, 10, b"x", 5))]
+    assert recorded(tmp_path, frames).mobile == (LAPTOP,)
+
+
+def test_a_connection_that_the_other_end_opened_says_so(tmp_path: Path) -> None:
+    frames: list[Frame] = [(k, udp(LAPTOP, 5000 + k, MEDIA, 6000)) for k in range(2)]
+    visit = Connection((OTHER, 50000), (LAPTOP, 22))
+    flow = recorded(tmp_path, [*frames, *visit.handshake(10), (50, visit.segment(True, 0, b"hi"))]).flows[2]
+    assert "was opened by the remote host; here the mobile node opens it" in flow.remarks
+    assert (flow.mobile_port, flow.remote_port, written(flow, False)) == (22, 50000, b"hi")
+
+
+# --- TCP
+
+
+def talk(connection: Connection) -> list[Frame]:
+    """A request, an answer 30 ms after it arrives at the far end, and both ends close. The far end is 20 ms away."""
+    return [
+        *connection.handshake(0),
+        (22, connection.segment(True, 0, b"request", 0)),
+        (72, connection.segment(False, 0, b"answer" * 100, 7)),
+        (73, connection.segment(True, 7, ack=600, flags="F")),
+        (95, connection.segment(False, 600, ack=8, flags="F")),
+        (96, connection.segment(True, 8, ack=601)),
+    ]
+
+
+@pytest.mark.parametrize("isn", [(1000, 5000), (0xFFFFFFFC, 0xFFFFFF00), (0xFFFFFFFF, 0xFFFFFFFF)])
+@pytest.mark.parametrize("ends", [((LAPTOP, 40000), (WEB, 80)), ((LAPTOP_4, 40000), (WEB_4, 80))])
+def test_a_conversation_is_what_each_end_wrote_and_its_pauses(
+    tmp_path: Path, isn: tuple[int, int], ends: tuple[tuple[str, int], tuple[str, int]]
+) -> None:
+    (flow,) = recorded(tmp_path, talk(Connection(*ends, isn))).flows
+    assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100), "numbers wrap around"
+    assert steps(flow, True) == [(0, 1, 7, ""), (600, 0, 0, "close")]
+    assert steps(flow, False) == [(7, 30, 600, ""), (8, 2, 0, "close")], "without the 20 ms to the far end and back"
+    assert flow.remarks == () and flow.recorded.opens_ns == 0 and flow.recorded.start_s is None
+
+
+def test_what_was_sent_again_counts_once(tmp_path: Path) -> None:
+    connection = Connection()
+    again = [
+        (30, connection.segment(True, 0, b"request", 0)),
+        (74, connection.segment(False, 0, b"answer" * 50, 7)),
+        (75, connection.segment(False, 300, b"answer" * 60, 7)),
+        (97, connection.segment(False, 600, ack=8, flags="F")),
+    ]
+    frames = sorted([*talk(connection), *again], key=lambda frame: frame[0])
+    frames.insert(1, (5, connection.segment(True, -1, ack=None, flags="S")))
+    result = recorded(tmp_path, [frame for frame in frames if frame[0] != 95])
+    assert written(result.flows[0], True) == b"request"
+    assert written(result.flows[0], False) == b"answer" * 110, "the last one had 60 octets more"
+    assert result.sent_again == 2 and "2 TCP segments sent again are left out" in result.notes
+
+
+def test_missing_octets_are_zeros_until_they_come_after_all(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        *connection.handshake(0),
+        (30, connection.segment(True, 4, b"efgh")),
+        (31, connection.segment(True, 12, b"mnop")),
+        (60, connection.segment(True, 8, b"ijkl")),
+        (80, connection.segment(False, 5, b"Z", 20)),
+    ]
+    result = recorded(tmp_path, frames)
+    (flow,) = result.flows
+    assert written(flow, True) == bytes(4) + b"efghijklmnop" + bytes(4), (
+        "the last four only an acknowledgement tells of"
+    )
+    assert written(flow, False) == bytes(5) + b"Z"
+    assert result.missing == 17 and "17 octets of TCP that the capture missed are zeros" in result.notes
+    assert "is open at the end of the capture" in flow.remarks
+
+
+def test_octets_that_the_snap_length_cut_are_zeros(tmp_path: Path) -> None:
+    (flow,) = recorded(tmp_path, talk(Connection()), snap=14 + 40 + 20 + 10).flows
+    assert written(flow, False) == b"answeransw" + bytes(590)
+    assert [len(step.data) for step in writes(flow, False)] == [10, 0]
+
+
+def test_frames_of_segmentation_offload_are_one_write(tmp_path: Path) -> None:
+    connection = Connection()
+    giant = bytes(connection.segment(True, 0, bytes(range(256)) * 240))
+    without_length = giant[:4] + b"\0\0" + giant[6:]  # as Linux shows frames of more than 64 KiB
+    for data in (giant, without_length):
+        frame = bytes(ethernet(Raw(data)))[:12] + b"\x86\xdd" + data
+        (flow,) = recorded(tmp_path, [*connection.handshake(0), (30, frame)]).flows
+        assert [step.octets for step in writes(flow, True)] == [61_440] and written(flow, True) == bytes(
+            range(256)
+        ) * 240
+
+
+def test_a_connection_caught_in_the_middle(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        (0, connection.segment(False, 70_000, b"tail", 900)),
+        (1, connection.segment(True, 900, b"more", 70_004)),
+        (2, connection.segment(False, 69_000, b"x" * 1000, 900)),
+    ]
+    result = recorded(tmp_path, frames)
+    (flow,) = result.flows
+    assert (written(flow, True), written(flow, False)) == (b"more", b"tail")
+    assert "began before the capture, and gets a handshake" in flow.remarks
+    assert steps(flow, True) == [(4, 1, 4, "")] and result.mobile == (LAPTOP,)
+
+
+def test_a_lost_request_comes_before_the_answer_to_it(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        *connection.handshake(0),
+        (50, connection.segment(False, 0, b"answer", 7)),
+        (51, connection.segment(True, 7, ack=6)),
+    ]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert steps(flow, True) == [(0, 29, 7, "")] and steps(flow, False) == [(7, 0, 6, "")]
+
+
+def test_a_reset_comes_last_and_says_what_was_under_way(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        *connection.handshake(0),
+        (30, connection.segment(True, 0, bytes(1000))),
+        (31, connection.segment(True, 1000, bytes(1000))),
+        (50, connection.segment(False, 0, ack=1000, flags="F")),
+        (52, connection.segment(False, 0, ack=None, flags="R")),
+        (53, connection.segment(False, 0, ack=None, flags="R")),
+    ]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert [end for *_, end in steps(flow, False)] == ["close", "reset"]
+    assert flow.remarks == ("is reset by the remote host with 1000 octets under way to it; they are delivered first",)
+
+
+def test_a_reset_that_nobody_minds_is_none(tmp_path: Path) -> None:
+    connection = Connection()
+    forged = (60, connection.segment(False, 0, ack=None, flags="R"))
+    frames = [*talk(connection)[:4], forged, *talk(connection)[4:]]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert written(flow, False) == b"answer" * 100 and all(step.end != "reset" for step in writes(flow, False))
+    late = recorded(tmp_path, [*talk(connection), (99, connection.segment(True, 8, ack=None, flags="R"))]).flows[0]
+    assert late.remarks == (), "both ends had closed"
+
+
+def test_refused_and_unanswered(tmp_path: Path) -> None:
+    refused, silent = Connection(), Connection((LAPTOP, 40001))
+    frames = [
+        (0, refused.segment(True, -1, ack=None, flags="S")),
+        (20, refused.segment(False, -1, ack=0, flags="R")),
+        (30, silent.segment(True, -1, ack=None, flags="S")),
+        (1030, silent.segment(True, -1, ack=None, flags="S")),
+    ]
+    first, second = recorded(tmp_path, frames).flows
+    assert first.recorded.refused and first.remarks == ("was refused",) and first.recorded.script == ()
+    assert not second.recorded.refused and second.remarks == ("was not answered in the capture; here it is",)
+
+
+def test_the_same_ports_again_are_another_connection(tmp_path: Path) -> None:
+    later = [(at + 1000, packet) for at, packet in talk(Connection(isn=(777, 888)))]
+    result = recorded(tmp_path, [*talk(Connection()), *later])
+    assert [(flow.number, flow.first_ns) for flow in result.flows] == [(1, 0), (2, 1000 * MS)]
+    assert all(written(flow, True) == b"request" for flow in result.flows)
+
+
+def test_nonsense_is_left_out_and_said(tmp_path: Path) -> None:
+    connection = Connection()
+    nonsense = [
+        (97, connection.segment(False, 601, b"after the end", 8)),
+        (98, connection.segment(True, 1 << 30, b"far ahead", 601)),
+        (99, Connection().segment(True, 8, ack=1 << 30)),
+    ]
+    (flow,) = recorded(tmp_path, [*talk(connection), *nonsense]).flows
+    assert written(flow, True) == b"request" and written(flow, False) == b"answer" * 100
+    assert flow.remarks == ("has 2 segments that do not fit in, left out",)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_order_loss_and_repetition_gives_what_was_written(tmp_path: Path, seed: int) -> None:
+    """Cut two streams at random, lose, repeat and reorder the pieces: what was seen is right, the rest is zeros."""
+    dice = random.Random(seed)
+    connection = Connection(isn=(dice.getrandbits(32), dice.getrandbits(32)))
+    texts = {up: dice.randbytes(dice.randrange(1, 9000)) for up in (True, False)}
+    seen = {up: bytearray(len(text)) for up, text in texts.items()}
+    frames: list[Frame] = connection.handshake(0)
+    at = 30.0
+    for up, text in texts.items():
+        cuts = sorted({0, len(text), *(dice.randrange(len(text)) for _ in range(12))})
+        pieces = [(start, text[start:end]) for start, end in pairwise(cuts)]
+        pieces = [piece for piece in pieces if dice.random() < 0.8] + dice.sample(pieces, 3)
+        for start, piece in sorted(pieces, key=lambda piece: piece[0] + dice.randrange(2500)):
+            seen[up][start : start + len(piece)] = piece
+            frames.append((at := at + 1, connection.segment(up, start, piece, 0 if up else len(texts[True]))))
+        frames.append((at := at + 1, connection.segment(up, len(text), ack=0 if up else len(texts[True]), flags="F")))
+    (flow,) = recorded(tmp_path, frames).flows
+    for up in (True, False):
+        assert written(flow, up) == seen[up]
+        assert all(step.pause_ns >= 0 for step in writes(flow, up))
+
+
+# --- headers
+
+
+def test_fragmented_datagrams_count_whole(tmp_path: Path) -> None:
+    small = IPv6(src=LAPTOP, dst=MEDIA) / IPv6ExtHdrFragment(id=7) / UDP(sport=1, dport=2) / Raw(bytes(4000))
+    version_4 = fragment(IP(src=LAPTOP_4, dst=WEB_4, id=9) / UDP(sport=3, dport=4) / Raw(bytes(3000)), 1000)
+    echo = ip(LAPTOP, MEDIA) / IPv6ExtHdrFragment(id=8) / ping(LAPTOP, MEDIA, 5, 1, 2000).payload
+    pieces = [*fragment6(small, 1280), *version_4, *fragment6(echo, 1280)]
+    result = recorded(tmp_path, [(k, piece) for k, piece in enumerate(pieces)])
+    assert [[step.octets for step in flow.recorded.script] for flow in result.flows] == [[4000], [3000], [2000]]
+    assert result.skipped == {"further fragment, counted with the first": len(pieces) - 3}
+
+
+def test_fragments_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    tcp = fragment6(ip(LAPTOP, WEB) / IPv6ExtHdrFragment(id=7) / TCP() / Raw(bytes(3000)), 1280)
+    late = fragment6(ip(LAPTOP, WEB) / IPv6ExtHdrFragment(id=8) / UDP() / Raw(bytes(3000)), 1280)[1:]
+    result = recorded(tmp_path, [(0, udp(LAPTOP, 1, WEB, 2)), *((1, piece) for piece in (*tcp, *late))])
+    assert result.skipped == {
+        "fragment of a TCP segment": len(tcp),
+        "fragment without the first of its packet": len(late),
+    }
+
+
+def test_extension_headers_and_ip_options_are_stepped_over(tmp_path: Path) -> None:
+    extended = IPv6(src=LAPTOP, dst=MEDIA) / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / IPv6ExtHdrFragment(id=1)
+    frames: list[Frame] = [(0, extended / UDP(sport=1, dport=2) / Raw(bytes(33)))]
+    frames += [(1, IP(src=LAPTOP_4, dst=WEB_4, options=[b"\x94\x04\0\0"]) / UDP(sport=1, dport=2) / Raw(bytes(44)))]
+    assert [flow.recorded.script[0].octets for flow in recorded(tmp_path, frames).flows] == [33, 44]
+
+
+def test_padding_behind_a_datagram_and_lengths_that_lie(tmp_path: Path) -> None:
+    frames: list[Frame] = [
+        (0, ip(LAPTOP, MEDIA) / UDP(sport=1, dport=2, len=18) / Raw(bytes(30))),
+        (1, ip(LAPTOP, MEDIA) / UDP(sport=1, dport=2, len=0) / Raw(bytes(30))),
+        (2, ip(LAPTOP, MEDIA) / UDP(sport=1, dport=2, len=9999) / Raw(bytes(30))),
+    ]
+    assert [step.octets for step in recorded(tmp_path, frames).flows[0].recorded.script] == [10, 30, 30]
+
+
+def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
+    frames: list[Frame] = [
+        (0, udp(LAPTOP, 1, WEB, 2)),
+        (1, IPv6(src=LAPTOP, dst="ff02::fb") / UDP() / Raw(b"x")),
+        (1, IP(src=LAPTOP_4, dst="224.0.0.251") / UDP() / Raw(b"x")),
+        (1, IP(src="0.0.0.0", dst="10.0.0.1") / UDP(sport=68, dport=67)),
+        (1, IPv6(src="fe80::1", dst=LAPTOP) / ICMPv6ND_NS()),
+        (2, bytes(Ether(src="02:00:00:00:00:01", dst="ff:ff:ff:ff:ff:ff") / ARP())),
+        (3, ping(WEB, LAPTOP, 4, 1, reply=True)),
+        (4, Connection().segment(False, 0, flags="R")),
+        (5, udp(LAPTOP, 1, LAPTOP, 2)),
+        (6, IPv6(src=LAPTOP, dst=WEB, nh=41) / IPv6()),
+        (7, IPv6(src=LAPTOP, dst=WEB, nh=253) / Raw(b"abcdefgh")),
+        (8, IPv6(src=LAPTOP, dst=WEB, nh=6) / Raw(bytes(10))),
+        (9, IPv6(src=LAPTOP, dst=WEB, nh=6) / Raw(bytes(12) + b"\x10" + bytes(20))),
+        (9, IPv6(src=LAPTOP, dst=WEB, nh=0) / Raw(b"")),
+        (9, bytes(ethernet(IPv6()))[:30]),
+    ]  # fmt: skip
+    result = recorded(tmp_path, frames)
+    assert len(result.flows) == 1 and sum(result.skipped.values()) == len(frames) - 1
+    assert set(result.skipped) == {
+        "to a group (multicast or broadcast)", "from no address", "ICMPv6 that is no echo", "ethertype 0x0806, not IP",
+        "echo reply without its request", "reset of no connection", "from a host to itself", "IPv6 in a tunnel",
+        "IP protocol 253", "cut off in the header of TCP, UDP or ICMP", "TCP header of 4 octets",
+        "cut off in the IP header",
+    }  # fmt: skip
+
+
+def test_no_octets_make_the_reader_stumble() -> None:
+    dice = random.Random(1)
+    whole = [
+        bytes(packet) for packet in (udp(LAPTOP, 1, WEB, 2), ping(LAPTOP_4, WEB_4, 1, 1), Connection().segment(True, 0))
+    ]
+    reader = HeaderReader()
+    for _ in range(3000):
+        data = bytearray(dice.choice(whole))
+        for _ in range(dice.randrange(4)):
+            data[dice.randrange(1, len(data))] = dice.randrange(256)
+        data = data[: dice.randrange(1, len(data) + 1)]
+        reader.read(IpFrame(0, bytes(data), len(data) + dice.randrange(3)))
+
+
+# --- the file as a whole
+
+
+def test_reading_stops_where_it_is_told_and_says_so(tmp_path: Path) -> None:
+    frames: list[Frame] = [(k, udp(LAPTOP, 1, WEB, 2)) for k in range(5)]
+    for packets, count, says in ((3, 3, True), (5, 5, False), (9, 5, False)):
+        result = recorded(tmp_path, frames, packets=packets)
+        assert len(result.flows[0].recorded.script) == count
+        assert any(f"stopped after {packets} packets" in note for note in result.notes) is says
+    with pytest.raises(ProtocolMisuse, match="packets=0"):
+        recorded(tmp_path, frames, packets=0)
+
+
+def test_packets_out_of_order_are_sorted(tmp_path: Path) -> None:
+    frames: list[Frame] = [
+        (5, udp(LAPTOP, 1, WEB, 2, 5)),
+        (3, udp(LAPTOP, 1, WEB, 2, 3)),
+        (9, udp(LAPTOP, 1, WEB, 2, 9)),
+    ]
+    result = recorded(tmp_path, frames)
+    assert result.flows[0].recorded.script == [
+        Datagram(0, True, 3),
+        Datagram(2 * MS, True, 5),
+        Datagram(6 * MS, True, 9),
+    ]
+    assert any("sorted" in note for note in result.notes)
+
+
+def test_a_capture_that_is_cut_off_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.pcap", [(k, udp(LAPTOP, 1, WEB, 2)) for k in range(5)])
+    path.write_bytes(path.read_bytes()[:-7])
+    result = read(path)
+    assert len(result.flows[0].recorded.script) == 4 and any("cut off" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"GET / HTTP/1.1", "is no capture"),
+        (None, "No such file"),
+        ("nothing", "no packet"),
+        ("arp", "not IP"),
+    ],
+)
+def test_a_file_without_a_usable_flow_is_one_line(tmp_path: Path, content: bytes | str | None, says: str) -> None:
+    path = tmp_path / "x.pcap"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        write(
+            path,
+            [(0, bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / ARP()))] if content == "arp" else [],
+        )
+    with pytest.raises(DatasetError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert str(path) in message and says in message and "expected" in message and "\n" not in message
+
+
+def test_progress_is_told() -> None:
+    told: list[str] = []
+    read(OFFICE, progress=told.append)
+    assert told == [], "2553 packets take no second"
+
+
+# --- the capture that ships: its README says what is in it
+
+
+def test_office() -> None:
+    result = read(OFFICE)
+    assert result.mobile == (LAPTOP, LAPTOP_4)
+    found = [(one.number, one.protocol, one.mobile_port, one.packets_up, one.packets_down) for one in result.flows]
+    assert found == [
+        (1, "TCP", 37750, 17, 13), (2, "UDP", 51009, 751, 1), (3, "UDP", 44359, 1, 754), (4, "ICMPv6", 0x2D56, 10, 10),
+        (5, "TCP", 54006, 17, 13), (6, "TCP", 54016, 383, 397), (7, "UDP", 40084, 1, 1), (8, "UDP", 54866, 2, 2),
+        (9, "TCP", 43644, 16, 14), (10, "TCP", 43648, 30, 44), (11, "UDP", 49298, 1, 1), (12, "UDP", 58931, 1, 1),
+        (13, "TCP", 33266, 13, 11), (14, "UDP", 41902, 1, 1), (15, "UDP", 49772, 2, 2), (16, "TCP", 38338, 16, 14),
+    ]  # fmt: skip
+    upload, first_page = result.flows[5], result.flows[8]
+    assert len(written(upload, True)) == 1_032_229, "a megabyte, iperf3's cookie, and what was under way at the end"
+    assert written(first_page, True).startswith(b"GET / HTT") and len(written(first_page, True)) == 276
+    assert result.missing == result.sent_again == 0
+    assert [flow.number for flow in result.flows if flow.remarks] == [6, 9]
+    assert result.skipped == {"ICMPv6 that is no echo": 8, "ethertype 0x0806, not IP": 4}
+
+
+def test_a_capture_of_mobile_ipv6_can_be_read_too() -> None:
+    result = read(REAL)
+    assert [flow.protocol for flow in result.flows] == ["ICMPv6"] and result.skipped["Mobility Header"] == 6
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_packets_take_a_few_seconds(tmp_path: Path) -> None:
+    connection = Connection()
+    text = b"".join(bytes([k % 251]) * 1000 for k in range(50_000))
+    data, acknowledgement = (bytes(connection.segment(up, 0, bytes(1000 if up else 0))) for up in (True, False))
+    start_up, start_down = 1001, 5001
+
+    def numbered(frame: bytes, sequence: int, number: int, payload: bytes) -> bytes:
+        header = frame[:44] + sequence.to_bytes(4, "big") + number.to_bytes(4, "big") + frame[52:60]
+        return bytes(12) + b"\x86\xdd" + header + payload
+
+    frames: list[Frame] = [*connection.handshake(0)]
+    for k in range(50_000):
+        frames.append((30 + k, numbered(data, start_up + 1000 * k, start_down, text[1000 * k : 1000 * k + 1000])))
+        frames.append((30 + k, numbered(acknowledgement, start_down, start_up + 1000 * (k + 1), b"")))
+    path = write(tmp_path / "x.pcap", frames)
+    began = time.perf_counter()
+    result = read(path, packets=200_000)
+    assert time.perf_counter() - began < 10
+    assert written(result.flows[0], True) == text

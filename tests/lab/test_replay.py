@@ -1,0 +1,354 @@
+"""Replay: the flows of a capture in the seed's Figure 2, and what one handover moves and what it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import mipflow as mf
+from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError
+from mipflow.lab.replay import Handover, Replay, replay
+from mipflow.lab.scenarios import HOME
+from mipflow.lab.world import World
+from mipflow.node.host import Host
+from mipflow.sim.trace import is_control
+from mipflow.wire.mobility import BindingAcknowledgement
+from mipflow.wire.packet import UDP
+from tests.lab.frames import (
+    LAPTOP,
+    MEDIA,
+    OFFICE,
+    OTHER,
+    WEB,
+    Connection,
+    Frame,
+    ping,
+    udp,
+    write,
+)
+
+ACCESS = {"wlan0", "cell0"}
+
+
+def office(*handovers: str, mode: str = "route_optimisation", seed: int = 7, min_packets: int = 3) -> World:
+    options = {"handovers": handovers, "min_packets": min_packets}
+    return mf.figure2(seed=seed, traffic=OFFICE, mode=mode, wire=True, replay=options)
+
+
+def played(world: World) -> Replay:
+    assert world.replay is not None
+    return world.replay
+
+
+def small(tmp_path: Path, frames: list[Frame], **options: object) -> World:
+    cns = options.pop("cns", 2)
+    return mf.figure2(traffic=write(tmp_path / "x.pcap", frames), cns=cns, replay=options)
+
+
+def roads(world: World, since_ns: int = 0) -> dict[int, set[str]]:
+    """Flow -> the access links that its data packets used, of those that were made at `since_ns` or later."""
+    used: dict[int, set[str]] = {flow.id: set() for flow in world.flows()}
+    trace = world.trace
+    for number, packet in enumerate(trace.packets):
+        segment = trace.channels[trace.channel[number]].segment
+        inner = packet.innermost()
+        if segment in ACCESS and not is_control(packet) and inner.sent_ns >= since_ns:
+            used[inner.flow].add(segment)
+    return used
+
+
+def acknowledged_ns(world: World, by: str, home_address: mf.Address, after_s: float) -> int:
+    """When the mobile node received the first acknowledgement of `by` for a home address after a time."""
+    for hop in world.trace:
+        packet = hop.packet.innermost()
+        to = packet.extensions[0].home_address if packet.extensions else None  # type: ignore[union-attr]
+        of = {world.ha.home_agent_address: "HA", **{cn.address: cn.name for cn in world.cns}}.get(packet.source)
+        has_come = hop.channel.receiver == "MN" and hop.arrived_ns >= after_s * 1e9
+        if isinstance(packet.payload, BindingAcknowledgement) and (of, to) == (by, home_address) and has_come:
+            return hop.arrived_ns
+    raise AssertionError(f"{by} acknowledged nothing for {home_address}")
+
+
+# --- the claim
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize(("handover", "together"), [("6:cell0@5", {6}), ("3:cell0@9.123", {3}), ("10:cell0@4.5", {10})])
+def test_one_binding_update_moves_one_flow_and_no_other(handover: str, together: set[int], seed: int) -> None:
+    world = office(handover, seed=seed)
+    replay = played(world).finish()
+    number, _, at_s = Handover.parse(handover)
+    flow = replay.flow(number)
+    assert flow.home_address is not None
+    bound_ns = acknowledged_ns(world, flow.cn.name, flow.home_address, replay.start_s + at_s)
+    sharing = {other.id for other in replay.flows if (other.home_address, other.cn) == (flow.home_address, flow.cn)}
+    assert sharing == together == set(replay.moves[0].together)
+    ever, after = roads(world), roads(world, bound_ns)
+    assert after[number] == {"cell0"} and ever[number] == {"wlan0", "cell0"}
+    assert all(ever[other] == {"wlan0"} for other in ever if other not in sharing)
+    updates = [entry for entry in world.mn.binding_updates if entry.registered == world.mn.care_of_address("cell0")]
+    assert [(entry.peer, entry.home_address) for entry in updates] == [(flow.cn.address, flow.home_address)]
+    assert replay.is_complete and all(
+        one.running.is_correct and one.running.is_complete for one in replay.flows if one.running
+    )
+
+
+def test_flows_of_few_packets_share_a_home_address_and_move_together() -> None:
+    world = office("8:cell0@4.31", min_packets=5)
+    replay = played(world).finish()
+    few = {7, 8, 11, 12, 14, 15}
+    assert {flow.home_address for flow in replay.flows if flow.id in few} == {replay.flow(7).home_address}
+    pairs = [(flow.home_address, flow.cn) for flow in replay.flows if flow.id not in few]
+    assert len(set(pairs)) == len(pairs), "every other flow has a binding of its own"
+    assert set(replay.moves[0].together) == few
+    used = roads(world)
+    assert all(used[number] == {"cell0"} for number in (11, 12, 14, 15)), "they begin after the handover"
+    assert all(used[flow.id] == {"wlan0"} for flow in replay.flows if flow.id not in few) and replay.is_complete
+
+
+def test_in_tunnel_mode_a_flow_moves_by_its_home_binding() -> None:
+    world = office("6:cell0@5", mode="tunnel")
+    replay = played(world).finish()
+    flow = replay.flow(6)
+    assert flow.home_address is not None
+    bound_ns = acknowledged_ns(world, "HA", flow.home_address, replay.start_s + 5)
+    ever, after = roads(world), roads(world, bound_ns)
+    assert after[6] == {"cell0"} and all(ever[other] == {"wlan0"} for other in ever if other != 6)
+    assert replay.is_complete
+
+
+@pytest.mark.parametrize("mode", ["tunnel", "triangular"])
+def test_every_octet_arrives_in_the_other_modes(mode: str) -> None:
+    assert played(office("6:cell0@5", "6:wlan0@8", mode=mode)).finish().is_complete
+
+
+def test_figure_1_moves_all_flows_to_a_correspondent() -> None:
+    world = mf.figure1(traffic=OFFICE, replay={"handovers": ["6:cell0@5"]})
+    replay = played(world).finish()
+    assert set(replay.moves[0].together) == {1, 2, 3, 5, 6, 13} == {f.id for f in replay.flows if f.cn is world.cn1}
+    assert len(world.mn.home_addresses) == 1 and replay.is_complete
+
+
+def test_there_and_back_over_a_bad_access_link() -> None:
+    links = {"cell0": mf.Link(delay_ms=60, rate_bps=3_000_000, loss=0.02, jitter_ms=10)}
+    options = {"handovers": [(6, "cell0", 4.0), (6, "wlan0", 7.0), (6, "cell0", 9.5)]}
+    world = mf.figure2(seed=3, traffic=OFFICE, links=links, replay=options)
+    replay = played(world).finish()
+    assert replay.is_complete and [move.interface for move in replay.moves] == ["cell0", "wlan0", "cell0"]
+    assert replay.flow(6).stats.down.lost > 0
+
+
+# --- time zero
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_time_zero_is_when_the_last_flow_is_bound(mode: str) -> None:
+    world = office(mode=mode)
+    replay = played(world)
+    assert world.now == world.start_s == replay.start_s and replay.duration_s == pytest.approx(16.437622)
+    entries = [entry for entry in world.mn.binding_updates if entry.home_registration or mode == "route_optimisation"]
+    assert entries and all(entry.registered for entry in entries)
+    last = max(change.t_ns for change in world.trace.changes() if change.node == "MN")
+    assert last / 1e9 == world.start_s
+    assert all(flow.stats.up.sent == flow.stats.down.sent == 0 for flow in replay.flows), "nothing was sent before"
+
+
+def test_run_plays_from_time_zero_at_the_recorded_times() -> None:
+    world = office()
+    replay = played(world)
+    world.run(10)
+    call = replay.recording.flows[1].recorded.script
+    zero = round(world.start_s * 1e9)
+    made = sorted({
+        hop.packet.innermost().sent_ns - zero
+        for hop in world.trace
+        if hop.packet.innermost().label == 2 and isinstance(hop.packet.innermost().payload, UDP)
+    })  # fmt: skip
+    expected = [step.at_ns for step in call if step.upward and step.at_ns <= 10_000_000_000]  # type: ignore[union-attr]
+    assert made == expected
+    assert replay.flow(14).stats.up.sent == 0 and not replay.is_complete
+    assert replay.finish().is_complete and replay.flow(14).stats.up.sent == 1
+
+
+def test_a_run_repeats_itself_whatever_the_hash_seed() -> None:
+    program = (
+        "import mipflow as mf\n"
+        f"world = mf.figure2(seed=5, traffic={str(OFFICE)!r}, replay={{'handovers': ['6:cell0@5']}})\n"
+        "world.replay.finish(); print(world.trace.digest())"
+    )
+    digests = {
+        subprocess.check_output([sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_what_cannot_be_bound_is_said_and_not_waited_for_for_ever(tmp_path: Path) -> None:
+    world = mf.figure2(seed=1)
+    world.network.segments["cn2"].set_up(False)
+    frames: list[Frame] = [(0, udp(LAPTOP, 1, WEB, 2)), (1, udp(LAPTOP, 3, MEDIA, 4))]
+    notes = replay(world, write(tmp_path / "x.pcap", frames), min_packets=0).notes
+    assert "flow 2 has no binding at CN2: its packets go through the home agent" in notes and world.now < 100
+    world = mf.figure2(seed=1)
+    others = Host(world.network, "Others")
+    interface = others.settle(world.network.segments["home"], 0x11)
+    for identifier in (0x12, 0x13):
+        interface.add_address(HOME.address(identifier))
+    frames = [(0, udp(LAPTOP, 1, WEB, 2)), (1, udp(LAPTOP, 3, WEB, 4))]
+    notes = replay(world, write(tmp_path / "x.pcap", frames), min_packets=0).notes
+    assert "flow 2 got no home address: its packets are not sent" in notes and world.now < 100
+
+
+def test_a_world_without_a_way_to_the_home_agent_is_refused(tmp_path: Path) -> None:
+    world = mf.figure2()
+    world.network.segments["home"].set_up(False)
+    world.network.segments["Internet-HA"].set_up(False)
+    with pytest.raises(TopologyError, match="no home registration after 60 s"):
+        replay(world, OFFICE)
+
+
+# --- correspondents and ports
+
+
+def test_remote_hosts_share_the_correspondents_and_it_is_said(tmp_path: Path) -> None:
+    frames: list[Frame] = [(k, udp(LAPTOP, 5000 + k, to, 53)) for k, to in enumerate((MEDIA, WEB, OTHER, MEDIA))]
+    world = small(tmp_path, frames)
+    assert [flow.cn.name for flow in world.flows()] == ["CN1", "CN2", "CN1", "CN1"]
+    assert f"CN1 stands for {MEDIA} and {OTHER}" in played(world).notes
+    wide = small(tmp_path, frames, cns=3)
+    assert [flow.cn.name for flow in wide.flows()] == ["CN1", "CN2", "CN3", "CN1"]
+    places = [wide.network.graph.nodes[cn.name] for cn in wide.cns]
+    assert all(one["y"] > other["y"] for one, other in pairwise(places)) and str(wide.cns[2].address) == "2001:db8:c::8"
+    assert [flow.cn.name for flow in small(tmp_path, frames, cns=1).flows()] == ["CN1"] * 4
+
+
+def test_ports_change_where_they_collide_and_it_is_said(tmp_path: Path) -> None:
+    first, again = Connection(isn=(1, 2)), Connection(isn=(3, 4))
+    frames: list[Frame] = [
+        (0, udp(LAPTOP, 5353, MEDIA, 53)),
+        (1, udp(LAPTOP, 5353, WEB, 53)),
+        (2, ping(LAPTOP, MEDIA, 9, 1)),
+        (3, ping(LAPTOP, WEB, 9, 1)),
+        *first.handshake(10),
+        (50, first.segment(True, 0, b"one")),
+        *again.handshake(100),
+        (150, again.segment(True, 0, b"two")),
+        (200, udp(LAPTOP, 65535, MEDIA, 65535)),
+    ]
+    world = small(tmp_path, frames, cns=1, min_packets=0)
+    notes = played(world).notes
+    assert "flow 2 has UDP port 49152 at MN: 5353 is in use there" in notes
+    assert "flow 4 has echo identifier 49152: 9 is in use" in notes
+    assert "flow 6 has TCP port 49152 at MN: 40000 is in use there" in notes
+    replay = played(world).finish()
+    assert replay.is_complete and [flow.stats.up.received for flow in replay.flows][:4] == [1, 1, 1, 1]
+
+
+def test_a_replay_beside_other_flows(tmp_path: Path) -> None:
+    world = mf.figure2()
+    call = world.mn.open(world.cn1, mf.apps.Voice(), local_port=5000, remote_port=53)
+    path = write(tmp_path / "x.pcap", [(0, udp(LAPTOP, 5000, MEDIA, 53)), (50, udp(LAPTOP, 1, WEB, 2))])
+    replay_ = replay(world, path, handovers=[(1, "cell0", 0)])
+    assert "flow 1 has UDP port 49152 at CN1: 53 is in use there" in replay_.notes
+    replay_.finish()
+    assert [flow.id for flow in replay_.flows] == [2, 3] and replay_.flow(1).interface == "cell0"
+    assert replay_.is_complete and call.interface == "wlan0" and call.stats.up.lost < 50
+
+
+def test_fragments_offload_and_loss_reach_the_other_end(tmp_path: Path) -> None:
+    connection = Connection()
+    frames: list[Frame] = [
+        (0, udp(LAPTOP, 1, MEDIA, 2, 5000)),
+        *connection.handshake(5),
+        (40, connection.segment(True, 0, bytes(range(256)) * 200)),
+        (90, connection.segment(False, 10_000, b"late", 51_200)),
+    ]
+    world = small(tmp_path, frames)
+    replay_ = played(world).finish()
+    assert replay_.is_complete and replay_.flow(1).stats.up.received == 1
+    assert max(packet.size for packet in world.trace.packets) <= 1500
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("handover", "says"),
+    [
+        ("99:cell0@5", "there is no flow 99; office.pcap has flows 1 to 16"),
+        ("0:cell0@5", "there is no flow 0"),
+        ("6:eth0@5", "no interface 'eth0'; expected one of wlan0, cell0"),
+        ("6:cell0@1", "flow 6 does not exist yet at 1 s; give a time from 2.936 to 12.159 s"),
+        ("6:cell0@13", "flow 6 has ended at 13 s"),
+        ("6:cell0@-1", "at -1 s is in the past"),
+        ("6:cell0@nan", "expected FLOW:INTERFACE@SECONDS"),
+        ("6:cell0@inf", "expected FLOW:INTERFACE@SECONDS"),
+        ("cell0@5", "expected FLOW:INTERFACE@SECONDS"),
+        ("6:@5", "expected FLOW:INTERFACE@SECONDS"),
+        ("6:cell0", "expected FLOW:INTERFACE@SECONDS"),
+        ("", "expected FLOW:INTERFACE@SECONDS"),
+    ],
+)  # fmt: skip
+def test_a_handover_that_cannot_be_is_one_line_before_anything_runs(handover: str, says: str) -> None:
+    world = mf.figure2()
+    with pytest.raises(ProtocolMisuse) as caught:
+        replay(world, OFFICE, handovers=[handover])
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+    assert world.now == 0 and world.flows() == [] and world.replay is None
+
+
+def test_a_handover_can_be_asked_for_later_but_not_for_the_past() -> None:
+    world = office()
+    replay = played(world)
+    world.run(5)
+    replay.handover(6, "cell0", 6.0)
+    with pytest.raises(ProtocolMisuse, match=r"handover at 4 s is in the past; it is 5\.000 s now"):
+        replay.handover(6, "cell0", 4.0)
+    with pytest.raises(ProtocolMisuse, match="no flow 17"):
+        replay.flow(17)
+    world.run(2)
+    assert [move.flow.id for move in replay.moves] == [6] and replay.flow(6).interface == "cell0"
+
+
+@pytest.mark.parametrize("cns", [0, 65])
+def test_a_number_of_correspondents_that_cannot_be(cns: int) -> None:
+    with pytest.raises(ProtocolMisuse, match=f"cns={cns}"):
+        mf.figure2(traffic=OFFICE, cns=cns)
+    with pytest.raises(ProtocolMisuse, match="cns=1"):
+        mf.figure2(cns=1)
+    with pytest.raises(ProtocolMisuse, match=r"cns=3; expected 1 to 2, or a world of figure2\(cns=3\)"):
+        replay(mf.figure2(), OFFICE, cns=3)
+
+
+def test_a_bad_capture_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no usable flow"):
+        small(tmp_path, [])
+
+
+def test_a_link_of_a_further_correspondent() -> None:
+    world = mf.figure2(cns=4, links={"cn4": mf.Link(delay_ms=99)})
+    assert world.network.segments["cn4"].link.delay_ms == 99
+    with pytest.raises(TopologyError, match="no link 'cn4'"):
+        mf.figure2(cns=3, links={"cn4": mf.Link()})
+
+
+def test_a_replay_that_stands_still_is_not_waited_for_for_ever() -> None:
+    world = office()
+    replay = played(world)
+    world.run(5)
+    for name in ACCESS:
+        world.network.segments[name].set_up(False)
+    replay.finish()
+    assert not replay.is_complete and world.now - world.start_s < 16.5 + 70
+
+
+def test_many_flows_are_bound_as_fast_as_the_update_rate_allows(tmp_path: Path) -> None:
+    frames: list[Frame] = [(k, udp(LAPTOP, 1000 + k, MEDIA, 53)) for k in range(60)]
+    world = small(tmp_path, frames, min_packets=0)
+    assert len(world.mn.home_addresses) == 60 and world.now < 60 / 3 + 5
+    assert list(world.trace.drops()) == [] and played(world).finish().is_complete
