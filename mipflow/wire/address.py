@@ -25,8 +25,7 @@ class Address(int):
         try:
             number = value if isinstance(value, int) else int(ipaddress.IPv6Address(value))
         except ValueError as error:
-            message = f"{value!r} is not an IPv6 address; expected text such as 2001:db8::1"
-            raise ProtocolMisuse(message, value) from error
+            raise ProtocolMisuse(f"{value!r} is no IPv6 address; expected text such as 2001:db8::1", value) from error
         if not 0 <= number <= _ALL_ONES:
             raise ProtocolMisuse(f"{number} does not fit an IPv6 address; expected 0 to 2**128 - 1", value)
         return super().__new__(cls, number)
@@ -83,8 +82,7 @@ class Prefix(NamedTuple):
         try:
             network = ipaddress.IPv6Network(text)
         except ValueError as error:
-            message = f"{text!r} is not an IPv6 prefix; expected such as 2001:db8:100::/64"
-            raise ProtocolMisuse(message, text) from error
+            raise ProtocolMisuse(f"{text!r} is not an IPv6 prefix; expected such as 2001:db8:100::/64", text) from error
         return cls(Address(int(network.network_address)), network.prefixlen)
 
     def __contains__(self, address: object) -> bool:

@@ -1,7 +1,6 @@
 """Captures in, captures out: pcap and pcapng read as a stream of network-layer frames, pcap written.
 
-Takes paths; gives frames, and a file that tshark reads. The container formats are read here and not by scapy, because
-its readers report a damaged or cut-off file as its end, and forget clock offsets and snap lengths of pcapng.
+Takes paths; gives frames, and a file that tshark reads.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -91,9 +89,7 @@ def write(path: str | os.PathLike[str], packets: Iterable[tuple[int, Packet]]) -
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
-        raise DatasetError(
-            f"{path} is no ordinary file; give the name of a new file or of one to replace", path
-        )
+        raise DatasetError(f"{path} is no ordinary file; give the name of a new file or of one to replace", path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         try:
@@ -101,8 +97,7 @@ def write(path: str | os.PathLike[str], packets: Iterable[tuple[int, Packet]]) -
                 count = _write_records(stream.write, packets)
             part.replace(target)
         finally:
-            with suppress(OSError):
-                part.unlink()  # is there only when something failed
+            part.unlink(missing_ok=True)  # is there only when something failed
     except OSError as error:
         advice = "give a path in a folder that exists and can be written"
         raise DatasetError(f"{path} cannot be written: {error.strerror or error}; {advice}", path) from error

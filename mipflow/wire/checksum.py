@@ -1,7 +1,7 @@
 """The Internet checksum over the IPv6 pseudo-header, with the addresses that Mobile IPv6 puts into it.
 
 Takes octets, addresses and extension headers; gives numbers. Encoding, decoding and the templates of a
-capture share it.
+capture share it. Of a sum, the checksum is the complement: `-total % 65535`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
-from mipflow.wire.packet import (
-    DestinationOptions,
-    FragmentHeader,
-    HomeAddressOption,
-    RoutingHeader,
-    RoutingHeaderType2,
-)
+from mipflow.wire.packet import DestinationOptions, FragmentHeader, HomeAddressOption, RoutingHeader, RoutingHeaderType2
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
@@ -37,11 +31,6 @@ def pseudo_header_sum(source: Address, destination: Address, length: int, next_h
     return source % 65535 + destination % 65535 + length + next_header
 
 
-def checksum(total: int) -> int:
-    """The checksum that makes a packet of this sum correct: its complement, 0 to 65534."""
-    return -total % 65535
-
-
 def pseudo_header_addresses(
     source: Address, destination: Address, extensions: tuple[ExtensionHeader, ...]
 ) -> tuple[Address, Address]:
@@ -49,19 +38,17 @@ def pseudo_header_addresses(
 
     The source is the home address where a Home Address option is present (RFC 6275 section 11.3.1); the
     destination is the last one that the packet goes to: with a segment left, the address in the type 2
-    routing header (RFC 8200 8.1).
+    routing header (RFC 8200 8.1). Raises WireError for a second Home Address option.
     """
-    at_home = None
+    at_home = []
     for header in extensions:
         if isinstance(header, DestinationOptions):
-            for option in header.options:
-                if isinstance(option, HomeAddressOption):
-                    if at_home is not None:
-                        raise WireError("more than one Home Address option (RFC 6275 section 6.3)", option)
-                    at_home = option.home_address
+            at_home += [option for option in header.options if isinstance(option, HomeAddressOption)]
         elif isinstance(header, RoutingHeaderType2) and header.segments_left:
             destination = header.home_address
-    return source if at_home is None else at_home, destination
+    if len(at_home) > 1:
+        raise WireError("more than one Home Address option (RFC 6275 section 6.3)", at_home[1])
+    return at_home[0].home_address if at_home else source, destination
 
 
 def hides_payload(header: ExtensionHeader) -> bool:

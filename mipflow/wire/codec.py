@@ -1,40 +1,44 @@
-"""Packets to bytes and back: the door to the four modules that write and read them.
+"""Packets to bytes and back. `decode` reads; the writing stands here.
 
-Takes packet values and bytes; gives the other. Scapy is imported at first use, not with this module.
+Takes packet values and bytes; gives the other. Scapy is imported at first use, not with this module. Lengths, padding
+and checksums are given to it: its own checksum sees a Home Address option only where it is alone.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mipflow.errors import WireError
+from mipflow.wire import checksum, layers
 from mipflow.wire import decode as reader
-from mipflow.wire import encode as writer
-from mipflow.wire.encode_control import mobility_layer
+from mipflow.wire.control import write_icmp, write_mobility
+from mipflow.wire.forms import number, octets
+from mipflow.wire.headers import FORMS, MAX_EXTENSIONS, MAX_TUNNELS, NEXT_HEADERS
+from mipflow.wire.icmpv6 import IcmpMessage
 from mipflow.wire.mobility import BindingAuthorizationData
+from mipflow.wire.options import write_options
+from mipflow.wire.packet import TCP, UDP, FragmentHeader, HopByHopOptions, Opaque, Packet, RoutingHeader, WithOptions
 
 if TYPE_CHECKING:
-    from scapy.packet import Packet as ScapyPacket
-
+    from mipflow.wire.layers import Layer
     from mipflow.wire.mobility import MobilityMessage
-    from mipflow.wire.packet import Packet
+    from mipflow.wire.packet import ExtensionHeader
+
 
 AUTHENTICATOR = 12
 
 
-def to_scapy(packet: Packet) -> ScapyPacket:
+def to_scapy(packet: Packet) -> Layer:
     """The packet as scapy layers, every length and checksum set.
 
     Raises WireError, naming field and value, for a packet that has no bytes: port 70000, a cookie of 7
     octets.
     """
     try:
-        return writer.to_scapy(packet)
+        return _packet(packet)
     except WireError:
         raise
-    except (
-        Exception
-    ) as error:  # a value of a wrong type fails somewhere in scapy: one kind of error for all of them
+    except Exception as error:  # a value of a wrong type fails somewhere in scapy: one kind of error for all of them
         raise WireError(f"{packet!r} cannot be written: {error}", packet) from error
 
 
@@ -46,9 +50,7 @@ def encode(packet: Packet) -> bytes:
     """
     octets = bytes(to_scapy(packet))
     if len(octets) != packet.size:
-        raise WireError(
-            f"size is {packet.size} but {len(octets)} octets came out: was the packet changed?", packet
-        )
+        raise WireError(f"size is {packet.size} but {len(octets)} octets came out: was the packet changed?", packet)
     return octets
 
 
@@ -63,9 +65,7 @@ def decode(data: bytes) -> Packet:
         return reader.decode(bytes(data))
     except WireError:
         raise
-    except (
-        Exception
-    ) as error:  # scapy's errors are of many kinds, and a packet must never be an exception to a node
+    except Exception as error:  # of scapy's many kinds, and a packet must never be an exception to a node
         raise WireError(f"not readable as an IPv6 packet: {error}", data) from error
 
 
@@ -74,7 +74,7 @@ def encode_mobility(message: MobilityMessage) -> bytes:
 
     Raises WireError for a message that has no bytes.
     """
-    return bytes(mobility_layer(message))
+    return bytes(write_mobility(message))
 
 
 def authenticated_part(message: MobilityMessage) -> bytes:
@@ -87,3 +87,101 @@ def authenticated_part(message: MobilityMessage) -> bytes:
     if not options or not isinstance(options[-1], BindingAuthorizationData):
         raise WireError(f"{type(message).__name__} does not end in binding authorization data", message)
     return encode_mobility(message)[:-AUTHENTICATOR]
+
+
+# --- from values to layers ----------------------------------------------------------------------------------
+
+
+def _packet(packet: Packet, depth: int = 0) -> Layer:
+    if depth > MAX_TUNNELS:
+        raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
+    if packet.size - 40 > 65535:
+        raise WireError(f"a packet of {packet.size} octets; expected at most 65575", packet.size)
+    _check_order(packet)
+    numbers = [_next_header(value) for value in (*packet.extensions, packet.payload)]
+    whole = FORMS[Packet].write(packet, nh=numbers[0], plen=packet.size - 40)
+    for header, following in zip(packet.extensions, numbers[1:], strict=True):
+        whole.add_payload(_extension(header, following))
+    whole.add_payload(_payload(packet, numbers[-1], depth))
+    return whole
+
+
+def _next_header(value: object) -> int:
+    if isinstance(value, Opaque):
+        return number(value, "next_header", 8)
+    for kind, next_header in NEXT_HEADERS.items():
+        if isinstance(value, kind):
+            return next_header
+    raise WireError(f"{value!r} is nothing that an IPv6 packet can carry", value)
+
+
+def _check_order(packet: Packet) -> None:
+    """Refuse what could not be read back: misplaced headers (RFC 8200 section 4.1), values in fragments."""
+    if len(packet.extensions) > MAX_EXTENSIONS:
+        raise WireError(f"{len(packet.extensions)} extension headers; expected at most {MAX_EXTENSIONS}")
+    for position, header in enumerate(packet.extensions, 1):
+        if isinstance(header, HopByHopOptions) and position > 1:
+            raise WireError("hop-by-hop options are the first extension header or not there", header)
+        is_last = position == len(packet.extensions)
+        if checksum.hides_payload(header) and not (is_last and isinstance(packet.payload, Opaque)):
+            raise WireError(f"only Opaque octets can follow {header!r}", packet.payload)
+
+
+def _extension(header: ExtensionHeader, following: int) -> Layer:
+    structure: dict[str, object] = {"nh": following}
+    if not isinstance(header, FragmentHeader):
+        structure["len"] = header.size // 8 - 1
+    if header.size > 2048:
+        raise WireError(f"an extension header of {header.size} octets; expected at most 2048", header)
+    if isinstance(header, WithOptions):
+        structure["options"] = write_options(header.options, header.fixed)
+    if isinstance(header, RoutingHeader) and header.type == 2:
+        raise WireError("routing header type 2 is RoutingHeaderType2, not RoutingHeader", header)
+    return FORMS[type(header)].write(header, **structure)
+
+
+def _payload(packet: Packet, next_header: int, depth: int) -> Layer:
+    """The payload as a layer, its checksum over the pseudo-header of the packet that carries it."""
+    payload: Any = packet.payload
+    match payload:
+        case Packet():
+            return _packet(payload, depth + 1)
+        case Opaque():
+            return FORMS[Opaque].write(payload)
+        case UDP():
+            layer = FORMS[UDP].write(payload, len=payload.size)
+        case TCP():
+            layer = _tcp(payload)
+        case _:
+            layer = write_icmp(payload) if isinstance(payload, IcmpMessage) else write_mobility(payload)
+    ends = checksum.pseudo_header_addresses(packet.source, packet.destination, packet.extensions)
+    built = bytes(layer)
+    total = checksum.pseudo_header_sum(*ends, len(built), next_header) + checksum.octet_sum(built)
+    # Zero is the same as all ones; to UDP it would say that there is no checksum (RFC 8200 section 8.1).
+    value = -total % 65535 or (0xFFFF if next_header == 17 else 0)
+    layer.setfieldval("chksum" if next_header in (6, 17) else "cksum", value)
+    return layer
+
+
+def _tcp(segment: TCP) -> Layer:
+    if not segment.syn and (segment.maximum_segment_size is not None or segment.window_scale is not None):
+        raise WireError("maximum segment size and window scale go on a SYN only (RFC 9293, RFC 7323)", segment)
+    octets(segment, "options", range(0, 41, 4))
+    if segment.header_size > 60:
+        raise WireError(f"a TCP header of {segment.header_size} octets; expected at most 60", segment)
+    options = segment.options
+    if segment.maximum_segment_size is not None:
+        options = b"\x02\x04" + number(segment, "maximum_segment_size", 16).to_bytes(2, "big") + options
+    if segment.window_scale is not None:
+        options += b"\x01\x03\x03" + number(segment, "window_scale", 8).to_bytes(1, "big")
+    return FORMS[TCP].write(segment, dataofs=segment.header_size // 4, options=_tcp_options(options))
+
+
+def _tcp_options(options: bytes) -> object:
+    """The options by name, to be read by people; the plain octets where scapy would write other ones."""
+    field: Any = layers.inet.TCPOptionsField("options", b"")
+    try:
+        named = field.m2i(None, options)
+        return named if field.i2m(None, named) == options else layers.RawVal(options)
+    except Exception:  # any failure of scapy to name them: the octets stand
+        return layers.RawVal(options)

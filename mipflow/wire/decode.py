@@ -6,32 +6,20 @@ that the two ends see.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
-from mipflow.wire import checksum, layers
+from mipflow.wire import checksum, layers, packet
 from mipflow.wire.address import Address
-from mipflow.wire.decode_control import read_icmp, read_mobility
-from mipflow.wire.encode import MAX_EXTENSIONS, MAX_TUNNELS
-from mipflow.wire.packet import (
-    TCP,
-    UDP,
-    DestinationOptions,
-    FragmentHeader,
-    HomeAddressOption,
-    HopByHopOptions,
-    Opaque,
-    Packet,
-    RoutingHeader,
-    RoutingHeaderType2,
-    UnknownOption,
-)
-from mipflow.wire.padding import read_options, without_padding
+from mipflow.wire.control import read_icmp, read_mobility
+from mipflow.wire.headers import FORMS, LEAST, MAX_EXTENSIONS, MAX_TUNNELS
+from mipflow.wire.options import cut, read_options
+from mipflow.wire.packet import TCP, UDP, Opaque, Packet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mipflow.wire.packet import ExtensionHeader, Sized
+
+EXTENSIONS = (0, 43, 44, 60)
 
 
 def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
@@ -49,7 +37,7 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
     source, destination = Address(header.src), Address(header.dst)
     rest = data[position:]
     payload: Sized
-    if (extensions and checksum.hides_payload(extensions[-1])) or number not in _KNOWN:
+    if (extensions and checksum.hides_payload(extensions[-1])) or number not in LEAST:
         payload = Opaque(number, rest)
     elif number == 41:
         payload = decode(rest, depth + 1, pointer + position)
@@ -59,23 +47,15 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
     return Packet(source, destination, payload, header.hlim, extensions, header.tc, header.fl)
 
 
-# --- extension headers --------------------------------------------------------------------------------------
+def _extensions(data: bytes, number: int) -> tuple[tuple[ExtensionHeader, ...], int, int]:
+    """The extension headers, the next header behind them, and the octet at which it begins.
 
-
-class _Extensions(NamedTuple):
-    headers: tuple[ExtensionHeader, ...]
-    next_header: int
-    end: int
-
-
-def _extensions(data: bytes, number: int) -> _Extensions:
-    """Walk the extension headers: in any order, but hop-by-hop options only directly behind the IPv6 header.
-
-    Anywhere else their number 0 is an unrecognised next header (RFC 8200 section 4).
+    They stand in any order, but hop-by-hop options only directly behind the IPv6 header: anywhere else their number 0
+    is an unrecognised next header (RFC 8200 section 4).
     """
     headers: list[ExtensionHeader] = []
     position = 40
-    while number in _READERS and (number or not headers):
+    while number in EXTENSIONS and (number or not headers):
         if len(headers) == MAX_EXTENSIONS:
             raise WireError(f"more than {MAX_EXTENSIONS} extension headers", number)
         if len(data) < position + 8:
@@ -84,134 +64,80 @@ def _extensions(data: bytes, number: int) -> _Extensions:
         octets = data[position : position + size]
         if len(octets) < size:
             raise WireError(f"extension header {number} of {size} octets; {len(octets)} are there", number)
-        header = _READERS[number](octets)
-        headers.append(header)
+        headers.append(_extension(number, octets))
         number = octets[0]
         position += size
-        if checksum.hides_payload(header):
+        if checksum.hides_payload(headers[-1]):
             break
-    return _Extensions(tuple(headers), number, position)
+    return tuple(headers), number, position
 
 
-def _destination_options(octets: bytes) -> DestinationOptions:
-    return DestinationOptions(_options(octets))
-
-
-def _hop_by_hop_options(octets: bytes) -> HopByHopOptions:
-    options = _options(octets)
-    for option in options:
-        if isinstance(option, HomeAddressOption):
-            raise WireError("a Home Address option among hop-by-hop options (RFC 6275 section 6.3)", option)
-    return HopByHopOptions(tuple(option for option in options if isinstance(option, UnknownOption)))
-
-
-def _options(octets: bytes) -> tuple[HomeAddressOption | UnknownOption, ...]:
-    options = [_option(octets) for octets in read_options(octets[2:])]
-    return tuple(without_padding(options, 2, UnknownOption))
-
-
-def _option(octets: bytes) -> HomeAddressOption | UnknownOption:
-    if octets[0] != 0xC9:
-        return UnknownOption(octets[0], octets[2:])
-    if len(octets) != 18:
-        raise WireError(f"a Home Address option of {len(octets) - 2} octets; expected 16", octets)
-    return HomeAddressOption(Address(layers.inet6.HAO(octets).hoa))
-
-
-def _routing_header(octets: bytes) -> RoutingHeaderType2 | RoutingHeader:
-    if octets[2] == 2:
-        if len(octets) != 24:
-            raise WireError(f"a type 2 routing header of {len(octets)} octets; expected 24", octets)
-        layer = layers.inet6.IPv6ExtHdrRouting(octets)
-        return RoutingHeaderType2(Address(layer.addresses[0]), layer.segleft)
-    other = layers.RoutingHeaderOctets(octets)
-    return RoutingHeader(other.type, other.segleft, other.data)
-
-
-def _fragment_header(octets: bytes) -> FragmentHeader:
-    header = layers.inet6.IPv6ExtHdrFragment(octets)
-    return FragmentHeader(header.offset, bool(header.m), header.id)
-
-
-_READERS: dict[int, Callable[[bytes], ExtensionHeader]] = {
-    0: _hop_by_hop_options,
-    43: _routing_header,
-    44: _fragment_header,
-    60: _destination_options,
-}
-
-# --- what a packet carries ----------------------------------------------------------------------------------
-
-_KNOWN = {6: 20, 17: 8, 41: 40, 58: 4, 135: 8}
-"""Next header -> the least octets of what it announces."""
+def _extension(number: int, octets: bytes) -> ExtensionHeader:
+    if number in (0, 60):
+        options = read_options(packet.ExtensionOption, octets, 2)
+        if number == 60:
+            return packet.DestinationOptions(options)
+        if any(isinstance(option, packet.HomeAddressOption) for option in options):
+            raise WireError("a Home Address option among hop-by-hop options (RFC 6275 section 6.3)", octets)
+        return packet.HopByHopOptions(options)
+    kind: type[ExtensionHeader] = packet.FragmentHeader
+    if number == 43:
+        kind = packet.RoutingHeaderType2 if octets[2] == 2 else packet.RoutingHeader
+    if kind is packet.RoutingHeaderType2 and len(octets) != 24:
+        raise WireError(f"a type 2 routing header of {len(octets)} octets; expected 24", octets)
+    header: ExtensionHeader = FORMS[kind].read(octets)
+    return header
 
 
 def _upper_layer(number: int, data: bytes, ends: tuple[Address, Address], pointer: int) -> Sized:
-    if len(data) < _KNOWN[number]:
-        raise WireError(
-            f"{len(data)} octets of next header {number}; expected at least {_KNOWN[number]}", data
-        )
+    if len(data) < LEAST[number]:
+        raise WireError(f"{len(data)} octets of next header {number}; expected at least {LEAST[number]}", data)
     if (checksum.pseudo_header_sum(*ends, len(data), number) + checksum.octet_sum(data)) % 65535:
         raise WireError(f"wrong checksum of next header {number} between {ends[0]} and {ends[1]}", data)
-    if number == 17:
-        return _udp(data)
-    if number == 6:
-        return _tcp(data)
-    return read_icmp(data) if number == 58 else read_mobility(data, pointer)
+    match number:
+        case 6:
+            return _tcp(data)
+        case 17:
+            return _udp(data)
+        case 58:
+            return read_icmp(data)
+        case _:
+            return read_mobility(data, pointer)
 
 
 def _udp(data: bytes) -> UDP:
-    header = layers.inet.UDP(data[:8])
-    if header.chksum == 0:
+    if data[6:8] == b"\0\0":
         raise WireError("a UDP datagram without checksum, which IPv6 forbids (RFC 8200 section 8.1)", data)
-    if header.len != len(data):
-        raise WireError(f"UDP length {header.len}, but {len(data)} octets are there", header.len)
-    return UDP(header.sport, header.dport, data[8:])
+    length = int.from_bytes(data[4:6], "big")
+    if length != len(data):
+        raise WireError(f"UDP length {length}, but {len(data)} octets are there", length)
+    datagram: UDP = FORMS[UDP].read(data)
+    return datagram
 
 
 def _tcp(data: bytes) -> TCP:
     size = (data[12] >> 4) * 4
     if not 20 <= size <= len(data):
         raise WireError(f"a TCP header of {size} octets in a segment of {len(data)}", size)
-    no_options = bytes([0x50 | data[12] & 0x0F])  # a data offset of 20 octets: the options are cut below
-    header = layers.inet.TCP(data[:12] + no_options + data[13:20])
-    flags = int(header.flags) | header.reserved << 9
-    segment = TCP(
-        header.sport, header.dport, header.seq, header.ack, syn=bool(flags & 2), ack=bool(flags & 16),
-        fin=bool(flags & 1), rst=bool(flags & 4), psh=bool(flags & 8), window=header.window,
-        payload=data[size:], options=data[20:size], other_flags=flags & ~0x1F, urgent_pointer=header.urgptr,
-    )  # fmt: skip
-    starts = _tcp_option_starts(segment.options)
+    segment: TCP = FORMS[TCP].read(data[:20] + data[size:], options=data[20:size])
+    pieces = cut(segment.options, "TCP option", _tcp_option_size)
     if segment.syn:
-        _take_syn_options(segment, starts)
+        _take_syn_options(segment, pieces)
     return segment
 
 
-def _tcp_option_starts(options: bytes) -> list[int]:
-    """Where each option starts, up to an end-of-list option. Raises WireError for one that is cut off."""
-    starts = []
-    position = 0
-    while position < len(options) and options[position] != 0:
-        starts.append(position)
-        if options[position] == 1:
-            position += 1
-            continue
-        size = options[position + 1] if position + 1 < len(options) else 0
-        if size < 2 or position + size > len(options):
-            raise WireError(
-                f"TCP option {options[position]} of {size} octets at octet {20 + position}", options
-            )
-        position += size
-    return starts
+def _tcp_option_size(rest: bytes) -> int:
+    """Octets of the first option; behind an end-of-list option all the rest belongs to it (RFC 9293 section 3.1)."""
+    if rest[0] == 0:
+        return len(rest) - 1
+    return 1 if rest[0] == 1 else rest[1] * (rest[1] >= 2)
 
 
-def _take_syn_options(segment: TCP, starts: list[int]) -> None:
+def _take_syn_options(segment: TCP, pieces: list[bytes]) -> None:
     """Move a leading maximum segment size and a trailing window scale out of the options to their fields."""
-    options = segment.options
-    if options[-4:-1] == b"\x01\x03\x03" and len(options) - 3 in starts and len(options) - 4 in starts:
-        segment.window_scale = options[-1]
-        options = options[:-4]
-    if options[:2] == b"\x02\x04":
-        segment.maximum_segment_size = int.from_bytes(options[2:4], "big")
-        options = options[4:]
-    segment.options = options
+    if pieces[-2:-1] == [b"\x01"] and pieces[-1][:2] == b"\x03\x03":
+        segment.window_scale = pieces[-1][2]
+        del pieces[-2:]
+    if pieces and pieces[0][:2] == b"\x02\x04":
+        segment.maximum_segment_size = int.from_bytes(pieces.pop(0)[2:], "big")
+    segment.options = b"".join(pieces)

@@ -30,30 +30,25 @@ def _load() -> dict[str, Any]:
     for logger in ("scapy.runtime", "scapy.loading"):
         # Its warnings are about this machine's interfaces and routes, of which none is used.
         logging.getLogger(logger).setLevel(logging.ERROR)
-    from scapy.fields import RawVal
+    from scapy.fields import ByteEnumField, ByteField, FieldLenField, RawVal, StrLenField
     from scapy.layers import inet, inet6
     from scapy.packet import Packet, Raw
 
     # Of RFC 6275 itself; scapy's list ends at 150.
     inet6.bastatus.setdefault(174, "Invalid Care-of Address")
-    loaded = {"inet": inet, "inet6": inet6, "Layer": Packet, "Raw": Raw, "RawVal": RawVal}
-    return loaded | {"RoutingHeaderOctets": _routing_header_octets()}
 
+    class RoutingHeaderOctets(inet6._IPv6ExtHdr):
+        """A routing header whose type-specific data is kept as octets: scapy knows types 0, 2 and 4 only."""
 
-def _routing_header_octets() -> type[Layer]:
-    """A routing header whose type-specific data is kept as octets: scapy knows types 0, 2 and 4 only."""
-    from scapy.fields import ByteEnumField, ByteField, FieldLenField, StrLenField
-    from scapy.layers.inet6 import IPv6, _IPv6ExtHdr, ipv6nh
-
-    class RoutingHeaderOctets(_IPv6ExtHdr):
         name = "IPv6 Option Header Routing (type-specific data as octets)"
         fields_desc = [
-            ByteEnumField("nh", 59, ipv6nh),
+            ByteEnumField("nh", 59, inet6.ipv6nh),
             FieldLenField("len", None, length_of="data", fmt="B", adjust=lambda _, size: (size - 4) // 8),
             ByteField("type", 253),
             ByteField("segleft", 0),
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
-        overload_fields = {IPv6: {"nh": 43}}
+        overload_fields = {inet6.IPv6: {"nh": 43}}
 
-    return RoutingHeaderOctets
+    found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
+    return dict(zip(__all__, found, strict=True))

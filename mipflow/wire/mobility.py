@@ -5,16 +5,14 @@ Lifetimes have the wire's unit of four seconds, and say so in their name: `lifet
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING
 
-from mipflow.wire.packet import padded
+from mipflow.wire.forms import Value, on_wire
+from mipflow.wire.packet import UnknownOption, WithData, WithOptions
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
-
-Kind = TypeVar("Kind")
 
 NEXT_HEADER = 135
 LIFETIME_UNIT_S = 4
@@ -48,149 +46,105 @@ class BindingErrorStatus(IntEnum):
     UNRECOGNIZED_MOBILITY_HEADER = 2
 
 
-# --- options (RFC 6275 section 6.2): (x, y) of `alignment` means that the option starts at x*n + y octets ---
+# --- options (RFC 6275 section 6.2) -------------------------------------------------------------------------
 
 
-@dataclass(slots=True, frozen=True)
-class BindingRefreshAdvice:
+class MobilityOption(Value, family="mobility option"):
+    """An option of a Mobility Header."""
+
+
+@on_wire(2, "MIP6OptBRAdvice", "interval_units=rinter", fixed=4, alignment=(2, 0))
+class BindingRefreshAdvice(MobilityOption):
     """Option 2: refresh after this many units of four seconds (section 6.2.4)."""
 
     interval_units: int
-    alignment: ClassVar[tuple[int, int]] = (2, 0)
-    size: ClassVar[int] = 4
 
 
-@dataclass(slots=True, frozen=True)
-class AlternateCareOfAddress:
+@on_wire(3, "MIP6OptAltCoA", "care_of_address=acoa", fixed=18, alignment=(8, 6))
+class AlternateCareOfAddress(MobilityOption):
     """Option 3 (section 6.2.5)."""
 
     care_of_address: Address
-    alignment: ClassVar[tuple[int, int]] = (8, 6)
-    size: ClassVar[int] = 18
 
 
-@dataclass(slots=True, frozen=True)
-class NonceIndices:
+@on_wire(4, "MIP6OptNonceIndices", "home=hni care_of=coni", fixed=6, alignment=(2, 0))
+class NonceIndices(MobilityOption):
     """Option 4 (section 6.2.6)."""
 
     home: int
     care_of: int
-    alignment: ClassVar[tuple[int, int]] = (2, 0)
-    size: ClassVar[int] = 6
 
 
-@dataclass(slots=True, frozen=True)
-class BindingAuthorizationData:
+@on_wire(5, "MIP6OptBindingAuthData", "authenticator", fixed=14, alignment=(8, 2))
+class BindingAuthorizationData(MobilityOption):
     """Option 5, always the last; 12 octets of authenticator (section 6.2.7).
 
     The section names 8n+2 as the alignment that follows from being the last.
     """
 
     authenticator: bytes
-    alignment: ClassVar[tuple[int, int]] = (8, 2)
-    size: ClassVar[int] = 14
 
 
-@dataclass(slots=True, frozen=True)
-class UnknownMobilityOption:
-    """Any other option: skipped, and the message processed (section 6.1.7).
-
-    Padding (types 0 and 1) is a value only where it is more than `encode` writes by itself to align what
-    follows.
-    """
-
-    type: int
-    data: bytes = b""
-    alignment: ClassVar[tuple[int, int]] = (1, 0)
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire."""
-        return 1 if self.type == 0 else 2 + len(self.data)
-
-
-MobilityOption = (
-    BindingRefreshAdvice | AlternateCareOfAddress | NonceIndices | BindingAuthorizationData |
-    UnknownMobilityOption
-)
-
-
-class _WithOptions:
-    """A Mobility Header of `_fixed` octets before its options; the whole is a multiple of eight octets."""
-
-    __slots__ = ()
-    _fixed: ClassVar[int] = 8
-    options: tuple[MobilityOption, ...]
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire, padding included."""
-        position = self._fixed
-        for option in self.options:
-            unit, start = option.alignment
-            position += (start - position) % unit + option.size
-        return padded(position)
-
-    def option(self, kind: type[Kind]) -> Kind | None:
-        """The first option of the given kind, or None."""
-        for option in self.options:
-            if isinstance(option, kind):
-                return option
-        return None
+@on_wire(None, "MIP6OptUnknown", "type=otype data=odata", range(256))
+class UnknownMobilityOption(MobilityOption, UnknownOption):
+    """Any other option: skipped, and the message processed (section 6.1.7). Of padding the same is true."""
 
 
 # --- messages -----------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, frozen=True)
-class BindingRefreshRequest(_WithOptions):
+class MobilityMessage(Value, family="Mobility Header type"):
+    """A Mobility Header."""
+
+
+@on_wire(0, "MIP6MH_BRR", fixed=8)
+class BindingRefreshRequest(WithOptions, MobilityMessage):
     """Type 0 (section 6.1.2)."""
 
     options: tuple[MobilityOption, ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
-class HomeTestInit(_WithOptions):
+@on_wire(1, "MIP6MH_HoTI", "cookie", fixed=16)
+class HomeTestInit(WithOptions, MobilityMessage):
     """Type 1 (section 6.1.3). `cookie` has 8 octets."""
 
     cookie: bytes
     options: tuple[MobilityOption, ...] = ()
-    _fixed: ClassVar[int] = 16
 
 
-@dataclass(slots=True, frozen=True)
-class CareOfTestInit(_WithOptions):
+@on_wire(2, "MIP6MH_CoTI", "cookie", fixed=16)
+class CareOfTestInit(WithOptions, MobilityMessage):
     """Type 2 (section 6.1.4). `cookie` has 8 octets."""
 
     cookie: bytes
     options: tuple[MobilityOption, ...] = ()
-    _fixed: ClassVar[int] = 16
 
 
-@dataclass(slots=True, frozen=True)
-class HomeTest(_WithOptions):
-    """Type 3 (section 6.1.5)."""
-
-    nonce_index: int
-    cookie: bytes
-    keygen_token: bytes
-    options: tuple[MobilityOption, ...] = ()
-    _fixed: ClassVar[int] = 24
-
-
-@dataclass(slots=True, frozen=True)
-class CareOfTest(_WithOptions):
-    """Type 4 (section 6.1.6)."""
+@on_wire(3, "MIP6MH_HoT", "nonce_index=index cookie keygen_token=token", fixed=24)
+class HomeTest(WithOptions, MobilityMessage):
+    """Type 3 (section 6.1.5). Cookie and token have 8 octets."""
 
     nonce_index: int
     cookie: bytes
     keygen_token: bytes
     options: tuple[MobilityOption, ...] = ()
-    _fixed: ClassVar[int] = 24
 
 
-@dataclass(slots=True, frozen=True)
-class BindingUpdate(_WithOptions):
+@on_wire(4, "MIP6MH_CoT", "nonce_index=index cookie keygen_token=token", fixed=24)
+class CareOfTest(WithOptions, MobilityMessage):
+    """Type 4 (section 6.1.6). Cookie and token have 8 octets."""
+
+    nonce_index: int
+    cookie: bytes
+    keygen_token: bytes
+    options: tuple[MobilityOption, ...] = ()
+
+
+BU_FLAGS = "acknowledge,home_registration,link_local,key_management,reserved=flags,reserved"
+
+
+@on_wire(5, "MIP6MH_BU", f"sequence=seq {BU_FLAGS} lifetime_units=mhtime", fixed=12)
+class BindingUpdate(WithOptions, MobilityMessage):
     """Type 5 (section 6.1.7). `reserved` keeps the 12 flag bits behind K."""
 
     sequence: int
@@ -201,11 +155,10 @@ class BindingUpdate(_WithOptions):
     lifetime_units: int = 0
     options: tuple[MobilityOption, ...] = ()
     reserved: int = 0
-    _fixed: ClassVar[int] = 12
 
 
-@dataclass(slots=True, frozen=True)
-class BindingAcknowledgement(_WithOptions):
+@on_wire(6, "MIP6MH_BA", "status key_management,reserved=flags,res2 sequence=seq lifetime_units=mhtime", fixed=12)
+class BindingAcknowledgement(WithOptions, MobilityMessage):
     """Type 6 (section 6.1.8). `reserved` keeps the 7 flag bits behind K."""
 
     status: int
@@ -214,21 +167,19 @@ class BindingAcknowledgement(_WithOptions):
     key_management: bool = False
     options: tuple[MobilityOption, ...] = ()
     reserved: int = 0
-    _fixed: ClassVar[int] = 12
 
 
-@dataclass(slots=True, frozen=True)
-class BindingError(_WithOptions):
+@on_wire(7, "MIP6MH_BE", "status home_address=ha", fixed=24)
+class BindingError(WithOptions, MobilityMessage):
     """Type 7 (section 6.1.9)."""
 
     status: int
     home_address: Address
     options: tuple[MobilityOption, ...] = ()
-    _fixed: ClassVar[int] = 24
 
 
-@dataclass(slots=True, frozen=True)
-class UnknownMobilityMessage:
+@on_wire(None, "MIP6MH_Generic", "type=mhtype data=msg", range(2, 2043, 8), fixed=6)
+class UnknownMobilityMessage(WithData, MobilityMessage):
     """A Mobility Header of a type that is not known: answered by a binding error of status 2 (section 9.2).
 
     `data` is what follows the checksum, 8n+2 octets.
@@ -236,14 +187,3 @@ class UnknownMobilityMessage:
 
     type: int
     data: bytes
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire."""
-        return 6 + len(self.data)
-
-
-MobilityMessage = (
-    BindingRefreshRequest | HomeTestInit | CareOfTestInit | HomeTest | CareOfTest | BindingUpdate |
-    BindingAcknowledgement | BindingError | UnknownMobilityMessage
-)  # fmt: skip

@@ -4,23 +4,24 @@ Field names are those of the RFCs. Lengths and checksums exist only in bytes (`w
 derived, and kept because every link asks for it. A packet is in one place at a time: a router lowers
 `hop_limit` in place; whoever keeps or duplicates a packet calls `copy()`.
 
-`label` and `sent_ns` are the simulator's own and not on the wire: to which flow a packet belongs (its id; negative on the way to
-the mobile node; 0 for none), and when its sender's upper layer made it.
+`label` and `sent_ns` are the simulator's own and not on the wire: to which flow a packet belongs (its id; negative on
+the way to the mobile node; 0 for none), and when its sender's upper layer made it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from mipflow.errors import WireError
+from mipflow.wire.forms import Value, on_wire
 
 if TYPE_CHECKING:
     from mipflow.wire.address import Address
 
+Kind = TypeVar("Kind")
+
 IPV6_HEADER = 40
-UDP_HEADER = 8
-TCP_HEADER = 20
 TUNNEL_OVERHEAD = IPV6_HEADER
 """Octets that IPv6-in-IPv6 adds (RFC 2473)."""
 
@@ -32,34 +33,63 @@ class Sized(Protocol):
     def size(self) -> int: ...
 
 
-def padded(length: int) -> int:
-    """`length` rounded up to a multiple of 8 octets, as every extension header is (RFC 8200 section 4)."""
-    return (length + 7) & ~7
+class WithData:
+    """A value of `fixed` octets with `data` behind them."""
+
+    __slots__ = ()
+    fixed: ClassVar[int]
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return self.fixed + len(self.data)
+
+
+class WithOptions:
+    """A header of `fixed` octets with aligned options behind them; the whole is a multiple of eight octets."""
+
+    __slots__ = ()
+    fixed: ClassVar[int] = 2
+    options: tuple[Value, ...]
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire, padding included (RFC 8200 section 4.2, RFC 6275 section 6.2.1)."""
+        position = self.fixed
+        for option in self.options:
+            unit, start = option.alignment
+            position += (start - position) % unit + option.size
+        return position + -position % 8
+
+    def option(self, kind: type[Kind]) -> Kind | None:
+        """The first option of the given kind, or None."""
+        return next((option for option in self.options if isinstance(option, kind)), None)
 
 
 # --- extension headers (RFC 8200 section 4, RFC 6275 sections 6.3 and 6.4) ----------------------------------
 
 
-@dataclass(slots=True, frozen=True)
-class HomeAddressOption:
+class ExtensionOption(Value, family="option"):
+    """An option of a hop-by-hop or destination options header (RFC 8200 section 4.2)."""
+
+
+@on_wire(0xC9, "HAO", "home_address=hoa", fixed=18, alignment=(8, 6))
+class HomeAddressOption(ExtensionOption):
     """Destination option 0xC9, alignment 8n+6 (RFC 6275 section 6.3)."""
 
     home_address: Address
-    alignment: ClassVar[tuple[int, int]] = (8, 6)
-    size: ClassVar[int] = 18
 
 
-@dataclass(slots=True, frozen=True)
-class UnknownOption:
-    """Any other option of a hop-by-hop or destination options header (RFC 8200 section 4.2).
+@on_wire(None, "HBHOptUnknown", "type=otype data=optdata", range(256))
+class UnknownOption(WithData, ExtensionOption):
+    """Any other option.
 
-    Padding (types 0 and 1) is a value only where it is more than `encode` writes by itself to align what
-    follows.
+    Padding (types 0 and 1) is a value only in a header whose padding is not what `encode` writes by itself.
     """
 
     type: int
     data: bytes = b""
-    alignment: ClassVar[tuple[int, int]] = (1, 0)
 
     @property
     def size(self) -> int:
@@ -68,35 +98,22 @@ class UnknownOption:
 
 
 @dataclass(slots=True, frozen=True)
-class DestinationOptions:
+class DestinationOptions(WithOptions):
     """Destination options header (RFC 8200 section 4.6)."""
 
-    options: tuple[HomeAddressOption | UnknownOption, ...]
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire, padding included."""
-        return _options_size(self.options)
+    options: tuple[ExtensionOption, ...]
 
     @property
     def home_address(self) -> Address | None:
         """The address of the first Home Address option, if there is one."""
-        for option in self.options:
-            if isinstance(option, HomeAddressOption):
-                return option.home_address
-        return None
+        return next((option.home_address for option in self.options if isinstance(option, HomeAddressOption)), None)
 
 
 @dataclass(slots=True, frozen=True)
-class HopByHopOptions:
+class HopByHopOptions(WithOptions):
     """Hop-by-hop options header (RFC 8200 section 4.3)."""
 
     options: tuple[UnknownOption, ...]
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire, padding included."""
-        return _options_size(self.options)
 
 
 @dataclass(slots=True, frozen=True)
@@ -105,11 +122,11 @@ class RoutingHeaderType2:
 
     home_address: Address
     segments_left: int = 1
-    size = 24
+    size = fixed = 24
 
 
 @dataclass(slots=True, frozen=True)
-class RoutingHeader:
+class RoutingHeader(WithData):
     """A routing header of any other type, kept as it came (RFC 8200 section 4.4).
 
     `data` is what follows the segments left, 8n+4 octets. With segments left, what follows the header is
@@ -119,11 +136,7 @@ class RoutingHeader:
     type: int
     segments_left: int
     data: bytes
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire."""
-        return 4 + len(self.data)
+    fixed: ClassVar[int] = 4
 
 
 @dataclass(slots=True, frozen=True)
@@ -133,18 +146,10 @@ class FragmentHeader:
     offset: int
     more: bool
     identification: int
-    size = 8
+    size = fixed = 8
 
 
 ExtensionHeader = DestinationOptions | HopByHopOptions | RoutingHeaderType2 | RoutingHeader | FragmentHeader
-
-
-def _options_size(options: tuple[HomeAddressOption | UnknownOption, ...]) -> int:
-    position = 2
-    for option in options:
-        unit, start = option.alignment
-        position += (start - position) % unit + option.size
-    return padded(position)
 
 
 # --- what a packet carries ----------------------------------------------------------------------------------
@@ -159,6 +164,7 @@ class UDP:
     payload: bytes = b""
     size: int = field(init=False, repr=False, compare=False)
     """Octets on the wire."""
+    fixed: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
         self.size = 8 + len(self.payload)
@@ -169,8 +175,8 @@ class TCP:
     """A TCP segment (RFC 9293).
 
     A SYN has its maximum segment size option first and its window scale option last; `options` are the octets
-    of all other options, 4n of them, as they are on the wire. `other_flags` are the bits above ACK: URG 0x20,
-    ECE 0x40, CWR 0x80, and the reserved ones up to 0x800.
+    of all other options, 4n of them, as they are on the wire. `other_flags` are the seven bits above ACK: URG 1,
+    ECE 2, CWR 4, and the reserved ones.
     """
 
     source_port: int
@@ -189,25 +195,24 @@ class TCP:
     options: bytes = b""
     other_flags: int = 0
     urgent_pointer: int = 0
+    fixed: ClassVar[int] = 20
 
     @property
     def header_size(self) -> int:
         """Octets of the header with its options, a multiple of four."""
         if not self.syn:
-            return TCP_HEADER + len(self.options)
+            return 20 + len(self.options)
         on_syn = (self.maximum_segment_size is not None) + (self.window_scale is not None)
-        return TCP_HEADER + 4 * on_syn + len(self.options)
+        return 20 + 4 * on_syn + len(self.options)
 
     @property
     def size(self) -> int:
         """Octets on the wire."""
-        if self.syn:
-            return self.header_size + len(self.payload)
-        return 20 + len(self.options) + len(self.payload)
+        return self.header_size + len(self.payload)
 
 
 @dataclass(slots=True, frozen=True)
-class Opaque:
+class Opaque(WithData):
     """Octets under a next-header number that is not read further: ESP, a fragment's piece, an unknown one.
 
     It is written as it stands, checksums included, so it can also carry a header that is wrong on purpose.
@@ -215,11 +220,7 @@ class Opaque:
 
     next_header: int
     data: bytes
-
-    @property
-    def size(self) -> int:
-        """Octets on the wire."""
-        return len(self.data)
+    fixed: ClassVar[int] = 0
 
 
 _COMMON = 2048
@@ -245,19 +246,13 @@ class Packet:
     __slots__ = (
         "_first_word", "destination", "extensions", "hop_limit", "label", "payload", "sent_ns", "size", "source",
     )  # fmt: skip
+    fixed: ClassVar[int] = IPV6_HEADER
 
     def __init__(
-        self,
-        source: Address,
-        destination: Address,
-        payload: Sized,
-        hop_limit: int = 64,
-        extensions: tuple[ExtensionHeader, ...] = (),
-        traffic_class: int = 0,
-        flow_label: int = 0,
-        label: int = 0,
+        self, source: Address, destination: Address, payload: Sized, hop_limit: int = 64,
+        extensions: tuple[ExtensionHeader, ...] = (), traffic_class: int = 0, flow_label: int = 0, label: int = 0,
         sent_ns: int = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.source = source
         self.destination = destination
         self.payload = payload
@@ -291,29 +286,20 @@ class Packet:
         """True on the way from the mobile node to the correspondent node."""
         return self.label >= 0
 
-    def extend(self, *headers: ExtensionHeader) -> None:
-        """Add extension headers behind those that are there."""
-        self.extensions += headers
-        for header in headers:
-            self.size += header.size
-
     def copy(self) -> Packet:
         """A packet that later changes of this one do not touch (a tunnelled packet is copied with it)."""
-        payload = self.payload
-        twin = Packet(
-            self.source, self.destination, payload.copy() if isinstance(payload, Packet) else payload,
-            self.hop_limit, self.extensions, self.traffic_class, self.flow_label, self.label,
-            self.sent_ns,
+        payload = self.payload.copy() if isinstance(self.payload, Packet) else self.payload
+        return Packet(
+            self.source, self.destination, payload, self.hop_limit, self.extensions, self.traffic_class,
+            self.flow_label, self.label, self.sent_ns,
         )  # fmt: skip
-        return twin
 
     def unlabel(self) -> None:
         """Take the simulator's label off, inside tunnels too: this packet counts for no flow."""
-        packet = self
-        packet.label = 0
-        while isinstance(packet.payload, Packet):
-            packet = packet.payload
+        packet: Sized = self
+        while isinstance(packet, Packet):
             packet.label = 0
+            packet = packet.payload
 
     def innermost(self) -> Packet:
         """The packet inside all tunnels: this one where nothing is tunnelled."""
@@ -325,10 +311,8 @@ class Packet:
     def fields(self) -> tuple[object, ...]:
         """What is on the wire, as plain values: two packets with equal fields have equal bytes."""
         payload = self.payload.fields() if isinstance(self.payload, Packet) else self.payload
-        return (
-            self.source, self.destination, self.hop_limit, self.traffic_class, self.flow_label,
-            self.extensions, payload,
-        )  # fmt: skip
+        ends = (self.source, self.destination)
+        return (*ends, self.hop_limit, self.traffic_class, self.flow_label, self.extensions, payload)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Packet) and self.fields() == other.fields()
@@ -337,5 +321,4 @@ class Packet:
 
     def __repr__(self) -> str:
         headers = "".join(f" {header}" for header in self.extensions)
-        ends = f"{self.source} > {self.destination}"
-        return f"<Packet {ends} hop_limit={self.hop_limit}{headers} {self.payload!r}>"
+        return f"<Packet {self.source} > {self.destination} hop_limit={self.hop_limit}{headers} {self.payload!r}>"

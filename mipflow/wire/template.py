@@ -18,6 +18,8 @@ from mipflow.wire.packet import TCP, UDP, Packet
 MOST_TEMPLATES = 4096
 """Templates that are kept: one for each shape of data packet, and one for each distinct control packet."""
 ECHO = (EchoRequest, EchoReply)
+BLANKS = {UDP: (17, [4, 8]), TCP: (6, [4, 12, 14, 18]), EchoRequest: (58, [2, 8]), EchoReply: (58, [2, 8])}
+"""Number of a header, and what is patched in it: from one octet to another."""
 
 _put_16 = struct.Struct(">H").pack_into
 _put_16_16 = struct.Struct(">HH").pack_into
@@ -25,11 +27,12 @@ _put_32_32 = struct.Struct(">II").pack_into
 
 
 class _Template(NamedTuple):
-    """Headers with everything that is patched left zero."""
+    """Headers with everything that is patched left zero, all but the octets of IPv6 headers."""
 
     headers: bytes
-    address_sum: int  # of all that the checksum covers, but for what is patched
-    start: int  # octet at which UDP or TCP starts
+    starts: tuple[int, ...]  # octets at which the IPv6 headers start
+    upper: int  # octet at which UDP, TCP or an echo message starts
+    total: int  # of all that the checksum covers, but for what is patched
 
 
 class Encoder:
@@ -44,12 +47,7 @@ class Encoder:
             key = _shape(packet)
             octets = _patched(self._templates.get(key) or self._learn(key, packet), packet)
             return octets if len(octets) == packet.size else encode(packet)
-        except (
-            TypeError,
-            ValueError,
-            OverflowError,
-            struct.error,
-        ):  # a field that does not fit: encode names it
+        except (TypeError, ValueError, OverflowError, struct.error):  # a field that does not fit: encode names it
             return encode(packet)
 
     def _learn(self, key: object, packet: Packet) -> _Template:
@@ -68,8 +66,8 @@ def _shape(packet: Packet) -> tuple[object, ...]:
     elif type(payload) is TCP:
         shape = (
             payload.source_port, payload.destination_port, payload.syn, payload.ack, payload.fin, payload.rst,
-            payload.psh, payload.maximum_segment_size, payload.window_scale, payload.options,
-            payload.other_flags, payload.urgent_pointer,
+            payload.psh, payload.maximum_segment_size, payload.window_scale, payload.options, payload.other_flags,
+            payload.urgent_pointer,
         )  # fmt: skip
     elif type(payload) is Packet:
         shape = _shape(payload)
@@ -77,81 +75,55 @@ def _shape(packet: Packet) -> tuple[object, ...]:
         shape = None
     else:
         shape = payload  # a control message is its own shape
-    return (
-        packet.source, packet.destination, packet.extensions, packet._first_word, type(payload), shape,
-    )  # fmt: skip
+    return (packet.source, packet.destination, packet.extensions, packet._first_word, type(payload), shape)
 
 
 def _template(packet: Packet) -> _Template:
     octets = bytearray(encode(packet))
-    start = 0
+    starts = []
+    upper = 0
     inner: object = packet
     while isinstance(inner, Packet):
         carrier = inner
-        start += 40 + sum(header.size for header in carrier.extensions)
+        starts.append(upper)
+        upper += carrier.size - carrier.payload.size
         inner = carrier.payload
-    if isinstance(inner, UDP):
-        number, end = 17, start + 8
-        octets[start + 4 : start + 8] = bytes(4)
-    elif isinstance(inner, TCP):
-        number, end = 6, start + inner.header_size
-        octets[start + 4 : start + 12] = bytes(8)
-        octets[start + 14 : start + 18] = bytes(4)
-    elif isinstance(inner, ECHO):
-        number, end = 58, start + 8
-        octets[start + 2 : start + 8] = bytes(6)
-    else:
-        return _Template(bytes(octets), 0, start)
+    if type(inner) not in BLANKS:
+        return _Template(bytes(octets), tuple(starts), upper, 0)
+    del octets[upper + (inner.header_size if isinstance(inner, TCP) else 8) :]
+    number, edges = BLANKS[type(inner)]
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        octets[upper + start : upper + end] = bytes(end - start)
     ends = pseudo_header_addresses(carrier.source, carrier.destination, carrier.extensions)
-    headers = bytes(octets[:end])
-    return _Template(headers, pseudo_header_sum(*ends, 0, number) + octet_sum(headers[start:]), start)
+    total = pseudo_header_sum(*ends, 0, number) + octet_sum(bytes(octets[upper:]))
+    return _Template(bytes(octets), tuple(starts), upper, total)
 
 
 def _patched(template: _Template, packet: Packet) -> bytes:
-    octets = bytearray(template.headers)
-    octets[7] = packet.hop_limit
-    _put_16(octets, 4, packet.size - 40)
-    payload: object = packet.payload
-    if type(payload) is Packet:
-        payload = _patch_tunnelled(octets, packet)
-    start = template.start
+    headers, starts, upper, total = template
+    octets = bytearray(headers)
+    payload: object = packet
+    for start in starts:
+        assert type(payload) is Packet
+        octets[start + 7] = payload.hop_limit
+        _put_16(octets, start + 4, payload.size - 40)
+        payload = payload.payload
     if type(payload) is UDP:
         data = payload.payload
         length = 8 + len(data)
-        total = template.address_sum + 2 * length + octet_sum(data)
-        _put_16_16(octets, start + 4, length, -total % 65535 or 0xFFFF)
-        octets += data
+        total += 2 * length + octet_sum(data)
+        _put_16_16(octets, upper + 4, length, -total % 65535 or 0xFFFF)
     elif type(payload) is TCP:
         data = payload.payload
         sequence, acknowledgement, window = payload.sequence, payload.acknowledgement, payload.window
-        length = len(octets) - start + len(data)
-        total = template.address_sum + length + sequence + acknowledgement + window + octet_sum(data)
-        _put_32_32(octets, start + 4, sequence, acknowledgement)
-        _put_16_16(octets, start + 14, window, -total % 65535)
-        octets += data
+        total += len(octets) - upper + len(data) + sequence + acknowledgement + window + octet_sum(data)
+        _put_32_32(octets, upper + 4, sequence, acknowledgement)
+        _put_16_16(octets, upper + 14, window, -total % 65535)
     elif isinstance(payload, ECHO):
-        _patch_echo(octets, template, payload)
-    return bytes(octets)
-
-
-def _patch_tunnelled(octets: bytearray, packet: Packet) -> object:
-    """Write the hop limits and lengths of the packets inside `packet`; what the innermost carries."""
-    position = 0
-    payload: object = packet.payload
-    while type(payload) is Packet:
-        position += 40
-        for header in packet.extensions:
-            position += header.size
-        packet = payload
-        octets[position + 7] = packet.hop_limit
-        _put_16(octets, position + 4, packet.size - 40)
-        payload = packet.payload
-    return payload
-
-
-def _patch_echo(octets: bytearray, template: _Template, message: EchoRequest | EchoReply) -> None:
-    identifier, sequence, data = message.identifier, message.sequence, message.data
-    total = template.address_sum + 8 + len(data) + identifier + sequence + octet_sum(data)
-    _put_16(octets, template.start + 2, -total % 65535)
-    _put_16_16(octets, template.start + 4, identifier, sequence)
-    octets += data
+        data = payload.data
+        total += 8 + len(data) + payload.identifier + payload.sequence + octet_sum(data)
+        _put_16(octets, upper + 2, -total % 65535)
+        _put_16_16(octets, upper + 4, payload.identifier, payload.sequence)
+    else:
+        return bytes(octets)
+    return bytes(octets + data)

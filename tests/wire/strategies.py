@@ -83,7 +83,7 @@ def tcp_segments(draw: st.DrawFn) -> TCP:
         draw(bits(16)), draw(bits(16)), draw(bits(32)), draw(bits(32)), syn, draw(flags), draw(flags), draw(flags),
         draw(flags), draw(bits(16)), draw(st.none() | bits(16)) if syn else None,
         draw(st.none() | bits(8)) if syn else None, draw(st.binary(max_size=60)), draw(tcp_options),
-        draw(bits(7)) << 5, draw(bits(16)),
+        draw(bits(7)), draw(bits(16)),
     )  # fmt: skip
 
 
@@ -96,20 +96,19 @@ neighbor_options = st.one_of(
     st.builds(icmpv6.AdvertisementInterval, bits(32)),
     st.builds(icmpv6.HomeAgentInformation, bits(16), bits(16)),
     st.builds(icmpv6.UnknownNeighborOption, bits(8), stepped(6, 46, 8)).filter(
-        lambda option: icmpv6.KNOWN_OPTIONS.get(option.type) != option.size
+        lambda option: icmpv6.NeighborOption.find(option.type, option.size).value is type(option)
     ),
 )
 icmp_errors = st.builds(
     lambda kind, code, parameter, invoking: icmpv6.IcmpError(kind, code, parameter if kind in (2, 4) else 0, invoking),
     st.integers(1, 4), bits(8), bits(32), st.binary(max_size=120),
 )  # fmt: skip
+unknown_icmp_types = bits(8).filter(lambda kind: kind not in icmpv6.IcmpMessage.forms)
 icmp_messages = st.one_of(
     st.builds(icmpv6.EchoRequest, bits(16), bits(16), st.binary(max_size=60)),
     st.builds(icmpv6.EchoReply, bits(16), bits(16), st.binary(max_size=60)),
     icmp_errors,
-    st.builds(
-        icmpv6.UnknownIcmp, bits(8).filter(lambda kind: kind not in icmpv6.KNOWN_TYPES), bits(8), st.binary(max_size=60)
-    ),
+    st.builds(icmpv6.UnknownIcmp, unknown_icmp_types, bits(8), st.binary(max_size=60)),
     st.builds(icmpv6.RouterSolicitation, several(neighbor_options)),
     st.builds(
         icmpv6.RouterAdvertisement, bits(8), flags, flags, flags, bits(16), bits(32), bits(32),

@@ -146,7 +146,7 @@ def test_link_types(capture, name: str) -> None:
     # Four octets behind the packet, as padding or a check sequence would be.
     (frame,) = capture(one(header + IPV6 + b"\xaa" * 4, link_type))
     assert (frame.time_ns, frame.data) == (SECOND + 2000, IPV6)
-    assert frame.original_length == frame.captured_length == len(IPV6)
+    assert frame.original_length == len(frame.data) == len(IPV6)
 
 
 def test_padding_of_short_ipv4_frames_is_cut(capture) -> None:
@@ -157,7 +157,7 @@ def test_padding_of_short_ipv4_frames_is_cut(capture) -> None:
 def test_a_snap_length_keeps_the_original_length(capture) -> None:
     cut = MACS + b"\x86\xdd" + IPV6[:44]
     (frame,) = capture(pcap([(0, 0, cut, 14 + len(IPV6))], 1))
-    assert (frame.captured_length, frame.original_length) == (44, len(IPV6))
+    assert (len(frame.data), frame.original_length) == (44, len(IPV6))
     (frame,) = capture(pcap([(0, 0, cut, 60 + len(IPV6))], 1))  # with padding that was not captured
     assert frame.original_length == len(IPV6)
 
@@ -166,7 +166,7 @@ def test_a_segment_too_long_for_its_length_field(capture) -> None:
     """Segmentation offload leaves the length zero."""
     octets = b"\x60\0\0\0\0\0\x06\x40" + IPV6[8:40] + bytes(70000)
     (frame,) = capture(pcap([(0, 0, octets[:100], len(octets))]))
-    assert (frame.captured_length, frame.original_length) == (100, 70040)
+    assert (len(frame.data), frame.original_length) == (100, 70040)
 
 
 def test_what_is_no_ip_packet_is_counted(capture) -> None:
@@ -230,7 +230,7 @@ def test_simple_and_old_packet_blocks(capture) -> None:
         + block(3, struct.pack("<I", len(IPV6)) + IPV6)
     )
     found = list(capture(octets))
-    assert [(frame.time_ns, frame.captured_length, frame.original_length) for frame in found] == [
+    assert [(frame.time_ns, len(frame.data), frame.original_length) for frame in found] == [
         (5000, len(IPV4), len(IPV4)), (5000, 44, len(IPV6)), (7000, len(IPV4), len(IPV4)), (7000, len(IPV6), len(IPV6)),
     ]  # fmt: skip
 

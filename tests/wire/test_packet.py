@@ -37,12 +37,6 @@ def test_sizes_are_those_that_the_rfcs_tell() -> None:
     assert BindingUpdate(1, options=(AlternateCareOfAddress(MN),)).size == 32
 
 
-def test_extending_keeps_the_size_right() -> None:
-    packet = Packet(MN, CN, VOICE)
-    packet.extend(DestinationOptions((HomeAddressOption(HOME),)), RoutingHeaderType2(HOME))
-    assert packet.size == Packet(MN, CN, VOICE, extensions=packet.extensions).size
-
-
 @given(packets())
 def test_a_copy_is_equal_and_apart(packet: Packet) -> None:
     twin = packet.copy()

@@ -1,0 +1,213 @@
+"""Forms: one kind of value and its layer in scapy, described in a line. A form writes, checks and reads.
+
+Takes values and gives scapy layers, and back. How wide a field is and how it is read is scapy's knowledge. Left alone,
+scapy would cut a number that is too large to its low bits, or fail with an error that names no field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+
+from mipflow.errors import WireError
+from mipflow.wire import layers
+from mipflow.wire.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mipflow.wire.layers import Layer
+
+Kind = TypeVar("Kind", bound="Value")
+
+
+def number(value: object, name: str, bits: int) -> int:
+    """The number in a field of a value. Raises WireError where it does not fit: port 70000."""
+    given = getattr(value, name)
+    if not isinstance(given, int) or not 0 <= given < 1 << bits:
+        raise WireError(f"{type(value).__name__} {name} {given!r}; expected 0 to {(1 << bits) - 1}", given)
+    return int(given)
+
+
+def octets(value: object, name: str, lengths: range) -> bytes:
+    """The octets in a field of a value. Raises WireError where there are too few or too many: a cookie of 7."""
+    given = getattr(value, name)
+    if not isinstance(given, bytes) or len(given) not in lengths:
+        shown = f"of {len(given)} octets" if isinstance(given, bytes) else repr(given)
+        wanted = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else str(lengths[0])
+        steps = f" in steps of {lengths.step}" if lengths.step > 1 else ""
+        raise WireError(f"{type(value).__name__} {name} {shown}; expected {wanted} octets{steps}", given)
+    return given
+
+
+def packed(value: object, name: str, addresses: Sequence[Address]) -> bytes:
+    """The octets of the addresses in a field of a value. Raises WireError for anything else in it."""
+    for address in addresses:
+        if not isinstance(address, Address):
+            raise WireError(f"{type(value).__name__} {name} {address!r}; expected an Address", address)
+    return b"".join(address.packed for address in addresses)
+
+
+def unpacked(data: bytes) -> tuple[Address, ...]:
+    """The addresses in these octets, in so far as they are whole."""
+    return tuple(Address(data[at : at + 16]) for at in range(0, len(data) - 15, 16))
+
+
+def regrouped(numbers: Sequence[int], widths: Sequence[int], new_widths: Sequence[int]) -> list[int]:
+    """The bits of all numbers, the first the highest, cut into numbers of other widths."""
+    word = 0
+    for given, width in zip(numbers, widths, strict=True):
+        word = word << width | given
+    cut = []
+    for width in reversed(new_widths):
+        cut.append(word & (1 << width) - 1)
+        word >>= width
+    return cut[::-1]
+
+
+NUMBERS: dict[str, Callable[[int], int]] = {"int": int, "bool": bool}
+"""Type of a field that shares bits with others -> what makes it of a number."""
+OCTETS: dict[str, Callable[[bytes], object]] = {"bytes": bytes, "Address": Address, "tuple[Address, ...]": unpacked}
+"""Type of a field that has whole octets -> what makes it of them."""
+
+
+class Form:
+    """How values of one class stand in one of scapy's layers.
+
+    `fields` pairs the fields of the value with those of the layer: "sequence=seq cookie". Where several share bits, the
+    highest stands first: "managed,other=flags". "payload" is what follows the layer. `lengths` has the form whose
+    octets or addresses vary: they stand behind its `fixed` octets. `constants` are fields of the layer.
+    """
+
+    def __init__(
+        self, value: type[Any], layer: str, fields: str = "", lengths: range | None = None, **constants: object
+    ) -> None:
+        self.value = value
+        self.fixed: int = value.fixed
+        self._layer_name = layer
+        pairs = [pair.partition("=") for pair in fields.split()]
+        self._pairs = [(ours.split(","), (theirs or ours).split(",")) for ours, _, theirs in pairs]
+        self._lengths = lengths
+        self._constants = constants
+        self._types: dict[str, str] = value.__init__.__annotations__
+
+    @cached_property
+    def _layer(self) -> Any:
+        return getattr(layers.inet6, self._layer_name, None) or getattr(layers, self._layer_name)
+
+    @cached_property
+    def _scapy(self) -> dict[str, Any]:
+        return {field.name: field for field in self._layer.fields_desc}
+
+    def _widths(self, ours: list[str], theirs: list[str]) -> tuple[list[int], list[int]]:
+        """Bits of the numbers of a pair: a flag has one, the one number that is no flag what they leave."""
+        flags = [self._types[name] == "bool" for name in ours]
+        widths = [int(8 * self._scapy[name].sz) for name in theirs]
+        return [1 if flag else sum(widths) - sum(flags) for flag in flags], widths
+
+    def write(self, value: Any, **structure: object) -> Layer:
+        """The layer of a value; `structure` are fields that only its surroundings know: next headers, options.
+
+        Lengths of options are never left to scapy: some of its defaults are wrong. Raises WireError, with the field's
+        name and what was given, for a value that has no bytes.
+        """
+        reserved = dict.fromkeys(self._scapy.keys() & {"res", "res2"}, 0)
+        lengths = dict.fromkeys(self._scapy.keys() & {"olen", "optlen"}, value.size - 2)
+        layer: Layer = self._layer(**reserved | lengths | self._constants | structure)
+        for ours, theirs in self._pairs:
+            if self._types[ours[0]] in NUMBERS:
+                widths, new_widths = self._widths(ours, theirs)
+                numbers = [number(value, name, width) for name, width in zip(ours, widths, strict=True)]
+                for name, found in zip(theirs, regrouped(numbers, widths, new_widths), strict=True):
+                    layer.setfieldval(name, found)
+            else:
+                self._write_octets(value, ours[0], layer, theirs[0])
+        return layer
+
+    def _write_octets(self, value: object, name: str, layer: Layer, place: str) -> None:
+        is_bytes = self._types[name] == "bytes"
+        if is_bytes and self._lengths:
+            given = octets(value, name, self._lengths)
+            if given or place != "payload":
+                layer.setfieldval(place, given)
+            return
+        field = self._scapy[place]
+        if is_bytes:
+            given = octets(value, name, range(int(field.sz), int(field.sz) + 1))
+        else:
+            given = packed(value, name, getattr(value, name) if self._lengths else (getattr(value, name),))
+        layer.setfieldval(place, field.getfield(layer, given)[1])
+
+    def read(self, data: bytes, **known: object) -> Any:
+        """The value in these octets; `known` are the fields of it that this form does not pair."""
+        layer = self._layer(data[: self.fixed])
+        for ours, theirs in self._pairs:
+            kind = self._types[ours[0]]
+            if kind in NUMBERS:
+                new_widths, widths = self._widths(ours, theirs)
+                numbers = regrouped([int(layer.getfieldval(name)) for name in theirs], widths, new_widths)
+                known |= {name: NUMBERS[self._types[name]](found) for name, found in zip(ours, numbers, strict=True)}
+            elif self._lengths:
+                known[ours[0]] = OCTETS[kind](data[self.fixed :])
+            else:
+                field = self._scapy[theirs[0]]
+                known[ours[0]] = OCTETS[kind](field.addfield(layer, b"", layer.getfieldval(field.name)))
+        return self.value(**known)
+
+
+class Value:
+    """An option or a message: a part of a packet that is known by its number in a `family`.
+
+    It has `fixed` octets before what varies. An option with `alignment` (x, y) starts at x*n + y octets of its header.
+    """
+
+    __slots__ = ()
+    family: ClassVar[str]
+    forms: ClassVar[dict[int | None, Form]]
+    number: ClassVar[int | None]
+    fixed: ClassVar[int]
+    alignment: ClassVar[tuple[int, int]]
+
+    def __init_subclass__(cls, family: str = "") -> None:
+        if family:
+            cls.family, cls.forms = family, {}
+
+    @property
+    def size(self) -> int:
+        """Octets on the wire."""
+        return self.fixed
+
+    @classmethod
+    def find(cls, kind: int | None, size: int = 0) -> Form:
+        """The form of a number; the `size` in octets counts only in a family that says so."""
+        return cls.forms.get(kind, cls.forms[None])
+
+    @property
+    def form(self) -> Form:
+        """The form in which this value is written. Raises WireError where its number is another value's."""
+        kind = getattr(self, "type", self.number)
+        form = self.find(kind, self.size)
+        if form.value is not type(self):
+            raise WireError(f"{self.family} {kind} is {form.value.__name__}, not {type(self).__name__}", self)
+        return form
+
+
+@dataclass_transform(frozen_default=True)
+def on_wire(
+    number: int | None, layer: str = "", fields: str = "", lengths: range | None = None, *, fixed: int = 2,
+    alignment: tuple[int, int] = (1, 0), **constants: object,
+) -> Callable[[type[Kind]], type[Kind]]:  # fmt: skip
+    """Make a class of values a frozen dataclass, and say how it stands on the wire: its number and its form.
+
+    No number has the value of any number that is not known; it has a field `type`.
+    """
+
+    def decorate(cls: type[Kind]) -> type[Kind]:
+        cls.number, cls.fixed, cls.alignment = number, fixed, alignment
+        made = dataclass(frozen=True)(cls)
+        if layer:
+            made.forms[number] = Form(made, layer, fields, lengths, **constants)
+        return made
+
+    return decorate

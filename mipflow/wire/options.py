@@ -1,0 +1,96 @@
+"""Options in a row, and the padding that is written between them by itself or kept as values because it would not be.
+
+Takes options and gives layers, and octets and gives options. The same rules of padding serve the options headers of
+IPv6 (RFC 8200 section 4.2) and of Mobile IPv6 (RFC 6275 section 6.2.1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mipflow.errors import WireError
+from mipflow.wire import layers
+from mipflow.wire.packet import UnknownOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mipflow.wire.forms import Value
+    from mipflow.wire.layers import Layer
+
+PAD1, PADN = 0, 1
+
+
+def cut(data: bytes, name: str, size_of: Callable[[bytes], int]) -> list[bytes]:
+    """Cut `data` into options, whose size `size_of` reads at their start. Raises WireError for one that is cut off."""
+    found = []
+    position = 0
+    while position < len(data):
+        rest = data[position:]
+        size = size_of(rest + b"\xff")  # of a lone last octet it reads a size that is not there
+        if not 0 < size <= len(rest):
+            raise WireError(f"{name} {rest[0]} of {size} octets; {len(rest)} are there", rest)
+        found.append(rest[:size])
+        position += size
+    return found
+
+
+def write_options(options: Sequence[Value], position: int) -> list[Layer]:
+    """The layers of options, the first at octet `position` of its header, with their padding."""
+    return [_write(option) for option in with_padding(options, position, UnknownOption)]
+
+
+def _write(option: Value) -> Layer:
+    if isinstance(option, UnknownOption) and option.type == PAD1:
+        return layers.inet6.Pad1()
+    if isinstance(option, UnknownOption) and option.type == PADN:
+        return layers.inet6.PadN(optlen=len(option.data), optdata=option.data)
+    return option.form.write(option)
+
+
+def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, ...]:
+    """The options in a header from octet `position` on. Raises WireError for one that is not where it belongs."""
+    pieces = cut(data[position:], family.family, lambda rest: 1 if rest[0] == PAD1 else 2 + rest[1])
+    options = [_read(family, octets) for octets in pieces]
+    kept = [option for option in options if not _is_padding(option)]
+    if with_padding(kept, position, family.forms[None].value) == options:
+        return tuple(kept)
+    for option in options:
+        unit, start = option.alignment
+        if position % unit != start:
+            name = type(option).__name__
+            raise WireError(f"{name} at octet {position} of its header; expected at {unit}n+{start}", position)
+        position += option.size
+    return tuple(options)
+
+
+def _read(family: type[Value], octets: bytes) -> Any:
+    kind = octets[0]
+    if kind not in family.forms:
+        return family.forms[None].value(kind, octets[2:])
+    form = family.find(kind)
+    if len(octets) != form.fixed:
+        raise WireError(f"{family.family} {kind} of {len(octets)} octets; expected {form.fixed}", octets)
+    return form.read(octets)
+
+
+def _is_padding(option: Value) -> bool:
+    return isinstance(option, UnknownOption) and option.type in (PAD1, PADN)
+
+
+def with_padding(options: Sequence[Value], position: int, make: type[UnknownOption]) -> list[Value]:
+    """The options with the padding that aligns them and fills the last eight octets."""
+    laid_out: list[Value] = []
+    for option in options:
+        unit, start = option.alignment
+        gap = (start - position) % unit
+        laid_out += [*_padding(gap, make), option]
+        position += gap + option.size
+    return laid_out + _padding(-position % 8, make)
+
+
+def _padding(gap: int, make: type[UnknownOption]) -> list[Value]:
+    """The one option that fills a gap of up to seven octets: Pad1, or PadN of zeros."""
+    if gap == 0:
+        return []
+    return [make(PAD1)] if gap == 1 else [make(PADN, bytes(gap - 2))]
