@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.allocation import StatelessAllocation
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.mip6.binding_update_list import BindingUpdateEntry
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.apps import Application, Ends
 from mipflow.node.host import Host
@@ -70,6 +70,8 @@ class FlowMobileNode(MobileNode):
         self._held: dict[int, list[Packet]] = {}
         self._when_ready: dict[int, list[Callable[[], None]]] = {}
         self._freeing: set[Address] = set()
+        self._ahead: set[Address] = set()
+        """Addresses for the pool that the home agent has not acknowledged yet."""
         self._follow_home: set[tuple[Address, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
         for kind in (UDP, TCP, EchoRequest, EchoReply):
@@ -97,8 +99,14 @@ class FlowMobileNode(MobileNode):
         stats = FlowStatistics(self.network.meter(entry.flow_id), self.network.meter(-entry.flow_id))
         flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
         self._record(self.redirector.outgoing(entry))
+        self._join(entry)
         self._proceed(entry)
-        flow.running = app.start(Ends(self, cn, near, far, entry.flow_id))
+        try:
+            flow.running = app.start(Ends(self, cn, near, far, entry.flow_id))
+        except MipflowError:
+            self.close(flow)
+            del self.opened[entry.flow_id]
+            raise
         return flow
 
     def close(self, flow: Flow) -> None:
@@ -126,6 +134,16 @@ class FlowMobileNode(MobileNode):
         self._next_flow_id += 1
         return entry
 
+    def _join(self, entry: FlowMappingEntry) -> None:
+        """A flow that shares a binding goes where the others of that binding go (the seed, page 14)."""
+        other = next((f for f in self.redirector.sharing(entry) if f is not entry and f.care_of_address), None)
+        if other is not None and other.interface != entry.interface:
+            self.network.trace.decided(
+                self.clock.now, self.name, "shared binding",
+                f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, not over {entry.interface}",
+            )  # fmt: skip
+            self._record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
+
     def _default_interface(self) -> Interface:
         for interface in self.interfaces.values():
             if interface.up and interface.segment is not None:
@@ -146,13 +164,13 @@ class FlowMobileNode(MobileNode):
         entry = self.flows.get(label) or self.separator.outgoing(payload, destination)
         if entry is None:  # step 22
             information = self.separator.information(payload, destination, outgoing=True)
-            if information is None or (source is not None and source in self.addresses):
+            if information is None or source is not None:
+                # From a care-of address, or an answer to a packet of no flow, such as a reset: it begins none.
                 super().transmit(payload, source, destination, label)
                 return
             entry = self._enter(information, self._default_interface().name)
-            self._record(
-                self.redirector.outgoing(entry) if source is None else self.redirector.incoming(entry, source)
-            )  # step 23
+            self._record(self.redirector.outgoing(entry))  # step 23
+            self._join(entry)
             self._proceed(entry)
         (self._meters.get(entry.flow_id) or self.network.meter(entry.flow_id)).sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
@@ -188,9 +206,10 @@ class FlowMobileNode(MobileNode):
             entry = self.separator.incoming(payload, arrival.source)  # step 28
             if entry is None and arrival.destination in self.own_home_addresses:  # step 29
                 information = self.separator.information(payload, arrival.source, outgoing=False)
-                if information is not None:
+                if information is not None and self.expects(payload):
                     entry = self._enter(information, arrival.interface.name)
                     self._record(self.redirector.incoming(entry, arrival.destination))  # step 30
+                    self._join(entry)
                     self._proceed(entry)
             upper(arrival)  # step 31
 
@@ -209,7 +228,7 @@ class FlowMobileNode(MobileNode):
         home_address = entry.home_address
         registered = self.registered_at_home(home_address)
         if registered is None:
-            if self.binding_updates.get(self.home_agent, home_address) is None and home_address != self.primary_home_address:
+            if self.binding_updates.get(self.home_agent, home_address) is None:
                 self.registrar.register_home(home_address, entry.care_of_address)
             return
         if self.mode != "route_optimisation" and registered != entry.care_of_address:
@@ -233,24 +252,27 @@ class FlowMobileNode(MobileNode):
             self.send(packet)
         for callback in self._when_ready.pop(entry.flow_id, []):
             callback()
+        self._fill_pool()
 
-    def _allocate(self, entry: FlowMappingEntry | None) -> None:
-        """Figure 6, step 43, and the pool: a new home address, given to `entry` where there is one."""
+    def _allocate(self, entry: FlowMappingEntry) -> None:
+        """Figure 6, step 43: a new home address for a flow."""
         address = self.allocation.allocate()
         self._record(self.home_addresses.add(address))
         self.own_home_addresses.add(address)
-        if entry is not None:
-            self._record(self.flows.change(entry, home_address=address))
-            care_of = entry.care_of_address
-        else:
-            care_of = self.registered_at_home(self.primary_home_address)
-        if care_of is not None:
-            self.registrar.register_home(address, care_of)
+        self._record(self.flows.change(entry, home_address=address))
+        assert entry.care_of_address is not None
+        self.registrar.register_home(address, entry.care_of_address)
 
     def _fill_pool(self) -> None:
+        """Allocate ahead; such an address enters the table, where flows are given it, once the home agent holds it."""
         unused = [e for e in self.home_addresses if self.redirector.is_unused(e.home_address)]
-        for _ in range(self.pool - len([e for e in unused if e.home_address != self.primary_home_address])):
-            self._allocate(None)
+        ready = len([e for e in unused if e.home_address != self.primary_home_address])
+        care_of = self.registered_at_home(self.primary_home_address)
+        while care_of is not None and ready + len(self._ahead) < self.pool:
+            address = self.allocation.allocate()
+            self._ahead.add(address)
+            self.own_home_addresses.add(address)
+            self.registrar.register_home(address, care_of)
 
     def _free_unused(self) -> None:
         """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""
@@ -298,9 +320,8 @@ class FlowMobileNode(MobileNode):
         for other in together:
             self._record(self.flows.change(other, interface=interface, care_of_address=care_of))
         home_address = entry.home_address
-        if home_address is None or self.registered_at_home(home_address) is None:
-            return ids
-        if home_follows and self.registered_at_home(home_address) != care_of:
+        registered = None if home_address is None else self.registered_at_home(home_address)
+        if home_follows and home_address is not None and registered not in (None, care_of):
             self._follow_home.add((home_address, entry.cn))
             self.registrar.register_home(home_address, care_of)
         else:
@@ -332,6 +353,9 @@ class FlowMobileNode(MobileNode):
             self._continue_freeing(home_address)
             return
         if entry.home_registration:
+            if entry.registered is not None and home_address in self._ahead:
+                self._ahead.discard(home_address)
+                self._record(self.home_addresses.add(home_address))
             self._record(self.home_addresses.bound(home_address, entry.registered))
             if entry.registered is not None:
                 self.allocation.succeeded()
@@ -340,8 +364,11 @@ class FlowMobileNode(MobileNode):
                     self._proceed(flow)
                 self._fill_pool()
             return
+        was_deleted = entry not in self.binding_updates and (entry.state is State.DELETING or entry.lifetime_s == 0)
         for flow in self.flows.of_pair(home_address, entry.peer):
             self._record(self.flows.change(flow, registered_at_cn=entry.registered))
+            if was_deleted:  # a flow was opened meanwhile
+                self._proceed(flow)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
         """A home address is a duplicate: never use it again, try another (RFC 6275 section 11.7.1)."""
@@ -350,6 +377,7 @@ class FlowMobileNode(MobileNode):
             return
         self.own_home_addresses.discard(home_address)
         again = self.allocation.collided()
+        self._ahead.discard(home_address)
         waiting = list(self.flows.of_home_address(home_address))
         for flow in waiting:
             self._record(self.flows.change(flow, home_address=None))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_cache import Binding, is_newer
-from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.keeps_bindings import KeepsBindings
 from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Nonces, authenticator, binding_management_key
 from mipflow.node.host import Host
@@ -47,6 +47,8 @@ class CorrespondentNode(KeepsBindings, Host):
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         super().__init__(network, name, x, y, role)
+        self._ended: dict[Address, tuple[int, int]] = {}
+        """Home address of a binding that has ended -> its last sequence number, and until when older ones are refused."""
         self.nonces = Nonces(network.random(f"{name}/nonces"))
         self.handlers[HomeTestInit] = self._home_test_init
         self.handlers[CareOfTestInit] = self._care_of_test_init
@@ -64,12 +66,24 @@ class CorrespondentNode(KeepsBindings, Host):
             destination=binding.care_of_address, extensions=(RoutingHeaderType2(destination),),
         )  # fmt: skip
 
+    def unbind(self, home_address: Address) -> None:
+        """Take a binding out, and remember its number while its nonces are good (section 9.5.3)."""
+        binding = self.bindings.get(home_address)
+        if binding is not None:
+            self._remember(home_address, binding.sequence)
+        super().unbind(home_address)
+
+    def _remember(self, home_address: Address, sequence: int) -> None:
+        now = self.clock.now
+        self._ended = {home: ended for home, ended in self._ended.items() if ended[1] > now}
+        self._ended[home_address] = (sequence, now + MAX_NONCE_LIFETIME_NS)
+
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
     def _home_test_init(self, arrival: Arrival) -> None:
         message, packet = arrival.packet.payload, arrival.packet
         assert isinstance(message, HomeTestInit)
-        if packet.extensions:
+        if arrival.source != packet.source:
             self.drop(packet, "home test init with a Home Address option (RFC 6275 section 9.4.1)")
             return
         index = self.nonces.index(self.clock.now)
@@ -79,7 +93,7 @@ class CorrespondentNode(KeepsBindings, Host):
     def _care_of_test_init(self, arrival: Arrival) -> None:
         message, packet = arrival.packet.payload, arrival.packet
         assert isinstance(message, CareOfTestInit)
-        if packet.extensions:
+        if arrival.source != packet.source:
             self.drop(packet, "care-of test init with a Home Address option (RFC 6275 section 9.4.2)")
             return
         index = self.nonces.index(self.clock.now)
@@ -93,6 +107,11 @@ class CorrespondentNode(KeepsBindings, Host):
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
         indices = update.option(NonceIndices)
+        if update.home_registration and indices is None:
+            is_bound = home_address in self.bindings
+            status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
+            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))  # there is no key to sign it with
+            return
         if home_address == arrival.packet.source or indices is None or update.options[-1:] == ():
             self.drop(arrival.packet, "binding update without Home Address option or nonce indices")
             return
@@ -115,6 +134,7 @@ class CorrespondentNode(KeepsBindings, Host):
             lifetime_s = 0 if deletes else min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
             if deletes:
                 self.unbind(home_address)
+                self._remember(home_address, update.sequence)
             else:
                 expires_ns = self.clock.now + lifetime_s * NS_PER_S
                 self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
@@ -147,8 +167,9 @@ class CorrespondentNode(KeepsBindings, Host):
     def _judge(self, update: BindingUpdate, home_address: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it, for an update that is authentic."""
         binding = self.bindings.get(home_address)
-        if binding is not None and not is_newer(update.sequence, binding.sequence):
-            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, binding.sequence
+        last = self._ended.get(home_address) if binding is None else (binding.sequence, 0)
+        if last is not None and not is_newer(update.sequence, last[0]) and (binding or self.clock.now < last[1]):
+            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, last[0]
         if update.home_registration:
             return Status.HOME_REGISTRATION_NOT_SUPPORTED, update.sequence
         return Status.ACCEPTED, update.sequence

@@ -11,10 +11,11 @@ from mipflow.errors import TopologyError
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S
 from mipflow.mip6.keeps_bindings import KeepsBindings
-from mipflow.node.node import Arrival
+from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
 from mipflow.node.router import Forward, Router
 from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.icmpv6 import PACKET_TOO_BIG
 from mipflow.wire.mobility import (
     LIFETIME_UNIT_S,
     AlternateCareOfAddress,
@@ -177,7 +178,21 @@ class HomeAgent(KeepsBindings, Router):
         if destination not in self.bindings:
             return super().find_forward(destination)
         road = self._tunnel(destination)
-        return None if road is None else road.send
+        if road is None:
+            return None
+        return road.send if road.mtu + road.overhead >= road.channel.mtu else self._narrow(road)
+
+    def _narrow(self, road: Road) -> Forward:
+        """A tunnel that is narrower further on tells those who send into it (RFC 2473 section 7.1)."""
+
+        def send(packet: Packet) -> None:
+            if packet.size <= max(road.mtu, MIN_MTU):
+                road.send(packet)
+            else:
+                self.drop(packet, f"{packet.size} octets do not fit the tunnel's {road.mtu}")
+                self.send_error(packet, PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
+
+        return send
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """The home agent's own packets for a bound home address take the tunnel too."""

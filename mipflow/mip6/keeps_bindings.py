@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_cache import Binding, BindingCache
 from mipflow.node.node import Arrival, Node
-from mipflow.sim.clock import Timer
+from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
     BindingError,
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mipflow.wire.address import Address
 
 ESP, AUTHENTICATION_HEADER = 50, 51
+ERROR_INTERVAL_NS = 100 * NS_PER_MS
+"""Time between two binding errors to one address: they are limited in rate (RFC 6275 section 9.3.3)."""
+MAX_ERROR_SOURCES = 1000
 
 
 class KeepsBindings(Node):
@@ -33,6 +36,7 @@ class KeepsBindings(Node):
         self.bindings = BindingCache()
         super().__init__(network, name, x, y, role)
         self._expiry = Timer(self.clock, self._expire)
+        self._next_error_ns: dict[Address, int] = {}
         self.handlers[BindingUpdate] = self.binding_update
         self.handlers[UnknownMobilityMessage] = self._unknown_message
 
@@ -57,8 +61,11 @@ class KeepsBindings(Node):
 
     def binding_error(self, arrival: Arrival, home_address: Address, status: BindingErrorStatus) -> None:
         """Tell the source of a packet that its binding is not known, or its message type (section 9.3.3)."""
-        packet = arrival.packet
-        if not packet.destination.is_multicast:
+        packet, now = arrival.packet, self.clock.now
+        if not packet.destination.is_multicast and self._next_error_ns.get(packet.source, 0) <= now:
+            if len(self._next_error_ns) > MAX_ERROR_SOURCES:
+                self._next_error_ns.clear()
+            self._next_error_ns[packet.source] = now + ERROR_INTERVAL_NS
             self.send_direct(Packet(packet.destination, packet.source, BindingError(status, home_address)))
 
     def _unknown_message(self, arrival: Arrival) -> None:

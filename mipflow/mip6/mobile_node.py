@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.binding_update_list import State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.registration import Registrar
 from mipflow.node.host import Host
@@ -113,10 +114,17 @@ class MobileNode(Host):
         self.neighbor.detect_duplicate(care_of, interface, detected)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has a care-of address: the primary registers from the first interface that is up."""
+        """An interface has a care-of address: the primary registers from the first interface that is up.
+
+        Home addresses that were bound to a care-of address that is gone are bound to the new one.
+        """
         preferred = next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
         if interface is preferred and interface.address is not None:
             self.registrar.register_home(self.primary_home_address, interface.address)
+        for entry in self.binding_updates:
+            is_gone = entry.home_registration and entry.care_of_address not in self.addresses
+            if is_gone and entry.state is not State.DELETING and interface.address is not None:
+                self.registrar.register_home(entry.home_address, interface.address)
 
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
@@ -132,7 +140,10 @@ class MobileNode(Host):
             interface = self.addresses.get(entry.registered)
             if interface is not None and interface.is_usable:
                 return self.optimised_road(source, entry.registered, destination)
-        return self.tunnel_road(source)
+        road = self.tunnel_road(source)
+        if road is not None:
+            road.mtu = self.mtu_towards(destination, road.mtu)  # behind the tunnel there may be less room
+        return road
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""

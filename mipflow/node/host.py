@@ -80,6 +80,12 @@ class Host(Node):
         tables = (self._udp, self._tcp, self._listeners)
         return port in self._udp_hearing or any(key[0] == port for table in tables for key in table)
 
+    def expects(self, payload: object) -> bool:
+        """True where somebody here hears a datagram, segment or echo: late packets of what was closed are nobody's."""
+        if isinstance(payload, UDP | TCP):
+            return self.has_port(payload.destination_port)
+        return not isinstance(payload, EchoReply) or payload.identifier in self._echo
+
     def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
         """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
         if (port, remote) in self._udp or port in self._udp_hearing:

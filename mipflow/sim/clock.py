@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import isfinite
 from typing import Any
 
 from mipflow.errors import ProtocolMisuse
@@ -21,7 +22,9 @@ Event = tuple[int, int, Callback, Any]
 
 
 def seconds(value: float) -> int:
-    """`value` seconds in nanoseconds."""
+    """`value` seconds in nanoseconds. Raises ProtocolMisuse for what is no number of seconds."""
+    if not isfinite(value):
+        raise ProtocolMisuse(f"{value} is no time; expected a number of seconds", value)
     return round(value * NS_PER_S)
 
 

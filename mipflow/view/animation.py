@@ -14,27 +14,13 @@ from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import Trace
 from mipflow.view import events, layers
+from mipflow.view import style as look
 from mipflow.view.board import SHOWN, Board, Version, of_frame
 from mipflow.view.film import HOLD_FRAMES, Film, bursts
 from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot, lanes
 from mipflow.view.picture import Picture
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene, words_at
-from mipflow.view.style import (
-    CARD,
-    CONFIG,
-    EDGE,
-    INK,
-    PURPLE,
-    VERMILION,
-    Dict,
-    FlowStyle,
-    bare_axis,
-    base_layout,
-    card,
-    flow_styles,
-    font,
-    line_colour,
-)
+from mipflow.view.style import Dict, FlowStyle
 from mipflow.view.usage import Run, leading, losses, main_direction, road, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds
 from mipflow.wire.address import Address
@@ -103,13 +89,13 @@ class Cutter:
     ) -> None:
         self.trace, self.film = trace, film
         start_ns, end_ns = film.ticks[0], film.ticks[-1]
-        self.board = Board(trace, words, film)
         found = runs(trace, mobile, max(0, start_ns - NS_PER_S), end_ns)
         upward = main_direction(found)
         main = [run for run in found if run.upward == upward[run.flow]]
         shown = leading(words.flows, main, LEGEND_LINES * 2)
+        self.board = Board(trace, words, film, shown)
         self.hidden = len(words.flows) - len(shown)
-        self.styles = flow_styles({flow: words.flows[flow] for flow in shown})
+        self.styles = look.flow_styles({flow: words.flows[flow] for flow in shown})
         self.scene = Scene(graph, trace.channels, mobile)
         self.lanes = lanes(shown)
         letters = {flow: style.letter for flow, style in self.styles.items()}
@@ -148,14 +134,14 @@ class Cutter:
             self._add(f"road {flow}", self._road_layer(style))
         for flow, style in self.styles.items():
             self._add(str(flow), layers.packets(style))
-        self._add(str(TUNNEL), layers.marks("circle-open", 31, PURPLE, width=3))
-        self._add(str(MESSAGE_TUNNEL), layers.marks("circle-open", 50, PURPLE, width=3))
-        messages = layers.marks("square", 34, CARD, VERMILION, 2)
-        self._add(str(CONTROL), {**messages, "mode": "markers+text", "textfont": font(11, bold=True)})
-        self._add("lost", layers.marks("x", 17, VERMILION, INK, 1))
+        self._add(str(TUNNEL), layers.marks("circle-open", 31, look.PURPLE, width=3))
+        self._add(str(MESSAGE_TUNNEL), layers.marks("circle-open", 50, look.PURPLE, width=3))
+        messages = layers.marks("square", 34, look.CARD, look.VERMILION, 2)
+        self._add(str(CONTROL), {**messages, "mode": "markers+text", "textfont": look.font(11, bold=True)})
+        self._add("lost", layers.marks("x", 17, look.VERMILION, look.INK, 1))
         self._add("heads", heads)
         self._add("rows", rows)
-        self._add("clock", words_at([(14, HEIGHT - 21)], [""], 17))
+        self._add("clock", words_at([(14, HEIGHT - 21)], [""], 17, bold=True))
         self._add("words", words_at([(14, HEIGHT - 46), (14, BOTTOM / 2 - 3)], ["", ""], 13))
         self._add("flows", self._flow_layer())
         self._add("letters", self._letters())
@@ -163,7 +149,7 @@ class Cutter:
         for number, payload in zip(frames[0]["traces"], frames[0]["data"], strict=True):
             layers.put(self.traces[number], payload)
         return {
-            "data": self.traces, "layout": self._layout(title, cards, steps), "frames": frames, "config": CONFIG,
+            "data": self.traces, "layout": self._layout(title, cards, steps), "frames": frames, "config": look.CONFIG,
         }  # fmt: skip
 
     def _add(self, name: str, layer: Dict) -> None:
@@ -173,7 +159,7 @@ class Cutter:
     def _road_layer(self, style: FlowStyle) -> Dict:
         return {
             "type": "scatter", "mode": "lines", "x": [layers.PARKED], "y": [layers.PARKED], "hoverinfo": "skip",
-            "line": {"color": line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False},
+            "line": {"color": look.line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False},
         }  # fmt: skip
 
     def _flow_layer(self) -> Dict:
@@ -184,10 +170,10 @@ class Cutter:
         styles = list(self.styles.values())
         return {
             "type": "scatter", "mode": "markers+text", "x": xs, "y": ys, "hoverinfo": "skip",
-            "text": [""] * len(styles), "textposition": "middle right", "textfont": font(13),
+            "text": [""] * len(styles), "textposition": "middle right", "textfont": look.font(13),
             "marker": {
                 "symbol": [style.symbol for style in styles], "size": 18, "opacity": 1,
-                "color": [style.colour for style in styles], "line": {"color": EDGE, "width": 1.5},
+                "color": [style.colour for style in styles], "line": {"color": look.EDGE, "width": 1.5},
             },
         }  # fmt: skip
 
@@ -197,7 +183,7 @@ class Cutter:
         return {
             "type": "scatter", "mode": "text", "x": legend["x"], "y": legend["y"], "hoverinfo": "skip",
             "text": [f"<b>{style.letter}</b>" for style in styles], "textposition": "middle center",
-            "textfont": {**font(11), "color": [style.letter_colour for style in styles]},
+            "textfont": {**look.font(11), "color": [style.letter_colour for style in styles]},
         }  # fmt: skip
 
     # --- the frames --------------------------------------------------------------------------------------------------
@@ -251,7 +237,7 @@ class Cutter:
         crosses = [Spot(str(number + 1), *self.scene.middle(where), "") for number, (_, _, where) in fresh]
         state["lost"] = layers.points(crosses)
         state["rows"] = of_frame(version)
-        state["clock"] = {"text": [f"<b>t = {film.ticks[tick] / NS_PER_S:.3f} s</b>"]}
+        state["clock"] = {"text": [f"t = {seconds(film.ticks[tick])}"]}
         speed = "a table changes" if resting else part.speed
         state["words"] = {"text": [speed, self._sentence(tick, resting)]}
         state["flows"] = {"text": [self._flow_text(flow, tick) for flow in self.styles]}
@@ -296,20 +282,17 @@ class Cutter:
     # --- what does not move ------------------------------------------------------------------------------------------
 
     def _layout(self, title: str, cards: list[Dict], steps: list[tuple[str, int]]) -> Dict:
-        entries = len(self.styles)
+        across = {"xref": "paper", "xsizemode": "scaled", "x0": 0.004, "x1": 0.996}
         strips = [
-            card(4, HEIGHT, (0, -TOP + 4, 236, -2)),
-            *([card(250, HEIGHT, (0, -TOP + 4, 330, -2))] if entries else []),
-            {**card(0, 0, (0, 2, 0, BOTTOM - 4)), "xref": "paper", "xsizemode": "scaled", "x0": 0.004, "x1": 0.996},
-            {
-                **card(0, 0, (0, -CONTROLS + 2, 0, -4)), "xref": "paper", "yref": "paper", "xsizemode": "scaled",
-                "x0": 0.004, "x1": 0.996,
-            },
+            look.card(4, HEIGHT, (0, -TOP + 4, 236, -2)),
+            {**look.card(250, HEIGHT, (0, -TOP + 4, 0, -2)), "xsizemode": "scaled", "x0": 250, "x1": 582},
+            {**look.card(0, 0, (0, 2, 0, BOTTOM - 4)), **across},
+            {**look.card(0, 0, (0, -CONTROLS + 2, 0, -4)), **across, "yref": "paper"},
         ]  # fmt: skip
         hover = {name: f"{name}: {role}" for name, role in self.scene.roles.items()}
-        return base_layout(
+        return look.base_layout(
             title, HEIGHT + CONTROLS + 4, margin={"l": 0, "r": 0, "t": 0, "b": CONTROLS + 4},
-            xaxis=bare_axis(0, WIDTH), yaxis=bare_axis(0, HEIGHT), shapes=[*strips, *cards],
+            xaxis=look.bare_axis(0, WIDTH), yaxis=look.bare_axis(0, HEIGHT), shapes=[*strips, *cards],
             annotations=[*self.scene.node_labels(hover), *self.scene.interface_labels(), self._note()],
             updatemenus=[layers.buttons()], sliders=[layers.slider(steps)], dragmode=False, hovermode=False,
         )  # fmt: skip
@@ -323,11 +306,11 @@ class Cutter:
         ]
         key = "<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost"
         others = [f"not drawn: {count(self.hidden, 'flow')}"] if self.hidden else []
-        most = max(self.flight.every.values(), default=1)
-        many = [f"one packet in {most} drawn, or more"] if len(sampled) > 1 else sampled
+        numbers = sorted(self.flight.every.values())
+        many = [f"one packet in {numbers[0]} to {numbers[-1]} drawn"] if len(sampled) > 1 else sampled
         lines = [key, *others, *(many or ["slow motion: every packet is drawn"])]
         return {
             "x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top", "xshift": -4,
-            "yshift": -3, "text": "<br>".join(lines), "align": "left", "showarrow": False, "font": font(12),
-            "bgcolor": CARD, "bordercolor": EDGE, "borderwidth": 1, "borderpad": 5,
+            "yshift": -3, "text": "<br>".join(lines), "align": "left", "showarrow": False, "font": look.font(12),
+            "bgcolor": look.CARD, "bordercolor": look.EDGE, "borderwidth": 1, "borderpad": 5,
         }  # fmt: skip

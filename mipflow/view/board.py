@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mipflow.sim.trace import Row, Trace
@@ -11,8 +12,8 @@ from mipflow.view.style import HIGHLIGHT, MONO, Dict, font
 from mipflow.view.words import Words
 
 SHOWN = ("binding cache", "flow mapping table")
-MOST_ROWS = 5
-"""Rows of one table on the stage; a last line counts the others."""
+MOST_ROWS = 4
+"""Lines of one table on the stage; where there are more rows the last line counts them."""
 UNLIT = HIGHLIGHT + "00"
 """Clear, in the colour of the mark: the mark fades in and not through grey."""
 LIT_TICKS = 24
@@ -30,11 +31,16 @@ class Version(NamedTuple):
 
 
 class Board:
-    """All tables on the stage over a film; it pins the moments of their changes to key frames."""
+    """All tables on the stage over a film; it pins the moments of their changes to key frames.
 
-    def __init__(self, trace: Trace, words: Words, film: Film) -> None:
+    flows: those that are drawn; where a table has more rows than room, theirs come first.
+    """
+
+    def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int]) -> None:
         start_ns, end_ns = film.ticks[0], film.ticks[-1]
         self._words = words
+        self._flows = set(flows)
+        self._moving: set[tuple[Key, str]] = set()
         state: dict[Key, dict[str, Row]] = {}
         for node, tables in trace.tables(start_ns).items():
             for table, rows in tables.items():
@@ -58,6 +64,8 @@ class Board:
             tick = film.pin(record.t_ns) if seen else film.tick(record.t_ns)
             if seen:
                 lit.setdefault(tick, set()).add((key, record.change.key))
+                if film.part(tick).slow:
+                    self._moving.add((key, record.change.key))
             after[tick] = {key: dict(rows) for key, rows in state.items()}
             most[key] = max(most.get(key, 0), len(rows))
         self._lines = {key: 1 + min(rows, MOST_ROWS) for key, rows in most.items() if rows}
@@ -100,15 +108,27 @@ class Board:
             rows = list(state.get(key, {}).items())
             room = lines - 1
             hidden = len(rows) - room + 1 if len(rows) > room else 0
-            shown = rows[hidden:]
-            own = [(self._line(key, row), (key, name) in marks) for name, row in shown]
+            kept = self._kept(key, state)[: len(rows) - hidden]
+            own = [(self._line(key, row), (key, name) in marks) for name, row in rows if name in kept]
             if hidden:
-                own.insert(0, (f"… {hidden} more", False))
+                own.append((f"… {hidden} more", False))
             own += [("", False)] * (room - len(own))
             # Each line is centred: lines of one length stand as a left-aligned block.
             texts += [f"{text:<{self._letters[key]}}" if text else "" for text, _ in own]
             lit += [mark for _, mark in own]
         return Version(tuple(texts), tuple(lit))
+
+    def _kept(self, key: Key, state: dict[Key, dict[str, Row]]) -> list[str]:
+        """Names of rows, those first that change in slow motion, then those of drawn flows."""
+        mapped = [row for (_, table), rows in state.items() if table == "flow mapping table" for row in rows.values()]
+        homes = {row.get("home_address") for row in mapped if row.get("flow_id") in self._flows}
+
+        def rank(name: str) -> int:
+            row = state[key][name]
+            drawn = row["flow_id"] in self._flows if "flow_id" in row else row.get("home_address") in homes
+            return 0 if (key, name) in self._moving else 1 if drawn else 2
+
+        return sorted(state.get(key, {}), key=rank)
 
     # --- on the stage ------------------------------------------------------------------------------------------------
 

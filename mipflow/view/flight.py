@@ -75,13 +75,16 @@ class Flight:
             flow = trip.packet.flow
             if trip.control:
                 messages.append(trip)
-            elif flow in self._lanes and trip.legs[-1].arrived_ns >= part.start_ns:
+            elif flow in self._lanes:
                 streams[flow, trip.packet.upward].append(trip)
         play_s = part.ticks * FRAME_MS / 1000
-        share = room / max(1, len(streams))
-        for (flow, _), own in streams.items():
-            every = max(1, ceil(len(own) / (play_s / SPACING_S)), ceil(len(own) / max(1.0, share)))
+        # What a thin stream leaves of its share is for the denser ones.
+        by_size = sorted(streams.items(), key=lambda stream: len(stream[1]))
+        for number, ((flow, _), own) in enumerate(by_size):
+            share = max(1.0, room / (len(by_size) - number))
+            every = max(1, ceil(len(own) / (play_s / SPACING_S)), ceil(len(own) / share))
             self.every[flow] = max(self.every[flow], every)
+            room -= len(own) / every
         for (flow, _), own in streams.items():
             for trip in own[:: self.every[flow]]:
                 self._fly(trip, part, flow, self._lanes[flow], self._letters[flow])
@@ -119,9 +122,9 @@ class Flight:
         first = min(way, default=0)
         for tick in range(max(0, first - (LEAD_TICKS if first > part.first + LEAD_TICKS else 1)), first):
             x, y, _ = way[first]
-            self.spots[layer][tick].append(Spot(ident, round(x, 1), round(y, 1), " "))
+            self.spots[layer][tick].append(Spot(ident, round(x), round(y), " "))
         for tick, (x, y, tunnelled) in way.items():
-            spot = Spot(ident, round(x, 1), round(y, 1), text)
+            spot = Spot(ident, round(x), round(y), text)
             self.spots[layer][tick].append(spot)
             if tunnelled:
                 self.spots[MESSAGE_TUNNEL if trip.control else TUNNEL][tick].append(spot)

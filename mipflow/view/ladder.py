@@ -11,26 +11,14 @@ from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import LOST, TableChanged, Trace
 from mipflow.view import events
+from mipflow.view import style as look
 from mipflow.view.board import SHOWN
 from mipflow.view.events import Message
 from mipflow.view.picture import Picture
 from mipflow.view.scene import Box
-from mipflow.view.style import (
-    CONFIG,
-    EDGE,
-    HIGHLIGHT,
-    INK,
-    PURPLE,
-    VERMILION,
-    Dict,
-    bare_axis,
-    base_layout,
-    flow_styles,
-    label,
-    line_colour,
-)  # fmt: skip
+from mipflow.view.style import Dict
 from mipflow.view.trips import trips
-from mipflow.view.words import NEIGHBOR_DISCOVERY, NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
+from mipflow.view.words import NEIGHBOR_DISCOVERY, NS_PER_MS, Words, check_span, count, seconds, short
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -131,36 +119,34 @@ class _Chart:
     def figure(self, title: str) -> Dict:
         """The whole figure."""
         lines = {
-            "type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"color": EDGE, "width": 2},
+            "type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"color": look.EDGE, "width": 2},
             "x": [value for x in self.x.values() for value in (x, x, None)],
             "y": [value for _ in self.x for value in (-18, self.bottom, None)],
         }  # fmt: skip
-        heads = [label(x, -14, f"<b>{node}</b>", 13, bordercolor=INK, borderwidth=2) for node, x in self.x.items()]
-        moments = [
-            label(4, y, f"{t_ns / NS_PER_S:.3f} s", 11, xanchor="left", borderpad=1)
-            for t_ns, y in self.y.items()
-        ]  # fmt: skip
+        edge = {"bordercolor": look.INK, "borderwidth": 2}
+        heads = [look.label(x, -14, f"<b>{node}</b>", 13, **edge) for node, x in self.x.items()]
+        moments = [look.label(4, y, seconds(t_ns), 11, xanchor="left", borderpad=1) for t_ns, y in self.y.items()]
         changed = [self._changed(record) for record in self.changes]
         labels = [self._labelled(each) for each in self.drawn]
         end = f"{count(self.left_out, 'later message')} not drawn" if self.left_out else ""
-        foot = [label(WIDTH / 2, self.bottom - 14, end)] if end else []
+        foot = [look.label(WIDTH / 2, self.bottom - 14, end)] if end else []
         height = round(-self.bottom + 30)
         return {
             "data": [lines, *self._arrows()],
-            "layout": base_layout(
-                title, height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, xaxis=bare_axis(0, WIDTH),
-                yaxis=bare_axis(-height, 0), annotations=[*moments, *changed, *labels, *heads, *foot],
+            "layout": look.base_layout(
+                title, height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, xaxis=look.bare_axis(0, WIDTH),
+                yaxis=look.bare_axis(-height, 0), annotations=[*moments, *changed, *labels, *heads, *foot],
             ),
-            "config": CONFIG,
+            "config": look.CONFIG,
         }  # fmt: skip
 
     def _arrows(self) -> list[Dict]:
         """One plotly trace for each look: signalling, signalling in a tunnel, each flow's data, what was lost."""
         looks: dict[tuple[str, str], list[Message]] = {}
-        styles = flow_styles(self.words.flows)
+        styles = look.flow_styles(self.words.flows)
         for each in self.drawn:
             style = styles.get(each.packet.flow)
-            colour = line_colour(style.colour if style else PURPLE if each.tunnelled else VERMILION)
+            colour = look.line_colour(style.colour if style else look.PURPLE if each.tunnelled else look.VERMILION)
             looks.setdefault((colour, "dash" if each.tunnelled else "solid"), []).append(each)
         return [_arrow_layer(colour, dash, [(self._ends(each), self._hover(each)) for each in group])
                 for (colour, dash), group in looks.items()]  # fmt: skip
@@ -190,7 +176,7 @@ class _Chart:
             for share in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
         ]
         box = self._free(boxes)
-        return label(round(box.x, 1), round(box.y, 1), text, 11, borderpad=1)
+        return look.label(round(box.x, 1), round(box.y, 1), text, 11, borderpad=1)
 
     def _changed(self, record: TableChanged) -> Dict:
         change = record.change
@@ -205,7 +191,7 @@ class _Chart:
             for each in ((side,) if side else (1, -1))
         ]
         box = self._free(boxes)
-        return label(round(box.x, 1), round(box.y, 1), text, 11, bgcolor=HIGHLIGHT, borderpad=1)
+        return look.label(round(box.x, 1), round(box.y, 1), text, 11, bgcolor=look.HIGHLIGHT, borderpad=1)
 
     def _free(self, boxes: Iterable[Box]) -> Box:
         """The first place that is free, or the one where least is covered."""

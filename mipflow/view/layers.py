@@ -10,7 +10,7 @@ from mipflow.view.flight import Spot
 from mipflow.view.style import CARD, EDGE, Dict, FlowStyle, font
 from mipflow.view.words import NS_PER_S
 
-PARKED = -200.0
+PARKED = -99
 """Where marks wait out of sight: a plotly trace without any point would keep the points it had."""
 
 

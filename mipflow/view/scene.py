@@ -225,10 +225,10 @@ def row_places(box: Box, rows: int) -> list[Point]:
     return [(box.x, round(top - row * ROW, 1)) for row in range(rows)]
 
 
-def words_at(points: Iterable[Point], texts: list[str], size: int, **more: object) -> Dict:
+def words_at(points: Iterable[Point], texts: list[str], size: int, bold: bool = False) -> Dict:
     """Text that changes while the film runs, to the right of points."""
     xs, ys = zip(*points, strict=True)
     return {
         "type": "scatter", "mode": "text", "x": list(xs), "y": list(ys), "text": texts, "hoverinfo": "skip",
-        "textposition": "middle right", "textfont": font(size), **more,
+        "textposition": "middle right", "textfont": font(size, bold=bold),
     }  # fmt: skip

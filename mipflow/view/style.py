@@ -6,7 +6,7 @@ marks have an outline, and each flow has a colour, a shape, a dash and a letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 Dict = dict[str, Any]
@@ -62,7 +62,7 @@ def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
     taken: set[str] = set()
     styles = {}
     for number, (flow, word) in enumerate(sorted(flows.items())):
-        letter = next((each for each in word if each.isalpha() and each not in taken), str(flow))
+        letter = next((each for each in word if each.isalnum() and each not in taken), str(flow))
         taken.add(letter)
         styles[flow] = FlowStyle(word, letter, *_LOOKS[number % len(_LOOKS)])
     return styles
@@ -107,8 +107,3 @@ def base_layout(title: str, height: int, **more: Any) -> Dict:
 
 
 CONFIG: Dict = {"displaylogo": False, "displayModeBar": False, "responsive": True}
-
-
-def plain(values: Iterable[float], digits: int = 1) -> list[float]:
-    """Coordinates, rounded: figures are read over the network."""
-    return [round(value, digits) for value in values]

@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mipflow.sim.trace import Dropped, Trace
+from mipflow.view import style as look
 from mipflow.view.events import flow_sentences
 from mipflow.view.picture import Picture
-from mipflow.view.style import (
-    CARD,
-    CONFIG,
-    EDGE,
-    INK,
-    MOST_FLOWS,
-    VERMILION,
-    Dict,
-    FlowStyle,
-    base_layout,
-    flow_styles,
-    font,
-    line_colour,
-)
+from mipflow.view.style import Dict, FlowStyle
 from mipflow.view.usage import Delay, Run, delays, leading, losses, main_direction, runs
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
 
@@ -40,7 +28,7 @@ def timeline(
     """
     check_span(start_ns, end_ns)
     found = runs(trace, mobile, start_ns, end_ns)
-    shown = leading(flows, found, MOST_FLOWS)
+    shown = leading(flows, found, look.MOST_FLOWS)
     direction = {flow: upward for flow, upward in main_direction(found).items() if flow in shown}
     own = [run for run in found if direction.get(run.flow) == run.upward]
     curves = delays(trace, mobile, direction, start_ns, end_ns, MOST_POINTS)
@@ -62,7 +50,8 @@ def timeline(
             for run in own
         ]  # fmt: skip
 
-    figure = _figure(title, flow_styles({flow: flows[flow] for flow in shown}), own, curves, lost, start_ns, end_ns)
+    styles = look.flow_styles({flow: flows[flow] for flow in shown})
+    figure = _figure(title, styles, own, curves, lost, start_ns, end_ns)
     return Picture(title, sentences, rows, figure=figure)
 
 
@@ -97,23 +86,24 @@ def _figure(
     band = max(1, len(lanes)) * _LANE_HEIGHT
     height = 300 + band
     share = round((300 - 90) / (height - 90), 3)
-    axis: Dict = {"linecolor": EDGE, "gridcolor": "#DDDDDD", "tickfont": font(12), "zeroline": False, "showline": True}
-    layout = base_layout(
-        title, height, paper_bgcolor=CARD, plot_bgcolor=CARD, margin={"l": 110, "r": 20, "t": 44, "b": 46},
+    axis: Dict = {"linecolor": look.EDGE, "gridcolor": "#DDDDDD", "tickfont": look.font(12), "showline": True}
+    axis["zeroline"] = False
+    layout = look.base_layout(
+        title, height, paper_bgcolor=look.CARD, plot_bgcolor=look.CARD, margin={"l": 110, "r": 20, "t": 44, "b": 46},
         xaxis={
             **axis, "range": [start_ns / NS_PER_S, end_ns / NS_PER_S], "anchor": "y",
-            "title": {"text": "virtual time (s)", "font": font(12)},
+            "title": {"text": "virtual time (s)", "font": look.font(12)},
         },
         yaxis={
             **axis, "domain": [0, share - 0.04], "rangemode": "tozero",
-            "title": {"text": "one-way delay (ms)", "font": font(12)},
+            "title": {"text": "one-way delay (ms)", "font": look.font(12)},
         },
         yaxis2={
             **axis, "domain": [share, 1], "range": [len(lanes) - 0.4, -0.6], "tickvals": list(range(len(lanes))),
             "ticktext": [f"{styles[flow].word}, {interface}" for flow, interface in lanes], "anchor": "x",
             "fixedrange": True,
         },
-        showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": font(12)},
+        showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": look.font(12)},
     )  # fmt: skip
     data = [
         _band(styles[flow], number, [run for run in own if run.way == (flow, interface, inside)])
@@ -122,7 +112,7 @@ def _figure(
     ]
     data += [_curve(styles[flow], curve) for flow, curve in sorted(curves.items())]
     data += [_crosses(styles[flow], [each for each in lost if each.packet.innermost().flow == flow]) for flow in styles]
-    return {"data": data, "layout": layout, "config": {**CONFIG, "displayModeBar": "hover"}}
+    return {"data": data, "layout": layout, "config": {**look.CONFIG, "displayModeBar": "hover"}}
 
 
 def _band(style: FlowStyle, lane: int, own: list[Run]) -> Dict:
@@ -134,7 +124,7 @@ def _band(style: FlowStyle, lane: int, own: list[Run]) -> Dict:
         "type": "scatter", "mode": "lines", "yaxis": "y2", "showlegend": False, "name": style.word,
         "x": [x for run, _ in bars for x in (run.from_ns / NS_PER_S, run.to_ns / NS_PER_S, None)] or [None],
         "y": [y for _, height in bars for y in (height, height, None)] or [None],
-        "line": {"color": line_colour(style.colour), "width": 3 if tunnelled else 14},
+        "line": {"color": look.line_colour(style.colour), "width": 3 if tunnelled else 14},
         "hoverinfo": "text", "text": [text for run, _ in bars for text in (_hover(run), _hover(run), "")],
     }  # fmt: skip
 
@@ -149,9 +139,9 @@ def _curve(style: FlowStyle, curve: list[Delay]) -> Dict:
         "type": "scatter", "mode": "lines+markers", "name": f"{style.letter}: {style.word}, delay",
         "x": [round(each.sent_ns / NS_PER_S, 4) for each in curve],
         "y": [round(each.delay_ns / NS_PER_MS, 2) for each in curve],
-        "line": {"color": line_colour(style.colour), "width": 1.5, "dash": style.dash},
+        "line": {"color": look.line_colour(style.colour), "width": 1.5, "dash": style.dash},
         "marker": {
-            "symbol": style.symbol, "size": 6, "color": style.colour, "line": {"color": EDGE, "width": 0.5},
+            "symbol": style.symbol, "size": 6, "color": style.colour, "line": {"color": look.EDGE, "width": 0.5},
             "maxdisplayed": 40,
         },
     }  # fmt: skip
@@ -162,7 +152,7 @@ def _crosses(style: FlowStyle, lost: list[Dropped]) -> Dict:
     return {
         "type": "scatter", "mode": "markers", "name": f"{style.word}: {len(lost)} lost",
         "x": [round(each.t_ns / NS_PER_S, 4) for each in shown] or [None], "y": [0] * len(shown) or [None],
-        "marker": {"symbol": "x", "size": 10, "color": VERMILION, "line": {"color": INK, "width": 1}},
+        "marker": {"symbol": "x", "size": 10, "color": look.VERMILION, "line": {"color": look.INK, "width": 1}},
         "cliponaxis": False, "hoverinfo": "text",
         "text": [f"{style.word}: {each.node}, {each.reason}" for each in shown] or [""],
     }  # fmt: skip

@@ -122,7 +122,7 @@ def trips(
         by_identity[id(inner)] = trip
         if leg.arrived_ns != LOST and trip.control:
             waiting.setdefault((leg.receiver, leg.arrived_ns), []).append(trip)
-    return [trip for trip in found if trip.legs[-1].arrived_ns >= start_ns or trip.legs[-1].arrived_ns == LOST]
+    return [trip for trip in found if max(trip.legs[-1].started_ns, trip.arrived_ns) >= start_ns]
 
 
 def _same(one: Packet, other: Packet) -> bool:

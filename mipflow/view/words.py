@@ -78,11 +78,6 @@ def field_name(name: str) -> str:
     return text.removesuffix(" s") + " (s)" if text.endswith(" s") else text.replace(" cn", " CN")
 
 
-def listing(parts: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
 def check_span(start_ns: int, end_ns: int) -> None:
     """Raise ProtocolMisuse unless time goes forward from `start_ns` to `end_ns` (nanoseconds)."""
     if not 0 <= start_ns < end_ns:

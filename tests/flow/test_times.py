@@ -36,7 +36,7 @@ class Delays:
 
     @classmethod
     def random(cls, seed: int) -> Delays:
-        """In odd seeds the way through the home agent is short and the new access network slow: the care-of test dominates."""
+        """In odd seeds the home agent is near and the new access network slow: the care-of test dominates."""
         r = Random(seed)
         far, near = (80, 200), (1, 15)
         slow = seed % 2 == 1
@@ -92,7 +92,7 @@ def next_packet(world: World, after_ns: int) -> int:
 
 
 def first_at(world: World, interface: str, since_ns: int) -> int:
-    """When the first data packet for the care-of address of an interface, sent since then, arrives at the mobile node."""
+    """When the first data packet for the care-of address of an interface arrives there."""
     care_of = world.mn.care_of_address(interface)
     for hop in world.trace:
         packet = hop.packet
@@ -210,8 +210,15 @@ def test_a_with_serialisation_accounted_for_exactly(seed: int) -> None:
 
     a, n, cn, ha = ("wlan0", "AR2-Internet"), ("cell0", "AR3-Internet"), ("cn1",), ("Internet-HA",)
     home_init, care_of_init, home_test, care_of_test, update, data = 56, 56, 64, 64, 40 + 24 + 32, 40 + 24 + 48
-    home = 2 * d.a_ha + 2 * d.ha_cn + (
-        wire(home_init + 40, *a, *ha) + wire(home_init, *ha, *cn) + wire(home_test, *cn, *ha) + wire(home_test + 40, *ha, *a)
+    home = (
+        2 * d.a_ha
+        + 2 * d.ha_cn
+        + (
+            wire(home_init + 40, *a, *ha)
+            + wire(home_init, *ha, *cn)
+            + wire(home_test, *cn, *ha)
+            + wire(home_test + 40, *ha, *a)
+        )
     )
     care_of = 2 * d.n_cn + wire(care_of_init, *n, *cn) + wire(care_of_test, *cn, *n)
     tests = max(home, care_of)

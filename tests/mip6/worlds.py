@@ -32,7 +32,12 @@ def messages(world: World, sender: str, since_s: float = 0.0) -> list[Message]:
     """Mobility messages that a node put on the wire first, in order; times are when they left."""
     found = []
     for hop in world.trace:
-        if hop.channel.sender == sender and hop.hop_limit == 64 and hop.sent_ns >= since_s * S and is_control(hop.packet):
+        if (
+            hop.channel.sender == sender
+            and hop.hop_limit == 64
+            and hop.sent_ns >= since_s * S
+            and is_control(hop.packet)
+        ):
             message = read(codec.encode(hop.packet), hop.sent_ns)
             if message is not None and (message.tunnel is None or sender == "MN"):
                 found.append(message)

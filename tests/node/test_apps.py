@@ -104,7 +104,9 @@ def test_ping_counts_and_ends() -> None:
 
 
 def test_delays_in_meters_are_those_of_the_path() -> None:
-    path = Path(Link(delay_ms=7, rate_bps=None), near=Link(delay_ms=1, rate_bps=None), far=Link(delay_ms=2, rate_bps=None))
+    path = Path(
+        Link(delay_ms=7, rate_bps=None), near=Link(delay_ms=1, rate_bps=None), far=Link(delay_ms=2, rate_bps=None)
+    )
     apps.Voice(duration_s=1).start(Ends(path.a, path.b, 50000, 5004, 1))
     path.run(5)
     up, down = path.network.meter(1), path.network.meter(-1)
@@ -116,7 +118,8 @@ def test_delays_in_meters_are_those_of_the_path() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: apps.Voice(interval_ms=0), lambda: apps.Voice(payload_bytes=-1), lambda: apps.Video(rate_bps=0), lambda: apps.Video(group=0),
+        lambda: apps.Voice(interval_ms=0), lambda: apps.Voice(payload_bytes=-1), lambda: apps.Video(rate_bps=0),
+        lambda: apps.Video(group=0),
         lambda: apps.FileTransfer(-1), lambda: apps.FileTransfer(1, "sideways"), lambda: apps.Echo(interval_ms=-5),  # type: ignore[arg-type]
     ],
 )  # fmt: skip

@@ -88,7 +88,12 @@ def test_a_solicitation_from_an_address_is_answered_to_it() -> None:
     world = Asker(Link(delay_ms=5))
     seen = listen(world.a, NeighborAdvertisement)
     world.a.interfaces["eth0"].multicast(
-        Packet(world.a.interfaces["eth0"].link_local, world.b.address.solicited_node(), NeighborSolicitation(world.b.address), 255)
+        Packet(
+            world.a.interfaces["eth0"].link_local,
+            world.b.address.solicited_node(),
+            NeighborSolicitation(world.b.address),
+            255,
+        )
     )
     world.run(1)
     assert [(arrival.destination, arrival.packet.payload.solicited) for arrival in seen] == [  # type: ignore[attr-defined]

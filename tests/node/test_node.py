@@ -66,7 +66,9 @@ def test_what_follows_an_atomic_fragment_header_is_processed() -> None:
 
 
 @pytest.mark.parametrize("header", [HopByHopOptions, DestinationOptions])
-@pytest.mark.parametrize(("kind", "arrives", "error"), [(0x1E, True, False), (0x5E, False, False), (0x9E, False, True), (0xDE, False, True)])
+@pytest.mark.parametrize(
+    ("kind", "arrives", "error"), [(0x1E, True, False), (0x5E, False, False), (0x9E, False, True), (0xDE, False, True)]
+)
 def test_unknown_options_by_their_top_bits(header: type, kind: int, arrives: bool, error: bool) -> None:
     pair = Pair()
     option = UnknownOption(kind, b"ab")
@@ -80,7 +82,10 @@ def test_unknown_options_by_their_top_bits(header: type, kind: int, arrives: boo
 def test_a_parameter_problem_points_at_the_option() -> None:
     """RFC 4443 section 3.4: the pointer is the octet of the invoking packet at which the option type stands."""
     pair = Pair()
-    headers = (HopByHopOptions((HARMLESS,)), DestinationOptions((UnknownOption(0x1E, b"abcd"), UnknownOption(0xDE, b""))))
+    headers = (
+        HopByHopOptions((HARMLESS,)),
+        DestinationOptions((UnknownOption(0x1E, b"abcd"), UnknownOption(0xDE, b""))),
+    )
     _, (error,) = heard(pair, Packet(pair.a.address, pair.b.address, UDP(5, 9, b"x"), extensions=headers))
     assert error.invoking[error.parameter] == 0xDE
 
@@ -89,7 +94,9 @@ def test_multicast_with_top_bits_11_is_dropped_without_a_word() -> None:
     for kind, errors in ((0x9E, 0), (0xDE, 0)):
         # RFC 4443 section 2.4 (e.3) would allow an error for 10; none is sent about any multicast here.
         pair = Pair()
-        packet = Packet(pair.a.address, ALL_NODES, UDP(5, 9), extensions=(DestinationOptions((UnknownOption(kind, b""),)),))
+        packet = Packet(
+            pair.a.address, ALL_NODES, UDP(5, 9), extensions=(DestinationOptions((UnknownOption(kind, b""),)),)
+        )
         seen = listen(pair.a, IcmpError)
         inject(pair.b, packet)
         pair.run(1)
@@ -100,7 +107,9 @@ def test_multicast_with_top_bits_11_is_dropped_without_a_word() -> None:
 def test_a_routing_header_of_another_type(segments_left: int, arrives: bool) -> None:
     pair = Pair()
     if segments_left:
-        packet = Packet(pair.a.address, pair.b.address, Opaque(17, bytes(8)), extensions=(RoutingHeader(9, 1, bytes(4)),))
+        packet = Packet(
+            pair.a.address, pair.b.address, Opaque(17, bytes(8)), extensions=(RoutingHeader(9, 1, bytes(4)),)
+        )
     else:
         packet = Packet(pair.a.address, pair.b.address, UDP(5, 9, b"x"), extensions=(RoutingHeader(9, 0, bytes(4)),))
     got, errors = heard(pair, packet)
@@ -111,9 +120,8 @@ def test_a_routing_header_of_another_type(segments_left: int, arrives: bool) -> 
 @pytest.mark.parametrize("payload", [UDP(5, 9), BindingUpdate(1)])
 def test_a_node_without_mobile_ip_knows_no_home_address_option(payload: object) -> None:
     pair = Pair()
-    packet = Packet(
-        pair.a.address, pair.b.address, payload, extensions=(DestinationOptions((HomeAddressOption(Address("2001:db8::77")),)),)  # type: ignore[arg-type]
-    )  # fmt: skip
+    option = DestinationOptions((HomeAddressOption(Address("2001:db8::77")),))
+    packet = Packet(pair.a.address, pair.b.address, payload, extensions=(option,))  # type: ignore[arg-type]
     got, errors = heard(pair, packet)
     assert not got
     (error,) = errors
@@ -138,7 +146,9 @@ def test_a_node_without_mobile_ip_knows_no_mobility_header() -> None:
         (UNSPECIFIED, None, UDP(1, 2)), (None, ALL_NODES, UDP(1, 2)), (None, None, IcmpError(1, 0, 0, bytes(48))),
     ],
 )  # fmt: skip
-def test_no_error_about_errors_multicast_or_nobody(source: Address | None, destination: Address | None, payload: object) -> None:
+def test_no_error_about_errors_multicast_or_nobody(
+    source: Address | None, destination: Address | None, payload: object
+) -> None:
     pair = Pair()
     seen = listen(pair.a, IcmpError)
     packet = Packet(pair.a.address if source is None else source, destination or pair.b.address, payload)  # type: ignore[arg-type]

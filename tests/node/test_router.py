@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mipflow.node.apps import Voice
 from mipflow.node.application import Ends
+from mipflow.node.apps import Voice
 from mipflow.node.host import Host
 from mipflow.node.router import Router, join_routers
 from mipflow.sim.link import Link
@@ -22,13 +22,20 @@ def test_each_router_lowers_the_hop_limit_and_the_trace_shows_it() -> None:
     path.a.send(Packet(path.a.address, path.b.address, UDP(1, 9, b"x"), hop_limit=9))
     path.run(1)
     assert got[0].packet.hop_limit == 6
-    assert [(hop.channel.sender, hop.hop_limit) for hop in path.network.trace] == [("A", 9), ("R1", 8), ("R2", 7), ("R3", 6)]
+    assert [(hop.channel.sender, hop.hop_limit) for hop in path.network.trace] == [
+        ("A", 9),
+        ("R1", 8),
+        ("R2", 7),
+        ("R3", 6),
+    ]
     assert [hop.packet.hop_limit for hop in path.network.trace] == [9, 8, 7, 6]
 
 
 @pytest.mark.parametrize(("limit", "reporter"), [(1, "R1"), (2, "R2"), (3, "R3"), (4, None)])
 @pytest.mark.parametrize("warm", [False, True])
-def test_hop_limit_exceeded_is_reported_by_the_router_where_it_ends(limit: int, reporter: str | None, warm: bool) -> None:
+def test_hop_limit_exceeded_is_reported_by_the_router_where_it_ends(
+    limit: int, reporter: str | None, warm: bool
+) -> None:
     path = Path(Link(), Link())
     if warm:  # the way is in the routers' caches
         path.a.send(Packet(path.a.address, path.b.address, UDP(1, 9)))
@@ -58,9 +65,7 @@ def test_no_route_and_no_neighbor(destination: str, code: int) -> None:
 
 def test_link_local_addresses_stay_on_their_link() -> None:
     path = Path()
-    path.routers[0].receive(
-        Packet(path.a.address, Address("fe80::42"), UDP(1, 9)), path.routers[0].interfaces["A's"]
-    )
+    path.routers[0].receive(Packet(path.a.address, Address("fe80::42"), UDP(1, 9)), path.routers[0].interfaces["A's"])
     assert path.drops == [("R1", "no route to fe80::42")]
 
 
@@ -74,7 +79,9 @@ def test_too_big_is_reported_and_the_source_fragments_from_then_on() -> None:
     assert len(errors) == 1 and errors[0].packet.payload.parameter == 1300  # type: ignore[attr-defined]
     assert path.a.path_mtu == {path.b.address: 1300}
     assert [arrival.packet.payload.payload for arrival in got] == [bytes(range(256)) * 5] * 2  # type: ignore[attr-defined]
-    sizes = {hop.packet.size for hop in path.network.trace if hop.channel.sender == "R1" and hop.channel.receiver == "R2"}
+    sizes = {
+        hop.packet.size for hop in path.network.trace if hop.channel.sender == "R1" and hop.channel.receiver == "R2"
+    }
     assert max(sizes) <= 1300
     ((_, reason),) = [drop for drop in path.drops if "fit" in drop[1]]
     assert reason == "1328 octets do not fit the link's 1300"

@@ -52,7 +52,11 @@ def test_ports_are_taken_once_and_free_again_after_closing() -> None:
     pair.a.udp(9)
     pair.a.tcp_listen(80, lambda socket: None)
     pair.a.tcp_connect(5, (pair.b.address, 80))
-    for again in (lambda: pair.a.udp(9), lambda: pair.a.tcp_listen(80, print), lambda: pair.a.tcp_connect(5, (pair.b.address, 80))):
+    for again in (
+        lambda: pair.a.udp(9),
+        lambda: pair.a.tcp_listen(80, print),
+        lambda: pair.a.tcp_connect(5, (pair.b.address, 80)),
+    ):
         with pytest.raises(ProtocolMisuse, match="in use; choose another"):
             again()
     assert all(pair.a.has_port(port) for port in (5, 9, 80)) and not pair.a.has_port(6)
@@ -113,12 +117,19 @@ def test_every_octet_over_a_clean_path(octets: int) -> None:
 
 @settings(max_examples=12)
 @given(
-    st.floats(0, 0.15), st.floats(0, 0.2), st.floats(0, 8), st.booleans(), st.integers(0, 10**6), st.sampled_from([None, 4000, 20000])
+    st.floats(0, 0.15),
+    st.floats(0, 0.2),
+    st.floats(0, 8),
+    st.booleans(),
+    st.integers(0, 10**6),
+    st.sampled_from([None, 4000, 20000]),
 )
 def test_every_octet_over_links_that_lose_double_and_reorder(
     loss: float, duplication: float, jitter_ms: float, reorder: bool, seed: int, queue: int | None
 ) -> None:
-    link = Link(5, 5_000_000, queue_bytes=queue, loss=loss, duplication=duplication, jitter_ms=jitter_ms, reorder=reorder)
+    link = Link(
+        5, 5_000_000, queue_bytes=queue, loss=loss, duplication=duplication, jitter_ms=jitter_ms, reorder=reorder
+    )
     path = Path(link, seed=seed)
     transfer = Transfer(path, 60_000)
     path.run(900)

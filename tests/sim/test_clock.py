@@ -45,7 +45,7 @@ def test_the_end_is_included_and_nothing_after_it() -> None:
 def test_the_past_is_refused_with_the_value(wrong: str) -> None:
     clock = Clock()
     clock.run_until(2 * NS_PER_S)
-    with pytest.raises(ProtocolMisuse, match="stands at 2.0 s") as caught:
+    with pytest.raises(ProtocolMisuse, match=r"stands at 2\.0 s") as caught:
         clock.at(NS_PER_S, print) if wrong == "at" else clock.run_until(NS_PER_S)
     assert caught.value.value == NS_PER_S
 

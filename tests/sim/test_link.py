@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -117,7 +118,7 @@ def test_loss_is_a_ratio_and_takes_the_time_of_sending(loss: float) -> None:
     assert list(wire.network.trace.arrived).count(LOST) == lost
     # Losses are independent: the number of losses right after a loss is as it should be.
     flags = [t == LOST for t in wire.network.trace.arrived]
-    pairs = sum(a and b for a, b in zip(flags, flags[1:], strict=False))
+    pairs = sum(a and b for a, b in itertools.pairwise(flags))
     assert abs(pairs - count * loss**2) < 6 * math.sqrt(count * loss**2)
     gaps = {b - a for a, b in zip(wire.network.trace.started, list(wire.network.trace.started)[1:], strict=False)}
     assert gaps == {100_000}
@@ -153,8 +154,10 @@ def test_jitter_reorders_where_that_is_asked_for_and_is_uniform() -> None:
         wire.send(number * MS)
     wire.run()
     assert wire.order != sorted(wire.order) and sorted(wire.order) == list(range(1, count + 1))
-    extra = sorted(arrived - 5 * MS - (number - 1) * MS for arrived, number in zip(wire.b.times, wire.order, strict=True))
-    assert 0 <= extra[0] and extra[-1] <= 10 * MS
+    extra = sorted(
+        arrived - 5 * MS - (number - 1) * MS for arrived, number in zip(wire.b.times, wire.order, strict=True)
+    )
+    assert extra[0] >= 0 and extra[-1] <= 10 * MS
     assert all(abs(extra[count * k // 10] / MS - k) < 0.4 for k in range(10))
 
 
@@ -178,7 +181,9 @@ def test_duplication() -> None:
     extra = len(wire.b.arrived) - count
     assert abs(extra - count * 0.25) < 5 * math.sqrt(count * 0.25 * 0.75)
     assert set(wire.order) == set(range(1, count + 1))
-    assert len({id(packet) for _, packet in wire.b.arrived}) == len(wire.b.arrived), "a packet is in one place at a time"
+    assert len({id(packet) for _, packet in wire.b.arrived}) == len(wire.b.arrived), (
+        "a packet is in one place at a time"
+    )
 
 
 # --- up, down, taps --------------------------------------------------------------------------------------------------
@@ -241,9 +246,12 @@ def test_packets_are_counted_in_meters_where_they_are_lost() -> None:
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"delay_ms": -1}, "delay_ms=-1"), ({"rate_bps": 0}, "rate_bps=0"), ({"rate_bps": -5}, "rate_bps=-5"), ({"mtu": 1279}, "mtu=1279"),
-        ({"loss": 1.5}, "probabilities"), ({"duplication": 2.0}, "probabilities"), ({"queue_bytes": -1}, "queue_bytes=-1"),
-        ({"jitter_ms": -0.1}, "jitter_ms=-0.1"), ({"loss": float("nan")}, "loss=nan"), ({"delay_ms": float("inf")}, "delay_ms=inf"),
+        ({"delay_ms": -1}, "delay_ms=-1"), ({"rate_bps": 0}, "rate_bps=0"), 
+        ({"rate_bps": -5}, "rate_bps=-5"), ({"mtu": 1279}, "mtu=1279"),
+        ({"loss": 1.5}, "probabilities"), ({"duplication": 2.0}, "probabilities"), 
+        ({"queue_bytes": -1}, "queue_bytes=-1"),
+        ({"jitter_ms": -0.1}, "jitter_ms=-0.1"), ({"loss": float("nan")}, "loss=nan"),
+        ({"delay_ms": float("inf")}, "delay_ms=inf"),
     ],
 )  # fmt: skip
 def test_impossible_links_are_refused(wrong: dict[str, float], word: str) -> None:

@@ -73,7 +73,9 @@ def test_signalling_and_data() -> None:
 
 
 tables = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from("MN HA".split()), st.sampled_from("t u".split()), st.integers(0, 4), st.integers(0, 5)),
+    st.tuples(
+        st.integers(0, 3), st.sampled_from(["MN", "HA"]), st.sampled_from(["t", "u"]), st.integers(0, 4), st.integers(0, 5)
+    ),
     max_size=50,
 )  # fmt: skip
 
@@ -154,7 +156,8 @@ def test_same_run_same_digest() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        lambda: digest(seed=2, sizes=(100,) * 40), lambda: digest(sizes=(100, 201)), lambda: digest(link=Link(loss=0.5, delay_ms=2)),
+        lambda: digest(seed=2, sizes=(100,) * 40), lambda: digest(sizes=(100, 201)),
+        lambda: digest(link=Link(loss=0.5, delay_ms=2)),
         lambda: digest(twist=lambda trace: trace.decided(0, "MN", "a", "b")),
         lambda: digest(twist=lambda trace: setattr(trace.packets[0], "destination", A)),
     ],

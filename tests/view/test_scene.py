@@ -19,7 +19,7 @@ SCENE = Scene(STORY.graph, TRACE.channels, "MN")
 
 
 def test_table_cards_cover_no_node_and_no_other_card() -> None:
-    board = Board(TRACE, Words(NAMES, FLOWS), Film(10 * S, 14 * S, []))
+    board = Board(TRACE, Words(NAMES, FLOWS), Film(10 * S, 14 * S, []), FLOWS)
     cards = SCENE.table_places(board.sizes())
     assert set(cards) == {"MN", "HA", "CN1"}
     boxes = [*cards.values(), *(SCENE.box(node) for node in SCENE.places)]

@@ -6,7 +6,7 @@ import pytest
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change
-from mipflow.view.words import Words, check_span, field_name, listing, long, short
+from mipflow.view.words import Words, check_span, field_name, long, short
 from mipflow.wire.icmpv6 import IcmpError, NeighborSolicitation
 from mipflow.wire.mobility import (
     AlternateCareOfAddress,
@@ -70,9 +70,7 @@ def test_a_change_names_what_is_different() -> None:
     assert WORDS.change("MN", Change("flow mapping table", "2", before, before)).endswith("refreshed")
 
 
-def test_small_words() -> None:
-    assert listing(["a"]) == "a"
-    assert listing(["a", "b", "c"]) == "a, b and c"
+def test_field_names_in_words() -> None:
     assert [field_name(name) for name in ("care_of_address", "registered_at_cn", "expires_at_s")] == [
         "care-of address", "registered at CN", "expires at (s)",
     ]  # fmt: skip

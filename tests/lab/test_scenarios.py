@@ -1,0 +1,60 @@
+"""The seed's Figures 1 and 2 as worlds."""
+
+from __future__ import annotations
+
+import networkx
+import pytest
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.lab.scenarios import LINKS, SCENARIOS
+
+
+def test_figure_2_has_the_nodes_of_the_seed() -> None:
+    world = mf.figure2()
+    graph = world.network.graph
+    roles = networkx.get_node_attributes(graph, "role")
+    assert roles == {
+        "MN": "mobile node", "HA": "home agent", "CN1": "correspondent node", "CN2": "correspondent node",
+        "AR2": "access router", "AR3": "access router", "Internet": "router",
+    }  # fmt: skip
+    assert {frozenset(edge) for edge in graph.edges} == {
+        frozenset(pair.split())
+        for pair in ("MN AR2", "MN AR3", "AR2 Internet", "AR3 Internet", "Internet HA", "Internet CN1", "Internet CN2")
+    }
+    places = {(data["x"], data["y"]) for _, data in graph.nodes(data=True)}
+    assert len(places) == len(graph), "no two nodes in one place"
+    assert list(world.mn.interfaces) == ["wlan0", "cell0"]
+    assert type(world.ha) is type(mf.figure1().ha) and type(world.cn1) is type(mf.figure1().cn1)
+
+
+def test_links_are_replaced_by_name() -> None:
+    world = mf.figure2(links={"wlan0": mf.Link(delay_ms=77)})
+    assert world.network.segments["wlan0"].link.delay_ms == 77
+    assert world.network.segments["cell0"].link == LINKS["cell0"]
+    with pytest.raises(TopologyError, match=r"no link 'wifi'; expected one of wlan0, cell0"):
+        mf.figure2(links={"wifi": mf.Link()})
+
+
+def test_wrong_settings_name_the_value() -> None:
+    with pytest.raises(ProtocolMisuse, match="mode='magic'"):
+        mf.figure2(mode="magic")
+    with pytest.raises(ProtocolMisuse, match="trace='some'"):
+        mf.figure2(trace="some")  # type: ignore[arg-type]
+
+
+def test_figure_1_has_one_home_address_and_figure_2_one_per_flow() -> None:
+    addresses = {}
+    for name, scenario in SCENARIOS.items():
+        world = scenario(seed=1)
+        for _ in range(3):
+            world.mn.open(world.cn1, mf.apps.Voice())
+        world.run(5)
+        addresses[name] = len({flow.home_address for flow in world.flows()})
+        assert len(world.mn.home_addresses) == addresses[name]
+    assert addresses == {"figure1": 1, "figure2": 3}
+
+
+def test_seeds_differ_and_repeat() -> None:
+    digests = [mf.figure2(seed=seed).run(3).trace.digest() for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]

@@ -1,0 +1,112 @@
+"""A world: time, names, what it refuses; one change touches only what it touches."""
+
+from __future__ import annotations
+
+import pytest
+
+import mipflow as mf
+from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse
+from mipflow.lab.world import World
+from mipflow.sim.link import Link
+from mipflow.sim.trace import LOST
+
+
+def small(**keywords: object) -> World:
+    world = mf.figure2(seed=7, **keywords)
+    world.mn.open(world.cn1, mf.apps.Voice())
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    world.mn.handover(video, "cell0")
+    return world.run(3)
+
+
+def test_time_passes_as_asked() -> None:
+    world = mf.figure2()
+    assert world.now == 0 and len(world.trace) == 0 and list(world.ha.bindings) == []
+    assert world.run(1.5) is world and world.now == 1.5
+    world.run(0)
+    assert world.now == 1.5
+    with pytest.raises(ProtocolMisuse, match=r"run\(-1\)") as caught:
+        world.run(-1)
+    assert caught.value.value == -1
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(MipflowError):
+            world.run(wrong)
+
+
+def test_runs_add_up() -> None:
+    """A run in one go and in many pieces is the same run."""
+    one, many = mf.figure2(seed=3), mf.figure2(seed=3)
+    for world in (one, many):
+        world.mn.open(world.cn1, mf.apps.Video())
+    one.run(6)
+    for _ in range(60):
+        many.run(0.1)
+    assert one.trace.digest() == many.trace.digest()
+
+
+def test_names_flows_handovers_and_hops() -> None:
+    world = small()
+    names = world.names()
+    assert {names[f.home_address] for f in world.flows()} == {"H@1", "H@2"}  # type: ignore[index]
+    assert names[world.cn1.address] == "CN1" and names[world.ha.home_agent_address] == "HA"
+    assert names[world.mn.care_of_address("cell0")] == "CoA cell0"
+    assert world.flow_names() == {1: "call", 2: "video"}
+    world.mn.open(world.cn2, mf.apps.Voice())
+    assert world.flow_names()[3] == "call 2"
+    assert world.handovers_s() == [6.0]
+    assert world.hops == len(world.trace)
+
+
+def test_hops_count_without_a_trace_too() -> None:
+    assert small(trace="off").hops == small().hops
+    assert len(small(trace="off").trace) == 0 < len(small(trace="control").trace) < len(small().trace)
+
+
+def test_one_change_touches_only_what_it_touches() -> None:
+    """The call over a lossy WLAN loses the same packets whatever the loss on the cellular link of the video is."""
+
+    def run(loss: float) -> tuple[list[int], list[int]]:
+        wlan = Link(delay_ms=5, rate_bps=None, loss=0.05, jitter_ms=2)
+        cell = Link(delay_ms=35, rate_bps=None, loss=loss)
+        quick = {
+            name: Link(delay_ms=5, rate_bps=None)
+            for name in ("AR2-Internet", "AR3-Internet", "Internet-HA", "cn1", "cn2")
+        }
+        world = mf.figure2(seed=5, links={"wlan0": wlan, "cell0": cell, **quick})
+        call = world.mn.open(world.cn1, mf.apps.Voice(start_s=10))
+        video = world.mn.open(world.cn2, mf.apps.Video(start_s=10))
+        world.run(8)
+        world.mn.handover(video, "cell0")
+        world.run(12)
+        both: list[list[int]] = []
+        for flow in (call, video):
+            hops = (h for h in world.trace if h.packet.innermost().flow == flow.id and h.arrived_ns == LOST)
+            both.append([hop.sent_ns for hop in hops])
+        return both[0], both[1]
+
+    calm, rough = run(0.01), run(0.2)
+    assert calm[0] == rough[0] and len(calm[0]) > 10
+    assert len(calm[1]) < len(rough[1])
+
+
+def test_a_span_must_be_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    world = small()
+    with pytest.raises(ProtocolMisuse, match="is no span of time"):
+        world.ladder(3, 2)
+    with pytest.raises(ProtocolMisuse, match="no node 'R9'"):
+        world.pcap(tmp_path / "x.pcap", node="R9")
+    assert not (tmp_path / "x.pcap").exists(), "nothing half-written"
+    with pytest.raises(DatasetError):
+        world.pcap(tmp_path / "no such folder" / "x.pcap")
+
+
+def test_what_a_node_saw_is_written_in_the_order_of_time(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from mipflow.wire import capture
+
+    world = small(trace="control")
+    everything, at_mn = world.pcap(tmp_path / "all.pcap"), world.pcap(tmp_path / "mn.pcap", node="MN")
+    assert everything == len(world.trace) > at_mn > 0
+    expected = sum("MN" in (hop.channel.sender, hop.channel.receiver) for hop in world.trace)
+    assert at_mn == expected
+    assert capture is not None

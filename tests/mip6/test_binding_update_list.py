@@ -1,0 +1,87 @@
+"""The binding update list: the state machine, timeouts, sequence numbers, the rate limit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
+from mipflow.wire.address import Address
+
+CN, HOME, A, B = (Address(f"2001:db8:{n}::10") for n in ("a", "100", "200", "300"))
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_a_step_is_one_of_the_table_or_refused(state: State, event: Event) -> None:
+    table = BindingUpdateList()
+    table.want(CN, HOME, A, False)
+    entry = table.get(CN, HOME)
+    assert entry is not None
+    entry.state = state
+    if (state, event) in TRANSITIONS:
+        changes = table.step(entry, event, sequence=9)
+        assert entry.state is TRANSITIONS[state, event] and changes[0].after["sequence"] == 9  # type: ignore[index]
+    else:
+        with pytest.raises(ProtocolMisuse, match="cannot happen") as caught:
+            table.step(entry, event)
+        assert caught.value.value is event and entry.state is state
+
+
+def test_wanting_enters_and_changes() -> None:
+    table = BindingUpdateList()
+    (entered,) = table.want(CN, HOME, A, False)
+    assert entered.before is None and entered.after["care_of_address"] == str(A)  # type: ignore[index]
+    assert table.want(CN, HOME, A, False) == []
+    (changed,) = table.want(CN, HOME, B, False)
+    assert changed.after["care_of_address"] == str(B)  # type: ignore[index]
+    assert len(table) == 1 and table.of_peer(CN) == table.of_home_address(HOME) == list(table)
+
+
+@pytest.mark.parametrize(
+    ("home", "registered", "first"), [(True, None, 1.5), (True, A, 1), (False, None, 1), (False, A, 1)]
+)
+def test_timeouts_double_up_to_32_seconds(home: bool, registered: Address | None, first: float) -> None:
+    entry = BindingUpdateEntry(CN, HOME, A, home, registered=registered)
+    waits = []
+    for attempt in range(1, 9):
+        entry.attempts = attempt
+        waits.append(entry.timeout_ns() / S)
+    assert waits == [min(first * 2**n, 32) for n in range(8)]
+
+
+def test_usable_only_while_the_peer_surely_holds_it() -> None:
+    entry = BindingUpdateEntry(CN, HOME, B, False, registered=A)
+    assert entry.is_usable
+    entry.unacknowledged = A
+    assert entry.is_usable, "a refresh says nothing else"
+    entry.unacknowledged = B
+    assert not entry.is_usable and entry.is_in_doubt
+    entry.unacknowledged, entry.state = None, State.DELETING
+    assert not entry.is_usable
+    assert not BindingUpdateEntry(CN, HOME, A, False).is_usable
+
+
+@given(st.lists(st.tuples(st.sampled_from([CN, A]), st.integers(0, 65535)), max_size=40))
+def test_numbers_rise_per_peer_whatever_the_start(script: list[tuple[Address, int]]) -> None:
+    table, last = BindingUpdateList(), {}
+    for peer, start in script:
+        number = table.next_sequence(peer, start)
+        assert number == (last.get(peer, start) + 1) & 0xFFFF
+        last[peer] = number
+
+
+@given(st.lists(st.integers(0, 2 * S), min_size=1, max_size=40))
+def test_never_more_than_three_within_a_second_and_never_later_than_needed(waits: list[int]) -> None:
+    limit, now, sent = RateLimit(), 0, []
+    for wait in waits:
+        now += wait
+        due = limit.reserve("kind", now)
+        earliest = max([now] + ([sent[-3] + S] if len(sent) >= 3 else []))
+        assert due == earliest
+        sent.append(due)
+    assert all(b - a >= S for a, b in zip(sent, sent[3:], strict=False))
+    assert limit.reserve("another kind", now) == now

@@ -1,0 +1,141 @@
+"""The mobile node: care-of addresses, roads by state, what it accepts."""
+
+from __future__ import annotations
+
+import pytest
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse
+from mipflow.lab.scenarios import HOME, WLAN
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.host import Host
+from mipflow.sim.network import Network
+from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
+from tests.mip6.worlds import S, world
+from tests.node.nodes import inject, listen
+
+
+def test_both_interfaces_get_a_care_of_address_after_a_second_of_detection() -> None:
+    made = world()
+    made.run(3)
+    said = [(d.t_ns, d.why) for d in made.trace.decisions() if d.what == "care-of address"]
+    assert said == [
+        (S + 10_000_000, "2001:db8:200::10 on wlan0"), (S + 70_000_000, "2001:db8:300::10 on cell0"),
+    ]  # fmt: skip
+    assert str(made.mn.care_of_address("wlan0")) == "2001:db8:200::10"
+    (home,) = made.ha.bindings
+    assert home.care_of_address == made.mn.care_of_address("wlan0"), "the first interface registers the primary"
+
+
+def test_a_care_of_address_that_somebody_has_is_not_used() -> None:
+    made = world()
+    Host(made.network, "squatter").settle(made.network.segments["wlan0"], 0x10)
+    made.run(3)
+    assert made.mn.interface("wlan0").address is None
+    assert any(d.what == "duplicate address" for d in made.trace.decisions())
+    with pytest.raises(ProtocolMisuse, match="wlan0 has no care-of address yet"):
+        made.mn.care_of_address("wlan0")
+
+
+def test_moved_on_during_detection_no_address_of_the_old_link_appears_on_the_new() -> None:
+    made = world()
+    made.run(0.5)
+    wlan = made.mn.interface("wlan0")
+    wlan.leave()
+    made.mn.visit("wlan0", made.network.add_segment("elsewhere", mf.Link()))
+    made.run(5)
+    assert all(address not in WLAN for address in wlan.addresses)
+
+
+def test_another_access_network_and_all_home_addresses_follow() -> None:
+    """A new care-of address on an interface: what was bound to the old one is bound to the new one."""
+    made = world(wire=False)
+    flows = [made.mn.open(made.cn1, mf.apps.Voice()) for _ in range(2)]
+    made.run(5)
+    made.mn.interface("wlan0").leave()
+    made.mn.interface("cell0").leave()
+    made.mn.visit("wlan0", made.network.segments["cell0"])
+    made.run(8)
+    care_of = made.mn.care_of_address("wlan0")
+    assert str(care_of) == "2001:db8:300::10"
+    assert {b.care_of_address for b in made.ha.bindings} == {care_of} and len(made.ha.bindings) == 2
+    assert {b.care_of_address for b in made.cn1.bindings} == {care_of} and len(made.cn1.bindings) == 2
+    assert all(flow.registered_at_cn == care_of for flow in flows)
+
+
+def test_the_road_before_during_and_after() -> None:
+    made = world(wire=False)
+    home, cn = made.mn.primary_home_address, made.cn1.address
+    made.run(1.5)
+    assert made.mn.find_road(home, cn) is None, "no home registration, no road"
+    made.run(3)
+    assert made.mn.find_road(home, cn).kind == "tunnel"  # type: ignore[union-attr]
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(2)
+    assert made.mn.find_road(home, cn).kind == "route optimisation"  # type: ignore[union-attr]
+    made.mn.handover(flow, "cell0")
+    road = made.mn.find_road(home, cn)
+    assert road is not None and (road.kind, road.source) == ("route optimisation", made.mn.care_of_address("wlan0"))
+    made.run(0.115)
+    assert made.mn.find_road(home, cn).kind == "tunnel", "from update to acknowledgement"  # type: ignore[union-attr]
+    made.run(1)
+    road = made.mn.find_road(home, cn)
+    assert road is not None and (road.kind, road.source) == ("route optimisation", made.mn.care_of_address("cell0"))
+    assert made.mn.find_road(made.mn.care_of_address("wlan0"), cn).kind == "direct"  # type: ignore[union-attr]
+
+
+def test_until_the_update_leaves_a_dead_interface_means_the_tunnel() -> None:
+    made = world(wire=False)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    made.mn.handover(flow, "cell0")
+    made.run(2)
+    made.mn.interface("cell0").set_up(False)
+    road = made.mn.find_road(made.mn.primary_home_address, made.cn1.address)
+    assert road is not None and road.kind == "tunnel"
+    made.network.segments["cell0"].set_up(True)
+    made.mn.interface("cell0").set_up(True)
+    made.network.segments["cell0"].set_up(False)
+    made.mn.udp(4000, (made.cn1.address, 4001)).send(b"x")
+    assert made.mn.find_road(made.mn.primary_home_address, made.cn1.address).kind == "tunnel"  # type: ignore[union-attr]
+
+
+def test_routing_headers_and_tunnels_of_others_are_dropped() -> None:
+    made = world()
+    made.run(5)
+    seen = listen(made.mn, UDP)
+    home, care_of, cn = made.mn.primary_home_address, made.mn.care_of_address("wlan0"), made.cn1.address
+    inner = Packet(cn, home, UDP(1, 2))
+    for packet in (
+        Packet(cn, care_of, UDP(1, 2), extensions=(RoutingHeaderType2(HOME.address(0x99)),)),
+        Packet(cn, care_of, UDP(1, 2), extensions=(RoutingHeaderType2(home, 0),)),
+        Packet(cn, care_of, inner.copy()),
+        Packet(made.mn.home_agent, care_of, Packet(cn, HOME.address(0x99), UDP(1, 2))),
+        Packet(made.mn.home_agent, care_of, Packet(made.mn.home_agent, care_of, inner.copy())),
+    ):
+        inject(made.mn, packet, "wlan0")
+    assert seen == [] and len([d for d in made.trace.drops() if d.node == "MN"]) == 5
+    inject(made.mn, Packet(made.mn.home_agent, care_of, inner), "wlan0")
+    inject(made.mn, Packet(cn, care_of, UDP(1, 2), extensions=(RoutingHeaderType2(home),)), "wlan0")
+    assert [arrival.destination for arrival in seen] == [home, home]
+
+
+def test_a_home_test_must_come_through_the_home_agent() -> None:
+    from mipflow.wire.mobility import HomeTest
+
+    made = world()
+    made.run(5)
+    care_of, home = made.mn.care_of_address("wlan0"), made.mn.primary_home_address
+    straight = Packet(
+        made.cn1.address, care_of, HomeTest(0, bytes(8), bytes(8)), extensions=(RoutingHeaderType2(home),)
+    )
+    inject(made.mn, straight, "wlan0")
+    assert [d.reason for d in made.trace.drops()] == ["home test that did not come through the home agent"]
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(ProtocolMisuse, match="mode='magic'; expected one of triangular, tunnel, route_optimisation"):
+        MobileNode(Network(), "MN", home_agent=HOME.address(7), home_address=HOME.address(9), mode="magic")  # type: ignore[arg-type]
+    made = world()
+    with pytest.raises(ProtocolMisuse, match="no interface 'lan'; expected one of wlan0, cell0"):
+        made.mn.interface("lan")
