@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
-from mipflow.flow.allocation import StatelessAllocation
+from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.separator import DataFlowSeparator
@@ -58,20 +58,16 @@ class FlowMobileNode(MobileNode):
     ) -> None:
         super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self.home_addresses = HomeAddressTable(home_address)
-        self._record(self.home_addresses.entered())
+        self.record(self.home_addresses.entered())
         self.flows = FlowMappingTable()
         self.separator = DataFlowSeparator(self.flows)
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, self.optimises, rules, assign)
-        self.allocation = StatelessAllocation(home_prefix, home_address)
-        self.pool = pool
+        self.pool = AddressPool(self, home_prefix, pool)
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, closed ones included."""
         self._next_flow_id = 1
         self._held: dict[int, list[Packet]] = {}
         self._when_ready: dict[int, list[Callable[[], None]]] = {}
-        self._freeing: set[Address] = set()
-        self._ahead: set[Address] = set()
-        """Addresses for the pool that the home agent has not acknowledged yet."""
         self._follow_home: set[tuple[Address, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
         for kind in (UDP, TCP, EchoRequest, EchoReply):
@@ -98,7 +94,7 @@ class FlowMobileNode(MobileNode):
         entry = self._enter(information, chosen.name)
         stats = FlowStatistics(self.network.meter(entry.flow_id), self.network.meter(-entry.flow_id))
         flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
-        self._record(self.redirector.outgoing(entry))
+        self.record(self.redirector.outgoing(entry))
         self._join(entry)
         self._proceed(entry)
         try:
@@ -118,19 +114,19 @@ class FlowMobileNode(MobileNode):
         for packet in self._held.pop(entry.flow_id, []):
             self.drop(packet, "its flow was closed")
         self._when_ready.pop(entry.flow_id, None)
-        self._record(self.flows.remove(entry.flow_id))
+        self.record(self.flows.remove(entry.flow_id))
         home_address = entry.home_address
         if home_address is None:
             return
         if not self.flows.of_pair(home_address, entry.cn):
             self.registrar.deregister(entry.cn, home_address)
-        self._free_unused()
+        self.pool.free_unused()
 
     def _enter(self, information: FlowInformation, interface: str) -> FlowMappingEntry:
         chosen = self.interfaces[interface]
         entry = FlowMappingEntry(self._next_flow_id, information.cn, information, interface)
         entry.care_of_address = chosen.address if chosen.is_usable else None
-        self._record(self.flows.add(entry))
+        self.record(self.flows.add(entry))
         self._next_flow_id += 1
         return entry
 
@@ -142,7 +138,7 @@ class FlowMobileNode(MobileNode):
                 self.clock.now, self.name, "shared binding",
                 f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, not over {entry.interface}",
             )  # fmt: skip
-            self._record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
+            self.record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
 
     def _default_interface(self) -> Interface:
         for interface in self.interfaces.values():
@@ -169,7 +165,7 @@ class FlowMobileNode(MobileNode):
                 super().transmit(payload, source, destination, label)
                 return
             entry = self._enter(information, self._default_interface().name)
-            self._record(self.redirector.outgoing(entry))  # step 23
+            self.record(self.redirector.outgoing(entry))  # step 23
             self._join(entry)
             self._proceed(entry)
         (self._meters.get(entry.flow_id) or self.network.meter(entry.flow_id)).sent += 1
@@ -208,7 +204,7 @@ class FlowMobileNode(MobileNode):
                 information = self.separator.information(payload, arrival.source, outgoing=False)
                 if information is not None and self.expects(payload):
                     entry = self._enter(information, arrival.interface.name)
-                    self._record(self.redirector.incoming(entry, arrival.destination))  # step 30
+                    self.record(self.redirector.incoming(entry, arrival.destination))  # step 30
                     self._join(entry)
                     self._proceed(entry)
             upper(arrival)  # step 31
@@ -222,9 +218,10 @@ class FlowMobileNode(MobileNode):
         if entry.care_of_address is None:
             return
         if entry.home_address is None:
-            self._allocate(entry)
-            if entry.home_address is None:
-                return
+            address = self.pool.allocate(entry.care_of_address)
+            self.record(self.home_addresses.add(address))
+            self.record(self.flows.change(entry, home_address=address))
+            return
         home_address = entry.home_address
         registered = self.registered_at_home(home_address)
         if registered is None:
@@ -252,51 +249,7 @@ class FlowMobileNode(MobileNode):
             self.send(packet)
         for callback in self._when_ready.pop(entry.flow_id, []):
             callback()
-        self._fill_pool()
-
-    def _allocate(self, entry: FlowMappingEntry) -> None:
-        """Figure 6, step 43: a new home address for a flow."""
-        address = self.allocation.allocate()
-        self._record(self.home_addresses.add(address))
-        self.own_home_addresses.add(address)
-        self._record(self.flows.change(entry, home_address=address))
-        assert entry.care_of_address is not None
-        self.registrar.register_home(address, entry.care_of_address)
-
-    def _fill_pool(self) -> None:
-        """Allocate ahead; such an address enters the table, where flows are given it, once the home agent holds it."""
-        unused = [e for e in self.home_addresses if self.redirector.is_unused(e.home_address)]
-        ready = len([e for e in unused if e.home_address != self.primary_home_address])
-        care_of = self.registered_at_home(self.primary_home_address)
-        while care_of is not None and ready + len(self._ahead) < self.pool:
-            address = self.allocation.allocate()
-            self._ahead.add(address)
-            self.own_home_addresses.add(address)
-            self.registrar.register_home(address, care_of)
-
-    def _free_unused(self) -> None:
-        """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""
-        kept = 0
-        for home in self.home_addresses:
-            address = home.home_address
-            if address == self.primary_home_address or not self.redirector.is_unused(address):
-                continue
-            kept += 1
-            if kept > self.pool:
-                self._record(self.home_addresses.remove(address))
-                self._freeing.add(address)
-                self._continue_freeing(address)
-
-    def _continue_freeing(self, home_address: Address) -> None:
-        """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address."""
-        entries = self.binding_updates.of_home_address(home_address)
-        at_correspondents = [entry for entry in entries if not entry.home_registration]
-        for entry in at_correspondents or entries:
-            self.registrar.deregister(entry.peer, home_address)
-        if not entries:
-            self._freeing.discard(home_address)
-            self.own_home_addresses.discard(home_address)
-            self.forget_roads()
+        self.pool.fill()
 
     # --- handover of a flow (the seed, page 13) ----------------------------------------------------------------------
 
@@ -318,7 +271,7 @@ class FlowMobileNode(MobileNode):
             self.clock.now, self.name, "handover", f"flows {', '.join(map(str, ids))} to {interface}"
         )
         for other in together:
-            self._record(self.flows.change(other, interface=interface, care_of_address=care_of))
+            self.record(self.flows.change(other, interface=interface, care_of_address=care_of))
         home_address = entry.home_address
         registered = None if home_address is None else self.registered_at_home(home_address)
         if home_follows and home_address is not None and registered not in (None, care_of):
@@ -343,30 +296,27 @@ class FlowMobileNode(MobileNode):
         super().care_of_ready(interface)
         for entry in self.flows:
             if entry.interface == interface.name and entry.care_of_address != interface.address:
-                self._record(self.flows.change(entry, care_of_address=interface.address))
+                self.record(self.flows.change(entry, care_of_address=interface.address))
                 self._proceed(entry)
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged or lost a registration: write it into the tables, and go on."""
         home_address = entry.home_address
-        if home_address in self._freeing:
-            self._continue_freeing(home_address)
+        if self.pool.continue_freeing(home_address):
             return
         if entry.home_registration:
-            if entry.registered is not None and home_address in self._ahead:
-                self._ahead.discard(home_address)
-                self._record(self.home_addresses.add(home_address))
-            self._record(self.home_addresses.bound(home_address, entry.registered))
             if entry.registered is not None:
-                self.allocation.succeeded()
+                self.pool.acknowledged(home_address)
+            self.record(self.home_addresses.bound(home_address, entry.registered))
+            if entry.registered is not None:
                 self._follow_home = {pair for pair in self._follow_home if pair[0] != home_address}
                 for flow in list(self.flows.of_home_address(home_address)):
                     self._proceed(flow)
-                self._fill_pool()
+                self.pool.fill()
             return
         was_deleted = entry not in self.binding_updates and (entry.state is State.DELETING or entry.lifetime_s == 0)
         for flow in self.flows.of_pair(home_address, entry.peer):
-            self._record(self.flows.change(flow, registered_at_cn=entry.registered))
+            self.record(self.flows.change(flow, registered_at_cn=entry.registered))
             if was_deleted:  # a flow was opened meanwhile
                 self._proceed(flow)
 
@@ -375,24 +325,21 @@ class FlowMobileNode(MobileNode):
         home_address = entry.home_address
         if status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED or home_address == self.primary_home_address:
             return
-        self.own_home_addresses.discard(home_address)
-        again = self.allocation.collided()
-        self._ahead.discard(home_address)
         waiting = list(self.flows.of_home_address(home_address))
         for flow in waiting:
-            self._record(self.flows.change(flow, home_address=None))
-        if home_address in self.home_addresses:
-            self._record(self.home_addresses.remove(home_address))
+            self.record(self.flows.change(flow, home_address=None))
+        again = self.pool.collided(home_address)
         for flow in waiting:
             if not again:
                 self.network.trace.decided(self.clock.now, self.name, "allocation failed", "three duplicates in a row")
                 for packet in self._held.pop(flow.flow_id, []):
                     self.drop(packet, "no home address could be allocated")
             elif flow.home_address is None:
-                self._record(self.redirector.outgoing(flow))
+                self.record(self.redirector.outgoing(flow))
                 self._proceed(flow)
 
-    def _record(self, changes: list[Change]) -> None:
+    def record(self, changes: list[Change]) -> None:
+        """Put changes of our tables into the trace."""
         self.network.record(self.name, changes)
 
 

@@ -191,6 +191,11 @@ class BindingUpdateList:
         """All entries of one home address."""
         return [entry for entry in self._entries.values() if entry.home_address == home_address]
 
+    def left_s(self, peer: Address, home_address: Address, now: int) -> int:
+        """Whole seconds that are left of a registration, but never less than one unit of lifetimes, 4 s."""
+        entry = self.get(peer, home_address)
+        return max(0 if entry is None else (entry.expires_ns - now) // NS_PER_S, 4)
+
     def next_sequence(self, peer: Address, start: int) -> int:
         """The next sequence number towards a peer: one counter across all home addresses (section 11.7.2)."""
         number = self._sequences[peer] = (self._sequences.get(peer, start) + 1) & 0xFFFF

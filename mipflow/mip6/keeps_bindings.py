@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mipflow.mip6.binding_cache import Binding, BindingCache
 from mipflow.node.node import Arrival, Node
 from mipflow.sim.clock import NS_PER_MS, Timer
+from mipflow.wire.mobility import NEXT_HEADER as MOBILITY_HEADER
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
     BindingError,
@@ -14,7 +15,6 @@ from mipflow.wire.mobility import (
     BindingUpdate,
     UnknownMobilityMessage,
 )
-from mipflow.wire.mobility import NEXT_HEADER as MOBILITY_HEADER
 from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
 
 if TYPE_CHECKING:

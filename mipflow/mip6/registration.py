@@ -5,29 +5,17 @@ The shell around `BindingUpdateList` and `Tokens`: it sends their messages, sets
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS
-from mipflow.mip6.return_routability import (
-    AUTHENTICATOR_SIZE,
-    TestKey,
-    TestKind,
-    Token,
-    Tokens,
-    authenticator,
-    binding_management_key,
-)
+from mipflow.mip6.return_routability import TestKey, TestKind, Token, Tokens
+from mipflow.mip6.updates import correspondent_update, home_update, is_authentic
 from mipflow.sim.clock import NS_PER_S, Timer
-from mipflow.wire.codec import authenticated_part
 from mipflow.wire.mobility import (
     LIFETIME_UNIT_S,
-    AlternateCareOfAddress,
     BindingAcknowledgement,
-    BindingAuthorizationData,
     BindingError,
     BindingErrorStatus,
     BindingUpdate,
@@ -35,7 +23,6 @@ from mipflow.wire.mobility import (
     CareOfTestInit,
     HomeTest,
     HomeTestInit,
-    NonceIndices,
     Status,
 )
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
@@ -199,7 +186,7 @@ class Registrar:
             return
         if entry.state is State.BOUND and entry.is_as_wanted and self._clock.now < entry.refresh_ns():
             return  # it was acknowledged while this repetition waited
-        update = self._home_update(entry) if entry.home_registration else self._correspondent_update(entry)
+        update = self._made(entry)
         if update is None:
             self._test(entry)
             return
@@ -213,42 +200,19 @@ class Registrar:
         self._send(Packet(entry.care_of_address, entry.peer, update, extensions=(option,)))
         self._timer(entry, self._clock.now + entry.timeout_ns())
 
-    def _next_sequence(self, peer: Address) -> int:
-        return self.list.next_sequence(peer, self._random.getrandbits(16))
-
-    def _home_update(self, entry: BindingUpdateEntry) -> BindingUpdate:
-        lifetime_s = 0 if entry.state is State.DELETING else self.home_lifetime_s
-        return BindingUpdate(
-            self._next_sequence(entry.peer), home_registration=True, lifetime_units=lifetime_s // LIFETIME_UNIT_S,
-            options=(AlternateCareOfAddress(entry.care_of_address),),
-        )  # fmt: skip
-
-    def _correspondent_update(self, entry: BindingUpdateEntry) -> BindingUpdate | None:
+    def _made(self, entry: BindingUpdateEntry) -> BindingUpdate | None:
+        """The update that an entry needs now; None where a token for it is missing."""
         deletes = entry.state is State.DELETING
         home, care_of = self._tokens_for(entry)
-        if home is None or (care_of is None and not deletes):
+        if not entry.home_registration and (home is None or (care_of is None and not deletes)):
             return None
-        plain = BindingUpdate(
-            self._next_sequence(entry.peer),
-            lifetime_units=0 if deletes else self._correspondent_lifetime_s(entry) // LIFETIME_UNIT_S,
-            options=(
-                NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index),
-                BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE)),
-            ),
-        )
-        entry.key = binding_management_key(home.value, None if deletes or care_of is None else care_of.value)
-        proof = authenticator(entry.key, self._signed(entry), entry.peer, authenticated_part(plain))
-        return replace(plain, options=(plain.options[0], BindingAuthorizationData(proof)))
-
-    def _correspondent_lifetime_s(self, entry: BindingUpdateEntry) -> int:
-        """What to ask of a correspondent: no more than is left of the home registration (section 11.7.2)."""
-        home = self.list.get(self._node.home_agent, entry.home_address)
-        left_s = self.binding_lifetime_s if home is None else (home.expires_ns - self._clock.now) // NS_PER_S
-        return max(min(self.binding_lifetime_s, left_s), LIFETIME_UNIT_S)
-
-    def _signed(self, entry: BindingUpdateEntry) -> Address:
-        """The address in the authenticator: the home address when the binding is to be deleted (section 6.2.7)."""
-        return entry.home_address if entry.state is State.DELETING else entry.care_of_address
+        sequence = self.list.next_sequence(entry.peer, self._random.getrandbits(16))
+        if home is None or entry.home_registration:
+            return home_update(entry, sequence, 0 if deletes else self.home_lifetime_s)
+        # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
+        lifetime_s = min(self.binding_lifetime_s, self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now))
+        update, entry.key = correspondent_update(entry, sequence, lifetime_s, home, None if deletes else care_of)
+        return update
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
@@ -260,14 +224,12 @@ class Registrar:
             self._node.drop(arrival.packet, "binding acknowledgement that nobody waits for")
             return
         out_of_window = answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        if out_of_window:
-            is_old = is_newer(entry.sequence, answer.sequence)
-        else:
-            is_old = answer.sequence != entry.sequence
+        is_old = is_newer(entry.sequence, answer.sequence) if out_of_window else answer.sequence != entry.sequence
         if is_old or (entry.state is State.DELETING and entry.lifetime_s):
             self._node.drop(arrival.packet, "binding acknowledgement of an older binding update")
             return
-        if not self._is_authentic(answer, entry):
+        needs_proof = not entry.home_registration and answer.status not in _EXPIRED_NONCES  # section 9.5.4
+        if needs_proof and not is_authentic(answer, entry):
             self._node.drop(arrival.packet, "binding authorization data is wrong")
             return
         if out_of_window:
@@ -277,16 +239,6 @@ class Registrar:
             self._accepted(entry, answer)
         else:
             self._refused(entry, answer.status)
-
-    def _is_authentic(self, answer: BindingAcknowledgement, entry: BindingUpdateEntry) -> bool:
-        """Check the authorization data; answers 136 to 138 have none (section 9.5.4)."""
-        if entry.home_registration or answer.status in _EXPIRED_NONCES:
-            return True
-        proof = answer.options[-1] if answer.options else None
-        if not isinstance(proof, BindingAuthorizationData):
-            return False
-        expected = authenticator(entry.key, self._signed(entry), entry.peer, authenticated_part(answer))
-        return hmac.compare_digest(proof.authenticator, expected)
 
     def _accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
         if entry.state is State.DELETING:
@@ -335,13 +287,10 @@ class Registrar:
             return
         if has_ended:
             self._lost(entry)
-        if entry.state is State.WAITING:
-            return
-        if entry.home_registration:
+        is_repeated = entry.state is State.UPDATING and entry.attempts < MAX_DELETE_ATTEMPTS
+        if entry.home_registration or is_repeated:
             self._send_update(entry)
-        elif entry.state is State.UPDATING and entry.attempts < MAX_DELETE_ATTEMPTS:
-            self._send_update(entry)
-        else:
+        elif entry.state is not State.WAITING:
             if entry.state is State.BOUND:
                 entry.attempts = 0
                 entry.tests_since_ns = self._clock.now

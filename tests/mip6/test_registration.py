@@ -109,7 +109,8 @@ def test_one_lost_message_costs_a_second_in_the_tunnel(lost: str) -> None:
     assert second - first == S
     acknowledged = next(
         hop.arrived_ns for hop in made.trace
-        if hop.sent_ns > second and hop.channel.receiver == "MN" and isinstance(hop.packet.payload, BindingAcknowledgement)
+        if hop.sent_ns > second and hop.channel.receiver == "MN"
+        and isinstance(hop.packet.payload, BindingAcknowledgement)
     )  # fmt: skip
     kinds = {
         isinstance(hop.packet.payload, Packet)

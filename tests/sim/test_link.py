@@ -246,9 +246,9 @@ def test_packets_are_counted_in_meters_where_they_are_lost() -> None:
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"delay_ms": -1}, "delay_ms=-1"), ({"rate_bps": 0}, "rate_bps=0"), 
+        ({"delay_ms": -1}, "delay_ms=-1"), ({"rate_bps": 0}, "rate_bps=0"),
         ({"rate_bps": -5}, "rate_bps=-5"), ({"mtu": 1279}, "mtu=1279"),
-        ({"loss": 1.5}, "probabilities"), ({"duplication": 2.0}, "probabilities"), 
+        ({"loss": 1.5}, "probabilities"), ({"duplication": 2.0}, "probabilities"),
         ({"queue_bytes": -1}, "queue_bytes=-1"),
         ({"jitter_ms": -0.1}, "jitter_ms=-0.1"), ({"loss": float("nan")}, "loss=nan"),
         ({"delay_ms": float("inf")}, "delay_ms=inf"),

@@ -74,7 +74,11 @@ def test_signalling_and_data() -> None:
 
 tables = st.lists(
     st.tuples(
-        st.integers(0, 3), st.sampled_from(["MN", "HA"]), st.sampled_from(["t", "u"]), st.integers(0, 4), st.integers(0, 5)
+        st.integers(0, 3),
+        st.sampled_from(["MN", "HA"]),
+        st.sampled_from(["t", "u"]),
+        st.integers(0, 4),
+        st.integers(0, 5),
     ),
     max_size=50,
 )  # fmt: skip
