@@ -218,6 +218,8 @@ class FlowMobileNode(MobileNode):
         if entry.care_of_address is None:
             return
         if entry.home_address is None:
+            self.record(self.redirector.outgoing(entry))  # another flow may have brought a home address meanwhile
+        if entry.home_address is None:
             address = self.pool.allocate(entry.care_of_address)
             self.record(self.home_addresses.add(address))
             self.record(self.flows.change(entry, home_address=address))
@@ -235,6 +237,8 @@ class FlowMobileNode(MobileNode):
             binding = self.binding_updates.get(entry.cn, home_address)
             if binding is None or binding.care_of_address != entry.care_of_address:
                 self.registrar.register_correspondent(entry.cn, home_address, entry.care_of_address)
+            else:
+                self.record(self.flows.change(entry, registered_at_cn=binding.registered))
 
     def _is_ready(self, entry: FlowMappingEntry) -> None:
         if entry.ready:
@@ -268,7 +272,7 @@ class FlowMobileNode(MobileNode):
         if alone and len(ids) > 1:
             raise ProtocolMisuse(f"flows {ids} share a binding and move together; leave out alone=True to move them all", ids)
         self.network.trace.decided(
-            self.clock.now, self.name, "handover", f"flows {', '.join(map(str, ids))} to {interface}"
+            self.clock.now, self.name, "handover", f"{_flows(ids)} to move to {interface}"
         )
         for other in together:
             self.record(self.flows.change(other, interface=interface, care_of_address=care_of))
@@ -341,6 +345,10 @@ class FlowMobileNode(MobileNode):
     def record(self, changes: list[Change]) -> None:
         """Put changes of our tables into the trace."""
         self.network.record(self.name, changes)
+
+
+def _flows(ids: list[int]) -> str:
+    return f"flow {ids[0]} is" if len(ids) == 1 else f"flows {', '.join(map(str, ids))} are"
 
 
 def _free_far_port(cn: Host, first: int) -> int:

@@ -539,3 +539,20 @@ def test_a_correspondent_without_mobile_ip_is_handed_over_at_home() -> None:
     made.mn.handover(call, "cell0")
     made.run(5)
     assert interfaces(made, call, start + S) == {"cell0"}
+
+
+def test_a_flow_that_joins_a_binding_knows_what_its_correspondent_holds() -> None:
+    made = mf.figure1()
+    first = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    second = made.mn.open(made.cn1, mf.apps.Video())
+    assert second.registered_at_cn == first.registered_at_cn is not None
+
+
+def test_flows_opened_before_there_is_a_care_of_address_share_as_later_ones_do() -> None:
+    """Two flows to each of two correspondents need two home addresses (Figure 6), whenever they are opened."""
+    made = mf.figure2(rules=mf.AssignmentRules(optimistic=True))
+    flows = [made.mn.open(cn, mf.apps.Voice()) for cn in (made.cn1, made.cn1, made.cn2, made.cn2)]
+    made.run(6)
+    assert len(made.mn.home_addresses) == 2
+    assert {flow.home_address for flow in flows[:2]} == {flow.home_address for flow in flows[2:]}
