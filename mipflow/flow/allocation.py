@@ -1,4 +1,6 @@
-"""Allocating further home addresses (the seed, pages 8 and 9): stateless, from the home prefix; the home agent does DAD. Pure."""
+"""Allocating further home addresses (the seed, pages 8 and 9): stateless, from the home prefix; the home agent does
+DAD. Pure.
+"""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ class FlowStatistics(NamedTuple):
 class Flow:
     """One data flow between the mobile node and a correspondent node.
 
-    `id` is that of the flow mapping table; `home_address` is None until one is assigned; `care_of_address` and `interface` are
-    the selected ones; `stats.up` and `stats.down` count packets; `running` is its application.
+    `id` is that of the flow mapping table; `home_address` is None until one is assigned; `care_of_address` and
+    `interface` are the selected ones; `stats.up` and `stats.down` count packets; `running` is its application.
     """
 
     def __init__(

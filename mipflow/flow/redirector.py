@@ -1,4 +1,5 @@
-"""The data flow redirector (the seed, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for a flow?
+"""The data flow redirector (the seed, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
+a flow?
 
 Pure: it reads and changes the two tables and returns the changes. What has to be sent for them is `flow.stack`'s.
 """
@@ -24,8 +25,8 @@ class AssignmentRules:
 
     never_primary: flows that the mobile node opens never use the primary (page 13, the stricter rule); together: names
     flows that are to share a home address (page 14): equal words share, None for a flow of its own; optimistic: a
-    correspondent counts as route-optimising before its first acknowledgement; one_address: everything on the primary, as
-    without the seed (Figure 1).
+    correspondent counts as route-optimising before its first acknowledgement; one_address: everything on the primary,
+    as without the seed (Figure 1).
     """
 
     never_primary: bool = False
@@ -78,7 +79,9 @@ class DataFlowRedirector:
         return None  # step 43
 
     def is_taken(self, home_address: Address, cn: Address) -> bool:
-        """True if a flow uses this home address with this correspondent; those without route optimisation count as one."""
+        """True if a flow uses this home address with this correspondent; those without route optimisation count as
+        one.
+        """
         if self._optimises(cn):
             return bool(self.flows.of_pair(home_address, cn))
         return any(not self._optimises(other) for other in self.flows.correspondents(home_address))
@@ -88,10 +91,8 @@ class DataFlowRedirector:
         word = None if rule is None else rule(flow)
         if rule is None or word is None:
             return None
-        return next(
-            (other.home_address for other in self.flows if other is not flow and rule(other) == word and other.home_address),
-            None,
-        )
+        others = (other for other in self.flows if other is not flow and rule(other) == word)
+        return next((other.home_address for other in others if other.home_address), None)
 
     def sharing(self, flow: FlowMappingEntry) -> list[FlowMappingEntry]:
         """The flows that one handover moves: those of the same binding, this one included.

@@ -1,7 +1,7 @@
 """The data flow separator (the seed, page 11): to which flow does a packet belong? Pure.
 
-It stands above IP security and below UDP and TCP (Figure 3). It classifies on protocol, local port, correspondent node and
-remote port, without the source: a flow's home address is chosen after it is known which flow it is.
+It stands above IP security and below UDP and TCP (Figure 3). It classifies on protocol, local port, correspondent node
+and remote port, without the source: a flow's home address is chosen after it is known which flow it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The seed's IP stack (Figure 3): a mobile node with a data flow separator and a data flow redirector put in.
 
-A thin shell around the two tables. Down: application, UDP or TCP, separator, redirector, the mobile node's road. Up: the mobile
-node restores the home address, separator, redirector, UDP or TCP, application.
+A thin shell around the two tables. Down: application, UDP or TCP, separator, redirector, the mobile node's road. Up:
+the mobile node restores the home address, separator, redirector, UDP or TCP, application.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class FlowMobileNode(MobileNode):
         return flow
 
     def close(self, flow: Flow) -> None:
-        """End a flow: its home address is freed if no other flow uses it (the seed, page 13). Raises ProtocolMisuse if ended."""
+        """End a flow: its home address is freed if no other flow uses it (the seed, page 13). Raises ProtocolMisuse if
+        ended.
+        """
         entry = self.flows[self._id(flow)]
         if flow.running is not None:
             flow.running.stop()
@@ -136,7 +138,7 @@ class FlowMobileNode(MobileNode):
         if other is not None and other.interface != entry.interface:
             self.network.trace.decided(
                 self.clock.now, self.name, "shared binding",
-                f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, not over {entry.interface}",
+                f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}",
             )  # fmt: skip
             self.record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
 
@@ -262,15 +264,16 @@ class FlowMobileNode(MobileNode):
     ) -> list[int]:
         """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
 
-        Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows` moves
-        the home binding first. Raises ProtocolMisuse for an unknown flow or interface, or one without a care-of address.
+        Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
+        moves the home binding first. Raises ProtocolMisuse for an unknown flow or interface, or one without a care-of
+        address.
         """
         entry = self.flows[self._id(flow)]
         care_of = self.care_of_address(interface)
         together = self.redirector.sharing(entry)
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
-            raise ProtocolMisuse(f"flows {ids} share a binding and move together; leave out alone=True to move them all", ids)
+            raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
         self.network.trace.decided(
             self.clock.now, self.name, "handover", f"{_flows(ids)} to move to {interface}"
         )

@@ -106,8 +106,12 @@ class World:
 
     # --- views -------------------------------------------------------------------------------------------------------
 
-    def animate(self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None) -> Picture:
-        """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go slowly."""
+    def animate(
+        self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None
+    ) -> Picture:
+        """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
+        slowly.
+        """
         from mipflow.view.animation import animate
 
         if slow is None:
@@ -124,7 +128,8 @@ class World:
 
         begin, finish = self._span(start, end)
         return ladder(
-            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish, data=data
+            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
+            data=data,
         )
 
     def timeline(self, start: float | None = None, end: float | None = None) -> Picture:
@@ -150,13 +155,14 @@ class World:
         begin = 0 if start is None else seconds(start)
         finish = self.network.clock.now if end is None else seconds(end)
         if not 0 <= begin <= finish:
-            raise ProtocolMisuse(f"from {start} to {end} s is no span of time; expected 0 <= start <= end", (start, end))
+            raise ProtocolMisuse(f"{start} to {end} s is no span of time; expected 0 <= start <= end", (start, end))
         return begin, min(finish, self.network.clock.now)
 
     # --- files -------------------------------------------------------------------------------------------------------
 
     def pcap(self, path: str | PathLike[str], node: str | None = None) -> int:
-        """Write the packets on every link (or on those of one node) as a capture; gives how many. Raises DatasetError."""
+        """Write the packets on every link (or on those of one node) as a capture; gives how many. Raises DatasetError.
+        """
         return capture.write(path, self._captured(node))
 
     def _captured(self, node: str | None) -> Iterator[tuple[int, Packet]]:

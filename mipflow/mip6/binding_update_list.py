@@ -1,4 +1,6 @@
-"""The mobile node's binding update list (RFC 6275 section 11.1). Pure: `now` in, changes out; its state machine is a table."""
+"""The mobile node's binding update list (RFC 6275 section 11.1). Pure: `now` in, changes out; its state machine is a
+table.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.DELETING, Event.EXPIRE): State.IDLE,
     (State.DELETING, Event.DELETE): State.DELETING,
 }
-"""The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's needs tokens first."""
+"""The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's needs tokens
+first.
+"""
 
 
 @dataclass(slots=True)

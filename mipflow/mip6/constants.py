@@ -1,4 +1,6 @@
-"""Protocol constants and configuration variables of RFC 6275 sections 12 and 13; times in nanoseconds where they are timed."""
+"""Protocol constants and configuration variables of RFC 6275 sections 12 and 13; times in nanoseconds where they are
+timed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The correspondent node of RFC 6275 section 9: answers tests without keeping state, checks binding updates, sends straight.
+"""The correspondent node of RFC 6275 section 9: answers tests without keeping state, checks binding updates, sends
+straight.
 
 It is the seed's unchanged peer: nothing here knows of flows. Takes packets, gives packets and changes of its cache.
 """
@@ -48,7 +49,8 @@ class CorrespondentNode(KeepsBindings, Host):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         super().__init__(network, name, x, y, role)
         self._ended: dict[Address, tuple[int, int]] = {}
-        """Home address of a binding that has ended -> its last sequence number, and until when older ones are refused."""
+        """Home address of a binding that has ended -> its last sequence number, and until when older ones are refused.
+        """
         self.nonces = Nonces(network.random(f"{name}/nonces"))
         self.handlers[HomeTestInit] = self._home_test_init
         self.handlers[CareOfTestInit] = self._care_of_test_init
@@ -110,7 +112,7 @@ class CorrespondentNode(KeepsBindings, Host):
         if update.home_registration and indices is None:
             is_bound = home_address in self.bindings
             status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
-            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))  # there is no key to sign it with
+            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))  # there is no key to sign it
             return
         if home_address == arrival.packet.source or indices is None or update.options[-1:] == ():
             self.drop(arrival.packet, "binding update without Home Address option or nonce indices")

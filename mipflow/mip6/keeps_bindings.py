@@ -51,11 +51,11 @@ class KeepsBindings(Node):
         """
         home_address = option.home_address
         binding = self.bindings.get(home_address)
-        if binding is None or binding.care_of_address != arrival.packet.source:
-            if not _may_pass_unbound(arrival.packet):
-                self.drop(arrival.packet, "Home Address option without a matching binding")
-                self.binding_error(arrival, home_address, BindingErrorStatus.UNKNOWN_BINDING)
-                return False
+        is_bound = binding is not None and binding.care_of_address == arrival.packet.source
+        if not is_bound and not _may_pass_unbound(arrival.packet):
+            self.drop(arrival.packet, "Home Address option without a matching binding")
+            self.binding_error(arrival, home_address, BindingErrorStatus.UNKNOWN_BINDING)
+            return False
         arrival.source = home_address
         return True
 
@@ -109,7 +109,8 @@ class KeepsBindings(Node):
 
     def _expire(self) -> None:
         for home_address in self.bindings.expired(self.clock.now):
-            self.network.trace.decided(self.clock.now, self.name, "binding expired", f"lifetime of {home_address} ended")
+            why = f"lifetime of {home_address} ended"
+            self.network.trace.decided(self.clock.now, self.name, "binding expired", why)
             self.unbind(home_address)
 
 

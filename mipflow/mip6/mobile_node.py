@@ -1,7 +1,7 @@
 """The mobile node of RFC 6275 section 11: a host with home addresses that it registers from wherever it is.
 
-A thin shell: `mip6.registration` drives the messages; here are addresses, roads and what arrives. It chooses the road of
-each (home address, correspondent) pair and restores home addresses on what comes in.
+A thin shell: `mip6.registration` drives the messages; here are addresses, roads and what arrives. It chooses the road
+of each (home address, correspondent) pair and restores home addresses on what comes in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation"
 class MobileNode(Host):
     """A mobile node away from home.
 
-    home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section 11.3.1),
+    home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section
+    11.3.1),
     "tunnel" (bidirectional, the same section) or "triangular" (the seed, page 2: replies go straight, from the home
     address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update.
     """
@@ -95,7 +96,7 @@ class MobileNode(Host):
         address = interface.address
         if address is None or not interface.is_usable:
             why = "has no care-of address yet" if address is None else "is down"
-            raise ProtocolMisuse(f"{interface_name} {why}; choose another interface, or run the world on first", interface_name)
+            raise ProtocolMisuse(f"{interface_name} {why}; choose another, or run the world on first", interface_name)
         return address
 
     def _prefix_heard(self, interface: Interface, prefix: Prefix) -> None:
@@ -108,7 +109,8 @@ class MobileNode(Host):
                 self.network.trace.decided(self.clock.now, self.name, "duplicate address", f"{care_of} is in use")
             elif interface.segment is segment:  # not where it has moved on meanwhile
                 interface.add_address(care_of)
-                self.network.trace.decided(self.clock.now, self.name, "care-of address", f"{care_of} on {interface.name}")
+                why = f"{care_of} on {interface.name}"
+                self.network.trace.decided(self.clock.now, self.name, "care-of address", why)
                 self.care_of_ready(interface)
 
         self.neighbor.detect_duplicate(care_of, interface, detected)

@@ -1,6 +1,8 @@
-"""Registering: home registrations, return routability and correspondent registrations of one mobile node (RFC 6275 11.6, 11.7).
+"""Registering: home registrations, return routability and correspondent registrations of one mobile node (RFC 6275
+11.6, 11.7).
 
-The shell around `BindingUpdateList` and `Tokens`: it sends their messages, sets their timers, and tells the mobile node.
+The shell around `BindingUpdateList` and `Tokens`: it sends their messages, sets their timers, and tells the mobile
+node.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ MAX_DELETE_ATTEMPTS = 3
 
 
 class Registrar:
-    """Drives every registration of one mobile node. `reuse_tokens`, `home_lifetime_s`, `binding_lifetime_s`: see MobileNode."""
+    """Drives every registration of one mobile node. `reuse_tokens`, `home_lifetime_s`, `binding_lifetime_s`: see
+    MobileNode.
+    """
 
     def __init__(self, node: MobileNode, reuse_tokens: bool, home_lifetime_s: int, binding_lifetime_s: int) -> None:
         self._node = node
@@ -126,7 +130,8 @@ class Registrar:
         )
 
     def _begin_test(self, key: TestKey, again: bool) -> int:
-        """Send a test init, unless one for the same token is under way already (section 5.2.7) and is not to be repeated.
+        """Send a test init, unless one for the same token is under way already (section 5.2.7) and is not to be
+        repeated.
 
         Gives the time at which it leaves.
         """
@@ -210,7 +215,8 @@ class Registrar:
         if home is None or entry.home_registration:
             return home_update(entry, sequence, 0 if deletes else self.home_lifetime_s)
         # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
-        lifetime_s = min(self.binding_lifetime_s, self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now))
+        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
+        lifetime_s = min(self.binding_lifetime_s, left_s)
         update, entry.key = correspondent_update(entry, sequence, lifetime_s, home, None if deletes else care_of)
         return update
 
@@ -271,7 +277,8 @@ class Registrar:
             self._test(entry)
             return
         self._node.network.trace.decided(
-            self._clock.now, self._node.name, "registration refused", f"status {status} for {entry.home_address} at {entry.peer}"
+            self._clock.now, self._node.name, "registration refused",
+            f"status {status} for {entry.home_address} at {entry.peer}",
         )
         self._step(entry, Event.REFUSE, registered=None)
         self._forget(entry)

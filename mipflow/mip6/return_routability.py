@@ -108,7 +108,9 @@ class Tokens:
         self._tokens: dict[TestKey, Token] = {}
 
     def begin(self, key: TestKey, cookie: bytes, now: int = 0) -> None:
-        """A test init message with a new cookie leaves at `now`; older ones of the same test count no more (section 11.8)."""
+        """A test init message with a new cookie leaves at `now`; older ones of the same test count no more (section
+        11.8).
+        """
         for old in [cookie for cookie, other in self._cookies.items() if other == key]:
             del self._cookies[old]
         self._cookies[cookie] = key

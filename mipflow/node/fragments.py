@@ -60,10 +60,11 @@ class Reassembly:
         key = (source, destination, header.identification)
         waiting = self._waiting.setdefault(key, _Waiting(now, {}, packet))
         start = header.offset * 8
-        if waiting.pieces.get(start) != (header.more, packet.payload) and _overlaps(waiting.pieces, start, packet.payload):
+        piece = (header.more, packet.payload)
+        if waiting.pieces.get(start) != piece and _overlaps(waiting.pieces, start, packet.payload):
             del self._waiting[key]
             return None, [*dropped, (packet, "overlapping fragments")]
-        waiting.pieces[start] = (header.more, packet.payload)
+        waiting.pieces[start] = piece
         data = _joined(waiting.pieces)
         if data is None:
             return None, dropped

@@ -1,4 +1,6 @@
-"""A host: a node with UDP, TCP and echo sockets on top. It has fixed addresses, or makes them from router advertisements."""
+"""A host: a node with UDP, TCP and echo sockets on top. It has fixed addresses, or makes them from router
+advertisements.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ class Host(Node):
         return interface
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an address."""
+        """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an
+        address.
+        """
         del flow
         callback()
 
@@ -87,7 +91,9 @@ class Host(Node):
         return not isinstance(payload, EchoReply) or payload.identifier in self._echo
 
     def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
-        """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is taken."""
+        """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is
+        taken.
+        """
         if (port, remote) in self._udp or port in self._udp_hearing:
             raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
         socket = UdpSocket(self, port, remote, flow if upward else -flow)

@@ -102,7 +102,8 @@ class Interface:
     # --- sending and receiving ---------------------------------------------------------------------------------------
 
     def channel_to(self, destination: Address) -> Channel | None:
-        """The channel towards `destination`: a neighbor itself, else the default router; None where there is neither."""
+        """The channel towards `destination`: a neighbor itself, else the default router; None where there is neither.
+        """
         segment = self.segment
         if segment is None:
             return None

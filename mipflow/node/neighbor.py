@@ -47,7 +47,9 @@ class NeighborDiscovery:
     # --- duplicate address detection (RFC 4862 section 5.4) ----------------------------------------------------------
 
     def detect_duplicate(self, address: Address, interface: Interface, done: Callable[[bool], None]) -> None:
-        """Ask on the interface's link whether anybody has `address`; `done(is_unique)` follows, after a second if it is."""
+        """Ask on the interface's link whether anybody has `address`; `done(is_unique)` follows, after a second if it
+        is.
+        """
         if address in self._probes:
             self._probes[address][0].stop()  # asked anew: the older question is not answered any more
         timer = Timer(self._node.clock, lambda: self._detected(address, True))
@@ -122,5 +124,6 @@ class NeighborDiscovery:
             interface.router = None
             self._node.network.changed()
         for option in advertisement.options:
-            if isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64 and self.on_prefix:
+            known = isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64
+            if known and self.on_prefix:
                 self.on_prefix(interface, Prefix(option.prefix, option.prefix_length))

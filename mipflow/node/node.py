@@ -130,7 +130,8 @@ class Node:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
-        """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`)."""
+        """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`).
+        """
         if source is None:
             source = self.address
         if label:
@@ -138,7 +139,8 @@ class Node:
         self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
 
     def send(self, packet: Packet) -> None:
-        """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5)."""
+        """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).
+        """
         key = (packet.source, packet.destination)
         road = self._roads.get(key)
         if road is None:
@@ -223,12 +225,14 @@ class Node:
             return
         self.discard(packet, f"{type(payload).__name__} is not handled by {self.name}")
         if isinstance(payload, Opaque) or (isinstance(payload, MobilityMessage) and not self.knows_mobility):
-            # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the IPv6 one's.
+            # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
+            # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
             self.send_error(packet, PARAMETER_PROBLEM, 1, pointer)
 
     def discard(self, packet: Packet, reason: str) -> None:
-        """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost."""
+        """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost.
+        """
         self.network.trace.dropped(self.clock.now, self.name, reason, packet)
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
@@ -282,7 +286,9 @@ class Node:
         return False
 
     def _reassemble(self, header: FragmentHeader, arrival: Arrival) -> None:
-        whole, dropped = self._reassembly.add(arrival.packet, header, arrival.source, arrival.destination, self.clock.now)
+        whole, dropped = self._reassembly.add(
+            arrival.packet, header, arrival.source, arrival.destination, self.clock.now
+        )
         for packet, reason in dropped:
             self.drop(packet, reason)
         if whole is not None:
@@ -337,7 +343,8 @@ class Node:
         )  # fmt: skip
 
     def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:
-        """Send neighbor discovery on one segment; its hop limit of 255 proves that no router passed it on (RFC 4861)."""
+        """Send neighbor discovery on one segment; its hop limit of 255 proves that no router passed it on (RFC 4861).
+        """
         packet = Packet(source, destination, payload, hop_limit=255, sent_ns=self.clock.now)
         if destination.is_multicast:
             interface.multicast(packet)

@@ -1,7 +1,7 @@
 """A road: how packets from one address to another go just now.
 
-Worked out once, applied to every packet, forgotten when a binding, route or interface changes. It is a plain value: which
-channel, which addresses and extension headers in front, or which tunnel around.
+Worked out once, applied to every packet, forgotten when a binding, route or interface changes. It is a plain value:
+which channel, which addresses and extension headers in front, or which tunnel around.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Road:
     """One way for packets.
 
     kind: "direct", "route optimisation", "tunnel" or "triangular"; channel: the first link; mtu: octets of the largest
-    packet that can be given to `send`; source, destination: replace those of the packet (None keeps them); extensions: put
-    in front; tunnel: (source, destination) of an outer header (RFC 2473).
+    packet that can be given to `send`; source, destination: replace those of the packet (None keeps them); extensions:
+    put in front; tunnel: (source, destination) of an outer header (RFC 2473).
     """
 
     __slots__ = ("channel", "destination", "extensions", "kind", "mtu", "overhead", "source", "tunnel")

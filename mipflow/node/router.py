@@ -1,4 +1,5 @@
-"""A router: forwards by shortest path, lowers the hop limit, advertises its prefixes, reports what it cannot forward."""
+"""A router: forwards by shortest path, lowers the hop limit, advertises its prefixes, reports what it cannot forward.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sockets: the thin shells between applications and a host. TCP's logic is in `node.tcp`; here it gets a clock and a road."""
+"""Sockets: the thin shells between applications and a host. TCP's logic is in `node.tcp`; here it gets a clock and a
+road.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Links: what a packet meets between two interfaces. One event per packet-hop.
 
 `Link` is what a link is like (a value); `Segment` is a link in a network, with the ports on it; `Channel` is one
-direction between two of its ports, first in first out and analytic: the arrival is known when the packet is handed over.
+direction between two of its ports, first in first out and analytic: the arrival is known when the packet is handed
+over.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Link:
             if value is not None and not 0 <= value < inf:
                 raise TopologyError(f"Link({field.name}={value}); expected a number of zero or more", value)
         if self.loss > 1 or self.duplication > 1:
-            raise TopologyError("Link(loss=, duplication=) are probabilities; expected 0 to 1", (self.loss, self.duplication))
+            raise TopologyError("Link: loss and duplication are probabilities; expected 0 to 1", self)
         if self.rate_bps == 0:
             raise TopologyError("Link(rate_bps=0) never sends; take the link down instead", 0)
         if self.mtu < 1280:
@@ -75,7 +76,9 @@ class Port(Protocol):
 
 
 class Channel:
-    """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or is dropped."""
+    """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or
+    is dropped.
+    """
 
     __slots__ = (
         "_set", "_times", "clock", "delay_ns", "last_ns", "link", "mtu", "number", "queue_ns", "random", "receive",
@@ -126,7 +129,9 @@ class Channel:
         return self.segment.up and self.sender.up and self.receiver.up
 
     def send_slowly(self, packet: Packet, now: int, start: int) -> int:
-        """The slow way of `send`: a link with faults or taps, one that is down, or a packet too large. Gives until when it is busy."""
+        """The slow way of `send`: a link with faults or taps, one that is down, or a packet too large. Gives until
+        when it is busy.
+        """
         segment, link, random = self.segment, self.link, self.random
         if packet.size > self.mtu:
             self.sender.too_big(packet, self.mtu)
@@ -173,8 +178,8 @@ class Channel:
 def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[..., None]]:
     """`send` of a channel, and what sets its properties.
 
-    Every packet-hop of every run goes through `send`. As a closure it reaches what it needs without a look into an object
-    each time, which is a quarter of the speed of the whole simulator.
+    Every packet-hop of every run goes through `send`. As a closure it reaches what it needs without a look into an
+    object each time, which is a quarter of the speed of the whole simulator.
     """
     clock, trace, receive, number = channel.clock, channel.trace, channel.receive, channel.number
     heap, order, push = clock.heap, clock.order, heappush
@@ -268,7 +273,7 @@ class Segment:
             return self._channels[id(sender), id(receiver)]
         except KeyError:
             raise TopologyError(
-                f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name} on {self.name}", self.name
+                f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}", self.name
             ) from None
 
     def channels(self) -> list[Channel]:

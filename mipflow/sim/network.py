@@ -1,7 +1,7 @@
 """The network: nodes and segments on a networkx graph, shortest-path routes, and the one seed.
 
-Takes names, coordinates and `Link` values; gives each node the port and the neighbor that lead to an address. Routes are
-worked out when asked for and forgotten when anything changes.
+Takes names, coordinates and `Link` values; gives each node the port and the neighbor that lead to an address. Routes
+are worked out when asked for and forgotten when anything changes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class Network:
         """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        segment = Segment(name, link, self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
+        segment = Segment(
+            name, link, self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed
+        )
         self.segments[name] = segment
         if prefix is not None:
             if prefix in self._prefixes:

@@ -54,7 +54,8 @@ class ChannelName(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One packet on one link. Times in nanoseconds: handed to the link, first bit sent, arrived (LOST if it did not)."""
+    """One packet on one link. Times in nanoseconds: handed to the link, first bit sent, arrived (LOST if it did not).
+    """
 
     number: int
     sent_ns: int
@@ -108,7 +109,9 @@ class Trace:
         self.mode = mode
         self._columns = (array("q"), array("q"), array("q"), array("H"), array("B"))
         self.new_rows = bytearray()
-        """Hops since the columns were last read, each packed by ROW: one call for five columns, where links count time."""
+        """Hops since the columns were last read, each packed by ROW: one call for five columns, where links count
+        time.
+        """
         self.packets: list[Packet] = []
         self.channels: list[ChannelName] = []
         self.records: list[Record] = []
@@ -191,7 +194,8 @@ class Trace:
 
     def __getitem__(self, number: int) -> Hop:
         if not 0 <= number < len(self.packets):
-            raise ProtocolMisuse(f"there is no packet-hop {number}; the trace holds 0 to {len(self.packets) - 1}", number)
+            last = len(self.packets) - 1
+            raise ProtocolMisuse(f"there is no packet-hop {number}; the trace holds 0 to {last}", number)
         packet = self.packets[number].copy()
         packet.hop_limit = self.hop_limit[number]
         return Hop(
