@@ -170,13 +170,12 @@ def _place(package: Path, each: Import) -> str:
 
 
 def code_lines(source: str) -> int:
-    """Lines that hold code: not blank, not only a comment, not part of a docstring."""
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    """Lines that hold code: not blank, not only a comment, not part of a docstring (those of attributes included)."""
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-            text = node.body[0]
-            docstrings.update(range(text.lineno, (text.end_lineno or text.lineno) + 1))
+        # A text that stands by itself documents what it stands in or what stands above it (PEP 257).
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            docstrings.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     no_code = {
         tokenize.COMMENT,
         tokenize.NL,
@@ -328,6 +327,7 @@ of two lines."""
 
 # comment
 x = 1  # counted
+"""Of x."""
 
 
 def f():

@@ -4,10 +4,7 @@ DAD. Pure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address, Prefix
+from mipflow.wire.address import Address, Prefix
 
 MAX_COLLISIONS = 3
 """Duplicates in a row after which no further address is tried."""

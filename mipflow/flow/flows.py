@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from mipflow.flow.tables import FlowMappingEntry
+from mipflow.node.apps import Application, Running
+from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_MS
-
-if TYPE_CHECKING:
-    from mipflow.flow.tables import FlowMappingEntry
-    from mipflow.node.apps import Application, Running
-    from mipflow.node.host import Host
-    from mipflow.sim.meter import Meter
-    from mipflow.wire.address import Address
+from mipflow.sim.meter import Meter
+from mipflow.wire.address import Address
 
 
 class FlowStatistics(NamedTuple):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
-    from mipflow.sim.trace import Change
-    from mipflow.wire.address import Address
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address
 
 Assign = Callable[["FlowMappingEntry", "HomeAddressTable", "FlowMappingTable"], "Address | None"]
 """Which home address for a new flow? None asks for a new one. A learner puts their own in: `assign=my_function`."""

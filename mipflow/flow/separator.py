@@ -6,15 +6,10 @@ and remote port, without the source: a flow's home address is chosen after it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mipflow.flow.tables import FlowInformation
+from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable
+from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import TCP, UDP
-
-if TYPE_CHECKING:
-    from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
-    from mipflow.wire.address import Address
 
 
 class DataFlowSeparator:

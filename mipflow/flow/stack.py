@@ -7,7 +7,6 @@ the mobile node restores the home address, separator, redirector, UDP or TCP, ap
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.address_pool import AddressPool
@@ -19,16 +18,14 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.apps import Application, Ends
 from mipflow.node.host import Host
+from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.mobility import Status
 from mipflow.wire.packet import TCP, UDP, Packet, Sized
-
-if TYPE_CHECKING:
-    from mipflow.node.interface import Interface
-    from mipflow.sim.network import Network
-    from mipflow.sim.trace import Change
-    from mipflow.wire.address import Address, Prefix
 
 MAX_HELD = 64
 """Packets that a flow holds while its home address is being allocated; further ones are dropped."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
+from mipflow.wire.address import Address
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"

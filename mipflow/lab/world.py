@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.stack import FlowMobileNode
@@ -18,12 +17,11 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from mipflow.wire import capture
 
-if TYPE_CHECKING:
-    from mipflow.flow.flows import Flow
-    from mipflow.lab.replay import Replay
-    from mipflow.view.picture import Picture
-    from mipflow.wire.address import Address
-    from mipflow.wire.packet import Packet
+from mipflow.flow.flows import Flow
+from mipflow.lab.replay import Replay
+from mipflow.view.picture import Picture
+from mipflow.wire.address import Address
+from mipflow.wire.packet import Packet
 
 HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
+from mipflow.wire.address import Address
 
 TABLE = "binding cache"
 

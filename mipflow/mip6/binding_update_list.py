@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.binding_cache import is_newer
@@ -20,9 +19,7 @@ from mipflow.mip6.constants import (
 )
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
+from mipflow.wire.address import Address
 
 TABLE = "binding update list"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_RR_BINDING_LIFETIME_S
@@ -18,6 +17,8 @@ from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address
 from mipflow.wire.codec import authenticated_part
 from mipflow.wire.mobility import (
     LIFETIME_UNIT_S,
@@ -33,10 +34,6 @@ from mipflow.wire.mobility import (
     Status,
 )
 from mipflow.wire.packet import Packet, RoutingHeaderType2
-
-if TYPE_CHECKING:
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address
 
 PLACEHOLDER = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
 

@@ -5,16 +5,18 @@ It is the seed's unchanged home agent: nothing here knows of flows, and one home
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mipflow.errors import TopologyError
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S
 from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.node.interface import Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
 from mipflow.node.router import Forward, Router
 from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.link import Segment
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PACKET_TOO_BIG
 from mipflow.wire.mobility import (
     LIFETIME_UNIT_S,
@@ -25,12 +27,6 @@ from mipflow.wire.mobility import (
     Status,
 )
 from mipflow.wire.packet import Packet
-
-if TYPE_CHECKING:
-    from mipflow.node.interface import Interface
-    from mipflow.sim.link import Segment
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address, Prefix
 
 
 class HomeAgent(KeepsBindings, Router):

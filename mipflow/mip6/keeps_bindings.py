@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mipflow.mip6.binding_cache import Binding, BindingCache
 from mipflow.node.node import Arrival, Node
 from mipflow.sim.clock import NS_PER_MS, Timer
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address
 from mipflow.wire.mobility import NEXT_HEADER as MOBILITY_HEADER
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
@@ -16,10 +16,6 @@ from mipflow.wire.mobility import (
     UnknownMobilityMessage,
 )
 from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
-
-if TYPE_CHECKING:
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address
 
 ESP, AUTHENTICATION_HEADER = 50, 51
 ERROR_INTERVAL_NS = 100 * NS_PER_MS

@@ -6,23 +6,20 @@ of each (home address, correspondent) pair and restores home addresses on what c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6.binding_update_list import State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.registration import Registrar
 from mipflow.node.host import Host
+from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
+from mipflow.sim.link import Segment
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
-
-if TYPE_CHECKING:
-    from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList
-    from mipflow.node.interface import Interface
-    from mipflow.sim.link import Segment
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address, Prefix
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")

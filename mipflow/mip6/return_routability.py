@@ -9,15 +9,11 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from random import Random
 
 from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_TOKEN_LIFETIME_NS, NONCE_INTERVAL_NS
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from mipflow.wire.address import Address
-    from mipflow.wire.mobility import CareOfTest, HomeTest
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import CareOfTest, HomeTest
 
 AUTHENTICATOR_SIZE = 12
 VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Token, authenticator, binding_management_key
+from mipflow.wire.address import Address
 from mipflow.wire.codec import authenticated_part
 from mipflow.wire.mobility import (
     LIFETIME_UNIT_S,
@@ -17,9 +17,6 @@ from mipflow.wire.mobility import (
     BindingUpdate,
     NonceIndices,
 )
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
 
 
 def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int) -> BindingUpdate:

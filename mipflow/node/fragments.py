@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mipflow.errors import WireError
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import codec
+from mipflow.wire.address import Address
 from mipflow.wire.packet import IPV6_HEADER, FragmentHeader, Opaque, Packet
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
 
 REASSEMBLY_TIMEOUT_NS = 60 * NS_PER_S
 MAX_WAITING = 64

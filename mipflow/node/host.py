@@ -5,21 +5,18 @@ advertisements.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Node
 from mipflow.node.sockets import EchoSocket, TcpSocket, UdpSocket
 from mipflow.node.tcp import reset_for
+from mipflow.sim.link import Segment
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply
 from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
-
-if TYPE_CHECKING:
-    from mipflow.node.interface import Interface
-    from mipflow.sim.link import Segment
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address
 
 FIRST_EPHEMERAL_PORT = 49152
 """First port for connections that do not name one (RFC 6335 section 6)."""

@@ -6,8 +6,9 @@ Address resolution is not simulated: a segment knows who answers for an address 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from mipflow.node.interface import Interface
+from mipflow.node.node import Arrival, Node
 from mipflow.sim.clock import NS_PER_S, Timer
 from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import (
@@ -17,10 +18,6 @@ from mipflow.wire.icmpv6 import (
     RouterAdvertisement,
     RouterSolicitation,
 )
-
-if TYPE_CHECKING:
-    from mipflow.node.interface import Interface
-    from mipflow.node.node import Arrival, Node
 
 RETRANS_TIMER_NS = NS_PER_S
 """RetransTimer (RFC 4861 section 10): with one probe (DupAddrDetectTransmits 1) the time that detection takes."""

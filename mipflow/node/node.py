@@ -7,12 +7,12 @@ put their own handlers in. A bad packet is a traced drop with its reason, never 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mipflow.errors import TopologyError
 from mipflow.node.fragments import Reassembly, cut
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
+from mipflow.sim.network import Network, Role
 from mipflow.wire import codec
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import (
@@ -34,12 +34,9 @@ from mipflow.wire.packet import (
     Packet,
     RoutingHeader,
     RoutingHeaderType2,
+    Sized,
     UnknownOption,
 )
-
-if TYPE_CHECKING:
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.packet import Sized
 
 MIN_MTU = 1280
 

@@ -6,14 +6,9 @@ which channel, which addresses and extension headers in front, or which tunnel a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mipflow.wire.packet import TUNNEL_OVERHEAD, Packet
-
-if TYPE_CHECKING:
-    from mipflow.sim.link import Channel
-    from mipflow.wire.address import Address
-    from mipflow.wire.packet import ExtensionHeader
+from mipflow.sim.link import Channel
+from mipflow.wire.address import Address
+from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
 
 
 class Road:

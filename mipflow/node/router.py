@@ -4,20 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Node
 from mipflow.node.road import Road
-from mipflow.wire.address import Prefix
+from mipflow.sim.link import Link, Segment
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, TIME_EXCEEDED
-
-if TYPE_CHECKING:
-    from mipflow.node.interface import Interface
-    from mipflow.sim.link import Link, Segment
-    from mipflow.sim.network import Network, Role
-    from mipflow.wire.address import Address
-    from mipflow.wire.packet import Packet
+from mipflow.wire.packet import Packet
 
 ROUTER_IDENTIFIER = 1
 """Interface identifier of a router where nothing else is asked for: its addresses end in ::1."""

@@ -12,15 +12,13 @@ from dataclasses import dataclass, fields
 from heapq import heappush
 from math import inf
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mipflow.errors import TopologyError
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
-    from mipflow.wire.packet import Packet
+from mipflow.wire.address import Address
+from mipflow.wire.packet import Packet
 
 Tap = Callable[["Packet", int], str | None]
 """Sees each packet that enters a segment, with the time in nanoseconds; a text is the reason to drop it."""

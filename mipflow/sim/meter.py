@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mipflow.wire.packet import FragmentHeader
-
-if TYPE_CHECKING:
-    from mipflow.wire.packet import Packet
+from mipflow.wire.packet import FragmentHeader, Packet
 
 
 class Meter:

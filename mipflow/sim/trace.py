@@ -12,14 +12,11 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import TCP, UDP, Opaque
-
-if TYPE_CHECKING:
-    from mipflow.wire.packet import Packet
+from mipflow.wire.packet import TCP, UDP, Opaque, Packet
 
 Mode = Literal["all", "control", "off"]
 LOST = -1

@@ -8,18 +8,15 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.wire.containers import NS, Damage, open_records
 from mipflow.wire.frames import Frame, network_layer
+from mipflow.wire.packet import Packet
 from mipflow.wire.template import Encoder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-
-    from mipflow.wire.packet import Packet
 
 LINKTYPE_RAW = 101
 NANOSECOND_MAGIC = 0xA1B23C4D

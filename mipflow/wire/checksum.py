@@ -6,14 +6,16 @@ capture share it. Of a sum, the checksum is the complement: `-total % 65535`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mipflow.errors import WireError
-from mipflow.wire.packet import DestinationOptions, FragmentHeader, HomeAddressOption, RoutingHeader, RoutingHeaderType2
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
-    from mipflow.wire.packet import ExtensionHeader
+from mipflow.wire.address import Address
+from mipflow.wire.packet import (
+    DestinationOptions,
+    ExtensionHeader,
+    FragmentHeader,
+    HomeAddressOption,
+    RoutingHeader,
+    RoutingHeaderType2,
+)
 
 
 def octet_sum(data: bytes) -> int:

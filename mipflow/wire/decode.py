@@ -6,18 +6,13 @@ that the two ends see.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mipflow.errors import WireError
 from mipflow.wire import checksum, layers, packet
 from mipflow.wire.address import Address
 from mipflow.wire.control import read_icmp, read_mobility
 from mipflow.wire.headers import FORMS, LEAST, MAX_EXTENSIONS, MAX_TUNNELS
 from mipflow.wire.options import cut, read_options
-from mipflow.wire.packet import TCP, UDP, Opaque, Packet
-
-if TYPE_CHECKING:
-    from mipflow.wire.packet import ExtensionHeader, Sized
+from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
 
 EXTENSIONS = (0, 43, 44, 60)
 

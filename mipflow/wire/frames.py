@@ -5,10 +5,9 @@ Takes a record; gives a Frame, or the reason why there is none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from mipflow.wire.containers import Record
+from mipflow.wire.containers import Record
 
 
 class Frame(NamedTuple):

@@ -5,13 +5,9 @@ All times have the unit that the field has on the wire; the name says which.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mipflow.wire.address import Address
 from mipflow.wire.forms import Form, Value, on_wire
 from mipflow.wire.packet import WithData
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
 
 DATA = range(65528)
 """Octets that can follow the eight of an ICMPv6 header."""

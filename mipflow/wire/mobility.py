@@ -6,13 +6,10 @@ Lifetimes have the wire's unit of four seconds, and say so in their name: `lifet
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
+from mipflow.wire.address import Address
 from mipflow.wire.forms import Value, on_wire
 from mipflow.wire.packet import UnknownOption, WithData, WithOptions
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
 
 NEXT_HEADER = 135
 LIFETIME_UNIT_S = 4

@@ -11,13 +11,11 @@ the way to the mobile node; 0 for none), and when its sender's upper layer made 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from mipflow.errors import WireError
+from mipflow.wire.address import Address
 from mipflow.wire.forms import Value, on_wire
-
-if TYPE_CHECKING:
-    from mipflow.wire.address import Address
 
 Kind = TypeVar("Kind")
 
