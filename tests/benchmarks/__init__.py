@@ -1,1 +1,3 @@
-"""Speed and memory, measured as ratios within one run. `python -m tests.benchmarks` prints them; nothing here asserts a time."""
+"""Speed and memory, measured as ratios within one run. `python -m tests.benchmarks` prints them; nothing here asserts
+a time.
+"""

@@ -1,7 +1,8 @@
-"""The reference work: two constant-rate flows over five links, through real nodes, with a tunnel and a per-flow handover.
+"""The reference work: two constant-rate flows over five links, through real nodes, with a tunnel and a per-flow
+handover.
 
-A mobile node with two access routers, three routers, a home agent and a correspondent node. Half of the virtual time runs in
-tunnel mode, half route-optimised; in each half one flow is handed over.
+A mobile node with two access routers, three routers, a home agent and a correspondent node. Half of the virtual time
+runs in tunnel mode, half route-optimised; in each half one flow is handed over.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def bare_heap(events: int = 6_000, waiting: int = 64) -> tuple[int, float]:
 
 
 def measure() -> dict[str, float]:
-    """Rates of the bare heap and of the reference work without and with its trace, in turn slice by slice, and ratios."""
+    """Rates of the bare heap and of the reference work without and with its trace, in turn slice by slice, and ratios.
+    """
     totals = {"bare heap": [0, 0.0], "trace off": [0, 0.0], "trace on": [0, 0.0]}
     works = {"trace off": run_reference("off"), "trace on": run_reference("all")}
     for off, on in zip(works["trace off"], works["trace on"], strict=True):
