@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS
-from mipflow.mip6.return_routability import TestKey, TestKind, Token, Tokens
+from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token, Tokens
 from mipflow.mip6.updates import correspondent_update, home_update, is_authentic
 from mipflow.sim.clock import NS_PER_S, Timer
 from mipflow.wire.mobility import (
@@ -116,17 +116,17 @@ class Registrar:
         again = entry.attempts > 1
         wanted: list[TestKey] = []
         if home is None:
-            wanted.append((TestKind.HOME, entry.peer, entry.home_address))
+            wanted.append((RoutabilityTest.HOME, entry.peer, entry.home_address))
         if care_of is None and entry.state is not State.DELETING:
-            wanted.append((TestKind.CARE_OF, entry.peer, entry.care_of_address))
+            wanted.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
         self._timer(entry, max(self._begin_test(key, again) for key in wanted) + entry.timeout_ns())
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> tuple[Token | None, Token | None]:
         not_before = 0 if self.reuse_tokens else entry.tests_since_ns
         now = self._clock.now
         return (
-            self.tokens.token((TestKind.HOME, entry.peer, entry.home_address), now, not_before),
-            self.tokens.token((TestKind.CARE_OF, entry.peer, entry.care_of_address), now, not_before),
+            self.tokens.token((RoutabilityTest.HOME, entry.peer, entry.home_address), now, not_before),
+            self.tokens.token((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address), now, not_before),
         )
 
     def _begin_test(self, key: TestKey, again: bool) -> int:
@@ -140,10 +140,10 @@ class Registrar:
             return left_ns
         kind, peer, address = key
         cookie = self._random.randbytes(8)
-        message = HomeTestInit(cookie) if kind is TestKind.HOME else CareOfTestInit(cookie)
+        message = HomeTestInit(cookie) if kind is RoutabilityTest.HOME else CareOfTestInit(cookie)
 
         def leave() -> None:
-            road = self._node.tunnel_road(address) if kind is TestKind.HOME else None
+            road = self._node.tunnel_road(address) if kind is RoutabilityTest.HOME else None
             self._send(Packet(address, peer, message), road)
 
         due = self._when_allowed((kind, peer), leave)
@@ -156,12 +156,12 @@ class Registrar:
         if arrival.tunnel is None:
             self._node.drop(arrival.packet, "home test that did not come through the home agent")
         else:
-            self._take_token((TestKind.HOME, arrival.source, arrival.destination), message, arrival)
+            self._take_token((RoutabilityTest.HOME, arrival.source, arrival.destination), message, arrival)
 
     def _care_of_test(self, arrival: Arrival) -> None:
         message = arrival.packet.payload
         assert isinstance(message, CareOfTest)
-        self._take_token((TestKind.CARE_OF, arrival.source, arrival.destination), message, arrival)
+        self._take_token((RoutabilityTest.CARE_OF, arrival.source, arrival.destination), message, arrival)
 
     def _take_token(self, key: TestKey, message: HomeTest | CareOfTest, arrival: Arrival) -> None:
         if not self.tokens.receive(key, message, self._clock.now):
@@ -271,9 +271,9 @@ class Registrar:
         if status in _EXPIRED_NONCES:
             entry.unacknowledged = None
             if status != Status.EXPIRED_CARE_OF_NONCE_INDEX:
-                self.tokens.forget(TestKind.HOME, entry.peer)
+                self.tokens.forget(RoutabilityTest.HOME, entry.peer)
             if status != Status.EXPIRED_HOME_NONCE_INDEX:
-                self.tokens.forget(TestKind.CARE_OF, entry.peer)
+                self.tokens.forget(RoutabilityTest.CARE_OF, entry.peer)
             self._test(entry)
             return
         self._node.network.trace.decided(

@@ -75,14 +75,14 @@ class Nonces:
         return care_of_keygen_token(self.node_key, care_of_address, self.nonce(index))
 
 
-class TestKind(Enum):
+class RoutabilityTest(Enum):
     """Which of the two tests: through the home agent, or straight (section 5.2.5)."""
 
     HOME = "home"
     CARE_OF = "care-of"
 
 
-TestKey = tuple[TestKind, "Address", "Address"]
+TestKey = tuple[RoutabilityTest, "Address", "Address"]
 """(kind, correspondent node, home or care-of address): a care-of token serves every home address (section 5.2.7)."""
 
 
@@ -132,7 +132,7 @@ class Tokens:
             return None
         return token
 
-    def forget(self, kind: TestKind, correspondent: Address) -> None:
+    def forget(self, kind: RoutabilityTest, correspondent: Address) -> None:
         """Tokens of one kind from one correspondent are no longer good (statuses 136 to 138)."""
         for key in [key for key in self._tokens if key[:2] == (kind, correspondent)]:
             del self._tokens[key]

@@ -121,6 +121,7 @@ class NeighborDiscovery:
             interface.router = None
             self._node.network.changed()
         for option in advertisement.options:
-            known = isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64
-            if known and self.on_prefix:
+            if not isinstance(option, PrefixInformation) or not option.autonomous or self.on_prefix is None:
+                continue
+            if option.prefix_length == 64:  # what fits a 64-bit interface identifier (RFC 4862 section 5.5.3 d)
                 self.on_prefix(interface, Prefix(option.prefix, option.prefix_length))

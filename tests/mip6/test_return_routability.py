@@ -15,7 +15,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.return_routability import (
     Nonces,
-    TestKind,
+    RoutabilityTest,
     Tokens,
     authenticator,
     binding_management_key,
@@ -177,14 +177,14 @@ def test_two_correspondents_have_different_keys() -> None:
 
 
 HOME, CN = Address("2001:db8:100::10"), Address("2001:db8:a::5")
-KEY = (TestKind.HOME, CN, HOME)
+KEY = (RoutabilityTest.HOME, CN, HOME)
 
 
 def test_a_token_needs_its_cookie() -> None:
     tokens = Tokens()
     tokens.begin(KEY, b"cookie 1")
     assert not tokens.receive(KEY, HomeTest(0, b"cookie 2", bytes(8)), 5)
-    other = (TestKind.CARE_OF, CN, HOME)
+    other = (RoutabilityTest.CARE_OF, CN, HOME)
     assert not tokens.receive(other, CareOfTest(0, b"cookie 1", bytes(8)), 5)
     assert tokens.receive(KEY, HomeTest(3, b"cookie 1", b"12345678"), 5)
     assert not tokens.receive(KEY, HomeTest(3, b"cookie 1", b"12345678"), 6), "a cookie counts once"
@@ -193,7 +193,7 @@ def test_a_token_needs_its_cookie() -> None:
 
 
 def test_a_new_cookie_ends_the_old_one_of_the_same_test_only() -> None:
-    tokens, other = Tokens(), (TestKind.HOME, CN, Address("2001:db8:100::11"))
+    tokens, other = Tokens(), (RoutabilityTest.HOME, CN, Address("2001:db8:100::11"))
     for key, cookie in ((KEY, b"cookie 1"), (other, b"cookie 2"), (KEY, b"cookie 3")):
         tokens.begin(key, cookie)
     assert not tokens.receive(KEY, HomeTest(0, b"cookie 1", bytes(8)), 1)
@@ -209,7 +209,7 @@ def test_a_token_is_good_for_210_seconds_and_may_be_asked_to_be_newer() -> None:
     assert tokens.token(KEY, 220 * S) is None
     assert tokens.token(KEY, 20 * S, not_before=10 * S) is not None
     assert tokens.token(KEY, 20 * S, not_before=10 * S + 1) is None
-    tokens.forget(TestKind.CARE_OF, CN)
+    tokens.forget(RoutabilityTest.CARE_OF, CN)
     assert tokens.token(KEY, 20 * S) is not None
-    tokens.forget(TestKind.HOME, CN)
+    tokens.forget(RoutabilityTest.HOME, CN)
     assert tokens.token(KEY, 20 * S) is None

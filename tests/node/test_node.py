@@ -49,7 +49,7 @@ HEADERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("headers", itertools.permutations(HEADERS[1:4], 3))
+@pytest.mark.parametrize("headers", list(itertools.permutations(HEADERS[1:4], 3)))
 def test_extension_headers_in_any_order(headers: tuple[object, ...]) -> None:
     pair = Pair()
     packet = Packet(pair.a.address, pair.b.address, UDP(5, 9, b"x"), extensions=(HEADERS[0], *headers))  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.node.congestion import NewReno, RetransmissionTimer, initial_window
+from mipflow.node.congestion import GRANULARITY_NS, NewReno, RetransmissionTimer, initial_window
 from mipflow.node.tcp import TRANSITIONS, Connection, Event, State, reset_for
-from mipflow.node.tcp_receive import Reassembly
+from mipflow.node.tcp_receive import Receiver
 from mipflow.wire.packet import TCP
 
 MS = 1_000_000
@@ -28,10 +28,14 @@ Drop = Callable[[int, TCP, int], bool]
 
 
 class Traced(Connection):
-    """A connection that remembers its steps."""
+    """A connection that remembers its steps. `options` may name attributes, too, and the minimum timeout."""
 
-    def __init__(self, *arguments: int, **options: int) -> None:
+    def __init__(self, *arguments: int, minimum_timeout_ns: int = SECOND, **options: int) -> None:
+        attributes = {name: options.pop(name) for name in list(options) if name in vars(Connection)}
         super().__init__(*arguments, **options)
+        self.sender.retransmission_timer.minimum_ns = minimum_timeout_ns
+        for name, value in attributes.items():
+            setattr(self, name, value)
         self.steps: list[tuple[State, Event]] = []
 
     def _step(self, event: Event, now: int) -> None:
@@ -99,7 +103,8 @@ class Pair:
 
     def arrive(self, side: int, segment: TCP) -> None:
         end = self.ends[side]
-        if segment.syn and not segment.ack and end.state is State.CLOSED and end.sender.unused:
+        unused = end.state is State.CLOSED and end.sender.send_highest == end.sender.initial_sequence
+        if segment.syn and not segment.ack and unused:
             self.call(side, "accept", segment)
         else:
             self.call(side, "receive", segment)
@@ -225,9 +230,9 @@ def test_lost_handshake_starts_with_three_seconds_and_one_segment(loser: int) ->
     pair.run(5 * SECOND)
     end = pair.ends[loser]
     assert end.counters.timeouts == 1
-    assert end.retransmission_timer.timeout_ns == 3 * SECOND
-    assert end.retransmission_timer.smoothed_round_trip_ns is None  # Karn
-    assert end.congestion.window == SEGMENT
+    assert end.sender.retransmission_timer.timeout_ns == 3 * SECOND
+    assert end.sender.retransmission_timer.smoothed_round_trip_ns is None  # Karn
+    assert end.sender.congestion.window == SEGMENT
     pair.call(0, "write", text_of(4 * SEGMENT))
     pair.run(pair.now + SECOND)
     assert pair.received[1] == text_of(4 * SEGMENT)
@@ -369,7 +374,7 @@ def test_wrong_calls() -> None:
 
 def established(**options: int) -> Connection:
     """End 80, numbers 500 here and 2000 there, just opened."""
-    end = Connection(80, 5000, initial_sequence=499, **options)
+    end = Traced(80, 5000, initial_sequence=499, **options)
     end.accept(TCP(5000, 80, 1999, syn=True, maximum_segment_size=SEGMENT, window_scale=0), 0)
     end.take_segments()
     end.receive(TCP(5000, 80, 2000, 500, ack=True, window=60_000), 0)
@@ -569,19 +574,19 @@ def test_every_byte_arrives_once_and_in_order(
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 25)), min_size=1, max_size=30),
 )
-def test_reassembly_keeps_disjoint_pieces(parts: list[tuple[int, int]]) -> None:
+def test_text_in_any_order_and_overlapping_is_put_in_order(parts: list[tuple[int, int]]) -> None:
     stream = bytes(range(100))
-    pool = Reassembly()
+    receiver = Receiver(100, 1)
+    assert receiver.announce(0) == 100
     present: set[int] = set()
     for start, length in parts:
-        pool.keep(start, stream[start : start + length])
+        if receiver.acceptable(start, length):
+            receiver.take(start, stream[start : start + length], False)
         present.update(range(start, start + length))
-        spans = [(begin, begin + len(text)) for begin, text in pool.pieces]
-        assert all(one[1] <= two[0] for one, two in pairwise(spans))
-        assert {n for begin, end in spans for n in range(begin, end)} == present
-        assert all(text == stream[begin : begin + len(text)] for begin, text in pool.pieces)
-    gap = next(n for n in range(101) if n not in present)
-    assert b"".join(pool.take(0)) == stream[:gap]
+        assert receiver.receive_next == next(n for n in range(101) if n not in present)
+        ahead = {n for first, text in receiver.ahead.items() for n in range(first, first + len(text))}
+        assert ahead == {n for n in present if n > receiver.receive_next}
+    assert receiver.read() == stream[: receiver.receive_next]
 
 
 def test_push_and_fin_ride_on_the_last_segment() -> None:
@@ -619,7 +624,7 @@ def test_timeout_by_hand() -> None:
     assert timer.timeout_ns == 362_500_000
     for _ in range(200):
         timer.measured(80 * MS)
-    assert 80 * MS <= timer.timeout_ns - timer.granularity_ns < 80 * MS + 100  # G instead of 4 * 0
+    assert 80 * MS <= timer.timeout_ns - GRANULARITY_NS < 80 * MS + 100  # G instead of 4 * 0
     slow = RetransmissionTimer()
     slow.measured(100 * MS)
     assert slow.timeout_ns == SECOND  # (2.4)
@@ -639,16 +644,16 @@ def test_timeout_by_hand() -> None:
 def test_the_handshake_is_the_first_measurement_and_a_repeated_segment_is_none() -> None:
     pair = Pair(drop=lose_once(0))
     pair.open()
-    assert pair.ends[0].retransmission_timer.smoothed_round_trip_ns == 100 * MS
+    assert pair.ends[0].sender.retransmission_timer.smoothed_round_trip_ns == 100 * MS
     started = pair.now
     pair.call(0, "write", b"x")
     pair.run(started + 2 * SECOND)
     assert [when - started for when, _, _ in pair.text_sent()] == [0, SECOND]
-    assert pair.ends[0].retransmission_timer.smoothed_round_trip_ns == 100 * MS
-    assert pair.ends[0].retransmission_timer.timeout_ns == 2 * SECOND  # until something new is measured
+    assert pair.ends[0].sender.retransmission_timer.smoothed_round_trip_ns == 100 * MS
+    assert pair.ends[0].sender.retransmission_timer.timeout_ns == 2 * SECOND  # until something new is measured
     pair.call(0, "write", b"y")
     pair.run(pair.now + SECOND)
-    assert pair.ends[0].retransmission_timer.timeout_ns == SECOND
+    assert pair.ends[0].sender.retransmission_timer.timeout_ns == SECOND
 
 
 def test_the_minimum_is_a_parameter() -> None:
@@ -695,7 +700,7 @@ def test_an_outage_of_ten_seconds() -> None:
     pair.run(60 * SECOND)
     assert pair.received[1] == data
     assert pair.ends[0].counters.timeouts == 4
-    assert pair.ends[0].retransmission_timer.timeout_ns == SECOND
+    assert pair.ends[0].sender.retransmission_timer.timeout_ns == SECOND
 
 
 def test_an_outage_in_which_only_acknowledgements_are_lost() -> None:
@@ -716,7 +721,7 @@ def test_an_answer_starts_the_count_of_retransmissions_again() -> None:
         for _ in range(3):
             assert end.timer_ns is not None
             end.timeout(end.timer_ns)
-        threshold = end.congestion.slow_start_threshold
+        threshold = end.sender.congestion.slow_start_threshold
         assert threshold == 2 * SEGMENT
         assert end.timer_ns is not None
         end.receive(TCP(5000, 80, 2000, 501 + n, ack=True, window=60_000), end.timer_ns - 1)
@@ -726,12 +731,12 @@ def test_an_answer_starts_the_count_of_retransmissions_again() -> None:
 
 def test_the_threshold_is_halved_once_for_one_loss() -> None:
     end = established()
-    end.congestion.window = 20 * SEGMENT
+    end.sender.congestion.window = 20 * SEGMENT
     end.write(text_of(20 * SEGMENT), 0)
     for _ in range(3):
         assert end.timer_ns is not None
         end.timeout(end.timer_ns)
-    assert end.congestion.slow_start_threshold == 10 * SEGMENT
+    assert end.sender.congestion.slow_start_threshold == 10 * SEGMENT
 
 
 # --- congestion (RFC 5681, RFC 6582) ------------------------------------------------------------------------
@@ -760,7 +765,7 @@ def test_slow_start_doubles_until_the_receive_window() -> None:
     pair.run(start + 20 * SECOND)
     full = 262_144 // SEGMENT
     assert rounds(pair, start)[:7] == [3, 6, 12, 24, 48, 96, full]
-    assert pair.ends[0].congestion.slow_start_threshold == 1 << 30
+    assert pair.ends[0].sender.congestion.slow_start_threshold == 1 << 30
     assert pair.ends[0].counters.retransmissions == 0
 
 
@@ -805,15 +810,15 @@ def test_even_the_first_segment_is_repaired_without_the_timer() -> None:
 @pytest.mark.parametrize(("duplicates", "again"), [(2, 0), (3, 1), (9, 1)])
 def test_three_duplicates_and_not_two(duplicates: int, again: int) -> None:
     end = established()
-    end.congestion.window = 10 * SEGMENT
+    end.sender.congestion.window = 10 * SEGMENT
     end.write(text_of(10 * SEGMENT), 1)
     assert len(end.take_segments()) == 10
     for n in range(duplicates):
         end.receive(TCP(5000, 80, 2000, 500, ack=True, window=60_000), 2 + n)
     assert [(s.sequence, len(s.payload)) for s in end.take_segments()] == [(500, SEGMENT)] * again
     if again:
-        assert end.congestion.slow_start_threshold == 5 * SEGMENT
-        assert end.congestion.window == (5 + duplicates) * SEGMENT
+        assert end.sender.congestion.slow_start_threshold == 5 * SEGMENT
+        assert end.sender.congestion.window == (5 + duplicates) * SEGMENT
 
 
 @pytest.mark.parametrize(
@@ -842,9 +847,9 @@ def test_limited_transmit_sends_two_new_segments_and_keeps_the_window() -> None:
     for n in range(2):
         end.receive(TCP(5000, 80, 2000, 500, ack=True, window=60_000), 2 + n)
         assert [s.sequence for s in end.take_segments()] == [500 + (3 + n) * SEGMENT]
-        assert end.congestion.window == 3 * SEGMENT
+        assert end.sender.congestion.window == 3 * SEGMENT
     end.receive(TCP(5000, 80, 2000, 500, ack=True, window=60_000), 4)
-    assert end.congestion.slow_start_threshold == 2 * SEGMENT  # half of three, but never below two
+    assert end.sender.congestion.slow_start_threshold == 2 * SEGMENT  # half of three, but never below two
 
 
 def test_partial_acknowledgements_repair_one_loss_per_round() -> None:
@@ -864,7 +869,7 @@ def test_partial_acknowledgements_repair_one_loss_per_round() -> None:
 def test_the_timer_in_recovery() -> None:
     """It starts anew with the retransmission and the first partial acknowledgement, not with the next."""
     end = established()
-    end.congestion.window = 20 * SEGMENT
+    end.sender.congestion.window = 20 * SEGMENT
     end.write(text_of(20 * SEGMENT), 0)
     assert end.timer_ns == SECOND
     arrivals = {5: 500, 6: 500, 7: 500, 8: 500 + SEGMENT, 9: 500 + 2 * SEGMENT}
@@ -918,7 +923,7 @@ def test_after_idleness_the_window_is_small_again() -> None:
     pair.open()
     pair.call(0, "write", text_of(100 * SEGMENT))
     pair.run(pair.now + 3 * SECOND)
-    assert pair.ends[0].congestion.window > 50 * SEGMENT
+    assert pair.ends[0].sender.congestion.window > 50 * SEGMENT
     before = len(pair.text_sent())
     pair.call(0, "write", text_of(100 * SEGMENT))
     assert len(pair.text_sent()) - before == 3
@@ -1067,9 +1072,8 @@ def test_out_of_order_text_is_bounded_by_the_window() -> None:
     end.take_segments()  # announces the window
     for first in (2100, 6900, 7000, 50_000, 2000 + 4999):
         end.receive(TCP(5000, 80, first, 500, ack=True, payload=bytes(1400)), 2)
-    kept = end.receiver.reassembly.pieces
-    assert sum(len(text) for _, text in kept) == 1400 + 100
-    assert all(first + len(text) <= 7000 for first, text in kept)
+    kept = end.receiver.ahead.items()
+    assert [(first, len(text)) for first, text in kept] == [(2100, 1400), (6900, 100), (6999, 1)]
 
 
 # --- time and speed -----------------------------------------------------------------------------------------
