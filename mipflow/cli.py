@@ -67,10 +67,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("scenario", help="a ready world: figure1 or figure2")
     run.add_argument("--traffic", metavar="FILE", type=Path, help="replay this capture (pcap, pcapng, .gz)")
     run.add_argument(
-        "--handover",
-        metavar="FLOW:INTERFACE@SECONDS",
-        action="append",
-        default=[],
+        "--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[],
         help="move a flow to an interface at a time of the capture, as in 1:cell0@5; may be repeated",
     )
     run.add_argument("--html", metavar="FILE", type=Path, help="save the animation as a page")
@@ -108,9 +105,7 @@ def _lab(chosen: argparse.Namespace) -> int:
         raise MipflowError(f"JupyterLab does not start ({error}): try pip install jupyterlab") from error
 
     options = [
-        f"--ServerApp.root_dir={top}",
-        f"--LabApp.default_url=/lab/tree/{_TOUR}",
-        f"--ServerApp.port={chosen.port}",
+        f"--ServerApp.root_dir={top}", f"--LabApp.default_url=/lab/tree/{_TOUR}", f"--ServerApp.port={chosen.port}",
     ]
     if chosen.no_browser:
         options.append("--no-browser")

@@ -37,12 +37,8 @@ class DataFlowRedirector:
     """Assigns home addresses to flows. `optimises(cn)`: does this correspondent hold bindings of ours?"""
 
     def __init__(
-        self,
-        homes: HomeAddressTable,
-        flows: FlowMappingTable,
-        optimises: Callable[[Address], bool],
-        rules: AssignmentRules | None = None,
-        assign: Assign | None = None,
+        self, homes: HomeAddressTable, flows: FlowMappingTable, optimises: Callable[[Address], bool],
+        rules: AssignmentRules | None = None, assign: Assign | None = None,
     ) -> None:
         self.homes = homes
         self.flows = flows

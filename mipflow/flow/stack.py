@@ -39,19 +39,9 @@ class FlowMobileNode(MobileNode):
     """
 
     def __init__(
-        self,
-        network: Network,
-        name: str,
-        x: float = 0.0,
-        y: float = 0.0,
-        *,
-        home_agent: Address,
-        home_address: Address,
-        home_prefix: Prefix,
-        rules: AssignmentRules | None = None,
-        assign: Assign | None = None,
-        pool: int = 0,
-        **settings: object,
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
+        home_address: Address, home_prefix: Prefix, rules: AssignmentRules | None = None,
+        assign: Assign | None = None, pool: int = 0, **settings: object,
     ) -> None:
         super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self.home_addresses = HomeAddressTable(home_address)

@@ -114,13 +114,10 @@ class FlowMappingEntry:
         """As plain named values."""
         information = self.flow_information
         return {
-            "flow_id": self.flow_id,
-            "cn": str(self.cn),
+            "flow_id": self.flow_id, "cn": str(self.cn),
             "flow_information": f"{information.protocol} {information.local_port} > {information.remote_port}",
-            "home_address": _text(self.home_address),
-            "care_of_address": _text(self.care_of_address),
-            "registered_at_cn": _text(self.registered_at_cn),
-            "interface": self.interface,
+            "home_address": _text(self.home_address), "care_of_address": _text(self.care_of_address),
+            "registered_at_cn": _text(self.registered_at_cn), "interface": self.interface,
         }
 
 

@@ -30,10 +30,8 @@ class Binding:
     def row(self) -> dict[str, object]:
         """As plain named values."""
         return {
-            "home_address": str(self.home_address),
-            "care_of_address": str(self.care_of_address),
-            "sequence": self.sequence,
-            "expires_at_s": round(self.expires_at_s, 3),
+            "home_address": str(self.home_address), "care_of_address": str(self.care_of_address),
+            "sequence": self.sequence, "expires_at_s": round(self.expires_at_s, 3),
             "home_registration": self.home_registration,
         }
 

@@ -47,40 +47,32 @@ class Event(Enum):
     DELETE = "no longer wanted"
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.IDLE, Event.WAIT): State.WAITING,
-    (State.IDLE, Event.TEST): State.TESTING,
-    (State.IDLE, Event.UPDATE): State.UPDATING,
-    (State.WAITING, Event.WAIT): State.WAITING,
-    (State.WAITING, Event.TEST): State.TESTING,
-    (State.WAITING, Event.EXPIRE): State.WAITING,
-    (State.WAITING, Event.DELETE): State.IDLE,
-    (State.TESTING, Event.WAIT): State.WAITING,
-    (State.TESTING, Event.TEST): State.TESTING,
-    (State.TESTING, Event.UPDATE): State.UPDATING,
-    (State.TESTING, Event.EXPIRE): State.TESTING,
-    (State.TESTING, Event.REFUSE): State.IDLE,
-    (State.TESTING, Event.DELETE): State.DELETING,
-    (State.UPDATING, Event.WAIT): State.WAITING,
-    (State.UPDATING, Event.TEST): State.TESTING,
-    (State.UPDATING, Event.UPDATE): State.UPDATING,
-    (State.UPDATING, Event.ACCEPT): State.BOUND,
-    (State.UPDATING, Event.REFUSE): State.IDLE,
-    (State.UPDATING, Event.EXPIRE): State.UPDATING,
-    (State.UPDATING, Event.DELETE): State.DELETING,
-    (State.BOUND, Event.WAIT): State.WAITING,
-    (State.BOUND, Event.TEST): State.TESTING,
-    (State.BOUND, Event.UPDATE): State.UPDATING,
-    (State.BOUND, Event.REFUSE): State.IDLE,
-    (State.BOUND, Event.EXPIRE): State.IDLE,
-    (State.BOUND, Event.DELETE): State.DELETING,
-    (State.DELETING, Event.TEST): State.DELETING,
-    (State.DELETING, Event.UPDATE): State.DELETING,
-    (State.DELETING, Event.ACCEPT): State.IDLE,
-    (State.DELETING, Event.REFUSE): State.IDLE,
-    (State.DELETING, Event.EXPIRE): State.IDLE,
-    (State.DELETING, Event.DELETE): State.DELETING,
+_FOLLOWING = {
+    State.IDLE: {
+        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
+    },
+    State.WAITING: {
+        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.EXPIRE: State.WAITING, Event.DELETE: State.IDLE,
+    },
+    State.TESTING: {
+        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
+        Event.EXPIRE: State.TESTING, Event.REFUSE: State.IDLE, Event.DELETE: State.DELETING,
+    },
+    State.UPDATING: {
+        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
+        Event.ACCEPT: State.BOUND, Event.REFUSE: State.IDLE, Event.EXPIRE: State.UPDATING,
+        Event.DELETE: State.DELETING,
+    },
+    State.BOUND: {
+        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
+        Event.REFUSE: State.IDLE, Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+    },
+    State.DELETING: {
+        Event.TEST: State.DELETING, Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE,
+        Event.REFUSE: State.IDLE, Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+    },
 }
+TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
 """The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's needs tokens
 first.
 """
@@ -153,13 +145,10 @@ class BindingUpdateEntry:
     def row(self) -> dict[str, object]:
         """As plain named values."""
         return {
-            "peer": str(self.peer),
-            "home_address": str(self.home_address),
+            "peer": str(self.peer), "home_address": str(self.home_address),
             "care_of_address": str(self.care_of_address),
-            "registered": None if self.registered is None else str(self.registered),
-            "sequence": self.sequence,
-            "state": self.state.value,
-            "expires_at_s": round(self.expires_at_s, 3),
+            "registered": None if self.registered is None else str(self.registered), "sequence": self.sequence,
+            "state": self.state.value, "expires_at_s": round(self.expires_at_s, 3),
             "home_registration": self.home_registration,
         }
 

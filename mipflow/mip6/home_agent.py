@@ -35,12 +35,7 @@ class HomeAgent(KeepsBindings, Router):
     role: Role = "home agent"
 
     def __init__(
-        self,
-        network: Network,
-        name: str,
-        x: float = 0.0,
-        y: float = 0.0,
-        role: Role | None = None,
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
         max_lifetime_s: int = HOME_BINDING_LIFETIME_S,
     ) -> None:
         super().__init__(network, name, x, y, role)

@@ -38,18 +38,9 @@ class MobileNode(Host):
     knows_mobility = True
 
     def __init__(
-        self,
-        network: Network,
-        name: str,
-        x: float = 0.0,
-        y: float = 0.0,
-        *,
-        home_agent: Address,
-        home_address: Address,
-        mode: DataMode = "route_optimisation",
-        reuse_tokens: bool = True,
-        home_lifetime_s: int = HOME_BINDING_LIFETIME_S,
-        binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
+        home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
+        home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
     ) -> None:
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:

@@ -22,13 +22,8 @@ class Road:
     __slots__ = ("channel", "destination", "extensions", "kind", "mtu", "overhead", "source", "tunnel")
 
     def __init__(
-        self,
-        kind: str,
-        channel: Channel,
-        path_mtu: int,
-        source: Address | None = None,
-        destination: Address | None = None,
-        extensions: tuple[ExtensionHeader, ...] = (),
+        self, kind: str, channel: Channel, path_mtu: int, source: Address | None = None,
+        destination: Address | None = None, extensions: tuple[ExtensionHeader, ...] = (),
         tunnel: tuple[Address, Address] | None = None,
     ) -> None:
         self.kind = kind

@@ -73,10 +73,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.SYN_RECEIVED, Event.ACK_OF_SYN): State.ESTABLISHED, (State.SYN_RECEIVED, Event.CLOSE): State.FIN_WAIT_1,
     (State.ESTABLISHED, Event.CLOSE): State.FIN_WAIT_1, (State.ESTABLISHED, Event.FIN): State.CLOSE_WAIT,
     (State.FIN_WAIT_1, Event.ACK_OF_FIN): State.FIN_WAIT_2, (State.FIN_WAIT_1, Event.FIN): State.CLOSING,
-    (State.FIN_WAIT_2, Event.FIN): State.TIME_WAIT,
-    (State.CLOSE_WAIT, Event.CLOSE): State.LAST_ACK,
-    (State.CLOSING, Event.ACK_OF_FIN): State.TIME_WAIT,
-    (State.LAST_ACK, Event.ACK_OF_FIN): State.CLOSED,
+    (State.FIN_WAIT_2, Event.FIN): State.TIME_WAIT, (State.CLOSE_WAIT, Event.CLOSE): State.LAST_ACK,
+    (State.CLOSING, Event.ACK_OF_FIN): State.TIME_WAIT, (State.LAST_ACK, Event.ACK_OF_FIN): State.CLOSED,
     (State.TIME_WAIT, Event.TIME_WAIT_OVER): State.CLOSED,
 }
 """RFC 9293 figure 5. Resets, aborts and giving up lead to CLOSED from everywhere and are not drawn there."""

@@ -223,14 +223,8 @@ class Segment:
     """
 
     def __init__(
-        self,
-        name: str,
-        link: Link,
-        clock: Clock,
-        trace: Trace,
-        random: Callable[[str], Random],
-        drop: Callable[[Packet, str, str], None],
-        check: Callable[[Packet], Packet] | None = None,
+        self, name: str, link: Link, clock: Clock, trace: Trace, random: Callable[[str], Random],
+        drop: Callable[[Packet, str, str], None], check: Callable[[Packet], Packet] | None = None,
         changed: Callable[[Segment], None] | None = None,
     ) -> None:
         self.name = name

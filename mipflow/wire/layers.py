@@ -44,8 +44,7 @@ def _load() -> dict[str, Any]:
         fields_desc = [
             ByteEnumField("nh", 59, inet6.ipv6nh),
             FieldLenField("len", None, length_of="data", fmt="B", adjust=lambda _, size: (size - 4) // 8),
-            ByteField("type", 253),
-            ByteField("segleft", 0),
+            ByteField("type", 253), ByteField("segleft", 0),
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
         overload_fields = {inet6.IPv6: {"nh": 43}}
