@@ -12,15 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+import ipywidgets
 
-if TYPE_CHECKING:
-    import ipywidgets
+from mipflow.errors import ProtocolMisuse
 
-FILE = "my_predictions.json"
-"""Where predictions are kept: in the folder of the notebook."""
+FILE = "my_predictions.jsonl"
+"""Where predictions are kept, one a line: in the folder of the notebook."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -49,15 +47,10 @@ class Prediction:
 
     def __init__(self, question: Question, path: Path | None = None) -> None:
         self.question = question
-        self.path = path if path is not None else Path(FILE)
+        self.path = path or Path(FILE)
         self.chosen: str | None = None
         """The letter of the stored answer."""
         self._when_stored: list[Callable[[], None]] = []
-
-    @property
-    def answer(self) -> Answer | None:
-        """The stored answer."""
-        return None if self.chosen is None else self.question.answers[self.chosen]
 
     def when_stored(self, callback: Callable[[], None]) -> None:
         """Call `callback` as soon as there is an answer, at once where there is."""
@@ -65,68 +58,48 @@ class Prediction:
         if self.chosen is not None:
             callback()
 
-    def store(self, letter: str) -> None:
-        """Take an answer, unlock what waits for it, and append it to the file.
+    def store(self, letter: str) -> str:
+        """Take an answer, unlock what waits for it, and append it to the file; gives a sentence about that.
 
-        Raises ProtocolMisuse for an unknown letter; DatasetError where the file cannot be written: the answer holds all
-        the same, until the kernel stops.
+        Where the file cannot be written, the answer holds all the same, until the kernel stops. Raises ProtocolMisuse
+        for an unknown letter.
         """
-        if letter not in self.question.answers:
-            known = ", ".join(self.question.answers)
-            raise ProtocolMisuse(f"there is no answer {letter!r} to this question; expected one of {known}", letter)
+        name, answers = self.question.name, self.question.answers
+        if letter not in answers:
+            raise ProtocolMisuse(f"there is no answer {letter!r}; expected one of {', '.join(answers)}", letter)
         self.chosen = letter
         for callback in self._when_stored:
             callback()
-        self._append()
-
-    def _append(self) -> None:
-        assert self.answer is not None
-        record = {
-            "question": self.question.name,
-            "answer": self.chosen,
-            "misconception": self.answer.misconception,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        record = {"question": name, "answer": letter, "misconception": answers[letter].misconception}
         try:
-            earlier = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
-            if not isinstance(earlier, list):
-                raise ValueError("no list")
-            self.path.write_text(json.dumps([*earlier, record], indent=1) + "\n", encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it holds something else"
-            raise DatasetError(
-                f"cannot add to {self.path.name} ({reason}); your answer is kept until the kernel stops", self.path
-            ) from error
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**record, "at": datetime.now(UTC).isoformat(timespec="seconds")}) + "\n")
+        except OSError as error:
+            why = f"cannot add to {self.path.name} ({error.strerror}); your answer is kept until the kernel stops"
+            return f"Taken: {letter}. The run below is unlocked. Note: {why}."
+        return f"Stored: {letter}. The run below is unlocked."
 
     def feedback(self) -> str:
         """What to say about the answer after the run; empty where there is none."""
-        if self.answer is None:
+        if self.chosen is None:
             return ""
-        return f"You predicted {self.chosen}: “{self.answer.text}” {self.answer.feedback}"
+        answer = self.question.answers[self.chosen]
+        return f"You predicted {self.chosen}: “{answer.text}” {answer.feedback}"
 
     def form(self) -> ipywidgets.VBox:
         """The question as a form for a notebook: choose, then store."""
-        import ipywidgets
-
-        text = ipywidgets.HTML(f"<b>{self.question.text}</b>")
         options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
         choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "max-content"})
         button = ipywidgets.Button(
-            description="Store my prediction", button_style="primary", disabled=True, layout={"width": "auto"},
-            tooltip="Keeps your answer and unlocks the run",
+            description="Store my prediction", tooltip="Keeps your answer and unlocks the run", disabled=True,
+            button_style="primary", layout={"width": "auto"},
         )  # fmt: skip
         said = ipywidgets.HTML("Choose one answer.")
 
-        def chosen(_: object) -> None:
-            button.disabled = choice.value is None
-
         def pressed(_: object) -> None:
-            try:
-                self.store(choice.value)
-                said.value = f"Stored: {self.chosen}. The run below is unlocked."
-            except DatasetError as error:
-                said.value = f"Taken: {self.chosen}. The run below is unlocked. Note: {error}."
+            said.value = self.store(choice.value)
 
-        choice.observe(chosen, "value")
+        choice.observe(lambda _: setattr(button, "disabled", choice.value is None), "value")
         button.on_click(pressed)
+        text = ipywidgets.HTML(f"<b>{self.question.text}</b>")
         return ipywidgets.VBox([text, choice, ipywidgets.HBox([button, said])])

@@ -1,4 +1,4 @@
-"""What a run came to, as text of at most 120 columns: flows, handovers, what is not as recorded, what was left out.
+"""What a run came to, as text of at most 120 columns: flows, handovers, what arrived, what was left out.
 
 Takes a world and its flows; gives lines for a terminal.
 """
@@ -7,60 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
+from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
+from mipflow.lab.replay import Move
+from mipflow.lab.world import World
 from mipflow.node.recorded import Recorded, Write
-from mipflow.sim.clock import NS_PER_S
-
-if TYPE_CHECKING:
-    from mipflow.flow.flows import Flow
-    from mipflow.lab.replay import Move
-    from mipflow.lab.world import World
-    from mipflow.sim.meter import Meter
-    from mipflow.wire.address import Address
+from mipflow.sim.clock import seconds
+from mipflow.sim.meter import Meter
+from mipflow.wire.address import Address
 
 WIDTH = 120
-_HEAD = (
-    "flow", "protocol, ports", "CN", "home address", "care-of address", "way", "sent", "received", "lost", "mean",
-    "worst", "longest",
-)  # fmt: skip
-_BELOW = ("", "wait for an address", "", "", "then and now", "", "", "", "", "delay", "delay", "gap, ms")
-_TO_THE_RIGHT = {0, 6, 7, 8, 9, 10, 11}
+_HEAD = "flow|protocol, ports|CN|home address|care-of address|way|sent|received|lost|mean|worst|longest".split("|")
+_BELOW = "|wait for an address|||then and now|||||delay|delay|gap, ms".split("|")
+_SIDES = "><<<<<>>>>>>"
 
 
 def flow_table(flows: Sequence[Flow], before: Mapping[int, Address | None]) -> list[str]:
     """Two lines a flow, up and down. `before`: flow id -> the care-of address that it had at first. Delays in ms."""
-    rows: list[tuple[str, ...]] = [_HEAD, _BELOW]
+    rows = [_HEAD, _BELOW]
     for flow in flows:
-        ends, protocol = flow.running.ends if flow.running is not None else None, flow.app.protocol
-        ports = "" if ends is None else f"{ends.near_port} > {ends.far_port}"
-        name = f"ping {ends.near_port}" if protocol == "ICMPv6" and ends is not None else f"{protocol} {ports}"
-        first, last = before[flow.id], flow.care_of_address
+        assert flow.running is not None
+        ends, protocol = flow.running.ends, flow.app.protocol
+        name = f"ping {ends.near_port}" if protocol == "ICMPv6" else f"{protocol} {ends.near_port} > {ends.far_port}"
         wait = "none came" if flow.wait_ms is None else f"{flow.wait_ms:.1f} ms"
-        home_address, care_of = _text(flow.home_address), _text(first)
-        rows.append((str(flow.id), name, flow.cn.name, home_address, care_of, "up", *_figures(flow.stats.up)))
-        moved = "" if first == last else f"> {last}"
-        rows.append(("", wait, "", "", moved, "down", *_figures(flow.stats.down)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
+        then, now = before[flow.id], flow.care_of_address
+        places = [flow.cn.name, str(flow.home_address or "none"), str(then or "none")]
+        rows.append([str(flow.id), name, *places, "up", *_figures(flow.stats.up)])
+        rows.append(["", wait, "", "", "" if then == now else f"> {now}", "down", *_figures(flow.stats.down)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [[f"{cell:{side}{width}}" for cell, side, width in zip(row, _SIDES, widths, strict=True)] for row in rows]
+    return ["  ".join(line).rstrip() for line in lines]
 
 
-def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [
-        cell.rjust(width) if column in _TO_THE_RIGHT else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-
-
-def _figures(meter: Meter) -> tuple[str, ...]:
+def _figures(meter: Meter) -> list[str]:
     delays = (meter.mean_delay_ms, meter.worst_delay_ms, meter.longest_gap_ms)
     counts = (meter.sent, meter.received, meter.lost)
-    return (*map(str, counts), *("-" if value is None else f"{value:.1f}" for value in delays))
-
-
-def _text(address: Address | None) -> str:
-    return "none" if address is None else str(address)
+    return [*map(str, counts), *("-" if value is None else f"{value:.1f}" for value in delays)]
 
 
 def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
@@ -69,49 +52,38 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
     for move in moves:
         others = [str(number) for number in move.together if number != move.flow.id]
         company = f" and with it {', '.join(others)}, which share its binding" if others else ", and no other"
-        end = _acknowledged_s(world, move)
-        when = "not acknowledged yet"
-        if end is not None:
-            when = f"acknowledged {(end - world.start_s - move.at_s) * 1000:.1f} ms later"
-        lines.append(f"at {move.at_s:.3f} s flow {move.flow.id} moves to {move.interface}{company}; {when}")
+        took_ms = _took_ms(world, move)
+        end = "not acknowledged yet" if took_ms is None else f"acknowledged {took_ms:.1f} ms later"
+        lines.append(f"at {move.at_s:.3f} s flow {move.flow.id} moves to {move.interface}{company}; {end}")
     return lines
 
 
-def _acknowledged_s(world: World, move: Move) -> float | None:
-    """When the binding with the new care-of address was acknowledged, in seconds; None where it was not."""
-    optimised = world.mn.mode == "route_optimisation"
-    table = FLOW_MAPPING_TABLE if optimised else HOME_ADDRESS_TABLE
-    column = "registered_at_cn" if optimised else "care_of_address"
-    key = str(move.flow.id if optimised else move.flow.home_address)
-    care_of = str(world.mn.interface(move.interface).address)
+def _took_ms(world: World, move: Move) -> float | None:
+    """How long it took until the binding with the new care-of address was acknowledged; None where it was not."""
+    row = (HOME_ADDRESS_TABLE, str(move.flow.home_address), "care_of_address")
+    if world.mn.mode == "route_optimisation":
+        row = (FLOW_MAPPING_TABLE, str(move.flow.id), "registered_at_cn")
+    start_ns, care_of = seconds(world.start_s + move.at_s), str(world.mn.interface(move.interface).address)
     for record in world.trace.changes():
-        change = record.change
-        if record.node == world.mn.name and change.table == table and change.key == key and change.after is not None:
-            at_s = record.t_ns / NS_PER_S
-            if at_s >= world.start_s + move.at_s and change.after[column] == care_of:
-                return at_s
+        table, key, _, after = record.change
+        is_of_flow = record.node == world.mn.name and (table, key) == row[:2]
+        if is_of_flow and record.t_ns >= start_ns and after is not None and after[row[2]] == care_of:
+            return (record.t_ns - start_ns) / 1e6
     return None
 
 
 def delivery_lines(flows: Sequence[Flow]) -> list[str]:
     """Whether the octets of recorded TCP flows arrived, as they were written."""
-    total = connections = 0
-    lines = []
+    total, connections, lines = 0, 0, []
     for flow in flows:
-        app, running = flow.app, flow.running
-        if running is None or not isinstance(app, Recorded) or app.protocol != "TCP":
-            continue
-        connections += 1
-        total += running.received_bytes
-        written = sum(step.octets for step in app.script if isinstance(step, Write))
-        if not running.is_correct:
-            lines.append(f"flow {flow.id}: octets arrived that were not written so")
-        elif running.received_bytes < written:
-            lines.append(f"flow {flow.id}: {running.received_bytes} of {written} octets have arrived")
-        elif not running.is_complete:
-            lines.append(f"flow {flow.id}: all octets have arrived, but it has not ended")
+        if flow.running is not None and isinstance(flow.app, Recorded) and flow.app.protocol == "TCP":
+            written = sum(len(step.data) for step in flow.app.script if isinstance(step, Write))
+            connections, total = connections + 1, total + written
+            if not flow.running.is_complete:
+                wrong = "" if flow.running.is_correct else ", not all as they were written"
+                lines.append(f"flow {flow.id}: {flow.running.received_bytes} of {written} octets have arrived{wrong}")
     if connections and not lines:
-        lines = [f"{connections} TCP flows delivered all of their {total} octets, each as it was written"]
+        return [f"{connections} TCP flows delivered all of their {total} octets, each as it was written"]
     return lines
 
 

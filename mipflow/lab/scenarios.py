@@ -53,12 +53,12 @@ def figure2(
     seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`: the
     world then stands at the capture's time zero, all its flows bound, and `run` plays them;
     links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
-    bytes; cns: how many correspondent nodes, at least 2 (with traffic: how many its remote hosts share, at least 1);
+    bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
-    if not (1 if traffic is not None else 2) <= cns <= MOST_CNS:
-        raise ProtocolMisuse(f"cns={cns}; expected 2 to {MOST_CNS} correspondent nodes (1 for a capture)", cns)
+    if not 1 <= cns <= MOST_CNS:
+        raise ProtocolMisuse(f"cns={cns}; expected 1 to {MOST_CNS} correspondent nodes", cns)
     spec = _links(links, cns)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)

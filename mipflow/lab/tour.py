@@ -6,8 +6,8 @@ over; gives widgets for labs/00_tour. Only that notebook uses it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
 
@@ -21,42 +21,31 @@ from mipflow.sim.clock import seconds
 from mipflow.sim.trace import LOST, Trace
 from mipflow.view.picture import Picture, html_table
 
-Story = Callable[[Callable[..., World], str, str, float], World]
+Figure = Callable[..., World]
+Story = Callable[[Figure, str, str, float], World]
 
 BEFORE_S, AFTER_S = 0.3, 0.7
 """How much the animation shows before and after the handover, in seconds of virtual time."""
-
 SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
 """The tables that are compared."""
 
-QUESTION = Question(
-    "00-call",
-    "You move only the video to the cellular network. What will the call do?",
-    {
-        "A": Answer(
-            "It moves as well: a handover moves the whole mobile node.",
-            "Not yet: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a"
-            " node has one home address for all its flows you are right: see the last section.",
-            "M15",
-        ),
-        "B": Answer(
-            "It stays: the update names the video's port numbers, so only the video moves.",
-            "It did stay, but not for that reason: there are no ports in CN1's binding cache. A row is found by the"
-            " home address, and only the video uses H@2. The last section shows what happens without it.",
-            "M16",
-        ),
-        "C": Answer(
-            "It uses both networks from now on, because both are switched on.",
-            "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its"
-            " row, and the row of the call's home address, H@1, has not changed.",
-            "M17",
-        ),
-        "D": Answer(
-            "It stays: the call has a home address of its own, and the update does not name that one.",
-            "So it was: the update named H@2 only. The row of H@1 has not changed, and the call noticed nothing.",
-        ),
-    },
-)
+QUESTION = Question("00-call", "You move only the video to the cellular network. What will the call do?", {
+    "A": Answer(
+        "It moves as well: a handover moves the whole mobile node.",
+        "Not yet: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a node"
+        " has one home address for all its flows you are right: see the last section.", "M15"),
+    "B": Answer(
+        "It stays: the update names the video's port numbers, so only the video moves.",
+        "It did stay, but not for that reason: there are no ports in CN1's binding cache. A row is found by the home"
+        " address, and only the video uses H@2. The last section shows what happens without it.", "M16"),
+    "C": Answer(
+        "It uses both networks from now on, because both are switched on.",
+        "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its row,"
+        " and the row of the call's home address, H@1, has not changed.", "M17"),
+    "D": Answer(
+        "It stays: the call has a home address of its own, and the update does not name that one.",
+        "So it was: the update named H@2 only. The row of H@1 has not changed, and the call noticed nothing."),
+})  # fmt: skip
 
 
 class Choice(NamedTuple):
@@ -66,64 +55,43 @@ class Choice(NamedTuple):
     interface: str
     moment: float
 
-
-@dataclass(slots=True)
-class Account:
-    """What the trace says about one flow: packets at its ends, both ways; interfaces before and after a moment."""
-
-    flow: str
-    home_address: str
-    before: str = ""
-    after: str = ""
-    sent: int = 0
-    arrived: int = 0
-    lost: int = 0
-
-    def row(self) -> dict[str, object]:
-        """As plain named values."""
-        return {
-            "flow": self.flow, "home address": self.home_address, "interface before": self.before,
-            "interface after": self.after, "sent": self.sent, "arrived": self.arrived, "lost": self.lost,
-            "on the way at the end": self.sent - self.arrived - self.lost,
-        }  # fmt: skip
+    def __str__(self) -> str:
+        return f"the {self.flow} to {self.interface} at {self.moment:.1f} s"
 
 
-def accounts(world: World, moment: float) -> list[Account]:
-    """One account per flow, from the packet-hops and the drops in the trace."""
-    trace, mobile = world.trace, world.mn.name
-    ends, now = {mobile, *(cn.name for cn in world.cns)}, world.network.clock.now
-    words, names = world.flow_names(), world.names()
-    found = {
-        flow.id: Account(words[flow.id], "none" if flow.home_address is None else names[flow.home_address])
-        for flow in world.flows()
-    }
+def accounts(world: World, moment: float) -> list[dict[str, object]]:
+    """For each flow what the trace says: packets at its ends, both ways; interfaces before and after a moment (s)."""
+    trace, mobile, now = world.trace, world.mn.name, world.network.clock.now
+    ends, words, names = {mobile, *(cn.name for cn in world.cns)}, world.flow_names(), world.names()
+    sent, arrived, lost = Counter[int](), Counter[int](), Counter[int]()
+    before: dict[int, str] = {}
+    after: dict[int, str] = {}
     for number, packet in enumerate(trace.packets):
-        account = found.get(packet.innermost().flow)
-        if account is None:
-            continue
-        name, arrived = trace.channels[trace.channel[number]], trace.arrived[number]
-        account.sent += name.sender in ends
-        account.arrived += name.receiver in ends and arrived != LOST and arrived <= now
+        flow, name, arrived_ns = packet.innermost().flow, trace.channels[trace.channel[number]], trace.arrived[number]
+        sent[flow] += name.sender in ends
+        arrived[flow] += name.receiver in ends and arrived_ns != LOST and arrived_ns <= now
         if mobile in (name.sender, name.receiver):
-            interface = name.sender_interface if name.sender == mobile else name.receiver_interface
-            account.after = interface
+            after[flow] = name.sender_interface if name.sender == mobile else name.receiver_interface
             if trace.sent[number] <= moment * 1e9:
-                account.before = interface
+                before[flow] = after[flow]
     for drop in trace.drops():
-        account = found.get(drop.packet.innermost().flow)
-        if account is not None:
-            account.lost += 1
-            account.arrived -= drop.node in ends
-    return list(found.values())
+        flow = drop.packet.innermost().flow
+        lost[flow] += 1
+        arrived[flow] -= drop.node in ends
+    return [
+        {
+            "flow": word, "home address": names[home] if home else "none", "interface before": before.get(flow, ""),
+            "interface after": after.get(flow, ""), "sent": sent[flow], "arrived": arrived[flow], "lost": lost[flow],
+            "on the way at the end": sent[flow] - arrived[flow] - lost[flow],
+        }
+        for flow, word, home in ((one.id, words[one.id], one.home_address) for one in world.flows())
+    ]  # fmt: skip
 
 
 def landing_s(trace: Trace, node: str, moment: float) -> float | None:
     """When the binding cache of `node` changed first after `moment`, in seconds; None if it did not."""
-    times = (
-        each.t_ns / 1e9 for each in trace.changes()
-        if each.node == node and each.change.table == "binding cache" and each.t_ns >= moment * 1e9
-    )  # fmt: skip
-    return next(times, None)
+    times = (one.t_ns / 1e9 for one in trace.changes() if (one.node, one.change.table) == (node, "binding cache"))
+    return next((t_s for t_s in times if t_s >= moment), None)
 
 
 def before_and_after(world: World, moment: float) -> list[dict[str, object]]:
@@ -132,17 +100,13 @@ def before_and_after(world: World, moment: float) -> list[dict[str, object]]:
     then, now = (world.trace.tables(t_ns) for t_ns in (seconds(moment) - 1, world.network.clock.now))
     rows: list[dict[str, object]] = []
     for node, table in SHOWN:
-        latest = now.get(node, {}).get(table, {})
-        for key, row in latest.items():
+        for key, row in now.get(node, {}).get(table, {}).items():
             earlier = then.get(node, {}).get(table, {}).get(key, {})
             was, is_ = (names.get(str(each.get("care_of_address")), "none") for each in (earlier, row))
             name = flows[int(str(row["flow_id"]))] if "flow_id" in row else names.get(key, key)
-            rows.append({"table": f"{node}: {table}", "row": name, "before": was, "after": is_, "": _mark(was, is_)})
+            changed = "" if was == is_ else "← changed"
+            rows.append({"table": f"{node}: {table}", "row": name, "before": was, "after": is_, "": changed})
     return rows
-
-
-def _mark(was: str, is_: str) -> str:
-    return "" if was == is_ else "← changed"
 
 
 class Tour:
@@ -153,8 +117,6 @@ class Tour:
         self.prediction = Prediction(QUESTION)
         self.choice: Choice | None = None
         """The last move; None before the first."""
-        self.world: World | None = None
-        """The world of the last move."""
         self._when_moved: list[Callable[[World, Choice], None]] = []
 
     def ask(self) -> ipywidgets.VBox:
@@ -166,10 +128,8 @@ class Tour:
         networks = [("cellular network (cell0)", "cell0"), ("WLAN (wlan0)", "wlan0")]
         flow = ipywidgets.Dropdown(options=["video", "call"], description="Move the", **_wide(150))
         interface = ipywidgets.Dropdown(options=networks, description="to the", **_wide(240))
-        moment = ipywidgets.FloatSlider(
-            value=4.0, min=3.5, max=6.0, step=0.1, description="at second", readout_format=".1f",
-            continuous_update=False, **_wide(280),
-        )  # fmt: skip
+        span = {"value": 4.0, "min": 3.5, "max": 6.0, "step": 0.1, "readout_format": ".1f", "continuous_update": False}
+        moment = ipywidgets.FloatSlider(description="at second", **span, **_wide(280))
         button = _button("Run", "Builds the network again and moves the flow")
         said, picture = ipywidgets.HTML("Locked: store your prediction first."), ipywidgets.Output()
 
@@ -181,7 +141,7 @@ class Tour:
             choice = Choice(flow.value, interface.value, moment.value)
             world = self._run(figure2, choice, said, picture)
             if world is not None:
-                self.world, self.choice = world, choice
+                self.choice = choice
                 for callback in self._when_moved:
                     callback(world, choice)
 
@@ -194,9 +154,9 @@ class Tour:
         said, found = ipywidgets.HTML("Nothing yet: run the move above."), ipywidgets.Output()
 
         def moved(world: World, choice: Choice) -> None:
-            asked = choice[:2] == ("video", "cell0")
-            said.value = _paragraph(self.prediction.feedback() if asked else f"You moved {_in_words(choice)}.")
-            _show(found, _counted(world, choice), _compared(world, choice))
+            words = self.prediction.feedback() if choice[:2] == ("video", "cell0") else f"You moved {choice}."
+            said.value = f"<p style='max-width: 60em; line-height: 1.4'>{escape(words)}</p>"
+            _show(found, _tables(world, choice))
 
         self._when_moved.append(moved)
         return ipywidgets.VBox([said, found])
@@ -209,7 +169,7 @@ class Tour:
 
         def moved(_: World, choice: Choice) -> None:
             button.disabled = False
-            said.value = f"Ready: the same move ({_in_words(choice)}), with H@1 for both flows."
+            said.value = f"Ready: the same move ({choice}), with H@1 for both flows."
             picture.clear_output()
             found.clear_output()
 
@@ -217,15 +177,13 @@ class Tour:
             assert self.choice is not None
             world = self._run(figure1, self.choice, said, picture)
             if world is not None:
-                _show(found, _counted(world, self.choice), _compared(world, self.choice))
+                _show(found, _tables(world, self.choice))
 
         button.on_click(pressed)
         self._when_moved.append(moved)
         return ipywidgets.VBox([ipywidgets.HBox([button, said], layout=_ROW), picture, found])
 
-    def _run(
-        self, figure: Callable[..., World], choice: Choice, said: ipywidgets.HTML, picture: ipywidgets.Output
-    ) -> World | None:
+    def _run(self, figure: Figure, choice: Choice, said: ipywidgets.HTML, picture: ipywidgets.Output) -> World | None:
         """Run the story and show it; a story that fails says so in one line."""
         said.value = "Running ..."
         try:
@@ -248,51 +206,28 @@ def _wide(pixels: int) -> dict[str, object]:
 
 
 def _button(words: str, hint: str) -> ipywidgets.Button:
-    return ipywidgets.Button(
-        description=words, tooltip=hint, button_style="primary", disabled=True, layout={"width": "auto"}
-    )
+    layout = {"width": "auto"}
+    return ipywidgets.Button(description=words, tooltip=hint, button_style="primary", disabled=True, layout=layout)
 
 
-def _show(output: ipywidgets.Output, *things: Picture | HTML) -> None:
+def _show(output: ipywidgets.Output, thing: Picture | HTML) -> None:
     output.clear_output(wait=True)
     with output:
-        display(*things)  # type: ignore[no-untyped-call]
-
-
-def _in_words(choice: Choice) -> str:
-    return f"the {choice.flow} to {choice.interface} at {choice.moment:.1f} s"
+        display(thing)  # type: ignore[no-untyped-call]
 
 
 def _what_changed(world: World, choice: Choice) -> str:
     landed = landing_s(world.trace, world.cn1.name, choice.moment)
     if landed is None:
         return f"Nothing to do: the {choice.flow} is on {choice.interface} already, so no message is sent."
-    later = (landed - choice.moment) * 1000
-    return (
-        f"Done: one row of CN1's binding cache changes, at {landed:.3f} s, {later:.0f} ms after the word to move."
-        " Press <b>Play</b> and watch it."
-    )
+    when = f"at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the word to move"
+    return f"Done: one row of CN1's binding cache changes, {when}. Press <b>Play</b> and watch it."
 
 
-def _counted(world: World, choice: Choice) -> HTML:
+def _tables(world: World, choice: Choice) -> HTML:
+    """Packets by flow, and the rows that matter, before and after."""
     caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; handover at {choice.moment:.1f} s"
-    return _html(html_table([account.row() for account in accounts(world, choice.moment)], caption))
-
-
-def _compared(world: World, choice: Choice) -> HTML:
-    """The rows that matter, before and after; all tables in full for who wants them."""
+    counted = html_table(accounts(world, choice.moment), caption)
     rows = html_table(before_and_after(world, choice.moment), "Where the tables say that the packets go")
-    whole = [
-        f"<details><summary>All tables at {at:.3f} s, in full</summary>{world.tables(at=at).html}</details>"
-        for at in (choice.moment - 0.001, world.now)
-    ]
-    return _html(rows + "".join(whole))
-
-
-def _html(text: str) -> HTML:
-    made: HTML = HTML(text)  # type: ignore[no-untyped-call]
+    made: HTML = HTML(counted + rows)  # type: ignore[no-untyped-call]
     return made
-
-
-def _paragraph(text: str) -> str:
-    return f"<p style='max-width: 60em; line-height: 1.4'>{escape(text)}</p>"

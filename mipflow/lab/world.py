@@ -141,7 +141,7 @@ class World:
         """Both tables of the mobile node and every binding cache at a moment in seconds (default: now)."""
         from mipflow.view.tables import tables
 
-        return tables(self.trace, self._span(0.0, at)[1], names=self.names())
+        return tables(self.trace, self._span(0.0, at)[1], names=self.names(), flows=self.flow_names())
 
     def inspect(self, number: int) -> Picture:
         """One packet-hop as a protocol analyser would show it."""

@@ -35,11 +35,6 @@ class Ends:
         near = self.near.udp(self.near_port, (self.far.address, self.far_port), self.flow)
         return near, self.far.udp(self.far_port, flow=self.flow, upward=False)
 
-    def close(self) -> None:
-        """Close the ports at both ends."""
-        self.near.close_port(self.near_port)
-        self.far.close_port(self.far_port)
-
 
 class Running:
     """An application under way.
@@ -60,9 +55,10 @@ class Running:
         self.ends.clock.at(t_ns, lambda _: None if self.is_stopped else act())
 
     def stop(self) -> None:
-        """Stop sending and close the ports."""
+        """Stop sending and close the ports at both ends."""
         self.is_stopped = True
-        self.ends.close()
+        self.ends.near.close_port(self.ends.near_port)
+        self.ends.far.close_port(self.ends.far_port)
 
 
 class Application(Protocol):
@@ -71,18 +67,14 @@ class Application(Protocol):
     @property
     def protocol(self) -> str:
         """ "UDP", "TCP" or "ICMPv6"."""
-        ...
 
     @property
     def port(self) -> int:
         """The correspondent node's port where no other is asked for."""
-        ...
 
     @property
     def name(self) -> str:
         """What pictures call its flow."""
-        ...
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        ...

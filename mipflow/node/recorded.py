@@ -5,19 +5,21 @@ Stands beside the other applications. Takes a script of plain values, such as `l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.application import Ends, Running
 from mipflow.sim.clock import seconds
-from mipflow.wire.icmpv6 import EchoRequest
 
 if TYPE_CHECKING:
-    from mipflow.node.host import Remote
     from mipflow.node.sockets import TcpSocket
+    from mipflow.wire.address import Address
+
+End = Literal["", "close", "reset"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,26 +39,15 @@ class Datagram:
 class Write:
     """What one end of a TCP connection does at one go: it writes, or it ends.
 
-    It waits until `heard` octets of the other end have arrived, its FIN counting as one, and `pause_ns` longer.
-    `data` is the start of what is written; zeros follow, up to `octets`. `end` "close" sends a FIN. "reset" sends a
-    RST, which waits until all that both ends write has arrived: a reset would destroy what is under way.
+    It waits until `heard` octets of the other end have arrived, its FIN counting as one, and `pause_ns` longer. `end`
+    "close" sends a FIN. "reset" sends a RST, and waits until all else is done: it would destroy what is under way.
     """
 
     upward: bool
     heard: int
     pause_ns: int
-    octets: int = 0
     data: bytes = b""
-    end: Literal["", "close", "reset"] = ""
-
-    def __post_init__(self) -> None:
-        if len(self.data) > self.octets:
-            raise ProtocolMisuse(f"{len(self.data)} octets of data in a write of {self.octets}; expected no more", self)
-
-    @property
-    def content(self) -> bytes:
-        """All octets that are written."""
-        return self.data + bytes(self.octets - len(self.data))
+    end: End = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,9 +55,9 @@ class Recorded:
     """One flow of a capture, both ways.
 
     script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
-    opens_ns: when a TCP connection opens, after the script's time zero; refused: the far end refuses it;
-    start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()` of what
-    `start` gives. The near end opens the connection. An echo request is answered by the node that it reaches.
+    opens_ns: when a TCP connection opens, after the script's time zero; start_s: the script's time zero, in seconds
+    after the home address was bound; None waits for `begin()` of what `start` gives. The near end opens the connection.
+    An echo request is answered by the node that it reaches.
     """
 
     protocol: Literal["UDP", "TCP", "ICMPv6"]
@@ -74,7 +65,6 @@ class Recorded:
     port: int = 9
     name: str = "recorded"
     opens_ns: int = 0
-    refused: bool = False
     start_s: float | None = 0.0
 
     def start(self, ends: Ends) -> RecordedRunning:
@@ -96,26 +86,22 @@ class RecordedRunning(Running):
     def __init__(self, ends: Ends, recorded: Recorded) -> None:
         super().__init__(ends)
         self.recorded = recorded
-        self._far_port = ends.far_port
-        self._heard_from: Remote | None = None
-
-    @property
-    def near(self) -> Remote:
-        """Address and port of the near end as the far end sees them."""
-        return self.ends.near.address_of_flow(self.ends.flow), self.ends.near_port
+        self.near: tuple[Address, int] | None = None
+        """Address and port of the near end as the far end sees them; None until it has begun."""
 
     def begin(self, zero_ns: int) -> None:
         """Let the script's time zero be `zero_ns` nanoseconds.
 
         Raises ProtocolMisuse for a past time, or for a second call.
         """
-        if self._heard_from is not None or zero_ns < self.ends.clock.now:
-            why = "cannot begin in the past" if self._heard_from is None else "has begun already"
-            raise ProtocolMisuse(f"flow {self.ends.flow} {why}; call begin() once, for now or later", zero_ns)
-        self._heard_from = self.near
-        self._begin(zero_ns)
+        ends = self.ends
+        if self.near is not None or zero_ns < ends.clock.now:
+            why = f"flow {ends.flow} cannot begin twice or in the past; call begin() once, for now or later"
+            raise ProtocolMisuse(why, zero_ns)
+        self.near = ends.near.address_of_flow(ends.flow), ends.near_port
+        self._begin(zero_ns, self.near)
 
-    def _begin(self, zero_ns: int) -> None:
+    def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -123,62 +109,48 @@ class RecordedRunning(Running):
         self.is_stopped = True
         ends = self.ends
         ends.near.close_port(ends.near_port, (ends.far.address, ends.far_port))
-        if self._heard_from is not None:
-            ends.far.close_port(self._far_port, self._heard_from)
+        if self.near is not None:
+            ends.far.close_port(ends.far_port, self.near)
 
 
 # --- UDP and echo: each packet at its time ---------------------------------------------------------------------------
 
-_zeros: dict[int, bytes] = {}
-"""Payloads by their size: a socket that is given the same value again sends the same datagram value again."""
 
-
+@cache
 def _payload(octets: int) -> bytes:
-    zeros = _zeros.get(octets)
-    if zeros is None:
-        zeros = _zeros[octets] = bytes(octets)
-    return zeros
+    """Zeros. A socket that is given the same value again sends the same datagram value again."""
+    return bytes(octets)
 
 
 class _Datagrams(RecordedRunning):
-    def _begin(self, zero_ns: int) -> None:
-        up, down = self._echo() if self.recorded.protocol == "ICMPv6" else self._udp()
-        steps: Iterator[Datagram] = iter(cast("Sequence[Datagram]", self.recorded.script))
+    def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
+        send = self._udp(near) if self.recorded.protocol == "UDP" else self._echo(near)
+        steps = iter(cast("Sequence[Datagram]", self.recorded.script))
 
-        def follow() -> None:
+        def follow(due: Datagram | None = None) -> None:
+            if due is not None:
+                send(due)
             step = next(steps, None)
-            if step is None:
-                self.is_complete = True
-            else:
-                self.at(max(zero_ns + step.at_ns, self.ends.clock.now), partial(act, step))
-
-        def act(step: Datagram) -> None:
-            (up if step.upward else down)(step)
-            follow()
+            self.is_complete = step is None
+            if step is not None:
+                self.at(max(zero_ns + step.at_ns, self.ends.clock.now), partial(follow, step))
 
         follow()
 
-    def _udp(self) -> tuple[Callable[[Datagram], None], Callable[[Datagram], None]]:
+    def _udp(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
         ends = self.ends
-        near = ends.near.udp(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
-        far = ends.far.udp(ends.far_port, self.near, ends.flow, upward=False)
-        near.on_datagram = far.on_datagram = self._received
-        return (lambda step: near.send(_payload(step.octets))), (lambda step: far.send(_payload(step.octets)))
+        up = ends.near.udp(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
+        down = ends.far.udp(ends.far_port, near, ends.flow, upward=False)
+        up.on_datagram = down.on_datagram = self._received
+        return lambda step: (up if step.upward else down).send(_payload(step.octets))
 
-    def _echo(self) -> tuple[Callable[[Datagram], None], Callable[[Datagram], None]]:
+    def _echo(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
         ends = self.ends
-        identifier = self._far_port = ends.near_port & 0xFFFF
-        address, _ = self.near
-        assert address is not None
-        near = ends.near.echo(identifier, ends.far.address, ends.flow)
-        far = ends.far.echo(identifier, address, ends.flow)
-        near.on_reply = far.on_reply = lambda sequence, data: self._received(data)
-
-        def ask(step: Datagram) -> None:
-            request = EchoRequest(identifier, step.sequence & 0xFFFF, _payload(step.octets))
-            ends.far.transmit(request, None, address, -ends.flow)
-
-        return (lambda step: near.send(step.sequence, _payload(step.octets))), ask
+        ends.far_port = ends.near_port  # both ends have the identifier
+        up = ends.near.echo(ends.near_port, ends.far.address, ends.flow)
+        down = ends.far.echo(ends.near_port, near[0], -ends.flow)
+        up.on_reply = down.on_reply = lambda _, data: self._received(data)
+        return lambda step: (up if step.upward else down).send(step.sequence, _payload(step.octets))
 
     def _received(self, data: bytes) -> None:
         self.received_bytes += len(data)
@@ -191,113 +163,78 @@ class _Connection(RecordedRunning):
     def __init__(self, ends: Ends, recorded: Recorded) -> None:
         super().__init__(ends, recorded)
         script = cast("Sequence[Write]", recorded.script)
-        self._up = _Side(self, [step for step in script if step.upward])
-        self._down = _Side(self, [step for step in script if not step.upward])
+        up, down = ([step for step in script if step.upward is upward] for upward in (True, False))
+        self.sides = _Side(self, up, down), _Side(self, down, up)
 
-    def _begin(self, zero_ns: int) -> None:
-        ends = self.ends
-        if not self.recorded.refused:
-            ends.far.tcp_listen(ends.far_port, self._down.take, self.near)
+    def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
+        ends, (up, down) = self.ends, self.sides
+        ends.far.tcp_listen(ends.far_port, down.take, near)
 
         def connect() -> None:
-            self._up.take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
-            self.is_complete = self.recorded.refused
+            up.take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
 
         self.at(zero_ns + self.recorded.opens_ns, connect)
 
-    def arrived(self, side: _Side, piece: bytes) -> None:
-        """`piece` has arrived at one end."""
-        other = self._down if side is self._up else self._up
-        self.is_correct &= other.wrote(piece)
-        self.received_bytes += len(piece)
-        side.received += len(piece)
-        side.proceed()
-        other.proceed()  # its reset may have waited for this
-        self.look_for_the_end()
-
-    def all_arrived(self) -> bool:
-        """Whether each end has received all that the other writes."""
-        return self._up.received == self._down.octets and self._down.received == self._up.octets
-
-    def look_for_the_end(self) -> None:
-        """Something has happened: was it the last thing?"""
-        self.is_complete = self.is_correct and self.all_arrived() and self._up.is_done and self._down.is_done
+    def proceed(self) -> None:
+        """Something has happened: who may go on, and was it the last thing?"""
+        up, down = self.sides
+        up.proceed(down)
+        down.proceed(up)
+        self.is_complete = self.is_correct and up.is_done() and down.is_done()
 
 
 class _Side:
-    """One end of the connection: takes its steps one by one, each as soon as it may."""
+    """One end of the connection: takes its steps one by one, each as soon as it may, and checks what it receives."""
 
-    def __init__(self, connection: _Connection, steps: Sequence[Write]) -> None:
-        self.octets = sum(step.octets for step in steps)
-        self.received = 0
-        self._has_heard_the_end = False
-        self._connection = connection
-        self._steps = steps
-        self._taken = 0
-        self._is_pausing = False
-        self._socket: TcpSocket | None = None
-        self._is_open = False
-        self._unchecked = (step.content for step in steps if step.octets)
-        self._piece, self._offset = b"", 0
+    _socket: TcpSocket
 
-    @property
-    def is_done(self) -> bool:
-        """Whether all steps are taken."""
-        return self._taken == len(self._steps)
+    def __init__(self, running: _Connection, steps: Sequence[Write], others: Sequence[Write]) -> None:
+        self._running = running
+        self._steps = deque(steps)
+        self._expected = b"".join(step.data for step in others)
+        self._to_hear = len(self._expected) + sum(step.end == "close" for step in others)
+        self._heard = 0
+        """Octets that have arrived; a FIN counts as one."""
+        self._may_act = False
+        """The connection is open, and no pause is under way."""
+
+    def is_done(self, left: int = 0) -> bool:
+        """Whether `left` steps are left to take, and all that the other end writes has arrived, its FIN included."""
+        return len(self._steps) == left and self._heard >= self._to_hear
 
     def take(self, socket: TcpSocket) -> None:
         """Use this socket, which is not open yet."""
         self._socket = socket
-        socket.on_open = self._opened
-        socket.on_data = partial(self._connection.arrived, self)
-        socket.on_end = self._ended
+        socket.on_open, socket.on_data, socket.on_end = self._ready, self._received, self._ended
 
-    def _opened(self) -> None:
-        self._is_open = True
-        self.proceed()
-        self._connection.look_for_the_end()
+    def _ready(self) -> None:
+        self._may_act = True
+        self._running.proceed()
+
+    def _received(self, piece: bytes) -> None:
+        self._running.is_correct &= self._expected.startswith(piece, self._heard)
+        self._running.received_bytes += len(piece)
+        self._heard += len(piece)
+        self._running.proceed()
 
     def _ended(self) -> None:
-        self._has_heard_the_end = True
-        self.proceed()
+        self._heard += 1
+        self._running.proceed()
 
-    def proceed(self) -> None:
+    def proceed(self, other: _Side) -> None:
         """Begin the pause before the next step, if what it waits for has happened."""
-        if self._is_pausing or self.is_done or not self._is_open:
+        if not self._may_act or not self._steps or self._heard < self._steps[0].heard:
             return
-        step = self._steps[self._taken]
-        if self.received + self._has_heard_the_end < step.heard:
-            return
-        if step.end == "reset" and not self._connection.all_arrived():
-            return
-        self._is_pausing = True
-        self._connection.at(self._connection.ends.clock.now + step.pause_ns, self._act)
+        if self._steps[0].end != "reset" or (self.is_done(left=1) and other.is_done()):
+            self._may_act = False
+            self._running.at(self._running.ends.clock.now + self._steps[0].pause_ns, self._act)
 
     def _act(self) -> None:
-        socket, step = self._socket, self._steps[self._taken]
-        assert socket is not None
-        self._taken += 1
-        self._is_pausing = False
-        if step.octets:
-            socket.write(step.content)
+        step = self._steps.popleft()
+        if step.data:
+            self._socket.write(step.data)
         if step.end == "close":
-            socket.close()
+            self._socket.close()
         elif step.end == "reset":
-            socket.abort()
-        self.proceed()
-        self._connection.look_for_the_end()
-
-    def wrote(self, piece: bytes) -> bool:
-        """Whether `piece`, which arrived at the other end, is what comes next of what this end writes."""
-        start = 0
-        while start < len(piece):
-            if self._offset == len(self._piece):
-                self._piece, self._offset = next(self._unchecked, b""), 0
-                if not self._piece:
-                    return False
-            count = min(len(piece) - start, len(self._piece) - self._offset)
-            if piece[start : start + count] != self._piece[self._offset : self._offset + count]:
-                return False
-            start += count
-            self._offset += count
-        return True
+            self._socket.abort()
+        self._ready()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.errors import ProtocolMisuse
 from mipflow.lab.predictions import Answer, Prediction, Question
 
 QUESTION = Question(
@@ -23,7 +23,7 @@ def prediction(tmp_path: Path) -> Prediction:
 
 
 def test_nothing_is_said_before_an_answer(prediction: Prediction) -> None:
-    assert prediction.answer is None
+    assert prediction.chosen is None
     assert prediction.feedback() == ""
     assert not prediction.path.exists()
 
@@ -31,7 +31,7 @@ def test_nothing_is_said_before_an_answer(prediction: Prediction) -> None:
 def test_an_answer_is_stored_with_its_misconception(prediction: Prediction) -> None:
     prediction.store("A")
     prediction.store("B")
-    records = json.loads(prediction.path.read_text())
+    records = [json.loads(line) for line in prediction.path.read_text().splitlines()]
     assert [(each["question"], each["answer"], each["misconception"]) for each in records] == [
         ("99-test", "A", "M15"),
         ("99-test", "B", None),
@@ -50,28 +50,17 @@ def test_an_answer_unlocks_what_waits_for_it(prediction: Prediction) -> None:
 
 
 def test_an_unknown_answer_is_refused_with_the_ones_that_are(prediction: Prediction) -> None:
-    with pytest.raises(ProtocolMisuse, match=r"no answer 'E' to this question; expected one of A, B") as caught:
+    with pytest.raises(ProtocolMisuse, match=r"no answer 'E'; expected one of A, B") as caught:
         prediction.store("E")
     assert caught.value.value == "E"
     assert prediction.chosen is None
-
-
-@pytest.mark.parametrize("earlier", ["not JSON", '{"a": 1}', b"\xff\xfe"])
-def test_a_file_of_someone_else_stays_as_it_is(prediction: Prediction, earlier: str | bytes) -> None:
-    content = earlier if isinstance(earlier, bytes) else earlier.encode()
-    prediction.path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"answers\.json .*kept until the kernel stops"):
-        prediction.store("A")
-    assert prediction.path.read_bytes() == content
-    assert prediction.chosen == "A"
 
 
 def test_a_folder_that_cannot_be_written_keeps_no_one_from_the_run(tmp_path: Path) -> None:
     prediction = Prediction(QUESTION, tmp_path / "missing" / "answers.json")
     unlocked: list[bool] = []
     prediction.when_stored(lambda: unlocked.append(True))
-    with pytest.raises(DatasetError, match="No such file or directory"):
-        prediction.store("A")
+    assert "No such file or directory" in prediction.store("A")
     assert unlocked == [True]
 
 

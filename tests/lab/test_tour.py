@@ -54,8 +54,8 @@ def test_an_account_says_what_the_meters_say(figure: Callable[..., mf.World], fl
     world = story(figure, flow, "cell0", 4.0)
     for account, opened in zip(accounts(world, 4.0), world.flows(), strict=True):
         up, down = opened.stats
-        assert (account.sent, account.arrived) == (up.sent + down.sent, up.received + down.received)
-        assert account.lost == up.lost + down.lost
+        assert (account["sent"], account["arrived"]) == (up.sent + down.sent, up.received + down.received)
+        assert account["lost"] == up.lost + down.lost
 
 
 def test_an_account_counts_losses_on_links_and_in_nodes() -> None:
@@ -64,22 +64,23 @@ def test_an_account_counts_losses_on_links_and_in_nodes() -> None:
     call = world.mn.open(world.cn1, mf.apps.Voice(start_s=3))
     world.run(5)
     (account,) = accounts(world, 4.0)
-    assert account.lost == call.stats.up.lost + call.stats.down.lost > 0
-    assert account.arrived == call.stats.up.received + call.stats.down.received
+    assert account["lost"] == call.stats.up.lost + call.stats.down.lost > 0
+    assert account["arrived"] == call.stats.up.received + call.stats.down.received
 
 
 def test_only_the_video_moves_and_nothing_is_lost() -> None:
     world = story(mf.figure2, "video", "cell0", 4.0)
     call, video = accounts(world, 4.0)
-    assert (call.home_address, call.before, call.after, call.lost) == ("H@1", "wlan0", "wlan0", 0)
-    assert (video.home_address, video.before, video.after, video.lost) == ("H@2", "wlan0", "cell0", 0)
+    columns = ("home address", "interface before", "interface after", "lost")
+    assert [call[column] for column in columns] == ["H@1", "wlan0", "wlan0", 0]
+    assert [video[column] for column in columns] == ["H@2", "wlan0", "cell0", 0]
     changed = [(row["table"], row["row"]) for row in before_and_after(world, 4.0) if row[""]]
     assert changed == [("CN1: binding cache", "H@2"), ("MN: flow mapping table", "video")]
 
 
 def test_with_one_home_address_both_move() -> None:
     world = story(mf.figure1, "video", "cell0", 4.0)
-    assert [(each.home_address, each.after) for each in accounts(world, 4.0)] == [("H@1", "cell0")] * 2
+    assert [(each["home address"], each["interface after"]) for each in accounts(world, 4.0)] == [("H@1", "cell0")] * 2
     cached = [row for row in before_and_after(world, 4.0) if row["table"] == "CN1: binding cache"]
     assert cached == [
         {"table": "CN1: binding cache", "row": "H@1", "before": "CoA wlan0", "after": "CoA cell0", "": "← changed"}
@@ -135,8 +136,6 @@ def test_the_second_home_address_is_taken_away_after_a_move_only(tour: Tour) -> 
     assert "the video to cell0 at 4.5 s" in said.value
     button.click()
     assert said.value.startswith("Done: one row of CN1's binding cache changes, at 4.665 s")
-    assert tour.world is not None
-    assert len(list(tour.world.mn.home_addresses)) == 2, "the world of the move itself stays as it was"
 
 
 @pytest.mark.parametrize("error", [ProtocolMisuse("run(-1.0) would go back in time"), NameError("name 'x' <is> not")])
@@ -151,4 +150,4 @@ def test_a_story_that_fails_says_so_in_one_line(tour: Tour, error: Exception) ->
     assert said.startswith(f"Not yet. {type(error).__name__}: ")
     assert "\n" not in said
     assert "<is>" not in said
-    assert tour.world is None
+    assert tour.choice is None
