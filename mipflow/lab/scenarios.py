@@ -26,26 +26,18 @@ MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS)
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
 
 LINKS: dict[str, Link] = {
-    "wlan0": Link(delay_ms=5, rate_bps=20_000_000),
-    "cell0": Link(delay_ms=35, rate_bps=6_000_000),
+    "wlan0": Link(delay_ms=5, rate_bps=20_000_000), "cell0": Link(delay_ms=35, rate_bps=6_000_000),
     "AR2-Internet": Link(delay_ms=5, rate_bps=1_000_000_000),
     "AR3-Internet": Link(delay_ms=10, rate_bps=1_000_000_000),
-    "Internet-HA": Link(delay_ms=10, rate_bps=1_000_000_000),
-    "home": Link(delay_ms=1, rate_bps=1_000_000_000),
-    "cn1": Link(delay_ms=10, rate_bps=100_000_000),
-    "cn2": Link(delay_ms=15, rate_bps=100_000_000),
+    "Internet-HA": Link(delay_ms=10, rate_bps=1_000_000_000), "home": Link(delay_ms=1, rate_bps=1_000_000_000),
+    "cn1": Link(delay_ms=10, rate_bps=100_000_000), "cn2": Link(delay_ms=15, rate_bps=100_000_000),
 }
 """What the links of the figures are like where nothing else is asked for."""
 
 
 def figure2(
-    seed: int = 0,
-    traffic: str | PathLike[str] | None = None,
-    links: Mapping[str, Link] | None = None,
-    trace: Mode = "all",
-    wire: bool = False,
-    replay: Mapping[str, Any] | None = None,
-    cns: int = 2,
+    seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
+    trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
     **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).

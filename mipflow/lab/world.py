@@ -9,17 +9,16 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.flows import Flow
 from mipflow.flow.stack import FlowMobileNode
+from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
-from mipflow.wire import capture
-
-from mipflow.flow.flows import Flow
-from mipflow.lab.replay import Replay
 from mipflow.view.picture import Picture
+from mipflow.wire import capture
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mipflow.sim.trace import Row, Trace
+from mipflow.sim.trace import Row, TableChanged, Trace
 from mipflow.view.film import Film
-from mipflow.view.scene import Box, row_places, table_card
-from mipflow.view.style import HIGHLIGHT, MONO, Dict, font
+from mipflow.view.scene import Box, row_places
+from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, marker, scatter
 from mipflow.view.words import Words
 
 SHOWN = ("binding cache", "flow mapping table")
 MOST_ROWS = 4
 """Lines of one table on the stage; where there are more rows the last line counts them."""
-UNLIT = HIGHLIGHT + "00"
-"""Clear, in the colour of the mark: the mark fades in and not through grey."""
-LIT_TICKS = 24
-"""How long a changed row stays marked, in ticks of playing."""
 
 Key = tuple[str, str]
 """A table: its node and its name."""
+State = dict[Key, dict[str, Row]]
 
 
 class Version(NamedTuple):
@@ -29,156 +26,118 @@ class Version(NamedTuple):
     texts: tuple[str, ...]
     lit: tuple[bool, ...]
 
+    def payload(self) -> Dict:
+        """What a frame says of the rows."""
+        texts = [f"<b>{text}</b>" if lit else text for text, lit in zip(self.texts, self.lit, strict=True)]
+        # What is not marked is clear in the colour of the mark: it fades in and not through grey.
+        colours = [HIGHLIGHT if lit else HIGHLIGHT + "00" for lit in self.lit]
+        return {"text": texts, "marker": {"line": {"color": colours}}}
+
+
+def visible(trace: Trace, words: Words, start_ns: int, end_ns: int) -> list[TableChanged]:
+    """The changes between two times (nanoseconds) that the tables of a picture show."""
+    return [
+        record for record in trace.changes()
+        if start_ns <= record.t_ns <= end_ns and record.change.table in SHOWN
+        and _line(words, record, record.change.before) != _line(words, record, record.change.after)
+    ]  # fmt: skip
+
+
+def _line(words: Words, record: TableChanged, row: Row | None) -> str:
+    return "" if row is None else words.row(record.change.table, row)
+
 
 class Board:
     """All tables on the stage over a film; it pins the moments of their changes to key frames.
 
-    flows: those that are drawn; where a table has more rows than room, theirs come first.
+    A changed row is marked until the next change in its table. flows: those that are drawn; where a table has more rows
+    than room, rows that change in slow motion come first, then theirs.
     """
 
     def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int]) -> None:
-        start_ns, end_ns = film.ticks[0], film.ticks[-1]
-        self._words = words
-        self._flows = set(flows)
+        self._words, self._flows = words, set(flows)
+        state: State = {
+            (node, table): dict(rows) for node, tables in trace.tables(film.ticks[0]).items()
+            for table, rows in tables.items() if table in SHOWN
+        }  # fmt: skip
+        versions: dict[int, tuple[State, dict[Key, set[str]]]] = {-1: (_copy(state), {})}
         self._moving: set[tuple[Key, str]] = set()
-        state: dict[Key, dict[str, Row]] = {}
-        for node, tables in trace.tables(start_ns).items():
-            for table, rows in tables.items():
-                if table in SHOWN and rows:
-                    state[node, table] = dict(rows)
-        after: dict[int, dict[Key, dict[str, Row]]] = {}
-        lit: dict[int, set[tuple[Key, str]]] = {}
-        most = {key: len(rows) for key, rows in state.items()}
-        self._first = {key: dict(rows) for key, rows in state.items()}
-        for record in trace.changes():
-            key = (record.node, record.change.table)
-            if not start_ns < record.t_ns <= end_ns or key[1] not in SHOWN:
-                continue
+        ticks: dict[Key, int] = {}
+        marks: dict[Key, set[str]] = {}
+        for record in visible(trace, words, film.ticks[0] + 1, film.ticks[-1]):
+            key, name, after = (record.node, record.change.table), record.change.key, record.change.after
+            tick = film.pin(record.t_ns)
+            if ticks.get(key) != tick:
+                marks = {**marks, key: set()}
+            ticks[key] = tick
+            marks[key].add(name)
             rows = state.setdefault(key, {})
-            shown = self._line(key, rows.get(record.change.key))
-            if record.change.after is None:
-                rows.pop(record.change.key, None)
+            if after is None:
+                rows.pop(name, None)
             else:
-                rows[record.change.key] = record.change.after
-            seen = self._line(key, record.change.after) != shown
-            tick = film.pin(record.t_ns) if seen else film.tick(record.t_ns)
-            if seen:
-                lit.setdefault(tick, set()).add((key, record.change.key))
-                if film.part(tick).slow:
-                    self._moving.add((key, record.change.key))
-            after[tick] = {key: dict(rows) for key, rows in state.items()}
-            most[key] = max(most.get(key, 0), len(rows))
-        self._lines = {key: 1 + min(rows, MOST_ROWS) for key, rows in most.items() if rows}
-        self._letters = self._widths([self._first, *after.values()])
-        self.changes: dict[int, Version] = {}
-        """Tick -> what the tables show from then on, the changed rows marked; only where there is something to see."""
-        self.calm: dict[int, Version] = {}
-        """Tick -> what the tables show from then on, where a mark goes out."""
-        self.first = self._version(self._first, set())
-        self._fill(after, lit)
+                rows[name] = after
+            if film.part(tick).slow:
+                self._moving.add((key, name))
+            versions[tick] = (_copy(state), marks)
+        self._room: dict[Key, int] = {}
+        self._letters: dict[Key, int] = {}
+        for seen, _ in versions.values():
+            for key, rows in seen.items():
+                if rows:
+                    self._room[key] = max(self._room.get(key, 0), min(len(rows), MOST_ROWS))
+                    lines = (len(words.row(key[1], row)) for row in rows.values())
+                    self._letters[key] = max(self._letters.get(key, len(key[0]) + len(key[1]) + 3), *lines)
+        self.changes = {tick: self._version(*version) for tick, version in versions.items()}
+        """Tick -> what the tables show from then on; -1 for the start of the film."""
 
-    def _fill(self, after: dict[int, dict[Key, dict[str, Row]]], lit: dict[int, set[tuple[Key, str]]]) -> None:
-        marks: dict[tuple[Key, str], int] = {}
-        ends: dict[int, dict[Key, dict[str, Row]]] = {}
-        for tick in sorted(lit):
-            marks = {mark: until for mark, until in marks.items() if until > tick}
-            marks.update(dict.fromkeys(lit[tick], tick + LIT_TICKS))
-            self.changes[tick] = self._version(after[tick], set(marks))
-            ends[tick + LIT_TICKS] = after[tick]
-        for tick, rows in ends.items():
-            later = [other for other in lit if tick - LIT_TICKS < other <= tick]
-            if not later:
-                self.calm[tick] = self._version(rows, set())
-
-    def _line(self, key: Key, row: Row | None) -> str:
-        return "" if row is None else self._words.row(key[1], row)
-
-    def _widths(self, states: list[dict[Key, dict[str, Row]]]) -> dict[Key, int]:
-        widths = {key: len(key[0]) + len(key[1]) + 3 for key in self._lines}
-        for state in states:
-            for key, rows in state.items():
-                for row in rows.values():
-                    widths[key] = max(widths.get(key, 0), len(self._line(key, row)))
-        return widths
-
-    def _version(self, state: dict[Key, dict[str, Row]], marks: set[tuple[Key, str]]) -> Version:
-        texts: list[str] = []
-        lit: list[bool] = []
-        for key, lines in self._lines.items():
-            rows = list(state.get(key, {}).items())
-            room = lines - 1
-            hidden = len(rows) - room + 1 if len(rows) > room else 0
-            kept = self._kept(key, state)[: len(rows) - hidden]
-            own = [(self._line(key, row), (key, name) in marks) for name, row in rows if name in kept]
-            if hidden:
-                own.append((f"… {hidden} more", False))
-            own += [("", False)] * (room - len(own))
+    def _version(self, state: State, marks: Mapping[Key, set[str]]) -> Version:
+        lines: list[tuple[str, bool]] = []
+        homes = {
+            row.get("home_address") for rows in state.values() for row in rows.values()
+            if row.get("flow_id") in self._flows
+        }  # fmt: skip
+        for key, room in self._room.items():
+            rows = state.get(key, {})
+            first = sorted(
+                rows, key=lambda name: ((key, name) not in self._moving, rows[name].get("home_address") not in homes)
+            )
+            kept = first[: room if len(rows) <= room else room - 1]
             # Each line is centred: lines of one length stand as a left-aligned block.
-            texts += [f"{text:<{self._letters[key]}}" if text else "" for text, _ in own]
-            lit += [mark for _, mark in own]
-        return Version(tuple(texts), tuple(lit))
-
-    def _kept(self, key: Key, state: dict[Key, dict[str, Row]]) -> list[str]:
-        """Names of rows, those first that change in slow motion, then those of drawn flows."""
-        mapped = [row for (_, table), rows in state.items() if table == "flow mapping table" for row in rows.values()]
-        homes = {row.get("home_address") for row in mapped if row.get("flow_id") in self._flows}
-
-        def rank(name: str) -> int:
-            row = state[key][name]
-            drawn = row["flow_id"] in self._flows if "flow_id" in row else row.get("home_address") in homes
-            return 0 if (key, name) in self._moving else 1 if drawn else 2
-
-        return sorted(state.get(key, {}), key=rank)
+            texts = [(self._words.row(key[1], row), name) for name, row in rows.items() if name in kept]
+            own = [(f"{text:<{self._letters[key]}}", name in marks.get(key, ())) for text, name in texts]
+            own += [(f"… {len(rows) - len(kept)} more", False)] if len(rows) > room else []
+            lines += own + [("", False)] * (room - len(own))
+        return Version(tuple(text for text, _ in lines), tuple(lit for _, lit in lines))
 
     # --- on the stage ------------------------------------------------------------------------------------------------
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Node -> letters and lines of all its tables together."""
         sizes: dict[str, tuple[int, int]] = {}
-        for key, lines in self._lines.items():
+        for key, room in self._room.items():
             letters, before = sizes.get(key[0], (0, 0))
-            sizes[key[0]] = (max(letters, self._letters[key]), before + lines)
+            sizes[key[0]] = (max(letters, self._letters[key]), before + room + 1)
         return sizes
 
-    def place(self, boxes: dict[str, Box]) -> tuple[list[Dict], Dict, Dict]:
-        """The cards, the titles and the rows (the trace that frames change), at the places of their nodes."""
-        used: dict[str, int] = {}
-        titles: list[tuple[float, float, str]] = []
+    def layers(self, boxes: Mapping[str, Box]) -> tuple[Dict, Dict]:
+        """The titles and the rows (what frames change), on the cards of their nodes."""
+        places = {node: row_places(box, self.sizes()[node][1]) for node, box in boxes.items()}
+        heads: list[tuple[float, float]] = []
         points: list[tuple[float, float]] = []
         widths: list[float] = []
-        for key, lines in self._lines.items():
-            box = boxes[key[0]]
-            start = used.get(key[0], 0)
-            used[key[0]] = start + lines
-            places = row_places(box, start + lines)[start:]
-            titles.append((*places[0], f"<b>{key[0]}: {key[1]}</b>"))
-            points += places[1:]
-            widths += [(box.width - 6) / 1.4] * (lines - 1)
-        rows = {
-            "type": "scatter", "mode": "markers+text", "hoverinfo": "skip",
-            "x": [x for x, _ in points], "y": [y for _, y in points],
-            "text": list(self.first.texts), "textposition": "middle center", "textfont": font(12, family=MONO),
-            "marker": {
-                "symbol": "line-ew", "size": widths, "opacity": 1, "color": UNLIT,
-                "line": {"width": 16, "color": colours(self.first)},
-            },
-        }  # fmt: skip
-        heads = {
-            "type": "scatter", "mode": "text", "hoverinfo": "skip", "x": [x for x, _, _ in titles],
-            "y": [y for _, y, _ in titles], "text": [text for _, _, text in titles], "textfont": font(12),
-            "textposition": "middle center",
-        }  # fmt: skip
-        return [table_card(box) for box in boxes.values()], heads, rows
+        for (node, _), room in self._room.items():
+            heads.append(places[node].pop(0))
+            points += [places[node].pop(0) for _ in range(room)]
+            widths += [(boxes[node].width - 6) / 1.4] * room
+        titles = [f"<b>{node}: {table}</b>" for node, table in self._room]
+        middle = {"textposition": "middle center"}
+        rows = scatter(
+            "markers+text", [x for x, _ in points], [y for _, y in points], textfont=font(12, family=MONO), **middle,
+            marker=marker("line-ew", widths, CLEAR, width=16),
+        )  # fmt: skip
+        xs, ys = [x for x, _ in heads], [y for _, y in heads]
+        return scatter("text", xs, ys, text=titles, textfont=font(12), **middle), rows
 
 
-def colours(version: Version) -> list[str]:
-    """The colour behind each line."""
-    return [HIGHLIGHT if lit else UNLIT for lit in version.lit]
-
-
-def of_frame(version: Version) -> Dict:
-    """What a frame says of the rows."""
-    return {
-        "text": [f"<b>{text}</b>" if lit else text for text, lit in zip(version.texts, version.lit, strict=True)],
-        "marker": {"line": {"color": colours(version)}},
-    }
+def _copy(state: State) -> State:
+    return {key: dict(rows) for key, rows in state.items()}

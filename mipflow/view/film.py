@@ -43,58 +43,46 @@ class Part(NamedTuple):
         ratio = (self.end_ns - self.start_ns) / (self.ticks * FRAME_MS * NS_PER_MS)
         if 0.9 < ratio < 1.1:
             return "as fast as life"
-        if ratio < 1:
-            return f"slow motion, {_rounded(1 / ratio)} times slower"
-        return f"quick, {_rounded(ratio)} times faster"
+        factor = max(ratio, 1 / ratio)
+        rounded = f"{factor:.0f}" if factor >= 3 else f"{factor:.1f}".removesuffix(".0")
+        return f"slow motion, {rounded} times slower" if ratio < 1 else f"quick, {rounded} times faster"
 
 
 class Film:
     """Ticks of virtual time, in order; `parts` say how fast it plays where."""
 
     def __init__(self, start_ns: int, end_ns: int, slow: Sequence[tuple[int, int]]) -> None:
-        inside = [(max(a, start_ns), min(b, end_ns)) for a, b in slow if a < end_ns and b > start_ns]
-        windows = _merged(inside)
+        windows = _merged((max(a, start_ns), min(b, end_ns)) for a, b in slow)
         whole = sum(b - a for a, b in windows)
-        fitting = [factor for factor in _FACTORS if factor * whole <= SLOW_PLAY_S * NS_PER_S]
-        self.factor = fitting[-1] if fitting else 1
-        """How many times slower than life the slow parts play."""
+        factor = max((each for each in _FACTORS if each * whole <= SLOW_PLAY_S * NS_PER_S), default=1)
         self.parts: list[Part] = []
         self.ticks: list[int] = []
         """Virtual time of each tick, in nanoseconds."""
         self._pinned: set[int] = set()
         at = start_ns
         for a, b in windows:
-            if a > at:
-                self._add(at, a, slow=False)
-            self._add(a, b, slow=True)
+            self._add(at, a, 1, QUICK_PLAY_S * 1000 // FRAME_MS)
+            self._add(a, b, factor, None)
             at = b
-        if end_ns > at:
-            self._add(at, end_ns, slow=False)
+        self._add(at, end_ns, 1, QUICK_PLAY_S * 1000 // FRAME_MS)
         self.ticks.append(end_ns)
 
-    def _add(self, start_ns: int, end_ns: int, slow: bool) -> None:
+    def _add(self, start_ns: int, end_ns: int, factor: int, most: int | None) -> None:
         length = end_ns - start_ns
-        frame_ns = FRAME_MS * NS_PER_MS
-        if slow:
-            ticks = max(1, round(length * self.factor / frame_ns))
-        else:
-            ticks = min(max(2, round(length / frame_ns)), QUICK_PLAY_S * 1000 // FRAME_MS)
-        self.parts.append(Part(start_ns, end_ns, len(self.ticks), ticks, slow))
-        self.ticks.extend(start_ns + length * tick // ticks for tick in range(ticks))
+        if length > 0:
+            ticks = max(2, round(length * factor / (FRAME_MS * NS_PER_MS)))
+            ticks = ticks if most is None else min(ticks, most)
+            self.parts.append(Part(start_ns, end_ns, len(self.ticks), ticks, most is None))
+            self.ticks.extend(start_ns + length * tick // ticks for tick in range(ticks))
 
     def part(self, tick: int) -> Part:
         """The part that a tick lies in."""
         return self.parts[bisect_right(self.parts, tick, key=lambda part: part.first) - 1]
 
     def tick(self, t_ns: int) -> int:
-        """The tick nearest to a virtual time (nanoseconds) that lies in the film."""
-        after = bisect_right(self.ticks, t_ns)
-        if after == 0:
-            return 0
-        if after == len(self.ticks):
-            return after - 1
-        before = after - 1
-        return before if t_ns - self.ticks[before] <= self.ticks[after] - t_ns else after
+        """The tick nearest to a virtual time (nanoseconds)."""
+        after = min(max(bisect_right(self.ticks, t_ns), 1), len(self.ticks) - 1)
+        return after - 1 if t_ns - self.ticks[after - 1] <= self.ticks[after] - t_ns else after
 
     def pin(self, t_ns: int) -> int:
         """Move the nearest tick to a virtual time (nanoseconds) at which a key frame must stand; gives its number."""
@@ -108,16 +96,11 @@ class Film:
         """How fast which part plays, in words."""
         return ", then ".join(f"to {seconds(part.end_ns)} {part.speed}" for part in self.parts)
 
-    @property
-    def slow_parts(self) -> list[Part]:
-        """The parts in which packets are drawn."""
-        return [part for part in self.parts if part.slow]
-
 
 def bursts(moments: Iterable[int], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
     """Slow parts around moments (nanoseconds) at which something is to be seen: some before, more after."""
     before, after = 60 * NS_PER_MS, 200 * NS_PER_MS
-    return _merged([(max(start_ns, t - before), min(end_ns, t + after)) for t in moments if start_ns <= t <= end_ns])
+    return _merged((max(start_ns, t - before), min(end_ns, t + after)) for t in moments if start_ns <= t <= end_ns)
 
 
 def _merged(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -128,7 +111,3 @@ def _merged(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         elif b > a:
             merged.append((a, b))
     return merged
-
-
-def _rounded(ratio: float) -> str:
-    return f"{ratio:.0f}" if ratio >= 3 else f"{ratio:.1f}".removesuffix(".0")

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-from mipflow.errors import WireError
-from mipflow.sim.trace import LOST, Hop, Trace
+from mipflow.sim.trace import LOST, Trace
 from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import Words, long, seconds
 from mipflow.wire import codec
@@ -19,14 +18,10 @@ _WORDS = {
     "optdata": "data", "hoa": "home address", "hni": "home nonce index", "coni": "care-of nonce index",
     "mhtype": "message", "res": "reserved", "cksum": "checksum", "chksum": "checksum", "seq": "sequence",
     "mhtime": "lifetime", "token": "keygen token", "index": "nonce index", "sport": "source port",
-    "dport": "destination port", "dataofs": "data offset", "urgptr": "urgent pointer", "segleft": "segments left",
-    "addresses": "home address", "authdata": "authenticator", "acoa": "care-of address", "rinter": "interval",
-    "tgt": "target", "prefixlen": "prefix length", "validlifetime": "valid lifetime", "chlim": "current hop limit",
-    "preferredlifetime": "preferred lifetime", "routerlifetime": "router lifetime", "reachabletime": "reachable time",
-    "retranstimer": "retransmission timer", "ack": "acknowledgement",
+    "dport": "destination port", "segleft": "segments left", "addresses": "home address", "authdata": "authenticator",
+    "acoa": "care-of address", "tgt": "target", "ack": "acknowledgement",
 }  # fmt: skip
 """Scapy's short names of fields in the words of the RFCs; any other name is shown as it is."""
-_NOT_ON_THE_WIRE = {"autopad"}
 
 
 class Header(NamedTuple):
@@ -45,95 +40,64 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
     in the packet (octets). Raises ProtocolMisuse where there is no such hop.
     """
     hop = trace[number]
-    words = Words(names, {})
-    octets = codec.encode(hop.packet)
-    headers = list(_headers(codec.to_scapy(hop.packet), octets, words))
-    title = f"Packet-hop {number}: {long(hop.packet)}"
+    headers = list(_headers(codec.to_scapy(hop.packet), codec.encode(hop.packet), Words(names, {})))
+    link, lost = hop.channel, hop.arrived_ns == LOST
+    ends = f"From {link.sender} ({link.sender_interface}) to {link.receiver} ({link.receiver_interface})"
+    end = "lost there" if lost else f"arrived at {seconds(hop.arrived_ns, 6)}"
+    way = f"{ends} on {link.segment}: sent at {seconds(hop.started_ns, 6)}, {end}; {hop.packet.size} octets."
 
     def sentences() -> list[str]:
-        return [_under_way(hop), *(_sentence(header) for header in headers)]
+        told = [(each, ", ".join(f"{name} {value}" for name, value in each.fields)) for each in headers]
+        return [way, *(f"{each.name} ({len(each.octets)} octets): {fields}." for each, fields in told)]
 
     def rows() -> list[dict[str, object]]:
         return [
-            {
-                "header": header.name, "first_octet": header.first, "octets": len(header.octets), "field": name,
-                "value": value,
-            }
-            for header in headers
-            for name, value in header.fields
+            {"header": name, "first_octet": first, "octets": len(octets), "field": field, "value": value}
+            for name, fields, first, octets in headers for field, value in fields
         ]  # fmt: skip
 
-    return Picture(title, sentences, rows, html=_html(hop, headers))
-
-
-def _under_way(hop: Hop) -> str:
-    name = hop.channel
-    ends = f"From {name.sender} ({name.sender_interface}) to {name.receiver} ({name.receiver_interface})"
-    end = "lost there" if hop.arrived_ns == LOST else f"arrived at {seconds(hop.arrived_ns, 6)}"
-    return f"{ends} on {name.segment}: sent at {seconds(hop.started_ns, 6)}, {end}; {hop.packet.size} octets."
-
-
-def _sentence(header: Header) -> str:
-    fields = ", ".join(f"{name} {value}" for name, value in header.fields)
-    return f"{header.name} ({len(header.octets)} octets): {fields}."
+    html = f"<p>{escape(way)}</p>" + "".join(map(_html, headers))
+    return Picture(f"Packet-hop {number}: {long(hop.packet)}", sentences, rows, html=html)
 
 
 def _headers(layer: Any, octets: bytes, words: Words) -> Iterator[Header]:
     """Each scapy layer from the outside in; what a layer's bytes are shows in what its payload leaves."""
     at = 0
     while layer:
-        inner = layer.payload
-        size = len(octets) - at - (len(bytes(inner)) if inner else 0)
-        if size < 0:
-            raise WireError(f"the layers of a packet are longer than its {len(octets)} octets", octets)
-        own = octets[at : at + size]
-        if type(layer).__name__ in ("Raw", "Padding"):
-            yield Header("Data", [("length", f"{size} octets")], at, own)
-        else:
-            yield Header(str(layer.name), list(_fields(layer, words)), at, own)
-        at += size
-        layer = inner
+        size = len(octets) - at - len(bytes(layer.payload))
+        data = type(layer).__name__ in ("Raw", "Padding")
+        fields = [("length", f"{size} octets")] if data else list(_fields(layer, words))
+        yield Header("Data" if data else str(layer.name), fields, at, octets[at : at + size])
+        at, layer = at + size, layer.payload
 
 
 def _fields(layer: Any, words: Words, prefix: str = "") -> Iterator[tuple[str, str]]:
     for description in layer.fields_desc:
-        if description.name in _NOT_ON_THE_WIRE:
-            continue
         value = layer.getfieldval(description.name)
         name = prefix + _WORDS.get(description.name, description.name)
-        listed = value if isinstance(value, list) else [value]
-        nested = [each for each in listed if hasattr(each, "fields_desc")]
-        if nested:
-            for each in nested:
-                yield name, str(each.name)
-                yield from _fields(each, words, f"{prefix}– ")
-        elif isinstance(value, bytes):
-            yield name, value.hex(" ") if value else "empty"
-        elif not (isinstance(value, list) and not value):
+        nested = [each for each in value if hasattr(each, "fields_desc")] if isinstance(value, list) else []
+        for each in nested:
+            yield name, str(each.name)
+            yield from _fields(each, words, f"{prefix}– ")
+        if not nested and value != [] and name != "autopad":  # autopad is scapy's own and not on the wire
             yield name, _text(layer, description, value, words)
 
 
 def _text(layer: Any, description: Any, value: object, words: Words) -> str:
-    text = str(description.i2repr(layer, value)).strip("'")
-    word = words.address(value)
+    if isinstance(value, bytes):
+        return value.hex(" ") or "empty"
+    text, word = str(description.i2repr(layer, value)).strip("'"), words.address(value)
     if isinstance(value, str) and word != value:
         return f"{value} ({word})"
-    if isinstance(value, int) and not isinstance(value, bool) and text != str(value) and str(value) not in text:
-        return f"{text} ({value})"
-    return text
+    return f"{text} ({value})" if isinstance(value, int) and str(value) not in text else text
 
 
-def _html(hop: Hop, headers: list[Header]) -> str:
-    parts = [f"<p>{escape(_under_way(hop))}</p>"]
-    for header in headers:
-        shown: list[dict[str, object]] = [{"field": name, "value": value} for name, value in header.fields]
-        last = header.first + len(header.octets) - 1
-        parts.append(
-            f"<details{'' if header.name == 'Data' else ' open'}>"
-            f"<summary><b>{escape(header.name)}</b>, octets {header.first} to {last}</summary>"
-            f"{html_table(shown)}<pre>{escape(dump(header.octets, header.first))}</pre></details>"
-        )
-    return "".join(parts)
+def _html(header: Header) -> str:
+    shown: list[dict[str, object]] = [{"field": name, "value": value} for name, value in header.fields]
+    span = f"octets {header.first} to {header.first + len(header.octets) - 1}"
+    summary = f"<summary><b>{escape(header.name)}</b>, {span}</summary>"
+    octets = f"<pre>{escape(dump(header.octets, header.first))}</pre>"
+    return f"<details{'' if header.name == 'Data' else ' open'}>{summary}{html_table(shown)}{octets}</details>"
 
 
 def dump(octets: bytes, first: int = 0) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -19,17 +19,14 @@ _STYLE = """
 body { background: var(--page); color: var(--ink); font: 16px/1.45 system-ui, Arial, sans-serif; margin: 0 auto;
   max-width: 1240px; padding: 4px 16px 40px }
 h1 { font-size: 22px; margin: 6px 0 } h2 { font-size: 18px; margin: 14px 0 4px }
-table { border-collapse: collapse; margin: 8px 0; font-size: 14px }
+table { border-collapse: collapse; margin: 8px 0; font-size: 14px } th { background: var(--head) }
 caption { text-align: left; font-weight: bold; padding: 4px 0 }
 th, td { border: 1px solid var(--line); padding: 2px 8px; text-align: left; vertical-align: top }
-th { background: var(--head) }
 details p { margin: 2px 0 } summary { cursor: pointer; padding: 4px 0 } pre { overflow-x: auto; font-size: 14px }
 """
 _DRAW = """
-for (const div of document.querySelectorAll(".mipflow-figure")) {
-  const figure = JSON.parse(div.nextElementSibling.textContent);
-  Plotly.newPlot(div, figure);
-}
+for (const div of document.querySelectorAll(".mipflow-figure"))
+  Plotly.newPlot(div, JSON.parse(div.nextElementSibling.textContent));
 """
 
 
@@ -42,19 +39,15 @@ def page(pictures: Sequence[Picture], title: str) -> str:
         if picture.figure is not None:
             # "<" could end the script element; JSON knows another way to write it.
             data = json.dumps(picture.figure, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-            parts.append(
-                "<div class='mipflow-figure'></div>"
-                f"<script type='application/json'>{data}</script>"
-            )
+            parts.append(f"<div class='mipflow-figure'></div><script type='application/json'>{data}</script>")
         parts.append(f"{picture.twin()}</section>")
-    plotly = ""
     if any(picture.figure is not None for picture in pictures):
         library = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
-        plotly = f"<script>{library}</script><script>{_DRAW}</script>"
+        parts.append(f"<script>{library}</script><script>{_DRAW}</script>")
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
-        f"<body>{''.join(parts)}\n{plotly}{script()}</body></html>\n"
+        f"<body>{''.join(parts)}{script()}</body></html>\n"
     )
 
 
@@ -63,21 +56,14 @@ def save(path: str | os.PathLike[str], pictures: Sequence[Picture], title: str) 
 
     Raises DatasetError where it cannot be written.
     """
-    target = Path(path)
-    text = page(pictures, title)
+    target, text = Path(path), page(pictures, title)
+    part = target.parent / f".{target.name}.part"
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            os.replace(name, target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
     except OSError as error:
-        raise DatasetError(
-            f"cannot write {os.fspath(path)!r}: {error.strerror}; give a path in a folder that exists and is yours",
-            path,
-        ) from error
+        with suppress(OSError):
+            part.unlink()
+        advice = "give a path in a folder that exists and is yours"
+        raise DatasetError(f"cannot write {os.fspath(path)!r}: {error.strerror}; {advice}", path) from error
     return target

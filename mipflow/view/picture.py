@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -25,38 +26,23 @@ class Picture:
     """
 
     def __init__(
-        self,
-        title: str,
-        sentences: Callable[[], Sequence[str]],
-        rows: Callable[[], list[dict[str, object]]],
-        *,
-        figure: Dict | None = None,
-        html: str = "",
-    ) -> None:
-        self.title = title
-        self.figure = figure
-        self.html = html
-        self._make_sentences = sentences
-        self._make_rows = rows
-        self._sentences: list[str] | None = None
-        self._rows: list[dict[str, object]] | None = None
+        self, title: str, sentences: Callable[[], Sequence[str]], rows: Callable[[], list[dict[str, object]]], *,
+        figure: Dict | None = None, html: str = "",
+    ) -> None:  # fmt: skip
+        self.title, self.figure, self.html = title, figure, html
+        self._make_sentences, self._make_rows = cache(sentences), cache(rows)
 
     def describe(self) -> str:
         """The picture in sentences, one a line."""
-        if self._sentences is None:
-            self._sentences = [self.title + ".", *self._make_sentences()]
-        return "\n".join(self._sentences)
+        return "\n".join([self.title + ".", *self._make_sentences()])
 
     def rows(self) -> list[dict[str, object]]:
         """The picture as plain values: numbers, text, None."""
-        if self._rows is None:
-            self._rows = self._make_rows()
-        return self._rows
+        return self._make_rows()
 
     def twin(self) -> str:
         """The picture in words and as a table, as a piece of HTML that opens on request."""
-        lines = self.describe().split("\n")
-        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        text = "".join(f"<p>{escape(line)}</p>" for line in self.describe().split("\n"))
         table = "" if self.figure is None else html_table(self.rows())
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
@@ -66,24 +52,20 @@ class Picture:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
-        bundle: dict[str, Any] = {
-            "text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script(),
-        }  # fmt: skip
-        if self.figure is not None:
-            bundle[PLOTLY_MIME] = self.figure
-        return bundle
+        html = heading + self.html + self.twin() + script()
+        figure = {} if self.figure is None else {PLOTLY_MIME: self.figure}
+        return {"text/plain": self.describe(), "text/html": html, **figure}
 
     def _ipython_display_(self) -> None:
         # Two outputs: a front end shows only the richest form of one, and the text twin belongs beside the figure.
         from IPython.display import display
 
         bundle = self._repr_mimebundle_()
-        html = {"text/html": bundle.pop("text/html")}
-        if self.figure is None:
-            display({**bundle, **html}, raw=True)  # type: ignore[no-untyped-call]
-            return
+        if self.figure is not None:
+            html = {"text/html": bundle.pop("text/html")}
+            display(bundle, raw=True)  # type: ignore[no-untyped-call]
+            bundle = html
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
-        display(html, raw=True)  # type: ignore[no-untyped-call]
 
 
 def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:

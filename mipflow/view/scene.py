@@ -11,18 +11,16 @@ from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import ChannelName
-from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, card, font, label
+from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, label, scatter
 
 if TYPE_CHECKING:
     import networkx
 
-WIDTH, HEIGHT = 830, 486
+WIDTH, HEIGHT = 830, 420
 TOP, BOTTOM = 64, 34
 """Heights of the strips for clock and flows above, and for the sentence below."""
 ROW, LETTER = 17, 7.3
 """Height of a table row and width of a letter in it, in units."""
-LANE = 11
-"""Distance between the lanes of two flows on one link."""
 
 Point = tuple[float, float]
 
@@ -50,17 +48,10 @@ class Box(NamedTuple):
         low, high = 0.0, 1.0
         sides = ((start[0], end[0], self.x, self.width), (start[1], end[1], self.y, self.height))
         for begin, stop, middle, size in sides:
-            step = stop - begin
-            one, other = middle - size / 2 - begin, middle + size / 2 - begin
-            if step == 0:
-                if one > 0 or other < 0:
-                    return 0.0
-                continue
-            near, far = sorted((one / step, other / step))
+            step = stop - begin or 1e-9
+            near, far = sorted(((middle - size / 2 - begin) / step, (middle + size / 2 - begin) / step))
             low, high = max(low, near), min(high, far)
-            if low >= high:
-                return 0.0
-        return (high - low) * hypot(end[0] - start[0], end[1] - start[1])
+        return max(0.0, high - low) * hypot(end[0] - start[0], end[1] - start[1])
 
 
 class Scene:
@@ -68,39 +59,32 @@ class Scene:
 
     def __init__(self, graph: networkx.Graph[str], channels: Iterable[ChannelName], mobile: str) -> None:
         self.mobile = mobile
-        self.roles: dict[str, str] = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
-        xs = [float(data["x"]) for _, data in graph.nodes(data=True)]
-        ys = [float(data["y"]) for _, data in graph.nodes(data=True)]
-        across, up = max(xs) - min(xs) or 1.0, max(ys) - min(ys) or 1.0
-        left, right, low, high = 60, WIDTH - 72, BOTTOM + 42, HEIGHT - TOP - 34
+        nodes = {name: (float(data["x"]), float(data["y"])) for name, data in graph.nodes(data=True)}
+        xs, ys = zip(*nodes.values(), strict=True)
+        left, low = 60, BOTTOM + 42
+        across = (WIDTH - 72 - left) / (max(xs) - min(xs) or 1)
+        up = (HEIGHT - TOP - 34 - low) / (max(ys) - min(ys) or 1)
         self.places: dict[str, Point] = {
-            name: (
-                left + (float(data["x"]) - min(xs)) / across * (right - left),
-                low + (float(data["y"]) - min(ys)) / up * (high - low),
-            )
-            for name, data in graph.nodes(data=True)
+            name: (left + (x - min(xs)) * across, low + (y - min(ys)) * up) for name, (x, y) in nodes.items()
         }
-        self.links: dict[tuple[str, str], str] = {}
-        for a, b, data in graph.edges(data=True):
-            self.links[a, b] = str(data.get("segment", ""))
+        self.links = {(a, b): str(data.get("segment", "")) for a, b, data in graph.edges(data=True)}
         self.interfaces: dict[str, str] = {}
         """Interface of the mobile node -> the neighbor that it leads to, also where it has left that network since."""
         for name in channels:
             if name.sender == mobile:
                 self.interfaces.setdefault(name.sender_interface, name.receiver)
-            if (name.sender, name.receiver) not in self.links and (name.receiver, name.sender) not in self.links:
-                self.links[name.sender, name.receiver] = name.segment
+            if (name.receiver, name.sender) not in self.links:
+                self.links.setdefault((name.sender, name.receiver), name.segment)
+        self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
+        self.captions = {name: "" if role == "router" else role for name, role in self.roles.items()}
+        """The second line on each node's card."""
+        for interface, neighbor in self.interfaces.items():
+            self.captions[neighbor] += f", {interface}"
 
     def box(self, node: str) -> Box:
         """The card of a node."""
-        x, y = self.places[node]
-        second = self._second_line(node)
-        width = max(len(node) * 8.6, len(second) * 6.2) + 16
-        return Box(x, y, max(width, 44), 38 if second else 26)
-
-    def _second_line(self, node: str) -> str:
-        role = self.roles[node]
-        return "" if role == "router" else role
+        caption = self.captions[node]
+        return Box(*self.places[node], max(len(node) * 8.6 + 16, len(caption) * 6.2 + 16, 44), 38 if caption else 26)
 
     def lane(self, sender: str, receiver: str, offset: float) -> tuple[Point, Point]:
         """The two ends of a straight way between two nodes, `offset` units beside the link."""
@@ -114,55 +98,39 @@ class Scene:
 
     def edge(self, node: str, towards: Point, margin: float) -> Point:
         """Where the way from `towards` meets the card of a node, `margin` units before it."""
-        x, y = self.places[node]
+        x, y, width, height = self.box(node)
         dx, dy = towards[0] - x, towards[1] - y
-        box = self.box(node)
-        reach_x = (box.width / 2 + margin) / abs(dx) if dx else 9e9
-        reach_y = (box.height / 2 + margin) / abs(dy) if dy else 9e9
-        share = min(reach_x, reach_y, 1.0)
+        share = min((width / 2 + margin) / (abs(dx) or 1e-9), (height / 2 + margin) / (abs(dy) or 1e-9), 1.0)
         return x + dx * share, y + dy * share
 
     def middle(self, where: str) -> Point:
         """A place beside a node, or in the middle of a link, by its name."""
         if where in self.places:
-            x, y = self.places[where]
-            return round(x, 1), round(y + self.box(where).height / 2 + 12, 1)
-        for (a, b), segment in self.links.items():
-            if segment == where:
-                (ax, ay), (bx, by) = self.places[a], self.places[b]
-                return round((ax + bx) / 2, 1), round((ay + by) / 2, 1)
-        return WIDTH / 2, HEIGHT / 2
+            x, y, _, height = self.box(where)
+            return round(x, 1), round(y + height / 2 + 12, 1)
+        ends = next((ends for ends, segment in self.links.items() if segment == where), (self.mobile, self.mobile))
+        (ax, ay), (bx, by) = (self.places[end] for end in ends)
+        return round((ax + bx) / 2, 1), round((ay + by) / 2, 1)
 
     # --- what does not move ------------------------------------------------------------------------------------------
 
     def link_line(self) -> Dict:
         """All links as one line with gaps."""
-        xs: list[float | None] = []
-        ys: list[float | None] = []
-        for a, b in self.links:
-            (ax, ay), (bx, by) = self.places[a], self.places[b]
-            xs += [round(ax, 1), round(bx, 1), None]
-            ys += [round(ay, 1), round(by, 1), None]
-        return {
-            "type": "scatter", "mode": "lines", "x": xs, "y": ys, "hoverinfo": "skip",
-            "line": {"color": EDGE, "width": 2},
-        }  # fmt: skip
+        ends = [(self.places[a], self.places[b]) for a, b in self.links]
+        xs = [x for (ax, _), (bx, _) in ends for x in (round(ax, 1), round(bx, 1), None)]
+        ys = [y for (_, ay), (_, by) in ends for y in (round(ay, 1), round(by, 1), None)]
+        return scatter("lines", xs, ys, line={"color": EDGE, "width": 2})
 
-    def node_labels(self, hover: Mapping[str, str]) -> list[Dict]:
-        """The cards of the nodes; `hover` holds what the pointer shows at a node."""
+    def node_labels(self) -> list[Dict]:
+        """The cards of the nodes."""
         labels = []
-        for name, (x, y) in self.places.items():
-            box = self.box(name)
-            second = self._second_line(name)
-            text = f"<b>{name}</b>" + (f"<br><span style='font-size:10px'>{second}</span>" if second else "")
-            router = "router" in self.roles[name]
-            labels.append(
-                label(
-                    round(x, 1), round(y, 1), text, 13, width=box.width - 8, height=box.height - 8,
-                    bgcolor=QUIET_CARD if router else CARD, bordercolor=EDGE if router else INK,
-                    borderwidth=1 if router else 2, hovertext=hover.get(name, ""),
-                )
-            )  # fmt: skip
+        for name, caption in self.captions.items():
+            x, y, width, height = self.box(name)
+            text = f"<b>{name}</b>" + (f"<br><span style='font-size:10px'>{caption}</span>" if caption else "")
+            quiet = "router" in self.roles[name]
+            edge: Dict = {"bordercolor": EDGE if quiet else INK, "borderwidth": 1 if quiet else 2}
+            fill = QUIET_CARD if quiet else CARD
+            labels.append(label(x, y, text, 13, width=width - 8, height=height - 8, bgcolor=fill, **edge))
         return labels
 
     def interface_labels(self) -> list[Dict]:
@@ -170,65 +138,41 @@ class Scene:
         labels = []
         for interface, neighbor in self.interfaces.items():
             side = 1 if self.places[neighbor][1] > self.places[self.mobile][1] else -1
-            (lx, ly), (mx, my) = self.lane(self.mobile, neighbor, side * 27)
-            labels.append(label(round(lx + (mx - lx) * 0.5, 1), round(ly + (my - ly) * 0.5, 1), f"<b>{interface}</b>"))
+            (ax, ay), (bx, by) = self.lane(self.mobile, neighbor, side * 27)
+            labels.append(label((ax + bx) / 2, (ay + by) / 2, f"<b>{interface}</b>"))
         return labels
 
     def table_places(self, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Box]:
         """Where the table card of each node stands: beside the node, off nodes and links. Sizes: letters, rows."""
         taken = [self.box(node) for node in self.places]
-        taken += [
-            Box(annotation["x"], annotation["y"], 50, 24) for annotation in self.interface_labels()
-        ]
+        taken += [Box(note["x"], note["y"], 50, 24) for note in self.interface_labels()]
         ways = [(self.places[a], self.places[b]) for a, b in self.links]
         placed: dict[str, Box] = {}
         for node, (letters, rows) in sizes.items():
-            width, height = letters * LETTER + 12, rows * ROW + 8
-            best = min(
-                self._candidates(node, width, height),
-                key=lambda box: (
-                    sum(box.overlap(other) for other in taken) * 40
-                    + sum(box.grown(44).length_inside(*ends) for ends in ways) * 30
-                    + hypot(box.x - self.places[node][0], box.y - self.places[node][1])
-                ),
-            )
-            taken.append(best)
-            placed[node] = best
+            home = self.places[node]
+
+            def cost(box: Box, home: Point = home) -> float:
+                covered = sum(box.overlap(other) for other in taken)
+                crossed = sum(box.grown(44).length_inside(*ends) for ends in ways)
+                return covered * 40 + crossed * 30 + hypot(box.x - home[0], box.y - home[1])
+
+            placed[node] = min(self._candidates(node, letters * LETTER + 12, rows * ROW + 8), key=cost)
+            taken.append(placed[node])
         return placed
 
     def _candidates(self, node: str, width: float, height: float) -> Iterable[Box]:
-        x, y = self.places[node]
-        own = self.box(node)
+        """Boxes around a node, near ones first: above, below, and at its sides."""
+        x, y, own_width, own_height = self.box(node)
+        right, top = WIDTH - width / 2 - 4, HEIGHT - TOP - height / 2 - 2
         for gap in (10, 24, 60, 110):
-            for across in (0.0, -0.5, 0.5, -1.0, 1.0):
-                for up in (-1, 1, 0):
-                    if up == 0 and abs(across) < 1:
-                        continue
-                    cx = x + across * (width + own.width + (2 * gap if up == 0 else 0)) / 2
-                    cy = y + up * ((height + own.height) / 2 + gap)
-                    yield Box(
-                        round(min(max(cx, width / 2 + 4), WIDTH - width / 2 - 4), 1),
-                        round(min(max(cy, BOTTOM + height / 2 + 2), HEIGHT - TOP - height / 2 - 2), 1),
-                        width,
-                        height,
-                    )
-
-
-def table_card(box: Box) -> Dict:
-    """The card that a table stands on."""
-    return card(box.x, box.y, (-box.width / 2, -box.height / 2, box.width / 2, box.height / 2))
+            for across, up in [(a, u) for a in (0.0, -0.5, 0.5, -1.0, 1.0) for u in (-1, 1, 0) if u or abs(a) == 1]:
+                cx = x + across * (width + own_width + (0 if up else 2 * gap)) / 2
+                cy = y + up * ((height + own_height) / 2 + gap)
+                at = min(max(cx, width / 2 + 4), right), min(max(cy, BOTTOM + height / 2 + 2), top)
+                yield Box(round(at[0], 1), round(at[1], 1), width, height)
 
 
 def row_places(box: Box, rows: int) -> list[Point]:
     """The middle of each row of a table, the title first."""
     top = box.y + box.height / 2 - 4 - ROW / 2
     return [(box.x, round(top - row * ROW, 1)) for row in range(rows)]
-
-
-def words_at(points: Iterable[Point], texts: list[str], size: int, bold: bool = False) -> Dict:
-    """Text that changes while the film runs, to the right of points."""
-    xs, ys = zip(*points, strict=True)
-    return {
-        "type": "scatter", "mode": "text", "x": list(xs), "y": list(ys), "text": texts, "hoverinfo": "skip",
-        "textposition": "middle right", "textfont": font(size, bold=bold),
-    }  # fmt: skip

@@ -36,6 +36,13 @@ class FlowStyle(NamedTuple):
 
 
 _DARKER = {ORANGE: "#B87700", SKY: "#2A8CC7", PURPLE: "#C0609A"}
+_LOOKS = [
+    (BLUE, "#FFFFFF", "circle", "solid"), (ORANGE, INK, "square", "dash"), (GREEN, INK, "diamond", "dot"),
+    (PURPLE, INK, "pentagon", "dashdot"), (SKY, INK, "hexagon", "longdash"),
+    (VERMILION, INK, "star-square", "longdashdot"),
+]  # fmt: skip
+MOST_FLOWS = len(_LOOKS)
+"""Flows that can be told apart in one picture."""
 
 
 def line_colour(colour: str) -> str:
@@ -43,27 +50,12 @@ def line_colour(colour: str) -> str:
     return _DARKER.get(colour, colour)
 
 
-_LOOKS = [
-    (BLUE, "#FFFFFF", "circle", "solid"),
-    (ORANGE, INK, "square", "dash"),
-    (GREEN, INK, "diamond", "dot"),
-    (PURPLE, INK, "pentagon", "dashdot"),
-    (SKY, INK, "hexagon", "longdash"),
-    (VERMILION, INK, "star-square", "longdashdot"),
-]
-
-
-MOST_FLOWS = len(_LOOKS)
-"""Flows that can be told apart in one picture."""
-
-
 def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
     """Flow id -> its look. Letters are the first of each word that no earlier flow has, else the flow id."""
-    taken: set[str] = set()
-    styles = {}
+    styles: dict[int, FlowStyle] = {}
     for number, (flow, word) in enumerate(sorted(flows.items())):
+        taken = {style.letter for style in styles.values()}
         letter = next((each for each in word if each.isalnum() and each not in taken), str(flow))
-        taken.add(letter)
         styles[flow] = FlowStyle(word, letter, *_LOOKS[number % len(_LOOKS)])
     return styles
 
@@ -73,36 +65,45 @@ def font(size: int, colour: str = INK, family: str = SANS, bold: bool = False) -
     return {"size": size, "color": colour, "family": family, "weight": "bold" if bold else "normal"}
 
 
-def card(x: float, y: float, box: tuple[float, float, float, float], colour: str = CARD) -> Dict:
+def marker(symbol: Any, size: Any, colour: Any, edge: str = EDGE, width: float = 1.5) -> Dict:
+    """The look of marks; symbol, size and colour may be lists."""
+    return {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": {"color": edge, "width": width}}
+
+
+def scatter(mode: str, x: list[Any], y: list[Any], **more: Any) -> Dict:
+    """One plotly trace; the pointer finds nothing in it unless `more` says what."""
+    return {"type": "scatter", "mode": mode, "x": x, "y": y, "hoverinfo": "skip", **more}
+
+
+def card(x: float, y: float, box: tuple[float, float, float, float], **more: Any) -> Dict:
     """An opaque card: `box` is left, bottom, right, top in pixels from the point (x, y) of the axes."""
     left, bottom, right, top = box
     return {
         "type": "rect", "layer": "below", "xref": "x", "yref": "y", "xsizemode": "pixel", "ysizemode": "pixel",
-        "xanchor": x, "yanchor": y, "x0": left, "x1": right, "y0": bottom, "y1": top,
-        "fillcolor": colour, "line": {"color": EDGE, "width": 1},
+        "xanchor": x, "yanchor": y, "x0": left, "x1": right, "y0": bottom, "y1": top, "fillcolor": CARD,
+        "line": {"color": EDGE, "width": 1}, **more,
     }  # fmt: skip
 
 
 def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
     """Text on an opaque card of its own, above all marks."""
     return {
-        "x": x, "y": y, "text": text, "showarrow": False, "font": font(size), "bgcolor": CARD,
+        "x": round(x, 1), "y": round(y, 1), "text": text, "showarrow": False, "font": font(size), "bgcolor": CARD,
         "bordercolor": EDGE, "borderwidth": 1, "borderpad": 3, "captureevents": False, **more,
     }  # fmt: skip
 
 
-def bare_axis(low: float, high: float, **more: Any) -> Dict:
+def bare_axis(low: float, high: float) -> Dict:
     """An axis that shows nothing and cannot be dragged."""
-    return {"range": [low, high], "visible": False, "fixedrange": True, **more}
+    return {"range": [low, high], "visible": False, "fixedrange": True}
 
 
 def base_layout(title: str, height: int, **more: Any) -> Dict:
     """What every figure's layout has: a transparent page, own fonts, no legend of plotly's."""
     return {
-        "height": height, "autosize": True, "showlegend": False, "hovermode": "closest",
-        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font": font(12),
-        "hoverlabel": {"bgcolor": CARD, "bordercolor": EDGE, "font": font(12)},
-        "meta": {"title": title}, **more,
+        "height": height, "autosize": True, "showlegend": False, "hovermode": "closest", "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR, "font": font(12), "meta": {"title": title},
+        "hoverlabel": {"bgcolor": CARD, "bordercolor": EDGE, "font": font(12)}, **more,
     }  # fmt: skip
 
 

@@ -10,8 +10,6 @@ from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import Words, field_name, seconds
 from mipflow.wire.address import Address
 
-Tables = dict[str, dict[str, dict[str, Row]]]
-
 
 def tables(
     trace: Trace, at_ns: int, *, names: Mapping[Address, str], flows: Mapping[int, str] | None = None
@@ -24,53 +22,30 @@ def tables(
     if at_ns < 0:
         raise ProtocolMisuse(f"tables at {seconds(at_ns)}; expected a time of at least 0", at_ns)
     words = Words(names, flows or {})
-    state = {
-        node: {table: rows for table, rows in held.items() if rows} for node, held in trace.tables(at_ns).items()
-    }
-    title = f"Tables at {seconds(at_ns)}"
+    held = [
+        (node, table, list(rows.values()))
+        for node, of_node in sorted(trace.tables(at_ns).items()) for table, rows in of_node.items() if rows
+    ]  # fmt: skip
 
     def sentences() -> list[str]:
-        lines = [
-            f"{node}, {table}: {'; '.join(_line(words, table, row) for row in rows.values())}."
-            for node, held in sorted(state.items())
-            for table, rows in held.items()
-        ]
-        return lines or ["All tables are empty."]
+        told = [(node, table, "; ".join(words.line(table, row) for row in rows)) for node, table, rows in held]
+        return [f"{node}, {table}: {line}." for node, table, line in told] or ["All tables are empty."]
 
     def plain() -> list[dict[str, object]]:
-        return [
-            {"node": node, "table": table, **{name: _value(words, value) for name, value in row.items()}}
-            for node, held in sorted(state.items())
-            for table, rows in held.items()
-            for row in rows.values()
-        ]
+        return [{"node": node, "table": table, **words.plain(row)} for node, table, rows in held for row in rows]
 
-    return Picture(title, sentences, plain, html=_html(state, words))
+    parts = [html_table([_shown(words, row) for row in rows], f"{node}: {table}") for node, table, rows in held]
+    html = "".join(parts) or "<p>All tables are empty.</p>"
+    return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
 
 
-def _line(words: Words, table: str, row: Row) -> str:
-    return " ".join(words.row(table, row).split())
-
-
-def _value(words: Words, value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else words.value(value)
-
-
-def _html(state: Tables, words: Words) -> str:
-    parts = []
-    for node, held in sorted(state.items()):
-        for table, rows in held.items():
-            shown: list[dict[str, object]] = [
-                {field_name(name): _named(words, name, value) for name, value in row.items()} for row in rows.values()
-            ]
-            parts.append(html_table(shown, f"{node}: {table}"))
-    return "".join(parts) or "<p>All tables are empty.</p>"
-
-
-def _named(words: Words, name: str, value: object) -> object:
-    if name == "flow_id" and isinstance(value, int):
-        return f"{value} ({words.flows[value]})" if value in words.flows else value
-    text = str(_value(words, value))
-    if text != str(value) and "address" in name:
-        return f"{text} ({value})"
-    return _value(words, value)
+def _shown(words: Words, row: Row) -> dict[str, object]:
+    """A row as HTML shows it: an address with its word, a flow id with its name."""
+    shown: dict[str, object] = {}
+    for name, value in words.plain(row).items():
+        if name == "flow_id" and isinstance(value, int) and value in words.flows:
+            value = f"{value} ({words.flows[value]})"
+        elif "address" in name and value != row[name]:
+            value = f"{value} ({row[name]})"
+        shown[field_name(name)] = value
+    return shown

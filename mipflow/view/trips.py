@@ -1,22 +1,26 @@
-"""Whole trips of packets, put together from the packet-hops of the trace.
+"""Whole trips of packets, put together from the packet-hops of the trace; and what they say about the flows.
 
-A trip is one packet from where it was made to where it ended, through routers and tunnels; its legs are the hops.
+A trip is one packet from where it was made to where it ended, through routers and tunnels; its legs are the hops. One
+pass over the trace finds them; messages, ways of flows, delays and the packets of the animation are read from them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from mipflow.sim.trace import LOST, Trace, is_control
-from mipflow.view.words import NS_PER_MS, is_tunnelled
-from mipflow.wire.packet import Packet
+from mipflow.sim.trace import LOST, Dropped, Trace, is_control
+from mipflow.view.words import NS_PER_S
+from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement, RouterSolicitation
+from mipflow.wire.packet import FragmentHeader, Packet
 
-LOOK_BACK_NS = 1_000 * NS_PER_MS
-"""A packet on its way at the start of a picture was sent at most this long before."""
-LOOK_AHEAD_NS = 1_000 * NS_PER_MS
-"""A packet that starts in a picture is followed for at most this long after its end."""
+if TYPE_CHECKING:
+    import networkx
+
+_NEIGHBOR_DISCOVERY = (RouterSolicitation, RouterAdvertisement, NeighborSolicitation, NeighborAdvertisement)
 
 
 class Leg(NamedTuple):
@@ -26,105 +30,200 @@ class Leg(NamedTuple):
     started_ns: int
     arrived_ns: int
     sender: str
-    interface: str
     receiver: str
-    segment: str
     tunnelled: bool
 
 
 class Trip:
-    """A packet's way; `packet` is the innermost packet, `legs` are in order."""
+    """A packet's way, or a stretch of it; `packet` is the innermost packet, `numbers` are its hops in the trace."""
 
-    __slots__ = ("control", "legs", "packet")
+    __slots__ = ("numbers", "packet", "trace")
 
-    def __init__(self, packet: Packet, control: bool, leg: Leg) -> None:
-        self.packet = packet
-        self.control = control
-        self.legs = [leg]
+    def __init__(self, trace: Trace, packet: Packet, numbers: list[int]) -> None:
+        self.trace, self.packet, self.numbers = trace, packet, numbers
 
     @property
     def started_ns(self) -> int:
         """When the first bit left the first node, in nanoseconds."""
-        return self.legs[0].started_ns
+        return self.trace.started[self.numbers[0]]
 
     @property
     def arrived_ns(self) -> int:
         """When the packet arrived where it ended (LOST if a link lost it), in nanoseconds."""
-        return self.legs[-1].arrived_ns
+        return self.trace.arrived[self.numbers[-1]]
+
+    @property
+    def sender(self) -> str:
+        """The node that sent it first."""
+        return self.trace.channels[self.trace.channel[self.numbers[0]]].sender
+
+    @property
+    def interface(self) -> str:
+        """The interface that it was sent on first."""
+        return self.trace.channels[self.trace.channel[self.numbers[0]]].sender_interface
+
+    @property
+    def receiver(self) -> str:
+        """The node that it came to, or would have."""
+        return self.trace.channels[self.trace.channel[self.numbers[-1]]].receiver
+
+    @property
+    def tunnelled(self) -> bool:
+        """Whether it set out in a tunnel (RFC 2473)."""
+        return isinstance(self.trace.packets[self.numbers[0]].payload, Packet)
 
     @property
     def nodes(self) -> list[str]:
         """The nodes on the way, first and last included."""
-        return [self.legs[0].sender, *(leg.receiver for leg in self.legs)]
+        return [self.sender, *(leg.receiver for leg in self.legs)]
 
-    def stretches(self, through: Callable[[str], bool]) -> Iterator[list[Leg]]:
-        """The trip as end-to-end stretches: hops through plain routers belong together, a tunnel's end parts them."""
-        legs: list[Leg] = []
+    @property
+    def legs(self) -> list[Leg]:
+        """The hops in order."""
+        trace, legs = self.trace, []
+        for number in self.numbers:
+            name, tunnelled = trace.channels[trace.channel[number]], isinstance(trace.packets[number].payload, Packet)
+            legs.append(
+                Leg(number, trace.started[number], trace.arrived[number], name.sender, name.receiver, tunnelled)
+            )
+        return legs
+
+    def stretches(self, graph: networkx.Graph[str]) -> list[Trip]:
+        """The trip end to end: hops through plain routers belong together, a tunnel's end parts them."""
+        parts: list[list[int]] = []
+        inside = False
         for leg in self.legs:
-            if legs and (leg.tunnelled != legs[-1].tunnelled or not through(leg.sender)):
-                yield legs
-                legs = []
-            legs.append(leg)
-        yield legs
+            through = leg.sender in graph and graph.nodes[leg.sender].get("forwards", False)
+            if not parts or leg.tunnelled != inside or not through:
+                parts.append([])
+            parts[-1].append(leg.number)
+            inside = leg.tunnelled
+        return [Trip(self.trace, self.packet, part) for part in parts]
 
 
-def trips(
-    trace: Trace,
-    start_ns: int,
-    end_ns: int,
-    *,
-    data: bool = True,
-    only: Packet | None = None,
-    look_back_ns: int = LOOK_BACK_NS,
-    look_ahead_ns: int = LOOK_AHEAD_NS,
-) -> list[Trip]:
-    """The trips that were under way between `start_ns` and `end_ns` (nanoseconds), by their start.
+def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> list[Trip]:
+    """The trips that were under way between two times (nanoseconds), by their start; each to its end.
 
-    data: with user data too, not control packets only; only: the trip of this innermost packet alone.
+    A packet is looked for up to a second before and after. data: those of flows too.
     """
-    first = bisect_left(trace.sent, start_ns - look_back_ns)
-    last = bisect_right(trace.sent, end_ns + look_ahead_ns)
-    within = bisect_right(trace.sent, end_ns)
+    sent, started, arrived, channel, packets = trace.sent, trace.started, trace.arrived, trace.channel, trace.packets
+    first, within = bisect_left(sent, start_ns - NS_PER_S), bisect_right(sent, end_ns)
+    ends = [(name.sender, name.receiver) for name in trace.channels]
     found: list[Trip] = []
-    by_identity: dict[int, Trip] = {}
+    latest: dict[int, Trip] = {}
     waiting: dict[tuple[str, int], list[Trip]] = {}
-    channels, packets = trace.channels, trace.packets
-    numbers: Iterable[int] = range(first, last)
-    if not data:
-        # Signalling belongs to no flow: looking at the label first leaves out nearly all hops at once.
-        numbers = [first + ahead for ahead, packet in enumerate(packets[first:last]) if not packet.label]
-    for number in numbers:
-        outer = packets[number]
-        inner = outer.innermost()
-        if only is not None and inner is not only:
+    for number in range(first, bisect_right(sent, end_ns + NS_PER_S)):
+        if packets[number].label and not data:
             continue
-        trip = by_identity.get(id(inner))
-        if trip is None and (number >= within and packets[number].label):
-            continue
-        if trip is None and not (data or is_control(inner)):
-            continue
-        name = channels[trace.channel[number]]
-        leg = Leg(
-            number, trace.started[number], trace.arrived[number], name.sender, name.sender_interface, name.receiver,
-            name.segment, is_tunnelled(outer),
-        )  # fmt: skip
-        if trip is None or trip.legs[-1].receiver != leg.sender:
-            # A packet that was read from its bytes on the way is another value: know it by place, time and content.
-            here = waiting.get((leg.sender, trace.sent[number]), ())
+        inner = packets[number].innermost()
+        sender, receiver = ends[channel[number]]
+        trip = latest.get(id(inner))
+        if trip is None or ends[channel[trip.numbers[-1]]][1] != sender:
+            # Control packets are read from their bytes on each link: another value, known by place, time and content.
+            here = waiting.get((sender, sent[number]), ())
             trip = next((each for each in here if _same(each.packet, inner)), None)
-        if trip is None and number >= within:
-            continue
-        if trip is None:
-            trip = Trip(inner, is_control(inner), leg)
+        if trip is not None:
+            trip.numbers.append(number)
+        elif number < within:
+            trip = Trip(trace, inner, [number])
             found.append(trip)
         else:
-            trip.legs.append(leg)
-        by_identity[id(inner)] = trip
-        if leg.arrived_ns != LOST and trip.control:
-            waiting.setdefault((leg.receiver, leg.arrived_ns), []).append(trip)
-    return [trip for trip in found if max(trip.legs[-1].started_ns, trip.arrived_ns) >= start_ns]
+            continue
+        latest[id(inner)] = trip
+        if not inner.label:
+            waiting.setdefault((receiver, arrived[number]), []).append(trip)
+    return [trip for trip in found if max(started[trip.numbers[-1]], arrived[trip.numbers[-1]]) >= start_ns]
 
 
 def _same(one: Packet, other: Packet) -> bool:
     ends = (one.source, one.destination) == (other.source, other.destination)
     return one is not other and ends and one.payload == other.payload
+
+
+def messages(
+    found: Iterable[Trip], graph: networkx.Graph[str], start_ns: int, end_ns: int, *, data: bool = False
+) -> list[Trip]:
+    """The stretches of trips that were sent between two times (nanoseconds), in order; signalling, or user data too.
+
+    Router and neighbor solicitations and advertisements are left out.
+    """
+    wanted = (
+        trip for trip in found if data or (not trip.packet.label and is_control(trip.packet))
+        if not isinstance(trip.packet.payload, _NEIGHBOR_DISCOVERY)
+    )  # fmt: skip
+    parts = (part for trip in wanted for part in trip.stretches(graph))
+    return sorted((part for part in parts if start_ns <= part.started_ns <= end_ns), key=lambda part: part.started_ns)
+
+
+@dataclass(slots=True)
+class Run:
+    """A time in which a flow used one interface of the mobile node, in a tunnel or not; nanoseconds on that link."""
+
+    flow: int
+    upward: bool
+    interface: str
+    tunnelled: bool
+    from_ns: int
+    to_ns: int
+    trips: list[Trip]
+
+    @property
+    def way(self) -> str:
+        """The interface in words."""
+        return f"over {self.interface}{' through the tunnel' if self.tunnelled else ''}"
+
+
+def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
+    """The runs of each flow by their start, in the direction in which most of its packets go."""
+    flows: dict[int, list[Trip]] = {}
+    for trip in found:
+        if trip.packet.label:
+            flows.setdefault(trip.packet.flow, []).append(trip)
+    result: list[Run] = []
+    channels, channel, started = trace.channels, trace.channel, trace.started
+    for flow, both in flows.items():
+        upward = 2 * sum(trip.packet.upward for trip in both) >= len(both)
+        place, run = 0 if upward else -1, None
+        own = sorted((trip.numbers[place], trip) for trip in both if trip.packet.upward == upward)
+        for number, trip in own:
+            name, now = channels[channel[number]], started[number]
+            node, interface = name[1:3] if upward else name[3:5]
+            if node != mobile:
+                continue
+            tunnelled = isinstance(trace.packets[number].payload, Packet)
+            if run is None or (run.interface, run.tunnelled) != (interface, tunnelled):
+                run = Run(flow, upward, interface, tunnelled, now, now, [])
+                result.append(run)
+            run.to_ns = now
+            run.trips.append(trip)
+    return sorted(result, key=lambda run: run.from_ns)
+
+
+def leading(flows: Iterable[int], found: list[Run], most: int) -> list[int]:
+    """At most `most` flows to draw: first those that changed their way, then those with most packets."""
+    ways, packets = Counter(flow for flow, _ in {(run.flow, run.way) for run in found}), Counter[int]()
+    for run in found:
+        packets[run.flow] += len(run.trips)
+    return sorted(sorted(flows, key=lambda flow: (-ways[flow], -packets[flow], flow))[:most])
+
+
+def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
+    """The drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
+    found: dict[tuple[int, int], Dropped] = {}
+    for number, record in enumerate(trace.drops()):
+        inner = record.packet.innermost()
+        if start_ns <= record.t_ns <= end_ns and inner.label:
+            pieces = [header.identification for header in inner.extensions if isinstance(header, FragmentHeader)]
+            found.setdefault((inner.flow, pieces[0] if pieces else -1 - number), record)
+    return list(found.values())
+
+
+def arrived(found: list[Run]) -> dict[int, list[Trip]]:
+    """Flow -> its trips that came to where most of them go."""
+    flows: dict[int, list[Trip]] = {}
+    for run in found:
+        flows.setdefault(run.flow, []).extend(run.trips)
+    for flow, own in flows.items():
+        goal = Counter(trip.receiver for trip in own).most_common(1)[0][0]
+        flows[flow] = [trip for trip in own if trip.arrived_ns != LOST and trip.receiver == goal]
+    return flows

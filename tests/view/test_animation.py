@@ -58,6 +58,11 @@ def texts(layers: list[Dict]) -> list[str]:
     return [text for layer in layers for text in layer.get("text", []) if isinstance(text, str)]
 
 
+def unpadded(text: str) -> str:
+    """A line of a table without the spaces behind it."""
+    return re.sub(r" +(?=</b>$|$)", "", text)
+
+
 def clock(layers: list[Dict]) -> str:
     """What the clock says."""
     return next(text for text in texts(layers) if text.startswith("t = "))
@@ -67,11 +72,11 @@ def test_at_each_table_change_two_key_frames_stand_at_one_time(told: tuple[Pictu
     picture, at = told
     assert picture.figure is not None
     shown = played(picture.figure)
-    new_row = "H@2 → CoA cell0  seq 7"
-    after = next(number for number, layers in enumerate(shown) if any(new_row in text for text in texts(layers)))
+    new_row = "H@2 → CoA cell0"
+    after = next(number for number, layers in enumerate(shown) if f"<b>{new_row}</b>" in map(unpadded, texts(layers)))
     before = after - 1
     assert clock(shown[before]) == clock(shown[after]) == f"t = {at.update_lands / S:.3f} s"
-    assert any("H@2 → CoA wlan0  seq 2" in text for text in texts(shown[before]))
+    assert [unpadded(text) for text in texts(shown[before])].count("H@2 → CoA wlan0") == 2, "at CN1 and HA"
     # Only words differ: what is on its way stands still, so nothing slides while the row changes.
     for one, other in zip(shown[before], shown[after], strict=True):
         assert (one["x"], one["y"], one.get("ids")) == (other["x"], other["y"], other.get("ids"))
@@ -82,11 +87,34 @@ def test_at_each_table_change_two_key_frames_stand_at_one_time(told: tuple[Pictu
     assert messages["x"][position] > 600
     assert gone == []
     # The row is marked in the second, and the picture rests.
-    (rows,) = [layer for layer in shown[after] if any(new_row in str(text) for text in layer.get("text", []))]
+    (rows,) = [layer for layer in shown[after] if layer.get("marker", {}).get("symbol") == "line-ew"]
     colours = rows["marker"]["line"]["color"]
     lit = [text for text, colour in zip(rows["text"], colours, strict=True) if colour == HIGHLIGHT]
-    assert [text.strip() for text in lit] == [f"<b>{new_row}</b>"]
+    assert [unpadded(text) for text in lit] == ["<b>video H@2 → CoA cell0 …</b>", f"<b>{new_row}</b>"]
     assert {clock(layers) for layers in shown[before : after + HOLD_FRAMES]} == {clock(shown[before])}
+
+
+def test_a_changed_row_stays_marked_until_its_table_changes_again(told: tuple[Picture, Moments]) -> None:
+    assert told[0].figure is not None
+    layers = played(told[0].figure)[-1]
+    (rows,) = [layer for layer in layers if layer.get("marker", {}).get("symbol") == "line-ew"]
+    assert [unpadded(text) for text in rows["text"] if "<b>" in text] == [
+        "<b>video H@2 → CoA cell0 ✓</b>", "<b>H@2 → CoA cell0</b>",
+    ]  # fmt: skip
+
+
+def test_before_anything_has_happened_the_strip_says_what_to_do(told: tuple[Picture, Moments]) -> None:
+    assert told[0].figure is not None
+    shown = played(told[0].figure)
+    assert "Press Play" in texts(shown[0])
+    assert "So far no message, and no change of a table" in texts(shown[1])
+    assert "Press Play" not in texts(shown[-1])
+
+
+def test_access_routers_are_captioned_with_their_network(told: tuple[Picture, Moments]) -> None:
+    assert told[0].figure is not None
+    notes = " ".join(note["text"] for note in told[0].figure["layout"]["annotations"])
+    assert "access router, wlan0" in notes and "access router, cell0" in notes
 
 
 def test_each_change_of_a_shown_row_has_its_pair(told: tuple[Picture, Moments]) -> None:

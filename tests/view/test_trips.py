@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from mipflow.sim.trace import LOST, ChannelName, Trace
 from mipflow.view import events
-from mipflow.view.trips import trips
-from mipflow.view.usage import delays, losses, main_direction, road, runs
+from mipflow.view.trips import Run, arrived, losses, messages, runs, trips
 from mipflow.view.words import Words
 from mipflow.wire.mobility import BindingUpdate, HomeTestInit
 from tests.view.story import CALL, CELL, CN1, FLOWS, HOME2, MS, NAMES, VIDEO, S, handover, message
 
 STORY, AT = handover()
 TRACE = STORY.trace()
+
+
+def used() -> list[Run]:
+    """Which interface each flow used, when."""
+    return runs(TRACE, trips(TRACE, 11 * S, 14 * S), "MN")
 
 
 def test_a_trip_goes_through_routers_and_tunnel() -> None:
@@ -22,7 +26,7 @@ def test_a_trip_goes_through_routers_and_tunnel() -> None:
 
 
 def test_hops_through_routers_are_one_message_and_a_tunnel_is_one() -> None:
-    sent = events.signalling(TRACE, STORY.graph, AT.asked, AT.end)
+    sent = messages(trips(TRACE, AT.asked, AT.end), STORY.graph, AT.asked, AT.end)
     seen = [(type(each.packet.payload).__name__, each.sender, each.receiver, each.tunnelled) for each in sent]
     assert seen == [
         ("HomeTestInit", "MN", "HA", True),
@@ -47,7 +51,7 @@ def test_a_message_that_was_read_from_its_bytes_on_the_way_is_one_trip() -> None
 
 
 def test_a_trip_that_begins_inside_is_followed_to_its_end() -> None:
-    whole = [trip for trip in trips(TRACE, 10 * S, 10 * S + 5 * MS, look_back_ns=0) if trip.packet.upward]
+    whole = [trip for trip in trips(TRACE, 10 * S, 10 * S + 5 * MS) if trip.packet.upward]
     assert {trip.nodes[-1] for trip in whole} == {"CN1"}
 
 
@@ -58,8 +62,8 @@ def test_a_lost_packet_has_no_arrival() -> None:
 
 
 def test_runs_say_when_a_flow_used_which_interface() -> None:
-    found = runs(TRACE, "MN", 11 * S, 14 * S)
-    assert main_direction(found) == {CALL: True, VIDEO: True}
+    found = used()
+    assert {(run.flow, run.upward) for run in found} == {(CALL, True), (VIDEO, True)}
     video = [run for run in found if run.flow == VIDEO]
     assert [(run.interface, run.tunnelled) for run in video] == [("wlan0", False), ("wlan0", True), ("cell0", False)]
     assert AT.update_sent < video[1].from_ns <= AT.update_sent + 4 * MS
@@ -68,21 +72,21 @@ def test_runs_say_when_a_flow_used_which_interface() -> None:
 
 
 def test_the_road_of_a_run() -> None:
-    video = [run for run in runs(TRACE, "MN", 11 * S, 14 * S) if run.flow == VIDEO]
-    assert [road(TRACE, run) for run in video] == [
+    video = [run for run in used() if run.flow == VIDEO]
+    assert [run.trips[0].nodes for run in video] == [
         ["MN", "AR2", "Internet", "CN1"],
         ["MN", "AR2", "Internet", "HA", "Internet", "CN1"],
         ["MN", "AR3", "Internet", "CN1"],
     ]
-    (down,) = [run for run in runs(TRACE, "MN", 11 * S, 14 * S) if not run.upward]
-    assert road(TRACE, down) == ["CN1", "Internet", "AR2", "MN"]
+    down = [trip for trip in trips(TRACE, 11 * S, 14 * S) if trip.packet.label < 0]
+    (run,) = runs(TRACE, down, "MN")
+    assert not run.upward
+    assert run.trips[0].nodes == ["CN1", "Internet", "AR2", "MN"]
 
 
 def test_delays_are_those_of_packets_that_arrived() -> None:
-    found = delays(TRACE, "MN", {CALL: True, VIDEO: True}, 11 * S, 13 * S, 2000)
-    assert {each.delay_ns for each in found[CALL]} == {24 * MS}
-    assert {each.delay_ns for each in found[VIDEO]} == {24 * MS, 44 * MS, 45 * MS}
-    assert all(len(each) <= 50 for each in delays(TRACE, "MN", {CALL: True}, 11 * S, 13 * S, 50).values())
+    found = {flow: {trip.arrived_ns - trip.packet.sent_ns for trip in own} for flow, own in arrived(used()).items()}
+    assert found == {CALL: {24 * MS}, VIDEO: {24 * MS, 44 * MS, 45 * MS}}
 
 
 def test_losses_belong_to_flows() -> None:
@@ -93,8 +97,8 @@ def test_losses_belong_to_flows() -> None:
 
 def test_the_story_in_sentences() -> None:
     words = Words(NAMES, FLOWS)
-    sent = events.signalling(TRACE, STORY.graph, AT.asked, AT.end)
-    told = events.sentences(events.story(TRACE, STORY.graph, words, AT.asked, AT.end, sent))
+    sent = messages(trips(TRACE, AT.asked, AT.end), STORY.graph, AT.asked, AT.end)
+    told = events.sentences(events.story(TRACE, STORY.graph, words, sent, AT.asked, AT.end))
     assert (
         "12.090 s: MN sends a binding update (H@2 at CoA cell0, sequence 7, 420 s) to CN1 over cell0;"
         " it arrives at 12.135 s."
@@ -102,4 +106,4 @@ def test_the_story_in_sentences() -> None:
     row = "12.135 s: CN1's binding cache, row H@2: care-of address CoA wlan0 → CoA cell0, sequence 2 → 7."
     assert row in told
     assert any("the link AR3-Internet drops a packet of the video: lost on the link (2 times)." in one for one in told)
-    assert events.flow_sentences(TRACE, words, "MN", 11 * S, 14 * S)[0] == "call: over wlan0 throughout; 0 lost."
+    assert events.flow_sentences(words, used(), [], 11 * S)[0] == "call: over wlan0 throughout; 0 lost."
