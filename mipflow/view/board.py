@@ -50,8 +50,8 @@ def _line(words: Words, record: TableChanged, row: Row | None) -> str:
 class Board:
     """All tables on the stage over a film; it pins the moments of their changes to key frames.
 
-    A changed row is marked until the next change in its table. flows: those that are drawn; where a table has more rows
-    than room, rows that change in slow motion come first, then theirs.
+    A changed row is marked until the next change in its table, or in any at another pace of the film. flows: those that
+    are drawn; where a table has more rows than room, rows that change in slow motion come first, then theirs.
     """
 
     def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int]) -> None:
@@ -63,20 +63,22 @@ class Board:
         versions: dict[int, tuple[State, dict[Key, set[str]]]] = {-1: (_copy(state), {})}
         self._moving: set[tuple[Key, str]] = set()
         ticks: dict[Key, int] = {}
-        marks: dict[Key, set[str]] = {}
+        part, marks = film.parts[0], dict[Key, set[str]]()
         for record in visible(trace, words, film.ticks[0] + 1, film.ticks[-1]):
             key, name, after = (record.node, record.change.table), record.change.key, record.change.after
             tick = film.pin(record.t_ns)
+            if film.part(tick) is not part:  # what changed at another pace is another story
+                part, marks = film.part(tick), {}
             if ticks.get(key) != tick:
                 marks = {**marks, key: set()}
             ticks[key] = tick
-            marks[key].add(name)
+            marks.setdefault(key, set()).add(name)
             rows = state.setdefault(key, {})
             if after is None:
                 rows.pop(name, None)
             else:
                 rows[name] = after
-            if film.part(tick).slow:
+            if part.slow:
                 self._moving.add((key, name))
             versions[tick] = (_copy(state), marks)
         self._room: dict[Key, int] = {}

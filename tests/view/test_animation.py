@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Trace
 from mipflow.view.animation import animate
@@ -311,3 +312,23 @@ class TestFilm:
         assert film.pin(5 * S + 333_333_334) == tick
         assert film.ticks[tick] == 5 * S + 333_333_333
         assert film.ticks == sorted(film.ticks)
+
+
+def test_rows_that_changed_before_the_slow_motion_are_not_marked_in_it() -> None:
+    """In a film from the start, the home agent's rows are news while they register, and old when the video moves."""
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Voice(start_s=3))
+    video = world.mn.open(world.cn1, mf.apps.Video(start_s=3))
+    world.run(4)
+    world.mn.handover(video, "cell0")
+    world.run(1)
+    boards = [
+        list(zip(piece["text"], piece["marker"]["line"]["color"], strict=True))
+        for frame in world.animate().figure["frames"]
+        for piece in frame["data"]
+        if isinstance(piece.get("marker", {}).get("line", {}).get("color"), list) and "text" in piece
+    ]
+    lit = [[line for line, colour in board if not colour.endswith("00")] for board in boards]
+    assert any("H@1" in line for rows in lit for line in rows)
+    assert [line.split(">")[-1] for line in lit[-1]], "the moved rows stay marked"
+    assert all("cell0" in line for line in lit[-1])
