@@ -58,18 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_arguments(run)
     run.set_defaults(command=_run)
 
-    doctor = commands.add_parser("doctor", help="say what is there, what is missing and how to get it")
-    doctor.set_defaults(command=_doctor)
+    doctor = "say what is there, what is missing and how to get it"
+    commands.add_parser("doctor", help=doctor).set_defaults(command=_doctor)
     return parser
 
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("scenario", help="a ready world: figure1 or figure2")
     run.add_argument("--traffic", metavar="FILE", type=Path, help="replay this capture (pcap, pcapng, .gz)")
-    run.add_argument(
-        "--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[],
-        help="move a flow to an interface at a time of the capture, as in 1:cell0@5; may be repeated",
-    )
+    moves = "move a flow to an interface at a time of the capture, as in 1:cell0@5; may be repeated"
+    run.add_argument("--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[], help=moves)
     run.add_argument("--html", metavar="FILE", type=Path, help="save the animation as a page")
     run.add_argument("--pcap", metavar="FILE", type=Path, help="save the packets as a capture")
     run.add_argument("--mode", help="triangular, tunnel or route_optimisation (default: the scenario's)")
@@ -81,8 +79,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         ("--min-packets", 3, "flows of fewer packets share a home address"),
         ("--packets", 100_000, "most packets to read from the capture"),
     ):
-        help_text = f"{meaning} (default: {default})"
-        run.add_argument(option, metavar="N", type=int, default=default, help=help_text)
+        run.add_argument(option, metavar="N", type=int, default=default, help=f"{meaning} (default: {default})")
 
 
 def _port(text: str) -> int:
@@ -104,9 +101,8 @@ def _lab(chosen: argparse.Namespace) -> int:
     except ImportError as error:
         raise MipflowError(f"JupyterLab does not start ({error}): try pip install jupyterlab") from error
 
-    options = [
-        f"--ServerApp.root_dir={top}", f"--LabApp.default_url=/lab/tree/{_TOUR}", f"--ServerApp.port={chosen.port}",
-    ]
+    options = [f"--ServerApp.root_dir={top}", f"--ServerApp.port={chosen.port}"]
+    options.append(f"--LabApp.default_url=/lab/tree/{_TOUR}")
     if chosen.no_browser:
         options.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -38,9 +38,8 @@ class AddressPool:
         unused = [e.home_address for e in node.home_addresses if node.redirector.is_unused(e.home_address)]
         missing = self.size - len(self._ahead) - len(unused) + (node.primary_home_address in unused)
         care_of = node.registered_at_home(node.primary_home_address)
-        for _ in range(missing if care_of is not None else 0):
-            assert care_of is not None
-            self._ahead.add(self.allocate(care_of))
+        if care_of is not None:
+            self._ahead.update(self.allocate(care_of) for _ in range(missing))
 
     def acknowledged(self, home_address: Address) -> None:
         """The home agent holds an address: one that was allocated ahead can be given to flows now."""
@@ -59,16 +58,12 @@ class AddressPool:
 
     def free_unused(self) -> None:
         """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""
-        node, kept = self._node, 0
-        for home in node.home_addresses:
-            address = home.home_address
-            if address == node.primary_home_address or not node.redirector.is_unused(address):
-                continue
-            kept += 1
-            if kept > self.size:
-                node.record(node.home_addresses.remove(address))
-                self._freeing.add(address)
-                self.continue_freeing(address)
+        node = self._node
+        further = [e.home_address for e in node.home_addresses if e.home_address != node.primary_home_address]
+        for address in [address for address in further if node.redirector.is_unused(address)][self.size :]:
+            node.record(node.home_addresses.remove(address))
+            self._freeing.add(address)
+            self.continue_freeing(address)
 
     def continue_freeing(self, home_address: Address) -> bool:
         """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address.

@@ -66,9 +66,8 @@ class DataFlowRedirector:
         if together is not None:
             return together
         for entry in reversed(homes):  # steps 35, 41, 42: from the last to the first
-            if entry.home_address == homes.primary and self.rules.never_primary:
-                continue
-            if not self.is_taken(entry.home_address, flow.cn):  # steps 36, 37, 38, 44
+            is_kept = self.rules.never_primary and entry.home_address == homes.primary
+            if not is_kept and not self.is_taken(entry.home_address, flow.cn):  # steps 36, 37, 38, 44
                 return entry.home_address  # step 39
         return None  # step 43
 

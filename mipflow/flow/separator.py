@@ -38,10 +38,10 @@ class DataFlowSeparator:
     def information(self, payload: object, cn: Address, outgoing: bool) -> FlowInformation | None:
         """What classifies a UDP datagram, a TCP segment or an echo of a new flow; None for anything else."""
         if isinstance(payload, UDP | TCP):
-            protocol = _PROTOCOL[type(payload)]
-            if outgoing:
-                return FlowInformation(protocol, payload.source_port, cn, payload.destination_port)
-            return FlowInformation(protocol, payload.destination_port, cn, payload.source_port)
+            near, far = payload.source_port, payload.destination_port
+            if not outgoing:
+                near, far = far, near
+            return FlowInformation(_PROTOCOL[type(payload)], near, cn, far)
         if isinstance(payload, EchoRequest | EchoReply):
             return FlowInformation("ICMPv6", payload.identifier, cn, 0)
         return None

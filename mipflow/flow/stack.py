@@ -7,6 +7,7 @@ the mobile node restores the home address, separator, redirector, UDP or TCP, ap
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.address_pool import AddressPool
@@ -81,9 +82,7 @@ class FlowMobileNode(MobileNode):
         entry = self._enter(information, chosen.name)
         stats = FlowStatistics(self.network.meter(entry.flow_id), self.network.meter(-entry.flow_id))
         flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
-        self.record(self.redirector.outgoing(entry))
-        self._join(entry)
-        self._proceed(entry)
+        self._assigned(entry, self.redirector.outgoing(entry))
         try:
             flow.running = app.start(Ends(self, cn, near, far, entry.flow_id))
         except MipflowError:
@@ -104,12 +103,10 @@ class FlowMobileNode(MobileNode):
             self.drop(packet, "its flow was closed")
         self._when_ready.pop(entry.flow_id, None)
         self.record(self.flows.remove(entry.flow_id))
-        home_address = entry.home_address
-        if home_address is None:
-            return
-        if not self.flows.of_pair(home_address, entry.cn):
-            self.registrar.deregister(entry.cn, home_address)
-        self.pool.free_unused()
+        if entry.home_address is not None:
+            if not self.flows.of_pair(entry.home_address, entry.cn):
+                self.registrar.deregister(entry.cn, entry.home_address)
+            self.pool.free_unused()
 
     def _enter(self, information: FlowInformation, interface: str) -> FlowMappingEntry:
         chosen = self.interfaces[interface]
@@ -119,21 +116,21 @@ class FlowMobileNode(MobileNode):
         self._next_flow_id += 1
         return entry
 
-    def _join(self, entry: FlowMappingEntry) -> None:
-        """A flow that shares a binding goes where the others of that binding go (the seed, page 14)."""
+    def _assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
+        """A new flow has what the redirector gave it; one that shares a binding goes where its others go (page 14)."""
+        self.record(changes)
         other = next((f for f in self.redirector.sharing(entry) if f is not entry and f.care_of_address), None)
         if other is not None and other.interface != entry.interface:
-            self.network.trace.decided(
-                self.clock.now, self.name, "shared binding",
-                f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}",
-            )  # fmt: skip
+            why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}"
+            self.decided("shared binding", why)
             self.record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
+        self._proceed(entry)
 
     def _default_interface(self) -> Interface:
-        for interface in self.interfaces.values():
-            if interface.up and interface.segment is not None:
-                return interface
-        raise TopologyError(f"{self.name} has no interface that is up", self.name)
+        interface = self.first_interface()
+        if interface is None:
+            raise TopologyError(f"{self.name} has no interface that is up", self.name)
+        return interface
 
     def _id(self, flow: Flow | FlowMappingEntry | int) -> int:
         number = flow if isinstance(flow, int) else getattr(flow, "id", getattr(flow, "flow_id", None))
@@ -154,9 +151,7 @@ class FlowMobileNode(MobileNode):
                 super().transmit(payload, source, destination, label)
                 return
             entry = self._enter(information, self._default_interface().name)
-            self.record(self.redirector.outgoing(entry))  # step 23
-            self._join(entry)
-            self._proceed(entry)
+            self._assigned(entry, self.redirector.outgoing(entry))  # step 23
         (self._meters.get(entry.flow_id) or self.network.meter(entry.flow_id)).sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
         packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, self.clock.now)
@@ -193,9 +188,7 @@ class FlowMobileNode(MobileNode):
                 information = self.separator.information(payload, arrival.source, outgoing=False)
                 if information is not None and self.expects(payload):
                     entry = self._enter(information, arrival.interface.name)
-                    self.record(self.redirector.incoming(entry, arrival.destination))  # step 30
-                    self._join(entry)
-                    self._proceed(entry)
+                    self._assigned(entry, self.redirector.incoming(entry, arrival.destination))  # step 30
             upper(arrival)  # step 31
 
         return incoming
@@ -261,9 +254,7 @@ class FlowMobileNode(MobileNode):
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
             raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
-        self.network.trace.decided(
-            self.clock.now, self.name, "handover", f"{_flows(ids)} to move to {interface}"
-        )
+        self.decided("handover", f"{_flows(ids)} to move to {interface}")
         for other in together:
             self.record(self.flows.change(other, interface=interface, care_of_address=care_of))
         home_address = entry.home_address
@@ -277,11 +268,9 @@ class FlowMobileNode(MobileNode):
 
     def optimises(self, cn: Address) -> bool:
         """True if a correspondent holds bindings of ours, or is taken to (`AssignmentRules.optimistic`)."""
-        if self.mode != "route_optimisation":
-            return False
-        if self.redirector.rules.optimistic:
-            return True
-        return any(entry.registered is not None for entry in self.binding_updates.of_peer(cn))
+        return self.mode == "route_optimisation" and (
+            self.redirector.rules.optimistic or any(e.registered is not None for e in self.binding_updates.of_peer(cn))
+        )
 
     # --- what the mobile node reports --------------------------------------------------------------------------------
 
@@ -308,7 +297,8 @@ class FlowMobileNode(MobileNode):
                     self._proceed(flow)
                 self.pool.fill()
             return
-        was_deleted = entry not in self.binding_updates and (entry.state is State.DELETING or entry.lifetime_s == 0)
+        is_gone = (entry.peer, home_address) not in self.binding_updates
+        was_deleted = is_gone and (entry.state is State.DELETING or entry.lifetime_s == 0)
         for flow in self.flows.of_pair(home_address, entry.peer):
             self.record(self.flows.change(flow, registered_at_cn=entry.registered))
             if was_deleted:  # a flow was opened meanwhile
@@ -325,16 +315,12 @@ class FlowMobileNode(MobileNode):
         again = self.pool.collided(home_address)
         for flow in waiting:
             if not again:
-                self.network.trace.decided(self.clock.now, self.name, "allocation failed", "three duplicates in a row")
+                self.decided("allocation failed", "three duplicates in a row")
                 for packet in self._held.pop(flow.flow_id, []):
                     self.drop(packet, "no home address could be allocated")
             elif flow.home_address is None:
                 self.record(self.redirector.outgoing(flow))
                 self._proceed(flow)
-
-    def record(self, changes: list[Change]) -> None:
-        """Put changes of our tables into the trace."""
-        self.network.record(self.name, changes)
 
 
 def _flows(ids: list[int]) -> str:
@@ -342,7 +328,4 @@ def _flows(ids: list[int]) -> str:
 
 
 def _free_far_port(cn: Host, first: int) -> int:
-    port = first
-    while cn.has_port(port):
-        port += 2
-    return port
+    return next(port for port in count(first, 2) if not cn.has_port(port))

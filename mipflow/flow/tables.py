@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 
@@ -32,39 +33,28 @@ Information = tuple[str, int, "Address", int, str]
 
 
 @dataclass(slots=True)
-class HomeAddressEntry:
+class HomeAddressEntry(Entry):
     """A home address and the care-of address that the home agent holds for it (None until it acknowledged one)."""
 
+    columns = "home_address care_of_address".split()
     home_address: Address
     care_of_address: Address | None = None
 
-    def row(self) -> dict[str, object]:
-        """As plain named values."""
-        return {"home_address": str(self.home_address), "care_of_address": _text(self.care_of_address)}
 
-
-class HomeAddressTable:
+class HomeAddressTable(Table[Address, HomeAddressEntry]):
     """Home addresses in the order of their allocation; the primary is the first and is never freed (page 9)."""
 
-    def __init__(self, primary: Address) -> None:
-        self.primary = primary
-        self._entries: dict[Address, HomeAddressEntry] = {primary: HomeAddressEntry(primary)}
+    name = HOME_ADDRESS_TABLE
 
-    def __iter__(self) -> Iterator[HomeAddressEntry]:
-        return iter(list(self._entries.values()))
+    def __init__(self, primary: Address) -> None:
+        super().__init__()
+        self.primary = primary
+        self._entries[primary] = HomeAddressEntry(primary)
+        self.get = self._entries.get
+        """get(home_address): its entry, or None."""
 
     def __reversed__(self) -> Iterator[HomeAddressEntry]:
         return reversed(list(self._entries.values()))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, home_address: object) -> bool:
-        return home_address in self._entries
-
-    def get(self, home_address: Address) -> HomeAddressEntry | None:
-        """The entry of a home address, or None."""
-        return self._entries.get(home_address)
 
     def entered(self) -> list[Change]:
         """The primary's entry, as the change that a trace begins with."""
@@ -74,33 +64,28 @@ class HomeAddressTable:
         """Append a newly allocated home address."""
         if home_address in self._entries:
             raise ProtocolMisuse(f"{home_address} is a home address of this node already", home_address)
-        entry = self._entries[home_address] = HomeAddressEntry(home_address)
-        return [Change(HOME_ADDRESS_TABLE, str(home_address), None, entry.row())]
+        return self._put(home_address, HomeAddressEntry(home_address))
 
     def bound(self, home_address: Address, care_of: Address | None) -> list[Change]:
         """The home agent holds this care-of address for it now; None when it holds none."""
-        entry = self._entries.get(home_address)
-        if entry is None or entry.care_of_address == care_of:
-            return []
-        before = entry.row()
-        entry.care_of_address = care_of
-        return [Change(HOME_ADDRESS_TABLE, str(home_address), before, entry.row())]
+        entry = self.get(home_address)
+        return [] if entry is None else self._set(home_address, entry, care_of_address=care_of)
 
     def remove(self, home_address: Address) -> list[Change]:
         """Free a home address. Raises ProtocolMisuse for the primary (page 9)."""
         if home_address == self.primary:
             raise ProtocolMisuse(f"{home_address} is the primary home address and is never freed", home_address)
-        entry = self._entries.pop(home_address)
-        return [Change(HOME_ADDRESS_TABLE, str(home_address), entry.row(), None)]
+        return self._take(home_address)
 
 
 @dataclass(slots=True)
-class FlowMappingEntry:
+class FlowMappingEntry(Entry):
     """One flow. `care_of_address` is the selected one; `registered_at_cn` the one in the correspondent's binding.
 
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave.
     """
 
+    columns = "flow_id cn flow_information home_address care_of_address registered_at_cn interface".split()
     flow_id: int
     cn: Address
     flow_information: FlowInformation
@@ -112,35 +97,23 @@ class FlowMappingEntry:
 
     def row(self) -> dict[str, object]:
         """As plain named values."""
-        information = self.flow_information
-        return {
-            "flow_id": self.flow_id, "cn": str(self.cn),
-            "flow_information": f"{information.protocol} {information.local_port} > {information.remote_port}",
-            "home_address": _text(self.home_address), "care_of_address": _text(self.care_of_address),
-            "registered_at_cn": _text(self.registered_at_cn), "interface": self.interface,
-        }
+        protocol, near, _, far, _ = self.flow_information
+        return Entry.row(self) | {"flow_information": f"{protocol} {near} > {far}"}
 
 
-class FlowMappingTable:
+class FlowMappingTable(Table[int, FlowMappingEntry]):
     """All current flows, by id, by what classifies them, and by (home address, correspondent node)."""
 
+    name = FLOW_MAPPING_TABLE
+
     def __init__(self) -> None:
-        self._entries: dict[int, FlowMappingEntry] = {}
+        super().__init__()
         self.get = self._entries.get
         """get(flow_id): its entry, or None."""
         self._by_information: dict[Information, FlowMappingEntry] = {}
         self.find = self._by_information.get
         """find(information): the flow that this information classifies, or None."""
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
-
-    def __iter__(self) -> Iterator[FlowMappingEntry]:
-        return iter(list(self._entries.values()))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, flow_id: object) -> bool:
-        return flow_id in self._entries
 
     def __getitem__(self, flow_id: int) -> FlowMappingEntry:
         try:
@@ -166,28 +139,23 @@ class FlowMappingTable:
         """Enter a new flow."""
         if entry.flow_information in self._by_information:
             raise ProtocolMisuse(f"{entry.flow_information} is a flow already", entry.flow_information)
-        self._entries[entry.flow_id] = entry
         self._by_information[entry.flow_information] = entry
         self._index(entry)
-        return [Change(FLOW_MAPPING_TABLE, str(entry.flow_id), None, entry.row())]
+        return self._put(entry.flow_id, entry)
 
     def change(self, entry: FlowMappingEntry, **values: object) -> list[Change]:
         """Set fields of an entry."""
-        before = entry.row()
         self._unindex(entry)
-        for name, value in values.items():
-            setattr(entry, name, value)
+        changes = self._set(entry.flow_id, entry, **values)
         self._index(entry)
-        after = entry.row()
-        return [] if before == after else [Change(FLOW_MAPPING_TABLE, str(entry.flow_id), before, after)]
+        return changes
 
     def remove(self, flow_id: int) -> list[Change]:
         """Take an ended flow out."""
         entry = self[flow_id]
-        del self._entries[flow_id]
         del self._by_information[entry.flow_information]
         self._unindex(entry)
-        return [Change(FLOW_MAPPING_TABLE, str(flow_id), entry.row(), None)]
+        return self._take(flow_id)
 
     def _index(self, entry: FlowMappingEntry) -> None:
         if entry.home_address is not None:
@@ -202,7 +170,3 @@ class FlowMappingTable:
                 del by_cn[entry.cn]
             if not by_cn:
                 del self._by_home[entry.home_address]
-
-
-def _text(address: Address | None) -> str | None:
-    return None if address is None else str(address)

@@ -4,24 +4,17 @@ table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.constants import (
-    INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS,
-    INITIAL_BINDACK_TIMEOUT_NS,
-    MAX_BINDACK_TIMEOUT_NS,
-    MAX_UPDATE_RATE,
-    REFRESH_AT,
-)
+from mipflow.mip6.constants import MAX_UPDATE_RATE
+from mipflow.mip6.table import Entry, Table
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-
-TABLE = "binding update list"
 
 
 class State(Enum):
@@ -48,9 +41,7 @@ class Event(Enum):
 
 
 _FOLLOWING = {
-    State.IDLE: {
-        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
-    },
+    State.IDLE: {Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING},
     State.WAITING: {
         Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.EXPIRE: State.WAITING, Event.DELETE: State.IDLE,
     },
@@ -79,12 +70,13 @@ first.
 
 
 @dataclass(slots=True)
-class BindingUpdateEntry:
+class BindingUpdateEntry(Entry):
     """One line of the list: what this mobile node asked of `peer` for `home_address`, and what it got.
 
     `care_of_address` is the one wanted, `registered` the one that the peer acknowledged; they differ during a handover.
     """
 
+    columns = "peer home_address care_of_address registered sequence state expires_at_s home_registration".split()
     peer: Address
     home_address: Address
     care_of_address: Address
@@ -115,11 +107,7 @@ class BindingUpdateEntry:
     @property
     def is_usable(self) -> bool:
         """True while the peer surely holds `registered`: no update that says otherwise is on its way."""
-        return (
-            self.registered is not None
-            and not self.is_in_doubt
-            and self.state is not State.DELETING
-        )
+        return self.registered is not None and not self.is_in_doubt and self.state is not State.DELETING
 
     @property
     def is_as_wanted(self) -> bool:
@@ -133,41 +121,27 @@ class BindingUpdateEntry:
 
     def refresh_ns(self) -> int:
         """When to refresh it, in nanoseconds."""
-        return self.sent_ns + round((self.expires_ns - self.sent_ns) * REFRESH_AT)
+        return self.sent_ns + round((self.expires_ns - self.sent_ns) * constants.REFRESH_AT)
 
     def timeout_ns(self) -> int:
         """How long to wait for an answer to what was sent last: doubling, at most 32 s (section 11.8)."""
-        first = INITIAL_BINDACK_TIMEOUT_NS
+        first = constants.INITIAL_BINDACK_TIMEOUT_NS
         if self.home_registration and self.registered is None:
-            first = INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
-        return int(min(first << min(max(self.attempts - 1, 0), 6), MAX_BINDACK_TIMEOUT_NS))
-
-    def row(self) -> dict[str, object]:
-        """As plain named values."""
-        return {
-            "peer": str(self.peer), "home_address": str(self.home_address),
-            "care_of_address": str(self.care_of_address),
-            "registered": None if self.registered is None else str(self.registered), "sequence": self.sequence,
-            "state": self.state.value, "expires_at_s": round(self.expires_at_s, 3),
-            "home_registration": self.home_registration,
-        }
+            first = constants.INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
+        return int(min(first << min(max(self.attempts - 1, 0), 6), constants.MAX_BINDACK_TIMEOUT_NS))
 
 
 Key = tuple["Address", "Address"]
 
 
-class BindingUpdateList:
+class BindingUpdateList(Table[Key, BindingUpdateEntry]):
     """All registrations, by (peer, home address). Iterates over its entries."""
 
+    name = "binding update list"
+
     def __init__(self) -> None:
-        self._entries: dict[Key, BindingUpdateEntry] = {}
+        super().__init__()
         self._sequences: dict[Address, int] = {}
-
-    def __iter__(self) -> Iterator[BindingUpdateEntry]:
-        return iter(list(self._entries.values()))
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def get(self, peer: Address, home_address: Address) -> BindingUpdateEntry | None:
         """The entry for a home address at a peer, or None."""
@@ -198,38 +172,27 @@ class BindingUpdateList:
 
     def want(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> list[Change]:
         """Enter or change what is wanted of a peer."""
-        entry = self._entries.get((peer, home_address))
+        key, entry = (peer, home_address), self.get(peer, home_address)
         if entry is None:
-            entry = BindingUpdateEntry(peer, home_address, care_of, home_registration)
-            self._entries[peer, home_address] = entry
-            return [Change(TABLE, _key(entry), None, entry.row())]
-        before = entry.row()
-        entry.care_of_address = care_of
-        return [Change(TABLE, _key(entry), before, entry.row())] if before != entry.row() else []
+            return self._put(key, BindingUpdateEntry(peer, home_address, care_of, home_registration))
+        return self._set(key, entry, care_of_address=care_of)
 
     def step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> list[Change]:
         """Take one transition of the state machine and set fields of the entry with it.
 
         Raises ProtocolMisuse for an event that the table does not know in this state.
         """
-        before = entry.row()
         following = TRANSITIONS.get((entry.state, event))
         if following is None:
             raise ProtocolMisuse(f"{event} cannot happen to a registration that is {entry.state.value!r}", event)
-        entry.state = following
-        for name, value in values.items():
-            setattr(entry, name, value)
-        after = entry.row()
-        return [] if before == after else [Change(TABLE, _key(entry), before, after)]
+        return self._set((entry.peer, entry.home_address), entry, state=following, **values)
 
     def remove(self, entry: BindingUpdateEntry) -> list[Change]:
         """Take an entry out."""
-        del self._entries[entry.peer, entry.home_address]
-        return [Change(TABLE, _key(entry), entry.row(), None)]
+        return self._take((entry.peer, entry.home_address))
 
-
-def _key(entry: BindingUpdateEntry) -> str:
-    return f"{entry.home_address} at {entry.peer}"
+    def _text(self, key: Key) -> str:
+        return f"{key[1]} at {key[0]}"
 
 
 class RateLimit:

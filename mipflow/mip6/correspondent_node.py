@@ -6,36 +6,19 @@ It is the seed's unchanged peer: nothing here knows of flows. Takes packets, giv
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import replace
-
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.keeps_bindings import KeepsBindings
-from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Nonces, authenticator, binding_management_key
+from mipflow.mip6.return_routability import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network, Role
+from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.codec import authenticated_part
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    AlternateCareOfAddress,
-    BindingAcknowledgement,
-    BindingAuthorizationData,
-    BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
-    NonceIndices,
-    Status,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet, RoutingHeaderType2
-
-PLACEHOLDER = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
 
 
 class CorrespondentNode(KeepsBindings, Host):
@@ -49,21 +32,15 @@ class CorrespondentNode(KeepsBindings, Host):
         """Home address of a binding that has ended -> its last sequence number, and until when older ones are refused.
         """
         self.nonces = Nonces(network.random(f"{name}/nonces"))
-        self.handlers[HomeTestInit] = self._home_test_init
-        self.handlers[CareOfTestInit] = self._care_of_test_init
+        self.handlers[mobility.HomeTestInit] = self.handlers[mobility.CareOfTestInit] = self._test_init
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """Straight to the care-of address where the destination is bound (section 9.3.2)."""
         binding = self.bindings.get(destination)
         if binding is None:
             return self.direct_road(source, destination)
-        direct = self.direct_road(source, binding.care_of_address)
-        if direct is None:
-            return None
-        return Road(
-            "route optimisation", direct.channel, direct.mtu,
-            destination=binding.care_of_address, extensions=(RoutingHeaderType2(destination),),
-        )  # fmt: skip
+        care_of, extensions = binding.care_of_address, (RoutingHeaderType2(destination),)
+        return self.road("route optimisation", source, care_of, destination=care_of, extensions=extensions)
 
     def unbind(self, home_address: Address) -> None:
         """Take a binding out, and remember its number while its nonces are good (section 9.5.3)."""
@@ -79,25 +56,18 @@ class CorrespondentNode(KeepsBindings, Host):
 
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
-    def _home_test_init(self, arrival: Arrival) -> None:
-        message, packet = arrival.packet.payload, arrival.packet
-        assert isinstance(message, HomeTestInit)
+    def _test_init(self, arrival: Arrival) -> None:
+        message, packet, index = arrival.packet.payload, arrival.packet, self.nonces.index(self.clock.now)
+        assert isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit)
+        is_home = isinstance(message, mobility.HomeTestInit)
         if arrival.source != packet.source:
-            self.drop(packet, "home test init with a Home Address option (RFC 6275 section 9.4.1)")
+            kind, section = ("home", "9.4.1") if is_home else ("care-of", "9.4.2")
+            self.drop(packet, f"{kind} test init with a Home Address option (RFC 6275 section {section})")
             return
-        index = self.nonces.index(self.clock.now)
-        token = self.nonces.home_token(arrival.source, index)
-        self.send_direct(Packet(packet.destination, packet.source, HomeTest(index, message.cookie, token)))
-
-    def _care_of_test_init(self, arrival: Arrival) -> None:
-        message, packet = arrival.packet.payload, arrival.packet
-        assert isinstance(message, CareOfTestInit)
-        if arrival.source != packet.source:
-            self.drop(packet, "care-of test init with a Home Address option (RFC 6275 section 9.4.2)")
-            return
-        index = self.nonces.index(self.clock.now)
-        token = self.nonces.care_of_token(arrival.source, index)
-        self.send_direct(Packet(packet.destination, packet.source, CareOfTest(index, message.cookie, token)))
+        make_token = self.nonces.home_token if is_home else self.nonces.care_of_token
+        answer = mobility.HomeTest if is_home else mobility.CareOfTest
+        reply = answer(index, message.cookie, make_token(arrival.source, index))
+        self.send_direct(Packet(packet.destination, packet.source, reply))
 
     # --- binding updates (section 9.5) -------------------------------------------------------------------------------
 
@@ -114,8 +84,7 @@ class CorrespondentNode(KeepsBindings, Host):
         if home_address == arrival.packet.source or indices is None or update.options[-1:] == ():
             self.drop(arrival.packet, "binding update without Home Address option or nonce indices")
             return
-        alternate = update.option(AlternateCareOfAddress)
-        care_of = arrival.packet.source if alternate is None else alternate.care_of_address
+        care_of = self.care_of_address(arrival, update)
         deletes = update.lifetime_units == 0 or care_of == home_address
         expired = self._expired_nonces(indices, deletes)
         if expired is not None:
@@ -124,23 +93,21 @@ class CorrespondentNode(KeepsBindings, Host):
             return
         key = self._key(home_address, care_of, indices, deletes)
         signed = home_address if deletes else care_of
-        if not self._is_authentic(update, key, signed, arrival.packet.destination):
+        if not is_proved(update, key, signed, arrival.packet.destination):
             self.drop(arrival.packet, "binding authorization data is wrong")
             return
         status, sequence = self._judge(update, home_address)
         lifetime_s = 0
-        if status is Status.ACCEPTED:
-            lifetime_s = 0 if deletes else min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
-            if deletes:
-                self.unbind(home_address)
-                self._remember(home_address, update.sequence)
-            else:
-                expires_ns = self.clock.now + lifetime_s * NS_PER_S
-                self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
+        if status is Status.ACCEPTED and deletes:
+            self.unbind(home_address)
+            self._remember(home_address, update.sequence)
+        elif status is Status.ACCEPTED:
+            lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
+            expires_ns = self.clock.now + lifetime_s * NS_PER_S
+            self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
         if update.acknowledge or status is not Status.ACCEPTED:
-            plain = BindingAcknowledgement(status, sequence, lifetime_s // LIFETIME_UNIT_S, options=(PLACEHOLDER,))
-            proof = authenticator(key, signed, arrival.packet.destination, authenticated_part(plain))
-            self.acknowledge(arrival, replace(plain, options=(BindingAuthorizationData(proof),)))
+            answer = BindingAcknowledgement(status, sequence, lifetime_s // LIFETIME_UNIT_S)
+            self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
 
     def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
         home = self.nonces.is_valid(indices.home, self.clock.now)
@@ -153,15 +120,8 @@ class CorrespondentNode(KeepsBindings, Host):
 
     def _key(self, home_address: Address, care_of: Address, indices: NonceIndices, deletes: bool) -> bytes:
         home_token = self.nonces.home_token(home_address, indices.home)
-        return binding_management_key(
-            home_token, None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
-        )
-
-    def _is_authentic(self, update: BindingUpdate, key: bytes, signed: Address, own: Address) -> bool:
-        proof = update.options[-1]
-        if not isinstance(proof, BindingAuthorizationData):
-            return False
-        return hmac.compare_digest(proof.authenticator, authenticator(key, signed, own, authenticated_part(update)))
+        care_of_token = None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
+        return binding_management_key(home_token, care_of_token)
 
     def _judge(self, update: BindingUpdate, home_address: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it, for an update that is authentic."""

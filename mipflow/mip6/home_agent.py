@@ -5,6 +5,8 @@ It is the seed's unchanged home agent: nothing here knows of flows, and one home
 
 from __future__ import annotations
 
+from functools import partial
+
 from mipflow.errors import TopologyError
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S
@@ -18,14 +20,7 @@ from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PACKET_TOO_BIG
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    AlternateCareOfAddress,
-    BindingAcknowledgement,
-    BindingUpdate,
-    NonceIndices,
-    Status,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
 
 
@@ -86,20 +81,17 @@ class HomeAgent(KeepsBindings, Router):
         if update.lifetime_units == 0:
             self._detecting.pop(home_address, None)  # what is not wanted any more is not bound when the detection ends
         status, sequence = self._judge(update, home_address, binding)
-        if status is not Status.ACCEPTED:
+        if status is not Status.ACCEPTED or update.lifetime_units == 0:
+            if status is Status.ACCEPTED:
+                self.unbind(home_address)
             self.acknowledge(arrival, BindingAcknowledgement(status, sequence))
-        elif update.lifetime_units == 0:
-            self.unbind(home_address)
-            self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence))
         elif binding is not None:
             self._accept(arrival)
         else:
             first = home_address not in self._detecting
             self._detecting[home_address] = arrival
             if first:
-                self.neighbor.detect_duplicate(
-                    home_address, self.home_link, lambda is_unique: self._detected(home_address, is_unique)
-                )
+                self.neighbor.detect_duplicate(home_address, self.home_link, partial(self._detected, home_address))
 
     def _judge(self, update: BindingUpdate, home_address: Address, binding: Binding | None) -> tuple[Status, int]:
         """Status and the sequence number to send with it."""
@@ -117,34 +109,28 @@ class HomeAgent(KeepsBindings, Router):
 
     def _detected(self, home_address: Address, is_unique: bool) -> None:
         arrival = self._detecting.pop(home_address, None)
-        if arrival is None:
+        update = None if arrival is None else arrival.packet.payload
+        if arrival is None or not isinstance(update, BindingUpdate):
             return
         if is_unique:
             self._accept(arrival)
-            return
-        update = arrival.packet.payload
-        assert isinstance(update, BindingUpdate)
-        self.network.trace.decided(
-            self.clock.now, self.name, "duplicate address", f"{home_address} is in use on the home link"
-        )
-        self.acknowledge(
-            arrival, BindingAcknowledgement(Status.DUPLICATE_ADDRESS_DETECTION_FAILED, update.sequence)
-        )
+        else:
+            self.decided("duplicate address", f"{home_address} is in use on the home link")
+            answer = BindingAcknowledgement(Status.DUPLICATE_ADDRESS_DETECTION_FAILED, update.sequence)
+            self.acknowledge(arrival, answer)
 
     def _accept(self, arrival: Arrival) -> None:
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
-        alternate = update.option(AlternateCareOfAddress)
-        care_of = arrival.packet.source if alternate is None else alternate.care_of_address
+        care_of = self.care_of_address(arrival, update)
         lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.max_lifetime_s)
         is_new = home_address not in self.bindings
         expires_ns = self.clock.now + lifetime_s * NS_PER_S
         self.bind(Binding(home_address, care_of, update.sequence, expires_ns, home_registration=True))
         if is_new:
             self._stand_in(home_address)
-        self.acknowledge(
-            arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, lifetime_s // LIFETIME_UNIT_S)
-        )
+        lifetime_units = lifetime_s // LIFETIME_UNIT_S
+        self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, lifetime_units))
 
     # --- standing in for a mobile node (section 10.4) ----------------------------------------------------------------
 
@@ -194,8 +180,7 @@ class HomeAgent(KeepsBindings, Router):
         if binding is None:
             return None
         own, care_of = self.home_agent_address, binding.care_of_address
-        direct = self.direct_road(own, care_of)
-        return None if direct is None else Road("tunnel", direct.channel, direct.mtu, tunnel=(own, care_of))
+        return self.road("tunnel", own, care_of, tunnel=(own, care_of))
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from mipflow.mip6.binding_cache import Binding, BindingCache
-from mipflow.node.node import Arrival, Node
+from mipflow.mip6.mobility_node import MobilityNode
+from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.network import Network, Role
+from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import NEXT_HEADER as MOBILITY_HEADER
-from mipflow.wire.mobility import (
-    BindingAcknowledgement,
-    BindingError,
-    BindingErrorStatus,
-    BindingUpdate,
-    UnknownMobilityMessage,
-)
+from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, UnknownMobilityMessage
 from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
 
 ESP, AUTHENTICATION_HEADER = 50, 51
@@ -23,10 +18,8 @@ ERROR_INTERVAL_NS = 100 * NS_PER_MS
 MAX_ERROR_SOURCES = 1000
 
 
-class KeepsBindings(Node):
+class KeepsBindings(MobilityNode):
     """A node with a binding cache (`bindings`)."""
-
-    knows_mobility = True
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         self.bindings = BindingCache()
@@ -50,12 +43,12 @@ class KeepsBindings(Node):
         is_bound = binding is not None and binding.care_of_address == arrival.packet.source
         if not is_bound and not _may_pass_unbound(arrival.packet):
             self.drop(arrival.packet, "Home Address option without a matching binding")
-            self.binding_error(arrival, home_address, BindingErrorStatus.UNKNOWN_BINDING)
+            self.binding_error(arrival, home_address, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
         return True
 
-    def binding_error(self, arrival: Arrival, home_address: Address, status: BindingErrorStatus) -> None:
+    def binding_error(self, arrival: Arrival, home_address: Address, status: mobility.BindingErrorStatus) -> None:
         """Tell the source of a packet that its binding is not known, or its message type (section 9.3.3)."""
         packet, now = arrival.packet, self.clock.now
         if not packet.destination.is_multicast and self._next_error_ns.get(packet.source, 0) <= now:
@@ -68,7 +61,12 @@ class KeepsBindings(Node):
         message = arrival.packet.payload
         assert isinstance(message, UnknownMobilityMessage)
         self.drop(arrival.packet, f"Mobility Header type {message.type} is not known")
-        self.binding_error(arrival, arrival.source, BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER)
+        self.binding_error(arrival, arrival.source, mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER)
+
+    def care_of_address(self, arrival: Arrival, update: BindingUpdate) -> Address:
+        """The care-of address that an update is about: its alternate one, or where it came from (section 9.5.1)."""
+        alternate = update.option(mobility.AlternateCareOfAddress)
+        return arrival.packet.source if alternate is None else alternate.care_of_address
 
     def acknowledge(self, arrival: Arrival, acknowledgement: BindingAcknowledgement) -> None:
         """Send an acknowledgement to where the update came from, behind a type 2 routing header (section 9.5.4)."""
@@ -76,23 +74,14 @@ class KeepsBindings(Node):
         extensions = () if home_address == packet.source else (RoutingHeaderType2(home_address),)
         self.send_direct(Packet(packet.destination, packet.source, acknowledgement, extensions=extensions))
 
-    def send_direct(self, packet: Packet) -> None:
-        """Send signalling straight to its destination, whatever is bound (sections 9.3.2, 9.4.3)."""
-        packet.sent_ns = self.clock.now
-        road = self.direct_road(packet.source, packet.destination)
-        if road is None:
-            self.drop(packet, f"no way to {packet.destination}")
-        else:
-            road.send(packet)
-
     def bind(self, binding: Binding) -> None:
         """Put a binding into the cache, into the trace, and into effect."""
-        self.network.record(self.name, self.bindings.update(binding))
+        self.record(self.bindings.update(binding))
         self._cache_changed()
 
     def unbind(self, home_address: Address) -> None:
         """Take a binding out of the cache."""
-        self.network.record(self.name, self.bindings.remove(home_address))
+        self.record(self.bindings.remove(home_address))
         self._cache_changed()
 
     def _cache_changed(self) -> None:
@@ -105,13 +94,12 @@ class KeepsBindings(Node):
 
     def _expire(self) -> None:
         for home_address in self.bindings.expired(self.clock.now):
-            why = f"lifetime of {home_address} ended"
-            self.network.trace.decided(self.clock.now, self.name, "binding expired", why)
+            self.decided("binding expired", f"lifetime of {home_address} ended")
             self.unbind(home_address)
 
 
 def _may_pass_unbound(packet: Packet) -> bool:
     payload = packet.payload
     if isinstance(payload, Opaque):
-        return payload.next_header in (ESP, AUTHENTICATION_HEADER, MOBILITY_HEADER)
+        return payload.next_header in (ESP, AUTHENTICATION_HEADER, mobility.NEXT_HEADER)
     return type(payload).__module__ == BindingUpdate.__module__

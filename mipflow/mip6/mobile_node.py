@@ -11,6 +11,7 @@ from typing import Literal
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.registration import Registrar
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
@@ -25,7 +26,7 @@ DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
 
 
-class MobileNode(Host):
+class MobileNode(MobilityNode, Host):
     """A mobile node away from home.
 
     home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section
@@ -35,7 +36,6 @@ class MobileNode(Host):
     """
 
     role: Role = "mobile node"
-    knows_mobility = True
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
@@ -94,11 +94,10 @@ class MobileNode(Host):
 
         def detected(is_unique: bool) -> None:
             if not is_unique:
-                self.network.trace.decided(self.clock.now, self.name, "duplicate address", f"{care_of} is in use")
+                self.decided("duplicate address", f"{care_of} is in use")
             elif interface.segment is segment:  # not where it has moved on meanwhile
                 interface.add_address(care_of)
-                why = f"{care_of} on {interface.name}"
-                self.network.trace.decided(self.clock.now, self.name, "care-of address", why)
+                self.decided("care-of address", f"{care_of} on {interface.name}")
                 self.care_of_ready(interface)
 
         self.neighbor.detect_duplicate(care_of, interface, detected)
@@ -108,13 +107,16 @@ class MobileNode(Host):
 
         Home addresses that were bound to a care-of address that is gone are bound to the new one.
         """
-        preferred = next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
-        if interface is preferred and interface.address is not None:
+        if interface is self.first_interface() and interface.address is not None:
             self.registrar.register_home(self.primary_home_address, interface.address)
         for entry in self.binding_updates:
             is_gone = entry.home_registration and entry.care_of_address not in self.addresses
             if is_gone and entry.state is not State.DELETING and interface.address is not None:
                 self.registrar.register_home(entry.home_address, interface.address)
+
+    def first_interface(self) -> Interface | None:
+        """The first interface that is up and on an access network, or None."""
+        return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
 
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
@@ -123,7 +125,8 @@ class MobileNode(Host):
         if source not in self.own_home_addresses:
             return self.direct_road(source, destination)
         if self.mode == "triangular":
-            return self._triangular_road(source, destination)
+            care_of = self.registered_at_home(source)
+            return None if care_of is None else self.road("triangular", care_of, destination)
         entry = self.binding_updates.get(destination, source)
         if entry is not None and entry.is_usable and self.mode == "route_optimisation":
             assert entry.registered is not None
@@ -137,26 +140,14 @@ class MobileNode(Host):
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""
-        direct = self.direct_road(care_of, destination)
-        if direct is None:
-            return None
         option = DestinationOptions((HomeAddressOption(home_address),))
-        return Road("route optimisation", direct.channel, direct.mtu, source=care_of, extensions=(option,))
+        return self.road("route optimisation", care_of, destination, source=care_of, extensions=(option,))
 
     def tunnel_road(self, home_address: Address) -> Road | None:
         """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5)."""
         care_of = self.registered_at_home(home_address)
-        if care_of is None:
-            return None
-        direct = self.direct_road(care_of, self.home_agent)
-        if direct is None:
-            return None
-        return Road("tunnel", direct.channel, direct.mtu, tunnel=(care_of, self.home_agent))
-
-    def _triangular_road(self, home_address: Address, destination: Address) -> Road | None:
-        care_of = self.registered_at_home(home_address)
-        direct = None if care_of is None else self.direct_road(care_of, destination)
-        return None if direct is None else Road("triangular", direct.channel, direct.mtu)
+        tunnel = (care_of, self.home_agent)
+        return None if care_of is None else self.road("tunnel", care_of, self.home_agent, tunnel=tunnel)
 
     def registered_at_home(self, home_address: Address) -> Address | None:
         """The care-of address that the home agent has acknowledged for a home address, or None."""

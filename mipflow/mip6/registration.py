@@ -15,18 +15,8 @@ from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token, Tokens
 from mipflow.mip6.updates import correspondent_update, home_update, is_authentic
 from mipflow.sim.clock import NS_PER_S, Timer
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    BindingAcknowledgement,
-    BindingError,
-    BindingErrorStatus,
-    BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
-    Status,
-)
+from mipflow.wire import mobility
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, CareOfTest, HomeTest, Status
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
@@ -34,7 +24,6 @@ if TYPE_CHECKING:
 
     from mipflow.mip6.mobile_node import MobileNode
     from mipflow.node.node import Arrival
-    from mipflow.node.road import Road
     from mipflow.sim.trace import Change
     from mipflow.wire.address import Address
 
@@ -59,27 +48,20 @@ class Registrar:
         self._rate = RateLimit()
         self._timers: dict[tuple[Address, Address], Timer] = {}
         node.handlers[BindingAcknowledgement] = self._acknowledgement
-        node.handlers[HomeTest] = self._home_test
-        node.handlers[CareOfTest] = self._care_of_test
-        node.handlers[BindingError] = self._binding_error
+        node.handlers[HomeTest] = node.handlers[CareOfTest] = self._test_answered
+        node.handlers[mobility.BindingError] = self._binding_error
 
     # --- what can be asked for ---------------------------------------------------------------------------------------
 
     def register_home(self, home_address: Address, care_of: Address) -> None:
         """Bind a home address at the home agent (section 11.7.1)."""
-        home_agent = self._node.home_agent
-        self._record(self.list.want(home_agent, home_address, care_of, True))
-        entry = self._entry(home_agent, home_address)
+        entry = self._wanted(self._node.home_agent, home_address, care_of, home_registration=True)
         entry.attempts = 0
         self._send_update(entry)
 
     def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
         """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
-        self._record(self.list.want(peer, home_address, care_of, False))
-        entry = self._entry(peer, home_address)
-        entry.tests_since_ns = self._clock.now
-        entry.attempts = 0
-        self._test(entry)
+        self._begin(self._wanted(peer, home_address, care_of, home_registration=False))
 
     def deregister(self, peer: Address, home_address: Address) -> None:
         """Ask a peer to delete its binding; the entry goes when it answers, or when it does not (section 11.7)."""
@@ -97,6 +79,12 @@ class Registrar:
 
     # --- return routability (section 11.6) ---------------------------------------------------------------------------
 
+    def _begin(self, entry: BindingUpdateEntry) -> None:
+        """Make an attempt of its own, with its own tests."""
+        entry.tests_since_ns = self._clock.now
+        entry.attempts = 0
+        self._test(entry)
+
     def _test(self, entry: BindingUpdateEntry) -> None:
         """Ask for the tokens that are missing, side by side; send the update when none is."""
         if not entry.home_registration and self._node.registered_at_home(entry.home_address) is None:
@@ -108,26 +96,21 @@ class Registrar:
                 self._timer(entry, entry.expires_ns)
             return
         self._step(entry, Event.TEST)
-        home, care_of = self._tokens_for(entry)
-        if home is not None and (care_of is not None or entry.state is State.DELETING):
+        missing = [key for key, token in self._tokens_for(entry).items() if token is None]
+        if not missing:
             self._send_update(entry)
             return
         entry.attempts += 1
         again = entry.attempts > 1
-        wanted: list[TestKey] = []
-        if home is None:
-            wanted.append((RoutabilityTest.HOME, entry.peer, entry.home_address))
-        if care_of is None and entry.state is not State.DELETING:
-            wanted.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
-        self._timer(entry, max(self._begin_test(key, again) for key in wanted) + entry.timeout_ns())
+        self._timer(entry, max(self._begin_test(key, again) for key in missing) + entry.timeout_ns())
 
-    def _tokens_for(self, entry: BindingUpdateEntry) -> tuple[Token | None, Token | None]:
+    def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
+        """The tokens that an entry needs, None for one that is missing: home, and care-of but to delete a binding."""
+        keys: list[TestKey] = [(RoutabilityTest.HOME, entry.peer, entry.home_address)]
+        if entry.state is not State.DELETING:
+            keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
         not_before = 0 if self.reuse_tokens else entry.tests_since_ns
-        now = self._clock.now
-        return (
-            self.tokens.token((RoutabilityTest.HOME, entry.peer, entry.home_address), now, not_before),
-            self.tokens.token((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address), now, not_before),
-        )
+        return {key: self.tokens.token(key, self._clock.now, not_before) for key in keys}
 
     def _begin_test(self, key: TestKey, again: bool) -> int:
         """Send a test init, unless one for the same token is under way already (section 5.2.7) and is not to be
@@ -140,40 +123,32 @@ class Registrar:
             return left_ns
         kind, peer, address = key
         cookie = self._random.randbytes(8)
-        message = HomeTestInit(cookie) if kind is RoutabilityTest.HOME else CareOfTestInit(cookie)
+        is_home = kind is RoutabilityTest.HOME
+        message = mobility.HomeTestInit(cookie) if is_home else mobility.CareOfTestInit(cookie)
 
         def leave() -> None:
-            road = self._node.tunnel_road(address) if kind is RoutabilityTest.HOME else None
-            self._send(Packet(address, peer, message), road)
+            self._node.send_direct(Packet(address, peer, message), self._node.tunnel_road(address) if is_home else None)
 
         due = self._when_allowed((kind, peer), leave)
         self.tokens.begin(key, cookie, due)
         return due
 
-    def _home_test(self, arrival: Arrival) -> None:
+    def _test_answered(self, arrival: Arrival) -> None:
         message = arrival.packet.payload
-        assert isinstance(message, HomeTest)
-        if arrival.tunnel is None:
+        assert isinstance(message, HomeTest | CareOfTest)
+        kind = RoutabilityTest.HOME if isinstance(message, HomeTest) else RoutabilityTest.CARE_OF
+        if kind is RoutabilityTest.HOME and arrival.tunnel is None:
             self._node.drop(arrival.packet, "home test that did not come through the home agent")
-        else:
-            self._take_token((RoutabilityTest.HOME, arrival.source, arrival.destination), message, arrival)
-
-    def _care_of_test(self, arrival: Arrival) -> None:
-        message = arrival.packet.payload
-        assert isinstance(message, CareOfTest)
-        self._take_token((RoutabilityTest.CARE_OF, arrival.source, arrival.destination), message, arrival)
-
-    def _take_token(self, key: TestKey, message: HomeTest | CareOfTest, arrival: Arrival) -> None:
-        if not self.tokens.receive(key, message, self._clock.now):
-            self._node.drop(arrival.packet, f"{key[0].value} test with a cookie that was not sent")
             return
-        for entry in self.list.of_peer(key[1]):
+        if not self.tokens.receive((kind, arrival.source, arrival.destination), message, self._clock.now):
+            self._node.drop(arrival.packet, f"{kind.value} test with a cookie that was not sent")
+            return
+        for entry in self.list.of_peer(arrival.source):
             testing = entry.state is State.TESTING or (entry.state is State.DELETING and not entry.home_registration)
-            if testing and key[2] in (entry.home_address, entry.care_of_address):
-                home, care_of = self._tokens_for(entry)
-                if home is not None and (care_of is not None or entry.state is State.DELETING):
-                    entry.attempts = 0
-                    self._send_update(entry)
+            concerned = testing and arrival.destination in (entry.home_address, entry.care_of_address)
+            if concerned and None not in self._tokens_for(entry).values():
+                entry.attempts = 0
+                self._send_update(entry)
 
     # --- binding updates (section 11.7) ------------------------------------------------------------------------------
 
@@ -202,22 +177,21 @@ class Registrar:
             unacknowledged=entry.unacknowledged if entry.is_in_doubt else entry.care_of_address,
         )  # fmt: skip
         option = DestinationOptions((HomeAddressOption(entry.home_address),))
-        self._send(Packet(entry.care_of_address, entry.peer, update, extensions=(option,)))
+        self._node.send_direct(Packet(entry.care_of_address, entry.peer, update, extensions=(option,)))
         self._timer(entry, self._clock.now + entry.timeout_ns())
 
     def _made(self, entry: BindingUpdateEntry) -> BindingUpdate | None:
         """The update that an entry needs now; None where a token for it is missing."""
-        deletes = entry.state is State.DELETING
-        home, care_of = self._tokens_for(entry)
-        if not entry.home_registration and (home is None or (care_of is None and not deletes)):
+        needed = {} if entry.home_registration else self._tokens_for(entry)
+        tokens = [token for token in needed.values() if token is not None]
+        if len(tokens) < len(needed):
             return None
         sequence = self.list.next_sequence(entry.peer, self._random.getrandbits(16))
-        if home is None or entry.home_registration:
-            return home_update(entry, sequence, 0 if deletes else self.home_lifetime_s)
+        if entry.home_registration:
+            return home_update(entry, sequence, 0 if entry.state is State.DELETING else self.home_lifetime_s)
         # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
         left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
-        lifetime_s = min(self.binding_lifetime_s, left_s)
-        update, entry.key = correspondent_update(entry, sequence, lifetime_s, home, None if deletes else care_of)
+        update, entry.key = correspondent_update(entry, sequence, min(self.binding_lifetime_s, left_s), *tokens)
         return update
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
@@ -270,16 +244,11 @@ class Registrar:
     def _refused(self, entry: BindingUpdateEntry, status: int) -> None:
         if status in _EXPIRED_NONCES:
             entry.unacknowledged = None
-            if status != Status.EXPIRED_CARE_OF_NONCE_INDEX:
-                self.tokens.forget(RoutabilityTest.HOME, entry.peer)
-            if status != Status.EXPIRED_HOME_NONCE_INDEX:
-                self.tokens.forget(RoutabilityTest.CARE_OF, entry.peer)
+            for kind in _EXPIRED_NONCES[status]:
+                self.tokens.forget(kind, entry.peer)
             self._test(entry)
             return
-        self._node.network.trace.decided(
-            self._clock.now, self._node.name, "registration refused",
-            f"status {status} for {entry.home_address} at {entry.peer}",
-        )
+        self._node.decided("registration refused", f"status {status} for {entry.home_address} at {entry.peer}")
         self._step(entry, Event.REFUSE, registered=None)
         self._forget(entry)
         self._node.registration_refused(entry, status)
@@ -298,10 +267,8 @@ class Registrar:
         if entry.home_registration or is_repeated:
             self._send_update(entry)
         elif entry.state is not State.WAITING:
-            if entry.state is State.BOUND:
-                entry.attempts = 0
-                entry.tests_since_ns = self._clock.now
-            self._test(entry)
+            proceed = self._begin if entry.state is State.BOUND else self._test
+            proceed(entry)
 
     def _lost(self, entry: BindingUpdateEntry) -> None:
         """The peer holds the binding no longer."""
@@ -311,21 +278,15 @@ class Registrar:
     def _binding_error(self, arrival: Arrival) -> None:
         """A correspondent has dropped a packet of ours: it holds no such binding (section 11.3.6)."""
         error = arrival.packet.payload
-        assert isinstance(error, BindingError)
+        assert isinstance(error, mobility.BindingError)
         entry = self.list.get(arrival.source, error.home_address)
-        if (
-            error.status != BindingErrorStatus.UNKNOWN_BINDING
-            or entry is None
-            or entry.registered != arrival.packet.destination
-            or not entry.is_usable
-        ):
+        concerns = entry is not None and entry.is_usable and entry.registered == arrival.packet.destination
+        if entry is None or not concerns or error.status != mobility.BindingErrorStatus.UNKNOWN_BINDING:
             self._node.drop(arrival.packet, "binding error about a binding that is not in use")
             return
         self._lost(entry)
         if entry.state is State.IDLE:
-            entry.attempts = 0
-            entry.tests_since_ns = self._clock.now
-            self._test(entry)
+            self._begin(entry)
 
     def _forget(self, entry: BindingUpdateEntry) -> None:
         self._timers.pop((entry.peer, entry.home_address), Timer(self._clock, lambda: None)).stop()
@@ -334,16 +295,16 @@ class Registrar:
 
     def _timer(self, entry: BindingUpdateEntry, t_ns: int) -> None:
         key = (entry.peer, entry.home_address)
-        timer = self._timers.get(key)
-        if timer is None:
-            timer = self._timers[key] = Timer(self._clock, lambda: self._timeout(entry))
         if entry.registered is not None:
             t_ns = min(t_ns, max(entry.expires_ns, self._clock.now + 1))
-        timer.set(t_ns)
+        self._timers.setdefault(key, Timer(self._clock, lambda: self._timeout(entry))).set(t_ns)
 
     # --- small things ------------------------------------------------------------------------------------------------
 
-    def _entry(self, peer: Address, home_address: Address) -> BindingUpdateEntry:
+    def _wanted(
+        self, peer: Address, home_address: Address, care_of: Address, home_registration: bool
+    ) -> BindingUpdateEntry:
+        self._record(self.list.want(peer, home_address, care_of, home_registration))
         entry = self.list.get(peer, home_address)
         assert entry is not None
         return entry
@@ -352,7 +313,7 @@ class Registrar:
         self._record(self.list.step(entry, event, **values))
 
     def _record(self, changes: list[Change]) -> None:
-        self._node.network.record(self._node.name, changes)
+        self._node.record(changes)
         self._node.forget_roads()
 
     def _when_allowed(self, kind: object, leave: Callable[[], None]) -> int:
@@ -364,14 +325,9 @@ class Registrar:
             self._clock.at(due, lambda _: leave())
         return due
 
-    def _send(self, packet: Packet, road: Road | None = None) -> None:
-        packet.sent_ns = self._clock.now
-        if road is None:
-            road = self._node.direct_road(packet.source, packet.destination)
-        if road is None:
-            self._node.drop(packet, f"no way to {packet.destination}")
-        else:
-            road.send(packet)
 
-
-_EXPIRED_NONCES = (Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_INDEX, Status.EXPIRED_NONCES)
+_EXPIRED_NONCES: dict[int, tuple[RoutabilityTest, ...]] = {
+    Status.EXPIRED_HOME_NONCE_INDEX: (RoutabilityTest.HOME,),
+    Status.EXPIRED_CARE_OF_NONCE_INDEX: (RoutabilityTest.CARE_OF,),
+    Status.EXPIRED_NONCES: (RoutabilityTest.HOME, RoutabilityTest.CARE_OF),
+}

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
+from typing import TypeVar
 
 from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_TOKEN_LIFETIME_NS, NONCE_INTERVAL_NS
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import CareOfTest, HomeTest
+from mipflow.wire.codec import authenticated_part
+from mipflow.wire.mobility import BindingAcknowledgement, BindingAuthorizationData, BindingUpdate, CareOfTest, HomeTest
 
 AUTHENTICATOR_SIZE = 12
 VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS
@@ -41,6 +43,25 @@ def authenticator(key: bytes, care_of_address: Address, correspondent: Address, 
     home address takes the care-of address's place.
     """
     return hmac.digest(key, care_of_address.packed + correspondent.packed + message, "sha1")[:AUTHENTICATOR_SIZE]
+
+
+Message = TypeVar("Message", BindingUpdate, BindingAcknowledgement)
+
+
+def proved(message: Message, key: bytes, signed: Address, correspondent: Address) -> Message:
+    """A message with authorization data behind its options; `signed`: its care-of address (see `authenticator`)."""
+    plain = replace(message, options=(*message.options, BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))))
+    proof = authenticator(key, signed, correspondent, authenticated_part(plain))
+    return replace(message, options=(*message.options, BindingAuthorizationData(proof)))
+
+
+def is_proved(message: Message, key: bytes, signed: Address, correspondent: Address) -> bool:
+    """True where a message ends in the right authorization data."""
+    proof = message.options[-1] if message.options else None
+    if not isinstance(proof, BindingAuthorizationData):
+        return False
+    expected = authenticator(key, signed, correspondent, authenticated_part(message))
+    return hmac.compare_digest(proof.authenticator, expected)
 
 
 class Nonces:

@@ -1,7 +1,7 @@
 """Applications: what makes the packets. An application is a value; `start(ends)` sets it going between two hosts.
 
-`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times in milliseconds and seconds as the
-names say; sizes in octets of UDP or TCP payload.
+`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times in milliseconds and seconds
+as the names say; sizes in octets of UDP or TCP payload.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.application import Application as Application
 from mipflow.node.application import Ends as Ends
 from mipflow.node.application import Running as Running
 from mipflow.node.recorded import Recorded as Recorded
+from mipflow.node.sockets import TcpSocket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
-if TYPE_CHECKING:
-    from mipflow.node.sockets import TcpSocket
-
 Direction = Literal["up", "down"]
+Act = Callable[[], None]
 RTP_HEADER = 12
 
 
-def periodic(running: Running, interval_ns: int, act: Callable[[], None], end_ns: int | None = None) -> Callable[[], None]:
-    """A function that, called once, does `act` at once and then every `interval_ns` until `end_ns` or `stop()`."""
+def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
+    """What does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`."""
     clock = running.ends.clock
     last = 1 << 62 if end_ns is None else end_ns
+    is_going = False
 
-    def tick(argument: object = None) -> None:
+    def tick(argument: object) -> None:
         if running.is_stopped:
             return
         act()
@@ -39,12 +39,33 @@ def periodic(running: Running, interval_ns: int, act: Callable[[], None], end_ns
         if following < last:
             clock.at(following, tick)
 
-    return tick
+    def go() -> None:
+        nonlocal is_going
+        if not is_going:
+            is_going = True
+            tick(None)
+
+    return go
+
+
+def counter(running: Running) -> Callable[[bytes], None]:
+    """What counts the octets that it is called with as received."""
+
+    def count(data: bytes) -> None:
+        running.received_bytes += len(data)
+
+    return count
+
+
+def begin_and_end(ends: Ends, start_s: float, duration_s: float | None) -> tuple[int, int | None]:
+    """When an application begins and when it ends, in nanoseconds; None for one without an end."""
+    begin = ends.clock.now + seconds(start_s)
+    return begin, None if duration_s is None else begin + seconds(duration_s)
 
 
 @dataclass(slots=True, frozen=True)
 class Voice:
-    """A call at a constant rate, both ways: by default G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet."""
+    """A call at a constant rate: G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet."""
 
     interval_ms: float = 20.0
     payload_bytes: int = 160 + RTP_HEADER
@@ -62,16 +83,12 @@ class Voice:
         running = Running(ends)
         near, far = ends.udp()
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
-        begin = ends.clock.now + seconds(self.start_s)
-        end = None if self.duration_s is None else begin + seconds(self.duration_s)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
         answer = periodic(running, interval, partial(far.send, payload), end)
-        answering = False
 
         def heard(data: bytes) -> None:
-            nonlocal answering
             running.received_bytes += len(data)
-            if self.both_ways and not answering:
-                answering = True
+            if self.both_ways:
                 answer()
 
         far.on_datagram = heard
@@ -81,7 +98,7 @@ class Voice:
 
 @dataclass(slots=True, frozen=True)
 class Video:
-    """A film from the far end: frames in bursts of packets, every `group` frames a large one. The near end asks, then reports."""
+    """A film from the far end: frames in bursts, every `group` frames a large one. The near end asks, then reports."""
 
     rate_bps: int = 1_000_000
     frames_per_s: float = 25.0
@@ -101,8 +118,7 @@ class Video:
             raise ProtocolMisuse(f"{self}; expected positive rate, frames, packet size and group", self)
         running = Running(ends)
         near, far = ends.udp()
-        begin = ends.clock.now + seconds(self.start_s)
-        end = None if self.duration_s is None else begin + seconds(self.duration_s)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
         random = ends.near.network.random(f"video/{ends.flow}")
         mean = self.rate_bps / 8 / self.frames_per_s * self.group / (self.group - 1 + self.key_frame_factor)
         whole = bytes(self.packet_bytes)
@@ -119,19 +135,7 @@ class Video:
                 far.send(bytes(rest))
 
         show = periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
-        showing = False
-
-        def asked(data: bytes) -> None:
-            nonlocal showing
-            del data
-            if not showing:
-                showing = True
-                show()
-
-        def seen(data: bytes) -> None:
-            running.received_bytes += len(data)
-
-        far.on_datagram, near.on_datagram = asked, seen
+        far.on_datagram, near.on_datagram = lambda data: show(), counter(running)
         report = bytes(self.report_bytes)
         running.at(begin, periodic(running, NS_PER_S, partial(near.send, report), end))
         return running
@@ -139,7 +143,7 @@ class Video:
 
 @dataclass(slots=True, frozen=True)
 class FileTransfer:
-    """`size` octets over TCP, "down" to the near end or "up" to the far one; every octet is compared with what was sent."""
+    """`size` octets over TCP, "down" to the near end or "up" to the far one; each is compared with what was sent."""
 
     size: int = 1_000_000
     direction: Direction = "down"
@@ -211,10 +215,7 @@ class Echo:
             sequence += 1
             socket.send(sequence, data)
 
-        def answered(number: int, reply: bytes) -> None:
-            del number
-            running.received_bytes += len(reply)
-
-        socket.on_reply = answered
+        count = counter(running)
+        socket.on_reply = lambda number, data: count(data)
         running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
         return running

@@ -23,12 +23,9 @@ def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
     pieces = []
     for start in range(0, len(data), room):
         header = FragmentHeader(start // 8, start + room < len(data), identification)
-        pieces.append(
-            Packet(
-                packet.source, packet.destination, Opaque(next_header, data[start : start + room]), packet.hop_limit,
-                (header,), packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns,
-            )
-        )  # fmt: skip
+        piece = Opaque(next_header, data[start : start + room])
+        rest = (packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns)
+        pieces.append(Packet(packet.source, packet.destination, piece, packet.hop_limit, (header,), *rest))
     return pieces
 
 
@@ -82,21 +79,18 @@ class Reassembly:
 
 def _overlaps(pieces: dict[int, tuple[bool, Opaque]], start: int, piece: Opaque) -> bool:
     """True if a new piece covers octets of another one: then the datagram is not to be trusted (RFC 5722)."""
-    return any(
-        start < other + len(there.data) and other < start + len(piece.data) for other, (_, there) in pieces.items()
-    )
+    end = start + len(piece.data)
+    return any(start < other + len(there.data) and other < end for other, (_, there) in pieces.items())
 
 
 def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
     """The octets of all pieces, or None while one is missing."""
     data = b""
-    while True:
-        piece = pieces.get(len(data))
-        if piece is None or not piece[1].data:
-            return None
+    while (piece := pieces.get(len(data))) and piece[1].data:
         data += piece[1].data
         if not piece[0]:
             return data
+    return None
 
 
 def _labelled(whole: Packet, fragment: Packet) -> Packet:

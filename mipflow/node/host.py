@@ -45,26 +45,19 @@ class Host(Node):
 
     def settle(self, segment: Segment, interface_identifier: int, name: str = "eth0") -> Interface:
         """Live on a segment for good: a fixed address of its prefix, its router as default router."""
-        interface = self.add_interface(name, interface_identifier)
-        interface.join(segment)
-        prefix = self.network.prefix_of(segment)
-        if prefix is not None:
-            interface.add_address(prefix.address(interface_identifier))
-        interface.router = next(
-            (port for port in segment.ports if self.network.graph.nodes[port.owner]["forwards"]), None
-        )
+        interface = self.live_on(segment, interface_identifier, name)
+        forwards = self.network.graph.nodes(data="forwards")
+        interface.router = next((port for port in segment.ports if forwards[port.owner]), None)
         return interface
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
         """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an
         address.
         """
-        del flow
         callback()
 
     def address_of_flow(self, flow: int) -> Address:
         """The address that packets of a flow come from: the host's own; a mobile node has one for each flow."""
-        del flow
         return self.address
 
     # --- sockets -----------------------------------------------------------------------------------------------------

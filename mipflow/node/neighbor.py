@@ -10,14 +10,8 @@ from collections.abc import Callable
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival, Node
 from mipflow.sim.clock import NS_PER_S, Timer
+from mipflow.wire import icmpv6
 from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, Address, Prefix
-from mipflow.wire.icmpv6 import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
-)
 
 RETRANS_TIMER_NS = NS_PER_S
 """RetransTimer (RFC 4861 section 10): with one probe (DupAddrDetectTransmits 1) the time that detection takes."""
@@ -34,12 +28,12 @@ class NeighborDiscovery:
         self.on_prefix: Callable[[Interface, Prefix], None] | None = None
         """Called with each prefix for autonomous configuration that a router advertises."""
         self._solicitations: dict[str, Timer] = {}
-        node.handlers[NeighborSolicitation] = self._neighbor_solicitation
-        node.handlers[NeighborAdvertisement] = self._neighbor_advertisement
+        node.handlers[icmpv6.NeighborSolicitation] = self._neighbor_solicitation
+        node.handlers[icmpv6.NeighborAdvertisement] = self._neighbor_advertisement
         if node.forwards:
-            node.handlers[RouterSolicitation] = self._router_solicitation
+            node.handlers[icmpv6.RouterSolicitation] = self._router_solicitation
         else:
-            node.handlers[RouterAdvertisement] = self._router_advertisement
+            node.handlers[icmpv6.RouterAdvertisement] = self._router_advertisement
 
     # --- duplicate address detection (RFC 4862 section 5.4) ----------------------------------------------------------
 
@@ -51,9 +45,8 @@ class NeighborDiscovery:
             self._probes[address][0].stop()  # asked anew: the older question is not answered any more
         timer = Timer(self._node.clock, lambda: self._detected(address, True))
         self._probes[address] = (timer, done)
-        self._node.send_link_local(
-            NeighborSolicitation(address), UNSPECIFIED, address.solicited_node(), interface
-        )
+        question = icmpv6.NeighborSolicitation(address)
+        self._node.send_link_local(question, UNSPECIFIED, address.solicited_node(), interface)
         timer.set(self._node.clock.now + RETRANS_TIMER_NS)
 
     def _detected(self, address: Address, is_unique: bool) -> None:
@@ -63,7 +56,7 @@ class NeighborDiscovery:
 
     def _neighbor_solicitation(self, arrival: Arrival) -> None:
         solicitation = arrival.packet.payload
-        assert isinstance(solicitation, NeighborSolicitation)
+        assert isinstance(solicitation, icmpv6.NeighborSolicitation)
         interface, target = arrival.interface, solicitation.target
         if target in self._probes:
             if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
@@ -74,15 +67,14 @@ class NeighborDiscovery:
 
     def advertise(self, target: Address, interface: Interface, destination: Address = ALL_NODES) -> None:
         """Answer for `target`, our own or proxied (RFC 4861 section 7.2.4, RFC 6275 section 10.4.1)."""
-        advertisement = NeighborAdvertisement(
-            target, router=self._node.forwards, solicited=destination != ALL_NODES,
-            override=target in self._node.addresses or target == interface.link_local,
-        )  # fmt: skip
+        is_own = target in self._node.addresses or target == interface.link_local
+        is_asked = destination != ALL_NODES
+        advertisement = icmpv6.NeighborAdvertisement(target, self._node.forwards, is_asked, is_own)
         self._node.send_link_local(advertisement, interface.link_local, destination, interface)
 
     def _neighbor_advertisement(self, arrival: Arrival) -> None:
         advertisement = arrival.packet.payload
-        assert isinstance(advertisement, NeighborAdvertisement)
+        assert isinstance(advertisement, icmpv6.NeighborAdvertisement)
         if advertisement.target in self._probes:
             self._detected(advertisement.target, False)
 
@@ -90,7 +82,7 @@ class NeighborDiscovery:
 
     def solicit(self, interface: Interface, attempt: int = 1) -> None:
         """Ask the routers of the link for an advertisement, up to three times, four seconds apart."""
-        self._node.send_link_local(RouterSolicitation(), interface.link_local, ALL_ROUTERS, interface)
+        self._node.send_link_local(icmpv6.RouterSolicitation(), interface.link_local, ALL_ROUTERS, interface)
         if attempt < MAX_RTR_SOLICITATIONS:
             timer = Timer(self._node.clock, lambda: self.solicit(interface, attempt + 1))
             self._solicitations[interface.name] = timer
@@ -100,13 +92,13 @@ class NeighborDiscovery:
         segment = arrival.interface.segment
         prefix = None if segment is None else self._node.network.prefix_of(segment)
         if prefix is not None:
-            advertisement = RouterAdvertisement(options=(PrefixInformation(prefix.network, prefix.length),))
-            interface = arrival.interface
+            option = icmpv6.PrefixInformation(prefix.network, prefix.length)
+            advertisement, interface = icmpv6.RouterAdvertisement(options=(option,)), arrival.interface
             self._node.send_link_local(advertisement, interface.link_local, ALL_NODES, interface)
 
     def _router_advertisement(self, arrival: Arrival) -> None:
         advertisement, interface = arrival.packet.payload, arrival.interface
-        assert isinstance(advertisement, RouterAdvertisement)
+        assert isinstance(advertisement, icmpv6.RouterAdvertisement)
         if arrival.packet.hop_limit != 255 or not arrival.source.is_link_local:
             self._node.drop(arrival.packet, "router advertisement from beyond the link")
             return
@@ -114,14 +106,12 @@ class NeighborDiscovery:
         if timer is not None:
             timer.stop()
         router = None if interface.segment is None else interface.segment.neighbors.get(arrival.source)
-        if advertisement.router_lifetime_s:
-            interface.router = router
-            self._node.network.changed()
-        elif interface.router is router:  # it is no default router any more (RFC 4861 section 6.3.4)
-            interface.router = None
+        if advertisement.router_lifetime_s or interface.router is router:
+            # With a lifetime of zero it is no default router any more (RFC 4861 section 6.3.4).
+            interface.router = router if advertisement.router_lifetime_s else None
             self._node.network.changed()
         for option in advertisement.options:
-            if not isinstance(option, PrefixInformation) or not option.autonomous or self.on_prefix is None:
+            if not isinstance(option, icmpv6.PrefixInformation) or not option.autonomous or self.on_prefix is None:
                 continue
             if option.prefix_length == 64:  # what fits a 64-bit interface identifier (RFC 4862 section 5.5.3 d)
                 self.on_prefix(interface, Prefix(option.prefix, option.prefix_length))

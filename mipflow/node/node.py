@@ -12,43 +12,26 @@ from mipflow.errors import TopologyError
 from mipflow.node.fragments import Reassembly, cut
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
+from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import codec
+from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.icmpv6 import (
-    MAX_INVOKING,
-    PACKET_TOO_BIG,
-    PARAMETER_PROBLEM,
-    EchoReply,
-    EchoRequest,
-    IcmpError,
-)
+from mipflow.wire.icmpv6 import MAX_INVOKING, PACKET_TOO_BIG, PARAMETER_PROBLEM, EchoReply, EchoRequest, IcmpError
 from mipflow.wire.mobility import MobilityMessage
-from mipflow.wire.packet import (
-    IPV6_HEADER,
-    DestinationOptions,
-    FragmentHeader,
-    HomeAddressOption,
-    HopByHopOptions,
-    Opaque,
-    Packet,
-    RoutingHeader,
-    RoutingHeaderType2,
-    Sized,
-    UnknownOption,
-)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
 
 
 def offset_of(packet: Packet, target: object) -> int:
     """Octet of the packet at which one of its extension headers, or an option in one, starts."""
-    position = IPV6_HEADER
+    position = headers.IPV6_HEADER
     for header in packet.extensions:
         if header is target:
             break
         inside = 2
-        for option in header.options if isinstance(header, DestinationOptions | HopByHopOptions) else ():
+        for option in header.options if isinstance(header, DestinationOptions | headers.HopByHopOptions) else ():
             unit, start = option.alignment
             inside += (start - inside) % unit
             if option is target:
@@ -95,10 +78,7 @@ class Node:
         """Every global address that is this node's own, and where."""
         self.path_mtu: dict[Address, int] = {}
         """Octets of the largest packet towards an address, where a Packet Too Big said so (RFC 8201)."""
-        self.handlers: dict[type, Handler] = {
-            EchoRequest: self._echo_request,
-            IcmpError: self._icmp_error,
-        }
+        self.handlers: dict[type, Handler] = {EchoRequest: self._echo_request, IcmpError: self._icmp_error}
         """Payload type -> what handles it."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
@@ -111,6 +91,15 @@ class Node:
         if name in self.interfaces:
             raise TopologyError(f"{self.name} has an interface {name!r} already", name)
         interface = self.interfaces[name] = Interface(self, name, interface_identifier)
+        return interface
+
+    def live_on(self, segment: Segment, interface_identifier: int, name: str) -> Interface:
+        """A new interface that joins a segment for good, with a fixed address of its prefix."""
+        interface = self.add_interface(name, interface_identifier)
+        interface.join(segment)
+        prefix = self.network.prefix_of(segment)
+        if prefix is not None:
+            interface.add_address(prefix.address(interface_identifier))
         return interface
 
     @property
@@ -192,7 +181,11 @@ class Node:
         elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
             self.local(packet, interface)
         else:
-            self.drop(packet, f"{packet.destination} is not an address of {self.name}")
+            self.pass_on(packet)
+
+    def pass_on(self, packet: Packet) -> None:
+        """What is for another node ends here; a router forwards it."""
+        self.drop(packet, f"{packet.destination} is not an address of {self.name}")
 
     def _is_for_link(self, destination: Address, interface: Interface) -> bool:
         return destination.is_multicast or destination == interface.link_local
@@ -236,7 +229,7 @@ class Node:
 
     def _extension(self, header: object, arrival: Arrival) -> bool:
         """Process one extension header; False where the packet ends here."""
-        if type(header) is DestinationOptions or type(header) is HopByHopOptions:
+        if type(header) is DestinationOptions or type(header) is headers.HopByHopOptions:
             for option in header.options:
                 if type(option) is HomeAddressOption:
                     if not self.home_address_option(option, arrival):
@@ -246,57 +239,46 @@ class Node:
             return True
         if type(header) is RoutingHeaderType2:
             return self.routing_header_type_2(header, arrival)
-        if isinstance(header, RoutingHeader):
-            if header.segments_left == 0:
-                return True
-            pointer = offset_of(arrival.packet, header) + 2
-            self.parameter_problem(arrival.packet, 0, pointer, f"routing header of type {header.type} is not known")
-            return False
-        if isinstance(header, FragmentHeader):
+        if isinstance(header, headers.RoutingHeader):
+            return header.segments_left == 0 or self._refuse(arrival, header, f"routing header of type {header.type}")
+        if isinstance(header, headers.FragmentHeader):
             self._reassemble(header, arrival)
         return False
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
-        pointer = offset_of(arrival.packet, option)
-        self.parameter_problem(arrival.packet, 2, pointer, "Home Address option is not known here")
-        return False
+        return self._refuse(arrival, option, "Home Address option")
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
-        if header.segments_left == 0:
-            return True
-        pointer = offset_of(arrival.packet, header) + 2
-        self.parameter_problem(arrival.packet, 0, pointer, "routing header of type 2 is not known here")
-        return False
+        return header.segments_left == 0 or self._refuse(arrival, header, "routing header of type 2")
 
-    def _unknown_option(self, option: UnknownOption, arrival: Arrival) -> bool:
+    def _unknown_option(self, option: headers.UnknownOption, arrival: Arrival) -> bool:
         """The two top bits of an option type say what to do with an option that is not known (RFC 8200 section 4.2)."""
         action = option.type >> 6
         if option.type <= 1 or action == 0:
             return True
-        reason = f"option {option.type:#04x} is not known"
-        if action == 1 or (action == 3 and arrival.packet.destination.is_multicast):
-            self.drop(arrival.packet, reason)
-        else:
-            self.parameter_problem(arrival.packet, 2, offset_of(arrival.packet, option), reason)
+        is_told = action == 2 or (action == 3 and not arrival.packet.destination.is_multicast)
+        return self._refuse(arrival, option, f"option {option.type:#04x}", is_told)
+
+    def _refuse(self, arrival: Arrival, part: object, what: str, is_told: bool = True) -> bool:
+        """Drop a packet for an option or routing header that is not known here, and tell its source where it stands."""
+        self.drop(arrival.packet, f"{what} is not known here")
+        if is_told:
+            # It points at the type of an option (code 2), at that of a routing header (code 0): RFC 8200 4.2, 4.4.
+            code, beyond = (2, 0) if isinstance(part, headers.ExtensionOption) else (0, 2)
+            self.send_error(arrival.packet, PARAMETER_PROBLEM, code, offset_of(arrival.packet, part) + beyond)
         return False
 
-    def _reassemble(self, header: FragmentHeader, arrival: Arrival) -> None:
-        whole, dropped = self._reassembly.add(
-            arrival.packet, header, arrival.source, arrival.destination, self.clock.now
-        )
+    def _reassemble(self, header: headers.FragmentHeader, arrival: Arrival) -> None:
+        ends = (arrival.source, arrival.destination)
+        whole, dropped = self._reassembly.add(arrival.packet, header, *ends, self.clock.now)
         for packet, reason in dropped:
             self.drop(packet, reason)
         if whole is not None:
             self.local(whole, arrival.interface, arrival.tunnel)
 
     # --- errors (RFC 4443) -------------------------------------------------------------------------------------------
-
-    def parameter_problem(self, packet: Packet, code: int, pointer: int, reason: str) -> None:
-        """Drop `packet` and tell its source what was wrong at octet `pointer` (RFC 4443 section 3.4)."""
-        self.drop(packet, reason)
-        self.send_error(packet, PARAMETER_PROBLEM, code, pointer)
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Drop a packet that the next link cannot carry and tell its source; at a tunnel's entry the inner one's."""
@@ -325,19 +307,16 @@ class Node:
         if error.type == PACKET_TOO_BIG and len(error.invoking) >= 40:
             destination = Address(error.invoking[24:40])
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
-            self.network.trace.decided(
-                self.clock.now, self.name, "path MTU", f"{error.parameter} octets towards {destination}"
-            )
+            why = f"{error.parameter} octets towards {destination}"
+            self.network.trace.decided(self.clock.now, self.name, "path MTU", why)
             self.forget_roads()
 
     def _echo_request(self, arrival: Arrival) -> None:
         request = arrival.packet.payload
         assert isinstance(request, EchoRequest)
         source = None if arrival.destination.is_multicast else arrival.destination
-        self.transmit(
-            EchoReply(request.identifier, request.sequence, request.data),
-            source, arrival.source, -arrival.packet.label,
-        )  # fmt: skip
+        reply = EchoReply(request.identifier, request.sequence, request.data)
+        self.transmit(reply, source, arrival.source, -arrival.packet.label)
 
     def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:
         """Send neighbor discovery on one segment; its hop limit of 255 proves that no router passed it on (RFC 4861).
@@ -345,12 +324,10 @@ class Node:
         packet = Packet(source, destination, payload, hop_limit=255, sent_ns=self.clock.now)
         if destination.is_multicast:
             interface.multicast(packet)
-            return
-        channel = interface.channel_to(destination)
-        if channel is None:
-            self.drop(packet, f"no neighbor {destination} on this link")
-        else:
+        elif (channel := interface.channel_to(destination)) is not None:
             channel.send(packet)
+        else:
+            self.drop(packet, f"no neighbor {destination} on this link")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

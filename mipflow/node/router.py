@@ -34,12 +34,7 @@ class Router(Node):
 
     def serve(self, segment: Segment, interface_identifier: int = ROUTER_IDENTIFIER) -> Interface:
         """Be the router of a segment: join it, and take an address of its prefix."""
-        interface = self.add_interface(segment.name, interface_identifier)
-        interface.join(segment)
-        prefix = self.network.prefix_of(segment)
-        if prefix is not None:
-            interface.add_address(prefix.address(interface_identifier))
-        return interface
+        return self.live_on(segment, interface_identifier, segment.name)
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
         """The quick way: a destination whose way out is known."""
@@ -55,25 +50,13 @@ class Router(Node):
 
         return receive
 
-    def receive(self, packet: Packet, interface: Interface) -> None:
-        """Forward a packet, or process it where it is for this router."""
-        forward = self._forward.get(packet.destination)
-        if not interface.listens:
-            self.drop(packet, f"{interface.name} is down")
-        elif forward is not None and packet.hop_limit > 1:
-            packet.hop_limit -= 1
-            forward(packet)
-        elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
-            self.local(packet, interface)
-        else:
-            self._find_and_forward(packet)
-
-    def _find_and_forward(self, packet: Packet) -> None:
+    def pass_on(self, packet: Packet) -> None:
+        """Forward a packet, or tell its source why not."""
         if packet.hop_limit <= 1:
             self.drop(packet, "hop limit exceeded")
             self.send_error(packet, TIME_EXCEEDED, 0, 0)
             return
-        forward = self.find_forward(packet.destination)
+        forward = self._forward.get(packet.destination) or self.find_forward(packet.destination)
         if forward is None or packet.destination.is_link_local:
             self.drop(packet, f"no route to {packet.destination}")
             segment = self.network.segment_of(packet.destination)

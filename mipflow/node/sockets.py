@@ -30,7 +30,7 @@ class UdpSocket:
         self.label = label
         self.hears_everybody = remote[0] is None
         self.local: Address | None = None
-        self.on_datagram: Callable[[bytes], None] | None = None
+        self.on_datagram: Callable[[bytes], None] = lambda data: None
         """Called with the payload of each datagram that arrives."""
         self._datagram: UDP | None = None
 
@@ -49,58 +49,49 @@ class UdpSocket:
             self.remote = (arrival.source, datagram.source_port)
             self.local = arrival.destination
             self._datagram = None
-        if self.on_datagram is not None:
-            self.on_datagram(datagram.payload)
+        self.on_datagram(datagram.payload)
 
 
 class TcpSocket:
     """One TCP connection of a host."""
 
-    def __init__(
-        self, host: Host, port: int, remote: Remote, label: int, local: Address | None = None
-    ) -> None:
+    def __init__(self, host: Host, port: int, remote: Remote, label: int, local: Address | None = None) -> None:
         self.host = host
         self.port = port
         self.remote = remote
         self.label = label
         self.local = local
-        self.on_data: Callable[[bytes], None] | None = None
+        self.on_data: Callable[[bytes], None] = lambda data: None
         """Called with bytes that arrived in order."""
-        self.on_open: Callable[[], None] | None = None
+        self.on_open: Callable[[], None] = lambda: None
         """Called once when the connection is established."""
-        self.on_end: Callable[[], None] | None = None
+        self.on_end: Callable[[], None] = lambda: None
         """Called once when the other end has sent all."""
         self._opened = self._ended = False
         stream = host.network.random(f"{host.name}/tcp/{port}/{remote[1]}/{abs(label)}")
-        self.connection = Connection(
-            port, remote[1], initial_sequence=stream.getrandbits(32), maximum_segment_size=host.maximum_segment_size()
-        )
-        self._timer = Timer(host.clock, self._timeout)
+        first, most = stream.getrandbits(32), host.maximum_segment_size()
+        self.connection = Connection(port, remote[1], initial_sequence=first, maximum_segment_size=most)
+        self._timer = Timer(host.clock, lambda: self._do(self.connection.timeout))
 
     def connect(self) -> None:
         """Send the SYN."""
-        self.connection.connect(self.host.clock.now)
-        self._after()
+        self._do(self.connection.connect)
 
     def accept(self, syn: TCP) -> None:
         """Answer the SYN that a listener heard."""
-        self.connection.accept(syn, self.host.clock.now)
-        self._after()
+        self._do(self.connection.accept, syn)
 
     def write(self, data: bytes) -> None:
         """Send bytes, in order and surely."""
-        self.connection.write(data, self.host.clock.now)
-        self._after()
+        self._do(self.connection.write, data)
 
     def close(self) -> None:
         """No more will be written."""
-        self.connection.close(self.host.clock.now)
-        self._after()
+        self._do(self.connection.close)
 
     def abort(self) -> None:
         """Reset the connection."""
-        self.connection.abort(self.host.clock.now)
-        self._after()
+        self._do(self.connection.abort)
 
     def forget(self) -> None:
         """Its port was closed: send nothing more, not even again."""
@@ -108,16 +99,12 @@ class TcpSocket:
 
     def receive(self, segment: TCP) -> None:
         """A segment has arrived."""
-        self.connection.receive(segment, self.host.clock.now)
-        self._after()
+        self._do(self.connection.receive, segment)
 
-    def _timeout(self) -> None:
-        self.connection.timeout(self.host.clock.now)
-        self._after()
-
-    def _after(self) -> None:
-        """Send what the connection wants to send, set its timer, tell the application what is new."""
+    def _do(self, act: Callable[..., object], *given: object) -> None:
+        """Let the connection act, send what it wants to send, set its timer, tell the application what is new."""
         connection, host = self.connection, self.host
+        act(*given, host.clock.now)
         remote = self.remote[0]
         assert remote is not None
         data = connection.read()  # first: the acknowledgement announces the window that this opens
@@ -129,14 +116,12 @@ class TcpSocket:
             self._timer.set(connection.timer_ns)
         if connection.is_open and not self._opened:
             self._opened = True
-            if self.on_open is not None:
-                self.on_open()
-        if data and self.on_data is not None:
+            self.on_open()
+        if data:
             self.on_data(data)
         if connection.at_end and not self._ended:
             self._ended = True
-            if self.on_end is not None:
-                self.on_end()
+            self.on_end()
 
 
 class EchoSocket:
@@ -149,7 +134,7 @@ class EchoSocket:
         self.identifier = identifier
         self.remote = remote
         self.label = label
-        self.on_reply: Callable[[int, bytes], None] | None = None
+        self.on_reply: Callable[[int, bytes], None] = lambda number, data: None
         """Called with sequence number and data of each reply."""
 
     def send(self, sequence: int, data: bytes) -> None:
@@ -158,5 +143,4 @@ class EchoSocket:
 
     def receive(self, reply: EchoReply) -> None:
         """A reply has arrived."""
-        if self.on_reply is not None:
-            self.on_reply(reply.sequence, reply.data)
+        self.on_reply(reply.sequence, reply.data)

@@ -58,9 +58,7 @@ class Clock:
     def at(self, t_ns: int, callback: Callback, argument: object = None) -> None:
         """Call `callback(argument)` at `t_ns` nanoseconds. Raises ProtocolMisuse for a time in the past."""
         if t_ns < self.now:
-            raise ProtocolMisuse(
-                f"{t_ns / NS_PER_S} s is in the past; the clock stands at {self.now / NS_PER_S} s", t_ns
-            )
+            raise ProtocolMisuse(f"{t_ns / 1e9} s is in the past; the clock stands at {self.now / 1e9} s", t_ns)
         self.scheduled += 1
         heappush(self.heap, (t_ns, next(self.order), callback, argument))
 
@@ -81,9 +79,7 @@ class Clock:
         speed) and is restored after, whatever happens.
         """
         if end_ns < self.now:
-            raise ProtocolMisuse(
-                f"cannot run back to {end_ns / NS_PER_S} s; the clock stands at {self.now / NS_PER_S} s", end_ns
-            )
+            raise ProtocolMisuse(f"no way back to {end_ns / 1e9} s; the clock stands at {self.now / 1e9} s", end_ns)
         collecting = gc.isenabled()
         gc.disable()
         heap, pop = self.heap, heappop

@@ -66,22 +66,15 @@ class Port(Protocol):
     @property
     def owner(self) -> str:
         """Name of the node."""
-        ...
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """A packet that was handed over does not fit the link."""
-        ...
 
 
 class Channel:
     """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or
     is dropped.
     """
-
-    __slots__ = (
-        "_set", "_times", "clock", "delay_ns", "last_ns", "link", "mtu", "number", "queue_ns", "random", "receive",
-        "receiver", "segment", "send", "sender", "trace",
-    )  # fmt: skip
 
     def __init__(self, segment: Segment, sender: Port, receiver: Port, random: Random) -> None:
         self.segment = segment
@@ -92,9 +85,8 @@ class Channel:
         self.trace = segment.trace
         self.random = random
         self.last_ns = 0
-        self.number = self.trace.add_channel(
-            ChannelName(segment.name, sender.owner, sender.name, receiver.owner, receiver.name)
-        )
+        name = ChannelName(segment.name, sender.owner, sender.name, receiver.owner, receiver.name)
+        self.number = self.trace.add_channel(name)
         self.send, self._set = _quick_way(self)
         self.configure(segment.link)
 
@@ -225,7 +217,7 @@ class Segment:
     def __init__(
         self, name: str, link: Link, clock: Clock, trace: Trace, random: Callable[[str], Random],
         drop: Callable[[Packet, str, str], None], check: Callable[[Packet], Packet] | None = None,
-        changed: Callable[[Segment], None] | None = None,
+        changed: Callable[[Segment], None] = lambda segment: None,
     ) -> None:
         self.name = name
         self.link = link
@@ -261,31 +253,24 @@ class Segment:
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """The direction from one port to another. Raises TopologyError where one of them is not here."""
-        try:
-            return self._channels[id(sender), id(receiver)]
-        except KeyError:
-            raise TopologyError(
-                f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}", self.name
-            ) from None
-
-    def channels(self) -> list[Channel]:
-        """All directions, in the order in which they came to be."""
-        return list(self._channels.values())
+        channel = self._channels.get((id(sender), id(receiver)))
+        if channel is None:
+            ends = f"{sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}"
+            raise TopologyError(f"no way from {ends}", self.name)
+        return channel
 
     def configure(self, link: Link) -> None:
         """Be like `link` from now on, in every direction."""
         self.link = link
         for channel in self._channels.values():
             channel.configure(link)
-        if self._changed is not None:
-            self._changed(self)
+        self._changed(self)
 
     def set_up(self, up: bool) -> None:
         """Take the segment up or down; packets under way still arrive."""
         self.up = up
         self.refresh()
-        if self._changed is not None:
-            self._changed(self)
+        self._changed(self)
 
     def refresh(self) -> None:
         """To be called when a port or a tap has changed."""

@@ -6,7 +6,9 @@ are worked out when asked for and forgotten when anything changes.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +43,7 @@ class Network:
         self.graph: networkx.Graph[str] = networkx.Graph()
         """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
         self.segments: dict[str, Segment] = {}
-        self.meters: dict[int, Meter] = {}
+        self.meters: defaultdict[int, Meter] = defaultdict(Meter)
         """Label of a packet (flow id, negative on the way to the mobile node) -> what became of all that have it."""
         self._check = _through_bytes if wire else None
         self._prefixes: dict[Prefix, Segment] = {}
@@ -61,10 +63,8 @@ class Network:
         """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        segment = Segment(
-            name, link, self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed
-        )
-        self.segments[name] = segment
+        shared = (self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
+        segment = self.segments[name] = Segment(name, link, *shared)
         if prefix is not None:
             if prefix in self._prefixes:
                 raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
@@ -107,11 +107,8 @@ class Network:
 
     def segment_of(self, address: Address) -> Segment | None:
         """The segment whose prefix is the longest that matches, or None."""
-        best: Prefix | None = None
-        for prefix in self._prefixes:
-            if address in prefix and (best is None or prefix.length > best.length):
-                best = prefix
-        return None if best is None else self._prefixes[best]
+        matching = [prefix for prefix in self._prefixes if address in prefix]
+        return self._prefixes[max(matching, key=lambda prefix: prefix.length)] if matching else None
 
     def prefix_of(self, segment: Segment) -> Prefix | None:
         """The prefix of a segment, or None."""
@@ -128,9 +125,8 @@ class Network:
         if own is not None:
             neighbor = segment.neighbors.get(destination)
             return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
-        through = self.graph.subgraph(
-            [name for name, data in self.graph.nodes(data=True) if data["forwards"] or name == node]
-        )
+        forwards = self.graph.nodes(data="forwards")
+        through = self.graph.subgraph([name for name, does in forwards if does or name == node])
         routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
         lengths: dict[str, float] = {}
         paths: dict[str, list[str]] = {}
@@ -142,12 +138,9 @@ class Network:
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
         """A direct channel from one node to a neighbor. Raises TopologyError where there is none."""
-        for port in self._ports[sender]:
-            for segment in self.segments.values():
-                if port in segment.ports:
-                    for other in segment.ports:
-                        if other.owner == receiver:
-                            return segment.channel(port, other)
+        for port, segment, other in product(self._ports[sender], self.segments.values(), self._ports[receiver]):
+            if port in segment.ports and other in segment.ports:
+                return segment.channel(port, other)
         raise TopologyError(f"{sender} and {receiver} share no link", (sender, receiver))
 
     # --- what all nodes share ----------------------------------------------------------------------------------------
@@ -158,10 +151,7 @@ class Network:
 
     def meter(self, label: int) -> Meter:
         """The meter of one direction of a flow, made when first asked for."""
-        meter = self.meters.get(label)
-        if meter is None:
-            meter = self.meters[label] = Meter()
-        return meter
+        return self.meters[label]
 
     def drop(self, packet: Packet, reason: str, where: str) -> None:
         """A packet ends at a node or link named `where`, for a reason in words."""
@@ -172,8 +162,7 @@ class Network:
 
     def record(self, node: str, changes: list[Change]) -> None:
         """Put the changes of a table of `node` into the trace."""
-        if changes:
-            self.trace.changed(self.clock.now, node, changes)
+        self.trace.changed(self.clock.now, node, changes)
 
     def run_until(self, t_ns: int) -> None:
         """Let virtual time pass up to `t_ns` nanoseconds."""
@@ -185,10 +174,7 @@ def _through_bytes(packet: Packet) -> Packet:
     """A control packet as its bytes say it is, with the simulator's label put back; data packets pass as they are."""
     if not is_control(packet):
         return packet
-    data = codec.encode(packet)
-    if len(data) != packet.size:
-        raise AssertionError(f"{packet!r} claims {packet.size} octets but encodes to {len(data)}")
-    twin = codec.decode(data)
+    twin = codec.decode(codec.encode(packet))
     read, written = twin, packet
     while True:
         read.label, read.sent_ns = written.label, written.sent_ns

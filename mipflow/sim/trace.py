@@ -95,6 +95,16 @@ class Decided:
 Record = TableChanged | Dropped | Decided
 
 
+class _Column:
+    """A column of a trace, for reading: the rows that are new are put into the columns before."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __get__(self, trace: Trace, owner: type[Trace]) -> array[int]:
+        return trace.read_columns()[self._number]
+
+
 class Trace:
     """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
@@ -132,11 +142,8 @@ class Trace:
         """Say once that the trace grows beyond what a notebook should hold."""
         if len(self.packets) > WARN_AT_HOPS and not self._warned:
             self._warned = True
-            warnings.warn(
-                f"the trace holds {len(self.packets)} packet-hops (about {len(self.packets) // 16_000} MB); "
-                "trace='control' keeps signalling only",
-                stacklevel=3,
-            )
+            size = f"{len(self.packets)} packet-hops (about {len(self.packets) // 16_000} MB)"
+            warnings.warn(f"the trace holds {size}; trace='control' keeps signalling only", stacklevel=3)
 
     def changed(self, t_ns: int, node: str, changes: list[Change]) -> None:
         """Record the changes that a table operation of `node` returned."""
@@ -152,39 +159,26 @@ class Trace:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def _column(self, number: int) -> array[int]:
+    def read_columns(self) -> tuple[array[int], ...]:
+        """All columns, in the order of ROW."""
         rows = self.new_rows
         for start in range(0, len(rows), CHUNK):
             with memoryview(rows)[start : start + CHUNK] as piece:
                 for column, values in zip(self._columns, zip(*ROW.iter_unpack(piece), strict=True), strict=True):
                     column.extend(values)
         rows.clear()
-        return self._columns[number]
+        return self._columns
 
-    @property
-    def sent(self) -> array[int]:
-        """When each hop's packet was handed to its link, in nanoseconds."""
-        return self._column(0)
-
-    @property
-    def started(self) -> array[int]:
-        """When its first bit left, in nanoseconds."""
-        return self._column(1)
-
-    @property
-    def arrived(self) -> array[int]:
-        """When it arrived, in nanoseconds, or LOST."""
-        return self._column(2)
-
-    @property
-    def channel(self) -> array[int]:
-        """Number of its direction of a link, into `channels`."""
-        return self._column(3)
-
-    @property
-    def hop_limit(self) -> array[int]:
-        """Its hop limit on that link."""
-        return self._column(4)
+    sent = _Column(0)
+    """When each hop's packet was handed to its link, in nanoseconds."""
+    started = _Column(1)
+    """When its first bit left, in nanoseconds."""
+    arrived = _Column(2)
+    """When it arrived, in nanoseconds, or LOST."""
+    channel = _Column(3)
+    """Number of its direction of a link, into `channels`."""
+    hop_limit = _Column(4)
+    """Its hop limit on that link."""
 
     def __len__(self) -> int:
         return len(self.packets)
@@ -194,11 +188,8 @@ class Trace:
             last = len(self.packets) - 1
             raise ProtocolMisuse(f"there is no packet-hop {number}; the trace holds 0 to {last}", number)
         packet = self.packets[number].copy()
-        packet.hop_limit = self.hop_limit[number]
-        return Hop(
-            number, self.sent[number], self.started[number], self.arrived[number],
-            self.channels[self.channel[number]], self.hop_limit[number], packet,
-        )  # fmt: skip
+        sent, started, arrived, channel, packet.hop_limit = (column[number] for column in self.read_columns())
+        return Hop(number, sent, started, arrived, self.channels[channel], packet.hop_limit, packet)
 
     def __iter__(self) -> Iterator[Hop]:
         return (self[number] for number in range(len(self.packets)))

@@ -7,15 +7,8 @@ capture share it. Of a sum, the checksum is the complement: `-total % 65535`.
 from __future__ import annotations
 
 from mipflow.errors import WireError
+from mipflow.wire import packet
 from mipflow.wire.address import Address
-from mipflow.wire.packet import (
-    DestinationOptions,
-    ExtensionHeader,
-    FragmentHeader,
-    HomeAddressOption,
-    RoutingHeader,
-    RoutingHeaderType2,
-)
 
 
 def octet_sum(data: bytes) -> int:
@@ -34,7 +27,7 @@ def pseudo_header_sum(source: Address, destination: Address, length: int, next_h
 
 
 def pseudo_header_addresses(
-    source: Address, destination: Address, extensions: tuple[ExtensionHeader, ...]
+    source: Address, destination: Address, extensions: tuple[packet.ExtensionHeader, ...]
 ) -> tuple[Address, Address]:
     """Source and destination as the two ends see them, away from home or not.
 
@@ -44,17 +37,17 @@ def pseudo_header_addresses(
     """
     at_home = []
     for header in extensions:
-        if isinstance(header, DestinationOptions):
-            at_home += [option for option in header.options if isinstance(option, HomeAddressOption)]
-        elif isinstance(header, RoutingHeaderType2) and header.segments_left:
+        if isinstance(header, packet.DestinationOptions):
+            at_home += [option for option in header.options if isinstance(option, packet.HomeAddressOption)]
+        elif isinstance(header, packet.RoutingHeaderType2) and header.segments_left:
             destination = header.home_address
     if len(at_home) > 1:
         raise WireError("more than one Home Address option (RFC 6275 section 6.3)", at_home[1])
     return at_home[0].home_address if at_home else source, destination
 
 
-def hides_payload(header: ExtensionHeader) -> bool:
+def hides_payload(header: packet.ExtensionHeader) -> bool:
     """Whether what follows this header cannot be read: a fragment's piece, or for the nodes on a list."""
-    if isinstance(header, FragmentHeader):
+    if isinstance(header, packet.FragmentHeader):
         return header.more or header.offset > 0
-    return isinstance(header, RoutingHeader) and header.segments_left > 0
+    return isinstance(header, packet.RoutingHeader) and header.segments_left > 0

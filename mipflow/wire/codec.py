@@ -12,16 +12,15 @@ from mipflow.errors import WireError
 from mipflow.wire import checksum, layers
 from mipflow.wire import decode as reader
 from mipflow.wire.control import write_icmp, write_mobility
+from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, MAX_TUNNELS, NEXT_HEADERS
 from mipflow.wire.forms import number, octets
-from mipflow.wire.headers import FORMS, MAX_EXTENSIONS, MAX_TUNNELS, NEXT_HEADERS
 from mipflow.wire.icmpv6 import IcmpMessage
-from mipflow.wire.mobility import BindingAuthorizationData
+from mipflow.wire.mobility import BindingAuthorizationData, MobilityMessage
 from mipflow.wire.options import write_options
 from mipflow.wire.packet import TCP, UDP, FragmentHeader, HopByHopOptions, Opaque, Packet, RoutingHeader, WithOptions
 
 if TYPE_CHECKING:
     from mipflow.wire.layers import Layer
-    from mipflow.wire.mobility import MobilityMessage
     from mipflow.wire.packet import ExtensionHeader
 
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from typing import IO, TYPE_CHECKING
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import IO
 
 from mipflow.errors import DatasetError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from io import BufferedReader
-    from pathlib import Path
 
 NS = 1_000_000_000
 MOST_OCTETS = 1 << 26

@@ -1,19 +1,53 @@
 """From bytes to packet values: every length is checked, then scapy reads the fields, a header at a time.
 
 Takes octets; gives a Packet, or raises WireError with the reason. Checksums are verified over the addresses
-that the two ends see.
+that the two ends see. The numbers and forms of all headers but signalling stand here, `codec` writes by them too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from mipflow.errors import WireError
 from mipflow.wire import checksum, layers, packet
 from mipflow.wire.address import Address
 from mipflow.wire.control import read_icmp, read_mobility
-from mipflow.wire.headers import FORMS, LEAST, MAX_EXTENSIONS, MAX_TUNNELS
+from mipflow.wire.forms import Form
+from mipflow.wire.icmpv6 import IcmpMessage
+from mipflow.wire.mobility import MobilityMessage
 from mipflow.wire.options import cut, read_options
 from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
 
+MAX_TUNNELS = 8
+"""Packets inside a packet that are written and read (RFC 2473 section 4.1.1: a sender may limit them)."""
+MAX_EXTENSIONS = 32
+"""Extension headers of one packet that are written and read."""
+
+NEXT_HEADERS: dict[type, int] = {
+    packet.HopByHopOptions: 0, packet.TCP: 6, packet.UDP: 17, packet.Packet: 41, packet.RoutingHeader: 43,
+    packet.RoutingHeaderType2: 43, packet.FragmentHeader: 44, IcmpMessage: 58, packet.DestinationOptions: 60,
+    MobilityMessage: 135,
+}  # fmt: skip
+"""Value -> the next header that announces it. Opaque octets have their own."""
+LEAST = {6: 20, 17: 8, 41: 40, 58: 4, 135: 8}
+"""Next headers of what a packet carries -> the octets that must be there."""
+
+PORTS = "source_port=sport destination_port=dport"
+NUMBERS = "sequence=seq acknowledgement=ack window urgent_pointer=urgptr other_flags,ack,psh,rst,syn,fin=reserved,flags"
+FORMS: dict[type, Form] = {
+    form.value: form
+    for form in (
+        Form(packet.Packet, "IPv6", "source=src destination=dst hop_limit=hlim traffic_class=tc flow_label=fl"),
+        Form(packet.UDP, "UDP", f"{PORTS} payload", range(65528), chksum=0),
+        Form(packet.TCP, "TCP", f"{PORTS} {NUMBERS} payload", range(65516), chksum=0),
+        Form(packet.Opaque, "Raw", "data=load", range(65536)),
+        Form(packet.HopByHopOptions, "IPv6ExtHdrHopByHop", autopad=0),
+        Form(packet.DestinationOptions, "IPv6ExtHdrDestOpt", autopad=0),
+        Form(packet.RoutingHeaderType2, "IPv6ExtHdrRouting", "segments_left=segleft home_address=addresses", type=2),
+        Form(packet.RoutingHeader, "RoutingHeaderOctets", "type segments_left=segleft data", range(4, 2045, 8)),
+        Form(packet.FragmentHeader, "IPv6ExtHdrFragment", "offset more=m identification=id"),
+    )
+}
 EXTENSIONS = (0, 43, 44, 60)
 
 
@@ -89,15 +123,7 @@ def _upper_layer(number: int, data: bytes, ends: tuple[Address, Address], pointe
         raise WireError(f"{len(data)} octets of next header {number}; expected at least {LEAST[number]}", data)
     if (checksum.pseudo_header_sum(*ends, len(data), number) + checksum.octet_sum(data)) % 65535:
         raise WireError(f"wrong checksum of next header {number} between {ends[0]} and {ends[1]}", data)
-    match number:
-        case 6:
-            return _tcp(data)
-        case 17:
-            return _udp(data)
-        case 58:
-            return read_icmp(data)
-        case _:
-            return read_mobility(data, pointer)
+    return read_mobility(data, pointer) if number == 135 else READERS[number](data)
 
 
 def _udp(data: bytes) -> UDP:
@@ -116,9 +142,18 @@ def _tcp(data: bytes) -> TCP:
         raise WireError(f"a TCP header of {size} octets in a segment of {len(data)}", size)
     segment: TCP = FORMS[TCP].read(data[:20] + data[size:], options=data[20:size])
     pieces = cut(segment.options, "TCP option", _tcp_option_size)
-    if segment.syn:
-        _take_syn_options(segment, pieces)
+    if segment.syn:  # a leading maximum segment size and a trailing window scale have fields of their own
+        if pieces[-2:-1] == [b"\x01"] and pieces[-1][:2] == b"\x03\x03":
+            segment.window_scale = pieces[-1][2]
+            del pieces[-2:]
+        if pieces and pieces[0][:2] == b"\x02\x04":
+            segment.maximum_segment_size = int.from_bytes(pieces.pop(0)[2:], "big")
+        segment.options = b"".join(pieces)
     return segment
+
+
+READERS: dict[int, Callable[[bytes], Sized]] = {6: _tcp, 17: _udp, 58: read_icmp}
+"""Next header -> what reads it."""
 
 
 def _tcp_option_size(rest: bytes) -> int:
@@ -126,13 +161,3 @@ def _tcp_option_size(rest: bytes) -> int:
     if rest[0] == 0:
         return len(rest) - 1
     return 1 if rest[0] == 1 else rest[1] * (rest[1] >= 2)
-
-
-def _take_syn_options(segment: TCP, pieces: list[bytes]) -> None:
-    """Move a leading maximum segment size and a trailing window scale out of the options to their fields."""
-    if pieces[-2:-1] == [b"\x01"] and pieces[-1][:2] == b"\x03\x03":
-        segment.window_scale = pieces[-1][2]
-        del pieces[-2:]
-    if pieces and pieces[0][:2] == b"\x02\x04":
-        segment.maximum_segment_size = int.from_bytes(pieces.pop(0)[2:], "big")
-    segment.options = b"".join(pieces)

@@ -30,7 +30,7 @@ def _load() -> dict[str, Any]:
     for logger in ("scapy.runtime", "scapy.loading"):
         # Its warnings are about this machine's interfaces and routes, of which none is used.
         logging.getLogger(logger).setLevel(logging.ERROR)
-    from scapy.fields import ByteEnumField, ByteField, FieldLenField, RawVal, StrLenField
+    from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
     from scapy.layers import inet, inet6
     from scapy.packet import Packet, Raw
 
@@ -42,12 +42,9 @@ def _load() -> dict[str, Any]:
 
         name = "IPv6 Option Header Routing (type-specific data as octets)"
         fields_desc = [
-            ByteEnumField("nh", 59, inet6.ipv6nh),
-            FieldLenField("len", None, length_of="data", fmt="B", adjust=lambda _, size: (size - 4) // 8),
-            ByteField("type", 253), ByteField("segleft", 0),
+            ByteEnumField("nh", 59, inet6.ipv6nh), ByteField("len", 0), ByteField("type", 253), ByteField("segleft", 0),
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
-        overload_fields = {inet6.IPv6: {"nh": 43}}
 
     found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
     return dict(zip(__all__, found, strict=True))

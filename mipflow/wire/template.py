@@ -64,11 +64,9 @@ def _shape(packet: Packet) -> tuple[object, ...]:
     if type(payload) is UDP:
         shape = (payload.source_port, payload.destination_port)
     elif type(payload) is TCP:
-        shape = (
-            payload.source_port, payload.destination_port, payload.syn, payload.ack, payload.fin, payload.rst,
-            payload.psh, payload.maximum_segment_size, payload.window_scale, payload.options, payload.other_flags,
-            payload.urgent_pointer,
-        )  # fmt: skip
+        flags = (payload.syn, payload.ack, payload.fin, payload.rst, payload.psh, payload.other_flags)
+        options = (payload.maximum_segment_size, payload.window_scale, payload.options, payload.urgent_pointer)
+        shape = (payload.source_port, payload.destination_port, flags, options)
     elif type(payload) is Packet:
         shape = _shape(payload)
     elif type(payload) in ECHO:

@@ -1,0 +1,74 @@
+"""What the tables of Mobile IPv6 and of the seed have in common: entries by key, every change given back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import ClassVar, Generic, TypeVar
+
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address
+
+
+class Entry:
+    """One line of a table; `columns` names what it shows."""
+
+    __slots__ = ()
+    columns: ClassVar[Sequence[str]]
+
+    def row(self) -> dict[str, object]:
+        """As plain named values: addresses and states as text, times to the millisecond."""
+        return {name: _plain(getattr(self, name)) for name in self.columns}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Address):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 3)
+    return value.value if isinstance(value, Enum) else value
+
+
+K = TypeVar("K")
+E = TypeVar("E", bound=Entry)
+
+
+class Table(Generic[K, E]):
+    """Entries by key, in the order in which they came. Iterates over its entries, also while they come and go."""
+
+    name: ClassVar[str]
+    """What a trace calls the table."""
+
+    def __init__(self) -> None:
+        self._entries: dict[K, E] = {}
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def _put(self, key: K, entry: E) -> list[Change]:
+        """Enter a line, in the place of an older one."""
+        old = self._entries.get(key)
+        self._entries[key] = entry
+        return [Change(self.name, self._text(key), None if old is None else old.row(), entry.row())]
+
+    def _set(self, key: K, entry: E, **values: object) -> list[Change]:
+        """Set fields of a line; no change where its row stays the same."""
+        before = entry.row()
+        for name, value in values.items():
+            setattr(entry, name, value)
+        after = entry.row()
+        return [] if before == after else [Change(self.name, self._text(key), before, after)]
+
+    def _take(self, key: K) -> list[Change]:
+        """Take a line out; no change where there is none."""
+        old = self._entries.pop(key, None)
+        return [] if old is None else [Change(self.name, self._text(key), old.row(), None)]
+
+    def _text(self, key: K) -> str:
+        return str(key)
