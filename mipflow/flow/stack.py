@@ -152,7 +152,7 @@ class FlowMobileNode(MobileNode):
                 return
             entry = self._enter(information, self._default_interface().name)
             self._assigned(entry, self.redirector.outgoing(entry))  # step 23
-        (self._meters.get(entry.flow_id) or self.network.meter(entry.flow_id)).sent += 1
+        self._meters[entry.flow_id].sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
         packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, self.clock.now)
         if entry.ready:

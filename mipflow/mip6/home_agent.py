@@ -191,4 +191,4 @@ class HomeAgent(KeepsBindings, Router):
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
-        self.receive(inner if self.network.trace.mode == "off" else inner.copy(), arrival.interface)
+        arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())

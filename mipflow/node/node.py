@@ -121,7 +121,7 @@ class Node:
         if source is None:
             source = self.address
         if label:
-            (self._meters.get(label) or self.network.meter(label)).sent += 1
+            self._meters[label].sent += 1
         self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
 
     def send(self, packet: Packet) -> None:
@@ -199,9 +199,7 @@ class Node:
                     return
         kind = type(packet.payload)
         if packet.label and kind is not Packet:
-            meter = self._meters.get(packet.label)
-            if meter is not None:
-                meter.arrived(packet, self.clock.now)
+            self._meters[packet.label].arrived(packet, self.clock.now)
         handler = self.handlers.get(kind)
         if handler is None:
             self.unhandled(arrival)

@@ -21,7 +21,7 @@ class Meter:
         self._delay_ns = 0
         self._worst_ns = 0
         self._gap_ns = 0
-        self._last_ns: int | None = None
+        self._last_ns = 1 << 62  # before the first arrival no gap is longer than none
         self._lost_fragments: set[int] = set()
 
     def arrived(self, packet: Packet, now: int) -> None:
@@ -31,9 +31,8 @@ class Meter:
         self._delay_ns += delay
         if delay > self._worst_ns:
             self._worst_ns = delay
-        last = self._last_ns
-        if last is not None and now - last > self._gap_ns:
-            self._gap_ns = now - last
+        if now - self._last_ns > self._gap_ns:
+            self._gap_ns = now - self._last_ns
         self._last_ns = now
 
     def dropped(self, packet: Packet) -> None:
