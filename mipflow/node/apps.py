@@ -149,7 +149,7 @@ class FileTransfer:
     direction: Direction = "down"
     start_s: float = 0.0
     protocol: ClassVar[str] = "TCP"
-    port: ClassVar[int] = 8080
+    port: ClassVar[int] = 5001
     name: ClassVar[str] = "file"
 
     def start(self, ends: Ends) -> Running:
