@@ -80,7 +80,7 @@ class FlowMobileNode(MobileNode):
         tail = 0 if app.protocol == "ICMPv6" else far
         information = FlowInformation(app.protocol, near & 0xFFFF, cn.address, tail)
         entry = self._enter(information, chosen.name)
-        stats = FlowStatistics(self.network.meter(entry.flow_id), self.network.meter(-entry.flow_id))
+        stats = FlowStatistics(self.network.meters[entry.flow_id], self.network.meters[-entry.flow_id])
         flow = self.opened[entry.flow_id] = Flow(entry, cn, app, stats, self.clock.now)
         self._assigned(entry, self.redirector.outgoing(entry))
         try:

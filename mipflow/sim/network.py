@@ -149,16 +149,12 @@ class Network:
         """A stream of its own for each link, node and application, so that a change touches only what it changes."""
         return Random(f"{self.seed}/{name}")
 
-    def meter(self, label: int) -> Meter:
-        """The meter of one direction of a flow, made when first asked for."""
-        return self.meters[label]
-
     def drop(self, packet: Packet, reason: str, where: str) -> None:
         """A packet ends at a node or link named `where`, for a reason in words."""
         self.trace.dropped(self.clock.now, where, reason, packet)
         label = packet.innermost().label
         if label:
-            self.meter(label).dropped(packet)
+            self.meters[label].dropped(packet)
 
     def record(self, node: str, changes: list[Change]) -> None:
         """Put the changes of a table of `node` into the trace."""

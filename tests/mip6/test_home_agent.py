@@ -163,7 +163,7 @@ def test_the_reverse_tunnel_is_for_the_registered_care_of_address_of_that_home_a
     assert [arrival.source for arrival in got] == [home]
     reasons = [d.reason for d in made.trace.drops() if d.node == "HA"]
     assert reasons == ["reverse tunnel from an address that is not the registered care-of address"] * 2
-    assert made.network.meter(4).lost == 2
+    assert made.network.meters[4].lost == 2
 
 
 def test_a_tunnel_that_is_too_narrow_is_reported_to_whoever_sends_into_it() -> None:

@@ -99,7 +99,7 @@ def test_ping_counts_and_ends() -> None:
     assert [hop.sent_ns // 1_000_000 for hop in requests] == [1000, 1100, 1200, 1300]
     assert [hop.packet.payload.sequence for hop in requests] == [1, 2, 3, 4]  # type: ignore[attr-defined]
     assert scene.running.received_bytes == 40
-    up, down = scene.pair.network.meter(1), scene.pair.network.meter(-1)
+    up, down = scene.pair.network.meters[1], scene.pair.network.meters[-1]
     assert (up.sent, up.received, down.sent, down.received) == (4, 4, 4, 4)
 
 
@@ -109,7 +109,7 @@ def test_delays_in_meters_are_those_of_the_path() -> None:
     )
     apps.Voice(duration_s=1).start(Ends(path.a, path.b, 50000, 5004, 1))
     path.run(5)
-    up, down = path.network.meter(1), path.network.meter(-1)
+    up, down = path.network.meters[1], path.network.meters[-1]
     assert up.mean_delay_ms == up.worst_delay_ms == down.mean_delay_ms == 10.0
     assert up.longest_gap_ms == 20.0
     assert isinstance(UDP(1, 2), UDP)

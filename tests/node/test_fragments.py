@@ -112,7 +112,7 @@ def test_a_datagram_in_fragments_counts_once() -> None:
     socket = pair.a.udp(5, (pair.b.address, 9), flow=1)
     socket.send(bytes(6000))
     pair.run(1)
-    meter = pair.network.meter(1)
+    meter = pair.network.meters[1]
     assert len(got) == 1 and (meter.sent, meter.received, meter.lost, meter.in_flight) == (1, 1, 0, 0)
 
 
@@ -131,5 +131,5 @@ def test_a_datagram_that_loses_some_fragments_is_lost_once() -> None:
     pair.run(61)
     socket.send(bytes(6000))
     pair.run(1)
-    meter = pair.network.meter(1)
+    meter = pair.network.meters[1]
     assert (meter.sent, meter.received, meter.lost, meter.in_flight) == (2, 1, 1, 0)

@@ -205,7 +205,7 @@ def test_without_a_way_a_packet_is_dropped_with_its_destination() -> None:
     pair = Pair()
     pair.a.transmit(UDP(1, 2), None, Address("2001:db8:77::1"), 3)
     assert pair.drops == [("A", "no way to 2001:db8:77::1")]
-    assert (pair.network.meter(3).sent, pair.network.meter(3).lost) == (1, 1)
+    assert (pair.network.meters[3].sent, pair.network.meters[3].lost) == (1, 1)
 
 
 def test_a_payload_that_nobody_handles() -> None:
@@ -226,7 +226,7 @@ def test_a_node_without_an_address_says_so() -> None:
 def test_what_arrived_and_was_then_refused_counts_once() -> None:
     """Received and lost together never exceed sent: here nobody listens, over UDP, echo and at a router."""
     path = Path()
-    meter = path.network.meter(1)
+    meter = path.network.meters[1]
     for payload, destination in (
         (UDP(5, 9), path.b.address), (EchoReply(77, 1), path.b.address), (UDP(5, 9), path.routers[0].address),
     ):  # fmt: skip

@@ -140,7 +140,7 @@ def test_the_reference_work() -> None:
     for flow, app in ((1, Voice(20.0, 500, False, duration_s=60)), (2, Voice(2.0, 160, False, duration_s=60))):
         app.start(Ends(mn, cn, 4000 + flow, 5000 + flow, flow))
     network.run_until(61_000_000_000)
-    slow, fast = network.meter(1), network.meter(2)
+    slow, fast = network.meters[1], network.meters[2]
     assert (slow.sent, slow.received, fast.sent, fast.received) == (3000, 3000, 30000, 30000)
     assert len(network.trace) == network.clock.packet_events == 165_000
     assert abs(slow.mean_delay_ms - 36.2884) < 1e-4  # type: ignore[operator]

@@ -237,7 +237,7 @@ def test_packets_are_counted_in_meters_where_they_are_lost() -> None:
     wire = Wire(Link(loss=1.0))
     wire.send(0)
     wire.run()
-    assert wire.network.meter(1).lost == 1
+    assert wire.network.meters[1].lost == 1
 
 
 # --- ends and bad calls ----------------------------------------------------------------------------------------------

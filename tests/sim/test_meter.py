@@ -59,7 +59,7 @@ def test_in_flight() -> None:
 def test_a_packet_that_the_network_doubles_is_one_packet() -> None:
     """Received never exceeds sent, and what is neither received nor lost is in flight."""
     wire = Wire(Link(delay_ms=1, duplication=0.5, loss=0.3))
-    meter = wire.network.meter(1)
+    meter = wire.network.meters[1]
     count = 1000
     for number in range(count):
         wire.send(number * 1_000_000)
