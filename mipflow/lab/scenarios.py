@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -38,7 +38,7 @@ LINKS: dict[str, Link] = {
 def figure2(
     seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
-    **mobile_node: Any,
+    correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -46,6 +46,8 @@ def figure2(
     world then stands at the capture's time zero, all its flows bound, and `run` plays them;
     links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
     bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
+    correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
+    home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
@@ -59,9 +61,16 @@ def figure2(
     cellular = Router(network, "AR3", 2.0, -1.2, "access router")
     for router, name in ((wlan, "AR2-Internet"), (cellular, "AR3-Internet")):
         join_routers(network, router, internet, spec[name])
-    join_routers(network, internet, ha, spec["Internet-HA"])
-    ha.serve_home(network.add_segment("home", spec["home"], HOME), HOME_AGENT)
-    correspondents = [_correspondent(network, internet, spec, number, max(cns, 2)) for number in range(max(cns, 2))]
+    home = network.add_segment("home", spec["home"], HOME)
+    if home_router:
+        gateway = Router(network, "HR", 5.0, 1.2)
+        gateway.serve(home)
+    else:
+        gateway = ha
+    join_routers(network, internet, gateway, spec["Internet-HA"])
+    ha.serve_home(home, HOME_AGENT)
+    kinds, total = correspondents or {}, max(cns, 2)
+    peers = [_correspondent(network, internet, spec, kinds, number, total) for number in range(total)]
     mn = FlowMobileNode(
         network, "MN", 0.0, 0.0, home_agent=ha.home_agent_address, home_address=HOME.address(MOBILE_NODE),
         home_prefix=HOME, **mobile_node,
@@ -70,7 +79,7 @@ def figure2(
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)
         mn.visit(interface, segment)
-    world = World(network, mn, ha, correspondents, "A home address for each flow (the seed's Figure 2)")
+    world = World(network, mn, ha, peers, "A home address for each flow (the seed's Figure 2)")
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
     return world
@@ -90,7 +99,8 @@ SCENARIOS = {"figure1": figure1, "figure2": figure2}
 
 
 def _correspondent(
-    network: Network, internet: Router, spec: Mapping[str, Link], number: int, total: int
+    network: Network, internet: Router, spec: Mapping[str, Link], kinds: Mapping[str, Callable[..., CorrespondentNode]],
+    number: int, total: int,
 ) -> CorrespondentNode:
     """Correspondent node `number` (from 0) of `total`, spread down the right side of the picture."""
     name = f"CN{number + 1}"
@@ -98,7 +108,8 @@ def _correspondent(
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
     internet.serve(segment)
     top = min(1.0 + 0.25 * (total - 2), 2.0)
-    cn = CorrespondentNode(network, name, 6.0, top - 2 * top * number / (total - 1))
+    make = kinds.get(name, CorrespondentNode)
+    cn = make(network, name, 6.0, top - 2 * top * number / (total - 1))
     cn.settle(segment, CNS[number])
     return cn
 

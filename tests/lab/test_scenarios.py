@@ -8,6 +8,9 @@ import pytest
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.lab.scenarios import LINKS, SCENARIOS
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.node.host import Host
+from mipflow.wire.mobility import HomeTest
 
 
 def test_figure_2_has_the_nodes_of_the_seed() -> None:
@@ -58,3 +61,21 @@ def test_figure_1_has_one_home_address_and_figure_2_one_per_flow() -> None:
 def test_seeds_differ_and_repeat() -> None:
     digests = [mf.figure2(seed=seed).run(3).trace.digest() for seed in (1, 1, 2)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_behind_a_home_router_the_home_agent_intercepts_what_comes_over_the_home_link() -> None:
+    world = mf.figure2(seed=3, home_router=True, wire=True)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(5)
+    tests = [hop for hop in world.trace if isinstance(hop.packet.payload, HomeTest)]
+    assert {hop.channel.receiver for hop in tests if hop.channel.segment == "home"} == {"HA"}
+    assert flow.stats.up.received > 0 and flow.stats.down.received > 0
+    assert next(iter(world.cn1.bindings)).care_of_address == flow.care_of_address
+
+
+def test_a_correspondent_may_be_a_host_that_knows_nothing_of_mobile_ip() -> None:
+    world = mf.figure2(seed=3, correspondents={"CN2": Host})
+    flow = world.mn.open(world.cn2, mf.apps.Voice())
+    world.run(5)
+    assert type(world.cn1) is CorrespondentNode and type(world.cn2) is Host
+    assert flow.stats.up.received > 0 and flow.stats.down.received > 0
