@@ -32,7 +32,8 @@ class MobileNode(MobilityNode, Host):
     home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section
     11.3.1),
     "tunnel" (bidirectional, the same section) or "triangular" (the seed, page 2: replies go straight, from the home
-    address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update.
+    address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update;
+    registrar: the class that drives its registrations.
     """
 
     role: Role = "mobile node"
@@ -41,6 +42,7 @@ class MobileNode(MobilityNode, Host):
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
         home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
         home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
+        registrar: type[Registrar] = Registrar,
     ) -> None:
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:
@@ -50,7 +52,7 @@ class MobileNode(MobilityNode, Host):
         self.own_home_addresses: set[Address] = {home_address}
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
-        self.registrar = Registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
+        self.registrar = registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
         self.neighbor.on_prefix = self._prefix_heard
         self.handlers[Packet] = self._tunnel_exit
 

@@ -105,12 +105,9 @@ class Registrar:
         self._timer(entry, max(self._begin_test(key, again) for key in missing) + entry.timeout_ns())
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
-        """The tokens that an entry needs, None for one that is missing: home, and care-of but to delete a binding."""
-        keys: list[TestKey] = [(RoutabilityTest.HOME, entry.peer, entry.home_address)]
-        if entry.state is not State.DELETING:
-            keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
+        """The tokens that an entry needs, None for one that is missing."""
         not_before = 0 if self.reuse_tokens else entry.tests_since_ns
-        return {key: self.tokens.token(key, self._clock.now, not_before) for key in keys}
+        return {key: self.tokens.token(key, self._clock.now, not_before) for key in self.tests_needed(entry)}
 
     def _begin_test(self, key: TestKey, again: bool) -> int:
         """Send a test init, unless one for the same token is under way already (section 5.2.7) and is not to be
@@ -124,7 +121,7 @@ class Registrar:
         kind, peer, address = key
         cookie = self._random.randbytes(8)
         is_home = kind is RoutabilityTest.HOME
-        message = mobility.HomeTestInit(cookie) if is_home else mobility.CareOfTestInit(cookie)
+        message = self.test_init(kind, cookie)
 
         def leave() -> None:
             self._node.send_direct(Packet(address, peer, message), self._node.tunnel_road(address) if is_home else None)
@@ -186,13 +183,7 @@ class Registrar:
         tokens = [token for token in needed.values() if token is not None]
         if len(tokens) < len(needed):
             return None
-        sequence = self.list.next_sequence(entry.peer, self._random.getrandbits(16))
-        if entry.home_registration:
-            return home_update(entry, sequence, 0 if entry.state is State.DELETING else self.home_lifetime_s)
-        # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
-        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
-        update, entry.key = correspondent_update(entry, sequence, min(self.binding_lifetime_s, left_s), *tokens)
-        return update
+        return self.build_update(entry, self.list.next_sequence(entry.peer, self._random.getrandbits(16)), tokens)
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
@@ -209,18 +200,47 @@ class Registrar:
             self._node.drop(arrival.packet, "binding acknowledgement of an older binding update")
             return
         needs_proof = not entry.home_registration and answer.status not in _EXPIRED_NONCES  # section 9.5.4
-        if needs_proof and not is_authentic(answer, entry):
+        if needs_proof and not self.is_authentic(entry, answer):
             self._node.drop(arrival.packet, "binding authorization data is wrong")
             return
         if out_of_window:
             self.list.skip_sequence(entry.peer, answer.sequence)
             self._send_update(entry)
         elif answer.status < Status.REASON_UNSPECIFIED:
-            self._accepted(entry, answer)
+            self.accepted(entry, answer)
         else:
-            self._refused(entry, answer.status)
+            self.refused(entry, answer)
 
-    def _accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+    # --- what another way to register at correspondents overrides, beside `accepted` and `refused` --------------------
+
+    def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
+        """What a correspondent's update takes: the home test, and the care-of test but to delete (section 11.6.1)."""
+        keys: list[TestKey] = [(RoutabilityTest.HOME, entry.peer, entry.home_address)]
+        if entry.state is not State.DELETING:
+            keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
+        return keys
+
+    def test_init(self, kind: RoutabilityTest, cookie: bytes) -> mobility.HomeTestInit | mobility.CareOfTestInit:
+        """The message that begins a test (sections 6.1.3 and 6.1.4)."""
+        return mobility.HomeTestInit(cookie) if kind is RoutabilityTest.HOME else mobility.CareOfTestInit(cookie)
+
+    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
+        """The update that an entry needs now; `tokens` are those of `tests_needed`, in its order. Sets `entry.key`."""
+        if entry.home_registration:
+            return home_update(entry, sequence, 0 if entry.state is State.DELETING else self.home_lifetime_s)
+        # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
+        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
+        update, entry.key = correspondent_update(entry, sequence, min(self.binding_lifetime_s, left_s), *tokens)
+        return update
+
+    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:
+        """True where a correspondent's acknowledgement proves itself with the key of the last update (11.7.3)."""
+        return is_authentic(answer, entry)
+
+    # --- what follows from an acknowledgement ------------------------------------------------------------------------
+
+    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        """The peer holds the binding now, or has deleted it (section 11.7.3)."""
         if entry.state is State.DELETING:
             self._step(entry, Event.ACCEPT, registered=None)
             self._forget(entry)
@@ -241,7 +261,9 @@ class Registrar:
                     self._test(waiting)
         self._node.registration_changed(entry)
 
-    def _refused(self, entry: BindingUpdateEntry, status: int) -> None:
+    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        """The peer did not do what it was asked for (section 11.7.3)."""
+        status = answer.status
         if status in _EXPIRED_NONCES:
             entry.unacknowledged = None
             for kind in _EXPIRED_NONCES[status]:
