@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
+    from mipflow.lab.attacks import attack_table as attack_table
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.world import World as World
@@ -24,10 +25,11 @@ _HOMES = {
     "AssignmentRules": "mipflow.flow.redirector",
     "Link": "mipflow.sim.link",
     "World": "mipflow.lab.world",
+    "attack_table": "mipflow.lab.attacks",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
 }
-__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "figure1", "figure2"]
+__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "figure1", "figure2"]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,7 +79,7 @@ def figure2(
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)
         mn.visit(interface, segment)
-    world = World(network, mn, ha, peers, "A home address for each flow (the seed's Figure 2)")
+    world = World(network, mn, ha, peers, internet, "A home address for each flow (the seed's Figure 2)")
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
     return world

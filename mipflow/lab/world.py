@@ -14,6 +14,7 @@ from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
+from mipflow.node.router import Router
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
@@ -30,9 +31,12 @@ class World:
     """A network at time 0, nothing registered yet. `title` heads its pictures."""
 
     def __init__(
-        self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], title: str
-    ) -> None:
+        self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], internet: Router,
+        title: str,
+    ) -> None:  # fmt: skip
         self.network = network
+        self.internet = internet
+        """The router in the middle, where further links can be joined on."""
         self.mn = mn
         self.ha = ha
         self.cns = list(cns)

@@ -24,7 +24,7 @@ from mipflow.wire.packet import Packet
 if TYPE_CHECKING:
     import networkx
 
-Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "policy server"]
+Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker"]
 
 
 class Network:

@@ -1,0 +1,186 @@
+"""The attack table: what each attack achieves from each place against each defence, found by running it.
+
+Every cell is a world of its own with an attacker in it; its verdict is what that world's binding caches and links show
+at the end. RFC 4225 and RFC 6275 section 15 say what to expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.lab.scenarios import figure2
+from mipflow.lab.world import World
+from mipflow.mip6.attackers import Liar, Replayer
+from mipflow.mip6.binding_cache import Binding
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.return_routability import binding_management_key, proved
+from mipflow.node.application import Ends
+from mipflow.node.apps import Voice
+from mipflow.node.node import Arrival
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.link import Link, Segment
+from mipflow.sim.trace import TableChanged
+from mipflow.view.picture import Picture, html_table
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
+
+MALLORY = Prefix.parse("2001:db8:bad::/64")
+FLOOD = 999
+"""Flow id of what the attacker has sent to its victim."""
+
+PLACES: dict[str, str | None] = {
+    "off the path": None, "MN's access": "wlan0", "HA-CN path": "Internet-HR", "CN's access": "cn1",
+    "home link": "home",
+}  # fmt: skip
+"""Where the attacker has ears: a link of the world."""
+
+
+class Credulous(CorrespondentNode):
+    """A correspondent node that believes every binding update: what route optimisation would be without any proof."""
+
+    def binding_update(self, arrival: Arrival) -> None:
+        """Do as it says."""
+        update, home_address = arrival.packet.payload, arrival.source
+        assert isinstance(update, BindingUpdate)
+        care_of = self.care_of_address(arrival, update)
+        if update.lifetime_units:
+            expires_ns = self.clock.now + update.lifetime_units * LIFETIME_UNIT_S * NS_PER_S
+            self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
+        else:
+            self.unbind(home_address)
+        indices = update.option(NonceIndices)
+        if indices is not None:  # a mobile node wants its acknowledgement proved
+            is_kept = update.lifetime_units > 0
+            home_token = self.nonces.home_token(home_address, indices.home)
+            care_of_token = self.nonces.care_of_token(care_of, indices.care_of) if is_kept else None
+            key, signed = binding_management_key(home_token, care_of_token), care_of if is_kept else home_address
+            answer = BindingAcknowledgement(Status.ACCEPTED, update.sequence, update.lifetime_units)
+            self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
+
+
+DEFENCES: dict[str, dict[str, Any]] = {
+    "none": {"correspondents": {"CN1": Credulous}},
+    "return routability": {},
+}
+"""What stands against the attacker: keywords of `figure2`."""
+
+
+def _steal(world: World, ears: Segment | None) -> bool:
+    """Have CN1 send to the attacker what is for the mobile node (RFC 4225 section 3.1.1)."""
+    flow = world.mn.open(world.cn1, Voice())
+    world.run(6)
+    assert flow.home_address is not None
+    liar = _liar(world, ears)
+    liar.claim(world.cn1.address, flow.home_address, liar.address)
+    world.run(8)
+    return _came_to_believe(world, "CN1", flow.home_address, liar.address)
+
+
+def _steal_at_home(world: World, ears: Segment | None) -> bool:
+    """Have the home agent send to the attacker what is for the mobile node (RFC 6275 section 15.3)."""
+    flow = world.mn.open(world.cn1, Voice())
+    world.run(6)
+    assert flow.home_address is not None
+    liar = _liar(world, ears)
+    liar.home_agent = world.ha.home_agent_address
+    liar.registrar.register_home(flow.home_address, liar.address)
+    world.run(4)
+    return _came_to_believe(world, "HA", flow.home_address, liar.address)
+
+
+def _flood(world: World, ears: Segment | None) -> bool:
+    """Ask CN1 for a stream, then send it to a victim by a false care-of address (RFC 4225 section 3.2.1)."""
+    liar = _liar(world, ears)
+    Voice().start(Ends(liar, world.cn1, 5004, 5004, FLOOD))
+    world.run(2)
+    liar.claim(world.cn1.address, liar.address, world.cn2.address)
+    world.run(9)
+    since = world.network.clock.now - NS_PER_S  # it is no flood if it has ended by then
+    return any(
+        hop.sent_ns > since and hop.channel.receiver == world.cn2.name and hop.packet.innermost().flow == FLOOD
+        for hop in world.trace
+    )
+
+
+def _replay(world: World, ears: Segment | None) -> bool:
+    """Send a binding update again after the mobile node has deleted its binding (RFC 4225 section 3.1.6)."""
+    replayer = Replayer(world.network, "Mallory", 4.0, -2.0)
+    _settle(world, replayer.settle)
+    if ears is not None:
+        replayer.listen(ears)
+    flow = world.mn.open(world.cn1, Voice())
+    world.run(6)
+    home_address, old = flow.home_address, flow.care_of_address
+    assert home_address is not None and old is not None
+    world.mn.handover(flow, "cell0")
+    world.run(2)
+    world.mn.close(flow)
+    world.run(2)
+    since = world.network.clock.now
+    replayer.replay(world.cn1.address)
+    world.run(2)
+    return _came_to_believe(world, "CN1", home_address, old, since)
+
+
+ATTACKS: dict[str, Callable[[World, Segment | None], bool]] = {
+    "steal at the correspondent": _steal, "steal at the home agent": _steal_at_home, "flood": _flood,
+    "replay": _replay,
+}  # fmt: skip
+
+
+def attack(what: str, place: str, defence: str, seed: int = 0) -> bool:
+    """Run one attack; True where it succeeds. Raises ProtocolMisuse for an attack, place or defence that is unknown."""
+    for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES)):
+        if name not in table:
+            raise ProtocolMisuse(f"{name!r} is not known here; expected one of {', '.join(table)}", name)
+    world = figure2(seed, home_router=True, **DEFENCES[defence])
+    segment = PLACES[place]
+    return ATTACKS[what](world, None if segment is None else world.network.segments[segment])
+
+
+def attack_table(seed: int = 0) -> Picture:
+    """Run every attack from every place against every defence: who succeeds."""
+    rows: list[dict[str, object]] = [
+        {"attack": what, "defence": defence, **{place: _word(attack(what, place, defence, seed)) for place in PLACES}}
+        for what in ATTACKS for defence in DEFENCES
+    ]  # fmt: skip
+
+    def sentences() -> list[str]:
+        told = []
+        for row in rows:
+            places = [place for place in PLACES if row[place] == _word(True)]
+            told.append(f"{row['attack']}, defence {row['defence']}: succeeds from {', '.join(places) or 'nowhere'}.")
+        return told
+
+    return Picture("What an attacker achieves, by where it listens", sentences, lambda: rows, html=html_table(rows))
+
+
+def _word(succeeds: bool) -> str:
+    return "succeeds" if succeeds else "fails"
+
+
+def _settle(world: World, settle: Callable[[Segment, int], object]) -> None:
+    """Put an attacker on a link of its own at the Internet's edge."""
+    segment = world.network.add_segment("mallory", Link(delay_ms=5), MALLORY)
+    world.internet.serve(segment)
+    settle(segment, 0x666)
+
+
+def _liar(world: World, ears: Segment | None) -> Liar:
+    liar = Liar(world.network, "Mallory", 4.0, -2.0, address=MALLORY.address(0x666))
+    _settle(world, liar.settle)
+    if ears is not None:
+        liar.listen(ears)
+    return liar
+
+
+def _came_to_believe(world: World, node: str, home_address: Address, care_of: Address, since_ns: int = 0) -> bool:
+    """True if a node's binding cache ever held this binding."""
+    wanted = {"home_address": str(home_address), "care_of_address": str(care_of)}
+    return any(
+        record.node == node and record.t_ns >= since_ns and wanted.items() <= (record.change.after or {}).items()
+        for record in world.trace.records
+        if isinstance(record, TableChanged) and record.change.table == "binding cache"
+    )

@@ -1,0 +1,117 @@
+"""Attackers of RFC 4225 and RFC 6275 section 15: nodes that claim what is not theirs, or say again what others said.
+
+They stand on a link of their own with an address of their own, forge any source address (nobody filters), and may have
+ears on one other link of the network. What a peer then believes is the peer's affair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mipflow.mip6.binding_update_list import Event
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.host import Host
+from mipflow.node.node import Arrival
+from mipflow.node.road import Road
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.link import Segment
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
+from mipflow.wire.packet import Packet
+
+PATIENCE_NS = 2 * NS_PER_S
+"""How long a liar hopes to overhear an answer before it makes one up."""
+
+
+class Liar(MobileNode):
+    """A mobile node that registers an address that is not its own: another's home address, or a false care-of address.
+
+    No home agent knows of it: home tests leave with a forged source address. An answer that it cannot receive it
+    overhears, where it has ears on its way, and otherwise it guesses.
+    """
+
+    role: Role = "attacker"
+
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, address: Address, **settings: Any
+    ) -> None:
+        super().__init__(network, name, x, y, home_agent=address, home_address=address, **settings)
+        self._guess = network.random(f"{name}/guesses")
+
+    def listen(self, segment: Segment) -> None:
+        """Have ears on a link: tests that pass there are answers to this node too, inside tunnels that are open."""
+
+        def overhear(packet: Packet, now: int) -> None:
+            inner = packet.innermost()
+            if isinstance(inner.payload, HomeTest | CareOfTest):
+                self.clock.at(now, lambda _: self._take(inner.copy()))
+
+        segment.tap(overhear)
+
+    def claim(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
+        """Try to have a correspondent send what is for `home_address` to `care_of_address`."""
+        self.own_home_addresses.add(home_address)
+        updates = self.registrar.list
+        updates.want(self.home_agent, home_address, self.address, home_registration=True)
+        entry = updates.get(self.home_agent, home_address)
+        assert entry is not None
+        updates.step(entry, Event.UPDATE)
+        # Its own home agent, it grants itself an hour.
+        updates.step(entry, Event.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
+        self.registrar.register_correspondent(correspondent, home_address, care_of_address)
+
+    def send_direct(self, packet: Packet, road: Road | None = None) -> None:
+        """Send as if one were the source; if nobody answers, take a guess for the answer."""
+        super().send_direct(packet, road)
+        message, guess = packet.payload, self._guess
+        if isinstance(message, HomeTestInit | CareOfTestInit):
+            kind = HomeTest if isinstance(message, HomeTestInit) else CareOfTest
+            answer = kind(guess.randrange(8), message.cookie, guess.randbytes(8))
+            made_up = Packet(packet.destination, packet.source, answer)
+            self.clock.after(PATIENCE_NS, lambda _: self._take(made_up))
+
+    def _take(self, packet: Packet) -> None:
+        """Take an answer for one of ours, wherever it was heard; its cookie tells which it is."""
+        arrival = Arrival(packet, next(iter(self.interfaces.values())), tunnel=packet)
+        self.handlers[type(packet.payload)](arrival)
+
+    def direct_road(self, source: Address, destination: Address) -> Road | None:
+        """From any source address that is wanted."""
+        return super().direct_road(self.address, destination)
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """What it sends itself goes straight: its binding is for what others send."""
+        return self.direct_road(source, destination)
+
+    def tunnel_road(self, home_address: Address) -> Road | None:
+        """There is no tunnel."""
+        return None
+
+
+class Replayer(Host):
+    """Records the binding updates that pass on a link, and sends them again as they were."""
+
+    role: Role = "attacker"
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
+        self.recorded: list[Packet] = []
+
+    def listen(self, segment: Segment) -> None:
+        """Have ears on a link."""
+
+        def overhear(packet: Packet, now: int) -> None:
+            if isinstance(packet.payload, BindingUpdate):
+                self.recorded.append(packet.copy())
+
+        segment.tap(overhear)
+
+    def replay(self, correspondent: Address) -> int:
+        """Send again all that was recorded on its way to a correspondent; gives how many."""
+        again = [packet.copy() for packet in self.recorded if packet.destination == correspondent]
+        for packet in again:
+            road = self.direct_road(self.address, correspondent)
+            if road is not None:
+                road.send(packet)
+        return len(again)
