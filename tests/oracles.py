@@ -16,7 +16,7 @@ ALIGNMENT = {
     4: (2, 0),
     5: (8, 2),
 }  # mobility option -> (unit, start): RFC 6275 section 6.2
-LENGTH = {2: 2, 3: 16, 4: 4, 5: 12}
+LENGTH = {2: 2, 3: 16, 4: 4, 5: 12, 11: 0, 15: 0, 16: 8}
 FIXED = {0: 8, 1: 16, 2: 16, 3: 24, 4: 24, 5: 12, 6: 12, 7: 24}  # octets before the options: section 6.1
 
 

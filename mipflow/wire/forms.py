@@ -89,6 +89,9 @@ class Form:
         pairs = [pair.partition("=") for pair in fields.split()]
         self._pairs = [(ours.split(","), (theirs or ours).split(",")) for ours, _, theirs in pairs]
         self._lengths = lengths
+        few, many = (lengths[0], lengths[-1]) if lengths else (0, 0)
+        self.sizes = range(self.fixed + few, self.fixed + many + 1)
+        """Octets that such a value can have."""
         self._constants = constants
         self._types: dict[str, str] = value.__init__.__annotations__
 

@@ -1,4 +1,4 @@
-"""Mobility Header messages and options as values (RFC 6275 sections 6.1 and 6.2).
+"""Mobility Header messages and options as values (RFC 6275 sections 6.1 and 6.2; RFC 4866 section 5).
 
 Lifetimes have the wire's unit of four seconds, and say so in their name: `lifetime_units`.
 """
@@ -33,6 +33,11 @@ class Status(IntEnum):
     EXPIRED_CARE_OF_NONCE_INDEX = 137
     EXPIRED_NONCES = 138
     REGISTRATION_TYPE_CHANGE_DISALLOWED = 139
+    # RFC 4866 section 5.7
+    PERMANENT_HOME_KEYGEN_TOKEN_UNAVAILABLE = 147
+    CGA_AND_SIGNATURE_VERIFICATION_FAILED = 148
+    PERMANENT_HOME_KEYGEN_TOKEN_EXISTS = 149
+    NON_NULL_HOME_NONCE_INDEX_EXPECTED = 150
     INVALID_CARE_OF_ADDRESS = 174
 
 
@@ -80,6 +85,44 @@ class BindingAuthorizationData(MobilityOption):
     """
 
     authenticator: bytes
+
+
+@on_wire(11, "MIP6OptCGAParamsReq")
+class CgaParametersRequest(MobilityOption):
+    """Option 11: may the correspondent node prove that its address is its own (RFC 4866 section 5.6)."""
+
+
+@on_wire(12, "MIP6OptCGAParams", "data=cgaparams", range(256))
+class CgaParametersOption(WithData, MobilityOption):
+    """Option 12: a piece of the CGA Parameters data structure, 255 octets but for the last (RFC 4866 section 5.1)."""
+
+    data: bytes
+
+
+@on_wire(13, "MIP6OptSignature", "data=sig", range(256))
+class SignatureOption(WithData, MobilityOption):
+    """Option 13, directly behind the last of option 12 (RFC 4866 section 5.2)."""
+
+    data: bytes
+
+
+@on_wire(14, "MIP6OptHomeKeygenToken", "data=hkt", range(256))
+class PermanentHomeKeygenToken(WithData, MobilityOption):
+    """Option 14: the token, encrypted for the mobile node (RFC 4866 section 5.3)."""
+
+    data: bytes
+
+
+@on_wire(15, "MIP6OptCareOfTestInit")
+class CareOfTestInitOption(MobilityOption):
+    """Option 15: asks for a care-of keygen token in the acknowledgement (RFC 4866 section 5.4)."""
+
+
+@on_wire(16, "MIP6OptCareOfTest", "data=cokt", range(8, 9))
+class CareOfTestOption(WithData, MobilityOption):
+    """Option 16: a care-of keygen token of 8 octets, without a nonce index (RFC 4866 section 5.5)."""
+
+    data: bytes
 
 
 @on_wire(None, "MIP6OptUnknown", "type=otype data=odata", range(256))

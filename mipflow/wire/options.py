@@ -69,8 +69,8 @@ def _read(family: type[Value], octets: bytes) -> Any:
     if kind not in family.forms:
         return family.forms[None].value(kind, octets[2:])
     form = family.find(kind)
-    if len(octets) != form.fixed:
-        raise WireError(f"{family.family} {kind} of {len(octets)} octets; expected {form.fixed}", octets)
+    if len(octets) not in form.sizes:
+        raise WireError(f"{family.family} {kind} of {len(octets)} octets; expected {form.sizes[0]}", octets)
     return form.read(octets)
 
 

@@ -129,7 +129,17 @@ mobility_options = st.one_of(
     st.builds(mobility.AlternateCareOfAddress, addresses),
     st.builds(mobility.NonceIndices, bits(16), bits(16)),
     st.builds(mobility.BindingAuthorizationData, octets(12)),
-    st.builds(mobility.UnknownMobilityOption, st.integers(6, 255), st.binary(max_size=20)),
+    st.just(mobility.CgaParametersRequest()),
+    st.builds(mobility.CgaParametersOption, st.binary(max_size=255)),
+    st.builds(mobility.SignatureOption, st.binary(max_size=255)),
+    st.builds(mobility.PermanentHomeKeygenToken, st.binary(max_size=255)),
+    st.just(mobility.CareOfTestInitOption()),
+    st.builds(mobility.CareOfTestOption, octets(8)),
+    st.builds(
+        mobility.UnknownMobilityOption,
+        st.integers(6, 255).filter(lambda kind: kind not in mobility.MobilityOption.forms),
+        st.binary(max_size=20),
+    ),
 )
 option_lists = several(mobility_options, 4)
 mobility_messages = st.one_of(
@@ -196,6 +206,15 @@ def one_of_each() -> list[Packet]:
     link = icmpv6.LinkLayerAddress(bytes.fromhex("02005e000001"))
     bound = mobility.BindingAuthorizationData(bytes(range(12)))
     indices = mobility.NonceIndices(3, 4)
+    proof = (
+        mobility.CgaParametersOption(bytes(range(255))), mobility.CgaParametersOption(b"the rest"),
+        mobility.SignatureOption(bytes(128)),
+    )  # fmt: skip
+    early = mobility.BindingUpdate(
+        10, lifetime_units=900,
+        options=(mobility.CareOfTestInitOption(), mobility.CgaParametersRequest(), mobility.NonceIndices(0, 0), bound),
+    )  # fmt: skip
+    tokens = (mobility.PermanentHomeKeygenToken(bytes(128)), mobility.CareOfTestOption(b"cartoken"), bound)
     advice = (mobility.BindingRefreshAdvice(10),)
     registration = mobility.BindingUpdate(
         1, home_registration=True, lifetime_units=90, options=(mobility.AlternateCareOfAddress(mn),)
@@ -238,6 +257,9 @@ def one_of_each() -> list[Packet]:
         Packet(mn, cn, mobility.BindingUpdate(9, lifetime_units=105, options=(indices, bound)), extensions=from_home),
         Packet(cn, mn, mobility.BindingAcknowledgement(0, 9, 105, options=(bound,)), extensions=to_home),
         Packet(cn, mn, mobility.BindingAcknowledgement(136, 9), extensions=to_home),
+        Packet(mn, cn, mobility.BindingUpdate(9, options=(*proof, indices, bound)), extensions=from_home),
+        Packet(mn, cn, early, extensions=from_home),
+        Packet(cn, mn, mobility.BindingAcknowledgement(0, 9, 900, options=tokens), extensions=to_home),
         Packet(cn, mn, mobility.BindingError(1, home)),
         Packet(cn, mn, mobility.BindingRefreshRequest(), extensions=to_home),
         Packet(mn, Address("ff02::16"), icmpv6.UnknownIcmp(143, 0, bytes.fromhex("0000000104000000") + cn.packed), 1,

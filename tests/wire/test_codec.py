@@ -447,6 +447,8 @@ def test_every_icmp_message_cut_off(message: icmpv6.IcmpMessage) -> None:
             "a Mobility Header of 24 octets, but 16 are there",
         ),
         (mobility_packet("3b010500000000018000006904020000"), "mobility option 4 of 4 octets; expected 6"),
+        (mobility_packet("3b01050000000001800000690b020000"), "mobility option 11 of 4 octets; expected 2"),
+        (mobility_packet("3b010600000000000001006910020000"), "mobility option 16 of 4 octets; expected 10"),
     ],
 )
 def test_the_reason_is_given(octets: bytes, reason: str) -> None:
