@@ -10,6 +10,8 @@ from functools import partial
 from mipflow.errors import TopologyError
 from mipflow.mip6.binding_cache import Binding, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S
+from mipflow.mip6.home_agents_list import HomeAgentsList
+from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.mip6.keeps_bindings import KeepsBindings
 from mipflow.node.interface import Interface
 from mipflow.node.node import MIN_MTU, Arrival
@@ -35,6 +37,10 @@ class HomeAgent(KeepsBindings, Router):
     ) -> None:
         super().__init__(network, name, x, y, role)
         self.max_lifetime_s = max_lifetime_s
+        self.home_agents = HomeAgentsList()
+        """The other home agents on the home link (section 10.1)."""
+        self.home_prefixes = HomePrefixes()
+        """The prefixes of the home link and their lifetimes (section 10.6.1)."""
         self._home: Interface | None = None
         self._detecting: dict[Address, Arrival] = {}
         """Home addresses whose uniqueness is being checked -> the newest binding update for them."""
@@ -43,6 +49,7 @@ class HomeAgent(KeepsBindings, Router):
     def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
         """Be the router and home agent of the home link."""
         self._home = self.serve(segment, interface_identifier)
+        self.record(self.home_prefixes.put(HomePrefix(self.home_prefix, self.home_agent_address)))
         return self._home
 
     @property

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import ClassVar, Generic, TypeVar
 
 from mipflow.sim.trace import Change
-from mipflow.wire.address import Address
+from mipflow.wire.address import Address, Prefix
 
 
 class Entry:
@@ -22,7 +22,7 @@ class Entry:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Address):
+    if isinstance(value, Address | Prefix):
         return str(value)
     if isinstance(value, float):
         return round(value, 3)

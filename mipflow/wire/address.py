@@ -85,6 +85,11 @@ class Prefix(NamedTuple):
             raise ProtocolMisuse(f"{text!r} is not an IPv6 prefix; expected such as 2001:db8:100::/64", text) from error
         return cls(Address(int(network.network_address)), network.prefixlen)
 
+    @classmethod
+    def around(cls, address: Address, length: int) -> Prefix:
+        """The prefix of the given length in bits that an address has."""
+        return cls(Address(int(address) & ~(_ALL_ONES >> length)), length)
+
     def __contains__(self, address: object) -> bool:
         if not isinstance(address, int):
             return False

@@ -1,0 +1,98 @@
+"""The prefixes of a home link and how long they last, as a home agent has them and a mobile node learns them. Pure.
+
+Takes what was configured, or prefix information options; gives lifetimes that are left, and changes of the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mipflow.mip6.table import Entry, Table
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.icmpv6 import PrefixInformation
+
+INFINITE_S = 0xFFFF_FFFF
+"""A lifetime that never ends (RFC 4861 section 4.6.2)."""
+
+
+@dataclass(slots=True, frozen=True)
+class HomePrefix(Entry):
+    """A prefix of the home link, its lifetimes in seconds from `since_ns` on; where that is None they stand still.
+
+    A router may advertise either kind (RFC 4861 section 6.2.1). `home_agent` is the home agent's address in the prefix.
+    """
+
+    columns = "prefix valid_lifetime_s preferred_lifetime_s home_agent".split()
+    prefix: Prefix
+    home_agent: Address | None = None
+    valid_lifetime_s: int = 2_592_000
+    preferred_lifetime_s: int = 604_800
+    since_ns: int | None = None
+    autonomous: bool = True
+
+    @classmethod
+    def told(cls, option: PrefixInformation, now: int) -> HomePrefix:
+        """What a prefix information option says at `now`; with the R bit it has the router's address (section 7.2)."""
+        prefix = Prefix.around(option.prefix, option.prefix_length)
+        home_agent = option.prefix if option.router_address else None
+        lifetimes = (option.valid_lifetime_s, option.preferred_lifetime_s)
+        return cls(prefix, home_agent, *lifetimes, now, option.autonomous)
+
+    def information(self, now: int) -> PrefixInformation:
+        """The prefix information option that says this at `now`: with a home agent's address, the R bit (section 7.2).
+        """
+        said = self.prefix.network if self.home_agent is None else self.home_agent
+        return PrefixInformation(
+            said, self.prefix.length, True, self.autonomous, self.home_agent is not None,
+            self.valid_s(now), self.preferred_s(now),
+        )  # fmt: skip
+
+    def valid_s(self, now: int) -> int:
+        """Whole seconds of valid lifetime that are left."""
+        return self._left_s(self.valid_lifetime_s, now)
+
+    def preferred_s(self, now: int) -> int:
+        """Whole seconds of preferred lifetime that are left; with none the prefix is deprecated (RFC 4862 5.5.4)."""
+        return self._left_s(self.preferred_lifetime_s, now)
+
+    def _left_s(self, lifetime_s: int, now: int) -> int:
+        stands_still = self.since_ns is None or lifetime_s == INFINITE_S
+        return lifetime_s if stands_still else max(lifetime_s - (now - (self.since_ns or 0)) // NS_PER_S, 0)
+
+    def moments_ns(self) -> list[int]:
+        """When its lifetimes end, in nanoseconds."""
+        lifetimes = [s for s in (self.preferred_lifetime_s, self.valid_lifetime_s) if s != INFINITE_S]
+        return [] if self.since_ns is None else [self.since_ns + s * NS_PER_S for s in lifetimes]
+
+
+class HomePrefixes(Table[Prefix, HomePrefix]):
+    """The prefixes of one home link (RFC 6275 section 10.6.1). Iterates over its entries."""
+
+    name = "home prefixes"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.get = self._entries.get
+        """get(prefix): its entry, or None."""
+
+    def of(self, address: Address) -> HomePrefix | None:
+        """The entry whose prefix an address has, or None."""
+        return next((entry for entry in self._entries.values() if address in entry.prefix), None)
+
+    def put(self, entry: HomePrefix) -> list[Change]:
+        """Enter a prefix, or say anew how long it lasts."""
+        return self._put(entry.prefix, entry)
+
+    def remove(self, prefix: Prefix) -> list[Change]:
+        """Take a prefix out."""
+        return self._take(prefix)
+
+    def ended(self, now: int) -> list[HomePrefix]:
+        """Prefixes that are not valid any more at `now` nanoseconds."""
+        return [entry for entry in self if entry.valid_s(now) == 0]
+
+    def next_moment_ns(self, now: int) -> int | None:
+        """When the next lifetime ends after `now`, in nanoseconds; None where none does."""
+        return min((moment for entry in self for moment in entry.moments_ns() if moment > now), default=None)
