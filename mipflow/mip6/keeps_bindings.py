@@ -1,21 +1,18 @@
-"""What home agent and correspondent node have in common: a binding cache, the Home Address option, binding errors."""
+"""What home agent and correspondent node have in common: a binding cache and the Home Address option."""
 
 from __future__ import annotations
 
 from mipflow.mip6.binding_cache import Binding, BindingCache
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.node import Arrival
-from mipflow.sim.clock import NS_PER_MS, Timer
+from mipflow.sim.clock import Timer
 from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, UnknownMobilityMessage
+from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
 
 ESP, AUTHENTICATION_HEADER = 50, 51
-ERROR_INTERVAL_NS = 100 * NS_PER_MS
-"""Time between two binding errors to one address: they are limited in rate (RFC 6275 section 9.3.3)."""
-MAX_ERROR_SOURCES = 1000
 
 
 class KeepsBindings(MobilityNode):
@@ -25,9 +22,7 @@ class KeepsBindings(MobilityNode):
         self.bindings = BindingCache()
         super().__init__(network, name, x, y, role)
         self._expiry = Timer(self.clock, self._expire)
-        self._next_error_ns: dict[Address, int] = {}
         self.handlers[BindingUpdate] = self.binding_update
-        self.handlers[UnknownMobilityMessage] = self._unknown_message
 
     def binding_update(self, arrival: Arrival) -> None:
         """Check a binding update, answer it, change the cache."""
@@ -43,25 +38,10 @@ class KeepsBindings(MobilityNode):
         is_bound = binding is not None and binding.care_of_address == arrival.packet.source
         if not is_bound and not _may_pass_unbound(arrival.packet):
             self.drop(arrival.packet, "Home Address option without a matching binding")
-            self.binding_error(arrival, home_address, mobility.BindingErrorStatus.UNKNOWN_BINDING)
+            self.binding_error(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
         return True
-
-    def binding_error(self, arrival: Arrival, home_address: Address, status: mobility.BindingErrorStatus) -> None:
-        """Tell the source of a packet that its binding is not known, or its message type (section 9.3.3)."""
-        packet, now = arrival.packet, self.clock.now
-        if not packet.destination.is_multicast and self._next_error_ns.get(packet.source, 0) <= now:
-            if len(self._next_error_ns) > MAX_ERROR_SOURCES:
-                self._next_error_ns.clear()
-            self._next_error_ns[packet.source] = now + ERROR_INTERVAL_NS
-            self.send_direct(Packet(packet.destination, packet.source, BindingError(status, home_address)))
-
-    def _unknown_message(self, arrival: Arrival) -> None:
-        message = arrival.packet.payload
-        assert isinstance(message, UnknownMobilityMessage)
-        self.drop(arrival.packet, f"Mobility Header type {message.type} is not known")
-        self.binding_error(arrival, arrival.source, mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER)
 
     def care_of_address(self, arrival: Arrival, update: BindingUpdate) -> Address:
         """The care-of address that an update is about: its alternate one, or where it came from (section 9.5.1)."""
