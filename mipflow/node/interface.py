@@ -112,6 +112,7 @@ class Interface:
             prefix = self.node.network.prefix_of(segment)
             on_link = destination.is_link_local or (prefix is not None and destination in prefix)
             neighbor = None if on_link else self.router
+        neighbor = neighbor or segment.elsewhere
         return None if neighbor is None or neighbor is self else segment.channel(self, neighbor)
 
     def multicast(self, packet: Packet) -> None:

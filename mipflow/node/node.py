@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mipflow.errors import TopologyError
+from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire import codec
+from mipflow.wire import codec, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import MAX_INVOKING, PACKET_TOO_BIG, PARAMETER_PROBLEM, EchoReply, EchoRequest, IcmpError
-from mipflow.wire.mobility import MobilityMessage
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
@@ -209,14 +208,32 @@ class Node:
     def unhandled(self, arrival: Arrival) -> None:
         """Nothing here handles the payload; multicast that does not concern this node is no drop."""
         packet, payload = arrival.packet, arrival.packet.payload
+        if isinstance(payload, Opaque) and self._is_malformed(packet, payload):
+            return
         if packet.destination.is_multicast:
             return
         self.discard(packet, f"{type(payload).__name__} is not handled by {self.name}")
-        if isinstance(payload, Opaque) or (isinstance(payload, MobilityMessage) and not self.knows_mobility):
+        if isinstance(payload, Opaque) or (isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility):
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
             self.send_error(packet, PARAMETER_PROBLEM, 1, pointer)
+
+    def _is_malformed(self, packet: Packet, payload: Opaque) -> bool:
+        """Drop a packet whose octets are not what its headers say, and tell its source where that is asked for.
+
+        Of that kind are the checks of RFC 6275 section 9.2: the error goes straight to where the packet came from.
+        """
+        if payload.next_header == mobility.NEXT_HEADER and not self.knows_mobility:
+            return False  # to such a node it is a header that nobody knows
+        try:
+            codec.decode(codec.encode(packet))
+        except WireError as error:
+            self.discard(packet, str(error))
+            if error.pointer is not None and self.knows_mobility:
+                self.send_error(packet, PARAMETER_PROBLEM, 0, error.pointer)
+            return True
+        return False
 
     def discard(self, packet: Packet, reason: str) -> None:
         """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost.
@@ -288,7 +305,9 @@ class Node:
 
     def send_error(self, packet: Packet, kind: int, code: int, parameter: int) -> None:
         """Send an ICMPv6 error about `packet`, but none about an error or a multicast (RFC 4443 section 2.4 e)."""
-        if isinstance(packet.payload, IcmpError) or packet.destination.is_multicast or packet.source == UNSPECIFIED:
+        if isinstance(packet.payload, IcmpError) or packet.destination.is_multicast:
+            return
+        if packet.source == UNSPECIFIED or packet.source.is_multicast:
             return
         if packet.source in self.addresses or not self.addresses:
             return

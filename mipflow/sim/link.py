@@ -228,6 +228,8 @@ class Segment:
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
         self.neighbors: dict[Address, Port] = {}
+        self.elsewhere: Port | None = None
+        """Who answers for all other addresses, where somebody does (`sim.port`)."""
         self._random = random
         self._drop = drop
         self._changed = changed
@@ -250,6 +252,10 @@ class Segment:
         self.ports.remove(port)
         self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
+
+    def neighbor(self, address: Address) -> Port | None:
+        """Who answers for an address here, or None."""
+        return self.neighbors.get(address, self.elsewhere)
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """The direction from one port to another. Raises TopologyError where one of them is not here."""

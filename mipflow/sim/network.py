@@ -123,7 +123,7 @@ class Network:
             return None
         own = next((port for port in self._ports[node] if port in segment.ports), None)
         if own is not None:
-            neighbor = segment.neighbors.get(destination)
+            neighbor = segment.neighbor(destination)
             return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
         forwards = self.graph.nodes(data="forwards")
         through = self.graph.subgraph([name for name, does in forwards if does or name == node])

@@ -68,6 +68,17 @@ def decode(data: bytes) -> Packet:
         raise WireError(f"not readable as an IPv6 packet: {error}", data) from error
 
 
+def decode_leniently(data: bytes) -> Packet:
+    """The packet that these octets are; where only what its IPv6 header announces is bad, that as Opaque octets.
+
+    So does a router take it: it is for the destination to find out. Raises WireError where the header is bad itself.
+    """
+    try:
+        return decode(data)
+    except WireError:
+        return reader.decode_header(bytes(data))
+
+
 def encode_mobility(message: MobilityMessage) -> bytes:
     """The octets of a Mobility Header, padding included, its checksum field zero (RFC 6275 section 6.1.1).
 

@@ -7,6 +7,7 @@ that the two ends see. The numbers and forms of all headers but signalling stand
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
 from mipflow.wire import checksum, layers, packet
@@ -17,6 +18,9 @@ from mipflow.wire.icmpv6 import IcmpMessage
 from mipflow.wire.mobility import MobilityMessage
 from mipflow.wire.options import cut, read_options
 from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
+
+if TYPE_CHECKING:
+    from mipflow.wire.layers import Layer
 
 MAX_TUNNELS = 8
 """Packets inside a packet that are written and read (RFC 2473 section 4.1.1: a sender may limit them)."""
@@ -55,13 +59,7 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
     """The packet that `data` is. It lies inside `depth` others, at octet `pointer` of the outermost."""
     if depth > MAX_TUNNELS:
         raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
-    if len(data) < 40:
-        raise WireError(f"{len(data)} octets; expected an IPv6 header of 40", data)
-    header = layers.inet6.IPv6(data[:40])
-    if header.version != 6:
-        raise WireError(f"version {header.version}; expected 6", header.version)
-    if header.plen != len(data) - 40:
-        raise WireError(f"payload length {header.plen}, but {len(data) - 40} octets are there", header.plen)
+    header = _header(data)
     extensions, number, position = _extensions(data, header.nh)
     source, destination = Address(header.src), Address(header.dst)
     rest = data[position:]
@@ -74,6 +72,24 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
         ends = checksum.pseudo_header_addresses(source, destination, extensions)
         payload = _upper_layer(number, rest, ends, pointer + position)
     return Packet(source, destination, payload, header.hlim, extensions, header.tc, header.fl)
+
+
+def decode_header(data: bytes) -> Packet:
+    """The packet that `data` is, with all that stands behind its header as Opaque octets."""
+    header = _header(data)
+    ends = Address(header.src), Address(header.dst)
+    return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
+
+
+def _header(data: bytes) -> Layer:
+    if len(data) < 40:
+        raise WireError(f"{len(data)} octets; expected an IPv6 header of 40", data)
+    header = layers.inet6.IPv6(data[:40])
+    if header.version != 6:
+        raise WireError(f"version {header.version}; expected 6", header.version)
+    if header.plen != len(data) - 40:
+        raise WireError(f"payload length {header.plen}, but {len(data) - 40} octets are there", header.plen)
+    return header
 
 
 def _extensions(data: bytes, number: int) -> tuple[tuple[ExtensionHeader, ...], int, int]:

@@ -1,0 +1,313 @@
+"""Each role against a peer that is nothing of ours: bytes made by scapy and hmac, by the text of RFC 6275."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from scapy.layers.inet6 import IPv6, MIP6MH_Generic, MIP6OptUnknown, in6_chksum
+
+from tests.mip6.seams import CARE_OF, CN, HA, HOME, OTHER_CARE_OF, OTHER_HOME, CorrespondentSeam, HomeAgentSeam
+from tests.peer import (
+    MIP6MH_BA,
+    MIP6MH_BE,
+    MIP6MH_BU,
+    Heard,
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6ParamProblem,
+    Layer,
+    MIP6MH_CoT,
+    MIP6MH_CoTI,
+    MIP6MH_HoT,
+    MIP6MH_HoTI,
+    Raw,
+    echo,
+    home_update,
+    is_signed,
+    neighbor_advertisement,
+    packet,
+    signed,
+    tunnelled,
+    update,
+)
+
+# --- correspondent node ----------------------------------------------------------------------------------------------
+
+
+class MobilePeer:
+    """A mobile node by hand: what it knows after return routability with our correspondent node (section 5.2.5)."""
+
+    def __init__(self) -> None:
+        self.seam = CorrespondentSeam()
+        self.line = self.seam.line
+
+    def test(self, home: str = HOME, care_of: str = CARE_OF) -> tuple[tuple[int, int], bytes]:
+        """Both tests: nonce indices and Kbm."""
+        of_home = self.line.ask(packet(home, CN, MIP6MH_HoTI(cookie=b"cookie 1")), MIP6MH_HoT)
+        of_care_of = self.line.ask(packet(care_of, CN, MIP6MH_CoTI(cookie=b"cookie 2")), MIP6MH_CoT)
+        assert of_home.ends == (CN, home) and of_care_of.ends == (CN, care_of), "to where each came from (5.2.5)"
+        assert of_home[MIP6MH_HoT].cookie == b"cookie 1" and of_care_of[MIP6MH_CoT].cookie == b"cookie 2"
+        indices = (of_home[MIP6MH_HoT].index, of_care_of[MIP6MH_CoT].index)
+        return indices, hashlib.sha1(of_home[MIP6MH_HoT].token + of_care_of[MIP6MH_CoT].token).digest()
+
+    def bind(self, sequence: int = 1, home: str = HOME, care_of: str = CARE_OF, **fields: object) -> Heard:
+        indices, key = self.test(home, care_of)
+        message = signed(update(sequence, indices, **fields), key, care_of, CN)  # type: ignore[arg-type]
+        answer = self.line.ask(packet(care_of, CN, message, home=home), MIP6MH_BA)
+        assert answer.ends == (CN, care_of) and answer.to_home == home
+        assert is_signed(answer, key, care_of, CN)
+        return answer
+
+    def reaches(self, home: str) -> str:
+        """The address to which our node sends what is for a home address."""
+        answer = self.line.ask(packet(home, CN, echo()), ICMPv6EchoReply)
+        return str(answer.layer.dst)
+
+
+def test_a_correspondent_node_binds_after_return_routability_and_sends_straight() -> None:
+    """RFC 6275 sections 5.2.5, 9.4, 9.5.1, 9.5.4, 9.3.2."""
+    mobile = MobilePeer()
+    assert mobile.reaches(HOME) == HOME
+    answer = mobile.bind(5)[MIP6MH_BA]
+    assert (answer.status, answer.seq, answer.mhtime) == (0, 5, 100)
+    assert mobile.reaches(HOME) == CARE_OF
+    straight = mobile.line.ask(packet(CARE_OF, CN, echo(), home=HOME), ICMPv6EchoReply)
+    assert straight.ends == (CN, CARE_OF) and straight.to_home == HOME
+
+
+def test_a_correspondent_node_moves_one_flow_and_leaves_the_other() -> None:
+    """The method that is taught: one binding update about one home address."""
+    mobile = MobilePeer()
+    mobile.bind(1, HOME)
+    mobile.bind(2, OTHER_HOME)
+    assert [mobile.reaches(home) for home in (HOME, OTHER_HOME)] == [CARE_OF, CARE_OF]
+    mobile.bind(3, OTHER_HOME, OTHER_CARE_OF)
+    assert [mobile.reaches(home) for home in (HOME, OTHER_HOME)] == [CARE_OF, OTHER_CARE_OF]
+
+
+def test_a_correspondent_node_deletes_a_binding_by_the_home_token_alone() -> None:
+    """RFC 6275 sections 5.2.5, 6.2.7, 9.5.3."""
+    mobile = MobilePeer()
+    mobile.bind(1)
+    test = mobile.line.ask(packet(HOME, CN, MIP6MH_HoTI(cookie=b"cookie 3")), MIP6MH_HoT)
+    assert test.layer.dst in (HOME, CARE_OF)
+    key = hashlib.sha1(test[MIP6MH_HoT].token).digest()
+    message = signed(update(2, (test[MIP6MH_HoT].index, 0), lifetime_s=0), key, HOME, CN)
+    answer = mobile.line.ask(packet(CARE_OF, CN, message, home=HOME), MIP6MH_BA)
+    assert (answer[MIP6MH_BA].status, answer[MIP6MH_BA].mhtime) == (0, 0) and is_signed(answer, key, HOME, CN)
+    assert mobile.reaches(HOME) == HOME
+
+
+@pytest.mark.parametrize(("home", "care_of", "status"), [(500, 0, 136), (0, 500, 137), (500, 500, 138)])
+def test_a_correspondent_node_refuses_nonces_that_it_never_gave(home: int, care_of: int, status: int) -> None:
+    """RFC 6275 sections 9.5.1 and 9.5.4: these three carry no authenticator."""
+    mobile = MobilePeer()
+    indices, key = mobile.test()
+    message = signed(update(1, (indices[0] + home, indices[1] + care_of)), key, CARE_OF, CN)
+    answer = mobile.line.ask(packet(CARE_OF, CN, message, home=HOME), MIP6MH_BA)
+    assert answer[MIP6MH_BA].status == status and b"\x05\x0c" not in answer.mobility
+    assert mobile.reaches(HOME) == HOME
+
+
+def test_a_correspondent_node_refuses_an_old_sequence_number() -> None:
+    """RFC 6275 section 9.5.1: 135, with the last number accepted, proved."""
+    mobile = MobilePeer()
+    mobile.bind(9)
+    answer = mobile.bind(9, care_of=OTHER_CARE_OF)[MIP6MH_BA]
+    assert (answer.status, answer.seq) == (135, 9)
+    assert mobile.reaches(HOME) == CARE_OF
+
+
+def test_a_correspondent_node_refuses_home_registrations() -> None:
+    """RFC 6275 section 9.5.1 (131 is told by a node that is no home agent, section 10.3.1)."""
+    mobile = MobilePeer()
+    answer = mobile.line.ask(packet(CARE_OF, CN, home_update(1, CARE_OF), home=HOME), MIP6MH_BA)
+    assert answer[MIP6MH_BA].status == 131 and mobile.seam.tables() == {}
+
+
+@pytest.mark.parametrize("wrong", ["key", "care-of address", "octet", "none"])
+def test_a_correspondent_node_says_nothing_to_what_is_not_proved(wrong: str) -> None:
+    """RFC 6275 section 9.5.1: an invalid authenticator is silently dropped."""
+    mobile = MobilePeer()
+    indices, key = mobile.test()
+    plain = update(1, indices)
+    made = {
+        "key": signed(plain, hashlib.sha1(b"guess").digest(), CARE_OF, CN),
+        "care-of address": signed(plain, key, OTHER_CARE_OF, CN),
+        "octet": signed(plain, key, CARE_OF, CN),
+        "none": plain,
+    }[wrong]
+    if wrong == "octet":
+        made.mhtime += 1
+    assert mobile.line.send(packet(CARE_OF, CN, made, home=HOME)) == []
+    assert len(mobile.seam.drops) == 1 and mobile.seam.tables() == {}
+
+
+def test_a_correspondent_node_reports_a_home_address_without_binding() -> None:
+    """RFC 6275 sections 9.3.1 and 9.3.3: binding error 1, and the address from the option in it."""
+    mobile = MobilePeer()
+    (answer,) = mobile.line.send(packet(CARE_OF, CN, echo(), home=HOME))
+    assert answer.ends == (CN, CARE_OF)
+    assert (answer[MIP6MH_BE].status, answer[MIP6MH_BE].ha) == (1, HOME)
+
+
+def test_a_correspondent_node_skips_options_that_it_does_not_know() -> None:
+    """RFC 6275 section 6.2.1: ignored, and the message processed."""
+    mobile = MobilePeer()
+    answer = mobile.bind(1, more=(MIP6OptUnknown(otype=201, odata=b"????"),))
+    assert answer[MIP6MH_BA].status == 0 and mobile.reaches(HOME) == CARE_OF
+
+
+def test_nonces_live_four_minutes_in_the_time_of_the_outside() -> None:
+    """RFC 6275 sections 5.2.6, 12: MAX_NONCE_LIFETIME is 240 s."""
+    mobile = MobilePeer()
+    indices, key = mobile.test()
+    mobile.line.wait(241)
+    message = signed(update(1, indices), key, CARE_OF, CN)
+    answer = mobile.line.ask(packet(CARE_OF, CN, message, home=HOME), MIP6MH_BA)
+    assert answer[MIP6MH_BA].status == 138
+
+
+# --- home agent ------------------------------------------------------------------------------------------------------
+
+
+class AwayPeer:
+    """A mobile node away from home, and the whole home link but for its router: our home agent."""
+
+    def __init__(self) -> None:
+        self.seam = HomeAgentSeam()
+        self.line = self.seam.line
+        self.line.wait(3)
+        self.sequence = 0
+
+    def send(self, message: Layer, home: str = HOME, care_of: str = CARE_OF) -> list[Heard]:
+        return self.line.send(packet(care_of, HA, message, home=home))
+
+    def register(self, home: str = HOME, care_of: str = CARE_OF, **fields: object) -> Heard:
+        """Register and wait for the acknowledgement."""
+        self.sequence += 1
+        before = len(self.line.heard)
+        self.send(home_update(self.sequence, care_of, **fields), home, care_of)  # type: ignore[arg-type]
+        self.line.wait(1.5)
+        (answer,) = (heard for heard in self.line.heard[before:] if MIP6MH_BA in heard)
+        assert answer.ends == (HA, care_of) and answer.to_home == home
+        return answer
+
+    def intercepted(self, home: str) -> tuple[str, str] | None:
+        """The tunnel through which the home agent sends what is for a home address; None without one."""
+        arrived = self.line.send(packet(CN, home, echo()))
+        (answer,) = (heard for heard in arrived if ICMPv6EchoRequest in heard) if arrived else (None,)
+        return answer.ends if answer is not None and answer.is_tunnelled else None
+
+
+def test_a_home_agent_probes_the_home_link_before_it_accepts() -> None:
+    """RFC 6275 sections 10.3.1 and 10.4.1, RFC 4862 section 5.4."""
+    away = AwayPeer()
+    (probe,) = away.send(home_update(1, CARE_OF))
+    assert probe.ends == ("::", "ff02::1:ff00:77") and probe[ICMPv6ND_NS].tgt == HOME and probe.layer.hlim == 255
+    sent_ns = away.line.now
+    heard = away.line.wait(1.2)
+    (answer,) = (each for each in heard if MIP6MH_BA in each)
+    assert answer.t_ns - sent_ns == 1_000_000_000 and answer[MIP6MH_BA].status == 0
+    (proxy,) = (each for each in heard if ICMPv6ND_NA in each)
+    assert proxy.ends[1] == "ff02::1" and proxy[ICMPv6ND_NA].tgt == HOME and proxy.layer.hlim == 255
+    (again,) = away.send(home_update(2, OTHER_CARE_OF), care_of=OTHER_CARE_OF)
+    assert again[MIP6MH_BA].status == 0, "a home address that is bound is not probed again"
+
+
+def test_a_home_agent_refuses_an_address_that_another_host_has() -> None:
+    """RFC 6275 section 10.3.1: 134."""
+    away = AwayPeer()
+    away.line.answers.append(lambda heard: neighbor_advertisement(HOME, HOME) if ICMPv6ND_NS in heard else None)
+    assert away.register()[MIP6MH_BA].status == 134
+    assert away.intercepted(HOME) is None
+
+
+def test_a_home_agent_tunnels_both_ways() -> None:
+    """RFC 6275 sections 10.4.1, 10.4.2, 10.4.5."""
+    away = AwayPeer()
+    away.register()
+    assert away.intercepted(HOME) == (HA, CARE_OF)
+    (out,) = away.line.send(tunnelled(CARE_OF, HA, packet(HOME, CN, echo())))
+    assert out.ends == (HOME, CN) and ICMPv6EchoRequest in out
+    assert away.line.send(tunnelled(OTHER_CARE_OF, HA, packet(HOME, CN, echo()))) == []
+    assert away.line.send(tunnelled(CARE_OF, HA, packet(OTHER_HOME, CN, echo()))) == []
+    assert len(away.seam.drops) == 2, "only from the care-of address of that home address"
+
+
+def test_a_home_agent_answers_for_a_home_address_that_is_away() -> None:
+    """RFC 6275 section 10.4.1: proxy neighbor discovery."""
+    away = AwayPeer()
+    question = packet("fe80::99", "ff02::1:ff00:77", ICMPv6ND_NS(tgt=HOME), hop_limit=255)
+    assert away.line.send(question) == []
+    away.register()
+    assert away.line.ask(question, ICMPv6ND_NA)[ICMPv6ND_NA].tgt == HOME
+
+
+def test_a_home_agent_moves_one_home_address_and_leaves_the_other() -> None:
+    away = AwayPeer()
+    away.register(HOME)
+    away.register(OTHER_HOME)
+    away.register(OTHER_HOME, OTHER_CARE_OF)
+    assert [away.intercepted(home) for home in (HOME, OTHER_HOME)] == [(HA, CARE_OF), (HA, OTHER_CARE_OF)]
+
+
+def test_a_home_agent_deletes_a_binding() -> None:
+    """RFC 6275 section 10.3.2."""
+    away = AwayPeer()
+    away.register()
+    answer = away.register(lifetime_s=0)[MIP6MH_BA]
+    assert (answer.status, answer.mhtime) == (0, 0) and away.intercepted(HOME) is None
+
+
+def test_a_home_agent_refuses_what_it_must() -> None:
+    """RFC 6275 section 10.3: 132 off the home link, 133 unknown, 135 old, 139 another type."""
+    away = AwayPeer()
+    assert away.register("2001:db8:999::77")[MIP6MH_BA].status == 132
+    assert away.register(lifetime_s=0)[MIP6MH_BA].status == 133
+    assert away.register()[MIP6MH_BA].status == 0
+    away.sequence -= 1
+    answer = away.register(care_of=OTHER_CARE_OF)[MIP6MH_BA]
+    assert (answer.status, answer.seq) == (135, away.sequence)
+    assert away.register(flags="A")[MIP6MH_BA].status == 139
+    assert away.intercepted(HOME) == (HA, CARE_OF)
+
+
+def test_unknown_messages_are_answered_by_a_binding_error() -> None:
+    """RFC 6275 sections 9.2, 9.3.3: status 2; the home address is that of the option, or unspecified."""
+    for seam, address in ((AwayPeer(), HA), (MobilePeer(), CN)):
+        (answer,) = seam.line.send(packet(CARE_OF, address, MIP6MH_Generic(mhtype=99, msg=bytes(2))))
+        assert answer.ends == (address, CARE_OF)
+        assert (answer[MIP6MH_BE].status, answer[MIP6MH_BE].ha) == (2, "::")
+        seam.line.wait(1)
+        (answer,) = seam.line.send(packet(CARE_OF, address, MIP6MH_Generic(mhtype=98, msg=bytes(2)), home=HOME))
+        assert (answer[MIP6MH_BE].status, answer[MIP6MH_BE].ha) == (2, HOME)
+
+
+@pytest.mark.parametrize(("octet", "value", "pointer"), [(0, 58, 40), (1, 0, 41)])
+@pytest.mark.parametrize("role", [AwayPeer, MobilePeer])
+def test_a_wrong_payload_proto_or_header_length_is_answered_by_a_parameter_problem(
+    role: type[AwayPeer] | type[MobilePeer], octet: int, value: int, pointer: int
+) -> None:
+    """RFC 6275 section 9.2: code 0, to the source address, pointing at Payload Proto or at Header Len."""
+    peer = role()
+    address = HA if role is AwayPeer else CN
+    wrong = bytearray(bytes(MIP6MH_BU(seq=1, flags="A", mhtime=1)))
+    wrong[octet] = value
+    del wrong[8 * (wrong[1] + 1) :]
+    wrong[4:6] = bytes(2)
+    wrong[4:6] = in6_chksum(135, IPv6(src=CARE_OF, dst=address), bytes(wrong)).to_bytes(2, "big")
+    (answer,) = peer.line.send(raw(address, bytes(wrong)))
+    assert answer.ends == (address, CARE_OF)
+    assert (answer[ICMPv6ParamProblem].code, answer[ICMPv6ParamProblem].ptr) == (0, pointer)
+    wrong[6] ^= 1
+    assert peer.line.send(raw(address, bytes(wrong))) == [], "a wrong checksum is silently discarded"
+    assert len(peer.seam.drops) == 2
+
+
+def raw(address: str, header: bytes) -> Layer:
+    """A Mobility Header of these octets."""
+    return IPv6(src=CARE_OF, dst=address, nh=135) / Raw(header)
