@@ -38,7 +38,8 @@ LINKS: dict[str, Link] = {
 def figure2(
     seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
-    correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, **mobile_node: Any,
+    correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False,
+    advertisements: tuple[float, float] | None = None, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -48,6 +49,7 @@ def figure2(
     bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
     correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
+    advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
@@ -79,6 +81,9 @@ def figure2(
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)
         mn.visit(interface, segment)
+    if advertisements is not None:
+        for advertising, link in ((wlan, "wlan0"), (cellular, "cell0"), (ha, "home")):
+            advertising.neighbor.advertise_every(advertising.interfaces[link], *advertisements)
     world = World(network, mn, ha, peers, internet, "A home address for each flow (the seed's Figure 2)")
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})

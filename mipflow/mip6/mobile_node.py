@@ -20,6 +20,7 @@ from mipflow.node.road import Road
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
+from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
@@ -53,7 +54,6 @@ class MobileNode(MobilityNode, Host):
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
         self.registrar = registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
-        self.neighbor.on_prefix = self._prefix_heard
         self.handlers[Packet] = self._tunnel_exit
 
     @property
@@ -89,9 +89,17 @@ class MobileNode(MobilityNode, Host):
             raise ProtocolMisuse(f"{interface_name} {why}; choose another, or run the world on first", interface_name)
         return address
 
-    def _prefix_heard(self, interface: Interface, prefix: Prefix) -> None:
+    def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
+        """A router advertised: make a care-of address of each prefix that is for addresses (RFC 4862 section 5.5.3)."""
+        super().advertised(interface, message, source)
+        for option in message.options:
+            # A prefix of 64 bits is what fits a 64-bit interface identifier.
+            if isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64:
+                self._make_care_of_address(interface, Prefix(option.prefix, option.prefix_length))
+
+    def _make_care_of_address(self, interface: Interface, prefix: Prefix) -> None:
         care_of, segment = prefix.address(interface.interface_identifier), interface.segment
-        if care_of in interface.addresses:
+        if care_of in interface.addresses or self.neighbor.is_detecting(care_of, interface):
             return
 
         def detected(is_unique: bool) -> None:

@@ -15,7 +15,7 @@ from mipflow.node.tcp import reset_for
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import EchoReply
+from mipflow.wire.icmpv6 import EchoReply, RouterAdvertisement
 from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
 
 FIRST_EPHEMERAL_PORT = 49152
@@ -32,6 +32,7 @@ class Host(Node):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         super().__init__(network, name, x, y, role)
         self.neighbor = NeighborDiscovery(self)
+        self.neighbor.on_advertisement.append(self.advertised)
         self._udp: dict[tuple[int, Remote], UdpSocket] = {}
         self._udp_hearing: dict[int, UdpSocket] = {}
         """UDP sockets that hear everybody, by port."""
@@ -49,6 +50,18 @@ class Host(Node):
         forwards = self.network.graph.nodes(data="forwards")
         interface.router = next((port for port in segment.ports if forwards[port.owner]), None)
         return interface
+
+    def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
+        """A router advertised: it is the default router, or with a lifetime of zero no longer (RFC 4861 section 6.3.4).
+        """
+        self.take_router(interface, source, message.router_lifetime_s > 0)
+
+    def take_router(self, interface: Interface, link_local: Address, is_router: bool) -> None:
+        """Let the neighbor with this link-local address be the default router of an interface, or be it no longer."""
+        router = None if interface.segment is None else interface.segment.neighbors.get(link_local)
+        if is_router != (interface.router is router):
+            interface.router = router if is_router else None
+            self.network.changed()
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
         """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an

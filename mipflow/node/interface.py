@@ -109,8 +109,8 @@ class Interface:
             return None
         neighbor = segment.neighbors.get(destination)
         if neighbor is None:
-            prefix = self.node.network.prefix_of(segment)
-            on_link = destination.is_link_local or (prefix is not None and destination in prefix)
+            prefixes = self.node.network.prefixes_of(segment)
+            on_link = destination.is_link_local or any(destination in prefix for prefix in prefixes)
             neighbor = None if on_link else self.router
         neighbor = neighbor or segment.elsewhere
         return None if neighbor is None or neighbor is self else segment.channel(self, neighbor)

@@ -1,22 +1,52 @@
-"""Neighbor discovery: router solicitation and advertisement, duplicate address detection (RFC 4861, RFC 4862).
+"""Neighbor discovery: routers advertise, addresses are probed for, neighbors are asked whether they are still there
+(RFC 4861, RFC 4862; the intervals of RFC 6275 section 7.5).
 
-Address resolution is not simulated: a segment knows who answers for an address (`Segment.neighbors`).
+Gives a node handlers and questions to ask; what an advertisement means is for the node. Address resolution is not
+simulated: a segment knows who answers for an address (`Segment.neighbors`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from mipflow.errors import ProtocolMisuse
 from mipflow.node.interface import Interface
-from mipflow.node.node import Arrival, Node
-from mipflow.sim.clock import NS_PER_S, Timer
+from mipflow.node.node import Arrival, Handler, Node
+from mipflow.sim.clock import NS_PER_S, Timer, seconds
+from mipflow.sim.link import Port
 from mipflow.wire import icmpv6
-from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, Address, Prefix
+from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, Address
+from mipflow.wire.packet import Packet
 
 RETRANS_TIMER_NS = NS_PER_S
 """RetransTimer (RFC 4861 section 10): with one probe (DupAddrDetectTransmits 1) the time that detection takes."""
 RTR_SOLICITATION_INTERVAL_NS = 4 * NS_PER_S
 MAX_RTR_SOLICITATIONS = 3
+MAX_INITIAL_RTR_ADVERT_INTERVAL_NS = 16 * NS_PER_S
+MAX_INITIAL_RTR_ADVERTISEMENTS = 3
+MAX_RA_DELAY_TIME_S = 0.5
+MIN_DELAY_BETWEEN_RAS_S = 3.0
+MIN_INTERVALS_S = 0.03, 0.07
+"""The least MinRtrAdvInterval and MaxRtrAdvInterval of a router that expects mobile nodes (RFC 6275 section 7.5)."""
+MAX_INTERVAL_S = 1800.0
+
+Heard = Callable[[Interface, icmpv6.RouterAdvertisement, Address], None]
+"""What hears of a router advertisement: where it arrived, the message, the router's link-local address."""
+
+
+Questions = dict[tuple[Interface, Address], tuple[Timer, Callable[[bool], None]]]
+"""Open questions: which address on which interface -> when silence is an answer, and who is to be told."""
+
+
+class Advertising:
+    """What a router remembers of an interface that it advertises on at intervals of `min_s` to `max_s` seconds."""
+
+    def __init__(self, min_s: float, max_s: float, timer: Timer) -> None:
+        self.min_s = min_s
+        self.max_s = max_s
+        self.timer = timer
+        self.sent = 0
+        self.last_ns: int | None = None
 
 
 class NeighborDiscovery:
@@ -24,16 +54,34 @@ class NeighborDiscovery:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._probes: dict[Address, tuple[Timer, Callable[[bool], None]]] = {}
-        self.on_prefix: Callable[[Interface, Prefix], None] | None = None
-        """Called with each prefix for autonomous configuration that a router advertises."""
-        self._solicitations: dict[str, Timer] = {}
-        node.handlers[icmpv6.NeighborSolicitation] = self._neighbor_solicitation
-        node.handlers[icmpv6.NeighborAdvertisement] = self._neighbor_advertisement
+        self._random = node.network.random(f"{node.name}/neighbor discovery")
+        self._probes: Questions = {}
+        self._asked: Questions = {}
+        self._solicitations: dict[Interface, Timer] = {}
+        self.on_advertisement: list[Heard] = []
+        """Each is called with every valid router advertisement that this node hears."""
+        self.advertising: dict[Interface, Advertising] = {}
+        """Interfaces on which this node, a router, advertises without being asked."""
+        handlers: dict[type, Handler] = {
+            icmpv6.NeighborSolicitation: self._neighbor_solicitation,
+            icmpv6.NeighborAdvertisement: self._neighbor_advertisement,
+            icmpv6.RouterAdvertisement: self._router_advertisement,
+        }
         if node.forwards:
-            node.handlers[icmpv6.RouterSolicitation] = self._router_solicitation
-        else:
-            node.handlers[icmpv6.RouterAdvertisement] = self._router_advertisement
+            handlers[icmpv6.RouterSolicitation] = self._router_solicitation
+        for kind, handler in handlers.items():
+            node.handlers[kind] = self._checked(handler)
+
+    def _checked(self, handler: Handler) -> Handler:
+        """Nothing that a router has passed on is neighbor discovery (RFC 4861 sections 6.1 and 7.1)."""
+
+        def check(arrival: Arrival) -> None:
+            if arrival.packet.hop_limit == 255:
+                handler(arrival)
+            else:
+                self._node.drop(arrival.packet, f"{type(arrival.packet.payload).__name__} from beyond the link")
+
+        return check
 
     # --- duplicate address detection (RFC 4862 section 5.4) ----------------------------------------------------------
 
@@ -41,26 +89,31 @@ class NeighborDiscovery:
         """Ask on the interface's link whether anybody has `address`; `done(is_unique)` follows, after a second if it
         is.
         """
-        if address in self._probes:
-            self._probes[address][0].stop()  # asked anew: the older question is not answered any more
-        timer = Timer(self._node.clock, lambda: self._detected(address, True))
-        self._probes[address] = (timer, done)
+        self._await(self._probes, (interface, address), done, True)
         question = icmpv6.NeighborSolicitation(address)
         self._node.send_link_local(question, UNSPECIFIED, address.solicited_node(), interface)
-        timer.set(self._node.clock.now + RETRANS_TIMER_NS)
 
-    def _detected(self, address: Address, is_unique: bool) -> None:
-        timer, done = self._probes.pop(address)
-        timer.stop()
-        done(is_unique)
+    def is_detecting(self, address: Address, interface: Interface) -> bool:
+        """True while a question of `detect_duplicate` is open."""
+        return (interface, address) in self._probes
+
+    def _await(
+        self, questions: Questions, key: tuple[Interface, Address], done: Callable[[bool], None], silence: bool
+    ) -> None:
+        """Let `done` hear what `_said` says, or `silence` after RetransTimer."""
+        if key in questions:
+            questions[key][0].stop()  # asked anew: the older question is not answered any more
+        timer = Timer(self._node.clock, lambda: _said(questions, key, silence))
+        questions[key] = (timer, done)
+        timer.set(self._node.clock.now + RETRANS_TIMER_NS)
 
     def _neighbor_solicitation(self, arrival: Arrival) -> None:
         solicitation = arrival.packet.payload
         assert isinstance(solicitation, icmpv6.NeighborSolicitation)
         interface, target = arrival.interface, solicitation.target
-        if target in self._probes:
+        if (interface, target) in self._probes:
             if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
-                self._detected(target, False)
+                _said(self._probes, (interface, target), False)
         elif interface.segment is not None and interface.segment.neighbors.get(target) is interface:
             to = ALL_NODES if arrival.source == UNSPECIFIED else arrival.source
             self.advertise(target, interface, to)
@@ -75,43 +128,110 @@ class NeighborDiscovery:
     def _neighbor_advertisement(self, arrival: Arrival) -> None:
         advertisement = arrival.packet.payload
         assert isinstance(advertisement, icmpv6.NeighborAdvertisement)
-        if advertisement.target in self._probes:
-            self._detected(advertisement.target, False)
+        key = (arrival.interface, advertisement.target)
+        _said(self._probes, key, False)
+        if advertisement.solicited:
+            _said(self._asked, key, True)
 
-    # --- routers and prefixes (RFC 4861 section 6, RFC 4862 section 5.5) ---------------------------------------------
+    # --- is a neighbor still there? (RFC 4861 section 7.3) ------------------------------------------------------------
+
+    def probe(self, target: Address, port: Port, interface: Interface, done: Callable[[bool], None]) -> None:
+        """Ask the neighbor `target` by unicast, once; `done(is_there)` follows, after a second if it is not.
+
+        `port` stands for the link-layer address that is known of it: on another link nobody has that one, whatever
+        link-local address the router there has.
+        """
+        self._await(self._asked, (interface, target), done, False)
+        segment, question = interface.segment, icmpv6.NeighborSolicitation(target)
+        packet = Packet(interface.link_local, target, question, hop_limit=255, sent_ns=self._node.clock.now)
+        if segment is not None and port in segment.ports:
+            segment.channel(interface, port).send(packet)
+        else:
+            self._node.drop(packet, f"nobody on this link has the link-layer address of {target}")
+
+    def forget_questions(self, interface: Interface) -> None:
+        """Another link: what was asked on the old one is not answered any more."""
+        for questions in (self._probes, self._asked):
+            for key in [key for key in questions if key[0] is interface]:
+                questions.pop(key)[0].stop()
+        self._heard(interface)
+
+    # --- routers (RFC 4861 section 6) --------------------------------------------------------------------------------
 
     def solicit(self, interface: Interface, attempt: int = 1) -> None:
         """Ask the routers of the link for an advertisement, up to three times, four seconds apart."""
+        self._heard(interface)
         self._node.send_link_local(icmpv6.RouterSolicitation(), interface.link_local, ALL_ROUTERS, interface)
         if attempt < MAX_RTR_SOLICITATIONS:
             timer = Timer(self._node.clock, lambda: self.solicit(interface, attempt + 1))
-            self._solicitations[interface.name] = timer
+            self._solicitations[interface] = timer
             timer.set(self._node.clock.now + RTR_SOLICITATION_INTERVAL_NS)
 
-    def _router_solicitation(self, arrival: Arrival) -> None:
-        segment = arrival.interface.segment
-        prefix = None if segment is None else self._node.network.prefix_of(segment)
-        if prefix is not None:
-            option = icmpv6.PrefixInformation(prefix.network, prefix.length)
-            advertisement, interface = icmpv6.RouterAdvertisement(options=(option,)), arrival.interface
-            self._node.send_link_local(advertisement, interface.link_local, ALL_NODES, interface)
-
-    def _router_advertisement(self, arrival: Arrival) -> None:
-        advertisement, interface = arrival.packet.payload, arrival.interface
-        assert isinstance(advertisement, icmpv6.RouterAdvertisement)
-        if arrival.packet.hop_limit != 255 or not arrival.source.is_link_local:
-            self._node.drop(arrival.packet, "router advertisement from beyond the link")
-            return
-        timer = self._solicitations.pop(interface.name, None)
+    def _heard(self, interface: Interface) -> None:
+        timer = self._solicitations.pop(interface, None)
         if timer is not None:
             timer.stop()
-        router = None if interface.segment is None else interface.segment.neighbors.get(arrival.source)
-        if advertisement.router_lifetime_s or interface.router is router:
-            # With a lifetime of zero it is no default router any more (RFC 4861 section 6.3.4).
-            interface.router = router if advertisement.router_lifetime_s else None
-            self._node.network.changed()
-        for option in advertisement.options:
-            if not isinstance(option, icmpv6.PrefixInformation) or not option.autonomous or self.on_prefix is None:
-                continue
-            if option.prefix_length == 64:  # what fits a 64-bit interface identifier (RFC 4862 section 5.5.3 d)
-                self.on_prefix(interface, Prefix(option.prefix, option.prefix_length))
+
+    def _router_advertisement(self, arrival: Arrival) -> None:
+        advertisement = arrival.packet.payload
+        assert isinstance(advertisement, icmpv6.RouterAdvertisement)
+        if not arrival.source.is_link_local:
+            self._node.drop(arrival.packet, "RouterAdvertisement from an address that is not link-local")
+            return
+        self._heard(arrival.interface)
+        for hear in self.on_advertisement:
+            hear(arrival.interface, advertisement, arrival.source)
+
+    def advertise_every(self, interface: Interface, min_s: float, max_s: float) -> None:
+        """Advertise on a link without being asked, at random intervals of `min_s` to `max_s` seconds (RFC 4861 6.2.4).
+
+        Raises ProtocolMisuse below 0.03 and 0.07 s (RFC 6275 section 7.5), above 1800 s, or where `min_s` is more than
+        three quarters of `max_s` (RFC 4861 section 6.2.1).
+        """
+        least, greatest = MIN_INTERVALS_S
+        if not (least <= min_s <= 0.75 * max_s and greatest <= max_s <= MAX_INTERVAL_S):
+            expected = f"{least} and {greatest} or more, the first at most 3/4 of the second, and {MAX_INTERVAL_S:g}"
+            raise ProtocolMisuse(f"advertisements every {min_s} to {max_s} s; expected {expected}", (min_s, max_s))
+        if interface in self.advertising:
+            self.advertising[interface].timer.stop()
+        timer = Timer(self._node.clock, lambda: self._advertise(interface))
+        self.advertising[interface] = Advertising(min_s, max_s, timer)
+        self._schedule(self.advertising[interface])
+
+    def _schedule(self, advertising: Advertising) -> None:
+        interval_ns = seconds(self._random.uniform(advertising.min_s, advertising.max_s))
+        if advertising.sent < MAX_INITIAL_RTR_ADVERTISEMENTS:
+            interval_ns = min(interval_ns, MAX_INITIAL_RTR_ADVERT_INTERVAL_NS)
+        advertising.timer.set(self._node.clock.now + interval_ns)
+
+    def _router_solicitation(self, arrival: Arrival) -> None:
+        """Advertise: at once where nothing is sent unasked, else after the random delay of RFC 4861 section 6.2.6."""
+        advertising, now = self.advertising.get(arrival.interface), self._node.clock.now
+        if advertising is None:
+            self._advertise(arrival.interface)
+            return
+        soonest = now
+        if advertising.last_ns is not None:
+            between_s = min(MIN_DELAY_BETWEEN_RAS_S, advertising.min_s)
+            soonest = max(now, advertising.last_ns + seconds(between_s))
+        due = soonest + seconds(self._random.uniform(0, MAX_RA_DELAY_TIME_S))
+        if advertising.timer.due_ns is None or due < advertising.timer.due_ns:
+            advertising.timer.set(due)
+
+    def _advertise(self, interface: Interface) -> None:
+        advertisement = self._node.advertisement(interface) if interface.listens else None
+        if advertisement is not None:
+            self._node.send_link_local(advertisement, interface.link_local, ALL_NODES, interface)
+        advertising = self.advertising.get(interface)
+        if advertising is not None:
+            advertising.sent += 1
+            advertising.last_ns = self._node.clock.now
+            self._schedule(advertising)
+
+
+def _said(questions: Questions, key: tuple[Interface, Address], answer: bool) -> None:
+    """Answer a question, if it is open."""
+    if key in questions:
+        timer, done = questions.pop(key)
+        timer.stop()
+        done(answer)

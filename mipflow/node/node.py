@@ -17,7 +17,15 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire import codec, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.icmpv6 import MAX_INVOKING, PACKET_TOO_BIG, PARAMETER_PROBLEM, EchoReply, EchoRequest, IcmpError
+from mipflow.wire.icmpv6 import (
+    MAX_INVOKING,
+    PACKET_TOO_BIG,
+    PARAMETER_PROBLEM,
+    EchoReply,
+    EchoRequest,
+    IcmpError,
+    RouterAdvertisement,
+)
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
@@ -107,6 +115,10 @@ class Node:
         for address in self.addresses:
             return address
         raise TopologyError(f"{self.name} has no global address yet", self.name)
+
+    def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
+        """What a router advertises on a link; a host never does (RFC 4861 section 6.2.4)."""
+        return None
 
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here, for a reason in words."""

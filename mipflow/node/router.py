@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from mipflow.errors import TopologyError
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Node
@@ -12,7 +14,14 @@ from mipflow.node.road import Road
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, TIME_EXCEEDED
+from mipflow.wire.icmpv6 import (
+    DESTINATION_UNREACHABLE,
+    TIME_EXCEEDED,
+    AdvertisementInterval,
+    NeighborOption,
+    PrefixInformation,
+    RouterAdvertisement,
+)
 from mipflow.wire.packet import Packet
 
 ROUTER_IDENTIFIER = 1
@@ -31,10 +40,47 @@ class Router(Node):
         super().__init__(network, name, x, y, role)
         self.neighbor = NeighborDiscovery(self)
         self._forward: dict[Address, Forward] = {}
+        self.lifetimes_s: dict[Prefix, tuple[int, int]] = {}
+        """Prefixes that are advertised with other (valid, preferred) lifetimes than RFC 4861's, in seconds."""
 
     def serve(self, segment: Segment, interface_identifier: int = ROUTER_IDENTIFIER) -> Interface:
         """Be the router of a segment: join it, and take an address of its prefix."""
         return self.live_on(segment, interface_identifier, segment.name)
+
+    # --- advertising (RFC 4861 section 6.2) --------------------------------------------------------------------------
+
+    def announce(self, interface: Interface, prefix: Prefix, valid_s: int, preferred_s: int) -> None:
+        """Advertise a prefix on a link with these lifetimes from now on: a further one, or one that is to go."""
+        segment = interface.segment
+        if segment is None:
+            raise TopologyError(f"{self.name}.{interface.name} is on no segment", interface.name)
+        if prefix not in self.network.prefixes_of(segment):
+            self.network.add_prefix(prefix, segment)
+            interface.add_address(prefix.address(interface.interface_identifier))
+        self.lifetimes_s[prefix] = (valid_s, preferred_s)
+
+    def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
+        """What this router advertises on a link: its prefixes, and how often it does (RFC 6275 sections 7.3, 7.5)."""
+        prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
+        if not prefixes:
+            return None
+        options: list[NeighborOption] = [self.prefix_information(prefix) for prefix in prefixes]
+        advertising = self.neighbor.advertising.get(interface)
+        if advertising is None:
+            return RouterAdvertisement(options=tuple(options))
+        interval_ms = round(advertising.max_s * 1000)
+        options.append(AdvertisementInterval(interval_ms + (20 if interval_ms < 200 else 0)))
+        return RouterAdvertisement(router_lifetime_s=max(round(3 * advertising.max_s), 1), options=tuple(options))
+
+    def prefix_information(self, prefix: Prefix) -> PrefixInformation:
+        """A prefix with its lifetimes, as an option."""
+        option = PrefixInformation(prefix.network, prefix.length)
+        if prefix in self.lifetimes_s:
+            valid_s, preferred_s = self.lifetimes_s[prefix]
+            option = replace(option, valid_lifetime_s=valid_s, preferred_lifetime_s=preferred_s)
+        return option
+
+    # --- forwarding --------------------------------------------------------------------------------------------------
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
         """The quick way: a destination whose way out is known."""

@@ -66,10 +66,15 @@ class Network:
         shared = (self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
         segment = self.segments[name] = Segment(name, link, *shared)
         if prefix is not None:
-            if prefix in self._prefixes:
-                raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
-            self._prefixes[prefix] = segment
+            self.add_prefix(prefix, segment)
         return segment
+
+    def add_prefix(self, prefix: Prefix, segment: Segment) -> None:
+        """Give a segment a further prefix. Raises TopologyError where another one has it."""
+        if prefix in self._prefixes:
+            raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
+        self._prefixes[prefix] = segment
+        self.changed()
 
     def attach(self, port: Port, segment: Segment) -> None:
         """Put an interface on a segment."""
@@ -111,8 +116,12 @@ class Network:
         return self._prefixes[max(matching, key=lambda prefix: prefix.length)] if matching else None
 
     def prefix_of(self, segment: Segment) -> Prefix | None:
-        """The prefix of a segment, or None."""
-        return next((prefix for prefix, owner in self._prefixes.items() if owner is segment), None)
+        """The first prefix of a segment, or None."""
+        return next(iter(self.prefixes_of(segment)), None)
+
+    def prefixes_of(self, segment: Segment) -> list[Prefix]:
+        """All prefixes of a segment, oldest first."""
+        return [prefix for prefix, owner in self._prefixes.items() if owner is segment]
 
     def way(self, node: str, destination: Address) -> Channel | None:
         """The channel on which `node` sends a packet for `destination`: shortest path by delay through routers."""

@@ -10,6 +10,8 @@ from mipflow.lab.scenarios import HOME, WLAN
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.sim.network import Network
+from mipflow.wire.address import ALL_NODES, Address
+from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
 from tests.mip6.worlds import S, world
 from tests.node.nodes import inject, listen
@@ -35,6 +37,26 @@ def test_a_care_of_address_that_somebody_has_is_not_used() -> None:
     assert any(d.what == "duplicate address" for d in made.trace.decisions())
     with pytest.raises(ProtocolMisuse, match="wlan0 has no care-of address yet"):
         made.mn.care_of_address("wlan0")
+
+
+@pytest.mark.parametrize("option", [{"autonomous": False}, {"prefix_length": 48}])
+def test_a_prefix_that_is_not_for_addresses_makes_none(option: dict[str, object]) -> None:
+    """RFC 4862 section 5.5.3 a and d."""
+    made = world()
+    advertisement = RouterAdvertisement(options=(PrefixInformation(WLAN.network, **option),))  # type: ignore[arg-type]
+    made.network.segments["wlan0"].tap(lambda packet, now: "only what is injected")
+    inject(made.mn, Packet(Address("fe80::1"), ALL_NODES, advertisement, hop_limit=255), "wlan0")
+    made.run(3)
+    assert made.mn.interface("wlan0").addresses == []
+
+
+def test_an_advertisement_during_detection_does_not_begin_it_anew() -> None:
+    """RFC 6275 section 11.5.3: the care-of address is there a second after the first advertisement, not the last."""
+    made = world(advertisements=(0.03, 0.07))
+    made.run(1.2)
+    (said,) = [d for d in made.trace.decisions() if d.what == "care-of address" and "wlan0" in d.why]
+    heard = [hop for hop in made.trace if isinstance(hop.packet.payload, RouterAdvertisement)]
+    assert said.t_ns == next(hop.arrived_ns for hop in heard if hop.channel.segment == "wlan0") + S
 
 
 def test_moved_on_during_detection_no_address_of_the_old_link_appears_on_the_new() -> None:

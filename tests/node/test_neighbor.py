@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from mipflow.errors import ProtocolMisuse
 from mipflow.node.host import Host
+from mipflow.node.interface import Interface
 from mipflow.node.router import Router
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
-from mipflow.wire.address import ALL_NODES, Address, Prefix
+from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, Address, Prefix
 from mipflow.wire.icmpv6 import (
+    AdvertisementInterval,
     NeighborAdvertisement,
     NeighborSolicitation,
     PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
 )
-from mipflow.wire.packet import Packet
-from tests.node.nodes import LEFT, Pair, inject, listen
+from mipflow.wire.packet import Packet, Sized
+from tests.node.nodes import LEFT, RIGHT, Pair, inject, listen
 
 S = 1_000_000_000
 
@@ -107,8 +110,8 @@ def test_a_solicitation_from_an_address_is_answered_to_it() -> None:
 class Visitor:
     """A host on an access link, and what prefixes it hears of."""
 
-    def __init__(self, with_router: bool = True, link: Link | None = None) -> None:
-        self.network = Network(1, wire=True)
+    def __init__(self, with_router: bool = True, link: Link | None = None, seed: int = 1) -> None:
+        self.network = Network(seed, wire=True)
         self.segment = self.network.add_segment("access", link or Link(delay_ms=5, rate_bps=None), LEFT)
         if with_router:
             self.router = Router(self.network, "AR")
@@ -117,7 +120,12 @@ class Visitor:
         self.interface = self.host.add_interface("eth0", 5)
         self.interface.join(self.segment)
         self.heard: list[tuple[int, Prefix]] = []
-        self.host.neighbor.on_prefix = lambda _, prefix: self.heard.append((self.network.clock.now, prefix))
+        self.host.neighbor.on_advertisement.append(self.hear)
+
+    def hear(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
+        for option in message.options:
+            if isinstance(option, PrefixInformation):
+                self.heard.append((self.network.clock.now, Prefix(option.prefix, option.prefix_length)))
 
     def run(self, seconds: float = 60) -> Visitor:
         self.network.run_until(self.network.clock.now + round(seconds * S))
@@ -150,15 +158,140 @@ def test_an_advertisement_from_beyond_the_link_is_dropped() -> None:
     for source, limit in (("fe80::1", 254), ("2001:db8:1::1", 255)):
         inject(world.host, Packet(Address(source), ALL_NODES, advertisement, hop_limit=limit))
     assert world.heard == []
-    assert [drop.reason for drop in world.network.trace.drops()] == ["router advertisement from beyond the link"] * 2
+    assert [drop.reason for drop in world.network.trace.drops()] == [
+        "RouterAdvertisement from beyond the link", "RouterAdvertisement from an address that is not link-local",
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("option", [{"autonomous": False}, {"prefix_length": 48}])
-def test_prefixes_that_are_not_for_addresses(option: dict[str, object]) -> None:
+@pytest.mark.parametrize("message", [RouterSolicitation(), NeighborSolicitation(LEFT.address(1))])
+def test_solicitations_from_beyond_the_link_are_dropped(message: Sized) -> None:
+    """RFC 4861 sections 6.1.1 and 7.1.1."""
     world = Visitor()
-    advertisement = RouterAdvertisement(options=(PrefixInformation(LEFT.network, **option),))  # type: ignore[arg-type]
-    inject(world.host, Packet(Address("fe80::1"), ALL_NODES, advertisement, hop_limit=255))
-    assert world.heard == []
+    inject(world.router, Packet(Address("fe80::5"), ALL_ROUTERS, message, hop_limit=254), "access")
+    world.run(1)
+    assert [d.reason for d in world.network.trace.drops()] == [f"{type(message).__name__} from beyond the link"]
+    assert len(world.network.trace) == 0, "nothing was answered"
+
+
+# --- routers that advertise without being asked (RFC 4861 section 6.2, RFC 6275 section 7) ----------------------------
+
+
+def advertised(world: Visitor, min_s: float, max_s: float, run_s: float) -> list[tuple[int, RouterAdvertisement]]:
+    """When which advertisements left, where the router advertises without being asked."""
+    world.router.neighbor.advertise_every(world.router.interfaces["access"], min_s, max_s)
+    world.run(run_s)
+    messages = [(hop.sent_ns, hop.packet) for hop in world.network.trace]
+    assert all(packet.destination == ALL_NODES and packet.source.is_link_local for _, packet in messages)
+    return [(t, packet.payload) for t, packet in messages if isinstance(packet.payload, RouterAdvertisement)]
+
+
+@pytest.mark.parametrize(("min_s", "max_s"), [(1.0, 3.0), (0.05, 1.5), (0.03, 0.07)])
+def test_advertisements_come_at_random_intervals_between_the_two(min_s: float, max_s: float) -> None:
+    """RFC 4861 section 6.2.4 with the intervals that RFC 6275 section 7.5 allows."""
+    times = [t for t, _ in advertised(Visitor(link=Link(delay_ms=0, rate_bps=None)), min_s, max_s, 500 * max_s)]
+    gaps = [(after - before) / S for before, after in zip([0, *times], times, strict=False)]
+    assert min_s <= min(gaps) and max(gaps) <= max_s
+    assert abs(sum(gaps) / len(gaps) - (min_s + max_s) / 2) < 0.05 * (max_s - min_s), "uniformly between them"
+    assert len(set(gaps)) > 0.9 * len(gaps)
+
+
+@pytest.mark.parametrize(
+    ("max_s", "option_ms", "lifetime_s"), [(0.07, 90, 1), (0.19, 210, 1), (0.2, 200, 1), (3, 3000, 9)]
+)
+def test_the_advertisement_interval_option_says_the_longest_interval(
+    max_s: float, option_ms: int, lifetime_s: int
+) -> None:
+    """RFC 6275 sections 7.3 and 7.5: MaxRtrAdvInterval in ms, 20 ms more below 200; the lifetime at least a second."""
+    (_, message), *_ = advertised(Visitor(), 0.03, max_s, max_s)
+    assert [o.interval_ms for o in message.options if isinstance(o, AdvertisementInterval)] == [option_ms]
+    assert message.router_lifetime_s == lifetime_s
+
+
+def test_the_first_three_advertisements_are_at_most_sixteen_seconds_apart() -> None:
+    """RFC 4861 section 6.2.4: MAX_INITIAL_RTR_ADVERTISEMENTS of MAX_INITIAL_RTR_ADVERT_INTERVAL."""
+    times = [t for t, _ in advertised(Visitor(link=Link(delay_ms=0, rate_bps=None)), 200, 600, 2000)]
+    assert times[:3] == [16 * S, 32 * S, 48 * S] and times[3] - times[2] >= 200 * S
+
+
+def test_a_solicited_advertisement_waits_at_random_and_for_the_rate_limit() -> None:
+    """RFC 4861 section 6.2.6: up to MAX_RA_DELAY_TIME, and MIN_DELAY_BETWEEN_RAS after the one before."""
+    delays = []
+    for seed in range(20):
+        world = Visitor(link=Link(delay_ms=0, rate_bps=None), seed=seed)
+        world.router.neighbor.advertise_every(world.router.interfaces["access"], 200, 600)
+        world.host.neighbor.solicit(world.interface)
+        world.host.neighbor.solicit(world.interface)
+        world.run(1)
+        (first,) = [t for t, _ in world.heard]  # one answers both
+        delays.append(first)
+        assert 0 <= first <= S / 2
+        world.host.neighbor.solicit(world.interface)
+        _, second = [t for t, _ in world.run(9).heard]
+        assert 3 * S <= second - first <= 3.5 * S
+        world.host.neighbor.solicit(world.interface)
+        assert 0 <= world.run(1).heard[2][0] - 10 * S <= S / 2
+    assert len(set(delays)) == len(delays)
+
+
+@pytest.mark.parametrize("intervals", [(0.02, 0.07), (0.03, 0.06), (1, 1.2), (100, 1801), (-1, 3)])
+def test_intervals_that_cannot_be(intervals: tuple[float, float]) -> None:
+    """RFC 6275 section 7.5, RFC 4861 section 6.2.1."""
+    world = Visitor()
+    with pytest.raises(ProtocolMisuse, match=f"advertisements every {intervals[0]} to {intervals[1]} s; expected 0.03"):
+        world.router.neighbor.advertise_every(world.router.interfaces["access"], *intervals)
+
+
+def test_a_router_that_is_told_nothing_advertises_only_when_asked() -> None:
+    """RFC 6275 section 7.5: such intervals MUST NOT be the default."""
+    world = Visitor()
+    assert len(world.run(10_000).network.trace) == 0
+
+
+def test_an_announced_prefix_is_advertised_with_its_lifetimes() -> None:
+    """RFC 4861 section 6.2.1: AdvValidLifetime and AdvPreferredLifetime of each prefix."""
+    world = Visitor()
+    world.router.announce(world.router.interfaces["access"], LEFT, 7200, 0)
+    world.router.announce(world.router.interfaces["access"], RIGHT, 100, 50)
+    seen = listen(world.host, RouterAdvertisement)
+    world.host.neighbor.solicit(world.interface)
+    world.run(1)
+    options = [(o.prefix, o.valid_lifetime_s, o.preferred_lifetime_s) for o in seen[0].packet.payload.options]  # type: ignore[attr-defined]
+    assert options == [(LEFT.network, 7200, 0), (RIGHT.network, 100, 50)]
+    assert RIGHT.address(1) in world.router.addresses
+
+
+# --- is the neighbor still there? -------------------------------------------------------------------------------------
+
+
+def test_a_neighbor_that_is_there_answers_a_probe() -> None:
+    """RFC 4861 section 7.3.3: a unicast neighbor solicitation, answered with the Solicited flag set."""
+    world = Visitor()
+    said: list[tuple[int, bool]] = []
+    there = world.router.interfaces["access"]
+    world.host.neighbor.probe(
+        there.link_local, there, world.interface, lambda answer: said.append((world.network.clock.now, answer))
+    )
+    world.run(3)
+    assert said == [(10_000_000, True)]
+    (question, answer) = [hop.packet for hop in world.network.trace]
+    assert question.destination == there.link_local and question.source == world.interface.link_local
+    assert isinstance(answer.payload, NeighborAdvertisement) and answer.payload.solicited
+
+
+def test_on_another_link_the_same_link_local_address_does_not_answer_for_the_old_router() -> None:
+    """RFC 6275 section 11.5.1: link-local addresses of routers are not globally unique."""
+    world = Visitor()
+    there = world.router.interfaces["access"]
+    world.interface.leave()
+    other = world.network.add_segment("other", Link(), RIGHT)
+    Router(world.network, "AR2").serve(other)
+    world.interface.join(other)
+    said: list[tuple[int, bool]] = []
+    world.host.neighbor.probe(
+        there.link_local, there, world.interface, lambda answer: said.append((world.network.clock.now, answer))
+    )
+    world.run(3)
+    assert said == [(S, False)]
 
 
 def test_a_router_lifetime_of_zero_is_no_default_router() -> None:
