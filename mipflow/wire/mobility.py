@@ -183,9 +183,11 @@ class CareOfTest(WithOptions, MobilityMessage):
 BU_FLAGS = "acknowledge,home_registration,link_local,key_management,reserved=flags,reserved"
 
 
-@on_wire(5, "MIP6MH_BU", f"sequence=seq {BU_FLAGS} lifetime_units=mhtime", fixed=12)
+@on_wire(5, "MIP6MH_BU", f"header_reserved=res sequence=seq {BU_FLAGS} lifetime_units=mhtime", fixed=12)
 class BindingUpdate(WithOptions, MobilityMessage):
-    """Type 5 (section 6.1.7). `reserved` keeps the 12 flag bits behind K."""
+    """Type 5 (section 6.1.7). `reserved` keeps the 12 flag bits behind K, `header_reserved` the Mobility Header's octet
+    of section 6.1.1: nobody looks at them, but an authenticator covers them.
+    """
 
     sequence: int
     acknowledge: bool = True
@@ -195,11 +197,15 @@ class BindingUpdate(WithOptions, MobilityMessage):
     lifetime_units: int = 0
     options: tuple[MobilityOption, ...] = ()
     reserved: int = 0
+    header_reserved: int = 0
 
 
-@on_wire(6, "MIP6MH_BA", "status key_management,reserved=flags,res2 sequence=seq lifetime_units=mhtime", fixed=12)
+BA_FIELDS = "header_reserved=res status key_management,reserved=flags,res2 sequence=seq lifetime_units=mhtime"
+
+
+@on_wire(6, "MIP6MH_BA", BA_FIELDS, fixed=12)
 class BindingAcknowledgement(WithOptions, MobilityMessage):
-    """Type 6 (section 6.1.8). `reserved` keeps the 7 flag bits behind K."""
+    """Type 6 (section 6.1.8). `reserved` keeps the 7 flag bits behind K; `header_reserved`: see `BindingUpdate`."""
 
     status: int
     sequence: int
@@ -207,6 +213,7 @@ class BindingAcknowledgement(WithOptions, MobilityMessage):
     key_management: bool = False
     options: tuple[MobilityOption, ...] = ()
     reserved: int = 0
+    header_reserved: int = 0
 
 
 @on_wire(7, "MIP6MH_BE", "status home_address=ha", fixed=24)

@@ -1,0 +1,404 @@
+"""What RFC 6275 asks of correspondent node, home agent and mobile node, one octet string at a time, made by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from typing import Any
+
+import pytest
+
+import mipflow as mf
+from mipflow.lab.scenarios import HOME
+from mipflow.lab.world import World
+from mipflow.mip6.binding_update_list import State
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.node.host import Host
+from mipflow.node.node import Node
+from mipflow.wire.address import Address
+from mipflow.wire.codec import decode, encode
+from mipflow.wire.icmpv6 import IcmpError
+from mipflow.wire.packet import UDP, Packet
+from tests.mip6 import octets
+from tests.mip6.headers import (
+    BA,
+    BE,
+    BLANK,
+    BU,
+    COT,
+    HOT,
+    HOTI,
+    ROUTING,
+    chain,
+    ipv6,
+    mobility_header,
+    options_of,
+    packet,
+    signed,
+)
+from tests.mip6.worlds import dropper, messages, world
+from tests.node.nodes import Pair, listen
+
+CALL = mf.apps.Voice(interval_ms=500, payload_bytes=20)
+ESP = 50
+
+
+def arrive(node: Node, octets_: bytes) -> None:
+    """Let octets arrive at a node, at the interface that has their destination."""
+    read = decode(octets_)
+    node.receive(read, node.addresses.get(read.destination) or next(iter(node.interfaces.values())))
+
+
+# --- correspondent node ----------------------------------------------------------------------------------------------
+
+
+class Desk:
+    """CN1 and binding updates for a home address, signed with the keys that its secrets give."""
+
+    home, care_of = HOME.address(0x77).packed, bytes.fromhex("20010db8020000000000000000000077")
+
+    def __init__(self) -> None:
+        self.world: World = world()
+        self.cn = self.world.cn1
+        self.own = self.cn.address.packed
+
+    def key(self, care_of: bytes | None, index: int = 0) -> bytes:
+        """Kbm by sections 5.2.5: of both tokens, or of the home token alone."""
+        nonce, kcn = self.cn.nonces.nonce(index), self.cn.nonces.node_key
+        tokens = octets.home_token(kcn, self.home, nonce)
+        return hashlib.sha1(tokens + (octets.care_of_token(kcn, care_of, nonce) if care_of else b"")).digest()
+
+    def update(
+        self, sequence: int = 1, lifetime: int = 10, flags: int = 0x80, more: tuple[tuple[int, bytes], ...] = (),
+        indices: tuple[int, int] = (0, 0), about: bytes | None = None, source: bytes | None = None, reserved: int = 0,
+        behind: bytes = b"",
+    ) -> bytes:  # fmt: skip
+        """A binding update as a packet; `about`: the care-of address that is signed, `behind`: after the options."""
+        about = about or self.care_of
+        body = struct.pack("!HBBH", sequence, flags, 0, lifetime)
+        message = mobility_header(BU, body, *more, (4, struct.pack("!HH", *indices)), BLANK, reserved=reserved)
+        key = self.key(about if lifetime else None)
+        if behind:  # the authenticator covers a length that counts what comes behind it
+            message = message[:1] + bytes([message[1] + len(behind) // 8]) + message[2:]
+        message = signed(message, key, about if lifetime else self.home, self.own)
+        return packet(source or self.care_of, self.own, message + behind, home=self.home)
+
+    def ask(self, octets_: bytes) -> list[int]:
+        """Statuses of the acknowledgements that it sends."""
+        before = len(messages(self.world, "CN1"))
+        arrive(self.cn, octets_)
+        self.world.run(0.1)
+        return [m.status for m in messages(self.world, "CN1")[before:] if m.name == "BA"]
+
+    @property
+    def held(self) -> list[tuple[bytes, bytes, bool]]:
+        return [(b.home_address.packed, b.care_of_address.packed, b.home_registration) for b in self.cn.bindings]
+
+
+def test_a_binding_update_of_this_hand_is_good() -> None:
+    desk = Desk()
+    assert desk.ask(desk.update()) == [0]
+    assert desk.held == [(desk.home, desk.care_of, False)]
+
+
+def test_a_correspondent_does_not_look_at_k() -> None:
+    """Sections 6.1.7, 6.1.8: K in an update changes nothing, and the acknowledgement has none."""
+    desk = Desk()
+    assert desk.ask(desk.update(flags=0x80 | 0x10)) == [0]
+    (answer,) = messages(desk.world, "CN1")
+    assert answer.octets[7] & 0x80 == 0 and len(desk.held) == 1
+
+
+def test_reserved_bits_under_an_authenticator_are_not_looked_at() -> None:
+    """Section 6.1.1: the header's reserved octet and the update's unused bits are part of what is signed."""
+    desk = Desk()
+    assert desk.ask(desk.update(1, flags=0x80 | 0x0F)) == [0]
+    assert desk.ask(desk.update(2, reserved=0xFF)) == [0]
+
+
+def test_options_and_padding_under_an_authenticator_are_skipped() -> None:
+    desk = Desk()
+    assert desk.ask(desk.update(1, more=((99, b"abcd"), (255, b"")))) == [0]
+    assert desk.ask(desk.update(2, more=((1, b"ab"),))) == [0], "padding with data"
+
+
+def test_a_correspondent_takes_the_alternate_care_of_address() -> None:
+    """Section 9.5.1: it is bound, and signed, though the packet came from elsewhere."""
+    other = bytes.fromhex("20010db8030000000000000000000078")
+    desk = Desk()
+    assert desk.ask(desk.update(more=((3, other),), about=other)) == [0]
+    assert desk.held == [(desk.home, other, False)]
+    assert desk.ask(desk.update(2, more=((3, other),), about=desk.care_of)) == [], "signed over the wrong one"
+
+
+@pytest.mark.parametrize("behind", ["0106000000000000", "0000000000000000", "6306aabbccddeeff"])
+def test_nothing_may_follow_authorization_data(behind: str) -> None:
+    """Section 9.5.1: neither padding nor another option, though the authenticator is right."""
+    desk = Desk()
+    assert desk.ask(desk.update(behind=bytes.fromhex(behind))) == [] and desk.held == []
+    assert len(list(desk.world.trace.drops())) == 1
+
+
+def test_deletion_looks_at_the_home_nonce_index_alone() -> None:
+    desk = Desk()
+    desk.ask(desk.update(1))
+    assert desk.ask(desk.update(2, lifetime=0, indices=(99, 0))) == [136]
+    assert len(desk.held) == 1
+    assert desk.ask(desk.update(3, lifetime=0, indices=(0, 99))) == [0], "the care-of index is not looked at"
+    assert desk.held == []
+
+
+def test_deleting_what_is_not_there_enters_nothing() -> None:
+    desk = Desk()
+    assert desk.ask(desk.update(1, lifetime=0)) == [0]
+    assert desk.held == [] and [c for c in desk.world.trace.changes() if c.node == "CN1"] == []
+
+
+def test_a_binding_keeps_its_kind() -> None:
+    """Sections 9.5.1, 10.3.1: 139, and the flag of the binding stays as it was, at both keepers."""
+    desk = Desk()
+    desk.ask(desk.update(1))
+    body = struct.pack("!HBBH", 2, 0xC0, 0, 10)
+    at_home = packet(desk.care_of, desk.own, mobility_header(BU, body, (3, desk.care_of)), home=desk.home)
+    assert desk.ask(at_home) == [139]
+    assert desk.held == [(desk.home, desk.care_of, False)]
+    desk.world.run(5)
+    (before,), ha = desk.world.ha.bindings, desk.world.ha
+    body = struct.pack("!HBBH", before.sequence + 1 & 0xFFFF, 0x80, 0, 10)
+    source = before.care_of_address.packed
+    arrive(ha, packet(source, ha.home_agent_address.packed, mobility_header(BU, body, (3, source)),
+                      home=before.home_address.packed))  # fmt: skip
+    desk.world.run(1)
+    assert [m.status for m in messages(desk.world, "HA")][-1] == 139
+    assert list(ha.bindings) == [before] and before.home_registration
+
+
+def datagram(desk: Desk, source: bytes) -> bytes:
+    return packet(source, desk.own, struct.pack("!HHHH", 5, 9, 9, 0) + b"x", home=desk.home, next_header=17)
+
+
+def test_a_home_address_option_from_another_care_of_address_is_dropped() -> None:
+    """Section 9.3.1: bound, but not to where the packet came from."""
+    desk, other = Desk(), bytes.fromhex("20010db8030000000000000000000078")
+    desk.cn.udp(9)
+    got = listen(desk.cn, UDP)
+    desk.ask(desk.update())
+    arrive(desk.cn, datagram(desk, other))
+    assert got == []
+    arrive(desk.cn, datagram(desk, desk.care_of))
+    assert [arrival.source.packed for arrival in got] == [desk.home]
+    desk.world.run(0.1)
+    (error,) = [m for m in messages(desk.world, "CN1") if m.name == "BE"]
+    assert error.destination == other and error.octets[6] == 1 and error.octets[8:24] == desk.home
+
+
+def test_a_home_address_option_changes_nothing_that_lasts() -> None:
+    """Sections 6.3, 9.1: with data, ESP or a test init behind it, the cache stays empty and answers go by the home."""
+    desk = Desk()
+    arrive(desk.cn, datagram(desk, desk.care_of))
+    arrive(desk.cn, packet(desk.care_of, desk.own, bytes(32), home=desk.home, next_header=ESP))
+    arrive(desk.cn, packet(desk.care_of, desk.own, mobility_header(HOTI, bytes(10)), home=desk.home))
+    desk.world.run(0.1)
+    assert desk.held == [] and [c for c in desk.world.trace.changes() if c.node == "CN1"] == []
+    road = desk.cn.find_road(desk.cn.address, HOME.address(0x77))
+    assert road is not None and road.kind == "direct"
+
+
+def test_route_optimisation_is_on_unless_turned_off() -> None:
+    """Sections 8.2, 8.5: nobody asked for it here."""
+    made = mf.figure2(seed=1)
+    flow = made.mn.open(made.cn1, CALL)
+    made.run(6)
+    assert made.mn.mode == "route_optimisation" and isinstance(made.cn1, CorrespondentNode)
+    assert [b.home_address for b in made.cn1.bindings] == [flow.home_address]
+
+
+# --- nodes without Mobile IPv6 ---------------------------------------------------------------------------------------
+
+
+def test_a_home_address_option_to_a_group_is_no_error() -> None:
+    """Section 6.3: who does not know the option tells nobody, where the packet was sent to a group."""
+    pair = Pair()
+    errors = listen(pair.a, IcmpError)
+    for destination, told in ((bytes.fromhex("ff02" + "00" * 13 + "01"), 0), (pair.b.address.packed, 1)):
+        octets_ = packet(pair.a.address.packed, destination, struct.pack("!HHHH", 5, 9, 8, 0),
+                         home=Desk.home, next_header=17)  # fmt: skip
+        arrive(pair.b, octets_)
+        pair.run(1)
+        assert len(errors) == told
+
+
+def test_a_node_without_mobile_ip_knows_no_type_2_routing_header() -> None:
+    """Section 8.1, RFC 8200 section 4.4: a parameter problem that points at the routing type."""
+    pair = Pair()
+    errors = listen(pair.a, IcmpError)
+    message = struct.pack("!HHHH", 5, 9, 8, 0)
+    octets_ = packet(pair.a.address.packed, pair.b.address.packed, message, routing=Desk.home, next_header=17)
+    arrive(pair.b, octets_)
+    pair.run(1)
+    (error,) = [arrival.packet.payload for arrival in errors]
+    assert isinstance(error, IcmpError) and (error.type, error.code) == (4, 0)
+    assert error.invoking[error.parameter] == 2 and error.parameter == 42
+
+
+# --- home agent ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", ["ff02::1:3", "ff05::1:3", "ff08::1:3"])
+def test_groups_of_the_home_link_are_not_tunnelled(group: str) -> None:
+    """Section 10.4.2: link-local groups never, others only if asked for; nothing is said about it."""
+    made = world()
+    host = Host(made.network, "at home")
+    host.settle(made.network.segments["home"], 0x55)
+    made.run(5)
+    start = made.network.clock.now
+    host.interfaces["eth0"].multicast(Packet(host.address, Address(group), UDP(5, 9, b"to all")))
+    made.run(1)
+    hops = [hop for hop in made.trace if hop.sent_ns >= start and b"to all" in encode(hop.packet)]
+    assert {hop.channel.segment for hop in hops} == {"home"}
+    assert [h for h in made.trace if h.sent_ns >= start and h.channel.receiver == "at home"] == []
+
+
+# --- mobile node -----------------------------------------------------------------------------------------------------
+
+
+class Walker:
+    """A mobile node with a flow to CN1, whose tests and acknowledgements the test makes itself."""
+
+    def __init__(self, *silenced: str) -> None:
+        self.world = world()
+        dropper(self.world, "cn1", lambda m: m.name in silenced and m.source == self.cn)
+        self.cn = self.world.cn1.address.packed
+        self.world.mn.open(self.world.cn1, CALL)
+        self.world.run(4)
+        self.home = self.world.mn.primary_home_address.packed
+        self.care_of = self.world.mn.care_of_address("wlan0").packed
+        self.agent = self.world.mn.home_agent.packed
+
+    def last(self, name: str) -> octets.Message:
+        return [m for m in messages(self.world, "MN") if m.name == name and m.destination == self.cn][-1]
+
+    @property
+    def entry(self) -> Any:
+        return self.world.mn.binding_updates.get(self.world.cn1.address, self.world.mn.primary_home_address)
+
+    def tell(self, octets_: bytes) -> None:
+        """It arrives on wlan0."""
+        self.world.mn.receive(decode(octets_), self.world.mn.interfaces["wlan0"])
+
+    def acknowledge(self, *options: tuple[int, bytes], status: int = 0, key: bytes = b"", behind: bytes = b"",
+                    reserved: int = 0, flags: int = 0) -> None:  # fmt: skip
+        """An acknowledgement of the last update; `key`: signs it. `behind`: follows the authenticator."""
+        body = struct.pack("!BBHH", status, flags, self.last("BU").sequence, 10)
+        message = mobility_header(BA, body, *options, reserved=reserved)
+        if behind:
+            message = message[:1] + bytes([message[1] + len(behind) // 8]) + message[2:]
+        message = (signed(message, key, self.care_of, self.cn) if key else message) + behind
+        self.tell(packet(self.cn, self.care_of, message, routing=self.home))
+
+    @property
+    def key(self) -> bytes:
+        """Kbm of the tokens that went over the wire."""
+        tests = {m.name: m.token for m in messages(self.world, "CN1") if m.name in ("HoT", "CoT")}
+        return hashlib.sha1(tests["HoT"] + tests["CoT"]).digest()
+
+
+def test_acknowledgements_must_prove_themselves() -> None:
+    """Section 11.7.3: authorization data there, last, without padding behind it, and right; else as if not there."""
+    walker = Walker("BA")
+    sequence, right = walker.last("BU").sequence, walker.key
+    for status in (0, 128, 135):
+        walker.acknowledge(status=status)
+        walker.acknowledge(BLANK, status=status)
+        walker.acknowledge(BLANK, status=status, key=bytes(20))
+        walker.acknowledge(BLANK, status=status, key=right, behind=options_of((1, b"\0" * 6), at=0))
+        walker.acknowledge(BLANK, status=status, key=right, behind=options_of((99, b"abcdef"), at=0))
+        assert (walker.entry.state, walker.entry.registered) == (State.UPDATING, None)
+    assert walker.last("BU").sequence == sequence, "no 135 of these moved the counter"
+    walker.acknowledge(BLANK, key=right)
+    assert walker.entry.state is State.BOUND and walker.entry.registered.packed == walker.care_of
+
+
+def test_acknowledgements_with_options_and_reserved_bits_are_taken() -> None:
+    """Sections 6.1.1, 6.1.8, 6.2.1, under an authenticator that covers them."""
+    for extras in (
+        {"reserved": 0xFF}, {"flags": 0x7F}, {"options": ((99, b"abcd"), (1, b"xy"), BLANK)},
+    ):  # fmt: skip
+        walker = Walker("BA")
+        options: Any = extras.pop("options", (BLANK,))
+        walker.acknowledge(*options, key=walker.key, **extras)  # type: ignore[arg-type]
+        assert walker.entry.state is State.BOUND, extras
+
+
+def test_a_binding_error_from_a_stranger_is_ignored() -> None:
+    """Section 11.3.6: without an entry for its source nothing happens, whatever it says."""
+    made = world()
+    made.mn.open(made.cn1, CALL)
+    made.run(5)
+    before, start = [entry.row() for entry in made.mn.binding_updates], made.now
+    care_of, home = made.mn.care_of_address("wlan0").packed, made.mn.primary_home_address.packed
+    for status in (1, 2, 77):
+        error = mobility_header(BE, bytes([status, 0]) + home)
+        made.mn.receive(decode(packet(made.cn2.address.packed, care_of, error)), made.mn.interfaces["wlan0"])
+    made.run(0.4)
+    assert [entry.row() for entry in made.mn.binding_updates] == before
+    assert messages(made, "MN", start) == []
+
+
+@pytest.mark.parametrize("kind", [HOT, COT])
+def test_a_test_that_nobody_asked_for_is_dropped(kind: int) -> None:
+    """Section 11.6.2: wrong cookie or wrong source: nothing; the right one: its index and token go into the update."""
+    name = {HOT: "HoT", COT: "CoT"}[kind]
+    walker = Walker(name)
+
+    def test(source: bytes, cookie: bytes, token: bytes) -> None:
+        message = mobility_header(kind, struct.pack("!H", 0) + cookie + token)
+        if kind == COT:
+            walker.tell(packet(source, walker.care_of, message))
+        else:
+            walker.tell(ipv6(walker.agent, walker.care_of, 41, packet(source, walker.home, message)))
+
+    cookie = walker.last(name + "I").cookie
+    drops = len(list(walker.world.trace.drops()))
+    test(walker.cn, b"nonsense", b"token!!!")
+    test(walker.world.cn2.address.packed, cookie, b"token!!!")
+    assert len(list(walker.world.trace.drops())) == drops + 2
+    assert walker.entry.state is State.TESTING
+    assert [m for m in messages(walker.world, "MN") if m.name == "BU" and m.destination == walker.cn] == []
+    test(walker.cn, cookie, b"token!!!")
+    walker.world.run(0.001)
+    update = walker.last("BU")
+    other = {m.name: m.token for m in messages(walker.world, "CN1") if m.name in ("HoT", "CoT")}
+    tokens = b"token!!!" + other["CoT"] if kind == HOT else other["HoT"] + b"token!!!"
+    kbm = hashlib.sha1(tokens).digest()
+    assert update.authenticator == octets.authenticator(kbm, walker.care_of, walker.cn, update)
+
+
+def test_a_type_2_routing_header_is_not_turned_round() -> None:
+    """Section 6.4.1: the answer to a packet that came with one goes by the mobile node's own bindings."""
+    made = world()
+    made.run(5)
+    care_of, home = made.mn.care_of_address("wlan0").packed, made.mn.primary_home_address.packed
+    start = made.network.clock.now
+    request = bytes([128, 0, 0, 0]) + struct.pack("!HH", 7, 1) + b"ping"
+    made.mn.receive(
+        decode(packet(made.cn1.address.packed, care_of, request, routing=home, next_header=58)),
+        made.mn.interfaces["wlan0"],
+    )
+    made.run(0.1)
+    sent = [chain(encode(h.packet)) for h in made.trace if h.sent_ns >= start and h.channel.sender == "MN"]
+    assert all(ROUTING not in [part.number for part in parts] for parts in sent)
+    (answer,) = [[part.number for part in parts] for parts in sent if parts[-1].number == 58]
+    assert answer == [41, 41, 58], "through the home agent, since nothing is bound"
+
+
+def test_sequence_numbers_start_at_random() -> None:
+    """Section 11.7.2: towards each peer anew, from the world's own random stream."""
+    firsts = set()
+    for seed in range(6):
+        made = world(seed=seed)
+        made.mn.open(made.cn1, CALL)
+        made.run(5)
+        for peer in (made.mn.home_agent.packed, made.cn1.address.packed):
+            firsts.add(next(m.sequence for m in messages(made, "MN") if m.name == "BU" and m.destination == peer))
+    assert len(firsts) == 12 and max(firsts) - min(firsts) > 1000
