@@ -75,8 +75,8 @@ class Nonces:
         self._secret = random.randbytes(20)
 
     def index(self, now: int) -> int:
-        """Index of the nonce that is handed out at `now` nanoseconds (16 bits)."""
-        return (now // NONCE_INTERVAL_NS) & 0xFFFF
+        """Index of the nonce that is handed out at `now` nanoseconds: 16 bits, never zero (RFC 4866 section 4.1)."""
+        return now // NONCE_INTERVAL_NS % 0xFFFF + 1
 
     def nonce(self, index: int) -> bytes:
         """The eight octets of a nonce."""
@@ -84,8 +84,8 @@ class Nonces:
 
     def is_valid(self, index: int, now: int) -> bool:
         """True for the current nonce and the seven before it."""
-        age = (self.index(now) - index) & 0xFFFF
-        return age < VALID_NONCES and age <= now // NONCE_INTERVAL_NS
+        age = (self.index(now) - index) % 0xFFFF
+        return 0 < index <= 0xFFFF and age < VALID_NONCES and age <= now // NONCE_INTERVAL_NS
 
     def home_token(self, home_address: Address, index: int) -> bytes:
         """The home keygen token of an address under one nonce."""

@@ -62,7 +62,7 @@ class Desk:
         self.cn = self.world.cn1
         self.own = self.cn.address.packed
 
-    def key(self, care_of: bytes | None, index: int = 0) -> bytes:
+    def key(self, care_of: bytes | None, index: int = 1) -> bytes:
         """Kbm by sections 5.2.5: of both tokens, or of the home token alone."""
         nonce, kcn = self.cn.nonces.nonce(index), self.cn.nonces.node_key
         tokens = octets.home_token(kcn, self.home, nonce)
@@ -70,7 +70,7 @@ class Desk:
 
     def update(
         self, sequence: int = 1, lifetime: int = 10, flags: int = 0x80, more: tuple[tuple[int, bytes], ...] = (),
-        indices: tuple[int, int] = (0, 0), about: bytes | None = None, source: bytes | None = None, reserved: int = 0,
+        indices: tuple[int, int] = (1, 1), about: bytes | None = None, source: bytes | None = None, reserved: int = 0,
         behind: bytes = b"",
     ) -> bytes:  # fmt: skip
         """A binding update as a packet; `about`: the care-of address that is signed, `behind`: after the options."""
@@ -144,7 +144,7 @@ def test_deletion_looks_at_the_home_nonce_index_alone() -> None:
     desk.ask(desk.update(1))
     assert desk.ask(desk.update(2, lifetime=0, indices=(99, 0))) == [136]
     assert len(desk.held) == 1
-    assert desk.ask(desk.update(3, lifetime=0, indices=(0, 99))) == [0], "the care-of index is not looked at"
+    assert desk.ask(desk.update(3, lifetime=0, indices=(1, 99))) == [0], "the care-of index is not looked at"
     assert desk.held == []
 
 

@@ -140,7 +140,7 @@ def test_home_registrations_are_not_for_a_correspondent() -> None:
     assert desk.held == [(desk.asker.address, 1)]
 
 
-@pytest.mark.parametrize(("home", "care_of", "status"), [(99, 0, 136), (0, 99, 137), (99, 98, 138)])
+@pytest.mark.parametrize(("home", "care_of", "status"), [(99, 1, 136), (1, 99, 137), (99, 98, 138), (0, 0, 138)])
 def test_indices_that_are_not_known(home: int, care_of: int, status: int) -> None:
     desk = Desk()
     update = desk.update(1)

@@ -85,7 +85,7 @@ def test_every_message_of_a_life_recomputed(life: World) -> None:
         if message.name in ("HoT", "CoT"):
             (asked,) = [m for m in sent if m.name == message.name + "I" and m.cookie == message.cookie]
             assert (asked.source, asked.destination) == (message.destination, message.source)
-            assert message.nonce_index == (message.t_ns // (30 * S)) & 0xFFFF
+            assert message.nonce_index == message.t_ns // (30 * S) + 1
             make = octets.home_token if message.name == "HoT" else octets.care_of_token
             assert message.token == make(kcn, message.destination, nonce(cn, message.nonce_index))
             seen[message.name] += 1
@@ -145,7 +145,7 @@ def test_the_life_leaves_nothing_behind(life: World) -> None:
 
 def test_a_nonce_every_30_seconds_and_the_last_eight_are_accepted() -> None:
     nonces = Nonces(Random(1))
-    assert [nonces.index(t * S) for t in (0, 29, 30, 59, 60)] == [0, 0, 1, 1, 2]
+    assert [nonces.index(t * S) for t in (0, 29, 30, 59, 60)] == [1, 1, 2, 2, 3]
     now = 1000 * S
     current = nonces.index(now)
     assert [n for n in range(current - 20, current + 5) if nonces.is_valid(n, now)] == list(
@@ -167,7 +167,14 @@ def test_a_nonce_is_good_for_210_to_240_seconds(given_s: int, age_s: int) -> Non
 
 def test_no_nonce_of_the_future_or_from_before_time_zero() -> None:
     nonces = Nonces(Random(1))
-    assert not nonces.is_valid(1, 0) and not nonces.is_valid(0xFFFF, 0) and nonces.is_valid(0, 0)
+    assert [index for index in range(-1, 0x10001) if nonces.is_valid(index, 0)] == [1]
+
+
+def test_no_nonce_has_the_index_zero() -> None:
+    """RFC 4866 section 4.1: zero says that there is none, also after 65,535 nonces (22 days)."""
+    nonces = Nonces(Random(1))
+    assert [nonces.index(at * 30 * S) for at in (0xFFFE, 0xFFFF)] == [0xFFFF, 1]
+    assert nonces.is_valid(0xFFFF, 0xFFFF * 30 * S) and not nonces.is_valid(0, 0xFFFF * 30 * S)
 
 
 def test_two_correspondents_have_different_keys() -> None:

@@ -1,0 +1,115 @@
+"""Enhanced route optimisation (RFC 4866): what both ends have in common. Pure.
+
+A binding update proves its home address by the key that made it, once; from then on by a permanent home keygen token.
+Takes messages, addresses and `now`; gives messages, judgements and how much credit a mobile node has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from mipflow.mip6.cga import AddressOwner, CgaParameters, proves
+from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.address import Address
+from mipflow.wire.codec import encode_mobility
+from mipflow.wire.mobility import (
+    BindingAcknowledgement,
+    BindingAuthorizationData,
+    BindingUpdate,
+    CgaParametersOption,
+    MobilityOption,
+    SignatureOption,
+)
+
+MAX_CGA_BINDING_LIFETIME_S = 86400
+CREDIT_AGING_INTERVAL_NS = 5 * NS_PER_S
+KEPT, OF = 7, 8
+"""CreditAgingFactor (RFC 4866 section 7), as a fraction of integers."""
+NO_TOKEN = bytes(8)
+"""The care-of keygen token of an early binding update (section 4.1)."""
+PIECE = 255
+"""Octets of the CGA Parameters in one option (section 5.1)."""
+
+Message = TypeVar("Message", BindingUpdate, BindingAcknowledgement)
+
+
+def with_proof(
+    message: Message, owner: AddressOwner, address: Address, care_of: Address, correspondent: Address
+) -> Message:
+    """A message without authorization data yet, with the owner's CGA parameters and signature in front of its options
+    (section 4.5).
+    """
+    data = owner.parameters[address].encode()
+    front: list[MobilityOption] = [CgaParametersOption(data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
+    # Drafted as long as it will be: the length in its header is signed too.
+    blank = SignatureOption(bytes(len(owner.key.sign(b""))))
+    end = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
+    draft = replace(message, options=(*front, blank, *message.options, end))
+    signature = SignatureOption(owner.key.sign(mobility_data(draft, care_of, correspondent)))
+    return replace(message, options=(*front, signature, *message.options))
+
+
+def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
+    """What is signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
+    last = max(at for at, option in enumerate(message.options) if isinstance(option, CgaParametersOption))
+    end = message.fixed
+    for option in message.options[: last + 1]:
+        unit, start = option.alignment
+        end += (start - end) % unit + option.size
+    return care_of.packed + correspondent.packed + encode_mobility(message)[:end]
+
+
+def signature_in(message: BindingUpdate | BindingAcknowledgement) -> bytes | None:
+    """The signature directly behind the last of the CGA parameters, which stand one after another, all but the last
+    with 255 octets; None where it is not so (sections 4.2 and 5.1).
+    """
+    options = message.options
+    places = [at for at, option in enumerate(options) if isinstance(option, CgaParametersOption)]
+    are_whole = all(options[at].size == 2 + PIECE for at in places[:-1])
+    if not places or places[-1] - places[0] != len(places) - 1 or not are_whole:
+        return None
+    behind = (*options, None)[places[-1] + 1]
+    return behind.data if isinstance(behind, SignatureOption) else None
+
+
+def judged(
+    message: BindingUpdate | BindingAcknowledgement, address: Address, care_of: Address, correspondent: Address
+) -> CgaParameters | None:
+    """The CGA parameters of a message, if they and its signature prove `address` to be its sender's (section 4.6)."""
+    parameters = b"".join(option.data for option in message.options if isinstance(option, CgaParametersOption))
+    signature = signature_in(message)
+    if signature is None:
+        return None
+    return proves(address, parameters, mobility_data(message, care_of, correspondent), signature)
+
+
+class Credit:
+    """What a mobile node has earned by sending from addresses that were verified: octets that may be sent to one that
+    is not yet (sections 3.6, 4.10 and 4.11). Every five seconds an eighth of it is gone.
+    """
+
+    __slots__ = ("_interval", "_octets")
+
+    def __init__(self) -> None:
+        self._octets = self._interval = 0
+
+    def octets(self, now: int) -> int:
+        """What is there at `now` nanoseconds."""
+        interval = now // CREDIT_AGING_INTERVAL_NS
+        if interval != self._interval:
+            times = min(interval - self._interval, 1000)  # nothing is left of any credit by then
+            self._octets, self._interval = self._octets * KEPT**times // OF**times, interval
+        return self._octets
+
+    def earn(self, size: int, now: int) -> None:
+        """A payload packet of `size` octets came from a verified care-of address."""
+        self._octets = self.octets(now) + size
+
+    def spend(self, size: int, now: int) -> bool:
+        """Pay for a packet to an unverified care-of address; False where there is not enough, and nothing is taken."""
+        if self.octets(now) < size:
+            return False
+        self._octets -= size
+        return True
