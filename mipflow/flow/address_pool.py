@@ -50,7 +50,7 @@ class AddressPool:
 
     def collided(self, home_address: Address) -> bool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
-        self._node.own_home_addresses.discard(home_address)
+        self._node.disown(home_address)
         self._ahead.discard(home_address)
         if home_address in self._node.home_addresses:
             self._node.record(self._node.home_addresses.remove(home_address))
@@ -78,6 +78,6 @@ class AddressPool:
             self._node.registrar.deregister(entry.peer, home_address)
         if not entries:
             self._freeing.discard(home_address)
-            self._node.own_home_addresses.discard(home_address)
+            self._node.disown(home_address)
             self._node.forget_roads()
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.redirector import AssignmentRules
@@ -13,6 +13,7 @@ from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
+from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.node.router import Router, join_routers
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
@@ -39,7 +40,7 @@ def figure2(
     seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False,
-    advertisements: tuple[float, float] | None = None, **mobile_node: Any,
+    advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -50,6 +51,7 @@ def figure2(
     correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
     advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
+    security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
@@ -77,6 +79,8 @@ def figure2(
         network, "MN", 0.0, 0.0, home_agent=ha.home_agent_address, home_address=HOME.address(MOBILE_NODE),
         home_prefix=HOME, **mobile_node,
     )  # fmt: skip
+    if security:
+        KeyExchange(mn, ha, is_dynamic=security != "manual")
     for interface, router, prefix in (("wlan0", wlan, WLAN), ("cell0", cellular, CELLULAR)):
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)

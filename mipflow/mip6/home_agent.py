@@ -21,6 +21,7 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
+from mipflow.wire.esp import Opened
 from mipflow.wire.icmpv6 import PACKET_TOO_BIG
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
@@ -164,14 +165,15 @@ class HomeAgent(KeepsBindings, Router):
         road = self._tunnel(destination)
         if road is None:
             return None
-        return road.send if road.mtu + road.overhead >= road.channel.mtu else self._narrow(road)
+        send = self.tunnel_sender(road)
+        return send if road.mtu + road.overhead >= road.channel.mtu else self._narrow(road, send)
 
-    def _narrow(self, road: Road) -> Forward:
+    def _narrow(self, road: Road, forward: Forward) -> Forward:
         """A tunnel that is narrower further on tells those who send into it (RFC 2473 section 7.1)."""
 
         def send(packet: Packet) -> None:
             if packet.size <= max(road.mtu, MIN_MTU):
-                road.send(packet)
+                forward(packet)
             else:
                 self.drop(packet, f"{packet.size} octets do not fit the tunnel's {road.mtu}")
                 self.send_error(packet, PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
@@ -194,7 +196,8 @@ class HomeAgent(KeepsBindings, Router):
         inner = arrival.packet.payload
         assert isinstance(inner, Packet)
         binding = self.bindings.get(inner.source)
-        if binding is None or binding.care_of_address != arrival.packet.source:
+        is_registered = binding is not None and binding.care_of_address == arrival.packet.source
+        if not is_registered and not isinstance(arrival.packet, Opened):  # ESP proves more than the outer address
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.

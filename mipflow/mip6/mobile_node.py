@@ -159,6 +159,12 @@ class MobileNode(MobilityNode, Host):
         tunnel = (care_of, self.home_agent)
         return None if care_of is None else self.road("tunnel", care_of, self.home_agent, tunnel=tunnel)
 
+    def disown(self, home_address: Address) -> None:
+        """Give a home address up: its packets are no longer ours, and its security associations go."""
+        self.own_home_addresses.discard(home_address)
+        for exchange in self.key_exchanges.values():
+            exchange.delete(home_address)
+
     def registered_at_home(self, home_address: Address) -> Address | None:
         """The care-of address that the home agent has acknowledged for a home address, or None."""
         entry = self.binding_updates.get(self.home_agent, home_address)

@@ -1,19 +1,26 @@
 """What every node of Mobile IPv6 does: it signals past its bindings, makes roads of them, says what it decided, and
-sends binding errors.
+sends binding errors. With `secure()` what its security policies name leaves in ESP, and arrives in ESP or not at all.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from mipflow.node.node import Arrival, Node
+from mipflow.errors import WireError
+from mipflow.mip6.security import POLICIES, Mode, SecurityAssociations
+from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_MS
 from mipflow.sim.network import Network, Role
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
+from mipflow.wire.esp import NEXT_HEADER as ESP
 from mipflow.wire.mobility import BindingError, BindingErrorStatus, UnknownMobilityMessage
-from mipflow.wire.packet import DestinationOptions, Packet
+from mipflow.wire.packet import DestinationOptions, Opaque, Packet
+
+if TYPE_CHECKING:
+    from mipflow.mip6.key_exchange import KeyExchange
 
 ERROR_INTERVAL_NS = 100 * NS_PER_MS
 """Time between two binding errors to one address: they are limited in rate (RFC 6275 section 9.3.3)."""
@@ -26,6 +33,10 @@ class MobilityNode(Node):
     knows_mobility = True
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        self.security: SecurityAssociations | None = None
+        """What protects signalling between mobile node and home agent; None where nothing does."""
+        self.key_exchanges: dict[Address, KeyExchange] = {}
+        """Home agent -> what makes security associations with it, for home addresses that have none yet."""
         super().__init__(network, name, x, y, role)
         self._next_error_ns: dict[Address, int] = {}
         self.handlers[UnknownMobilityMessage] = self._unknown_message
@@ -58,13 +69,96 @@ class MobilityNode(Node):
         road = road or self.direct_road(packet.source, packet.destination)
         if road is None:
             self.drop(packet, f"no way to {packet.destination}")
-        else:
+        elif self.security is None:
             road.send(packet)
+        else:
+            self._send_protected(packet, road)
 
     def road(self, kind: str, near: Address, far: Address, **how: Any) -> Road | None:
         """A `Road` that begins as the straight one between two addresses; None where there is no way."""
         direct = self.direct_road(near, far)
         return None if direct is None else Road(kind, direct.channel, direct.mtu, **how)
+
+    # --- IP security (RFC 3776, RFC 4877) ----------------------------------------------------------------------------
+
+    def secure(self, security: SecurityAssociations) -> None:
+        """From now on send and take what the policies name in ESP only; all handlers are in their places."""
+        self.security = security
+        self.handlers[Opaque] = self._open
+        for kind in (Packet, *POLICIES):  # tunnel mode is looked at where the tunnel ends
+            if kind in self.handlers and (kind is Packet or POLICIES[kind].mode is Mode.TRANSPORT):
+                self.handlers[kind] = self._admitting(self.handlers[kind])
+
+    def securities(self) -> SecurityAssociations:
+        """The security associations, which must be there."""
+        assert self.security is not None
+        return self.security
+
+    @property
+    def keys_survive_movement(self) -> bool:
+        """What bit K of a binding update says: associations come from an exchange that movements leave alone."""
+        return self.security is not None and self.security.is_dynamic
+
+    def tunnel_sender(self, road: Road) -> Callable[[Packet], None]:
+        """How packets are put into a tunnel: home tests in ESP where policy asks for it (RFC 6275 section 10.4.6)."""
+        if self.security is None:
+            return road.send
+
+        def send(packet: Packet) -> None:
+            if type(packet.payload) in POLICIES:
+                self._send_protected(packet, road)
+            else:
+                road.send(packet)
+
+        return send
+
+    def _send_protected(self, packet: Packet, road: Road) -> None:
+        """Send in ESP what policy names; associations that are missing are asked for first (RFC 3776 section 6.17)."""
+        security = self.securities()
+        whole = packet if road.tunnel is None else Packet(*road.tunnel, packet, sent_ns=packet.sent_ns)
+        missing = security.lacks(whole)
+        if missing is not None and missing.home_agent in self.key_exchanges:
+            self.key_exchanges[missing.home_agent].establish(missing.home_address)
+        try:
+            sealed = security.protect(whole)
+        except WireError as error:
+            self.drop(packet, str(error))
+            return
+        if sealed is whole:
+            road.send(packet)
+        else:
+            road.channel.send(sealed)
+
+    def _open(self, arrival: Arrival) -> None:
+        """Open ESP, and handle what is inside as if it had come so, its home address in its place."""
+        packet = arrival.packet
+        if not isinstance(packet.payload, Opaque) or packet.payload.next_header != ESP:
+            self.unhandled(arrival)
+            return
+        try:
+            opened = self.securities().open(packet)
+        except WireError as error:
+            self.drop(packet, str(error))
+            return
+        inside = Arrival(opened, arrival.interface, arrival.tunnel)
+        inside.source, inside.destination = arrival.source, arrival.destination
+        if all(self._extension(header, inside) for header in opened.extensions[len(packet.extensions) :]):
+            self.handlers.get(type(opened.payload), self.unhandled)(inside)
+
+    def _admitting(self, handler: Handler) -> Handler:
+        """A handler of messages, of those that policy lets through."""
+
+        def admit(arrival: Arrival) -> None:
+            try:
+                self.securities().check_admitted(arrival.packet)
+            except WireError as error:
+                self.drop(arrival.packet, str(error))
+            else:
+                handler(arrival)
+
+        return admit
+
+    # --- the trace ---------------------------------------------------------------------------------------------------
 
     def record(self, changes: list[Change]) -> None:
         """Put changes of our tables into the trace."""

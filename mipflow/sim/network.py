@@ -184,5 +184,7 @@ def _through_bytes(packet: Packet) -> Packet:
     while True:
         read.label, read.sent_ns = written.label, written.sent_ns
         if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
+            if read.payload == written.payload:
+                read.payload = written.payload  # it knows what is inside ESP
             return twin
         read, written = read.payload, written.payload

@@ -19,6 +19,7 @@ from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import TCP, UDP, Opaque, Packet
 
 Mode = Literal["all", "control", "off"]
+ESP = 50
 LOST = -1
 """`arrived_ns` of a hop whose packet the link lost."""
 WARN_AT_HOPS = 5_000_000
@@ -240,5 +241,8 @@ class Trace:
 
 
 def is_control(packet: Packet) -> bool:
-    """True for signalling: Mobility Header and ICMPv6 but for echo, in a tunnel too; UDP, TCP and echo are data."""
-    return not isinstance(packet.innermost().payload, UDP | TCP | EchoRequest | EchoReply | Opaque)
+    """True for signalling: Mobility Header and ICMPv6 but for echo, in a tunnel or ESP too; all else is data."""
+    payload = packet.innermost().payload
+    if isinstance(payload, Opaque):
+        return payload.next_header == ESP
+    return not isinstance(payload, UDP | TCP | EchoRequest | EchoReply)

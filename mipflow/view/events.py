@@ -70,6 +70,7 @@ def _sent(message: Trip, words: Words, several: bool) -> Event:
     """A message as an event; `several`: its sender has several interfaces, and the one used is worth saying."""
     sent_ns, arrived_ns, tunnelled = message.started_ns, message.arrived_ns, message.tunnelled
     way = (f" over {message.interface}" if several else "") + (" through the tunnel" if tunnelled else "")
+    way += " in ESP" if message.encrypted else ""
     name, detail, lost = long(message.packet), words.detail(message.packet), arrived_ns == LOST
     told = f" ({detail})" if detail else ""
     row: dict[str, object] = {

@@ -128,7 +128,7 @@ class _Chart:
 
     def _text(self, message: Trip) -> str:
         flow = self.words.flow(message.packet)
-        tunnelled = " (tunnelled)" if message.tunnelled else ""
+        tunnelled = (" (tunnelled)" if message.tunnelled else "") + (" (ESP)" if message.encrypted else "")
         detail = "" if flow else self.words.detail(message.packet)
         return f"<b>{flow or short(message.packet)}</b>{tunnelled} {detail}".strip()
 

@@ -69,8 +69,14 @@ class Trip:
 
     @property
     def tunnelled(self) -> bool:
-        """Whether it set out in a tunnel (RFC 2473)."""
-        return isinstance(self.trace.packets[self.numbers[0]].payload, Packet)
+        """Whether it set out in a tunnel (RFC 2473), be it one of ESP."""
+        return _tunnelled(self.trace.packets[self.numbers[0]])
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it set out in ESP (RFC 4303)."""
+        first = self.trace.packets[self.numbers[0]]
+        return first.carried is not first.payload
 
     @property
     def nodes(self) -> list[str]:
@@ -82,7 +88,7 @@ class Trip:
         """The hops in order."""
         trace, legs = self.trace, []
         for number in self.numbers:
-            name, tunnelled = trace.channels[trace.channel[number]], isinstance(trace.packets[number].payload, Packet)
+            name, tunnelled = trace.channels[trace.channel[number]], _tunnelled(trace.packets[number])
             legs.append(
                 Leg(number, trace.started[number], trace.arrived[number], name.sender, name.receiver, tunnelled)
             )
@@ -133,6 +139,10 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         if not inner.label:
             waiting.setdefault((receiver, arrived[number]), []).append(trip)
     return [trip for trip in found if max(started[trip.numbers[-1]], arrived[trip.numbers[-1]]) >= start_ns]
+
+
+def _tunnelled(packet: Packet) -> bool:
+    return isinstance(packet.carried, Packet)
 
 
 def _same(one: Packet, other: Packet) -> bool:
@@ -190,7 +200,7 @@ def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
             node, interface = name[1:3] if upward else name[3:5]
             if node != mobile:
                 continue
-            tunnelled = isinstance(trace.packets[number].payload, Packet)
+            tunnelled = _tunnelled(trace.packets[number])
             if run is None or (run.interface, run.tunnelled) != (interface, tunnelled):
                 run = Run(flow, upward, interface, tunnelled, now, now, [])
                 result.append(run)

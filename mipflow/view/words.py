@@ -36,12 +36,12 @@ _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded"
 
 def short(packet: Packet) -> str:
     """The label of a packet where it flies: "BU", "HoTI", "UDP"."""
-    return _SHORT.get(type(packet.innermost().payload).__name__, "?")
+    return _SHORT.get(type(packet.innermost().carried).__name__, "?")
 
 
 def long(packet: Packet) -> str:
     """What a packet is, in the words of its RFC: "binding update"."""
-    name = type(packet.innermost().payload).__name__
+    name = type(packet.innermost().carried).__name__
     return _LONG.get(name) or re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
 
 
@@ -104,7 +104,7 @@ class Words:
         """The key fields of a message in a few words; empty where there are none."""
         inner = packet.innermost()
         home, care_of = self._bound(inner)
-        match inner.payload:
+        match inner.carried:
             case mobility.BindingUpdate() as update:
                 home = home or self.address(inner.source)
                 where = f"{home} at {care_of or 'home'}" if update.lifetime_units else f"forget {home}"
@@ -138,8 +138,9 @@ class Words:
                 home, care_of = header.home_address, inner.source
             elif isinstance(header, RoutingHeaderType2):
                 home = header.home_address
-        if isinstance(inner.payload, mobility.BindingUpdate):
-            alternate = inner.payload.option(mobility.AlternateCareOfAddress)
+        update = inner.carried
+        if isinstance(update, mobility.BindingUpdate):
+            alternate = update.option(mobility.AlternateCareOfAddress)
             care_of = alternate.care_of_address if alternate is not None else care_of
         return self.address(home) if home else "", self.address(care_of) if care_of else ""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 AUTHENTICATOR = 12
+ESP = 50
 
 
 def to_scapy(packet: Packet) -> Layer:
@@ -108,7 +109,7 @@ def _packet(packet: Packet, depth: int = 0) -> Layer:
     if packet.size - 40 > 65535:
         raise WireError(f"a packet of {packet.size} octets; expected at most 65575", packet.size)
     _check_order(packet)
-    numbers = [_next_header(value) for value in (*packet.extensions, packet.payload)]
+    numbers = [next_header(value) for value in (*packet.extensions, packet.payload)]
     whole = FORMS[Packet].write(packet, nh=numbers[0], plen=packet.size - 40)
     for header, following in zip(packet.extensions, numbers[1:], strict=True):
         whole.add_payload(_extension(header, following))
@@ -116,7 +117,8 @@ def _packet(packet: Packet, depth: int = 0) -> Layer:
     return whole
 
 
-def _next_header(value: object) -> int:
+def next_header(value: object) -> int:
+    """The number that announces a header or payload (RFC 8200 section 4). Raises WireError for what has none."""
     if isinstance(value, Opaque):
         return number(value, "next_header", 8)
     for kind, next_header in NEXT_HEADERS.items():
@@ -150,13 +152,16 @@ def _extension(header: ExtensionHeader, following: int) -> Layer:
     return FORMS[type(header)].write(header, **structure)
 
 
-def _payload(packet: Packet, next_header: int, depth: int) -> Layer:
+def _payload(packet: Packet, announced: int, depth: int) -> Layer:
     """The payload as a layer, its checksum over the pseudo-header of the packet that carries it."""
     payload: Any = packet.payload
     match payload:
         case Packet():
             return _packet(payload, depth + 1)
         case Opaque():
+            if announced == ESP and payload.size >= 8:
+                sealed: Layer = layers.ipsec.ESP(payload.data)
+                return sealed
             return FORMS[Opaque].write(payload)
         case UDP():
             layer = FORMS[UDP].write(payload, len=payload.size)
@@ -166,10 +171,10 @@ def _payload(packet: Packet, next_header: int, depth: int) -> Layer:
             layer = write_icmp(payload) if isinstance(payload, IcmpMessage) else write_mobility(payload)
     ends = checksum.pseudo_header_addresses(packet.source, packet.destination, packet.extensions)
     built = bytes(layer)
-    total = checksum.pseudo_header_sum(*ends, len(built), next_header) + checksum.octet_sum(built)
+    total = checksum.pseudo_header_sum(*ends, len(built), announced) + checksum.octet_sum(built)
     # Zero is the same as all ones; to UDP it would say that there is no checksum (RFC 8200 section 8.1).
-    value = -total % 65535 or (0xFFFF if next_header == 17 else 0)
-    layer.setfieldval("chksum" if next_header in (6, 17) else "cksum", value)
+    value = -total % 65535 or (0xFFFF if announced == 17 else 0)
+    layer.setfieldval("chksum" if announced in (6, 17) else "cksum", value)
     return layer
 
 

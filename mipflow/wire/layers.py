@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from scapy.packet import Packet as Layer
     from scapy.packet import Raw
 
-__all__ = ["inet", "inet6", "Layer", "Raw", "RawVal", "RoutingHeaderOctets"]  # noqa: F822  # defined at first use
+    ipsec: Any  # its functions have no types
+
+__all__ = ["inet", "inet6", "ipsec", "Layer", "Raw", "RawVal", "RoutingHeaderOctets"]  # noqa: F822  # defined at first use
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals().update(_load())
+    globals().update(_load_ipsec() if name == "ipsec" else _load())
     return globals()[name]
 
 
@@ -47,4 +49,11 @@ def _load() -> dict[str, Any]:
         ]
 
     found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
-    return dict(zip(__all__, found, strict=True))
+    return dict(zip((name for name in __all__ if name != "ipsec"), found, strict=True))
+
+
+def _load_ipsec() -> dict[str, Any]:
+    """Apart, because it brings the package `cryptography` in, which only a world with IP security needs."""
+    from scapy.layers import ipsec
+
+    return {"ipsec": ipsec}

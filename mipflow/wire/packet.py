@@ -213,11 +213,13 @@ class TCP:
 class Opaque(WithData):
     """Octets under a next-header number that is not read further: ESP, a fragment's piece, an unknown one.
 
-    It is written as it stands, checksums included, so it can also carry a header that is wrong on purpose.
+    It is written as it stands, checksums included, so it can also carry a header that is wrong on purpose. `inside` is
+    the simulator's own, as a label is: what is encrypted here, for pictures alone. No node reads it.
     """
 
     next_header: int
     data: bytes
+    inside: Sized | None = field(default=None, repr=False, compare=False)
     fixed: ClassVar[int] = 0
 
 
@@ -299,12 +301,21 @@ class Packet:
             packet.label = 0
             packet = packet.payload
 
+    @property
+    def carried(self) -> Sized:
+        """The payload, or what stands in it in ESP, where the simulator knows that."""
+        payload = self.payload
+        return payload.inside if type(payload) is Opaque and payload.inside is not None else payload
+
     def innermost(self) -> Packet:
-        """The packet inside all tunnels: this one where nothing is tunnelled."""
+        """The packet inside all tunnels, those of ESP too: this one where nothing is tunnelled."""
         packet = self
-        while isinstance(packet.payload, Packet):
-            packet = packet.payload
-        return packet
+        while True:
+            payload = packet.payload
+            inside = payload.inside if type(payload) is Opaque else payload
+            if not isinstance(inside, Packet):
+                return packet
+            packet = inside
 
     def fields(self) -> tuple[object, ...]:
         """What is on the wire, as plain values: two packets with equal fields have equal bytes."""

@@ -1,0 +1,242 @@
+"""Security policies and associations between a mobile node and its home agent (RFC 6275 5.1, RFC 3776, RFC 4877).
+
+Takes packets as they leave and arrive; gives them in ESP, opened, or a WireError with the reason. Pure: it sends and
+traces nothing. The home address chooses the association, so none has to change when the mobile node moves: the
+outer address of a tunnel is the packet's own, the care-of address that is registered for that home address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
+from random import Random
+from typing import NamedTuple
+
+from mipflow.errors import WireError
+from mipflow.sim.trace import Change, Row
+from mipflow.wire import esp, icmpv6, mobility
+from mipflow.wire.address import Address
+from mipflow.wire.checksum import pseudo_header_addresses
+from mipflow.wire.esp import EspKeys, Opened
+from mipflow.wire.mobility import BindingUpdate
+from mipflow.wire.packet import Packet
+
+FIRST_SPI = 256
+"""Smaller ones are reserved (RFC 4303 section 2.1)."""
+WINDOW = 64
+"""Sequence numbers that an anti-replay window looks back (RFC 4303 section 3.4.3)."""
+LAST_SEQUENCE = 0xFFFF_FFFF
+
+
+class Mode(Enum):
+    """What ESP stands around (RFC 4303 section 3.1)."""
+
+    TRANSPORT = "transport"
+    TUNNEL = "tunnel"
+
+
+class Policy(NamedTuple):
+    """One line of the security policy database: `upward` is from the mobile node."""
+
+    protects: str
+    mode: Mode
+    upward: bool
+
+
+POLICIES: dict[type, Policy] = {
+    BindingUpdate: Policy("binding updates", Mode.TRANSPORT, True),
+    mobility.BindingAcknowledgement: Policy("binding acknowledgements", Mode.TRANSPORT, False),
+    mobility.HomeTestInit: Policy("home test inits", Mode.TUNNEL, True),
+    mobility.HomeTest: Policy("home tests", Mode.TUNNEL, False),
+    icmpv6.MobilePrefixSolicitation: Policy("prefix solicitations", Mode.TRANSPORT, True),
+    icmpv6.MobilePrefixAdvertisement: Policy("prefix advertisements", Mode.TRANSPORT, False),
+}
+"""The message type is a selector (RFC 4877 sections 6 and 7.2). Everything else passes as it is, home agent address
+discovery too (RFC 6275 section 5.3).
+"""
+
+
+class Selector(NamedTuple):
+    """What an association is chosen by: one for each message, home address and home agent."""
+
+    message: type
+    home_address: Address
+    home_agent: Address
+
+
+def selector(packet: Packet) -> Selector | None:
+    """By what an association for a packet is chosen; None where no policy names it.
+
+    The home address is the one in the Home Address option or the type 2 routing header, where there is one, and in
+    tunnel mode that of the packet inside (RFC 3776 section 4.2).
+    """
+    inner = packet.payload if isinstance(packet.payload, Packet) else packet
+    message = type(inner.payload)
+    policy = POLICIES.get(message)
+    if policy is None or (policy.mode is Mode.TUNNEL) != (inner is not packet):
+        return None
+    mobile, fixed = (0, 1) if policy.upward else (1, 0)
+    inside, outside = (pseudo_header_addresses(p.source, p.destination, p.extensions) for p in (inner, packet))
+    return Selector(message, inside[mobile], outside[fixed])
+
+
+class ReplayWindow:
+    """Which sequence numbers have arrived (RFC 4303 section 3.4.3): the highest and the `WINDOW` up to it."""
+
+    def __init__(self) -> None:
+        self._highest = 0
+        self._seen = 0
+        """Bit n: the number n below the highest has arrived."""
+
+    def is_fresh(self, sequence: int) -> bool:
+        """True for a number that has not arrived and is not too old to tell; zero is none."""
+        behind = self._highest - sequence
+        return sequence > 0 and (behind < 0 or (behind < WINDOW and not self._seen >> behind & 1))
+
+    def accept(self, sequence: int) -> None:
+        """A packet of this number has arrived and is authentic."""
+        ahead = sequence - self._highest
+        if ahead > 0:
+            self._seen = (self._seen << min(ahead, WINDOW) | 1) & (1 << WINDOW) - 1
+            self._highest = sequence
+        else:
+            self._seen |= 1 << -ahead
+
+
+@dataclass(slots=True)
+class SecurityAssociation:
+    """One direction of one policy for one home address; `owner` is the primary home address of its mobile node.
+
+    `window` is None with manual keys: they cannot be protected from replays (RFC 3776 section 4.4).
+    """
+
+    keys: EspKeys
+    selector: Selector
+    owner: Address
+    is_inbound: bool
+    window: ReplayWindow | None = None
+    sequence: int = 0
+    """Of the last packet that was sent."""
+
+
+class SecurityAssociations:
+    """The databases of one node. `random` makes initialisation vectors; `is_dynamic`: keys come from an exchange."""
+
+    name = "security association database"
+
+    def __init__(self, random: Random, is_dynamic: bool) -> None:
+        self._random = random
+        self.is_dynamic = is_dynamic
+        self.home_agents: set[Address] = set()
+        """Between whom and the mobile node the policies hold; a home agent has its own address here."""
+        self._outbound: dict[Selector, SecurityAssociation] = {}
+        self._inbound: dict[int, SecurityAssociation] = {}
+        """By SPI."""
+        self._next_spi = FIRST_SPI + random.getrandbits(16)
+
+    def __iter__(self) -> Iterator[SecurityAssociation]:
+        return chain(self._outbound.values(), self._inbound.values())
+
+    def new_spi(self) -> int:
+        """A number for an association that ends here."""
+        self._next_spi += 1
+        return self._next_spi - 1
+
+    def add(self, associations: Iterable[SecurityAssociation]) -> list[Change]:
+        """Enter all associations for one home address, in the place of older ones."""
+        new = list(associations)
+        home_address, home_agent = new[0].selector[1:]
+        before = self._row(home_address)
+        self.remove(home_address, home_agent)
+        for each in new:
+            if each.is_inbound:
+                each.window = ReplayWindow() if self.is_dynamic else None
+                self._inbound[each.keys.spi] = each
+            else:
+                self._outbound[each.selector] = each
+        return [Change(self.name, str(home_address), before, self._row(home_address))]
+
+    def remove(self, home_address: Address, home_agent: Address) -> list[Change]:
+        """Take out all associations for a home address."""
+        before, gone = self._row(home_address), (home_address, home_agent)
+        self._outbound = {key: each for key, each in self._outbound.items() if each.selector[1:] != gone}
+        self._inbound = {spi: each for spi, each in self._inbound.items() if each.selector[1:] != gone}
+        after = self._row(home_address)
+        return [] if before == after else [Change(self.name, str(home_address), before, after)]
+
+    def _row(self, home_address: Address) -> Row | None:
+        """What the trace shows: the SPIs for a home address."""
+        own = [each for each in self if each.selector.home_address == home_address]
+        inbound, outbound = (", ".join(str(e.keys.spi) for e in own if e.is_inbound is way) for way in (True, False))
+        return {"home_address": str(home_address), "spi_in": inbound, "spi_out": outbound} if own else None
+
+    def owner(self, home_address: Address) -> Address | None:
+        """The mobile node, by its primary home address, that has associations for a home address; None for nobody."""
+        return next((each.owner for each in self if each.selector.home_address == home_address), None)
+
+    # --- policy ------------------------------------------------------------------------------------------------------
+
+    def required(self, packet: Packet) -> Selector | None:
+        """By what the association is chosen under which a packet must travel; None where it travels as it is.
+
+        A home registration is never to be unprotected, whoever is asked for it (RFC 6275 section 5.1).
+        """
+        wanted, payload = selector(packet), packet.payload
+        is_home_registration = isinstance(payload, BindingUpdate) and payload.home_registration
+        if wanted is None or is_home_registration or wanted.home_agent in self.home_agents:
+            return wanted
+        return None
+
+    def lacks(self, packet: Packet) -> Selector | None:
+        """By what an association is to be chosen that a packet needs and that is not there yet, else None."""
+        wanted = self.required(packet)
+        return None if wanted is None or wanted in self._outbound else wanted
+
+    def check_admitted(self, packet: Packet) -> None:
+        """Raise WireError for a packet that had to come in ESP and did not."""
+        wanted = self.required(packet)
+        if wanted is not None and not isinstance(packet, Opened):
+            raise WireError(f"unprotected: {POLICIES[wanted.message].protects} must come in ESP", packet)
+
+    # --- packets out and in (RFC 4303 section 3) ---------------------------------------------------------------------
+
+    def protect(self, packet: Packet) -> Packet:
+        """The packet as it may leave: in ESP, or itself where no policy asks for that.
+
+        Raises WireError where an association is missing or its sequence numbers are used up.
+        """
+        wanted = self.required(packet)
+        if wanted is None:
+            return packet
+        association = self._outbound.get(wanted)
+        if association is None:
+            protects = POLICIES[wanted.message].protects
+            raise WireError(f"no security association for {protects} of {wanted.home_address}", packet)
+        if association.sequence == LAST_SEQUENCE:
+            if self.is_dynamic:
+                raise WireError(f"SPI {association.keys.spi} has no sequence number left (RFC 4303 3.3.3)", packet)
+            association.sequence = 0
+        association.sequence += 1
+        iv = self._random.randbytes(association.keys.iv_size)
+        return esp.protect(packet, association.keys, association.sequence, iv)
+
+    def open(self, packet: Packet) -> Opened:
+        """The packet that came in ESP. Raises WireError for what is replayed, not authentic, or not what its
+        association is for.
+        """
+        spi, sequence = esp.spi_and_sequence(packet)
+        association = self._inbound.get(spi)
+        if association is None:
+            raise WireError(f"ESP with SPI {spi}, of which there is no security association", spi)
+        window = association.window
+        if window is not None and not window.is_fresh(sequence):
+            raise WireError(f"ESP replayed or too old: sequence number {sequence} of SPI {spi}", sequence)
+        opened = esp.open_protected(packet, association.keys)
+        if window is not None:
+            window.accept(sequence)
+        if selector(opened) != association.selector:
+            what = f"{POLICIES[association.selector.message].protects} of {association.selector.home_address}"
+            raise WireError(f"SPI {spi} is for {what} only (RFC 6275 section 5.1)", packet)
+        return opened

@@ -1,0 +1,505 @@
+"""Security associations between mobile node and home agent: what must be protected is, and nothing else changes."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mipflow as mf
+from mipflow.errors import WireError
+from mipflow.lab.scenarios import CELLULAR, HOME, HOME_AGENT, MOBILE_NODE, WLAN
+from mipflow.lab.world import World
+from mipflow.mip6.key_exchange import KeyExchange
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.security import ReplayWindow, SecurityAssociation, selector
+from mipflow.node.host import Host
+from mipflow.sim.trace import is_control
+from mipflow.wire import codec, esp, icmpv6, mobility
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, HomeTest, HomeTestInit
+from mipflow.wire.packet import (
+    DestinationOptions,
+    HomeAddressOption,
+    Opaque,
+    Packet,
+    RoutingHeaderType2,
+)  # fmt: skip
+from tests.mip6.esp import unseal
+from tests.mip6.octets import Message, read
+from tests.mip6.worlds import S, world
+from tests.oracles import mobility_faults
+
+AGENT, PRIMARY, ON_WLAN = HOME.address(HOME_AGENT), HOME.address(MOBILE_NODE), WLAN.address(MOBILE_NODE)
+
+
+def secured(**keywords: Any) -> World:
+    return world(**{"security": True, **keywords})
+
+
+def sent(world: World, sender: str, segment: str) -> list[bytes]:
+    """Octets of the signalling that a node put on a link, in order."""
+    return [
+        codec.encode(hop.packet) for hop in world.trace
+        if hop.channel.sender == sender and hop.channel.segment == segment and is_control(hop.packet)
+    ]  # fmt: skip
+
+
+def association(world: World, message: type, home: Address = PRIMARY) -> SecurityAssociation:
+    """What protects a message, as its sender has it."""
+    for node in (world.mn, world.ha):
+        for each in node.securities():
+            if each.selector.message is message and each.selector.home_address == home and not each.is_inbound:
+                return each
+    raise AssertionError(f"nothing protects {message} of {home}")
+
+
+def esp_place(octets: bytes) -> tuple[int, int] | None:
+    """Where ESP begins in a packet, and the octet that announces it; None where there is none."""
+    announced, at = 6, 40
+    while octets[announced] in (60, 43):
+        announced, at = at, at + 8 * (octets[at + 1] + 1)
+    return (at, announced) if octets[announced] == 50 else None
+
+
+def opened(octets: bytes, world: World, message: type, home: Address = PRIMARY) -> Message:
+    """The Mobility Header in an ESP packet, read by hand with the keys of an association, as if it had come so."""
+    own, place = association(world, message, home).keys, esp_place(octets)
+    assert place is not None
+    spi, _, inside, plain = unseal(octets[place[0] :], own.encryption_key, own.integrity_key)
+    assert spi == own.spi
+    clear = bytearray(octets[: place[0]] + plain)
+    clear[place[1]] = inside
+    found = read(bytes(clear))
+    assert found is not None
+    return found
+
+
+def in_esp(octets: bytes) -> bool:
+    return esp_place(octets) is not None
+
+
+def reasons(world: World, node: str) -> list[str]:
+    return [drop.reason for drop in world.trace.drops() if drop.node == node]
+
+
+def rows(world: World) -> Any:
+    return world.trace.tables(world.network.clock.now)
+
+
+# --- what is on the wire ---------------------------------------------------------------------------------------------
+
+
+def test_binding_updates_leave_in_transport_mode_esp_behind_the_home_address_option() -> None:
+    """RFC 6275 5.1, 11.3.2; RFC 3776 3.1: destination options, ESP, Mobility Header with alternate care-of address."""
+    w = secured()
+    w.run(3)
+    update = next(octets for octets in sent(w, "MN", "wlan0") if in_esp(octets))
+    assert (update[6], update[40]) == (60, 50)
+    found = opened(update, w, BindingUpdate)
+    assert (found.name, found.home) == ("BU", PRIMARY.packed) and found.flags & 0xC0 == 0xC0
+    assert found.options[3] == found.source == ON_WLAN.packed
+    assert w.ha.bindings.get(PRIMARY) is not None
+
+
+def test_acknowledgements_come_in_transport_mode_esp_behind_the_routing_header() -> None:
+    """RFC 6275 5.1; RFC 3776 3.1, 4.2: type 2 routing header with the home address, ESP, Mobility Header."""
+    w = secured()
+    w.run(3)
+    answer = next(octets for octets in sent(w, "HA", "Internet-HA") if in_esp(octets))
+    assert (answer[6], answer[40]) == (43, 50)
+    found = opened(answer, w, BindingAcknowledgement)
+    assert (found.name, found.status, found.home) == ("BA", 0, PRIMARY.packed)
+
+
+def test_home_tests_travel_in_tunnel_mode_esp_with_encryption() -> None:
+    """RFC 6275 10.4.6, 11.6.3; RFC 3776 3.2, 4.3: outer header from the care-of address, ESP, the whole packet."""
+    w = secured()
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    up = next(octets for octets in sent(w, "MN", "wlan0") if octets[6] == 50)
+    assert (Address(up[8:24]), Address(up[24:40])) == (ON_WLAN, AGENT)
+    init = opened(up, w, HomeTestInit)
+    assert init.name == "HoTI" and (init.source, init.destination) == (PRIMARY.packed, w.cn1.address.packed)
+    assert init.tunnel == (ON_WLAN.packed, AGENT.packed)
+    down = next(octets for octets in sent(w, "HA", "Internet-HA") if octets[6] == 50)
+    test = opened(down, w, HomeTest)
+    assert (test.name, test.cookie) == ("HoT", init.cookie) and test.tunnel == (AGENT.packed, ON_WLAN.packed)
+    assert w.cn1.bindings.get(PRIMARY) is not None
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_who_listens_on_the_access_link_reads_both_tokens_only_without_esp(protected: bool) -> None:
+    """RFC 6275 10.4.6, 15.4: the secrecy of the home test between mobile node and home agent is assumed."""
+    w = world(security=protected)
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    heard = b"".join(codec.encode(hop.packet) for hop in w.trace if hop.channel.segment == "wlan0")
+    tests = [read(octets) for octets in sent(w, "CN1", "cn1")]
+    tokens = {test.name: test.token for test in tests if test is not None and test.name in ("HoT", "CoT")}
+    assert tokens["CoT"] in heard
+    assert (tokens["HoT"] in heard) is not protected
+    named = [read(codec.encode(hop.packet)) for hop in w.trace if hop.channel.segment == "wlan0"]
+    assert any(each is not None and each.name == "HoTI" for each in named) is not protected
+
+
+def test_what_is_not_for_the_home_agent_is_left_alone() -> None:
+    """RFC 6275 5.2, 5.3; RFC 3776 4.2: correspondents' updates, care-of tests and agent discovery have no policy."""
+    w = secured()
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    names = {found.name for octets in sent(w, "MN", "wlan0") if (found := read(octets)) is not None}
+    assert names == {"CoTI", "BU"}, "in the clear: the care-of test and the correspondent's update"
+    for payload in (icmpv6.HomeAgentAddressDiscoveryRequest(1), mobility.CareOfTestInit(b"12345678")):
+        packet = Packet(ON_WLAN, AGENT, payload)
+        assert selector(packet) is None and w.mn.securities().protect(packet) is packet
+
+
+def test_prefix_discovery_is_protected_in_transport_mode() -> None:
+    """RFC 6275 5.4, 11.4.2; RFC 3776 3.3: solicitation behind the home address option, advertisement behind type 2."""
+    w = secured()
+    option = DestinationOptions((HomeAddressOption(PRIMARY),))
+    ask = Packet(ON_WLAN, AGENT, icmpv6.MobilePrefixSolicitation(7), extensions=(option,))
+    answer = Packet(AGENT, ON_WLAN, icmpv6.MobilePrefixAdvertisement(7), extensions=(RoutingHeaderType2(PRIMARY),))
+    for packet, sender, receiver in ((ask, w.mn, w.ha), (answer, w.ha, w.mn)):
+        wire = codec.decode(codec.encode(sender.securities().protect(packet)))
+        assert isinstance(wire.payload, Opaque) and wire.extensions == packet.extensions
+        assert receiver.securities().open(wire) == packet
+
+
+# --- what must not come in -------------------------------------------------------------------------------------------
+
+
+def test_home_agent_drops_unprotected_binding_updates() -> None:
+    """RFC 6275 5.1, 10.3.1: the home agent must authenticate; an unprotected update changes and answers nothing."""
+    w = secured()
+    w.run(3)
+    before, answers = rows(w)["HA"], len(sent(w, "HA", "Internet-HA"))
+    for home in (PRIMARY, HOME.address(0x99)):
+        for destination in (AGENT, w.ha.address):
+            option = DestinationOptions((HomeAddressOption(home),))
+            forged = BindingUpdate(60000, home_registration=True, lifetime_units=100)
+            w.cn2.send_direct(Packet(w.cn2.address, destination, forged, extensions=(option,)))
+    w.run(3)
+    assert reasons(w, "HA") == ["unprotected: binding updates must come in ESP"] * 4
+    assert rows(w)["HA"] == before and len(sent(w, "HA", "Internet-HA")) == answers
+
+
+@pytest.mark.parametrize(
+    ("payload", "what"),
+    [
+        (BindingAcknowledgement(129, 0), "binding acknowledgements"),
+        (icmpv6.MobilePrefixAdvertisement(1), "prefix advertisements"),
+    ],
+)
+def test_mobile_node_drops_unprotected_messages_of_its_home_agent(payload: Any, what: str) -> None:
+    """RFC 6275 11.7.3, 11.4.3, 6.8: what claims to be the home agent's must be under its association."""
+    w = secured()
+    w.mn.handlers.setdefault(type(payload), lambda arrival: pytest.fail("it got through"))
+    w.mn.secure(w.mn.securities())
+    w.run(3)
+    before = rows(w)["MN"]
+    w.cn2.send_direct(Packet(AGENT, ON_WLAN, payload, extensions=(RoutingHeaderType2(PRIMARY),)), road(w.cn2, ON_WLAN))
+    w.run(1)
+    assert reasons(w, "MN") == [f"unprotected: {what} must come in ESP"]
+    assert rows(w)["MN"] == before
+
+
+def road(node: Any, destination: Address) -> Any:
+    return node.direct_road(node.address, destination)
+
+
+def test_mobile_node_drops_home_tests_of_a_plain_tunnel() -> None:
+    """RFC 6275 10.4.6, 11.6.3: with protection on, a home test in the clear is nobody's."""
+    w = secured()
+    w.run(3)
+    test = Packet(w.cn1.address, PRIMARY, HomeTest(0, b"cookie!!", b"a token!"))
+    w.cn2.send_direct(Packet(AGENT, ON_WLAN, test), road(w.cn2, ON_WLAN))
+    w.run(1)
+    assert reasons(w, "MN") == ["unprotected: home tests must come in ESP"]
+
+
+def test_home_agent_drops_home_test_inits_of_a_plain_tunnel() -> None:
+    """RFC 6275 10.4.6: the policy is the home agent's too; the tunnel's other packets pass as before."""
+    w = secured()
+    w.run(3)
+    init = Packet(PRIMARY, w.cn1.address, HomeTestInit(b"cookie!!"))
+    w.mn.direct_road(ON_WLAN, AGENT).send(Packet(ON_WLAN, AGENT, init))  # type: ignore[union-attr]
+    w.run(1)
+    assert reasons(w, "HA") == ["unprotected: home test inits must come in ESP"]
+    assert not any(found.name == "HoT" for octets in sent(w, "CN1", "cn1") if (found := read(octets)))
+
+
+def replayed(w: World) -> Packet:
+    """The first binding update that left, as somebody on the way has recorded it."""
+    return next(
+        hop.packet for hop in w.trace if hop.channel.segment == "AR2-Internet" and in_esp(codec.encode(hop.packet))
+    )
+
+
+def test_a_replayed_binding_update_is_dropped() -> None:
+    """RFC 4303 3.4.3; RFC 3776 4.4: with keys from an exchange a sequence number counts once."""
+    w = secured()
+    w.run(3)
+    before, answers = rows(w)["HA"], len(sent(w, "HA", "Internet-HA"))
+    w.cn2.send_direct(replayed(w), road(w.cn2, AGENT))
+    w.run(1)
+    (reason,) = reasons(w, "HA")
+    assert reason.startswith("ESP replayed or too old: sequence number 1 of SPI ")
+    assert rows(w)["HA"] == before and len(sent(w, "HA", "Internet-HA")) == answers
+
+
+def test_with_manual_keys_only_the_binding_updates_own_number_tells_a_replay() -> None:
+    """RFC 3776 4.4, RFC 6275 15.3: without an exchange there is no replay window; the update is out of sequence."""
+    w = secured(security="manual")
+    w.run(3)
+    before = rows(w)["HA"]
+    w.cn2.send_direct(replayed(w), road(w.cn2, AGENT))
+    w.run(1)
+    assert reasons(w, "HA") == [] and rows(w)["HA"] == before
+    last = sent(w, "HA", "Internet-HA")[-1]
+    assert opened(last, w, BindingAcknowledgement).status == 135
+
+
+def test_an_association_protects_one_home_address_only() -> None:
+    """RFC 6275 5.1, 10.3.1: a mobile node cannot use its association to bind the address of another."""
+    w = secured()
+    w.run(3)
+    before = rows(w)["HA"]
+    own = association(w, BindingUpdate)
+    option = DestinationOptions((HomeAddressOption(HOME.address(0x99)),))
+    stolen = Packet(
+        ON_WLAN, AGENT, BindingUpdate(9, home_registration=True, lifetime_units=10), extensions=(option,)
+    )
+    w.mn.direct_road(ON_WLAN, AGENT).send(esp.protect(stolen, own.keys, own.sequence + 1, bytes(16)))  # type: ignore[union-attr]
+    w.run(2)
+    (reason,) = reasons(w, "HA")
+    assert reason.endswith(f"is for binding updates of {PRIMARY} only (RFC 6275 section 5.1)")
+    assert rows(w)["HA"] == before
+
+
+def test_unknown_associations_wrong_keys_and_cut_off_esp_are_dropped_with_a_reason() -> None:
+    """RFC 4303 3.4.2, 3.4.4: audited in the trace, and no table changes."""
+    w = secured()
+    w.run(3)
+    before, octets = rows(w)["HA"], replayed(w).payload.data  # type: ignore[attr-defined]
+    fresh = octets[:4] + struct.pack(">I", 77) + octets[8:]
+    tries = [bytes(4) + octets[4:], fresh, b"", *(fresh[:length] for length in range(1, len(fresh)))]
+    option = DestinationOptions((HomeAddressOption(PRIMARY),))
+    for data in tries:
+        packet = Packet(w.cn2.address, AGENT, Opaque(50, data), extensions=(option,))
+        w.cn2.send_direct(packet, road(w.cn2, AGENT))
+    w.run(1)
+    found = reasons(w, "HA")
+    assert len(found) == len(tries)
+    assert found[0].startswith("ESP with SPI 0") and "integrity" in found[1] and "no ESP" in found[2]
+    assert rows(w)["HA"] == before
+
+
+def test_another_mobile_nodes_home_address_gets_no_associations() -> None:
+    """RFC 4877 4.2: the home agent must keep a mobile node from making associations for another's home address."""
+    w = secured()
+    w.run(1)
+    other = MobileNode(w.network, "MN2", 1.0, 1.0, home_agent=AGENT, home_address=HOME.address(0x20))
+    exchange = KeyExchange(other, w.ha)
+    before = rows(w)["HA"]
+    exchange.establish(PRIMARY)
+    assert rows(w)["HA"] == before
+    assert all(each.selector.home_address != PRIMARY for each in other.securities())
+    keys = {each.keys for node in (w.mn, other) for each in node.securities()}
+    assert len({key.integrity_key for key in keys}) == len(keys), "unique for each mobile node and association (5.1)"
+
+
+# --- further home addresses and movement -----------------------------------------------------------------------------
+
+
+def further(w: World) -> tuple[Any, Address]:
+    """A second flow to CN1, which Figure 6 gives a home address of its own."""
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    flow = w.mn.open(w.cn1, mf.apps.Video())
+    w.run(4)
+    assert flow.home_address not in (None, PRIMARY)
+    return flow, flow.home_address
+
+
+def changes(w: World, node: str, key: Address) -> list[tuple[int, str, bool]]:
+    """When rows of a home address came (True) and went in the tables of a node."""
+    return [
+        (r.t_ns, r.change.table, r.change.after is not None) for r in w.trace.changes()
+        if r.node == node and r.change.key == str(key) and None in (r.change.before, r.change.after)
+    ]  # fmt: skip
+
+
+def test_a_further_home_address_has_associations_at_both_ends_before_its_first_update() -> None:
+    """RFC 3776 6.17, RFC 4877 7.3: made when the first update wants to leave, under the primary's exchange."""
+    w = secured()
+    _, home = further(w)
+    at_agent = changes(w, "HA", home)
+    assert [table for _, table, _ in at_agent] == ["security association database", "binding cache"]
+    assert at_agent[1][0] - at_agent[0][0] > S, "then the update, and duplicate address detection"
+    assert changes(w, "MN", home)[0] == (at_agent[0][0], "security association database", True)
+
+
+def test_a_freed_home_address_loses_its_associations_after_the_home_agents_answer() -> None:
+    """protocol.md: correspondents first, then the home agent, then the associations."""
+    w = secured()
+    flow, home = further(w)
+    w.mn.close(flow)
+    w.run(3)
+    went = {table: t_ns for t_ns, table, came in changes(w, "HA", home) if not came}
+    assert went["binding cache"] < went["security association database"]
+    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in node.securities())
+
+
+def test_a_refused_home_address_loses_its_associations() -> None:
+    """RFC 6275 11.7.1 with status 134: the address is never used again, and its associations go."""
+    w = secured()
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    squatter = Host(w.network, "squatter", 5.0, 5.0)
+    expected = HOME.address(MOBILE_NODE + 1)
+    squatter.live_on(w.network.segments["home"], expected.interface_identifier, "eth0")
+    flow = w.mn.open(w.cn1, mf.apps.Video())
+    w.run(5)
+    assert flow.home_address not in (None, PRIMARY, expected)
+    assert [came for _, table, came in changes(w, "HA", expected) if table == "security association database"] == [
+        True, False,
+    ]  # fmt: skip
+    assert expected not in w.ha.bindings
+
+
+def test_the_tunnels_end_follows_the_home_registration() -> None:
+    """RFC 6275 10.4.6, RFC 3776 4.3: the next home test goes to the new care-of address, under the same association."""
+    w = secured(reuse_tokens=False)
+    flow = w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    before = association(w, HomeTest).keys.spi
+    w.mn.handover(flow, "cell0", home_follows=True)
+    w.run(3)
+    down = [octets for octets in sent(w, "HA", "Internet-HA") if octets[6] == 50]
+    assert Address(down[0][24:40]) == ON_WLAN
+    assert Address(down[-1][24:40]) == CELLULAR.address(MOBILE_NODE)
+    assert {struct.unpack_from(">I", octets, 40)[0] for octets in down} == {before}
+
+
+def test_in_tunnel_mode_esp_the_outer_source_is_not_looked_at() -> None:
+    """RFC 6275 10.4.5: the check of the tunnel's source is not necessary under ESP."""
+    for protected in (True, False):
+        w = world(security=protected)
+        w.run(3)
+        elsewhere = w.mn.interfaces["cell0"].address
+        assert elsewhere is not None
+        init = Packet(PRIMARY, w.cn1.address, HomeTestInit(b"cookie!!"))
+        tunnel = w.mn.road("tunnel", elsewhere, AGENT, tunnel=(elsewhere, AGENT))
+        w.mn.send_direct(init, tunnel)
+        w.run(1)
+        came = any(found.name == "HoT" for octets in sent(w, "CN1", "cn1") if (found := read(octets)))
+        assert came is protected
+
+
+def test_without_an_association_nothing_leaves_unprotected() -> None:
+    """RFC 6275 5.1: a home registration is never sent in the clear once the mobile node has policies."""
+    w = secured()
+    w.mn.key_exchanges.clear()
+    w.mn.securities().remove(PRIMARY, AGENT)
+    w.run(4)
+    assert set(reasons(w, "MN")) == {f"no security association for binding updates of {PRIMARY}"}
+    assert not any(octets[6] == 60 for octets in sent(w, "MN", "wlan0"))
+
+
+# --- the whole story -------------------------------------------------------------------------------------------------
+
+
+def story(w: World) -> list[Any]:
+    """Flows come, move and go: every change of every table but the security associations'."""
+    voice, video = w.mn.open(w.cn1, mf.apps.Voice()), w.mn.open(w.cn1, mf.apps.Video())
+    w.mn.open(w.cn2, mf.apps.FileTransfer(size=200_000))
+    w.run(6)
+    w.mn.handover(video, "cell0")
+    w.run(3)
+    w.mn.handover(voice, "cell0", home_follows=True)
+    w.run(3)
+    w.mn.close(video)
+    w.run(4)
+    found = [(r.t_ns, r.node, r.change) for r in w.trace.changes()]
+    return [each for each in found if each[2].table != "security association database"]
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_with_protection_all_else_happens_as_without(mode: str) -> None:
+    """Where links take no time for octets, protection changes no table, no number and no moment."""
+    assert story(secured(mode=mode)) == story(world(mode=mode))
+
+
+def test_same_seed_same_digest() -> None:
+    first, second, other = secured(), secured(), secured(seed=6)
+    for w in (first, second, other):
+        story(w)
+    assert first.trace.digest() == second.trace.digest() != other.trace.digest()
+
+
+def test_what_is_lost_is_sent_again_under_the_next_number() -> None:
+    """RFC 4303 3.3.3: every packet has its own sequence number, a retransmission too."""
+    w = secured()
+    numbers: list[int] = []
+
+    def tap(packet: Packet, now: int) -> str | None:
+        if isinstance(packet.payload, Opaque) and packet.source == ON_WLAN:
+            numbers.append(struct.unpack_from(">I", packet.payload.data, 4)[0])
+            return "taken by the test" if len(numbers) < 3 else None
+        return None
+
+    w.network.segments["wlan0"].tap(tap)
+    w.run(8)
+    assert numbers == [1, 2, 3] and w.ha.bindings.get(PRIMARY) is not None
+
+
+def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
+    w = secured()
+    story(w)
+    told = w.ladder(1, 4).describe()
+    assert "MN sends a binding update (H@1 at CoA wlan0" in told and "to HA over wlan0 in ESP" in told
+    assert "MN sends a home test init (from H@1) to HA over wlan0 through the tunnel in ESP" in told
+    assert "(tunnelled) (ESP)" in str(w.ladder(1, 4).figure)
+    assert w.animate(5, 8).describe() and w.timeline().describe()
+    assert "security association database" in w.tables().describe()
+    number = next(hop.number for hop in w.trace if isinstance(hop.packet.payload, Opaque))
+    shown = w.inspect(number)
+    assert "ESP" in {row["header"] for row in shown.rows()}
+    assert {"spi", "sequence"} <= {row["field"] for row in shown.rows() if row["header"] == "ESP"}
+    assert w.pcap(tmp_path / "esp.pcap") == len(w.trace)
+    assert mobility_faults(tmp_path / "esp.pcap") == []
+
+
+# --- the replay window -----------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 300) | st.sampled_from([2**32 - 1, 2**32 - 2, 2**32 - 65]), max_size=80))
+def test_the_replay_window_looks_back_64_numbers(numbers: list[int]) -> None:
+    """RFC 4303 3.4.3 and appendix A2: once each, not older than the window, zero never."""
+    window, accepted = ReplayWindow(), set[int]()
+    for number in numbers:
+        fresh = number > 0 and number not in accepted and number > max(accepted, default=0) - 64
+        assert window.is_fresh(number) is fresh
+        if fresh:
+            window.accept(number)
+            accepted.add(number)
+
+
+def test_used_up_sequence_numbers_end_an_association() -> None:
+    """RFC 4303 3.3.3: with anti-replay the counter must not come round; with manual keys it may."""
+    option = DestinationOptions((HomeAddressOption(PRIMARY),))
+    packet = Packet(ON_WLAN, AGENT, BindingUpdate(1, home_registration=True), extensions=(option,))
+    for security, expected in ((True, "no sequence number left"), ("manual", None)):
+        w = secured(security=security)
+        association(w, BindingUpdate).sequence = 0xFFFF_FFFF
+        if expected:
+            with pytest.raises(WireError, match=expected):
+                w.mn.securities().protect(packet)
+        else:
+            assert w.ha.securities().open(w.mn.securities().protect(packet)) == packet
