@@ -14,9 +14,16 @@ MAX_NONCE_LIFETIME_NS = 240 * NS_PER_S
 NONCE_INTERVAL_NS = 30 * NS_PER_S
 """A new nonce every 30 s; the last eight are accepted, which is MAX_NONCE_LIFETIME (section 5.2.7)."""
 MAX_RR_BINDING_LIFETIME_S = 420
+MAX_DELETE_BCE_TIMEOUT_NS = 10 * NS_PER_S
+MAX_BINDINGS = 100_000
+"""Entries that a binding cache has room for where nothing else is said."""
 MAX_UPDATE_RATE = 3
 """Messages of one type a second to one correspondent node (section 11.8)."""
 HOME_BINDING_LIFETIME_S = 3600
 """What a mobile node asks of its home agent where nothing else is said."""
 REFRESH_AT = 0.8
 """Part of a binding's lifetime after which the mobile node refreshes it (section 11.7.1 leaves the moment open)."""
+MIN_REFRESH_WAIT_NS = NS_PER_S
+"""A correspondent node asks for a refresh no more often than once in this time (section 9.5.5 leaves the rate open)."""
+PERSISTENT_ERRORS_NS = 5 * NS_PER_S
+"""Errors in a row for this long, none later than this after the one before, end a binding (section 9.3.4)."""

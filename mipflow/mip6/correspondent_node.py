@@ -6,8 +6,16 @@ It is the seed's unchanged peer: nothing here knows of flows. Takes packets, giv
 
 from __future__ import annotations
 
-from mipflow.mip6.binding_cache import Binding, is_newer
-from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_RR_BINDING_LIFETIME_S
+from dataclasses import replace
+
+from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
+from mipflow.mip6.constants import (
+    MAX_BINDINGS,
+    MAX_NONCE_LIFETIME_NS,
+    MAX_RR_BINDING_LIFETIME_S,
+    MIN_REFRESH_WAIT_NS,
+    PERSISTENT_ERRORS_NS,
+)
 from mipflow.mip6.keeps_bindings import KeepsBindings
 from mipflow.mip6.return_routability import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
@@ -17,42 +25,26 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
+from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, IcmpError
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
-from mipflow.wire.packet import Packet, RoutingHeaderType2
+from mipflow.wire.packet import Packet
 
 
 class CorrespondentNode(KeepsBindings, Host):
     """A host that talks to mobile nodes, with route optimisation."""
 
     role: Role = "correspondent node"
+    remembered_ns = {Event.DELETE: MAX_NONCE_LIFETIME_NS, Event.EXPIRE: MAX_NONCE_LIFETIME_NS}  # section 5.2.8
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
-        super().__init__(network, name, x, y, role)
-        self._ended: dict[Address, tuple[int, int]] = {}
-        """Home address of a binding that has ended -> its last sequence number, and until when older ones are refused.
-        """
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
+        max_bindings: int = MAX_BINDINGS,
+    ) -> None:
+        super().__init__(network, name, x, y, role, max_bindings)
         self.nonces = Nonces(network.random(f"{name}/nonces"))
+        self._unreachable: dict[Address, tuple[int, int]] = {}
+        """Home address -> first and last time of errors in a row that say its care-of address cannot be reached."""
         self.handlers[mobility.HomeTestInit] = self.handlers[mobility.CareOfTestInit] = self._test_init
-
-    def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight to the care-of address where the destination is bound (section 9.3.2)."""
-        binding = self.bindings.get(destination)
-        if binding is None:
-            return self.direct_road(source, destination)
-        care_of, extensions = binding.care_of_address, (RoutingHeaderType2(destination),)
-        return self.road("route optimisation", source, care_of, destination=care_of, extensions=extensions)
-
-    def unbind(self, home_address: Address) -> None:
-        """Take a binding out, and remember its number while its nonces are good (section 9.5.3)."""
-        binding = self.bindings.get(home_address)
-        if binding is not None:
-            self._remember(home_address, binding.sequence)
-        super().unbind(home_address)
-
-    def _remember(self, home_address: Address, sequence: int) -> None:
-        now = self.clock.now
-        self._ended = {home: ended for home, ended in self._ended.items() if ended[1] > now}
-        self._ended[home_address] = (sequence, now + MAX_NONCE_LIFETIME_NS)
 
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
@@ -64,6 +56,9 @@ class CorrespondentNode(KeepsBindings, Host):
             kind, section = ("home", "9.4.1") if is_home else ("care-of", "9.4.2")
             self.drop(packet, f"{kind} test init with a Home Address option (RFC 6275 section {section})")
             return
+        if not packet.source.is_unicast_routable:
+            self.drop(packet, f"test init from {packet.source}, which is not unicast routable")
+            return
         make_token = self.nonces.home_token if is_home else self.nonces.care_of_token
         answer = mobility.HomeTest if is_home else mobility.CareOfTest
         reply = answer(index, message.cookie, make_token(arrival.source, index))
@@ -72,23 +67,26 @@ class CorrespondentNode(KeepsBindings, Host):
     # --- binding updates (section 9.5) -------------------------------------------------------------------------------
 
     def binding_update(self, arrival: Arrival) -> None:
-        """Check, in the order of section 9.5.1; then change the cache and acknowledge where that is asked for."""
+        """Check as section 9.5.1 asks; then change the cache and acknowledge where section 9.5.4 asks for that.
+
+        The nonces come before the sequence number: an acknowledgement with status 135 is signed, which takes the key.
+        """
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
-        indices = update.option(NonceIndices)
-        if update.home_registration and indices is None:
+        if not self.is_well_formed(arrival, update):
+            return
+        if update.home_registration:  # section 10.3.1; without nonces there is no key to sign it with
             is_bound = home_address in self.bindings
             status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
-            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))  # there is no key to sign it
+            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
             return
-        if home_address == arrival.packet.source or indices is None or update.options[-1:] == ():
-            self.drop(arrival.packet, "binding update without Home Address option or nonce indices")
+        indices, care_of = update.option(NonceIndices), self.care_of_address(arrival, update)
+        if indices is None:
+            self.drop(arrival.packet, "binding update without nonce indices")
             return
-        care_of = self.care_of_address(arrival, update)
-        deletes = update.lifetime_units == 0 or care_of == home_address
+        deletes = update.lifetime_units == 0
         expired = self._expired_nonces(indices, deletes)
-        if expired is not None:
-            # No key, so no authorization data: section 9.5.4.
+        if expired is not None:  # no key, so no authorization data
             self.acknowledge(arrival, BindingAcknowledgement(expired, update.sequence))
             return
         key = self._key(home_address, care_of, indices, deletes)
@@ -96,17 +94,10 @@ class CorrespondentNode(KeepsBindings, Host):
         if not is_proved(update, key, signed, arrival.packet.destination):
             self.drop(arrival.packet, "binding authorization data is wrong")
             return
-        status, sequence = self._judge(update, home_address)
-        lifetime_s = 0
-        if status is Status.ACCEPTED and deletes:
-            self.unbind(home_address)
-            self._remember(home_address, update.sequence)
-        elif status is Status.ACCEPTED:
-            lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
-            expires_ns = self.clock.now + lifetime_s * NS_PER_S
-            self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
-        if update.acknowledge or status is not Status.ACCEPTED:
-            answer = BindingAcknowledgement(status, sequence, lifetime_s // LIFETIME_UNIT_S)
+        status, sequence = self._judge(update, home_address, care_of)
+        lifetime_units = self._carry_out(update, home_address, care_of) if status is Status.ACCEPTED else 0
+        if update.acknowledge or status in ALWAYS_ACKNOWLEDGED:
+            answer = BindingAcknowledgement(status, sequence, lifetime_units)
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
 
     def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
@@ -123,12 +114,78 @@ class CorrespondentNode(KeepsBindings, Host):
         care_of_token = None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
         return binding_management_key(home_token, care_of_token)
 
-    def _judge(self, update: BindingUpdate, home_address: Address) -> tuple[Status, int]:
+    def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it, for an update that is authentic."""
-        binding = self.bindings.get(home_address)
-        last = self._ended.get(home_address) if binding is None else (binding.sequence, 0)
-        if last is not None and not is_newer(update.sequence, last[0]) and (binding or self.clock.now < last[1]):
-            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, last[0]
-        if update.home_registration:
-            return Status.HOME_REGISTRATION_NOT_SUPPORTED, update.sequence
+        last = self.bindings.entry(home_address)
+        if last is not None and not is_newer(update.sequence, last.sequence):
+            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, last.sequence
+        if update.lifetime_units and self.is_impossible(home_address, care_of):
+            return Status.INVALID_CARE_OF_ADDRESS, update.sequence
+        if update.lifetime_units and not self.bindings.has_room(home_address):
+            return Status.INSUFFICIENT_RESOURCES, update.sequence
         return Status.ACCEPTED, update.sequence
+
+    def _carry_out(self, update: BindingUpdate, home_address: Address, care_of: Address) -> int:
+        """Bind or delete (sections 9.5.2 and 9.5.3); gives the lifetime that is granted, in units of four seconds.
+
+        The number of a deleted binding is remembered as long as a nonce that came before is good, whatever the pair and
+        the care-of address: no update from before can come again, while a newer one may use its tokens again.
+        """
+        self._unreachable.pop(home_address, None)
+        if update.lifetime_units == 0:
+            # Also where nothing is bound: an older update that comes late must not bind.
+            if self.bindings.has_room(home_address):
+                self.end(Binding(home_address, care_of, update.sequence, 0), Event.DELETE)
+            return 0
+        lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
+        expires_ns = self.clock.now + lifetime_s * NS_PER_S
+        near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * MIN_REFRESH_WAIT_NS)
+        self.bind(Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns))
+        return lifetime_s // LIFETIME_UNIT_S
+
+    # --- sending to what is bound (sections 9.3.2, 9.3.4, 9.5.5) -----------------------------------------------------
+
+    def binding_due(self, binding: Binding) -> None:
+        """A binding nears its end: the next packet that uses it asks for a refresh; and so at half of what is left."""
+        now, left_ns = self.clock.now, binding.expires_ns - self.clock.now
+        if left_ns <= 0 or binding.state is State.REMEMBERED:
+            super().binding_due(binding)
+        else:
+            wakes_ns = now + left_ns // 2 if left_ns >= 2 * MIN_REFRESH_WAIT_NS else None
+            self.step(Event.NEAR_END, replace(binding, wakes_ns=wakes_ns))
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight to where the destination is bound. Roads are forgotten when a binding nears its end, so that this
+        is asked again if, and only if, it is in use.
+        """
+        binding = self.bindings.get(destination)
+        if binding is not None and binding.state is State.EXPIRING:
+            self.step(Event.ASK, binding)
+            self.transmit(mobility.BindingRefreshRequest(), source, destination)
+        return super().find_road(source, destination)
+
+    def _icmp_error(self, arrival: Arrival) -> None:
+        super()._icmp_error(arrival)
+        error, now = arrival.packet.payload, self.clock.now
+        assert isinstance(error, IcmpError)
+        binding = self.bindings.get(_behind_routing_header(error.invoking))
+        if error.type != DESTINATION_UNREACHABLE or binding is None:
+            return
+        if binding.care_of_address.packed == error.invoking[24:40]:
+            first, last = self._unreachable.get(binding.home_address, (now, now))
+            if now - last > PERSISTENT_ERRORS_NS:
+                first = now
+            self._unreachable[binding.home_address] = (first, now)
+            if now - first >= PERSISTENT_ERRORS_NS:
+                self.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
+                self.unbind(binding.home_address)
+
+
+ALWAYS_ACKNOWLEDGED = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
+"""Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
+
+
+def _behind_routing_header(packet: bytes) -> Address:
+    """The home address in the octets of a packet that begins with a type 2 routing header; else its destination."""
+    has_routing_header = len(packet) >= 64 and packet[6] == 43 and packet[42] == 2
+    return Address(packet[48:64] if has_routing_header else packet[24:40].ljust(16, b"\0"))

@@ -5,46 +5,68 @@ It is the seed's unchanged home agent: nothing here knows of flows, and one home
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from mipflow.errors import TopologyError
-from mipflow.mip6.binding_cache import Binding, is_newer
-from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S
+from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
+from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_BINDINGS, MAX_DELETE_BCE_TIMEOUT_NS
 from mipflow.mip6.home_agents_list import HomeAgentsList
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.mip6.keeps_bindings import KeepsBindings
-from mipflow.node.interface import Interface
+from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
 from mipflow.node.router import Forward, Router
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire.address import Address, Prefix
+from mipflow.wire.address import ALL_NODES, Address, Prefix
 from mipflow.wire.esp import Opened
-from mipflow.wire.icmpv6 import PACKET_TOO_BIG
-from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
-from mipflow.wire.packet import Packet
+from mipflow.wire.icmpv6 import (
+    DESTINATION_UNREACHABLE,
+    PACKET_TOO_BIG,
+    TIME_EXCEEDED,
+    IcmpError,
+    NeighborAdvertisement,
+)
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    BindingAcknowledgement,
+    BindingRefreshAdvice,
+    BindingUpdate,
+    MobilityOption,
+    Status,
+)
+from mipflow.wire.packet import IPV6_HEADER, Packet
+
+IPV6_IN_IPV6, ICMPV6 = 41, 58
 
 
 class HomeAgent(KeepsBindings, Router):
     """A home agent; `serve_home(segment)` puts it on its home link. `max_lifetime_s`: the longest that it grants."""
 
     role: Role = "home agent"
+    remembered_ns = {Event.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, Event.EXPIRE: 0}  # section 10.3.2
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_lifetime_s: int = HOME_BINDING_LIFETIME_S,
+        max_lifetime_s: int = HOME_BINDING_LIFETIME_S, max_bindings: int = MAX_BINDINGS,
     ) -> None:
-        super().__init__(network, name, x, y, role)
+        super().__init__(network, name, x, y, role, max_bindings)
         self.max_lifetime_s = max_lifetime_s
+        self.refresh_advice_s: int | None = None
+        """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
+        self.prohibited: set[Address] = set()
+        """Home addresses that are not served: status 129."""
         self.home_agents = HomeAgentsList()
         """The other home agents on the home link (section 10.1)."""
         self.home_prefixes = HomePrefixes()
         """The prefixes of the home link and their lifetimes (section 10.6.1)."""
         self._home: Interface | None = None
-        self._detecting: dict[Address, Arrival] = {}
-        """Home addresses whose uniqueness is being checked -> the newest binding update for them."""
+        self._detecting: dict[Address, tuple[Arrival, set[Address]]] = {}
+        """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
+        """
         self.handlers[Packet] = self._tunnel_exit
 
     def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
@@ -82,81 +104,169 @@ class HomeAgent(KeepsBindings, Router):
         """Check, in the order of section 10.3.1; an address that is not bound yet goes through duplicate detection."""
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
-        binding = self.bindings.get(home_address)
-        if update.option(NonceIndices) is not None:
-            self.drop(arrival.packet, "binding update with nonce indices, which belong to correspondent nodes")
+        if not self.is_well_formed(arrival, update):
             return
-        if update.lifetime_units == 0:
-            self._detecting.pop(home_address, None)  # what is not wanted any more is not bound when the detection ends
-        status, sequence = self._judge(update, home_address, binding)
-        if status is not Status.ACCEPTED or update.lifetime_units == 0:
-            if status is Status.ACCEPTED:
-                self.unbind(home_address)
+        is_bound = home_address in self.bindings
+        if not update.home_registration and not is_bound:
+            self.drop(arrival.packet, "binding update that no tests here could prove, and no home registration")
+            return
+        if update.lifetime_units and home_address == arrival.packet.source:
+            self.drop(arrival.packet, "home registration without a Home Address option (RFC 6275 section 10.3.1)")
+            return
+        status, sequence = self._judge(update, home_address, self.care_of_address(arrival, update))
+        if status is not Status.ACCEPTED:
             self.acknowledge(arrival, BindingAcknowledgement(status, sequence))
-        elif binding is not None:
+        elif update.lifetime_units == 0:
+            self._deregister(arrival)
+        elif is_bound:
             self._accept(arrival)
         else:
-            first = home_address not in self._detecting
-            self._detecting[home_address] = arrival
-            if first:
-                self.neighbor.detect_duplicate(home_address, self.home_link, partial(self._detected, home_address))
+            self._detect(arrival)
 
-    def _judge(self, update: BindingUpdate, home_address: Address, binding: Binding | None) -> tuple[Status, int]:
+    def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it."""
-        if binding is not None and not is_newer(update.sequence, binding.sequence):
-            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, binding.sequence
-        if binding is not None and not update.home_registration:
-            return Status.REGISTRATION_TYPE_CHANGE_DISALLOWED, update.sequence
-        if not update.home_registration:
-            return Status.REASON_UNSPECIFIED, update.sequence
-        if home_address not in self.home_prefix or home_address in self.addresses:
-            return Status.NOT_HOME_SUBNET, update.sequence
-        if update.lifetime_units == 0 and binding is None:
-            return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE, update.sequence
-        return Status.ACCEPTED, update.sequence
+        entry, prefix = self.bindings.entry(home_address), self.home_prefixes.of(home_address)
+        if entry is not None and not is_newer(update.sequence, entry.sequence):
+            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, entry.sequence
+        is_valid = prefix is not None and prefix.valid_s(self.clock.now) >= LIFETIME_UNIT_S
+        refusals = {
+            Status.REGISTRATION_TYPE_CHANGE_DISALLOWED: not update.home_registration,
+            Status.NOT_HOME_SUBNET: not is_valid or home_address in self.addresses,
+            Status.ADMINISTRATIVELY_PROHIBITED: home_address in self.prohibited,
+            Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE: entry is None and not update.lifetime_units,
+            Status.INVALID_CARE_OF_ADDRESS: update.lifetime_units > 0 and self.is_impossible(home_address, care_of),
+            Status.INSUFFICIENT_RESOURCES: not self.bindings.has_room(home_address),
+        }  # fmt: skip
+        return next((status for status, is_so in refusals.items() if is_so), Status.ACCEPTED), update.sequence
 
-    def _detected(self, home_address: Address, is_unique: bool) -> None:
-        arrival = self._detecting.pop(home_address, None)
-        update = None if arrival is None else arrival.packet.payload
-        if arrival is None or not isinstance(update, BindingUpdate):
+    def is_impossible(self, home_address: Address, care_of: Address) -> bool:
+        """Neither may one home address stand in for another: their tunnels could go in a circle."""
+        return super().is_impossible(home_address, care_of) or care_of in self.bindings
+
+    def _detect(self, arrival: Arrival) -> None:
+        """Ask on the home link whether anybody has the address; a newer update takes the place of the one before."""
+        home_address, update = arrival.source, arrival.packet.payload
+        assert isinstance(update, BindingUpdate)
+        before = self.bindings.entry(home_address)
+        under_way = before is not None and before.state is State.PROBING and before.link_local == update.link_local
+        binding = self._binding(arrival, update.lifetime_units)
+        self.step(Event.PROBE, binding)
+        if under_way:
+            self._detecting[home_address] = (arrival, self._detecting[home_address][1])
             return
+        addresses = _defended(binding)
+        self._detecting[home_address] = (arrival, set(addresses))
+        for address in addresses:
+            self.neighbor.detect_duplicate(address, self.home_link, partial(self._detected, home_address, address))
+
+    def _detected(self, home_address: Address, address: Address, is_unique: bool) -> None:
+        if home_address not in self._detecting:
+            return
+        arrival, waiting = self._detecting[home_address]
+        waiting.discard(address)
+        if is_unique and waiting:
+            return
+        del self._detecting[home_address]
         if is_unique:
             self._accept(arrival)
         else:
-            self.decided("duplicate address", f"{home_address} is in use on the home link")
-            answer = BindingAcknowledgement(Status.DUPLICATE_ADDRESS_DETECTION_FAILED, update.sequence)
-            self.acknowledge(arrival, answer)
+            self.decided("duplicate address", f"{address} is in use on the home link")
+            self._refuse_detected(arrival, Status.DUPLICATE_ADDRESS_DETECTION_FAILED)
+
+    def _refuse_detected(self, arrival: Arrival, status: Status) -> None:
+        update, entry = arrival.packet.payload, self.bindings.entry(arrival.source)
+        assert isinstance(update, BindingUpdate)
+        if entry is not None and entry.state is State.PROBING:
+            self.step(Event.REFUSE, entry)
+        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
     def _accept(self, arrival: Arrival) -> None:
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
+        prefix, now = self.home_prefixes.of(home_address), self.clock.now
+        lifetimes_s = (0, 0) if prefix is None else (prefix.valid_s(now), prefix.preferred_s(now))
+        units, status = granted(update.lifetime_units, self.max_lifetime_s, *lifetimes_s)
+        if units == 0:  # the prefix ended during the detection
+            self._refuse_detected(arrival, Status.NOT_HOME_SUBNET)
+            return
+        known = self.bindings.get(home_address)
+        binding = self._binding(arrival, units)
+        if known is None:
+            self.bind(binding)
+            self._stand_in(binding)
+        else:
+            self.bind(replace(binding, link_local=known.link_local))  # no other address was probed for
+        advice: tuple[MobilityOption, ...] = ()
+        if self.refresh_advice_s is not None and self.refresh_advice_s // LIFETIME_UNIT_S < units:
+            advice = (BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
+        keys_survive = update.key_management and self.keys_survive_movement
+        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
+
+    def _binding(self, arrival: Arrival, lifetime_units: int) -> Binding:
+        update = arrival.packet.payload
+        assert isinstance(update, BindingUpdate)
         care_of = self.care_of_address(arrival, update)
-        lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.max_lifetime_s)
-        is_new = home_address not in self.bindings
-        expires_ns = self.clock.now + lifetime_s * NS_PER_S
-        self.bind(Binding(home_address, care_of, update.sequence, expires_ns, home_registration=True))
-        if is_new:
-            self._stand_in(home_address)
-        lifetime_units = lifetime_s // LIFETIME_UNIT_S
-        self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, lifetime_units))
+        expires_ns = self.clock.now + lifetime_units * LIFETIME_UNIT_S * NS_PER_S
+        return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local)
+
+    def _deregister(self, arrival: Arrival) -> None:
+        """End a binding; one that has ended already is ended again, and the detection for one not yet bound (10.3.2).
+        """
+        update, entry = arrival.packet.payload, self.bindings.entry(arrival.source)
+        assert isinstance(update, BindingUpdate) and entry is not None
+        if entry.state is State.PROBING:
+            del self._detecting[arrival.source]
+            self._refuse_detected(arrival, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
+        else:
+            self.end(replace(entry, sequence=update.sequence), Event.DELETE)
+            keys_survive = update.key_management and self.keys_survive_movement
+            self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
+
+    def limit_bindings(self) -> None:
+        """The lifetimes of the home prefixes have changed: no binding outlives its prefix (section 10.3.1)."""
+        now = self.clock.now
+        for binding in self.bindings:
+            prefix = self.home_prefixes.of(binding.home_address)
+            until_ns = now + (0 if prefix is None else prefix.valid_s(now)) * NS_PER_S
+            if until_ns <= now:
+                self.end(binding, Event.EXPIRE)
+            elif until_ns < binding.expires_ns:
+                self.bind(replace(binding, expires_ns=until_ns))
 
     # --- standing in for a mobile node (section 10.4) ----------------------------------------------------------------
 
-    def _stand_in(self, home_address: Address) -> None:
-        """Answer for the home address on the home link from now on (section 10.4.1)."""
+    def _stand_in(self, binding: Binding) -> None:
+        """Answer for the home address on the home link from now on, and tell everybody there (section 10.4.1)."""
         interface = self.home_link
         if interface.segment is not None:
-            interface.segment.neighbors[home_address] = interface
-            self.neighbor.advertise(home_address, interface)
+            for address in _defended(binding):
+                interface.segment.neighbors[address] = interface
+                told = NeighborAdvertisement(address, router=False, solicited=False, override=True)
+                self.send_link_local(told, interface.link_local, ALL_NODES, interface)
             self.network.changed()
 
-    def unbind(self, home_address: Address) -> None:
-        """Take a binding out, and no longer answer for the home address."""
-        super().unbind(home_address)
+    def end(self, binding: Binding, event: Event) -> None:
+        """Take a binding out of force, and no longer answer for its home address."""
+        super().end(binding, event)
         segment = self.home_link.segment
-        if segment is not None and segment.neighbors.get(home_address) is self.home_link:
-            del segment.neighbors[home_address]
-            self.network.changed()
+        for address in _defended(binding):
+            if segment is not None and segment.neighbors.get(address) is self.home_link:
+                del segment.neighbors[address]
+                self.network.changed()
+
+    def pass_on(self, packet: Packet) -> None:
+        """Forward a packet; one for a mobile node's link-local address is not tunnelled (section 10.4.2)."""
+        segment = None if self._home is None else self._home.segment
+        if packet.destination.is_link_local and segment and segment.neighbors.get(packet.destination) is self._home:
+            self.drop(packet, f"{packet.destination} is link-local: not tunnelled to the mobile node that has it")
+            self.send_error(packet, DESTINATION_UNREACHABLE, 3, 0)
+        else:
+            super().pass_on(packet)
+
+    def direct_road(self, source: Address, destination: Address) -> Road | None:
+        """As a router; link-local addresses are those of the home link."""
+        channel = self._home.channel_to(destination) if self._home and destination.is_link_local else None
+        return super().direct_road(source, destination) if channel is None else Road("direct", channel, channel.mtu)
 
     def find_forward(self, destination: Address) -> Forward | None:
         """Packets for a bound home address are intercepted and tunnelled (sections 10.4.1, 10.4.2)."""
@@ -180,10 +290,6 @@ class HomeAgent(KeepsBindings, Router):
 
         return send
 
-    def find_road(self, source: Address, destination: Address) -> Road | None:
-        """The home agent's own packets for a bound home address take the tunnel too."""
-        return self._tunnel(destination) if destination in self.bindings else self.direct_road(source, destination)
-
     def _tunnel(self, home_address: Address) -> Road | None:
         binding = self.bindings.get(home_address)
         if binding is None:
@@ -200,5 +306,37 @@ class HomeAgent(KeepsBindings, Router):
         if not is_registered and not isinstance(arrival.packet, Opened):  # ESP proves more than the outer address
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
+        if inner.destination.is_multicast or inner.destination.is_link_local:
+            self.drop(arrival.packet, f"{inner.destination} in a reverse tunnel: only unicast goes on from here")
+            return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
+
+    def _icmp_error(self, arrival: Arrival) -> None:
+        """What became of a tunnelled packet is told to who sent it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
+        super()._icmp_error(arrival)
+        error = arrival.packet.payload
+        assert isinstance(error, IcmpError)
+        outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
+        is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
+        is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
+        if is_ours and not is_error and error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED):
+            told = IcmpError(DESTINATION_UNREACHABLE, 3, 0, inner)
+            self.send(Packet(self.home_agent_address, Address(inner[8:24]), told))
+
+
+def granted(asked_units: int, most_s: int, valid_s: int, preferred_s: int) -> tuple[int, Status]:
+    """The lifetime of a home registration in units of four seconds, and the status that goes with it (section 10.3.1).
+
+    valid_s, preferred_s: what is left of the lifetimes of its prefix.
+    """
+    valid_units, preferred_units = valid_s // LIFETIME_UNIT_S, preferred_s // LIFETIME_UNIT_S
+    units = min(asked_units, most_s // LIFETIME_UNIT_S, valid_units)
+    changes = preferred_units < units or valid_units == units
+    return units, Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY if changes else Status.ACCEPTED
+
+
+def _defended(binding: Binding) -> list[Address]:
+    """What is probed for and defended: the home address, with the L bit its link-local one too (section 10.3.1)."""
+    link_local = LINK_LOCAL.address(binding.home_address.interface_identifier)
+    return [binding.home_address, link_local] if binding.link_local else [binding.home_address]

@@ -1,52 +1,106 @@
-"""What home agent and correspondent node have in common: a binding cache and the Home Address option."""
+"""What home agent and correspondent node have in common: a binding cache, the Home Address option, and the roads of
+their own packets to what is bound.
+"""
 
 from __future__ import annotations
 
-from mipflow.mip6.binding_cache import Binding, BindingCache
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+from mipflow.mip6.binding_cache import Binding, BindingCache, Event, State
+from mipflow.mip6.constants import MAX_BINDINGS
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.node import Arrival
+from mipflow.node.road import Road
 from mipflow.sim.clock import Timer
 from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
-from mipflow.wire.packet import HomeAddressOption, Opaque, Packet, RoutingHeaderType2
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2
 
 ESP, AUTHENTICATION_HEADER = 50, 51
 
 
 class KeepsBindings(MobilityNode):
-    """A node with a binding cache (`bindings`)."""
+    """A node with a binding cache (`bindings`) of at most `max_bindings` entries."""
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
-        self.bindings = BindingCache()
+    remembered_ns: ClassVar[Mapping[Event, int]]
+    """How long the number of a binding is remembered after it was deleted or expired, from its last update on."""
+
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
+        max_bindings: int = MAX_BINDINGS,
+    ) -> None:
+        self.bindings = BindingCache(max_bindings)
         super().__init__(network, name, x, y, role)
-        self._expiry = Timer(self.clock, self._expire)
+        self._due = Timer(self.clock, self._wake)
         self.handlers[BindingUpdate] = self.binding_update
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight to the care-of address where the destination is bound (sections 9.3.2 and 10.4.2)."""
+        binding = self.bindings.get(destination)
+        if binding is None:
+            return self.direct_road(source, destination)
+        care_of, extensions = binding.care_of_address, (RoutingHeaderType2(destination),)
+        return self.road("route optimisation", source, care_of, destination=care_of, extensions=extensions)
+
+    # --- what arrives ------------------------------------------------------------------------------------------------
 
     def binding_update(self, arrival: Arrival) -> None:
         """Check a binding update, answer it, change the cache."""
         raise NotImplementedError
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
-        """Restore the home address, if (home address, care-of address) is bound (RFC 6275 section 9.3.1).
+        """Restore the home address, if (home address, care-of address) is bound (section 9.3.1).
 
-        Without that binding only a Mobility Header or a packet under IP security may pass.
+        Without that binding only a Mobility Header or a packet under IP security may pass. A second option, which
+        section 6.3 forbids, ends the packet.
         """
         home_address = option.home_address
+        if arrival.source != arrival.packet.source:
+            self.drop(arrival.packet, "a second Home Address option")
+            return False
         binding = self.bindings.get(home_address)
         is_bound = binding is not None and binding.care_of_address == arrival.packet.source
-        if not is_bound and not _may_pass_unbound(arrival.packet):
+        if not is_bound and not (home_address.is_unicast_routable and _may_pass_unbound(option, arrival.packet)):
             self.drop(arrival.packet, "Home Address option without a matching binding")
             self.binding_error(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
         return True
 
+    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
+        """It is for mobile nodes; all others discard such a packet without a word (section 8.2)."""
+        self.drop(arrival.packet, "a type 2 routing header at a node that is no mobile node")
+        return False
+
+    # --- binding updates (sections 9.5.1, 9.5.4) ---------------------------------------------------------------------
+
     def care_of_address(self, arrival: Arrival, update: BindingUpdate) -> Address:
         """The care-of address that an update is about: its alternate one, or where it came from (section 9.5.1)."""
         alternate = update.option(mobility.AlternateCareOfAddress)
         return arrival.packet.source if alternate is None else alternate.care_of_address
+
+    def is_well_formed(self, arrival: Arrival, update: BindingUpdate) -> bool:
+        """False, with a silent drop, for an update of which no acknowledgement may tell (sections 6.1.7, 9.5.1, 9.5.4).
+        """
+        addresses = {
+            "source": arrival.packet.source, "home": arrival.source, "care-of": self.care_of_address(arrival, update),
+        }  # fmt: skip
+        for what, address in addresses.items():
+            if not address.is_unicast_routable:
+                self.drop(arrival.packet, f"{what} address {address} of a binding update is not unicast routable")
+                return False
+        if update.home_registration and update.option(mobility.NonceIndices) is not None:
+            self.drop(arrival.packet, "home registration with nonce indices, which belong to correspondent nodes")
+            return False
+        return True
+
+    def is_impossible(self, home_address: Address, care_of: Address) -> bool:
+        """True for a care-of address to which nothing could be sent: it would come round to here, or to itself."""
+        return care_of == home_address or care_of in self.addresses
 
     def acknowledge(self, arrival: Arrival, acknowledgement: BindingAcknowledgement) -> None:
         """Send an acknowledgement to where the update came from, behind a type 2 routing header (section 9.5.4)."""
@@ -54,32 +108,59 @@ class KeepsBindings(MobilityNode):
         extensions = () if home_address == packet.source else (RoutingHeaderType2(home_address),)
         self.send_direct(Packet(packet.destination, packet.source, acknowledgement, extensions=extensions))
 
+    # --- the cache ---------------------------------------------------------------------------------------------------
+
+    def step(self, event: Event, binding: Binding) -> None:
+        """Take a transition of the cache, put it into the trace and into effect."""
+        self.record(self.bindings.step(event, binding))
+        self.forget_roads()
+        self._set_timer()
+
     def bind(self, binding: Binding) -> None:
-        """Put a binding into the cache, into the trace, and into effect."""
-        self.record(self.bindings.update(binding))
-        self._cache_changed()
+        """Put a binding into the cache."""
+        self.step(Event.ACCEPT, replace(binding, accepted_ns=self.clock.now))
 
     def unbind(self, home_address: Address) -> None:
-        """Take a binding out of the cache."""
-        self.record(self.bindings.remove(home_address))
-        self._cache_changed()
+        """Take the binding of a home address out of the cache, if there is one."""
+        binding = self.bindings.get(home_address)
+        if binding is not None:
+            self.end(binding, Event.DELETE)
 
-    def _cache_changed(self) -> None:
-        self.forget_roads()
-        expiry = self.bindings.next_expiry_ns()
-        if expiry is None:
-            self._expiry.stop()
-        else:
-            self._expiry.set(expiry)
+    def end(self, binding: Binding, event: Event) -> None:
+        """Take a binding out of force; its number is remembered as long as an older update could come."""
+        now = self.clock.now
+        last = now if event is Event.DELETE else binding.accepted_ns
+        until = max(last + self.remembered_ns[event], now)
+        self.step(event, replace(binding, expires_ns=until, wakes_ns=None))
+        if until == now:
+            self.step(Event.FORGET, binding)
 
-    def _expire(self) -> None:
-        for home_address in self.bindings.expired(self.clock.now):
-            self.decided("binding expired", f"lifetime of {home_address} ended")
-            self.unbind(home_address)
+    def binding_due(self, binding: Binding) -> None:
+        """Something is to be done about an entry: by default it has ended."""
+        if binding.state is State.REMEMBERED:
+            self.step(Event.FORGET, binding)
+        elif binding.state is not State.PROBING:
+            self.decided("binding expired", f"lifetime of {binding.home_address} ended")
+            self.end(binding, Event.EXPIRE)
+
+    def _wake(self) -> None:
+        for binding in self.bindings.due(self.clock.now):
+            self.binding_due(binding)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        due = self.bindings.next_due_ns()
+        if due is None:
+            self._due.stop()
+        elif due != self._due.due_ns:
+            self._due.set(due)
 
 
-def _may_pass_unbound(packet: Packet) -> bool:
-    payload = packet.payload
+def _may_pass_unbound(option: HomeAddressOption, packet: Packet) -> bool:
+    """True where a Mobility Header or IP security stands directly behind the header with the option."""
+    last, payload = packet.extensions[-1], packet.payload
+    if not isinstance(last, DestinationOptions) or option not in last.options:
+        return False
     if isinstance(payload, Opaque):
         return payload.next_header in (ESP, AUTHENTICATION_HEADER, mobility.NEXT_HEADER)
-    return type(payload).__module__ == BindingUpdate.__module__
+    return isinstance(payload, mobility.MobilityMessage)

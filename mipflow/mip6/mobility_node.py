@@ -11,7 +11,7 @@ from mipflow.errors import WireError
 from mipflow.mip6.security import POLICIES, Mode, SecurityAssociations
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
-from mipflow.sim.clock import NS_PER_MS
+from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.network import Network, Role
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
@@ -21,10 +21,6 @@ from mipflow.wire.packet import DestinationOptions, Opaque, Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.key_exchange import KeyExchange
-
-ERROR_INTERVAL_NS = 100 * NS_PER_MS
-"""Time between two binding errors to one address: they are limited in rate (RFC 6275 section 9.3.3)."""
-MAX_ERROR_SOURCES = 1000
 
 
 class MobilityNode(Node):
@@ -38,7 +34,8 @@ class MobilityNode(Node):
         self.key_exchanges: dict[Address, KeyExchange] = {}
         """Home agent -> what makes security associations with it, for home addresses that have none yet."""
         super().__init__(network, name, x, y, role)
-        self._next_error_ns: dict[Address, int] = {}
+        self.binding_error_limit = TokenBucket()
+        """Binding errors are limited in rate as ICMPv6 errors are (RFC 6275 section 9.3.3)."""
         self.handlers[UnknownMobilityMessage] = self._unknown_message
 
     def binding_error(self, arrival: Arrival, status: BindingErrorStatus) -> None:
@@ -46,14 +43,11 @@ class MobilityNode(Node):
 
         The addresses are those on the wire: the source, and the home address of the option or the unspecified one.
         """
-        packet, now = arrival.packet, self.clock.now
-        source, options = packet.source, [h for h in packet.extensions if isinstance(h, DestinationOptions)]
+        packet, source = arrival.packet, arrival.packet.source
+        options = [header for header in packet.extensions if isinstance(header, DestinationOptions)]
         if packet.destination.is_multicast or source.is_multicast or source == UNSPECIFIED:
             return
-        if self._next_error_ns.get(source, 0) <= now:
-            if len(self._next_error_ns) > MAX_ERROR_SOURCES:
-                self._next_error_ns.clear()
-            self._next_error_ns[source] = now + ERROR_INTERVAL_NS
+        if self.binding_error_limit.take(self.clock.now):
             home_address = next((header.home_address for header in options if header.home_address), UNSPECIFIED)
             self.send_direct(Packet(packet.destination, source, BindingError(status, home_address)))
 

@@ -73,14 +73,18 @@ class Nonces:
     def __init__(self, random: Random) -> None:
         self.node_key = random.randbytes(20)
         self._secret = random.randbytes(20)
+        self._count = 0
+        """Nonces before the current one. An index comes again after 65 535 of them, a nonce never."""
 
     def index(self, now: int) -> int:
         """Index of the nonce that is handed out at `now` nanoseconds: 16 bits, never zero (RFC 4866 section 4.1)."""
-        return now // NONCE_INTERVAL_NS % 0xFFFF + 1
+        self._count = now // NONCE_INTERVAL_NS
+        return self._count % 0xFFFF + 1
 
     def nonce(self, index: int) -> bytes:
-        """The eight octets of a nonce."""
-        return hmac.digest(self._secret, index.to_bytes(2, "big"), "sha1")[:8]
+        """The eight octets of the newest nonce with an index."""
+        count = self._count - (self._count + 1 - index) % 0xFFFF
+        return hmac.digest(self._secret, count.to_bytes(8, "big", signed=True), "sha1")[:8]
 
     def is_valid(self, index: int, now: int) -> bool:
         """True for the current nonce and the seven before it."""

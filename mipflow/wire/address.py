@@ -46,6 +46,14 @@ class Address(int):
         return int(self) >> 118 == 0x3FA
 
     @property
+    def is_unicast_routable(self) -> bool:
+        """True for an address of one interface that other links can reach (RFC 6275 section 3.1).
+
+        Those below 2**48 are ::, ::1 and IPv4 addresses in disguise.
+        """
+        return int(self) >= 1 << 48 and not self.is_multicast and not self.is_link_local
+
+    @property
     def interface_identifier(self) -> int:
         """The low 64 bits (RFC 4291 section 2.5.1)."""
         return int(self) & 0xFFFF_FFFF_FFFF_FFFF

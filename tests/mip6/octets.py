@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-NAMES = {1: "HoTI", 2: "CoTI", 3: "HoT", 4: "CoT", 5: "BU", 6: "BA", 7: "BE"}
+NAMES = {0: "BRR", 1: "HoTI", 2: "CoTI", 3: "HoT", 4: "CoT", 5: "BU", 6: "BA", 7: "BE"}
 
 
 @dataclass
