@@ -241,6 +241,25 @@ def test_a_node_without_mobile_ip_knows_no_type_2_routing_header() -> None:
     assert error.invoking[error.parameter] == 2 and error.parameter == 42
 
 
+def test_options_of_router_advertisements_say_nothing_in_other_messages() -> None:
+    """Sections 7.3, 7.4: the solicitation of a neighbor is answered as if they were not there, and nobody is listed."""
+    made = world()
+    host = Host(made.network, "at home")
+    host.settle(made.network.segments["home"], 0x55)
+    made.run(3)
+    agent, source = made.ha.home_agent_address.packed, host.interfaces["eth0"].link_local.packed
+    question = bytes([135, 0, 0, 0]) + bytes(4) + agent
+    more = struct.pack("!BBHI", 7, 1, 0, 70) + struct.pack("!BBHHH", 8, 1, 0, 9, 1800)
+    for options in (b"", more):
+        octets_ = packet(source, agent, question + options, next_header=58)
+        made.ha.receive(decode(octets_[:7] + b"\xff" + octets_[8:]), made.ha.home_link)
+        made.run(0.1)
+    heard = [chain(encode(hop.packet)) for hop in made.trace if hop.channel.receiver == "at home"]
+    one, other = [parts for parts in heard if parts[0].octets[24:40] == source]
+    assert one == other and one[-1].octets[0] == 136
+    assert len(made.ha.home_agents) == 0
+
+
 # --- home agent ------------------------------------------------------------------------------------------------------
 
 
