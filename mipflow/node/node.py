@@ -7,6 +7,7 @@ put their own handlers in. A bad packet is a traced drop with its reason, never 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut
@@ -24,7 +25,10 @@ from mipflow.wire.icmpv6 import (
     EchoReply,
     EchoRequest,
     IcmpError,
+    LinkLayerAddress,
+    NeighborAdvertisement,
     RouterAdvertisement,
+    WithNeighborOptions,
 )
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
@@ -349,7 +353,13 @@ class Node:
 
     def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:
         """Send neighbor discovery on one segment; its hop limit of 255 proves that no router passed it on (RFC 4861).
+
+        The sender's link-layer address goes with it (sections 4.1 to 4.4), but not from the unspecified address.
         """
+        if isinstance(payload, WithNeighborOptions) and source != UNSPECIFIED:
+            is_target = isinstance(payload, NeighborAdvertisement)
+            own = LinkLayerAddress(interface.link_layer_address, is_target)
+            payload = replace(payload, options=(*payload.options, own))  # type: ignore[type-var]
         packet = Packet(source, destination, payload, hop_limit=255, sent_ns=self.clock.now)
         if destination.is_multicast:
             interface.multicast(packet)

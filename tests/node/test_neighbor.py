@@ -11,6 +11,7 @@ from mipflow.node.router import Router
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, ALL_ROUTERS, Address, Prefix
+from mipflow.wire.codec import encode
 from mipflow.wire.icmpv6 import (
     AdvertisementInterval,
     NeighborAdvertisement,
@@ -102,6 +103,23 @@ def test_a_solicitation_from_an_address_is_answered_to_it() -> None:
     assert [(arrival.destination, arrival.packet.payload.solicited) for arrival in seen] == [  # type: ignore[attr-defined]
         (world.a.interfaces["eth0"].link_local, True)
     ]
+
+
+def test_a_link_layer_address_goes_with_what_is_said_but_not_from_the_unspecified_address() -> None:
+    """RFC 4861 sections 4.1 to 4.4, RFC 6275 sections 7.5 and 10.4.1: source or target option, read from the octets."""
+    world = Visitor()
+    world.host.neighbor.solicit(world.interface)
+    world.run(1)
+    world.interface.add_address(LEFT.address(5))
+    world.router.neighbor.detect_duplicate(LEFT.address(5), world.router.interfaces["access"], lambda unique: None)
+    world.run(1)
+    said = {}
+    for hop in world.network.trace:
+        octets = encode(hop.packet)[40:]
+        said[octets[0]] = octets[{133: 8, 134: 16, 135: 24, 136: 24}[octets[0]] :]
+    host, router = bytes.fromhex("020000000005"), bytes.fromhex("020000000001")
+    assert (said[133], said[134][-8:]) == (b"\1\1" + host, b"\1\1" + router)
+    assert (said[135], said[136]) == (b"", b"\2\1" + host)
 
 
 # --- routers ---------------------------------------------------------------------------------------------------------
@@ -255,7 +273,8 @@ def test_an_announced_prefix_is_advertised_with_its_lifetimes() -> None:
     seen = listen(world.host, RouterAdvertisement)
     world.host.neighbor.solicit(world.interface)
     world.run(1)
-    options = [(o.prefix, o.valid_lifetime_s, o.preferred_lifetime_s) for o in seen[0].packet.payload.options]  # type: ignore[attr-defined]
+    told = [o for o in seen[0].packet.payload.options if isinstance(o, PrefixInformation)]  # type: ignore[attr-defined]
+    options = [(o.prefix, o.valid_lifetime_s, o.preferred_lifetime_s) for o in told]
     assert options == [(LEFT.network, 7200, 0), (RIGHT.network, 100, 50)]
     assert RIGHT.address(1) in world.router.addresses
 
