@@ -4,9 +4,11 @@ out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from random import Random
+from types import MappingProxyType
 
 from mipflow.mip6.table import Entry, Table
 from mipflow.sim.clock import NS_PER_S
@@ -28,7 +30,7 @@ class HomeAgentEntry(Entry):
     link_local: Address
     preference: int
     expires_ns: int
-    valid_until_ns: dict[Address, int]
+    valid_until_ns: Mapping[Address, int]
 
     @property
     def expires_at_s(self) -> float:
@@ -41,6 +43,27 @@ class HomeAgentEntry(Entry):
         return ", ".join(map(str, self.valid_until_ns))
 
 
+def heard(
+    advertisement: RouterAdvertisement, source: Address, now: int, known: Mapping[Address, int] = MappingProxyType({})
+) -> HomeAgentEntry | None:
+    """What a router says of itself as a home agent; None where it is none (any more). `known`: addresses of it so far.
+    """
+    options = advertisement.options
+    told = next((option for option in options if isinstance(option, HomeAgentInformation)), None)
+    preference, lifetime_s = (told.preference, told.lifetime_s) if told else (0, advertisement.router_lifetime_s)
+    if not advertisement.home_agent or lifetime_s == 0:
+        return None
+    until_ns = {
+        option.prefix: now + option.valid_lifetime_s * NS_PER_S
+        for option in options if isinstance(option, PrefixInformation) and option.router_address
+    }  # fmt: skip
+    return HomeAgentEntry(source, preference, now + lifetime_s * NS_PER_S, _valid({**known, **until_ns}, now))
+
+
+def _valid(until_ns: Mapping[Address, int], now: int) -> dict[Address, int]:
+    return {address: end for address, end in until_ns.items() if end > now}
+
+
 class HomeAgentsList(Table[Address, HomeAgentEntry]):
     """The other home agents of one home link, by link-local address. Iterates over its entries."""
 
@@ -48,17 +71,9 @@ class HomeAgentsList(Table[Address, HomeAgentEntry]):
 
     def hear(self, advertisement: RouterAdvertisement, source: Address, now: int) -> list[Change]:
         """A router of the home link has advertised itself from the link-local address `source`."""
-        options = advertisement.options
-        told = next((option for option in options if isinstance(option, HomeAgentInformation)), None)
-        preference, lifetime_s = (told.preference, told.lifetime_s) if told else (0, advertisement.router_lifetime_s)
-        if not advertisement.home_agent or lifetime_s == 0:
-            return self._take(source)
-        known = dict(self._entries[source].valid_until_ns) if source in self else {}
-        for option in options:
-            if isinstance(option, PrefixInformation) and option.router_address:
-                known[option.prefix] = now + option.valid_lifetime_s * NS_PER_S
-        entry = HomeAgentEntry(source, preference, now + lifetime_s * NS_PER_S, _valid(known, now))
-        return self._put(source, entry)
+        known = self._entries[source].valid_until_ns if source in self else {}
+        entry = heard(advertisement, source, now, known)
+        return self._take(source) if entry is None else self._put(source, entry)
 
     def expire(self, now: int) -> list[Change]:
         """Delete home agents whose lifetime has ended, and addresses whose prefix has (section 10.1)."""
@@ -75,14 +90,10 @@ class HomeAgentsList(Table[Address, HomeAgentEntry]):
         """When the next entry or address ends, in nanoseconds; None for an empty list."""
         return min((end for entry in self for end in (entry.expires_ns, *entry.valid_until_ns.values())), default=None)
 
-    def by_preference(self, own: HomeAgentEntry, random: Random) -> tuple[Address, ...]:
+    def by_preference(self, own: HomeAgentEntry | None, random: Random) -> tuple[Address, ...]:
         """All addresses, ours too: the most preferable first, equals in random order, no more than fit a reply."""
-        entries = [own, *self]
+        entries = [*self] if own is None else [own, *self]
         random.shuffle(entries)
         entries.sort(key=lambda entry: -entry.preference)
         found = [random.sample(list(entry.valid_until_ns), len(entry.valid_until_ns)) for entry in entries]
         return tuple(chain.from_iterable(found))[:MAX_ADDRESSES]
-
-
-def _valid(until_ns: dict[Address, int], now: int) -> dict[Address, int]:
-    return {address: end for address, end in until_ns.items() if end > now}

@@ -97,7 +97,8 @@ class Form:
 
     @cached_property
     def _layer(self) -> Any:
-        return getattr(layers.inet6, self._layer_name, None) or getattr(layers, self._layer_name)
+        places = (layers.inet6, layers.dhcp6, layers)
+        return next(getattr(place, self._layer_name) for place in places if hasattr(place, self._layer_name))
 
     @cached_property
     def _scapy(self) -> dict[str, Any]:
@@ -116,7 +117,9 @@ class Form:
         name and what was given, for a value that has no bytes.
         """
         reserved = dict.fromkeys(self._scapy.keys() & {"res", "res2"}, 0)
-        lengths = dict.fromkeys(self._scapy.keys() & {"olen", "optlen"}, value.size - 2)
+        # Of an option's length field: it does not count the type, as long as itself, nor itself.
+        places = self._scapy.keys() & {"olen", "optlen"}
+        lengths = {place: value.size - 2 * int(self._scapy[place].sz) for place in places}
         layer: Layer = self._layer(**reserved | lengths | self._constants | structure)
         for ours, theirs in self._pairs:
             if self._types[ours[0]] in NUMBERS:

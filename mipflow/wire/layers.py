@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scapy.fields import RawVal
-    from scapy.layers import inet, inet6
+    from scapy.layers import dhcp6, inet, inet6
     from scapy.packet import Packet as Layer
     from scapy.packet import Raw
 
     ipsec: Any  # its functions have no types
 
-__all__ = ["inet", "inet6", "ipsec", "Layer", "Raw", "RawVal", "RoutingHeaderOctets"]  # noqa: F822  # defined at first use
+__all__ = [  # noqa: F822  # defined at first use
+    "dhcp6", "inet", "inet6", "ipsec", "Layer", "Raw", "RawVal", "RoutingHeaderOctets",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -33,7 +35,7 @@ def _load() -> dict[str, Any]:
         # Its warnings are about this machine's interfaces and routes, of which none is used.
         logging.getLogger(logger).setLevel(logging.ERROR)
     from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
-    from scapy.layers import inet, inet6
+    from scapy.layers import dhcp6, inet, inet6
     from scapy.packet import Packet, Raw
 
     # Of RFC 6275 itself; scapy's list ends at 150.
@@ -48,7 +50,7 @@ def _load() -> dict[str, Any]:
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
 
-    found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
+    found = (dhcp6, inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
     return dict(zip((name for name in __all__ if name != "ipsec"), found, strict=True))
 
 
