@@ -131,10 +131,11 @@ def neighbor_advertisement(owner: str, target: str) -> Layer:
 
 
 class Heard:
-    """Octets that came out of a port at `t_ns`."""
+    """Octets that came out of port number `at` at `t_ns`."""
 
-    def __init__(self, t_ns: int, octets: bytes) -> None:
+    def __init__(self, t_ns: int, octets: bytes, at: int = 0) -> None:
         self.t_ns = t_ns
+        self.at = at
         self.octets = octets
         self.layer: Any = IPv6(octets)
         assert len(octets) == 40 + self.layer.plen, "payload length"
@@ -198,19 +199,20 @@ Answer = Callable[[Heard], "Layer | bytes | None"]
 
 
 class Line:
-    """The outside of one port, with the clock in its hand."""
+    """The outside of the ports of one network, with the clock in its hand."""
 
-    def __init__(self, port: Any) -> None:
-        self.port = port
+    def __init__(self, *ports: Any) -> None:
+        self.ports = ports
         self.now = 0
         self.heard: list[Heard] = []
         self.answers: list[Answer] = []
-        """Each is shown what comes back, and gives what to send at once, or None."""
+        """Each is shown what comes back, and gives what to send at once to the same port, or None."""
 
-    def send(self, what: Layer | bytes) -> list[Heard]:
-        """Send one packet; gives what comes back at once."""
+    def send(self, what: Layer | bytes, at: int = 0) -> list[Heard]:
+        """Send one packet to a port; gives what comes back at once, from all."""
         before = len(self.heard)
-        self._hear(self.port.receive_octets(bytes(what), self.now))
+        self._hear(at, self.ports[at].receive_octets(bytes(what), self.now))
+        self._poll()
         return self.heard[before:]
 
     def ask(self, what: Layer | bytes, kind: Any) -> Heard:
@@ -219,23 +221,27 @@ class Line:
         return answer
 
     def wait(self, seconds: float) -> list[Heard]:
-        """Let time pass, calling the port when it asks for it; gives what came back."""
+        """Let time pass, calling the ports when they ask for it; gives what came back."""
         before, end = len(self.heard), self.now + round(seconds * S)
         while True:
-            due = self.port.next_ns()
+            due = self.ports[0].next_ns()  # they share one clock
             self.now = end if due is None else max(self.now, min(due, end))
-            self._hear(self.port.poll(self.now))
+            self._poll()
             if self.now == end and (due is None or due >= end):
                 return self.heard[before:]
 
-    def _hear(self, departed: list[bytes]) -> None:
+    def _poll(self) -> None:
+        for at, port in enumerate(self.ports):
+            self._hear(at, port.poll(self.now))
+
+    def _hear(self, at: int, departed: list[bytes]) -> None:
         for octets in departed:
-            heard = Heard(self.now, octets)
+            heard = Heard(self.now, octets, at)
             self.heard.append(heard)
             for answer in self.answers:
                 reply = answer(heard)
                 if reply is not None:
-                    self.send(reply)
+                    self.send(reply, at)
 
     def all(self, kind: Any) -> list[Heard]:
         """All of a kind that came back so far."""

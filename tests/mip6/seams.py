@@ -30,8 +30,7 @@ class Seam:
             self.network.add_segment(f"link {number}", INSTANT, Prefix.parse(f"{prefix}/64"))
             for number, prefix in enumerate(links)
         ]
-        self.lines = [Line(BytePort(self.network, each, f"outside {n}")) for n, each in enumerate(self.segments)]
-        self.line = self.lines[0]
+        self.line = Line(*(BytePort(self.network, each, f"outside {n}") for n, each in enumerate(self.segments)))
 
     @property
     def drops(self) -> list[str]:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 import pytest
 from scapy.layers.inet6 import IPv6, MIP6MH_Generic, MIP6OptUnknown, in6_chksum
 
-from tests.mip6.seams import CARE_OF, CN, HA, HOME, OTHER_CARE_OF, OTHER_HOME, CorrespondentSeam, HomeAgentSeam
+from mipflow.wire.address import Address
+from tests.mip6.seams import (
+    CARE_OF,
+    CN,
+    HA,
+    HOME,
+    OTHER_CARE_OF,
+    OTHER_HOME,
+    ROUTER,
+    CorrespondentSeam,
+    HomeAgentSeam,
+    MobileSeam,
+)
 from tests.peer import (
     MIP6MH_BA,
     MIP6MH_BE,
     MIP6MH_BU,
+    UDP,
     Heard,
     ICMPv6EchoReply,
     ICMPv6EchoRequest,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
+    ICMPv6ND_RS,
     ICMPv6ParamProblem,
     Layer,
     MIP6MH_CoT,
@@ -28,7 +43,9 @@ from tests.peer import (
     home_update,
     is_signed,
     neighbor_advertisement,
+    octets_of,
     packet,
+    router_advertisement,
     signed,
     tunnelled,
     update,
@@ -311,3 +328,217 @@ def test_a_wrong_payload_proto_or_header_length_is_answered_by_a_parameter_probl
 def raw(address: str, header: bytes) -> Layer:
     """A Mobility Header of these octets."""
     return IPv6(src=CARE_OF, dst=address, nh=135) / Raw(header)
+
+
+# --- mobile node -----------------------------------------------------------------------------------------------------
+
+PREFIXES = ("2001:db8:a::", "2001:db8:b::")
+KCN, NONCES = b"a correspondent's key", {4: b"nonce of", 5: b"the home", 6: b"care-of "}
+
+
+class AllOthers:
+    """Two access routers, a home agent and a correspondent node by hand, around our mobile node."""
+
+    def __init__(self) -> None:
+        self.seam = MobileSeam()
+        self.line, self.node = self.seam.line, self.seam.node
+        self.statuses: dict[tuple[str, str], list[int]] = {}
+        """(who answers, home address) -> statuses for the next binding updates; 0 where none is left."""
+        self.bound: dict[tuple[str, str], str] = {}
+        """(who holds it, home address) -> care-of address, as the binding updates said."""
+        self.got: list[tuple[bytes, str, str]] = []
+        """What our node sent over UDP: data, source on the wire, kind of road."""
+        self.line.answers.append(self.answer)
+
+    def answer(self, heard: Heard) -> Layer | None:
+        if ICMPv6ND_RS in heard:
+            return router_advertisement(ROUTER, PREFIXES[heard.at])
+        if MIP6MH_BU in heard:
+            return self.acknowledged(heard) if heard.layer.dst == HA else self.checked(heard)
+        if MIP6MH_HoTI in heard or MIP6MH_CoTI in heard:
+            return self.tested(heard)
+        if UDP in heard:
+            kind = "tunnel" if heard.is_tunnelled else "straight" if heard.home else "plain"
+            self.got.append((bytes(heard[UDP].payload), heard.layer.src, kind))
+        return None
+
+    def tested(self, heard: Heard) -> Layer:
+        """Section 5.2.5: a token of the source address; the home test through the tunnel."""
+        is_home = MIP6MH_HoTI in heard
+        index, tail = (5, b"\0") if is_home else (6, b"\1")
+        source, message = heard.inner.src, heard[MIP6MH_HoTI if is_home else MIP6MH_CoTI]
+        assert heard.inner.dst == CN and heard.is_tunnelled == is_home
+        answer = (MIP6MH_HoT if is_home else MIP6MH_CoT)(
+            index=index, cookie=message.cookie, token=self.token(source, index, tail)
+        )
+        if not is_home:
+            return packet(CN, source, answer)
+        assert heard.ends == (self.bound[HA, source], HA), "from where that home address is registered (10.4.5)"
+        return tunnelled(HA, heard.layer.src, packet(CN, source, answer))
+
+    def token(self, address: str, index: int, tail: bytes) -> bytes:
+        return hmac.new(KCN, octets_of(address) + NONCES[index] + tail, hashlib.sha1).digest()[:8]
+
+    def acknowledged(self, heard: Heard) -> Layer:
+        """The home agent (10.3, 11.7.1): no proof is asked for without IP security."""
+        message, home, care_of = heard[MIP6MH_BU], heard.home, heard.layer.src
+        assert home is not None and heard.mobility[8] & 0xC0 == 0xC0, "A and H"
+        alternate = [option.acoa for option in message.options if option.otype == 3]
+        assert alternate == [care_of], "in every home registration"
+        return self.reply(HA, home, care_of, message, MIP6MH_BA(seq=message.seq, mhtime=message.mhtime, flags=0))
+
+    def checked(self, heard: Heard) -> Layer | None:
+        """The correspondent node (9.5.1): the authenticator is computed anew, and signs the answer."""
+        message, home, care_of = heard[MIP6MH_BU], heard.home, heard.layer.src
+        assert home is not None and not heard.mobility[8] & 0x40, "no H"
+        indices = next(option for option in message.options if option.otype == 4)
+        assert (indices.hni, indices.coni) == (5, 6)
+        key = hashlib.sha1(self.token(home, 5, b"\0") + self.token(care_of, 6, b"\1")).digest()
+        assert is_signed(heard, key, care_of, CN)
+        answer = MIP6MH_BA(seq=message.seq, mhtime=message.mhtime, flags=0)
+        return self.reply(CN, home, care_of, message, answer, key)
+
+    def reply(
+        self, who: str, home: str, care_of: str, message: Layer, answer: Layer, key: bytes | None = None
+    ) -> Layer:
+        waiting = self.statuses.get((who, home), [])
+        answer.status = waiting.pop(0) if waiting else 0
+        if answer.status < 128 and message.mhtime:
+            self.bound[who, home] = care_of
+        elif answer.status < 128:
+            self.bound.pop((who, home), None)
+        if key is not None and answer.status not in (136, 137, 138):
+            answer = signed(answer, key, care_of, CN)
+        return packet(who, care_of, answer, to_home=home)
+
+    def arrive(self) -> None:
+        """Let the node get its care-of addresses and register."""
+        self.line.wait(6)
+        assert self.bound == {(HA, HOME): CARE_OF}
+
+    def talk(self, port: int, data: bytes, seconds: float = 5) -> tuple[bytes, str, str]:
+        """Our node says something to the correspondent; gives what came out last, after a while."""
+        self.sockets = getattr(self, "sockets", {})
+        if port not in self.sockets:
+            self.sockets[port] = self.node.udp(port, (Address(CN), 7))
+        self.sockets[port].send(data)
+        self.line.wait(seconds)
+        return self.got[-1]
+
+    def flow(self, port: int) -> int:
+        """The id of the flow from a local port."""
+        return next(entry.flow_id for entry in self.node.flows if entry.flow_information.local_port == port)
+
+
+def test_a_mobile_node_configures_itself_registers_and_uses_the_tunnel() -> None:
+    """RFC 6275 sections 11.5, 11.7.1, 11.3.1."""
+    world = AllOthers()
+    world.arrive()
+    probes = [heard[ICMPv6ND_NS].tgt for heard in world.line.all(ICMPv6ND_NS)]
+    assert CARE_OF in probes and OTHER_CARE_OF in probes, "duplicate address detection of both"
+    world.statuses[CN, HOME] = [128] * 99
+    assert world.talk(1000, b"one", 0) == (b"one", CARE_OF, "tunnel")
+    back = packet(CN, HOME, UDP(sport=7, dport=1000) / b"answer")
+    got: list[bytes] = []
+    world.sockets[1000].on_datagram = got.append
+    world.line.send(tunnelled(HA, CARE_OF, back))
+    assert got == [b"answer"]
+
+
+def test_a_mobile_node_optimises_the_route_after_return_routability() -> None:
+    """RFC 6275 sections 5.2.5, 11.6, 11.7.2, 11.3.1: proved with tokens that only the peer can make."""
+    world = AllOthers()
+    world.arrive()
+    world.talk(1000, b"one")
+    assert world.bound[CN, HOME] == CARE_OF
+    assert world.talk(1000, b"two") == (b"two", CARE_OF, "straight")
+    assert world.line.heard[-1].home == HOME
+
+
+def test_a_mobile_node_moves_one_flow_and_leaves_the_other() -> None:
+    """One binding update to the correspondent for one home address; no home binding moves."""
+    world = AllOthers()
+    world.arrive()
+    world.talk(1000, b"one")
+    world.talk(2000, b"two")
+    (second,) = {home for _, home in world.bound} - {HOME}
+    assert world.bound == dict.fromkeys([(HA, HOME), (CN, HOME), (HA, second), (CN, second)], CARE_OF)
+    world.line.wait(2)
+    before = len(world.line.all(MIP6MH_BU))
+    world.node.handover(world.flow(2000), "cell0")
+    world.line.wait(3)
+    (moved,) = world.line.all(MIP6MH_BU)[before:]
+    assert (moved.layer.dst, moved.home, moved.layer.src) == (CN, second, OTHER_CARE_OF)
+    assert world.talk(1000, b"stays") == (b"stays", CARE_OF, "straight")
+    assert world.talk(2000, b"moves") == (b"moves", OTHER_CARE_OF, "straight")
+    assert world.line.heard[-1].at == 1, "and it leaves by the other interface"
+
+
+def test_a_mobile_node_goes_past_a_sequence_number_that_its_peer_has_seen() -> None:
+    """RFC 6275 section 11.7.3: 135 carries the last accepted number."""
+    world = AllOthers()
+    world.statuses[HA, HOME] = [135]
+    world.arrive()
+    first, second = world.line.all(MIP6MH_BU)
+    assert second[MIP6MH_BU].seq == (first[MIP6MH_BU].seq + 1) & 0xFFFF
+
+
+@pytest.mark.parametrize(("status", "tests"), [(136, "home"), (137, "care-of"), (138, "both")])
+def test_a_mobile_node_asks_for_new_tokens_when_its_nonces_are_old(status: int, tests: str) -> None:
+    """RFC 6275 section 11.7.3."""
+    world = AllOthers()
+    world.arrive()
+    world.statuses[CN, HOME] = [status]
+    world.talk(1000, b"one", 10)
+    counts = [len(world.line.all(kind)) for kind in (MIP6MH_HoTI, MIP6MH_CoTI)]
+    assert counts == {"home": [2, 1], "care-of": [1, 2], "both": [2, 2]}[tests]
+    assert world.bound[CN, HOME] == CARE_OF
+
+
+def test_a_mobile_node_falls_back_to_the_tunnel_on_a_binding_error_and_binds_again() -> None:
+    """RFC 6275 section 11.3.6: status 1."""
+    world = AllOthers()
+    world.arrive()
+    world.talk(1000, b"one")
+    updates = len(world.line.all(MIP6MH_BU))
+    world.line.send(packet(CN, OTHER_CARE_OF, MIP6MH_BE(status=1, ha=HOME)), at=1)
+    assert len(world.line.all(MIP6MH_BU)) == updates, "one about a superseded binding is ignored"
+    world.line.send(packet(CN, CARE_OF, MIP6MH_BE(status=1, ha=HOME)))
+    world.line.wait(3)
+    assert len(world.line.all(MIP6MH_BU)) > updates
+    assert world.talk(1000, b"two") == (b"two", CARE_OF, "straight")
+
+
+@pytest.mark.parametrize("status", [128, 129, 130, 132, 133, 134])
+def test_a_mobile_node_that_is_refused_at_home_sends_nothing_from_there(status: int) -> None:
+    """RFC 6275 section 11.7.3: not registered, so there is no road for the home address."""
+    world = AllOthers()
+    world.statuses[HA, HOME] = [status] * 99
+    world.line.wait(6)
+    assert world.bound == {}
+    assert world.node.registered_at_home(Address(HOME)) is None
+    world.node.udp(9, (Address(CN), 7)).send(b"x")
+    world.line.wait(1)
+    assert world.got == []
+
+
+def test_a_mobile_node_does_not_believe_an_acknowledgement_without_proof() -> None:
+    """RFC 6275 sections 11.7.3 and 6.2.7."""
+    world = AllOthers()
+    world.arrive()
+    world.statuses[CN, HOME] = [0]
+    world.checked = lambda heard: packet(  # type: ignore[method-assign]
+        CN, CARE_OF, MIP6MH_BA(seq=heard[MIP6MH_BU].seq, mhtime=50, status=0, flags=0), to_home=HOME
+    )
+    assert world.talk(1000, b"one") == (b"one", CARE_OF, "tunnel")
+    assert world.talk(1000, b"two")[2] == "tunnel"
+    assert any("authorization data is wrong" in drop for drop in world.seam.drops)
+
+
+def test_a_mobile_node_answers_unknown_messages_by_a_binding_error() -> None:
+    """RFC 6275 sections 11.2 and 9.2."""
+    world = AllOthers()
+    world.arrive()
+    world.line.send(packet(CN, CARE_OF, MIP6MH_Generic(mhtype=99, msg=bytes(2))))
+    (answer,) = world.line.all(MIP6MH_BE)
+    assert answer.ends == (CARE_OF, CN) and (answer[MIP6MH_BE].status, answer[MIP6MH_BE].ha) == (2, "::")

@@ -38,14 +38,14 @@ def test_octets_in_octets_out() -> None:
 
 def test_it_says_when_to_call_again_and_time_comes_from_outside() -> None:
     _, _, line = made(Link(delay_ms=4, rate_bps=None))
-    assert line.port.next_ns() is None
+    assert line.ports[0].next_ns() is None
     assert line.send(packet(OUTSIDE, HOST, echo())) == []
-    assert line.port.next_ns() == 4_000_000, "the request arrives"
-    assert line.port.poll(3_999_999) == [] and line.port.poll(4_000_000) == []
-    assert line.port.next_ns() == 8_000_000, "and the answer"
-    assert len(line.port.poll(8_000_000)) == 1
+    assert line.ports[0].next_ns() == 4_000_000, "the request arrives"
+    assert line.ports[0].poll(3_999_999) == [] and line.ports[0].poll(4_000_000) == []
+    assert line.ports[0].next_ns() == 8_000_000, "and the answer"
+    assert len(line.ports[0].poll(8_000_000)) == 1
     with pytest.raises(ProtocolMisuse):
-        line.port.poll(7 * S // 1000)
+        line.ports[0].poll(7 * S // 1000)
 
 
 @pytest.mark.parametrize("late", [0, 1, 999_999_999])
@@ -53,7 +53,7 @@ def test_a_caller_that_comes_late_gets_the_same_octets(late: int) -> None:
     """In real time nobody calls on the nanosecond."""
     _, host, line = made()
     host.clock.at(2 * S, lambda _: host.echo(9, Address(OUTSIDE)).send(1, b"x"))
-    (heard,) = line.port.poll(2 * S + late)
+    (heard,) = line.ports[0].poll(2 * S + late)
     assert IPv6(heard).dst == OUTSIDE
 
 
