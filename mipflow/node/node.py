@@ -229,7 +229,8 @@ class Node:
         if packet.destination.is_multicast:
             return
         self.discard(packet, f"{type(payload).__name__} is not handled by {self.name}")
-        if isinstance(payload, Opaque) or (isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility):
+        is_mobility = isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility
+        if is_mobility or isinstance(payload, Opaque | Packet):
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6

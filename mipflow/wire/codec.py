@@ -12,7 +12,7 @@ from mipflow.errors import WireError
 from mipflow.wire import checksum, layers
 from mipflow.wire import decode as reader
 from mipflow.wire.control import write_icmp, write_mobility
-from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, MAX_TUNNELS, NEXT_HEADERS
+from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, NEXT_HEADERS
 from mipflow.wire.forms import number, octets
 from mipflow.wire.icmpv6 import IcmpMessage
 from mipflow.wire.mobility import BindingAuthorizationData, MobilityMessage
@@ -20,12 +20,16 @@ from mipflow.wire.options import write_options
 from mipflow.wire.packet import TCP, UDP, FragmentHeader, HopByHopOptions, Opaque, Packet, RoutingHeader, WithOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mipflow.wire.layers import Layer
     from mipflow.wire.packet import ExtensionHeader
 
 
 AUTHENTICATOR = 12
 ESP = 50
+MOST_WRITTEN = 64
+"""Packets inside a packet that are written: more than are read, and than fit a link's 1500 octets in a tunnel loop."""
 
 
 def to_scapy(packet: Packet) -> Layer:
@@ -61,23 +65,25 @@ def decode(data: bytes) -> Packet:
     verified with the home address in its place (RFC 6275 sections 6.1.1 and 11.3.1). Raises WireError with
     the reason for anything malformed, cut off or with a wrong checksum.
     """
+    return _read(reader.decode, data)
+
+
+def decode_leniently(data: bytes) -> Packet:
+    """The packet that these octets are; where what an IPv6 header announces is bad, that as Opaque octets.
+
+    So do routers and tunnels take it: it is for its destination to find out. Raises WireError where the outermost
+    header itself is bad.
+    """
+    return _read(reader.decode_leniently, data)
+
+
+def _read(read: Callable[[bytes], Packet], data: bytes) -> Packet:
     try:
-        return reader.decode(bytes(data))
+        return read(bytes(data))
     except WireError:
         raise
     except Exception as error:  # of scapy's many kinds, and a packet must never be an exception to a node
         raise WireError(f"not readable as an IPv6 packet: {error}", data) from error
-
-
-def decode_leniently(data: bytes) -> Packet:
-    """The packet that these octets are; where only what its IPv6 header announces is bad, that as Opaque octets.
-
-    So does a router take it: it is for the destination to find out. Raises WireError where the header is bad itself.
-    """
-    try:
-        return decode(data)
-    except WireError:
-        return reader.decode_header(bytes(data))
 
 
 def encode_mobility(message: MobilityMessage) -> bytes:
@@ -104,8 +110,8 @@ def authenticated_part(message: MobilityMessage) -> bytes:
 
 
 def _packet(packet: Packet, depth: int = 0) -> Layer:
-    if depth > MAX_TUNNELS:
-        raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
+    if depth > MOST_WRITTEN:
+        raise WireError(f"more than {MOST_WRITTEN} packets inside each other", depth)
     if packet.size - 40 > 65535:
         raise WireError(f"a packet of {packet.size} octets; expected at most 65575", packet.size)
     _check_order(packet)

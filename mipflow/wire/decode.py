@@ -55,8 +55,11 @@ FORMS: dict[type, Form] = {
 EXTENSIONS = (0, 43, 44, 60)
 
 
-def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
-    """The packet that `data` is. It lies inside `depth` others, at octet `pointer` of the outermost."""
+def decode(data: bytes, depth: int = 0, pointer: int = 0, inner: Callable[..., Packet] | None = None) -> Packet:
+    """The packet that `data` is. It lies inside `depth` others, at octet `pointer` of the outermost.
+
+    `inner` reads what is tunnelled in it, in the place of this function.
+    """
     if depth > MAX_TUNNELS:
         raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
     header = _header(data)
@@ -67,18 +70,21 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
     if (extensions and checksum.hides_payload(extensions[-1])) or number not in LEAST:
         payload = Opaque(number, rest)
     elif number == 41:
-        payload = decode(rest, depth + 1, pointer + position)
+        payload = (inner or decode)(rest, depth + 1, pointer + position)
     else:
         ends = checksum.pseudo_header_addresses(source, destination, extensions)
         payload = _upper_layer(number, rest, ends, pointer + position)
     return Packet(source, destination, payload, header.hlim, extensions, header.tc, header.fl)
 
 
-def decode_header(data: bytes) -> Packet:
-    """The packet that `data` is, with all that stands behind its header as Opaque octets."""
-    header = _header(data)
-    ends = Address(header.src), Address(header.dst)
-    return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
+def decode_leniently(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
+    """The packet that `data` is; if only what stands behind its header is wrong, with all that as Opaque octets."""
+    try:
+        return decode(data, depth, pointer, decode_leniently)
+    except Exception:  # scapy's too: its destination will find out
+        header = _header(data)
+        ends = Address(header.src), Address(header.dst)
+        return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
 
 
 def _header(data: bytes) -> Layer:

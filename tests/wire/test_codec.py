@@ -17,7 +17,7 @@ from mipflow.errors import WireError
 from mipflow.wire import control, icmpv6, layers, mobility
 from mipflow.wire.address import Address
 from mipflow.wire.capture import read
-from mipflow.wire.codec import authenticated_part, decode, encode, encode_mobility, to_scapy
+from mipflow.wire.codec import authenticated_part, decode, decode_leniently, encode, encode_mobility, to_scapy
 from mipflow.wire.packet import (
     TCP,
     UDP,
@@ -476,11 +476,26 @@ def test_tunnels_inside_tunnels_end() -> None:
     for _ in range(8):
         packet = Packet(MN, CN, packet)
     assert decode(encode(packet)) == packet
-    too_deep = Packet(MN, CN, packet)
-    with pytest.raises(WireError, match="more than 8 packets inside each other"):
-        encode(too_deep)
     with pytest.raises(WireError, match="more than 8 packets inside each other"):
         decode(header(41, encode(packet)))
+    for _ in range(56):
+        packet = Packet(MN, CN, packet)  # a tunnel entry that gets a deep one must not fail (RFC 2473 section 4.1)
+    assert len(encode(packet)) == packet.size > 1500
+    with pytest.raises(WireError, match="more than 64 packets inside each other"):
+        encode(Packet(MN, CN, packet))
+
+
+def test_a_router_takes_what_only_its_destination_can_find_wrong() -> None:
+    wrong = header(17, bytes(8))
+    packet = decode_leniently(wrong)
+    assert packet == Packet(MN, CN, Opaque(17, bytes(8))) and encode(packet) == wrong
+    assert decode_leniently(header(41, wrong)) == Packet(MN, CN, packet), "in a tunnel too"
+    assert decode_leniently(header(41, wrong[:-1])) == Packet(MN, CN, Opaque(41, wrong[:-1]))
+    good = encode(Packet(MN, CN, UDP(1, 2, b"x")))
+    assert decode_leniently(good) == decode(good)
+    for octets in (b"", wrong[:-1], b"\x45" + wrong[1:]):
+        with pytest.raises(WireError):
+            decode_leniently(octets)
 
 
 def test_extension_headers_end() -> None:
