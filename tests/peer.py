@@ -205,12 +205,15 @@ class Line:
         self.ports = ports
         self.now = 0
         self.heard: list[Heard] = []
+        self.said: list[tuple[int, int, bytes]] = []
+        """Time, port and octets of all that was sent: said again to a twin, it does the same."""
         self.answers: list[Answer] = []
         """Each is shown what comes back, and gives what to send at once to the same port, or None."""
 
     def send(self, what: Layer | bytes, at: int = 0) -> list[Heard]:
         """Send one packet to a port; gives what comes back at once, from all."""
         before = len(self.heard)
+        self.said.append((self.now, at, bytes(what)))
         self._hear(at, self.ports[at].receive_octets(bytes(what), self.now))
         self._poll()
         return self.heard[before:]
