@@ -58,7 +58,7 @@ class Host(Node):
 
     def take_router(self, interface: Interface, link_local: Address, is_router: bool) -> None:
         """Let the neighbor with this link-local address be the default router of an interface, or be it no longer."""
-        router = None if interface.segment is None else interface.segment.neighbors.get(link_local)
+        router = None if interface.segment is None else interface.segment.neighbor(link_local)
         if is_router != (interface.router is router):
             interface.router = router if is_router else None
             self.network.changed()
