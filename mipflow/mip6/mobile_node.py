@@ -159,6 +159,17 @@ class MobileNode(MobilityNode, Host):
         tunnel = (care_of, self.home_agent)
         return None if care_of is None else self.road("tunnel", care_of, self.home_agent, tunnel=tunnel)
 
+    def home_test_road(self, home_address: Address) -> Road | None:
+        """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
+
+        There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
+        """
+        entry = self.binding_updates.get(self.home_agent, home_address)
+        if self.security is None or entry is None or entry.unacknowledged is None:
+            return self.tunnel_road(home_address)
+        tunnel = (entry.unacknowledged, self.home_agent)
+        return self.road("tunnel", entry.unacknowledged, self.home_agent, tunnel=tunnel)
+
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
         self.own_home_addresses.discard(home_address)

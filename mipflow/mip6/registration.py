@@ -124,7 +124,8 @@ class Registrar:
         message = self.test_init(kind, cookie)
 
         def leave() -> None:
-            self._node.send_direct(Packet(address, peer, message), self._node.tunnel_road(address) if is_home else None)
+            road = self._node.home_test_road(address) if is_home else None
+            self._node.send_direct(Packet(address, peer, message), road)
 
         due = self._when_allowed((kind, peer), leave)
         self.tokens.begin(key, cookie, due)
@@ -227,7 +228,8 @@ class Registrar:
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """The update that an entry needs now; `tokens` are those of `tests_needed`, in its order. Sets `entry.key`."""
         if entry.home_registration:
-            return home_update(entry, sequence, 0 if entry.state is State.DELETING else self.home_lifetime_s)
+            lifetime_s = 0 if entry.state is State.DELETING else self.home_lifetime_s
+            return home_update(entry, sequence, lifetime_s, self._node.keys_survive_movement)
         # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
         left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
         update, entry.key = correspondent_update(entry, sequence, min(self.binding_lifetime_s, left_s), *tokens)

@@ -9,10 +9,13 @@ from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, AlternateCareOfAddress, BindingUpdate, NonceIndices
 
 
-def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int) -> BindingUpdate:
-    """What asks a home agent to bind an entry, or with lifetime 0 to delete it (section 11.7.1)."""
+def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, keys_survive: bool) -> BindingUpdate:
+    """What asks a home agent to bind an entry, or with lifetime 0 to delete it; K says `keys_survive` (section 11.7.1).
+    """
     units, option = lifetime_s // LIFETIME_UNIT_S, AlternateCareOfAddress(entry.care_of_address)
-    return BindingUpdate(sequence, home_registration=True, lifetime_units=units, options=(option,))
+    return BindingUpdate(
+        sequence, home_registration=True, key_management=keys_survive, lifetime_units=units, options=(option,)
+    )
 
 
 def correspondent_update(

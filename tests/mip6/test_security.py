@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -503,3 +504,56 @@ def test_used_up_sequence_numbers_end_an_association() -> None:
                 w.mn.securities().protect(packet)
         else:
             assert w.ha.securities().open(w.mn.securities().protect(packet)) == packet
+
+
+@pytest.mark.parametrize(("security", "expected"), [(True, True), ("manual", False), (False, False)])
+def test_k_says_that_the_key_exchange_survives_movements(security: Any, expected: bool) -> None:
+    """RFC 6275 6.1.7, 6.1.8, 10.3.1, 11.7.1: set with an exchange, never with manual keys, never for correspondents."""
+    w = world(security=security)
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    seen: dict[str, set[bool]] = {"BU": set(), "BA": set()}
+    for sender, segment, message in (
+        ("MN", "wlan0", BindingUpdate), ("HA", "Internet-HA", BindingAcknowledgement), ("CN1", "cn1", None)
+    ):  # fmt: skip
+        for octets in sent(w, sender, segment):
+            found = opened(octets, w, message) if message and in_esp(octets) and octets[6] != 50 else read(octets)
+            if found is None or found.name not in seen:
+                continue
+            k = bool(found.flags & 0x10 if found.name == "BU" else found.octets[7] & 0x80)
+            at_home = AGENT.packed in (found.source, found.destination)
+            assert at_home or not k
+            seen[found.name] |= {k} if at_home else set()
+    assert seen == {"BU": {expected}, "BA": {expected}}
+
+
+def test_home_test_inits_come_from_the_new_care_of_address_once_its_update_has_left() -> None:
+    """RFC 6275 11.6.3, RFC 3776 4.3: the outer source is the new primary care-of address before the acknowledgement."""
+    w = secured(reuse_tokens=False)
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    w.mn.registrar.register_home(PRIMARY, CELLULAR.address(MOBILE_NODE))
+    w.mn.registrar.register_correspondent(w.cn1.address, PRIMARY, CELLULAR.address(MOBILE_NODE))
+    w.run(0.001)
+    (init,) = [octets for octets in sent(w, "MN", "cell0") if octets[6] == 50]
+    asked = opened(init, w, HomeTestInit)
+    w.run(0.5)
+    down = [octets for octets in sent(w, "HA", "Internet-HA") if octets[6] == 50]
+    assert asked.cookie in {opened(octets, w, HomeTest).cookie for octets in down}, "and it is answered"
+
+
+def test_tshark_opens_it_with_the_keys(tshark: str, tmp_path: Path) -> None:
+    """A second witness: an analyser that has the keys finds every integrity check value right, and reads the inside."""
+    w = secured()
+    w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(4)
+    w.pcap(tmp_path / "esp.pcap", "MN")
+    options = ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]
+    for each in w.mn.securities():
+        cipher, icv = f'"AES-CBC [RFC3602]","0x{each.keys.encryption_key.hex()}"', each.keys.integrity_key.hex()
+        line = f'"IPv6","*","*","0x{each.keys.spi:08x}",{cipher},"HMAC-SHA-256-128 [RFC4868]","0x{icv}"'
+        options += ["-o", f"uat:esp_sa:{line}"]
+    fields = [part for name in ("esp.icv_good", "esp.sequence", "mip6.mhtype") for part in ("-e", name)]
+    command = [tshark, "-n", "-r", str(tmp_path / "esp.pcap"), *options, "-Y", "esp", "-T", "fields", *fields]
+    read_so = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert read_so.splitlines() == ["1\t1\t5", "1\t1\t6", "1\t1\t1", "1\t1\t3"], "BU, BA, HoTI, HoT"
