@@ -90,11 +90,14 @@ class Story:
                 message = read(codec.encode(hop.packet))
                 if message is not None and message.name == "BU":
                     asked.add((message.home or message.source, message.options.get(3, message.source)))
-        return [
-            f"{record.node} held {record.change.after}"
+        held = [
+            (record.node, record.change.after)
             for record in self.world.trace.records
             if isinstance(record, TableChanged) and record.change.table == "binding cache" and record.change.after
-            and (packed(record.change.after["home_address"]), packed(record.change.after["care_of_address"])) not in asked
+        ]
+        return [
+            f"{node} held {row}"
+            for node, row in held if (packed(row["home_address"]), packed(row["care_of_address"])) not in asked
         ]  # fmt: skip
 
     def undelivered(self, limit_s: float = 600.0) -> list[str]:
