@@ -26,7 +26,13 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, IcmpError
-from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    BindingAcknowledgement,
+    BindingUpdate,
+    NonceIndices,
+    Status,
+)
 from mipflow.wire.packet import Packet
 
 
@@ -34,6 +40,8 @@ class CorrespondentNode(KeepsBindings, Host):
     """A host that talks to mobile nodes, with route optimisation."""
 
     role: Role = "correspondent node"
+    always_acknowledged: tuple[Status, ...] = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
+    """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
     remembered_ns = {Event.DELETE: MAX_NONCE_LIFETIME_NS, Event.EXPIRE: MAX_NONCE_LIFETIME_NS}  # section 5.2.8
 
     def __init__(
@@ -85,19 +93,20 @@ class CorrespondentNode(KeepsBindings, Host):
             self.drop(arrival.packet, "binding update without nonce indices")
             return
         deletes = update.lifetime_units == 0
-        expired = self._expired_nonces(indices, deletes)
-        if expired is not None:  # no key, so no authorization data
-            self.acknowledge(arrival, BindingAcknowledgement(expired, update.sequence))
-            return
-        key = self._key(home_address, care_of, indices, deletes)
         signed = home_address if deletes else care_of
+        key = self.key_for(arrival, update, indices, care_of)
+        if isinstance(key, Status):  # no key, so no authorization data
+            self.acknowledge(arrival, BindingAcknowledgement(key, update.sequence))
+            return
         if not is_proved(update, key, signed, arrival.packet.destination):
             self.drop(arrival.packet, "binding authorization data is wrong")
             return
-        status, sequence = self._judge(update, home_address, care_of)
-        lifetime_units = self._carry_out(update, home_address, care_of) if status is Status.ACCEPTED else 0
-        if update.acknowledge or status in ALWAYS_ACKNOWLEDGED:
-            answer = BindingAcknowledgement(status, sequence, lifetime_units)
+        status, sequence = self.judge(arrival, update, care_of)
+        answer = BindingAcknowledgement(status, sequence)
+        if status is Status.ACCEPTED:
+            answer = replace(answer, lifetime_units=self._carry_out(arrival, update, care_of))
+            answer = self.completed(arrival, update, care_of, answer)
+        if update.acknowledge or answer.options or status in self.always_acknowledged:
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
 
     def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
@@ -109,13 +118,44 @@ class CorrespondentNode(KeepsBindings, Host):
             return Status.EXPIRED_NONCES
         return Status.EXPIRED_CARE_OF_NONCE_INDEX if home else Status.EXPIRED_HOME_NONCE_INDEX
 
-    def _key(self, home_address: Address, care_of: Address, indices: NonceIndices, deletes: bool) -> bytes:
-        home_token = self.nonces.home_token(home_address, indices.home)
-        care_of_token = None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
-        return binding_management_key(home_token, care_of_token)
+    def _carry_out(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> int:
+        """Bind or delete (sections 9.5.2 and 9.5.3); gives the lifetime that is granted, in units of four seconds.
 
-    def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
+        The number of a deleted binding is remembered as long as a nonce that came before is good, whatever the pair and
+        the care-of address: no update from before can come again, while a newer one may use its tokens again.
+        """
+        home_address = arrival.source
+        self._unreachable.pop(home_address, None)
+        if update.lifetime_units == 0:
+            # Also where nothing is bound: an older update that comes late must not bind.
+            if self.bindings.has_room(home_address):
+                self.end(Binding(home_address, care_of, update.sequence, 0), Event.DELETE)
+            return 0
+        lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.longest_s(update))
+        expires_ns = self.clock.now + lifetime_s * NS_PER_S
+        near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * MIN_REFRESH_WAIT_NS)
+        binding = Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns)
+        self.bind(self.entry_for(arrival, update, binding))
+        return lifetime_s // LIFETIME_UNIT_S
+
+    # --- what another way to prove binding updates overrides ---------------------------------------------------------
+
+    def key_for(
+        self, arrival: Arrival, update: BindingUpdate, indices: NonceIndices, care_of: Address
+    ) -> bytes | Status:
+        """The key that has to prove an update (section 5.2.6); the status where its nonces are good no longer."""
+        deletes = update.lifetime_units == 0
+        expired = self._expired_nonces(indices, deletes)
+        if expired is not None:
+            return expired
+        home_token = self.nonces.home_token(arrival.source, indices.home)
+        return binding_management_key(
+            home_token, None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
+        )
+
+    def judge(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it, for an update that is authentic."""
+        home_address = arrival.source
         last = self.bindings.entry(home_address)
         if last is not None and not is_newer(update.sequence, last.sequence):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, last.sequence
@@ -125,23 +165,19 @@ class CorrespondentNode(KeepsBindings, Host):
             return Status.INSUFFICIENT_RESOURCES, update.sequence
         return Status.ACCEPTED, update.sequence
 
-    def _carry_out(self, update: BindingUpdate, home_address: Address, care_of: Address) -> int:
-        """Bind or delete (sections 9.5.2 and 9.5.3); gives the lifetime that is granted, in units of four seconds.
+    def longest_s(self, update: BindingUpdate) -> int:
+        """The longest lifetime that an authentic update can get, in seconds (section 9.5.2)."""
+        return MAX_RR_BINDING_LIFETIME_S
 
-        The number of a deleted binding is remembered as long as a nonce that came before is good, whatever the pair and
-        the care-of address: no update from before can come again, while a newer one may use its tokens again.
-        """
-        self._unreachable.pop(home_address, None)
-        if update.lifetime_units == 0:
-            # Also where nothing is bound: an older update that comes late must not bind.
-            if self.bindings.has_room(home_address):
-                self.end(Binding(home_address, care_of, update.sequence, 0), Event.DELETE)
-            return 0
-        lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, MAX_RR_BINDING_LIFETIME_S)
-        expires_ns = self.clock.now + lifetime_s * NS_PER_S
-        near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * MIN_REFRESH_WAIT_NS)
-        self.bind(Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns))
-        return lifetime_s // LIFETIME_UNIT_S
+    def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> Binding:
+        """What the cache is to hold of a new binding."""
+        return binding
+
+    def completed(
+        self, arrival: Arrival, update: BindingUpdate, care_of: Address, answer: BindingAcknowledgement
+    ) -> BindingAcknowledgement:
+        """The acknowledgement of an update that was carried out, but for its proof. With options it is always sent."""
+        return answer
 
     # --- sending to what is bound (sections 9.3.2, 9.3.4, 9.5.5) -----------------------------------------------------
 
@@ -179,10 +215,6 @@ class CorrespondentNode(KeepsBindings, Host):
             if now - first >= PERSISTENT_ERRORS_NS:
                 self.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
                 self.unbind(binding.home_address)
-
-
-ALWAYS_ACKNOWLEDGED = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
-"""Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
 
 
 def _behind_routing_header(packet: bytes) -> Address:

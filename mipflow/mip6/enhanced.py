@@ -6,20 +6,25 @@ Takes messages, addresses and `now`; gives messages, judgements and how much cre
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from mipflow.mip6.binding_cache import Binding
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.cga import AddressOwner, CgaParameters, proves
-from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE
+from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Token, binding_management_key, proved
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.codec import encode_mobility
 from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
     BindingAcknowledgement,
     BindingAuthorizationData,
     BindingUpdate,
+    CareOfTestInitOption,
     CgaParametersOption,
     MobilityOption,
+    NonceIndices,
     SignatureOption,
 )
 
@@ -29,6 +34,10 @@ KEPT, OF = 7, 8
 """CreditAgingFactor (RFC 4866 section 7), as a fraction of integers."""
 NO_TOKEN = bytes(8)
 """The care-of keygen token of an early binding update (section 4.1)."""
+TOKEN_OF_OPTION = 0xFFFF
+"""Care-of nonce index of a complete update whose token came in a Care-of Test option: that has no room for an index
+(section 5.5), and section 4.1 asks for one that is not zero. A correspondent node remembers which nonce it was.
+"""
 PIECE = 255
 """Octets of the CGA Parameters in one option (section 5.1)."""
 
@@ -36,19 +45,21 @@ Message = TypeVar("Message", BindingUpdate, BindingAcknowledgement)
 
 
 def with_proof(
-    message: Message, owner: AddressOwner, address: Address, care_of: Address, correspondent: Address
-) -> Message:
-    """A message without authorization data yet, with the owner's CGA parameters and signature in front of its options
-    (section 4.5).
+    message: Message, owner: AddressOwner, address: Address, care_of: Address, correspondent: Address,
+    behind: tuple[MobilityOption, ...] = (),
+) -> Message:  # fmt: skip
+    """A message without authorization data yet, with the proof that `address` is its owner's (section 4.5).
+
+    CGA parameters and signature stand behind its options, which are signed too, and in front of those `behind`.
     """
     data = owner.parameters[address].encode()
     front: list[MobilityOption] = [CgaParametersOption(data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
     # Drafted as long as it will be: the length in its header is signed too.
     blank = SignatureOption(bytes(len(owner.key.sign(b""))))
     end = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
-    draft = replace(message, options=(*front, blank, *message.options, end))
+    draft = replace(message, options=(*message.options, *front, blank, *behind, end))
     signature = SignatureOption(owner.key.sign(mobility_data(draft, care_of, correspondent)))
-    return replace(message, options=(*front, signature, *message.options))
+    return replace(message, options=(*message.options, *front, signature, *behind))
 
 
 def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
@@ -113,3 +124,42 @@ class Credit:
             return False
         self._octets -= size
         return True
+
+
+@dataclass(slots=True, frozen=True)
+class EnhancedBinding(Binding):
+    """A binding that may come before the test of its care-of address."""
+
+    columns = [*Binding.columns, "care_of_verified"]
+    care_of_verified: bool = True
+    """False for a care-of address in UNVERIFIED state (section 4.2)."""
+    permanent_token: bytes | None = None
+    """The permanent home keygen token that its mobile node has got; None where it proved itself by home tests."""
+    care_of_nonce: int = 0
+    """Index of the nonce behind the token that a Care-of Test option gave to the mobile node; 0 for none."""
+    credit: Credit = field(default_factory=Credit, compare=False)
+    """Shared by all bindings that follow one another."""
+
+
+def enhanced_update(
+    entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None,
+    owner: AddressOwner | None = None,
+) -> tuple[BindingUpdate, bytes]:  # fmt: skip
+    """A binding update to a correspondent and its key (section 4.1): early where there is no care-of token yet.
+
+    `home` is a permanent home keygen token, or that of a home test; then `owner` proves the home address by its key.
+    """
+    deletes = entry.state is State.DELETING
+    care_of_token = None if deletes else NO_TOKEN if care_of is None else care_of.value
+    key = binding_management_key(home.value, care_of_token)
+    options: tuple[MobilityOption, ...] = (
+        NonceIndices(home.nonce_index, 0 if deletes or care_of is None else care_of.nonce_index),
+    )
+    if care_of_token == NO_TOKEN:
+        options = (CareOfTestInitOption(), *options)
+    update = BindingUpdate(sequence, lifetime_units=0 if deletes else lifetime_s // LIFETIME_UNIT_S)
+    if owner is None:
+        update = replace(update, options=options)
+    else:
+        update = with_proof(update, owner, entry.home_address, entry.care_of_address, entry.peer, options)
+    return proved(update, key, entry.home_address if deletes else entry.care_of_address, entry.peer), key

@@ -34,8 +34,9 @@ COA, CN = Address("2001:db8:200::10"), Address("2001:db8:a::5")
 
 
 def signed(*more: object) -> BindingUpdate:
-    plain = BindingUpdate(7, lifetime_units=900, options=(*more, NonceIndices(3, 4)))  # type: ignore[arg-type]
-    return proved(with_proof(plain, OWNER, HOME, COA, CN), b"k" * 20, COA, CN)
+    plain = BindingUpdate(7, lifetime_units=900)
+    behind = (*more, NonceIndices(3, 4))
+    return proved(with_proof(plain, OWNER, HOME, COA, CN, behind), b"k" * 20, COA, CN)  # type: ignore[arg-type]
 
 
 def test_what_is_signed_computed_by_hand() -> None:
@@ -102,9 +103,12 @@ def test_what_stands_behind_the_signature_is_not_signed_but_its_length_is() -> N
 
 
 def test_options_in_front_are_signed_too() -> None:
-    front = replace(signed(), options=(UnknownMobilityOption(200, b"xyz"), *signed().options))
+    other = UnknownMobilityOption(200, b"xyz")
+    front = proved(with_proof(BindingUpdate(1, options=(other,)), OWNER, HOME, COA, CN), b"", COA, CN)
+    assert front.options[0] == other and judged(front, HOME, COA, CN) is not None
     assert mobility_data(front, COA, CN)[32:] == encode_mobility(front)[: 12 + 5 + 189]
-    assert judged(front, HOME, COA, CN) is None
+    changed = replace(front, options=(UnknownMobilityOption(200, b"xyy"), *front.options[1:]))
+    assert judged(changed, HOME, COA, CN) is None
 
 
 # --- credit (sections 4.10 and 4.11) ---------------------------------------------------------------------------------
