@@ -197,7 +197,7 @@ class CorrespondentNode(KeepsBindings, Host):
         binding = self.bindings.get(destination)
         if binding is not None and binding.state is State.EXPIRING:
             self.step(Event.ASK, binding)
-            self.transmit(mobility.BindingRefreshRequest(), source, destination)
+            self.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
         return super().find_road(source, destination)
 
     def _icmp_error(self, arrival: Arrival) -> None:

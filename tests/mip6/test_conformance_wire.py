@@ -31,7 +31,7 @@ from tests.mip6.headers import (
     home_address,
     options_of,
 )
-from tests.mip6.worlds import S, messages, world
+from tests.mip6.worlds import S, dropper, messages, world
 
 EVERY = {HOTI, COTI, HOT, COT, BU, BA, BE}
 CALL = mf.apps.Voice(interval_ms=100, payload_bytes=40)
@@ -102,6 +102,21 @@ def test_signalling_passes_the_bindings_by(life: World) -> None:
             before = [is_bound for t_ns, is_bound in bound if t_ns < hop.sent_ns]
             made += before[-1:] == [True] and parts[0].octets[24:40] == home.packed
     assert made >= 2, "tests for a refresh were answered while the binding was in the cache"
+
+
+def test_a_refresh_request_goes_by_the_home_link_too() -> None:
+    """Sections 6.1, 9.5.5: to the home address, without routing header, while the binding still stands."""
+    made = world(binding_lifetime_s=40)
+    made.mn.open(made.cn1, CALL)
+    made.run(6)
+    dropper(made, "cn1", lambda m: m.name == "BU")
+    made.run(40)
+    asked = [parts for sender, parts, message in signalling(made) if sender == "CN1" and message[2] == 0]
+    assert asked
+    for parts in asked:
+        assert [part.number for part in parts] == [41, MOBILITY]
+        assert parts[0].octets[24:40] == made.mn.primary_home_address.packed
+        assert parts[-1].octets[:4] + parts[-1].octets[6:] == bytes([59, 0, 0, 0, 0, 0]), "reserved fields are zero"
 
 
 RESERVED: dict[int, list[tuple[int, int]]] = {
