@@ -268,8 +268,8 @@ def test_no_home_address_option_to_neighbors(life: World) -> None:
     assert seen >= {133, 135}
 
 
-def test_the_home_address_option_stands_before_fragment_and_esp() -> None:
-    """Section 6.3: destination options with the home address, then the fragment header."""
+def test_the_home_address_option_stands_before_the_fragment_header() -> None:
+    """Section 6.3: destination options with the home address, then the fragment header (ESP: test_security)."""
     made = world()
     made.mn.open(made.cn1, mf.apps.Voice(interval_ms=200, payload_bytes=4000))
     made.run(8)
