@@ -43,7 +43,9 @@ class Liar(MobileNode):
         """Have ears on a link: tests that pass there are answers to this node too, inside tunnels that are open."""
 
         def overhear(packet: Packet, now: int) -> None:
-            inner = packet.innermost()
+            inner = packet
+            while isinstance(inner.payload, Packet):  # what is in ESP stays closed to it
+                inner = inner.payload
             if isinstance(inner.payload, HomeTest | CareOfTest):
                 self.clock.at(now, lambda _: self._take(inner.copy()))
 

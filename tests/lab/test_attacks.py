@@ -14,9 +14,14 @@ HOME_TOKEN_IN_CLEAR = {"HA-CN path", "CN's access", "home link"}
 EXPECTED = {
     # RFC 4225 section 3.1.1: without proof anybody steals any address.
     ("steal at the correspondent", "none"): EVERYWHERE,
-    # RFC 6275 section 15.4.1: both tests must be seen. The care-of test comes to the attacker itself; the home test
+    # RFC 6275 section 15.4.2: both tests must be seen. The care-of test comes to the attacker itself; the home test
     # passes between correspondent, home agent and, unless encrypted there (section 10.4.6), the mobile node.
     ("steal at the correspondent", "return routability"): HOME_TOKEN_IN_CLEAR | {"MN's access"},
+    # RFC 6275 sections 10.4.6 and 15.4.2: encrypted to the mobile node, the home test is nothing to see on its access.
+    ("steal at the correspondent", "return routability, ESP to the home agent"): HOME_TOKEN_IN_CLEAR,
+    ("steal at the home agent", "return routability, ESP to the home agent"): set(),
+    ("flood", "return routability, ESP to the home agent"): {"CN's access"},
+    ("replay", "return routability, ESP to the home agent"): set(),
     # RFC 6275 section 15.3: return routability does not concern the home agent.
     ("steal at the home agent", "none"): EVERYWHERE,
     ("steal at the home agent", "return routability"): EVERYWHERE,
