@@ -63,6 +63,7 @@ class Credulous(CorrespondentNode):
 DEFENCES: dict[str, dict[str, Any]] = {
     "none": {"correspondents": {"CN1": Credulous}},
     "return routability": {},
+    "return routability and ESP": {"security": True},
     "return routability, ESP to the home agent": {"security": True},
 }
 """What stands against the attacker: keywords of `figure2`."""

@@ -19,7 +19,7 @@ from mipflow.sim.meter import Meter
 from mipflow.sim.trace import Change, Mode, Trace, is_control
 from mipflow.wire import codec
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.packet import Packet
+from mipflow.wire.packet import Opaque, Packet
 
 if TYPE_CHECKING:
     import networkx
@@ -184,7 +184,7 @@ def _through_bytes(packet: Packet) -> Packet:
     while True:
         read.label, read.sent_ns = written.label, written.sent_ns
         if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
-            if read.payload == written.payload:
+            if isinstance(written.payload, Opaque) and read.payload == written.payload:
                 read.payload = written.payload  # it knows what is inside ESP
             return twin
         read, written = read.payload, written.payload

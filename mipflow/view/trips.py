@@ -121,7 +121,7 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
     for number in range(first, bisect_right(sent, end_ns + NS_PER_S)):
         if packets[number].label and not data:
             continue
-        inner = packets[number].innermost()
+        inner = packets[number].unsealed()
         sender, receiver = ends[channel[number]]
         trip = latest.get(id(inner))
         if trip is None or ends[channel[trip.numbers[-1]]][1] != sender:

@@ -36,12 +36,12 @@ _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded"
 
 def short(packet: Packet) -> str:
     """The label of a packet where it flies: "BU", "HoTI", "UDP"."""
-    return _SHORT.get(type(packet.innermost().carried).__name__, "?")
+    return _SHORT.get(type(packet.unsealed().carried).__name__, "?")
 
 
 def long(packet: Packet) -> str:
     """What a packet is, in the words of its RFC: "binding update"."""
-    name = type(packet.innermost().carried).__name__
+    name = type(packet.unsealed().carried).__name__
     return _LONG.get(name) or re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
 
 
@@ -102,7 +102,7 @@ class Words:
 
     def detail(self, packet: Packet) -> str:
         """The key fields of a message in a few words; empty where there are none."""
-        inner = packet.innermost()
+        inner = packet.unsealed()
         home, care_of = self._bound(inner)
         match inner.carried:
             case mobility.BindingUpdate() as update:

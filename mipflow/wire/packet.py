@@ -308,14 +308,18 @@ class Packet:
         return payload.inside if type(payload) is Opaque and payload.inside is not None else payload
 
     def innermost(self) -> Packet:
-        """The packet inside all tunnels, those of ESP too: this one where nothing is tunnelled."""
+        """The packet inside all tunnels: this one where nothing is tunnelled. ESP is no tunnel to who has no keys."""
         packet = self
-        while True:
-            payload = packet.payload
-            inside = payload.inside if type(payload) is Opaque else payload
-            if not isinstance(inside, Packet):
-                return packet
+        while isinstance(packet.payload, Packet):
+            packet = packet.payload
+        return packet
+
+    def unsealed(self) -> Packet:
+        """The packet inside all tunnels, those of ESP too: for pictures, that show what no node on the way can see."""
+        packet = self
+        while isinstance(inside := packet.carried, Packet):
             packet = inside
+        return packet
 
     def fields(self) -> tuple[object, ...]:
         """What is on the wire, as plain values: two packets with equal fields have equal bytes."""

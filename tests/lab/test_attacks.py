@@ -22,6 +22,13 @@ EXPECTED = {
     ("steal at the home agent", "return routability, ESP to the home agent"): set(),
     ("flood", "return routability, ESP to the home agent"): {"CN's access"},
     ("replay", "return routability, ESP to the home agent"): set(),
+    # RFC 6275 sections 10.4.6, 15.4.1: with ESP around it, the home test says nothing on the mobile node's access.
+    ("steal at the correspondent", "return routability and ESP"): HOME_TOKEN_IN_CLEAR,
+    # RFC 6275 sections 5.1, 15.3: the home agent believes only what comes under the home address's association.
+    ("steal at the home agent", "return routability and ESP"): set(),
+    # ESP between mobile node and home agent is not asked by who wants a flood, or repeats to a correspondent.
+    ("flood", "return routability and ESP"): {"CN's access"},
+    ("replay", "return routability and ESP"): set(),
     # RFC 6275 section 15.3: return routability does not concern the home agent.
     ("steal at the home agent", "none"): EVERYWHERE,
     ("steal at the home agent", "return routability"): EVERYWHERE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 from pathlib import Path
@@ -475,6 +476,16 @@ def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
     assert {"spi", "sequence"} <= {row["field"] for row in shown.rows() if row["header"] == "ESP"}
     assert w.pcap(tmp_path / "esp.pcap") == len(w.trace)
     assert mobility_faults(tmp_path / "esp.pcap") == []
+
+
+def test_no_node_looks_at_what_the_simulator_knows_of_esp() -> None:
+    """What stands in ESP is known to the trace for pictures; on the way and at its end only octets count."""
+    package = Path(mf.__file__).parent
+    readers = {
+        path.relative_to(package).parts[0] for path in package.rglob("*.py")
+        if re.search(r"\.(carried|inside|unsealed)\b", path.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    assert readers == {"view", "wire"}
 
 
 # --- the replay window -----------------------------------------------------------------------------------------------
