@@ -26,6 +26,9 @@ FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
 
+HOME_ADVERTISEMENTS_S = 0.5, 0.9
+"""Between router advertisements of several home agents: they know each other when a mobile node first asks."""
+
 LINKS: dict[str, Link] = {
     "wlan0": Link(delay_ms=5, rate_bps=20_000_000), "cell0": Link(delay_ms=35, rate_bps=6_000_000),
     "AR2-Internet": Link(delay_ms=5, rate_bps=1_000_000_000),
@@ -39,7 +42,7 @@ LINKS: dict[str, Link] = {
 def figure2(
     seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
-    correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False,
+    correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
@@ -50,6 +53,7 @@ def figure2(
     bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
     correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
+    home_agents: how many stand on the home link, "HA" the most preferable; the mobile node knows it;
     advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
     security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
@@ -72,15 +76,21 @@ def figure2(
     else:
         gateway = ha
     join_routers(network, internet, gateway, spec["Internet-HA"])
-    ha.serve_home(home, HOME_AGENT)
+    agents = [ha, *(HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1))]
+    for number, agent in enumerate(agents):
+        agent.serve_home(home, HOME_AGENT + 16 * number)
+        if home_agents > 1:
+            agent.preference = home_agents - number
+            agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
     kinds, total = correspondents or {}, max(cns, 2)
     peers = [_correspondent(network, internet, spec, kinds, number, total) for number in range(total)]
+    known = ha.home_agent_address
     mn = FlowMobileNode(
-        network, "MN", 0.0, 0.0, home_agent=ha.home_agent_address, home_address=HOME.address(MOBILE_NODE),
-        home_prefix=HOME, **mobile_node,
+        network, "MN", 0.0, 0.0, home_agent=known, home_address=HOME.address(MOBILE_NODE), home_prefix=HOME,
+        **mobile_node,
     )  # fmt: skip
-    if security:
-        KeyExchange(mn, ha, is_dynamic=security != "manual")
+    for agent in agents if security else ():
+        KeyExchange(mn, agent, is_dynamic=security != "manual")
     for interface, router, prefix in (("wlan0", wlan, WLAN), ("cell0", cellular, CELLULAR)):
         segment = network.add_segment(interface, spec[interface], prefix)
         router.serve(segment)
@@ -89,6 +99,7 @@ def figure2(
         for advertising, link in ((wlan, "wlan0"), (cellular, "cell0"), (ha, "home")):
             advertising.neighbor.advertise_every(advertising.interfaces[link], *advertisements)
     world = World(network, mn, ha, peers, internet, "A home address for each flow (the seed's Figure 2)")
+    world.home_agents = agents
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
     return world

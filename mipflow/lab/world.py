@@ -39,6 +39,8 @@ class World:
         """The router in the middle, where further links can be joined on."""
         self.mn = mn
         self.ha = ha
+        self.home_agents = [ha]
+        """All home agents, `ha` the first."""
         self.cns = list(cns)
         self.title = title
         self.start_s = 0.0
@@ -80,7 +82,7 @@ class World:
 
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""
-        names: dict[Address, str] = {self.ha.home_agent_address: "HA"}
+        names: dict[Address, str] = {agent.home_agent_address: agent.name for agent in self.home_agents}
         for number, home in enumerate(self.mn.home_addresses, start=1):
             names[home.home_address] = f"H@{number}"
         for interface in self.mn.interfaces.values():

@@ -71,6 +71,8 @@ class Binding(Entry):
     home_registration: bool = False
     link_local: bool = False
     """The L bit: the link-local address of the same interface identifier is defended too (section 10.3.1)."""
+    home_agent: Address | None = None
+    """The address of the home agent that a home registration was addressed to (section 10.6.3)."""
     accepted_ns: int = 0
     """When its last binding update was accepted."""
     wakes_ns: int | None = None

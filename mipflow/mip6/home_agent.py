@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from mipflow.errors import TopologyError
+from mipflow.mip6.address_discovery import AddressDiscoveryService
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_BINDINGS, MAX_DELETE_BCE_TIMEOUT_NS
-from mipflow.mip6.home_agents_list import HomeAgentsList
-from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.mip6.home_link import HomeLinkRouter
+from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.mip6.prefix_advertiser import PrefixAdvertiser
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
-from mipflow.node.router import Forward, Router
+from mipflow.node.router import Forward
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
@@ -43,7 +44,7 @@ from mipflow.wire.packet import IPV6_HEADER, Packet
 IPV6_IN_IPV6, ICMPV6 = 41, 58
 
 
-class HomeAgent(KeepsBindings, Router):
+class HomeAgent(KeepsBindings, HomeLinkRouter):
     """A home agent; `serve_home(segment)` puts it on its home link. `max_lifetime_s`: the longest that it grants."""
 
     role: Role = "home agent"
@@ -59,44 +60,31 @@ class HomeAgent(KeepsBindings, Router):
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()
         """Home addresses that are not served: status 129."""
-        self.home_agents = HomeAgentsList()
-        """The other home agents on the home link (section 10.1)."""
-        self.home_prefixes = HomePrefixes()
-        """The prefixes of the home link and their lifetimes (section 10.6.1)."""
-        self._home: Interface | None = None
+        self.address_discovery = AddressDiscoveryService(self)
+        self.prefixes = PrefixAdvertiser(self)
         self._detecting: dict[Address, tuple[Arrival, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """
         self.handlers[Packet] = self._tunnel_exit
 
     def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
-        """Be the router and home agent of the home link."""
-        self._home = self.serve(segment, interface_identifier)
-        self.record(self.home_prefixes.put(HomePrefix(self.home_prefix, self.home_agent_address)))
-        return self._home
+        """Be a router and home agent of the home link, behind its anycast address too."""
+        home = super().serve_home(segment, interface_identifier)
+        self.address_discovery.claim()
+        return home
 
-    @property
-    def home_link(self) -> Interface:
-        """The interface on the home link. Raises TopologyError before `serve_home`."""
-        if self._home is None:
-            raise TopologyError(f"{self.name} serves no home link yet; call serve_home(segment)", self.name)
-        return self._home
+    def announce(self, interface: Interface, prefix: Prefix, valid_s: int, preferred_s: int) -> None:
+        """Advertise a prefix with these lifetimes, which run down from now on; mobile nodes are told (10.6.2)."""
+        super().announce(interface, prefix, valid_s, preferred_s)
+        if interface is self._home:
+            address = prefix.address(interface.interface_identifier)
+            if address not in self.addresses:
+                interface.add_address(address)
+            self.prefixes.changed(HomePrefix(prefix, address, valid_s, preferred_s, self.clock.now))
+            self.address_discovery.claim()
 
-    @property
-    def home_agent_address(self) -> Address:
-        """The address to which binding updates go and at which tunnels end."""
-        address = self.home_link.address
-        assert address is not None
-        return address
-
-    @property
-    def home_prefix(self) -> Prefix:
-        """The prefix of the home link."""
-        segment = self.home_link.segment
-        prefix = None if segment is None else self.network.prefix_of(segment)
-        if prefix is None:
-            raise TopologyError(f"the home link of {self.name} has no prefix", self.name)
-        return prefix
+    def _is_for_link(self, destination: Address, interface: Interface) -> bool:
+        return self.address_discovery.serves(destination) or super()._is_for_link(destination, interface)
 
     # --- binding updates (section 10.3) ------------------------------------------------------------------------------
 
@@ -207,7 +195,13 @@ class HomeAgent(KeepsBindings, Router):
         assert isinstance(update, BindingUpdate)
         care_of = self.care_of_address(arrival, update)
         expires_ns = self.clock.now + lifetime_units * LIFETIME_UNIT_S * NS_PER_S
-        return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local)
+        addressed = arrival.packet.destination
+        return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local, addressed)
+
+    def bind(self, binding: Binding) -> None:
+        """Put a binding into the cache; the mobile node is told of the home prefixes in due time (section 10.6.2)."""
+        super().bind(binding)
+        self.prefixes.registered(binding.home_address)
 
     def _deregister(self, arrival: Arrival) -> None:
         """End a binding; one that has ended already is ended again, and the detection for one not yet bound (10.3.2).
@@ -294,13 +288,16 @@ class HomeAgent(KeepsBindings, Router):
         binding = self.bindings.get(home_address)
         if binding is None:
             return None
-        own, care_of = self.home_agent_address, binding.care_of_address
+        own, care_of = binding.home_agent or self.home_agent_address, binding.care_of_address
         return self.road("tunnel", own, care_of, tunnel=(own, care_of))
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""
         inner = arrival.packet.payload
         assert isinstance(inner, Packet)
+        if self.relay is not None and self.relay.takes(inner):
+            self.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
+            return
         binding = self.bindings.get(inner.source)
         is_registered = binding is not None and binding.care_of_address == arrival.packet.source
         if not is_registered and not isinstance(arrival.packet, Opened):  # ESP proves more than the outer address

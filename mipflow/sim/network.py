@@ -76,6 +76,11 @@ class Network:
         self._prefixes[prefix] = segment
         self.changed()
 
+    def remove_prefix(self, prefix: Prefix) -> None:
+        """Take a prefix off its segment: nothing leads there any more."""
+        self._prefixes.pop(prefix, None)
+        self.changed()
+
     def attach(self, port: Port, segment: Segment) -> None:
         """Put an interface on a segment."""
         for other in segment.ports:

@@ -1,0 +1,91 @@
+"""Dynamic home agent address discovery (RFC 6275 section 10.5): who answers at home. A shell: `HomeAgentsList`
+says what a reply lists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.home_agents_list import heard
+from mipflow.mip6.home_prefixes import HomePrefix
+from mipflow.sim.clock import Timer
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.icmpv6 import (
+    HomeAgentAddressDiscoveryReply,
+    HomeAgentAddressDiscoveryRequest,
+    PrefixInformation,
+    RouterAdvertisement,
+)
+
+if TYPE_CHECKING:
+    from mipflow.mip6.home_agent import HomeAgent
+    from mipflow.node.interface import Interface
+    from mipflow.node.node import Arrival
+
+HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
+"""Interface identifier of the Mobile IPv6 Home-Agents anycast address (RFC 2526 sections 2 and 3)."""
+
+
+def home_agents_anycast(address: Address) -> Address:
+    """The Home-Agents anycast address of the 64-bit prefix that an address has."""
+    return Prefix.around(address, 64).address(HOME_AGENTS)
+
+
+class AddressDiscoveryService:
+    """The home agent's side: keeps its home agents list, and answers requests to the anycast address of its home link.
+    """
+
+    def __init__(self, node: HomeAgent) -> None:
+        self._node = node
+        self._random = node.network.random(f"{node.name}/home agent address discovery")
+        self._expiry = Timer(node.clock, self._expire)
+        node.neighbor.on_advertisement.append(self._advertised)
+        node.handlers[HomeAgentAddressDiscoveryRequest] = self._request
+
+    def serves(self, address: Address) -> bool:
+        """True for the anycast address of a prefix of the home link (section 8.4: every home agent accepts it)."""
+        return address.interface_identifier == HOME_AGENTS and self._node.home_prefixes.of(address) is not None
+
+    def claim(self) -> None:
+        """Answer for the anycast addresses on the home link from now on, in the place of whoever did."""
+        home = self._node.home_link
+        if home.segment is not None and home.listens:
+            for entry in self._node.home_prefixes:
+                home.segment.neighbors[home_agents_anycast(entry.prefix.network)] = home
+            self._node.network.changed()
+
+    def _advertised(self, interface: Interface, advertisement: RouterAdvertisement, source: Address) -> None:
+        """Another router of the home link has said whether it is a home agent (section 10.5.1)."""
+        node, now = self._node, self._node.clock.now
+        if interface is not node.home_link:
+            return
+        node.record(node.home_agents.hear(advertisement, source, now))
+        self._wait()
+        for option in advertisement.options if advertisement.home_agent else ():
+            if isinstance(option, PrefixInformation) and option.prefix_length == 64:
+                # Mobile nodes are told the prefixes of all home agents; the address in one is that agent's, not ours.
+                node.prefixes.heard(HomePrefix.told(option, now))
+
+    def _wait(self) -> None:
+        end = self._node.home_agents.next_end_ns()
+        if end is not None:
+            self._expiry.set(end)
+
+    def _expire(self) -> None:
+        """A home agent is gone: its neighbors find another behind the anycast address, as RFC 4861 section 7.3 has it.
+        """
+        self._node.record(self._node.home_agents.expire(self._node.clock.now))
+        self.claim()
+        self._wait()
+
+    def _request(self, arrival: Arrival) -> None:
+        """Answer straight to where the request came from, from a unicast address of ours (sections 6.5, 10.5.1)."""
+        node, request = self._node, arrival.packet.payload
+        assert isinstance(request, HomeAgentAddressDiscoveryRequest)
+        if not self.serves(arrival.destination):
+            node.drop(arrival.packet, "home agent address discovery, but not for the anycast address of the home link")
+            return
+        said = node.advertisement(node.home_link)
+        own = None if said is None else heard(said, node.home_link.link_local, node.clock.now)
+        reply = HomeAgentAddressDiscoveryReply(request.identifier, node.home_agents.by_preference(own, self._random))
+        node.transmit(reply, node.home_agent_address, arrival.source)
