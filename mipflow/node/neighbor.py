@@ -122,7 +122,8 @@ class NeighborDiscovery:
         """Answer for `target`, our own or proxied (RFC 4861 section 7.2.4, RFC 6275 section 10.4.1)."""
         is_own = target in self._node.addresses or target == interface.link_local
         is_asked = destination != ALL_NODES
-        advertisement = icmpv6.NeighborAdvertisement(target, self._node.forwards, is_asked, is_own)
+        is_router = self._node.forwards and is_own
+        advertisement = icmpv6.NeighborAdvertisement(target, is_router, is_asked, is_own)
         self._node.send_link_local(advertisement, interface.link_local, destination, interface)
 
     def _neighbor_advertisement(self, arrival: Arrival) -> None:

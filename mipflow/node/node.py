@@ -13,6 +13,7 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
+from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import codec, mobility
@@ -28,11 +29,16 @@ from mipflow.wire.icmpv6 import (
     LinkLayerAddress,
     NeighborAdvertisement,
     RouterAdvertisement,
+    UnknownIcmp,
     WithNeighborOptions,
 )
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
+UNANSWERED = (*range(128), 137)
+"""ICMPv6 types about which no error is sent: errors, known or not, and redirects (RFC 4443 section 2.4 e)."""
+ABOUT_MULTICAST = ((PACKET_TOO_BIG, 0), (PARAMETER_PROBLEM, 2))
+"""Types and codes of errors that may be about a multicast."""
 
 
 def offset_of(packet: Packet, target: object) -> int:
@@ -89,6 +95,8 @@ class Node:
         """Every global address that is this node's own, and where."""
         self.path_mtu: dict[Address, int] = {}
         """Octets of the largest packet towards an address, where a Packet Too Big said so (RFC 8201)."""
+        self.error_limit = TokenBucket()
+        """ICMPv6 errors leave no faster than it lets them (RFC 4443 section 2.4 f)."""
         self.handlers: dict[type, Handler] = {EchoRequest: self._echo_request, IcmpError: self._icmp_error}
         """Payload type -> what handles it."""
         self._roads: dict[tuple[Address, Address], Road] = {}
@@ -228,9 +236,10 @@ class Node:
             return
         if packet.destination.is_multicast:
             return
-        self.discard(packet, f"{type(payload).__name__} is not handled by {self.name}")
+        end = self.drop if isinstance(payload, Packet) else self.discard  # no meter has counted what is in a tunnel
+        end(packet, f"{type(payload).__name__} is not handled by {self.name}")
         is_mobility = isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility
-        if is_mobility or isinstance(payload, Opaque | Packet):
+        if isinstance(payload, Opaque | Packet) or is_mobility:
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
@@ -279,7 +288,7 @@ class Node:
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
-        return self._refuse(arrival, option, "Home Address option")
+        return self._refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
         """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
@@ -321,15 +330,17 @@ class Node:
         self.send_error(packet, PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
 
     def send_error(self, packet: Packet, kind: int, code: int, parameter: int) -> None:
-        """Send an ICMPv6 error about `packet`, but none about an error or a multicast (RFC 4443 section 2.4 e)."""
-        if isinstance(packet.payload, IcmpError) or packet.destination.is_multicast:
+        """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f)."""
+        payload, source = packet.payload, packet.source
+        if isinstance(payload, IcmpError) or (isinstance(payload, UnknownIcmp) and payload.type in UNANSWERED):
             return
-        if packet.source == UNSPECIFIED or packet.source.is_multicast:
+        if packet.destination.is_multicast and (kind, code) not in ABOUT_MULTICAST:
             return
-        if packet.source in self.addresses or not self.addresses:
+        if source == UNSPECIFIED or source.is_multicast or source in self.addresses or not self.addresses:
             return
-        invoking = codec.encode(packet)[:MAX_INVOKING]
-        self.send(Packet(self.source_towards(packet), packet.source, IcmpError(kind, code, parameter, invoking)))
+        if self.error_limit.take(self.clock.now):
+            invoking = codec.encode(packet)[:MAX_INVOKING]
+            self.send(Packet(self.source_towards(packet), source, IcmpError(kind, code, parameter, invoking)))
 
     def source_towards(self, packet: Packet) -> Address:
         """The address from which an error about `packet` is sent: its destination where that is ours."""

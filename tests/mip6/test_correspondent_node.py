@@ -9,14 +9,20 @@ import pytest
 
 import mipflow as mf
 from mipflow.lab.world import World
+from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.return_routability import authenticator
+from mipflow.node.host import Host
 from mipflow.node.node import Arrival
+from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.codec import authenticated_part
+from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.mobility import (
+    AlternateCareOfAddress,
     BindingAcknowledgement,
     BindingAuthorizationData,
     BindingError,
+    BindingRefreshRequest,
     BindingUpdate,
     CareOfTestInit,
     HomeTestInit,
@@ -34,8 +40,9 @@ from mipflow.wire.packet import (
     RoutingHeaderType2,
     UnknownOption,
 )
-from tests.mip6.worlds import messages, world
-from tests.node.nodes import listen
+from tests.mip6 import octets
+from tests.mip6.worlds import S, messages, world
+from tests.node.nodes import inject, listen
 
 HOME = Address("2001:db8:100::77")
 
@@ -55,6 +62,8 @@ class Desk:
     ) -> BindingUpdate:
         """A binding update with right tokens and authenticator."""
         current = self.cn.nonces.index(self.world.network.clock.now) if index is None else index
+        care_of = fields.pop("care_of", self.asker.address)
+        assert isinstance(care_of, Address)
         options = (
             *fields.pop("more", ()),  # type: ignore[misc]
             NonceIndices(current, current if lifetime_s else 0),
@@ -62,7 +71,6 @@ class Desk:
         )
         plain = BindingUpdate(sequence, lifetime_units=lifetime_s // 4, options=options, **fields)  # type: ignore[arg-type]
         token = self.cn.nonces.home_token(HOME, current)
-        care_of = self.asker.address
         if lifetime_s:
             key, signed = hashlib.sha1(token + self.cn.nonces.care_of_token(care_of, current)).digest(), care_of
         else:
@@ -286,3 +294,270 @@ def test_large_datagrams_behind_options_arrive_whole_both_ways() -> None:
     assert flow.stats.up.received - before[0] >= 49 and flow.stats.down.received - before[1] >= 49
     assert (flow.stats.up.lost, flow.stats.down.lost) == before[2:], "after the path's MTU was learned"
     assert flow.stats.up.in_flight <= 2 and flow.stats.down.in_flight <= 2
+
+
+# --- what section 9.5.1 asks of addresses, and section 9.5.4 of answers --------------------------------------------
+
+UNROUTABLE = ("ff02::1", "ff0e::1", "fe80::1", "::", "::1", "::ffff:192.0.2.1")
+
+
+def sent(desk: Desk, since: int) -> list[Packet]:
+    """What the correspondent node put on its link since the trace had so many hops."""
+    return [hop.packet for hop in list(desk.world.trace)[since:] if hop.channel.sender == "CN1"]
+
+
+def by_hand(desk: Desk, packet: Packet, care_of: Address | None, signed: Address) -> bool:
+    """True where an acknowledgement proves itself, recomputed with the standard library from its octets."""
+    message = octets.read(codec.encode(packet))
+    assert message is not None and message.name == "BA"
+    nonce, kcn = desk.cn.nonces.nonce(desk.cn.nonces.index(desk.world.network.clock.now)), desk.cn.nonces.node_key
+    tokens = octets.home_token(kcn, HOME.packed, nonce)
+    if care_of is not None:
+        tokens += octets.care_of_token(kcn, care_of.packed, nonce)
+    kbm = hashlib.sha1(tokens).digest()
+    return message.authenticator == octets.authenticator(kbm, signed.packed, desk.cn.address.packed, message)
+
+
+@pytest.mark.parametrize("text", UNROUTABLE)
+def test_a_care_of_address_that_cannot_be_routed_is_dropped_without_a_word(text: str) -> None:
+    """Section 6.1.7: "MUST be silently discarded", however well it is signed."""
+    desk = Desk()
+    care_of = Address(text)
+    since = len(desk.world.trace)
+    for lifetime_s in (40, 0):
+        update = desk.update(1, lifetime_s, care_of=care_of, more=(AlternateCareOfAddress(care_of),))
+        desk.send(update)
+    assert desk.held == [] and sent(desk, since) == [] and len(list(desk.world.trace.drops())) == 2
+
+
+@pytest.mark.parametrize("text", UNROUTABLE)
+def test_a_home_address_that_cannot_be_routed_is_dropped_and_told_by_a_binding_error(text: str) -> None:
+    """Sections 9.5.1 and 9.3.1: the packet is dropped "due to the above tests", and the drop is told."""
+    desk = Desk()
+    since = len(desk.world.trace)
+    desk.send(desk.update(1), home=Address(text))
+    assert desk.held == [] and desk.answers == []
+    (packet,) = sent(desk, since)
+    assert isinstance(packet.payload, BindingError) and packet.payload.status == 1
+    assert packet.payload.home_address == Address(text) and packet.destination == desk.asker.address
+
+
+@pytest.mark.parametrize("text", UNROUTABLE)
+def test_an_update_from_no_unicast_address_is_neither_answered_nor_kept(text: str) -> None:
+    """Section 9.5.4, and section 9.3.3 for binding errors."""
+    desk = Desk()
+    since, option = len(desk.world.trace), DestinationOptions((HomeAddressOption(HOME),))
+    for payload, extensions in ((desk.update(1), (option,)), (desk.update(1), ()), (HomeTestInit(b"cookie 1"), ())):
+        inject(desk.cn, Packet(Address(text), desk.cn.address, payload, extensions=extensions))
+    desk.world.run(1)
+    assert desk.held == [] and sent(desk, since) == []
+
+
+@pytest.mark.parametrize("text", ["ff02::1", "ff0e::1", "::"])
+def test_no_binding_error_to_an_address_that_is_not_unicast(text: str) -> None:
+    """Section 9.3.3."""
+    desk = Desk()
+    since, option = len(desk.world.trace), DestinationOptions((HomeAddressOption(HOME),))
+    inject(desk.cn, Packet(Address(text), desk.cn.address, UDP(5, 9), extensions=(option,)))
+    inject(desk.cn, Packet(Address(text), desk.cn.address, UnknownMobilityMessage(99, bytes(2))))
+    desk.world.run(1)
+    assert sent(desk, since) == []
+
+
+def test_a_mobile_node_at_home_deletes_with_its_home_address_as_source() -> None:
+    """Sections 9.5.1 and 9.5.4: without Home Address option the source is the home address; no routing header back."""
+    desk = Desk()
+    desk.ask(desk.update(1))
+    since = len(desk.world.trace)
+    inject(desk.cn, Packet(HOME, desk.cn.address, desk.update(2, lifetime_s=0)))
+    desk.world.run(0.1)
+    assert desk.held == []
+    (answer,) = [packet for packet in sent(desk, since) if isinstance(packet.payload, BindingAcknowledgement)]
+    assert (answer.destination, answer.extensions, answer.payload.status) == (HOME, (), 0)  # type: ignore[attr-defined]
+    assert by_hand(desk, answer, None, HOME)
+
+
+@pytest.mark.parametrize("which", ["its home address", "our own address"])
+def test_174_for_a_care_of_address_to_which_nothing_could_go(which: str) -> None:
+    """Section 6.1.8. It would lead to itself, or to us. Signed, like all but 136 to 138; without A not said (9.5.4)."""
+    desk = Desk()
+    care_of = HOME if which == "its home address" else desk.cn.address
+    for sequence, acknowledge in ((1, True), (2, False)):
+        more = (AlternateCareOfAddress(care_of),)
+        desk.ask(desk.update(sequence, care_of=care_of, acknowledge=acknowledge, more=more))
+    assert [a.packet.payload.status for a in desk.answers] == [174]  # type: ignore[attr-defined]
+    assert by_hand(desk, desk.answers[0].packet, care_of, care_of) and desk.held == []
+
+
+def test_130_where_there_is_no_room_and_what_is_bound_stays_and_may_be_refreshed() -> None:
+    """Sections 9.5.2, 9.5.4 (said without A too) and 9.1 (nothing is deleted without need)."""
+    desk = Desk()
+    desk.cn.bindings.max_bindings = 1
+    other = Binding(Address("2001:db8:100::55"), Address("2001:db8:200::55"), 1, 20 * S)
+    desk.cn.bind(other)
+    assert desk.ask(desk.update(1, acknowledge=False)) == [(130, 1)]
+    assert by_hand(desk, desk.answers[0].packet, desk.asker.address, desk.asker.address)
+    assert [b.home_address for b in desk.cn.bindings] == [other.home_address]
+    desk.world.run(20)
+    assert desk.ask(desk.update(2)) == [(130, 2)], "it has ended, but its number is remembered"
+    desk.world.run(240)
+    assert desk.ask(desk.update(3)) == [(0, 3)]
+    assert desk.ask(desk.update(4)) == [(0, 4)], "what has room keeps it"
+
+
+@pytest.mark.parametrize("status", [135, 136, 137, 138, 130])
+def test_without_the_a_bit_these_refusals_are_said_all_the_same(status: int) -> None:
+    """Section 9.5.4."""
+    desk = Desk()
+    desk.ask(desk.update(5, acknowledge=False))
+    update = desk.update(6 if status != 135 else 5, acknowledge=False)
+    known = update.options[0]
+    assert isinstance(known, NonceIndices)
+    indices = {136: (99, known.care_of), 137: (known.home, 99), 138: (99, 98)}.get(status, (known.home, known.care_of))
+    if status == 130:
+        desk.cn.unbind(HOME)
+        desk.world.run(240)
+        desk.cn.bindings.max_bindings = 0
+        update = desk.update(6, acknowledge=False)
+    else:
+        update = replace(update, options=(NonceIndices(*indices), *update.options[1:]))
+    before = len(desk.answers)
+    assert [s for s, _ in desk.ask(update)] == [status] and len(desk.answers) == before + 1
+
+
+def test_the_number_of_what_has_ended_is_remembered_until_no_older_update_can_come() -> None:
+    """Sections 5.2.8, 9.5.3 and 9.6: 240 s from the last update that was accepted, or from the deletion."""
+    desk = Desk()
+    desk.ask(desk.update(7, lifetime_s=20))
+    accepted_s = desk.world.now - 0.2
+    desk.world.run(21)
+    assert desk.held == [] and desk.ask(desk.update(7)) == [(135, 7)]
+    desk.world.run(accepted_s + 239 - desk.world.now)
+    assert desk.ask(desk.update(3)) == [(135, 7)]
+    desk.world.run(2)
+    assert desk.ask(desk.update(3)) == [(0, 3)], "with no binding and no memory any number is good"
+    desk.cn.unbind(HOME)  # for want of room, say: guarded like a deleted one (section 9.6)
+    assert desk.ask(desk.update(3)) == [(135, 3)]
+
+
+def test_a_deletion_that_overtakes_its_update_is_not_undone_by_it() -> None:
+    desk = Desk()
+    late = desk.update(1)
+    assert desk.ask(desk.update(2, lifetime_s=0)) == [(0, 2)], "deleting what is not there is no error"
+    assert desk.ask(late) == [(135, 2)] and desk.held == []
+
+
+# --- refresh requests (section 9.5.5) --------------------------------------------------------------------------------
+
+
+def refresh_requests(desk: Desk) -> list[tuple[int, Packet]]:
+    return [
+        (hop.sent_ns, hop.packet) for hop in desk.world.trace
+        if hop.channel.sender == "CN1" and isinstance(hop.packet.payload, BindingRefreshRequest)
+    ]  # fmt: skip
+
+
+def speak(desk: Desk, seconds: float, interval_s: float = 0.5) -> None:
+    for _ in range(round(seconds / interval_s)):
+        desk.cn.send(Packet(desk.cn.address, HOME, UDP(9, 5, b"x")))
+        desk.world.run(interval_s)
+
+
+def test_a_binding_in_use_is_to_be_refreshed_when_it_nears_its_end() -> None:
+    """Straight to the home address, without routing header and past the binding (sections 9.5.5 and 6.1)."""
+    desk = Desk()
+    desk.ask(desk.update(1, lifetime_s=100))
+    begin = desk.world.network.clock.now - S // 5
+    speak(desk, 105)
+    asked = refresh_requests(desk)
+    assert all((packet.destination, packet.extensions) == (HOME, ()) for _, packet in asked)
+    assert [round((t - begin) / S) for t, _ in asked] == [90, 95, 98, 99], "at half of what is left, a second apart"
+    assert desk.held == [], "nobody answered"
+
+
+def test_a_binding_that_is_not_in_use_just_ends() -> None:
+    desk = Desk()
+    desk.ask(desk.update(1, lifetime_s=100))
+    speak(desk, 80)
+    desk.world.run(30)
+    assert refresh_requests(desk) == [] and desk.held == []
+
+
+def test_refresh_requests_end_with_the_next_update() -> None:
+    """Section 9.5.5: "MUST stop retransmitting when it receives a Binding Update"."""
+    desk = Desk()
+    desk.ask(desk.update(1, lifetime_s=100))
+    speak(desk, 91)
+    assert len(refresh_requests(desk)) == 1
+    assert desk.ask(desk.update(2, lifetime_s=100)) == [(0, 2)]
+    speak(desk, 80)
+    assert len(refresh_requests(desk)) == 1
+
+
+# --- unreachable care-of addresses (section 9.3.4) -------------------------------------------------------------------
+
+
+def unreachable(desk: Desk, every_s: float, count: int, kind: int = 1, care_of: Address | None = None) -> None:
+    """ICMPv6 errors about packets that the correspondent node sent by its binding, made by hand."""
+    care_of = care_of or desk.asker.address
+    invoking = codec.encode(
+        Packet(desk.cn.address, care_of, UDP(9, 5, b"x"), extensions=(RoutingHeaderType2(HOME),))
+    )
+    for _ in range(count):
+        desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(kind, 0, 0, invoking)))
+        desk.world.run(every_s)
+
+
+def test_errors_that_go_on_end_the_binding() -> None:
+    desk = Desk()
+    desk.ask(desk.update(1))
+    unreachable(desk, 1, 5)
+    assert len(desk.held) == 1, "not yet persistent"
+    unreachable(desk, 1, 2)
+    assert desk.held == []
+    assert [d.what for d in desk.world.trace.decisions() if d.node == "CN1"] == ["care-of address unreachable"]
+
+
+@pytest.mark.parametrize("how", ["too far apart", "other kind", "other care-of address", "refreshed meanwhile"])
+def test_errors_that_come_and_go_do_not(how: str) -> None:
+    desk = Desk()
+    desk.ask(desk.update(1, lifetime_s=400))
+    if how == "refreshed meanwhile":
+        unreachable(desk, 1, 4)
+        desk.ask(desk.update(2, lifetime_s=400))
+        unreachable(desk, 1, 4)
+    else:
+        kind, care_of = 3 if how == "other kind" else 1, Address("2001:db8:200::9") if "care-of" in how else None
+        unreachable(desk, 6 if how == "too far apart" else 1, 10, kind, care_of)
+    assert len(desk.held) == 1
+
+
+@pytest.mark.parametrize("invoking", [b"", bytes(39), bytes(47), bytes(60)])
+def test_an_error_with_hardly_anything_in_it_is_no_harm(invoking: bytes) -> None:
+    desk = Desk()
+    desk.ask(desk.update(1))
+    desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(1, 0, 0, invoking)))
+    desk.world.run(1)
+    assert len(desk.held) == 1
+
+
+# --- without Mobile IPv6 ---------------------------------------------------------------------------------------------
+
+
+def test_a_correspondent_without_mobile_ip_is_spoken_to_through_the_tunnel() -> None:
+    """Sections 8.1 and 11.3.5: it says parameter problem, code 1, to both tests; the call goes on by the home agent."""
+    made = world(correspondents={"CN1": Host})
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    lost = flow.stats.up.lost  # of what waited for the home registration
+    made.run(10)
+    errors = [
+        hop.packet for hop in made.trace if hop.channel.sender == "CN1" and isinstance(hop.packet.payload, IcmpError)
+    ]
+    assert {(e.payload.type, e.payload.code, e.payload.parameter) for e in errors} == {(4, 1, 6)}  # type: ignore[attr-defined]
+    assert {packet.payload.invoking[6] for packet in errors} == {135}  # type: ignore[attr-defined]
+    care_of, home = made.mn.care_of_address("wlan0"), made.mn.primary_home_address
+    assert {packet.destination for packet in errors} == {home, care_of}, "the home test's goes home"
+    assert (flow.stats.up.lost, flow.stats.down.lost) == (lost, 0) and flow.stats.down.received > 600
+    data = [hop.packet for hop in made.trace if isinstance(hop.packet.payload, UDP) and hop.channel.receiver == "CN1"]
+    assert data and all((packet.source, packet.extensions) == (home, ()) for packet in data)

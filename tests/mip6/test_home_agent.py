@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import mipflow as mf
 from mipflow.errors import TopologyError
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
-from mipflow.mip6.home_agent import HomeAgent
+from mipflow.mip6.home_agent import HomeAgent, granted
+from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.node.host import Host
 from mipflow.sim.network import Network
-from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import NeighborAdvertisement
+from mipflow.sim.trace import Hop
+from mipflow.wire import codec
+from mipflow.wire.address import UNSPECIFIED, Address
+from mipflow.wire.icmpv6 import EchoReply, IcmpError, NeighborAdvertisement, NeighborSolicitation
 from mipflow.wire.mobility import AlternateCareOfAddress, BindingAcknowledgement, BindingUpdate, NonceIndices
-from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
+from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 from tests.mip6.worlds import S, instant, messages, world
 from tests.node.nodes import listen
 
@@ -207,3 +212,345 @@ def test_it_echoes_like_any_router() -> None:
     made.run(3)
     assert replies == [4]
     assert messages(made, "HA")
+
+
+# --- the checks of sections 9.5.1, 10.3.1 and 10.3.2 -----------------------------------------------------------------
+
+
+def test_a_registration_without_a_home_address_option_is_dropped_without_a_word() -> None:
+    """Section 10.3.1: the option "MUST be present in the message"."""
+    desk = Desk()
+    assert desk.ask(home=None) == [] and desk.asker.address not in desk.ha.bindings
+
+
+def test_an_update_that_is_no_home_registration_is_for_correspondents() -> None:
+    """Section 9.5.1: without H it needs nonces, and a home agent gives none; with a binding the answer is 139."""
+    desk = Desk()
+    assert desk.ask(home_registration=False) == [] and OTHER not in desk.ha.bindings
+    desk.ask(5)
+    before = desk.ha.bindings.get(OTHER)
+    assert desk.ask(6, home_registration=False) == [(139, 6, 0)] and desk.ha.bindings.get(OTHER) == before
+
+
+@pytest.mark.parametrize(
+    "care_of", [HOME.address(0x99), HOME.address(0x7), HOME.address(0x55)], ids=["itself", "the agent", "another's"]
+)
+def test_174_for_a_care_of_address_that_leads_back_here(care_of: Address) -> None:
+    """Section 6.1.8. A tunnel to the home address, to the home agent or to another bound address would be a circle."""
+    desk = Desk()
+    desk.ask(home=HOME.address(0x55))
+    assert desk.ask(options=(AlternateCareOfAddress(care_of),)) == [(174, 1, 0)]
+    assert OTHER not in desk.ha.bindings
+
+
+def test_130_where_there_is_no_room_and_no_home_registration_gives_way() -> None:
+    """Section 10.3.1: "MUST be excluded from the normal cache replacement policy"."""
+    desk = Desk()
+    desk.ha.bindings.max_bindings = len(desk.ha.bindings)
+    before = list(desk.ha.bindings)
+    assert desk.ask() == [(130, 1, 0)] and list(desk.ha.bindings) == before
+    assert not any(isinstance(h.packet.payload, NeighborSolicitation) for h in hops(desk, "HA")), "nothing is probed"
+
+
+def test_129_for_a_home_address_that_is_not_to_be_served() -> None:
+    desk = Desk()
+    desk.ha.prohibited.add(OTHER)
+    assert desk.ask() == [(129, 1, 0)]
+
+
+def hops(desk: Desk, sender: str, since_s: float = 5.0) -> list[Hop]:
+    return [hop for hop in desk.world.trace if hop.channel.sender == sender and hop.sent_ns >= since_s * S]
+
+
+def test_during_the_detection_the_newest_update_counts_and_older_ones_are_told_so() -> None:
+    desk = Desk()
+    assert desk.ask(5, wait_s=0.2) == []
+    assert desk.ask(4, wait_s=0.2) == [(135, 5, 0)]
+    assert desk.ask(6) == [(0, 6, 40)]
+
+
+def test_what_is_given_up_during_the_detection_is_not_bound() -> None:
+    """Section 10.3.2: there is no home registration yet, so 133."""
+    desk = Desk()
+    desk.ask(1, wait_s=0.3)
+    assert desk.ask(2, lifetime_s=0) == [(133, 2, 0)]
+    assert OTHER not in desk.ha.bindings
+    assert desk.ask(1) == [(0, 1, 40)], "and its number is forgotten"
+
+
+# --- lifetimes and the prefix (section 10.3.1) -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "most_s", "valid_s", "preferred_s", "granted_s", "status"),
+    [
+        (400, 3600, 10_000, 10_000, 400, 0), (4000, 3600, 10_000, 10_000, 3600, 0),
+        (400, 3600, 200, 100, 200, 1),  # cut to what is left of the prefix, which then ends
+        (400, 3600, 400, 400, 400, 1),  # becomes invalid at the end of the lifetime
+        (400, 3600, 404, 404, 400, 0), (400, 3600, 403, 403, 400, 1),  # in units of four seconds: 403 is 400
+        (400, 3600, 10_000, 0, 400, 1),  # deprecated already; the preferred lifetime cuts nothing
+        (400, 3600, 10_000, 399, 400, 1),  # becomes deprecated during the lifetime
+        (400, 3600, 10_000, 400, 400, 0), (400, 3600, 3, 3, 0, 1),
+    ],
+)  # fmt: skip
+def test_the_lifetime_and_its_status_by_the_words_of_section_10_3_1(
+    asked_s: int, most_s: int, valid_s: int, preferred_s: int, granted_s: int, status: int
+) -> None:
+    assert granted(asked_s // 4, most_s, valid_s, preferred_s) == (granted_s // 4, status)
+
+
+def ends(desk: Desk, valid_s: int, preferred_s: int) -> None:
+    """From now on the home prefix has these lifetimes left."""
+    prefix = desk.ha.home_prefix
+    now = desk.world.network.clock.now
+    desk.ha.home_prefixes.put(HomePrefix(prefix, desk.ha.home_agent_address, valid_s, preferred_s, now))
+
+
+def test_a_binding_gets_no_more_than_is_left_of_its_prefix() -> None:
+    desk = Desk()
+    ends(desk, 102, 50)
+    assert desk.ask(lifetime_s=400, wait_s=1.5) == [(1, 1, 100)], "one second of it went by with the detection"
+    desk.world.run(100)
+    assert OTHER not in desk.ha.bindings, "with the prefix the binding goes"
+    assert desk.ask(2) == [(132, 2, 0)], "its subnet is none of the home link's any more"
+
+
+def test_bindings_are_cut_when_their_prefix_is_given_less_time() -> None:
+    """Section 10.3.1: "MUST remove a binding when the valid lifetime of the prefix associated with it expires"."""
+    desk = Desk()
+    desk.ask(lifetime_s=400)
+    ends(desk, 20, 0)
+    desk.ha.limit_bindings()
+    desk.world.run(19)
+    assert OTHER in desk.ha.bindings
+    desk.world.run(2)
+    assert len(desk.ha.bindings) == 0 and desk.world.network.segments["home"].neighbors.get(OTHER) is None
+
+
+def test_a_prefix_that_ends_during_the_detection_refuses_the_update() -> None:
+    desk = Desk()
+    ends(desk, 4, 4)
+    assert desk.ask(lifetime_s=400) == [(132, 1, 0)] and desk.ha.bindings.entry(OTHER) is None
+
+
+def test_refresh_advice_is_shorter_than_the_lifetime_or_left_away() -> None:
+    """Sections 6.2.4, 10.3.1 and 10.3.2; the registration is kept for its lifetime all the same."""
+    desk = Desk()
+    desk.ha.refresh_advice_s = 20
+    for sequence, lifetime_s in ((1, 40), (2, 24), (3, 20), (4, 0)):
+        desk.ask(sequence, lifetime_s=lifetime_s, wait_s=1.5)
+    options = [[str(o) for o in a.packet.payload.options] for a in desk.answers]  # type: ignore[attr-defined]
+    assert options == [["BindingRefreshAdvice(interval_units=5)"]] * 2 + [[], []]
+    desk.ask(16, lifetime_s=40)
+    desk.world.run(30)
+    assert OTHER in desk.ha.bindings, "though it was not refreshed after 20 s"
+
+
+def test_k_is_cleared_where_keys_are_not_made_by_an_exchange_that_survives_movements() -> None:
+    """Section 10.3.1."""
+    desk = Desk()
+    for sequence, lifetime_s in ((1, 40), (2, 0)):
+        desk.ask(sequence, lifetime_s=lifetime_s, key_management=True)
+    assert [a.packet.payload.key_management for a in desk.answers] == [False, False]  # type: ignore[attr-defined]
+
+
+# --- de-registration (section 10.3.2) --------------------------------------------------------------------------------
+
+
+def test_a_delayed_update_does_not_undo_a_de_registration_for_ten_seconds() -> None:
+    desk = Desk()
+    desk.ask(7)
+    assert desk.ask(8, lifetime_s=0, wait_s=0.2) == [(0, 8, 0)]
+    assert OTHER not in desk.ha.bindings and OTHER not in desk.world.network.segments["home"].neighbors, "at once"
+    assert desk.ask(7, wait_s=9) == [(135, 8, 0)]
+    assert desk.ask(7, wait_s=0.5) == [(135, 8, 0)]
+    desk.world.run(0.5)
+    assert desk.ask(7) == [(0, 7, 40)], "after MAX_DELETE_BCE_TIMEOUT it is forgotten"
+
+
+def test_a_de_registration_that_is_repeated_is_answered_again() -> None:
+    """The acknowledgement may have been lost; a retransmission has a new number (section 11.8)."""
+    desk = Desk()
+    desk.ask(7)
+    assert [desk.ask(number, lifetime_s=0, wait_s=3)[0] for number in (8, 9)] == [(0, 8, 0), (0, 9, 0)]
+    desk.world.run(10)
+    assert desk.ask(10, lifetime_s=0) == [(133, 10, 0)]
+
+
+def test_a_newer_update_within_the_ten_seconds_is_probed_for_like_a_new_one() -> None:
+    desk = Desk()
+    desk.ask(7)
+    desk.ask(8, lifetime_s=0, wait_s=0.2)
+    start = desk.world.network.clock.now
+    assert desk.ask(9) == [(0, 9, 40)]
+    (bound,) = [
+        c for c in desk.world.trace.changes()
+        if c.node == "HA" and c.change.key == str(OTHER) and c.t_ns > start and c.change.after
+    ]  # fmt: skip
+    assert bound.t_ns - start >= S
+
+
+# --- standing in (sections 10.4.1 and 10.4.2) ------------------------------------------------------------------------
+
+LINK_LOCAL = Address("fe80::99")
+
+
+class HomeLink(Desk):
+    """A home agent, and a host on the home link that hears what is said there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host = Host(self.world.network, "neighbor")
+        self.host.settle(self.world.network.segments["home"], 0x55)
+        self.advertised = listen(self.host, NeighborAdvertisement)
+
+    def told(self) -> list[tuple[Address, str, str]]:
+        """Target, flags and destination of each neighbor advertisement that was heard."""
+        flags = [
+            "".join(letter for letter, is_set in zip("RSO", (m.router, m.solicited, m.override), strict=True) if is_set)
+            for m in (a.packet.payload for a in self.advertised) if isinstance(m, NeighborAdvertisement)
+        ]  # fmt: skip
+        return [
+            (a.packet.payload.target, f, str(a.packet.destination)) for a, f in zip(self.advertised, flags, strict=True)  # type: ignore[attr-defined]
+        ]
+
+
+def test_at_registration_it_advertises_with_override_and_neither_router_nor_solicited() -> None:
+    """Section 10.4.1, to all nodes, from the home agent's own address on that link."""
+    desk = HomeLink()
+    desk.ask()
+    assert desk.told() == [(OTHER, "O", "ff02::1")]
+    assert desk.advertised[0].packet.source == desk.ha.home_link.link_local
+    desk.ask(2)
+    assert len(desk.advertised) == 1, "a refresh changes nothing at home"
+
+
+def test_it_answers_solicitations_for_what_it_stands_in_for_without_the_router_bit() -> None:
+    """Section 10.4.1; a solicitation from :: is a probe, and answered to all nodes (RFC 4861 section 7.2.4)."""
+    desk = HomeLink()
+    desk.ask()
+    desk.advertised.clear()
+    interface = desk.host.interfaces["eth0"]
+    for source in (interface.link_local, UNSPECIFIED):
+        desk.host.send_link_local(NeighborSolicitation(OTHER), source, OTHER.solicited_node(), interface)
+        desk.world.run(0.1)
+    assert [(target, flags.replace("O", ""), to) for target, flags, to in desk.told()] == [
+        (OTHER, "S", str(interface.link_local)), (OTHER, "", "ff02::1"),
+    ]  # fmt: skip
+
+
+def test_with_l_the_link_local_address_is_probed_advertised_and_defended_too() -> None:
+    """Section 10.3.1, "L=1"; section 10.4.1: "MUST do the same for the link-local address"."""
+    desk = HomeLink()
+    desk.ask(link_local=True)
+    probed = [h.packet.payload.target for h in hops(desk, "HA") if isinstance(h.packet.payload, NeighborSolicitation)]
+    assert set(probed) == {OTHER, LINK_LOCAL}
+    assert desk.told() == [(OTHER, "O", "ff02::1"), (LINK_LOCAL, "O", "ff02::1")]
+    said: list[bool] = []
+    desk.host.neighbor.detect_duplicate(LINK_LOCAL, desk.host.interfaces["eth0"], said.append)
+    desk.world.run(2)
+    assert said == [False]
+    desk.ask(2, lifetime_s=0)
+    assert LINK_LOCAL not in desk.world.network.segments["home"].neighbors
+
+
+def test_without_l_nothing_is_derived() -> None:
+    """Section 10.3.1, "L=0"."""
+    desk = HomeLink()
+    desk.ask()
+    assert LINK_LOCAL not in desk.world.network.segments["home"].neighbors
+
+
+@pytest.mark.parametrize("taken", ["home address", "link-local address"])
+def test_134_if_either_of_the_two_addresses_is_taken(taken: str) -> None:
+    desk = Desk()
+    host = Host(desk.world.network, "at home")
+    interface = host.add_interface("eth0", 0x99 if taken == "link-local address" else 0x98)
+    interface.join(desk.world.network.segments["home"])
+    if taken == "home address":
+        interface.add_address(OTHER)
+    assert desk.ask(link_local=True) == [(134, 1, 0)]
+    assert desk.ha.bindings.entry(OTHER) is None
+    assert desk.world.network.segments["home"].neighbors.get(LINK_LOCAL) is not desk.ha.home_link
+
+
+def test_packets_for_a_link_local_address_are_not_tunnelled_but_told_of() -> None:
+    """Section 10.4.2: discarded, with destination unreachable, code 3, to their source."""
+    desk = HomeLink()
+    desk.ask(link_local=True)
+    errors, before = listen(desk.host, IcmpError), len(desk.world.trace)
+    interface = desk.host.interfaces["eth0"]
+    for source in (interface.link_local, desk.host.address):
+        desk.host.send_link_local(UDP(5, 9, b"x"), source, LINK_LOCAL, interface)
+    desk.world.run(1)
+    assert [(a.packet.payload.type, a.packet.payload.code, a.packet.destination) for a in errors] == [  # type: ignore[attr-defined]
+        (1, 3, interface.link_local), (1, 3, desk.host.address),
+    ]  # fmt: skip
+    assert not any(isinstance(hop.packet.payload, Packet) for hop in list(desk.world.trace)[before:])
+
+
+def test_its_own_packets_to_a_mobile_node_go_behind_a_routing_header() -> None:
+    """Section 10.4.2: as original sender the home agent is a correspondent node (section 9.3.2)."""
+    made = world()
+    made.run(5)
+    seen, home = listen(made.mn, EchoReply), made.mn.primary_home_address
+    made.ha.transmit(EchoReply(1, 2), made.ha.home_agent_address, home)
+    made.run(1)
+    (arrival,) = seen
+    assert arrival.tunnel is None and arrival.packet.extensions == (RoutingHeaderType2(home),)
+    assert (arrival.packet.destination, arrival.destination) == (made.mn.care_of_address("wlan0"), home)
+
+
+@pytest.mark.parametrize("inner", ["ff02::1", "ff0e::1", "fe80::7"])
+def test_only_unicast_leaves_the_reverse_tunnel(inner: str) -> None:
+    """Section 10.4.3: without group membership such messages are silently ignored; neighbor discovery has no place."""
+    made = world()
+    made.run(5)
+    care_of, home = made.mn.care_of_address("wlan0"), made.mn.primary_home_address
+    advertisement = NeighborAdvertisement(made.ha.home_agent_address)
+    road = made.mn.direct_road(care_of, made.mn.home_agent)
+    assert road is not None
+    before = len(made.trace)
+    road.send(Packet(care_of, made.mn.home_agent, Packet(home, Address(inner), advertisement, hop_limit=255)))
+    made.run(1)
+    assert [d.node for d in made.trace.drops()] == ["HA"]
+    assert not any(hop.channel.sender == "HA" for hop in list(made.trace)[before:])
+
+
+# --- errors from inside the tunnel (section 9.3.4, RFC 2473 section 8) -----------------------------------------------
+
+
+def tunnel_error(made: World, payload: Any, kind: int, cut: int = 2000, agent: Address | None = None) -> list[Packet]:
+    """An ICMPv6 error comes back about a packet that the home agent tunnelled; gives what CN1 then hears."""
+    heard = listen(made.cn1, IcmpError)
+    inner = Packet(made.cn1.address, made.mn.primary_home_address, payload)
+    outer = Packet(agent or made.ha.home_agent_address, made.mn.care_of_address("wlan0"), inner)
+    router = made.network.segments["wlan0"].ports[0].node  # type: ignore[attr-defined]
+    error = IcmpError(kind, 0, 0, codec.encode(outer)[:cut])
+    router.send(Packet(router.address, made.ha.home_agent_address, error))
+    made.run(1)
+    return [arrival.packet for arrival in heard]
+
+
+@pytest.mark.parametrize("kind", [1, 3])
+def test_an_error_from_inside_the_tunnel_is_told_to_who_sent_the_packet(kind: int) -> None:
+    made = world()
+    made.run(5)
+    (packet,) = tunnel_error(made, UDP(7, 8, b"hello"), kind)
+    error = packet.payload
+    assert isinstance(error, IcmpError) and (error.type, error.code) == (1, 3), "address unreachable"
+    assert error.invoking[8:24] == made.cn1.address.packed and error.invoking[-5:] == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind", "cut", "agent"),
+    [
+        (IcmpError(1, 0, 0, bytes(40)), 1, 2000, None),  # about an error nothing is said
+        (UDP(7, 8), 1, 60, None),  # too little to know who sent it
+        (UDP(7, 8), 4, 2000, None), (UDP(7, 8), 1, 2000, Address("2001:db8:a::99")),  # not a tunnel of ours
+    ],
+)  # fmt: skip
+def test_other_errors_are_not_passed_on(payload: Any, kind: int, cut: int, agent: Address | None) -> None:
+    made = world()
+    made.run(5)
+    assert tunnel_error(made, payload, kind, cut, agent) == []

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from mipflow.errors import TopologyError
 from mipflow.node.host import Host
+from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.wire import codec
 from mipflow.wire.address import ALL_NODES, UNSPECIFIED, Address
-from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError, UnknownIcmp
 from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import (
     UDP,
@@ -30,6 +31,7 @@ from mipflow.wire.packet import (
 )
 from tests.node.nodes import Pair, Path, inject, listen
 
+HOME = Address("2001:db8::77")
 HARMLESS = UnknownOption(0x1E, b"\0\0")
 
 
@@ -90,17 +92,16 @@ def test_a_parameter_problem_points_at_the_option() -> None:
     assert error.invoking[error.parameter] == 0xDE
 
 
-def test_multicast_with_top_bits_11_is_dropped_without_a_word() -> None:
-    for kind, errors in ((0x9E, 0), (0xDE, 0)):
-        # RFC 4443 section 2.4 (e.3) would allow an error for 10; none is sent about any multicast here.
+def test_an_unknown_option_on_a_multicast_is_told_of_with_top_bits_10_only() -> None:
+    """RFC 8200 section 4.2: 10 "regardless of whether or not", 11 "only if" the destination was no multicast."""
+    for option, told in ((UnknownOption(0x9E, b""), 1), (UnknownOption(0xDE, b""), 0), (HomeAddressOption(HOME), 0)):
         pair = Pair()
-        packet = Packet(
-            pair.a.address, ALL_NODES, UDP(5, 9), extensions=(DestinationOptions((UnknownOption(kind, b""),)),)
-        )
+        packet = Packet(pair.a.address, ALL_NODES, UDP(5, 9), extensions=(DestinationOptions((option,)),))
         seen = listen(pair.a, IcmpError)
         inject(pair.b, packet)
         pair.run(1)
-        assert len(seen) == errors and len(pair.drops) == 1
+        assert [(a.packet.payload.type, a.packet.payload.code) for a in seen] == [(4, 2)] * told  # type: ignore[attr-defined]
+        assert len(pair.drops) == 1
 
 
 @pytest.mark.parametrize(("segments_left", "arrives"), [(0, True), (1, False)])
@@ -137,6 +138,25 @@ def test_a_node_without_mobile_ip_knows_no_mobility_header() -> None:
     assert errors[0].invoking[errors[0].parameter] == 135
 
 
+def test_a_node_without_tunnels_knows_no_packet_in_a_packet() -> None:
+    """RFC 4443 section 3.4 code 1: next header 41 is one that it does not recognise. The flow's meter counts a loss."""
+    pair = Pair()
+    inner = Packet(HOME, pair.b.address, UDP(5, 9, b"x"), label=3)
+    got, errors = heard(pair, Packet(pair.a.address, pair.b.address, inner, label=3))
+    assert not got and [(e.type, e.code) for e in errors] == [(4, 1)]
+    assert errors[0].invoking[errors[0].parameter] == 41
+    assert pair.network.meters[3].lost == 1
+
+
+def test_hop_by_hop_options_anywhere_but_first_are_an_unrecognised_next_header() -> None:
+    """RFC 8200 section 4.1: they stand directly behind the IPv6 header; section 4: else parameter problem, code 1."""
+    octets = bytearray(codec.encode(Packet(Pair().a.address, Pair().b.address, UDP(5, 9), extensions=(HEADERS[1],))))
+    octets[40] = 0  # behind the destination options: "hop-by-hop options"
+    pair = Pair()
+    got, errors = heard(pair, codec.decode(bytes(octets)))
+    assert not got and [(e.type, e.code, e.parameter) for e in errors] == [(4, 1, 40)]
+
+
 # --- errors about errors ---------------------------------------------------------------------------------------------
 
 
@@ -144,6 +164,7 @@ def test_a_node_without_mobile_ip_knows_no_mobility_header() -> None:
     ("source", "destination", "payload"),
     [
         (UNSPECIFIED, None, UDP(1, 2)), (None, ALL_NODES, UDP(1, 2)), (None, None, IcmpError(1, 0, 0, bytes(48))),
+        (ALL_NODES, None, UDP(1, 2)), (None, None, UnknownIcmp(100, 0, b"")), (None, None, UnknownIcmp(137, 0, b"")),
     ],
 )  # fmt: skip
 def test_no_error_about_errors_multicast_or_nobody(
@@ -155,6 +176,30 @@ def test_no_error_about_errors_multicast_or_nobody(
     pair.b.send_error(packet, 1, 0, 0)
     pair.run(1)
     assert seen == []
+
+
+def test_a_packet_too_big_may_be_about_a_multicast() -> None:
+    """RFC 4443 section 2.4 (e.3): path MTU discovery is for multicast too."""
+    pair = Pair()
+    seen = listen(pair.a, IcmpError)
+    pair.b.send_error(Packet(pair.a.address, Address("ff0e::1"), UDP(1, 2)), 2, 0, 1280)
+    pair.run(1)
+    assert len(seen) == 1
+
+
+def test_errors_are_limited_in_rate_by_a_token_bucket() -> None:
+    """RFC 4443 section 2.4 (f): ten at once, then ten a second; and it can be set."""
+    for bucket, most in ((None, 10 + 20), (TokenBucket(2, 1), 1 + 4)):
+        pair = Pair()
+        pair.b.error_limit = bucket or pair.b.error_limit
+        errors = listen(pair.a, IcmpError)
+        for number in range(200):
+            at = number * 10_000_000
+            packet = Packet(pair.a.address, pair.b.address, Opaque(200, b"12345678"))
+            pair.network.clock.at(at, pair.a.send, packet)
+        pair.run(3)
+        assert most - 1 <= len(errors) <= most
+        assert len(pair.drops) == 200, "what is not told of is dropped all the same"
 
 
 def test_an_error_carries_what_invoked_it_up_to_the_minimum_mtu() -> None:
