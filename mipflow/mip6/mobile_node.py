@@ -196,7 +196,7 @@ class MobileNode(MobilityNode, Host):
         assert isinstance(inner, Packet)
         if arrival.packet.source != self.home_agent or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")
-        elif inner.destination not in self.own_home_addresses:
+        elif inner.destination not in self.own_home_addresses and inner.destination != arrival.interface.link_local:
             self.drop(arrival.packet, f"{inner.destination} in the tunnel is not a home address of ours")
         else:
             self.local(inner, arrival.interface, arrival.packet)
