@@ -243,6 +243,5 @@ class Trace:
 def is_control(packet: Packet) -> bool:
     """True for signalling: Mobility Header and ICMPv6 but for echo, in a tunnel or ESP too; all else is data."""
     payload = packet.innermost().payload
-    if isinstance(payload, Opaque):
-        return payload.next_header == ESP
-    return not isinstance(payload, UDP | TCP | EchoRequest | EchoReply)
+    is_data = isinstance(payload, UDP | TCP | EchoRequest | EchoReply)
+    return not is_data and (not isinstance(payload, Opaque) or payload.next_header == ESP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 import subprocess
@@ -18,11 +19,12 @@ from mipflow.lab.scenarios import CELLULAR, HOME, HOME_AGENT, MOBILE_NODE, WLAN
 from mipflow.lab.world import World
 from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.security import ReplayWindow, SecurityAssociation, selector
+from mipflow.mip6.security import ReplayWindow, SecurityAssociation, SecurityAssociations, Selector, selector
 from mipflow.node.host import Host
 from mipflow.sim.trace import is_control
 from mipflow.wire import codec, esp, icmpv6, mobility
 from mipflow.wire.address import Address
+from mipflow.wire.esp import EspKeys
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, HomeTest, HomeTestInit
 from mipflow.wire.packet import (
     DestinationOptions,
@@ -31,10 +33,13 @@ from mipflow.wire.packet import (
     Packet,
     RoutingHeaderType2,
 )  # fmt: skip
-from tests.mip6.esp import unseal
+from tests import peer
+from tests.mip6 import seams
+from tests.mip6.esp import seal, unseal
 from tests.mip6.octets import Message, read
+from tests.mip6.seams import AwayPeer
 from tests.mip6.worlds import S, world
-from tests.oracles import mobility_faults
+from tests.oracles import mobility_faults, mobility_header_faults
 
 AGENT, PRIMARY, ON_WLAN = HOME.address(HOME_AGENT), HOME.address(MOBILE_NODE), WLAN.address(MOBILE_NODE)
 
@@ -568,3 +573,81 @@ def test_tshark_opens_it_with_the_keys(tshark: str, tmp_path: Path) -> None:
     command = [tshark, "-n", "-r", str(tmp_path / "esp.pcap"), *options, "-Y", "esp", "-T", "fields", *fields]
     read_so = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert read_so.splitlines() == ["1\t1\t5", "1\t1\t6", "1\t1\t1", "1\t1\t3"], "BU, BA, HoTI, HoT"
+
+# --- behind a port, with a peer that has the keys and nothing of ours ------------------------------------------------
+
+
+class SealedPeer(AwayPeer):
+    """A mobile node by hand whose associations were set by hand at both ends (RFC 6275 5.1: it MUST be possible)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[type, tuple[int, bytes, bytes]] = {}
+        self.numbers: dict[type, int] = {}
+        home, agent = Address(seams.HOME), Address(seams.HA)
+        security = SecurityAssociations(self.seam.network.random("HA/security"), is_dynamic=False)
+        security.home_agents.add(agent)
+        made = []
+        for spi, message in enumerate((BindingUpdate, BindingAcknowledgement, HomeTestInit, HomeTest), 4096):
+            cipher, integrity = (hashlib.sha256(f"{spi} {what}".encode()).digest() for what in ("cipher", "integrity"))
+            self.keys[message] = spi, cipher[:16], integrity
+            is_inbound = message in (BindingUpdate, HomeTestInit)
+            keys, chosen = EspKeys(spi, cipher[:16], integrity), Selector(message, home, agent)
+            made.append(SecurityAssociation(keys, chosen, home, is_inbound))
+        security.add(made)
+        self.seam.node.secure(security)
+
+    def sealed(self, message: type, clear: bytes, front: int, number: int) -> bytes:
+        """A packet with all behind octet `front` in ESP; the octet that announces it is the last header's first."""
+        spi, cipher, integrity = self.keys[message]
+        self.numbers[message] = self.numbers.get(message, 0) + 1
+        iv = hashlib.sha256(bytes([self.numbers[message]])).digest()[:16]
+        body = seal(spi, self.numbers[message], cipher, integrity, iv, number, clear[front:])
+        whole = bytearray(clear[:front] + body)
+        whole[4:6] = struct.pack(">H", len(whole) - 40)
+        whole[6 if front == 40 else 40] = 50
+        return bytes(whole)
+
+    def read(self, octets: bytes, message: type) -> tuple[int, bytes]:
+        """Next header and octets of what is in ESP."""
+        spi, cipher, integrity = self.keys[message]
+        place = esp_place(octets)
+        assert place is not None
+        found, _, number, inside = unseal(octets[place[0] :], cipher, integrity)
+        assert found == spi
+        return number, inside
+
+    def bind(self, sequence: int, care_of: str) -> bytes:
+        """Register under the association; gives the acknowledgement's Mobility Header."""
+        clear = bytes(peer.packet(care_of, seams.HA, peer.home_update(sequence, care_of), home=seams.HOME))
+        before = len(self.line.heard)
+        self.line.send(self.sealed(BindingUpdate, clear, 64, 135))
+        self.line.wait(1.5)
+        (answer,) = (heard for heard in self.line.heard[before:] if esp_place(heard.octets))
+        assert answer.ends == (seams.HA, care_of) and answer.to_home == seams.HOME
+        number, inside = self.read(answer.octets, BindingAcknowledgement)
+        ends = (Address(end).packed for end in (seams.HA, seams.HOME))
+        assert number == 135 and mobility_header_faults(inside, *ends) == []
+        return inside
+
+
+def test_a_home_agent_behind_a_port_serves_a_peer_with_keys_set_by_hand() -> None:
+    """RFC 6275 5.1, 10.3.1, 10.4.5, 10.4.6; RFC 3776 3.1, 3.2: register, move, and test through it, in bytes alone."""
+    away = SealedPeer()
+    assert away.bind(1, seams.CARE_OF)[6] == 0, "accepted"
+    init = bytes(peer.packet(seams.HOME, seams.CN, peer.MIP6MH_HoTI(cookie=b"cookie 1")))
+    outer = bytes(peer.IPv6(src=seams.OTHER_CARE_OF, dst=seams.HA, nh=41)) + init
+    (passed,) = away.line.send(away.sealed(HomeTestInit, outer, 40, 41))
+    assert passed.ends == (seams.HOME, seams.CN) and passed[peer.MIP6MH_HoTI].cookie == b"cookie 1"
+    for number, care_of in enumerate((seams.CARE_OF, seams.OTHER_CARE_OF), 1):
+        if number > 1:
+            assert away.bind(number, care_of)[6] == 0
+        answer = peer.packet(seams.CN, seams.HOME, peer.MIP6MH_HoT(cookie=b"cookie 1", token=b"token 00"))
+        (arrived,) = away.line.send(answer)
+        assert arrived.ends == (seams.HA, care_of) and b"token 00" not in arrived.octets
+        announced, inside = away.read(arrived.octets, HomeTest)
+        assert announced == 41 and inside[:7] + inside[8:] == bytes(answer)[:7] + bytes(answer)[8:], "but for a hop"
+    tables = away.seam.tables()
+    away.send(peer.home_update(9, seams.CARE_OF))
+    away.line.wait(1)
+    assert away.seam.drops == ["HA: unprotected: binding updates must come in ESP"] and away.seam.tables() == tables
