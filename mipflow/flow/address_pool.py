@@ -52,6 +52,8 @@ class AddressPool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
         self._node.disown(home_address)
         self._ahead.discard(home_address)
+        if home_address == self._node.primary_home_address:  # it stays in the table, for nobody
+            return True
         if home_address in self._node.home_addresses:
             self._node.record(self._node.home_addresses.remove(home_address))
         return self.allocation.collided()

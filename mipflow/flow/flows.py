@@ -56,6 +56,11 @@ class Flow:
         return self._entry.registered_at_cn
 
     @property
+    def refused(self) -> str:
+        """Why its packets are dropped instead of waiting for a home address; empty where they are not."""
+        return self._entry.refused
+
+    @property
     def interface(self) -> str:
         """The interface that is selected for it."""
         return self._entry.interface

@@ -43,6 +43,8 @@ class DataFlowRedirector:
         self.homes = homes
         self.flows = flows
         self.rules = rules or AssignmentRules()
+        self.barred: set[Address] = set()
+        """Home addresses that somebody else has (RFC 6275 section 11.7.1): no flow gets them."""
         self._optimises = optimises
         self._assign = assign or self.assign
 
@@ -75,6 +77,8 @@ class DataFlowRedirector:
         """True if a flow uses this home address with this correspondent; those without route optimisation count as
         one.
         """
+        if home_address in self.barred:
+            return True
         if self._optimises(cn):
             return bool(self.flows.of_pair(home_address, cn))
         return any(not self._optimises(other) for other in self.flows.correspondents(home_address))

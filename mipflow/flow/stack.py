@@ -16,11 +16,14 @@ from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.constants import MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.updates import named
 from mipflow.node.apps import Application, Ends
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
+from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
@@ -30,6 +33,8 @@ from mipflow.wire.packet import TCP, UDP, Packet, Sized
 
 MAX_HELD = 64
 """Packets that a flow holds while its home address is being allocated; further ones are dropped."""
+MAX_HOLD_NS = MAX_BINDACK_TIMEOUT_NS
+"""How long it holds one: until the home agent has been asked as seldom as it ever is, which is no short outage."""
 
 
 class FlowMobileNode(MobileNode):
@@ -157,15 +162,33 @@ class FlowMobileNode(MobileNode):
         packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, self.clock.now)
         if entry.ready:
             self.send(packet)  # step 25
+        elif entry.refused:
+            self.drop(packet, entry.refused)
         else:
             self._hold(entry, packet)
 
     def _hold(self, entry: FlowMappingEntry, packet: Packet) -> None:
         held = self._held.setdefault(entry.flow_id, [])
-        if len(held) < MAX_HELD:
-            held.append(packet)
-        else:
+        if len(held) >= MAX_HELD:
             self.drop(packet, f"{MAX_HELD} packets wait for a home address already")
+            return
+        held.append(packet)
+        self.clock.at(self.clock.now + MAX_HOLD_NS, self._held_too_long, (entry.flow_id, packet))
+
+    def _held_too_long(self, waiting: tuple[int, Packet]) -> None:
+        flow_id, packet = waiting
+        held = self._held.get(flow_id, [])
+        if any(other is packet for other in held):
+            held.remove(packet)
+            self.drop(packet, f"it waited {MAX_HOLD_NS // NS_PER_S} s for a home address")
+
+    def _refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
+        """A flow has no home address that it can use: its packets wait no longer."""
+        if not entry.refused:
+            self.decided("flow refused", f"flow {entry.flow_id}: {why}")
+        entry.refused = why
+        for packet in self._held.pop(entry.flow_id, []):
+            self.drop(packet, why)
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
         """Call `callback` once the home address of a flow is bound; at once where it is."""
@@ -208,24 +231,33 @@ class FlowMobileNode(MobileNode):
             return
         home_address = entry.home_address
         registered = self.registered_at_home(home_address)
-        if registered is None:
+        if registered is None and home_address not in self.addresses:
             if self.binding_updates.get(self.home_agent, home_address) is None:
                 self.registrar.register_home(home_address, entry.care_of_address)
             return
-        if self.mode != "route_optimisation" and registered != entry.care_of_address:
+        if registered not in (None, entry.care_of_address) and self._takes_tunnel(entry, State.REFUSED):
             self.registrar.register_home(home_address, entry.care_of_address)
         self._is_ready(entry)
-        if self.mode == "route_optimisation" and (entry.home_address, entry.cn) not in self._follow_home:
+        optimised = self.mode == "route_optimisation" and registered is not None
+        if optimised and (entry.home_address, entry.cn) not in self._follow_home:
             binding = self.binding_updates.get(entry.cn, home_address)
-            if binding is None or binding.care_of_address != entry.care_of_address:
+            if binding is None or binding.care_of_address != entry.care_of_address or binding.state is State.DELETING:
                 self.registrar.register_correspondent(entry.cn, home_address, entry.care_of_address)
             else:
                 self.record(self.flows.change(entry, registered_at_cn=binding.registered))
 
+    def _takes_tunnel(self, entry: FlowMappingEntry, *states: State) -> bool:
+        """True for a flow whose care-of address is the home agent's to know: its correspondent holds none of ours, or
+        its registration there is in one of `states`.
+        """
+        binding = None if entry.home_address is None else self.binding_updates.get(entry.cn, entry.home_address)
+        is_out = binding is not None and binding.registered is None and binding.state in states
+        return self.mode != "route_optimisation" or is_out
+
     def _is_ready(self, entry: FlowMappingEntry) -> None:
         if entry.ready:
             return
-        entry.ready = True
+        entry.ready, entry.refused = True, ""
         flow = self.opened.get(entry.flow_id)
         if flow is not None:
             flow.ready_ns = self.clock.now
@@ -259,6 +291,7 @@ class FlowMobileNode(MobileNode):
             self.record(self.flows.change(other, interface=interface, care_of_address=care_of))
         home_address = entry.home_address
         registered = None if home_address is None else self.registered_at_home(home_address)
+        home_follows = home_follows or self._takes_tunnel(entry, State.REFUSED, State.FALLBACK)
         if home_follows and home_address is not None and registered not in (None, care_of):
             self._follow_home.add((home_address, entry.cn))
             self.registrar.register_home(home_address, care_of)
@@ -278,8 +311,17 @@ class FlowMobileNode(MobileNode):
         """An interface has a care-of address: flows that wait for it go on."""
         super().care_of_ready(interface)
         for entry in self.flows:
+            if entry.interface != interface.name and not self.interfaces[entry.interface].up:
+                self.decided("interface failed", f"{_flows([entry.flow_id])} to move to {interface.name}")
+                self.record(self.flows.change(entry, interface=interface.name))
             if entry.interface == interface.name and entry.care_of_address != interface.address:
                 self.record(self.flows.change(entry, care_of_address=interface.address))
+                self._proceed(entry)
+
+    def peer_without_mobility(self, peer: Address) -> None:
+        """A correspondent does not know Mobile IPv6: its flows go where the home agent's binding says."""
+        for entry in self.flows:
+            if entry.cn == peer:
                 self._proceed(entry)
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
@@ -305,22 +347,31 @@ class FlowMobileNode(MobileNode):
                 self._proceed(flow)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
-        """A home address is a duplicate: never use it again, try another (RFC 6275 section 11.7.1)."""
+        """A home address is a duplicate: never use it again, try another (RFC 6275 section 11.7.1).
+
+        With any other status of a home agent its flows wait for the next try, but their packets do not.
+        """
         home_address = entry.home_address
-        if status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED or home_address == self.primary_home_address:
+        if not entry.home_registration:
             return
         waiting = list(self.flows.of_home_address(home_address))
+        if status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
+            for flow in waiting:
+                if not flow.ready:
+                    self._refuse_flow(flow, f"the home agent does not bind {home_address}: {named(status)}")
+            return
+        self.redirector.barred.add(home_address)
         for flow in waiting:
+            flow.ready = False
             self.record(self.flows.change(flow, home_address=None))
-        again = self.pool.collided(home_address)
+        again = self.pool.collided(home_address) and not self.redirector.rules.one_address
         for flow in waiting:
-            if not again:
-                self.decided("allocation failed", "three duplicates in a row")
-                for packet in self._held.pop(flow.flow_id, []):
-                    self.drop(packet, "no home address could be allocated")
-            elif flow.home_address is None:
-                self.record(self.redirector.outgoing(flow))
+            if again:
                 self._proceed(flow)
+            else:
+                self._refuse_flow(flow, "no home address could be allocated: all that were tried are in use")
+        if not again:
+            self.pool.allocation.succeeded()  # a flow that is opened later tries anew
 
 
 def _flows(ids: list[int]) -> str:

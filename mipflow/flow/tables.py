@@ -82,7 +82,8 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 class FlowMappingEntry(Entry):
     """One flow. `care_of_address` is the selected one; `registered_at_cn` the one in the correspondent's binding.
 
-    `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave.
+    `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
+    `refused` says why they may not, in words.
     """
 
     columns = "flow_id cn flow_information home_address care_of_address registered_at_cn interface".split()
@@ -94,6 +95,7 @@ class FlowMappingEntry(Entry):
     care_of_address: Address | None = None
     registered_at_cn: Address | None = None
     ready: bool = False
+    refused: str = ""
 
     def row(self) -> dict[str, object]:
         """As plain named values."""

@@ -10,7 +10,8 @@ from enum import Enum
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.constants import MAX_UPDATE_RATE
+from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS as FIRST_REGISTRATION_NS
+from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_BINDACK_TIMEOUT_NS, MAX_UPDATE_RATE
 from mipflow.mip6.table import Entry, Table
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
@@ -21,51 +22,57 @@ class State(Enum):
     """Where the registration of one home address at one peer stands."""
 
     IDLE = "idle"
-    WAITING = "waiting for the home registration"
-    TESTING = "return routability under way"
+    WAITING = "waiting for the home registration or for tokens"
     UPDATING = "binding update sent"
     BOUND = "bound"
+    FALLBACK = "no answer: in the tunnel, still trying"
+    REFUSED = "refused: tried again later"
     DELETING = "de-registering"
 
 
 class Event(Enum):
     """What can happen to a registration."""
 
-    WAIT = "wanted, but no home registration yet"
-    TEST = "tokens are wanted"
+    WANT = "wanted, but something is missing"
     UPDATE = "binding update goes out"
     ACCEPT = "acknowledged"
     REFUSE = "refused"
+    FAIL = "MAX_RO_FAILURE attempts were not answered"
     EXPIRE = "lifetime ended"
     DELETE = "no longer wanted"
 
 
 _FOLLOWING = {
-    State.IDLE: {Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING},
+    State.IDLE: {Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED},
     State.WAITING: {
-        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.EXPIRE: State.WAITING, Event.DELETE: State.IDLE,
-    },
-    State.TESTING: {
-        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
-        Event.EXPIRE: State.TESTING, Event.REFUSE: State.IDLE, Event.DELETE: State.DELETING,
+        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
+        Event.FAIL: State.FALLBACK, Event.EXPIRE: State.WAITING, Event.DELETE: State.DELETING,
     },
     State.UPDATING: {
-        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
-        Event.ACCEPT: State.BOUND, Event.REFUSE: State.IDLE, Event.EXPIRE: State.UPDATING,
+        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.ACCEPT: State.BOUND,
+        Event.REFUSE: State.REFUSED, Event.FAIL: State.FALLBACK, Event.EXPIRE: State.UPDATING,
         Event.DELETE: State.DELETING,
     },
     State.BOUND: {
-        Event.WAIT: State.WAITING, Event.TEST: State.TESTING, Event.UPDATE: State.UPDATING,
-        Event.REFUSE: State.IDLE, Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
+        Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+    },
+    State.FALLBACK: {
+        Event.WANT: State.WAITING, Event.UPDATE: State.FALLBACK, Event.ACCEPT: State.BOUND,
+        Event.REFUSE: State.REFUSED, Event.FAIL: State.FALLBACK, Event.DELETE: State.DELETING,
+    },
+    State.REFUSED: {
+        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
+        Event.EXPIRE: State.REFUSED, Event.DELETE: State.DELETING,
     },
     State.DELETING: {
-        Event.TEST: State.DELETING, Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE,
-        Event.REFUSE: State.IDLE, Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+        Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE, Event.FAIL: State.IDLE,
+        Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
     },
 }
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
-"""The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's needs tokens
-first.
+"""The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's waits for the home
+registration and for tokens, which `mip6.routability_tests` has its own machine for.
 """
 
 
@@ -90,8 +97,14 @@ class BindingUpdateEntry(Entry):
     """When the last binding update left."""
     tests_since_ns: int = 0
     """When the tests for the wanted registration began."""
+    refresh_s: int = 0
+    """The home agent's advice to refresh after so many seconds (section 6.2.4); 0 for none."""
+    retry_ns: int = 0
+    """While refused: when to try again."""
     attempts: int = 0
-    """Messages sent since the last progress: they set the back-off."""
+    """Binding updates sent since the last progress: they set the back-off."""
+    corrections: int = 0
+    """Refusals in a row that the next update was to correct (statuses 135 to 138)."""
     unacknowledged: Address | None = None
     """Care-of address of an update that left and has no answer yet: the peer may or may not hold it."""
     waits_for_its_turn: bool = False
@@ -115,20 +128,26 @@ class BindingUpdateEntry(Entry):
         return self.registered == self.care_of_address
 
     @property
+    def is_unknown_to_peer(self) -> bool:
+        """True where the peer surely holds nothing of it: no update left that may have reached it."""
+        return self.registered is None and self.unacknowledged is None
+
+    @property
     def is_in_doubt(self) -> bool:
         """True once an update for another address than `registered` left: until an answer the peer may hold either."""
         return self.unacknowledged not in (None, self.registered)
 
     def refresh_ns(self) -> int:
-        """When to refresh it, in nanoseconds."""
-        return self.sent_ns + round((self.expires_ns - self.sent_ns) * constants.REFRESH_AT)
+        """When to refresh it, in nanoseconds: as the home agent advised, and well before it ends (section 11.7.3)."""
+        lasts_ns = self.expires_ns - self.sent_ns
+        after_ns = round(lasts_ns * constants.REFRESH_AT)
+        advised_ns = self.refresh_s * NS_PER_S
+        return self.sent_ns + (min(after_ns, advised_ns) if 0 < advised_ns < lasts_ns else after_ns)
 
     def timeout_ns(self) -> int:
-        """How long to wait for an answer to what was sent last: doubling, at most 32 s (section 11.8)."""
-        first = constants.INITIAL_BINDACK_TIMEOUT_NS
-        if self.home_registration and self.registered is None:
-            first = constants.INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
-        return int(min(first << min(max(self.attempts - 1, 0), 6), constants.MAX_BINDACK_TIMEOUT_NS))
+        """How long to wait for an answer to the update that was sent last."""
+        is_first = self.home_registration and self.registered is None and self.state is not State.DELETING
+        return back_off_ns(self.attempts, FIRST_REGISTRATION_NS if is_first else INITIAL_BINDACK_TIMEOUT_NS)
 
 
 Key = tuple["Address", "Address"]
@@ -193,6 +212,11 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
 
     def _text(self, key: Key) -> str:
         return f"{key[1]} at {key[0]}"
+
+
+def back_off_ns(attempts: int, first_ns: int = INITIAL_BINDACK_TIMEOUT_NS) -> int:
+    """How long to wait for an answer after so many messages: doubling, at most 32 s (section 11.8)."""
+    return min(first_ns << min(max(attempts - 1, 0), 6), MAX_BINDACK_TIMEOUT_NS)
 
 
 class RateLimit:

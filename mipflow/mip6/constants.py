@@ -24,6 +24,8 @@ MAX_RR_BINDING_LIFETIME_S = 420
 MAX_DELETE_BCE_TIMEOUT_NS = 10 * NS_PER_S
 MAX_BINDINGS = 100_000
 """Entries that a binding cache has room for where nothing else is said."""
+MAX_RO_FAILURE = 3
+"""Unanswered attempts after which packets take the tunnel, while the attempts go on (section 5.2.9)."""
 MAX_UPDATE_RATE = 3
 """Messages of one type a second to one correspondent node (section 11.8)."""
 HOME_BINDING_LIFETIME_S = 3600
@@ -34,3 +36,10 @@ MIN_REFRESH_WAIT_NS = NS_PER_S
 """A correspondent node asks for a refresh no more often than once in this time (section 9.5.5 leaves the rate open)."""
 PERSISTENT_ERRORS_NS = 5 * NS_PER_S
 """Errors in a row for this long, none later than this after the one before, end a binding (section 9.3.4)."""
+HOME_RETRY_NS = MAX_BINDACK_TIMEOUT_NS
+"""A home agent that refused is asked again at the slowest rate of retransmissions: nothing else can be done meanwhile.
+"""
+CORRESPONDENT_RETRY_NS = MAX_RR_BINDING_LIFETIME_S * NS_PER_S
+"""A correspondent that refused, or knows no Mobile IPv6, is asked again as often as a binding there would be renewed.
+Section 11.3.5 asks for a period and leaves it open.
+"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.registration import Registrar
@@ -113,16 +113,39 @@ class MobileNode(MobilityNode, Host):
         self.neighbor.detect_duplicate(care_of, interface, detected)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has a care-of address: the primary registers from the first interface that is up.
+        """An interface has a care-of address, or has it again: the primary registers from the first that is up.
 
-        Home addresses that were bound to a care-of address that is gone are bound to the new one.
+        What was bound where nothing arrives any more is bound here.
         """
-        if interface is self.first_interface() and interface.address is not None:
-            self.registrar.register_home(self.primary_home_address, interface.address)
-        for entry in self.binding_updates:
-            is_gone = entry.home_registration and entry.care_of_address not in self.addresses
-            if is_gone and entry.state is not State.DELETING and interface.address is not None:
-                self.registrar.register_home(entry.home_address, interface.address)
+        care_of = interface.address
+        if care_of is None:
+            return
+        entry = self.binding_updates.get(self.home_agent, self.primary_home_address)
+        is_moved = entry is not None and self.is_reachable(entry.care_of_address)
+        if interface is self.first_interface() and (entry is None or not is_moved):
+            self.registrar.register_home(self.primary_home_address, care_of)
+        self.registrar.rescue(care_of)
+
+    def interface_changed(self, interface: Interface) -> None:
+        """An interface went down or came up again, with its addresses: what is bound there moves, or goes on."""
+        if interface.is_usable and interface.address is not None:
+            self.registrar.wake(interface.address)
+            self.care_of_ready(interface)
+        elif not interface.is_usable:
+            other = next((i for i in self.interfaces.values() if i.is_usable), None)
+            if other is not None:
+                self.decided("interface failed", f"what was bound over {interface.name} moves to {other.name}")
+                self.care_of_ready(other)
+
+    def is_reachable(self, address: Address) -> bool:
+        """True for an address of an interface that is up, on a link that is up."""
+        interface = self.addresses.get(address)
+        return interface is not None and interface.is_usable
+
+    def is_home_ready(self, home_address: Address) -> bool:
+        """True where packets to a home address reach this node: through its home agent, or because it is at home."""
+        care_of = self.registered_at_home(home_address)
+        return home_address in self.addresses or (care_of is not None and self.is_reachable(care_of))
 
     def first_interface(self) -> Interface | None:
         """The first interface that is up and on an access network, or None."""
@@ -208,3 +231,12 @@ class MobileNode(MobilityNode, Host):
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
         """A peer has refused a registration with `status` (128 or more)."""
+
+    def peer_without_mobility(self, peer: Address) -> None:
+        """A correspondent does not know Mobile IPv6 (section 11.3.5): its packets stay in the tunnel."""
+
+    def prefix_discovery_wanted(self) -> None:
+        """The home agent says that prefix discovery is necessary; `registrar.prefixes_learned()` answers (11.7.1)."""
+
+    def home_agent_silent(self) -> None:
+        """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""

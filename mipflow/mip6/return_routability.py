@@ -1,6 +1,6 @@
 """Return routability: tokens, the binding key, authenticators (RFC 6275 sections 5.2 and 6.2.7). Pure.
 
-`Nonces` is all that a correspondent node keeps; `Tokens` is what a mobile node has been given and is waiting for.
+`Nonces` is all that a correspondent node keeps; what a mobile node asked for and was given: `mip6.routability_tests`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from enum import Enum
 from random import Random
 from typing import TypeVar
 
-from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, MAX_TOKEN_LIFETIME_NS, NONCE_INTERVAL_NS
+from mipflow.mip6.constants import MAX_NONCE_LIFETIME_NS, NONCE_INTERVAL_NS
 from mipflow.wire.address import Address
 from mipflow.wire.codec import authenticated_part
-from mipflow.wire.mobility import BindingAcknowledgement, BindingAuthorizationData, BindingUpdate, CareOfTest, HomeTest
+from mipflow.wire.mobility import BindingAcknowledgement, BindingAuthorizationData, BindingUpdate
 
 AUTHENTICATOR_SIZE = 12
 VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS
@@ -118,46 +118,3 @@ class Token:
     nonce_index: int
     value: bytes
     received_ns: int
-
-
-class Tokens:
-    """The tests of a mobile node: cookies under way and tokens received."""
-
-    def __init__(self) -> None:
-        self._cookies: dict[bytes, TestKey] = {}
-        self._left_ns: dict[TestKey, int] = {}
-        self._tokens: dict[TestKey, Token] = {}
-
-    def begin(self, key: TestKey, cookie: bytes, now: int = 0) -> None:
-        """A test init message with a new cookie leaves at `now`; older ones of the same test count no more (section
-        11.8).
-        """
-        for old in [cookie for cookie, other in self._cookies.items() if other == key]:
-            del self._cookies[old]
-        self._cookies[cookie] = key
-        self._left_ns[key] = now
-
-    def left_ns(self, key: TestKey) -> int | None:
-        """When the test init message left that waits for its answer, in nanoseconds; None where none does."""
-        return self._left_ns.get(key)
-
-    def receive(self, key: TestKey, message: HomeTest | CareOfTest, now: int) -> bool:
-        """Take a token if its cookie is the one that was sent (sections 11.6.2); False for any other."""
-        if self._cookies.get(message.cookie) != key:
-            return False
-        del self._cookies[message.cookie]
-        del self._left_ns[key]
-        self._tokens[key] = Token(message.nonce_index, message.keygen_token, now)
-        return True
-
-    def token(self, key: TestKey, now: int, not_before: int = 0) -> Token | None:
-        """A token younger than MAX_TOKEN_LIFETIME that came at `not_before` or later, or None."""
-        token = self._tokens.get(key)
-        if token is None or now - token.received_ns >= MAX_TOKEN_LIFETIME_NS or token.received_ns < not_before:
-            return None
-        return token
-
-    def forget(self, kind: RoutabilityTest, correspondent: Address) -> None:
-        """Tokens of one kind from one correspondent are no longer good (statuses 136 to 138)."""
-        for key in [key for key in self._tokens if key[:2] == (kind, correspondent)]:
-            del self._tokens[key]

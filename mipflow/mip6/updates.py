@@ -6,16 +6,28 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import Token, binding_management_key, is_proved, proved
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import LIFETIME_UNIT_S, AlternateCareOfAddress, BindingUpdate, NonceIndices
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    AlternateCareOfAddress,
+    BindingAuthorizationData,
+    BindingUpdate,
+    NonceIndices,
+    Status,
+)
 
 
-def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, keys_survive: bool) -> BindingUpdate:
-    """What asks a home agent to bind an entry, or with lifetime 0 to delete it; K says `keys_survive` (section 11.7.1).
+def home_update(
+    entry: BindingUpdateEntry, sequence: int, lifetime_s: int, keys_survive: bool, link_local: Address | None
+) -> BindingUpdate:
+    """What asks a home agent to bind an entry, or with lifetime 0 to delete it (section 11.7.1).
+
+    K says `keys_survive`; L is set where `link_local`, that of the care-of address's interface, has the home address's
+    interface identifier.
     """
     units, option = lifetime_s // LIFETIME_UNIT_S, AlternateCareOfAddress(entry.care_of_address)
-    return BindingUpdate(
-        sequence, home_registration=True, key_management=keys_survive, lifetime_units=units, options=(option,)
-    )
+    same = link_local is not None and link_local.interface_identifier == entry.home_address.interface_identifier
+    flags = {"home_registration": True, "link_local": same, "key_management": keys_survive}
+    return BindingUpdate(sequence, lifetime_units=units, options=(option,), **flags)
 
 
 def correspondent_update(
@@ -32,6 +44,17 @@ def correspondent_update(
 def is_authentic(answer: mobility.BindingAcknowledgement, entry: BindingUpdateEntry) -> bool:
     """True where an acknowledgement ends in the right authorization data, made with the key of the last update."""
     return is_proved(answer, entry.key, _signed(entry), entry.peer)
+
+
+def is_well_formed(answer: mobility.BindingAcknowledgement) -> bool:
+    """True where nothing follows binding authorization data, if there is any (section 11.7.3)."""
+    return not any(isinstance(option, BindingAuthorizationData) for option in answer.options[:-1])
+
+
+def named(status: int) -> str:
+    """A status in words: "status 130 (insufficient resources)" (section 6.1.8)."""
+    known = status in Status.__members__.values()
+    return f"status {status} ({Status(status).name.lower().replace('_', ' ')})" if known else f"status {status}"
 
 
 def _signed(entry: BindingUpdateEntry) -> Address:

@@ -74,11 +74,13 @@ class Interface:
 
     def set_up(self, up: bool) -> None:
         """Take the interface up or down; addresses stay."""
-        self.up = up
+        was_up, self.up = self.up, up
         self.listens = up and self.segment is not None
         if self.segment is not None:
             self.segment.refresh()
         self.node.network.changed()
+        if up != was_up:
+            self.node.interface_changed(self)
 
     # --- addresses ---------------------------------------------------------------------------------------------------
 

@@ -121,6 +121,9 @@ class Node:
             interface.add_address(prefix.address(interface_identifier))
         return interface
 
+    def interface_changed(self, interface: Interface) -> None:
+        """An interface was taken up or down."""
+
     @property
     def address(self) -> Address:
         """The node's first global address. Raises TopologyError when it has none yet."""
