@@ -382,7 +382,7 @@ def test_a_test_that_nobody_asked_for_is_dropped(kind: int) -> None:
     test(walker.cn, b"nonsense", b"token!!!")
     test(walker.world.cn2.address.packed, cookie, b"token!!!")
     assert len(list(walker.world.trace.drops())) == drops + 2
-    assert walker.entry.state is State.TESTING
+    assert walker.entry.state is State.WAITING
     assert [m for m in messages(walker.world, "MN") if m.name == "BU" and m.destination == walker.cn] == []
     test(walker.cn, cookie, b"token!!!")
     walker.world.run(0.001)
