@@ -38,19 +38,23 @@ class KeyExchange:
     ) -> None:
         self._mobile_node, self._home_agent = mobile_node, home_agent
         self._algorithms = (encryption, integrity)
-        self.home_agent_address = home_agent.home_agent_address
         network: Network = mobile_node.network
         self._secret = network.random(f"{mobile_node.name}/{home_agent.name}/shared secret").randbytes(32)
         """What IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
         self._nonces = [network.random(f"{node.name}/key exchange") for node in (mobile_node, home_agent)]
-        for node in (mobile_node, home_agent):
+        for node, home_agents in ((mobile_node, []), (home_agent, [home_agent.addresses])):
             if node.security is None:
-                node.secure(SecurityAssociations(network.random(f"{node.name}/security"), is_dynamic))
-            node.securities().home_agents.add(self.home_agent_address)
-        mobile_node.key_exchanges[self.home_agent_address] = self
-        self.establish(mobile_node.primary_home_address)
+                random = network.random(f"{node.name}/security")
+                node.secure(SecurityAssociations(random, is_dynamic, home_agents))
+        mobile_node.securities().home_agents.append(home_agent.addresses)
+        mobile_node.key_exchanges.append(self)
+        self.establish(mobile_node.primary_home_address, home_agent.home_agent_address)
 
-    def establish(self, home_address: Address) -> None:
+    def reaches(self, address: Address) -> bool:
+        """True for an address of the home agent."""
+        return address in self._home_agent.addresses
+
+    def establish(self, home_address: Address, home_agent_address: Address) -> None:
         """Make the associations for a home address at both ends, under the primary's (RFC 4877 section 7.3).
 
         Refused where another mobile node has some for it (section 4.2: it must not be able to register it).
@@ -67,7 +71,7 @@ class KeyExchange:
                 receiver = self._receiver(message)
                 encryption, integrity = map(octets.read, self._key_sizes())
                 keys = EspKeys(receiver.securities().new_spi(), encryption, integrity, *self._algorithms)
-                made.append((Selector(message, home_address, self.home_agent_address), keys))
+                made.append((Selector(message, home_address, home_agent_address), keys))
         for node in (self._mobile_node, self._home_agent):
             own = (SecurityAssociation(keys, each, owner, self._receiver(each.message) is node) for each, keys in made)
             node.record(node.securities().add(own))
@@ -78,7 +82,7 @@ class KeyExchange:
     def delete(self, home_address: Address) -> None:
         """Take the associations for a home address out at both ends."""
         for node in (self._mobile_node, self._home_agent):
-            node.record(node.securities().remove(home_address, self.home_agent_address))
+            node.record(node.securities().remove(home_address))
 
     def _key_sizes(self) -> tuple[int, int]:
         encryption, integrity = self._algorithms

@@ -196,7 +196,7 @@ class MobileNode(MobilityNode, Host):
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
         self.own_home_addresses.discard(home_address)
-        for exchange in self.key_exchanges.values():
+        for exchange in self.key_exchanges:
             exchange.delete(home_address)
 
     def registered_at_home(self, home_address: Address) -> Address | None:

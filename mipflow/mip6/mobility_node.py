@@ -31,8 +31,8 @@ class MobilityNode(Node):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
         self.security: SecurityAssociations | None = None
         """What protects signalling between mobile node and home agent; None where nothing does."""
-        self.key_exchanges: dict[Address, KeyExchange] = {}
-        """Home agent -> what makes security associations with it, for home addresses that have none yet."""
+        self.key_exchanges: list[KeyExchange] = []
+        """What makes security associations with home agents, for home addresses that have none yet."""
         super().__init__(network, name, x, y, role)
         self.binding_error_limit = TokenBucket()
         """Binding errors are limited in rate as ICMPv6 errors are (RFC 6275 section 9.3.3)."""
@@ -111,8 +111,9 @@ class MobilityNode(Node):
         security = self.securities()
         whole = packet if road.tunnel is None else Packet(*road.tunnel, packet, sent_ns=packet.sent_ns)
         missing = security.lacks(whole)
-        if missing is not None and missing.home_agent in self.key_exchanges:
-            self.key_exchanges[missing.home_agent].establish(missing.home_address)
+        for exchange in self.key_exchanges:
+            if missing is not None and exchange.reaches(missing.home_agent):
+                exchange.establish(missing.home_address, missing.home_agent)
         try:
             sealed = security.protect(whole)
         except WireError as error:

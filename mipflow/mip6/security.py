@@ -7,7 +7,7 @@ outer address of a tunnel is the packet's own, the care-of address that is regis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -122,15 +122,17 @@ class SecurityAssociation:
 
 
 class SecurityAssociations:
-    """The databases of one node. `random` makes initialisation vectors; `is_dynamic`: keys come from an exchange."""
+    """The databases of one node. `random` makes initialisation vectors; `is_dynamic`: keys come from an exchange.
+
+    home_agents: the addresses of each home agent with whom a mobile node has policies; a home agent's are its own.
+    """
 
     name = "security association database"
 
-    def __init__(self, random: Random, is_dynamic: bool) -> None:
+    def __init__(self, random: Random, is_dynamic: bool, home_agents: Iterable[Container[Address]]) -> None:
         self._random = random
         self.is_dynamic = is_dynamic
-        self.home_agents: set[Address] = set()
-        """Between whom and the mobile node the policies hold; a home agent has its own address here."""
+        self.home_agents = list(home_agents)
         self._outbound: dict[Selector, SecurityAssociation] = {}
         self._inbound: dict[int, SecurityAssociation] = {}
         """By SPI."""
@@ -145,12 +147,12 @@ class SecurityAssociations:
         return self._next_spi - 1
 
     def add(self, associations: Iterable[SecurityAssociation]) -> list[Change]:
-        """Enter all associations for one home address, in the place of older ones."""
-        new = list(associations)
-        home_address, home_agent = new[0].selector[1:]
+        """Enter all associations for a home address with one home agent, in the place of older ones."""
+        new = {(each.is_inbound, each.selector): each for each in associations}
+        home_address = next(iter(new))[1].home_address
         before = self._row(home_address)
-        self.remove(home_address, home_agent)
-        for each in new:
+        self._inbound = {spi: each for spi, each in self._inbound.items() if (True, each.selector) not in new}
+        for each in new.values():
             if each.is_inbound:
                 each.window = ReplayWindow() if self.is_dynamic else None
                 self._inbound[each.keys.spi] = each
@@ -158,13 +160,12 @@ class SecurityAssociations:
                 self._outbound[each.selector] = each
         return [Change(self.name, str(home_address), before, self._row(home_address))]
 
-    def remove(self, home_address: Address, home_agent: Address) -> list[Change]:
+    def remove(self, home_address: Address) -> list[Change]:
         """Take out all associations for a home address."""
-        before, gone = self._row(home_address), (home_address, home_agent)
-        self._outbound = {key: each for key, each in self._outbound.items() if each.selector[1:] != gone}
-        self._inbound = {spi: each for spi, each in self._inbound.items() if each.selector[1:] != gone}
-        after = self._row(home_address)
-        return [] if before == after else [Change(self.name, str(home_address), before, after)]
+        before = self._row(home_address)
+        self._outbound = {key: each for key, each in self._outbound.items() if key.home_address != home_address}
+        self._inbound = {spi: e for spi, e in self._inbound.items() if e.selector.home_address != home_address}
+        return [] if before is None else [Change(self.name, str(home_address), before, None)]
 
     def _row(self, home_address: Address) -> Row | None:
         """What the trace shows: the SPIs for a home address."""
@@ -185,7 +186,7 @@ class SecurityAssociations:
         """
         wanted, payload = selector(packet), packet.payload
         is_home_registration = isinstance(payload, BindingUpdate) and payload.home_registration
-        if wanted is None or is_home_registration or wanted.home_agent in self.home_agents:
+        if wanted is None or is_home_registration or any(wanted.home_agent in each for each in self.home_agents):
             return wanted
         return None
 

@@ -178,6 +178,25 @@ def test_prefix_discovery_is_protected_in_transport_mode() -> None:
         assert receiver.securities().open(wire) == packet
 
 
+def test_solicitations_and_advertisements_of_prefixes_travel_in_esp() -> None:
+    """RFC 6275 5.4, 6.7, 6.8, 10.6.3, 11.4.2, 11.4.3: asked and answered under the associations of the home address."""
+    w, heard = secured(), list[Packet]()
+    w.mn.handlers[icmpv6.MobilePrefixAdvertisement] = lambda arrival: heard.append(arrival.packet)
+    w.run(4)
+    option = DestinationOptions((HomeAddressOption(PRIMARY),))
+    w.mn.send_direct(Packet(ON_WLAN, AGENT, icmpv6.MobilePrefixSolicitation(0xBEEF), extensions=(option,)))
+    w.run(1)
+    (answer,) = heard
+    assert isinstance(answer, esp.Opened) and answer.payload.identifier == 0xBEEF  # type: ignore[attr-defined]
+    types = {bytes([kind]) for kind in (146, 147)}
+    assert not any(octets[40:41] == b"\x3a" and octets[64:65] in types for octets in sent(w, "MN", "wlan0"))
+    for destination in (AGENT, w.ha.address):
+        packet = Packet(ON_WLAN, destination, icmpv6.MobilePrefixSolicitation(1), extensions=(option,))
+        w.mn.direct_road(ON_WLAN, destination).send(packet)  # type: ignore[union-attr]
+    w.run(1)
+    assert reasons(w, "HA") == ["unprotected: prefix solicitations must come in ESP"] * 2, "at any of its addresses"
+
+
 # --- what must not come in -------------------------------------------------------------------------------------------
 
 
@@ -314,7 +333,7 @@ def test_another_mobile_nodes_home_address_gets_no_associations() -> None:
     other = MobileNode(w.network, "MN2", 1.0, 1.0, home_agent=AGENT, home_address=HOME.address(0x20))
     exchange = KeyExchange(other, w.ha)
     before = rows(w)["HA"]
-    exchange.establish(PRIMARY)
+    exchange.establish(PRIMARY, AGENT)
     assert rows(w)["HA"] == before
     assert all(each.selector.home_address != PRIMARY for each in other.securities())
     keys = {each.keys for node in (w.mn, other) for each in node.securities()}
@@ -413,7 +432,7 @@ def test_without_an_association_nothing_leaves_unprotected() -> None:
     """RFC 6275 5.1: a home registration is never sent in the clear once the mobile node has policies."""
     w = secured()
     w.mn.key_exchanges.clear()
-    w.mn.securities().remove(PRIMARY, AGENT)
+    w.mn.securities().remove(PRIMARY)
     w.run(4)
     assert set(reasons(w, "MN")) == {f"no security association for binding updates of {PRIMARY}"}
     assert not any(octets[6] == 60 for octets in sent(w, "MN", "wlan0"))
@@ -585,8 +604,8 @@ class SealedPeer(AwayPeer):
         self.keys: dict[type, tuple[int, bytes, bytes]] = {}
         self.numbers: dict[type, int] = {}
         home, agent = Address(seams.HOME), Address(seams.HA)
-        security = SecurityAssociations(self.seam.network.random("HA/security"), is_dynamic=False)
-        security.home_agents.add(agent)
+        random = self.seam.network.random("HA/security")
+        security = SecurityAssociations(random, is_dynamic=False, home_agents=[{agent}])
         made = []
         for spi, message in enumerate((BindingUpdate, BindingAcknowledgement, HomeTestInit, HomeTest), 4096):
             cipher, integrity = (hashlib.sha256(f"{spi} {what}".encode()).digest() for what in ("cipher", "integrity"))
