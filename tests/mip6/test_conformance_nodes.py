@@ -263,6 +263,25 @@ def test_options_of_router_advertisements_say_nothing_in_other_messages() -> Non
 # --- home agent ------------------------------------------------------------------------------------------------------
 
 
+def test_a_home_agent_tells_its_own_link_layer_address_for_the_mobile_node() -> None:
+    """Section 10.4.1, by octets: at registration to all nodes, and in answer to a solicitation."""
+    made = world()
+    host = Host(made.network, "at home")
+    host.settle(made.network.segments["home"], 0x55)
+    made.run(5)
+    home, here = made.mn.primary_home_address, host.interfaces["eth0"]
+    question = bytes([135, 0, 0, 0]) + bytes(4) + home.packed
+    octets_ = packet(here.link_local.packed, home.solicited_node().packed, question, next_header=58)
+    made.ha.receive(decode(octets_[:7] + b"\xff" + octets_[8:]), made.ha.home_link)
+    made.run(1)
+    told = [chain(encode(hop.packet)) for hop in made.trace if hop.channel.receiver == "at home"]
+    advertised = [(parts[0].octets[24:40], parts[-1].octets) for parts in told if parts[-1].octets[0] == 136]
+    assert [to for to, _ in advertised] == [Address("ff02::1").packed, here.link_local.packed]
+    for _, message in advertised:
+        assert message[8:24] == home.packed
+        assert message[24:] == bytes([2, 1, 2, 0, 0, 0, 0, made.ha.home_link.interface_identifier])
+
+
 @pytest.mark.parametrize("group", ["ff02::1:3", "ff05::1:3", "ff08::1:3"])
 def test_groups_of_the_home_link_are_not_tunnelled(group: str) -> None:
     """Section 10.4.2: link-local groups never, others only if asked for; nothing is said about it."""
