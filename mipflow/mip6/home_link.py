@@ -77,6 +77,8 @@ class HomeLinkRouter(MobilityNode, Router):
         options += [option for option in said.options if not isinstance(option, PrefixInformation)]
         if self.preference or self.home_agent_lifetime_s is not None:
             lifetime_s = said.router_lifetime_s if self.home_agent_lifetime_s is None else self.home_agent_lifetime_s
+            if lifetime_s == 0:  # it is none, then; a lifetime of zero is never sent (section 7.4)
+                return said
             options.append(HomeAgentInformation(self.preference, lifetime_s))
         served = self.relay is not None
         return replace(said, home_agent=True, managed=served, other=served, options=tuple(options))

@@ -48,6 +48,8 @@ class MobileNode(MobilityNode, Host):
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:
             raise ProtocolMisuse(f"mode={mode!r}; expected one of {', '.join(DATA_MODES)}", mode)
+        if not home_address.is_unicast_routable:  # sections 6.3 and 6.4
+            raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
         self.mode = mode
         self.own_home_addresses: set[Address] = {home_address}

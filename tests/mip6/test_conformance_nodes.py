@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 import mipflow as mf
+from mipflow.errors import ProtocolMisuse
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.mip6.binding_update_list import State
 from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Node
+from mipflow.sim.network import Network
 from mipflow.wire.address import Address
-from mipflow.wire.codec import decode, encode
+from mipflow.wire.codec import decode, decode_leniently, encode
 from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.packet import UDP, Packet
 from tests.mip6 import octets
@@ -297,6 +300,31 @@ def test_groups_of_the_home_link_are_not_tunnelled(group: str) -> None:
     assert [h for h in made.trace if h.sent_ns >= start and h.channel.receiver == "at home"] == []
 
 
+def test_a_home_agent_lifetime_of_zero_is_never_advertised() -> None:
+    """Section 7.4: who is home agent for no time does not say that it is one; the router is still there."""
+    made = world()
+    made.ha.preference, made.ha.home_agent_lifetime_s = 7, 0
+    message = made.ha.advertisement(made.ha.home_link)
+    octets_ = chain(encode(Packet(Address("fe80::7"), Address("ff02::1"), message, hop_limit=255)))[-1].octets
+    assert octets_[5] & 0x20 == 0 and b"\x08\x01\x00\x00" not in octets_ and octets_[6:8] != b"\0\0"
+    made.ha.home_agent_lifetime_s = 9
+    message = made.ha.advertisement(made.ha.home_link)
+    octets_ = chain(encode(Packet(Address("fe80::7"), Address("ff02::1"), message, hop_limit=255)))[-1].octets
+    assert octets_[5] & 0x20 and b"\x08\x01\x00\x00" + struct.pack("!HH", 7, 9) in octets_
+
+
+def test_a_home_agent_skips_options_of_a_prefix_solicitation() -> None:
+    """Section 6.7: of a type that is not known, and of one that has no meaning there."""
+    made = world()
+    made.run(5)
+    home, care_of = made.mn.primary_home_address.packed, made.mn.care_of_address("wlan0").packed
+    question = struct.pack("!BBHHH", 146, 0, 0, 77, 0) + bytes([99, 2]) + bytes(14) + struct.pack("!BBHI", 7, 1, 0, 70)
+    arrive(made.ha, packet(care_of, made.ha.home_agent_address.packed, question, home=home, next_header=58))
+    made.run(1)
+    sent = [chain(encode(hop.packet))[-1].octets for hop in made.trace if hop.channel.sender == "HA"]
+    assert [message[4:6] for message in sent if message[0] == 147] == [struct.pack("!H", 77)]
+
+
 # --- mobile node -----------------------------------------------------------------------------------------------------
 
 
@@ -440,3 +468,32 @@ def test_sequence_numbers_start_at_random() -> None:
         for peer in (made.mn.home_agent.packed, made.cn1.address.packed):
             firsts.add(next(m.sequence for m in messages(made, "MN") if m.name == "BU" and m.destination == peer))
     assert len(firsts) == 12 and max(firsts) - min(firsts) > 1000
+
+
+@pytest.mark.parametrize("text", ["fe80::10", "ff0e::10", "::", "::1"])
+def test_a_home_address_is_unicast_and_of_global_scope(text: str) -> None:
+    """Sections 6.3, 6.4: no other can be given, so none of smaller scope than a care-of address comes in a header."""
+    with pytest.raises(ProtocolMisuse, match=f"home_address={text}; expected a routable unicast address"):
+        MobileNode(Network(), "MN", home_agent=HOME.address(7), home_address=Address(text))
+
+
+@pytest.mark.parametrize(("octet", "value", "pointer"), [(0, 58, 40), (1, 0, 41)])
+def test_a_mobile_node_tells_of_mobility_headers_that_are_none(octet: int, value: int, pointer: int) -> None:
+    """Sections 9.2, 11.2: a parameter problem of code 0 to the source, at payload proto or header length."""
+    made = world()
+    made.run(5)
+    cn, care_of = made.cn1.address.packed, made.mn.care_of_address("wlan0").packed
+    wrong = bytearray(mobility_header(BA, struct.pack("!BBHH", 0, 0, 1, 10)))
+    wrong[octet] = value
+    whole = packet(cn, care_of, bytes(wrong[: 8 * (wrong[1] + 1)]))
+    broken = whole[:-1] + bytes([whole[-1] ^ 1])
+    before, rows = made.now, [entry.row() for entry in made.mn.binding_updates]
+    for octets_ in (whole, broken):
+        made.mn.receive(decode_leniently(octets_), made.mn.interfaces["wlan0"])
+    made.run(0.5)
+    sent = [chain(encode(h.packet)) for h in made.trace if h.channel.sender == "MN" and h.sent_ns >= before * 1e9]
+    ((ip, message),) = [parts for parts in sent if parts[-1].number == 58]
+    assert ip.octets[8:24] == care_of and ip.octets[24:40] == cn
+    assert message.octets[:2] == b"\x04\0" and struct.unpack("!I", message.octets[4:8]) == (pointer,)
+    assert message.octets[8:] == whole, "a wrong checksum is told to nobody"
+    assert [entry.row() for entry in made.mn.binding_updates] == rows
