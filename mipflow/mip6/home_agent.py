@@ -62,7 +62,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """Home addresses that are not served: status 129."""
         self.address_discovery = AddressDiscoveryService(self)
         self.prefixes = PrefixAdvertiser(self)
-        self._detecting: dict[Address, tuple[Arrival, set[Address]]] = {}
+        self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """
         self.handlers[Packet] = self._tunnel_exit
@@ -105,11 +105,11 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         if status is not Status.ACCEPTED:
             self.acknowledge(arrival, BindingAcknowledgement(status, sequence))
         elif update.lifetime_units == 0:
-            self._deregister(arrival)
+            self._deregister(arrival, update)
         elif is_bound:
-            self._accept(arrival)
+            self._accept(arrival, update)
         else:
-            self._detect(arrival)
+            self._detect(arrival, update)
 
     def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it."""
@@ -131,54 +131,47 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """Neither may one home address stand in for another: their tunnels could go in a circle."""
         return super().is_impossible(home_address, care_of) or care_of in self.bindings
 
-    def _detect(self, arrival: Arrival) -> None:
+    def _detect(self, arrival: Arrival, update: BindingUpdate) -> None:
         """Ask on the home link whether anybody has the address; a newer update takes the place of the one before."""
-        home_address, update = arrival.source, arrival.packet.payload
-        assert isinstance(update, BindingUpdate)
-        before = self.bindings.entry(home_address)
-        under_way = before is not None and before.state is State.PROBING and before.link_local == update.link_local
-        binding = self._binding(arrival, update.lifetime_units)
+        home_address = arrival.source
+        before, binding = self.bindings.entry(home_address), self._binding(arrival, update, update.lifetime_units)
         self.step(Event.PROBE, binding)
-        if under_way:
-            self._detecting[home_address] = (arrival, self._detecting[home_address][1])
+        if before is not None and before.state is State.PROBING and before.link_local == update.link_local:
+            self._detecting[home_address] = (arrival, update, self._detecting[home_address][2])
             return
-        addresses = _defended(binding)
-        self._detecting[home_address] = (arrival, set(addresses))
-        for address in addresses:
+        self._detecting[home_address] = (arrival, update, set(_defended(binding)))
+        for address in _defended(binding):
             self.neighbor.detect_duplicate(address, self.home_link, partial(self._detected, home_address, address))
 
     def _detected(self, home_address: Address, address: Address, is_unique: bool) -> None:
         if home_address not in self._detecting:
             return
-        arrival, waiting = self._detecting[home_address]
+        arrival, update, waiting = self._detecting[home_address]
         waiting.discard(address)
         if is_unique and waiting:
             return
         del self._detecting[home_address]
         if is_unique:
-            self._accept(arrival)
+            self._accept(arrival, update)
         else:
             self.decided("duplicate address", f"{address} is in use on the home link")
-            self._refuse_detected(arrival, Status.DUPLICATE_ADDRESS_DETECTION_FAILED)
+            self._give_up(arrival, update, Status.DUPLICATE_ADDRESS_DETECTION_FAILED)
 
-    def _refuse_detected(self, arrival: Arrival, status: Status) -> None:
-        update, entry = arrival.packet.payload, self.bindings.entry(arrival.source)
-        assert isinstance(update, BindingUpdate)
+    def _give_up(self, arrival: Arrival, update: BindingUpdate, status: Status) -> None:
+        """Refuse what was to be bound after the detection."""
+        entry = self.bindings.entry(arrival.source)
         if entry is not None and entry.state is State.PROBING:
             self.step(Event.REFUSE, entry)
         self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
-    def _accept(self, arrival: Arrival) -> None:
-        update, home_address = arrival.packet.payload, arrival.source
-        assert isinstance(update, BindingUpdate)
-        prefix, now = self.home_prefixes.of(home_address), self.clock.now
+    def _accept(self, arrival: Arrival, update: BindingUpdate) -> None:
+        prefix, now = self.home_prefixes.of(arrival.source), self.clock.now
         lifetimes_s = (0, 0) if prefix is None else (prefix.valid_s(now), prefix.preferred_s(now))
         units, status = granted(update.lifetime_units, self.max_lifetime_s, *lifetimes_s)
         if units == 0:  # the prefix ended during the detection
-            self._refuse_detected(arrival, Status.NOT_HOME_SUBNET)
+            self._give_up(arrival, update, Status.NOT_HOME_SUBNET)
             return
-        known = self.bindings.get(home_address)
-        binding = self._binding(arrival, units)
+        known, binding = self.bindings.get(arrival.source), self._binding(arrival, update, units)
         if known is None:
             self.bind(binding)
             self._stand_in(binding)
@@ -190,12 +183,9 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         keys_survive = update.key_management and self.keys_survive_movement
         self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
 
-    def _binding(self, arrival: Arrival, lifetime_units: int) -> Binding:
-        update = arrival.packet.payload
-        assert isinstance(update, BindingUpdate)
-        care_of = self.care_of_address(arrival, update)
+    def _binding(self, arrival: Arrival, update: BindingUpdate, lifetime_units: int) -> Binding:
+        care_of, addressed = self.care_of_address(arrival, update), arrival.packet.destination
         expires_ns = self.clock.now + lifetime_units * LIFETIME_UNIT_S * NS_PER_S
-        addressed = arrival.packet.destination
         return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local, addressed)
 
     def bind(self, binding: Binding) -> None:
@@ -203,14 +193,14 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         super().bind(binding)
         self.prefixes.registered(binding.home_address)
 
-    def _deregister(self, arrival: Arrival) -> None:
+    def _deregister(self, arrival: Arrival, update: BindingUpdate) -> None:
         """End a binding; one that has ended already is ended again, and the detection for one not yet bound (10.3.2).
         """
-        update, entry = arrival.packet.payload, self.bindings.entry(arrival.source)
-        assert isinstance(update, BindingUpdate) and entry is not None
+        entry = self.bindings.entry(arrival.source)
+        assert entry is not None
         if entry.state is State.PROBING:
             del self._detecting[arrival.source]
-            self._refuse_detected(arrival, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
+            self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
             self.end(replace(entry, sequence=update.sequence), Event.DELETE)
             keys_survive = update.key_management and self.keys_survive_movement
@@ -231,13 +221,13 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def _stand_in(self, binding: Binding) -> None:
         """Answer for the home address on the home link from now on, and tell everybody there (section 10.4.1)."""
-        interface = self.home_link
-        if interface.segment is not None:
-            for address in _defended(binding):
-                interface.segment.neighbors[address] = interface
-                told = NeighborAdvertisement(address, router=False, solicited=False, override=True)
-                self.send_link_local(told, interface.link_local, ALL_NODES, interface)
-            self.network.changed()
+        interface, segment = self.home_link, self.home_link.segment
+        assert segment is not None
+        for address in _defended(binding):
+            segment.neighbors[address] = interface
+            told = NeighborAdvertisement(address, router=False, solicited=False, override=True)
+            self.send_link_local(told, interface.link_local, ALL_NODES, interface)
+        self.network.changed()
 
     def end(self, binding: Binding, event: Event) -> None:
         """Take a binding out of force, and no longer answer for its home address."""
@@ -317,7 +307,8 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
         is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
-        if is_ours and not is_error and error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED):
+        is_told = is_ours and not is_error and error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED)
+        if is_told and self.error_limit.take(self.clock.now):
             told = IcmpError(DESTINATION_UNREACHABLE, 3, 0, inner)
             self.send(Packet(self.home_agent_address, Address(inner[8:24]), told))
 

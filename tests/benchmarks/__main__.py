@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
+from mipflow.mip6.binding_cache import Binding, BindingCache, Event
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
@@ -23,6 +24,7 @@ from mipflow.wire.packet import UDP, Packet
 from .reference import HALF_S, START_S, measure, mobile_world
 
 ROUNDS = 5
+MANY = 100_000
 
 
 def show(what: str, value: str, reach: str) -> None:
@@ -98,6 +100,42 @@ def memory() -> None:
     show("memory per traced hop, its packet aside", f"{used / count:.0f} octets", "at most 64, aim 40")
 
 
+def bindings() -> None:
+    """A binding cache of 100,000: octets for each, and its lookups and refreshes against those of ten thousand."""
+    home, care_of = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:200::/64")
+
+    def filled(count: int) -> BindingCache:
+        cache = BindingCache()
+        for number in range(count):
+            cache.step(Event.ACCEPT, bound(number, number))
+        return cache
+
+    def bound(number: int, expires_ns: int) -> Binding:
+        return Binding(home.address(number), care_of.address(number), number & 0xFFFF, 10**12 + expires_ns, True)
+
+    def spent(cache: BindingCache, count: int, refresh: bool) -> float:
+        known = [home.address(number * 7919 % count) for number in range(20_000)]
+        begin = process_time()
+        if refresh:
+            for number, home_address in enumerate(known):
+                cache.step(Event.ACCEPT, bound(home_address.interface_identifier, 10**12 + number))
+        else:
+            for home_address in known:
+                cache.get(home_address)
+        return process_time() - begin
+
+    gc.collect()
+    tracemalloc.start()
+    many = filled(MANY)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    few = filled(10_000)
+    show("memory per binding of 100,000", f"{used / MANY:.0f} octets", "at most 1000")
+    for name, refresh, reach in (("lookup", False, "1, but for caches of the processor"), ("refresh", True, "1.25")):
+        ratio = median(spent(many, MANY, refresh) / spent(few, 10_000, refresh) for _ in range(ROUNDS))
+        show(f"{name} among 100,000 divided by one among 10,000", f"{ratio:.2f}", reach)
+
+
 if __name__ == "__main__":
-    for part in (engine, export, import_time, memory):
+    for part in (engine, export, import_time, memory, bindings):
         part()

@@ -175,6 +175,23 @@ def test_no_nonce_has_the_index_zero() -> None:
     assert nonces.is_valid(0xFFFF, 0xFFFF * 30 * S) and not nonces.is_valid(0, 0xFFFF * 30 * S)
 
 
+def test_an_index_comes_again_after_weeks_but_its_nonce_does_not() -> None:
+    """Section 5.2.7: no nonce is accepted beyond 240 s, and that must hold when its 16-bit index is used once more."""
+    nonces = Nonces(Random(1))
+    then, later = 100 * 30 * S, (100 + 65535) * 30 * S
+    index = nonces.index(then)
+    old = nonces.nonce(index)
+    assert nonces.index(later) == index and nonces.nonce(index) != old
+    before_the_wrap = 65534 * 30 * S
+    last = nonces.index(before_the_wrap)
+    known = nonces.nonce(last)
+    for age in range(8):
+        now = before_the_wrap + age * 30 * S
+        assert nonces.is_valid(last, now) and nonces.nonce(last) == known, "the last eight are good across the wrap"
+        assert nonces.index(now) == (last + age - 1) % 65535 + 1
+    assert not nonces.is_valid(last, before_the_wrap + 8 * 30 * S)
+
+
 def test_two_correspondents_have_different_keys() -> None:
     made = world()
     assert made.cn1.nonces.node_key != made.cn2.nonces.node_key
