@@ -120,6 +120,8 @@ class Registrar(Signalling):
 
     def cease(self, peer: Address, why: str) -> None:
         """A correspondent does not know Mobile IPv6: everything takes the tunnel, for a period (section 11.3.5)."""
+        if self._clock.now < self._ceased.get(peer, 0):
+            return
         retry_ns = self._ceased[peer] = self._clock.now + CORRESPONDENT_RETRY_NS
         when = f"tried again in {CORRESPONDENT_RETRY_NS // NS_PER_S} s"
         self._node.decided("no route optimisation", f"{peer}: {why}; {when}")

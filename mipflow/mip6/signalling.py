@@ -132,15 +132,16 @@ class Signalling:
             return
         entry.waits_for_its_turn = True
         kind = ("binding update", entry.peer, entry.home_address if entry.home_registration else None)
-        self.when_allowed(kind, lambda: self._update_leaves(entry))
+        state = entry.state
+        self.when_allowed(kind, lambda: self._update_leaves(entry, state))
 
-    def _update_leaves(self, entry: BindingUpdateEntry) -> None:
+    def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
         entry.waits_for_its_turn = False
         now = self._clock.now
         if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
             return
-        if entry.state is State.BOUND and entry.is_as_wanted and now < entry.refresh_ns():
+        if entry.state is State.BOUND and state is not State.BOUND and entry.is_as_wanted:
             return  # it was acknowledged while this repetition waited
         if not entry.home_registration and (self._missing(entry) or not self._node.is_home_ready(entry.home_address)):
             self._pursue(entry)
