@@ -565,3 +565,91 @@ def test_a_forged_update_is_dropped_and_changes_no_cache() -> None:
     made.run(1)
     assert [b.row() for b in made.cn1.bindings] == before
     assert len([d for d in made.trace.drops() if d.node == "CN1"]) == 3
+
+
+# --- other interfaces, other home agents (sections 11.5.4, 11.7.1) ---------------------------------------------------
+
+
+def test_what_a_failed_interface_held_moves_home_first_then_at_correspondents() -> None:
+    """design: every home address bound there is registered elsewhere first; then the correspondents (11.7.2)."""
+    made = world()
+    flows = [made.mn.open(made.cn1, QUIET) for _ in range(2)]
+    made.run(5)
+    made.mn.handover(flows[1], "cell0")
+    made.run(3)
+    start = made.now
+    made.mn.interface("wlan0").set_up(False)
+    made.run(3)
+    cell = made.mn.care_of_address("cell0")
+    sent = [m for m in messages(made, "MN", start) if m.name == "BU"]
+    homes = [m for m in sent if m.destination == made.mn.home_agent.packed]
+    assert sent[:2] == homes and len(homes) == 2 and {m.source for m in sent} == {cell.packed}
+    answered = next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
+    assert all(m.t_ns > answered for m in sent[2:]) and [m.home for m in sent[2:]] == [flows[0].home_address.packed]  # type: ignore[union-attr]
+    assert {b.care_of_address for b in (*made.ha.bindings, *made.cn1.bindings)} == {cell}
+    assert all(flow.interface == "cell0" and flow.registered_at_cn == cell for flow in flows)
+    received = flows[0].stats.down.received
+    made.run(3)
+    assert flows[0].stats.down.received > received
+
+
+def test_an_interface_that_comes_up_again_wakes_what_waited() -> None:
+    """With no other interface nothing can be said; when it is up again everything is, without waiting for a timer."""
+    made = world()
+    flow = made.mn.open(made.cn1, QUIET)
+    made.run(5)
+    for name in ("cell0", "wlan0"):
+        made.mn.interface(name).set_up(False)
+    made.cn1.unbind(made.mn.primary_home_address)
+    made.run(60)
+    late = made.mn.open(made.cn1, QUIET, interface="wlan0")
+    assert late.care_of_address is None
+    made.mn.interface("wlan0").set_up(True)
+    made.run(3)
+    assert late.care_of_address == made.mn.care_of_address("wlan0") and late.wait_ms is not None
+    assert bound_as_selected(made), flow
+
+
+def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> None:
+    """Section 11.7.1: the former would defend the home address; de-registered first, then registered at the new one."""
+    made = world()
+    flow = made.mn.open(made.cn1, QUIET)
+    made.run(5)
+    former, other = made.mn.home_agent, Address("2001:db8:100::8")
+    start = made.now
+    made.mn.registrar.change_home_agent(other)
+    made.run(1)
+    home = [m for m in messages(made, "MN", start) if m.name == "BU" and m.destination != made.cn1.address.packed]
+    assert [(m.destination, m.lifetime_s > 0) for m in home[:2]] == [(former.packed, False), (other.packed, True)]
+    assert home[1].t_ns > next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
+    assert len(made.ha.bindings) == 0 and made.mn.binding_updates.get(former, flow.home_address) is None  # type: ignore[arg-type]
+    assert made.mn.home_agent == other
+    made.mn.registrar.change_home_agent(former)  # the other never answered
+    made.run(30)
+    assert len(made.ha.bindings) == 1 and bound_as_selected(made)
+
+
+def test_a_home_agent_that_is_silent_at_the_longest_wait_is_not_waited_for() -> None:
+    """Section 11.7.1: the process is restarted with the next home agent."""
+    made = world()
+    made.network.segments["Internet-HA"].set_up(False)
+    made.run(60)
+    start, other = made.now, Address("2001:db8:100::8")
+    made.mn.registrar.change_home_agent(other)
+    assert [m.destination for m in messages(made, "MN", start) if m.name == "BU"] == [other.packed]
+    (entry,) = made.mn.binding_updates
+    assert entry.peer == other and entry.timeout_ns() == 1.5 * S
+
+
+def test_a_registration_that_is_wanted_while_it_is_being_deleted_follows() -> None:
+    """What was said last counts: delete, then register again."""
+    made = world()
+    made.run(5)
+    home, care_of = made.mn.primary_home_address, made.mn.care_of_address("cell0")
+    made.mn.registrar.deregister(made.mn.home_agent, home)
+    made.mn.registrar.register_home(home, care_of)
+    made.run(3)
+    (binding,) = made.ha.bindings
+    assert binding.care_of_address == care_of == made.mn.registered_at_home(home)
+    sent = [m.lifetime_s > 0 for m in messages(made, "MN", 5) if m.name == "BU"]
+    assert sent == [False, True]
