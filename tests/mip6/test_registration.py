@@ -653,3 +653,19 @@ def test_a_registration_that_is_wanted_while_it_is_being_deleted_follows() -> No
     assert binding.care_of_address == care_of == made.mn.registered_at_home(home)
     sent = [m.lifetime_s > 0 for m in messages(made, "MN", 5) if m.name == "BU"]
     assert sent == [False, True]
+
+
+def test_no_more_than_three_updates_a_second_about_new_care_of_addresses_to_the_home_agent() -> None:
+    """Section 11.5.3, for each home address: the last care-of address is the one that is registered."""
+    made = world(mode="tunnel")
+    flow = made.mn.open(made.cn1, QUIET)
+    made.run(5)
+    start = made.now
+    for number in range(20):
+        made.mn.handover(flow, ("cell0", "wlan0")[number % 2])
+        made.run(0.05)
+    made.mn.handover(flow, "cell0")
+    made.run(5)
+    times = updates(made, made.mn.home_agent.packed, start)
+    assert len(times) > 3 and all(d - a >= S for a, d in zip(times, times[3:], strict=False))
+    assert made.mn.registered_at_home(made.mn.primary_home_address) == made.mn.care_of_address("cell0")
