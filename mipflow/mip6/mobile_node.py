@@ -190,7 +190,7 @@ class MobileNode(MobilityNode, Host):
         There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
         """
         entry = self.binding_updates.get(self.home_agent, home_address)
-        if self.security is None or entry is None or entry.unacknowledged is None:
+        if self.security is None or entry is None or entry.unacknowledged in (None, home_address):
             return self.tunnel_road(home_address)
         tunnel = (entry.unacknowledged, self.home_agent)
         return self.road("tunnel", entry.unacknowledged, self.home_agent, tunnel=tunnel)
