@@ -29,7 +29,7 @@ class AddressPool:
         """A new home address, on its way to be bound to `care_of` (Figure 6, step 43)."""
         address = self.allocation.allocate()
         self._node.own_home_addresses.add(address)
-        self._node.registrar.register_home(address, care_of)
+        self._node.bind(address, care_of)
         return address
 
     def fill(self) -> None:

@@ -230,16 +230,20 @@ class FlowMobileNode(MobileNode):
             self.record(self.flows.change(entry, home_address=address))
             return
         home_address = entry.home_address
-        registered = self.registered_at_home(home_address)
-        if registered is None and home_address not in self.addresses:
-            if self.binding_updates.get(self.home_agent, home_address) is None:
-                self.registrar.register_home(home_address, entry.care_of_address)
+        if home_address in self.addresses:  # at home, where packets go straight (RFC 6275 section 11.3.1)
+            interface = self.addresses[home_address].name
+            self.record(self.flows.change(entry, interface=interface, care_of_address=home_address))
+            self._is_ready(entry)
             return
-        if registered not in (None, entry.care_of_address) and self._takes_tunnel(entry, State.REFUSED):
+        registered = self.registered_at_home(home_address)
+        if registered is None:
+            if self.binding_updates.get(self.home_agent, home_address) is None:
+                self.bind(home_address, entry.care_of_address)
+            return
+        if registered != entry.care_of_address and self._takes_tunnel(entry, State.REFUSED):
             self.registrar.register_home(home_address, entry.care_of_address)
         self._is_ready(entry)
-        optimised = self.mode == "route_optimisation" and registered is not None
-        if optimised and (entry.home_address, entry.cn) not in self._follow_home:
+        if self.mode == "route_optimisation" and (entry.home_address, entry.cn) not in self._follow_home:
             binding = self.binding_updates.get(entry.cn, home_address)
             if binding is None or binding.care_of_address != entry.care_of_address or binding.state is State.DELETING:
                 self.registrar.register_correspondent(entry.cn, home_address, entry.care_of_address)
@@ -282,6 +286,8 @@ class FlowMobileNode(MobileNode):
         """
         entry = self.flows[self._id(flow)]
         care_of = self.care_of_address(interface)
+        if entry.home_address in self.addresses:
+            raise ProtocolMisuse(f"flow {entry.flow_id} is at home and has no binding to move; leave home first", entry)
         together = self.redirector.sharing(entry)
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
@@ -324,10 +330,26 @@ class FlowMobileNode(MobileNode):
             if entry.cn == peer:
                 self._proceed(entry)
 
+    def came_home(self, home_address: Address) -> None:
+        """A home address is at home: its flows need no binding."""
+        super().came_home(home_address)
+        self.pool.acknowledged(home_address)
+        self.record(self.home_addresses.bound(home_address, home_address))
+        for flow in list(self.flows.of_home_address(home_address)):
+            self._proceed(flow)
+
+    def leave_home(self, interface: Interface) -> None:
+        """Flows of home addresses that have left home wait for a care-of address."""
+        super().leave_home(interface)
+        for flow in self.flows:
+            if flow.care_of_address == flow.home_address and flow.home_address not in self.addresses:
+                self.record(self.flows.change(flow, care_of_address=None))
+
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged or lost a registration: write it into the tables, and go on."""
+        super().registration_changed(entry)
         home_address = entry.home_address
-        if self.pool.continue_freeing(home_address):
+        if self.pool.continue_freeing(home_address) or (entry.home_registration and home_address in self.addresses):
             return
         if entry.home_registration:
             if entry.registered is not None:
@@ -351,15 +373,18 @@ class FlowMobileNode(MobileNode):
 
         With any other status of a home agent its flows wait for the next try, but their packets do not.
         """
-        home_address = entry.home_address
         if not entry.home_registration:
             return
-        waiting = list(self.flows.of_home_address(home_address))
-        if status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
-            for flow in waiting:
-                if not flow.ready:
-                    self._refuse_flow(flow, f"the home agent does not bind {home_address}: {named(status)}")
+        if status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
+            self.home_address_taken(entry.home_address)
             return
+        for flow in list(self.flows.of_home_address(entry.home_address)):
+            if not flow.ready:
+                self._refuse_flow(flow, f"the home agent does not bind {entry.home_address}: {named(status)}")
+
+    def home_address_taken(self, home_address: Address) -> None:
+        """Flows that waited for this home address get another."""
+        waiting = list(self.flows.of_home_address(home_address))
         self.redirector.barred.add(home_address)
         for flow in waiting:
             flow.ready = False

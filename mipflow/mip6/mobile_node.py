@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList
+from mipflow.mip6.attachment import Attachment
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.registration import Registrar
@@ -17,10 +18,11 @@ from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
+from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire.address import Address, Prefix
-from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
+from mipflow.wire.address import Address
+from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
@@ -34,7 +36,8 @@ class MobileNode(MobilityNode, Host):
     11.3.1),
     "tunnel" (bidirectional, the same section) or "triangular" (the seed, page 2: replies go straight, from the home
     address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update;
-    registrar: the class that drives its registrations.
+    registrar: the class that drives its registrations; link_hints: whether its link layers report movements, or it is
+    left to notice them by router advertisements (section 11.5.1).
     """
 
     role: Role = "mobile node"
@@ -43,7 +46,7 @@ class MobileNode(MobilityNode, Host):
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
         home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
         home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
-        registrar: type[Registrar] = Registrar,
+        registrar: type[Registrar] = Registrar, link_hints: bool = True,
     ) -> None:
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:
@@ -55,6 +58,11 @@ class MobileNode(MobilityNode, Host):
         self.own_home_addresses: set[Address] = {home_address}
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
+        self.link_hints = link_hints
+        self.attachments: dict[Interface, Attachment] = {}
+        self._arrivals: dict[Interface, Timer] = {}
+        self._unbound: dict[Address, None] = {}
+        """Home addresses that left home and wait for a care-of address."""
         self.registrar = registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
         self.handlers[Packet] = self._tunnel_exit
 
@@ -65,14 +73,32 @@ class MobileNode(MobilityNode, Host):
 
     # --- interfaces and care-of addresses (section 11.5) -------------------------------------------------------------
 
-    def visit(self, interface_name: str, segment: Segment) -> Interface:
-        """Go on an access network with an interface (made when new): solicits a router and makes a care-of address."""
+    def visit(self, interface_name: str, segment: Segment, handoff_ms: float = 0.0) -> Interface:
+        """Go on a network with an interface (made when new), leaving the one where it is; for `handoff_ms` it is on
+        none.
+
+        With `link_hints` its link layer tells of it, and a router is solicited at once (section 11.5.1).
+        """
         interface = self.interfaces.get(interface_name)
         if interface is None:
             interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
-        interface.join(segment)
-        self.clock.at(self.clock.now, lambda _: self.neighbor.solicit(interface))
+            self.attachments[interface] = Attachment(self, interface)
+        is_told = self.link_hints or self.attachments[interface].detection.router is None
+        if interface.segment is not None:
+            if is_told:
+                self.leave_home(interface)
+            interface.leave(is_noticed=is_told)
+        self._arrivals[interface] = Timer(self.clock, lambda: self._arrive(interface, segment, is_told))
+        if handoff_ms:
+            self._arrivals[interface].set(self.clock.now + round(handoff_ms * NS_PER_MS))
+        else:
+            self._arrive(interface, segment, is_told)
         return interface
+
+    def _arrive(self, interface: Interface, segment: Segment, is_told: bool) -> None:
+        interface.join(segment)
+        if is_told:
+            self.clock.at(self.clock.now, lambda _: self.attachments[interface].link_changed())
 
     def interface(self, name: str) -> Interface:
         """The interface of that name. Raises ProtocolMisuse naming those that there are."""
@@ -83,53 +109,22 @@ class MobileNode(MobilityNode, Host):
             raise ProtocolMisuse(f"{self.name} has no interface {name!r}; expected one of {known}", name) from None
 
     def care_of_address(self, interface_name: str) -> Address:
-        """The care-of address of an interface. Raises ProtocolMisuse where it is down or has none."""
+        """The care-of address of an interface. Raises ProtocolMisuse where it is down, at home or has none."""
         interface = self.interface(interface_name)
         address = interface.address
-        if address is None or not interface.is_usable:
+        if address is None or not interface.is_usable or address in self.own_home_addresses:
             why = "has no care-of address yet" if address is None else "is down"
+            why = "is on the home link" if address in self.own_home_addresses else why
             raise ProtocolMisuse(f"{interface_name} {why}; choose another, or run the world on first", interface_name)
         return address
 
     def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
-        """A router advertised: make a care-of address of each prefix that is for addresses (RFC 4862 section 5.5.3)."""
-        super().advertised(interface, message, source)
-        for option in message.options:
-            # A prefix of 64 bits is what fits a 64-bit interface identifier.
-            if isinstance(option, PrefixInformation) and option.autonomous and option.prefix_length == 64:
-                self._make_care_of_address(interface, Prefix(option.prefix, option.prefix_length))
-
-    def _make_care_of_address(self, interface: Interface, prefix: Prefix) -> None:
-        care_of, segment = prefix.address(interface.interface_identifier), interface.segment
-        if care_of in interface.addresses or self.neighbor.is_detecting(care_of, interface):
-            return
-
-        def detected(is_unique: bool) -> None:
-            if not is_unique:
-                self.decided("duplicate address", f"{care_of} is in use")
-            elif interface.segment is segment:  # not where it has moved on meanwhile
-                interface.add_address(care_of)
-                self.decided("care-of address", f"{care_of} on {interface.name}")
-                self.care_of_ready(interface)
-
-        self.neighbor.detect_duplicate(care_of, interface, detected)
-
-    def care_of_ready(self, interface: Interface) -> None:
-        """An interface has a care-of address, or has it again: the primary registers from the first that is up.
-
-        What was bound where nothing arrives any more is bound here.
-        """
-        care_of = interface.address
-        if care_of is None:
-            return
-        entry = self.binding_updates.get(self.home_agent, self.primary_home_address)
-        is_moved = entry is not None and self.is_reachable(entry.care_of_address)
-        if interface is self.first_interface() and (entry is None or not is_moved):
-            self.registrar.register_home(self.primary_home_address, care_of)
-        self.registrar.rescue(care_of)
+        """A router advertised: is it a movement, and what addresses can be made? (Sections 11.5.1 and 11.5.3.)"""
+        self.attachments[interface].advertised(message, source)
 
     def interface_changed(self, interface: Interface) -> None:
-        """An interface went down or came up again, with its addresses: what is bound there moves, or goes on."""
+        """An interface went up or down, or has lost its last care-of address: what is bound there moves, or goes on."""
+        self.attachments[interface].up_changed(self.link_hints)
         if interface.is_usable and interface.address is not None:
             self.registrar.wake(interface.address)
             self.care_of_ready(interface)
@@ -138,6 +133,29 @@ class MobileNode(MobilityNode, Host):
             if other is not None:
                 self.decided("interface failed", f"what was bound over {interface.name} moves to {other.name}")
                 self.care_of_ready(other)
+
+    def care_of_ready(self, interface: Interface) -> None:
+        """An interface has another care-of address, or has one again: the primary registers from the first that is up.
+
+        Home addresses that were bound to the one before it are bound to this one, and so is all that was bound where
+        nothing arrives any more.
+        """
+        care_of, primary = interface.address, self.primary_home_address
+        if care_of is None or care_of in self.own_home_addresses:
+            return
+        first = self.binding_updates.get(self.home_agent, primary)
+        is_lost = first is None or not self.is_reachable(first.care_of_address)
+        is_first = interface is self.first_interface() and primary not in self.addresses
+        to_bind = {primary: None} if is_first and is_lost else {}
+        for entry in self.binding_updates:
+            is_left = entry.care_of_address != care_of and self.addresses.get(entry.care_of_address) is interface
+            if entry.home_registration and is_left and entry.state is not State.DELETING:
+                to_bind[entry.home_address] = None
+        to_bind |= self._unbound
+        self._unbound.clear()
+        for home_address in to_bind:
+            self.registrar.register_home(home_address, care_of)
+        self.registrar.rescue(care_of)
 
     def is_reachable(self, address: Address) -> bool:
         """True for an address of an interface that is up, on a link that is up."""
@@ -149,6 +167,41 @@ class MobileNode(MobilityNode, Host):
         care_of = self.registered_at_home(home_address)
         return home_address in self.addresses or (care_of is not None and self.is_reachable(care_of))
 
+    # --- home and away (section 11.5.5) ------------------------------------------------------------------------------
+
+    def home_addresses_in_order(self) -> list[Address]:
+        """All home addresses of this node, the primary first."""
+        return sorted(self.own_home_addresses, key=lambda address: (address != self.primary_home_address, address))
+
+    def bind(self, home_address: Address, care_of: Address) -> None:
+        """Make one of our home addresses usable: on the home link itself if we are there, else bound to `care_of`."""
+        home = next((place for place in self.attachments.values() if place.interface.up and place.is_home), None)
+        if home is None:
+            self.registrar.register_home(home_address, care_of)
+        else:
+            home.come_home()
+
+    def home_address_taken(self, home_address: Address) -> None:
+        """Somebody has this home address of ours: it must not be used again (section 11.7.1)."""
+
+    def came_home(self, home_address: Address) -> None:
+        """A home address is ours on the home link, and nobody else's: all there are to send to us."""
+        interface = self.addresses[home_address]
+        self.decided("at home", f"{home_address} on {interface.name}")
+        self.neighbor.announce(home_address, interface)
+        if home_address == self.primary_home_address:
+            self.neighbor.announce(interface.link_local, interface)
+
+    def leave_home(self, interface: Interface) -> None:
+        """The interface is not on the home link: home addresses that it had are registered anew from elsewhere."""
+        left = [address for address in interface.addresses if address in self.own_home_addresses]
+        for address in left:
+            interface.remove_address(address)
+            self._unbound[address] = None
+        usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
+        if left and usable:
+            self.care_of_ready(usable[0])
+
     def first_interface(self) -> Interface | None:
         """The first interface that is up and on an access network, or None."""
         return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
@@ -156,8 +209,8 @@ class MobileNode(MobilityNode, Host):
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight from a care-of address; from a home address as the bindings say just now."""
-        if source not in self.own_home_addresses:
+        """Straight from a care-of address, or at home; else from a home address as the bindings say just now."""
+        if source not in self.own_home_addresses or source in self.addresses:
             return self.direct_road(source, destination)
         if self.mode == "triangular":
             care_of = self.registered_at_home(source)
@@ -198,6 +251,8 @@ class MobileNode(MobilityNode, Host):
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
         self.own_home_addresses.discard(home_address)
+        if home_address in self.addresses:  # at home
+            self.addresses[home_address].remove_address(home_address)
         for exchange in self.key_exchanges:
             exchange.delete(home_address)
 
@@ -230,6 +285,10 @@ class MobileNode(MobilityNode, Host):
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged, refused or lost a registration."""
+        home_address = entry.home_address
+        is_forgotten = self.binding_updates.get(entry.peer, home_address) is not entry
+        if entry.home_registration and is_forgotten and home_address in self.addresses:
+            self.came_home(home_address)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
         """A peer has refused a registration with `status` (128 or more)."""

@@ -28,7 +28,7 @@ class Interface:
         self.segment: Segment | None = None
         self.up = True
         self.addresses: list[Address] = []
-        """Global addresses that are assigned here, oldest first."""
+        """Global addresses that are assigned here; the last one is the one in use."""
         self.router: Port | None = None
         """The default router's port on this segment (RFC 4861 section 5.1)."""
         self.listens = False
@@ -42,7 +42,7 @@ class Interface:
 
     @property
     def address(self) -> Address | None:
-        """The newest global address here, or None."""
+        """The global address in use here, or None."""
         return self.addresses[-1] if self.addresses else None
 
     @property
@@ -59,17 +59,19 @@ class Interface:
         self.node.network.attach(self, segment)
         self.segment = segment
         self.listens = self.up
-        segment.neighbors[self.link_local] = self
+        self._claim(self.link_local)
 
-    def leave(self) -> None:
-        """Leave the segment; the addresses of this interface go with it."""
+    def leave(self, is_noticed: bool = True) -> None:
+        """Leave the segment; addresses and default router go with it, where the node is told of it by its link layer.
+        """
         if self.segment is None:
             raise TopologyError(f"{self.owner}.{self.name} is on no segment", self.name)
-        for address in list(self.addresses):
-            self.remove_address(address)
+        if is_noticed:
+            for address in list(self.addresses):
+                self.remove_address(address)
+            self.router = None
         self.node.network.detach(self, self.segment)
         self.segment = None
-        self.router = None
         self.listens = False
 
     def set_up(self, up: bool) -> None:
@@ -84,23 +86,38 @@ class Interface:
 
     # --- addresses ---------------------------------------------------------------------------------------------------
 
-    def add_address(self, address: Address) -> None:
-        """Assign a global address. Raises TopologyError where another node answers for it."""
+    def add_address(self, address: Address, shared: bool = False) -> None:
+        """Assign a global address. Raises TopologyError where another node answers for it, unless `shared` says that
+        this one is to answer when the other does no longer.
+        """
         if self.segment is None:
             raise TopologyError(f"{self.owner}.{self.name} is on no segment and can have no address", self.name)
-        if self.segment.neighbors.get(address, self) is not self:
+        if not shared and self.segment.neighbors.get(address, self) is not self:
             raise TopologyError(f"{address} is in use on {self.segment.name} already", address)
         self.addresses.append(address)
         self.node.addresses[address] = self
-        self.segment.neighbors[address] = self
+        self._claim(address)
         self.node.network.changed()
+
+    def _claim(self, address: Address) -> None:
+        """Answer for an address, or wait until the one who does so ceases."""
+        assert self.segment is not None
+        if self.segment.neighbors.setdefault(address, self) is not self:
+            self.segment.claims[address] = self
+
+    def prefer(self, address: Address) -> None:
+        """Let one of the addresses be the one in use."""
+        self.addresses.remove(address)
+        self.addresses.append(address)
 
     def remove_address(self, address: Address) -> None:
         """Take a global address away."""
         self.addresses.remove(address)
         del self.node.addresses[address]
         if self.segment is not None:
-            self.segment.neighbors.pop(address, None)
+            for answering in (self.segment.neighbors, self.segment.claims):
+                if answering.get(address) is self:
+                    del answering[address]
         self.node.network.changed()
 
     # --- sending and receiving ---------------------------------------------------------------------------------------
@@ -111,11 +128,11 @@ class Interface:
         segment = self.segment
         if segment is None:
             return None
-        neighbor = segment.neighbors.get(destination)
+        neighbor = segment.neighbors.get(destination) or segment.claims.get(destination)
         if neighbor is None:
             prefixes = self.node.network.prefixes_of(segment)
             on_link = destination.is_link_local or any(destination in prefix for prefix in prefixes)
-            neighbor = None if on_link else self.router
+            neighbor = self.router if not on_link and self.router in segment.ports else None
         neighbor = neighbor or segment.elsewhere
         return None if neighbor is None or neighbor is self else segment.channel(self, neighbor)
 

@@ -114,7 +114,9 @@ class NeighborDiscovery:
         if (interface, target) in self._probes:
             if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
                 _said(self._probes, (interface, target), False)
-        elif interface.segment is not None and interface.segment.neighbors.get(target) is interface:
+        elif target in interface.addresses or (
+            interface.segment is not None and interface.segment.neighbors.get(target) is interface
+        ):
             to = ALL_NODES if arrival.source == UNSPECIFIED else arrival.source
             self.advertise(target, interface, to)
 
@@ -126,6 +128,12 @@ class NeighborDiscovery:
         advertisement = icmpv6.NeighborAdvertisement(target, is_router, is_asked, is_own)
         self._node.send_link_local(advertisement, interface.link_local, destination, interface)
 
+    def announce(self, target: Address, interface: Interface) -> None:
+        """Tell all nodes of the link that an address is here now (RFC 4861 section 7.2.6, RFC 6275 section 11.5.5)."""
+        option = icmpv6.LinkLayerAddress(interface.link_layer_address, target=True)
+        told = icmpv6.NeighborAdvertisement(target, self._node.forwards, False, True, (option,))
+        self._node.send_link_local(told, interface.link_local, ALL_NODES, interface)
+
     def _neighbor_advertisement(self, arrival: Arrival) -> None:
         advertisement = arrival.packet.payload
         assert isinstance(advertisement, icmpv6.NeighborAdvertisement)
@@ -136,7 +144,7 @@ class NeighborDiscovery:
 
     # --- is a neighbor still there? (RFC 4861 section 7.3) ------------------------------------------------------------
 
-    def probe(self, target: Address, port: Port, interface: Interface, done: Callable[[bool], None]) -> None:
+    def probe(self, target: Address, port: Port | None, interface: Interface, done: Callable[[bool], None]) -> None:
         """Ask the neighbor `target` by unicast, once; `done(is_there)` follows, after a second if it is not.
 
         `port` stands for the link-layer address that is known of it: on another link nobody has that one, whatever
@@ -145,7 +153,7 @@ class NeighborDiscovery:
         self._await(self._asked, (interface, target), done, False)
         segment, question = interface.segment, icmpv6.NeighborSolicitation(target)
         packet = Packet(interface.link_local, target, question, hop_limit=255, sent_ns=self._node.clock.now)
-        if segment is not None and port in segment.ports:
+        if segment is not None and port is not None and port in segment.ports:
             segment.channel(interface, port).send(packet)
         else:
             self._node.drop(packet, f"nobody on this link has the link-layer address of {target}")

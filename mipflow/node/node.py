@@ -121,10 +121,6 @@ class Node:
             interface.add_address(prefix.address(interface_identifier))
         return interface
 
-    def interface_changed(self, interface: Interface) -> None:
-        """An interface was taken up or down."""
-
-    @property
     def address(self) -> Address:
         """The node's first global address. Raises TopologyError when it has none yet."""
         for address in self.addresses:
@@ -134,6 +130,9 @@ class Node:
     def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
         """What a router advertises on a link; a host never does (RFC 4861 section 6.2.4)."""
         return None
+
+    def interface_changed(self, interface: Interface) -> None:
+        """An interface went up or down, or has lost its last address."""
 
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here, for a reason in words."""

@@ -228,6 +228,8 @@ class Segment:
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
         self.neighbors: dict[Address, Port] = {}
+        self.claims: dict[Address, Port] = {}
+        """Who has an address for which another answers still, as a home agent does for a node that has come home."""
         self.elsewhere: Port | None = None
         """Who answers for all other addresses, where somebody does (`sim.port`)."""
         self._random = random
@@ -252,10 +254,11 @@ class Segment:
         self.ports.remove(port)
         self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
+        self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
     def neighbor(self, address: Address) -> Port | None:
         """Who answers for an address here, or None."""
-        return self.neighbors.get(address, self.elsewhere)
+        return self.neighbors.get(address) or self.claims.get(address) or self.elsewhere
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """The direction from one port to another. Raises TopologyError where one of them is not here."""

@@ -1,0 +1,248 @@
+"""Where one interface of a mobile node is attached, and the addresses that it makes there (RFC 6275 section 11.5).
+
+The shell around `MovementDetection` and `AddressLifetimes`: sends solicitations and probes, sets the timer, assigns and
+takes away addresses, and tells the mobile node of each new care-of address.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Step
+from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
+from mipflow.sim.clock import Timer
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
+
+if TYPE_CHECKING:
+    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.node.interface import Interface
+
+
+class Attachment:
+    """The attachment of `interface`, which belongs to `node`."""
+
+    def __init__(self, node: MobileNode, interface: Interface) -> None:
+        self._node = node
+        self.interface = interface
+        self.detection = MovementDetection()
+        self.lifetimes = AddressLifetimes()
+        self._timer = Timer(node.clock, self._elapsed)
+        self._duplicates: set[Address] = set()
+        self._was_up = interface.up
+        self._is_new_link = False
+        self._care_of: Address | None = None
+        self._last: HeardRouter | None = None
+        """The default router so far, also after it was given up; None on a link that the link layer reports as new."""
+
+    @property
+    def is_home(self) -> bool:
+        """True on the home link: a home address has a prefix that the default router advertises (section 11.5.2)."""
+        return any(self._is_advertised(address) for address in self._node.own_home_addresses)
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def link_changed(self) -> None:
+        """The link layer reports that the interface is on another link, or on its first one."""
+        self._care_of = None
+        self._duplicates.clear()
+        self._node.neighbor.forget_questions(self.interface)
+        if self._last is not None:
+            self._node.decided("movement detected", f"{self.interface.name} is on another link, says the link layer")
+            self._last, self._is_new_link = None, True
+        self._do(self.detection.link_changed())
+
+    def up_changed(self, is_told: bool) -> None:
+        """The interface may have gone up or down.
+
+        Up again, its router is asked whether it is still there, which is better than to solicit (section 11.5.1).
+        """
+        was_up, self._was_up = self._was_up, self.interface.up
+        if self._was_up and not was_up and is_told and self.interface.segment is not None:
+            self._do(self.detection.link_changed() if self.detection.router is None else self.detection.doubt())
+        self._wait()
+
+    def advertised(self, message: RouterAdvertisement, source: Address) -> None:
+        """A router advertised itself and prefixes."""
+        segment, now = self.interface.segment, self._node.clock.now
+        port = None if segment is None else segment.neighbor(source)
+        heard, before = HeardRouter.of(source, port, message, now), self.detection.candidate
+        steps = self.detection.heard(heard, now)
+        if self.detection.candidate is heard and not (before and before.is_same(heard)):
+            self._node.decided("new router", f"{heard} on {self.interface.name}; is {self._last} still there?")
+        self._do(steps)
+        for option in message.options:
+            if isinstance(option, PrefixInformation):
+                self._prefix_heard(option)
+        self._choose()
+
+    def _elapsed(self) -> None:
+        now = self._node.clock.now
+        steps = self.detection.elapsed(now)
+        if any(do is Do.PROBE for do, _ in steps):
+            self._node.decided("advertisements missing", f"{self._last} on {self.interface.name}; is it still there?")
+        self._do(steps)
+        for address in self.lifetimes.ended(now):
+            self._node.decided("address expired", f"{address} on {self.interface.name}")
+            self._remove(address)
+        self._choose()
+
+    # --- what is to be done ------------------------------------------------------------------------------------------
+
+    def _do(self, steps: list[Step]) -> None:
+        neighbor = self._node.neighbor
+        for do, router in steps:
+            if do is Do.SOLICIT:
+                neighbor.solicit(self.interface)
+            elif router is None:
+                continue
+            elif do is Do.PROBE:
+                neighbor.probe(router.link_local, router.port, self.interface, partial(self._asked, router))
+            elif do in (Do.FOUND, Do.MOVED):
+                self._take(router)
+            elif do is Do.LOST:
+                self._lose(router)
+            elif do is Do.STAYED:
+                self._node.decided("no movement", f"{router} is still there on {self.interface.name}")
+            elif do is Do.ENDED:
+                self._route(None)
+        self._wait()
+
+    def _asked(self, router: HeardRouter, is_there: bool) -> None:
+        in_doubt = self.detection.in_doubt
+        if in_doubt is not None and in_doubt.is_same(router):
+            self._do(self.detection.answered(self._node.clock.now) if is_there else self.detection.unanswered())
+            self._choose()
+
+    def _take(self, router: HeardRouter) -> None:
+        """This is the default router now."""
+        if self._last is not None and not self._last.is_same(router):
+            self._node.decided("movement detected", f"{self.interface.name} is at {router}")
+            self._is_new_link = not self._last.shares_link(router)
+        self._last = router
+        self._route(router)
+        if self._is_new_link and not self.is_home:  # at home the home agent may defend it (section 11.5.5)
+            self._node.neighbor.detect_duplicate(self.interface.link_local, self.interface, self._link_local_checked)
+        self._is_new_link = False
+
+    def _link_local_checked(self, is_unique: bool) -> None:
+        """Without a link-local address of its own an interface cannot be used (RFC 4862 section 5.4.5)."""
+        if not is_unique:
+            self._node.decided("duplicate address", f"{self.interface.link_local} is in use on {self.interface.name}")
+            self.interface.set_up(False)
+
+    def _lose(self, router: HeardRouter) -> None:
+        """Whatever came from this router alone is worth nothing any more (section 11.5.4)."""
+        self._node.decided("router lost", f"{router} on {self.interface.name}")
+        if self.detection.router is None:
+            self._route(None)
+        for address in list(self.interface.addresses):
+            if any(address in prefix for prefix in router.prefixes) and not self._is_advertised(address):
+                self._remove(address)
+
+    def _route(self, router: HeardRouter | None) -> None:
+        self.interface.router = None if router is None else router.port
+        self._node.network.changed()
+
+    def _wait(self) -> None:
+        now = self._node.clock.now
+        due = [t for t in (self.detection.due_ns(), self.lifetimes.next_ns(now)) if t is not None]
+        if due and self.interface.up:
+            self._timer.set(min(due))
+        else:
+            self._timer.stop()
+
+    # --- addresses (RFC 4862 section 5.5, RFC 6275 section 11.5.3) ---------------------------------------------------
+
+    def _is_advertised(self, address: Address) -> bool:
+        """True where the default router advertises its prefix."""
+        router = self.detection.router
+        return router is not None and any(address in prefix for prefix in router.prefixes)
+
+    def _prefix_heard(self, option: PrefixInformation) -> None:
+        """Make an address of a prefix, or say anew how long the one that there is lasts."""
+        # A prefix of 64 bits is what fits a 64-bit interface identifier.
+        if not option.autonomous or option.prefix.is_link_local or option.prefix_length != 64:
+            return
+        if option.preferred_lifetime_s > option.valid_lifetime_s:
+            return
+        prefix, interface, node = Prefix.around(option.prefix, 64), self.interface, self._node
+        address = prefix.address(interface.interface_identifier)
+        lifetimes_s = (option.preferred_lifetime_s, option.valid_lifetime_s)
+        if any(home_address in prefix for home_address in node.own_home_addresses):
+            return  # the home address itself is the address on the home link (section 11.5.5)
+        if address in interface.addresses:
+            self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
+        elif option.valid_lifetime_s and address not in self._duplicates:
+            self._make(address, lifetimes_s)
+
+    def _make(self, address: Address, lifetimes_s: tuple[int, int]) -> None:
+        node, interface, segment = self._node, self.interface, self.interface.segment
+        if node.neighbor.is_detecting(address, interface):
+            return
+
+        def detected(is_unique: bool) -> None:
+            if not is_unique:
+                self._duplicates.add(address)  # not tried again on this link (RFC 4862 section 5.4.5)
+                node.decided("duplicate address", f"{address} is in use")
+                if address in node.own_home_addresses:
+                    node.home_address_taken(address)
+            elif interface.segment is segment:  # not where it has moved on meanwhile
+                interface.add_address(address, shared=True)
+                self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
+                if address in node.own_home_addresses:
+                    node.came_home(address)
+                else:
+                    node.decided("care-of address", f"{address} on {interface.name}")
+                self._choose()
+
+        node.neighbor.detect_duplicate(address, interface, detected)
+
+    def _remove(self, address: Address) -> None:
+        self.lifetimes.forget(address)
+        if address in self.interface.addresses:
+            self.interface.remove_address(address)
+
+    def _choose(self) -> None:
+        """The care-of address is one whose prefix the default router advertises (section 11.5.4), and that is not
+        deprecated; the one so far where it is as good as any.
+        """
+        interface, now = self.interface, self._node.clock.now
+        self._wait()
+        if self.is_home:
+            self._care_of = None
+            self.come_home()
+            return
+        self._node.leave_home(interface)
+
+        def worth(address: Address) -> tuple[bool, bool, bool]:
+            is_preferred = self.lifetimes.is_preferred(address, now)
+            return (self._is_advertised(address), is_preferred, address == self._care_of)
+
+        best = max(reversed(interface.addresses), key=worth, default=None)
+        if best == self._care_of:
+            return
+        self._care_of = best
+        if best is None:
+            self._node.interface_changed(interface)
+        else:
+            interface.prefer(best)
+            self._node.care_of_ready(interface)
+
+    def come_home(self) -> None:
+        """The home addresses belong on this link: no duplicate address detection while the home agent defends one
+        (section 11.5.5).
+        """
+        node, interface = self._node, self.interface
+        for home_address in node.home_addresses_in_order():
+            if home_address in node.addresses or not self._is_advertised(home_address):
+                continue
+            if node.binding_updates.get(node.home_agent, home_address) is not None:
+                node.decided("returning home", f"{home_address} on {interface.name}")
+                interface.add_address(home_address, shared=True)
+                node.registrar.return_home(home_address)
+            elif home_address not in self._duplicates:
+                self._make(home_address, (INFINITE_S, INFINITE_S))
+        if node.primary_home_address in interface.addresses:
+            interface.prefer(node.primary_home_address)
