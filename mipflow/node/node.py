@@ -121,6 +121,7 @@ class Node:
             interface.add_address(prefix.address(interface_identifier))
         return interface
 
+    @property
     def address(self) -> Address:
         """The node's first global address. Raises TopologyError when it has none yet."""
         for address in self.addresses:
