@@ -15,26 +15,20 @@ from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.flow.waiting_room import WaitingRoom
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.constants import MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.updates import named
 from mipflow.node.apps import Application, Ends
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
-from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.mobility import Status
 from mipflow.wire.packet import TCP, UDP, Packet, Sized
-
-MAX_HELD = 64
-"""Packets that a flow holds while its home address is being allocated; further ones are dropped."""
-MAX_HOLD_NS = MAX_BINDACK_TIMEOUT_NS
-"""How long it holds one: until the home agent has been asked as seldom as it ever is, which is no short outage."""
 
 
 class FlowMobileNode(MobileNode):
@@ -59,8 +53,7 @@ class FlowMobileNode(MobileNode):
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, closed ones included."""
         self._next_flow_id = 1
-        self._held: dict[int, list[Packet]] = {}
-        self._when_ready: dict[int, list[Callable[[], None]]] = {}
+        self._waiting = WaitingRoom(self.clock, self.drop)
         self._follow_home: set[tuple[Address, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
         for kind in (UDP, TCP, EchoRequest, EchoReply):
@@ -104,9 +97,8 @@ class FlowMobileNode(MobileNode):
         if flow.running is not None:
             flow.running.stop()
         flow.is_open = False
-        for packet in self._held.pop(entry.flow_id, []):
-            self.drop(packet, "its flow was closed")
-        self._when_ready.pop(entry.flow_id, None)
+        self._waiting.turn_away(entry.flow_id, "its flow was closed")
+        self._waiting.release(entry.flow_id)
         self.record(self.flows.remove(entry.flow_id))
         if entry.home_address is not None:
             if not self.flows.of_pair(entry.home_address, entry.cn):
@@ -165,37 +157,21 @@ class FlowMobileNode(MobileNode):
         elif entry.refused:
             self.drop(packet, entry.refused)
         else:
-            self._hold(entry, packet)
-
-    def _hold(self, entry: FlowMappingEntry, packet: Packet) -> None:
-        held = self._held.setdefault(entry.flow_id, [])
-        if len(held) >= MAX_HELD:
-            self.drop(packet, f"{MAX_HELD} packets wait for a home address already")
-            return
-        held.append(packet)
-        self.clock.at(self.clock.now + MAX_HOLD_NS, self._held_too_long, (entry.flow_id, packet))
-
-    def _held_too_long(self, waiting: tuple[int, Packet]) -> None:
-        flow_id, packet = waiting
-        held = self._held.get(flow_id, [])
-        if any(other is packet for other in held):
-            held.remove(packet)
-            self.drop(packet, f"it waited {MAX_HOLD_NS // NS_PER_S} s for a home address")
+            self._waiting.hold(entry.flow_id, packet)
 
     def _refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
         """A flow has no home address that it can use: its packets wait no longer."""
         if not entry.refused:
             self.decided("flow refused", f"flow {entry.flow_id}: {why}")
         entry.refused = why
-        for packet in self._held.pop(entry.flow_id, []):
-            self.drop(packet, why)
+        self._waiting.turn_away(entry.flow_id, why)
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
         """Call `callback` once the home address of a flow is bound; at once where it is."""
         if flow not in self.flows or self.flows[flow].ready:
             callback()
         else:
-            self._when_ready.setdefault(flow, []).append(callback)
+            self._waiting.call(flow, callback)
 
     def address_of_flow(self, flow: int) -> Address:
         """The home address of a flow; the primary where it has none."""
@@ -265,11 +241,12 @@ class FlowMobileNode(MobileNode):
         flow = self.opened.get(entry.flow_id)
         if flow is not None:
             flow.ready_ns = self.clock.now
-        for packet in self._held.pop(entry.flow_id, []):
+        packets, callbacks = self._waiting.release(entry.flow_id)
+        for packet in packets:
             assert entry.home_address is not None
             packet.source = entry.home_address
             self.send(packet)
-        for callback in self._when_ready.pop(entry.flow_id, []):
+        for callback in callbacks:
             callback()
         self.pool.fill()
 

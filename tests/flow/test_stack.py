@@ -9,7 +9,7 @@ import pytest
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.flows import Flow
-from mipflow.flow.stack import MAX_HELD
+from mipflow.flow.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.host import Host
