@@ -123,6 +123,17 @@ def test_acknowledgements_come_in_transport_mode_esp_behind_the_routing_header()
     assert (found.name, found.status, found.home) == ("BA", 0, PRIMARY.packed)
 
 
+@pytest.mark.parametrize(("security", "k"), [(True, 1), ("manual", 0)])
+def test_k_is_set_where_keys_come_from_an_exchange_and_cleared_where_they_are_manual(security: Any, k: int) -> None:
+    """RFC 6275 6.1.7, 6.1.8, 10.3.1, 11.7.1: in the update and in its acknowledgement."""
+    w = secured(security=security)
+    w.run(3)
+    update = next(octets for octets in sent(w, "MN", "wlan0") if in_esp(octets))
+    answer = next(octets for octets in sent(w, "HA", "Internet-HA") if in_esp(octets))
+    assert opened(update, w, BindingUpdate).flags & 0x10 == 0x10 * k
+    assert opened(answer, w, BindingAcknowledgement).octets[7] == 0x80 * k
+
+
 def test_home_tests_travel_in_tunnel_mode_esp_with_encryption() -> None:
     """RFC 6275 10.4.6, 11.6.3; RFC 3776 3.2, 4.3: outer header from the care-of address, ESP, the whole packet."""
     w = secured()
