@@ -161,7 +161,7 @@ def _listed(rows: list[Requirement], kind: str) -> str:
             reasons.setdefault(row.reason, []).append(row)
     return "\n".join(
         f"* **{', '.join(f'{row.section} ({row.ordinal})' for row in of)}** "
-        f"{'; '.join(dict.fromkeys(row.requirement for row in of))}. {reason[0].upper()}{reason[1:]}."
+        f"*{'; '.join(dict.fromkeys(row.requirement for row in of))}*: {reason}."
         for reason, of in reasons.items()
     )
 
