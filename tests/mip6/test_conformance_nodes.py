@@ -497,3 +497,14 @@ def test_a_mobile_node_tells_of_mobility_headers_that_are_none(octet: int, value
     assert message.octets[:2] == b"\x04\0" and struct.unpack("!I", message.octets[4:8]) == (pointer,)
     assert message.octets[8:] == whole, "a wrong checksum is told to nobody"
     assert [entry.row() for entry in made.mn.binding_updates] == rows
+
+
+def test_a_refresh_request_is_answered_whatever_its_reserved_bits_and_unknown_options() -> None:
+    """Sections 6.1.2, 6.2.1, 11.7.4: it comes to the home address through the home agent."""
+    walker = Walker()
+    assert walker.entry.state is State.BOUND
+    before = walker.last("BU").sequence
+    message = mobility_header(0, b"\xff\xff", (99, b"abcd"), (1, b"litter"), (255, b""), reserved=0xFF)
+    walker.tell(ipv6(walker.agent, walker.care_of, 41, packet(walker.cn, walker.home, message)))
+    walker.world.run(1)
+    assert walker.last("BU").sequence != before and walker.entry.state is State.BOUND
