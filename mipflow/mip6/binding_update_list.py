@@ -66,8 +66,7 @@ _FOLLOWING = {
         Event.EXPIRE: State.REFUSED, Event.DELETE: State.DELETING,
     },
     State.DELETING: {
-        Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE, Event.FAIL: State.IDLE,
-        Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+        Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE, Event.DELETE: State.DELETING,
     },
 }
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
@@ -128,6 +127,11 @@ class BindingUpdateEntry(Entry):
         return self.registered == self.care_of_address
 
     @property
+    def may_be_held(self) -> bool:
+        """True where the peer holds it, or may still hold it while it is asked to delete it."""
+        return self.registered is not None or self.state is State.DELETING
+
+    @property
     def is_unknown_to_peer(self) -> bool:
         """True where the peer surely holds nothing of it: no update left that may have reached it."""
         return self.registered is None and self.unacknowledged is None
@@ -136,6 +140,10 @@ class BindingUpdateEntry(Entry):
     def is_in_doubt(self) -> bool:
         """True once an update for another address than `registered` left: until an answer the peer may hold either."""
         return self.unacknowledged not in (None, self.registered)
+
+    def last_ns(self) -> int:
+        """When a binding that the peer may hold has surely ended, in nanoseconds: what was asked for last is over."""
+        return max(self.expires_ns, self.sent_ns + self.lifetime_s * NS_PER_S)
 
     def refresh_ns(self) -> int:
         """When to refresh it, in nanoseconds: as the home agent advised, and well before it ends (section 11.7.3)."""

@@ -48,7 +48,8 @@ class Registrar(Signalling):
             self._begin(entry)
 
     def deregister(self, peer: Address, home_address: Address) -> None:
-        """Ask a peer to delete its binding; the entry goes when it answers, or when it does not (section 11.7.2)."""
+        """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
+        """
         self._next.pop((peer, home_address), None)
         entry = self.list.get(peer, home_address)
         if entry is None or entry.state is State.DELETING:
@@ -56,7 +57,9 @@ class Registrar(Signalling):
         if entry.is_unknown_to_peer:
             self._forget(entry)
             return
-        self._step(entry, Event.DELETE, attempts=0, tests_since_ns=self._clock.now)
+        self._step(
+            entry, Event.DELETE, attempts=0, corrections=0, tests_since_ns=self._clock.now, expires_ns=entry.last_ns()
+        )
         self._pursue(entry)
 
     def return_home(self, home_address: Address) -> None:
@@ -69,7 +72,7 @@ class Registrar(Signalling):
             self._next.pop((entry.peer, home_address), None)
             self._record(self.list.want(entry.peer, home_address, home_address, True))
             if entry.state is not State.IDLE:
-                self._step(entry, Event.DELETE, attempts=0)
+                self._step(entry, Event.DELETE, attempts=0, expires_ns=entry.last_ns())
             self._send_update(entry)
 
     def change_home_agent(self, home_agent: Address) -> None:
@@ -96,10 +99,11 @@ class Registrar(Signalling):
 
         (Sections 11.5.4 and 11.7.2.)
         """
-        wanted = [entry for entry in self.list if entry.state is not State.DELETING]
-        lost = [entry for entry in wanted if not self._node.is_reachable(entry.care_of_address)]
+        lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
         for entry in sorted(lost, key=lambda entry: not entry.home_registration):
-            if entry.home_registration:
+            if entry.state is State.DELETING:
+                self._record(self.list.want(entry.peer, entry.home_address, care_of, entry.home_registration))
+            elif entry.home_registration:
                 self.register_home(entry.home_address, care_of)
             else:
                 self.register_correspondent(entry.peer, entry.home_address, care_of)
@@ -133,6 +137,10 @@ class Registrar(Signalling):
             else:
                 self.refuse(entry, retry_ns, registered=None, unacknowledged=None)
         self._node.peer_without_mobility(peer)
+
+    def is_succeeded(self, entry: BindingUpdateEntry) -> bool:
+        """True where another registration waits for the end of an entry."""
+        return (entry.peer, entry.home_address) in self._next
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """What waited for the end of an entry begins."""

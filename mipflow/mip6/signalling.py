@@ -69,19 +69,16 @@ class Signalling:
             self._send_update(entry)
             return
         is_ready = self._node.is_home_ready(entry.home_address)
-        if entry.state is State.DELETING and not is_ready:  # no way to a home token: the peer's binding will expire
-            self._forget(entry)
-            return
         missing = self._missing(entry) if is_ready else []
         if is_ready and not missing:
             self._send_update(entry)
             return
         if entry.state not in (State.DELETING, State.FALLBACK):
             self._step(entry, Event.WANT)
-        if entry.registered is None:
-            self._stop(entry)
-        else:
+        if entry.may_be_held:
             self._timer(entry, entry.expires_ns)
+        else:
+            self._stop(entry)
         for key in missing:
             self.procedure.ask(key)
 
@@ -112,13 +109,10 @@ class Signalling:
     def test_failed(self, key: TestKey) -> None:
         """MAX_RO_FAILURE attempts of a test timed out: the tunnel, while the attempts go on (section 5.2.9)."""
         for entry in self._seeking(key):
-            self._failed(entry)
+            if entry.state is not State.DELETING:
+                self._failed(entry)
 
     def _failed(self, entry: BindingUpdateEntry) -> None:
-        if entry.state is State.DELETING:
-            self._step(entry, Event.FAIL)
-            self._forget(entry)
-            return
         if entry.state is not State.FALLBACK:
             why = f"{entry.peer} has left {MAX_RO_FAILURE} attempts for {entry.home_address} unanswered"
             self._node.decided("fallback to the tunnel", why)
@@ -247,7 +241,7 @@ class Signalling:
         self._timer(entry, entry.refresh_ns())
         if entry.home_registration:
             for waiting in self.list.of_home_address(entry.home_address):
-                if waiting.state is State.WAITING or (waiting.state is State.FALLBACK and self._missing(waiting)):
+                if waiting.state is State.WAITING or (waiting.state in _SEEKING and self._missing(waiting)):
                     self._pursue(waiting)
             if answer.status == Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
                 self.awaits_prefixes = True
@@ -297,14 +291,12 @@ class Signalling:
     def _timeout(self, entry: BindingUpdateEntry) -> None:
         """What was sent is not answered, or the registration is to be refreshed or tried again, or it has ended."""
         now = self._clock.now
-        has_ended = entry.registered is not None and now >= entry.expires_ns
+        has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
-            # At home the home agent must let go; elsewhere what nobody deletes expires (section 11.7.1).
-            is_given_up = entry.attempts >= MAX_RO_FAILURE and entry.care_of_address != entry.home_address
-            if has_ended or is_given_up:
+            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self.is_succeeded(entry)):
                 self._forget(entry)
             else:
-                self._send_update(entry)
+                self._pursue(entry)
             return
         if has_ended:
             self.lost(entry)
@@ -352,6 +344,10 @@ class Signalling:
         self.ended(entry)
         self._node.registration_changed(entry)
 
+    def is_succeeded(self, entry: BindingUpdateEntry) -> bool:
+        """True where something waits for the end of an entry that is being deleted: that is worth no long wait."""
+        return False
+
     def ended(self, entry: BindingUpdateEntry) -> None:
         """An entry has been taken out of the list."""
 
@@ -359,7 +355,7 @@ class Signalling:
 
     def _timer(self, entry: BindingUpdateEntry, t_ns: int) -> None:
         key = (entry.peer, entry.home_address)
-        if entry.registered is not None:
+        if entry.may_be_held:
             t_ns = min(t_ns, max(entry.expires_ns, self._clock.now + 1))
         self._timers.setdefault(key, Timer(self._clock, lambda: self._timeout(entry))).set(t_ns)
 

@@ -398,19 +398,41 @@ def test_a_freed_address_is_gone_everywhere_correspondents_first(reuse: bool) ->
 
 
 @pytest.mark.parametrize("deaf", ["cn1", "Internet-HA"])
-def test_deregistration_without_an_answer_is_given_up_after_three(deaf: str) -> None:
+def test_deregistration_is_repeated_until_it_is_answered(deaf: str) -> None:
+    """Section 11.8: with growing pauses, as long as the peer may hold the binding; the address is ours meanwhile."""
     made = world()
     made.mn.open(made.cn1, mf.apps.Voice())
     second = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(5)
     freed = second.home_address
-    dropper(made, deaf, lambda m: m.name == "BU")
+    assert freed is not None
+    dropper(made, deaf, lambda m: m.name == "BU" and not m.lifetime_s)
     made.mn.close(second)
     made.run(30)
-    assert freed is not None and made.mn.binding_updates.of_home_address(freed) == []
-    assert freed not in made.mn.own_home_addresses
     peer = made.cn1.address if deaf == "cn1" else made.mn.home_agent
-    assert intervals_s(updates(made, peer.packed, 5)) == [1, 2]
+    assert intervals_s(updates(made, peer.packed, 5)) == [1, 2, 4, 8]
+    assert {e.state for e in made.mn.binding_updates.of_home_address(freed)} >= {State.DELETING}
+    assert freed in made.mn.own_home_addresses and freed not in made.mn.home_addresses
+    made.network.segments[deaf].taps.clear()
+    made.network.segments[deaf].refresh()
+    made.run(17)
+    assert made.mn.binding_updates.of_home_address(freed) == [] and freed not in made.ha.bindings
+    assert freed not in made.mn.own_home_addresses and freed not in made.cn1.bindings
+
+
+def test_deregistration_without_an_answer_ends_with_the_lifetime() -> None:
+    """Section 11.1: an entry goes when its lifetime has ended, and so has the peer's."""
+    made = world(binding_lifetime_s=60)
+    made.mn.open(made.cn1, mf.apps.Voice())
+    second = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    freed = second.home_address
+    assert freed is not None
+    dropper(made, "cn1", lambda m: m.name == "BU" and m.home == freed.packed)
+    made.mn.close(second)
+    made.run(65)
+    assert made.mn.binding_updates.of_home_address(freed) == []
+    assert freed not in made.ha.bindings and freed not in made.cn1.bindings
 
 
 def test_a_deregistration_that_outlives_the_registration_registers_nothing() -> None:
