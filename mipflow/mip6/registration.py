@@ -57,10 +57,7 @@ class Registrar(Signalling):
         if entry.is_unknown_to_peer:
             self._forget(entry)
             return
-        self._step(
-            entry, Event.DELETE, attempts=0, corrections=0, tests_since_ns=self._clock.now, expires_ns=entry.last_ns()
-        )
-        self._pursue(entry)
+        self._delete(entry)
 
     def return_home(self, home_address: Address) -> None:
         """At home again: the home agent is to stand in no longer, then correspondents forget (section 11.5.5).
@@ -71,9 +68,12 @@ class Registrar(Signalling):
         if entry is not None:
             self._next.pop((entry.peer, home_address), None)
             self._record(self.list.want(entry.peer, home_address, home_address, True))
-            if entry.state is not State.IDLE:
-                self._step(entry, Event.DELETE, attempts=0, expires_ns=entry.last_ns())
-            self._send_update(entry)
+            self._delete(entry)
+
+    def _delete(self, entry: BindingUpdateEntry) -> None:
+        entry.attempts = entry.corrections = entry.retry_ns = 0
+        self._step(entry, Event.DELETE, tests_since_ns=self._clock.now, expires_ns=entry.last_ns())
+        self._pursue(entry)
 
     def change_home_agent(self, home_agent: Address) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).

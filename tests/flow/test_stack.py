@@ -556,3 +556,61 @@ def test_flows_opened_before_there_is_a_care_of_address_share_as_later_ones_do()
     made.run(6)
     assert len(made.mn.home_addresses) == 2
     assert {flow.home_address for flow in flows[:2]} == {flow.home_address for flow in flows[2:]}
+
+
+def test_flows_to_a_correspondent_without_mobile_ip_move_one_by_one_at_home() -> None:
+    """Each has a home address of its own, so one binding update to the home agent moves one flow and no other."""
+    made = world(wire=False)
+    plain = Host(made.network, "plain")
+    plain.settle(made.network.segments["cn1"], 0x55)
+    call, video = made.mn.open(plain, CALL), made.mn.open(plain, CALL)
+    other = made.mn.open(made.cn1, CALL)
+    made.run(6)
+    start = made.network.clock.now
+    assert made.mn.handover(video, "cell0") == [video.id]
+    made.run(4)
+    assert cache_changes(made, 6) == [("HA", str(video.home_address))]
+    assert interfaces(made, video, acknowledged_ns(made, start) + 200_000_000) == {"cell0"}
+    assert interfaces(made, call, 0) == interfaces(made, other, 0) == {"wlan0"}
+
+
+def test_a_flow_that_fell_back_is_handed_over_at_home_and_at_its_correspondent_again_later() -> None:
+    """Section 5.2.9 of RFC 6275: with a silent correspondent the home agent's binding is the one that moves."""
+    made = world(wire=False)
+    deaf = [True]
+    made.network.segments["cn1"].tap(
+        lambda packet, now: "taken" if deaf[0] and type(packet.payload).__name__ == "CareOfTestInit" else None
+    )
+    call = made.mn.open(made.cn1, CALL)
+    made.run(12)
+    assert any(d.what == "fallback to the tunnel" for d in made.trace.decisions()) and call.registered_at_cn is None
+    start = made.network.clock.now
+    made.mn.handover(call, "cell0")
+    made.run(3)
+    assert interfaces(made, call, start + S) == {"cell0"}
+    assert made.mn.registered_at_home(call.home_address) == made.mn.care_of_address("cell0")  # type: ignore[arg-type]
+    deaf[0] = False
+    made.run(20)
+    assert call.registered_at_cn == made.mn.care_of_address("cell0")
+
+
+def test_where_somebody_has_the_primary_its_flows_get_a_further_home_address() -> None:
+    """RFC 6275 section 11.7.1: never that address again; the others go on."""
+    made = world(wire=False)
+    occupied(made, 0x10)
+    call = made.mn.open(made.cn1, CALL)
+    made.run(8)
+    assert call.home_address == HOME.address(0x11) and call.stats.down.received > 0
+    assert made.mn.primary_home_address not in made.ha.bindings
+    again = made.mn.open(made.cn1, CALL)
+    made.run(4)
+    assert again.home_address == HOME.address(0x12) and again.stats.down.received > 0
+
+
+def test_without_the_seed_a_duplicate_primary_refuses_every_flow() -> None:
+    """Figure 1 has one home address; when somebody else has it there is none."""
+    made = mf.figure1()
+    occupied(made, 0x10)
+    call = made.mn.open(made.cn1, CALL)
+    made.run(8)
+    assert call.refused and call.stats.up.lost == call.stats.up.sent > 0

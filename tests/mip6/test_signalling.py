@@ -308,3 +308,16 @@ def test_a_packet_waits_32_s_for_a_home_address_and_no_longer() -> None:
     made.run(75)
     dropped = [d for d in made.trace.drops() if d.reason == "it waited 32 s for a home address"]
     assert flow.stats.up.sent == 8 and len(dropped) == 5
+
+
+def test_a_refused_registration_is_deleted_without_waiting_for_the_next_try() -> None:
+    """Section 11.7.2: what the peer still holds is deleted at once, refused or not."""
+    made = world()
+    made.run(5)
+    refusing = answering(made, made.mn.home_agent, lambda m: (130, 0) if m.lifetime_s else None)
+    made.mn.registrar.register_home(made.mn.primary_home_address, made.mn.care_of_address("cell0"))
+    made.run(1)
+    assert at_home(made).state is State.REFUSED and len(refusing) == 1 and len(made.ha.bindings) == 1
+    made.mn.registrar.deregister(made.mn.home_agent, made.mn.primary_home_address)
+    made.run(1)
+    assert at_home(made) is None and made.mn.primary_home_address not in made.ha.bindings
