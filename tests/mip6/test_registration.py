@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from random import Random
 
@@ -14,6 +15,7 @@ from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateList, Eve
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
+from tests.mip6.octets import authenticator
 from tests.mip6.worlds import S, data_hops, dropper, instant, messages, world
 
 QUIET = mf.apps.Voice(interval_ms=500, payload_bytes=20)
@@ -691,3 +693,31 @@ def test_no_more_than_three_updates_a_second_about_new_care_of_addresses_to_the_
     times = updates(made, made.mn.home_agent.packed, start)
     assert len(times) > 3 and all(d - a >= S for a, d in zip(times, times[3:], strict=False))
     assert made.mn.registered_at_home(made.mn.primary_home_address) == made.mn.care_of_address("cell0")
+
+
+def test_returning_home_the_home_agent_is_told_first_and_then_the_correspondents() -> None:
+    """Sections 11.5.5 and 11.7.2: A and H, lifetime 0, the home address as source and care-of address; then each
+    correspondent deletes, by the home token alone, asked for without a tunnel.
+    """
+    made = world(reuse_tokens=False)
+    flow = made.mn.open(made.cn1, QUIET)
+    made.run(5)
+    home, start = made.mn.primary_home_address, made.now
+    assert flow.registered_at_cn is not None
+    made.mn.visit("wlan0", made.network.segments["home"])
+    made.run(5)
+    sent = [m for m in messages(made, "MN", start) if m.name == "BU" and m.source == home.packed]
+    assert [m.destination for m in sent] == [made.mn.home_agent.packed, made.cn1.address.packed]
+    assert all(m.home is None and m.lifetime_s == 0 and m.flags & 0x80 for m in sent)
+    assert sent[0].flags & 0x40 and sent[0].options[3] == home.packed
+    answered = next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
+    test, answer = ([m for m in messages(made, who, start) if m.name == name][-1]
+                    for who, name in (("MN", "HoTI"), ("CN1", "HoT")))  # fmt: skip
+    assert test.t_ns > answered and test.tunnel is None and test.source == home.packed
+    kbm = hashlib.sha1(answer.token).digest()
+    assert sent[1].indices == (answer.nonce_index, 0)
+    assert sent[1].authenticator == authenticator(kbm, home.packed, made.cn1.address.packed, sent[1])
+    assert len(made.ha.bindings) == 0 and len(made.cn1.bindings) == 0 and len(made.mn.binding_updates) == 0
+    received = flow.stats.down.received
+    made.run(3)
+    assert flow.stats.down.received > received
