@@ -16,6 +16,7 @@ from mipflow.sim.network import Network, Role
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.esp import NEXT_HEADER as ESP
+from mipflow.wire.esp import Opened
 from mipflow.wire.mobility import BindingError, BindingErrorStatus, UnknownMobilityMessage
 from mipflow.wire.packet import DestinationOptions, Opaque, Packet
 
@@ -79,8 +80,8 @@ class MobilityNode(Node):
         """From now on send and take what the policies name in ESP only; all handlers are in their places."""
         self.security = security
         self.handlers[Opaque] = self._open
-        for kind in (Packet, *POLICIES):  # tunnel mode is looked at where the tunnel ends
-            if kind in self.handlers and (kind is Packet or POLICIES[kind].mode is Mode.TRANSPORT):
+        for kind in (Packet, *POLICIES):
+            if kind in self.handlers:
                 self.handlers[kind] = self._admitting(self.handlers[kind])
 
     def securities(self) -> SecurityAssociations:
@@ -144,8 +145,13 @@ class MobilityNode(Node):
         """A handler of messages, of those that policy lets through."""
 
         def admit(arrival: Arrival) -> None:
+            packet, tunnel = arrival.packet, arrival.tunnel
+            policy = POLICIES.get(type(packet.payload))
+            if tunnel is not None and policy is not None and policy.mode is Mode.TUNNEL:
+                # It may have come in fragments, of which the tunnel's end did not see what they are.
+                packet = tunnel if isinstance(tunnel, Opened) else Packet(tunnel.source, tunnel.destination, packet)
             try:
-                self.securities().check_admitted(arrival.packet)
+                self.securities().check_admitted(packet)
             except WireError as error:
                 self.drop(arrival.packet, str(error))
             else:

@@ -20,6 +20,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.security import ReplayWindow, SecurityAssociation, SecurityAssociations, Selector, selector
+from mipflow.node.fragments import cut
 from mipflow.node.host import Host
 from mipflow.sim.trace import is_control
 from mipflow.wire import codec, esp, icmpv6, mobility
@@ -256,6 +257,20 @@ def test_mobile_node_drops_home_tests_of_a_plain_tunnel() -> None:
     w.run(3)
     test = Packet(w.cn1.address, PRIMARY, HomeTest(0, b"cookie!!", b"a token!"))
     w.cn2.send_direct(Packet(AGENT, ON_WLAN, test), road(w.cn2, ON_WLAN))
+    w.run(1)
+    assert reasons(w, "MN") == ["unprotected: home tests must come in ESP"]
+
+
+def test_nor_do_fragments_hide_a_home_test() -> None:
+    """The same where the tunnel's end sees pieces only."""
+    w = secured()
+    w.run(3)
+    option = mobility.UnknownMobilityOption(200, bytes(200))
+    test = Packet(w.cn1.address, PRIMARY, HomeTest(0, b"cookie!!", b"a token!", (option,)))
+    pieces = list(cut(test, 200, 1))
+    assert len(pieces) > 1
+    for piece in pieces:
+        w.cn2.send_direct(Packet(AGENT, ON_WLAN, piece), road(w.cn2, ON_WLAN))
     w.run(1)
     assert reasons(w, "MN") == ["unprotected: home tests must come in ESP"]
 
