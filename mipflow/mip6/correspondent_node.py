@@ -54,6 +54,17 @@ class CorrespondentNode(KeepsBindings, Host):
         """Home address -> first and last time of errors in a row that say its care-of address cannot be reached."""
         self.handlers[mobility.HomeTestInit] = self.handlers[mobility.CareOfTestInit] = self._test_init
 
+    def turn_off_route_optimisation(self) -> None:
+        """Answer Mobility Headers as a host without Mobile IPv6 does, as an administrator may want it (section 8.2).
+
+        Who still has a binding hears of its end by a binding error, and goes back to its home agent's tunnel.
+        """
+        self.knows_mobility = False
+        for binding in self.bindings:
+            self.unbind(binding.home_address)
+        for kind in (BindingUpdate, mobility.UnknownMobilityMessage, mobility.HomeTestInit, mobility.CareOfTestInit):
+            del self.handlers[kind]
+
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
     def _test_init(self, arrival: Arrival) -> None:

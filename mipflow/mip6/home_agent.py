@@ -248,8 +248,15 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
             super().pass_on(packet)
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
-        """As a router; link-local addresses are those of the home link."""
-        channel = self._home.channel_to(destination) if self._home and destination.is_link_local else None
+        """As a router; link-local addresses are those of the home link, and who has come home is there (10.3.2)."""
+        home, channel = self._home, None
+        if home is not None and home.segment is not None:
+            owners = (p for p in home.segment.ports if isinstance(p, Interface) and destination in p.addresses)
+            owner = next(owners, home)
+            if owner is not home:  # it has the address, even where we still answer for it
+                channel = home.segment.channel(home, owner)
+            elif destination.is_link_local:
+                channel = home.channel_to(destination)
         return super().direct_road(source, destination) if channel is None else Road("direct", channel, channel.mtu)
 
     def find_forward(self, destination: Address) -> Forward | None:

@@ -561,3 +561,19 @@ def test_a_correspondent_without_mobile_ip_is_spoken_to_through_the_tunnel() -> 
     assert (flow.stats.up.lost, flow.stats.down.lost) == (lost, 0) and flow.stats.down.received > 600
     data = [hop.packet for hop in made.trace if isinstance(hop.packet.payload, UDP) and hop.channel.receiver == "CN1"]
     assert data and all((packet.source, packet.extensions) == (home, ()) for packet in data)
+
+
+def test_route_optimisation_can_be_turned_off_by_an_administrator() -> None:
+    """Section 8.2: on by default. Turned off in the middle of a call, the call goes on through the home agent."""
+    made = world()
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(8)
+    assert len(made.cn1.bindings) == 1
+    made.cn1.turn_off_route_optimisation()
+    made.run(5)
+    before, since_ns = (flow.stats.up.lost, flow.stats.down.lost), made.network.clock.now
+    made.run(20)
+    assert len(made.cn1.bindings) == 0 and (flow.stats.up.lost, flow.stats.down.lost) == before
+    late = [hop.packet.innermost() for hop in made.trace if hop.sent_ns > since_ns]
+    data = [packet for packet in late if isinstance(packet.payload, UDP)]
+    assert len(data) > 1000 and all(packet.extensions == () for packet in data)

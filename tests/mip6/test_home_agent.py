@@ -554,3 +554,26 @@ def test_other_errors_are_not_passed_on(payload: Any, kind: int, cut: int, agent
     made = world()
     made.run(5)
     assert tunnel_error(made, payload, kind, cut, agent) == []
+
+
+# --- a mobile node that is at home -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sequence", "status"), [(5, 135), (9, 0)])
+def test_who_is_at_home_hears_the_answer_there_though_the_home_agent_stands_in(sequence: int, status: int) -> None:
+    """Section 10.3.2: a refusal too goes to the mobile node's own interface on the home link; no routing header."""
+    desk = HomeLink()
+    desk.ask(7)
+    interface = desk.host.interfaces["eth0"]
+    interface.addresses.append(OTHER)  # as a node has it that has just come home: others still turn to the home agent
+    desk.host.addresses[OTHER] = interface
+    answers = listen(desk.host, BindingAcknowledgement)
+    update = BindingUpdate(sequence, home_registration=True)
+    desk.host.interfaces["eth0"].channel_to(desk.ha.home_agent_address).send(  # type: ignore[union-attr]
+        Packet(OTHER, desk.ha.home_agent_address, update)
+    )
+    desk.world.run(1)
+    (answer,) = answers
+    assert (answer.packet.destination, answer.packet.extensions) == (OTHER, ())
+    assert answer.packet.payload.status == status  # type: ignore[attr-defined]
+    assert (OTHER in desk.ha.bindings) is (status == 135)
