@@ -8,7 +8,7 @@ from mipflow.errors import WireError
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.packet import IPV6_HEADER, FragmentHeader, Opaque, Packet
+from mipflow.wire.packet import IPV6_HEADER, FragmentHeader, Opaque, Packet, Sized
 
 REASSEMBLY_TIMEOUT_NS = 60 * NS_PER_S
 MAX_WAITING = 64
@@ -29,6 +29,17 @@ def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
     return pieces
 
 
+def misfit(header: FragmentHeader, piece: Sized, position: int) -> int | None:
+    """The octet of a packet that is wrong for its piece of a datagram, its fragment header being at `position`.
+
+    The payload length, where more pieces follow and it is no multiple of eight; the offset, where the piece ends beyond
+    65,535 octets; None for a good one (RFC 8200 section 4.5).
+    """
+    if header.more and piece.size % 8:
+        return 4
+    return position + 2 if header.offset * 8 + piece.size > 65535 else None
+
+
 class _Waiting(NamedTuple):
     since_ns: int
     pieces: dict[int, tuple[bool, Opaque]]
@@ -45,12 +56,17 @@ class Reassembly:
     def add(
         self, packet: Packet, header: FragmentHeader, source: Address, destination: Address, now: int
     ) -> tuple[Packet | None, list[tuple[Packet, str]]]:
-        """Take a fragment: gives the whole packet where this was its last piece, and what is dropped, with reasons."""
+        """Take a fragment from `source` to `destination`, home addresses where there are such.
+
+        Gives the whole packet, with the extension headers in front, where this was its last piece, and what is dropped,
+        with reasons.
+        """
         dropped = self._expire(now)
+        position = packet.extensions.index(header)
+        before, behind = packet.extensions[:position], packet.extensions[position + 1 :]
         if not isinstance(packet.payload, Opaque):
             # A first and only fragment is whole (RFC 8200 section 4.5, "atomic fragment").
-            behind = packet.extensions[packet.extensions.index(header) + 1 :]
-            whole = Packet(source, destination, packet.payload, packet.hop_limit, behind)
+            whole = Packet(packet.source, packet.destination, packet.payload, packet.hop_limit, before + behind)
             return _labelled(whole, packet), dropped
         key = (source, destination, header.identification)
         waiting = self._waiting.setdefault(key, _Waiting(now, {}, packet))
@@ -64,7 +80,8 @@ class Reassembly:
         if data is None:
             return None, dropped
         del self._waiting[key]
-        whole = Packet(source, destination, Opaque(waiting.pieces[0][1].next_header, data), packet.hop_limit)
+        payload = Opaque(waiting.pieces[0][1].next_header, data)
+        whole = Packet(packet.source, packet.destination, payload, packet.hop_limit, before)
         try:
             return _labelled(codec.decode(codec.encode(whole)), packet), dropped
         except WireError as error:

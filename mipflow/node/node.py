@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mipflow.errors import TopologyError, WireError
-from mipflow.node.fragments import Reassembly, cut
+from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
@@ -39,6 +39,7 @@ UNANSWERED = (*range(128), 137)
 """ICMPv6 types about which no error is sent: errors, known or not, and redirects (RFC 4443 section 2.4 e)."""
 ABOUT_MULTICAST = ((PACKET_TOO_BIG, 0), (PARAMETER_PROBLEM, 2))
 """Types and codes of errors that may be about a multicast."""
+NO_NEXT_HEADER = 59
 
 
 def offset_of(packet: Packet, target: object) -> int:
@@ -242,7 +243,8 @@ class Node:
         end = self.drop if isinstance(payload, Packet) else self.discard  # no meter has counted what is in a tunnel
         end(packet, f"{type(payload).__name__} is not handled by {self.name}")
         is_mobility = isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility
-        if isinstance(payload, Opaque | Packet) or is_mobility:
+        is_unknown = isinstance(payload, Opaque) and payload.next_header != NO_NEXT_HEADER
+        if is_mobility or is_unknown or isinstance(payload, Packet):
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
@@ -315,6 +317,11 @@ class Node:
         return False
 
     def _reassemble(self, header: headers.FragmentHeader, arrival: Arrival) -> None:
+        pointer = misfit(header, arrival.packet.payload, offset_of(arrival.packet, header))
+        if pointer is not None:
+            self.drop(arrival.packet, "a fragment of a wrong length")
+            self.send_error(arrival.packet, PARAMETER_PROBLEM, 0, pointer)
+            return
         ends = (arrival.source, arrival.destination)
         whole, dropped = self._reassembly.add(arrival.packet, header, *ends, self.clock.now)
         for packet, reason in dropped:
