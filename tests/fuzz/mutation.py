@@ -172,7 +172,8 @@ def authenticator(pieces: Sequence[Piece], key: bytes, correspondent: bytes) -> 
     """Of the Mobility Header at the end, about the care-of address that it names or that it comes from."""
     last = bytes(pieces[-1].octets)
     carrier = next(piece for piece in reversed(pieces) if piece.number == IPV6)
-    care_of = option(last, 12, 3) or bytes(carrier.octets[8:24])
+    at = 24 if last[2] == 6 else 8  # an acknowledgement goes to the care-of address, an update comes from it
+    care_of = option(last, 12, 3) or bytes(carrier.octets[at : at + 16])
     data = last[:4] + bytes(2) + last[6:-12]
     return hmac.new(key, care_of + correspondent + data, hashlib.sha1).digest()[:12]
 

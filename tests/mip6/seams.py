@@ -62,9 +62,14 @@ class Seam:
         """The reasons of all drops so far, with the node."""
         return [f"{drop.node}: {drop.reason}" for drop in self.network.trace.drops()]
 
-    def tables(self) -> object:
+    def tables(self) -> dict[str, dict[str, dict[str, Any]]]:
         """All tables as they stand."""
-        return self.network.trace.tables(self.network.clock.now)
+        return self.network.trace.tables(self.network.clock.now)  # type: ignore[return-value]
+
+    @property
+    def bound(self) -> list[str]:
+        """The home addresses in the binding cache of the node."""
+        return sorted(self.tables().get(self.node.name, {}).get("binding cache", {}))  # type: ignore[attr-defined]
 
 
 class CorrespondentSeam(Seam):
