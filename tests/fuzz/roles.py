@@ -18,7 +18,19 @@ from mipflow.errors import WireError
 from mipflow.sim.trace import TableChanged
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from tests.fuzz.mutation import DESTINATION, HOP_BY_HOP, IPV6, MOBILITY, Piece, Script, is_summed, mutate, option, parse
+from tests.fuzz.mutation import (
+    DESTINATION,
+    HOP_BY_HOP,
+    ICMP,
+    IPV6,
+    MOBILITY,
+    Piece,
+    Script,
+    is_summed,
+    mutate,
+    option,
+    parse,
+)
 from tests.fuzz.mutation import authenticator as authenticator_of
 from tests.mip6 import octets as by_hand
 from tests.mip6.seams import (
@@ -122,8 +134,11 @@ def _binds(seam: Any, pieces: list[Piece]) -> bool:
 
 
 def _registers(seam: Any, pieces: list[Piece]) -> bool:
-    """RFC 6275 section 10.3.1: a binding update with H set."""
-    update = _update(pieces)
+    """RFC 6275 section 10.3.1: a binding update with H set; 10.5.1: a router advertisement from the link itself."""
+    update, first, last = _update(pieces), pieces[0].octets, pieces[-1]
+    if last.number == ICMP and last.octets[0] == 134:
+        is_from_link = first[7] == 255 and first[8:10] == b"\xfe\x80"
+        return is_from_link and sum(piece.number == IPV6 for piece in pieces) == 1
     return bool(update and update[8] & 0x40)
 
 
