@@ -217,11 +217,20 @@ class Node:
     def _is_for_link(self, destination: Address, interface: Interface) -> bool:
         return destination.is_multicast or destination == interface.link_local
 
-    def local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> None:
-        """Process a packet that is for this node: its extension headers in order, then what it carries."""
+    def local(
+        self, packet: Packet, interface: Interface, tunnel: Packet | None = None, fragment: Arrival | None = None
+    ) -> None:
+        """Process a packet that is for this node: its extension headers in order, then what it carries.
+
+        What stands in front of the `fragment` that made it whole has been processed with that.
+        """
         arrival = Arrival(packet, interface, tunnel)
         if packet.extensions:
-            for header in packet.extensions:
+            start = 0
+            if fragment is not None:
+                arrival.source, arrival.destination = fragment.source, fragment.destination
+                start = next(n for n, h in enumerate(fragment.packet.extensions) if type(h) is headers.FragmentHeader)
+            for header in packet.extensions[start:]:
                 if not self._extension(header, arrival):
                     return
         kind = type(packet.payload)
@@ -327,7 +336,7 @@ class Node:
         for packet, reason in dropped:
             self.drop(packet, reason)
         if whole is not None:
-            self.local(whole, arrival.interface, arrival.tunnel)
+            self.local(whole, arrival.interface, arrival.tunnel, arrival)
 
     # --- errors (RFC 4443) -------------------------------------------------------------------------------------------
 
