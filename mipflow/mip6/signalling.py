@@ -215,6 +215,8 @@ class Signalling:
         is_old = is_newer(entry.sequence, answer.sequence) if out_of_window else answer.sequence != entry.sequence
         if is_old or (entry.state is State.DELETING and entry.lifetime_s):
             return "binding acknowledgement of an older binding update"
+        if out_of_window and answer.sequence == entry.sequence:  # its own answer is still to come
+            return "binding acknowledgement of a copy of the last binding update"
         needs_proof = not entry.home_registration and answer.status not in _EXPIRED_NONCES  # section 9.5.4
         if not is_well_formed(answer) or (needs_proof and not self.is_authentic(entry, answer)):
             return "binding authorization data is wrong"
@@ -271,7 +273,9 @@ class Signalling:
         else:
             correctable = status in _EXPIRED_NONCES or status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
             wait_ns = HOME_RETRY_NS if entry.home_registration or correctable else CORRESPONDENT_RETRY_NS
+            doubt = entry.unacknowledged if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW else None
             self._refused_for(entry, named(status), wait_ns)
+            entry.unacknowledged = doubt  # an earlier copy may have been accepted
             self._node.registration_refused(entry, status)
 
     def _refused_for(self, entry: BindingUpdateEntry, why: str, wait_ns: int) -> None:

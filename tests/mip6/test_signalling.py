@@ -34,7 +34,8 @@ def answering(made: World, peer: Address, answer: Callable[[octets.Message], Ans
     taken: list[octets.Message] = []
 
     def reply(update: octets.Message, status: int, lifetime_units: int, *options: tuple[int, bytes]) -> None:
-        message = mobility_header(BA, struct.pack("!BBHH", status, 0, update.sequence, lifetime_units), *options)
+        number = (update.sequence + 100 * (status == 135)) & 0xFFFF
+        message = mobility_header(BA, struct.pack("!BBHH", status, 0, number, lifetime_units), *options)
         if BLANK in options:
             tests = {m.name: m.token for m in messages(made, "CN1") if m.name in ("HoT", "CoT")}
             kbm = hashlib.sha1(tests["HoT"] + tests["CoT"]).digest()
@@ -155,7 +156,7 @@ def test_a_peer_that_always_wants_a_correction_is_left_alone_after_three(status:
     """Section 11.7.3: if correcting fails, no further updates for a while."""
     made = world()
     proof = () if status == 138 else (BLANK,)
-    taken = answering(made, made.cn1.address, lambda _: (status, 0, *proof))
+    taken = answering(made, made.cn1.address, lambda m: (status, 0, *proof))
     made.mn.open(made.cn1, QUIET)
     made.run(20)
     assert at_cn1(made).state is State.REFUSED and len(taken) == 4
@@ -321,3 +322,17 @@ def test_a_refused_registration_is_deleted_without_waiting_for_the_next_try() ->
     made.mn.registrar.deregister(made.mn.home_agent, made.mn.primary_home_address)
     made.run(1)
     assert at_home(made) is None and made.mn.primary_home_address not in made.ha.bindings
+
+
+def test_135_with_the_number_that_was_just_sent_is_about_a_copy() -> None:
+    """A link has doubled the update: the peer has taken one, and refuses the other; the first one's answer follows."""
+    made = world()
+    made.run(1.03)
+    sent = [m for m in messages(made, "MN") if m.name == "BU"]
+    update = sent[-1]
+    message = mobility_header(BA, struct.pack("!BBHH", 135, 0, update.sequence, 0))
+    for _ in range(5):
+        answer = decode(packet(made.mn.home_agent.packed, update.source, message, routing=update.home))
+        made.mn.receive(answer, made.mn.interfaces["wlan0"])
+    made.run(3)
+    assert at_home(made).state is State.BOUND and len(updates_s(made, made.mn.home_agent)) == 1
