@@ -43,7 +43,8 @@ def figure2(
     seed: int = 0, traffic: str | PathLike[str] | None = None, links: Mapping[str, Link] | None = None,
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
-    advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False, **mobile_node: Any,
+    advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
+    ingress_filtering: bool = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -55,6 +56,7 @@ def figure2(
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
     home_agents: how many stand on the home link, "HA" the most preferable; the mobile node knows it;
     advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
+    ingress_filtering: whether access routers drop what has another source than an address of their link;
     security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
@@ -93,7 +95,7 @@ def figure2(
         KeyExchange(mn, agent, is_dynamic=security != "manual")
     for interface, router, prefix in (("wlan0", wlan, WLAN), ("cell0", cellular, CELLULAR)):
         segment = network.add_segment(interface, spec[interface], prefix)
-        router.serve(segment)
+        router.serve(segment, ingress_filtering=ingress_filtering)
         mn.visit(interface, segment)
     if advertisements is not None:
         for advertising, link in ((wlan, "wlan0"), (cellular, "cell0"), (ha, "home")):

@@ -220,14 +220,13 @@ class Attachment:
             is_preferred = self.lifetimes.is_preferred(address, now)
             return (self._is_advertised(address), is_preferred, address == self._care_of)
 
-        best = max(reversed(interface.addresses), key=worth, default=None)
-        if best == self._care_of:
-            return
+        best, before = max(reversed(interface.addresses), key=worth, default=None), self._care_of
         self._care_of = best
-        if best is None:
-            self._node.interface_changed(interface)
-        else:
+        if best is not None:
             interface.prefer(best)
+        if best is None and before is not None:
+            self._node.interface_changed(interface)
+        elif best != before:
             self._node.care_of_ready(interface)
 
     def come_home(self) -> None:

@@ -39,7 +39,7 @@ from mipflow.wire.mobility import (
     MobilityOption,
     Status,
 )
-from mipflow.wire.packet import IPV6_HEADER, Packet
+from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
 
 IPV6_IN_IPV6, ICMPV6 = 41, 58
 
@@ -267,14 +267,17 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         if road is None:
             return None
         send = self.tunnel_sender(road)
-        return send if road.mtu + road.overhead >= road.channel.mtu else self._narrow(road, send)
+        is_wide = road.mtu + road.overhead >= road.channel.mtu and road.mtu >= MIN_MTU
+        return send if is_wide else self._narrow(road, send)
 
     def _narrow(self, road: Road, forward: Forward) -> Forward:
         """A tunnel that is narrower further on tells those who send into it (RFC 2473 section 7.1)."""
 
         def send(packet: Packet) -> None:
-            if packet.size <= max(road.mtu, MIN_MTU):
+            if packet.size <= road.mtu:
                 forward(packet)
+            elif packet.size <= MIN_MTU:
+                road.send_in_fragments(packet, self.next_identification())
             else:
                 self.drop(packet, f"{packet.size} octets do not fit the tunnel's {road.mtu}")
                 self.send_error(packet, PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
@@ -314,9 +317,12 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
         is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
-        is_told = is_ours and not is_error and error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED)
-        if is_told and self.error_limit.take(self.clock.now):
+        told = None
+        if error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED):
             told = IcmpError(DESTINATION_UNREACHABLE, 3, 0, inner)
+        elif error.type == PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
+            told = IcmpError(PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
+        if told is not None and is_ours and not is_error and self.error_limit.take(self.clock.now):
             self.send(Packet(self.home_agent_address, Address(inner[8:24]), told))
 
 

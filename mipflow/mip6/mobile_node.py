@@ -23,7 +23,7 @@ from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import RouterAdvertisement
-from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2, Sized
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
@@ -129,6 +129,7 @@ class MobileNode(MobilityNode, Host):
             self.registrar.wake(interface.address)
             self.care_of_ready(interface)
         elif not interface.is_usable:
+            self.leave_home(interface)
             other = next((i for i in self.interfaces.values() if i.is_usable), None)
             if other is not None:
                 self.decided("interface failed", f"what was bound over {interface.name} moves to {other.name}")
@@ -137,8 +138,7 @@ class MobileNode(MobilityNode, Host):
     def care_of_ready(self, interface: Interface) -> None:
         """An interface has another care-of address, or has one again: the primary registers from the first that is up.
 
-        Home addresses that were bound to the one before it are bound to this one, and so is all that was bound where
-        nothing arrives any more.
+        What was bound to the one before it, or where nothing arrives any more, is bound here.
         """
         care_of, primary = interface.address, self.primary_home_address
         if care_of is None or care_of in self.own_home_addresses:
@@ -147,14 +147,15 @@ class MobileNode(MobilityNode, Host):
         is_lost = first is None or not self.is_reachable(first.care_of_address)
         is_first = interface is self.first_interface() and primary not in self.addresses
         to_bind = {primary: None} if is_first and is_lost else {}
-        for entry in self.binding_updates:
-            is_left = entry.care_of_address != care_of and self.addresses.get(entry.care_of_address) is interface
-            if entry.home_registration and is_left and entry.state is not State.DELETING:
-                to_bind[entry.home_address] = None
-        to_bind |= self._unbound
+        left = [e for e in self.binding_updates if self.addresses.get(e.care_of_address) is interface]
+        left = [e for e in left if e.care_of_address != care_of and e.state is not State.DELETING]
+        to_bind |= {entry.home_address: None for entry in left if entry.home_registration} | self._unbound
         self._unbound.clear()
         for home_address in to_bind:
             self.registrar.register_home(home_address, care_of)
+        for entry in left:
+            if not entry.home_registration:
+                self.registrar.register_correspondent(entry.peer, entry.home_address, care_of)
         self.registrar.rescue(care_of)
 
     def is_reachable(self, address: Address) -> bool:
@@ -225,6 +226,28 @@ class MobileNode(MobilityNode, Host):
         if road is not None:
             road.mtu = self.mtu_towards(destination, road.mtu)  # behind the tunnel there may be less room
         return road
+
+    def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
+        """The address from which to talk to `destination` where nobody says (RFC 6724 section 5): a home address that
+        is at home or bound, or a care-of address where one is asked for (section 11.3.1) or there is no other.
+        """
+        now, first = self.clock.now, self.first_interface()
+        usable = [a for a in self.home_addresses_in_order() if a in self.addresses or self.registered_at_home(a)]
+        candidates = usable + [a for a, i in self.addresses.items() if a not in usable and i.is_usable]
+
+        def worth(address: Address) -> tuple[bool, bool, bool, bool, int]:
+            interface = self.addresses.get(address)
+            place = None if interface is None else self.attachments.get(interface)
+            is_preferred = place is None or place.lifetimes.is_preferred(address, now)  # rule 3
+            is_wanted_kind = (address in self.own_home_addresses) is not prefers_care_of  # rule 4
+            in_common = 128 - (address ^ destination).bit_length()  # rule 8
+            return (address == destination, is_preferred, is_wanted_kind, interface is first, in_common)  # rules 1, 5
+
+        return max(candidates, key=worth, default=None)
+
+    def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
+        """Send what an upper layer made; where it names no source, from the one that `source_for` chooses."""
+        super().transmit(payload, source or self.source_for(destination), destination, label)
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""

@@ -208,6 +208,9 @@ class MovementDetection:
         router = self.router
         if router is None:
             return []
+        if now >= router.expires_ns and self.place is Place.DOUBTING:
+            # It is being asked already: what it does not answer says whether its addresses are lost too.
+            return [] if self.candidate is None else self._leave(self.candidate)[:1]
         if now >= router.expires_ns:
             return self._ended()
         if router.overdue_ns is not None:
@@ -220,7 +223,7 @@ class MovementDetection:
     def due_ns(self) -> int | None:
         """When to call `elapsed`, in nanoseconds; None where nothing is due."""
         router = self.router
-        if router is None:
+        if router is None or (self.place is Place.DOUBTING and self.candidate is None):
             return None
         if router.overdue_ns is not None:
             return min(router.overdue_ns, router.expires_ns) if self.place is Place.ATTACHED else router.expires_ns

@@ -111,5 +111,8 @@ def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
 
 
 def _labelled(whole: Packet, fragment: Packet) -> Packet:
-    whole.label, whole.sent_ns = fragment.label, fragment.sent_ns
+    inner: object = whole
+    while isinstance(inner, Packet):
+        inner.label, inner.sent_ns = fragment.label, fragment.sent_ns
+        inner = inner.payload
     return whole

@@ -130,8 +130,7 @@ class NeighborDiscovery:
 
     def announce(self, target: Address, interface: Interface) -> None:
         """Tell all nodes of the link that an address is here now (RFC 4861 section 7.2.6, RFC 6275 section 11.5.5)."""
-        option = icmpv6.LinkLayerAddress(interface.link_layer_address, target=True)
-        told = icmpv6.NeighborAdvertisement(target, self._node.forwards, False, True, (option,))
+        told = icmpv6.NeighborAdvertisement(target, self._node.forwards, False, True)
         self._node.send_link_local(told, interface.link_local, ALL_NODES, interface)
 
     def _neighbor_advertisement(self, arrival: Arrival) -> None:

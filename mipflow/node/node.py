@@ -165,9 +165,17 @@ class Node:
         if packet.size <= road.mtu:
             road.send(packet)
             return
+        mtu = road.mtu if road.tunnel is None else max(road.mtu, MIN_MTU)
+        for piece in [packet] if packet.size <= mtu else cut(packet, mtu, self.next_identification()):
+            if piece.size <= road.mtu:
+                road.send(piece)
+            else:
+                road.send_in_fragments(piece, self.next_identification())
+
+    def next_identification(self) -> int:
+        """The number of the next packet that is cut (RFC 8200 section 4.5)."""
         self._fragment_identification += 1
-        for piece in cut(packet, road.mtu, self._fragment_identification):
-            road.send(piece)
+        return self._fragment_identification
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """How packets from `source` to `destination` go; nodes that know bindings override this."""

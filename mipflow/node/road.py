@@ -6,6 +6,7 @@ which channel, which addresses and extension headers in front, or which tunnel a
 
 from __future__ import annotations
 
+from mipflow.node.fragments import cut
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
@@ -38,9 +39,7 @@ class Road:
     def send(self, packet: Packet) -> None:
         """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""
         if self.tunnel is not None:
-            packet = Packet(
-                self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns
-            )
+            packet = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
         elif self.extensions:
             packet.extensions = self.extensions + packet.extensions
             packet.size += self.overhead
@@ -49,6 +48,15 @@ class Road:
             if self.destination is not None:
                 packet.destination = self.destination
         self.channel.send(packet)
+
+    def send_in_fragments(self, packet: Packet, identification: int) -> None:
+        """Send what is larger than a tunnel's MTU but no larger than every link must carry: the tunnel packet is cut
+        (RFC 2473 section 7.1 b).
+        """
+        assert self.tunnel is not None
+        outer = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
+        for piece in cut(outer, self.mtu + self.overhead, identification):
+            self.channel.send(piece)
 
     def __repr__(self) -> str:
         return f"<Road {self.kind} {self.channel.sender.owner}.{self.channel.sender.name}>"

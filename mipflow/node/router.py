@@ -13,7 +13,7 @@ from mipflow.node.node import Node
 from mipflow.node.road import Road
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire.address import Address, Prefix
+from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import (
     DESTINATION_UNREACHABLE,
     TIME_EXCEEDED,
@@ -27,6 +27,9 @@ from mipflow.wire.packet import Packet
 ROUTER_IDENTIFIER = 1
 """Interface identifier of a router where nothing else is asked for: its addresses end in ::1."""
 
+FAILED_POLICY = 5
+"""Code of a Destination Unreachable: the source address failed ingress or egress policy (RFC 4443 section 3.1)."""
+
 Forward = Callable[["Packet"], None]
 
 
@@ -37,14 +40,23 @@ class Router(Node):
     forwards = True
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+        self._filtering: set[str] = set()
+        """Names of interfaces with ingress filtering."""
         super().__init__(network, name, x, y, role)
         self.neighbor = NeighborDiscovery(self)
         self._forward: dict[Address, Forward] = {}
         self.lifetimes_s: dict[Prefix, tuple[int, int]] = {}
         """Prefixes that are advertised with other (valid, preferred) lifetimes than RFC 4861's, in seconds."""
 
-    def serve(self, segment: Segment, interface_identifier: int = ROUTER_IDENTIFIER) -> Interface:
-        """Be the router of a segment: join it, and take an address of its prefix."""
+    def serve(
+        self, segment: Segment, interface_identifier: int = ROUTER_IDENTIFIER, ingress_filtering: bool = False
+    ) -> Interface:
+        """Be the router of a segment: join it, and take an address of its prefix.
+
+        ingress_filtering: forward nothing from there whose source has another prefix (BCP 38).
+        """
+        if ingress_filtering:
+            self._filtering.add(segment.name)
         return self.live_on(segment, interface_identifier, segment.name)
 
     # --- advertising (RFC 4861 section 6.2) --------------------------------------------------------------------------
@@ -94,7 +106,21 @@ class Router(Node):
             else:
                 self.receive(packet, interface)
 
-        return receive
+        return self._filtered(interface, receive) if interface.name in self._filtering else receive
+
+    def _filtered(self, interface: Interface, receive: Forward) -> Forward:
+        """Ingress filtering: what claims to come from elsewhere goes no further (RFC 6275 section 11.3.1)."""
+
+        def check(packet: Packet) -> None:
+            source, segment = packet.source, interface.segment
+            prefixes = [] if segment is None else self.network.prefixes_of(segment)
+            if source.is_link_local or source == UNSPECIFIED or any(source in prefix for prefix in prefixes):
+                receive(packet)
+            else:
+                self.drop(packet, f"ingress filtering: {source} has no prefix of {interface.name}")
+                self.send_error(packet, DESTINATION_UNREACHABLE, FAILED_POLICY, 0)
+
+        return check
 
     def pass_on(self, packet: Packet) -> None:
         """Forward a packet, or tell its source why not."""

@@ -11,9 +11,9 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, Address
-from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
+from mipflow.wire.icmpv6 import IcmpError, PrefixInformation, RouterAdvertisement
 from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
-from tests.mip6.worlds import S, world
+from tests.mip6.worlds import S, instant, world
 from tests.node.nodes import inject, listen
 
 
@@ -161,3 +161,97 @@ def test_wrong_settings() -> None:
     made = world()
     with pytest.raises(ProtocolMisuse, match="no interface 'lan'; expected one of wlan0, cell0"):
         made.mn.interface("lan")
+
+
+# --- data modes and sizes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_filtered"), [("triangular", True), ("tunnel", False), ("route_optimisation", False)]
+)
+def test_ingress_filtering_stops_what_comes_from_the_home_address(mode: str, is_filtered: bool) -> None:
+    """RFC 6275 section 11.3.1: a care-of address as source passes any router with ingress filtering (BCP 38)."""
+    made = world(mode=mode, ingress_filtering=True)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(8)
+    dropped = [d for d in made.trace.drops() if d.reason.startswith("ingress filtering")]
+    assert bool(dropped) is is_filtered and {d.node for d in dropped} <= {"AR2"}
+    assert (flow.stats.up.received == 0) is is_filtered
+    if is_filtered:
+        told = [hop.packet.innermost().payload for hop in made.trace if hop.channel.sender == "AR2"]
+        assert {(m.type, m.code) for m in told if isinstance(m, IcmpError)} == {(1, 5)}, "RFC 4443 section 3.1"
+
+
+@pytest.mark.parametrize("octets", [1000, 1192, 1193, 1232, 1233, 1400])
+def test_a_tunnel_narrower_than_the_minimum_cuts_the_tunnel_packet(octets: int) -> None:
+    """RFC 2473 section 7.1: (b) up to 1280 octets the tunnel packet is cut; (a) more is reported to its source."""
+    links = instant() | {"AR2-Internet": mf.Link(delay_ms=5, rate_bps=None, mtu=1280)}
+    made = world(links=links, mode="tunnel")
+    made.mn.interface("cell0").set_up(False)
+    made.run(5)
+    home = made.mn.primary_home_address
+    up, down = listen(made.cn1, UDP), listen(made.mn, UDP)
+    for _ in range(4):
+        made.mn.send(Packet(home, made.cn1.address, UDP(7, 8, bytes(octets))))
+        made.cn1.send(Packet(made.cn1.address, home, UDP(8, 7, bytes(octets))))
+        made.run(1)
+    for got, ends in ((up, (home, made.cn1.address)), (down, (made.cn1.address, home))):
+        assert len(got) >= 2, "at most the first ones are lost, while the path is being learned"
+        assert all(len(a.packet.payload.payload) == octets for a in got)  # type: ignore[attr-defined]
+        assert {(a.source, a.destination) for a in got} == {ends}
+    assert all(hop.packet.size <= 1280 for hop in made.trace if hop.channel.segment == "AR2-Internet")
+    assert all(mtu >= 1280 for node in (made.cn1, made.mn, made.ha) for mtu in node.path_mtu.values())
+
+
+def test_a_packet_too_big_from_inside_the_tunnel_is_relayed_to_who_sent_into_it() -> None:
+    """RFC 2473 sections 7.1 a and 8: with the room that the tunnel leaves, at once and not only for the next packet."""
+    links = instant() | {"wlan0": mf.Link(delay_ms=5, rate_bps=None, mtu=1400)}
+    made = world(links=links, mode="tunnel")
+    made.run(5)
+    made.cn1.send(Packet(made.cn1.address, made.mn.primary_home_address, UDP(7, 8, bytes(1380))))
+    made.run(1)
+    assert made.cn1.path_mtu == {made.mn.primary_home_address: 1360}
+
+
+# --- which source address (RFC 6724 section 5) -----------------------------------------------------------------------
+
+
+def test_applications_talk_from_the_home_address_where_they_name_none() -> None:
+    """RFC 6275 section 11.3.1, RFC 6724 section 5 rule 4."""
+    made = world()
+    made.run(5)
+    assert made.mn.source_for(made.cn1.address) == made.mn.primary_home_address
+
+
+def test_a_care_of_address_is_used_where_one_is_asked_for() -> None:
+    """RFC 6275 section 11.3.1: useful for short communication; of the first interface (RFC 6724 section 5 rule 5)."""
+    made = world()
+    made.run(5)
+    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("wlan0")
+    made.mn.interface("wlan0").set_up(False)
+    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
+
+
+def test_before_the_home_registration_there_is_only_the_care_of_address() -> None:
+    """RFC 6275 section 11.3.1: without a home registration nothing can be sent from the home address."""
+    made = world()
+    assert made.mn.source_for(made.cn1.address) is None
+    made.run(1.02)
+    assert made.mn.source_for(made.cn1.address) == made.mn.care_of_address("wlan0")
+
+
+def test_a_packet_to_ourselves_comes_from_the_same_address() -> None:
+    """RFC 6724 section 5 rule 1."""
+    made = world()
+    made.run(5)
+    care_of = made.mn.care_of_address("cell0")
+    assert made.mn.source_for(care_of) == care_of
+
+
+def test_a_deprecated_care_of_address_is_avoided() -> None:
+    """RFC 6724 section 5 rule 3, RFC 4862 section 5.5.4."""
+    made = world()
+    made.run(5)
+    wlan = made.mn.interface("wlan0")
+    made.mn.attachments[wlan].lifetimes.hear(made.mn.care_of_address("wlan0"), 0, 9000, made.network.clock.now)
+    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")

@@ -156,6 +156,16 @@ def test_a_router_with_a_lifetime_of_zero_is_never_taken() -> None:
     assert detection.heard(heard(A, lifetime_s=0), 0) == [] and detection.router is None
 
 
+def test_a_router_in_doubt_whose_lifetime_ends_is_left_and_asked_on() -> None:
+    """RFC 4861 section 6.3.5: it is no default router; whether its addresses are lost its answers say (11.5.4)."""
+    detection = attached(lifetime_s=1, interval_ms=90)
+    assert done(detection.elapsed(90 * MS)) == [Do.PROBE] and detection.due_ns() is None
+    detection.heard(heard(B, 500 * MS), 500 * MS)
+    assert detection.due_ns() == S and done(detection.elapsed(S)) == [Do.MOVED]
+    assert done(detection.unanswered()) == [Do.PROBE] and done(detection.unanswered()) == [Do.PROBE]
+    assert done(detection.unanswered()) == [Do.LOST]
+
+
 def test_the_link_layer_reports_another_link() -> None:
     """RFC 6275 section 11.5.1, third indication: the hint surely means movement here, so a router is solicited."""
     detection = attached()
