@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mipflow.flow.allocation import StatelessAllocation
+from mipflow.wire.address import Prefix
 
 if TYPE_CHECKING:
     from mipflow.flow.stack import FlowMobileNode
-    from mipflow.wire.address import Address, Prefix
+    from mipflow.wire.address import Address
 
 
 class AddressPool:
@@ -31,6 +32,12 @@ class AddressPool:
         self._node.own_home_addresses.add(address)
         self._node.bind(address, care_of)
         return address
+
+    def lead_with(self, home_address: Address) -> None:
+        """Another home address is the primary: further ones have its prefix."""
+        self.allocation = StatelessAllocation(Prefix.around(home_address, 64), home_address)
+        care_of = self._node.registered_at_home(home_address)
+        self._node.record(self._node.home_addresses.lead(home_address, care_of))
 
     def fill(self) -> None:
         """Allocate ahead; such an address enters the table, where flows are given it, once the home agent holds it."""

@@ -213,7 +213,7 @@ class FlowMobileNode(MobileNode):
             return
         registered = self.registered_at_home(home_address)
         if registered is None:
-            if self.binding_updates.get(self.home_agent, home_address) is None:
+            if self.home_registration(home_address) is None:
                 self.bind(home_address, entry.care_of_address)
             return
         if registered != entry.care_of_address and self._takes_tunnel(entry, State.REFUSED):
@@ -350,6 +350,7 @@ class FlowMobileNode(MobileNode):
 
         With any other status of a home agent its flows wait for the next try, but their packets do not.
         """
+        super().registration_refused(entry, status)
         if not entry.home_registration:
             return
         if status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
@@ -374,6 +375,16 @@ class FlowMobileNode(MobileNode):
                 self._refuse_flow(flow, "no home address could be allocated: all that were tried are in use")
         if not again:
             self.pool.allocation.succeeded()  # a flow that is opened later tries anew
+
+    def lead_with(self, home_address: Address) -> None:
+        """Another home address is the primary: further ones are made from its prefix."""
+        super().lead_with(home_address)
+        self.pool.lead_with(home_address)
+
+    def drop_home_address(self, home_address: Address) -> None:
+        """A home address is not valid any more: its flows get another."""
+        super().drop_home_address(home_address)
+        self.home_address_taken(home_address)
 
 
 def _flows(ids: list[int]) -> str:

@@ -71,6 +71,14 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         entry = self.get(home_address)
         return [] if entry is None else self._set(home_address, entry, care_of_address=care_of)
 
+    def lead(self, home_address: Address, care_of: Address | None) -> list[Change]:
+        """Make a home address the primary, which is the first."""
+        self.primary = home_address
+        changes = self._put(home_address, HomeAddressEntry(home_address, care_of))
+        for other in [known for known in self._entries if known != home_address]:
+            self._entries[other] = self._entries.pop(other)
+        return changes
+
     def remove(self, home_address: Address) -> list[Change]:
         """Free a home address. Raises ProtocolMisuse for the primary (page 9)."""
         if home_address == self.primary:

@@ -18,7 +18,7 @@ from mipflow.node.router import Router, join_routers
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
-from mipflow.wire.address import Prefix
+from mipflow.wire.address import UNSPECIFIED, Prefix
 
 HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
 FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
@@ -54,7 +54,7 @@ def figure2(
     bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
     correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
-    home_agents: how many stand on the home link, "HA" the most preferable; the mobile node knows it;
+    home_agents: how many stand on the home link, "HA" the most preferable; of several the mobile node discovers one;
     advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
     ingress_filtering: whether access routers drop what has another source than an address of their link;
     security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
@@ -86,7 +86,7 @@ def figure2(
             agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
     kinds, total = correspondents or {}, max(cns, 2)
     peers = [_correspondent(network, internet, spec, kinds, number, total) for number in range(total)]
-    known = ha.home_agent_address
+    known = ha.home_agent_address if home_agents == 1 else UNSPECIFIED
     mn = FlowMobileNode(
         network, "MN", 0.0, 0.0, home_agent=known, home_address=HOME.address(MOBILE_NODE), home_prefix=HOME,
         **mobile_node,

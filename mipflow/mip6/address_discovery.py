@@ -1,11 +1,13 @@
-"""Dynamic home agent address discovery (RFC 6275 section 10.5): who answers at home. A shell: `HomeAgentsList`
-says what a reply lists.
+"""Dynamic home agent address discovery (RFC 6275 sections 10.5 and 11.4.1): who answers at home, who asks from away.
+
+Both are shells: `HomeAgentsList` says what a reply lists; the mobile node takes the first that accepts it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mipflow.mip6.constants import DHAAD_RETRIES, INITIAL_DHAAD_TIMEOUT_NS, MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.home_agents_list import heard
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.sim.clock import Timer
@@ -16,9 +18,11 @@ from mipflow.wire.icmpv6 import (
     PrefixInformation,
     RouterAdvertisement,
 )
+from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.home_agent import HomeAgent
+    from mipflow.mip6.mobile_node import MobileNode
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
 
@@ -89,3 +93,69 @@ class AddressDiscoveryService:
         own = None if said is None else heard(said, node.home_link.link_local, node.clock.now)
         reply = HomeAgentAddressDiscoveryReply(request.identifier, node.home_agents.by_preference(own, self._random))
         node.transmit(reply, node.home_agent_address, arrival.source)
+
+
+class HomeAgentDiscovery:
+    """The mobile node's side: asks for home agents, and takes the next one where one fails.
+
+    `home_agents`: those of the last reply, in its order; kept for when the one in use fails.
+    """
+
+    def __init__(self, node: MobileNode) -> None:
+        self._node = node
+        self._random = node.network.random(f"{node.name}/home agent address discovery")
+        self._timer = Timer(node.clock, self._send)
+        self._identifier = self._attempts = 0
+        self.home_agents: tuple[Address, ...] = ()
+        node.handlers[HomeAgentAddressDiscoveryReply] = self._reply
+
+    def discover(self) -> None:
+        """Ask who serves the home link, unless that is under way (section 11.4.1)."""
+        if self._timer.due_ns is None:
+            self._attempts = 0
+            self._send()
+
+    def _send(self) -> None:
+        """Send a request, the same one again up to DHAAD_RETRIES times, then begin anew with another."""
+        if self._attempts in (0, DHAAD_RETRIES + 1):
+            self._identifier, self._attempts = self._random.getrandbits(16), 0
+        self._timer.set(self._node.clock.now + (INITIAL_DHAAD_TIMEOUT_NS << self._attempts))
+        self._attempts += 1
+        interface = self._node.first_interface()
+        if interface is not None and interface.address is not None:
+            anycast = home_agents_anycast(self._node.primary_home_address)
+            request = HomeAgentAddressDiscoveryRequest(self._identifier)
+            self._node.send_direct(Packet(interface.address, anycast, request))
+
+    def _reply(self, arrival: Arrival) -> None:
+        reply = arrival.packet.payload
+        assert isinstance(reply, HomeAgentAddressDiscoveryReply)
+        if self._timer.due_ns is None or reply.identifier != self._identifier:
+            self._node.drop(arrival.packet, "home agent address discovery reply that nobody waits for")
+            return
+        usable = [a for a in reply.home_agents if a and not a.is_multicast and not a.is_link_local]
+        if not usable:
+            self._node.drop(arrival.packet, "home agent address discovery reply without a home agent")
+            return
+        self._timer.stop()
+        self.home_agents = tuple(usable)
+        self._node.decided("home agents", ", ".join(map(str, usable)))
+        self._use(usable[0])
+
+    def failed(self, home_agent: Address) -> None:
+        """A home agent refuses or does not answer: try the next in the list's order; behind the last, ask anew later.
+        """
+        known = self.home_agents
+        following = known[known.index(home_agent) + 1 :] if home_agent in known else known
+        if following:
+            self._use(following[0])
+        elif not known:
+            self.discover()
+        elif self._timer.due_ns is None:
+            self._attempts = 0
+            self._timer.set(self._node.clock.now + MAX_BINDACK_TIMEOUT_NS)
+
+    def _use(self, home_agent: Address) -> None:
+        """Have every home registration at this home agent from now on, the primary's at least."""
+        self._node.decided("home agent", str(home_agent))
+        self._node.registrar.change_home_agent(home_agent)

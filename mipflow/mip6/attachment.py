@@ -237,7 +237,7 @@ class Attachment:
         for home_address in node.home_addresses_in_order():
             if home_address in node.addresses or not self._is_advertised(home_address):
                 continue
-            if node.binding_updates.get(node.home_agent, home_address) is not None:
+            if node.home_registration(home_address) is not None:
                 node.decided("returning home", f"{home_address} on {interface.name}")
                 interface.add_address(home_address, shared=True)
                 node.registrar.return_home(home_address)

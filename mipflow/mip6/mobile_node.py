@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Literal
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.mobility_node import MobilityNode
+from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registration import Registrar
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
@@ -21,8 +23,9 @@ from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire.address import Address
+from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import RouterAdvertisement
+from mipflow.wire.mobility import Status
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2, Sized
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
@@ -32,12 +35,12 @@ DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation"
 class MobileNode(MobilityNode, Host):
     """A mobile node away from home.
 
-    home_agent: address of its home agent; home_address: its primary; mode: "route_optimisation" (RFC 6275 section
-    11.3.1),
-    "tunnel" (bidirectional, the same section) or "triangular" (the seed, page 2: replies go straight, from the home
-    address); reuse_tokens: use keygen tokens younger than 210 s again (section 5.2.7), else test before every update;
-    registrar: the class that drives its registrations; link_hints: whether its link layers report movements, or it is
-    left to notice them by router advertisements (section 11.5.1).
+    home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
+    primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
+    "triangular" (the seed, page 2: replies go straight, from the home address); reuse_tokens: use keygen tokens younger
+    than 210 s again (section 5.2.7), else test before every update; registrar: the class that drives its registrations;
+    link_hints: whether its link layers report movements, or it is left to notice them by router advertisements (section
+    11.5.1).
     """
 
     role: Role = "mobile node"
@@ -54,6 +57,8 @@ class MobileNode(MobilityNode, Host):
         if not home_address.is_unicast_routable:  # sections 6.3 and 6.4
             raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
+        self.discovers = home_agent == UNSPECIFIED
+        """True where the home agent was not configured: one that fails is replaced (section 11.4.1)."""
         self.mode = mode
         self.own_home_addresses: set[Address] = {home_address}
         """Home addresses whose packets this node accepts."""
@@ -64,6 +69,8 @@ class MobileNode(MobilityNode, Host):
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
         self.registrar = registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
+        self.address_discovery = HomeAgentDiscovery(self)
+        self.prefixes = PrefixDiscovery(self)
         self.handlers[Packet] = self._tunnel_exit
 
     @property
@@ -143,7 +150,7 @@ class MobileNode(MobilityNode, Host):
         care_of, primary = interface.address, self.primary_home_address
         if care_of is None or care_of in self.own_home_addresses:
             return
-        first = self.binding_updates.get(self.home_agent, primary)
+        first = self.home_registration(primary)
         is_lost = first is None or not self.is_reachable(first.care_of_address)
         is_first = interface is self.first_interface() and primary not in self.addresses
         to_bind = {primary: None} if is_first and is_lost else {}
@@ -256,20 +263,20 @@ class MobileNode(MobilityNode, Host):
 
     def tunnel_road(self, home_address: Address) -> Road | None:
         """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5)."""
-        care_of = self.registered_at_home(home_address)
-        tunnel = (care_of, self.home_agent)
-        return None if care_of is None else self.road("tunnel", care_of, self.home_agent, tunnel=tunnel)
+        care_of, home_agent = self.registered_at_home(home_address), self.home_agent_of(home_address)
+        tunnel = (care_of, home_agent)
+        return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=tunnel)
 
     def home_test_road(self, home_address: Address) -> Road | None:
         """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
 
         There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
         """
-        entry = self.binding_updates.get(self.home_agent, home_address)
+        entry, home_agent = self.home_registration(home_address), self.home_agent_of(home_address)
         if self.security is None or entry is None or entry.unacknowledged in (None, home_address):
             return self.tunnel_road(home_address)
-        tunnel = (entry.unacknowledged, self.home_agent)
-        return self.road("tunnel", entry.unacknowledged, self.home_agent, tunnel=tunnel)
+        tunnel = (entry.unacknowledged, home_agent)
+        return self.road("tunnel", entry.unacknowledged, home_agent, tunnel=tunnel)
 
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
@@ -281,8 +288,38 @@ class MobileNode(MobilityNode, Host):
 
     def registered_at_home(self, home_address: Address) -> Address | None:
         """The care-of address that the home agent has acknowledged for a home address, or None."""
-        entry = self.binding_updates.get(self.home_agent, home_address)
+        entry = self.home_registration(home_address)
         return None if entry is None else entry.registered
+
+    def home_registration(self, home_address: Address) -> BindingUpdateEntry | None:
+        """The entry of a home address at its home agent, or None."""
+        return self.binding_updates.get(self.home_agent_of(home_address), home_address)
+
+    def home_agent_of(self, home_address: Address) -> Address:
+        """The home agent's address for a home address: the one that a new prefix of the home link came with, else the
+        one that is known.
+        """
+        return self.prefixes.home_agent_of(home_address) or self.home_agent
+
+    # --- home addresses that come and go (section 11.4.3) ------------------------------------------------------------
+
+    def take_home_address(self, home_address: Address) -> None:
+        """The home link has a new prefix: this address of it is ours, once the home agent has found it unique."""
+        self.own_home_addresses.add(home_address)
+        care_of = self.registered_at_home(self.primary_home_address)
+        if care_of is not None:
+            self.registrar.register_home(home_address, care_of)
+
+    def lead_with(self, home_address: Address) -> None:
+        """This home address is the primary from now on: the prefix of the one before is deprecated."""
+        self.decided("primary home address", str(home_address))
+        self.primary_home_address = home_address
+
+    def drop_home_address(self, home_address: Address) -> None:
+        """The prefix of this home address is not valid any more: no peer can hold it, none is told."""
+        self.decided("home address ended", f"the prefix of {home_address} is not valid any more")
+        self.registrar.abandon(home_address)
+        self.disown(home_address)
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 
@@ -297,7 +334,7 @@ class MobileNode(MobilityNode, Host):
     def _tunnel_exit(self, arrival: Arrival) -> None:
         inner = arrival.packet.payload
         assert isinstance(inner, Packet)
-        if arrival.packet.source != self.home_agent or arrival.tunnel is not None:
+        if arrival.packet.source != self.home_agent_of(inner.destination) or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")
         elif inner.destination not in self.own_home_addresses and inner.destination != arrival.interface.link_local:
             self.drop(arrival.packet, f"{inner.destination} in the tunnel is not a home address of ours")
@@ -312,15 +349,22 @@ class MobileNode(MobilityNode, Host):
         is_forgotten = self.binding_updates.get(entry.peer, home_address) is not entry
         if entry.home_registration and is_forgotten and home_address in self.addresses:
             self.came_home(home_address)
+        if entry.home_registration:
+            self.prefixes.reconsider()
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
-        """A peer has refused a registration with `status` (128 or more)."""
+        """A peer has refused a registration with `status` (128 or more): another home agent may accept it."""
+        if entry.home_registration and self.discovers and status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
+            self.address_discovery.failed(entry.peer)
 
     def peer_without_mobility(self, peer: Address) -> None:
         """A correspondent does not know Mobile IPv6 (section 11.3.5): its packets stay in the tunnel."""
 
     def prefix_discovery_wanted(self) -> None:
         """The home agent says that prefix discovery is necessary; `registrar.prefixes_learned()` answers (11.7.1)."""
+        self.prefixes.solicit(self.primary_home_address)
 
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""
+        if self.discovers:
+            self.address_discovery.failed(self.home_agent)

@@ -13,6 +13,7 @@ from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_N
 from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.signalling import Signalling
 from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.address import UNSPECIFIED
 
 if TYPE_CHECKING:
     from mipflow.mip6.mobile_node import MobileNode
@@ -35,8 +36,11 @@ class Registrar(Signalling):
     def register_home(self, home_address: Address, care_of: Address) -> None:
         """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
         if home_address not in self.duplicates:
-            entry = self._wanted(self._node.home_agent, home_address, care_of, home_registration=True)
-            if entry is not None:
+            home_agent = self._node.home_agent_of(home_address)
+            entry = self._wanted(home_agent, home_address, care_of, home_registration=True)
+            if home_agent == UNSPECIFIED:
+                self._node.address_discovery.discover()
+            elif entry is not None:
                 self._send_update(entry)
 
     def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
@@ -64,7 +68,7 @@ class Registrar(Signalling):
 
         The home address must be an address of an interface on the home link by now.
         """
-        entry = self.list.get(self._node.home_agent, home_address)
+        entry = self._node.home_registration(home_address)
         if entry is not None:
             self._next.pop((entry.peer, home_address), None)
             self._record(self.list.want(entry.peer, home_address, home_address, True))
@@ -81,9 +85,10 @@ class Registrar(Signalling):
         It would still defend the address: the new one's duplicate address detection would fail. One that is silent at
         the slowest rate of retransmissions is not waited for.
         """
-        former, self._node.home_agent = self._node.home_agent, home_agent
-        for entry in [e for e in self.list.of_peer(former) if e.home_registration and former != home_agent]:
-            home_address, care_of = entry.home_address, entry.care_of_address
+        self._node.home_agent = home_agent
+        self._node.prefixes.forget()
+        for entry in [e for e in self.list if e.home_registration and e.peer != home_agent]:
+            former, home_address, care_of = entry.peer, entry.home_address, entry.care_of_address
             if entry.state is State.DELETING:
                 continue
             if entry.state is State.UPDATING and entry.timeout_ns() == MAX_BINDACK_TIMEOUT_NS:
@@ -93,6 +98,21 @@ class Registrar(Signalling):
                 self.register_home(home_address, care_of)
             else:
                 self._next[former, home_address] = care_of
+
+    def abandon(self, home_address: Address) -> None:
+        """Forget all registrations of a home address that is not valid any more, without a word to the peers."""
+        for entry in self.list.of_home_address(home_address):
+            entry.registered = None
+            self._forget(entry)
+
+    def shorten(self, entry: BindingUpdateEntry, ends_ns: int) -> None:
+        """The prefix of a home address is valid no longer than this: no peer may hold a binding longer (11.4.2)."""
+        entry.expires_ns = ends_ns
+        if entry.home_registration:  # the home agent knows by itself
+            self._timer(entry, entry.refresh_ns())
+        else:
+            self.procedure.forget(*self.tests_needed(entry))
+            self.renew(entry)
 
     def rescue(self, care_of: Address) -> None:
         """What is to be bound where nothing arrives any more goes to `care_of`: at home first, then at correspondents.

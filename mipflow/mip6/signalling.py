@@ -172,11 +172,13 @@ class Signalling:
         if entry.home_registration:
             interface = self._node.addresses.get(entry.care_of_address)
             link_local = None if interface is None else interface.link_local
-            lifetime_s = 0 if entry.state is State.DELETING else self.home_lifetime_s
+            most_s = self._node.prefixes.valid_s(entry.home_address, self.home_lifetime_s)
+            lifetime_s = 0 if entry.state is State.DELETING else most_s
             return home_update(entry, sequence, lifetime_s, self._node.keys_survive_movement, link_local)
         # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
-        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
-        update, entry.key = correspondent_update(entry, sequence, min(self.binding_lifetime_s, left_s), *tokens)
+        left_s = self.list.left_s(self._node.home_agent_of(entry.home_address), entry.home_address, self._clock.now)
+        lifetime_s = self._node.prefixes.valid_s(entry.home_address, min(self.binding_lifetime_s, left_s))
+        update, entry.key = correspondent_update(entry, sequence, lifetime_s, *tokens)
         return update
 
     def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+import mipflow as mf
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.mip6.address_discovery import home_agents_anycast
 from mipflow.node.node import Arrival
 from mipflow.wire import codec
-from mipflow.wire.address import Address
+from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
     HomeAgentAddressDiscoveryRequest,
@@ -21,7 +24,8 @@ from mipflow.wire.icmpv6 import (
 )
 from mipflow.wire.packet import Packet
 from tests.mip6.worlds import S, world
-from tests.node.nodes import listen
+from tests.node.nodes import inject, listen
+from tests.oracles import tshark_complaints
 
 ANYCAST = Address("2001:db8:100:0:fdff:ffff:ffff:fffe")
 FIRST, SECOND, THIRD = (HOME.address(identifier) for identifier in (0x7, 0x17, 0x27))
@@ -120,3 +124,104 @@ def test_what_is_no_home_agent_is_not_listed() -> None:
     advertisement = RouterAdvertisement(options=(PrefixInformation(HOME.address(1), router_address=True),))
     made.ha.neighbor.on_advertisement[-1](made.ha.home_link, advertisement, gateway.link_local)  # type: ignore[attr-defined]
     assert list(made.ha.home_agents) == []
+
+
+# --- the mobile node's side (section 11.4.1) --------------------------------------------------------------------------
+
+
+def test_a_mobile_node_without_a_home_agent_asks_and_takes_the_first_of_the_reply() -> None:
+    made = world(home_agents=2, home_router=True).run(6)
+    ((asked_s, request),) = discovery(made, HomeAgentAddressDiscoveryRequest)
+    care_of = made.mn.care_of_address("wlan0")
+    assert (request.source, request.destination, request.extensions) == (care_of, ANYCAST, ())
+    assert 1 < asked_s < 1.1, "as soon as it has a care-of address"
+    assert made.mn.home_agent == FIRST and made.mn.address_discovery.home_agents == (FIRST, SECOND)
+    (binding,) = made.ha.bindings
+    assert binding.care_of_address == care_of and not list(made.home_agents[1].bindings)
+    assert not [drop for drop in made.trace.drops() if drop.node == "MN"]
+
+
+def test_flows_wait_for_the_home_agent_to_be_found() -> None:
+    made = world(home_agents=2)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(6)
+    assert flow.stats.up.received > 0 and flow.stats.down.received > 0
+    assert flow.registered_at_cn == made.mn.care_of_address("wlan0")
+
+
+def test_requests_are_repeated_with_doubled_waits_and_the_same_identifier() -> None:
+    """INITIAL_DHAAD_TIMEOUT 3 s, DHAAD_RETRIES 4; what comes after those is another request."""
+    made = world(home_agents=2)
+    made.network.segments["home"].set_up(False)
+    made.ha.home_link.set_up(False)
+    made.network.segments["Internet-HA"].set_up(False)
+    made.run(150)
+    sent = discovery(made, HomeAgentAddressDiscoveryRequest)
+    waits = [round(when - sent[0][0], 6) for when, _ in sent]
+    assert waits[:6] == [0, 3, 9, 21, 45, 93]
+    identifiers = [packet.payload.identifier for _, packet in sent]  # type: ignore[attr-defined]
+    assert len(set(identifiers[:5])) == 1 and identifiers[5] != identifiers[0]
+
+
+@pytest.mark.parametrize("wrong", ["identifier", "late", "nobody in it", "no unicast address"])
+def test_a_reply_that_does_not_match_changes_nothing(wrong: str) -> None:
+    made = world(home_agents=2)
+    made.run(1.02)
+    (_, request), *_ = discovery(made, HomeAgentAddressDiscoveryRequest)
+    identifier = request.payload.identifier  # type: ignore[attr-defined]
+    home_agents = {"nobody in it": (), "no unicast address": (Address("ff02::1"), UNSPECIFIED)}.get(wrong, (THIRD,))
+    if wrong == "late":
+        made.run(2)
+    before = made.mn.home_agent
+    reply = HomeAgentAddressDiscoveryReply(identifier ^ (wrong == "identifier"), home_agents)
+    inject(made.mn, Packet(FIRST, made.mn.care_of_address("wlan0"), reply), "wlan0")
+    assert made.mn.home_agent == before
+    assert "home agent address discovery reply" in list(made.trace.drops())[-1].reason
+
+
+def test_a_home_agent_that_refuses_is_followed_by_the_next_of_the_list() -> None:
+    """Each in turn, in the order of the reply, until one accepts."""
+    made = world(home_agents=3)
+    for agent in made.home_agents[:2]:
+        agent.prohibited.add(made.mn.primary_home_address)
+    made.run(8)
+    assert made.mn.home_agent == THIRD
+    assert [len(list(agent.bindings)) for agent in made.home_agents] == [0, 0, 1]
+    assert len(discovery(made, HomeAgentAddressDiscoveryRequest)) == 1
+
+
+def test_where_all_refuse_it_asks_anew_but_in_no_hurry() -> None:
+    made = world(home_agents=2)
+    for agent in made.home_agents:
+        agent.prohibited.add(made.mn.primary_home_address)
+    made.run(200)
+    asked = [when for when, _ in discovery(made, HomeAgentAddressDiscoveryRequest)]
+    assert 2 <= len(asked) <= 8 and all(later - earlier >= 32 for earlier, later in pairwise(asked))
+
+
+def test_a_home_agent_that_falls_silent_is_replaced() -> None:
+    """Section 11.4.1: a new registration is first attempted with the current one; then with another."""
+    made = world(home_agents=2, home_router=True)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(6)
+    first, second = made.home_agents
+    first.home_link.set_up(False)
+    made.mn.registrar.register_home(made.mn.primary_home_address, made.mn.care_of_address("cell0"))
+    made.run(120)
+    assert made.mn.home_agent == SECOND and made.mn.primary_home_address in second.bindings
+    received = flow.stats.up.received
+    made.run(2)
+    assert flow.stats.up.received > received
+
+
+def test_a_configured_home_agent_is_kept() -> None:
+    made = world()
+    made.ha.prohibited.add(made.mn.primary_home_address)
+    made.run(60)
+    assert discovery(made, HomeAgentAddressDiscoveryRequest) == [] and made.mn.home_agent == FIRST
+
+
+def test_tshark_finds_nothing_wrong_with_the_discovery(tmp_path: Path, tshark: str) -> None:
+    made = world(home_agents=3).run(4)
+    made.pcap(tmp_path / "discovery.pcap")
+    assert tshark_complaints(tmp_path / "discovery.pcap", tshark) == []
