@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 class AddressPool:
     """The further home addresses of `node`; `size` unused ones are kept allocated ahead."""
 
-    def __init__(self, node: FlowMobileNode, home_prefix: Prefix, size: int) -> None:
+    def __init__(
+        self, node: FlowMobileNode, home_prefix: Prefix, size: int, allocation: StatelessAllocation | None = None
+    ) -> None:
         self._node = node
         self.size = size
-        self.allocation = StatelessAllocation(home_prefix, node.primary_home_address)
+        self.allocation = allocation or StatelessAllocation(home_prefix, node.primary_home_address)
         self._ahead: set[Address] = set()
         """Addresses for flows to come that the home agent has not acknowledged yet."""
         self._freeing: set[Address] = set()
@@ -63,7 +65,7 @@ class AddressPool:
             return True
         if home_address in self._node.home_addresses:
             self._node.record(self._node.home_addresses.remove(home_address))
-        return self.allocation.collided()
+        return self.allocation.collided(home_address)
 
     def free_unused(self) -> None:
         """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""

@@ -11,6 +11,7 @@ from itertools import count
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.address_pool import AddressPool
+from mipflow.flow.allocation import StatelessAllocation
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.separator import DataFlowSeparator
@@ -35,13 +36,14 @@ class FlowMobileNode(MobileNode):
     """A mobile node that moves single flows. Further keywords: those of `MobileNode`.
 
     home_prefix: from which further home addresses are made; rules, assign: how flows get home addresses (Figure 6, or a
-    function of the learner's); pool: how many unused home addresses to keep allocated ahead.
+    function of the learner's); pool: how many unused home addresses to keep allocated ahead; allocation:
+    what makes them.
     """
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
         home_address: Address, home_prefix: Prefix, rules: AssignmentRules | None = None,
-        assign: Assign | None = None, pool: int = 0, **settings: object,
+        assign: Assign | None = None, pool: int = 0, allocation: StatelessAllocation | None = None, **settings: object,
     ) -> None:
         super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self.home_addresses = HomeAddressTable(home_address)
@@ -49,7 +51,7 @@ class FlowMobileNode(MobileNode):
         self.flows = FlowMappingTable()
         self.separator = DataFlowSeparator(self.flows)
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, self.optimises, rules, assign)
-        self.pool = AddressPool(self, home_prefix, pool)
+        self.pool = AddressPool(self, home_prefix, pool, allocation)
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, closed ones included."""
         self._next_flow_id = 1
@@ -276,10 +278,11 @@ class FlowMobileNode(MobileNode):
         registered = None if home_address is None else self.registered_at_home(home_address)
         home_follows = home_follows or self._takes_tunnel(entry, State.REFUSED, State.FALLBACK)
         if home_follows and home_address is not None and registered not in (None, care_of):
-            self._follow_home.add((home_address, entry.cn))
             self.registrar.register_home(home_address, care_of)
-        else:
-            self._proceed(entry)
+            if self.registrar.takes_home_test(entry.cn, home_address):
+                self._follow_home.add((home_address, entry.cn))
+                return ids
+        self._proceed(entry)
         return ids
 
     def optimises(self, cn: Address) -> bool:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
 from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.flow.allocation import GeneratedAllocation
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
+from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
+from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.node.router import Router, join_routers
@@ -44,7 +49,7 @@ def figure2(
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
-    ingress_filtering: bool = False, **mobile_node: Any,
+    ingress_filtering: bool = False, enhanced: bool = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -58,6 +63,7 @@ def figure2(
     advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
     ingress_filtering: whether access routers drop what has another source than an address of their link;
     security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
+    enhanced: home addresses are generated from a key, and all know enhanced route optimisation (RFC 4866);
     further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
     unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
     """
@@ -84,12 +90,17 @@ def figure2(
         if home_agents > 1:
             agent.preference = home_agents - number
             agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
-    kinds, total = correspondents or {}, max(cns, 2)
+    kinds, total, home_address = dict(correspondents or {}), max(cns, 2), HOME.address(MOBILE_NODE)
+    if enhanced:
+        owner = AddressOwner(network.random("MN/generated addresses"))
+        home_address = owner.generate(HOME)
+        kinds = {f"CN{number}": EnhancedCorrespondentNode for number in range(1, total + 1)} | kinds
+        registrar, allocation = partial(EnhancedRegistrar, owner=owner), GeneratedAllocation(HOME, owner)
+        mobile_node = {"registrar": registrar, "allocation": allocation, **mobile_node}
     peers = [_correspondent(network, internet, spec, kinds, number, total) for number in range(total)]
     known = ha.home_agent_address if home_agents == 1 else UNSPECIFIED
     mn = FlowMobileNode(
-        network, "MN", 0.0, 0.0, home_agent=known, home_address=HOME.address(MOBILE_NODE), home_prefix=HOME,
-        **mobile_node,
+        network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, **mobile_node
     )  # fmt: skip
     for agent in agents if security else ():
         KeyExchange(mn, agent, is_dynamic=security != "manual")

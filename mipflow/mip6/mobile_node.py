@@ -6,6 +6,7 @@ of each (home address, correspondent) pair and restores home addresses on what c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from mipflow.errors import ProtocolMisuse
@@ -38,7 +39,7 @@ class MobileNode(MobilityNode, Host):
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
     primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
     "triangular" (the seed, page 2: replies go straight, from the home address); reuse_tokens: use keygen tokens younger
-    than 210 s again (section 5.2.7), else test before every update; registrar: the class that drives its registrations;
+    than 210 s again (section 5.2.7), else test before every update; registrar: makes what drives its registrations;
     link_hints: whether its link layers report movements, or it is left to notice them by router advertisements (section
     11.5.1).
     """
@@ -49,7 +50,7 @@ class MobileNode(MobilityNode, Host):
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
         home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
         home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
-        registrar: type[Registrar] = Registrar, link_hints: bool = True,
+        registrar: Callable[..., Registrar] = Registrar, link_hints: bool = True,
     ) -> None:
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:

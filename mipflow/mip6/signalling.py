@@ -68,7 +68,7 @@ class Signalling:
         if entry.home_registration:
             self._send_update(entry)
             return
-        is_ready = self._node.is_home_ready(entry.home_address)
+        is_ready = self.is_ready(entry)
         missing = self._missing(entry) if is_ready else []
         if is_ready and not missing:
             self._send_update(entry)
@@ -97,7 +97,7 @@ class Signalling:
 
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
         found = [e for e in self.list.of_peer(key[1]) if not e.home_registration and e.state in _SEEKING]
-        return [e for e in found if key in self._missing(e) and self._node.is_home_ready(e.home_address)]
+        return [e for e in found if key in self._missing(e) and self.is_ready(e)]
 
     def token_came(self, key: TestKey) -> None:
         """A test has been answered: every update that lacked only this token leaves (section 11.6.2)."""
@@ -137,7 +137,7 @@ class Signalling:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.is_as_wanted:
             return  # it was acknowledged while this repetition waited
-        if not entry.home_registration and (self._missing(entry) or not self._node.is_home_ready(entry.home_address)):
+        if not entry.home_registration and (self._missing(entry) or not self.is_ready(entry)):
             self._pursue(entry)
             return
         tokens = [] if entry.home_registration else [t for t in self._tokens_for(entry).values() if t is not None]
@@ -155,6 +155,14 @@ class Signalling:
         self._timer(entry, now + entry.timeout_ns())
 
     # --- what another way to register at correspondents overrides, beside `accepted` and `refused` -------------------
+
+    def takes_home_test(self, peer: Address, home_address: Address) -> bool:
+        """True where a registration at a correspondent waits for the home agent: the home test goes through it."""
+        return True
+
+    def is_ready(self, entry: BindingUpdateEntry) -> bool:
+        """True where the home registration stands that a correspondent's update has to wait for (section 11.7.2)."""
+        return self._node.is_home_ready(entry.home_address)
 
     def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
         """What a correspondent's update takes: the home test, and the care-of test but to delete (section 11.6.1)."""

@@ -30,5 +30,5 @@ def test_duplicates_in_a_row(outcomes: list[bool]) -> None:
             row = 0
         else:
             row += 1
-            assert allocation.collided() is (row < MAX_COLLISIONS)
+            assert allocation.collided(HOME.address(1)) is (row < MAX_COLLISIONS)
         assert allocation.collisions == row

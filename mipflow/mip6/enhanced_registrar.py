@@ -1,0 +1,181 @@
+"""The registrations of a mobile node with enhanced route optimisation (RFC 4866).
+
+Its first update at a correspondent node is proved by the key that made the home address, and brings a permanent token;
+from then on an update leaves as soon as the node has moved, and a second one behind it when the care-of address has
+been tested. A correspondent node that knows nothing of it is treated as RFC 6275 has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State
+from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
+from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
+from mipflow.mip6.registration import Registrar
+from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.mobility import (
+    BindingAcknowledgement,
+    BindingUpdate,
+    CareOfTestOption,
+    PermanentHomeKeygenToken,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from mipflow.mip6.binding_update_list import Key
+    from mipflow.mip6.cga import AddressOwner
+    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.wire.address import Address
+
+MAX_PERMANENT_TOKEN_LIFETIME_NS = 0x10000 // MAX_UPDATE_RATE * NS_PER_S
+"""At MAX_UPDATE_RATE all sequence numbers are used once in six hours; none may come twice under one permanent token
+(section 4.9).
+"""
+_UNPROVED = (Status.PERMANENT_HOME_KEYGEN_TOKEN_UNAVAILABLE, Status.NON_NULL_HOME_NONCE_INDEX_EXPECTED)
+"""Refusals that come without a key to prove them (section 5.7)."""
+_CORRECTABLE = (*_UNPROVED, Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS, Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED)
+
+
+class EnhancedRegistrar(Registrar):
+    """A registrar whose node's home addresses `owner` has generated; it is asked for their proof."""
+
+    def __init__(self, node: MobileNode, *settings: int, owner: AddressOwner) -> None:
+        super().__init__(node, *settings)  # type: ignore[arg-type]  # those of Registrar, in its order
+        self.owner = owner
+        self.permanent: dict[Key, Token] = {}
+        """(peer, home address) -> permanent home keygen token, with index zero."""
+        self._given: dict[Key, tuple[Address, Token]] = {}
+        """The care-of address of an early update, and the token for it that came in the answer's option."""
+        self._renewing: set[Key] = set()
+        self._proved: set[Key] = set()
+        """Where the last update came with a proof."""
+        self.unable: set[Address] = set()
+        """Peers that do as RFC 6275 has it, or cannot verify our proofs."""
+
+    # --- what an update takes (section 4.1) --------------------------------------------------------------------------
+
+    def _permanent(self, entry: BindingUpdateEntry) -> Token | None:
+        key = (entry.peer, entry.home_address)
+        token = self.permanent.get(key)
+        if token is None or entry.state is State.DELETING:
+            return token
+        is_old = self._clock.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
+        return None if is_old or key in self._renewing else token
+
+    def takes_home_test(self, peer: Address, home_address: Address) -> bool:
+        """Not where there is a permanent token."""
+        return (peer, home_address) not in self.permanent
+
+    def is_ready(self, entry: BindingUpdateEntry) -> bool:
+        """Where no home test is needed, home and correspondent registration go side by side (sections 3.7 and 4.1)."""
+        is_registered = self._node.registered_at_home(entry.home_address) is not None
+        return (is_registered and self._permanent(entry) is not None) or super().is_ready(entry)
+
+    def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
+        """None where there is a permanent token: the care-of test may follow."""
+        return super().tests_needed(entry) if self._permanent(entry) is None else []
+
+    def _care_of_token(self, entry: BindingUpdateEntry) -> Token | None:
+        """The care-of token that came in an option or a Care-of Test; where there is one it is used (section 4.1)."""
+        now, peer, care_of = self._clock.now, entry.peer, entry.care_of_address
+        given = self._given.get((peer, entry.home_address))
+        if given is not None and given[0] == care_of and now - given[1].received_ns < MAX_TOKEN_LIFETIME_NS:
+            return given[1]
+        not_before = 0 if self.reuse_tokens else entry.tests_since_ns
+        return self.procedure.table.token((RoutabilityTest.CARE_OF, peer, care_of), now, not_before)
+
+    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
+        """Proved by the permanent token, early or complete; by key and home test; or as RFC 6275 has it."""
+        key, permanent = (entry.peer, entry.home_address), self._permanent(entry)
+        proves = entry.state is not State.DELETING and entry.home_address in self.owner.parameters
+        proves = proves and permanent is None and entry.peer not in self.unable and not entry.home_registration
+        self._proved.discard(key)
+        if permanent is None and not proves:
+            return super().build_update(entry, sequence, tokens)
+        # No more than is left of the home registration (section 4.4).
+        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
+        lifetime_s = min(MAX_CGA_BINDING_LIFETIME_S, left_s)
+        if permanent is None:
+            self._proved.add(key)
+            home, care_of = tokens
+            update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, self.owner)
+        else:
+            given = self._care_of_token(entry)
+            update, entry.key = enhanced_update(entry, sequence, lifetime_s, permanent, given)
+        return update
+
+    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+        """Bind at once where there is a permanent token, also one that is just being renewed."""
+        self._renewing.discard((peer, home_address))
+        super().register_correspondent(peer, home_address, care_of)
+
+    def renew(self, entry: BindingUpdateEntry) -> None:
+        """Before a binding ends the permanent token is renewed with it (section 4.5)."""
+        self._renewing.add((entry.peer, entry.home_address))
+        super().renew(entry)
+
+    # --- what follows from an acknowledgement (sections 4.4 and 4.8) -------------------------------------------------
+
+    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:
+        """As in RFC 6275, but for two refusals that cannot be proved."""
+        return answer.status in _UNPROVED or super().is_authentic(entry, answer)
+
+    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        """Keep the tokens that came with it, and send the complete update behind an early one."""
+        key, now = (entry.peer, entry.home_address), self._clock.now
+        hidden, care_of = answer.option(PermanentHomeKeygenToken), answer.option(CareOfTestOption)
+        token = None if hidden is None else self.owner.key.decrypt(hidden.data)
+        if key in self._proved and token is not None:
+            self.permanent[key] = Token(0, token, now)
+            self._renewing.discard(key)
+        elif key in self._proved:
+            self._node.decided("no enhanced route optimisation", f"{entry.peer} gave no permanent home keygen token")
+            self.unable.add(entry.peer)
+        self._proved.discard(key)
+        self._given.pop(key, None)
+        super().accepted(entry, answer)
+        if care_of is not None and entry.state is State.BOUND and key in self.permanent:
+            self._given[key] = (entry.care_of_address, Token(TOKEN_OF_OPTION, care_of.data, now))
+            self._step(entry, Event.WANT)
+            self._send_update(entry)
+
+    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        """Prove oneself by key where the peer has lost the permanent token, by tests alone where it cannot verify."""
+        status, key = answer.status, (entry.peer, entry.home_address)
+        self._given.pop(key, None)
+        if status not in _CORRECTABLE or entry.corrections >= MAX_RO_FAILURE:
+            super().refused(entry, answer)
+            return
+        self.permanent.pop(key, None)
+        entry.corrections += 1
+        entry.unacknowledged = None
+        if status == Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED and entry.corrections == MAX_RO_FAILURE:
+            self.unable.add(entry.peer)
+        elif status == Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS:
+            self.unable.discard(entry.peer)
+        if entry.state is State.DELETING:
+            super().accepted(entry, answer)  # there is nothing to delete
+        else:
+            self._pursue(entry)
+
+    def _failed(self, entry: BindingUpdateEntry) -> None:
+        """A permanent token that gets no answer is renewed (section 4.4)."""
+        self.permanent.pop((entry.peer, entry.home_address), None)
+        super()._failed(entry)
+
+    def lost(self, entry: BindingUpdateEntry) -> None:
+        """The permanent token ends with the binding (section 4.1)."""
+        self.permanent.pop((entry.peer, entry.home_address), None)
+        super().lost(entry)
+
+    def ended(self, entry: BindingUpdateEntry) -> None:
+        """So it does with the entry."""
+        key = (entry.peer, entry.home_address)
+        self.permanent.pop(key, None)
+        self._renewing.discard(key)
+        self._given.pop(key, None)
+        if not self.list.of_peer(entry.peer):
+            self.unable.discard(entry.peer)
+        super().ended(entry)
