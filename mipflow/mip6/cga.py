@@ -11,13 +11,11 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.wire.address import Address, Prefix
-
-if TYPE_CHECKING:
-    from random import Random
 
 TYPE_TAG = bytes.fromhex("5F2705868D6C4C56A2469EBB9B2A2E13")
 """In front of whatever is signed, so that no other protocol's signature can be used here (RFC 4866 section 7)."""
@@ -131,28 +129,25 @@ class KeyPair:
     """An RSA key pair; `public_key` is its public half in DER."""
 
     def __init__(self, p: int, q: int) -> None:
-        from cryptography.hazmat.primitives.asymmetric import rsa
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         d = pow(PUBLIC_EXPONENT, -1, math.lcm(p - 1, q - 1))
         public = rsa.RSAPublicNumbers(PUBLIC_EXPONENT, p * q)
         numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
-        self._private = numbers.private_key()
+        self._private, self._padding = numbers.private_key(), padding.PKCS1v15()
         self.public_key = self._private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(self, message: bytes) -> bytes:
         """RSASSA-PKCS1-v1_5 with SHA-1 over the type tag and `message` (RFC 3972 section 6)."""
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA1
 
-        return self._private.sign(TYPE_TAG + message, PKCS1v15(), SHA1())
+        return self._private.sign(TYPE_TAG + message, self._padding, SHA1())
 
     def decrypt(self, ciphertext: bytes) -> bytes | None:
         """What `encrypted` hid; None for octets that it did not make."""
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-
         try:
-            return self._private.decrypt(ciphertext, PKCS1v15())
+            return self._private.decrypt(ciphertext, self._padding)
         except ValueError:
             return None
 
@@ -160,11 +155,8 @@ class KeyPair:
 @cache
 def key_pair(seed: int, bits: int = KEY_BITS) -> KeyPair:
     """The key pair of a seed, always the same one (1,024 bits take less than 0.1 s, once for each seed)."""
-    from random import Random
-
     random = Random(seed)
-    p, q = _prime(bits // 2, random), _prime(bits // 2, random)
-    return KeyPair(p, q)
+    return KeyPair(_prime(bits // 2, random), _prime(bits // 2, random))
 
 
 class AddressOwner:
@@ -209,10 +201,8 @@ def _der_size(data: bytes) -> int:
     """Octets of the DER SEQUENCE that begins here. Raises WireError where none does."""
     if data[:1] != b"\x30" or len(data) < 2:
         raise WireError("no SubjectPublicKeyInfo in CGA parameters", data)
-    if data[1] < 0x80:
-        return 2 + data[1]
-    octets = data[1] & 0x7F
-    return 2 + octets + int.from_bytes(data[2 : 2 + octets], "big")
+    octets = data[1] & 0x7F if data[1] & 0x80 else 0
+    return 2 + (octets + int.from_bytes(data[2 : 2 + octets], "big") if octets else data[1])
 
 
 def _prime(bits: int, random: Random) -> int:
@@ -231,13 +221,8 @@ def is_prime(number: int, random: Random) -> bool:
     odd = number - 1 >> twos
     for _ in range(_ROUNDS):
         power = pow(random.randrange(2, number - 1), odd, number)
-        if power == 1:
-            continue
-        for _ in range(twos):
-            if power == number - 1:
-                break
-            power = power * power % number
-        else:
+        squares = [pow(power, 1 << time, number) for time in range(twos)]
+        if power != 1 and number - 1 not in squares:
             return False
     return True
 

@@ -26,13 +26,7 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, IcmpError
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    BindingAcknowledgement,
-    BindingUpdate,
-    NonceIndices,
-    Status,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
 
 
@@ -160,9 +154,8 @@ class CorrespondentNode(KeepsBindings, Host):
         if expired is not None:
             return expired
         home_token = self.nonces.home_token(arrival.source, indices.home)
-        return binding_management_key(
-            home_token, None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
-        )
+        care_of_token = None if deletes else self.nonces.care_of_token(care_of, indices.care_of)
+        return binding_management_key(home_token, care_of_token)
 
     def judge(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it, for an update that is authentic."""

@@ -14,19 +14,10 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.cga import AddressOwner, CgaParameters, proves
 from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Token, binding_management_key, proved
 from mipflow.sim.clock import NS_PER_S
+from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.codec import encode_mobility
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    BindingAcknowledgement,
-    BindingAuthorizationData,
-    BindingUpdate,
-    CareOfTestInitOption,
-    CgaParametersOption,
-    MobilityOption,
-    NonceIndices,
-    SignatureOption,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices
 
 MAX_CGA_BINDING_LIFETIME_S = 86400
 CREDIT_AGING_INTERVAL_NS = 5 * NS_PER_S
@@ -46,25 +37,26 @@ Message = TypeVar("Message", BindingUpdate, BindingAcknowledgement)
 
 def with_proof(
     message: Message, owner: AddressOwner, address: Address, care_of: Address, correspondent: Address,
-    behind: tuple[MobilityOption, ...] = (),
+    behind: tuple[mobility.MobilityOption, ...] = (),
 ) -> Message:  # fmt: skip
     """A message without authorization data yet, with the proof that `address` is its owner's (section 4.5).
 
     CGA parameters and signature stand behind its options, which are signed too, and in front of those `behind`.
     """
     data = owner.parameters[address].encode()
-    front: list[MobilityOption] = [CgaParametersOption(data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
+    pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    front: list[mobility.MobilityOption] = list(map(mobility.CgaParametersOption, pieces))
     # Drafted as long as it will be: the length in its header is signed too.
-    blank = SignatureOption(bytes(len(owner.key.sign(b""))))
-    end = BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
+    blank = mobility.SignatureOption(bytes(len(owner.key.sign(b""))))
+    end = mobility.BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
     draft = replace(message, options=(*message.options, *front, blank, *behind, end))
-    signature = SignatureOption(owner.key.sign(mobility_data(draft, care_of, correspondent)))
+    signature = mobility.SignatureOption(owner.key.sign(mobility_data(draft, care_of, correspondent)))
     return replace(message, options=(*message.options, *front, signature, *behind))
 
 
 def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
     """What is signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
-    last = max(at for at, option in enumerate(message.options) if isinstance(option, CgaParametersOption))
+    last = max(at for at, option in enumerate(message.options) if isinstance(option, mobility.CgaParametersOption))
     end = message.fixed
     for option in message.options[: last + 1]:
         unit, start = option.alignment
@@ -77,19 +69,19 @@ def signature_in(message: BindingUpdate | BindingAcknowledgement) -> bytes | Non
     with 255 octets; None where it is not so (sections 4.2 and 5.1).
     """
     options = message.options
-    places = [at for at, option in enumerate(options) if isinstance(option, CgaParametersOption)]
+    places = [at for at, option in enumerate(options) if isinstance(option, mobility.CgaParametersOption)]
     are_whole = all(options[at].size == 2 + PIECE for at in places[:-1])
     if not places or places[-1] - places[0] != len(places) - 1 or not are_whole:
         return None
     behind = (*options, None)[places[-1] + 1]
-    return behind.data if isinstance(behind, SignatureOption) else None
+    return behind.data if isinstance(behind, mobility.SignatureOption) else None
 
 
 def judged(
     message: BindingUpdate | BindingAcknowledgement, address: Address, care_of: Address, correspondent: Address
 ) -> CgaParameters | None:
     """The CGA parameters of a message, if they and its signature prove `address` to be its sender's (section 4.6)."""
-    parameters = b"".join(option.data for option in message.options if isinstance(option, CgaParametersOption))
+    parameters = b"".join(option.data for option in message.options if isinstance(option, mobility.CgaParametersOption))
     signature = signature_in(message)
     if signature is None:
         return None
@@ -152,11 +144,8 @@ def enhanced_update(
     deletes = entry.state is State.DELETING
     care_of_token = None if deletes else NO_TOKEN if care_of is None else care_of.value
     key = binding_management_key(home.value, care_of_token)
-    options: tuple[MobilityOption, ...] = (
-        NonceIndices(home.nonce_index, 0 if deletes or care_of is None else care_of.nonce_index),
-    )
-    if care_of_token == NO_TOKEN:
-        options = (CareOfTestInitOption(), *options)
+    indices = NonceIndices(home.nonce_index, 0 if deletes or care_of is None else care_of.nonce_index)
+    options = (mobility.CareOfTestInitOption(), indices) if care_of_token == NO_TOKEN else (indices,)
     update = BindingUpdate(sequence, lifetime_units=0 if deletes else lifetime_s // LIFETIME_UNIT_S)
     if owner is None:
         update = replace(update, options=options)

@@ -7,18 +7,19 @@ far as the mobile node's credit goes, and is for all others a correspondent node
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mipflow.mip6 import enhanced
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.cga import AddressOwner, CgaParameters, encrypted
-from mipflow.mip6.constants import MAX_BINDINGS, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.correspondent_node import CorrespondentNode
-from mipflow.mip6.enhanced import NO_TOKEN, Credit, EnhancedBinding, judged, signature_in
+from mipflow.mip6.enhanced import NO_TOKEN, EnhancedBinding, judged, signature_in
 from mipflow.mip6.return_routability import binding_management_key, is_proved
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, NonceIndices, Status
@@ -36,11 +37,8 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS,
     )  # fmt: skip
 
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_bindings: int = MAX_BINDINGS,
-    ) -> None:  # fmt: skip
-        super().__init__(network, name, x, y, role, max_bindings)
+    def __init__(self, network: Network, name: str, *place: Any, **settings: Any) -> None:
+        super().__init__(network, name, *place, **settings)
         self.owner: AddressOwner | None = None
         self.proof_limit = TokenBucket()
         """Proofs are work: more than these are not looked at (section 6.6)."""
@@ -48,9 +46,10 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         self._proof: CgaParameters | None = None
         """What the update that is being processed has proved its home address with."""
 
-    def _held(self, home_address: Address) -> EnhancedBinding | None:
+    def _held(self, home_address: Address) -> EnhancedBinding:
+        """The binding of a home address; one that is worth nothing where there is none."""
         binding = self.bindings.get(home_address)
-        return binding if isinstance(binding, EnhancedBinding) else None
+        return binding if isinstance(binding, EnhancedBinding) else EnhancedBinding(home_address, home_address, 0, 0)
 
     # --- binding updates (sections 4.2 and 4.3) ----------------------------------------------------------------------
 
@@ -59,18 +58,18 @@ class EnhancedCorrespondentNode(CorrespondentNode):
     ) -> bytes | Status:
         """The key of two tokens: a home index of zero is the permanent one's, a care-of index of zero is nobody's."""
         held, deletes = self._held(arrival.source), update.lifetime_units == 0
-        permanent = None if held is None else held.permanent_token
         if indices.home == 0 and signature_in(update) is not None:
             return Status.NON_NULL_HOME_NONCE_INDEX_EXPECTED
-        if indices.home == 0 and permanent is None:
+        if indices.home == 0 and held.permanent_token is None:
             return Status.PERMANENT_HOME_KEYGEN_TOKEN_UNAVAILABLE
-        home_token = (indices.home == 0 and permanent) or self.nonces.home_token(arrival.source, indices.home)
+        temporary = self.nonces.home_token(arrival.source, indices.home)
+        home_token = temporary if indices.home or held.permanent_token is None else held.permanent_token
 
         def key(care_of_nonce: int) -> bytes:
             token = self.nonces.care_of_token(care_of, care_of_nonce) if care_of_nonce else NO_TOKEN
             return binding_management_key(home_token, None if deletes else token)
 
-        care_of_nonce, given = indices.care_of, 0 if held is None else held.care_of_nonce
+        care_of_nonce, given = indices.care_of, held.care_of_nonce
         if care_of_nonce and given and is_proved(update, key(given), care_of, arrival.packet.destination):
             care_of_nonce = given  # of the Care-of Test option, whatever index the mobile node calls it by
         current = self.nonces.index(self.clock.now)
@@ -90,7 +89,7 @@ class EnhancedCorrespondentNode(CorrespondentNode):
             self._proof = judged(update, arrival.source, care_of, arrival.packet.destination)
             if self._proof is None:
                 return Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED, sequence
-        elif held is not None and held.permanent_token is not None and indices is not None and indices.home:
+        elif held.permanent_token is not None and indices is not None and indices.home:
             return Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS, sequence
         return status, sequence
 
@@ -106,14 +105,12 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         is_early = indices is not None and indices.care_of == 0
         # An acknowledgement goes to the source: to give it a token for another care-of address would test nothing.
         asks = update.option(mobility.CareOfTestInitOption) is not None and care_of == arrival.packet.source
-        permanent_token = None if held is None else held.permanent_token
-        if self._proof is not None:
-            permanent_token = self._random.randbytes(8)
+        permanent_token = held.permanent_token if self._proof is None else self._random.randbytes(8)
         return EnhancedBinding(
             arrival.source, care_of, binding.sequence, binding.expires_ns, wakes_ns=binding.wakes_ns,
             care_of_verified=not is_early, permanent_token=permanent_token,
             care_of_nonce=self.nonces.index(self.clock.now) if is_early and asks else 0,
-            credit=Credit() if held is None else held.credit,
+            credit=held.credit,
         )  # fmt: skip
 
     def completed(
@@ -124,13 +121,10 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         The proof stands last, so that the tokens are signed with it.
         """
         held = self._held(arrival.source)
-        if held is None:
-            return answer
         options: list[mobility.MobilityOption] = []
         if self._proof is not None and held.permanent_token is not None:
-            options.append(
-                mobility.PermanentHomeKeygenToken(encrypted(self._proof.public_key, held.permanent_token, self._random))
-            )
+            hidden = encrypted(self._proof.public_key, held.permanent_token, self._random)
+            options.append(mobility.PermanentHomeKeygenToken(hidden))
         if held.care_of_nonce:
             options.append(mobility.CareOfTestOption(self.nonces.care_of_token(care_of, held.care_of_nonce)))
         answer, ours = replace(answer, options=tuple(options)), arrival.packet.destination
@@ -147,16 +141,14 @@ class EnhancedCorrespondentNode(CorrespondentNode):
             return False
         packet, held = arrival.packet, self._held(option.home_address)
         is_payload = not isinstance(packet.payload, mobility.MobilityMessage)
-        if held is not None and held.care_of_verified and is_payload:
+        if held.care_of_verified and is_payload:
             held.credit.earn(packet.size, self.clock.now)
         return True
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """To a care-of address that is not verified yet, what the credit pays for."""
         road, held = super().find_road(source, destination), self._held(destination)
-        if road is None or held is None or held.care_of_verified:
-            return road
-        return RoadOnCredit(self, held, road)
+        return road if road is None or held.care_of_verified else RoadOnCredit(self, held, road)
 
 
 class RoadOnCredit(Road):
@@ -165,9 +157,8 @@ class RoadOnCredit(Road):
     __slots__ = ("_binding", "_node")
 
     def __init__(self, node: EnhancedCorrespondentNode, binding: EnhancedBinding, road: Road) -> None:
-        super().__init__(
-            road.kind, road.channel, road.mtu + road.overhead, road.source, road.destination, road.extensions
-        )
+        path_mtu = road.mtu + road.overhead
+        super().__init__(road.kind, road.channel, path_mtu, road.source, road.destination, road.extensions)
         self._node = node
         self._binding = binding
 

@@ -15,13 +15,8 @@ from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, e
 from mipflow.mip6.registration import Registrar
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
 from mipflow.sim.clock import NS_PER_S
-from mipflow.wire.mobility import (
-    BindingAcknowledgement,
-    BindingUpdate,
-    CareOfTestOption,
-    PermanentHomeKeygenToken,
-    Status,
-)
+from mipflow.wire import mobility
+from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
 
 if TYPE_CHECKING:
     from mipflow.mip6.binding_update_list import Key
@@ -57,8 +52,9 @@ class EnhancedRegistrar(Registrar):
     # --- what an update takes (section 4.1) --------------------------------------------------------------------------
 
     def _permanent(self, entry: BindingUpdateEntry) -> Token | None:
+        """The permanent token, which ends with the binding (section 4.1), and when it gets no answer (section 4.4)."""
         key = (entry.peer, entry.home_address)
-        token = self.permanent.get(key)
+        token = None if entry.registered is None else self.permanent.get(key)
         if token is None or entry.state is State.DELETING:
             return token
         is_old = self._clock.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
@@ -96,14 +92,11 @@ class EnhancedRegistrar(Registrar):
             return super().build_update(entry, sequence, tokens)
         # No more than is left of the home registration (section 4.4).
         left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
-        lifetime_s = min(MAX_CGA_BINDING_LIFETIME_S, left_s)
-        if permanent is None:
+        lifetime_s, care_of = min(MAX_CGA_BINDING_LIFETIME_S, left_s), self._care_of_token(entry)
+        if proves:
             self._proved.add(key)
-            home, care_of = tokens
-            update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, self.owner)
-        else:
-            given = self._care_of_token(entry)
-            update, entry.key = enhanced_update(entry, sequence, lifetime_s, permanent, given)
+        home, owner = permanent or tokens[0], self.owner if proves else None
+        update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
         return update
 
     def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
@@ -125,7 +118,7 @@ class EnhancedRegistrar(Registrar):
     def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
         """Keep the tokens that came with it, and send the complete update behind an early one."""
         key, now = (entry.peer, entry.home_address), self._clock.now
-        hidden, care_of = answer.option(PermanentHomeKeygenToken), answer.option(CareOfTestOption)
+        hidden, care_of = answer.option(mobility.PermanentHomeKeygenToken), answer.option(mobility.CareOfTestOption)
         token = None if hidden is None else self.owner.key.decrypt(hidden.data)
         if key in self._proved and token is not None:
             self.permanent[key] = Token(0, token, now)
@@ -160,18 +153,8 @@ class EnhancedRegistrar(Registrar):
         else:
             self._pursue(entry)
 
-    def _failed(self, entry: BindingUpdateEntry) -> None:
-        """A permanent token that gets no answer is renewed (section 4.4)."""
-        self.permanent.pop((entry.peer, entry.home_address), None)
-        super()._failed(entry)
-
-    def lost(self, entry: BindingUpdateEntry) -> None:
-        """The permanent token ends with the binding (section 4.1)."""
-        self.permanent.pop((entry.peer, entry.home_address), None)
-        super().lost(entry)
-
     def ended(self, entry: BindingUpdateEntry) -> None:
-        """So it does with the entry."""
+        """Nothing is left of what was agreed on."""
         key = (entry.peer, entry.home_address)
         self.permanent.pop(key, None)
         self._renewing.discard(key)
