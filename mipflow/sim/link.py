@@ -248,9 +248,13 @@ class Segment:
         self.ports.append(port)
 
     def detach(self, port: Port) -> None:
-        """Take a port off the segment; addresses that it answered for are unknown here from now on."""
+        """Take a port off the segment: it hears nothing more of it, and its addresses are unknown here from now on."""
         if port not in self.ports:
             raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
+        heap = self.clock.heap
+        for place, (t_ns, order, callback, packet) in enumerate(heap):
+            if callback == port.receive:  # under way to it
+                heap[place] = (t_ns, order, self._missed, packet)
         self.ports.remove(port)
         self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
@@ -290,6 +294,9 @@ class Segment:
         """Show every packet that enters to `tap`, which may drop it by returning a reason."""
         self.taps.append(tap)
         self.refresh()
+
+    def _missed(self, packet: Packet) -> None:
+        self.drop(packet, "its receiver has left the link")
 
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here."""

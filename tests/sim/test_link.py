@@ -287,3 +287,13 @@ def test_one_link_does_not_touch_the_randomness_of_another() -> None:
         return [number for number in wire.order if number < 1000]
 
     assert lost_on_one(0.0) == lost_on_one(0.9)
+
+
+def test_what_is_under_way_to_a_port_that_leaves_is_lost_and_what_it_sent_still_arrives() -> None:
+    wire = Wire(Link(delay_ms=10, rate_bps=None))
+    wire.send(0)
+    wire.send(0, backwards=True)
+    wire.network.clock.at(5_000_000, lambda _: wire.segment.detach(wire.b))
+    wire.run()
+    assert (len(wire.a.arrived), len(wire.b.arrived)) == (1, 0)
+    assert wire.drops == ["its receiver has left the link"]
