@@ -172,9 +172,15 @@ class MobileNode(MobilityNode, Host):
         return interface is not None and interface.is_usable
 
     def is_home_ready(self, home_address: Address) -> bool:
-        """True where packets to a home address reach this node: through its home agent, or because it is at home."""
-        care_of = self.registered_at_home(home_address)
-        return home_address in self.addresses or (care_of is not None and self.is_reachable(care_of))
+        """True where packets to a home address surely reach this node: it is at home, or its home agent knows where.
+
+        A home agent drops what is tunnelled from any other care-of address; only in ESP does it not look (section
+        10.4.5), so there a test need not wait for the acknowledgement.
+        """
+        entry = self.home_registration(home_address)
+        if home_address in self.addresses or entry is None or entry.registered is None:
+            return home_address in self.addresses
+        return self.is_reachable(entry.registered) and (not entry.is_in_doubt or self.security is not None)
 
     # --- home and away (section 11.5.5) ------------------------------------------------------------------------------
 
