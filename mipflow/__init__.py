@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
     from mipflow.lab.attacks import attack_table as attack_table
+    from mipflow.lab.latency import latency_table as latency_table
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.world import World as World
@@ -26,10 +27,11 @@ _HOMES = {
     "Link": "mipflow.sim.link",
     "World": "mipflow.lab.world",
     "attack_table": "mipflow.lab.attacks",
+    "latency_table": "mipflow.lab.latency",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
 }
-__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "figure1", "figure2"]
+__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "latency_table", "figure1", "figure2"]
 
 
 def __getattr__(name: str) -> Any:
