@@ -230,18 +230,20 @@ class Attachment:
             self._node.care_of_ready(interface)
 
     def come_home(self) -> None:
-        """The home addresses belong on this link: no duplicate address detection while the home agent defends one
+        """The home addresses belong on this link: no duplicate address detection while the home agent may defend one
         (section 11.5.5).
         """
         node, interface = self._node, self.interface
         for home_address in node.home_addresses_in_order():
             if home_address in node.addresses or not self._is_advertised(home_address):
                 continue
-            if node.home_registration(home_address) is not None:
+            entry = node.home_registration(home_address)
+            if entry is not None and entry.may_be_held(node.clock.now):
                 node.decided("returning home", f"{home_address} on {interface.name}")
                 interface.add_address(home_address, shared=True)
                 node.registrar.return_home(home_address)
             elif home_address not in self._duplicates:
+                node.registrar.abandon(home_address)
                 self._make(home_address, (INFINITE_S, INFINITE_S))
         if node.primary_home_address in interface.addresses:
             interface.prefer(node.primary_home_address)
