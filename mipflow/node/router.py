@@ -76,7 +76,7 @@ class Router(Node):
         prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
         if not prefixes:
             return None
-        options: list[NeighborOption] = [self.prefix_information(prefix) for prefix in prefixes]
+        options: list[NeighborOption] = [self.prefix_information(interface, prefix) for prefix in prefixes]
         advertising = self.neighbor.advertising.get(interface)
         if advertising is None:
             return RouterAdvertisement(options=tuple(options))
@@ -84,9 +84,11 @@ class Router(Node):
         options.append(AdvertisementInterval(interval_ms + (20 if interval_ms < 200 else 0)))
         return RouterAdvertisement(router_lifetime_s=max(round(3 * advertising.max_s), 1), options=tuple(options))
 
-    def prefix_information(self, prefix: Prefix) -> PrefixInformation:
-        """A prefix with its lifetimes, as an option."""
-        option = PrefixInformation(prefix.network, prefix.length)
+    def prefix_information(self, interface: Interface, prefix: Prefix) -> PrefixInformation:
+        """A prefix with its lifetimes, as an option: with this router's address in it, the R bit (RFC 6275 section 7.2).
+        """
+        own = next((address for address in interface.addresses if address in prefix), None)
+        option = PrefixInformation(own or prefix.network, prefix.length, router_address=own is not None)
         if prefix in self.lifetimes_s:
             valid_s, preferred_s = self.lifetimes_s[prefix]
             option = replace(option, valid_lifetime_s=valid_s, preferred_lifetime_s=preferred_s)

@@ -143,7 +143,7 @@ class Visitor:
     def hear(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
         for option in message.options:
             if isinstance(option, PrefixInformation):
-                self.heard.append((self.network.clock.now, Prefix(option.prefix, option.prefix_length)))
+                self.heard.append((self.network.clock.now, Prefix.around(option.prefix, option.prefix_length)))
 
     def run(self, seconds: float = 60) -> Visitor:
         self.network.run_until(self.network.clock.now + round(seconds * S))
@@ -265,6 +265,18 @@ def test_a_router_that_is_told_nothing_advertises_only_when_asked() -> None:
     assert len(world.run(10_000).network.trace) == 0
 
 
+def test_each_prefix_has_the_routers_whole_address_in_it_and_the_r_bit() -> None:
+    """RFC 6275 sections 7.2 and 8.3, by octets: the same in every advertisement."""
+    world = Visitor()
+    world.router.neighbor.advertise_every(world.router.interfaces["access"], 1, 3)
+    world.run(60)
+    told = [encode(hop.packet)[40:] for hop in world.network.trace]
+    options = {message[16:48] for message in told if message[0] == 134}
+    (option,) = options
+    assert option[:4] == bytes([3, 4, 64, 0x80 | 0x40 | 0x20]) and option[16:] == LEFT.address(1).packed
+    assert len(told) > 20
+
+
 def test_an_announced_prefix_is_advertised_with_its_lifetimes() -> None:
     """RFC 4861 section 6.2.1: AdvValidLifetime and AdvPreferredLifetime of each prefix."""
     world = Visitor()
@@ -275,7 +287,7 @@ def test_an_announced_prefix_is_advertised_with_its_lifetimes() -> None:
     world.run(1)
     told = [o for o in seen[0].packet.payload.options if isinstance(o, PrefixInformation)]  # type: ignore[attr-defined]
     options = [(o.prefix, o.valid_lifetime_s, o.preferred_lifetime_s) for o in told]
-    assert options == [(LEFT.network, 7200, 0), (RIGHT.network, 100, 50)]
+    assert options == [(LEFT.address(1), 7200, 0), (RIGHT.address(1), 100, 50)]
     assert RIGHT.address(1) in world.router.addresses
 
 
