@@ -1,4 +1,4 @@
-"""Returning home (RFC 6275 section 11.5.5) and what a mobile node leaves behind (section 11.5.4), by octets."""
+"""Moving and returning home (RFC 6275 sections 11.5.1 to 11.5.5): what is sent on the way, by octets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import struct
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
-from mipflow.wire.address import Address
+from mipflow.node.router import Router
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.codec import decode, encode
 from tests.mip6.headers import BU, ICMPV6, MOBILITY, Part, chain, ipv6, packet
 from tests.mip6.worlds import dropper, world
@@ -173,3 +174,58 @@ def test_the_previous_care_of_address_still_receives() -> None:
     ):
         made.mn.receive(decode(octets), made.mn.interfaces["wlan0"])
     assert got == [b"x", b"x"]
+
+
+# --- movement (sections 11.5.1, 11.5.3, 11.5.4) ----------------------------------------------------------------------
+
+NEW = Prefix.parse("2001:db8:201::/64")
+
+
+def access_router(made: World, segment: str) -> Router:
+    """The router of an access network."""
+    return next(port.node for port in made.network.segments[segment].ports if port.owner.startswith("AR"))  # type: ignore[attr-defined]
+
+
+def bound_to(made: World) -> Address:
+    binding = made.ha.bindings.get(made.mn.primary_home_address)
+    assert binding is not None
+    return binding.care_of_address
+
+
+def test_without_a_word_of_the_link_layer_movement_is_noticed_by_advertisements_and_registered() -> None:
+    """Sections 7.5, 11.5.1, 11.5.3, 11.5.4: in about two seconds, of which one is duplicate address detection."""
+    made = world(advertisements=(0.03, 0.07), link_hints=False)
+    made.mn.open(made.cn1, CALL)
+    made.run(5)
+    old = bound_to(made)
+    made.mn.interface("cell0").leave()
+    moved_s = made.now
+    made.mn.visit("wlan0", made.network.segments["cell0"])
+    made.run(8)
+    new = bound_to(made)
+    prefixes = [made.network.prefix_of(made.network.segments[name]) for name in ("wlan0", "cell0")]
+    assert [address in prefix for address, prefix in zip((old, new), prefixes, strict=True)] == [True, True]  # type: ignore[operator]
+    registered_s = next(
+        change.t_ns / 1e9 for change in made.trace.changes()
+        if change.node == "HA" and change.t_ns > moved_s * 1e9 and change.change.after
+        and change.change.after["care_of_address"] == str(new)
+    )  # fmt: skip
+    assert registered_s - moved_s < 2.5
+    assert old not in made.mn.addresses, "what came from the router that is out of reach is given up"
+    assert [binding.care_of_address for binding in made.cn1.bindings] == [new]
+
+
+def test_from_a_deprecated_care_of_address_it_goes_to_one_that_is_preferred() -> None:
+    """Sections 11.5.3, 11.5.4: of the prefixes that the current default router advertises."""
+    made = world(advertisements=(1.0, 3.0))
+    made.run(5)
+    old, router = bound_to(made), access_router(made, "wlan0")
+    interface = next(i for i in router.interfaces.values() if i.segment is made.network.segments["wlan0"])
+    router.announce(interface, NEW, 3600, 1800)
+    made.run(5)
+    assert bound_to(made) == old, "while it is preferred it stays"
+    prefix = made.network.prefix_of(made.network.segments["wlan0"])
+    assert prefix is not None
+    router.announce(interface, prefix, 7200, 0)
+    made.run(8)
+    assert bound_to(made) in NEW and old in made.mn.addresses, "and still receives at the old one"
