@@ -238,7 +238,7 @@ class Attachment:
             if home_address in node.addresses or not self._is_advertised(home_address):
                 continue
             entry = node.home_registration(home_address)
-            if entry is not None and entry.may_be_held(node.clock.now):
+            if entry is not None and entry.may_last(node.clock.now):
                 node.decided("returning home", f"{home_address} on {interface.name}")
                 interface.add_address(home_address, shared=True)
                 node.registrar.return_home(home_address)

@@ -136,7 +136,7 @@ class BindingUpdateEntry(Entry):
         """True where the peer surely holds nothing of it: no update left that may have reached it."""
         return self.registered is None and self.unacknowledged is None
 
-    def may_be_held(self, now: int) -> bool:
+    def may_last(self, now: int) -> bool:
         """True while the peer may hold it: of the last update that left, or may have arrived, some lifetime is left."""
         return not self.is_unknown_to_peer and now < self.sent_ns + self.lifetime_s * NS_PER_S
 
