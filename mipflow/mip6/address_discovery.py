@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mipflow.mip6.constants import DHAAD_RETRIES, INITIAL_DHAAD_TIMEOUT_NS, MAX_BINDACK_TIMEOUT_NS
+from mipflow.mip6.constants import (
+    DHAAD_RETRIES,
+    INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS,
+    INITIAL_DHAAD_TIMEOUT_NS,
+    MAX_BINDACK_TIMEOUT_NS,
+)
 from mipflow.mip6.home_agents_list import heard
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.sim.clock import Timer
@@ -105,8 +110,12 @@ class HomeAgentDiscovery:
         self._node = node
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._timer = Timer(node.clock, self._send)
+        self._next = Timer(node.clock, self._use_next)
+        self._soonest_ns = 0
+        """When an update may go to another home agent: InitialBindackTimeoutFirstReg after the one before."""
         self._identifier = self._attempts = 0
         self.home_agents: tuple[Address, ...] = ()
+        self._following: tuple[Address, ...] = ()
         node.handlers[HomeAgentAddressDiscoveryReply] = self._reply
 
     def discover(self) -> None:
@@ -146,16 +155,21 @@ class HomeAgentDiscovery:
         """A home agent refuses or does not answer: try the next in the list's order; behind the last, ask anew later.
         """
         known = self.home_agents
-        following = known[known.index(home_agent) + 1 :] if home_agent in known else known
-        if following:
-            self._use(following[0])
+        self._following = known[known.index(home_agent) + 1 :] if home_agent in known else known
+        if self._following:
+            self._next.set(max(self._node.clock.now, self._soonest_ns))
         elif not known:
             self.discover()
         elif self._timer.due_ns is None:
             self._attempts = 0
             self._timer.set(self._node.clock.now + MAX_BINDACK_TIMEOUT_NS)
 
+    def _use_next(self) -> None:
+        self._use(self._following[0])
+
     def _use(self, home_agent: Address) -> None:
         """Have every home registration at this home agent from now on, the primary's at least."""
+        self._next.stop()
+        self._soonest_ns = self._node.clock.now + INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
         self._node.decided("home agent", str(home_agent))
         self._node.registrar.change_home_agent(home_agent)

@@ -85,8 +85,7 @@ class Router(Node):
         return RouterAdvertisement(router_lifetime_s=max(round(3 * advertising.max_s), 1), options=tuple(options))
 
     def prefix_information(self, interface: Interface, prefix: Prefix) -> PrefixInformation:
-        """A prefix with its lifetimes, as an option; it has our address in it, which the R bit says (RFC 6275 section 7.2).
-        """
+        """A prefix with its lifetimes and our address, as an option: the R bit says so (RFC 6275 section 7.2)."""
         own = next((address for address in interface.addresses if address in prefix), None)
         option = PrefixInformation(own or prefix.network, prefix.length, router_address=own is not None)
         if prefix in self.lifetimes_s:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Node
 from mipflow.sim.network import Network
-from mipflow.wire.address import Address
+from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.codec import decode, decode_leniently, encode
 from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.packet import UDP, Packet
@@ -509,3 +510,36 @@ def test_a_refresh_request_is_answered_whatever_its_reserved_bits_and_unknown_op
     walker.tell(ipv6(walker.agent, walker.care_of, 41, packet(walker.cn, walker.home, message)))
     walker.world.run(1)
     assert walker.last("BU").sequence != before and walker.entry.state is State.BOUND
+
+
+def test_the_next_home_agent_is_tried_after_one_and_a_half_seconds_at_the_earliest() -> None:
+    """Section 11.4.1, also where the one before refuses at once."""
+    made = world(home_agents=3)
+    for agent in made.home_agents[:2]:
+        agent.prohibited.add(made.mn.primary_home_address)
+    made.run(8)
+    agents = [agent.home_agent_address.packed for agent in made.home_agents]
+    asked = [(m.destination, m.t_ns) for m in messages(made, "MN") if m.name == "BU"]
+    assert [to for to, _ in asked] == agents, "each in turn"
+    assert [later - before for (_, before), (_, later) in pairwise(asked)] == [1_500_000_000] * 2
+    assert [len(list(agent.bindings)) for agent in made.home_agents] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_prefix_advertisements_come_from_the_home_agent_that_is_known_or_from_nobody(is_known: bool) -> None:
+    """Section 11.4.3: before any registration that is the home agent's address that is set; else none is accepted."""
+    made = world(home_agents=1 if is_known else 2)
+    made.run(1.015 if is_known else 0.9)
+    mn, agent = made.mn, made.ha.home_agent_address.packed
+    assert (mn.home_agent != UNSPECIFIED) is is_known and mn.registered_at_home(mn.primary_home_address) is None
+    for source in (agent, made.cn1.address.packed, bytes(16)):
+        message = struct.pack("!BBHHH", 147, 0, 0, 7, 0) + bytes([3, 4, 64, 0xE0]) + struct.pack("!III", 99, 99, 0)
+        octets_ = packet(source, bytes(15) + b"\x99", message + agent, routing=mn.primary_home_address.packed,
+                         next_header=58)  # fmt: skip
+        mn.local(decode(octets_), mn.interfaces["wlan0"])
+    assert len(mn.prefixes.known) == 0
+    reasons = [drop.reason for drop in made.trace.drops() if "prefix advertisement" in drop.reason]
+    strange = "mobile prefix advertisement, but not from our home agent"
+    assert reasons[1:2] == [strange] and reasons[0] == (
+        "mobile prefix advertisement that was not asked for: now it is" if is_known else strange
+    )
