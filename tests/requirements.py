@@ -45,7 +45,7 @@ class Requirement:
 
     @property
     def kind(self) -> str:
-        """One of KINDS, or "open"."""
+        """One of KINDS."""
         return "test" if self.answer.startswith("tests/") else self.answer.partition(": ")[0]
 
     @property
