@@ -220,6 +220,10 @@ First those that no single sentence of the RFC shows.
   where it does not; `home_follows=True` moves it with the flow.
 * **All home addresses register side by side.** A further home address does not wait for the first; MAX_UPDATE_RATE
   counts for each home address at the home agent, and for each correspondent and message type.
+* **From update to acknowledgement packets take the tunnel (11.3.1).** The mobile node cannot know then which care-of
+  address its correspondent has. A refresh that changes nothing stays on the straight road.
+* **A binding error about a care-of address that was left is ignored (11.3.6).** The packet that it is about was
+  overtaken by the binding update, and says nothing of the new binding.
 * **Triangular mode is not RFC 6275.** `mode="triangular"` is the method's page 2: packets with the home address as
   source, straight from the visited link. It is there to be looked at, behind its own switch, and off by default.
 * **IP security is a switch, and off.** Lessons read the messages. Without `security=True` a home agent believes whoever

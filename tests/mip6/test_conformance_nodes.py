@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -543,3 +544,25 @@ def test_prefix_advertisements_come_from_the_home_agent_that_is_known_or_from_no
     assert reasons[1:2] == [strange] and reasons[0] == (
         "mobile prefix advertisement that was not asked for: now it is" if is_known else strange
     )
+
+
+@pytest.mark.parametrize("what", ["lifetimes", "flags"])
+def test_changes_of_the_home_addresss_own_prefix_are_told(what: str) -> None:
+    """Section 10.6.2, the two that MUST be told unasked; octets of the prefix information option."""
+    made = world()
+    made.ha.prefixes.deliveries.min_interval_s, made.ha.prefixes.deliveries.max_interval_s = 5, 20
+    made.run(5)
+    (entry,) = made.ha.home_prefixes
+    if what == "lifetimes":
+        made.ha.announce(made.ha.home_link, entry.prefix, 5000, 4000)
+    else:
+        made.ha.prefixes.changed(replace(entry, autonomous=False))
+    made.run(30)
+    sent = [chain(encode(hop.packet))[-1].octets for hop in made.trace if hop.channel.sender == "HA"]
+    told = [message[8:40] for message in sent if message[0] == 147]
+    assert told and told[-1][:3] == bytes([3, 4, 64])
+    if what == "lifetimes":
+        valid_s, preferred_s = struct.unpack("!II", told[-1][4:12])
+        assert 4960 < valid_s <= 5000 and valid_s - preferred_s == 1000
+    else:
+        assert told[-1][3] == 0x80 | 0x20, "L and R, A no longer"
