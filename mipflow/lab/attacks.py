@@ -7,14 +7,17 @@ at the end. RFC 4225 and RFC 6275 section 15 say what to expect.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.scenarios import figure2
 from mipflow.lab.world import World
 from mipflow.mip6.attackers import Liar, Replayer
 from mipflow.mip6.binding_cache import Binding
+from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
 from mipflow.mip6.return_routability import binding_management_key, proved
 from mipflow.node.application import Ends
 from mipflow.node.apps import Voice
@@ -64,40 +67,53 @@ DEFENCES: dict[str, dict[str, Any]] = {
     "none": {"correspondents": {"CN1": Credulous}},
     "return routability": {},
     "return routability and ESP": {"security": True},
-    "return routability, ESP to the home agent": {"security": True},
+    "generated addresses": {"enhanced": True},
 }
 """What stands against the attacker: keywords of `figure2`."""
 
 
-def _steal(world: World, ears: Segment | None) -> bool:
+class Means(NamedTuple):
+    """What an attacker has: ears on a link, and a key of its own to generate addresses from (RFC 4866)."""
+
+    ears: Segment | None
+    has_key: bool
+
+
+def _steal(world: World, means: Means) -> bool:
     """Have CN1 send to the attacker what is for the mobile node (RFC 4225 section 3.1.1)."""
     flow = world.mn.open(world.cn1, Voice())
     world.run(6)
     assert flow.home_address is not None
-    liar = _liar(world, ears)
+    liar = _liar(world, means)
     liar.claim(world.cn1.address, flow.home_address, liar.address)
     world.run(8)
     return _came_to_believe(world, "CN1", flow.home_address, liar.address)
 
 
-def _steal_at_home(world: World, ears: Segment | None) -> bool:
+def _steal_at_home(world: World, means: Means) -> bool:
     """Have the home agent send to the attacker what is for the mobile node (RFC 6275 section 15.3)."""
     flow = world.mn.open(world.cn1, Voice())
     world.run(6)
     assert flow.home_address is not None
-    liar = _liar(world, ears)
+    liar = _liar(world, means)
     liar.home_agent = world.ha.home_agent_address
     liar.registrar.register_home(flow.home_address, liar.address)
     world.run(4)
     return _came_to_believe(world, "HA", flow.home_address, liar.address)
 
 
-def _flood(world: World, ears: Segment | None) -> bool:
+def _flood(world: World, means: Means) -> bool:
     """Ask CN1 for a stream, then send it to a victim by a false care-of address (RFC 4225 section 3.2.1)."""
-    liar = _liar(world, ears)
+    liar = _liar(world, means)
+    home_address = liar.address
     Voice().start(Ends(liar, world.cn1, 5004, 5004, FLOOD))
     world.run(2)
-    liar.claim(world.cn1.address, liar.address, world.cn2.address)
+    if means.has_key:  # a true binding first: under its permanent token the false one can be early
+        other = MALLORY.address(0x667)
+        liar.interfaces["eth0"].add_address(other)
+        liar.claim(world.cn1.address, home_address, other)
+        world.run(3)
+    liar.claim(world.cn1.address, home_address, world.cn2.address)
     world.run(9)
     since = world.network.clock.now - NS_PER_S  # it is no flood if it has ended by then
     return any(
@@ -106,12 +122,12 @@ def _flood(world: World, ears: Segment | None) -> bool:
     )
 
 
-def _replay(world: World, ears: Segment | None) -> bool:
+def _replay(world: World, means: Means) -> bool:
     """Send a binding update again after the mobile node has deleted its binding (RFC 4225 section 3.1.6)."""
     replayer = Replayer(world.network, "Mallory", 4.0, -2.0)
-    _settle(world, replayer.settle)
-    if ears is not None:
-        replayer.listen(ears)
+    _settle(world, replayer.settle, 0x666)
+    if means.ears is not None:
+        replayer.listen(means.ears)
     flow = world.mn.open(world.cn1, Voice())
     world.run(6)
     home_address, old = flow.home_address, flow.care_of_address
@@ -126,7 +142,7 @@ def _replay(world: World, ears: Segment | None) -> bool:
     return _came_to_believe(world, "CN1", home_address, old, since)
 
 
-ATTACKS: dict[str, Callable[[World, Segment | None], bool]] = {
+ATTACKS: dict[str, Callable[[World, Means], bool]] = {
     "steal at the correspondent": _steal, "steal at the home agent": _steal_at_home, "flood": _flood,
     "replay": _replay,
 }  # fmt: skip
@@ -137,9 +153,13 @@ def attack(what: str, place: str, defence: str, seed: int = 0) -> bool:
     for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES)):
         if name not in table:
             raise ProtocolMisuse(f"{name!r} is not known here; expected one of {', '.join(table)}", name)
-    world = figure2(seed, home_router=True, **DEFENCES[defence])
-    segment = PLACES[place]
-    return ATTACKS[what](world, None if segment is None else world.network.segments[segment])
+    keywords, segment = DEFENCES[defence], PLACES[place]
+    succeeds = False
+    for has_key in (False, True)[: 1 + ("enhanced" in keywords)]:  # where keys count, with one and without
+        world = figure2(seed, home_router=True, **keywords)
+        ears = None if segment is None else world.network.segments[segment]
+        succeeds |= ATTACKS[what](world, Means(ears, has_key))
+    return succeeds
 
 
 def attack_table(seed: int = 0) -> Picture:
@@ -163,18 +183,22 @@ def _word(succeeds: bool) -> str:
     return "succeeds" if succeeds else "fails"
 
 
-def _settle(world: World, settle: Callable[[Segment, int], object]) -> None:
+def _settle(world: World, settle: Callable[[Segment, int], object], interface_identifier: int) -> None:
     """Put an attacker on a link of its own at the Internet's edge."""
     segment = world.network.add_segment("mallory", Link(delay_ms=5), MALLORY)
     world.internet.serve(segment)
-    settle(segment, 0x666)
+    settle(segment, interface_identifier)
 
 
-def _liar(world: World, ears: Segment | None) -> Liar:
-    liar = Liar(world.network, "Mallory", 4.0, -2.0, address=MALLORY.address(0x666))
-    _settle(world, liar.settle)
-    if ears is not None:
-        liar.listen(ears)
+def _liar(world: World, means: Means) -> Liar:
+    address, settings = MALLORY.address(0x666), {}
+    if means.has_key:
+        owner = AddressOwner(world.network.random("Mallory/generated addresses"))
+        address, settings = owner.generate(MALLORY), {"registrar": partial(EnhancedRegistrar, owner=owner)}
+    liar = Liar(world.network, "Mallory", 4.0, -2.0, address=address, **settings)
+    _settle(world, liar.settle, address.interface_identifier)
+    if means.ears is not None:
+        liar.listen(means.ears)
     return liar
 
 

@@ -17,11 +17,6 @@ EXPECTED = {
     # RFC 6275 section 15.4.2: both tests must be seen. The care-of test comes to the attacker itself; the home test
     # passes between correspondent, home agent and, unless encrypted there (section 10.4.6), the mobile node.
     ("steal at the correspondent", "return routability"): HOME_TOKEN_IN_CLEAR | {"MN's access"},
-    # RFC 6275 sections 10.4.6 and 15.4.2: encrypted to the mobile node, the home test is nothing to see on its access.
-    ("steal at the correspondent", "return routability, ESP to the home agent"): HOME_TOKEN_IN_CLEAR,
-    ("steal at the home agent", "return routability, ESP to the home agent"): set(),
-    ("flood", "return routability, ESP to the home agent"): {"CN's access"},
-    ("replay", "return routability, ESP to the home agent"): set(),
     # RFC 6275 sections 10.4.6, 15.4.1: with ESP around it, the home test says nothing on the mobile node's access.
     ("steal at the correspondent", "return routability and ESP"): HOME_TOKEN_IN_CLEAR,
     # RFC 6275 sections 5.1, 15.3: the home agent believes only what comes under the home address's association.
@@ -29,6 +24,13 @@ EXPECTED = {
     # ESP between mobile node and home agent is not asked by who wants a flood, or repeats to a correspondent.
     ("flood", "return routability and ESP"): {"CN's access"},
     ("replay", "return routability and ESP"): set(),
+    # RFC 4866 section 6.1: without the key that made it, nobody proves a home address, whatever tests he has seen.
+    ("steal at the correspondent", "generated addresses"): set(),
+    # RFC 4866 is about correspondents: for the home agent nothing changes.
+    ("steal at the home agent", "generated addresses"): EVERYWHERE,
+    # RFC 4866 sections 6.2, 6.3: what is early lasts as long as the credit; beyond it the care-of test must be seen.
+    ("flood", "generated addresses"): {"CN's access"},
+    ("replay", "generated addresses"): set(),
     # RFC 6275 section 15.3: return routability does not concern the home agent.
     ("steal at the home agent", "none"): EVERYWHERE,
     ("steal at the home agent", "return routability"): EVERYWHERE,
