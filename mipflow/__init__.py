@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
     from mipflow.lab.attacks import attack_table as attack_table
     from mipflow.lab.latency import latency_table as latency_table
+    from mipflow.lab.machines import state_machines as state_machines
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.world import World as World
@@ -28,6 +29,7 @@ _HOMES = {
     "World": "mipflow.lab.world",
     "attack_table": "mipflow.lab.attacks",
     "latency_table": "mipflow.lab.latency",
+    "state_machines": "mipflow.lab.machines",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
 }

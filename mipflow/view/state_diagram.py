@@ -24,8 +24,10 @@ LETTERS = 22
 """Letters of a state's name that fit one line of its card."""
 BEND = 0.16
 """How far an arrow bends away from the straight line, as a part of its length: the two directions stay apart."""
-ALONG = 0.42
-"""Where on an arrow its events stand, from 0 at its tail to 1."""
+ALONG = (0.42, 0.34, 0.5, 0.27, 0.58, 0.2, 0.66, 0.14, 0.76, 0.86)
+"""Where on an arrow its events may stand, from 0 at its tail to 1: at the first place where nothing else stands."""
+LABEL_HALF = (0.16, 0.045)
+"""Half width and half height that the events of an arrow need."""
 
 
 def state_diagram(title: str, transitions: Mapping[tuple[Enum, Enum], Enum]) -> Picture:
@@ -40,9 +42,10 @@ def state_diagram(title: str, transitions: Mapping[tuple[Enum, Enum], Enum]) -> 
     places = {state: (RING[0] * cos(angle), RING[1] * sin(angle)) for state, angle in angles.items()}
     shapes: list[Dict] = []
     texts: list[Dict] = []
+    taken = [(place, CARD_HALF) for place in places.values()]
     for (state, following), events in arrows.items():
         if state is not following:
-            line, head, words = _arrow(places[state], places[following], _names(events))
+            line, head, words = _arrow(places[state], places[following], _names(events), taken)
             shapes.append(line)
             texts += [head, words]
     for state in states:
@@ -77,15 +80,14 @@ def _names(events: list[Enum]) -> str:
     return ", ".join(event.name.lower().replace("_", " ") for event in events)
 
 
-def _arrow(start: Point, end: Point, words: str) -> tuple[Dict, Dict, Dict]:
-    """A bent line between two cards, its head, and its events on it."""
+def _arrow(start: Point, end: Point, words: str, taken: list[tuple[Point, Point]]) -> tuple[Dict, Dict, Dict]:
+    """A bent line between two cards, its head, and its events on it. `taken`: middles and half sizes of what stands."""
     (x0, y0), (x1, y1) = start, end
     bend = ((x0 + x1) / 2 - (y1 - y0) * BEND * 2, (y0 + y1) / 2 + (x1 - x0) * BEND * 2)
     tip, tail = _edge(end, bend), _edge(start, bend)
-    along = tuple(
-        (1 - ALONG) ** 2 * a + 2 * ALONG * (1 - ALONG) * b + ALONG**2 * c
-        for a, b, c in zip(tail, bend, tip, strict=True)
-    )
+    spots = [_on_curve(tail, bend, tip, share) for share in ALONG]
+    along = next((spot for spot in spots if not any(_overlaps(spot, *other) for other in taken)), spots[0])
+    taken.append((along, LABEL_HALF))
     path = "M {:.3f} {:.3f} Q {:.3f} {:.3f} {:.3f} {:.3f}".format(*tail, *bend, *tip)
     line = {"type": "path", "path": path, "layer": "below", "line": {"color": EDGE, "width": 1.5}}
     length = hypot(bend[0] - tip[0], bend[1] - tip[1])
@@ -96,6 +98,17 @@ def _arrow(start: Point, end: Point, words: str) -> tuple[Dict, Dict, Dict]:
     }  # fmt: skip
     on_it = {**label(0, 0, words, 11, borderpad=1), "x": round(along[0], 3), "y": round(along[1], 3)}
     return line, head, on_it
+
+
+def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:
+    parts = ((1 - share) ** 2, 2 * share * (1 - share), share**2)
+    x, y = (sum(part * point[axis] for part, point in zip(parts, (tail, bend, tip), strict=True)) for axis in (0, 1))
+    return x, y
+
+
+def _overlaps(spot: Point, middle: Point, half: Point) -> bool:
+    """True where a label at `spot` would touch what stands around `middle`."""
+    return all(abs(spot[axis] - middle[axis]) < half[axis] + LABEL_HALF[axis] * 0.6 for axis in (0, 1))
 
 
 def _edge(middle: Point, towards: Point) -> Point:
