@@ -551,18 +551,40 @@ def test_changes_of_the_home_addresss_own_prefix_are_told(what: str) -> None:
     """Section 10.6.2, the two that MUST be told unasked; octets of the prefix information option."""
     made = world()
     made.ha.prefixes.deliveries.min_interval_s, made.ha.prefixes.deliveries.max_interval_s = 5, 20
-    made.run(5)
-    (entry,) = made.ha.home_prefixes
+
+    def advertised() -> list[bytes]:
+        sent = [chain(encode(hop.packet))[-1].octets for hop in made.trace if hop.channel.sender == "HA"]
+        return [message for message in sent if message[0] == 147]
+
+    while not [message for message in advertised() if message[4:6] != b"\0\0"]:
+        made.run(1)  # until the mobile node has been told, and asked: then nothing is due for 25 s
+    (entry,), before = made.ha.home_prefixes, len(advertised())
     if what == "lifetimes":
         made.ha.announce(made.ha.home_link, entry.prefix, 5000, 4000)
     else:
         made.ha.prefixes.changed(replace(entry, autonomous=False))
-    made.run(30)
-    sent = [chain(encode(hop.packet))[-1].octets for hop in made.trace if hop.channel.sender == "HA"]
-    told = [message[8:40] for message in sent if message[0] == 147]
+    made.run(21)
+    unasked = [message for message in advertised()[before:] if message[4:6] == b"\0\0"]
+    told = [message[8:40] for message in unasked]
     assert told and told[-1][:3] == bytes([3, 4, 64])
     if what == "lifetimes":
         valid_s, preferred_s = struct.unpack("!II", told[-1][4:12])
-        assert 4960 < valid_s <= 5000 and valid_s - preferred_s == 1000
+        assert 4970 < valid_s <= 5000 and valid_s - preferred_s == 1000
     else:
         assert told[-1][3] == 0x80 | 0x20, "L and R, A no longer"
+
+
+@pytest.mark.parametrize("behind", [b"", options_of((1, b"\0" * 6), at=0), options_of((99, b"abcdef"), at=0)])
+def test_authorization_data_ends_a_home_agents_acknowledgement_too(behind: bytes) -> None:
+    """Section 11.7.3: if it is present it is the last option, without padding behind it."""
+    made = world()
+    dropper(made, "Internet-HA", lambda m: m.name == "BA")
+    made.run(3)
+    update = [m for m in messages(made, "MN") if m.name == "BU"][-1]
+    entry = made.mn.binding_updates.get(made.mn.home_agent, made.mn.primary_home_address)
+    assert entry is not None and entry.registered is None and update.home is not None
+    message = mobility_header(BA, struct.pack("!BBHH", 0, 0, update.sequence, 10), BLANK)
+    message = message[:1] + bytes([message[1] + len(behind) // 8]) + message[2:] + behind
+    octets_ = packet(made.mn.home_agent.packed, update.source, message, routing=update.home)
+    made.mn.receive(decode(octets_), made.mn.interfaces["wlan0"])
+    assert (entry.registered is not None) is (behind == b"")
