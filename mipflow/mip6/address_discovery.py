@@ -16,13 +16,8 @@ from mipflow.mip6.constants import (
 from mipflow.mip6.home_agents_list import heard
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.sim.clock import Timer
+from mipflow.wire import icmpv6
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.icmpv6 import (
-    HomeAgentAddressDiscoveryReply,
-    HomeAgentAddressDiscoveryRequest,
-    PrefixInformation,
-    RouterAdvertisement,
-)
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
@@ -49,7 +44,7 @@ class AddressDiscoveryService:
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._expiry = Timer(node.clock, self._expire)
         node.neighbor.on_advertisement.append(self._advertised)
-        node.handlers[HomeAgentAddressDiscoveryRequest] = self._request
+        node.handlers[icmpv6.HomeAgentAddressDiscoveryRequest] = self._request
 
     def serves(self, address: Address) -> bool:
         """True for the anycast address of a prefix of the home link (section 8.4: every home agent accepts it)."""
@@ -63,7 +58,7 @@ class AddressDiscoveryService:
                 home.segment.neighbors[home_agents_anycast(entry.prefix.network)] = home
             self._node.network.changed()
 
-    def _advertised(self, interface: Interface, advertisement: RouterAdvertisement, source: Address) -> None:
+    def _advertised(self, interface: Interface, advertisement: icmpv6.RouterAdvertisement, source: Address) -> None:
         """Another router of the home link has said whether it is a home agent (section 10.5.1)."""
         node, now = self._node, self._node.clock.now
         if interface is not node.home_link:
@@ -71,7 +66,7 @@ class AddressDiscoveryService:
         node.record(node.home_agents.hear(advertisement, source, now))
         self._wait()
         for option in advertisement.options if advertisement.home_agent else ():
-            if isinstance(option, PrefixInformation) and option.prefix_length == 64:
+            if isinstance(option, icmpv6.PrefixInformation) and option.prefix_length == 64:
                 # Mobile nodes are told the prefixes of all home agents; the address in one is that agent's, not ours.
                 node.prefixes.heard(HomePrefix.told(option, now))
 
@@ -90,13 +85,14 @@ class AddressDiscoveryService:
     def _request(self, arrival: Arrival) -> None:
         """Answer straight to where the request came from, from a unicast address of ours (sections 6.5, 10.5.1)."""
         node, request = self._node, arrival.packet.payload
-        assert isinstance(request, HomeAgentAddressDiscoveryRequest)
+        assert isinstance(request, icmpv6.HomeAgentAddressDiscoveryRequest)
         if not self.serves(arrival.destination):
             node.drop(arrival.packet, "home agent address discovery, but not for the anycast address of the home link")
             return
         said = node.advertisement(node.home_link)
         own = None if said is None else heard(said, node.home_link.link_local, node.clock.now)
-        reply = HomeAgentAddressDiscoveryReply(request.identifier, node.home_agents.by_preference(own, self._random))
+        found = node.home_agents.by_preference(own, self._random)
+        reply = icmpv6.HomeAgentAddressDiscoveryReply(request.identifier, found)
         node.transmit(reply, node.home_agent_address, arrival.source)
 
 
@@ -116,7 +112,7 @@ class HomeAgentDiscovery:
         self._identifier = self._attempts = 0
         self.home_agents: tuple[Address, ...] = ()
         self._following: tuple[Address, ...] = ()
-        node.handlers[HomeAgentAddressDiscoveryReply] = self._reply
+        node.handlers[icmpv6.HomeAgentAddressDiscoveryReply] = self._reply
 
     def discover(self) -> None:
         """Ask who serves the home link, unless that is under way (section 11.4.1)."""
@@ -133,12 +129,12 @@ class HomeAgentDiscovery:
         interface = self._node.first_interface()
         if interface is not None and interface.address is not None:
             anycast = home_agents_anycast(self._node.primary_home_address)
-            request = HomeAgentAddressDiscoveryRequest(self._identifier)
+            request = icmpv6.HomeAgentAddressDiscoveryRequest(self._identifier)
             self._node.send_direct(Packet(interface.address, anycast, request))
 
     def _reply(self, arrival: Arrival) -> None:
         reply = arrival.packet.payload
-        assert isinstance(reply, HomeAgentAddressDiscoveryReply)
+        assert isinstance(reply, icmpv6.HomeAgentAddressDiscoveryReply)
         if self._timer.due_ns is None or reply.identifier != self._identifier:
             self._node.drop(arrival.packet, "home agent address discovery reply that nobody waits for")
             return

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
-from mipflow.mip6.constants import (
-    MAX_BINDINGS,
-    MAX_NONCE_LIFETIME_NS,
-    MAX_RR_BINDING_LIFETIME_S,
-    MIN_REFRESH_WAIT_NS,
-    PERSISTENT_ERRORS_NS,
-)
 from mipflow.mip6.keeps_bindings import KeepsBindings
 from mipflow.mip6.return_routability import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
@@ -36,11 +30,11 @@ class CorrespondentNode(KeepsBindings, Host):
     role: Role = "correspondent node"
     always_acknowledged: tuple[Status, ...] = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
     """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
-    remembered_ns = {Event.DELETE: MAX_NONCE_LIFETIME_NS, Event.EXPIRE: MAX_NONCE_LIFETIME_NS}  # section 5.2.8
+    remembered_ns = dict.fromkeys((Event.DELETE, Event.EXPIRE), constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_bindings: int = MAX_BINDINGS,
+        max_bindings: int = constants.MAX_BINDINGS,
     ) -> None:
         super().__init__(network, name, x, y, role, max_bindings)
         self.nonces = Nonces(network.random(f"{name}/nonces"))
@@ -138,7 +132,7 @@ class CorrespondentNode(KeepsBindings, Host):
             return 0
         lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.longest_s(update))
         expires_ns = self.clock.now + lifetime_s * NS_PER_S
-        near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * MIN_REFRESH_WAIT_NS)
+        near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * constants.MIN_REFRESH_WAIT_NS)
         binding = Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns)
         self.bind(self.entry_for(arrival, update, binding))
         return lifetime_s // LIFETIME_UNIT_S
@@ -171,7 +165,7 @@ class CorrespondentNode(KeepsBindings, Host):
 
     def longest_s(self, update: BindingUpdate) -> int:
         """The longest lifetime that an authentic update can get, in seconds (section 9.5.2)."""
-        return MAX_RR_BINDING_LIFETIME_S
+        return constants.MAX_RR_BINDING_LIFETIME_S
 
     def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> Binding:
         """What the cache is to hold of a new binding."""
@@ -191,7 +185,7 @@ class CorrespondentNode(KeepsBindings, Host):
         if left_ns <= 0 or binding.state is State.REMEMBERED:
             super().binding_due(binding)
         else:
-            wakes_ns = now + left_ns // 2 if left_ns >= 2 * MIN_REFRESH_WAIT_NS else None
+            wakes_ns = now + left_ns // 2 if left_ns >= 2 * constants.MIN_REFRESH_WAIT_NS else None
             self.step(Event.NEAR_END, replace(binding, wakes_ns=wakes_ns))
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
@@ -213,10 +207,10 @@ class CorrespondentNode(KeepsBindings, Host):
             return
         if binding.care_of_address.packed == error.invoking[24:40]:
             first, last = self._unreachable.get(binding.home_address, (now, now))
-            if now - last > PERSISTENT_ERRORS_NS:
+            if now - last > constants.PERSISTENT_ERRORS_NS:
                 first = now
             self._unreachable[binding.home_address] = (first, now)
-            if now - first >= PERSISTENT_ERRORS_NS:
+            if now - first >= constants.PERSISTENT_ERRORS_NS:
                 self.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
                 self.unbind(binding.home_address)
 

@@ -22,23 +22,10 @@ from mipflow.node.router import Forward
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
+from mipflow.wire import icmpv6, mobility
 from mipflow.wire.address import ALL_NODES, Address, Prefix
 from mipflow.wire.esp import Opened
-from mipflow.wire.icmpv6 import (
-    DESTINATION_UNREACHABLE,
-    PACKET_TOO_BIG,
-    TIME_EXCEEDED,
-    IcmpError,
-    NeighborAdvertisement,
-)
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    BindingAcknowledgement,
-    BindingRefreshAdvice,
-    BindingUpdate,
-    MobilityOption,
-    Status,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
 from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
 
 IPV6_IN_IPV6, ICMPV6 = 41, 58
@@ -177,9 +164,9 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
             self._stand_in(binding)
         else:
             self.bind(replace(binding, link_local=known.link_local))  # no other address was probed for
-        advice: tuple[MobilityOption, ...] = ()
+        advice: tuple[mobility.MobilityOption, ...] = ()
         if self.refresh_advice_s is not None and self.refresh_advice_s // LIFETIME_UNIT_S < units:
-            advice = (BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
+            advice = (mobility.BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
         keys_survive = update.key_management and self.keys_survive_movement
         self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
 
@@ -225,7 +212,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         assert segment is not None
         for address in _defended(binding):
             segment.neighbors[address] = interface
-            told = NeighborAdvertisement(address, router=False, solicited=False, override=True)
+            told = icmpv6.NeighborAdvertisement(address, router=False, solicited=False, override=True)
             self.send_link_local(told, interface.link_local, ALL_NODES, interface)
         self.network.changed()
 
@@ -243,7 +230,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         segment = None if self._home is None else self._home.segment
         if packet.destination.is_link_local and segment and segment.neighbors.get(packet.destination) is self._home:
             self.drop(packet, f"{packet.destination} is link-local: not tunnelled to the mobile node that has it")
-            self.send_error(packet, DESTINATION_UNREACHABLE, 3, 0)
+            self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 3, 0)
         else:
             super().pass_on(packet)
 
@@ -280,7 +267,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
                 road.send_in_fragments(packet, self.next_identification())
             else:
                 self.drop(packet, f"{packet.size} octets do not fit the tunnel's {road.mtu}")
-                self.send_error(packet, PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
+                self.send_error(packet, icmpv6.PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
 
         return send
 
@@ -313,15 +300,15 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """What became of a tunnelled packet is told to who sent it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
         super()._icmp_error(arrival)
         error = arrival.packet.payload
-        assert isinstance(error, IcmpError)
+        assert isinstance(error, icmpv6.IcmpError)
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
         is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
         told = None
-        if error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED):
-            told = IcmpError(DESTINATION_UNREACHABLE, 3, 0, inner)
-        elif error.type == PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
-            told = IcmpError(PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
+        if error.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
+            told = icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 3, 0, inner)
+        elif error.type == icmpv6.PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
+            told = icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
         if told is not None and is_ours and not is_error and self.error_limit.take(self.clock.now):
             self.send(Packet(self.home_agent_address, Address(inner[8:24]), told))
 

@@ -13,16 +13,9 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
 from mipflow.node.node import offset_of
+from mipflow.wire import mobility
 from mipflow.wire.codec import decode
 from mipflow.wire.icmpv6 import PARAMETER_PROBLEM, IcmpError
-from mipflow.wire.mobility import (
-    BindingError,
-    BindingErrorStatus,
-    BindingRefreshRequest,
-    BindingUpdate,
-    CareOfTestInit,
-    HomeTestInit,
-)
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
@@ -42,21 +35,21 @@ class PeerReports:
         self._node = node
         self._registrar = registrar
         self._other_errors = node.handlers[IcmpError]
-        node.handlers[BindingError] = self._binding_error
-        node.handlers[BindingRefreshRequest] = self._refresh_request
+        node.handlers[mobility.BindingError] = self._binding_error
+        node.handlers[mobility.BindingRefreshRequest] = self._refresh_request
         node.handlers[IcmpError] = self._icmp_error
 
     def _binding_error(self, arrival: Arrival) -> None:
         """A peer has dropped a packet of ours: it holds no such binding, or does not know a message (11.3.6)."""
         error, peer = arrival.packet.payload, arrival.source
-        assert isinstance(error, BindingError)
+        assert isinstance(error, mobility.BindingError)
         entry = self._registrar.list.get(peer, error.home_address)
-        if error.status == BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
+        if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
             if peer == self._node.home_agent or not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
             elif not self._registrar.extensions_ceased(peer):
                 self._registrar.cease(peer, "it does not know our Mobility Header type (binding error 2)")
-        elif error.status != BindingErrorStatus.UNKNOWN_BINDING or entry is None:
+        elif error.status != mobility.BindingErrorStatus.UNKNOWN_BINDING or entry is None:
             self._node.drop(arrival.packet, "binding error about nothing that was registered")
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
             self._node.drop(arrival.packet, "binding error about a binding that is not in use")
@@ -113,12 +106,12 @@ class PeerReports:
     def _is_ours(self, packet: Packet) -> bool:
         """True for a test init or binding update that this node sent and that has no answer yet."""
         message, peer = packet.payload, packet.destination
-        if isinstance(message, HomeTestInit | CareOfTestInit):
-            kind = RoutabilityTest.HOME if isinstance(message, HomeTestInit) else RoutabilityTest.CARE_OF
+        if isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
+            kind = RoutabilityTest.HOME if isinstance(message, mobility.HomeTestInit) else RoutabilityTest.CARE_OF
             return self._registrar.procedure.table.is_expected((kind, peer, packet.source), message.cookie)
-        return isinstance(message, BindingUpdate) and any(
+        return isinstance(message, mobility.BindingUpdate) and any(
             self._was_sent(entry, message, packet.source) for entry in self._registrar.list.of_peer(peer)
         )
 
-    def _was_sent(self, entry: BindingUpdateEntry, update: BindingUpdate, source: Address) -> bool:
+    def _was_sent(self, entry: BindingUpdateEntry, update: mobility.BindingUpdate, source: Address) -> bool:
         return not entry.home_registration and (entry.sequence, entry.care_of_address) == (update.sequence, source)

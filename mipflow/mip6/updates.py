@@ -6,14 +6,7 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import Token, binding_management_key, is_proved, proved
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    AlternateCareOfAddress,
-    BindingAuthorizationData,
-    BindingUpdate,
-    NonceIndices,
-    Status,
-)
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
 
 
 def home_update(
@@ -24,7 +17,7 @@ def home_update(
     K says `keys_survive`; L is set where `link_local`, that of the care-of address's interface, has the home address's
     interface identifier.
     """
-    units, option = lifetime_s // LIFETIME_UNIT_S, AlternateCareOfAddress(entry.care_of_address)
+    units, option = lifetime_s // LIFETIME_UNIT_S, mobility.AlternateCareOfAddress(entry.care_of_address)
     same = link_local is not None and link_local.interface_identifier == entry.home_address.interface_identifier
     flags = {"home_registration": True, "link_local": same, "key_management": keys_survive}
     return BindingUpdate(sequence, lifetime_units=units, options=(option,), **flags)
@@ -34,7 +27,7 @@ def correspondent_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None = None
 ) -> tuple[BindingUpdate, bytes]:
     """What asks a correspondent to bind an entry, with the key Kbm that proves it; `care_of` None deletes (11.7.2)."""
-    indices = NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index)
+    indices = mobility.NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index)
     lifetime_units = 0 if care_of is None else lifetime_s // LIFETIME_UNIT_S
     key = binding_management_key(home.value, None if care_of is None else care_of.value)
     update = BindingUpdate(sequence, lifetime_units=lifetime_units, options=(indices,))
@@ -48,7 +41,7 @@ def is_authentic(answer: mobility.BindingAcknowledgement, entry: BindingUpdateEn
 
 def is_well_formed(answer: mobility.BindingAcknowledgement) -> bool:
     """True where nothing follows binding authorization data, if there is any (section 11.7.3)."""
-    return not any(isinstance(option, BindingAuthorizationData) for option in answer.options[:-1])
+    return not any(isinstance(option, mobility.BindingAuthorizationData) for option in answer.options[:-1])
 
 
 def named(status: int) -> str:

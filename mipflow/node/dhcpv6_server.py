@@ -14,24 +14,13 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network, Role
 from mipflow.wire import dhcpv6
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.dhcpv6 import (
-    ClientIdentifier,
-    ClientMessage,
-    DhcpOption,
-    DhcpStatus,
-    IdentityAssociation,
-    Kind,
-    LeasedAddress,
-    ServerIdentifier,
-    StatusCode,
-)
 from mipflow.wire.packet import UDP
 
 T1, T2 = 0.5, 0.8
 """Parts of the preferred lifetime after which a client renews and rebinds (RFC 8415 section 21.4)."""
-ADDRESSED = (Kind.REQUEST, Kind.RENEW, Kind.RELEASE)
+ADDRESSED = (dhcpv6.Kind.REQUEST, dhcpv6.Kind.RENEW, dhcpv6.Kind.RELEASE)
 """Messages that name the server that they are for (section 16)."""
-ANSWERED = (*ADDRESSED, Kind.SOLICIT, Kind.REBIND, Kind.INFORMATION_REQUEST)
+ANSWERED = (*ADDRESSED, dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REBIND, dhcpv6.Kind.INFORMATION_REQUEST)
 
 
 @dataclass(slots=True)
@@ -48,46 +37,48 @@ class Leases:
     def __init__(
         self, duid: bytes, prefix: Prefix, first: int, size: int = 256, preferred_s: int = 1800, valid_s: int = 3600
     ) -> None:
-        self.server = ServerIdentifier(duid)
+        self.server = dhcpv6.ServerIdentifier(duid)
         self.pool = [prefix.address(first + number) for number in range(size)]
         self.preferred_s = preferred_s
         self.valid_s = valid_s
         self.leases: dict[tuple[bytes, int], Lease] = {}
         """By the client's DUID and the number of its identity association."""
 
-    def answer(self, message: ClientMessage, now: int) -> ClientMessage | None:
+    def answer(self, message: dhcpv6.ClientMessage, now: int) -> dhcpv6.ClientMessage | None:
         """What a client is answered; None for what a server discards (sections 16 and 18.3)."""
-        kind, client, server = message.type, message.option(ClientIdentifier), message.option(ServerIdentifier)
+        kind, client = message.type, message.option(dhcpv6.ClientIdentifier)
+        server = message.option(dhcpv6.ServerIdentifier)
         if kind not in ANSWERED or server not in (None, self.server):
             return None
-        if kind != Kind.INFORMATION_REQUEST and (client is None or (kind in ADDRESSED) != (server is not None)):
+        if kind != dhcpv6.Kind.INFORMATION_REQUEST and (client is None or (kind in ADDRESSED) != (server is not None)):
             return None
-        if kind == Kind.INFORMATION_REQUEST and message.option(IdentityAssociation) is not None:
+        if kind == dhcpv6.Kind.INFORMATION_REQUEST and message.option(dhcpv6.IdentityAssociation) is not None:
             return None
-        options: list[DhcpOption] = [self.server] if client is None else [self.server, client]
+        options: list[dhcpv6.DhcpOption] = [self.server] if client is None else [self.server, client]
         for wanted in message.options:
-            if isinstance(wanted, IdentityAssociation):
+            if isinstance(wanted, dhcpv6.IdentityAssociation):
                 options.append(self._association((client.duid, wanted.iaid), kind, now))
-        if kind == Kind.RELEASE:
-            options.append(StatusCode(DhcpStatus.SUCCESS))
-        answer = Kind.ADVERTISE if kind == Kind.SOLICIT else Kind.REPLY
-        return ClientMessage(answer, message.transaction, tuple(options))
+        if kind == dhcpv6.Kind.RELEASE:
+            options.append(dhcpv6.StatusCode(dhcpv6.DhcpStatus.SUCCESS))
+        answer = dhcpv6.Kind.ADVERTISE if kind == dhcpv6.Kind.SOLICIT else dhcpv6.Kind.REPLY
+        return dhcpv6.ClientMessage(answer, message.transaction, tuple(options))
 
-    def _association(self, key: tuple[bytes, int], kind: int, now: int) -> IdentityAssociation:
+    def _association(self, key: tuple[bytes, int], kind: int, now: int) -> dhcpv6.IdentityAssociation:
         self.leases = {key: lease for key, lease in self.leases.items() if lease.until_ns > now}
-        lease, is_new = self.leases.get(key), kind in (Kind.SOLICIT, Kind.REQUEST)
+        lease, is_new = self.leases.get(key), kind in (dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REQUEST)
         taken = {lease.address for lease in self.leases.values()}
         address = lease.address if lease else next((a for a in self.pool if is_new and a not in taken), None)
         if address is None:
-            status = DhcpStatus.NO_ADDRESSES_AVAILABLE if is_new else DhcpStatus.NO_BINDING
-            return IdentityAssociation(key[1], options=(StatusCode(status),))
-        if kind == Kind.RELEASE:
+            status = dhcpv6.DhcpStatus.NO_ADDRESSES_AVAILABLE if is_new else dhcpv6.DhcpStatus.NO_BINDING
+            return dhcpv6.IdentityAssociation(key[1], options=(dhcpv6.StatusCode(status),))
+        if kind == dhcpv6.Kind.RELEASE:
             del self.leases[key]
-            return IdentityAssociation(key[1])
-        if kind != Kind.SOLICIT:  # an advertisement promises nothing (section 18.3.9)
+            return dhcpv6.IdentityAssociation(key[1])
+        if kind != dhcpv6.Kind.SOLICIT:  # an advertisement promises nothing (section 18.3.9)
             self.leases[key] = Lease(address, now + self.valid_s * NS_PER_S)
         times_s = round(self.preferred_s * T1), round(self.preferred_s * T2)
-        return IdentityAssociation(key[1], *times_s, (LeasedAddress(address, self.preferred_s, self.valid_s),))
+        leased = dhcpv6.LeasedAddress(address, self.preferred_s, self.valid_s)
+        return dhcpv6.IdentityAssociation(key[1], *times_s, (leased,))
 
 
 class Dhcpv6Server(Host):
@@ -114,7 +105,7 @@ class Dhcpv6Server(Host):
         except WireError as error:
             self.discard(arrival.packet, str(error))
             return
-        answer = self.leases.answer(message, self.clock.now) if isinstance(message, ClientMessage) else None
+        answer = self.leases.answer(message, self.clock.now) if isinstance(message, dhcpv6.ClientMessage) else None
         if answer is None:
             self.discard(arrival.packet, "DHCPv6, but nothing that a relay agent asks this server")
             return

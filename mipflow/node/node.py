@@ -16,28 +16,15 @@ from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire import codec, mobility
+from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.icmpv6 import (
-    MAX_INVOKING,
-    PACKET_TOO_BIG,
-    PARAMETER_PROBLEM,
-    EchoReply,
-    EchoRequest,
-    IcmpError,
-    LinkLayerAddress,
-    NeighborAdvertisement,
-    RouterAdvertisement,
-    UnknownIcmp,
-    WithNeighborOptions,
-)
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
 """ICMPv6 types about which no error is sent: errors, known or not, and redirects (RFC 4443 section 2.4 e)."""
-ABOUT_MULTICAST = ((PACKET_TOO_BIG, 0), (PARAMETER_PROBLEM, 2))
+ABOUT_MULTICAST = ((icmpv6.PACKET_TOO_BIG, 0), (icmpv6.PARAMETER_PROBLEM, 2))
 """Types and codes of errors that may be about a multicast."""
 NO_NEXT_HEADER = 59
 
@@ -98,7 +85,9 @@ class Node:
         """Octets of the largest packet towards an address, where a Packet Too Big said so (RFC 8201)."""
         self.error_limit = TokenBucket()
         """ICMPv6 errors leave no faster than it lets them (RFC 4443 section 2.4 f)."""
-        self.handlers: dict[type, Handler] = {EchoRequest: self._echo_request, IcmpError: self._icmp_error}
+        self.handlers: dict[type, Handler] = {
+            icmpv6.EchoRequest: self._echo_request, icmpv6.IcmpError: self._icmp_error,
+        }  # fmt: skip
         """Payload type -> what handles it."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
@@ -129,7 +118,7 @@ class Node:
             return address
         raise TopologyError(f"{self.name} has no global address yet", self.name)
 
-    def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
+    def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
         """What a router advertises on a link; a host never does (RFC 4861 section 6.2.4)."""
         return None
 
@@ -265,7 +254,7 @@ class Node:
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
-            self.send_error(packet, PARAMETER_PROBLEM, 1, pointer)
+            self.send_error(packet, icmpv6.PARAMETER_PROBLEM, 1, pointer)
 
     def _is_malformed(self, packet: Packet, payload: Opaque) -> bool:
         """Drop a packet whose octets are not what its headers say, and tell its source where that is asked for.
@@ -279,7 +268,7 @@ class Node:
         except WireError as error:
             self.discard(packet, str(error))
             if error.pointer is not None and self.knows_mobility:
-                self.send_error(packet, PARAMETER_PROBLEM, 0, error.pointer)
+                self.send_error(packet, icmpv6.PARAMETER_PROBLEM, 0, error.pointer)
             return True
         return False
 
@@ -330,14 +319,14 @@ class Node:
         if is_told:
             # It points at the type of an option (code 2), at that of a routing header (code 0): RFC 8200 4.2, 4.4.
             code, beyond = (2, 0) if isinstance(part, headers.ExtensionOption) else (0, 2)
-            self.send_error(arrival.packet, PARAMETER_PROBLEM, code, offset_of(arrival.packet, part) + beyond)
+            self.send_error(arrival.packet, icmpv6.PARAMETER_PROBLEM, code, offset_of(arrival.packet, part) + beyond)
         return False
 
     def _reassemble(self, header: headers.FragmentHeader, arrival: Arrival) -> None:
         pointer = misfit(header, arrival.packet.payload, offset_of(arrival.packet, header))
         if pointer is not None:
             self.drop(arrival.packet, "a fragment of a wrong length")
-            self.send_error(arrival.packet, PARAMETER_PROBLEM, 0, pointer)
+            self.send_error(arrival.packet, icmpv6.PARAMETER_PROBLEM, 0, pointer)
             return
         ends = (arrival.source, arrival.destination)
         whole, dropped = self._reassembly.add(arrival.packet, header, *ends, self.clock.now)
@@ -354,20 +343,20 @@ class Node:
             # RFC 2473 section 7.1: the tunnel's MTU is reported to whoever sent into it.
             packet, mtu = packet.payload, mtu - 40
         self.drop(packet, f"{packet.size} octets do not fit the link's {mtu}")
-        self.send_error(packet, PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
+        self.send_error(packet, icmpv6.PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
 
     def send_error(self, packet: Packet, kind: int, code: int, parameter: int) -> None:
         """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f)."""
         payload, source = packet.payload, packet.source
-        if isinstance(payload, IcmpError) or (isinstance(payload, UnknownIcmp) and payload.type in UNANSWERED):
+        if isinstance(payload, icmpv6.IcmpError | icmpv6.UnknownIcmp) and payload.type in UNANSWERED:
             return
         if packet.destination.is_multicast and (kind, code) not in ABOUT_MULTICAST:
             return
         if source == UNSPECIFIED or source.is_multicast or source in self.addresses or not self.addresses:
             return
         if self.error_limit.take(self.clock.now):
-            invoking = codec.encode(packet)[:MAX_INVOKING]
-            self.send(Packet(self.source_towards(packet), source, IcmpError(kind, code, parameter, invoking)))
+            invoking = codec.encode(packet)[: icmpv6.MAX_INVOKING]
+            self.send(Packet(self.source_towards(packet), source, icmpv6.IcmpError(kind, code, parameter, invoking)))
 
     def source_towards(self, packet: Packet) -> Address:
         """The address from which an error about `packet` is sent: its destination where that is ours."""
@@ -375,8 +364,8 @@ class Node:
 
     def _icmp_error(self, arrival: Arrival) -> None:
         error = arrival.packet.payload
-        assert isinstance(error, IcmpError)
-        if error.type == PACKET_TOO_BIG and len(error.invoking) >= 40:
+        assert isinstance(error, icmpv6.IcmpError)
+        if error.type == icmpv6.PACKET_TOO_BIG and len(error.invoking) >= 40:
             destination = Address(error.invoking[24:40])
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
             why = f"{error.parameter} octets towards {destination}"
@@ -385,9 +374,9 @@ class Node:
 
     def _echo_request(self, arrival: Arrival) -> None:
         request = arrival.packet.payload
-        assert isinstance(request, EchoRequest)
+        assert isinstance(request, icmpv6.EchoRequest)
         source = None if arrival.destination.is_multicast else arrival.destination
-        reply = EchoReply(request.identifier, request.sequence, request.data)
+        reply = icmpv6.EchoReply(request.identifier, request.sequence, request.data)
         self.transmit(reply, source, arrival.source, -arrival.packet.label)
 
     def send_link_local(self, payload: Sized, source: Address, destination: Address, interface: Interface) -> None:
@@ -395,9 +384,9 @@ class Node:
 
         The sender's link-layer address goes with it (sections 4.1 to 4.4), but not from the unspecified address.
         """
-        if isinstance(payload, WithNeighborOptions) and source != UNSPECIFIED:
-            is_target = isinstance(payload, NeighborAdvertisement)
-            own = LinkLayerAddress(interface.link_layer_address, is_target)
+        if isinstance(payload, icmpv6.WithNeighborOptions) and source != UNSPECIFIED:
+            is_target = isinstance(payload, icmpv6.NeighborAdvertisement)
+            own = icmpv6.LinkLayerAddress(interface.link_layer_address, is_target)
             payload = replace(payload, options=(*payload.options, own))  # type: ignore[type-var]
         packet = Packet(source, destination, payload, hop_limit=255, sent_ns=self.clock.now)
         if destination.is_multicast:

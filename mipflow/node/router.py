@@ -13,15 +13,8 @@ from mipflow.node.node import Node
 from mipflow.node.road import Road
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network, Role
+from mipflow.wire import icmpv6
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
-from mipflow.wire.icmpv6 import (
-    DESTINATION_UNREACHABLE,
-    TIME_EXCEEDED,
-    AdvertisementInterval,
-    NeighborOption,
-    PrefixInformation,
-    RouterAdvertisement,
-)
 from mipflow.wire.packet import Packet
 
 ROUTER_IDENTIFIER = 1
@@ -71,23 +64,24 @@ class Router(Node):
             interface.add_address(prefix.address(interface.interface_identifier))
         self.lifetimes_s[prefix] = (valid_s, preferred_s)
 
-    def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
+    def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
         """What this router advertises on a link: its prefixes, and how often it does (RFC 6275 sections 7.3, 7.5)."""
         prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
         if not prefixes:
             return None
-        options: list[NeighborOption] = [self.prefix_information(interface, prefix) for prefix in prefixes]
+        options: list[icmpv6.NeighborOption] = [self.prefix_information(interface, prefix) for prefix in prefixes]
         advertising = self.neighbor.advertising.get(interface)
         if advertising is None:
-            return RouterAdvertisement(options=tuple(options))
+            return icmpv6.RouterAdvertisement(options=tuple(options))
         interval_ms = round(advertising.max_s * 1000)
-        options.append(AdvertisementInterval(interval_ms + (20 if interval_ms < 200 else 0)))
-        return RouterAdvertisement(router_lifetime_s=max(round(3 * advertising.max_s), 1), options=tuple(options))
+        options.append(icmpv6.AdvertisementInterval(interval_ms + (20 if interval_ms < 200 else 0)))
+        lifetime_s = max(round(3 * advertising.max_s), 1)
+        return icmpv6.RouterAdvertisement(router_lifetime_s=lifetime_s, options=tuple(options))
 
-    def prefix_information(self, interface: Interface, prefix: Prefix) -> PrefixInformation:
+    def prefix_information(self, interface: Interface, prefix: Prefix) -> icmpv6.PrefixInformation:
         """A prefix with its lifetimes and our address, as an option: the R bit says so (RFC 6275 section 7.2)."""
         own = next((address for address in interface.addresses if address in prefix), None)
-        option = PrefixInformation(own or prefix.network, prefix.length, router_address=own is not None)
+        option = icmpv6.PrefixInformation(own or prefix.network, prefix.length, router_address=own is not None)
         if prefix in self.lifetimes_s:
             valid_s, preferred_s = self.lifetimes_s[prefix]
             option = replace(option, valid_lifetime_s=valid_s, preferred_lifetime_s=preferred_s)
@@ -119,7 +113,7 @@ class Router(Node):
                 receive(packet)
             else:
                 self.drop(packet, f"ingress filtering: {source} has no prefix of {interface.name}")
-                self.send_error(packet, DESTINATION_UNREACHABLE, FAILED_POLICY, 0)
+                self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, FAILED_POLICY, 0)
 
         return check
 
@@ -127,13 +121,13 @@ class Router(Node):
         """Forward a packet, or tell its source why not."""
         if packet.hop_limit <= 1:
             self.drop(packet, "hop limit exceeded")
-            self.send_error(packet, TIME_EXCEEDED, 0, 0)
+            self.send_error(packet, icmpv6.TIME_EXCEEDED, 0, 0)
             return
         forward = self._forward.get(packet.destination) or self.find_forward(packet.destination)
         if forward is None or packet.destination.is_link_local:
             self.drop(packet, f"no route to {packet.destination}")
             segment = self.network.segment_of(packet.destination)
-            self.send_error(packet, DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
+            self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
             return
         self._forward[packet.destination] = forward
         packet.hop_limit -= 1
