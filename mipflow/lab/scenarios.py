@@ -19,7 +19,7 @@ from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
 from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
-from mipflow.node.router import Router, join_routers
+from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
@@ -73,8 +73,8 @@ def figure2(
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
     ha = HomeAgent(network, "HA", 4.0, 2.0)
-    wlan = Router(network, "AR2", 2.0, 1.2, "access router")
-    cellular = Router(network, "AR3", 2.0, -1.2, "access router")
+    wlan = AccessRouter(network, "AR2", 2.0, 1.2)
+    cellular = AccessRouter(network, "AR3", 2.0, -1.2)
     for router, name in ((wlan, "AR2-Internet"), (cellular, "AR3-Internet")):
         join_routers(network, router, internet, spec[name])
     home = network.add_segment("home", spec["home"], HOME)

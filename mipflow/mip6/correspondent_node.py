@@ -32,11 +32,8 @@ class CorrespondentNode(KeepsBindings, Host):
     """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
     remembered_ns = dict.fromkeys((Event.DELETE, Event.EXPIRE), constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
 
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_bindings: int = constants.MAX_BINDINGS,
-    ) -> None:
-        super().__init__(network, name, x, y, role, max_bindings)
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
         self.nonces = Nonces(network.random(f"{name}/nonces"))
         self._unreachable: dict[Address, tuple[int, int]] = {}
         """Home address -> first and last time of errors in a row that say its care-of address cannot be reached."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from mipflow.mip6.address_discovery import AddressDiscoveryService
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
-from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_BINDINGS, MAX_DELETE_BCE_TIMEOUT_NS
+from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
 from mipflow.mip6.home_link import HomeLinkRouter
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.keeps_bindings import KeepsBindings
@@ -32,17 +32,15 @@ IPV6_IN_IPV6, ICMPV6 = 41, 58
 
 
 class HomeAgent(KeepsBindings, HomeLinkRouter):
-    """A home agent; `serve_home(segment)` puts it on its home link. `max_lifetime_s`: the longest that it grants."""
+    """A home agent; `serve_home(segment)` puts it on its home link."""
 
     role: Role = "home agent"
     remembered_ns = {Event.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, Event.EXPIRE: 0}  # section 10.3.2
 
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_lifetime_s: int = HOME_BINDING_LIFETIME_S, max_bindings: int = MAX_BINDINGS,
-    ) -> None:
-        super().__init__(network, name, x, y, role, max_bindings)
-        self.max_lifetime_s = max_lifetime_s
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
+        self.max_lifetime_s = HOME_BINDING_LIFETIME_S
+        """The longest lifetime that it grants, in seconds."""
         self.refresh_advice_s: int | None = None
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()

@@ -14,7 +14,7 @@ from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.interface import Interface
 from mipflow.node.router import Router
 from mipflow.sim.link import Segment
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import HomeAgentInformation, NeighborOption, PrefixInformation, RouterAdvertisement
 
@@ -29,8 +29,8 @@ class HomeLinkRouter(MobilityNode, Router):
     7.4). relay: what serves DHCPv6 to mobile nodes, which the M and O bits say.
     """
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
-        super().__init__(network, name, x, y, role)
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
         self.preference = 0
         self.home_agent_lifetime_s: int | None = None
         self.relay: Dhcpv6Relay | None = None

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mipflow.mip6.binding_cache import Binding, BindingCache, Event, State
-from mipflow.mip6.constants import MAX_BINDINGS
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
 from mipflow.sim.clock import Timer
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
@@ -24,17 +23,14 @@ ESP, AUTHENTICATION_HEADER = 50, 51
 
 
 class KeepsBindings(MobilityNode):
-    """A node with a binding cache (`bindings`) of at most `max_bindings` entries."""
+    """A node with a binding cache (`bindings`)."""
 
     remembered_ns: ClassVar[Mapping[Event, int]]
     """How long the number of a binding is remembered after it was deleted or expired, from its last update on."""
 
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None,
-        max_bindings: int = MAX_BINDINGS,
-    ) -> None:
-        self.bindings = BindingCache(max_bindings)
-        super().__init__(network, name, x, y, role)
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        self.bindings = BindingCache()
+        super().__init__(network, name, x, y)
         self._due = Timer(self.clock, self._wake)
         self.handlers[BindingUpdate] = self.binding_update
 

@@ -12,7 +12,7 @@ from mipflow.mip6.security import POLICIES, Mode, SecurityAssociations
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.esp import NEXT_HEADER as ESP
@@ -29,12 +29,12 @@ class MobilityNode(Node):
 
     knows_mobility = True
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         self.security: SecurityAssociations | None = None
         """What protects signalling between mobile node and home agent; None where nothing does."""
         self.key_exchanges: list[KeyExchange] = []
         """What makes security associations with home agents, for home addresses that have none yet."""
-        super().__init__(network, name, x, y, role)
+        super().__init__(network, name, x, y)
         self.binding_error_limit = TokenBucket()
         """Binding errors are limited in rate as ICMPv6 errors are (RFC 6275 section 9.3.3)."""
         self.handlers[UnknownMobilityMessage] = self._unknown_message

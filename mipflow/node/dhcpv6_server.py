@@ -11,7 +11,7 @@ from mipflow.errors import WireError
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.wire import dhcpv6
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.packet import UDP
@@ -84,10 +84,8 @@ class Leases:
 class Dhcpv6Server(Host):
     """A host that answers DHCPv6 from `leases`, to relay agents only."""
 
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None, *, leases: Leases
-    ) -> None:
-        super().__init__(network, name, x, y, role)
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, leases: Leases) -> None:
+        super().__init__(network, name, x, y)
         self.leases = leases
         self.handlers[UDP] = self._relayed
 

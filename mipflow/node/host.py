@@ -13,7 +13,7 @@ from mipflow.node.node import Arrival, Node
 from mipflow.node.sockets import EchoSocket, TcpSocket, UdpSocket
 from mipflow.node.tcp import reset_for
 from mipflow.sim.link import Segment
-from mipflow.sim.network import Network, Role
+from mipflow.sim.network import Network
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, RouterAdvertisement
 from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
@@ -29,8 +29,8 @@ EVERYBODY: Remote = (None, 0)
 class Host(Node):
     """A node with applications."""
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
-        super().__init__(network, name, x, y, role)
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
         self.neighbor = NeighborDiscovery(self)
         self.neighbor.on_advertisement.append(self.advertised)
         self._udp: dict[tuple[int, Remote], UdpSocket] = {}

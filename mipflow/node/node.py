@@ -73,7 +73,7 @@ class Node:
     knows_mobility = False
     """True for nodes of Mobile IPv6: they know next header 135."""
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         self.network = network
         self.clock = network.clock
         self._meters = network.meters
@@ -92,7 +92,7 @@ class Node:
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
         self._fragment_identification = 0
-        network.add_node(name, x, y, role or self.role, self.forwards)
+        network.add_node(name, x, y, self.role, self.forwards)
         network.on_change(self.forget_roads)
 
     def add_interface(self, name: str, interface_identifier: int) -> Interface:

@@ -32,10 +32,10 @@ class Router(Node):
     role: Role = "router"
     forwards = True
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, role: Role | None = None) -> None:
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         self._filtering: set[str] = set()
         """Names of interfaces with ingress filtering."""
-        super().__init__(network, name, x, y, role)
+        super().__init__(network, name, x, y)
         self.neighbor = NeighborDiscovery(self)
         self._forward: dict[Address, Forward] = {}
         self.lifetimes_s: dict[Prefix, tuple[int, int]] = {}
@@ -147,6 +147,12 @@ class Router(Node):
         """A binding, route or interface has changed: work all ways out anew."""
         super().forget_roads()
         self._forward.clear()
+
+
+class AccessRouter(Router):
+    """The router of a link on which mobile nodes come and go."""
+
+    role: Role = "access router"
 
 
 def join_routers(network: Network, one: Router, other: Router, link: Link) -> Segment:

@@ -14,7 +14,7 @@ from mipflow.lab.scenarios import HOME, WLAN
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
-from mipflow.node.router import Router, join_routers
+from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import Segment
 from mipflow.wire.address import ALL_NODES, Address, Prefix
 from mipflow.wire.icmpv6 import (
@@ -37,7 +37,7 @@ OFTEN = (0.05, 0.15)
 
 def another_network(made: World, every: tuple[float, float] | None = None) -> Segment:
     """A third access network, at the same router as the others."""
-    router = Router(made.network, "AR4", 2.0, 0.0, "access router")
+    router = AccessRouter(made.network, "AR4", 2.0, 0.0)
     join_routers(made.network, router, made.internet, mf.Link(delay_ms=5, rate_bps=None))
     segment = made.network.add_segment("elsewhere", mf.Link(delay_ms=5, rate_bps=None), ELSEWHERE)
     interface = router.serve(segment)
