@@ -15,7 +15,7 @@ from mipflow.lab.scenarios import figure2
 from mipflow.lab.world import World
 from mipflow.mip6.binding_update_list import State
 from mipflow.node.apps import Voice
-from mipflow.node.router import Router, join_routers
+from mipflow.node.router import AccessRouter, join_routers
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.trace import Decided, TableChanged
@@ -88,7 +88,7 @@ def handovers(advertisements: Intervals, moves: int = 40, seed: int = 0) -> tupl
 def _other_access(world: World, advertisements: Intervals) -> Segment:
     """A second access network, like the first."""
     network = world.network
-    router = Router(network, "AR4", 2.0, 2.4, "access router")
+    router = AccessRouter(network, "AR4", 2.0, 2.4)
     join_routers(network, router, world.internet, SHORT)
     segment = network.add_segment("wlan1", SHORT, Prefix.parse("2001:db8:400::/64"))
     router.serve(segment)
