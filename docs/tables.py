@@ -54,9 +54,8 @@ What differs, and why:
 - **Movement detection** gets shorter with more frequent advertisements, as published. Ours is shorter by one to one
   and a half seconds throughout. In both, duplicate address detection of the new care-of address takes 1 s. Here it
   runs in the very second in which the old router is asked whether it is still there; one after the other they would
-  add a second. The rest is what the published stacks do besides: they wait for more than one missed advertisement, or
-  detect duplicates of the link-local address first. The papers do not split the figure, so this sentence is ours and
-  not measured.
+  add a second. What is left may be that the published stacks wait for more than
+  one missed advertisement, or detect duplicates of the link-local address first; the papers do not split their figure.
 - With the most frequent advertisements our figure is 1 s for the duplicates and 0.03 s for the next advertisement,
   whose mean is E[X²]/2E[X] for intervals X.
 """
