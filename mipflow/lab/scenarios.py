@@ -28,6 +28,7 @@ from mipflow.wire.address import UNSPECIFIED, Prefix
 HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
 FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
 """CN1 is on 2001:db8:a::/64, CN2 on 2001:db8:b::/64, and so on."""
+MOST_HOME_AGENTS = 8
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
 
@@ -69,49 +70,33 @@ def figure2(
     """
     if not 1 <= cns <= MOST_CNS:
         raise ProtocolMisuse(f"cns={cns}; expected 1 to {MOST_CNS} correspondent nodes", cns)
-    spec = _links(links, cns)
+    spec, total = _links(links, cns), max(cns, 2)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
-    ha = HomeAgent(network, "HA", 4.0, 2.0)
-    wlan = AccessRouter(network, "AR2", 2.0, 1.2)
-    cellular = AccessRouter(network, "AR3", 2.0, -1.2)
-    for router, name in ((wlan, "AR2-Internet"), (cellular, "AR3-Internet")):
-        join_routers(network, router, internet, spec[name])
-    home = network.add_segment("home", spec["home"], HOME)
-    if home_router:
-        gateway = Router(network, "HR", 5.0, 1.2)
-        gateway.serve(home)
-    else:
-        gateway = ha
-    join_routers(network, internet, gateway, spec["Internet-HA"])
-    agents = [ha, *(HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1))]
-    for number, agent in enumerate(agents):
-        agent.serve_home(home, HOME_AGENT + 16 * number)
-        if home_agents > 1:
-            agent.preference = home_agents - number
-            agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
-    kinds, total, home_address = dict(correspondents or {}), max(cns, 2), HOME.address(MOBILE_NODE)
+    agents = _home(network, internet, spec, home_agents, home_router, advertisements)
+    kinds = _kinds(correspondents or {}, total, EnhancedCorrespondentNode if enhanced else CorrespondentNode)
+    home_address = HOME.address(MOBILE_NODE)
     if enhanced:
         owner = AddressOwner(network.random("MN/generated addresses"))
         home_address = owner.generate(HOME)
-        kinds = {f"CN{number}": EnhancedCorrespondentNode for number in range(1, total + 1)} | kinds
         registrar, allocation = partial(EnhancedRegistrar, owner=owner), GeneratedAllocation(HOME, owner)
         mobile_node = {"registrar": registrar, "allocation": allocation, **mobile_node}
-    peers = [_correspondent(network, internet, spec, kinds, number, total) for number in range(total)]
-    known = ha.home_agent_address if home_agents == 1 else UNSPECIFIED
+    peers = [_correspondent(network, internet, spec, make, number, total) for number, make in enumerate(kinds)]
+    known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
     mn = FlowMobileNode(
         network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, **mobile_node
     )  # fmt: skip
     for agent in agents if security else ():
         KeyExchange(mn, agent, is_dynamic=security != "manual")
-    for interface, router, prefix in (("wlan0", wlan, WLAN), ("cell0", cellular, CELLULAR)):
+    for interface, name, prefix, y in (("wlan0", "AR2", WLAN, 1.2), ("cell0", "AR3", CELLULAR, -1.2)):
+        router = AccessRouter(network, name, 2.0, y)
+        join_routers(network, router, internet, spec[f"{name}-Internet"])
         segment = network.add_segment(interface, spec[interface], prefix)
-        router.serve(segment, ingress_filtering=ingress_filtering)
+        served = router.serve(segment, ingress_filtering=ingress_filtering)
+        if advertisements is not None:
+            router.neighbor.advertise_every(served, *advertisements)
         mn.visit(interface, segment)
-    if advertisements is not None:
-        for advertising, link in ((wlan, "wlan0"), (cellular, "cell0"), (ha, "home")):
-            advertising.neighbor.advertise_every(advertising.interfaces[link], *advertisements)
-    world = World(network, mn, ha, peers, internet, "A home address for each flow (the seed's Figure 2)")
+    world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the seed's Figure 2)")
     world.home_agents = agents
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
@@ -131,17 +116,51 @@ def figure1(seed: int = 0, **keywords: Any) -> World:
 SCENARIOS = {"figure1": figure1, "figure2": figure2}
 
 
+def _home(
+    network: Network, internet: Router, spec: Mapping[str, Link], home_agents: int, home_router: bool,
+    advertisements: tuple[float, float] | None,
+) -> list[HomeAgent]:  # fmt: skip
+    """The home link with its home agents, behind the first of them or behind a router of its own."""
+    if not 1 <= home_agents <= MOST_HOME_AGENTS:
+        raise ProtocolMisuse(f"home_agents={home_agents}; expected 1 to {MOST_HOME_AGENTS}", home_agents)
+    agents = [HomeAgent(network, "HA", 4.0, 2.0)]
+    agents += [HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
+    home = network.add_segment("home", spec["home"], HOME)
+    gateway: Router = agents[0]
+    if home_router:
+        gateway = Router(network, "HR", 5.0, 1.2)
+        gateway.serve(home)
+    join_routers(network, internet, gateway, spec["Internet-HA"])
+    for number, agent in enumerate(agents):
+        agent.serve_home(home, HOME_AGENT + 16 * number)
+        if home_agents > 1:
+            agent.preference = home_agents - number
+        if home_agents > 1 or advertisements is not None:
+            agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
+    return agents
+
+
+def _kinds(
+    named: Mapping[str, Callable[..., CorrespondentNode]], total: int, usual: Callable[..., CorrespondentNode]
+) -> list[Callable[..., CorrespondentNode]]:
+    """What makes each correspondent node. Raises TopologyError for the name of one that there is not."""
+    names = [f"CN{number}" for number in range(1, total + 1)]
+    unknown = sorted(set(named) - set(names))
+    if unknown:
+        raise TopologyError(f"there is no correspondent {unknown[0]!r}; expected one of {', '.join(names)}", unknown)
+    return [named.get(name, usual) for name in names]
+
+
 def _correspondent(
-    network: Network, internet: Router, spec: Mapping[str, Link], kinds: Mapping[str, Callable[..., CorrespondentNode]],
-    number: int, total: int,
-) -> CorrespondentNode:
+    network: Network, internet: Router, spec: Mapping[str, Link], make: Callable[..., CorrespondentNode], number: int,
+    total: int,
+) -> CorrespondentNode:  # fmt: skip
     """Correspondent node `number` (from 0) of `total`, spread down the right side of the picture."""
     name = f"CN{number + 1}"
     prefix = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK + number:x}::/64")
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
     internet.serve(segment)
     top = min(1.0 + 0.25 * (total - 2), 2.0)
-    make = kinds.get(name, CorrespondentNode)
     cn = make(network, name, 6.0, top - 2 * top * number / (total - 1))
     cn.settle(segment, CNS[number])
     return cn

@@ -79,3 +79,10 @@ def test_a_correspondent_may_be_a_host_that_knows_nothing_of_mobile_ip() -> None
     world.run(5)
     assert type(world.cn1) is CorrespondentNode and type(world.cn2) is Host
     assert flow.stats.up.received > 0 and flow.stats.down.received > 0
+
+
+def test_an_unknown_correspondent_and_an_impossible_number_of_home_agents_are_named() -> None:
+    with pytest.raises(TopologyError, match="no correspondent 'CN9'; expected one of CN1, CN2"):
+        mf.figure2(correspondents={"CN9": Host})
+    with pytest.raises(ProtocolMisuse, match="home_agents=0; expected 1 to 8"):
+        mf.figure2(home_agents=0)
