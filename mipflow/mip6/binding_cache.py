@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
 
-from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.constants import MAX_BINDINGS
-from mipflow.mip6.table import Entry, Table
+from mipflow.mip6.table import Entry, Table, follow
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -129,9 +128,7 @@ class BindingCache(Table[Address, Binding]):
         """
         home_address, old = binding.home_address, self.entry(binding.home_address)
         state = State.NONE if old is None else old.state
-        following = TRANSITIONS.get((state, event))
-        if following is None:
-            raise ProtocolMisuse(f"{event} cannot happen to a binding that is {state.value!r}", event)
+        following = follow(TRANSITIONS, state, event, "a binding")
         self._apart.pop(home_address, None)
         if following is State.NONE:
             return self._take(home_address)

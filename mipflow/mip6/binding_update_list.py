@@ -7,12 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from mipflow.errors import ProtocolMisuse
 from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS as FIRST_REGISTRATION_NS
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_BINDACK_TIMEOUT_NS, MAX_UPDATE_RATE
-from mipflow.mip6.table import Entry, Table
+from mipflow.mip6.table import Entry, Table, follow
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -213,9 +212,7 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
 
         Raises ProtocolMisuse for an event that the table does not know in this state.
         """
-        following = TRANSITIONS.get((entry.state, event))
-        if following is None:
-            raise ProtocolMisuse(f"{event} cannot happen to a registration that is {entry.state.value!r}", event)
+        following = follow(TRANSITIONS, entry.state, event, "a registration")
         return self._set((entry.peer, entry.home_address), entry, state=following, **values)
 
     def remove(self, entry: BindingUpdateEntry) -> list[Change]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.constants import MAX_TOKEN_LIFETIME_NS
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
-from mipflow.mip6.table import Entry, Table
+from mipflow.mip6.table import Entry, Table, follow
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import CareOfTest, HomeTest
@@ -108,9 +107,7 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
 
     def _step(self, key: TestKey, event: RoutabilityEvent, **values: object) -> list[Change]:
         test = self._entries[key]
-        following = ROUTABILITY_TRANSITIONS.get((test.state, event))
-        if following is None:
-            raise ProtocolMisuse(f"{event} cannot happen to a test that is {test.state.value!r}", event)
+        following = follow(ROUTABILITY_TRANSITIONS, test.state, event, "a test")
         return self._set(key, test, state=following, **values)
 
     def _text(self, key: TestKey) -> str:

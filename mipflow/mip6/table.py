@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 
@@ -27,6 +28,18 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return round(value, 3)
     return value.value if isinstance(value, Enum) else value
+
+
+S = TypeVar("S", bound=Enum)
+
+
+def follow(transitions: Mapping[tuple[S, Any], S], state: S, event: Enum, what: str) -> S:
+    """The state that follows `state` of `what`. Raises ProtocolMisuse for an event that the table does not know there.
+    """
+    following = transitions.get((state, event))
+    if following is None:
+        raise ProtocolMisuse(f"{event} cannot happen to {what} that is {state.value!r}", event)
+    return following
 
 
 K = TypeVar("K")
