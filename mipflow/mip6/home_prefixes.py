@@ -9,14 +9,11 @@ from dataclasses import dataclass
 
 from mipflow.mip6.constants import REFRESH_AT
 from mipflow.mip6.table import Entry, Table
+from mipflow.node.lifetimes import FOREVER_NS, end_ns
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation
-
-INFINITE_S = 0xFFFF_FFFF
-"""A lifetime that never ends (RFC 4861 section 4.6.2)."""
-NEVER_NS = 1 << 62
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,27 +57,27 @@ class HomePrefix(Entry):
         return self._left_s(self.preferred_lifetime_s, now)
 
     def _left_s(self, lifetime_s: int, now: int) -> int:
-        end_ns = self._end_ns(lifetime_s)
-        return lifetime_s if end_ns == NEVER_NS else max((end_ns - now) // NS_PER_S, 0)
+        ends_ns = self._end_ns(lifetime_s)
+        return lifetime_s if ends_ns == FOREVER_NS else max((ends_ns - now) // NS_PER_S, 0)
 
     def _end_ns(self, lifetime_s: int) -> int:
-        return NEVER_NS if self.since_ns is None or lifetime_s == INFINITE_S else self.since_ns + lifetime_s * NS_PER_S
+        return FOREVER_NS if self.since_ns is None else end_ns(lifetime_s, self.since_ns)
 
     @property
     def ends_ns(self) -> int:
-        """When its valid lifetime ends, in nanoseconds; NEVER_NS where it does not."""
+        """When its valid lifetime ends, in nanoseconds; FOREVER_NS where it does not."""
         return self._end_ns(self.valid_lifetime_s)
 
     @property
     def nears_end_ns(self) -> int:
         """When most of its valid lifetime is over, in nanoseconds."""
         since_ns = self.since_ns or 0
-        return self.ends_ns if self.ends_ns == NEVER_NS else since_ns + round((self.ends_ns - since_ns) * REFRESH_AT)
+        return self.ends_ns if self.ends_ns == FOREVER_NS else since_ns + round((self.ends_ns - since_ns) * REFRESH_AT)
 
     def moments_ns(self) -> list[int]:
         """When it is deprecated, when most of its valid lifetime is over, when it ends: in so far as any is to come."""
         moments = (self._end_ns(self.preferred_lifetime_s), self.nears_end_ns, self.ends_ns)
-        return [moment for moment in moments if moment != NEVER_NS]
+        return [moment for moment in moments if moment != FOREVER_NS]
 
 
 class HomePrefixes(Table[Prefix, HomePrefix]):

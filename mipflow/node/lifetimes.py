@@ -20,12 +20,12 @@ class AddressLifetimes:
 
     def hear(self, address: Address, preferred_s: int, valid_s: int, now: int) -> None:
         """An advertisement told the lifetimes of an address: nobody can end one within two hours (5.5.3 e)."""
-        valid_ns = _end(valid_s, now)
+        valid_ns = end_ns(valid_s, now)
         if address in self._ends:
             before_ns = self._ends[address][1]
             if valid_ns <= now + TWO_HOURS_NS and valid_ns <= before_ns:
                 valid_ns = min(before_ns, now + TWO_HOURS_NS)
-        self._ends[address] = (_end(preferred_s, now), valid_ns)
+        self._ends[address] = (end_ns(preferred_s, now), valid_ns)
 
     def is_preferred(self, address: Address, now: int) -> bool:
         """True until an address is deprecated."""
@@ -45,5 +45,6 @@ class AddressLifetimes:
         return min(ends, default=None)
 
 
-def _end(lifetime_s: int, now: int) -> int:
+def end_ns(lifetime_s: int, now: int) -> int:
+    """When a lifetime that began `now` ends, in nanoseconds."""
     return FOREVER_NS if lifetime_s == INFINITE_S else now + lifetime_s * NS_PER_S

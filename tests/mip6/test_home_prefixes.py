@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.mip6.home_prefixes import INFINITE_S, HomePrefix, HomePrefixes
+from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.node.lifetimes import INFINITE_S
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation
 
