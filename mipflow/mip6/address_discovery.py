@@ -65,8 +65,8 @@ class AddressDiscoveryService:
             return
         node.record(node.home_agents.hear(advertisement, source, now))
         self._wait()
-        for option in advertisement.options if advertisement.home_agent else ():
-            if isinstance(option, icmpv6.PrefixInformation) and option.prefix_length == 64:
+        for option in advertisement.prefixes if advertisement.home_agent else ():
+            if option.prefix_length == 64:
                 # Mobile nodes are told the prefixes of all home agents; the address in one is that agent's, not ours.
                 node.prefixes.heard(HomePrefix.told(option, now))
 
@@ -133,12 +133,11 @@ class HomeAgentDiscovery:
             self._node.send_direct(Packet(interface.address, anycast, request))
 
     def _reply(self, arrival: Arrival) -> None:
-        reply = arrival.packet.payload
-        assert isinstance(reply, icmpv6.HomeAgentAddressDiscoveryReply)
+        reply: icmpv6.HomeAgentAddressDiscoveryReply = arrival.payload
         if self._timer.due_ns is None or reply.identifier != self._identifier:
             self._node.drop(arrival.packet, "home agent address discovery reply that nobody waits for")
             return
-        usable = [a for a in reply.home_agents if a and not a.is_multicast and not a.is_link_local]
+        usable = [a for a in reply.home_agents if a.is_unicast_routable]
         if not usable:
             self._node.drop(arrival.packet, "home agent address discovery reply without a home agent")
             return

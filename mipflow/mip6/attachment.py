@@ -72,8 +72,8 @@ class Attachment:
         if self.detection.candidate is heard and not (before and before.is_same(heard)):
             self._node.decided("new router", f"{heard} on {self.interface.name}; is {self._last} still there?")
         self._do(steps)
-        for option in message.options:
-            if isinstance(option, PrefixInformation):
+        for option in message.prefixes:
+            if option.makes_addresses:
                 self._prefix_heard(option)
         self._choose()
 
@@ -162,11 +162,6 @@ class Attachment:
 
     def _prefix_heard(self, option: PrefixInformation) -> None:
         """Make an address of a prefix, or say anew how long the one that there is lasts."""
-        # A prefix of 64 bits is what fits a 64-bit interface identifier.
-        if not option.autonomous or option.prefix.is_link_local or option.prefix_length != 64:
-            return
-        if option.preferred_lifetime_s > option.valid_lifetime_s:
-            return
         prefix, interface, node = Prefix.around(option.prefix, 64), self.interface, self._node
         address = prefix.address(interface.interface_identifier)
         lifetimes_s = (option.preferred_lifetime_s, option.valid_lifetime_s)

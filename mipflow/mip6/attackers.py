@@ -86,7 +86,7 @@ class Liar(MobileNode):
         """What it sends itself goes straight: its binding is for what others send."""
         return self.direct_road(source, destination)
 
-    def tunnel_road(self, home_address: Address) -> Road | None:
+    def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
         """There is no tunnel."""
         return None
 

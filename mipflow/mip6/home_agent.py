@@ -23,7 +23,7 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import icmpv6, mobility
-from mipflow.wire.address import ALL_NODES, Address, Prefix
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.esp import Opened
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
 from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
@@ -210,8 +210,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         assert segment is not None
         for address in _defended(binding):
             segment.neighbors[address] = interface
-            told = icmpv6.NeighborAdvertisement(address, router=False, solicited=False, override=True)
-            self.send_link_local(told, interface.link_local, ALL_NODES, interface)
+            self.neighbor.announce(address, interface)
         self.network.changed()
 
     def end(self, binding: Binding, event: Event) -> None:
@@ -278,8 +277,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""
-        inner = arrival.packet.payload
-        assert isinstance(inner, Packet)
+        inner: Packet = arrival.payload
         if self.relay is not None and self.relay.takes(inner):
             self.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
             return
@@ -297,8 +295,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
     def _icmp_error(self, arrival: Arrival) -> None:
         """What became of a tunnelled packet is told to who sent it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
         super()._icmp_error(arrival)
-        error = arrival.packet.payload
-        assert isinstance(error, icmpv6.IcmpError)
+        error: icmpv6.IcmpError = arrival.payload
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
         is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"

@@ -14,7 +14,7 @@ from mipflow.mip6.table import Entry, Table
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import HomeAgentInformation, PrefixInformation, RouterAdvertisement
+from mipflow.wire.icmpv6 import HomeAgentInformation, RouterAdvertisement
 
 MAX_ADDRESSES = (1280 - 40 - 8) // 16
 """Addresses of a reply that fits the minimum IPv6 MTU (section 10.5.1)."""
@@ -48,14 +48,13 @@ def heard(
 ) -> HomeAgentEntry | None:
     """What a router says of itself as a home agent; None where it is none (any more). `known`: addresses of it so far.
     """
-    options = advertisement.options
-    told = next((option for option in options if isinstance(option, HomeAgentInformation)), None)
+    told = next((option for option in advertisement.options if isinstance(option, HomeAgentInformation)), None)
     preference, lifetime_s = (told.preference, told.lifetime_s) if told else (0, advertisement.router_lifetime_s)
     if not advertisement.home_agent or lifetime_s == 0:
         return None
     until_ns = {
         option.prefix: now + option.valid_lifetime_s * NS_PER_S
-        for option in options if isinstance(option, PrefixInformation) and option.router_address
+        for option in advertisement.prefixes if option.router_address
     }  # fmt: skip
     return HomeAgentEntry(source, preference, now + lifetime_s * NS_PER_S, _valid({**known, **until_ns}, now))
 

@@ -233,8 +233,7 @@ class MobileNode(MobilityNode, Host):
         entry = self.binding_updates.get(destination, source)
         if entry is not None and entry.is_usable and self.mode == "route_optimisation":
             assert entry.registered is not None
-            interface = self.addresses.get(entry.registered)
-            if interface is not None and interface.is_usable:
+            if self.is_reachable(entry.registered):
                 return self.optimised_road(source, entry.registered, destination)
         road = self.tunnel_road(source)
         if road is not None:
@@ -268,22 +267,22 @@ class MobileNode(MobilityNode, Host):
         option = DestinationOptions((HomeAddressOption(home_address),))
         return self.road("route optimisation", care_of, destination, source=care_of, extensions=(option,))
 
-    def tunnel_road(self, home_address: Address) -> Road | None:
-        """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5)."""
-        care_of, home_agent = self.registered_at_home(home_address), self.home_agent_of(home_address)
-        tunnel = (care_of, home_agent)
-        return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=tunnel)
+    def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
+        """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5), or
+        from another that is named.
+        """
+        care_of, home_agent = care_of or self.registered_at_home(home_address), self.home_agent_of(home_address)
+        return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
 
     def home_test_road(self, home_address: Address) -> Road | None:
         """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
 
         There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
         """
-        entry, home_agent = self.home_registration(home_address), self.home_agent_of(home_address)
-        if self.security is None or entry is None or entry.unacknowledged in (None, home_address):
+        entry = self.home_registration(home_address)
+        if self.security is None or entry is None or entry.unacknowledged == home_address:
             return self.tunnel_road(home_address)
-        tunnel = (entry.unacknowledged, home_agent)
-        return self.road("tunnel", entry.unacknowledged, home_agent, tunnel=tunnel)
+        return self.tunnel_road(home_address, entry.unacknowledged)
 
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
@@ -339,8 +338,7 @@ class MobileNode(MobilityNode, Host):
         return True
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
-        inner = arrival.packet.payload
-        assert isinstance(inner, Packet)
+        inner: Packet = arrival.payload
         if arrival.packet.source != self.home_agent_of(inner.destination) or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")
         elif inner.destination not in self.own_home_addresses and inner.destination != arrival.interface.link_local:

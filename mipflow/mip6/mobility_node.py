@@ -53,8 +53,7 @@ class MobilityNode(Node):
             self.send_direct(Packet(packet.destination, source, BindingError(status, home_address)))
 
     def _unknown_message(self, arrival: Arrival) -> None:
-        message = arrival.packet.payload
-        assert isinstance(message, UnknownMobilityMessage)
+        message: UnknownMobilityMessage = arrival.payload
         self.drop(arrival.packet, f"Mobility Header type {message.type} is not known")
         self.binding_error(arrival, BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER)
 

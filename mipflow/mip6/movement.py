@@ -14,7 +14,7 @@ from mipflow.node.neighbor import MAX_RTR_SOLICITATIONS, RTR_SOLICITATION_INTERV
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.link import Port
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.icmpv6 import AdvertisementInterval, PrefixInformation, RouterAdvertisement
+from mipflow.wire.icmpv6 import AdvertisementInterval, RouterAdvertisement
 
 MAX_UNICAST_SOLICIT = 3
 """Probes, a second apart, after which a silent router is given up (RFC 4861 sections 7.3.3 and 10)."""
@@ -94,9 +94,9 @@ class HeardRouter:
     @classmethod
     def of(cls, source: Address, port: Port | None, message: RouterAdvertisement, now: int) -> HeardRouter:
         """What an advertisement says of its sender."""
-        options = [option for option in message.options if isinstance(option, PrefixInformation)]
-        prefixes = frozenset(Prefix.around(option.prefix, option.prefix_length) for option in options if option.on_link)
-        addresses = frozenset(option.prefix for option in options if option.router_address)
+        told = message.prefixes
+        prefixes = frozenset(Prefix.around(option.prefix, option.prefix_length) for option in told if option.on_link)
+        addresses = frozenset(option.prefix for option in told if option.router_address)
         lifetime_ns = message.router_lifetime_s * NS_PER_S
         before_ns = min(MAX_RTR_SOLICITATIONS * RTR_SOLICITATION_INTERVAL_NS, lifetime_ns // 2)
         intervals = [o.interval_ms * NS_PER_MS for o in message.options if isinstance(o, AdvertisementInterval)]

@@ -78,8 +78,7 @@ class PeerReports:
 
     def _icmp_error(self, arrival: Arrival) -> None:
         """A parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5)."""
-        error = arrival.packet.payload
-        assert isinstance(error, IcmpError)
+        error: IcmpError = arrival.payload
         self._other_errors(arrival)
         if error.type != PARAMETER_PROBLEM or error.code not in (UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION):
             return

@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mipflow.mip6.binding_update_list import State
-from mipflow.mip6.constants import INITIAL_SOLICIT_TIMER_NS, MAX_BINDACK_TIMEOUT_NS
+from mipflow.mip6.binding_update_list import State, back_off_ns
+from mipflow.mip6.constants import INITIAL_SOLICIT_TIMER_NS
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.sim.clock import Timer
-from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation, PrefixInformation
+from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mipflow.wire.mobility import LIFETIME_UNIT_S
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
@@ -77,8 +77,8 @@ class PrefixDiscovery:
             del self._asked[home_address]
             return
         asked.identifier = self._random.randrange(1, 1 << 16)  # 0 is in unsolicited ones
-        asked.timer.set(self._node.clock.now + min(INITIAL_SOLICIT_TIMER_NS << asked.attempts, MAX_BINDACK_TIMEOUT_NS))
-        asked.attempts = min(asked.attempts + 1, 4)
+        asked.attempts += 1
+        asked.timer.set(self._node.clock.now + back_off_ns(asked.attempts, INITIAL_SOLICIT_TIMER_NS))
         home_agent, message = self._node.home_agent_of(home_address), MobilePrefixSolicitation(asked.identifier)
         option = DestinationOptions((HomeAddressOption(home_address),))
         self._node.send_direct(Packet(care_of, home_agent, message, extensions=(option,)))
@@ -102,8 +102,8 @@ class PrefixDiscovery:
         asked.timer.stop()
         del self._asked[home_address]
         self.managed, self.other = message.managed, message.other
-        for option in message.options:
-            if isinstance(option, PrefixInformation) and _makes_addresses(option):
+        for option in message.prefixes:
+            if option.makes_addresses:
                 self._learn(HomePrefix.told(option, self._node.clock.now))
         self._node.registrar.prefixes_learned()
         self.reconsider()
@@ -149,9 +149,3 @@ class PrefixDiscovery:
     def _own(self, entry: HomePrefix) -> list[Address]:
         """Our home addresses in a prefix."""
         return sorted(address for address in self._node.own_home_addresses if address in entry.prefix)
-
-
-def _makes_addresses(option: PrefixInformation) -> bool:
-    """RFC 4862 section 5.5.3 a to d."""
-    fits = option.prefix_length == 64 and not option.prefix.is_link_local
-    return fits and option.autonomous and option.preferred_lifetime_s <= option.valid_lifetime_s

@@ -70,8 +70,7 @@ class RoutabilityProcedure:
 
     def _answered(self, arrival: Arrival) -> None:
         """Check a Home Test or Care-of Test, and take its token (section 11.6.2)."""
-        message = arrival.packet.payload
-        assert isinstance(message, HomeTest | CareOfTest)
+        message: HomeTest | CareOfTest = arrival.payload
         kind = RoutabilityTest.HOME if isinstance(message, HomeTest) else RoutabilityTest.CARE_OF
         key: TestKey = (kind, arrival.source, arrival.destination)
         is_at_home = arrival.destination in self._node.addresses

@@ -91,8 +91,7 @@ class Dhcpv6Server(Host):
 
     def _relayed(self, arrival: Arrival) -> None:
         """Answer what a relay agent has wrapped, by the way that it came (sections 18.3.10 and 19.3)."""
-        datagram = arrival.packet.payload
-        assert isinstance(datagram, UDP)
+        datagram: UDP = arrival.payload
         if datagram.destination_port != dhcpv6.SERVER_PORT:
             self._datagram(arrival)
             return

@@ -156,8 +156,7 @@ class Host(Node):
         socket.receive(datagram, arrival)
 
     def _segment(self, arrival: Arrival) -> None:
-        segment = arrival.packet.payload
-        assert isinstance(segment, TCP)
+        segment: TCP = arrival.payload
         port, remote = segment.destination_port, (arrival.source, segment.source_port)
         socket = self._tcp.get((port, remote))
         if socket is None:
@@ -180,8 +179,7 @@ class Host(Node):
         self.discard(arrival.packet, f"nobody listens on port {port} of {self.name}")
 
     def _echo_reply(self, arrival: Arrival) -> None:
-        reply = arrival.packet.payload
-        assert isinstance(reply, EchoReply)
+        reply: EchoReply = arrival.payload
         socket = self._echo.get(reply.identifier)
         if socket is None:
             self.discard(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")

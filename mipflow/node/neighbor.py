@@ -108,8 +108,7 @@ class NeighborDiscovery:
         timer.set(self._node.clock.now + RETRANS_TIMER_NS)
 
     def _neighbor_solicitation(self, arrival: Arrival) -> None:
-        solicitation = arrival.packet.payload
-        assert isinstance(solicitation, icmpv6.NeighborSolicitation)
+        solicitation: icmpv6.NeighborSolicitation = arrival.payload
         interface, target = arrival.interface, solicitation.target
         if (interface, target) in self._probes:
             if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
@@ -130,12 +129,12 @@ class NeighborDiscovery:
 
     def announce(self, target: Address, interface: Interface) -> None:
         """Tell all nodes of the link that an address is here now (RFC 4861 section 7.2.6, RFC 6275 section 11.5.5)."""
-        told = icmpv6.NeighborAdvertisement(target, self._node.forwards, False, True)
+        is_router = self._node.forwards and (target in self._node.addresses or target == interface.link_local)
+        told = icmpv6.NeighborAdvertisement(target, is_router, False, True)
         self._node.send_link_local(told, interface.link_local, ALL_NODES, interface)
 
     def _neighbor_advertisement(self, arrival: Arrival) -> None:
-        advertisement = arrival.packet.payload
-        assert isinstance(advertisement, icmpv6.NeighborAdvertisement)
+        advertisement: icmpv6.NeighborAdvertisement = arrival.payload
         key = (arrival.interface, advertisement.target)
         _said(self._probes, key, False)
         if advertisement.solicited:
@@ -181,8 +180,7 @@ class NeighborDiscovery:
             timer.stop()
 
     def _router_advertisement(self, arrival: Arrival) -> None:
-        advertisement = arrival.packet.payload
-        assert isinstance(advertisement, icmpv6.RouterAdvertisement)
+        advertisement: icmpv6.RouterAdvertisement = arrival.payload
         if not arrival.source.is_link_local:
             self._node.drop(arrival.packet, "RouterAdvertisement from an address that is not link-local")
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
@@ -26,7 +27,6 @@ UNANSWERED = (*range(128), 137)
 """ICMPv6 types about which no error is sent: errors, known or not, and redirects (RFC 4443 section 2.4 e)."""
 ABOUT_MULTICAST = ((icmpv6.PACKET_TOO_BIG, 0), (icmpv6.PARAMETER_PROBLEM, 2))
 """Types and codes of errors that may be about a multicast."""
-NO_NEXT_HEADER = 59
 
 
 def offset_of(packet: Packet, target: object) -> int:
@@ -60,6 +60,11 @@ class Arrival:
         self.tunnel = tunnel
         self.source = packet.source
         self.destination = packet.destination
+
+    @property
+    def payload(self) -> Any:
+        """What the packet carries: of the type for which a handler is in the table."""
+        return self.packet.payload
 
 
 Handler = Callable[[Arrival], None]
@@ -249,7 +254,7 @@ class Node:
         end = self.drop if isinstance(payload, Packet) else self.discard  # no meter has counted what is in a tunnel
         end(packet, f"{type(payload).__name__} is not handled by {self.name}")
         is_mobility = isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility
-        is_unknown = isinstance(payload, Opaque) and payload.next_header != NO_NEXT_HEADER
+        is_unknown = isinstance(payload, Opaque) and payload.next_header != headers.NO_NEXT_HEADER
         if is_mobility or is_unknown or isinstance(payload, Packet):
             # The next header field that nobody knows (RFC 4443 section 3.4): the last header's first octet, or the
             # IPv6 one's.
@@ -363,8 +368,7 @@ class Node:
         return packet.destination if packet.destination in self.addresses else self.address
 
     def _icmp_error(self, arrival: Arrival) -> None:
-        error = arrival.packet.payload
-        assert isinstance(error, icmpv6.IcmpError)
+        error: icmpv6.IcmpError = arrival.payload
         if error.type == icmpv6.PACKET_TOO_BIG and len(error.invoking) >= 40:
             destination = Address(error.invoking[24:40])
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
@@ -373,8 +377,7 @@ class Node:
             self.forget_roads()
 
     def _echo_request(self, arrival: Arrival) -> None:
-        request = arrival.packet.payload
-        assert isinstance(request, icmpv6.EchoRequest)
+        request: icmpv6.EchoRequest = arrival.payload
         source = None if arrival.destination.is_multicast else arrival.destination
         reply = icmpv6.EchoReply(request.identifier, request.sequence, request.data)
         self.transmit(reply, source, arrival.source, -arrival.packet.label)

@@ -13,13 +13,12 @@ from mipflow.sim.link import Link, Port, Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
 from mipflow.wire.address import UNSPECIFIED, Prefix
-from mipflow.wire.packet import Opaque, Packet
+from mipflow.wire.packet import NO_NEXT_HEADER, Opaque, Packet
 from mipflow.wire.template import Encoder
 
 EVERYWHERE = Prefix(UNSPECIFIED, 0)
 BEYOND = "beyond"
 """The segment of every address that no other has: all byte ports are on it, so shortest paths lead to the nearest."""
-NO_NEXT_HEADER = 59
 
 
 class BytePort:

@@ -12,7 +12,7 @@ from mipflow.wire import icmpv6, mobility
 from mipflow.wire.icmpv6 import IcmpMessage, NeighborOption
 from mipflow.wire.mobility import MobilityMessage, MobilityOption
 from mipflow.wire.options import cut, read_options, write_options
-from mipflow.wire.packet import WithOptions
+from mipflow.wire.packet import NO_NEXT_HEADER, WithOptions
 
 if TYPE_CHECKING:
     from mipflow.wire.layers import Layer
@@ -37,7 +37,7 @@ def read_mobility(data: bytes, pointer: int) -> MobilityMessage:
     """The message in a Mobility Header at octet `pointer` of its packet, checked as in RFC 6275 9.2."""
     proto, kind, size = data[0], data[2], 8 * (data[1] + 1)
     form = MobilityMessage.forms.get(kind)
-    if form and proto != 59:  # of an unknown type only that it is unknown matters
+    if form and proto != NO_NEXT_HEADER:  # of an unknown type only that it is unknown matters
         raise WireError(f"payload proto {proto} in a Mobility Header; expected 59", proto, pointer)
     if form and size < (least := form.fixed + -form.fixed % 8):
         raise WireError(f"Mobility Header type {kind} of {size} octets; expected at least {least}", size, pointer + 1)

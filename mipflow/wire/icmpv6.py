@@ -41,6 +41,13 @@ class PrefixInformation(NeighborOption):
     valid_lifetime_s: int = 2_592_000
     preferred_lifetime_s: int = 604_800
 
+    @property
+    def makes_addresses(self) -> bool:
+        """True where a host is to make an address of it: 64 bits fit its interface identifier (RFC 4862 5.5.3 a to d).
+        """
+        fits = self.prefix_length == 64 and not self.prefix.is_link_local
+        return fits and self.autonomous and self.preferred_lifetime_s <= self.valid_lifetime_s
+
 
 @on_wire(None, fixed=8)
 class LinkLayerAddress(NeighborOption):
@@ -169,6 +176,11 @@ class WithNeighborOptions(IcmpMessage):
     def size(self) -> int:
         """Octets on the wire."""
         return self.fixed + sum(option.size for option in self.options)
+
+    @property
+    def prefixes(self) -> list[PrefixInformation]:
+        """Its prefix information options."""
+        return [option for option in self.options if isinstance(option, PrefixInformation)]
 
 
 @on_wire(133, "ICMPv6ND_RS", fixed=8)

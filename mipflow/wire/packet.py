@@ -20,6 +20,8 @@ from mipflow.wire.forms import Value, on_wire
 Kind = TypeVar("Kind")
 
 IPV6_HEADER = 40
+NO_NEXT_HEADER = 59
+"""The next header field of what nothing follows (RFC 8200 section 4.7)."""
 TUNNEL_OVERHEAD = IPV6_HEADER
 """Octets that IPv6-in-IPv6 adds (RFC 2473)."""
 
