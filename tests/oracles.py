@@ -95,8 +95,11 @@ COMPLAINTS = (
 )
 
 
-def tshark_complaints(path: str | Path, tshark: str = "tshark") -> list[str]:
-    """What tshark finds wrong in a capture, a line for each packet: nothing in a good one."""
+def tshark_complaints(path: str | Path, tshark: str = "tshark", *preferences: str) -> list[str]:
+    """What tshark finds wrong in a capture, a line for each packet: nothing in a good one.
+
+    `preferences` such as "tcp.analyze_sequence_numbers:FALSE" are tshark's own.
+    """
     command = [
         tshark,
         "-n",
@@ -107,6 +110,8 @@ def tshark_complaints(path: str | Path, tshark: str = "tshark") -> list[str]:
         "-o",
         "tcp.check_checksum:TRUE",
     ]
+    for preference in preferences:
+        command += ["-o", preference]
     command += ["-Y", COMPLAINTS, "-T", "fields", "-e", "frame.number", "-e", "_ws.expert.message"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     return done.stdout.splitlines()
