@@ -156,7 +156,7 @@ class Host(Node):
         socket.receive(datagram, arrival)
 
     def _segment(self, arrival: Arrival) -> None:
-        segment: TCP = arrival.payload
+        segment: TCP = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         port, remote = segment.destination_port, (arrival.source, segment.source_port)
         socket = self._tcp.get((port, remote))
         if socket is None:
