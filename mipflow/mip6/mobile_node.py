@@ -270,8 +270,17 @@ class MobileNode(MobilityNode, Host):
     def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
         """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5), or
         from another that is named.
+
+        Where an update stays without an answer, it or its acknowledgement may be what was lost. The home agent drops
+        what comes from the wrong one of the two addresses, so every second attempt tries the one that was asked for.
         """
-        care_of, home_agent = care_of or self.registered_at_home(home_address), self.home_agent_of(home_address)
+        entry = self.home_registration(home_address)
+        if care_of is None and entry is not None:
+            care_of, wanted = entry.registered, entry.care_of_address
+            is_turn = entry.is_in_doubt and entry.attempts > 0 and entry.attempts % 2 == 0
+            if care_of is not None and is_turn and self.is_reachable(wanted):
+                care_of = wanted
+        home_agent = self.home_agent_of(home_address)
         return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
 
     def home_test_road(self, home_address: Address) -> Road | None:

@@ -29,8 +29,9 @@ from mipflow.wire.packet import TCP
 DEFAULT_SEGMENT_SIZE = 1220
 """Octets that a peer over IPv6 takes if its SYN does not say (RFC 9293 section 3.7.1)."""
 
-SYN_RETRANSMISSIONS = 7
-"""Gives a SYN up 183 s after it was first sent; RFC 9293 section 3.8.3 asks for at least three minutes."""
+SYN_RETRANSMISSIONS = 9
+"""Gives a SYN up 303 s after it was first sent; RFC 9293 section 3.8.3 asks for at least three minutes, in which a
+home agent that is slow to learn of a movement may drop the last ones."""
 
 _LAST_SCALE = 14  # RFC 7323 section 2.3
 

@@ -29,3 +29,8 @@ def test_the_check_sees_a_binding_that_nobody_asked_for() -> None:
     stranger = mn.home_agent
     cn.bind(type(held)(held.home_address, stranger, held.sequence, held.expires_ns))
     assert any("held" in line and str(stranger) in line for line in story.wrong())
+
+
+def test_the_same_seed_gives_the_same_story_with_faults_advertisements_and_security() -> None:
+    digests = {Story(5, advertisements=(1.0, 3.0), security=True).world.trace.digest() for _ in range(2)}
+    assert len(digests) == 1

@@ -12,6 +12,7 @@ from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, Address
 from mipflow.wire.icmpv6 import IcmpError, PrefixInformation, RouterAdvertisement
+from mipflow.wire.mobility import BindingAcknowledgement
 from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
 from tests.mip6.worlds import S, instant, world
 from tests.node.nodes import inject, listen
@@ -255,3 +256,19 @@ def test_a_deprecated_care_of_address_is_avoided() -> None:
     wlan = made.mn.interface("wlan0")
     made.mn.attachments[wlan].lifetimes.hear(made.mn.care_of_address("wlan0"), 0, 9000, made.network.clock.now)
     assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
+
+
+def test_while_an_answer_about_a_new_care_of_address_stays_away_every_second_attempt_sends_from_it() -> None:
+    made = world()
+    mn = made.mn
+    made.run(4)
+    home, old, new = mn.primary_home_address, mn.care_of_address("wlan0"), mn.care_of_address("cell0")
+    mn.handlers[BindingAcknowledgement] = lambda arrival: None  # every acknowledgement is lost
+    mn.registrar.register_home(home, new)
+    sources = []
+    for seconds in (0.5, 1, 2):  # attempts leave after 0, 1 and 3 s
+        made.run(seconds)
+        road = mn.tunnel_road(home)
+        assert road is not None and road.tunnel is not None
+        sources.append(road.tunnel[0])
+    assert sources == [old, new, old]
