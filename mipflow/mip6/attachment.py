@@ -70,7 +70,7 @@ class Attachment:
         heard, before = HeardRouter.of(source, port, message, now), self.detection.candidate
         steps = self.detection.heard(heard, now)
         if self.detection.candidate is heard and not (before and before.is_same(heard)):
-            self._node.decided("new router", f"{heard} on {self.interface.name}; is {self._last} still there?")
+            self._node.decided("new router", f"{heard} on {self.interface.name}; {self._last} is asked if it is there")
         self._do(steps)
         for option in message.prefixes:
             if option.makes_addresses:
@@ -81,7 +81,8 @@ class Attachment:
         now = self._node.clock.now
         steps = self.detection.elapsed(now)
         if any(do is Do.PROBE for do, _ in steps):
-            self._node.decided("advertisements missing", f"{self._last} on {self.interface.name}; is it still there?")
+            why = f"{self._last} on {self.interface.name}; it is asked if it is there"
+            self._node.decided("advertisements missing", why)
         self._do(steps)
         for address in self.lifetimes.ended(now):
             self._node.decided("address expired", f"{address} on {self.interface.name}")
