@@ -129,9 +129,10 @@ class Registrar(Signalling):
                 self.register_correspondent(entry.peer, entry.home_address, care_of)
 
     def wake(self, care_of: Address) -> None:
-        """An address is reachable again: what waits for an answer there is sent at once."""
+        """An address is reachable again: what waits for an answer there, or for a home test through it, goes on."""
         for entry in self.list:
-            if entry.care_of_address == care_of and entry.state in (State.WAITING, State.UPDATING, State.FALLBACK):
+            is_here = care_of in (entry.care_of_address, self._node.registered_at_home(entry.home_address))
+            if is_here and entry.state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
                 entry.attempts = 0
                 self._pursue(entry)
 

@@ -75,6 +75,8 @@ class Signalling:
             return
         if entry.state not in (State.DELETING, State.FALLBACK):
             self._step(entry, Event.WANT)
+        if not is_ready:
+            entry.attempts = 0  # nothing is under way: it goes on when the home agent has answered
         if entry.may_be_held:
             self._timer(entry, entry.expires_ns)
         else:
@@ -253,7 +255,8 @@ class Signalling:
         self._timer(entry, entry.refresh_ns())
         if entry.home_registration:
             for waiting in self.list.of_home_address(entry.home_address):
-                if waiting.state is State.WAITING or (waiting.state in _SEEKING and self._missing(waiting)):
+                is_idle = not waiting.attempts or self._missing(waiting)
+                if waiting.state is State.WAITING or (waiting.state in _SEEKING and is_idle):
                     self._pursue(waiting)
             if answer.status == Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
                 self.awaits_prefixes = True

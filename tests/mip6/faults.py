@@ -34,9 +34,9 @@ def faulty(seed: int) -> dict[str, mf.Link]:
 
 
 class Story:
-    """One seed: flows that open, move and close while the links are bad."""
+    """One seed: flows that open, move and close while the links are bad; with `restless` its interfaces come and go."""
 
-    def __init__(self, seed: int, **keywords: Any) -> None:
+    def __init__(self, seed: int, restless: bool = False, **keywords: Any) -> None:
         random = Random(f"story/{seed}")
         self.world: World = mf.figure2(seed, trace="control", links=faulty(seed), **keywords)
         world, mn = self.world, self.world.mn
@@ -45,6 +45,8 @@ class Story:
             for cn in world.cns for direction in ("up", "down")
         ]  # fmt: skip
         short = mn.open(world.cn1, mf.apps.Voice(duration_s=60), "wlan0")
+        if restless:
+            self._disturb(Random(f"disturbances/{seed}"))
         moments = sorted(random.uniform(2, FAULTS_S) for _ in range(6))
         closing = random.randrange(2, 5)
         for number, moment in enumerate(moments):
@@ -60,6 +62,30 @@ class Story:
         for name, link in LINKS.items():
             world.network.segments[name].configure(link)
         world.run(SETTLE_S)
+
+    def _disturb(self, random: Random) -> None:
+        """Three times an interface goes down for eight seconds, or leaves its link for three."""
+        world = self.world
+
+        def go(name: str, leaves: bool) -> None:
+            if leaves:
+                world.mn.visit(name, world.network.segments[name], handoff_ms=3000.0)
+            else:
+                world.mn.interface(name).set_up(False)
+
+        for _ in range(3):
+            at_ns, name = round(random.uniform(15, 105) * 1e9), random.choice(["wlan0", "cell0"])
+            leaves = random.random() < 0.5
+            world.network.clock.at(at_ns, lambda _, name=name, leaves=leaves: go(name, leaves))
+            world.network.clock.at(at_ns + 8 * 10**9, lambda _, name=name: world.mn.interface(name).set_up(True))
+
+    def unhealed(self) -> list[str]:
+        """Registrations that are still not as wanted after another largest back-off: nothing may wait for ever."""
+        self.world.run(SETTLE_S)
+        return [
+            f"{entry.home_address} at {entry.peer} is still {entry.state.value}"
+            for entry in self.world.mn.binding_updates if entry.state is not State.BOUND
+        ]  # fmt: skip
 
     def wrong(self) -> list[str]:
         """What does not hold now, in words; empty where all is well."""

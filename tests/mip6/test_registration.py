@@ -721,3 +721,18 @@ def test_returning_home_the_home_agent_is_told_first_and_then_the_correspondents
     received = flow.stats.down.received
     made.run(3)
     assert flow.stats.down.received > received
+
+
+def test_a_deregistration_that_had_to_wait_for_the_home_agent_goes_on_with_the_token_that_it_has() -> None:
+    # Section 11.7.2: nothing is left at a correspondent for want of an answer that came later.
+    made = world()
+    flow = made.mn.open(made.cn1, mf.apps.Voice(), "wlan0")
+    second = made.mn.open(made.cn1, mf.apps.Voice(), "wlan0")
+    made.run(5)
+    assert len(made.cn1.bindings) == 2 and flow.home_address != second.home_address
+    # Away: the home agent's binding leads nowhere.
+    made.mn.visit("wlan0", made.network.segments["wlan0"], handoff_ms=3000.0)
+    made.mn.close(second)
+    made.run(10)
+    assert [entry.home_address for entry in made.cn1.bindings] == [flow.home_address]
+    assert made.mn.binding_updates.get(made.cn1.address, second.home_address) is None
