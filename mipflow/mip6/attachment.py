@@ -170,7 +170,7 @@ class Attachment:
             return  # the home address itself is the address on the home link (section 11.5.5)
         if address in interface.addresses:
             self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
-        elif option.valid_lifetime_s and address not in self._duplicates:
+        elif option.valid_lifetime_s and address not in self._duplicates and address not in node.addresses:
             self._make(address, lifetimes_s)
 
     def _make(self, address: Address, lifetimes_s: tuple[int, int]) -> None:
@@ -222,7 +222,8 @@ class Attachment:
             interface.prefer(best)
         if best is None and before is not None:
             self._node.interface_changed(interface)
-        elif best != before:
+        elif best is not None and best != before:
+            self._node.registrar.wake(best)
             self._node.care_of_ready(interface)
 
     def come_home(self) -> None:

@@ -96,6 +96,8 @@ class MobileNode(MobilityNode, Host):
             if is_told:
                 self.leave_home(interface)
             interface.leave(is_noticed=is_told)
+        if interface in self._arrivals:
+            self._arrivals[interface].stop()  # it goes elsewhere now
         self._arrivals[interface] = Timer(self.clock, lambda: self._arrive(interface, segment, is_told))
         if handoff_ms:
             self._arrivals[interface].set(self.clock.now + round(handoff_ms * NS_PER_MS))

@@ -113,7 +113,8 @@ class Interface:
     def remove_address(self, address: Address) -> None:
         """Take a global address away."""
         self.addresses.remove(address)
-        del self.node.addresses[address]
+        if self.node.addresses.get(address) is self:
+            del self.node.addresses[address]
         if self.segment is not None:
             for answering in (self.segment.neighbors, self.segment.claims):
                 if answering.get(address) is self:

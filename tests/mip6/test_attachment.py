@@ -410,3 +410,25 @@ def test_with_security_the_way_home_is_the_same() -> None:
     made, _ = at_home(security=True)
     assert list(made.ha.bindings) == [] and list(made.cn1.bindings) == []
     assert {a for a in made.mn.addresses if a in HOME} == made.mn.own_home_addresses
+
+
+def test_a_movement_that_is_overtaken_by_another_ends_where_the_second_goes() -> None:
+    made = world()
+    made.run(3)
+    segments = made.network.segments
+    made.mn.visit("wlan0", segments["home"], handoff_ms=2000.0)
+    made.run(1)
+    made.mn.visit("wlan0", segments["wlan0"], handoff_ms=500.0)
+    made.run(5)
+    assert made.mn.interface("wlan0").segment is segments["wlan0"]
+
+
+def test_two_interfaces_on_one_link_do_not_take_the_same_address() -> None:
+    made = world()
+    made.run(3)
+    made.mn.visit("cell0", made.network.segments["wlan0"])
+    made.run(3)
+    first, second = made.mn.interface("wlan0"), made.mn.interface("cell0")
+    assert not set(first.addresses) & set(second.addresses)
+    second.leave()
+    assert all(made.mn.addresses[address] is first for address in first.addresses)
