@@ -222,6 +222,8 @@ First those that no single sentence of the RFC shows.
   counts for each home address at the home agent, and for each correspondent and message type.
 * **From update to acknowledgement packets take the tunnel (11.3.1).** The mobile node cannot know then which care-of
   address its correspondent has. A refresh that changes nothing stays on the straight road.
+* **While an update to the home agent has no answer, tunnelled packets try both care-of addresses.** The home agent
+  drops those from the one that it does not hold (10.4.5), and the mobile node cannot know which; attempts take turns.
 * **A binding error about a care-of address that was left is ignored (11.3.6).** The packet that it is about was
   overtaken by the binding update, and says nothing of the new binding.
 * **Triangular mode is not RFC 6275.** `mode="triangular"` is the method's page 2: packets with the home address as

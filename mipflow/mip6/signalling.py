@@ -127,9 +127,8 @@ class Signalling:
         if entry.waits_for_its_turn:
             return
         entry.waits_for_its_turn = True
-        kind = ("binding update", entry.peer, entry.home_address if entry.home_registration else None)
-        state = entry.state
-        self.when_allowed(kind, lambda: self._update_leaves(entry, state))
+        state, at_home = entry.state, entry.home_address if entry.home_registration else None
+        self.when_allowed(("binding update", entry.peer, at_home), lambda: self._update_leaves(entry, state))
 
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
@@ -204,8 +203,7 @@ class Signalling:
 
     def _acknowledgement(self, arrival: Arrival) -> None:
         """Check a binding acknowledgement, and do what its status says."""
-        answer = arrival.packet.payload
-        assert isinstance(answer, BindingAcknowledgement)
+        answer: BindingAcknowledgement = arrival.payload
         entry = self.list.get(arrival.source, arrival.destination)
         why = "binding acknowledgement that nobody waits for" if entry is None else self._fault(entry, answer)
         if entry is None or why:
@@ -255,8 +253,7 @@ class Signalling:
         self._timer(entry, entry.refresh_ns())
         if entry.home_registration:
             for waiting in self.list.of_home_address(entry.home_address):
-                is_idle = not waiting.attempts or self._missing(waiting)
-                if waiting.state is State.WAITING or (waiting.state in _SEEKING and is_idle):
+                if waiting.state in _SEEKING and (not waiting.attempts or self._missing(waiting)):
                     self._pursue(waiting)
             if answer.status == Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
                 self.awaits_prefixes = True
