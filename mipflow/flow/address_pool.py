@@ -1,94 +1,283 @@
-"""Further home addresses of a mobile node: allocated, kept ahead for flows to come, freed when the last flow has ended.
+"""Further home addresses of a mobile node: asked for, kept ahead for flows to come, held down, freed (page 9).
 
-The shell around `flow.allocation` and the home address table: it has them registered and de-registered.
+The shell around an `Allocation` and the home address table: it has addresses registered and de-registered.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from mipflow.flow.allocation import StatelessAllocation
-from mipflow.wire.address import Prefix
+from mipflow.errors import ProtocolMisuse
+from mipflow.flow.tables import FlowMappingEntry
+from mipflow.sim.clock import NS_PER_S, Timer, seconds
 
 if TYPE_CHECKING:
-    from mipflow.flow.stack import FlowMobileNode
+    from mipflow.flow.allocation import Allocation
+    from mipflow.flow.binder import FlowBinder
     from mipflow.wire.address import Address
+
+MAX_COLLISIONS = 3
+"""Duplicates in a row after which no further address is tried."""
+
+
+class Cost(NamedTuple):
+    """What the pool and the hold-down have cost: home addresses that were allocated ahead, how many of them a flow has
+    got, and for how many seconds addresses stood unused at the home agent, all together.
+    """
+
+    ahead: int
+    used: int
+    idle_s: float
+
+
+@dataclass(slots=True)
+class Request:
+    """An address that was asked for: for which flows, and under which name it is kept ("" where any flow may use it).
+    """
+
+    kept_for: str = ""
+    flows: list[FlowMappingEntry] = field(default_factory=list)
 
 
 class AddressPool:
-    """The further home addresses of `node`; `size` unused ones are kept allocated ahead."""
+    """The further home addresses of `node`; `size` unused ones are kept allocated ahead, and one that is not needed any
+    more is freed only after `hold_down_s` seconds in which no flow wanted it.
+    """
 
-    def __init__(
-        self, node: FlowMobileNode, home_prefix: Prefix, size: int, allocation: StatelessAllocation | None = None
-    ) -> None:
+    def __init__(self, node: FlowBinder, allocation: Allocation, size: int, hold_down_s: float) -> None:
+        if size < 0 or hold_down_s < 0:
+            raise ProtocolMisuse(f"pool={size}, hold_down_s={hold_down_s}; expected zero or more", (size, hold_down_s))
         self._node = node
+        self.allocation = allocation
         self.size = size
-        self.allocation = allocation or StatelessAllocation(home_prefix, node.primary_home_address)
-        self._ahead: set[Address] = set()
-        """Addresses for flows to come that the home agent has not acknowledged yet."""
+        self._hold_down_ns = seconds(hold_down_s)
+        self._requests: list[Request] = []
+        self._ahead: dict[Address, Request] = {}
+        """Addresses without flows that the home agent has not acknowledged yet."""
         self._freeing: set[Address] = set()
+        self._resting: dict[Address, Timer] = {}
+        """Addresses that are held down."""
+        self._refused: dict[int, FlowMappingEntry] = {}
+        """Flows that could not have an address, by id: one that falls free is theirs."""
+        self._collisions = 0
+        self._idle: dict[Address, int] = {}
+        """Addresses in the table without flows -> since when, in nanoseconds."""
+        self._idle_ns = self._allocated_ahead = self._used = 0
 
-    def allocate(self, care_of: Address) -> Address:
-        """A new home address, on its way to be bound to `care_of` (Figure 6, step 43)."""
-        address = self.allocation.allocate()
-        self._node.own_home_addresses.add(address)
-        self._node.bind(address, care_of)
-        return address
+    @property
+    def under_way(self) -> int:
+        """Home addresses that are being allocated ahead or freed, which are not in the table."""
+        return len(self._ahead) + len(self._freeing)
 
-    def lead_with(self, home_address: Address) -> None:
-        """Another home address is the primary: further ones have its prefix."""
-        self.allocation = StatelessAllocation(Prefix.around(home_address, 64), home_address)
-        care_of = self._node.registered_at_home(home_address)
-        self._node.record(self._node.home_addresses.lead(home_address, care_of))
+    @property
+    def cost(self) -> Cost:
+        """What it has cost until now."""
+        now = self._node.clock.now
+        idle_ns = self._idle_ns + sum(now - since for since in self._idle.values())
+        return Cost(self._allocated_ahead, self._used, idle_ns / NS_PER_S)
+
+    # --- asking (Figure 6, step 43) ----------------------------------------------------------------------------------
+
+    def request(self, flow: FlowMappingEntry) -> None:
+        """A flow needs a new home address: it gets one that is on its way, where it can share that with those for which
+        it was asked, or another is asked for.
+        """
+        redirector, kept_for = self._node.redirector, self._node.redirector.kept_for(flow)
+        if any(flow in request.flows for request in self._requests):
+            return
+        for address, request in self._ahead.items():
+            if request.kept_for == kept_for:
+                del self._ahead[address]
+                self._enter(address, request, [flow])
+                return
+        for request in reversed(self._requests):
+            if request.kept_for == kept_for and all(redirector.may_share(flow, other) for other in request.flows):
+                request.flows.append(flow)
+                return
+        self._ask(Request(kept_for, [flow]))
+
+    def keep(self, name: str) -> None:
+        """Allocate an address that only flows of this name get (page 10)."""
+        self._ask(Request(name))
 
     def fill(self) -> None:
         """Allocate ahead; such an address enters the table, where flows are given it, once the home agent holds it."""
         node = self._node
-        unused = [e.home_address for e in node.home_addresses if node.redirector.is_unused(e.home_address)]
-        missing = self.size - len(self._ahead) - len(unused) + (node.primary_home_address in unused)
-        care_of = node.registered_at_home(node.primary_home_address)
+        if node.registered_at_home(node.primary_home_address) is not None:
+            asked = sum(not request.flows and not request.kept_for for request in self._requests)
+            missing = self.size - len(self._unused()) - len(self._ahead) - asked
+            for _ in range(missing):
+                self._allocated_ahead += 1
+                self._ask(Request())
+
+    def _ask(self, request: Request) -> None:
+        self._requests.append(request)
+        self.allocation.allocate(partial(self._granted, request), partial(self._refuse, request))
+
+    def _granted(self, request: Request, address: Address) -> None:
+        node = self._node
+        if address in node.own_home_addresses or address in self._freeing or not address.is_unicast_routable:
+            self._refuse(request, f"{address} was allocated, which is in use here or no unicast address")
+            return
+        self._requests.remove(request)
+        node.own_home_addresses.add(address)
+        flows = [flow for flow in request.flows if flow.flow_id in node.flows and flow.home_address is None]
+        if flows:
+            self._enter(address, request, flows)
+            return
+        self._ahead[address] = request
+        care_of = node.home_care_of(address, None)
         if care_of is not None:
-            self._ahead.update(self.allocate(care_of) for _ in range(missing))
+            node.bind(address, care_of)
+
+    def _enter(self, address: Address, request: Request, flows: list[FlowMappingEntry]) -> None:
+        """An address is that of these flows from now on."""
+        node = self._node
+        node.record(node.home_addresses.add(address, request.kept_for))
+        self._idle[address] = node.clock.now
+        for flow in flows:
+            node.record(node.flows.change(flow, home_address=address))
+            self.taken(address)
+            node.proceed(flow)
+
+    def _refuse(self, request: Request, why: str) -> None:
+        self._requests.remove(request)
+        self._node.decided("no home address", why)
+        for flow in request.flows:
+            if flow.flow_id in self._node.flows:
+                self._refused[flow.flow_id] = flow
+                self._node.refuse_flow(flow, why)
+
+    # --- what becomes of an address ----------------------------------------------------------------------------------
 
     def acknowledged(self, home_address: Address) -> None:
         """The home agent holds an address: one that was allocated ahead can be given to flows now."""
-        self.allocation.succeeded()
-        if home_address in self._ahead:
-            self._ahead.discard(home_address)
-            self._node.record(self._node.home_addresses.add(home_address))
+        node = self._node
+        self._collisions = 0
+        if home_address == node.primary_home_address:
+            self.allocation.primary_bound()
+        request = self._ahead.pop(home_address, None)
+        if request is not None:
+            self._enter(home_address, request, [])
+            self._offer()
+
+    def taken(self, home_address: Address) -> None:
+        """A flow has got an address of the table."""
+        since = self._idle.pop(home_address, None)
+        if since is not None and since != self._node.clock.now:
+            self._idle_ns += self._node.clock.now - since
+            self._used += 1
+        if home_address in self._resting:
+            self._resting.pop(home_address).stop()
 
     def collided(self, home_address: Address) -> bool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
-        self._node.disown(home_address)
-        self._ahead.discard(home_address)
-        if home_address == self._node.primary_home_address:  # it stays in the table, for nobody
+        node = self._node
+        node.disown(home_address)
+        request = self._ahead.pop(home_address, None)
+        if home_address == node.primary_home_address:  # it stays in the table, for nobody
             return True
-        if home_address in self._node.home_addresses:
-            self._node.record(self._node.home_addresses.remove(home_address))
-        return self.allocation.collided(home_address)
+        if home_address in node.home_addresses:
+            self._strike(home_address)
+        self.allocation.collided(home_address)
+        self._collisions += 1
+        if self._collisions < MAX_COLLISIONS:
+            if request is not None and request.kept_for:
+                self._ask(request)
+            return True
+        self._collisions = 0  # a flow that is opened later tries anew
+        return False
+
+    def _strike(self, home_address: Address) -> None:
+        """An address leaves the table."""
+        node = self._node
+        node.record(node.home_addresses.remove(home_address))
+        if home_address in self._resting:
+            self._resting.pop(home_address).stop()
+        self._idle_ns += node.clock.now - self._idle.pop(home_address, node.clock.now)
+
+    # --- freeing (page 14) -------------------------------------------------------------------------------------------
+
+    def _unused(self) -> list[Address]:
+        """Further addresses that no flow has and that are kept for nothing, the oldest first."""
+        node = self._node
+        further = [e for e in node.home_addresses if e.home_address != node.primary_home_address and not e.kept_for]
+        return [entry.home_address for entry in further if not node.flows.is_used(entry.home_address)]
 
     def free_unused(self) -> None:
-        """Free home addresses that no flow uses, the newest first, but for the primary and the pool (page 14)."""
+        """A flow has ended: its address goes to a flow that has none, or is held down, or is freed; not the primary,
+        those that are kept, and the pool.
+        """
+        now = self._node.clock.now
+        self._offer()
+        unused = self._unused()
+        for address in unused:
+            self._idle.setdefault(address, now)
+        for address in [address for address in unused[self.size :] if address not in self._resting]:
+            if self._hold_down_ns:
+                self._resting[address] = Timer(self._node.clock, partial(self._rested, address))
+                self._resting[address].set(now + self._hold_down_ns)
+            else:
+                self.free(address)
+
+    def _rested(self, address: Address) -> None:
+        del self._resting[address]
+        if address in self._unused()[self.size :]:
+            self.free(address)
+
+    def _offer(self) -> None:
+        """Flows that were refused an address have another try."""
+        flows = self._node.flows
+        for flow in [flow for number, flow in self._refused.items() if number in flows]:
+            changes = self._node.redirector.outgoing(flow)
+            if flow.home_address is not None:
+                del self._refused[flow.flow_id]
+                self._node.assigned(flow, changes)
+
+    def free(self, home_address: Address) -> None:
+        """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""
         node = self._node
-        further = [e.home_address for e in node.home_addresses if e.home_address != node.primary_home_address]
-        for address in [address for address in further if node.redirector.is_unused(address)][self.size :]:
-            node.record(node.home_addresses.remove(address))
-            self._freeing.add(address)
-            self.continue_freeing(address)
+        users = [flow.flow_id for flow in node.flows.of_home_address(home_address)]
+        if users:
+            raise ProtocolMisuse(f"{home_address} is in use by flows {users}; close them first", home_address)
+        if home_address != node.primary_home_address and home_address not in node.home_addresses:
+            known = ", ".join(str(entry.home_address) for entry in node.home_addresses)
+            why = f"{home_address} is no home address of {node.name}; expected one of {known}"
+            raise ProtocolMisuse(why, home_address)
+        self._strike(home_address)
+        self._freeing.add(home_address)
+        self.continue_freeing(home_address)
+
+    def ended(self, home_address: Address) -> list[FlowMappingEntry]:
+        """An address can be used no longer: it is freed, and its flows, which are given, have none."""
+        node = self._node
+        if home_address in self._ahead:
+            node.record(node.home_addresses.add(home_address, self._ahead.pop(home_address).kept_for))
+        if home_address not in node.home_addresses:
+            return []
+        flows = list(node.flows.of_home_address(home_address))
+        for flow in flows:
+            flow.ready = False
+            node.record(node.flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None))
+        self.free(home_address)
+        return flows
 
     def continue_freeing(self, home_address: Address) -> bool:
-        """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address.
-
-        False for an address that is not being freed.
+        """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address
+        and its security associations. False for an address that is not being freed.
         """
         if home_address not in self._freeing:
             return False
-        entries = self._node.binding_updates.of_home_address(home_address)
+        node = self._node
+        entries = node.binding_updates.of_home_address(home_address)
         at_correspondents = [entry for entry in entries if not entry.home_registration]
         for entry in at_correspondents or entries:
-            self._node.registrar.deregister(entry.peer, home_address)
+            node.registrar.deregister(entry.peer, home_address)
         if not entries:
             self._freeing.discard(home_address)
-            self._node.disown(home_address)
-            self._node.forget_roads()
+            node.disown(home_address)
+            self.allocation.free(home_address)
+            node.forget_roads()
         return True

@@ -1,56 +1,158 @@
-"""Allocating further home addresses (the seed, pages 8 and 9): stateless, from the home prefix; the home agent does
-DAD. Pure.
+"""Allocating further home addresses (the seed, pages 8 and 9): two operations, allocate and free, whoever does it.
+
+Stateless allocation stands here: addresses made from the home prefix, which the home agent then looks for duplicates
+of. The other two ways are `flow.dhcpv6_client` and `flow.address_protocol`.
 """
 
 from __future__ import annotations
 
-from mipflow.mip6.cga import AddressOwner
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from mipflow.errors import MipflowError
 from mipflow.wire.address import Address, Prefix
 
-MAX_COLLISIONS = 3
-"""Duplicates in a row after which no further address is tried."""
+if TYPE_CHECKING:
+    from mipflow.flow.binder import FlowBinder
+    from mipflow.mip6.cga import AddressOwner
+
+Granted = Callable[["Address"], None]
+Refused = Callable[[str], None]
 
 
-class StatelessAllocation:
+class Allocation(Protocol):
+    """One mechanism of page 9, on the mobile node."""
+
+    def allocate(self, granted: Granted, refused: Refused) -> None:
+        """Ask for one more home address: calls one of the two, now or later; `refused` with the reason in words."""
+
+    def free(self, address: Address) -> None:
+        """An address is de-registered at all peers: give it back."""
+
+    def collided(self, address: Address) -> None:
+        """The home agent found that somebody else has it: it must not be used again (RFC 6275 section 11.7.1)."""
+
+    def primary_bound(self) -> None:
+        """The primary home address is bound: what waits for its tunnel may leave."""
+
+    def lead_with(self, home_address: Address) -> None:
+        """Another home address is the primary from now on (RFC 6275 section 11.4.3)."""
+
+
+class Immediate:
+    """A mechanism that asks nobody: a subclass makes an address at once."""
+
+    def make(self) -> Address:
+        """A home address that this node has not tried yet."""
+        raise NotImplementedError
+
+    def allocate(self, granted: Granted, refused: Refused) -> None:
+        """Give one at once; whether it is unique the home agent will say."""
+        try:
+            address = self.make()
+        except MipflowError as error:
+            refused(str(error))
+        else:
+            granted(address)
+
+    def free(self, address: Address) -> None:
+        """Nobody is to be told."""
+
+    def collided(self, address: Address) -> None:
+        """No address is made twice."""
+
+    def primary_bound(self) -> None:
+        """Nothing waits."""
+
+    def lead_with(self, home_address: Address) -> None:
+        """Nothing depends on it."""
+
+
+class StatelessAllocation(Immediate):
     """Makes addresses of the home prefix, each interface identifier once, counting up from the primary's."""
 
     def __init__(self, prefix: Prefix, primary: Address) -> None:
         self._prefix = prefix
         self._identifier = primary.interface_identifier
-        self.collisions = 0
-        """Duplicates since the last success."""
 
-    def allocate(self) -> Address:
-        """A home address that this node has not tried yet; whether it is unique the home agent will say."""
+    def make(self) -> Address:
+        """A home address that this node has not tried yet."""
         self._identifier += 1
         return self._prefix.address(self._identifier)
 
-    def collided(self, address: Address) -> bool:
-        """An address was a duplicate: True if another try is worth it."""
-        self.collisions += 1
-        return self.collisions < MAX_COLLISIONS
-
-    def succeeded(self) -> None:
-        """The home agent has accepted an address."""
-        self.collisions = 0
+    def lead_with(self, home_address: Address) -> None:
+        """Further addresses have its prefix."""
+        self._prefix, self._identifier = Prefix.around(home_address, 64), home_address.interface_identifier
 
 
-class GeneratedAllocation(StatelessAllocation):
+class GeneratedAllocation(Immediate):
     """Makes addresses of the home prefix from the key of their `owner` (RFC 3972)."""
 
     def __init__(self, prefix: Prefix, owner: AddressOwner) -> None:
-        super().__init__(prefix, prefix.network)
+        self.prefix = prefix
         self._owner = owner
         self._next: list[Address] = []
         """What comes in the place of duplicates."""
 
-    def allocate(self) -> Address:
+    def make(self) -> Address:
         """A home address that a key proves, and that this node has not tried yet."""
-        return self._next.pop() if self._next else self._owner.generate(self._prefix)
+        return self._next.pop() if self._next else self._owner.generate(self.prefix)
 
-    def collided(self, address: Address) -> bool:
+    def lead_with(self, home_address: Address) -> None:
+        """Further addresses have its prefix."""
+        self.prefix = Prefix.around(home_address, 64)
+        self._next.clear()
+
+    def collided(self, address: Address) -> None:
         """Only the collision count changes: the work that found the modifier is not lost (section 4, step 8)."""
         following = self._owner.after_collision(address)
         if following is not None:
             self._next.append(following)
-        return super().collided(address) and following is not None
+
+
+class DiscoveredAllocation(Immediate):
+    """Stateless, from a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2): asks
+    once, and keeps what it is told up to date with it.
+    """
+
+    def __init__(self, node: FlowBinder) -> None:
+        self._node = node
+        self._tried = {node.primary_home_address.interface_identifier}
+        self._waiting: list[tuple[Granted, Refused]] = []
+
+    def allocate(self, granted: Granted, refused: Refused) -> None:
+        """At once where a prefix is known; else after a solicitation and its answer."""
+        self._waiting.append((granted, refused))
+        self.primary_bound()
+
+    def primary_bound(self) -> None:
+        """Solicit, or go on with what was told."""
+        node, now = self._node, self._node.clock.now
+        preferred = [entry.prefix for entry in node.prefixes.known if entry.preferred_s(now)]
+        if self._waiting and not preferred:
+            if node.registered_at_home(node.primary_home_address) is not None:
+                node.prefixes.solicit(node.primary_home_address)
+            return
+        while self._waiting:
+            prefix = next((each for each in preferred if node.primary_home_address in each), preferred[0])
+            identifier = max(self._tried) + 1
+            self._tried.add(identifier)
+            self._waiting.pop(0)[0](prefix.address(identifier))
+
+
+class FunctionAllocation(Immediate):
+    """A learner's function: called as allocate(prefix, taken), gives an address of the prefix that is not taken."""
+
+    def __init__(self, node: FlowBinder, function: Callable[[Prefix, list[Address]], Address]) -> None:
+        self._node = node
+        self._function = function
+        self._collided: list[Address] = []
+
+    def make(self) -> Address:
+        """What the function gives. Raises FunctionFailed."""
+        taken = [*self._node.home_addresses_in_order(), *self._collided]
+        return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+
+    def collided(self, address: Address) -> None:
+        """It is among those that are taken, from now on."""
+        self._collided.append(address)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mipflow.flow.tables import FlowMappingEntry
+from mipflow.flow.tables import Conversation, FlowMappingEntry
 from mipflow.node.apps import Application, Running
 from mipflow.node.host import Host
+from mipflow.node.invitation import Invitation
 from mipflow.sim.clock import NS_PER_MS
 from mipflow.sim.meter import Meter
 from mipflow.wire.address import Address
@@ -27,43 +28,53 @@ class Flow:
     """
 
     def __init__(
-        self, entry: FlowMappingEntry, cn: Host, app: Application, stats: FlowStatistics, opened_ns: int
-    ) -> None:
-        self._entry = entry
-        self.id = entry.flow_id
+        self, entry: FlowMappingEntry, cn: Host, app: Application, stats: FlowStatistics, opened_ns: int,
+        conversation: Conversation,
+    ) -> None:  # fmt: skip
+        self.entry = entry
+        """Its line of the flow mapping table, which it has until it ends."""
         self.cn = cn
         self.app = app
         self.stats = stats
         self.running: Running | None = None
+        self.invitation: Invitation | None = None
+        """Where its correspondent asks first."""
         self.is_open = True
         self.opened_ns = opened_ns
+        self.conversation = conversation
+        """What its own application sends; several can be one flow."""
         self.ready_ns: int | None = None
         """When its home address was bound, in nanoseconds; None before."""
 
     @property
+    def id(self) -> int:
+        """Its flow id."""
+        return self.entry.flow_id
+
+    @property
     def home_address(self) -> Address | None:
         """The home address of its packets."""
-        return self._entry.home_address
+        return self.entry.home_address
 
     @property
     def care_of_address(self) -> Address | None:
         """The care-of address that is selected for it."""
-        return self._entry.care_of_address
+        return self.entry.care_of_address
 
     @property
     def registered_at_cn(self) -> Address | None:
         """The care-of address in its correspondent's binding, as acknowledged."""
-        return self._entry.registered_at_cn
+        return self.entry.registered_at_cn
 
     @property
     def refused(self) -> str:
         """Why its packets are dropped instead of waiting for a home address; empty where they are not."""
-        return self._entry.refused
+        return self.entry.refused
 
     @property
     def interface(self) -> str:
         """The interface that is selected for it."""
-        return self._entry.interface
+        return self.entry.interface
 
     @property
     def wait_ms(self) -> float | None:

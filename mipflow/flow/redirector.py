@@ -1,14 +1,16 @@
 """The data flow redirector (the seed, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
 a flow?
 
-Pure: it reads and changes the two tables and returns the changes. What has to be sent for them is `flow.stack`'s.
+Pure: it reads and changes the two tables and returns the changes. What has to be sent for them is `flow.binder`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+from mipflow.errors import ProtocolMisuse
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -16,36 +18,59 @@ from mipflow.wire.address import Address
 Assign = Callable[["FlowMappingEntry", "HomeAddressTable", "FlowMappingTable"], "Address | None"]
 """Which home address for a new flow? None asks for a new one. A learner puts their own in: `assign=my_function`."""
 
+Method = Literal["combined", "home address per flow", "care-of address per flow", "one care-of address"]
+"""How flows are kept apart. The three embodiments of page 12: "combined", the preferred one, is Figure 6; with "home
+address per flow" no two flows share one, whoever their correspondents are; with "care-of address per flow" all have the
+primary, and since a correspondent holds one binding for it, that is one care-of address for each correspondent (Figure
+1, pages 3, 4, 6 and 7). "one care-of address" is plain Mobile IPv6 (pages 1 to 3): everything moves at once.
+"""
+
 
 @dataclass(slots=True, frozen=True)
 class AssignmentRules:
-    """How Figure 6 is tuned.
+    """How flows get home addresses.
 
-    never_primary: flows that the mobile node opens never use the primary (page 13, the stricter rule); together: names
-    flows that are to share a home address (page 14): equal words share, None for a flow of its own; optimistic: a
-    correspondent counts as route-optimising before its first acknowledgement; one_address: everything on the primary,
-    as without the seed (Figure 1).
+    method: see `Method`; avoid_primary: take the primary only where no other is free, which is the order of Figure 6
+    (page 13); False goes from the first to the last; never_primary: flows that the mobile node opens never use it (page
+    13, the stricter rule); together: names flows that are to share a home address (page 14): equal words share, None
+    for a flow of its own; tunnel_as_one: correspondents without route optimisation count as one, because what they send
+    goes where the home agent's binding says; optimistic: a correspondent counts as route-optimising before its first
+    acknowledgement. Raises ProtocolMisuse for an unknown method.
     """
 
+    method: Method = "combined"
+    avoid_primary: bool = True
     never_primary: bool = False
     together: Callable[[FlowMappingEntry], str | None] | None = None
+    tunnel_as_one: bool = True
     optimistic: bool = False
-    one_address: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            expected = ", ".join(map(repr, get_args(Method)))
+            raise ProtocolMisuse(f"method={self.method!r}; expected one of {expected}", self.method)
+
+    @property
+    def one_address(self) -> bool:
+        """True where all flows have the primary home address."""
+        return self.method in ("care-of address per flow", "one care-of address")
 
 
 class DataFlowRedirector:
-    """Assigns home addresses to flows. `optimises(cn)`: does this correspondent hold bindings of ours?"""
+    """Assigns home addresses to flows, by `rules` and Figure 6 or by a function of the learner's."""
 
     def __init__(
-        self, homes: HomeAddressTable, flows: FlowMappingTable, optimises: Callable[[Address], bool],
-        rules: AssignmentRules | None = None, assign: Assign | None = None,
+        self, homes: HomeAddressTable, flows: FlowMappingTable, rules: AssignmentRules | None = None,
+        assign: Assign | None = None,
     ) -> None:
         self.homes = homes
         self.flows = flows
         self.rules = rules or AssignmentRules()
+        flows.as_one = self.rules.method == "one care-of address"
         self.barred: set[Address] = set()
         """Home addresses that somebody else has (RFC 6275 section 11.7.1): no flow gets them."""
-        self._optimises = optimises
+        self.keeping: list[tuple[str, Callable[[FlowMappingEntry], bool]]] = []
+        """Home addresses that are kept for flows (page 10): under which name, and for which flows."""
         self._assign = assign or self.assign
 
     def outgoing(self, flow: FlowMappingEntry) -> list[Change]:
@@ -64,44 +89,41 @@ class DataFlowRedirector:
         """Figure 6: the last home address that has no flow to the same correspondent node, or None for a new one."""
         if self.rules.one_address:
             return homes.primary
-        together = self._together(flow)
+        together = self.of_group(flow)
         if together is not None:
             return together
-        for entry in reversed(homes):  # steps 35, 41, 42: from the last to the first
-            is_kept = self.rules.never_primary and entry.home_address == homes.primary
-            if not is_kept and not self.is_taken(entry.home_address, flow.cn):  # steps 36, 37, 38, 44
-                return entry.home_address  # step 39
+        kept_for = self.kept_for(flow)
+        for entry in reversed(homes) if self.rules.avoid_primary else homes:  # steps 35, 41, 42: from the last on
+            is_barred = self.rules.never_primary and entry.home_address == homes.primary
+            if not is_barred and entry.kept_for == kept_for and not self.is_taken(entry.home_address, flow.cn):
+                return entry.home_address  # steps 36 to 38 and 44 found no such flow: step 39
         return None  # step 43
 
     def is_taken(self, home_address: Address, cn: Address) -> bool:
-        """True if a flow uses this home address with this correspondent; those without route optimisation count as
-        one.
-        """
+        """True where a new flow to this correspondent cannot have this home address."""
         if home_address in self.barred:
             return True
-        if self._optimises(cn):
+        if self.rules.method == "home address per flow":
+            return self.flows.is_used(home_address)
+        if not self.rules.tunnel_as_one:
             return bool(self.flows.of_pair(home_address, cn))
-        return any(not self._optimises(other) for other in self.flows.correspondents(home_address))
+        return self.flows.is_taken(home_address, cn)
 
-    def _together(self, flow: FlowMappingEntry) -> Address | None:
-        rule = self.rules.together
-        word = None if rule is None else rule(flow)
-        if rule is None or word is None:
-            return None
-        others = (other for other in self.flows if other is not flow and rule(other) == word)
-        return next((other.home_address for other in others if other.home_address), None)
+    def kept_for(self, flow: FlowMappingEntry) -> str:
+        """The name under which a home address is kept for such a flow; empty for none."""
+        return next((name for name, is_for in self.keeping if is_for(flow)), "")
 
-    def sharing(self, flow: FlowMappingEntry) -> list[FlowMappingEntry]:
-        """The flows that one handover moves: those of the same binding, this one included.
+    def of_group(self, flow: FlowMappingEntry) -> Address | None:
+        """The home address of the flows that this one is to share one with."""
+        others = () if flow.group is None else self.flows.of_group(flow.group)
+        return next((other.home_address for other in others if other is not flow and other.home_address), None)
 
-        With route optimisation a binding is one (home address, correspondent node); in a tunnel it is the home address.
+    def may_share(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
+        """True where two flows that wait for a new home address can have the same: a flow joins a request that is
+        under way as it would join the address.
         """
-        if flow.home_address is None:
-            return [flow]
-        if self._optimises(flow.cn):
-            return self.flows.of_pair(flow.home_address, flow.cn)
-        return [other for other in self.flows.of_home_address(flow.home_address) if not self._optimises(other.cn)]
-
-    def is_unused(self, home_address: Address) -> bool:
-        """True if no flow has this home address (page 14)."""
-        return not self.flows.correspondents(home_address)
+        if one.group is not None and one.group == other.group:
+            return True
+        if self.rules.method == "home address per flow" or self.kept_for(one) != self.kept_for(other):
+            return False
+        return one.cn != other.cn and (not self.rules.tunnel_as_one or not self.flows.collide(one, other))

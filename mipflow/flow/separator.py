@@ -1,50 +1,229 @@
 """The data flow separator (the seed, page 11): to which flow does a packet belong? Pure.
 
-It stands above IP security and below UDP and TCP (Figure 3). It classifies on protocol, local port, correspondent node
-and remote port, without the source: a flow's home address is chosen after it is known which flow it is.
+It stands above IP security and below UDP and TCP (Figure 3). A packet of a known conversation belongs to that one's
+flow, so no later rule cuts a conversation in two. For a new conversation the sources of classification are asked in the
+order of their priorities, without the source address: a home address is chosen after it is known which flow it is.
 """
 
 from __future__ import annotations
 
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from mipflow.flow.rules import EACH, RuleSet
+from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
+from mipflow.flow.traits import Traits
+from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import TCP, UDP
+from mipflow.wire.packet import (
+    ESP,
+    NO_MARKS,
+    TCP,
+    UDP,
+    DestinationOptions,
+    ExtensionHeader,
+    FragmentHeader,
+    HopByHopOptions,
+    Marks,
+    Opaque,
+    UnknownOption,
+)
+
+FRAGMENTS_NS = 60 * NS_PER_S
+"""How long later fragments follow their first: as long as a receiver waits for them (RFC 8200 section 4.5)."""
+
+
+class Source(Protocol):
+    """One source of classification (page 11)."""
+
+    @property
+    def name(self) -> str:
+        """What the flow mapping table calls it."""
+
+    def classify(self, traits: Traits) -> str | None:
+        """The word of the flow of a new conversation: conversations with equal words and one correspondent are one
+        flow. Empty for a flow of its own; None for no opinion.
+        """
+
+
+class ApplicationWord:
+    """The application's own word: through `say` it tells which of its sockets belong to one flow (page 11)."""
+
+    name = "application"
+
+    def __init__(self) -> None:
+        self._words: dict[tuple[str, int], str] = {}
+
+    def say(self, protocol: str, local_port: int, word: str) -> None:
+        """What begins at this port from now on belongs to the flow of this word."""
+        self._words[protocol, local_port] = word
+
+    def classify(self, traits: Traits) -> str | None:
+        """What was said of the local port."""
+        return self._words.get((traits.protocol, traits.local_port))
+
+
+class HeaderAnalysis:
+    """The headers: protocol, ports and SPI tell conversations apart; a flow label says which of them are one flow (RFC
+    6437 section 2: label and addresses name a flow, each end choosing its own label).
+    """
+
+    name = "headers"
+
+    def classify(self, traits: Traits) -> str | None:
+        """A flow of its own, but for what has a flow label."""
+        way = "label" if traits.outgoing else "their label"
+        return f"{way} {traits.flow_label:#07x}" if traits.flow_label else ""
+
+
+class RuleSource:
+    """Rules: the operator's, from a file, or those that the network sends at run time (page 11). `rules` may be
+    replaced: that concerns conversations that begin afterwards.
+    """
+
+    def __init__(self, name: str, rules: RuleSet | None = None) -> None:
+        self.name = name
+        self.rules = rules
+
+    def classify(self, traits: Traits) -> str | None:
+        """What the first rule says that matches."""
+        rule = None if self.rules is None else self.rules.flow_of(traits)
+        if rule is None:
+            return None
+        return "" if rule.flow == EACH else rule.flow
+
+
+class FunctionSource:
+    """A learner's function: takes Traits, gives a word, "" or None (see `Source.classify`)."""
+
+    name = "your separator"
+
+    def __init__(self, function: Callable[[Traits], str | None]) -> None:
+        self.classify = function
 
 
 class DataFlowSeparator:
-    """Classifies by header fields."""
+    """Classifies by `sources`, the lowest priority number first."""
 
-    def __init__(self, flows: FlowMappingTable) -> None:
+    def __init__(self, flows: FlowMappingTable, sources: Iterable[tuple[int, Source]] = ()) -> None:
+        self._flows = flows
         self._find = flows.find
+        self._sources = sorted(sources, key=lambda each: each[0])
+        self._fragments: dict[tuple[Address, int], tuple[Conversation, int]] = {}
+        """(Correspondent, identification) -> the conversation of a packet that is sent in fragments, and until when."""
 
-    def outgoing(self, payload: object, cn: Address) -> FlowMappingEntry | None:
-        """The flow of what is sent to `cn`, or None for a new one."""
-        # A plain tuple finds what a FlowInformation entered, at a third of the price: this is done for every packet.
+    # --- known conversations: for every packet -----------------------------------------------------------------------
+
+    def outgoing(
+        self, payload: object, cn: Address, marks: Marks = NO_MARKS, now: int = 0
+    ) -> FlowMappingEntry | None:
+        """The flow of what is sent to `cn`, or None for a new conversation."""
+        # A plain tuple finds what a Conversation entered, at a third of the price: this is done for every packet.
         kind = type(payload)
-        if kind is UDP or kind is TCP:
-            return self._find((_PROTOCOL[kind], payload.source_port, cn, payload.destination_port, ""))  # type: ignore[attr-defined]
-        if kind is EchoRequest or kind is EchoReply:
-            return self._find(("ICMPv6", payload.identifier, cn, 0, ""))  # type: ignore[attr-defined]
-        return None
+        if not marks.extensions:
+            if kind is UDP or kind is TCP:
+                return self._find((_PROTOCOL[kind], payload.source_port, cn, payload.destination_port))  # type: ignore[attr-defined]
+            if kind is EchoRequest or kind is EchoReply:
+                return self._find(("ICMPv6", payload.identifier, cn, 0))  # type: ignore[attr-defined]
+        conversation = self.conversation(payload, cn, True, marks, now)
+        return None if conversation is None else self._find(conversation)
 
     def incoming(self, payload: object, cn: Address) -> FlowMappingEntry | None:
         """The same for what has come from `cn`: both directions have one flow id."""
         kind = type(payload)
         if kind is UDP or kind is TCP:
-            return self._find((_PROTOCOL[kind], payload.destination_port, cn, payload.source_port, ""))  # type: ignore[attr-defined]
-        return self.outgoing(payload, cn)
+            return self._find((_PROTOCOL[kind], payload.destination_port, cn, payload.source_port))  # type: ignore[attr-defined]
+        conversation = self.conversation(payload, cn, False)
+        return None if conversation is None else self._find(conversation)
 
-    def information(self, payload: object, cn: Address, outgoing: bool) -> FlowInformation | None:
-        """What classifies a UDP datagram, a TCP segment or an echo of a new flow; None for anything else."""
+    def conversation(
+        self, payload: object, cn: Address, outgoing: bool, marks: Marks = NO_MARKS, now: int = 0
+    ) -> Conversation | None:
+        """To which conversation a packet belongs; None for what has none, such as an ICMPv6 error.
+
+        A later fragment belongs to that of its first, which is remembered for FRAGMENTS_NS from `now` on.
+        """
+        fragment = next((header for header in marks.extensions if type(header) is FragmentHeader), None)
+        if fragment is not None:
+            return self._of_fragment(fragment, payload, cn, now)
         if isinstance(payload, UDP | TCP):
             near, far = payload.source_port, payload.destination_port
-            if not outgoing:
-                near, far = far, near
-            return FlowInformation(_PROTOCOL[type(payload)], near, cn, far)
+            return Conversation(_PROTOCOL[type(payload)], *((near, cn, far) if outgoing else (far, cn, near)))
         if isinstance(payload, EchoRequest | EchoReply):
-            return FlowInformation("ICMPv6", payload.identifier, cn, 0)
+            return Conversation("ICMPv6", payload.identifier, cn, 0)
+        if isinstance(payload, Opaque):
+            return _opaque(payload.next_header, payload.data, cn, outgoing)
         return None
+
+    def _of_fragment(self, header: FragmentHeader, payload: object, cn: Address, now: int) -> Conversation | None:
+        key = (cn, header.identification)
+        known, until_ns = self._fragments.get(key, (None, 0))
+        if header.offset:
+            return known if now <= until_ns else None
+        first = _opaque(payload.next_header, payload.data, cn, True) if isinstance(payload, Opaque) else None
+        if first is not None:
+            self._fragments = {key: each for key, each in self._fragments.items() if each[1] >= now}
+            self._fragments[key] = (first, now + FRAGMENTS_NS)
+        return first
+
+    # --- new conversations -------------------------------------------------------------------------------------------
+
+    def classify(self, traits: Traits) -> FlowInformation:
+        """What the first source says that has an opinion; a flow of its own where none has."""
+        for _, source in self._sources:
+            word = source.classify(traits)
+            if word is not None:
+                return FlowInformation(traits, word, source.name)
+        return FlowInformation(traits)
+
+    def counterpart(self, traits: Traits, home_address: Address | None) -> FlowMappingEntry | None:
+        """ESP that ends beyond this node has another SPI each way: the flow whose other direction this is.
+
+        That is the only one with this correspondent, and this home address where it is known, that has been seen in the
+        other direction alone; where there are several nobody can tell.
+        """
+        if traits.protocol != "ESP":
+            return None
+        candidates = self._flows.of_correspondent(traits.cn)
+        lacking = [flow for flow in candidates if _lacks(flow, traits.outgoing)]
+        lacking = [flow for flow in lacking if home_address in (None, flow.home_address)]
+        return lacking[0] if len(lacking) == 1 else None
+
+
+def traits_of(conversation: Conversation, outgoing: bool, marks: Marks, application: str = "") -> Traits:
+    """What can be seen of a packet of a conversation."""
+    spi = conversation.local_port or conversation.remote_port if conversation.protocol == "ESP" else 0
+    names = tuple(name for header in marks.extensions for name in _names(header))
+    dscp = marks.traffic_class >> 2
+    return Traits(*conversation, outgoing, dscp, marks.flow_label, spi, names, application)
+
+
+def _lacks(flow: FlowMappingEntry, outgoing: bool) -> bool:
+    """True for a flow of ESP that has been seen in the other direction only."""
+    ways = {near != 0 for protocol, near, _, _ in flow.conversations if protocol == "ESP"}
+    return ways == {not outgoing}
+
+
+def _opaque(next_header: int, data: bytes, cn: Address, outgoing: bool) -> Conversation | None:
+    """The conversation of octets: ports or SPI stand in front, in UDP, TCP and ESP alike."""
+    numbers = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
+    if next_header == ESP:
+        spi = numbers[0] << 16 | numbers[1]
+        return Conversation("ESP", spi, cn, 0) if outgoing else Conversation("ESP", 0, cn, spi)
+    if next_header in _NUMBERS and len(data) >= 4:
+        near, far = numbers if outgoing else numbers[::-1]
+        return Conversation(_NUMBERS[next_header], near, cn, far)
+    return Conversation(str(next_header), 0, cn, 0)
+
+
+def _names(header: ExtensionHeader) -> list[str]:
+    """An extension header and its options, in words."""
+    if isinstance(header, HopByHopOptions | DestinationOptions):
+        kind = "hop-by-hop options" if isinstance(header, HopByHopOptions) else "destination options"
+        return [kind, *(f"option {option.type}" for option in header.options if isinstance(option, UnknownOption))]
+    return ["fragment" if isinstance(header, FragmentHeader) else "routing header"]
 
 
 _PROTOCOL: dict[type, str] = {UDP: "UDP", TCP: "TCP"}
+_NUMBERS = {17: "UDP", 6: "TCP"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.traits import Traits
 from mipflow.mip6.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -15,30 +16,60 @@ HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
 
 
-class FlowInformation(NamedTuple):
-    """What tells the packets of a flow from others, seen from the mobile node; never a care-of address.
+class Conversation(NamedTuple):
+    """What the packets of one conversation have in common, seen from the mobile node; never an address of its own.
 
-    `local_port`, `remote_port` are the echo identifier and 0 for ICMPv6; `tag` is the application's own word.
+    For ICMPv6 the ports are the echo identifier and 0; for ESP the SPI in use: outgoing as local, incoming as remote
+    port, the other one 0.
     """
 
     protocol: str
     local_port: int
     cn: Address
     remote_port: int
-    tag: str = ""
+
+    @classmethod
+    def of(cls, traits: Traits) -> Conversation:
+        """That of a packet."""
+        return cls(traits.protocol, traits.local_port, traits.cn, traits.remote_port)
 
 
-Information = tuple[str, int, "Address", int, str]
-"""A FlowInformation as a plain tuple: equal to it, and has the same hash."""
+Key = tuple[str, int, "Address", int]
+"""A Conversation as a plain tuple: equal to it, and has the same hash."""
+
+
+class FlowInformation(NamedTuple):
+    """What the separator needs to know of a flow (page 11), and what policies look at.
+
+    traits: those of its first packet; word: what further conversations with the same correspondent join it by, empty
+    for a flow of one conversation; source: who classified it.
+    """
+
+    traits: Traits
+    word: str = ""
+    source: str = "headers"
+
+    @property
+    def first(self) -> Conversation:
+        """The conversation that it began with."""
+        return Conversation.of(self.traits)
+
+    def __str__(self) -> str:
+        ports = f"{self.traits.protocol} {self.traits.local_port} > {self.traits.remote_port}"
+        return f"{ports} ({self.word})" if self.word else ports
 
 
 @dataclass(slots=True)
 class HomeAddressEntry(Entry):
-    """A home address and the care-of address that the home agent holds for it (None until it acknowledged one)."""
+    """A home address and the care-of address that the home agent holds for it (None until it acknowledged one).
 
-    columns = "home_address care_of_address".split()
+    `kept_for` names the application or correspondent that alone uses it (page 10); empty where any flow may.
+    """
+
+    columns = "home_address care_of_address kept_for".split()
     home_address: Address
     care_of_address: Address | None = None
+    kept_for: str = ""
 
 
 class HomeAddressTable(Table[Address, HomeAddressEntry]):
@@ -54,17 +85,17 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         """get(home_address): its entry, or None."""
 
     def __reversed__(self) -> Iterator[HomeAddressEntry]:
-        return reversed(list(self._entries.values()))
+        return reversed(self._entries.values())
 
     def entered(self) -> list[Change]:
         """The primary's entry, as the change that a trace begins with."""
         return [Change(HOME_ADDRESS_TABLE, str(self.primary), None, self._entries[self.primary].row())]
 
-    def add(self, home_address: Address) -> list[Change]:
+    def add(self, home_address: Address, kept_for: str = "") -> list[Change]:
         """Append a newly allocated home address."""
         if home_address in self._entries:
             raise ProtocolMisuse(f"{home_address} is a home address of this node already", home_address)
-        return self._put(home_address, HomeAddressEntry(home_address))
+        return self._put(home_address, HomeAddressEntry(home_address, kept_for=kept_for))
 
     def bound(self, home_address: Address, care_of: Address | None) -> list[Change]:
         """The home agent holds this care-of address for it now; None when it holds none."""
@@ -88,13 +119,18 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 
 @dataclass(slots=True)
 class FlowMappingEntry(Entry):
-    """One flow. `care_of_address` is the selected one; `registered_at_cn` the one in the correspondent's binding.
+    """One flow, with three care-of addresses: `care_of_address` is the selected one, `registered_at_cn` the one in the
+    correspondent's binding, `registered_at_ha` the one that the home agent holds for its home address.
 
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
-    `refused` says why they may not, in words.
+    `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
+    flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
+    first; `sent_octets`, `received_octets` count what it carried above IP since loads were measured.
     """
 
-    columns = "flow_id cn flow_information home_address care_of_address registered_at_cn interface".split()
+    columns = (
+        "flow_id cn flow_information home_address care_of_address registered_at_cn registered_at_ha interface".split()
+    )
     flow_id: int
     cn: Address
     flow_information: FlowInformation
@@ -102,28 +138,46 @@ class FlowMappingEntry(Entry):
     home_address: Address | None = None
     care_of_address: Address | None = None
     registered_at_cn: Address | None = None
+    registered_at_ha: Address | None = None
     ready: bool = False
     refused: str = ""
+    requested: str | None = None
+    group: str | None = None
+    conversations: set[Key] = field(default_factory=set)
+    used_ns: int | None = None
+    sent_octets: int = 0
+    received_octets: int = 0
 
     def row(self) -> dict[str, object]:
         """As plain named values."""
-        protocol, near, _, far, _ = self.flow_information
-        return Entry.row(self) | {"flow_information": f"{protocol} {near} > {far}"}
+        return Entry.row(self) | {"flow_information": str(self.flow_information)}
 
 
 class FlowMappingTable(Table[int, FlowMappingEntry]):
-    """All current flows, by id, by what classifies them, and by (home address, correspondent node)."""
+    """All current flows: by id, by conversation, by word, by group, and by (home address, correspondent node).
+
+    It knows which correspondents optimise (`mark`), because what one binding moves depends on it (`sharing`); with
+    `as_one` every flow has the same binding, as in plain Mobile IPv6.
+    """
 
     name = FLOW_MAPPING_TABLE
 
-    def __init__(self) -> None:
+    def __init__(self, as_one: bool = False) -> None:
         super().__init__()
         self.get = self._entries.get
         """get(flow_id): its entry, or None."""
-        self._by_information: dict[Information, FlowMappingEntry] = {}
-        self.find = self._by_information.get
-        """find(information): the flow that this information classifies, or None."""
+        self.as_one = as_one
+        self._by_conversation: dict[Key, FlowMappingEntry] = {}
+        self.find = self._by_conversation.get
+        """find(conversation): the flow that it belongs to, or None."""
+        self._by_word: dict[tuple[str, Address], FlowMappingEntry] = {}
+        self._by_group: dict[str, dict[int, FlowMappingEntry]] = {}
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
+        self._in_tunnel: dict[Address, dict[Address, None]] = {}
+        """Home address -> correspondents without route optimisation to which it has flows."""
+        self._by_cn: dict[Address, dict[Address, int]] = {}
+        """Correspondent -> home addresses with flows to it, and how many."""
+        self._optimising: set[Address] = set()
 
     def __getitem__(self, flow_id: int) -> FlowMappingEntry:
         try:
@@ -132,51 +186,148 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             known = ", ".join(str(number) for number in self._entries) or "none"
             raise ProtocolMisuse(f"there is no flow {flow_id}; open flows: {known}", flow_id) from None
 
+    # --- looking up --------------------------------------------------------------------------------------------------
+
+    def named(self, word: str, cn: Address) -> FlowMappingEntry | None:
+        """The flow of a word with a correspondent, or None."""
+        return self._by_word.get((word, cn))
+
+    def of_group(self, group: str) -> Iterator[FlowMappingEntry]:
+        """Flows that are to share a home address."""
+        return iter(self._by_group.get(group, {}).values())
+
     def of_home_address(self, home_address: Address) -> Iterator[FlowMappingEntry]:
         """Flows with a home address, in the order of their ids per correspondent."""
-        for flows in self._by_home.get(home_address, {}).values():
+        for flows in list(self._by_home.get(home_address, {}).values()):
             yield from list(flows.values())
 
     def of_pair(self, home_address: Address, cn: Address) -> list[FlowMappingEntry]:
         """Flows of one (home address, correspondent node): one binding there moves them all."""
         return list(self._by_home.get(home_address, {}).get(cn, {}).values())
 
-    def correspondents(self, home_address: Address) -> list[Address]:
-        """Correspondent nodes to which a home address has flows."""
-        return list(self._by_home.get(home_address, {}))
+    def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
+        """Flows with a correspondent node that have a home address."""
+        return [flow for home_address in self._by_cn.get(cn, ()) for flow in self.of_pair(home_address, cn)]
+
+    def is_used(self, home_address: Address) -> bool:
+        """True if a flow has this home address."""
+        return home_address in self._by_home
+
+    def is_taken(self, home_address: Address, cn: Address) -> bool:
+        """True if a flow has this home address with this correspondent; those without route optimisation count as one:
+        what the home agent sends them all goes where that home address is bound.
+        """
+        if cn in self._optimising:
+            return cn in self._by_home.get(home_address, ())
+        return home_address in self._in_tunnel
+
+    def optimises(self, cn: Address) -> bool:
+        """True for a correspondent that holds bindings of ours."""
+        return cn in self._optimising
+
+    def collide(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
+        """True for two flows that one home address would put into one binding."""
+        return one.cn == other.cn or not (self.optimises(one.cn) or self.optimises(other.cn))
+
+    def sharing(self, entry: FlowMappingEntry) -> list[FlowMappingEntry]:
+        """The flows that one handover moves: those of the same binding, this one included.
+
+        With route optimisation a binding is one (home address, correspondent node); in a tunnel it is the home address.
+        """
+        if self.as_one:
+            return list(self)
+        if entry.home_address is None:
+            return [entry]
+        if entry.cn in self._optimising:
+            return self.of_pair(entry.home_address, entry.cn)
+        peers = self._in_tunnel.get(entry.home_address, ())
+        return [flow for cn in peers for flow in self.of_pair(entry.home_address, cn)]
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def mark(self, cn: Address, optimises: bool) -> None:
+        """A correspondent holds bindings of ours from now on, or holds none any more."""
+        if optimises == (cn in self._optimising):
+            return
+        (self._optimising.add if optimises else self._optimising.discard)(cn)
+        for home_address in self._by_cn.get(cn, ()):
+            self._index_tunnel(home_address, cn)
 
     def add(self, entry: FlowMappingEntry) -> list[Change]:
-        """Enter a new flow."""
-        if entry.flow_information in self._by_information:
-            raise ProtocolMisuse(f"{entry.flow_information} is a flow already", entry.flow_information)
-        self._by_information[entry.flow_information] = entry
+        """Enter a new flow with its first conversation."""
+        first, word = entry.flow_information.first, entry.flow_information.word
+        self.join(entry, first)
+        if word:
+            self._by_word[word, entry.cn] = entry
+        if entry.group is not None:
+            self._by_group.setdefault(entry.group, {})[entry.flow_id] = entry
         self._index(entry)
         return self._put(entry.flow_id, entry)
 
+    def join(self, entry: FlowMappingEntry, conversation: Key) -> None:
+        """A conversation belongs to a flow until it or the flow ends. Raises ProtocolMisuse where another one has it.
+        """
+        if self._by_conversation.setdefault(conversation, entry) is not entry:
+            other = self._by_conversation[conversation].flow_id
+            raise ProtocolMisuse(f"{conversation} is flow {other} already; end it first", conversation)
+        entry.conversations.add(conversation)
+
+    def part(self, conversation: Key) -> FlowMappingEntry | None:
+        """A conversation has ended: its flow, if it was one's last, else None."""
+        entry = self._by_conversation.pop(conversation, None)
+        if entry is not None:
+            entry.conversations.discard(conversation)
+        return entry if entry is not None and not entry.conversations else None
+
     def change(self, entry: FlowMappingEntry, **values: object) -> list[Change]:
         """Set fields of an entry."""
+        if "home_address" not in values:
+            return self._set(entry.flow_id, entry, **values)
         self._unindex(entry)
         changes = self._set(entry.flow_id, entry, **values)
         self._index(entry)
         return changes
 
     def remove(self, flow_id: int) -> list[Change]:
-        """Take an ended flow out."""
+        """Take an ended flow out, with its conversations."""
         entry = self[flow_id]
-        del self._by_information[entry.flow_information]
+        for conversation in list(entry.conversations):
+            self.part(conversation)
+        if self._by_word.get((entry.flow_information.word, entry.cn)) is entry:
+            del self._by_word[entry.flow_information.word, entry.cn]
+        if entry.group is not None:
+            del self._by_group[entry.group][flow_id]
         self._unindex(entry)
         return self._take(flow_id)
 
     def _index(self, entry: FlowMappingEntry) -> None:
-        if entry.home_address is not None:
-            by_cn = self._by_home.setdefault(entry.home_address, {})
-            by_cn.setdefault(entry.cn, {})[entry.flow_id] = entry
+        home_address, cn = entry.home_address, entry.cn
+        if home_address is None:
+            return
+        self._by_home.setdefault(home_address, {}).setdefault(cn, {})[entry.flow_id] = entry
+        count = self._by_cn.setdefault(cn, {})
+        count[home_address] = count.get(home_address, 0) + 1
+        self._index_tunnel(home_address, cn)
 
     def _unindex(self, entry: FlowMappingEntry) -> None:
-        if entry.home_address is not None:
-            by_cn = self._by_home[entry.home_address]
-            del by_cn[entry.cn][entry.flow_id]
-            if not by_cn[entry.cn]:
-                del by_cn[entry.cn]
-            if not by_cn:
-                del self._by_home[entry.home_address]
+        home_address, cn = entry.home_address, entry.cn
+        if home_address is None:
+            return
+        by_cn, count = self._by_home[home_address], self._by_cn[cn]
+        del by_cn[cn][entry.flow_id]
+        count[home_address] -= 1
+        if not by_cn[cn]:
+            del by_cn[cn], count[home_address]
+            self._index_tunnel(home_address, cn)
+        if not by_cn:
+            del self._by_home[home_address]
+
+    def _index_tunnel(self, home_address: Address, cn: Address) -> None:
+        """Enter or strike a correspondent among those whose flows with a home address take the tunnel."""
+        if cn in self._by_home.get(home_address, ()) and cn not in self._optimising:
+            self._in_tunnel.setdefault(home_address, {})[cn] = None
+            return
+        peers = self._in_tunnel.get(home_address, {})
+        peers.pop(cn, None)
+        if not peers:
+            self._in_tunnel.pop(home_address, None)

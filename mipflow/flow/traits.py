@@ -13,7 +13,7 @@ from mipflow.wire.address import Address
 class Traits(NamedTuple):
     """A packet's header fields; never a care-of address, and no home address either: that is chosen later.
 
-    protocol: "UDP", "TCP", "ICMPv6", "ESP" or "fragment", or another next header as a number; local_port: for ICMPv6
+    protocol: "UDP", "TCP", "ICMPv6", "ESP", or another next header as a number; local_port: for ICMPv6
     the echo identifier; cn: the correspondent; remote_port: 0 for ICMPv6; outgoing: whether the mobile node sends it;
     dscp: the six bits of RFC 2474; flow_label: 20 bits, 0 for none (RFC 6437); spi: of ESP; headers: extension headers
     and options by name, such as "hop-by-hop options", "option 5", "destination options", "routing header"; application:

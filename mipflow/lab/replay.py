@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.flows import Flow
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry
+from mipflow.flow.tables import Conversation, FlowMappingEntry
 from mipflow.lab.recording import MOST_PACKETS, Progress, RecordedFlow, Recording, read
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
@@ -195,11 +195,11 @@ def _open_all(played: Replay, cns: Sequence[CorrespondentNode], min_packets: int
         hosts.setdefault(recorded.remote, cns[len(hosts) % len(cns)])
     for cn in dict.fromkeys(hosts.values()):
         played.notes.append(f"{cn.name} stands for {' and '.join(host for host in hosts if hosts[host] is cn)}")
-    small: set[FlowInformation] = set()
+    small: set[Conversation] = set()
     before = mn.redirector.rules.together
 
     def together(entry: FlowMappingEntry) -> str | None:
-        if entry.flow_information in small:
+        if entry.flow_information.first in small:
             return f"few packets to {entry.cn}"
         return None if before is None else before(entry)
 
@@ -212,7 +212,7 @@ def _open_all(played: Replay, cns: Sequence[CorrespondentNode], min_packets: int
             was = f"{recorded.mobile_port} > {recorded.remote_port}"
             played.notes.append(f"flow {recorded.number} has {protocol} ports {near} > {far}: {was} would collide")
         if recorded.packets < min_packets:
-            small.add(FlowInformation(protocol, near, cn.address, 0 if protocol == "ICMPv6" else far))
+            small.add(Conversation(protocol, near, cn.address, 0 if protocol == "ICMPv6" else far))
         played.flows.append(mn.open(cn, recorded.app, local_port=near, remote_port=far))
 
 
@@ -224,7 +224,7 @@ def _ports(world: World, cn: CorrespondentNode, recorded: RecordedFlow) -> tuple
     peers = world.cns if is_echo else [cn]  # an echo identifier is the mobile node's own, whoever it asks
 
     def is_taken(port: int) -> bool:
-        return any(flows.find(FlowInformation(protocol, port, peer.address, far)) is not None for peer in peers)
+        return any(flows.find(Conversation(protocol, port, peer.address, far)) is not None for peer in peers)
 
     near = _free(recorded.mobile_port, is_taken)
     return near, near if is_echo else far

@@ -5,29 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mipflow.errors import ProtocolMisuse, TopologyError
-from mipflow.flow.allocation import GeneratedAllocation
+from mipflow.flow.address_protocol import AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
+from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
+from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
+from mipflow.flow.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
 from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
 from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
 from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
+from mipflow.node.dhcpv6_server import Dhcpv6Server, Leases
 from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
-from mipflow.wire.address import UNSPECIFIED, Prefix
+from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 
-HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
+HOME, WLAN, CELLULAR, POLICY = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300", "400"))
 FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
 """CN1 is on 2001:db8:a::/64, CN2 on 2001:db8:b::/64, and so on."""
+POLICY_SERVER, DHCP_SERVER, FIRST_LEASE = 0x9, 0x99, 0xD00
+DHCP_SERVER_DUID = b"\0\3\0\1\2\0\0\0\0\x99"
+"""DUID-LL with the server's link-layer address (RFC 8415 section 11.4)."""
+Mechanism = Literal["stateless", "dhcpv6", "request"]
+"""The three ways to allocate home addresses of the seed's pages 8 and 9."""
 MOST_HOME_AGENTS = 8
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
@@ -50,7 +60,8 @@ def figure2(
     trace: Mode = "all", wire: bool = False, replay: Mapping[str, Any] | None = None, cns: int = 2,
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
-    ingress_filtering: bool = False, enhanced: bool = False, **mobile_node: Any,
+    ingress_filtering: bool = False, enhanced: bool = False, allocate: Mechanism | Callable[..., Address] | None = None,
+    policy_server: bool = False, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -65,24 +76,35 @@ def figure2(
     ingress_filtering: whether access routers drop what has another source than an address of their link;
     security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
     enhanced: home addresses are generated from a key, and all know enhanced route optimisation (RFC 4866);
-    further keywords go to `FlowMobileNode` (mode, rules, assign, pool, reuse_tokens). Raises TopologyError for an
-    unknown link and ProtocolMisuse for a number of correspondent nodes that cannot be.
+    allocate: how the mobile node gets further home addresses: "stateless" by mobile prefix discovery, "dhcpv6" from a
+    server on the home link through the home agent as relay, "request" by a protocol of our own with a home agent that
+    is adapted for it, or a function of the learner's, called as allocate(prefix, taken); without it, stateless from the
+    home prefix that the mobile node knows from the start;
+    policy_server: whether "PS" can send rules to the mobile node: `world.policy_server.indicate(home_address, text)`;
+    further keywords go to `FlowMobileNode` (mode, rules, assign, separator, operator, policy, home_bindings, pool,
+    hold_down_s, reuse_tokens). Raises TopologyError for an unknown link and ProtocolMisuse for a number of
+    correspondent nodes or a word that cannot be.
     """
     if not 1 <= cns <= MOST_CNS:
         raise ProtocolMisuse(f"cns={cns}; expected 1 to {MOST_CNS} correspondent nodes", cns)
     spec, total = _links(links, cns), max(cns, 2)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
-    agents = _home(network, internet, spec, home_agents, home_router, advertisements)
+    make_agent = partial(AllocatingHomeAgent, book=AddressBook(HOME)) if allocate == "request" else HomeAgent
+    agents = _home(network, internet, spec, home_agents, home_router, advertisements, make_agent)
     kinds = _kinds(correspondents or {}, total, EnhancedCorrespondentNode if enhanced else CorrespondentNode)
     home_address = HOME.address(MOBILE_NODE)
     if enhanced:
         owner = AddressOwner(network.random("MN/generated addresses"))
         home_address = owner.generate(HOME)
-        registrar, allocation = partial(EnhancedRegistrar, owner=owner), GeneratedAllocation(HOME, owner)
-        mobile_node = {"registrar": registrar, "allocation": allocation, **mobile_node}
+        generated = GeneratedAllocation(HOME, owner)
+        mobile_node = {
+            "registrar": partial(EnhancedRegistrar, owner=owner), "allocation": lambda node: generated, **mobile_node,
+        }  # fmt: skip
     peers = [_correspondent(network, internet, spec, make, number, total) for number, make in enumerate(kinds)]
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
+    if allocate is not None:
+        mobile_node = {**_allocation(allocate, network, agents, home_address), **mobile_node}
     mn = FlowMobileNode(
         network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, **mobile_node
     )  # fmt: skip
@@ -98,8 +120,20 @@ def figure2(
         mn.visit(interface, segment)
     world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the seed's Figure 2)")
     world.home_agents = agents
+    if policy_server:
+        world.policy_server = _policy_server(network, internet, mn)
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
+    return world
+
+
+def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
+    """Plain Mobile IPv6 (the seed, pages 1 to 3): one home address, one care-of address, and everything moves at once.
+
+    The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
+    """
+    world = figure2(seed, rules=AssignmentRules(method="one care-of address"), **keywords)
+    world.title = "One home address, one care-of address for everything (plain Mobile IPv6)"
     return world
 
 
@@ -108,23 +142,23 @@ def figure1(seed: int = 0, **keywords: Any) -> World:
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
-    world = figure2(seed, rules=AssignmentRules(one_address=True), **keywords)
+    world = figure2(seed, rules=AssignmentRules(method="care-of address per flow"), **keywords)
     world.title = "One home address, one care-of address per correspondent (the seed's Figure 1)"
     return world
 
 
-SCENARIOS = {"figure1": figure1, "figure2": figure2}
+SCENARIOS = {"figure1": figure1, "figure2": figure2, "plain": plain_mobile_ipv6}
 
 
 def _home(
     network: Network, internet: Router, spec: Mapping[str, Link], home_agents: int, home_router: bool,
-    advertisements: tuple[float, float] | None,
+    advertisements: tuple[float, float] | None, make_agent: Callable[..., HomeAgent],
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
     if not 1 <= home_agents <= MOST_HOME_AGENTS:
         raise ProtocolMisuse(f"home_agents={home_agents}; expected 1 to {MOST_HOME_AGENTS}", home_agents)
-    agents = [HomeAgent(network, "HA", 4.0, 2.0)]
-    agents += [HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
+    agents = [make_agent(network, "HA", 4.0, 2.0)]
+    agents += [make_agent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
     home = network.add_segment("home", spec["home"], HOME)
     gateway: Router = agents[0]
     if home_router:
@@ -138,6 +172,42 @@ def _home(
         if home_agents > 1 or advertisements is not None:
             agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
     return agents
+
+
+def _allocation(
+    allocate: Mechanism | Callable[..., Address], network: Network, agents: list[HomeAgent], home_address: Address
+) -> dict[str, Any]:
+    """What makes further home addresses, as keywords of the mobile node; the servers that it takes are set up."""
+    if callable(allocate):
+        return {"allocate": allocate}
+    if allocate == "stateless":
+        return {"allocation": DiscoveredAllocation}
+    if allocate == "dhcpv6":
+        server = Dhcpv6Server(network, "DHCP", 5.0, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
+        server.settle(network.segments["home"], DHCP_SERVER)
+        for agent in agents:
+            agent.relay = Dhcpv6Relay(agent, server.address)
+        return {"allocation": Dhcpv6Allocation}
+    if allocate == "request":
+        key = network.random("MN/home addresses").randbytes(32)
+        for agent in agents:
+            if isinstance(agent, AllocatingHomeAgent):
+                agent.share_key(home_address, key)
+        return {"allocation": partial(AddressProtocolAllocation, key=key)}
+    expected = ", ".join(map(repr, get_args(Mechanism)))
+    raise ProtocolMisuse(f"allocate={allocate!r}; expected {expected} or a function", allocate)
+
+
+def _policy_server(network: Network, internet: Router, mn: FlowMobileNode) -> PolicyServer:
+    """A node in the network whose rules the mobile node follows; both share a key."""
+    segment = network.add_segment("policy", LINKS["cn1"], POLICY)
+    internet.serve(segment)
+    server = PolicyServer(network, "PS", 5.2, -2.0)
+    server.settle(segment, POLICY_SERVER)
+    key = network.random("MN/PS/shared key").randbytes(32)
+    server.share_key(mn.primary_home_address, key)
+    PolicyClient(mn, server.address, key, mn.network_asks)
+    return server
 
 
 def _kinds(

@@ -10,6 +10,7 @@ from os import PathLike
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
+from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
@@ -41,6 +42,8 @@ class World:
         self.ha = ha
         self.home_agents = [ha]
         """All home agents, `ha` the first."""
+        self.policy_server: PolicyServer | None = None
+        """What sends rules to the mobile node, where there is one."""
         self.cns = list(cns)
         self.title = title
         self.start_s = 0.0

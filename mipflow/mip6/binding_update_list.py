@@ -172,6 +172,8 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
     def __init__(self) -> None:
         super().__init__()
         self._sequences: dict[Address, int] = {}
+        self._of: dict[Address, dict[Key, BindingUpdateEntry]] = {}
+        """The entries of a peer, and those of a home address: no address is both."""
 
     def get(self, peer: Address, home_address: Address) -> BindingUpdateEntry | None:
         """The entry for a home address at a peer, or None."""
@@ -179,11 +181,11 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
 
     def of_peer(self, peer: Address) -> list[BindingUpdateEntry]:
         """All entries at one peer."""
-        return [entry for entry in self._entries.values() if entry.peer == peer]
+        return list(self._of.get(peer, {}).values())
 
     def of_home_address(self, home_address: Address) -> list[BindingUpdateEntry]:
         """All entries of one home address."""
-        return [entry for entry in self._entries.values() if entry.home_address == home_address]
+        return list(self._of.get(home_address, {}).values())
 
     def left_s(self, peer: Address, home_address: Address, now: int) -> int:
         """Whole seconds that are left of a registration, but never less than one unit of lifetimes, 4 s."""
@@ -204,7 +206,10 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
         """Enter or change what is wanted of a peer."""
         key, entry = (peer, home_address), self.get(peer, home_address)
         if entry is None:
-            return self._put(key, BindingUpdateEntry(peer, home_address, care_of, home_registration))
+            entry = BindingUpdateEntry(peer, home_address, care_of, home_registration)
+            for address in key:
+                self._of.setdefault(address, {})[key] = entry
+            return self._put(key, entry)
         return self._set(key, entry, care_of_address=care_of)
 
     def step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> list[Change]:
@@ -217,7 +222,10 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
 
     def remove(self, entry: BindingUpdateEntry) -> list[Change]:
         """Take an entry out."""
-        return self._take((entry.peer, entry.home_address))
+        key = (entry.peer, entry.home_address)
+        for address in key:
+            self._of.get(address, {}).pop(key, None)
+        return self._take(key)
 
     def _text(self, key: Key) -> str:
         return f"{key[1]} at {key[0]}"

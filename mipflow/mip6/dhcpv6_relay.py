@@ -49,6 +49,8 @@ class Dhcpv6Relay:
     def _from_server(self, arrival: Arrival) -> None:
         node, datagram = self._node, arrival.packet.payload
         assert isinstance(datagram, UDP)
+        if arrival.destination.is_multicast:
+            return  # a mobile node at home, whom the server on the link hears itself
         message = _read(datagram) if arrival.source == self._server else None
         if not isinstance(message, dhcpv6.RelayReply):
             node.discard(arrival.packet, "no answer of the DHCPv6 server")

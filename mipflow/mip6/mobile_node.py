@@ -27,7 +27,15 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import Status
-from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2, Sized
+from mipflow.wire.packet import (
+    NO_MARKS,
+    DestinationOptions,
+    HomeAddressOption,
+    Marks,
+    Packet,
+    RoutingHeaderType2,
+    Sized,
+)
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
@@ -128,6 +136,11 @@ class MobileNode(MobilityNode, Host):
             raise ProtocolMisuse(f"{interface_name} {why}; choose another, or run the world on first", interface_name)
         return address
 
+    @property
+    def reached_at(self) -> Address:
+        """The primary home address."""
+        return self.primary_home_address
+
     def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
         """A router advertised: is it a movement, and what addresses can be made? (Sections 11.5.1 and 11.5.3.)"""
         self.attachments[interface].advertised(message, source)
@@ -155,7 +168,7 @@ class MobileNode(MobilityNode, Host):
             return
         first = self.home_registration(primary)
         is_lost = first is None or not self.is_reachable(first.care_of_address)
-        is_first = interface is self.first_interface() and primary not in self.addresses
+        is_first = interface is self.home_interface() and primary not in self.addresses
         to_bind = {primary: None} if is_first and is_lost else {}
         left = [e for e in self.binding_updates if self.addresses.get(e.care_of_address) is interface]
         left = [e for e in left if e.care_of_address != care_of and e.state is not State.DELETING]
@@ -223,6 +236,14 @@ class MobileNode(MobilityNode, Host):
         """The first interface that is up and on an access network, or None."""
         return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
 
+    def home_interface(self) -> Interface | None:
+        """The interface from which the primary home address is registered: the first that is up."""
+        return self.first_interface()
+
+    def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
+        """Where a registration goes whose care-of address cannot be reached any more; `care_of` can."""
+        return care_of
+
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
@@ -260,9 +281,11 @@ class MobileNode(MobilityNode, Host):
 
         return max(candidates, key=worth, default=None)
 
-    def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
+    def transmit(
+        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
+    ) -> None:
         """Send what an upper layer made; where it names no source, from the one that `source_for` chooses."""
-        super().transmit(payload, source or self.source_for(destination), destination, label)
+        super().transmit(payload, source or self.source_for(destination), destination, label, marks)
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""
@@ -379,6 +402,9 @@ class MobileNode(MobilityNode, Host):
     def prefix_discovery_wanted(self) -> None:
         """The home agent says that prefix discovery is necessary; `registrar.prefixes_learned()` answers (11.7.1)."""
         self.prefixes.solicit(self.primary_home_address)
+
+    def home_prefixes_told(self) -> None:
+        """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
 
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""

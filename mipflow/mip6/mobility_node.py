@@ -15,10 +15,9 @@ from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.esp import NEXT_HEADER as ESP
 from mipflow.wire.esp import Opened
 from mipflow.wire.mobility import BindingError, BindingErrorStatus, UnknownMobilityMessage
-from mipflow.wire.packet import DestinationOptions, Opaque, Packet
+from mipflow.wire.packet import ESP, DestinationOptions, Opaque, Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.key_exchange import KeyExchange
@@ -32,6 +31,8 @@ class MobilityNode(Node):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         self.security: SecurityAssociations | None = None
         """What protects signalling between mobile node and home agent; None where nothing does."""
+        self._beyond: Handler = self.unhandled
+        """What takes ESP that ends beyond this node."""
         self.key_exchanges: list[KeyExchange] = []
         """What makes security associations with home agents, for home addresses that have none yet."""
         super().__init__(network, name, x, y)
@@ -78,6 +79,7 @@ class MobilityNode(Node):
     def secure(self, security: SecurityAssociations) -> None:
         """From now on send and take what the policies name in ESP only; all handlers are in their places."""
         self.security = security
+        self._beyond = self.handlers.get(Opaque, self.unhandled)
         self.handlers[Opaque] = self._open
         for kind in (Packet, *POLICIES):
             if kind in self.handlers:
@@ -127,8 +129,8 @@ class MobilityNode(Node):
     def _open(self, arrival: Arrival) -> None:
         """Open ESP, and handle what is inside as if it had come so, its home address in its place."""
         packet = arrival.packet
-        if not isinstance(packet.payload, Opaque) or packet.payload.next_header != ESP:
-            self.unhandled(arrival)
+        if not isinstance(packet.payload, Opaque) or packet.payload.next_header != ESP or self.expects(packet.payload):
+            self._beyond(arrival)
             return
         try:
             opened = self.securities().open(packet)

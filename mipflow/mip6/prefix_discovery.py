@@ -107,6 +107,7 @@ class PrefixDiscovery:
                 self._learn(HomePrefix.told(option, self._node.clock.now))
         self._node.registrar.prefixes_learned()
         self.reconsider()
+        self._node.home_prefixes_told()
 
     def _learn(self, entry: HomePrefix) -> None:
         """A prefix of the home link. The two hours of RFC 4862 section 5.5.3 e do not count: this word is authentic."""

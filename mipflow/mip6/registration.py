@@ -115,18 +115,18 @@ class Registrar(Signalling):
             self.renew(entry)
 
     def rescue(self, care_of: Address) -> None:
-        """What is to be bound where nothing arrives any more goes to `care_of`: at home first, then at correspondents.
-
-        (Sections 11.5.4 and 11.7.2.)
+        """What is to be bound where nothing arrives any more goes to `care_of`, or where the mobile node wants it
+        instead: at home first, then at correspondents (sections 11.5.4 and 11.7.2).
         """
         lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
         for entry in sorted(lost, key=lambda entry: not entry.home_registration):
+            chosen = self._node.care_of_for(entry, care_of)
             if entry.state is State.DELETING:
-                self._record(self.list.want(entry.peer, entry.home_address, care_of, entry.home_registration))
+                self._record(self.list.want(entry.peer, entry.home_address, chosen, entry.home_registration))
             elif entry.home_registration:
-                self.register_home(entry.home_address, care_of)
+                self.register_home(entry.home_address, chosen)
             else:
-                self.register_correspondent(entry.peer, entry.home_address, care_of)
+                self.register_correspondent(entry.peer, entry.home_address, chosen)
 
     def wake(self, care_of: Address) -> None:
         """An address is reachable again: what waits for an answer there, or for a home test through it, goes on."""

@@ -11,29 +11,51 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mipflow.node.host import Host
-    from mipflow.node.sockets import UdpSocket
+    from mipflow.node.sockets import EspSocket, UdpSocket
     from mipflow.sim.clock import Clock
+    from mipflow.wire.address import Address
 
 
 @dataclass(slots=True)
 class Ends:
-    """The two hosts and ports of one flow."""
+    """The two hosts and ports of one flow: `near` opens it.
+
+    upward: whether the near end is the mobile node; far_address: under which address the near end reaches the far one,
+    None for `Host.reached_at`.
+    """
 
     near: Host
     far: Host
     near_port: int
     far_port: int
     flow: int
+    upward: bool = True
+    far_address: Address | None = None
 
     @property
     def clock(self) -> Clock:
         """The clock of both."""
         return self.near.clock
 
+    @property
+    def remote(self) -> tuple[Address, int]:
+        """Address and port of the far end."""
+        return self.far_address or self.far.reached_at, self.far_port
+
+    @property
+    def label(self) -> int:
+        """What marks packets of the near end (see `Packet`)."""
+        return self.flow if self.upward else -self.flow
+
+    def esp(self) -> tuple[EspSocket, EspSocket]:
+        """A socket for ESP at each end; the far one answers whoever speaks to it."""
+        near = self.near.esp(self.near_port, self.far_port, self.remote[0], self.label)
+        return near, self.far.esp(self.far_port, self.near_port, None, -self.label)
+
     def udp(self) -> tuple[UdpSocket, UdpSocket]:
         """A UDP socket at each end; the far one answers whoever speaks to it."""
-        near = self.near.udp(self.near_port, (self.far.address, self.far_port), self.flow)
-        return near, self.far.udp(self.far_port, flow=self.flow, upward=False)
+        near = self.near.udp(self.near_port, self.remote, self.flow, self.upward)
+        return near, self.far.udp(self.far_port, flow=self.flow, upward=not self.upward)
 
 
 class Running:
@@ -66,7 +88,7 @@ class Application(Protocol):
 
     @property
     def protocol(self) -> str:
-        """ "UDP", "TCP" or "ICMPv6"."""
+        """ "UDP", "TCP", "ICMPv6" or "ESP"."""
 
     @property
     def port(self) -> int:

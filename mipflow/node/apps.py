@@ -178,7 +178,7 @@ class FileTransfer:
         ends.far.tcp_listen(ends.far_port, send if self.direction == "down" else receive)
 
         def begin() -> None:
-            socket = ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
+            socket = ends.near.tcp_connect(ends.near_port, ends.remote, ends.label)
             if self.direction == "down":
                 receive(socket)
             else:
@@ -205,7 +205,7 @@ class Echo:
         if self.interval_ms <= 0 or self.payload_bytes < 0:
             raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
         running = Running(ends)
-        socket = ends.near.echo(ends.near_port & 0xFFFF, ends.far.address, ends.flow)
+        socket = ends.near.echo(ends.near_port & 0xFFFF, ends.remote[0], ends.label)
         data, interval, begin = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS), seconds(self.start_s)
         end = None if self.count is None else ends.clock.now + begin + self.count * interval
         sequence = 0
@@ -218,4 +218,38 @@ class Echo:
         count = counter(running)
         socket.on_reply = lambda number, data: count(data)
         running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Protected:
+    """Datagrams at a constant rate in ESP that ends beyond these nodes, both ways: an analyser sees an SPI, another one
+    for each direction, and no port. The octets are random: nobody here has the keys, and nobody opens them.
+    """
+
+    interval_ms: float = 20.0
+    payload_bytes: int = 200
+    start_s: float = 0.0
+    duration_s: float | None = None
+    protocol: ClassVar[str] = "ESP"
+    port: ClassVar[int] = 4096
+    name: ClassVar[str] = "protected"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going; each end's port is the SPI of what it receives (RFC 4303 section 2.1)."""
+        if self.interval_ms <= 0 or self.payload_bytes < 0:
+            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
+        running = Running(ends)
+        near, far = ends.esp()
+        random, interval = ends.near.network.random(f"esp/{ends.flow}"), round(self.interval_ms * NS_PER_MS)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        answer = periodic(running, interval, lambda: far.send(random.randbytes(self.payload_bytes)), end)
+        count = counter(running)
+
+        def heard(data: bytes) -> None:
+            count(data)
+            answer()
+
+        far.on_octets = heard
+        running.at(begin, periodic(running, interval, lambda: near.send(random.randbytes(self.payload_bytes)), end))
         return running

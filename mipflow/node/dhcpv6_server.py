@@ -1,6 +1,6 @@
-"""A DHCPv6 server (RFC 8415 section 18.3): leases addresses of one prefix to clients behind relay agents.
+"""A DHCPv6 server (RFC 8415 section 18.3): leases addresses of one prefix to clients on its link and to relay agents.
 
-`Leases` is pure: messages and `now` in, answers out. The server around it is a host that speaks to relay agents.
+`Leases` is pure: messages and `now` in, answers out. The server around it is a host that speaks to either.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.wire import dhcpv6
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.packet import UDP
+from mipflow.wire.packet import UDP, Packet
 
 T1, T2 = 0.5, 0.8
 """Parts of the preferred lifetime after which a client renews and rebinds (RFC 8415 section 21.4)."""
-ADDRESSED = (dhcpv6.Kind.REQUEST, dhcpv6.Kind.RENEW, dhcpv6.Kind.RELEASE)
+ENDING = (dhcpv6.Kind.RELEASE, dhcpv6.Kind.DECLINE)
+ADDRESSED = (dhcpv6.Kind.REQUEST, dhcpv6.Kind.RENEW, *ENDING)
 """Messages that name the server that they are for (section 16)."""
 ANSWERED = (*ADDRESSED, dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REBIND, dhcpv6.Kind.INFORMATION_REQUEST)
 
@@ -32,17 +33,24 @@ class Lease:
 
 
 class Leases:
-    """Who has which of the `size` addresses of `prefix` from interface identifier `first` on; lifetimes in seconds."""
+    """Who has which of the `size` addresses of `prefix` from interface identifier `first` on; lifetimes in seconds.
+
+    preference: what its advertisements say (section 21.8); with 255 a client waits for those of no other server.
+    """
 
     def __init__(
-        self, duid: bytes, prefix: Prefix, first: int, size: int = 256, preferred_s: int = 1800, valid_s: int = 3600
-    ) -> None:
+        self, duid: bytes, prefix: Prefix, first: int, size: int = 256, preferred_s: int = 1800, valid_s: int = 3600,
+        preference: int = 255,
+    ) -> None:  # fmt: skip
         self.server = dhcpv6.ServerIdentifier(duid)
         self.pool = [prefix.address(first + number) for number in range(size)]
         self.preferred_s = preferred_s
         self.valid_s = valid_s
+        self.preference = dhcpv6.Preference(preference)
         self.leases: dict[tuple[bytes, int], Lease] = {}
         """By the client's DUID and the number of its identity association."""
+        self.declined: set[Address] = set()
+        """Addresses that somebody has without a lease: nobody is given them any more (section 18.3.8)."""
 
     def answer(self, message: dhcpv6.ClientMessage, now: int) -> dhcpv6.ClientMessage | None:
         """What a client is answered; None for what a server discards (sections 16 and 18.3)."""
@@ -57,22 +65,30 @@ class Leases:
         options: list[dhcpv6.DhcpOption] = [self.server] if client is None else [self.server, client]
         for wanted in message.options:
             if isinstance(wanted, dhcpv6.IdentityAssociation):
-                options.append(self._association((client.duid, wanted.iaid), kind, now))
-        if kind == dhcpv6.Kind.RELEASE:
+                options.append(self._association((client.duid, wanted.iaid), wanted, kind, now))
+        if kind == dhcpv6.Kind.SOLICIT:
+            options.append(self.preference)
+        if kind in ENDING:
             options.append(dhcpv6.StatusCode(dhcpv6.DhcpStatus.SUCCESS))
         answer = dhcpv6.Kind.ADVERTISE if kind == dhcpv6.Kind.SOLICIT else dhcpv6.Kind.REPLY
         return dhcpv6.ClientMessage(answer, message.transaction, tuple(options))
 
-    def _association(self, key: tuple[bytes, int], kind: int, now: int) -> dhcpv6.IdentityAssociation:
+    def _association(
+        self, key: tuple[bytes, int], wanted: dhcpv6.IdentityAssociation, kind: int, now: int
+    ) -> dhcpv6.IdentityAssociation:
         self.leases = {key: lease for key, lease in self.leases.items() if lease.until_ns > now}
         lease, is_new = self.leases.get(key), kind in (dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REQUEST)
-        taken = {lease.address for lease in self.leases.values()}
-        address = lease.address if lease else next((a for a in self.pool if is_new and a not in taken), None)
+        taken = {lease.address for lease in self.leases.values()} | self.declined
+        named = [option.address for option in wanted.options if isinstance(option, dhcpv6.LeasedAddress)]
+        wishes = [address for address in named if address in self.pool] + self.pool if is_new else []
+        address = lease.address if lease else next((wish for wish in wishes if wish not in taken), None)
         if address is None:
             status = dhcpv6.DhcpStatus.NO_ADDRESSES_AVAILABLE if is_new else dhcpv6.DhcpStatus.NO_BINDING
             return dhcpv6.IdentityAssociation(key[1], options=(dhcpv6.StatusCode(status),))
-        if kind == dhcpv6.Kind.RELEASE:
-            del self.leases[key]
+        if kind in ENDING:
+            if address in named:  # others are ignored: they belong to nothing of this client (sections 18.3.7, 18.3.8)
+                del self.leases[key]
+                self.declined |= {address} if kind == dhcpv6.Kind.DECLINE else set()
             return dhcpv6.IdentityAssociation(key[1])
         if kind != dhcpv6.Kind.SOLICIT:  # an advertisement promises nothing (section 18.3.9)
             self.leases[key] = Lease(address, now + self.valid_s * NS_PER_S)
@@ -82,32 +98,40 @@ class Leases:
 
 
 class Dhcpv6Server(Host):
-    """A host that answers DHCPv6 from `leases`, to relay agents only."""
+    """A host that answers DHCPv6 from `leases`, to relay agents and to clients on its own link."""
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, leases: Leases) -> None:
         super().__init__(network, name, x, y)
         self.leases = leases
-        self.handlers[UDP] = self._relayed
+        self.handlers[UDP] = self._asked
 
-    def _relayed(self, arrival: Arrival) -> None:
-        """Answer what a relay agent has wrapped, by the way that it came (sections 18.3.10 and 19.3)."""
+    def _asked(self, arrival: Arrival) -> None:
+        """Answer a client, or what a relay agent has wrapped by the way that it came (sections 18.3.10 and 19.3)."""
         datagram: UDP = arrival.payload
         if datagram.destination_port != dhcpv6.SERVER_PORT:
             self._datagram(arrival)
             return
+        is_on_link = arrival.destination == dhcpv6.ALL_RELAY_AGENTS_AND_SERVERS
         try:
-            outer = dhcpv6.decode_dhcpv6(datagram.payload)
-            inside = outer.option(dhcpv6.RelayMessage) if isinstance(outer, dhcpv6.RelayForward) else None
-            message = None if inside is None else dhcpv6.decode_dhcpv6(inside.message)
+            outer = message = dhcpv6.decode_dhcpv6(datagram.payload)
+            if not is_on_link:
+                inside = outer.option(dhcpv6.RelayMessage) if isinstance(outer, dhcpv6.RelayForward) else None
+                message = None if inside is None else dhcpv6.decode_dhcpv6(inside.message)
         except WireError as error:
             self.discard(arrival.packet, str(error))
             return
         answer = self.leases.answer(message, self.clock.now) if isinstance(message, dhcpv6.ClientMessage) else None
         if answer is None:
-            self.discard(arrival.packet, "DHCPv6, but nothing that a relay agent asks this server")
+            self.discard(arrival.packet, "DHCPv6, but nothing that a relay agent or client asks this server")
             return
-        way = tuple(option for option in outer.options if isinstance(option, dhcpv6.InterfaceIdentifier))
-        options = (*way, dhcpv6.RelayMessage(dhcpv6.encode_dhcpv6(answer)))
-        reply = dhcpv6.RelayReply(outer.hop_count, outer.link_address, outer.peer_address, options)
-        back = UDP(dhcpv6.SERVER_PORT, dhcpv6.SERVER_PORT, dhcpv6.encode_dhcpv6(reply))
-        self.transmit(back, arrival.destination, arrival.source)
+        said = dhcpv6.encode_dhcpv6(answer)
+        channel = arrival.interface.channel_to(arrival.source)
+        if is_on_link and channel is not None:
+            back = UDP(dhcpv6.SERVER_PORT, dhcpv6.CLIENT_PORT, said)
+            channel.send(Packet(arrival.interface.link_local, arrival.source, back, sent_ns=self.clock.now))
+        elif not is_on_link:
+            way = tuple(option for option in outer.options if isinstance(option, dhcpv6.InterfaceIdentifier))
+            options = (*way, dhcpv6.RelayMessage(said))
+            reply = dhcpv6.RelayReply(outer.hop_count, outer.link_address, outer.peer_address, options)
+            back = UDP(dhcpv6.SERVER_PORT, dhcpv6.SERVER_PORT, dhcpv6.encode_dhcpv6(reply))
+            self.transmit(back, arrival.destination, arrival.source)

@@ -10,13 +10,13 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Node
-from mipflow.node.sockets import EchoSocket, TcpSocket, UdpSocket
+from mipflow.node.sockets import EchoSocket, EspSocket, TcpSocket, UdpSocket
 from mipflow.node.tcp import reset_for
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, RouterAdvertisement
-from mipflow.wire.packet import IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP
+from mipflow.wire.packet import ESP, IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP, Opaque
 
 FIRST_EPHEMERAL_PORT = 49152
 """First port for connections that do not name one (RFC 6335 section 6)."""
@@ -39,10 +39,12 @@ class Host(Node):
         self._tcp: dict[tuple[int, Remote], TcpSocket] = {}
         self._listeners: dict[tuple[int, Remote], Callable[[TcpSocket], None]] = {}
         self._echo: dict[int, EchoSocket] = {}
+        self._esp: dict[int, EspSocket] = {}
         self._next_port = FIRST_EPHEMERAL_PORT
         self.handlers[UDP] = self._datagram
         self.handlers[TCP] = self._segment
         self.handlers[EchoReply] = self._echo_reply
+        self.handlers[Opaque] = self._protected
 
     def settle(self, segment: Segment, interface_identifier: int, name: str = "eth0") -> Interface:
         """Live on a segment for good: a fixed address of its prefix, its router as default router."""
@@ -69,6 +71,11 @@ class Host(Node):
         """
         callback()
 
+    @property
+    def reached_at(self) -> Address:
+        """The address under which others reach this host: a mobile node's primary home address."""
+        return self.address
+
     def address_of_flow(self, flow: int) -> Address:
         """The address that packets of a flow come from: the host's own; a mobile node has one for each flow."""
         return self.address
@@ -84,13 +91,16 @@ class Host(Node):
 
     def has_port(self, port: int) -> bool:
         """True where a socket or listener is on this local port."""
-        tables = (self._udp, self._tcp, self._listeners)
-        return port in self._udp_hearing or any(key[0] == port for table in tables for key in table)
+        if port in self._udp_hearing or port in self._esp:
+            return True
+        return any(key[0] == port for table in (self._udp, self._tcp, self._listeners) for key in table)
 
     def expects(self, payload: object) -> bool:
         """True where somebody here hears a datagram, segment or echo: late packets of what was closed are nobody's."""
         if isinstance(payload, UDP | TCP):
             return self.has_port(payload.destination_port)
+        if isinstance(payload, Opaque):
+            return payload.next_header == ESP and int.from_bytes(payload.data[:4], "big") in self._esp
         return not isinstance(payload, EchoReply) or payload.identifier in self._echo
 
     def udp(self, port: int, remote: Remote = EVERYBODY, flow: int = 0, upward: bool = True) -> UdpSocket:
@@ -125,6 +135,13 @@ class Host(Node):
         socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
         return socket
 
+    def esp(self, spi: int, remote_spi: int, remote: Address | None, label: int = 0) -> EspSocket:
+        """A socket for ESP that ends beyond this host: it gets what has `spi` (RFC 4303 section 2.1)."""
+        if spi in self._esp:
+            raise ProtocolMisuse(f"SPI {spi} of {self.name} is in use; choose another", spi)
+        socket = self._esp[spi] = EspSocket(self, spi, remote_spi, remote, label)
+        return socket
+
     def close_port(self, port: int, remote: Remote | None = None) -> None:
         """Forget the sockets, listeners and echo identifier of a local port, or only those for one `remote`."""
         for table in (self._udp, self._tcp, self._listeners):
@@ -134,6 +151,7 @@ class Host(Node):
                     closed.forget()
         if remote is None:
             self._udp_hearing.pop(port, None)
+            self._esp.pop(port, None)
         if port in self._echo and (remote is None or remote[0] == self._echo[port].remote):
             del self._echo[port]
 
@@ -173,6 +191,12 @@ class Host(Node):
             socket.accept(segment)
             return
         socket.receive(segment)
+
+    def _protected(self, arrival: Arrival) -> None:
+        if self.expects(arrival.payload):
+            self._esp[int.from_bytes(arrival.payload.data[:4], "big")].receive(arrival)
+        else:
+            self.unhandled(arrival)
 
     def no_listener(self, arrival: Arrival, port: int) -> None:
         """Nobody is on the port: dropped."""

@@ -20,7 +20,16 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2, Sized
+from mipflow.wire.packet import (
+    NO_MARKS,
+    DestinationOptions,
+    HomeAddressOption,
+    Marks,
+    Opaque,
+    Packet,
+    RoutingHeaderType2,
+    Sized,
+)
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
@@ -136,14 +145,20 @@ class Node:
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    def transmit(self, payload: Sized, source: Address | None, destination: Address, label: int = 0) -> None:
+    def transmit(
+        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
+    ) -> None:
         """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`).
         """
         if source is None:
             source = self.address
         if label:
             self._meters[label].sent += 1
-        self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
+        traffic_class, flow_label, extensions = marks
+        packet = Packet(
+            source, destination, payload, 64, extensions, traffic_class, flow_label, label, self.clock.now
+        )  # fmt: skip
+        self.send(packet)
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).
@@ -281,6 +296,10 @@ class Node:
         """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost.
         """
         self.network.trace.dropped(self.clock.now, self.name, reason, packet)
+
+    def expects(self, payload: object) -> bool:
+        """True where somebody here hears such a payload; a host has sockets."""
+        return False
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class RecordedRunning(Running):
         """Stop sending and close the sockets of this flow; other flows may use the same ports."""
         self.is_stopped = True
         ends = self.ends
-        ends.near.close_port(ends.near_port, (ends.far.address, ends.far_port))
+        ends.near.close_port(ends.near_port, ends.remote)
         if self.near is not None:
             ends.far.close_port(ends.far_port, self.near)
 
@@ -139,7 +139,7 @@ class _Datagrams(RecordedRunning):
 
     def _udp(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
         ends = self.ends
-        up = ends.near.udp(ends.near_port, (ends.far.address, ends.far_port), ends.flow)
+        up = ends.near.udp(ends.near_port, ends.remote, ends.flow)
         down = ends.far.udp(ends.far_port, near, ends.flow, upward=False)
         up.on_datagram = down.on_datagram = self._received
         return lambda step: (up if step.upward else down).send(_payload(step.octets))
@@ -147,7 +147,7 @@ class _Datagrams(RecordedRunning):
     def _echo(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
         ends = self.ends
         ends.far_port = ends.near_port  # both ends have the identifier
-        up = ends.near.echo(ends.near_port, ends.far.address, ends.flow)
+        up = ends.near.echo(ends.near_port, ends.remote[0], ends.flow)
         down = ends.far.echo(ends.near_port, near[0], -ends.flow)
         up.on_reply = down.on_reply = lambda _, data: self._received(data)
         return lambda step: (up if step.upward else down).send(step.sequence, _payload(step.octets))
@@ -171,7 +171,7 @@ class _Connection(RecordedRunning):
         ends.far.tcp_listen(ends.far_port, down.take, near)
 
         def connect() -> None:
-            up.take(ends.near.tcp_connect(ends.near_port, (ends.far.address, ends.far_port), ends.flow))
+            up.take(ends.near.tcp_connect(ends.near_port, ends.remote, ends.flow))
 
         self.at(zero_ns + self.recorded.opens_ns, connect)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mipflow.node.fragments import cut
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
-from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
+from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, HopByHopOptions, Packet
 
 
 class Road:
@@ -41,7 +41,9 @@ class Road:
         if self.tunnel is not None:
             packet = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
         elif self.extensions:
-            packet.extensions = self.extensions + packet.extensions
+            own = packet.extensions
+            first = 1 if own and type(own[0]) is HopByHopOptions else 0  # nothing stands before it (RFC 8200 4.1)
+            packet.extensions = own[:first] + self.extensions + own[first:]
             packet.size += self.overhead
             if self.source is not None:
                 packet.source = self.source

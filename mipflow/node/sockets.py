@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mipflow.node.tcp import Connection
 from mipflow.sim.clock import Timer
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import TCP, UDP
+from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Opaque
 
 if TYPE_CHECKING:
     from mipflow.node.host import Host, Remote
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class UdpSocket:
     """A UDP port of a host. A socket that hears everybody answers whoever spoke last."""
 
-    __slots__ = ("_datagram", "hears_everybody", "host", "label", "local", "on_datagram", "port", "remote")
+    __slots__ = ("_datagram", "hears_everybody", "host", "label", "local", "marks", "on_datagram", "port", "remote")
 
     def __init__(self, host: Host, port: int, remote: Remote, label: int) -> None:
         self.host = host
@@ -29,6 +29,8 @@ class UdpSocket:
         self.remote = remote
         self.label = label
         self.hears_everybody = remote[0] is None
+        self.marks = NO_MARKS
+        """What stands in the IPv6 headers of what it sends."""
         self.local: Address | None = None
         self.on_datagram: Callable[[bytes], None] = lambda data: None
         """Called with the payload of each datagram that arrives."""
@@ -41,7 +43,7 @@ class UdpSocket:
             datagram = self._datagram = UDP(self.port, self.remote[1], payload)
         remote = self.remote[0]
         if remote is not None:
-            self.host.transmit(datagram, self.local, remote, self.label)
+            self.host.transmit(datagram, self.local, remote, self.label, self.marks)
 
     def receive(self, datagram: UDP, arrival: Arrival) -> None:
         """A datagram has arrived."""
@@ -61,6 +63,7 @@ class TcpSocket:
         self.remote = remote
         self.label = label
         self.local = local
+        self.marks = NO_MARKS
         self.on_data: Callable[[bytes], None] = lambda data: None
         """Called with bytes that arrived in order."""
         self.on_open: Callable[[], None] = lambda: None
@@ -109,7 +112,7 @@ class TcpSocket:
         assert remote is not None
         data = connection.read()  # first: the acknowledgement announces the window that this opens
         for segment in connection.take_segments():
-            host.transmit(segment, self.local, remote, self.label)
+            host.transmit(segment, self.local, remote, self.label, self.marks)
         if connection.timer_ns is None:
             self._timer.stop()
         elif connection.timer_ns != self._timer.due_ns:
@@ -127,20 +130,54 @@ class TcpSocket:
 class EchoSocket:
     """Echo requests with one identifier."""
 
-    __slots__ = ("host", "identifier", "label", "on_reply", "remote")
+    __slots__ = ("host", "identifier", "label", "marks", "on_reply", "remote")
 
     def __init__(self, host: Host, identifier: int, remote: Address, label: int) -> None:
         self.host = host
         self.identifier = identifier
         self.remote = remote
         self.label = label
+        self.marks = NO_MARKS
         self.on_reply: Callable[[int, bytes], None] = lambda number, data: None
         """Called with sequence number and data of each reply."""
 
     def send(self, sequence: int, data: bytes) -> None:
         """Send one request."""
-        self.host.transmit(EchoRequest(self.identifier, sequence & 0xFFFF, data), None, self.remote, self.label)
+        request = EchoRequest(self.identifier, sequence & 0xFFFF, data)
+        self.host.transmit(request, None, self.remote, self.label, self.marks)
 
     def receive(self, reply: EchoReply) -> None:
         """A reply has arrived."""
         self.on_reply(reply.sequence, reply.data)
+
+
+class EspSocket:
+    """ESP that ends beyond this host (RFC 4303): octets under an SPI in each direction. Without a remote end it answers
+    whoever spoke last.
+    """
+
+    def __init__(self, host: Host, spi: int, remote_spi: int, remote: Address | None, label: int) -> None:
+        self.host = host
+        self.spi = spi
+        self.remote_spi = remote_spi
+        self.remote = remote
+        self.label = label
+        self.marks = NO_MARKS
+        self.local: Address | None = None
+        self.on_octets: Callable[[bytes], None] = lambda data: None
+        """Called with what follows SPI and sequence number of each packet."""
+        self._sequence = 0
+
+    def send(self, octets: bytes) -> None:
+        """Send one packet: SPI, sequence number, and these octets."""
+        self._sequence += 1
+        header = self.remote_spi.to_bytes(4, "big") + self._sequence.to_bytes(4, "big")
+        if self.remote is not None:
+            payload = Opaque(ESP, header + octets)
+            self.host.transmit(payload, self.local, self.remote, self.label, self.marks)
+
+    def receive(self, arrival: Arrival) -> None:
+        """A packet with our SPI has arrived."""
+        if self.remote is None or self.local is not None:
+            self.remote, self.local = arrival.source, arrival.destination
+        self.on_octets(arrival.payload.data[8:])

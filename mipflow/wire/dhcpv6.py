@@ -32,6 +32,7 @@ class Kind(IntEnum):
     REBIND = 6
     REPLY = 7
     RELEASE = 8
+    DECLINE = 9
     INFORMATION_REQUEST = 11
 
 
@@ -95,6 +96,20 @@ class LeasedAddress(DhcpOption):
     preferred_lifetime_s: int = 0
     valid_lifetime_s: int = 0
     options: tuple[DhcpOption, ...] = ()
+
+
+@on_wire(6, "DHCP6OptUnknown", "codes=data", OCTETS, fixed=4, optcode=6)
+class OptionRequest(DhcpOption):
+    """Option 6 (section 21.7): the octets of the codes of options that a client wants, two for each."""
+
+    codes: bytes
+
+
+@on_wire(7, "DHCP6OptPref", "value=prefval", fixed=5)
+class Preference(DhcpOption):
+    """Option 7 (section 21.8): how much a server is to be preferred; a client waits for no other after 255."""
+
+    value: int
 
 
 @on_wire(8, "DHCP6OptElapsedTime", "hundredths_s=elapsedtime", fixed=6)

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.codec import decode, encode, next_header
-from mipflow.wire.packet import Opaque, Packet
+from mipflow.wire.packet import ESP, Opaque, Packet
 
-NEXT_HEADER = 50
 HEADER = 8
 """Octets of SPI and sequence number."""
 
@@ -80,7 +79,7 @@ def protect(packet: Packet, keys: EspKeys, sequence: int, iv: bytes) -> Packet:
     clear = layers.inet6.IPv6(src="::", dst="::", nh=next_header(packet.payload)) / layers.Raw(octets)
     sealed = bytes(_association(keys).encrypt(clear, seq_num=sequence, iv=iv))[40:]
     return Packet(
-        packet.source, packet.destination, Opaque(NEXT_HEADER, sealed, packet.payload), packet.hop_limit,
+        packet.source, packet.destination, Opaque(ESP, sealed, packet.payload), packet.hop_limit,
         packet.extensions, packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns,
     )  # fmt: skip
 
@@ -89,7 +88,7 @@ def spi_and_sequence(packet: Packet) -> tuple[int, int]:
     """The two numbers in front of an ESP payload (RFC 4303 sections 2.1, 2.2). Raises WireError where they are cut off.
     """
     payload = packet.payload
-    if not isinstance(payload, Opaque) or payload.next_header != NEXT_HEADER or payload.size < HEADER:
+    if not isinstance(payload, Opaque) or payload.next_header != ESP or payload.size < HEADER:
         raise WireError(f"{payload.size} octets are no ESP; expected at least {HEADER}", payload)
     spi, sequence = struct.unpack_from(">II", payload.data)
     return spi, sequence

@@ -11,7 +11,7 @@ the way to the mobile node; 0 for none), and when its sender's upper layer made 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 from mipflow.errors import WireError
 from mipflow.wire.address import Address
@@ -20,6 +20,8 @@ from mipflow.wire.forms import Value, on_wire
 Kind = TypeVar("Kind")
 
 IPV6_HEADER = 40
+ESP = 50
+"""The next header number of ESP (RFC 4303 section 2)."""
 NO_NEXT_HEADER = 59
 """The next header field of what nothing follows (RFC 8200 section 4.7)."""
 TUNNEL_OVERHEAD = IPV6_HEADER
@@ -150,6 +152,20 @@ class FragmentHeader:
 
 
 ExtensionHeader = DestinationOptions | HopByHopOptions | RoutingHeaderType2 | RoutingHeader | FragmentHeader
+
+
+class Marks(NamedTuple):
+    """What an upper layer puts into the IPv6 header of what it sends, and behind it, beside the addresses.
+
+    traffic_class: its upper six bits are the DSCP (RFC 2474); flow_label: RFC 6437; extensions: in their order.
+    """
+
+    traffic_class: int = 0
+    flow_label: int = 0
+    extensions: tuple[ExtensionHeader, ...] = ()
+
+
+NO_MARKS = Marks()
 
 
 # --- what a packet carries ----------------------------------------------------------------------------------

@@ -7,29 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.flow.tables import Conversation, FlowMappingTable, HomeAddressTable
 from mipflow.wire.address import Address
+from tests.flow.entries import flow
 
 PRIMARY, CARE_OF = Address("2001:db8:100::10"), Address("2001:db8:200::10")
 CNS = [Address(f"2001:db8:a::{n}") for n in range(1, 4)]
 HOMES = [None, PRIMARY, Address(PRIMARY + 1), Address(PRIMARY + 2)]
 
 
-def flow(number: int, cn: Address = CNS[0]) -> FlowMappingEntry:
-    return FlowMappingEntry(number, cn, FlowInformation("UDP", number, cn, 9), "wlan0")
-
-
 @settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["add", "move", "drop"]), st.integers(1, 8), st.sampled_from(CNS), st.sampled_from(HOMES)
+            st.sampled_from(["add", "move", "drop", "mark", "unmark"]), st.integers(1, 8), st.sampled_from(CNS), st.sampled_from(HOMES)
         ),
         max_size=40,
     )
 )
 def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | None]]) -> None:
-    table, replay = FlowMappingTable(), {}
+    table, replay, optimising = FlowMappingTable(), {}, set()
     for what, number, cn, home in script:
         if what == "add" and number not in table:
             changes = table.add(flow(number, cn))
@@ -37,6 +34,10 @@ def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | Non
             changes = table.change(table[number], home_address=home)
         elif what == "drop" and number in table:
             changes = table.remove(number)
+        elif "mark" in what:
+            (optimising.add if what == "mark" else optimising.discard)(cn)
+            table.mark(cn, what == "mark")
+            changes = []
         else:
             continue
         for change in changes:
@@ -50,26 +51,38 @@ def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | Non
             assert {f.flow_id for f in table.of_home_address(address)} == {
                 f.flow_id for f in everything if f.home_address == address
             }
-            assert set(table.correspondents(address)) == {f.cn for f in everything if f.home_address == address}
+            of_it = [f for f in everything if f.home_address == address]
+            assert table.is_used(address) == bool(of_it)
             for one in CNS:
+                assert {f.flow_id for f in table.of_correspondent(one)} == {
+                    f.flow_id for f in everything if f.cn == one and f.home_address is not None
+                }
+                in_the_way = [f for f in of_it if f.cn == one or not {f.cn, one} & optimising]
+                assert table.is_taken(address, one) == bool(in_the_way)
                 pair = [f.flow_id for f in table.of_pair(address, one)]
                 assert sorted(pair) == [
                     f.flow_id
                     for f in sorted(everything, key=lambda f: f.flow_id)
                     if (f.home_address, f.cn) == (address, one)
                 ]
+        for one in everything:
+            expected = {
+                f.flow_id for f in everything
+                if f.home_address == one.home_address is not None
+                and (f.cn == one.cn if one.cn in optimising else f.cn not in optimising)
+            } | {one.flow_id}  # fmt: skip
+            assert {f.flow_id for f in table.sharing(one)} == expected
 
 
 def test_wrong_calls() -> None:
     table = FlowMappingTable()
-    table.add(flow(1))
+    table.add(flow(1, CNS[0]))
     with pytest.raises(ProtocolMisuse, match=r"no flow 7; open flows: 1") as caught:
         table[7]
     assert caught.value.value == 7
-    twin = flow(2)
-    twin.flow_information = flow(1).flow_information
-    with pytest.raises(ProtocolMisuse, match="is a flow already"):
-        table.add(twin)
+    with pytest.raises(ProtocolMisuse, match=r"is flow 1 already; end it first"):
+        table.add(flow(2, CNS[0], local_port=1))
+    assert len(table) == 1
     with pytest.raises(ProtocolMisuse, match="open flows: none"):
         FlowMappingTable()[1]
 
@@ -95,7 +108,28 @@ def test_what_the_home_agent_holds() -> None:
     (entered,) = table.entered()
     (bound,) = table.bound(PRIMARY, CARE_OF)
     assert entered.before is None and bound.before == entered.after
-    assert bound.after == {"home_address": str(PRIMARY), "care_of_address": str(CARE_OF)}
+    assert bound.after == {"home_address": str(PRIMARY), "care_of_address": str(CARE_OF), "kept_for": ""}
     assert table.bound(PRIMARY, CARE_OF) == [] and table.bound(Address(5), CARE_OF) == []
     entry = table.get(PRIMARY)
     assert entry is not None and entry.care_of_address == CARE_OF
+
+
+def test_a_flow_lasts_until_its_last_conversation_ends() -> None:
+    table = FlowMappingTable()
+    one = flow(1, CNS[0], word="web")
+    table.add(one)
+    first, second = one.flow_information.first, Conversation("TCP", 40000, CNS[0], 443)
+    table.join(one, second)
+    assert table.find(first) is table.find(second) is table.named("web", CNS[0]) is one
+    assert table.named("web", CNS[1]) is None
+    assert table.part(first) is None and table.find(first) is None
+    assert table.part(second) is one and table.part(second) is None
+    table.remove(1)
+    assert table.named("web", CNS[0]) is None and len(table) == 0
+
+
+def test_with_one_binding_for_all_every_flow_moves() -> None:
+    table = FlowMappingTable(as_one=True)
+    for number, cn in enumerate(CNS, start=1):
+        table.add(flow(number, cn))
+    assert {f.flow_id for f in table.sharing(table[1])} == {1, 2, 3}

@@ -11,6 +11,7 @@ from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
 from mipflow.node.dhcpv6_server import Dhcpv6Server, Leases
+from mipflow.node.host import Host
 from mipflow.wire.address import Address
 from mipflow.wire.dhcpv6 import (
     ALL_RELAY_AGENTS_AND_SERVERS,
@@ -73,7 +74,8 @@ def test_solicit_advertise_request_reply_renew_and_release_through_the_tunnel() 
     relayed.send(SERVER, IdentityAssociation(1), kind=Kind.RENEW)
     assert [a.type for a in relayed.answers[1:]] == [Kind.REPLY, Kind.REPLY] and relayed.leased() == "2001:db8:100::d00"
     assert len(relayed.server.leases.leases) == 1
-    relayed.send(SERVER, IdentityAssociation(1), kind=Kind.RELEASE)
+    leased = LeasedAddress(Address("2001:db8:100::d00"))
+    relayed.send(SERVER, IdentityAssociation(1, options=(leased,)), kind=Kind.RELEASE)
     assert len(relayed.answers) == 4 and not relayed.server.leases.leases
     assert {a.transaction for a in relayed.answers} == {0xABCDEF}
 
@@ -155,7 +157,24 @@ def test_answers_that_lead_nowhere_are_dropped(which: str) -> None:
     assert relayed.answers == [] and len([d for d in relayed.world.trace.drops() if d.node == "HA"]) == 1
 
 
-def test_the_server_answers_relay_agents_only_and_nothing_that_is_malformed() -> None:
+def test_a_client_on_the_home_link_is_answered_by_the_server_itself_and_not_relayed() -> None:
+    """RFC 8415 section 18.3.10; a SOLICIT to a unicast address is discarded (section 16)."""
+    relayed = Relayed()
+    home = relayed.world.network.segments["home"]
+    client = Host(relayed.world.network, "client", 5.0, 1.0)
+    interface = client.settle(home, 0x55)
+    answers: list[ClientMessage] = []
+    client.udp(546).on_datagram = lambda data: answers.append(decode_dhcpv6(data))
+    solicit = encode_dhcpv6(ClientMessage(Kind.SOLICIT, 5, (CLIENT, IdentityAssociation(1))))
+    for destination in (ALL_RELAY_AGENTS_AND_SERVERS, relayed.server.address):
+        client.send_link_local(UDP(546, 547, solicit), interface.link_local, destination, interface)
+        relayed.world.run(0.5)
+    assert [(answer.type, answer.transaction) for answer in answers] == [(Kind.ADVERTISE, 5)]
+    reasons = [(drop.node, drop.reason) for drop in relayed.world.trace.drops()]
+    assert reasons == [("DHCP", "DHCPv6, but nothing that a relay agent or client asks this server")]
+
+
+def test_the_server_answers_relay_agents_and_nothing_that_is_malformed() -> None:
     relayed = Relayed()
     solicit = encode_dhcpv6(ClientMessage(Kind.SOLICIT, 1, (CLIENT, IdentityAssociation(1))))
     twice = encode_dhcpv6(RelayForward(0, HOME.network, LINK_LOCAL, (RelayMessage(solicit[:-1]),)))

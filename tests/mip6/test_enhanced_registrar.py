@@ -147,7 +147,7 @@ def test_an_address_that_somebody_has_gets_the_next_collision_count() -> None:
     one, _ = made()
     owner = registrar(one).owner
     state = owner._random.getstate()
-    taken = owner.generate(one.mn.pool.allocation._prefix)
+    taken = owner.generate(one.mn.pool.allocation.prefix)
     owner._random.setstate(state)
     squatter = one.ha.home_link.segment
     assert squatter is not None

@@ -14,6 +14,7 @@ from mipflow.wire.dhcpv6 import (
     IdentityAssociation,
     Kind,
     LeasedAddress,
+    Preference,
     ServerIdentifier,
     StatusCode,
 )
@@ -32,6 +33,10 @@ def leases(size: int = 3) -> Leases:
 
 def ask(server: Leases, kind: int, *options: DhcpOption, at_s: float = 0) -> ClientMessage | None:
     return server.answer(ClientMessage(kind, 0x123456, options), round(at_s * S))
+
+
+def named(identifier: int, iaid: int = 1) -> IdentityAssociation:
+    return IdentityAssociation(iaid, options=(LeasedAddress(HOME.address(identifier)),))
 
 
 def given(answer: ClientMessage | None, place: int = 0) -> tuple[object, ...]:
@@ -82,10 +87,49 @@ def test_release_frees_the_address() -> None:
     server = leases(size=1)
     ask(server, Kind.REQUEST, ALICE, SERVER, ONE)
     assert given(ask(server, Kind.REQUEST, BOB, SERVER, ONE)) == (DhcpStatus.NO_ADDRESSES_AVAILABLE,)
-    answer = ask(server, Kind.RELEASE, ALICE, SERVER, ONE)
+    answer = ask(server, Kind.RELEASE, ALICE, SERVER, named(0xD00))
     assert answer is not None and answer.option(StatusCode).status == DhcpStatus.SUCCESS
     assert given(ask(server, Kind.REQUEST, BOB, SERVER, ONE)) == FIRST
-    assert given(ask(server, Kind.RELEASE, ALICE, SERVER, ONE)) == (DhcpStatus.NO_BINDING,)
+    assert given(ask(server, Kind.RELEASE, ALICE, SERVER, named(0xD00))) == (DhcpStatus.NO_BINDING,)
+
+
+def test_a_declined_address_is_leased_to_nobody_again() -> None:
+    """Section 18.3.8."""
+    server = leases(size=2)
+    ask(server, Kind.REQUEST, ALICE, SERVER, ONE)
+    answer = ask(server, Kind.DECLINE, ALICE, SERVER, named(0xD00))
+    assert answer is not None and answer.option(StatusCode).status == DhcpStatus.SUCCESS
+    assert given(ask(server, Kind.REQUEST, ALICE, SERVER, named(0xD00), at_s=1))[0] == "2001:db8:100::d01"
+    assert given(ask(server, Kind.REQUEST, BOB, SERVER, ONE, at_s=999_999))[0] == "2001:db8:100::d01", "for ever"
+    assert given(ask(server, Kind.DECLINE, ALICE, SERVER, named(0xD00), at_s=999_999)) == (DhcpStatus.NO_BINDING,)
+
+
+@pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.DECLINE])
+def test_what_belongs_to_nobody_or_is_not_named_stays_leased(kind: Kind) -> None:
+    """Sections 18.3.7 and 18.3.8: addresses that are not assigned to the association are ignored."""
+    server = leases()
+    ask(server, Kind.REQUEST, ALICE, SERVER, ONE)
+    for association in (ONE, named(0xD01)):
+        answer = ask(server, kind, ALICE, SERVER, association)
+        assert answer is not None and answer.option(StatusCode).status == DhcpStatus.SUCCESS
+    assert [str(lease.address) for lease in server.leases.values()] == ["2001:db8:100::d00"]
+    assert server.declined == set()
+
+
+def test_an_address_that_is_asked_for_is_given_where_it_is_free_and_of_the_pool() -> None:
+    server = leases()
+    assert given(ask(server, Kind.SOLICIT, ALICE, named(0xD02)))[0] == "2001:db8:100::d02"
+    assert given(ask(server, Kind.REQUEST, ALICE, SERVER, named(0xD02)))[0] == "2001:db8:100::d02"
+    assert given(ask(server, Kind.REQUEST, BOB, SERVER, named(0xD02)))[0] == "2001:db8:100::d00", "it is taken"
+    assert given(ask(server, Kind.REQUEST, BOB, SERVER, named(0xE00, iaid=2)))[0] == "2001:db8:100::d01", "not ours"
+
+
+def test_an_advertisement_says_how_much_its_server_is_preferred() -> None:
+    """Section 21.8."""
+    offers = [ask(made, Kind.SOLICIT, ALICE, ONE) for made in (leases(), Leases(OURS, HOME, 1, preference=7))]
+    assert [offer is not None and offer.option(Preference).value for offer in offers] == [255, 7]
+    answer = ask(leases(), Kind.REQUEST, ALICE, SERVER, ONE)
+    assert answer is not None and answer.option(Preference) is None
 
 
 def test_an_ended_lease_is_given_to_others() -> None:
@@ -111,6 +155,8 @@ def test_information_request_is_answered_without_addresses() -> None:
         (Kind.REQUEST, (ALICE, ServerIdentifier(OTHER), ONE)),  # 16.4: another server
         (Kind.RENEW, (SERVER, ONE)),  # 16.6
         (Kind.RELEASE, (ALICE, ServerIdentifier(OTHER), ONE)),  # 16.9
+        (Kind.DECLINE, (ALICE, ONE)),  # 16.8
+        (Kind.DECLINE, (SERVER, ONE)),
         (Kind.INFORMATION_REQUEST, (ServerIdentifier(OTHER),)),  # 16.12
         (Kind.INFORMATION_REQUEST, (ALICE, ONE)),  # 16.12
         (Kind.ADVERTISE, (ALICE, SERVER)), (Kind.REPLY, (ALICE, SERVER)), (99, (ALICE,)),

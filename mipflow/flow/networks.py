@@ -1,0 +1,212 @@
+"""Which network a flow goes over, and where home addresses are bound: the policies at work (the seed, pages 12, 13).
+
+The shell around `flow.policies`: it looks at the interfaces, asks, traces every decision with its reason, and has flows
+moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.flow.policies import Choice, FlowFacts, HomeBindings, NetworkState, Policies
+from mipflow.flow.tables import FlowMappingEntry, HomeAddressEntry
+from mipflow.sim.clock import NS_PER_S, seconds
+
+if TYPE_CHECKING:
+    from mipflow.flow.binder import FlowBinder
+    from mipflow.node.interface import Interface
+
+ANCHOR = "anchor "
+"""What the name begins with under which an interface's anchor is kept."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What is known of a network beside its link: cost per megabyte, signal from 0 to 1, and load as last measured."""
+
+    cost: float = 0.0
+    signal: float = 1.0
+    load: float = 0.0
+
+
+class NetworkChooser:
+    """Chooses for `node`. Without policies a flow goes over the first interface that is up and stays there.
+
+    every_s: how often policies are asked again for flows that run, which load balancing needs; None for only when
+    something is reported.
+    """
+
+    def __init__(
+        self, node: FlowBinder, policies: Policies | None, home_bindings: HomeBindings, every_s: float | None
+    ) -> None:
+        self._node = node
+        self.policies = policies
+        self.home_bindings = home_bindings
+        self._reports: dict[str, Report] = {}
+        self._measured_ns = node.clock.now
+        if every_s is not None:
+            if every_s <= 0:
+                raise ProtocolMisuse(f"reconsider_every_s={every_s}; expected more than 0", every_s)
+            self._again(seconds(every_s))
+
+    def _again(self, every_ns: int) -> None:
+        def tick(_: object) -> None:
+            self.reconsider("it is time")
+            self._again(every_ns)
+
+        self._node.clock.after(every_ns, tick)
+
+    # --- what is known of the networks -------------------------------------------------------------------------------
+
+    def report(self, name: str, *, cost: float | None = None, signal: float | None = None) -> None:
+        """The cost or the signal of a network has changed; policies are asked again. Raises ProtocolMisuse for an
+        unknown interface.
+        """
+        report = self._report(self._node.interface(name).name)
+        report.cost = report.cost if cost is None else cost
+        report.signal = report.signal if signal is None else signal
+        self.reconsider(f"{name} was reported on")
+
+    def _report(self, name: str) -> Report:
+        return self._reports.setdefault(name, Report())
+
+    def states(self) -> list[NetworkState]:
+        """Every network as it is now, its load that of the last second at least."""
+        self._measure()
+        counts = dict.fromkeys(self._node.interfaces, 0)
+        for flow in self._node.flows:
+            counts[flow.interface] += 1
+        return [self._state(interface, counts[name]) for name, interface in self._node.interfaces.items()]
+
+    def _state(self, interface: Interface, flows: int) -> NetworkState:
+        report = self._report(interface.name)
+        link = None if interface.segment is None else interface.segment.link
+        delay_ms, rate_bps = (0.0, None) if link is None else (link.delay_ms, link.rate_bps)
+        how = (report.load, report.cost, report.signal, delay_ms, rate_bps)
+        return NetworkState(interface.name, interface.is_usable, *how, flows)
+
+    def _measure(self) -> None:
+        """The load of each network since it was last measured: what its flows carried in the busier direction."""
+        now, carried = self._node.clock.now, {name: [0, 0] for name in self._node.interfaces}
+        if now - self._measured_ns < NS_PER_S:
+            return
+        lasted_s, self._measured_ns = (now - self._measured_ns) / NS_PER_S, now
+        for flow in self._node.flows:
+            carried[flow.interface][0] += flow.sent_octets
+            carried[flow.interface][1] += flow.received_octets
+            flow.sent_octets = flow.received_octets = 0
+        for name, octets in carried.items():
+            segment = self._node.interfaces[name].segment
+            rate_bps = None if segment is None else segment.link.rate_bps
+            self._report(name).load = max(octets) * 8 / lasted_s / rate_bps if rate_bps else 0.0
+
+    # --- choosing ----------------------------------------------------------------------------------------------------
+
+    def choose(self, flow: FlowMappingEntry, default: str | None) -> str:
+        """The network of a new flow: what policies say, else what its application asked for, else `default`, else the
+        first that is up. Raises TopologyError where none is. Where a learner's policy fails, the flow is refused.
+        """
+        try:
+            choice = self._ask(flow)
+        except FunctionFailed as error:
+            self._node.function_failed(error)
+            flow.refused, choice = str(error), None
+        if choice is not None:
+            return self._decided(flow, choice)
+        first = self._node.first_interface()
+        named = flow.requested or default or (None if first is None else first.name)
+        if named is None:
+            raise TopologyError(f"{self._node.name} has no interface that is up", self._node.name)
+        return named
+
+    def _ask(self, flow: FlowMappingEntry) -> Choice | None:
+        """What the policies say of a flow; None where there are none, or no network is usable."""
+        if self.policies is None:
+            return None
+        information = flow.flow_information
+        facts = FlowFacts(information.traits, information.word, flow.interface or None, flow.requested)
+        return self.policies.choose(facts, self.states())
+
+    def _decided(self, flow: FlowMappingEntry, choice: Choice) -> str:
+        self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}")
+        return choice.network
+
+    def reconsider(self, why: str) -> list[int]:
+        """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids."""
+        moved: list[int] = []
+        for flow in self._node.flows if self.policies is not None else ():
+            if flow.flow_id in moved or flow.home_address in self._node.addresses:
+                continue
+            try:
+                choice = self._ask(flow)
+            except FunctionFailed as error:
+                self._node.function_failed(error)
+                return moved
+            if choice is None or choice.network == flow.interface:
+                continue
+            together = self._node.flows.sharing(flow)
+            self._decided(flow, choice._replace(reason=f"{choice.reason} ({why})"))
+            moved += [other.flow_id for other in together]
+            self._node.move(flow, choice.network)
+        return moved
+
+    def failed(self, interface: Interface) -> list[FlowMappingEntry]:
+        """An interface cannot be used any more: select another network for each of its flows, where there is one, and
+        give these flows. Their bindings follow when the interface's are rescued, home bindings first.
+        """
+        concerned = [flow for flow in self._node.flows if flow.interface == interface.name]
+        for flow in concerned:
+            self._relocate(flow, f"{interface.name} has failed")
+        return concerned
+
+    def rescue(self, interface: Interface) -> None:
+        """An interface has a care-of address: flows of one that is down have somewhere to go."""
+        for flow in self._node.flows:
+            if flow.interface != interface.name and not self._node.interfaces[flow.interface].up:
+                self._relocate(flow, f"{flow.interface} is down")
+
+    def _relocate(self, flow: FlowMappingEntry, why: str) -> None:
+        if flow.home_address in self._node.addresses or not any(state.usable for state in self.states()):
+            return
+        try:
+            choice = self._ask(flow)
+        except FunctionFailed as error:
+            self._node.function_failed(error)
+            choice = None
+        usable = next(each for each in self._node.interfaces.values() if each.is_usable)
+        choice = choice or Choice(usable.name, f"{usable.name} is the first that is usable", "")
+        self._decided(flow, choice._replace(reason=f"{choice.reason} ({why})"))
+        care_of = self._node.interfaces[choice.network].address
+        self._node.record(self._node.flows.change(flow, interface=choice.network, care_of_address=care_of))
+
+    # --- home bindings (page 13) -------------------------------------------------------------------------------------
+
+    @property
+    def home_follows(self) -> bool:
+        """True where a home binding goes with its flow."""
+        return self.home_bindings.at == "its flow"
+
+    def home_interface(self, home: HomeAddressEntry | None) -> Interface | None:
+        """The interface at which policy wants a home address bound (None: the primary); None where its flow decides, or
+        that interface cannot be used. Raises ProtocolMisuse for an unknown interface.
+        """
+        if home is not None and home.kept_for.startswith(ANCHOR):
+            interface = self._node.interfaces.get(home.kept_for.removeprefix(ANCHOR))
+            return interface if interface is not None and interface.is_usable else None
+        if self.home_bindings.at in ("first flow", "its flow") or not self._node.interfaces:
+            return None
+        interface = self._node.interface(self.home_bindings.at)
+        return interface if interface.is_usable else None
+
+    def anchor(self, interface: Interface) -> None:
+        """Keep a home address bound here that never moves, where that is wanted and the primary is bound elsewhere.
+
+        A home agent with one tunnel for each care-of address may stay with the old one when a home address
+        moves to a care-of address that is new to it.
+        """
+        anchored = [name.removeprefix(ANCHOR) for name, _ in self._node.redirector.keeping if name.startswith(ANCHOR)]
+        usable = {name: each.is_usable for name, each in self._node.interfaces.items()}
+        if interface.name in self.home_bindings.lacking(anchored, usable):
+            self._node.keep_home_address(ANCHOR + interface.name, lambda flow: False)

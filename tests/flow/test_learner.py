@@ -1,0 +1,255 @@
+"""A learner's function that fails, answers nonsense or never ends: one line says so, and the caller goes on."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mipflow.errors import FunctionFailed
+from mipflow.flow.learner import LONGEST, TWO_SECONDS, Guarded
+from mipflow.flow.tables import HomeAddressTable
+from mipflow.wire.address import Address
+
+LIMIT_S = 0.05
+CELL = "<cell of a notebook>"
+
+
+def anything(result: object, *arguments: object) -> str:
+    return ""
+
+
+def written(source: str, name: str = "assign") -> Any:
+    """What a learner typed into a cell, whose lines are known without looking at it."""
+    linecache.cache[CELL] = (len(source), None, source.splitlines(keepends=True), CELL)
+    cell: dict[str, Any] = {"__name__": "__main__", "time": time}
+    exec(compile(source, CELL, "exec"), cell)
+    return cell[name]
+
+
+def said(function: Callable[..., Any], *arguments: object, check: Callable[..., str] = anything) -> str:
+    """The one line about a call that fails."""
+    parameters = ", ".join(f"argument{number}" for number in range(len(arguments)))
+    with pytest.raises(FunctionFailed) as caught:
+        Guarded("assign", function, parameters, check, LIMIT_S)(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def tracer() -> Iterator[Callable[..., None]]:
+    """Somebody else's trace function, as of a debugger, which is there after every test as before."""
+
+    def trace(frame: FrameType, event: str, value: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    yield trace
+    after = sys.gettrace()
+    sys.settrace(before)
+    assert after is trace
+
+
+# --- answers and arguments --------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(), max_size=4))
+def test_a_function_gets_what_the_node_gives_and_its_answer_comes_back_as_the_same_object(given_: list[int]) -> None:
+    names = ", ".join("abcd"[: len(given_)])
+    guarded = Guarded("assign", lambda *arguments: arguments, names, anything)
+    answer = guarded(*given_)
+    assert answer == tuple(given_) and guarded(answer, 1)[0] is answer
+
+
+def test_an_answer_that_cannot_be_is_shown_with_what_was_expected() -> None:
+    expected = "expected a home address of this node, or None for a new one"
+
+    def check(result: object, flow: object, homes: object) -> str:
+        return "" if result is None or (isinstance(homes, list) and result in homes) else expected
+
+    assign = Guarded("assign", lambda flow, homes: flow, "flow, homes", check)
+    assert assign(None, ["H1"]) is None and assign("H1", ["H1"]) == "H1"
+    with pytest.raises(FunctionFailed) as caught:
+        assign("H2", ["H1"])
+    assert str(caught.value) == f"your assign() gave 'H2'; {expected}" and caught.value.value == "H2"
+
+
+def test_an_endless_answer_is_cut() -> None:
+    line = said(lambda: "x\n" * 10_000, check=lambda result: "expected less")
+    assert line.startswith(r"your assign() gave 'x\nx") and line.endswith("...; expected less")
+    assert len(line) < LONGEST + 50
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (lambda flow: None, "1 argument"),
+        (lambda: None, "0 arguments"),
+        (lambda flow, homes, flows, further: None, "4 arguments"),
+        (lambda flow, homes, *, flows: None, "3 arguments"),
+    ],
+)
+def test_a_wrong_number_of_parameters_is_said_before_the_first_call(function: Any, takes: str) -> None:
+    with pytest.raises(FunctionFailed) as caught:
+        Guarded("assign", function, "flow, homes, flows", anything)
+    assert str(caught.value) == f"your assign() takes {takes}; it is called as assign(flow, homes, flows)"
+
+
+def test_what_is_no_function_is_said() -> None:
+    with pytest.raises(FunctionFailed, match=r"^assign is 5; expected a function, called as assign\(flow\)$"):
+        Guarded("assign", 5, "flow", anything)  # type: ignore[arg-type]
+
+
+def test_methods_partial_functions_and_those_written_in_c_are_functions_too() -> None:
+    assert Guarded("assign", "a,b".split, "separator", anything)(",") == ["a", "b"]
+    assert Guarded("assign", partial(divmod, 7), "divisor", anything)(2) == (3, 1)
+    assert Guarded("assign", max, "one, other", anything)(1, 2) == 2  # max has no signature
+    assert said(partial(divmod, 7), 0).startswith("your assign() raised ZeroDivisionError: ")
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_is_told_with_its_line() -> None:
+    assign = written("def assign(flow):\n    # a comment\n    return 1 / 0\n")
+    assert said(assign, None) == "your assign() raised ZeroDivisionError in line 3, `return 1 / 0`: division by zero"
+
+
+def test_without_the_source_the_line_number_remains() -> None:
+    assign = written("def assign(flow):\n    return {}['H2']\n")
+    del linecache.cache[CELL]
+    assert said(assign, None) == "your assign() raised KeyError in line 2: 'H2'"
+
+
+def test_an_error_without_words_and_one_of_many_lines() -> None:
+    assert said(written("def assign():\n    raise ValueError\n")).endswith("ValueError in line 2, `raise ValueError`")
+    assert said(written("def assign():\n    raise ValueError('a\\n  b')\n")).endswith(": a b")
+
+
+def test_the_line_is_the_learners_last_not_one_of_what_it_calls() -> None:
+    homes = HomeAddressTable(Address("2001:db8::1"))
+    source = "def helper(homes):\n    homes.add(homes.primary)\n\ndef assign(homes):\n    return helper(homes)\n"
+    line = said(written(source), homes)
+    assert line.startswith("your assign() raised ProtocolMisuse in line 2, `homes.add(homes.primary)`: 2001:db8::1 is")
+    source = "import json\n\ndef assign(text):\n    return json.loads(text)\n"
+    assert " JSONDecodeError in line 4, `return json.loads(text)`: " in said(written(source), "{")
+
+
+def test_the_cause_is_kept_for_who_wants_all_of_it() -> None:
+    with pytest.raises(FunctionFailed) as caught:
+        Guarded("assign", lambda: [][1], "", anything)()
+    assert isinstance(caught.value.__cause__, IndexError) and caught.value.value is caught.value.__cause__
+
+
+def test_endless_recursion_is_an_error_like_others() -> None:
+    line = said(written("def assign(): return assign()\n"))
+    assert line.startswith("your assign() raised RecursionError in line 1, `def assign(): return assign()`: maximum ")
+
+
+def test_leaving_the_interpreter_is_refused_but_the_user_may_interrupt() -> None:
+    line = said(written("import sys\ndef assign():\n    sys.exit(3)\n"))
+    assert line == "your assign() raised SystemExit in line 3, `sys.exit(3)`: 3"
+    with pytest.raises(KeyboardInterrupt):
+        Guarded("assign", written("def assign():\n    raise KeyboardInterrupt\n"), "", anything)()
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+ENDLESS = {
+    "one line": ("while True: pass", 2),
+    "one line of more": ("while True: 1; continue", 2),
+    "two lines": ("while True:\n  pass", None),
+    "a comprehension": ("return [None for number in iter(int, 1)]", 2),
+    "what an iterator asks": ("return sum(1 for number in iter(int, 1))", 2),
+    "except Exception": ("while True:\n  try:\n   pass\n  except Exception:\n   pass", None),
+    "bare except": ("n = 0\n while True:\n  try:\n   n += 1\n  except:\n   pass", None),
+    "except BaseException, which keeps it": (
+        "while True:\n  try:\n   time.sleep(0.001)\n  except BaseException as error:\n   kept = error", None
+    ),
+    "twice": ("while True:\n  try:\n   while True:\n    try: pass\n    except: pass\n  except: pass", None),
+    "finally": ("while True:\n  try:\n   pass\n  finally:\n   n = 1", None),
+    "in a function that is called": (
+        "def inner():\n  while True:\n   try: pass\n   except: pass\n while True:\n  try: inner()\n  except: pass", None
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_what_never_ends_is_stopped(kind: str) -> None:
+    body, number = ENDLESS[kind]
+    begun_s = time.monotonic()
+    line = said(written(f"def assign():\n {body}\n"))
+    assert line.startswith("your assign() took more than 0.05 s and was stopped in line ")
+    assert LIMIT_S < time.monotonic() - begun_s < 20 * LIMIT_S
+    if number is not None:
+        assert line.endswith(f" in line {number}, `{body}`")
+
+
+def test_a_swallowed_stop_that_returns_is_too_late_all_the_same() -> None:
+    source = "def assign():\n try:\n  while True: pass\n except:\n  return None\n"
+    assert said(written(source)).startswith("your assign() took more than 0.05 s")
+
+
+def test_what_cannot_be_interrupted_is_reported_once_it_returns() -> None:
+    for sleeps in (partial(time.sleep, 2 * LIMIT_S), written("def assign():\n return time.sleep(0.1)\n")):
+        words, took_s = said(sleeps).removesuffix(" s in all").rsplit(": ", 1)
+        assert words == "your assign() took more than 0.05 s" and 0.1 <= float(took_s) < 1
+
+
+def test_each_call_has_the_whole_time_and_one_that_calls_itself_counts_from_its_own_beginning() -> None:
+    def slow(depth: int) -> int:
+        time.sleep(0.03)
+        return 0 if depth == 0 else 1 + guarded(depth - 1)
+
+    guarded = Guarded("assign", slow, "depth", anything, LIMIT_S)
+    assert [guarded(0) for _ in range(4)] == [0] * 4
+    with pytest.raises(FunctionFailed, match=r"^your assign\(\) took more than"):
+        guarded(1)
+    assert guarded(0) == 0
+
+
+def test_a_call_that_has_called_itself_is_stopped_all_the_same() -> None:
+    def slow(depth: int) -> None:
+        if depth:
+            guarded(depth - 1)
+            ends_s = time.monotonic() + 1
+            while time.monotonic() < ends_s:
+                pass
+
+    guarded = Guarded("assign", slow, "depth", anything, LIMIT_S)
+    with pytest.raises(FunctionFailed, match=r"^your assign\(\) took more than 0.05 s and was stopped in line "):
+        guarded(1)
+
+
+def test_the_limit_is_two_seconds_unless_said_otherwise() -> None:
+    guarded = Guarded("assign", lambda: time.sleep(2 * LIMIT_S), "", anything)
+    assert guarded() is None and TWO_SECONDS == 2
+
+
+def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None]) -> None:
+    """The exception that stopped it may live on; its end must not start tracing again."""
+    with pytest.raises(FunctionFailed) as caught:
+        Guarded("assign", written("def assign():\n while True: pass\n"), "", anything, LIMIT_S)()
+    kept: list[BaseException | None] = [caught.value.__context__]
+    assert kept[0] is not None
+    caught.value.__context__ = None
+    kept.clear()
+    assert sys.gettrace() is tracer
+
+
+def test_a_method_of_mipflow_that_is_under_way_comes_to_its_end() -> None:
+    table: dict[str, Any] = {"__name__": "mipflow.flow.example", "time": time}
+    exec("def change(done):\n done.append('half')\n time.sleep(0.1)\n done.append('whole')\n", table)
+    done: list[str] = []
+    assign = written("def assign(change, done):\n change(done)\n done.append('further')\n")
+    assert said(assign, table["change"], done).endswith(" was stopped in line 3, `done.append('further')`")
+    assert done == ["half", "whole"]
