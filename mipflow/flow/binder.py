@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mipflow.errors import FunctionFailed, ProtocolMisuse
+from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
 from mipflow.flow.networks import NetworkChooser
@@ -86,8 +86,8 @@ class FlowBinder(MobileNode):
 
     # --- from a flow's home address to its bindings ------------------------------------------------------------------
 
-    def function_failed(self, error: FunctionFailed) -> None:
-        """A learner's function did not do what it should: say so once, and go on."""
+    def function_failed(self, error: MipflowError) -> None:
+        """A learner's function, or a policy, did not do what it should: say so, and go on."""
         self.decided("function failed", str(error))
 
     def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
@@ -221,6 +221,8 @@ class FlowBinder(MobileNode):
         if alone and len(ids) > 1:
             raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
         self.decided("handover", f"{flows_named(ids)} to move to {interface}")
+        for other in together:
+            other.requested = interface  # what policies of a higher priority may overrule
         follows = self.networks.home_follows if home_follows is None else home_follows
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids

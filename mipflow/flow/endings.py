@@ -17,11 +17,12 @@ OTHERS_IDLE_NS = IDLE_NS["UDP"]
 TIME_WAIT_NS = 2 * Connection.maximum_segment_lifetime_ns
 
 
-def idle_until_ns(entry: FlowMappingEntry) -> int | None:
-    """When a flow ends if it carries nothing more, in nanoseconds; None for one that has carried nothing yet."""
-    if entry.used_ns is None:
-        return None
-    return entry.used_ns + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
+def idle_until_ns(entry: FlowMappingEntry, now: int) -> int:
+    """When a flow ends if it carries nothing more, in nanoseconds; one that has carried nothing yet does not count as
+    silent.
+    """
+    used_ns = now if entry.used_ns is None else entry.used_ns
+    return used_ns + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
 
 
 class TcpEndings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.policies import Choice, FlowFacts, HomeBindings, NetworkState, Policies
 from mipflow.flow.tables import FlowMappingEntry, HomeAddressEntry
 from mipflow.sim.clock import NS_PER_S, seconds
@@ -106,13 +106,9 @@ class NetworkChooser:
 
     def choose(self, flow: FlowMappingEntry, default: str | None) -> str:
         """The network of a new flow: what policies say, else what its application asked for, else `default`, else the
-        first that is up. Raises TopologyError where none is. Where a learner's policy fails, the flow is refused.
+        first that is up. Raises TopologyError where none is. Where a policy fails, the flow is refused.
         """
-        try:
-            choice = self._ask(flow)
-        except FunctionFailed as error:
-            self._node.function_failed(error)
-            flow.refused, choice = str(error), None
+        choice, flow.refused = self._ask(flow)
         if choice is not None:
             return self._decided(flow, choice)
         first = self._node.first_interface()
@@ -121,13 +117,19 @@ class NetworkChooser:
             raise TopologyError(f"{self._node.name} has no interface that is up", self._node.name)
         return named
 
-    def _ask(self, flow: FlowMappingEntry) -> Choice | None:
-        """What the policies say of a flow; None where there are none, or no network is usable."""
+    def _ask(self, flow: FlowMappingEntry) -> tuple[Choice | None, str]:
+        """What the policies say of a flow, None where there are none or no network is usable; and, where one failed,
+        what it said, which the trace has too.
+        """
         if self.policies is None:
-            return None
+            return None, flow.refused
         information = flow.flow_information
         facts = FlowFacts(information.traits, information.word, flow.interface or None, flow.requested)
-        return self.policies.choose(facts, self.states())
+        try:
+            return self.policies.choose(facts, self.states()), flow.refused
+        except MipflowError as error:
+            self._node.function_failed(error)
+            return None, str(error)
 
     def _decided(self, flow: FlowMappingEntry, choice: Choice) -> str:
         self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}")
@@ -139,11 +141,7 @@ class NetworkChooser:
         for flow in self._node.flows if self.policies is not None else ():
             if flow.flow_id in moved or flow.home_address in self._node.addresses:
                 continue
-            try:
-                choice = self._ask(flow)
-            except FunctionFailed as error:
-                self._node.function_failed(error)
-                return moved
+            choice, _ = self._ask(flow)
             if choice is None or choice.network == flow.interface:
                 continue
             together = self._node.flows.sharing(flow)
@@ -170,11 +168,7 @@ class NetworkChooser:
     def _relocate(self, flow: FlowMappingEntry, why: str) -> None:
         if flow.home_address in self._node.addresses or not any(state.usable for state in self.states()):
             return
-        try:
-            choice = self._ask(flow)
-        except FunctionFailed as error:
-            self._node.function_failed(error)
-            choice = None
+        choice, _ = self._ask(flow)
         usable = next(each for each in self._node.interfaces.values() if each.is_usable)
         choice = choice or Choice(usable.name, f"{usable.name} is the first that is usable", "")
         self._decided(flow, choice._replace(reason=f"{choice.reason} ({why})"))
@@ -190,15 +184,19 @@ class NetworkChooser:
 
     def home_interface(self, home: HomeAddressEntry | None) -> Interface | None:
         """The interface at which policy wants a home address bound (None: the primary); None where its flow decides, or
-        that interface cannot be used. Raises ProtocolMisuse for an unknown interface.
+        that interface cannot be used.
         """
-        if home is not None and home.kept_for.startswith(ANCHOR):
-            interface = self._node.interfaces.get(home.kept_for.removeprefix(ANCHOR))
-            return interface if interface is not None and interface.is_usable else None
-        if self.home_bindings.at in ("first flow", "its flow") or not self._node.interfaces:
-            return None
-        interface = self._node.interface(self.home_bindings.at)
-        return interface if interface.is_usable else None
+        is_anchor = home is not None and home.kept_for.startswith(ANCHOR)
+        name = home.kept_for.removeprefix(ANCHOR) if home is not None and is_anchor else self.home_bindings.at
+        interface = self._node.interfaces.get(name)
+        return interface if interface is not None and interface.is_usable else None
+
+    def check(self) -> None:
+        """All interfaces are there. Raises ProtocolMisuse where home addresses are to be bound at one that is not."""
+        expected = ["first flow", "its flow", *self._node.interfaces]
+        if self.home_bindings.at not in expected:
+            why = f"home bindings at {self.home_bindings.at!r}; expected one of {', '.join(expected)}"
+            raise ProtocolMisuse(why, self.home_bindings.at)
 
     def anchor(self, interface: Interface) -> None:
         """Keep a home address bound here that never moves, where that is wanted and the primary is bound elsewhere.

@@ -233,9 +233,9 @@ class Policies:
         self.ordered = sorted(policies, key=lambda pair: pair[0])
 
     def choose(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Choice | None:
-        """The network of the first policy that names a usable one, else the first usable one; None where none is.
-
-        The reason says which policies were passed over. Raises ProtocolMisuse for a network that does not exist.
+        """The network of the first policy that names a usable one, else where the flow is, else the first usable one;
+        None where none is. The reason says which policies were passed over. Raises ProtocolMisuse for a network that
+        does not exist.
         """
         usable = [network.name for network in networks if network.usable]
         if not usable:
@@ -253,8 +253,10 @@ class Policies:
                 return Choice(network, "; ".join([said, *passed]), name)
             if network is not None:
                 passed.append(f"{name} (priority {priority}) is for {network}, which is not usable")
-        said = f"no policy is for a usable network: {usable[0]} is the first"
-        return Choice(usable[0], "; ".join([said, *passed]), "")
+        stays = flow.interface in usable
+        network = flow.interface if stays and flow.interface is not None else usable[0]
+        said = f"no policy is for a usable network: {network} is {'where it is' if stays else 'the first'}"
+        return Choice(network, "; ".join([said, *passed]), "")
 
 
 # --- where home addresses are bound -----------------------------------------------------------------------------------
@@ -272,18 +274,6 @@ class HomeBindings:
 
     at: str = "first flow"
     anchors: bool = False
-
-    def interface_for(self, flow: str, bound: str | None, usable: Mapping[str, bool]) -> str | None:
-        """Where to bind a home address whose flow goes over `flow`, and that is bound over `bound` (None: nowhere yet).
-
-        usable: every interface, and whether it is. Where the wanted one is not, the flow's or the first that is; None
-        where none is. Raises ProtocolMisuse for an interface that does not exist.
-        """
-        wanted = {"first flow": bound or flow, "its flow": flow}.get(self.at, self.at)
-        if wanted not in usable:
-            expected = ", ".join(["'first flow'", "'its flow'", *usable])
-            raise ProtocolMisuse(f"home bindings at {wanted!r}; expected one of {expected}", wanted)
-        return next((name for name in (wanted, flow, *usable) if usable.get(name)), None)
 
     def lacking(self, anchored: Collection[str], usable: Mapping[str, bool]) -> list[str]:
         """Usable interfaces that need an anchor, where `anchored` have one."""

@@ -235,6 +235,7 @@ class FlowMobileNode(FlowBinder):
         entry.care_of_address = chosen.address if chosen.is_usable else None
         self.mark(entry.cn)
         self.record(self.flows.add(entry))
+        self._silence(entry)
         if expected is None:
             self._next_flow_id += 1
         else:
@@ -249,14 +250,10 @@ class FlowMobileNode(FlowBinder):
 
     # --- the end of a flow (page 13) ---------------------------------------------------------------------------------
 
-    def _used(self, entry: FlowMappingEntry) -> None:
-        """A flow carries its first packet: from now on it is watched for silence."""
-        entry.used_ns = self.clock.now
-        self._silence(entry)
-
     def _silence(self, entry: FlowMappingEntry) -> None:
-        until_ns, now = idle_until_ns(entry), self.clock.now
-        if self.flows.get(entry.flow_id) is not entry or until_ns is None:
+        """A flow that has been silent for long enough ends; one that has carried nothing yet is waited for."""
+        until_ns, now = idle_until_ns(entry, self.clock.now), self.clock.now
+        if self.flows.get(entry.flow_id) is not entry:
             return
         if now < until_ns:
             self.clock.at(until_ns, self._silence, entry)
@@ -305,18 +302,16 @@ class FlowMobileNode(FlowBinder):
                 super().transmit(payload, source, destination, label, marks)
                 return
             entry = self._begin(traits_of(conversation, True, marks))
-        if entry.used_ns is None:
-            self._used(entry)
         entry.used_ns = now
         entry.sent_octets += payload.size
         if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
             self._tcp_end(("TCP", payload.source_port, destination, payload.destination_port), payload, True)
         self._meters[entry.flow_id].sent += 1
         home_address = entry.home_address or self.primary_home_address  # step 24
-        traffic_class, flow_label, extensions = marks
-        packet = Packet(
-            home_address, destination, payload, 64, extensions, traffic_class, flow_label, entry.flow_id, now
-        )  # fmt: skip
+        if marks is NO_MARKS:
+            packet = Packet(home_address, destination, payload, 64, (), 0, 0, entry.flow_id, now)
+        else:
+            packet = marks.packet(home_address, destination, payload, entry.flow_id, now)
         if entry.ready:
             self.send(packet)  # step 25
         elif entry.refused:
@@ -336,8 +331,6 @@ class FlowMobileNode(FlowBinder):
                     return
                 entry = self._began(arrival)
             if entry is not None:
-                if entry.used_ns is None:
-                    self._used(entry)
                 entry.used_ns = self.clock.now
                 entry.received_octets += payload.size
                 if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
@@ -390,8 +383,12 @@ class FlowMobileNode(FlowBinder):
 
     def network_asks(self, rules: RuleSet) -> None:
         """The network has sent other rules (page 11): they hold for conversations that begin from now on; the networks
-        that they ask for (page 12), for all flows whose policies include `ByRequest`.
+        that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
+        interface that this node has not; then nothing changes.
         """
+        for rule in rules.rules:
+            if rule.network is not None:
+                self.interface(rule.network)
         self.network_rules.rules = rules
         for _, policy in self.networks.policies.ordered if self.networks.policies is not None else ():
             if isinstance(policy, ByRequest):

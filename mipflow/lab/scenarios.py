@@ -118,6 +118,7 @@ def figure2(
         if advertisements is not None:
             router.neighbor.advertise_every(served, *advertisements)
         mn.visit(interface, segment)
+    mn.networks.check()
     world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the seed's Figure 2)")
     world.home_agents = agents
     if policy_server:

@@ -154,11 +154,10 @@ class Node:
             source = self.address
         if label:
             self._meters[label].sent += 1
-        traffic_class, flow_label, extensions = marks
-        packet = Packet(
-            source, destination, payload, 64, extensions, traffic_class, flow_label, label, self.clock.now
-        )  # fmt: skip
-        self.send(packet)
+        if marks is NO_MARKS:
+            self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
+        else:
+            self.send(marks.packet(source, destination, payload, label, self.clock.now))
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).

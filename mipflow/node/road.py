@@ -41,15 +41,18 @@ class Road:
         if self.tunnel is not None:
             packet = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
         elif self.extensions:
-            own = packet.extensions
-            first = 1 if own and type(own[0]) is HopByHopOptions else 0  # nothing stands before it (RFC 8200 4.1)
-            packet.extensions = own[:first] + self.extensions + own[first:]
+            packet.extensions = self._in_front(packet.extensions) if packet.extensions else self.extensions
             packet.size += self.overhead
             if self.source is not None:
                 packet.source = self.source
             if self.destination is not None:
                 packet.destination = self.destination
         self.channel.send(packet)
+
+    def _in_front(self, own: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
+        """Extensions of this road and those of a packet: nothing stands before hop-by-hop options (RFC 8200 4.1)."""
+        first = 1 if type(own[0]) is HopByHopOptions else 0
+        return own[:first] + self.extensions + own[first:]
 
     def send_in_fragments(self, packet: Packet, identification: int) -> None:
         """Send what is larger than a tunnel's MTU but no larger than every link must carry: the tunnel packet is cut

@@ -154,20 +154,6 @@ class FragmentHeader:
 ExtensionHeader = DestinationOptions | HopByHopOptions | RoutingHeaderType2 | RoutingHeader | FragmentHeader
 
 
-class Marks(NamedTuple):
-    """What an upper layer puts into the IPv6 header of what it sends, and behind it, beside the addresses.
-
-    traffic_class: its upper six bits are the DSCP (RFC 2474); flow_label: RFC 6437; extensions: in their order.
-    """
-
-    traffic_class: int = 0
-    flow_label: int = 0
-    extensions: tuple[ExtensionHeader, ...] = ()
-
-
-NO_MARKS = Marks()
-
-
 # --- what a packet carries ----------------------------------------------------------------------------------
 
 
@@ -353,3 +339,22 @@ class Packet:
     def __repr__(self) -> str:
         headers = "".join(f" {header}" for header in self.extensions)
         return f"<Packet {self.source} > {self.destination} hop_limit={self.hop_limit}{headers} {self.payload!r}>"
+
+
+class Marks(NamedTuple):
+    """What an upper layer puts into the IPv6 header of what it sends, and behind it, beside the addresses.
+
+    traffic_class: its upper six bits are the DSCP (RFC 2474); flow_label: RFC 6437; extensions: in their order.
+    """
+
+    traffic_class: int = 0
+    flow_label: int = 0
+    extensions: tuple[ExtensionHeader, ...] = ()
+
+    def packet(self, source: Address, destination: Address, payload: Sized, label: int, sent_ns: int) -> Packet:
+        """A packet with these."""
+        how = (self.extensions, self.traffic_class, self.flow_label)
+        return Packet(source, destination, payload, 64, *how, label, sent_ns)
+
+
+NO_MARKS = Marks()

@@ -206,7 +206,7 @@ def test_a_reason_says_who_what_and_who_was_passed_over() -> None:
         "cell0", f"ByLoad (priority 40): wlan0 carries 0.93 of its rate, cell0 0.10; {passed}", "ByLoad"
     )
     assert policies.choose(flow, (WLAN, CELL, networks[2])) == Choice(
-        "wlan0", f"no policy is for a usable network: wlan0 is the first; {passed}", ""
+        "wlan0", f"no policy is for a usable network: wlan0 is where it is; {passed}", ""
     )
 
 
@@ -286,34 +286,6 @@ def test_a_flow_no_larger_than_the_margin_comes_to_rest_although_it_takes_its_lo
 
 
 # --- home bindings ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("at", "flow", "bound", "down", "expected"),
-    [
-        ("first flow", "cell0", None, (), "cell0"),
-        ("first flow", "cell0", "wlan0", (), "wlan0"),
-        ("first flow", "cell0", "wlan0", ("wlan0",), "cell0"),
-        ("its flow", "cell0", "wlan0", (), "cell0"),
-        ("its flow", "cell0", "wlan0", ("cell0",), "wlan0"),
-        ("eth0", "cell0", "wlan0", (), "eth0"),
-        ("eth0", "cell0", "wlan0", ("eth0",), "cell0"),
-        ("eth0", "cell0", "wlan0", ("eth0", "cell0"), "wlan0"),
-        ("eth0", "cell0", "wlan0", NAMES, None),
-    ],
-)
-def test_where_a_home_address_is_bound(
-    at: str, flow: str, bound: str | None, down: tuple[str, ...], expected: str | None
-) -> None:
-    usable = {name: name not in down for name in NAMES}
-    assert HomeBindings(at).interface_for(flow, bound, usable) == expected
-
-
-def test_home_bindings_at_an_unknown_interface() -> None:
-    with pytest.raises(ProtocolMisuse) as caught:
-        HomeBindings("wlan9").interface_for("wlan0", None, {"wlan0": True})
-    expected = "expected one of 'first flow', 'its flow', wlan0"
-    assert str(caught.value) == f"home bindings at 'wlan9'; {expected}" and caught.value.value == "wlan9"
 
 
 def test_an_anchor_on_every_usable_interface_only_where_anchors_are_wanted() -> None:

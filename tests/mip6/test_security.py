@@ -394,7 +394,8 @@ def test_a_further_home_address_has_associations_at_both_ends_before_its_first_u
     at_agent = changes(w, "HA", home)
     assert [table for _, table, _ in at_agent] == ["security association database", "binding cache"]
     assert at_agent[1][0] - at_agent[0][0] > S, "then the update, and duplicate address detection"
-    assert changes(w, "MN", home)[0] == (at_agent[0][0], "security association database", True)
+    at_node = [change for change in changes(w, "MN", home) if change[1] != "home address table"]
+    assert at_node[0] == (at_agent[0][0], "security association database", True)
 
 
 def test_a_freed_home_address_loses_its_associations_after_the_home_agents_answer() -> None:
