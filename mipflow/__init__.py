@@ -9,12 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mipflow.flow import policies as policies
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
+    from mipflow.flow.rules import load_rules as load_rules
     from mipflow.lab.attacks import attack_table as attack_table
     from mipflow.lab.latency import latency_table as latency_table
     from mipflow.lab.machines import state_machines as state_machines
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
+    from mipflow.lab.scenarios import plain_mobile_ipv6 as plain_mobile_ipv6
     from mipflow.lab.world import World as World
     from mipflow.node import apps as apps
     from mipflow.sim.link import Link as Link
@@ -32,13 +35,19 @@ _HOMES = {
     "state_machines": "mipflow.lab.machines",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
+    "load_rules": "mipflow.flow.rules",
+    "plain_mobile_ipv6": "mipflow.lab.scenarios",
 }
-__all__ = ["Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "latency_table", "figure1", "figure2"]
+_MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
+__all__ = [
+    "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "latency_table", "figure1", "figure2",
+    "load_rules", "plain_mobile_ipv6", "policies",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "apps":
-        return import_module("mipflow.node.apps")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'mipflow' has no attribute {name!r}; expected one of {', '.join(__all__)}")

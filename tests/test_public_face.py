@@ -60,7 +60,7 @@ def test_home_addresses_and_flows(world: World) -> None:
     assert (call.flow_id, call.cn, video.flow_id) == (1, world.cn1.address, 2)
     assert call.home_address == homes[0].home_address and video.home_address == homes[1].home_address
     assert video.care_of_address == video.registered_at_cn == world.mn.care_of_address("cell0")
-    assert call.flow_information.protocol == "UDP"
+    assert call.flow_information.traits.protocol == "UDP"
     assert len(list(world.mn.binding_updates)) == 4
 
 

@@ -23,8 +23,8 @@ MAX_COLLISIONS = 3
 
 
 class Cost(NamedTuple):
-    """What the pool and the hold-down have cost: home addresses that were allocated ahead, how many of them a flow has
-    got, and for how many seconds addresses stood unused at the home agent, all together.
+    """What the pool and the hold-down have cost: how many home addresses were allocated ahead, how often a flow got one
+    that stood ready, and for how many seconds such addresses stood unused at the home agent, all together.
     """
 
     ahead: int
@@ -136,7 +136,8 @@ class AddressPool:
         """An address is that of these flows from now on."""
         node = self._node
         node.record(node.home_addresses.add(address, request.kept_for))
-        self._idle[address] = node.clock.now
+        if not request.kept_for:
+            self._idle[address] = node.clock.now
         for flow in flows:
             node.record(node.flows.change(flow, home_address=address))
             self.taken(address)
@@ -147,8 +148,12 @@ class AddressPool:
         self._node.decided("no home address", why)
         for flow in request.flows:
             if flow.flow_id in self._node.flows:
-                self._refused[flow.flow_id] = flow
-                self._node.refuse_flow(flow, why)
+                self.refuse(flow, why)
+
+    def refuse(self, flow: FlowMappingEntry, why: str) -> None:
+        """A flow cannot have an address now."""
+        self._refused[flow.flow_id] = flow
+        self._node.refuse_flow(flow, why)
 
     # --- what becomes of an address ----------------------------------------------------------------------------------
 
@@ -161,7 +166,7 @@ class AddressPool:
         request = self._ahead.pop(home_address, None)
         if request is not None:
             self._enter(home_address, request, [])
-            self._offer()
+            self.free_unused()  # the flow for which it was asked may be over
 
     def taken(self, home_address: Address) -> None:
         """A flow has got an address of the table."""
@@ -230,11 +235,9 @@ class AddressPool:
     def _offer(self) -> None:
         """Flows that were refused an address have another try."""
         flows = self._node.flows
-        for flow in [flow for number, flow in self._refused.items() if number in flows]:
-            changes = self._node.redirector.outgoing(flow)
-            if flow.home_address is not None:
-                del self._refused[flow.flow_id]
-                self._node.assigned(flow, changes)
+        self._refused = {n: flow for n, flow in self._refused.items() if n in flows and flow.home_address is None}
+        for flow in list(self._refused.values()):
+            self._node.find_home_address(flow, may_ask=False)
 
     def free(self, home_address: Address) -> None:
         """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""

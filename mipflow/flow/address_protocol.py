@@ -30,6 +30,7 @@ from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
+from mipflow.wire.packet import HOME_ADDRESS_PORT as PORT
 from mipflow.wire.packet import UDP, Packet
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from mipflow.node.node import Arrival
     from mipflow.sim.network import Network
 
-PORT = 65500
-"""Of both ends: a port that nobody can register (RFC 6335 section 6), far from where hosts begin to count their own."""
 BODY = struct.Struct("!B16s")
 REMEMBERED = 64
 """How many numbers of a mobile node, up to its newest, are answered again; an older request is dropped."""

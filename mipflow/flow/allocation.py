@@ -156,3 +156,10 @@ class FunctionAllocation(Immediate):
     def collided(self, address: Address) -> None:
         """It is among those that are taken, from now on."""
         self._collided.append(address)
+
+
+def wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
+    """What is wrong with the result of a learner's `allocate`; empty where nothing is."""
+    if isinstance(result, Address) and result in prefix and result not in taken:
+        return ""
+    return f"expected an Address in {prefix} that is not in `taken`"

@@ -132,7 +132,7 @@ class FlowBinder(MobileNode):
             else:
                 self.record(self.flows.change(entry, registered_at_cn=binding.registered))
 
-    def find_home_address(self, entry: FlowMappingEntry) -> None:
+    def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
         """By the redirector, which finds one in the table, or by asking for a new one (Figure 6, step 43)."""
         try:
             changes = self.redirector.outgoing(entry)
@@ -142,7 +142,7 @@ class FlowBinder(MobileNode):
             return
         if entry.home_address is not None:
             self.assigned(entry, changes)
-        elif entry.care_of_address is not None:
+        elif may_ask and entry.care_of_address is not None:
             self.pool.request(entry)
 
     def _is_ready(self, entry: FlowMappingEntry) -> None:
@@ -293,6 +293,7 @@ class FlowBinder(MobileNode):
                 self.record(self.flows.change(entry, care_of_address=interface.address))
                 self.proceed(entry)
         self.networks.anchor(interface)
+        self.networks.reconsider(f"{interface.name} has a care-of address")
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
         """Where a registration goes whose interface has failed: with its flow, a home registration as policy says."""
@@ -385,12 +386,14 @@ class FlowBinder(MobileNode):
         for flow in waiting:
             flow.ready = False
             self.record(self.flows.change(flow, home_address=None, registered_at_ha=None))
-        again = self.pool.collided(home_address) and not self.redirector.rules.one_address
+        one_address = self.redirector.rules.one_address
+        again = self.pool.collided(home_address) and not one_address
         for flow in waiting:
             if again:
                 self.proceed(flow)
             else:
-                self.refuse_flow(flow, "no home address could be allocated: all that were tried are in use")
+                refuse = self.refuse_flow if one_address else self.pool.refuse
+                refuse(flow, "no home address could be allocated: all that were tried are in use")
 
     def lead_with(self, home_address: Address) -> None:
         """Another home address is the primary: further ones are made from its prefix."""

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
-from mipflow.flow.policies import Choice, FlowFacts, HomeBindings, NetworkState, Policies
+from mipflow.flow.policies import ByRequest, Choice, FlowFacts, HomeBindings, NetworkState, Policies
 from mipflow.flow.tables import FlowMappingEntry, HomeAddressEntry
 from mipflow.sim.clock import NS_PER_S, seconds
 
 if TYPE_CHECKING:
     from mipflow.flow.binder import FlowBinder
+    from mipflow.flow.rules import RuleSet
     from mipflow.node.interface import Interface
 
 ANCHOR = "anchor "
@@ -96,11 +97,16 @@ class NetworkChooser:
         for flow in self._node.flows:
             carried[flow.interface][0] += flow.sent_octets
             carried[flow.interface][1] += flow.received_octets
+            flow.rate_bps = max(flow.sent_octets, flow.received_octets) * 8 / lasted_s
             flow.sent_octets = flow.received_octets = 0
         for name, octets in carried.items():
-            segment = self._node.interfaces[name].segment
-            rate_bps = None if segment is None else segment.link.rate_bps
-            self._report(name).load = max(octets) * 8 / lasted_s / rate_bps if rate_bps else 0.0
+            self._report(name).load = self._part(name, max(octets) * 8 / lasted_s)
+
+    def _part(self, name: str, rate_bps: float) -> float:
+        """How much of a network's rate something takes; 0 where that rate is not known."""
+        segment = self._node.interfaces[name].segment
+        link_bps = None if segment is None else segment.link.rate_bps
+        return rate_bps / link_bps if link_bps else 0.0
 
     # --- choosing ----------------------------------------------------------------------------------------------------
 
@@ -110,7 +116,7 @@ class NetworkChooser:
         """
         choice, flow.refused = self._ask(flow)
         if choice is not None:
-            return self._decided(flow, choice)
+            return self._decided(flow, choice, "")
         first = self._node.first_interface()
         named = flow.requested or default or (None if first is None else first.name)
         if named is None:
@@ -131,24 +137,41 @@ class NetworkChooser:
             self._node.function_failed(error)
             return None, str(error)
 
-    def _decided(self, flow: FlowMappingEntry, choice: Choice) -> str:
-        self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}")
+    def _decided(self, flow: FlowMappingEntry, choice: Choice, why: str) -> str:
+        """Say it, and where the flows go; they take their load along, until it is measured again."""
+        self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
+        rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow))
+        for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
+            self._report(name).load += sign * self._part(name, rate_bps)
         return choice.network
 
     def reconsider(self, why: str) -> list[int]:
-        """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids."""
+        """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids.
+
+        Flows of one binding go where the first of them is best: it cannot be in two places.
+        """
         moved: list[int] = []
         for flow in self._node.flows if self.policies is not None else ():
-            if flow.flow_id in moved or flow.home_address in self._node.addresses:
+            together = self._node.flows.sharing(flow)
+            if together[0] is not flow or flow.home_address in self._node.addresses:
                 continue
             choice, _ = self._ask(flow)
-            if choice is None or choice.network == flow.interface:
-                continue
-            together = self._node.flows.sharing(flow)
-            self._decided(flow, choice._replace(reason=f"{choice.reason} ({why})"))
-            moved += [other.flow_id for other in together]
-            self._node.move(flow, choice.network)
+            if choice is not None and choice.network != flow.interface:
+                self._decided(flow, choice, f" ({why})")
+                moved += [other.flow_id for other in together]
+                self._node.move(flow, choice.network)
         return moved
+
+    def asked(self, rules: RuleSet) -> None:
+        """The network asks for these networks from now on. Raises ProtocolMisuse for an interface that this node has
+        not; then nothing changes.
+        """
+        for rule in rules.rules:
+            if rule.network is not None:
+                self._node.interface(rule.network)
+        for _, policy in () if self.policies is None else self.policies.ordered:
+            if isinstance(policy, ByRequest):
+                policy.request.rules = rules
 
     def failed(self, interface: Interface) -> list[FlowMappingEntry]:
         """An interface cannot be used any more: select another network for each of its flows, where there is one, and
@@ -156,7 +179,8 @@ class NetworkChooser:
         """
         concerned = [flow for flow in self._node.flows if flow.interface == interface.name]
         for flow in concerned:
-            self._relocate(flow, f"{interface.name} has failed")
+            if flow.interface == interface.name:
+                self._relocate(flow, f"{interface.name} has failed")
         return concerned
 
     def rescue(self, interface: Interface) -> None:
@@ -171,9 +195,10 @@ class NetworkChooser:
         choice, _ = self._ask(flow)
         usable = next(each for each in self._node.interfaces.values() if each.is_usable)
         choice = choice or Choice(usable.name, f"{usable.name} is the first that is usable", "")
-        self._decided(flow, choice._replace(reason=f"{choice.reason} ({why})"))
+        self._decided(flow, choice, f" ({why})")
         care_of = self._node.interfaces[choice.network].address
-        self._node.record(self._node.flows.change(flow, interface=choice.network, care_of_address=care_of))
+        for other in self._node.flows.sharing(flow):
+            self._node.record(self._node.flows.change(other, interface=choice.network, care_of_address=care_of))
 
     # --- home bindings (page 13) -------------------------------------------------------------------------------------
 

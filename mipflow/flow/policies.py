@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.learner import Guarded
 from mipflow.flow.traits import Traits
 
 
@@ -123,7 +124,7 @@ class Request:
 class ByRequest:
     """Network request (page 8): the selection by the network (page 12), which may change while flows run."""
 
-    request: Request
+    request: Request = field(default_factory=Request)
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """What the first rule says that matches; None as long as nothing is asked for."""
@@ -257,6 +258,18 @@ class Policies:
         network = flow.interface if stays and flow.interface is not None else usable[0]
         said = f"no policy is for a usable network: {network} is {'where it is' if stays else 'the first'}"
         return Choice(network, "; ".join([said, *passed]), "")
+
+
+def policies_of(policy: Policies | Policy) -> Policies:
+    """A learner's function as policies. What the application asks for comes first, where the order does not say
+    otherwise.
+    """
+    if not isinstance(policy, Policies):
+        policy = Policies([(10, Guarded("policy", policy, "flow, networks", wrong_with))])
+    if any(isinstance(each, ByApplication) for _, each in policy.ordered):
+        return policy
+    first = min((priority for priority, _ in policy.ordered), default=0) - 1
+    return Policies([(first, ByApplication()), *policy.ordered])
 
 
 # --- where home addresses are bound -----------------------------------------------------------------------------------

@@ -24,13 +24,12 @@ from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.sim.network import Network
 from mipflow.wire.address import Address
+from mipflow.wire.packet import POLICY_PORT as PORT
 from mipflow.wire.packet import UDP
 
 if TYPE_CHECKING:
     from mipflow.flow.stack import FlowMobileNode
 
-PORT = 65501
-"""Of both ends: a port that nobody can register (RFC 6335 section 6), far from where hosts begin to count their own."""
 MOST_OCTETS = 60_000
 """Of a rule set: with all headers it fits one IPv6 packet, which its node sends in fragments."""
 MOST_REASON = 1000

@@ -127,3 +127,10 @@ class DataFlowRedirector:
         if self.rules.method == "home address per flow" or self.kept_for(one) != self.kept_for(other):
             return False
         return one.cn != other.cn and (not self.rules.tunnel_as_one or not self.flows.collide(one, other))
+
+
+def wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:
+    """What is wrong with the result of a learner's `assign`; empty where nothing is."""
+    if result is None or (isinstance(result, Address) and result in homes):
+        return ""
+    return "expected a home address of `homes`, or None for a new one"

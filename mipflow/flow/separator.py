@@ -103,6 +103,11 @@ class FunctionSource:
         self.classify = function
 
 
+def wrong_word(result: object, traits: object) -> str:
+    """What is wrong with the result of a learner's `separator`; empty where nothing is."""
+    return "" if result is None or isinstance(result, str) else "expected a word, '' for a flow of its own, or None"
+
+
 class DataFlowSeparator:
     """Classifies by `sources`, the lowest priority number first."""
 

@@ -7,18 +7,18 @@ address, separator, redirector, UDP or TCP, application. Here packets become flo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
-from mipflow.flow.allocation import FunctionAllocation
+from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse, TopologyError
+from mipflow.flow.allocation import FunctionAllocation, wrong_new
 from mipflow.flow.binder import AllocationMaker, FlowBinder
+from mipflow.flow.calls import Calls
 from mipflow.flow.endings import TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.learner import Guarded
-from mipflow.flow.policies import ByApplication, ByRequest, HomeBindings, Policies, Policy, wrong_with
-from mipflow.flow.redirector import Assign, AssignmentRules
+from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
+from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.rules import RuleSet
 from mipflow.flow.separator import (
     ApplicationWord,
@@ -28,20 +28,22 @@ from mipflow.flow.separator import (
     RuleSource,
     Source,
     traits_of,
+    wrong_word,
 )
-from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, HomeAddressTable, Key
+from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
 from mipflow.flow.traits import Traits
 from mipflow.flow.waiting_room import WaitingRoom
 from mipflow.node.apps import Application, Ends
-from mipflow.node.host import Host
-from mipflow.node.invitation import PORT as INVITATIONS
-from mipflow.node.invitation import Doorman, Invitation
+from mipflow.node.host import Host, Remote
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import NO_MARKS, TCP, UDP, Marks, Opaque, Packet, Sized
+from mipflow.wire.packet import NO_MARKS, TCP, UDP, FragmentHeader, Marks, Opaque, Packet, Sized
+
+HEADERS = 64
+"""Octets in front of what a flow carries, with route optimisation: IPv6 and a home address. A tunnel takes 16 more."""
 
 
 class FlowMobileNode(FlowBinder):
@@ -66,12 +68,13 @@ class FlowMobileNode(FlowBinder):
         reconsider_every_s: float | None = None, **settings: object,
     ) -> None:  # fmt: skip
         if allocate is not None:
-            function = Guarded("allocate", allocate, "prefix, taken", _wrong_new)
+            function = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=function)
         super().__init__(
             network, name, x, y, home_agent=home_agent, home_address=home_address, home_prefix=home_prefix, rules=rules,
-            assign=None if assign is None else Guarded("assign", assign, "flow, homes, flows", _wrong_home),
-            pool=pool, hold_down_s=hold_down_s, allocation=allocation, policies=_policies(policy),
+            assign=None if assign is None else Guarded("assign", assign, "flow, homes, flows", wrong_home),
+            pool=pool, hold_down_s=hold_down_s, allocation=allocation,
+            policies=None if policy is None else policies_of(policy),
             home_bindings=home_bindings or HomeBindings(), reconsider_every_s=reconsider_every_s, **settings,
         )  # fmt: skip
         self.words = ApplicationWord()
@@ -82,14 +85,12 @@ class FlowMobileNode(FlowBinder):
             (20, self.words), (30, self.network_rules), (40, RuleSource("operator", operator)), (50, HeaderAnalysis()),
         ]  # fmt: skip
         if separator is not None:
-            sources.append((10, FunctionSource(Guarded("separator", separator, "traits", _wrong_word))))
+            sources.append((10, FunctionSource(Guarded("separator", separator, "traits", wrong_word))))
         self.separator = DataFlowSeparator(self.flows, sources)
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, ended ones included."""
-        self._next_flow_id = 1
-        self._expected: dict[Conversation, Flow] = {}
-        """Flows that a correspondent node is going to begin."""
-        self._doorman: Doorman | None = None
+        self._last_flow_id = 0
+        self.calls = Calls(self)
         self._waiting = WaitingRoom(self.clock, self.drop)
         self._tcp_endings = TcpEndings()
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
@@ -108,91 +109,61 @@ class FlowMobileNode(FlowBinder):
         correspondent joins it. Raises ProtocolMisuse for an unknown interface or a port that is taken, TopologyError
         where no interface is up.
         """
-        if not isinstance(cn, Host) or cn is self:
-            raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
+        check_correspondent(cn, self)
         asked = None if interface is None else self.interface(interface).name
         near = local_port if local_port is not None else self.free_port()
-        far = remote_port if remote_port is not None else _free_port(cn, app.port)
+        far = remote_port if remote_port is not None else free_port(cn, app.port)
         if word is not None:
             self.words.say(app.protocol, near & 0xFFFF, word)
-        conversation = _conversation(app.protocol, near, cn.address, far, True)
-        entry = self._begin(traits_of(conversation, True, NO_MARKS, app.name), asked)
-        flow = self._opened(entry, cn, app, conversation)
+        conversation = Conversation.begun(app.protocol, near, cn.address, far, True)
+        entry = self.begin(traits_of(conversation, True, NO_MARKS, app.name), asked)
+        flow = self.new_flow(entry, cn, app, conversation)
         if entry.ready:
             flow.ready_ns = self.clock.now
-        self._start(flow, Ends(self, cn, near, far, entry.flow_id))
+        self.start(flow, Ends(self, cn, near, far, entry.flow_id))
         return flow
 
     def accept(
         self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
         remote_port: int | None = None,
     ) -> Flow:  # fmt: skip
-        """Let a correspondent node open a flow to this node (page 13): it goes to the primary home address.
+        """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
+        another one, which the correspondent is told when it asks there (see `flow.calls`).
 
-        With `redirect` the correspondent first asks there, and is told another home address, as Figure 6 finds it for
-        the flow; so the application allows it, as a call does (pages 10 and 13). Raises ProtocolMisuse for a port that
-        is taken.
+        Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
         """
-        if not isinstance(cn, Host) or cn is self:
-            raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
+        check_correspondent(cn, self)
         near = remote_port if remote_port is not None else cn.free_port()
-        far = local_port if local_port is not None else _free_port(self, app.port)
-        conversation = _conversation(app.protocol, far, cn.address, near, False)
-        traits = traits_of(conversation, False, NO_MARKS, app.name)
-        entry = FlowMappingEntry(self._next_flow_id, cn.address, FlowInformation(traits), "")
-        self._next_flow_id += 1
-        flow = self._expected[conversation] = self._opened(entry, cn, app, conversation)
-        ends = Ends(cn, self, near, far, entry.flow_id, upward=False)
-        if not redirect:
-            self._start(flow, ends)
-            return flow
-        if self._doorman is None:
-            self._doorman = Doorman(self, self._find_place, self._placed)
+        far = local_port if local_port is not None else free_port(self, app.port)
+        return self.calls.expect(cn, app, near, far, redirect)
 
-        def redirected(address: Address, port: int) -> None:
-            self._start(flow, replace(ends, far_address=address, far_port=port))
-
-        flow.invitation = Invitation(cn, cn.free_port(), self.reached_at, near, redirected)
-        return flow
-
-    def _opened(self, entry: FlowMappingEntry, cn: Host, app: Application, conversation: Conversation) -> Flow:
+    def new_flow(self, entry: FlowMappingEntry, cn: Host, app: Application, conversation: Conversation) -> Flow:
+        """What the owner of a flow holds."""
         stats = FlowStatistics(self.network.meters[entry.flow_id], self.network.meters[-entry.flow_id])
         flow = Flow(entry, cn, app, stats, self.clock.now, conversation)
         self.opened.setdefault(entry.flow_id, flow)
         return flow
 
-    def _start(self, flow: Flow, ends: Ends) -> None:
+    def start(self, flow: Flow, ends: Ends) -> None:
+        """Set a flow's application going; of one that cannot start nothing is left."""
         try:
             flow.running = flow.app.start(ends)
         except MipflowError:
-            self._expected.pop(flow.conversation, None)
-            if flow.id in self.flows:
-                self.close(flow)
+            self.close(flow)
             if self.opened.get(flow.id) is flow:
                 del self.opened[flow.id]
             raise
 
-    def _find_place(self, caller: Address, port: int, tell: Callable[[Address, int], None]) -> None:
-        """A correspondent invites: the flow that is expected from its port begins here, and gets a home address as one
-        of ours does; it is told once that is bound.
-        """
-        flow = next((f for c, f in self._expected.items() if c.cn == caller and c.remote_port == port), None)
-        if flow is not None:
-            first = flow.conversation
-            entry = self._begin(traits_of(first, True, NO_MARKS, flow.app.name))
-            self.when_ready(entry.flow_id, lambda: tell(self.address_of_flow(entry.flow_id), first.local_port))
-
-    def _placed(self, caller: Address, port: int) -> None:
-        """The call is elsewhere: the flow of its invitation is over."""
-        entry = self.flows.part(Conversation("UDP", INVITATIONS, caller, port))
-        if entry is not None:
-            self._end(entry, "what was invited to has been redirected")
+    def next_flow_id(self) -> int:
+        """A flow id that no flow has had."""
+        self._last_flow_id += 1
+        return self._last_flow_id
 
     def close(self, flow: Flow) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
         page 13). Raises ProtocolMisuse if ended.
         """
-        expected = self._expected.pop(flow.conversation, None)
+        expected = self.calls.expected.pop(flow.conversation, None)
         entry = self.flows[self.flow_id(flow)] if expected is None else None
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
@@ -200,10 +171,15 @@ class FlowMobileNode(FlowBinder):
         flow.is_open = False
         if entry is None:
             return
-        if self.flows.part(flow.conversation) is entry or not entry.conversations:
-            self._end(entry, "closed")
+        # The other direction of ESP is a conversation of its own, which ends with this one.
+        is_esp = flow.conversation.protocol == "ESP"
+        both = [each for each in entry.conversations if is_esp and each[0] == "ESP"]
+        for conversation in both or [flow.conversation]:
+            self.flows.part(conversation)
+        if not entry.conversations:
+            self.end(entry, "closed")
 
-    def _begin(
+    def begin(
         self, traits: Traits, requested: str | None = None, arrival: Arrival | None = None
     ) -> FlowMappingEntry:
         """A new conversation: it joins the flow that the separator says, or is a new one that needs a home address.
@@ -211,7 +187,7 @@ class FlowMobileNode(FlowBinder):
         arrival: the packet with which a correspondent began it (Figure 5). Raises ProtocolMisuse for a conversation
         that is known, TopologyError where no interface is up.
         """
-        expected = self._expected.pop(Conversation.of(traits), None)
+        expected = self.calls.expected.pop(Conversation.of(traits), None)
         if expected is not None:
             traits = traits._replace(application=expected.app.name)
         try:
@@ -226,7 +202,7 @@ class FlowMobileNode(FlowBinder):
             if expected is not None:
                 expected.entry = known
             return known
-        number = self._next_flow_id if expected is None else expected.id
+        number = self._last_flow_id + 1 if expected is None else expected.id
         entry = FlowMappingEntry(number, traits.cn, information, "", requested=requested, refused=failure)
         together = self.redirector.rules.together
         entry.group = None if together is None else together(entry)
@@ -236,9 +212,8 @@ class FlowMobileNode(FlowBinder):
         self.mark(entry.cn)
         self.record(self.flows.add(entry))
         self._silence(entry)
-        if expected is None:
-            self._next_flow_id += 1
-        else:
+        self._last_flow_id = max(self._last_flow_id, number)
+        if expected is not None:
             expected.entry = entry
         if entry.refused:
             self.refuse_flow(entry, entry.refused)
@@ -259,7 +234,7 @@ class FlowMobileNode(FlowBinder):
             self.clock.at(until_ns, self._silence, entry)
         else:
             silent_s = (now - (entry.used_ns or 0)) // NS_PER_S
-            self._end(entry, f"it has carried nothing for {silent_s} s")
+            self.end(entry, f"it has carried nothing for {silent_s} s")
 
     def _tcp_end(self, conversation: Key, segment: TCP, outgoing: bool) -> None:
         """A segment with FIN, RST or SYN passes."""
@@ -272,9 +247,9 @@ class FlowMobileNode(FlowBinder):
             self._tcp_endings.forget(conversation)
             entry = self.flows.part(conversation)
             if entry is not None:
-                self._end(entry, "its TCP connection has ended, and TIME-WAIT is over")
+                self.end(entry, "its TCP connection has ended, and TIME-WAIT is over")
 
-    def _end(self, entry: FlowMappingEntry, why: str) -> None:
+    def end(self, entry: FlowMappingEntry, why: str) -> None:
         """A flow is over: its home address is freed if no other flow uses it (page 14)."""
         self.decided("flow ended", f"flow {entry.flow_id}: {why}")
         if entry.flow_id in self.opened:
@@ -296,14 +271,11 @@ class FlowMobileNode(FlowBinder):
         # Step 21: the application's own word, where its socket is labelled with a flow; else the separator looks.
         entry = self.flows.get(label) or self.separator.outgoing(payload, destination, marks, now)
         if entry is None:  # step 22
-            conversation = self.separator.conversation(payload, destination, True, marks, now)
-            if conversation is None or source is not None:
-                # From a care-of address, or an answer to a packet of no flow, such as a reset: it begins none.
-                super().transmit(payload, source, destination, label, marks)
+            entry = self._first(payload, source, destination, label, marks)
+            if entry is None:
                 return
-            entry = self._begin(traits_of(conversation, True, marks))
         entry.used_ns = now
-        entry.sent_octets += payload.size
+        entry.sent_octets += payload.size + HEADERS
         if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
             self._tcp_end(("TCP", payload.source_port, destination, payload.destination_port), payload, True)
         self._meters[entry.flow_id].sent += 1
@@ -319,6 +291,38 @@ class FlowMobileNode(FlowBinder):
         else:
             self._waiting.hold(entry.flow_id, packet)
 
+    def _first(
+        self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks
+    ) -> FlowMappingEntry | None:
+        """The flow that a packet of ours begins or joins; None for one of no flow, which is sent as it is: it comes
+        from a care-of address, is an answer to a packet of no flow, such as a reset, or has nothing that classifies it.
+        """
+        conversation = self.separator.conversation(payload, destination, True, marks, self.clock.now)
+        try:
+            if conversation is not None and source is None:
+                return self.begin(traits_of(conversation, True, marks))
+            if any(type(header) is FragmentHeader for header in marks.extensions):
+                raise TopologyError("a later fragment, but its first has not been seen", marks)
+        except TopologyError as error:
+            self.drop(marks.packet(self.primary_home_address, destination, payload, 0, self.clock.now), str(error))
+        else:
+            super().transmit(payload, source, destination, label, marks)
+        return None
+
+    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
+        """A socket names its flow (page 11): what it sends and gets is a conversation of that one.
+
+        Raises ProtocolMisuse where that is with another correspondent.
+        """
+        entry, (cn, port) = self.flows.get(flow), remote
+        if entry is None or cn is None:
+            return
+        if cn != entry.cn:
+            raise ProtocolMisuse(f"flow {flow} is with {entry.cn}; open another one for {cn}", cn)
+        conversation = Conversation(protocol, local_port, cn, port)
+        if self.flows.find(conversation) is None:
+            self.flows.join(entry, conversation)
+
     def _classified(self, upper: Callable[[Arrival], None]) -> Callable[[Arrival], None]:
         """Figure 5 in front of an upper layer."""
 
@@ -331,8 +335,11 @@ class FlowMobileNode(FlowBinder):
                     return
                 entry = self._began(arrival)
             if entry is not None:
+                if entry.refused:
+                    self.discard(arrival.packet, entry.refused)
+                    return
                 entry.used_ns = self.clock.now
-                entry.received_octets += payload.size
+                entry.received_octets += payload.size + HEADERS
                 if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
                     conversation = ("TCP", payload.destination_port, arrival.source, payload.source_port)
                     self._tcp_end(conversation, payload, False)
@@ -348,7 +355,7 @@ class FlowMobileNode(FlowBinder):
         if conversation is None or not is_ours:
             return None
         marks = Marks(packet.traffic_class, packet.flow_label, packet.extensions)
-        return self._begin(traits_of(conversation, False, marks), arrival=arrival)
+        return self.begin(traits_of(conversation, False, marks), arrival=arrival)
 
     def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
         """A flow has no home address that it can use: its packets wait no longer."""
@@ -386,60 +393,17 @@ class FlowMobileNode(FlowBinder):
         that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
         interface that this node has not; then nothing changes.
         """
-        for rule in rules.rules:
-            if rule.network is not None:
-                self.interface(rule.network)
+        self.networks.asked(rules)
         self.network_rules.rules = rules
-        for _, policy in self.networks.policies.ordered if self.networks.policies is not None else ():
-            if isinstance(policy, ByRequest):
-                policy.request.rules = rules
         self.networks.reconsider("the network asks for it")
 
 
-def _policies(policy: Policies | Policy | None) -> Policies | None:
-    """A learner's function stands behind what the application asks for; so does every other policy, where the order
-    does not say otherwise.
-    """
-    if policy is None:
-        return None
-    if not isinstance(policy, Policies):
-        policy = Policies([(10, Guarded("policy", policy, "flow, networks", wrong_with))])
-    if any(isinstance(each, ByApplication) for _, each in policy.ordered):
-        return policy
-    first = min((priority for priority, _ in policy.ordered), default=0) - 1
-    return Policies([(first, ByApplication()), *policy.ordered])
+def check_correspondent(cn: object, node: Host) -> None:
+    """Raises ProtocolMisuse for what is no other host."""
+    if not isinstance(cn, Host) or cn is node:
+        raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
 
 
-def _wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:
-    """What is wrong with the result of a learner's `assign`."""
-    if result is None or (isinstance(result, Address) and result in homes):
-        return ""
-    return "expected a home address of `homes`, or None for a new one"
-
-
-def _wrong_word(result: object, traits: object) -> str:
-    """What is wrong with the result of a learner's `separator`."""
-    return "" if result is None or isinstance(result, str) else "expected a word, '' for a flow of its own, or None"
-
-
-def _wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
-    """What is wrong with the result of a learner's `allocate`."""
-    if isinstance(result, Address) and result in prefix and result not in taken:
-        return ""
-    return f"expected an Address in {prefix} that is not in `taken`"
-
-
-def _conversation(protocol: str, near: int, cn: Address, far: int, outgoing: bool) -> Conversation:
-    """The conversation of an application with these ports, as the mobile node (`near`) sees its first packet.
-
-    Each end of ESP chooses the SPI of what it receives, so what goes out has the far one.
-    """
-    if protocol == "ESP":
-        return Conversation(protocol, far, cn, 0) if outgoing else Conversation(protocol, 0, cn, near)
-    if protocol == "ICMPv6":  # the identifier is that of the end which asks
-        return Conversation(protocol, (near if outgoing else far) & 0xFFFF, cn, 0)
-    return Conversation(protocol, near, cn, far)
-
-
-def _free_port(host: Host, first: int) -> int:
+def free_port(host: Host, first: int) -> int:
+    """The first of every second port from `first` on that is free."""
     return next(port for port in count(first, 2) if not host.has_port(port))

@@ -33,6 +33,19 @@ class Conversation(NamedTuple):
         """That of a packet."""
         return cls(traits.protocol, traits.local_port, traits.cn, traits.remote_port)
 
+    @classmethod
+    def begun(cls, protocol: str, near: int, cn: Address, far: int, outgoing: bool) -> Conversation:
+        """That of an application with these ports, as the mobile node, the near end here, sees its first packet.
+
+        Each end of ESP chooses the SPI of what it receives, so what goes out has the far one; an echo has the
+        identifier of the end that asks.
+        """
+        if protocol == "ESP":
+            return cls(protocol, far, cn, 0) if outgoing else cls(protocol, 0, cn, near)
+        if protocol == "ICMPv6":
+            return cls(protocol, (near if outgoing else far) & 0xFFFF, cn, 0)
+        return cls(protocol, near, cn, far)
+
 
 Key = tuple[str, int, "Address", int]
 """A Conversation as a plain tuple: equal to it, and has the same hash."""
@@ -125,7 +138,7 @@ class FlowMappingEntry(Entry):
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
     `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
     flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
-    first; `sent_octets`, `received_octets` count what it carried above IP since loads were measured.
+    first; `sent_octets`, `received_octets` count what it carried since loads were measured, `rate_bps` is what it did then.
     """
 
     columns = (
@@ -147,6 +160,7 @@ class FlowMappingEntry(Entry):
     used_ns: int | None = None
     sent_octets: int = 0
     received_octets: int = 0
+    rate_bps: float = 0.0
 
     def row(self) -> dict[str, object]:
         """As plain named values."""

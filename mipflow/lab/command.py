@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
     progress = _Progress()
     try:
         mode = {} if given.mode is None else {"mode": given.mode}
-        world: World = SCENARIOS[given.scenario](seed=given.seed, cns=given.cns, **mode)
+        world: World = SCENARIOS[given.scenario](seed=given.seed, cns=given.cns, operator=given.rules, **mode)
         if given.traffic is None:
             recording = _call_and_video(end_s)
         else:

@@ -11,8 +11,10 @@ from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.address_protocol import AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
 from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
 from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
+from mipflow.flow.policies import ByOperator, ByRequest, Policies
 from mipflow.flow.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
+from mipflow.flow.rules import RuleSet, load_rules
 from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
@@ -61,7 +63,7 @@ def figure2(
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
     ingress_filtering: bool = False, enhanced: bool = False, allocate: Mechanism | Callable[..., Address] | None = None,
-    policy_server: bool = False, **mobile_node: Any,
+    policy_server: bool = False, operator: RuleSet | str | PathLike[str] | None = None, **mobile_node: Any,
 ) -> World:
     """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -81,9 +83,11 @@ def figure2(
     is adapted for it, or a function of the learner's, called as allocate(prefix, taken); without it, stateless from the
     home prefix that the mobile node knows from the start;
     policy_server: whether "PS" can send rules to the mobile node: `world.policy_server.indicate(home_address, text)`;
-    further keywords go to `FlowMobileNode` (mode, rules, assign, separator, operator, policy, home_bindings, pool,
-    hold_down_s, reuse_tokens). Raises TopologyError for an unknown link and ProtocolMisuse for a number of
-    correspondent nodes or a word that cannot be.
+    operator: the network operator's rules, or a file of them (see datasets/rules); where no policy is given, networks
+    are those that the policy server asks for, then those of the operator's rules; further keywords go to
+    `FlowMobileNode` (mode, rules, assign, separator, policy, home_bindings, pool, hold_down_s, reuse_tokens). Raises
+    DatasetError for a file of rules that cannot be followed, TopologyError for an unknown link and ProtocolMisuse for a
+    number of correspondent nodes or a word that cannot be.
     """
     if not 1 <= cns <= MOST_CNS:
         raise ProtocolMisuse(f"cns={cns}; expected 1 to {MOST_CNS} correspondent nodes", cns)
@@ -105,8 +109,12 @@ def figure2(
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
     if allocate is not None:
         mobile_node = {**_allocation(allocate, network, agents, home_address), **mobile_node}
+    rules = operator if isinstance(operator, RuleSet | None) else load_rules(operator)
+    if rules is not None or policy_server:
+        mobile_node = {"policy": _policies(rules, policy_server), **mobile_node}
     mn = FlowMobileNode(
-        network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, **mobile_node
+        network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, operator=rules,
+        **mobile_node,
     )  # fmt: skip
     for agent in agents if security else ():
         KeyExchange(mn, agent, is_dynamic=security != "manual")
@@ -197,6 +205,12 @@ def _allocation(
         return {"allocation": partial(AddressProtocolAllocation, key=key)}
     expected = ", ".join(map(repr, get_args(Mechanism)))
     raise ProtocolMisuse(f"allocate={allocate!r}; expected {expected} or a function", allocate)
+
+
+def _policies(rules: RuleSet | None, policy_server: bool) -> Policies:
+    """Where no other policy is given: what the network asks for, before what the operator's rules say."""
+    asked = [(10, ByRequest())] if policy_server else []
+    return Policies([*asked, *([] if rules is None else [(20, ByOperator(rules))])])
 
 
 def _policy_server(network: Network, internet: Router, mn: FlowMobileNode) -> PolicyServer:

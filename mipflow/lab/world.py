@@ -12,6 +12,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.stack import FlowMobileNode
+from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
@@ -86,8 +87,11 @@ class World:
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""
         names: dict[Address, str] = {agent.home_agent_address: agent.name for agent in self.home_agents}
-        for number, home in enumerate(self.mn.home_addresses, start=1):
-            names[home.home_address] = f"H@{number}"
+        # One that was freed keeps its name, for what pictures show of the past.
+        changes = (record.change for record in self.trace.changes() if record.node == self.mn.name)
+        homes = [Address(change.key) for change in changes if change.table == HOME_ADDRESS_TABLE]
+        homes += [home.home_address for home in self.mn.home_addresses]
+        names |= {home: f"H@{number}" for number, home in enumerate(dict.fromkeys(homes), start=1)}
         for interface in self.mn.interfaces.values():
             for address in interface.addresses:
                 names[address] = f"CoA {interface.name}"

@@ -71,6 +71,9 @@ class Host(Node):
         """
         callback()
 
+    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
+        """A socket with a remote end names its flow: to a host without a separator that says nothing."""
+
     @property
     def reached_at(self) -> Address:
         """The address under which others reach this host: a mobile node's primary home address."""
@@ -114,6 +117,7 @@ class Host(Node):
             self._udp_hearing[port] = socket
         else:
             self._udp[port, remote] = socket
+            self.flow_named(socket.label, "UDP", port, remote)
         return socket
 
     def tcp_connect(self, port: int, remote: Remote, flow: int = 0) -> TcpSocket:
@@ -121,6 +125,7 @@ class Host(Node):
         if (port, remote) in self._tcp:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow)
+        self.flow_named(flow, "TCP", port, remote)
         self.when_ready(flow, socket.connect)
         return socket
 
@@ -132,6 +137,7 @@ class Host(Node):
 
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
         """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
+        self.flow_named(flow, "ICMPv6", identifier, (remote, 0))
         socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
         return socket
 

@@ -16,10 +16,9 @@ from typing import Literal, NamedTuple
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import TCP, UDP, Opaque, Packet
+from mipflow.wire.packet import ESP, SIGNALLING_PORTS, TCP, UDP, Opaque, Packet
 
 Mode = Literal["all", "control", "off"]
-ESP = 50
 LOST = -1
 """`arrived_ns` of a hop whose packet the link lost."""
 WARN_AT_HOPS = 5_000_000
@@ -241,7 +240,13 @@ class Trace:
 
 
 def is_control(packet: Packet) -> bool:
-    """True for signalling: Mobility Header and ICMPv6 but for echo, in a tunnel or ESP too; all else is data."""
-    payload = packet.innermost().payload
-    is_data = isinstance(payload, UDP | TCP | EchoRequest | EchoReply)
-    return not is_data and (not isinstance(payload, Opaque) or payload.next_header == ESP)
+    """True for signalling: Mobility Header, ICMPv6 but for echo, and UDP of signalling ports, in a tunnel or ESP too.
+
+    All else is data, ESP of a flow too.
+    """
+    inner = packet.innermost()
+    payload = inner.payload
+    if type(payload) is UDP:
+        return payload.destination_port in SIGNALLING_PORTS
+    is_data = isinstance(payload, TCP | EchoRequest | EchoReply)
+    return not is_data and (not isinstance(payload, Opaque) or (payload.next_header == ESP and not inner.label))

@@ -8,11 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.sim.trace import Change, Row
-from mipflow.wire import icmpv6, mobility
+from mipflow.wire import dhcpv6, icmpv6, mobility
 from mipflow.wire.address import Address
-from mipflow.wire.packet import TCP, UDP, DestinationOptions, Packet, RoutingHeaderType2
+from mipflow.wire.packet import (
+    DHCPV6_PORTS,
+    ESP,
+    HOME_ADDRESS_PORT,
+    POLICY_PORT,
+    TCP,
+    UDP,
+    DestinationOptions,
+    Opaque,
+    Packet,
+    RoutingHeaderType2,
+)
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -31,17 +42,29 @@ _LONG = {
     "Opaque": "packet", "NoneType": "packet",
 }  # fmt: skip
 """Where the name of the class does not say it."""
+_PORTS = {
+    **dict.fromkeys(DHCPV6_PORTS, ("DHCP", "DHCPv6 message")),
+    HOME_ADDRESS_PORT: ("HAP", "home address protocol message"),
+    POLICY_PORT: ("rules", "policy message"),
+}  # fmt: skip
+"""UDP port -> what signalling it is of, in short and in long."""
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
 
 
 def short(packet: Packet) -> str:
     """The label of a packet where it flies: "BU", "HoTI", "UDP"."""
-    return _SHORT.get(type(packet.unsealed().carried).__name__, "?")
+    payload = packet.unsealed().carried
+    if type(payload) is UDP and payload.destination_port in _PORTS:
+        return _PORTS[payload.destination_port][0]
+    return "ESP" if type(payload) is Opaque and payload.next_header == ESP else _SHORT.get(type(payload).__name__, "?")
 
 
 def long(packet: Packet) -> str:
     """What a packet is, in the words of its RFC: "binding update"."""
-    name = type(packet.unsealed().carried).__name__
+    payload = packet.unsealed().carried
+    if type(payload) is UDP and payload.destination_port in _PORTS:
+        return _PORTS[payload.destination_port][1]
+    name = type(payload).__name__
     return _LONG.get(name) or re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
 
 
@@ -58,7 +81,7 @@ def count(number: int, singular: str) -> str:
 def field_name(name: str) -> str:
     """The name of a field of a row in words: "registered_at_cn" is "registered at CN"."""
     text = name.replace("care_of", "care-of").replace("_", " ")
-    return text.removesuffix(" s") + " (s)" if text.endswith(" s") else text.replace(" cn", " CN")
+    return text.removesuffix(" s") + " (s)" if text.endswith(" s") else text.replace(" cn", " CN").replace(" ha", " HA")
 
 
 def check_span(start_ns: int, end_ns: int) -> None:
@@ -66,6 +89,21 @@ def check_span(start_ns: int, end_ns: int) -> None:
     if not 0 <= start_ns < end_ns:
         span = f"from {seconds(start_ns)} to {seconds(end_ns)}"
         raise ProtocolMisuse(f"a picture {span}; expected a start of at least 0 and a later end", (start_ns, end_ns))
+
+
+def _dhcpv6(octets: bytes) -> str:
+    """The kind of a DHCPv6 message, and the address that it is about; of what a relay agent carries, that inside."""
+    try:
+        message = dhcpv6.decode_dhcpv6(octets)
+        inside = message.option(dhcpv6.RelayMessage)
+        if inside is not None:
+            return f"relayed: {_dhcpv6(inside.message)}"
+        kind = dhcpv6.Kind(message.type).name.lower().replace("_", " ")
+    except (WireError, ValueError):
+        return "unreadable"
+    association = message.option(dhcpv6.IdentityAssociation)
+    leased = None if association is None else association.option(dhcpv6.LeasedAddress)
+    return kind if leased is None else f"{kind} {leased.address}"
 
 
 class Words:
@@ -124,6 +162,8 @@ class Words:
                 return self.address(neighbor.target)
             case icmpv6.IcmpError() as error:
                 return f"{_ERRORS.get(error.type, f'type {error.type}')}, code {error.code}"
+            case UDP(destination_port=port, payload=octets) if port in DHCPV6_PORTS:
+                return _dhcpv6(octets)
             case UDP() | TCP():
                 flow = self.flow(packet)
                 return f"{flow + ', ' if flow else ''}{packet.size} octets"

@@ -12,11 +12,12 @@ from mipflow.errors import WireError
 from mipflow.wire.address import Address
 from mipflow.wire.forms import Value, on_wire
 from mipflow.wire.options import cut
+from mipflow.wire.packet import DHCPV6_PORTS
 
 if TYPE_CHECKING:
     from mipflow.wire.layers import Layer
 
-CLIENT_PORT, SERVER_PORT = 546, 547
+CLIENT_PORT, SERVER_PORT = DHCPV6_PORTS
 ALL_RELAY_AGENTS_AND_SERVERS = Address("ff02::1:2")
 DUIDS, OCTETS = range(3, 131), range(65508)
 """Octets of a DHCP unique identifier (RFC 8415 section 11.1), and of what a datagram has room for."""

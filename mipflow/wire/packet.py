@@ -24,6 +24,12 @@ ESP = 50
 """The next header number of ESP (RFC 4303 section 2)."""
 NO_NEXT_HEADER = 59
 """The next header field of what nothing follows (RFC 8200 section 4.7)."""
+DHCPV6_PORTS = 546, 547
+"""Of clients, and of servers and relay agents (RFC 8415 section 7.2)."""
+HOME_ADDRESS_PORT, POLICY_PORT = 65500, 65501
+"""Of both ends of protocols of our own: nobody can register these (RFC 6335 section 6), and no host begins there."""
+SIGNALLING_PORTS = frozenset((*DHCPV6_PORTS, HOME_ADDRESS_PORT, POLICY_PORT))
+"""UDP ports of what is no data."""
 TUNNEL_OVERHEAD = IPV6_HEADER
 """Octets that IPv6-in-IPv6 adds (RFC 2473)."""
 

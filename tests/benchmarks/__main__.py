@@ -21,6 +21,7 @@ from mipflow.wire import capture
 from mipflow.wire.address import Prefix
 from mipflow.wire.packet import UDP, Packet
 
+from .flows import assignment, carrying
 from .reference import HALF_S, START_S, measure, mobile_world
 
 ROUNDS = 5
@@ -136,6 +137,13 @@ def bindings() -> None:
         show(f"{name} among 100,000 divided by one among 10,000", f"{ratio:.2f}", reach)
 
 
+def flows() -> None:
+    """Many flows on one mobile node."""
+    for lines in (assignment(), carrying()):
+        for what, value, reach in lines:
+            show(what, value, reach)
+
+
 if __name__ == "__main__":
-    for part in (engine, export, import_time, memory, bindings):
+    for part in (engine, export, import_time, memory, bindings, flows):
         part()

@@ -55,7 +55,7 @@ def test_figure_1_has_one_home_address_and_figure_2_one_per_flow() -> None:
         world.run(5)
         addresses[name] = len({flow.home_address for flow in world.flows()})
         assert len(world.mn.home_addresses) == addresses[name]
-    assert addresses == {"figure1": 1, "figure2": 3}
+    assert addresses == {"plain": 1, "figure1": 1, "figure2": 3}
 
 
 def test_seeds_differ_and_repeat() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +11,9 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.node import apps
 from mipflow.node.application import Ends, Running
 from mipflow.sim.link import Link
+from mipflow.wire import codec
 from mipflow.wire.packet import TCP, UDP
-from tests.node.nodes import Pair, Path
+from tests.node.nodes import LEFT, Pair, Path
 
 
 class Scene:
@@ -128,3 +130,52 @@ def test_impossible_applications_are_refused(wrong: Callable[[], apps.Applicatio
     with pytest.raises(ProtocolMisuse, match="expected") as caught:
         Scene(app)
     assert caught.value.value == app
+
+
+# --- ESP that ends beyond the two hosts -------------------------------------------------------------------------------
+
+
+def test_a_protected_stream_is_constant_both_ways_under_another_spi_each_way() -> None:
+    scene = Scene(apps.Protected(payload_bytes=80, duration_s=0.1, start_s=0.5)).run(5)
+    packets: dict[str, list[tuple[int, bytes]]] = {"A": [], "B": []}
+    for hop in scene.pair.network.trace:
+        packets[hop.channel.sender].append((hop.sent_ns // 1_000_000, codec.encode(hop.packet)))
+    assert [t for t, _ in packets["A"]] == [500 + 20 * k for k in range(5)]
+    assert [t for t, _ in packets["B"]] == [510 + 20 * k for k in range(5)], "the far end answers the first packet"
+    for name, spi in (("A", 4096), ("B", 50000)):
+        assert [octets[6] for _, octets in packets[name]] == [50] * 5
+        assert [octets[40:48] for _, octets in packets[name]] == [struct.pack(">II", spi, k) for k in range(1, 6)]
+        assert {len(octets) for _, octets in packets[name]} == {40 + 8 + 80}
+    inside = {octets[48:] for sent in packets.values() for _, octets in sent}
+    assert len(inside) == 10, "no two are alike, as in encryption"
+    assert scene.running.received_bytes == 5 * 80
+
+
+def test_stopping_a_protected_stream_stops_both_ends() -> None:
+    scene = Scene(apps.Protected()).run(1.005)
+    scene.running.stop()
+    scene.run(5)
+    last = [max(h.sent_ns for h in scene.pair.network.trace if h.packet.label == label) for label in (1, -1)]
+    assert last == [1_000_000_000, 990_000_000]
+    assert not scene.pair.a.has_port(50000) and not scene.pair.b.has_port(4096)
+
+
+@pytest.mark.parametrize("wrong", [apps.Protected(interval_ms=0), apps.Protected(payload_bytes=-1)])
+def test_impossible_protected_streams_are_refused(wrong: apps.Protected) -> None:
+    with pytest.raises(ProtocolMisuse, match="expected a positive interval and size") as caught:
+        Scene(wrong)
+    assert caught.value.value == wrong
+
+
+@pytest.mark.parametrize("app", [apps.Voice(), apps.Video(), apps.Echo(), apps.Protected(), apps.FileTransfer(5000)])
+def test_the_near_end_of_an_application_can_be_the_one_that_is_called(app: apps.Application) -> None:
+    """Its packets are labelled downward then, and it may be told another address than the far end's first."""
+    pair = Pair(Link(delay_ms=10))
+    second = LEFT.address(0xBB)
+    pair.b.interfaces["eth0"].add_address(second)
+    app.start(Ends(pair.a, pair.b, 50000, app.port, 1, upward=False, far_address=second))
+    pair.run(3)
+    for hop in pair.network.trace:
+        assert hop.packet.upward == (hop.channel.sender == "B") and hop.packet.flow == 1
+        assert hop.packet.destination == (second if hop.channel.sender == "A" else pair.a.address)
+    assert pair.network.meters[1].received > 0 and pair.network.meters[-1].received > 0

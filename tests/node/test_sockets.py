@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.node.sockets import TcpSocket
+from mipflow.node.sockets import EspSocket, TcpSocket
 from mipflow.sim.link import Link
-from mipflow.wire.packet import TCP, UDP, Packet
+from mipflow.wire import codec
+from mipflow.wire.packet import (
+    ESP,
+    NO_MARKS,
+    TCP,
+    UDP,
+    FragmentHeader,
+    HopByHopOptions,
+    Marks,
+    Opaque,
+    Packet,
+    UnknownOption,
+)
 from tests.node.nodes import Pair, Path, inject
 
 
@@ -173,3 +187,143 @@ def test_nonsense_segments_are_answered_or_dropped() -> None:
     inject(pair.b, Packet(pair.a.address, pair.b.address, UDP(1, 2)))
     pair.run(1)
     assert len([drop for drop in pair.drops if drop[0] == "B"]) == 4
+
+
+# --- ESP that ends beyond the host ------------------------------------------------------------------------------------
+
+
+def esp_pair(pair: Pair) -> tuple[EspSocket, EspSocket]:
+    """A opens with SPI 0x111 towards itself and 0x222 towards B, which answers whoever speaks."""
+    return pair.a.esp(0x111, 0x222, pair.b.address, 3), pair.b.esp(0x222, 0x111, None, -3)
+
+
+def test_esp_there_and_back_under_another_spi_each_way_and_numbered() -> None:
+    """RFC 4303 sections 2.1 and 2.2: four octets of SPI, four of sequence number, which begins with 1."""
+    pair = Pair()
+    near, far = esp_pair(pair)
+    got: list[bytes] = []
+    far.on_octets = lambda data: (got.append(data), far.send(data[::-1]))[0]
+    near.on_octets = got.append
+    for _ in range(2):
+        near.send(b"sealed")
+    pair.run(1)
+    assert got == [b"sealed", b"sealed", b"delaes", b"delaes"]
+    octets = [codec.encode(hop.packet) for hop in pair.network.trace]
+    assert {packet[6] for packet in octets} == {50}
+    assert [packet[40:48].hex() for packet in octets] == [
+        "0000022200000001", "0000022200000002", "0000011100000001", "0000011100000002",
+    ]  # fmt: skip
+    assert far.remote == pair.a.address and far.local == pair.b.address
+    assert pair.network.meters[3].received == pair.network.meters[-3].received == 2
+
+
+def test_esp_answers_whoever_spoke_last_and_before_that_nobody() -> None:
+    pair = Pair()
+    far = pair.b.esp(0x222, 0x111, None)
+    far.send(b"to whom?")
+    pair.run(1)
+    assert len(pair.network.trace) == 0
+    third = pair.b.add_interface("eth1", 0xC).link_local
+    for source in (pair.a.address, third):
+        inject(pair.b, Packet(source, pair.b.address, Opaque(ESP, (0x222).to_bytes(4, "big") + bytes(12))))
+        assert far.remote == source
+
+
+def test_esp_with_an_spi_of_nobody_is_dropped() -> None:
+    pair = Pair()
+    near, _ = esp_pair(pair)
+    pair.b.close_port(0x222)
+    near.send(b"sealed")
+    inject(pair.b, Packet(pair.a.address, pair.b.address, Opaque(ESP, b"sho")))
+    pair.run(1)
+    assert pair.drops == [("B", "Opaque is not handled by B")] * 2
+
+
+def test_an_spi_is_taken_once_and_is_no_free_port_until_it_is_closed() -> None:
+    pair = Pair()
+    esp_pair(pair)
+    with pytest.raises(ProtocolMisuse, match="SPI 273 of A is in use; choose another") as caught:
+        pair.a.esp(0x111, 5, None)
+    assert caught.value.value == 0x111
+    assert pair.a.has_port(0x111)
+    pair.a.close_port(0x111)
+    assert not pair.a.has_port(0x111)
+    pair.a.esp(0x111, 5, None)
+
+
+def test_a_host_expects_what_its_sockets_hear() -> None:
+    pair = Pair()
+    esp_pair(pair)
+    spi = (0x111).to_bytes(4, "big")
+    assert pair.a.expects(Opaque(ESP, spi + bytes(8)))
+    assert not pair.a.expects(Opaque(ESP, bytes(8))) and not pair.a.expects(Opaque(132, spi)), "SCTP has no SPI"
+
+
+# --- what a socket says in the IPv6 header ----------------------------------------------------------------------------
+
+ALERT = HopByHopOptions((UnknownOption(5, b"\0\0"),))
+MARKED = Marks(46 << 2 | 1, 0xABCDE, (ALERT,))
+
+
+@pytest.mark.parametrize("kind", ["UDP", "TCP", "echo", "ESP"])
+def test_the_marks_of_a_socket_are_in_the_octets_of_what_it_sends(kind: str) -> None:
+    """RFC 8200 section 3: version, traffic class and flow label in the first word; section 4.3: next header 0."""
+    pair = Pair()
+    near, far = pair.a, pair.b.address
+    pair.b.tcp_listen(80, lambda accepted: None)
+    sockets: dict[str, Callable[[], Any]] = {
+        "UDP": lambda: near.udp(5, (far, 9)), "TCP": lambda: near.tcp_connect(5, (far, 80)),
+        "echo": lambda: near.echo(7, far), "ESP": lambda: near.esp(1, 2, far),
+    }  # fmt: skip
+    socket = sockets[kind]()
+    pair.run(1)
+    count = len(pair.network.trace)
+    assert socket.marks is NO_MARKS
+    assert all(codec.encode(hop.packet)[:4].hex() == "60000000" for hop in pair.network.trace)
+    socket.marks = MARKED
+    if kind == "TCP":
+        socket.write(b"x")
+    else:
+        socket.send(*[1] * (kind == "echo"), b"x")
+    pair.run(1)
+    (octets,) = [codec.encode(hop.packet) for hop in list(pair.network.trace)[count:] if hop.channel.sender == "A"]
+    assert octets[:4].hex() == "6b9abcde", "6, then 46 << 2 | 1 = 0xb9, then the flow label"
+    assert octets[6] == 0 and octets[42:46].hex() == "05020000"
+
+
+def test_what_answers_has_its_own_marks() -> None:
+    pair = Pair()
+    far, near = pair.b.udp(9), pair.a.udp(5, (pair.b.address, 9))
+    near.marks, far.on_datagram = MARKED, lambda data: far.send(data)
+    near.send(b"x")
+    pair.run(1)
+    there, back = pair.network.trace
+    assert (there.packet.traffic_class, there.packet.flow_label, there.packet.extensions) == MARKED
+    assert (back.packet.traffic_class, back.packet.flow_label, back.packet.extensions) == NO_MARKS
+
+
+def test_an_atomic_fragment_is_whole() -> None:
+    """RFC 8200 section 4.5: a fragment header with offset zero and no more to come; ports stand behind it."""
+    pair = Pair()
+    got: list[bytes] = []
+    pair.b.udp(9).on_datagram = got.append
+    socket = pair.a.udp(5, (pair.b.address, 9))
+    socket.marks = Marks(extensions=(FragmentHeader(0, False, 7),))
+    socket.send(b"whole")
+    pair.run(1)
+    assert got == [b"whole"] and codec.encode(pair.network.trace[0].packet)[6] == 44
+
+
+def test_hop_by_hop_options_stand_in_front_of_the_fragment_header_of_each_piece() -> None:
+    """RFC 8200 section 4.5: they are among the per-fragment headers, and every node on the way looks at them."""
+    pair = Pair(Link(mtu=1280))
+    got: list[bytes] = []
+    pair.b.udp(9).on_datagram = got.append
+    socket = pair.a.udp(5, (pair.b.address, 9))
+    socket.marks = MARKED
+    socket.send(bytes(range(250)) * 10)
+    pair.run(1)
+    pieces = [codec.encode(hop.packet) for hop in pair.network.trace]
+    assert got == [bytes(range(250)) * 10]
+    assert len(pieces) == 3 and all(len(piece) <= 1280 for piece in pieces)
+    assert [(piece[6], piece[40], piece[48]) for piece in pieces] == [(0, 44, 17)] * 3

@@ -1,0 +1,347 @@
+"""Histories of whole worlds: scripts of steps that play themselves, and what their traces say at every instant.
+
+A `Script` is a value that prints as the Python that makes it, so that a failing one can be pasted and played again.
+What is checked reads the trace alone: the state at any time is the replay of `trace.changes()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.flow.flows import Flow
+from mipflow.flow.redirector import Method
+from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, FlowMappingEntry
+from mipflow.lab.world import World
+from mipflow.node.host import Host
+from mipflow.sim.trace import Row, TableChanged
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import BindingUpdate
+from tests.mip6.worlds import S, instant
+
+BINDING_CACHE, BINDING_UPDATES = "binding cache", "binding update list"
+ASSOCIATIONS, TESTS = "security association database", "return routability"
+QUIET_CALL = mf.apps.Voice(interval_ms=900, payload_bytes=20)
+SETTLED_S = 4.5
+"""Until everything is bound, after everything is up."""
+MOST_S = 60
+"""For which anything may be on its way: the slowest rate of retransmissions is 32 s."""
+GROUPED = range(7000, 8000)
+"""Local ports of flows that are to share a home address, where a history has such a rule."""
+
+Tables = dict[str, dict[str, dict[str, Row]]]
+"""Node -> table -> key -> row."""
+
+
+# --- scripts ---------------------------------------------------------------------------------------------------------
+
+
+class Open(NamedTuple):
+    """The mobile node opens a flow to a correspondent, from a port of the group where `grouped`."""
+
+    cn: int
+    interface: str | None = None
+    grouped: bool = False
+
+
+class Incoming(NamedTuple):
+    """A correspondent opens a flow; where `redirect`, it is told another home address first."""
+
+    cn: int
+    redirect: bool = False
+
+
+class Close(NamedTuple):
+    """A flow that is open ends: the `which`-th, counted round."""
+
+    which: int
+
+
+class HandOver(NamedTuple):
+    """The `which`-th open flow goes to an interface."""
+
+    which: int
+    interface: str
+
+
+class Turn(NamedTuple):
+    """An interface goes down or up."""
+
+    interface: str
+    up: bool
+
+
+class Free(NamedTuple):
+    """Somebody asks for the `which`-th home address to be freed; the first is the primary."""
+
+    which: int
+
+
+class Wait(NamedTuple):
+    """Time passes."""
+
+    seconds: float
+
+
+Step = Open | Incoming | Close | HandOver | Turn | Free | Wait
+
+
+@dataclass(frozen=True)
+class Script:
+    """A world and what happens in it. `hosts` are the correspondents that know nothing of Mobile IPv6."""
+
+    steps: tuple[Step, ...]
+    mode: str = "route_optimisation"
+    method: Method = "combined"
+    optimistic: bool = False
+    never_primary: bool = False
+    grouping: bool = False
+    pool: int = 0
+    hold_down_s: float = 0.0
+    cns: int = 3
+    hosts: tuple[str, ...] = ()
+    security: bool = False
+
+
+# --- playing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """A script that has been played, and what was said meanwhile."""
+
+    script: Script
+    world: World
+    flows: list[Flow] = field(default_factory=list)
+    """Those that are open, or expected."""
+    assigned: set[int] = field(default_factory=set)
+    """Ids of flows whose home address the mobile node chose: its own, and those that it redirected."""
+    grouped: set[int] = field(default_factory=set)
+    log: list[str] = field(default_factory=list)
+    checked: int = 0
+    """Records of the trace that the check after each step has seen."""
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self.script), *self.log])
+
+    def say(self, text: str) -> None:
+        """Put a line into what a failure prints."""
+        self.log.append(f"{self.world.now:8.3f} s  {text}")
+
+    def fail(self, t_ns: int, why: str) -> None:
+        """Say what does not hold, when, and in which history."""
+        raise AssertionError(f"at {t_ns / S:.3f} s: {why}\n{self}")
+
+    def require(self, holds: bool, t_ns: int, why: object) -> None:
+        """Fail unless something holds."""
+        if not holds:
+            self.fail(t_ns, str(why))
+
+    @property
+    def now(self) -> int:
+        """The time in nanoseconds."""
+        return self.world.network.clock.now
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    def do(self, step: Step) -> None:
+        """Take one step. What cannot be done must be refused by name, and change nothing."""
+        before, entries = len(self.world.trace.records), len(self.world.mn.flows)
+        try:
+            what = self._do(step)
+        except (ProtocolMisuse, TopologyError) as error:
+            what = f"refused: {error}"
+            changed = [r for r in self.world.trace.records[before:] if isinstance(r, TableChanged)]
+            self.require(not changed and len(self.world.mn.flows) == entries, self.now, f"{step} {what}, but {changed}")
+        self.say(f"{step}  {what}")
+
+    def _do(self, step: Step) -> str:
+        mn = self.world.mn
+        if isinstance(step, Wait):
+            self.world.run(step.seconds)
+            return ""
+        if isinstance(step, Turn):
+            mn.interface(step.interface).set_up(step.up)
+            return ""
+        if isinstance(step, Free):
+            homes = list(mn.home_addresses)
+            home = homes[step.which % len(homes)].home_address
+            mn.free_home_address(home)
+            return str(home)
+        if isinstance(step, Open):
+            port = next(p for p in GROUPED if not mn.has_port(p)) if step.grouped else None
+            flow = mn.open(self.world.cns[step.cn], QUIET_CALL, interface=step.interface, local_port=port)
+            self.assigned.add(flow.id)
+            self.grouped |= {flow.id} if step.grouped else set()
+            self.flows.append(flow)
+            return repr(flow)
+        if isinstance(step, Incoming):
+            flow = mn.accept(self.world.cns[step.cn], QUIET_CALL, redirect=step.redirect)
+            self.assigned |= {flow.id} if step.redirect else set()
+            self.flows.append(flow)
+            return repr(flow)
+        if not self.flows:
+            return "no flow is open"
+        flow = self.flows[step.which % len(self.flows)]
+        if isinstance(step, Close):
+            mn.close(flow)
+            self.flows.remove(flow)
+            return repr(flow)
+        return f"flows {mn.handover(flow, step.interface)} moved"
+
+    # --- what is expected to come to rest ----------------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """True while nothing is on its way: every registration stands or was refused, no address comes or goes."""
+        mn, at = self.world.mn, tables_at(self.world)["MN"]
+        states = {row["state"] for row in at.get(BINDING_UPDATES, {}).values()}
+        wanted = all(row["care_of_address"] for row in at.get(FLOW_MAPPING_TABLE, {}).values())
+        return wanted and mn.pool.under_way == 0 and states <= {"bound", "refused: tried again later"}
+
+    def settle(self) -> None:
+        """Everything up, until all is quiet, and as long again as an address is held down."""
+        for name in ("wlan0", "cell0"):
+            if not self.world.mn.interface(name).up:
+                self.do(Turn(name, True))
+        self.world.run(SETTLED_S + self.script.hold_down_s)
+        waited = 0
+        while not self.is_quiet():
+            waited += 1
+            self.require(waited <= MOST_S, self.now, f"nothing comes to rest: {tables_at(self.world)['MN']}")
+            self.world.run(1)
+        self.say("all is quiet")
+
+
+def rules(script: Script) -> mf.AssignmentRules:
+    """The rules of a script's mobile node."""
+
+    def together(entry: FlowMappingEntry) -> str | None:
+        return "group" if entry.flow_information.traits.local_port in GROUPED else None
+
+    return mf.AssignmentRules(
+        method=script.method, optimistic=script.optimistic, never_primary=script.never_primary,
+        together=together if script.grouping else None,
+    )  # fmt: skip
+
+
+def begin(script: Script, **keywords: Any) -> History:
+    """The world of a script, its primary home address bound, before the first step."""
+    world = mf.figure2(
+        seed=1, trace="control", links=instant(), cns=script.cns, mode=script.mode, rules=rules(script),
+        pool=script.pool, hold_down_s=script.hold_down_s, security=script.security,
+        correspondents=dict.fromkeys(script.hosts, Host), **keywords,
+    )  # fmt: skip
+    world.run(SETTLED_S)
+    return History(script, world)
+
+
+def play(script: Script, after: Callable[[History], None] | None = None) -> History:
+    """Play a script; `after` looks at the history after each step."""
+    history = begin(script)
+    for step in script.steps:
+        history.do(step)
+        if after is not None:
+            after(history)
+    return history
+
+
+# --- the trace -------------------------------------------------------------------------------------------------------
+
+
+def apply(state: Tables, record: TableChanged) -> None:
+    """Take one change into tables."""
+    change = record.change
+    rows = state.setdefault(record.node, {}).setdefault(change.table, {})
+    if change.after is None:
+        rows.pop(change.key, None)
+    else:
+        rows[change.key] = change.after
+
+
+def replay(world: World, start: int = 0) -> Iterator[tuple[TableChanged, Tables]]:
+    """Each change from the `start`-th record of the trace on, with all tables as they are after it."""
+    state: Tables = {}
+    for number, record in enumerate(world.trace.records):
+        if isinstance(record, TableChanged):
+            apply(state, record)
+            if number >= start:
+                yield record, state
+
+
+def instants(world: World) -> Iterator[tuple[int, Tables]]:
+    """Every time at which something changed, with all tables as they are when that instant is over."""
+    before: tuple[int, Tables] | None = None
+    state: Tables = {}
+    for record in world.trace.changes():
+        if before is not None and before[0] != record.t_ns:
+            yield before
+        apply(state, record)
+        before = (record.t_ns, state)
+    if before is not None:
+        yield before
+
+
+def tables_at(world: World) -> Tables:
+    """All tables now."""
+    return world.trace.tables(world.network.clock.now)
+
+
+class Use(NamedTuple):
+    """One line of the flow mapping table, as far as it matters here."""
+
+    flow: int
+    home: str
+    cn: str
+
+
+def uses(state: Tables) -> list[Use]:
+    """Which flow has which home address with which correspondent; those without an address are left out."""
+    rows = state["MN"].get(FLOW_MAPPING_TABLE, {}).values()
+    return [Use(int(str(r["flow_id"])), str(r["home_address"]), str(r["cn"])) for r in rows if r["home_address"]]
+
+
+def optimising(script: Script, state: Tables, cn: str) -> bool:
+    """True for a correspondent that holds a binding of ours, as the binding update list has it, or is taken to."""
+    if script.mode != "route_optimisation":
+        return False
+    rows = state["MN"].get(BINDING_UPDATES, {}).values()
+    return script.optimistic or any(r["registered"] for r in rows if r["peer"] == cn and not r["home_registration"])
+
+
+def one_cn(script: Script, state: Tables, cn: str) -> str:
+    """What counts as one correspondent: itself where it optimises at this moment, else all that do not together.
+
+    In a tunnel that is all of them; a correspondent that is to optimise is one of them until its first acknowledgement,
+    and again when its last binding has ended. Where no two flows share an address, everybody is one.
+    """
+    if script.method == "home address per flow":
+        return "everybody"
+    return cn if optimising(script, state, cn) else "those without route optimisation"
+
+
+def most_with_one(script: Script, state: Tables, without: str = "") -> int:
+    """The largest number of distinct home addresses in use with one correspondent; the one called `without` apart."""
+    with_one: dict[str, set[str]] = {}
+    for use in uses(state):
+        if use.home != without:
+            with_one.setdefault(one_cn(script, state, use.cn), set()).add(use.home)
+    return max(map(len, with_one.values()), default=0)
+
+
+def homes(state: Tables) -> list[str]:
+    """The home address table."""
+    return list(state["MN"][HOME_ADDRESS_TABLE])
+
+
+def updates_sent(world: World, since_ns: int) -> list[tuple[Address, Address]]:
+    """(peer, home address) of each binding update that has left the mobile node since then."""
+    found = []
+    for hop in world.trace:
+        packet = hop.packet
+        if hop.sent_ns >= since_ns and hop.channel.sender == "MN" and isinstance(packet.payload, BindingUpdate):
+            found.append((packet.destination, packet.extensions[0].options[0].home_address))
+    return found
+

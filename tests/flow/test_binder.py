@@ -1,0 +1,296 @@
+"""From flows to registrations: what is freed and in which order, what is kept, and what moves when everything moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse
+from mipflow.flow.flows import Flow
+from mipflow.flow.policies import HomeBindings
+from mipflow.lab.scenarios import HOME, MOBILE_NODE
+from mipflow.lab.world import World
+from mipflow.mip6.constants import MAX_UPDATE_RATE
+from mipflow.node.dhcpv6_server import Dhcpv6Server
+from mipflow.sim.trace import Hop
+from mipflow.wire.address import Address
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, RoutingHeaderType2
+from tests.mip6.octets import Message
+from tests.mip6.worlds import S, dropper, instant, messages, world
+
+TALK = mf.apps.Voice(interval_ms=200)
+CALL = mf.apps.Voice()
+ONE_WAY_NS = {"CN1": 20_000_000, "CN2": 25_000_000}
+"""From the mobile node on wlan0."""
+PRIMARY, SECOND = HOME.address(MOBILE_NODE), HOME.address(MOBILE_NODE + 1)
+
+
+def made(**keywords: Any) -> World:
+    """Figure 2 when the primary is bound."""
+    return world(**{"wire": False, **keywords}).run(5)
+
+
+def bound(w: World) -> set[Address]:
+    return {binding.home_address for binding in w.ha.bindings}
+
+
+def agree(w: World) -> bool:
+    """What the flow mapping table says of peers is what their binding caches hold."""
+    caches: dict[Address, Any] = {cn.address: cn.bindings for cn in w.cns}
+    for entry in w.mn.flows:
+        at_home = w.ha.bindings.get(entry.home_address)
+        at_cn = caches[entry.cn].get(entry.home_address)
+        assert entry.registered_at_ha == (at_home and at_home.care_of_address), entry
+        assert entry.registered_at_cn == (at_cn and at_cn.care_of_address), entry
+    for home in w.mn.home_addresses:
+        assert home.care_of_address == w.ha.bindings.get(home.home_address).care_of_address  # type: ignore[union-attr]
+    return True
+
+
+# --- freeing ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_freed_is_said_with_its_address_and_changes_nothing() -> None:
+    w = made()
+    flows = [w.mn.open(w.cn1, TALK) for _ in range(2)]
+    w.run(3)
+    before = w.trace.tables(w.network.clock.now)
+    stranger = HOME.address(0xBAD)
+    in_use = f"{SECOND} is in use by flows [2]; close them first"
+    known = f"expected one of {PRIMARY}, {SECOND}"
+    with pytest.raises(ProtocolMisuse) as caught:
+        w.mn.free_home_address(SECOND)
+    assert str(caught.value) == in_use and caught.value.value == SECOND
+    with pytest.raises(ProtocolMisuse) as caught:
+        w.mn.free_home_address(stranger)
+    assert str(caught.value) == f"{stranger} is no home address of MN; {known}" and caught.value.value == stranger
+    w.mn.close(flows[0])
+    w.run(3)
+    before["MN"]["flow mapping table"].pop("1")
+    with pytest.raises(ProtocolMisuse) as caught:
+        w.mn.free_home_address(PRIMARY)
+    assert str(caught.value) == f"{PRIMARY} is the primary home address and is never freed"
+    assert caught.value.value == PRIMARY
+    w.run(3)
+    after = w.trace.tables(w.network.clock.now)
+    for table in ("home address table", "flow mapping table"):
+        assert after["MN"][table] == before["MN"][table]
+    assert after["HA"] == before["HA"]
+
+
+def protected(w: World, sender: str, header: object, since_s: float) -> list[Hop]:
+    """What a node sent first behind a header that names a home address, in transport mode ESP."""
+    return [
+        hop for hop in w.trace
+        if hop.channel.sender == sender and hop.hop_limit == 64 and hop.sent_ns >= since_s * S
+        and header in hop.packet.extensions and isinstance(hop.packet.payload, Opaque)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_freed_address_goes_at_correspondents_then_at_the_home_agent_then_in_ipsec(lost: bool) -> None:
+    """Page 9 and protocol.md: each step after the acknowledgement of the one before, also where the first update to a
+    correspondent is lost.
+    """
+    w = made(security=True, rules=mf.AssignmentRules(optimistic=True), wire=True)
+    for cn in w.cns:
+        w.mn.open(cn, TALK)
+    flows = [w.mn.open(cn, TALK) for cn in w.cns]
+    w.run(5)
+    assert {flow.home_address for flow in flows} == {SECOND} and agree(w)
+    since_s = w.now
+    taken = dropper(w, "cn2", lambda m: lost and m.name == "BU" and w.now < since_s + 0.5 and m.lifetime_s == 0)
+    for flow in flows:
+        w.mn.close(flow)
+    w.run(6)
+    assert len(taken) == lost
+    answered_ns = {cn.name: max(m.t_ns for m in messages(w, cn.name, since_s) if m.name == "BA") for cn in w.cns}
+    (update,) = protected(w, "MN", DestinationOptions((HomeAddressOption(SECOND),)), since_s)
+    (answer,) = protected(w, "HA", RoutingHeaderType2(SECOND), since_s)
+    assert max(answered_ns.values()) + ONE_WAY_NS["CN1"] <= update.sent_ns < answer.sent_ns
+    assert (answered_ns["CN2"] > answered_ns["CN1"] + S / 2) is lost
+    gone = {
+        (r.node, r.change.table): r.t_ns for r in w.trace.changes()
+        if r.change.after is None and str(SECOND) in str(r.change.before) and r.t_ns > since_s * S
+    }  # fmt: skip
+    associations = [gone[node, "security association database"] for node in ("MN", "HA")]
+    assert min(associations) >= gone["MN", "binding update list"] > answer.sent_ns > gone["HA", "binding cache"] - 1
+    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in node.securities())
+    assert SECOND not in w.mn.own_home_addresses and bound(w) == {PRIMARY}
+
+
+# --- addresses that are kept -----------------------------------------------------------------------------------------
+
+
+def test_an_address_that_is_kept_for_an_application_is_its_alone() -> None:
+    """Page 10: also where it stands unused, and the other flows need one."""
+    w = made()
+    w.mn.keep_home_address("films", lambda flow: flow.flow_information.traits.application == "video")
+    w.run(3)
+    assert bound(w) == {PRIMARY, SECOND} and [e.kept_for for e in w.mn.home_addresses] == ["", "films"]
+    calls = [w.mn.open(w.cn1, TALK) for _ in range(2)]
+    film = w.mn.open(w.cn1, mf.apps.Video())
+    assert film.home_address == SECOND and film.wait_ms == 0
+    w.run(3)
+    assert {call.home_address for call in calls} == {PRIMARY, HOME.address(MOBILE_NODE + 2)}
+    w.mn.close(film)
+    w.run(3)
+    assert SECOND in bound(w), "it is kept"
+    with pytest.raises(ProtocolMisuse, match="name='films'; expected one under which no home address is kept yet"):
+        w.mn.keep_home_address("films", lambda flow: True)
+    with pytest.raises(ProtocolMisuse, match="name=''"):
+        w.mn.keep_home_address("", lambda flow: True)
+
+
+def test_an_address_that_is_kept_for_a_correspondent_serves_its_flows_and_no_other() -> None:
+    """A second flow to it at the same time needs another one, which is kept for it as well."""
+    w = made()
+    w.mn.keep_home_address("CN2", lambda flow: flow.cn == w.cn2.address)
+    other = w.mn.open(w.cn1, TALK)
+    one, two = (w.mn.open(w.cn2, TALK) for _ in range(2))
+    w.run(4)
+    assert other.home_address == PRIMARY and len({one.home_address, two.home_address}) == 2
+    assert {e.home_address: e.kept_for for e in w.mn.home_addresses} == {
+        PRIMARY: "", one.home_address: "CN2", two.home_address: "CN2",
+    }  # fmt: skip
+
+
+# --- everything moves ------------------------------------------------------------------------------------------------
+
+
+def several(w: World) -> list[Flow]:
+    flows = [w.mn.open(cn, CALL) for cn in (w.cn1, w.cn1, w.cn2)]
+    w.run(5)
+    assert {flow.interface for flow in flows} == {"wlan0"} and agree(w)
+    return flows
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+@pytest.mark.parametrize("break_first", [False, True])
+def test_the_handover_of_everything_moves_every_flow_and_every_home_binding(mode: str, break_first: bool) -> None:
+    w = made(mode=mode)
+    flows = several(w)
+    assert w.mn.handover_all("cell0", break_first=break_first) == [1, 2, 3]
+    w.run(6)
+    cell = w.mn.care_of_address("cell0")
+    assert {flow.interface for flow in flows} == {"cell0"} and agree(w)
+    assert {b.care_of_address for node in (w.ha, *w.cns) for b in node.bindings} == {cell}
+    assert len(bound(w)) == 3
+    assert w.mn.interfaces["wlan0"].up is not break_first
+    since = w.network.clock.now
+    w.run(1)
+    used = {hop.channel.segment for hop in w.trace if hop.sent_ns >= since and "MN" in (hop.channel.sender,
+            hop.channel.receiver)}  # fmt: skip
+    assert used == {"cell0"}
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_make_before_break_loses_less_than_break_before_make(mode: str) -> None:
+    """By the meters: while the old interface works, what is on its way to it still arrives."""
+    lost = {}
+    for break_first in (False, True):
+        w = made(mode=mode)
+        flows = several(w)
+        w.mn.handover_all("cell0", break_first=break_first)
+        w.run(6)
+        lost[break_first] = sum(flow.stats.down.lost for flow in flows), sum(flow.stats.up.lost for flow in flows)
+    assert lost[False][0] == 0 < lost[True][0] and sum(lost[False]) < sum(lost[True])
+    assert lost[False][1] == 0 or mode == "tunnel", "its home agent drops what comes from the old address (10.4.5)"
+
+
+@pytest.mark.parametrize("reuse_tokens", [True, False])
+def test_the_flows_of_a_failed_interface_move_no_faster_than_a_correspondent_may_be_asked(reuse_tokens: bool) -> None:
+    """Section 11.8: of each message at most 3 a second to it; 12 updates take 11 / 3 s, and less than 2 s more."""
+    w = made(reuse_tokens=reuse_tokens)
+    flows = [w.mn.open(w.cn1, TALK) for _ in range(12)]
+    w.run(12)
+    assert {flow.registered_at_cn for flow in flows} == {w.mn.care_of_address("wlan0")} and agree(w)
+    since_s = w.now
+    w.mn.interface("wlan0").set_up(False)
+    w.run(10)
+    assert {flow.registered_at_cn for flow in flows} == {w.mn.care_of_address("cell0")} and agree(w)
+    sent = [m for m in messages(w, "MN", since_s) if m.destination == w.cn1.address.packed]
+    times = {name: [m.t_ns for m in sent if m.name == name] for name in ("HoTI", "CoTI", "BU")}
+    for name, at in times.items():
+        assert all(later - earlier >= S for earlier, later in zip(at, at[MAX_UPDATE_RATE:], strict=False)), name
+    assert len(times["BU"]) == 12 and len(times["HoTI"]) == (0 if reuse_tokens else 12) and times["CoTI"]
+    assert 3 * S <= times["BU"][-1] - times["BU"][0] < 5.67 * S
+    assert all(flow.stats.down.received > 60 for flow in flows)
+
+
+# --- leases ----------------------------------------------------------------------------------------------------------
+
+
+def test_flows_whose_lease_ends_get_another_home_address() -> None:
+    """A server has lost what it knew, and somebody else has the address by now: nobody extends the lease."""
+    w = made(allocate="dhcpv6")
+    (server,) = [port.node for port in w.network.segments["home"].ports if port.owner == "DHCP"]  # type: ignore[attr-defined]
+    assert isinstance(server, Dhcpv6Server)
+    server.leases.preferred_s, server.leases.valid_s = 20, 30
+    first, second = w.mn.open(w.cn1, TALK), w.mn.open(w.cn1, TALK)
+    w.run(4)
+    leased = second.home_address
+    assert leased is not None and agree(w)
+    server.leases.leases.clear()
+    server.leases.declined.add(leased)
+    w.run(40)
+    assert second.home_address not in (None, leased, PRIMARY) and first.home_address == PRIMARY
+    assert any(d.what == "lease ended" and str(leased) in d.why for d in w.trace.decisions())
+    assert leased not in w.mn.own_home_addresses and leased not in bound(w) and leased not in w.cn1.bindings
+    received = second.stats.down.received
+    w.run(5)
+    assert agree(w) and second.stats.down.received > received and not second.refused
+
+
+def test_the_end_of_a_lease_that_is_nobodys_is_no_event() -> None:
+    w = made()
+    before = w.trace.tables(w.network.clock.now)
+    w.mn.lease_ended(HOME.address(0xBAD), "a test says so")
+    w.run(1)
+    assert w.trace.tables(w.network.clock.now) == before
+
+
+# --- after all of it -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(
+    st.sampled_from(["route_optimisation", "tunnel"]), st.sampled_from(["first flow", "its flow", "cell0"]),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5), st.sampled_from([0.0, 0.05, 1.2, 4.0])), max_size=12),
+)  # fmt: skip
+def test_once_all_is_quiet_the_tables_say_what_the_peers_hold(
+    mode: str, at: str, steps: list[tuple[int, int, float]]
+) -> None:
+    """Opened, closed, handed over, interfaces that fail and come back, at any moment of what was before."""
+    w = made(mode=mode, home_bindings=HomeBindings(at=at), trace="control")
+    flows: list[Flow] = []
+    for what, which, wait_s in steps:
+        name, usable = ("wlan0", "cell0")[which % 2], [i for i in w.mn.interfaces.values() if i.is_usable]
+        if what < 2 or (what < 4 and not flows):
+            if usable:
+                flows.append(w.mn.open(w.cns[which % 2], TALK))
+        elif what == 2:
+            w.mn.close(flows.pop(which % len(flows)))
+        elif what == 3:
+            if w.mn.interfaces[name].is_usable:
+                w.mn.handover(flows[which % len(flows)], name)
+        else:
+            w.mn.interfaces[name].set_up(what == 4)
+        w.run(wait_s)
+    for interface in w.mn.interfaces.values():
+        interface.set_up(True)
+    w.run(100)
+    assert agree(w)
+    assert {e.home_address for e in w.mn.home_addresses} == bound(w) == w.mn.own_home_addresses
+    for flow in flows:
+        assert flow.registered_at_cn == (flow.care_of_address if mode == "route_optimisation" else None)
+        received = flow.stats.down.received
+        assert flow.wait_ms is not None and received
+    for cn in w.cns:
+        pairs = {flow.home_address for flow in flows if flow.cn is cn}
+        assert {binding.home_address for binding in cn.bindings} == (pairs if mode == "route_optimisation" else set())
