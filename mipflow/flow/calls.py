@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
+from mipflow.errors import ProtocolMisuse
 from mipflow.flow.separator import traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry
 from mipflow.node.application import Ends
+from mipflow.node.host import Host
 from mipflow.node.invitation import PORT as INVITATIONS
 from mipflow.node.invitation import Doorman, Invitation
 from mipflow.wire.packet import NO_MARKS
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from mipflow.flow.flows import Flow
     from mipflow.flow.stack import FlowMobileNode
     from mipflow.node.application import Application
-    from mipflow.node.host import Host
     from mipflow.wire.address import Address
 
 
@@ -33,14 +35,26 @@ class Calls:
         self._node = node
         self.expected: dict[Conversation, Flow] = {}
         """By what they begin with."""
+        self.promised: dict[Flow, int] = {}
+        """What correspondents are going to be told -> our port for it, at which nobody listens yet."""
+        self._invited: dict[tuple[Address, int], Flow] = {}
+        """Correspondents and their ports -> what they are going to invite to."""
         self._doorman: Doorman | None = None
 
-    def expect(self, cn: Host, app: Application, near: int, far: int, redirect: bool) -> Flow:
-        """`app` runs between port `near` of a correspondent, which opens the flow, and port `far` of ours."""
-        node, conversation = self._node, Conversation.begun(app.protocol, far, cn.address, near, False)
-        traits = traits_of(conversation, False, NO_MARKS, app.name)
+    def expect(
+        self, cn: Host, app: Application, redirect: bool, local_port: int | None, remote_port: int | None
+    ) -> Flow:
+        """`app` is going to run between `cn`, which opens the flow, and us; see `FlowMobileNode.accept`."""
+        node = self._node
+        near = remote_port if remote_port is not None else cn.free_port()
+        far = local_port if local_port is not None else free_port(node, app.port)
+        for host, port, is_asked in ((cn, near, remote_port is not None), (node, far, True)):
+            if is_asked and host.has_port(port):
+                raise ProtocolMisuse(f"port {port} of {host.name} is in use; choose another", port)
+        conversations = Conversation.begun(app.protocol, far, cn.address, near, False)
+        traits = traits_of(conversations[0], False, NO_MARKS, app.name)
         entry = FlowMappingEntry(node.next_flow_id(), cn.address, FlowInformation(traits), "")
-        flow = self.expected[conversation] = node.new_flow(entry, cn, app, conversation)
+        flow = self.expected[conversations[0]] = node.new_flow(entry, cn, app, conversations)
         ends = Ends(cn, node, near, far, entry.flow_id, upward=False)
         if not redirect:
             node.start(flow, ends)
@@ -48,8 +62,10 @@ class Calls:
         self._doorman = self._doorman or Doorman(node, self._find_place, self._placed)
 
         def redirected(address: Address, port: int) -> None:
+            self.promised.pop(flow, None)
             node.start(flow, replace(ends, far_address=address, far_port=port))
 
+        self.promised[flow], self._invited[cn.address, near] = far, flow
         flow.invitation = Invitation(cn, cn.free_port(), node.reached_at, near, redirected)
         return flow
 
@@ -57,14 +73,34 @@ class Calls:
         """A correspondent invites: the flow that is expected from its port begins, and gets a home address as one of
         ours does; the correspondent is told once that is bound.
         """
-        node = self._node
-        first = next((each for each in self.expected if each.cn == caller and each.remote_port == port), None)
-        if first is not None:
-            entry = node.begin(traits_of(first, True, NO_MARKS))
-            node.when_ready(entry.flow_id, lambda: tell(node.address_of_flow(entry.flow_id), first.local_port))
+        node, flow = self._node, self._invited.pop((caller, port), None)
+        if flow is not None and flow in self.promised:
+            entry, far = node.begin(traits_of(flow.conversation, True, NO_MARKS)), self.promised[flow]
+            node.when_ready(entry.flow_id, lambda: tell(node.address_of_flow(entry.flow_id), far))
+
+    def forget(self, flow: Flow) -> bool:
+        """A flow is closed: True for one that had not begun."""
+        self.promised.pop(flow, None)
+        return self.expected.pop(flow.conversation, None) is not None
+
+    def begun(self, flow: Flow, entry: FlowMappingEntry) -> None:
+        """An expected flow has begun, and has this entry."""
+        flow.entry = entry
+        self._node.flows.join(entry, flow.conversations[-1])
 
     def _placed(self, caller: Address, port: int) -> None:
         """The call is elsewhere: the flow of its invitation is over."""
         entry = self._node.flows.part(Conversation("UDP", INVITATIONS, caller, port))
         if entry is not None:
             self._node.end(entry, "what was invited to has been redirected")
+
+
+def check_correspondent(cn: object, node: Host) -> None:
+    """Raises ProtocolMisuse for what is no other host."""
+    if not isinstance(cn, Host) or cn is node:
+        raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
+
+
+def free_port(host: Host, first: int) -> int:
+    """The first of every second port from `first` on that is free."""
+    return next(port for port in count(first, 2) if not host.has_port(port))

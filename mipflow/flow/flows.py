@@ -29,7 +29,7 @@ class Flow:
 
     def __init__(
         self, entry: FlowMappingEntry, cn: Host, app: Application, stats: FlowStatistics, opened_ns: int,
-        conversation: Conversation,
+        conversations: tuple[Conversation, ...],
     ) -> None:  # fmt: skip
         self.entry = entry
         """Its line of the flow mapping table, which it has until it ends."""
@@ -41,8 +41,8 @@ class Flow:
         """Where its correspondent asks first."""
         self.is_open = True
         self.opened_ns = opened_ns
-        self.conversation = conversation
-        """What its own application sends; several can be one flow."""
+        self.conversations = conversations
+        """Those of its own application, the first first; a flow can have others."""
         self.ready_ns: int | None = None
         """When its home address was bound, in nanoseconds; None before."""
 
@@ -50,6 +50,11 @@ class Flow:
     def id(self) -> int:
         """Its flow id."""
         return self.entry.flow_id
+
+    @property
+    def conversation(self) -> Conversation:
+        """What its application's first packet belongs to."""
+        return self.conversations[0]
 
     @property
     def home_address(self) -> Address | None:

@@ -166,7 +166,7 @@ class DataFlowSeparator:
         known, until_ns = self._fragments.get(key, (None, 0))
         if header.offset:
             return known if now <= until_ns else None
-        first = _opaque(payload.next_header, payload.data, cn, True) if isinstance(payload, Opaque) else None
+        first = self.conversation(payload, cn, True)
         if first is not None:
             self._fragments = {key: each for key, each in self._fragments.items() if each[1] >= now}
             self._fragments[key] = (first, now + FRAGMENTS_NS)
@@ -185,8 +185,8 @@ class DataFlowSeparator:
     def counterpart(self, traits: Traits, home_address: Address | None) -> FlowMappingEntry | None:
         """ESP that ends beyond this node has another SPI each way: the flow whose other direction this is.
 
-        That is the only one with this correspondent, and this home address where it is known, that has been seen in the
-        other direction alone; where there are several nobody can tell.
+        That is the only one with this correspondent, and this home address where it is known, of which this direction
+        has not been seen; where there are several nobody can tell.
         """
         if traits.protocol != "ESP":
             return None
@@ -205,9 +205,9 @@ def traits_of(conversation: Conversation, outgoing: bool, marks: Marks, applicat
 
 
 def _lacks(flow: FlowMappingEntry, outgoing: bool) -> bool:
-    """True for a flow of ESP that has been seen in the other direction only."""
-    ways = {near != 0 for protocol, near, _, _ in flow.conversations if protocol == "ESP"}
-    return ways == {not outgoing}
+    """True for a flow of ESP of which more SPIs have been seen in the other direction than in this one."""
+    ways = [near != 0 for protocol, near, _, _ in flow.conversations if protocol == "ESP"]
+    return ways.count(not outgoing) > ways.count(outgoing)
 
 
 def _opaque(next_header: int, data: bytes, cn: Address, outgoing: bool) -> Conversation | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.allocation import FunctionAllocation, wrong_new
 from mipflow.flow.binder import AllocationMaker, FlowBinder
-from mipflow.flow.calls import Calls
+from mipflow.flow.calls import Calls, check_correspondent, free_port
 from mipflow.flow.endings import TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.learner import Guarded
@@ -113,11 +112,12 @@ class FlowMobileNode(FlowBinder):
         asked = None if interface is None else self.interface(interface).name
         near = local_port if local_port is not None else self.free_port()
         far = remote_port if remote_port is not None else free_port(cn, app.port)
+        conversations = Conversation.begun(app.protocol, near, cn.address, far, True)
         if word is not None:
-            self.words.say(app.protocol, near & 0xFFFF, word)
-        conversation = Conversation.begun(app.protocol, near, cn.address, far, True)
-        entry = self.begin(traits_of(conversation, True, NO_MARKS, app.name), asked)
-        flow = self.new_flow(entry, cn, app, conversation)
+            self.words.say(app.protocol, conversations[0].local_port, word)
+        entry = self.begin(traits_of(conversations[0], True, NO_MARKS, app.name), asked)
+        flow = self.new_flow(entry, cn, app, conversations)
+        self.flows.join(entry, conversations[-1])
         if entry.ready:
             flow.ready_ns = self.clock.now
         self.start(flow, Ends(self, cn, near, far, entry.flow_id))
@@ -133,14 +133,14 @@ class FlowMobileNode(FlowBinder):
         Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
         """
         check_correspondent(cn, self)
-        near = remote_port if remote_port is not None else cn.free_port()
-        far = local_port if local_port is not None else free_port(self, app.port)
-        return self.calls.expect(cn, app, near, far, redirect)
+        return self.calls.expect(cn, app, redirect, local_port, remote_port)
 
-    def new_flow(self, entry: FlowMappingEntry, cn: Host, app: Application, conversation: Conversation) -> Flow:
+    def new_flow(
+        self, entry: FlowMappingEntry, cn: Host, app: Application, conversations: tuple[Conversation, ...]
+    ) -> Flow:
         """What the owner of a flow holds."""
         stats = FlowStatistics(self.network.meters[entry.flow_id], self.network.meters[-entry.flow_id])
-        flow = Flow(entry, cn, app, stats, self.clock.now, conversation)
+        flow = Flow(entry, cn, app, stats, self.clock.now, conversations)
         self.opened.setdefault(entry.flow_id, flow)
         return flow
 
@@ -163,18 +163,14 @@ class FlowMobileNode(FlowBinder):
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
         page 13). Raises ProtocolMisuse if ended.
         """
-        expected = self.calls.expected.pop(flow.conversation, None)
-        entry = self.flows[self.flow_id(flow)] if expected is None else None
+        entry = None if self.calls.forget(flow) else self.flows[self.flow_id(flow)]
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
                 under_way.stop()
         flow.is_open = False
         if entry is None:
             return
-        # The other direction of ESP is a conversation of its own, which ends with this one.
-        is_esp = flow.conversation.protocol == "ESP"
-        both = [each for each in entry.conversations if is_esp and each[0] == "ESP"]
-        for conversation in both or [flow.conversation]:
+        for conversation in flow.conversations:
             self.flows.part(conversation)
         if not entry.conversations:
             self.end(entry, "closed")
@@ -196,11 +192,12 @@ class FlowMobileNode(FlowBinder):
             information, failure = FlowInformation(traits), str(error)
             self.function_failed(error)
         known = self.flows.named(information.word, traits.cn) if information.word else None
-        known = known or self.separator.counterpart(traits, None if arrival is None else arrival.destination)
+        if known is None and expected is None:
+            known = self.separator.counterpart(traits, None if arrival is None else arrival.destination)
         if known is not None:
             self.flows.join(known, information.first)
             if expected is not None:
-                expected.entry = known
+                self.calls.begun(expected, known)
             return known
         number = self._last_flow_id + 1 if expected is None else expected.id
         entry = FlowMappingEntry(number, traits.cn, information, "", requested=requested, refused=failure)
@@ -214,7 +211,7 @@ class FlowMobileNode(FlowBinder):
         self._silence(entry)
         self._last_flow_id = max(self._last_flow_id, number)
         if expected is not None:
-            expected.entry = entry
+            self.calls.begun(expected, entry)
         if entry.refused:
             self.refuse_flow(entry, entry.refused)
         elif arrival is not None:
@@ -357,6 +354,10 @@ class FlowMobileNode(FlowBinder):
         marks = Marks(packet.traffic_class, packet.flow_label, packet.extensions)
         return self.begin(traits_of(conversation, False, marks), arrival=arrival)
 
+    def has_port(self, port: int) -> bool:
+        """True where a socket or listener is on this local port, or it is promised to a call."""
+        return super().has_port(port) or port in self.calls.promised.values()
+
     def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
         """A flow has no home address that it can use: its packets wait no longer."""
         super().refuse_flow(entry, why)
@@ -396,14 +397,3 @@ class FlowMobileNode(FlowBinder):
         self.networks.asked(rules)
         self.network_rules.rules = rules
         self.networks.reconsider("the network asks for it")
-
-
-def check_correspondent(cn: object, node: Host) -> None:
-    """Raises ProtocolMisuse for what is no other host."""
-    if not isinstance(cn, Host) or cn is node:
-        raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
-
-
-def free_port(host: Host, first: int) -> int:
-    """The first of every second port from `first` on that is free."""
-    return next(port for port in count(first, 2) if not host.has_port(port))

@@ -34,17 +34,18 @@ class Conversation(NamedTuple):
         return cls(traits.protocol, traits.local_port, traits.cn, traits.remote_port)
 
     @classmethod
-    def begun(cls, protocol: str, near: int, cn: Address, far: int, outgoing: bool) -> Conversation:
-        """That of an application with these ports, as the mobile node, the near end here, sees its first packet.
+    def begun(cls, protocol: str, near: int, cn: Address, far: int, outgoing: bool) -> tuple[Conversation, ...]:
+        """Those of an application with these ports, as the mobile node, the near end here, sees its first packet.
 
-        Each end of ESP chooses the SPI of what it receives, so what goes out has the far one; an echo has the
-        identifier of the end that asks.
+        Each end of ESP chooses the SPI of what it receives, so what goes out has the far one, and each direction is one
+        of its own; an echo has the identifier of the end that asks.
         """
         if protocol == "ESP":
-            return cls(protocol, far, cn, 0) if outgoing else cls(protocol, 0, cn, near)
+            both = cls(protocol, far, cn, 0), cls(protocol, 0, cn, near)
+            return both if outgoing else both[::-1]
         if protocol == "ICMPv6":
-            return cls(protocol, (near if outgoing else far) & 0xFFFF, cn, 0)
-        return cls(protocol, near, cn, far)
+            return (cls(protocol, (near if outgoing else far) & 0xFFFF, cn, 0),)
+        return (cls(protocol, near, cn, far),)
 
 
 Key = tuple[str, int, "Address", int]
@@ -138,7 +139,7 @@ class FlowMappingEntry(Entry):
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
     `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
     flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
-    first; `sent_octets`, `received_octets` count what it carried since loads were measured, `rate_bps` is what it did then.
+    first; `sent_octets`, `received_octets` count what it carried since loads were measured; `rate_bps` was the rate then.
     """
 
     columns = (

@@ -129,7 +129,8 @@ class MobilityNode(Node):
     def _open(self, arrival: Arrival) -> None:
         """Open ESP, and handle what is inside as if it had come so, its home address in its place."""
         packet = arrival.packet
-        if not isinstance(packet.payload, Opaque) or packet.payload.next_header != ESP or self.expects(packet.payload):
+        is_esp = isinstance(packet.payload, Opaque) and packet.payload.next_header == ESP
+        if not is_esp or (self.expects(packet.payload) and not self.securities().knows(packet)):
             self._beyond(arrival)
             return
         try:

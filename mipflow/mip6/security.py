@@ -223,6 +223,10 @@ class SecurityAssociations:
         iv = self._random.randbytes(association.keys.iv_size)
         return esp.protect(packet, association.keys, association.sequence, iv)
 
+    def knows(self, packet: Packet) -> bool:
+        """True where one of the associations is for what came in ESP."""
+        return esp.spi_and_sequence(packet)[0] in self._inbound
+
     def open(self, packet: Packet) -> Opened:
         """The packet that came in ESP. Raises WireError for what is replayed, not authentic, or not what its
         association is for.

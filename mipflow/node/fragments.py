@@ -8,24 +8,44 @@ from mipflow.errors import WireError
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.packet import IPV6_HEADER, FragmentHeader, Opaque, Packet, Sized
+from mipflow.wire.packet import (
+    IPV6_HEADER,
+    ExtensionHeader,
+    FragmentHeader,
+    HopByHopOptions,
+    Opaque,
+    Packet,
+    RoutingHeader,
+    RoutingHeaderType2,
+    Sized,
+)
 
 REASSEMBLY_TIMEOUT_NS = 60 * NS_PER_S
 MAX_WAITING = 64
 """Datagrams that may wait for their fragments at once; the oldest goes when there are more."""
 
 
+def per_fragment(extensions: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
+    """Those that stand in front of each fragment, because routers look at them: up to the last routing header, or else
+    hop-by-hop options (RFC 8200 section 4.5).
+    """
+    routing = [n for n, header in enumerate(extensions) if isinstance(header, RoutingHeader | RoutingHeaderType2)]
+    hop_by_hop = bool(extensions) and isinstance(extensions[0], HopByHopOptions)
+    return extensions[: routing[-1] + 1 if routing else int(hop_by_hop)]
+
+
 def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
-    """`packet` (without extension headers) as fragments of at most `mtu` octets, labelled like it."""
-    data = codec.encode(packet)
-    next_header, data = data[6], data[IPV6_HEADER:]
-    room = (mtu - IPV6_HEADER - FragmentHeader.size) & ~7
+    """`packet` as fragments of at most `mtu` octets, labelled like it."""
+    octets, leading = codec.encode(packet), per_fragment(packet.extensions)
+    start = IPV6_HEADER + sum(header.size for header in leading)
+    next_header, data = octets[start - leading[-1].size if leading else 6], octets[start:]
+    room = (mtu - start - FragmentHeader.size) & ~7
     pieces = []
-    for start in range(0, len(data), room):
-        header = FragmentHeader(start // 8, start + room < len(data), identification)
-        piece = Opaque(next_header, data[start : start + room])
+    for offset in range(0, len(data), room):
+        header = FragmentHeader(offset // 8, offset + room < len(data), identification)
+        piece = Opaque(next_header, data[offset : offset + room])
         rest = (packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns)
-        pieces.append(Packet(packet.source, packet.destination, piece, packet.hop_limit, (header,), *rest))
+        pieces.append(Packet(packet.source, packet.destination, piece, packet.hop_limit, (*leading, header), *rest))
     return pieces
 
 

@@ -6,10 +6,10 @@ which channel, which addresses and extension headers in front, or which tunnel a
 
 from __future__ import annotations
 
-from mipflow.node.fragments import cut
+from mipflow.node.fragments import cut, per_fragment
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
-from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, HopByHopOptions, Packet
+from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
 
 
 class Road:
@@ -50,8 +50,10 @@ class Road:
         self.channel.send(packet)
 
     def _in_front(self, own: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
-        """Extensions of this road and those of a packet: nothing stands before hop-by-hop options (RFC 8200 4.1)."""
-        first = 1 if type(own[0]) is HopByHopOptions else 0
+        """Extensions of this road and those of a packet: after what each router looks at, before a fragment header (RFC
+        6275 sections 6.3 and 6.4).
+        """
+        first = len(per_fragment(own))
         return own[:first] + self.extensions + own[first:]
 
     def send_in_fragments(self, packet: Packet, identification: int) -> None:
