@@ -139,7 +139,7 @@ class FlowMappingEntry(Entry):
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
     `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
     flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
-    first; `sent_octets`, `received_octets` count what it carried since loads were measured; `rate_bps` was the rate then.
+    first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had `rate_bps`.
     """
 
     columns = (
