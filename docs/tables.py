@@ -1,4 +1,6 @@
-"""Makes docs/attacks.md and docs/handover.md by running what they tell of: `python docs/tables.py` writes both."""
+"""Makes docs/attacks.md, docs/baselines.md and docs/handover.md by running what they tell of: `python docs/tables.py`
+writes them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mipflow.lab.attacks import attack_table
+from mipflow.lab.baselines import baseline_table
 from mipflow.lab.latency import latency_table
 from mipflow.view.picture import cell
 
@@ -32,6 +35,33 @@ Each cell is a run: a world with an attacker that has ears at one place (`mipflo
   lasts. Home agents are not concerned by RFC 4866: that is what ESP is for.
 - Nothing filters forged source addresses here. An attacker on the home link could take the address by neighbor
   discovery alone, with or without Mobile IPv6; that is not counted.
+"""
+
+BASELINES = """\
+# What can be done with the same flows
+
+Mobile IPv6 as it is, the way before WO 2004/057826, and its method: the same calls between the same nodes, in three
+worlds that differ in nothing but how flows get home addresses and bindings (`mipflow/lab/baselines.py`,
+`mf.baseline_table()`). Each cell is a run. Its verdict is what was on the mobile node's links: "yes" where the data
+packets of every call, in the last second, took the interface that was wished for it, both ways, and no other. That it
+comes out as the pages of WO 2004/057826 say is a test (`tests/lab/test_baselines.py`).
+
+{table}
+
+- **moved**: calls whose interface changed by the handover; **updates**: binding updates that the mobile node sent, from
+  the handover on where there is one, else from the beginning; **lost**: data packets, in the whole run; **homes**: home
+  addresses that the calls have.
+- **Plain Mobile IPv6** (pages 1 to 3) has one home address and one care-of address, so all calls are always together.
+- **A care-of address per correspondent** (Figure 1) binds the one home address differently at each correspondent, so
+  those of one correspondent are always together. The home agent knows one care-of address only.
+- **A home address per flow as needed** (Figure 2) gives a call a home address that no other call to that correspondent
+  has. Calls to different correspondents share one, and still move alone.
+- Moving everything takes one binding update for each binding, and the seed's method has the most: that is its price.
+- The last two rows: packets of a call that a correspondent begins come by the home agent at first, to where the primary
+  home address is bound. The binding update that follows brings them to the preferred interface. Where calls of that
+  correspondent share the home address, they cannot stay behind.
+- **Unchanged**: by type, in every run: `HomeAgent` and `CorrespondentNode`, which know nothing of flows
+  (`tests/test_layers.py` holds that as a fact about files).
 """
 
 HANDOVER = """\
@@ -70,6 +100,7 @@ def markdown(rows: Sequence[dict[str, object]]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "attacks.md": lambda: ATTACKS.format(table=markdown(attack_table().rows())),
+    "baselines.md": lambda: BASELINES.format(table=markdown(baseline_table().rows())),
     "handover.md": lambda: HANDOVER.format(table=markdown(latency_table().rows())),
 }
 """Page -> what makes it."""

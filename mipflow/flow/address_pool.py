@@ -78,6 +78,11 @@ class AddressPool:
         idle_ns = self._idle_ns + sum(now - since for since in self._idle.values())
         return Cost(self._allocated_ahead, self._used, idle_ns / NS_PER_S)
 
+    def kept_for(self, home_address: Address) -> str:
+        """The name under which a home address is kept, bound or not; empty where any flow may use it."""
+        entry = self._node.home_addresses.get(home_address) or self._ahead.get(home_address)
+        return "" if entry is None else entry.kept_for
+
     # --- asking (Figure 6, step 43) ----------------------------------------------------------------------------------
 
     def request(self, flow: FlowMappingEntry) -> None:
@@ -128,9 +133,15 @@ class AddressPool:
             self._enter(address, request, flows)
             return
         self._ahead[address] = request
-        care_of = node.home_care_of(address, None)
-        if care_of is not None:
-            node.bind(address, care_of)
+        self._bind_ahead()
+
+    def _bind_ahead(self) -> None:
+        """Addresses without flows are bound as soon as it is known where."""
+        node = self._node
+        for address in list(self._ahead):
+            care_of = node.home_care_of(address, None)
+            if care_of is not None and node.home_registration(address) is None:
+                node.bind(address, care_of)
 
     def _enter(self, address: Address, request: Request, flows: list[FlowMappingEntry]) -> None:
         """An address is that of these flows from now on."""
@@ -163,6 +174,7 @@ class AddressPool:
         self._collisions = 0
         if home_address == node.primary_home_address:
             self.allocation.primary_bound()
+            self._bind_ahead()
         request = self._ahead.pop(home_address, None)
         if request is not None:
             self._enter(home_address, request, [])

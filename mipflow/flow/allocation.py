@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from mipflow.errors import MipflowError
+from mipflow.errors import FunctionFailed, MipflowError
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
@@ -151,7 +151,11 @@ class FunctionAllocation(Immediate):
     def make(self) -> Address:
         """What the function gives. Raises FunctionFailed."""
         taken = [*self._node.home_addresses_in_order(), *self._collided]
-        return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+        try:
+            return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+        except FunctionFailed as error:
+            self._node.function_failed(error)
+            raise
 
     def collided(self, address: Address) -> None:
         """It is among those that are taken, from now on."""

@@ -12,7 +12,7 @@ from typing import Any
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
-from mipflow.flow.networks import NetworkChooser
+from mipflow.flow.networks import ANCHOR, NetworkChooser
 from mipflow.flow.policies import HomeBindings, Policies
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
@@ -172,14 +172,14 @@ class FlowBinder(MobileNode):
         """The care-of address under which a home address is to be bound at the home agent: as `home_bindings` says,
         else that of its flow, else the primary's.
         """
-        interface = self.networks.home_interface(self.home_addresses.get(home_address))
+        interface = self.networks.home_interface(self.pool.kept_for(home_address))
         if interface is not None:
             return interface.address
         return flow.care_of_address if flow is not None else self.registered_at_home(self.primary_home_address)
 
     def home_interface(self) -> Interface | None:
         """Where the primary is bound: as `home_bindings` says, else the first interface that is up."""
-        return self.networks.home_interface(None) or super().home_interface()
+        return self.networks.home_interface() or super().home_interface()
 
     def keep_home_address(self, name: str, is_for: Callable[[FlowMappingEntry], bool]) -> None:
         """Allocate a home address that only those flows get for which `is_for(entry)` is true, such as those of an
@@ -228,8 +228,8 @@ class FlowBinder(MobileNode):
         return ids
 
     def handover_all(self, interface: str, *, break_first: bool = False) -> list[FlowId]:
-        """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface;
-        gives the ids of the flows.
+        """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface,
+        but for anchors; gives the ids of the flows.
 
         `break_first` takes all other interfaces down before: without it the new bindings are made while the old
         interface still works. Raises ProtocolMisuse as `handover` does.
@@ -239,8 +239,9 @@ class FlowBinder(MobileNode):
         self.decided("handover", f"everything is to move to {interface}")
         self._move(away, interface, care_of, True)
         for home_address in self.home_addresses_in_order():
-            if home_address not in self.addresses and self.home_registration(home_address) is not None:
-                self.registrar.register_home(home_address, care_of)
+            is_bound = home_address not in self.addresses and self.home_registration(home_address) is not None
+            if is_bound and not self.pool.kept_for(home_address).startswith(ANCHOR):
+                self._bind_home(home_address, care_of)
         for other in list(self.interfaces.values()) if break_first else ():
             if other.name != interface:
                 other.set_up(False)
@@ -260,11 +261,17 @@ class FlowBinder(MobileNode):
             registered = None if home_address is None else self.registered_at_home(home_address)
             goes_first = follows or self._takes_tunnel(entry, State.REFUSED, State.FALLBACK)
             if goes_first and home_address and care_of and registered not in (None, care_of):
-                self.registrar.register_home(home_address, care_of)
+                self._bind_home(home_address, care_of)
                 if self.registrar.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))
                     continue
             self.proceed(entry)
+
+    def _bind_home(self, home_address: Address, care_of: Address) -> None:
+        """Have a home address bound at the home agent, where that is not so, or under way, already."""
+        entry = self.home_registration(home_address)
+        if entry is None or entry.care_of_address != care_of or entry.state not in (State.UPDATING, State.BOUND):
+            self.registrar.register_home(home_address, care_of)
 
     def flow_id(self, flow: object) -> FlowId:
         """The id of a Flow, a FlowMappingEntry or an id. Raises ProtocolMisuse for anything else."""
@@ -291,7 +298,13 @@ class FlowBinder(MobileNode):
         for entry in self.flows:
             if entry.interface == interface.name and entry.care_of_address != interface.address:
                 self.record(self.flows.change(entry, care_of_address=interface.address))
-                self.proceed(entry)
+                if entry.home_address is not None or not entry.refused:
+                    self.proceed(entry)
+        for home in self.home_addresses:  # to where policy wants it, now that it can be bound there
+            registration, care_of = self.home_registration(home.home_address), interface.address
+            is_elsewhere = registration is not None and registration.care_of_address != care_of
+            if care_of and is_elsewhere and self.networks.home_interface(home.kept_for) is interface:
+                self.registrar.register_home(home.home_address, care_of)
         self.networks.anchor(interface)
         self.networks.reconsider(f"{interface.name} has a care-of address")
 

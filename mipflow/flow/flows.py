@@ -39,12 +39,18 @@ class Flow:
         self.running: Running | None = None
         self.invitation: Invitation | None = None
         """Where its correspondent asks first."""
-        self.is_open = True
+        self.is_closed = False
+        """True once its own application was closed; the flow goes on while others are in it."""
         self.opened_ns = opened_ns
         self.conversations = conversations
         """Those of its own application, the first first; a flow can have others."""
         self.ready_ns: int | None = None
         """When its home address was bound, in nanoseconds; None before."""
+
+    @property
+    def is_open(self) -> bool:
+        """True until it is closed or its flow has ended."""
+        return not (self.is_closed or self.entry.has_ended)
 
     @property
     def id(self) -> int:

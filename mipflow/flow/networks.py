@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
 from mipflow.flow.policies import ByRequest, Choice, FlowFacts, HomeBindings, NetworkState, Policies
-from mipflow.flow.tables import FlowMappingEntry, HomeAddressEntry
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, seconds
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class NetworkChooser:
     def _decided(self, flow: FlowMappingEntry, choice: Choice, why: str) -> str:
         """Say it, and where the flows go; they take their load along, until it is measured again."""
         self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
-        rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow))
+        rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
             self._report(name).load += sign * self._part(name, rate_bps)
         return choice.network
@@ -207,12 +207,11 @@ class NetworkChooser:
         """True where a home binding goes with its flow."""
         return self.home_bindings.at == "its flow"
 
-    def home_interface(self, home: HomeAddressEntry | None) -> Interface | None:
-        """The interface at which policy wants a home address bound (None: the primary); None where its flow decides, or
-        that interface cannot be used.
+    def home_interface(self, kept_for: str = "") -> Interface | None:
+        """The interface at which policy wants a home address bound, by the name under which it is kept; None where its
+        flow decides, or that interface cannot be used.
         """
-        is_anchor = home is not None and home.kept_for.startswith(ANCHOR)
-        name = home.kept_for.removeprefix(ANCHOR) if home is not None and is_anchor else self.home_bindings.at
+        name = kept_for.removeprefix(ANCHOR) if kept_for.startswith(ANCHOR) else self.home_bindings.at
         interface = self._node.interfaces.get(name)
         return interface if interface is not None and interface.is_usable else None
 

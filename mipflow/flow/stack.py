@@ -69,6 +69,7 @@ class FlowMobileNode(FlowBinder):
         if allocate is not None:
             function = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=function)
+        self.calls = Calls(self)  # a mechanism of allocation asks for a port, below
         super().__init__(
             network, name, x, y, home_agent=home_agent, home_address=home_address, home_prefix=home_prefix, rules=rules,
             assign=None if assign is None else Guarded("assign", assign, "flow, homes, flows", wrong_home),
@@ -89,7 +90,6 @@ class FlowMobileNode(FlowBinder):
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, ended ones included."""
         self._last_flow_id = 0
-        self.calls = Calls(self)
         self._waiting = WaitingRoom(self.clock, self.drop)
         self._tcp_endings = TcpEndings()
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
@@ -167,7 +167,7 @@ class FlowMobileNode(FlowBinder):
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
                 under_way.stop()
-        flow.is_open = False
+        flow.is_closed = True
         if entry is None:
             return
         for conversation in flow.conversations:
@@ -249,8 +249,7 @@ class FlowMobileNode(FlowBinder):
     def end(self, entry: FlowMappingEntry, why: str) -> None:
         """A flow is over: its home address is freed if no other flow uses it (page 14)."""
         self.decided("flow ended", f"flow {entry.flow_id}: {why}")
-        if entry.flow_id in self.opened:
-            self.opened[entry.flow_id].is_open = False
+        entry.has_ended = True
         self._waiting.turn_away(entry.flow_id, "its flow was closed")
         self._waiting.release(entry.flow_id)
         self.record(self.flows.remove(entry.flow_id))

@@ -158,6 +158,7 @@ class FlowMappingEntry(Entry):
     requested: str | None = None
     group: str | None = None
     conversations: set[Key] = field(default_factory=set)
+    has_ended: bool = False
     used_ns: int | None = None
     sent_octets: int = 0
     received_octets: int = 0

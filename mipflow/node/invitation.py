@@ -53,7 +53,7 @@ class Invitation:
             address, port = Address(words[1]), int(words[2])
         except (ProtocolMisuse, ValueError, IndexError):
             return
-        if words[0] != "302" or not address.is_unicast_routable or not 0 < port < 1 << 16:
+        if words[0] != "302" or not address.is_unicast_routable or not 0 <= port < 1 << 16:  # an echo has port 0
             return
         self._timer.stop()
         self._socket.send(b"ACK")

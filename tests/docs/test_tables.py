@@ -21,6 +21,6 @@ def tables() -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["attacks.md", "handover.md"])
+@pytest.mark.parametrize("name", ["attacks.md", "baselines.md", "handover.md"])
 def test_a_page_says_what_a_run_gives_today(tables: ModuleType, name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == tables.PAGES[name](), "make it anew: python docs/tables.py"

@@ -267,7 +267,7 @@ def replay(world: World, start: int = 0) -> Iterator[tuple[TableChanged, Tables]
     for number, record in enumerate(world.trace.records):
         if isinstance(record, TableChanged):
             apply(state, record)
-            if number >= start:
+            if number >= start and "MN" in state:
                 yield record, state
 
 
@@ -276,7 +276,7 @@ def instants(world: World) -> Iterator[tuple[int, Tables]]:
     before: tuple[int, Tables] | None = None
     state: Tables = {}
     for record in world.trace.changes():
-        if before is not None and before[0] != record.t_ns:
+        if before is not None and before[0] != record.t_ns and "MN" in state:
             yield before
         apply(state, record)
         before = (record.t_ns, state)

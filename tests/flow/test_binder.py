@@ -19,8 +19,7 @@ from mipflow.node.dhcpv6_server import Dhcpv6Server
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, RoutingHeaderType2
-from tests.mip6.octets import Message
-from tests.mip6.worlds import S, dropper, instant, messages, world
+from tests.mip6.worlds import S, dropper, messages, world
 
 TALK = mf.apps.Voice(interval_ms=200)
 CALL = mf.apps.Voice()
@@ -42,6 +41,7 @@ def agree(w: World) -> bool:
     """What the flow mapping table says of peers is what their binding caches hold."""
     caches: dict[Address, Any] = {cn.address: cn.bindings for cn in w.cns}
     for entry in w.mn.flows:
+        assert entry.home_address is not None
         at_home = w.ha.bindings.get(entry.home_address)
         at_cn = caches[entry.cn].get(entry.home_address)
         assert entry.registered_at_ha == (at_home and at_home.care_of_address), entry

@@ -258,4 +258,4 @@ class AllOthers:
 
     def flow(self, port: int) -> int:
         """The id of the flow from a local port."""
-        return next(entry.flow_id for entry in self.node.flows if entry.flow_information.local_port == port)
+        return next(entry.flow_id for entry in self.node.flows if entry.flow_information.traits.local_port == port)

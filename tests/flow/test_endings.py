@@ -1,0 +1,299 @@
+"""Flows that end by themselves: after both FINs or a RST and TIME-WAIT, or after silence; what speaks again is new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse
+from mipflow.flow.endings import TcpEndings, idle_until_ns
+from mipflow.flow.flows import Flow
+from mipflow.lab.scenarios import HOME, MOBILE_NODE
+from mipflow.lab.world import World
+from mipflow.wire.address import Address
+from mipflow.wire.packet import TCP
+from tests.flow.entries import flow as entry
+from tests.mip6.worlds import S, data_hops, world
+
+CN1 = Address("2001:db8:a::5")
+KEY = ("TCP", 40000, CN1, 80)
+TIME_WAIT_S = 240
+"""Twice the maximum segment lifetime of RFC 9293 section 3.4.2, two minutes."""
+CONNECTION_OVER = "its TCP connection has ended, and TIME-WAIT is over"
+SILENCE_S = {"UDP": 300, "ESP": 300, "TCP": 7440, "ICMPv6": 60}
+"""RFC 4787 REQ-5, RFC 5382 REQ-5 (2 h 4 min), RFC 5508 REQ-2; ESP as UDP, in which NATs see it."""
+
+
+def segment(**flags: Any) -> TCP:
+    return TCP(40000, 80, 7, **flags)
+
+
+# --- pure ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_fin_ends_nothing_and_both_end_it_after_time_wait() -> None:
+    endings = TcpEndings()
+    assert endings.segment(KEY, segment(fin=True), True, 5 * S) is None
+    assert endings.segment(KEY, segment(fin=True), True, 6 * S) is None, "the same one again"
+    assert not endings.has_ended(KEY, 1000 * S)
+    assert endings.segment(KEY, segment(fin=True), False, 7 * S) == 247 * S
+    assert not endings.has_ended(KEY, 247 * S - 1) and endings.has_ended(KEY, 247 * S)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+def test_a_reset_of_either_end_is_enough(outgoing: bool) -> None:
+    endings = TcpEndings()
+    assert endings.segment(KEY, segment(rst=True), outgoing, 5 * S) == 245 * S
+    assert endings.has_ended(KEY, 245 * S) and not endings.has_ended(("TCP", 40001, CN1, 80), 245 * S)
+
+
+FLAGS = st.sampled_from([{"fin": True}, {"rst": True}, {"syn": True}])
+
+
+@given(st.lists(st.tuples(FLAGS, st.booleans(), st.integers(0, 200)), max_size=12), st.integers(0, 600))
+def test_a_conversation_is_over_a_time_wait_after_the_last_that_ended_it(
+    seen: list[tuple[dict[str, bool], bool, int]], later_s: int
+) -> None:
+    """The other way: of what came after the last SYN, the last; if that had a RST or a FIN each way by then."""
+    endings, now = TcpEndings(), 0
+    history: list[tuple[str | bool, int]] = []
+    for flags, outgoing, wait_s in seen:
+        now += wait_s * S
+        endings.segment(KEY, segment(**flags), outgoing, now)
+        history = [] if "syn" in flags else [*history, ("rst" if "rst" in flags else outgoing, now)]
+    kinds = {kind for kind, _ in history}
+    is_ended = "rst" in kinds or kinds == {True, False}
+    now += later_s * S
+    assert endings.has_ended(KEY, now) == (is_ended and now >= history[-1][1] + TIME_WAIT_S * S)
+
+
+@given(st.sampled_from([*SILENCE_S, "132"]), st.integers(0, 10**6))
+def test_silence_counts_from_the_last_packet_and_before_the_first_not_at_all(protocol: str, used_s: int) -> None:
+    one, later = entry(1, CN1, protocol=protocol), (used_s + 5) * S
+    assert idle_until_ns(one, later) > later
+    one.used_ns = used_s * S
+    assert idle_until_ns(one, later) == (used_s + SILENCE_S.get(protocol, 300)) * S
+
+
+# --- in a world ------------------------------------------------------------------------------------------------------
+
+
+def made(**keywords: Any) -> World:
+    """Figure 2 when the primary is bound, and a call that keeps it."""
+    w = world(**{"wire": False, **keywords}).run(5)
+    w.mn.open(w.cn1, mf.apps.Voice(interval_ms=5000))
+    return w
+
+
+def ended(w: World) -> dict[int, tuple[Any, str]]:
+    """Flow id -> when in seconds, and why, it has ended."""
+    found = {}
+    for decision in w.trace.decisions():
+        if decision.what == "flow ended":
+            number, why = decision.why.removeprefix("flow ").split(": ", 1)
+            found[int(number)] = decision.t_ns / S, why
+    return found
+
+
+def at_mobile_node(w: World, flow_id: int, wanted: Any = lambda payload: True) -> list[float]:
+    """When packets of a flow left or reached the mobile node, in seconds."""
+    hops = [hop for hop in data_hops(w, flow_id) if wanted(hop.packet.innermost().payload)]
+    times = [hop.sent_ns for hop in hops if hop.channel.sender == "MN"]
+    return sorted(t_ns / S for t_ns in times + [hop.arrived_ns for hop in hops if hop.channel.receiver == "MN"])
+
+
+def finished(payload: TCP) -> bool:
+    return payload.fin
+
+
+def reset(payload: Any) -> bool:
+    return type(payload) is TCP and payload.rst
+
+
+def is_gone(w: World, flow: Flow) -> bool:
+    """Nothing of a flow and of its home address is left anywhere."""
+    home = flow.home_address
+    assert home is not None and home != w.mn.primary_home_address
+    nodes = [home in w.ha.bindings, *(home in cn.bindings for cn in w.cns), home in w.mn.own_home_addresses]
+    return not any(nodes) and home not in w.mn.home_addresses and flow.id not in w.mn.flows and not flow.is_open
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_a_transfer_ends_its_flow_240_s_after_the_last_fin(direction: Any) -> None:
+    w = made()
+    transfer = w.mn.open(w.cn1, mf.apps.FileTransfer(20_000, direction))
+    w.run(4)
+    assert transfer.running is not None and transfer.running.is_complete
+    last_s = at_mobile_node(w, transfer.id, finished)[-1]
+    w.run(last_s + TIME_WAIT_S - 0.001 - w.now)
+    assert transfer.id in w.mn.flows and transfer.is_open and transfer.home_address in w.ha.bindings
+    w.run(0.001)
+    assert transfer.id not in w.mn.flows and not transfer.is_open
+    assert ended(w) == {transfer.id: (pytest.approx(last_s + TIME_WAIT_S), CONNECTION_OVER)}
+    w.run(3)
+    assert is_gone(w, transfer) and len(w.mn.flows) == 1
+
+
+def test_a_fin_that_is_sent_again_begins_time_wait_again() -> None:
+    """The mobile node's last acknowledgements are lost: its correspondent sends its FIN again for a while."""
+    w = made()
+    transfer = w.mn.open(w.cn1, mf.apps.FileTransfer(20_000, "up"))
+    deaf = [False]
+
+    def tap(packet: Any, now: int) -> str | None:
+        inner = packet.innermost()
+        deaf[0] |= inner.flow == transfer.id and type(inner.payload) is TCP and inner.payload.fin
+        late = deaf[0] and inner.label == transfer.id and not inner.payload.fin and now < 12 * S
+        return "taken by the test" if late else None
+
+    w.network.segments["wlan0"].tap(tap)
+    w.run(60)
+    fins = at_mobile_node(w, transfer.id, finished)
+    assert fins[-1] - fins[0] > 1
+    w.run(400)
+    assert ended(w)[transfer.id][0] == pytest.approx(fins[-1] + TIME_WAIT_S)
+
+
+def test_a_connection_that_is_refused_ends_its_flow_240_s_after_the_reset() -> None:
+    w = made()
+    w.mn.tcp_connect(40000, (w.cn1.address, 4321))
+    w.run(4)
+    (number,) = [each.flow_id for each in w.mn.flows if each.flow_information.traits.protocol == "TCP"]
+    *_, reset_s = [
+        hop.arrived_ns / S for hop in w.trace if hop.channel.receiver == "MN" and reset(hop.packet.innermost().payload)
+    ]  # fmt: skip
+    w.run(300)
+    assert ended(w) == {number: (pytest.approx(reset_s + TIME_WAIT_S), CONNECTION_OVER)}
+    assert len(w.mn.home_addresses) == 1
+
+
+@pytest.mark.parametrize("app", [
+    mf.apps.Voice(duration_s=3), mf.apps.Protected(duration_s=3), mf.apps.Echo(interval_ms=100, count=30),
+    mf.apps.Voice(both_ways=False, duration_s=3),
+], ids=["UDP", "ESP", "ICMPv6", "UDP one way"])  # fmt: skip
+def test_silence_ends_a_flow_to_the_nanosecond(app: Any) -> None:
+    w = made()
+    flow = w.mn.open(w.cn1, app)
+    w.run(10)
+    last_s = at_mobile_node(w, flow.id)[-1]
+    silent_s = SILENCE_S[app.protocol]
+    w.run(last_s + silent_s - 0.001 - w.now)
+    assert flow.id in w.mn.flows and flow.home_address in w.ha.bindings
+    w.run(0.001)
+    assert ended(w) == {flow.id: (pytest.approx(last_s + silent_s), f"it has carried nothing for {silent_s} s")}
+    w.run(4)
+    assert is_gone(w, flow)
+
+
+def test_a_connection_that_is_open_and_silent_ends_after_two_hours_and_four_minutes() -> None:
+    w = made()
+    got: list[bytes] = []
+    w.cn1.tcp_listen(4321, lambda socket: setattr(socket, "on_data", got.append))
+    socket = w.mn.tcp_connect(40000, (w.cn1.address, 4321))
+    w.run(3)
+    socket.write(b"hello")
+    w.run(3)
+    (number,) = [each.flow_id for each in w.mn.flows if each.flow_information.traits.protocol == "TCP"]
+    assert got == [b"hello"]
+    used_ns = w.mn.flows[number].used_ns
+    assert used_ns is not None
+    w.run(7445)
+    assert ended(w) == {number: (pytest.approx(used_ns / S + 7440), "it has carried nothing for 7440 s")}
+
+
+def test_a_flow_that_carries_something_from_time_to_time_goes_on() -> None:
+    """Every 59 s; and the hold of 60 s that the last one begins is the only one that ends."""
+    w = made()
+    ping = w.mn.open(w.cn1, mf.apps.Echo(interval_ms=59_000, count=8))
+    w.run(59 * 7 + 30)
+    assert ping.is_open and ended(w) == {}
+    assert ping.running is not None and ping.running.received_bytes == 8 * 56
+    w.run(60)
+    assert list(ended(w)) == [ping.id]
+
+
+def test_a_flow_whose_application_begins_late_is_waited_for() -> None:
+    w = made()
+    ping = w.mn.open(w.cn1, mf.apps.Echo(interval_ms=100, count=5, start_s=200))
+    talk = w.mn.open(w.cn1, mf.apps.Voice(duration_s=2, start_s=700))
+    w.run(199)
+    assert ping.is_open and ping.ready_ns is not None and ping.stats.up.sent == 0
+    w.run(10)
+    assert ping.running is not None and ping.running.received_bytes == 5 * 56
+    w.run(495)
+    assert ended(w).keys() == {ping.id} and talk.is_open and talk.stats.down.received > 90
+
+
+def test_a_flow_of_several_conversations_ends_with_the_last() -> None:
+    """Two transfers under one word: the second begins a minute after the first is over."""
+    w = made()
+    first = w.mn.open(w.cn1, mf.apps.FileTransfer(20_000), word="files")
+    second = w.mn.open(w.cn1, mf.apps.FileTransfer(20_000, start_s=60), word="files")
+    assert first.id == second.id
+    w.run(70)
+    fins = at_mobile_node(w, first.id, finished)
+    assert len(fins) >= 4 and fins[-1] - fins[0] > 50
+    w.run(fins[0] + TIME_WAIT_S + 30 - w.now)
+    assert ended(w) == {} and first.id in w.mn.flows
+    assert len(w.mn.flows[first.id].conversations) == 1, "the first is over"
+    w.run(60)
+    assert ended(w)[first.id][0] == pytest.approx(fins[-1] + TIME_WAIT_S)
+    assert is_gone(w, first) and is_gone(w, second)
+
+
+def test_of_two_applications_in_one_flow_the_last_to_be_closed_closes_it() -> None:
+    w = made()
+    one, two = (w.mn.open(w.cn1, mf.apps.Voice(interval_ms=200), word="talk") for _ in range(2))
+    w.run(3)
+    w.mn.close(one)
+    w.run(3)
+    received = two.stats.down.received
+    assert ended(w) == {} and two.id in w.mn.flows and two.home_address in w.ha.bindings
+    w.run(2)
+    assert two.stats.down.received > received
+    w.mn.close(two)
+    assert ended(w)[two.id][1] == "closed"
+    w.run(3)
+    assert is_gone(w, two)
+
+
+def test_an_application_that_speaks_again_gets_a_new_flow() -> None:
+    w = made()
+    got: list[bytes] = []
+    w.cn1.udp(9).on_datagram = got.append
+    socket = w.mn.udp(6000, (w.cn1.address, 9))
+    for text in (b"one", b"two"):
+        socket.send(text)
+        w.run(310)
+    assert got == [b"one", b"two"]
+    assert list(ended(w)) == [2, 3] and len(w.mn.flows) == 1 and len(w.mn.home_addresses) == 1
+
+
+def test_one_that_was_opened_and_speaks_again_gets_its_answers() -> None:
+    """It asks every 100 s, and after 60 s its flow is over: each question is a flow of its own."""
+    w = made()
+    ping = w.mn.open(w.cn1, mf.apps.Echo(interval_ms=100_000, count=4))
+    w.run(399)
+    assert ping.running is not None and ping.running.received_bytes == 4 * 56
+    assert not ping.is_open and list(ended(w)) == [2, 3, 4, 5] and len(w.mn.home_addresses) == 1
+    with pytest.raises(ProtocolMisuse, match="no flow 2"):
+        w.mn.close(ping)
+
+
+def test_a_connection_on_the_same_ports_lives_on_past_the_end_of_the_one_before() -> None:
+    """A SYN begins a new one; the TIME-WAIT of the one before does not end its flow. That the SYN is not answered is
+    not what this is about.
+    """
+    w = made()
+    transfer = w.mn.open(w.cn1, mf.apps.FileTransfer(1000))
+    w.run(4)
+    w.network.segments["cn1"].tap(lambda packet, now: "taken by the test")
+    key = next(iter(w.mn.flows[transfer.id].conversations))
+    w.mn.transmit(TCP(key[1], key[3], 77, syn=True), transfer.home_address, w.cn1.address, transfer.id)
+    w.run(300)
+    assert ended(w) == {} and transfer.id in w.mn.flows
+    assert HOME.address(MOBILE_NODE + 1) in w.ha.bindings
