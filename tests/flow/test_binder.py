@@ -254,6 +254,18 @@ def test_the_end_of_a_lease_that_is_nobodys_is_no_event() -> None:
     assert w.trace.tables(w.network.clock.now) == before
 
 
+def test_a_home_registration_that_runs_out_is_gone_from_the_tables_until_there_is_another() -> None:
+    w = made(home_lifetime_s=20, mode="tunnel")
+    talk = w.mn.open(w.cn1, TALK)
+    w.run(2)
+    w.network.segments["Internet-HA"].set_up(False)
+    w.run(25)
+    assert talk.entry.registered_at_ha is None and next(iter(w.mn.home_addresses)).care_of_address is None
+    w.network.segments["Internet-HA"].set_up(True)
+    w.run(40)
+    assert agree(w) and talk.entry.registered_at_ha == talk.care_of_address
+
+
 # --- after all of it -------------------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,7 @@ def steps(draw: st.DrawFn, cns: int, grouping: bool, most: int) -> tuple[Step, .
         st.builds(HandOver, WHICH, INTERFACES), st.builds(Turn, INTERFACES, st.booleans()), st.builds(Free, WHICH),
         st.builds(Wait, PAUSES_S), st.builds(Wait, PAUSES_S), st.builds(Wait, PAUSES_S),
     )  # fmt: skip
-    return tuple(draw(st.lists(step, min_size=most // 3, max_size=most)))
+    return tuple(draw(step) for _ in range(draw(st.integers(0, most))))
 
 
 @st.composite

@@ -238,6 +238,16 @@ def test_measured_loads_are_those_of_the_closed_form_and_of_the_wire() -> None:
     assert loads(w) == measured, "of one moment nothing can be measured"
 
 
+def test_the_load_is_that_of_the_busier_direction() -> None:
+    w = made(links=instant() | MBPS, policy=Policies([(10, ByApplication())]))
+    w.mn.open(w.cn1, mf.apps.Video(rate_bps=600_000))
+    w.run(5)
+    loads(w)
+    since = w.network.clock.now
+    w.run(5)
+    assert loads(w)["wlan0"] == pytest.approx(on_the_wire(w, "wlan0", since), rel=0.1) and loads(w)["wlan0"] > 0.5
+
+
 @pytest.mark.slow
 def test_load_balancing_moves_so_many_flows_as_it_takes_and_then_none() -> None:
     """Twelve calls want 1.17 of a network's rate; eight have 0.78 of it, which is less than 0.8. The four that leave
