@@ -20,7 +20,8 @@ HOMES = [None, PRIMARY, Address(PRIMARY + 1), Address(PRIMARY + 2)]
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["add", "move", "drop", "mark", "unmark"]), st.integers(1, 8), st.sampled_from(CNS), st.sampled_from(HOMES)
+            st.sampled_from(["add", "move", "drop", "mark", "unmark"]), st.integers(1, 8), st.sampled_from(CNS),
+            st.sampled_from(HOMES),
         ),
         max_size=40,
     )
