@@ -103,6 +103,8 @@ class BindingUpdateEntry(Entry):
     """Binding updates sent since the last progress: they set the back-off."""
     corrections: int = 0
     """Refusals in a row that the next update was to correct (statuses 135 to 138)."""
+    asked: Address | None = None
+    """Care-of address of the last update; meanwhile another one may be wanted, which waits for its turn."""
     unacknowledged: Address | None = None
     """Care-of address of an update that left and has no answer yet: the peer may or may not hold it."""
     waits_for_its_turn: bool = False

@@ -132,8 +132,7 @@ class Signalling:
 
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
-        entry.waits_for_its_turn = False
-        now = self._clock.now
+        entry.waits_for_its_turn, now = False, self._clock.now
         if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.is_as_wanted:
@@ -147,6 +146,7 @@ class Signalling:
         self._step(
             entry, Event.UPDATE,
             sequence=update.sequence, sent_ns=now, lifetime_s=update.lifetime_units * LIFETIME_UNIT_S,
+            asked=entry.care_of_address,
             unacknowledged=entry.unacknowledged if entry.is_in_doubt else entry.care_of_address,
         )  # fmt: skip
         # At home the source is the home address itself (section 11.5.5).
@@ -247,7 +247,7 @@ class Signalling:
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
         self._step(
             entry, Event.ACCEPT,
-            registered=entry.care_of_address, expires_ns=expires_ns, lifetime_s=granted_s, attempts=0, corrections=0,
+            registered=entry.asked, expires_ns=expires_ns, lifetime_s=granted_s, attempts=0, corrections=0,
             unacknowledged=None, refresh_s=0 if advice is None else advice.interval_units * LIFETIME_UNIT_S,
         )  # fmt: skip
         self._timer(entry, entry.refresh_ns())

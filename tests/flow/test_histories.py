@@ -5,22 +5,19 @@ Each history is a script of steps over several correspondents. A failure prints 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
-from mipflow.sim.trace import Row
+from mipflow.sim.trace import Row, TableChanged
 from mipflow.wire.address import Address
 from tests.flow.histories import (
     ASSOCIATIONS,
     BINDING_CACHE,
     BINDING_UPDATES,
-    MOST_S,
+    QUIET_CALL,
     TESTS,
     Close,
     Free,
@@ -46,7 +43,6 @@ from tests.flow.histories import (
     updates_sent,
     uses,
 )
-from tests.mip6.worlds import S
 
 PRIMARY = str(HOME.address(MOBILE_NODE))
 INTERFACES = st.sampled_from(["wlan0", "cell0"])
@@ -179,7 +175,8 @@ def freed_addresses_are_gone(history: History) -> int:
     home agent, then the associations. Gives the number of addresses.
     """
     world = history.world
-    freed = [c.change.key for c in world.trace.changes() if (c.change.table, c.change.after) == (HOME_ADDRESS_TABLE, None)]
+    changes = [c.change for c in world.trace.changes()]
+    freed = [change.key for change in changes if change.table == HOME_ADDRESS_TABLE and change.after is None]
     history.require(len(set(freed)) == len(freed), history.now, f"{freed}: some are freed twice")
     for address in freed:
         has_been_freed, was_held, order = False, set(), []
@@ -263,6 +260,107 @@ def check(script: Script) -> History:
 
 
 @given(scripts())
+@settings(max_examples=400)
+@pytest.mark.slow
+def test_what_holds_in_every_history(script: Script) -> None:
+    check(script)
+
+
+# --- one handover ----------------------------------------------------------------------------------------------------
+
+
+@given(scripts(most=10, hold_down_s=0.0), WHICH)
+@settings(max_examples=300)
+@pytest.mark.slow
+def test_a_handover_changes_one_binding_and_the_flows_of_that_binding(script: Script, which: int) -> None:
+    """One binding at the correspondent and none at home where that one optimises; one at home and none at any
+    correspondent where it does not; and in the tables of flows and home addresses nothing but what they say of it.
+    """
+    history = play(script)
+    history.settle()
+    world, mn = history.world, history.world.mn
+    if not history.flows:
+        return
+    flow = history.flows[which % len(history.flows)]
+    target = "cell0" if flow.interface == "wlan0" else "wlan0"
+    cn = str(flow.cn.address)
+    optimises = optimising(script, tables_at(world), cn) and flow.cn.name not in script.hosts
+    sharing = {
+        use.flow for use in uses(tables_at(world))
+        if use.home == str(flow.home_address)
+        and one_cn(script, tables_at(world), use.cn) == one_cn(script, tables_at(world), cn)
+    }  # fmt: skip
+    already = {
+        f.flow_id for f in mn.flows if f.flow_id in sharing and f.care_of_address == mn.care_of_address(target)
+    }
+    since, start = len(world.trace.records), world.network.clock.now
+    bound_at_home = mn.registered_at_home(flow.home_address)  # type: ignore[arg-type]
+    history.require(set(mn.handover(flow, target)) == sharing, start, f"{flow} moves not with {sharing}")
+    world.run(4)
+    records = [r for r in world.trace.records[since:] if isinstance(r, TableChanged)]
+    at_peers = [(r.node, r.change.key) for r in records if r.change.table == BINDING_CACHE]
+    home = str(flow.home_address)
+    expected = [(flow.cn.name, home)] if optimises else [("HA", home)]
+    if not optimises and bound_at_home == mn.care_of_address(target):
+        expected = []
+    history.require(at_peers == expected, start, f"{at_peers} changed, not {expected}")
+    changed = {int(r.change.key) for r in records if r.change.table == FLOW_MAPPING_TABLE}
+    history.require(changed == sharing - already or changed <= sharing, start, f"rows {changed}, not {sharing}")
+    others = {r.change.table for r in records if r.node == "MN"} - {FLOW_MAPPING_TABLE, BINDING_UPDATES, TESTS}
+    history.require(others <= ({HOME_ADDRESS_TABLE} if not optimises else set()), start, f"{others} changed")
+    sent = set(updates_sent(world, start))
+    peer = flow.cn.address if optimises else mn.home_agent
+    history.require(sent <= {(peer, flow.home_address)}, start, f"binding updates {sent}")
+
+
+# --- Figure 6, walked once more --------------------------------------------------------------------------------------
+
+
+def walked(cn: str, table: list[str], flows: list[tuple[str, str]]) -> str | None:
+    """Steps 33 to 44 to the letter: the home address, or None where a new one is allocated. A flow is (home, CN)."""
+    for home in reversed(table):  # 35, 42
+        if all(other != cn for at, other in flows if at == home):  # 36, 37, 38, 44
+            return home  # 39
+    return None  # 41, 43
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2), WHICH), max_size=30))
 @settings(max_examples=100)
-def test_many(script: Script) -> None:
+def test_every_flow_gets_the_home_address_that_figure_6_finds(script: list[tuple[bool, int, int]]) -> None:
+    """In whole worlds whose correspondents all optimise; new addresses are in the order of their identifiers."""
+    history = begin(Script((), optimistic=True))
+    table, flows, last = [PRIMARY], {}, MOBILE_NODE
+    for opens, cn, which in script:
+        if opens or not history.flows:
+            flow = history.world.mn.open(history.world.cns[cn], QUIET_CALL)
+            history.flows.append(flow)
+            home = walked(str(cn), table, list(flows.values()))
+            if home is None:
+                last += 1
+                home = str(HOME.address(last))
+                table.append(home)
+            flows[flow.id] = (home, str(cn))
+            history.require(str(flow.home_address) == home, history.now, f"{flow}, but Figure 6 says {home}")
+        else:
+            flow = history.flows.pop(which % len(history.flows))
+            history.world.mn.close(flow)
+            home, _ = flows.pop(flow.id)
+            if home != PRIMARY and home not in [at for at, _ in flows.values()]:
+                table.remove(home)
+        history.world.run(0.2)
+        history.require(homes(tables_at(history.world)) == table, history.now, f"the table is not {table}")
+
+
+@given(scripts(most=12))
+@settings(max_examples=5)
+def test_the_same_script_gives_the_same_trace(script: Script) -> None:
+    one, other = play(script), play(script)
+    assert one.world.trace.digest() == other.world.trace.digest()
+    assert one.log == other.log
+
+
+@given(scripts(most=14, security=True, mode="route_optimisation", hosts=()))
+@settings(max_examples=60)
+@pytest.mark.slow
+def test_with_ip_security_the_associations_of_freed_addresses_go_too(script: Script) -> None:
     check(script)

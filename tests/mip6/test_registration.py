@@ -736,3 +736,17 @@ def test_a_deregistration_that_had_to_wait_for_the_home_agent_goes_on_with_the_t
     made.run(10)
     assert [entry.home_address for entry in made.cn1.bindings] == [flow.home_address]
     assert made.mn.binding_updates.get(made.cn1.address, second.home_address) is None
+
+
+def test_an_acknowledgement_is_for_the_address_that_was_asked_for() -> None:
+    """MAX_UPDATE_RATE keeps the update for another address back, while the one before is acknowledged."""
+    made = world()
+    made.run(5)
+    mn, primary = made.mn, made.mn.primary_home_address
+    wlan, cell = mn.care_of_address("wlan0"), mn.care_of_address("cell0")
+    for care_of in (cell, wlan, cell, wlan):
+        mn.registrar.register_home(primary, care_of)
+    made.run(0.5)
+    assert mn.registered_at_home(primary) == made.ha.bindings.get(primary).care_of_address == cell  # type: ignore[union-attr]
+    made.run(2)
+    assert mn.registered_at_home(primary) == made.ha.bindings.get(primary).care_of_address == wlan  # type: ignore[union-attr]
