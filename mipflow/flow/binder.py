@@ -163,7 +163,8 @@ class FlowBinder(MobileNode):
         """Write into the flow mapping table whether a correspondent holds bindings of ours, or is taken to
         (`AssignmentRules.optimistic`).
         """
-        holds = self.redirector.rules.optimistic or any(e.registered for e in self.binding_updates.of_peer(cn))
+        hopes = self.redirector.rules.optimistic and not self.registrar.has_ceased(cn)
+        holds = hopes or any(e.registered for e in self.binding_updates.of_peer(cn))
         self.flows.mark(cn, self.mode == "route_optimisation" and holds)
 
     # --- home addresses and their care-of addresses at the home agent (page 13) --------------------------------------

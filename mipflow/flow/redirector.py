@@ -114,9 +114,14 @@ class DataFlowRedirector:
         return next((name for name, is_for in self.keeping if is_for(flow)), "")
 
     def of_group(self, flow: FlowMappingEntry) -> Address | None:
-        """The home address of the flows that this one is to share one with."""
-        others = () if flow.group is None else self.flows.of_group(flow.group)
-        return next((other.home_address for other in others if other is not flow and other.home_address), None)
+        """A home address of the flows that this one is to share one with, where no other flow has the same binding."""
+        for other in () if flow.group is None else self.flows.of_group(flow.group):
+            home_address = other.home_address
+            if other is not flow and home_address is not None:
+                in_the_way = self.flows.of_binding(home_address, flow.cn)
+                if all(each.group == flow.group for each in in_the_way):
+                    return home_address
+        return None
 
     def may_share(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
         """True where two flows that wait for a new home address can have the same: a flow joins a request that is

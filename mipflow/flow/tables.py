@@ -221,6 +221,11 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """Flows of one (home address, correspondent node): one binding there moves them all."""
         return list(self._by_home.get(home_address, {}).get(cn, {}).values())
 
+    def of_binding(self, home_address: Address, cn: Address) -> list[FlowMappingEntry]:
+        """Flows that the binding moves which a flow with this home address and correspondent depends on."""
+        peers = [cn] if cn in self._optimising else self._in_tunnel.get(home_address, ())
+        return [flow for peer in peers for flow in self.of_pair(home_address, peer)]
+
     def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
         """Flows with a correspondent node that have a home address."""
         return [flow for home_address in self._by_cn.get(cn, ()) for flow in self.of_pair(home_address, cn)]
@@ -252,12 +257,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """
         if self.as_one:
             return list(self)
-        if entry.home_address is None:
-            return [entry]
-        if entry.cn in self._optimising:
-            return self.of_pair(entry.home_address, entry.cn)
-        peers = self._in_tunnel.get(entry.home_address, ())
-        return [flow for cn in peers for flow in self.of_pair(entry.home_address, cn)]
+        return [entry] if entry.home_address is None else self.of_binding(entry.home_address, entry.cn)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Registrar(Signalling):
     def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
         """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
         entry = self._wanted(peer, home_address, care_of, home_registration=False)
-        if entry is not None and self._clock.now < self._ceased.get(peer, 0):
+        if entry is not None and self.has_ceased(peer):
             self.refuse(entry, self._ceased[peer])
         elif entry is not None:
             self._begin(entry)
@@ -143,9 +143,13 @@ class Registrar(Signalling):
             if entry.home_registration and entry.state is State.BOUND:
                 self._timer(entry, entry.refresh_ns())
 
+    def has_ceased(self, peer: Address) -> bool:
+        """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""
+        return self._clock.now < self._ceased.get(peer, 0)
+
     def cease(self, peer: Address, why: str) -> None:
         """A correspondent does not know Mobile IPv6: everything takes the tunnel, for a period (section 11.3.5)."""
-        if self._clock.now < self._ceased.get(peer, 0):
+        if self.has_ceased(peer):
             return
         retry_ns = self._ceased[peer] = self._clock.now + CORRESPONDENT_RETRY_NS
         when = f"tried again in {CORRESPONDENT_RETRY_NS // NS_PER_S} s"
