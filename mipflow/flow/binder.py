@@ -91,16 +91,20 @@ class FlowBinder(MobileNode):
         self.decided("function failed", str(error))
 
     def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
-        """A new flow has what the redirector gave it; one that shares a binding goes where its others go (page 14)."""
+        """A new flow has what the redirector gave it."""
         self.record(changes)
         if entry.home_address is not None:
             self.pool.taken(entry.home_address)
+        self._follow_others(entry)
+        self.proceed(entry)
+
+    def _follow_others(self, entry: FlowMappingEntry) -> None:
+        """A flow that shares a binding goes where the others go that have a care-of address (page 14)."""
         other = next((f for f in self.flows.sharing(entry) if f is not entry and f.care_of_address), None)
         if other is not None and other.interface != entry.interface:
             why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}"
             self.decided("shared binding", why)
             self.record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
-        self.proceed(entry)
 
     def proceed(self, entry: FlowMappingEntry) -> None:
         """Do what a flow needs next: a home address, its home binding, its correspondent binding."""
@@ -298,7 +302,10 @@ class FlowBinder(MobileNode):
         super().care_of_ready(interface)
         for entry in self.flows:
             if entry.interface == interface.name and entry.care_of_address != interface.address:
-                self.record(self.flows.change(entry, care_of_address=interface.address))
+                is_first, care_of = entry.care_of_address is None, interface.address
+                self.record(self.flows.change(entry, care_of_address=care_of))
+                if is_first:
+                    self._follow_others(entry)
                 if entry.home_address is not None or not entry.refused:
                     self.proceed(entry)
         for home in self.home_addresses:  # to where policy wants it, now that it can be bound there
