@@ -308,12 +308,7 @@ class FlowBinder(MobileNode):
                     self._follow_others(entry)
                 if entry.home_address is not None or not entry.refused:
                     self.proceed(entry)
-        for home in self.home_addresses:  # to where policy wants it, now that it can be bound there
-            registration, care_of = self.home_registration(home.home_address), interface.address
-            is_elsewhere = registration is not None and registration.care_of_address != care_of
-            if care_of and is_elsewhere and self.networks.home_interface(home.kept_for) is interface:
-                self.registrar.register_home(home.home_address, care_of)
-        self.networks.anchor(interface)
+        self.networks.bind_home_addresses(interface)
         self.networks.reconsider(f"{interface.name} has a care-of address")
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:

@@ -222,7 +222,17 @@ class NetworkChooser:
             why = f"home bindings at {self.home_bindings.at!r}; expected one of {', '.join(expected)}"
             raise ProtocolMisuse(why, self.home_bindings.at)
 
-    def anchor(self, interface: Interface) -> None:
+    def bind_home_addresses(self, interface: Interface) -> None:
+        """An interface has a care-of address: what policy wants to be bound there can be, and an anchor too."""
+        node, care_of = self._node, interface.address
+        for home in node.home_addresses:
+            registration = node.home_registration(home.home_address)
+            is_elsewhere = registration is not None and registration.care_of_address != care_of
+            if care_of and is_elsewhere and self.home_interface(home.kept_for) is interface:
+                node.registrar.register_home(home.home_address, care_of)
+        self._anchor(interface)
+
+    def _anchor(self, interface: Interface) -> None:
         """Keep a home address bound here that never moves, where that is wanted and the primary is bound elsewhere.
 
         A home agent with one tunnel for each care-of address may stay with the old one when a home address
