@@ -161,7 +161,7 @@ class FlowBinder(MobileNode):
         """
         binding = None if entry.home_address is None else self.binding_updates.get(entry.cn, entry.home_address)
         is_out = binding is not None and binding.registered is None and binding.state in states
-        return self.mode != "route_optimisation" or is_out
+        return self.mode != "route_optimisation" or is_out or self.registrar.has_ceased(entry.cn)
 
     def mark(self, cn: Address) -> None:
         """Write into the flow mapping table whether a correspondent holds bindings of ours, or is taken to
