@@ -2,7 +2,8 @@
 
     python -m tests.seed        write the page anew
 
-`seed.csv` has a row for each statement of pages 6 to 17, in our own words, with a test or several, joined by " + ".
+`seed.csv` has a row for each statement of pages 6 to 17, in our own words. Its answer is a test (or several, joined by
+" + "), "deviation: " or "left out: " with the reason.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ PAGES = range(6, 18)
 HEAD = """\
 # The seed, page by page
 
-What the detailed description of WO 2004/057826 (pages 6 to 17) states, in our words, and the test that shows it. Made
-by `python -m tests.seed` from `tests/seed.csv`; a test holds both, and the names of the tests, together. Where a
-statement is written against a draft of Mobile IPv6 before -20, what is shown is RFC 6275: there is no D bit; the H bit
-of an update for an address without a binding asks for duplicate address detection.
+What the detailed description of WO 2004/057826 (pages 6 to 17) states, sentence by sentence and step by step, in our
+words, and the test that shows it, or why there is none. Made by `python -m tests.seed` from `tests/seed.csv`; a test
+holds both, and the names of the tests, together. Where a statement is written against a draft of Mobile IPv6 before
+-20, what is shown is RFC 6275: there is no D bit; the H bit of an update for an address without a binding asks for
+duplicate address detection.
 
 To see it with your own eyes: `mf.figure1()`, `mf.figure2()`, `mf.plain_mobile_ipv6()`, [baselines.md](baselines.md).
 """
@@ -38,8 +40,8 @@ class Statement:
 
     @property
     def tests(self) -> list[str]:
-        """The tests that show it, as "path::name"."""
-        return self.answer.split(" + ")
+        """The tests that show it, as "path::name"; none for what is not shown."""
+        return self.answer.split(" + ") if self.answer.startswith("tests/") else []
 
 
 def statements() -> list[Statement]:
@@ -57,7 +59,8 @@ def page() -> str:
         for row in rows:
             named = [test.partition("::") for test in row.tests]
             links = [f"[{name.removeprefix('test_')}](../{path})" for path, _, name in named]
-            parts.append(f"| {row.statement} | {'<br>'.join(links)} |")
+            kind, _, reason = row.answer.partition(": ")
+            parts.append(f"| {row.statement} | {'<br>'.join(links) or f'**{kind}**: {reason}'} |")
     return "\n".join(parts) + "\n"
 
 

@@ -11,7 +11,7 @@ import pytest
 import mipflow as mf
 from mipflow.flow.address_protocol import AllocatingHomeAgent
 from mipflow.flow.policies import FlowFacts, NetworkState
-from mipflow.flow.redirector import DataFlowRedirector
+from mipflow.flow.redirector import DataFlowRedirector, Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.lab.scenarios import FIRST_LEASE, HOME
 from mipflow.lab.world import World
@@ -23,7 +23,8 @@ from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 from tests.flow.entries import flow as entry_of
 from tests.flow.test_stack import interfaces
-from tests.mip6.worlds import S, data_hops, world
+from tests.mip6.octets import home_token
+from tests.mip6.worlds import S, data_hops, messages, world
 
 CALL = mf.apps.Voice()
 LATER = mf.apps.Voice(start_s=3)
@@ -334,6 +335,46 @@ def test_figure_6_branch_by_branch(used: list[tuple[Address, Address]], found: A
     flows.add(new)
     redirector.outgoing(new)
     assert new.home_address == found and flows[99] is new
+
+
+# --- the three embodiments: page 12 ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "homes", "apart"), [
+    ("care-of address per flow", 1, False), ("home address per flow", 3, True), ("combined", 2, True),
+])  # fmt: skip
+def test_the_three_embodiments_of_page_12(method: Method, homes: int, apart: bool) -> None:
+    """Two flows to CN1 and one to CN2, of which the second is handed over: one home address and a care-of address for
+    each correspondent, three home addresses, or as many as it takes; only the first moves both flows to CN1.
+    """
+    made = mf.figure2(rules=mf.AssignmentRules(method=method))
+    flows = []
+    for cn in (made.cn1, made.cn1, made.cn2):  # each once it is known whether the ones before optimise
+        flows.append(made.mn.open(cn, LATER))
+        made.run(5)
+    assert len({flow.home_address for flow in flows}) == len(made.mn.home_addresses) == homes
+    start = made.network.clock.now
+    made.mn.handover(flows[1], "cell0")
+    made.run(3)
+    over = [interfaces(made, flow, start + S) for flow in flows]
+    assert over == [{"wlan0"} if apart else {"cell0"}, {"cell0"}, {"wlan0"}]
+
+
+# --- security: page 16 -----------------------------------------------------------------------------------------------
+
+
+def test_each_home_address_proves_itself_by_a_home_token_of_its_own() -> None:
+    """Return routability as it is (RFC 6275 section 5.2.5, here by hand): no token serves two home addresses."""
+    made = world()
+    flows = [made.mn.open(made.cn1, LATER) for _ in range(3)]
+    made.run(6)
+    answered = [message for message in messages(made, "CN1") if message.name == "HoT"]
+    homes = {flow.home_address.packed for flow in flows if flow.home_address is not None}
+    assert {message.destination for message in answered} == homes
+    assert len({message.token for message in answered}) == len(homes) == 3
+    for message in answered:
+        nonce = made.cn1.nonces.nonce(message.nonce_index)
+        assert message.token == home_token(made.cn1.nonces.node_key, message.destination, nonce)
 
 
 # --- handover of a flow: pages 10 and 13 -----------------------------------------------------------------------------
