@@ -93,11 +93,16 @@ class DataFlowRedirector:
         if together is not None:
             return together
         kept_for = self.kept_for(flow)
+        unused: Address | None = None
         for entry in reversed(homes) if self.rules.avoid_primary else homes:  # steps 35, 41, 42: from the last on
-            is_barred = self.rules.never_primary and entry.home_address == homes.primary
-            if not is_barred and entry.kept_for == kept_for and not self.is_taken(entry.home_address, flow.cn):
-                return entry.home_address  # steps 36 to 38 and 44 found no such flow: step 39
-        return None  # step 43
+            home_address, is_primary = entry.home_address, entry.home_address == homes.primary
+            is_barred = self.rules.never_primary and is_primary
+            if is_barred or entry.kept_for != kept_for or self.is_taken(home_address, flow.cn):
+                continue
+            if unused is None if is_primary else self.flows.is_used(home_address):
+                return home_address  # steps 36 to 38 and 44 found no such flow: step 39
+            unused = unused or home_address  # no figure has one without flows: a pool's come after those with flows
+        return unused  # step 43 where there is none
 
     def is_taken(self, home_address: Address, cn: Address) -> bool:
         """True where a new flow to this correspondent cannot have this home address."""
