@@ -66,6 +66,10 @@ class AddressPool:
         """Addresses in the table without flows -> since when, in nanoseconds."""
         self._idle_ns = self._allocated_ahead = self._used = 0
 
+    def is_freeing(self, home_address: Address) -> bool:
+        """True for an address that is being freed: what arrives there is late, and begins nothing."""
+        return home_address in self._freeing
+
     @property
     def under_way(self) -> int:
         """Home addresses that are being allocated ahead or freed, which are not in the table."""

@@ -301,7 +301,7 @@ class FlowBinder(MobileNode):
         self.networks.rescue(interface)
         super().care_of_ready(interface)
         for entry in self.flows:
-            if entry.interface == interface.name and entry.care_of_address != interface.address:
+            if entry.interface == interface.name and (entry.care_of_address != interface.address or not entry.ready):
                 is_first, care_of = entry.care_of_address is None, interface.address
                 self.record(self.flows.change(entry, care_of_address=care_of))
                 if is_first:
@@ -324,10 +324,12 @@ class FlowBinder(MobileNode):
     # --- what peers say ----------------------------------------------------------------------------------------------
 
     def peer_without_mobility(self, peer: Address) -> None:
-        """A correspondent does not know Mobile IPv6: its flows go where the home agent's binding says."""
+        """A correspondent does not know Mobile IPv6: its flows go where the home agent's binding says, and where others
+        go that have the same: one that is to be in two places would move for ever.
+        """
         self.mark(peer)
         for entry in self.flows.of_correspondent(peer):
-            self.proceed(entry)
+            self.assigned(entry, [])
 
     def home_prefixes_told(self) -> None:
         """Mobile prefix discovery has told of prefixes: what waits for one goes on."""

@@ -348,7 +348,7 @@ class FlowMobileNode(FlowBinder):
         packet = arrival.packet
         conversation = self.separator.conversation(packet.payload, arrival.source, False)
         is_ours = arrival.destination in self.own_home_addresses and self.expects(packet.payload)
-        if conversation is None or not is_ours:
+        if conversation is None or not is_ours or self.pool.is_freeing(arrival.destination):
             return None
         marks = Marks(packet.traffic_class, packet.flow_label, packet.extensions)
         return self.begin(traits_of(conversation, False, marks), arrival=arrival)

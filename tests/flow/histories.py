@@ -6,8 +6,8 @@ What is checked reads the trace alone: the state at any time is the replay of `t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import mipflow as mf
@@ -17,13 +17,15 @@ from mipflow.flow.redirector import Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, FlowMappingEntry
 from mipflow.lab.world import World
 from mipflow.node.host import Host
-from mipflow.sim.trace import Row, TableChanged
+from mipflow.sim.trace import Decided, Row, TableChanged
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingUpdate
 from tests.mip6.worlds import S, instant
 
 BINDING_CACHE, BINDING_UPDATES = "binding cache", "binding update list"
 ASSOCIATIONS, TESTS = "security association database", "return routability"
+CEASED = "correspondents without Mobile IPv6"
+"""No table of the mobile node, but its decisions of that name, in the place of one; none of a history is taken back."""
 QUIET_CALL = mf.apps.Voice(interval_ms=900, payload_bytes=20)
 SETTLED_S = 4.5
 """Until everything is bound, after everything is up."""
@@ -32,7 +34,7 @@ MOST_S = 60
 GROUPED = range(7000, 8000)
 """Local ports of flows that are to share a home address, where a history has such a rule."""
 
-Tables = dict[str, dict[str, dict[str, Row]]]
+Tables = Mapping[str, Mapping[str, Mapping[str, Row]]]
 """Node -> table -> key -> row."""
 
 
@@ -80,13 +82,19 @@ class Free(NamedTuple):
     which: int
 
 
+class TurnOff(NamedTuple):
+    """A correspondent understands no Mobility Header from now on."""
+
+    cn: int
+
+
 class Wait(NamedTuple):
     """Time passes."""
 
     seconds: float
 
 
-Step = Open | Incoming | Close | HandOver | Turn | Free | Wait
+Step = Open | Incoming | Close | HandOver | Turn | TurnOff | Free | Wait
 
 
 @dataclass(frozen=True)
@@ -121,8 +129,8 @@ class History:
     """Ids of flows whose home address the mobile node chose: its own, and those that it redirected."""
     grouped: set[int] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
-    checked: int = 0
-    """Records of the trace that the check after each step has seen."""
+    _tables: dict[str, dict[str, dict[str, Row]]] = field(default_factory=dict)
+    _seen: int = 0
 
     def __str__(self) -> str:
         return "\n".join([repr(self.script), *self.log])
@@ -145,6 +153,15 @@ class History:
         """The time in nanoseconds."""
         return self.world.network.clock.now
 
+    @property
+    def tables(self) -> Tables:
+        """All tables now, by replaying what is new in the trace."""
+        records = self.world.trace.records
+        for number in range(self._seen, len(records)):
+            apply(self._tables, records[number])
+        self._seen = len(records)
+        return self._tables
+
     # --- steps -------------------------------------------------------------------------------------------------------
 
     def do(self, step: Step) -> None:
@@ -165,6 +182,11 @@ class History:
             return ""
         if isinstance(step, Turn):
             mn.interface(step.interface).set_up(step.up)
+            return ""
+        if isinstance(step, TurnOff):
+            peer = self.world.cns[step.cn]
+            if peer.knows_mobility:
+                peer.turn_off_route_optimisation()
             return ""
         if isinstance(step, Free):
             homes = list(mn.home_addresses)
@@ -190,13 +212,24 @@ class History:
             mn.close(flow)
             self.flows.remove(flow)
             return repr(flow)
-        return f"flows {mn.handover(flow, step.interface)} moved"
+        return self._hand_over(flow, step.interface)
+
+    def _hand_over(self, flow: Flow, interface: str) -> str:
+        """At any time, whatever is under way: at once those flows have another network that share the binding."""
+        before = {key: row["interface"] for key, row in self.tables["MN"].get(FLOW_MAPPING_TABLE, {}).items()}
+        together = sharing(self.script, self.tables, flow.id)
+        moved = self.world.mn.handover(flow, interface)
+        now = {key: row["interface"] for key, row in self.tables["MN"][FLOW_MAPPING_TABLE].items()}
+        self.require(set(moved) == together, self.now, f"{flow} moves {moved}, its binding is that of {together}")
+        wanted = {key: interface if int(key) in together else name for key, name in before.items()}
+        self.require(now == wanted, self.now, f"{flow} to {interface}: {now}")
+        return f"flows {moved} moved"
 
     # --- what is expected to come to rest ----------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
         """True while nothing is on its way: every registration stands or was refused, no address comes or goes."""
-        mn, at = self.world.mn, tables_at(self.world)["MN"]
+        mn, at = self.world.mn, self.tables["MN"]
         states = {row["state"] for row in at.get(BINDING_UPDATES, {}).values()}
         wanted = all(row["care_of_address"] for row in at.get(FLOW_MAPPING_TABLE, {}).values())
         return wanted and mn.pool.under_way == 0 and states <= {"bound", "refused: tried again later"}
@@ -210,7 +243,7 @@ class History:
         waited = 0
         while not self.is_quiet():
             waited += 1
-            self.require(waited <= MOST_S, self.now, f"nothing comes to rest: {tables_at(self.world)['MN']}")
+            self.require(waited <= MOST_S, self.now, f"nothing comes to rest: {self.tables['MN']}")
             self.world.run(1)
         self.say("all is quiet")
 
@@ -251,42 +284,55 @@ def play(script: Script, after: Callable[[History], None] | None = None) -> Hist
 # --- the trace -------------------------------------------------------------------------------------------------------
 
 
-def apply(state: Tables, record: TableChanged) -> None:
-    """Take one change into tables."""
-    change = record.change
-    rows = state.setdefault(record.node, {}).setdefault(change.table, {})
-    if change.after is None:
-        rows.pop(change.key, None)
-    else:
-        rows[change.key] = change.after
+def apply(state: dict[str, dict[str, dict[str, Row]]], record: object) -> None:
+    """Take one record into tables; those that are no change of a table say nothing here, but for `CEASED`."""
+    if isinstance(record, TableChanged):
+        change = record.change
+        rows = state.setdefault(record.node, {}).setdefault(change.table, {})
+        if change.after is None:
+            rows.pop(change.key, None)
+        else:
+            rows[change.key] = change.after
+    elif isinstance(record, Decided) and record.what == "no route optimisation":
+        state.setdefault(record.node, {}).setdefault(CEASED, {})[record.why.split(": ")[0]] = {}
 
 
-def replay(world: World, start: int = 0) -> Iterator[tuple[TableChanged, Tables]]:
-    """Each change from the `start`-th record of the trace on, with all tables as they are after it."""
-    state: Tables = {}
-    for number, record in enumerate(world.trace.records):
-        if isinstance(record, TableChanged):
-            apply(state, record)
-            if number >= start and "MN" in state:
-                yield record, state
+class Moment(NamedTuple):
+    """All tables as they are at a time, and what has changed since the moment before."""
+
+    t_ns: int
+    tables: Tables
+    changed: list[TableChanged]
+
+    def touches(self, *tables: str) -> bool:
+        """True where one of these tables of the mobile node has changed."""
+        return any(each.node == "MN" and each.change.table in tables for each in self.changed)
 
 
-def instants(world: World) -> Iterator[tuple[int, Tables]]:
-    """Every time at which something changed, with all tables as they are when that instant is over."""
-    before: tuple[int, Tables] | None = None
-    state: Tables = {}
-    for record in world.trace.changes():
-        if before is not None and before[0] != record.t_ns and "MN" in state:
-            yield before
+def changes(world: World) -> Iterator[Moment]:
+    """A moment after each single change, from the first of the mobile node on."""
+    state: dict[str, dict[str, dict[str, Row]]] = {}
+    for record in world.trace.records:
         apply(state, record)
-        before = (record.t_ns, state)
-    if before is not None:
-        yield before
+        if isinstance(record, TableChanged) and "MN" in state:
+            yield Moment(record.t_ns, state, [record])
 
 
-def tables_at(world: World) -> Tables:
-    """All tables now."""
-    return world.trace.tables(world.network.clock.now)
+def instants(world: World) -> Iterator[Moment]:
+    """Every time at which something changed, when that instant is over."""
+    moment: Moment | None = None
+    state: dict[str, dict[str, dict[str, Row]]] = {}
+    for record in world.trace.records:
+        if moment is not None and record.t_ns != moment.t_ns:
+            if "MN" in state:
+                yield moment
+            moment = None
+        apply(state, record)
+        if isinstance(record, TableChanged):
+            moment = moment or Moment(record.t_ns, state, [])
+            moment.changed.append(record)
+    if moment is not None:
+        yield moment
 
 
 class Use(NamedTuple):
@@ -304,11 +350,29 @@ def uses(state: Tables) -> list[Use]:
 
 
 def optimising(script: Script, state: Tables, cn: str) -> bool:
-    """True for a correspondent that holds a binding of ours, as the binding update list has it, or is taken to."""
+    """True for a correspondent that holds a binding of ours, as the binding update list has it, or that is taken to by
+    the rules, as long as it has not said that it knows no Mobile IPv6.
+    """
     if script.mode != "route_optimisation":
         return False
     rows = state["MN"].get(BINDING_UPDATES, {}).values()
-    return script.optimistic or any(r["registered"] for r in rows if r["peer"] == cn and not r["home_registration"])
+    hopes = script.optimistic and cn not in state["MN"].get(CEASED, {})
+    return hopes or any(r["registered"] for r in rows if r["peer"] == cn and not r["home_registration"])
+
+
+def sharing(script: Script, state: Tables, flow: int) -> set[int]:
+    """The ids of the flows that one binding moves, this one's among them: those of its home address and of what counts
+    as its correspondent. In plain Mobile IPv6 all.
+    """
+    if script.method == "one care-of address":
+        return {int(key) for key in state["MN"].get(FLOW_MAPPING_TABLE, {})}
+    own = next((use for use in uses(state) if use.flow == flow), None)
+    peers = {} if own is None else {use.flow: use for use in uses(state) if use.home == own.home}
+    script = replace(script, method="combined")
+    return {flow} | {
+        other for other, use in peers.items()
+        if own is not None and one_cn(script, state, use.cn) == one_cn(script, state, own.cn)
+    }  # fmt: skip
 
 
 def one_cn(script: Script, state: Tables, cn: str) -> str:
@@ -333,7 +397,7 @@ def most_with_one(script: Script, state: Tables, without: str = "") -> int:
 
 def homes(state: Tables) -> list[str]:
     """The home address table."""
-    return list(state["MN"][HOME_ADDRESS_TABLE])
+    return list(state["MN"].get(HOME_ADDRESS_TABLE, {}))
 
 
 def updates_sent(world: World, since_ns: int) -> list[tuple[Address, Address]]:
