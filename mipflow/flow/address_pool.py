@@ -32,7 +32,7 @@ class Cost(NamedTuple):
     idle_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """An address that was asked for: for which flows, and under which name it is kept ("" where any flow may use it).
     """
@@ -259,7 +259,7 @@ class AddressPool:
         """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""
         node = self._node
         users = [flow.flow_id for flow in node.flows.of_home_address(home_address)]
-        if users:
+        if users and home_address != node.primary_home_address:
             raise ProtocolMisuse(f"{home_address} is in use by flows {users}; close them first", home_address)
         if home_address != node.primary_home_address and home_address not in node.home_addresses:
             known = ", ".join(str(entry.home_address) for entry in node.home_addresses)
@@ -269,19 +269,20 @@ class AddressPool:
         self._freeing.add(home_address)
         self.continue_freeing(home_address)
 
-    def ended(self, home_address: Address) -> list[FlowMappingEntry]:
-        """An address can be used no longer: it is freed, and its flows, which are given, have none."""
+    def ended(self, home_address: Address) -> None:
+        """An address can be used no longer: it is freed, and its flows get another."""
         node = self._node
         if home_address in self._ahead:
             node.record(node.home_addresses.add(home_address, self._ahead.pop(home_address).kept_for))
         if home_address not in node.home_addresses:
-            return []
+            return
         flows = list(node.flows.of_home_address(home_address))
         for flow in flows:
             flow.ready = False
             node.record(node.flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None))
         self.free(home_address)
-        return flows
+        for flow in flows:
+            node.proceed(flow)
 
     def continue_freeing(self, home_address: Address) -> bool:
         """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address

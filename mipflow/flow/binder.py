@@ -6,16 +6,17 @@ here each flow gets a home address and its bindings, and hears what peers say; `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
+from mipflow.flow.learner import Guarded, wrong_truth
 from mipflow.flow.networks import ANCHOR, NetworkChooser
 from mipflow.flow.policies import HomeBindings, Policies
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
-from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable, flows_named
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.updates import named
@@ -27,7 +28,6 @@ from mipflow.wire.address import Address, Prefix
 from mipflow.wire.mobility import Status
 from mipflow.wire.packet import UDP, Packet
 
-FlowId = int
 AllocationMaker = Callable[[Any], Allocation]
 """Makes a mechanism for this node."""
 
@@ -140,14 +140,13 @@ class FlowBinder(MobileNode):
         """By the redirector, which finds one in the table, or by asking for a new one (Figure 6, step 43)."""
         try:
             changes = self.redirector.outgoing(entry)
+            if entry.home_address is not None:
+                self.assigned(entry, changes)
+            elif may_ask and entry.care_of_address is not None:
+                self.pool.request(entry)
         except FunctionFailed as error:
             self.function_failed(error)
             self.refuse_flow(entry, str(error))
-            return
-        if entry.home_address is not None:
-            self.assigned(entry, changes)
-        elif may_ask and entry.care_of_address is not None:
-            self.pool.request(entry)
 
     def _is_ready(self, entry: FlowMappingEntry) -> None:
         if not entry.ready:
@@ -192,7 +191,7 @@ class FlowBinder(MobileNode):
         """
         if not name or name in [known for known, _ in self.redirector.keeping]:
             raise ProtocolMisuse(f"name={name!r}; expected one under which no home address is kept yet", name)
-        self.redirector.keeping.append((name, is_for))
+        self.redirector.keeping.append((name, Guarded("is_for", is_for, "flow", wrong_truth)))
         self.pool.keep(name)
 
     def free_home_address(self, home_address: Address) -> None:
@@ -202,14 +201,13 @@ class FlowBinder(MobileNode):
     def lease_ended(self, home_address: Address, why: str) -> None:
         """An address is not ours any more: its flows get another."""
         self.decided("lease ended", f"{home_address}: {why}")
-        for flow in self.pool.ended(home_address):
-            self.proceed(flow)
+        self.pool.ended(home_address)
 
     # --- handover of a flow (the seed, page 13) ----------------------------------------------------------------------
 
     def handover(
         self, flow: object, interface: str, *, home_follows: bool | None = None, alone: bool = False
-    ) -> list[FlowId]:
+    ) -> list[int]:
         """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
 
         Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
@@ -232,24 +230,26 @@ class FlowBinder(MobileNode):
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids
 
-    def handover_all(self, interface: str, *, break_first: bool = False) -> list[FlowId]:
+    def handover_all(self, interface: str, *, break_first: bool = False) -> list[int]:
         """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface,
         but for anchors; gives the ids of the flows.
 
-        `break_first` takes all other interfaces down before: without it the new bindings are made while the old
-        interface still works. Raises ProtocolMisuse as `handover` does.
+        `break_first` takes all other interfaces down in the same instant: without it the new bindings are made while
+        the old interface still works. Raises ProtocolMisuse as `handover` does.
         """
         care_of = self.care_of_address(interface)
         away = [flow for flow in self.flows if flow.home_address not in self.addresses]
         self.decided("handover", f"everything is to move to {interface}")
+        for flow in away:
+            flow.requested = interface
         self._move(away, interface, care_of, True)
         for home_address in self.home_addresses_in_order():
-            is_bound = home_address not in self.addresses and self.home_registration(home_address) is not None
+            is_away = home_address not in self.addresses and not self.pool.is_freeing(home_address)
+            is_bound = is_away and self.home_registration(home_address) is not None
             if is_bound and not self.pool.kept_for(home_address).startswith(ANCHOR):
                 self._bind_home(home_address, care_of)
-        for other in list(self.interfaces.values()) if break_first else ():
-            if other.name != interface:
-                other.set_up(False)
+        for other in [each for each in self.interfaces.values() if break_first and each.name != interface]:
+            other.set_up(False)
         return [flow.flow_id for flow in away]
 
     def move(self, entry: FlowMappingEntry, interface: str) -> None:
@@ -278,7 +278,7 @@ class FlowBinder(MobileNode):
         if entry is None or entry.care_of_address != care_of or entry.state not in (State.UPDATING, State.BOUND):
             self.registrar.register_home(home_address, care_of)
 
-    def flow_id(self, flow: object) -> FlowId:
+    def flow_id(self, flow: object) -> int:
         """The id of a Flow, a FlowMappingEntry or an id. Raises ProtocolMisuse for anything else."""
         number = flow if isinstance(flow, int) else getattr(flow, "id", getattr(flow, "flow_id", None))
         if not isinstance(number, int):
@@ -422,10 +422,7 @@ class FlowBinder(MobileNode):
     def drop_home_address(self, home_address: Address) -> None:
         """A home address is not valid any more: its flows get another."""
         super().drop_home_address(home_address)
-        self.home_address_taken(home_address)
-
-
-def flows_named(ids: Iterable[FlowId]) -> str:
-    """Flows as the subject of a sentence."""
-    numbers = [str(number) for number in ids]
-    return f"flow {numbers[0]} is" if len(numbers) == 1 else f"flows {', '.join(numbers)} are"
+        if home_address == self.primary_home_address:
+            self.home_address_taken(home_address)
+        else:
+            self.pool.ended(home_address)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.flow.separator import traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry
 from mipflow.node.application import Ends
@@ -49,8 +49,10 @@ class Calls:
         near = remote_port if remote_port is not None else cn.free_port()
         far = local_port if local_port is not None else free_port(node, app.port)
         for host, port, is_asked in ((cn, near, remote_port is not None), (node, far, True)):
-            if is_asked and host.has_port(port):
+            if is_asked and (host.has_port(port) or (host is cn and (cn.address, port) in self._invited)):
                 raise ProtocolMisuse(f"port {port} of {host.name} is in use; choose another", port)
+        if redirect:
+            self._doorman = self._doorman or Doorman(node, self._find_place, self._placed)
         conversations = Conversation.begun(app.protocol, far, cn.address, near, False)
         traits = traits_of(conversations[0], False, NO_MARKS, app.name)
         entry = FlowMappingEntry(node.next_flow_id(), cn.address, FlowInformation(traits), "")
@@ -59,11 +61,13 @@ class Calls:
         if not redirect:
             node.start(flow, ends)
             return flow
-        self._doorman = self._doorman or Doorman(node, self._find_place, self._placed)
 
         def redirected(address: Address, port: int) -> None:
             self.promised.pop(flow, None)
-            node.start(flow, replace(ends, far_address=address, far_port=port))
+            try:
+                node.start(flow, replace(ends, far_address=address, far_port=port))
+            except MipflowError as error:  # nobody called: it is an answer that has come
+                node.decided("call not possible", str(error))
 
         self.promised[flow], self._invited[cn.address, near] = far, flow
         flow.invitation = Invitation(cn, cn.free_port(), node.reached_at, near, redirected)
@@ -81,6 +85,7 @@ class Calls:
     def forget(self, flow: Flow) -> bool:
         """A flow is closed: True for one that had not begun."""
         self.promised.pop(flow, None)
+        self._invited = {caller: other for caller, other in self._invited.items() if other is not flow}
         return self.expected.pop(flow.conversation, None) is not None
 
     def begun(self, flow: Flow, entry: FlowMappingEntry) -> None:

@@ -46,6 +46,11 @@ class _TooLong(BaseException):
         self._resume()
 
 
+def wrong_truth(result: object, flow: object) -> str:
+    """What is wrong with the answer of a function that says yes or no; empty where nothing is."""
+    return "" if isinstance(result, bool) else "expected True or False"
+
+
 class Guarded:
     """A learner's function. `name`: as in "assign"; `parameters`: what it is called with, as in "flow, homes, flows".
 

@@ -266,10 +266,19 @@ def policies_of(policy: Policies | Policy) -> Policies:
     """
     if not isinstance(policy, Policies):
         policy = Policies([(10, Guarded("policy", policy, "flow, networks", wrong_with))])
+    policy = Policies([(priority, _guarded(each)) for priority, each in policy.ordered])
     if any(isinstance(each, ByApplication) for _, each in policy.ordered):
         return policy
     first = min((priority for priority, _ in policy.ordered), default=0) - 1
     return Policies([(first, ByApplication()), *policy.ordered])
+
+
+def _guarded(policy: Policy) -> Policy:
+    """A policy that is none of ours may fail."""
+    if isinstance(policy, Guarded) or type(policy).__module__ == __name__:
+        return policy
+    name = getattr(policy, "__name__", type(policy).__name__)
+    return Guarded(name, policy, "flow, networks", wrong_with)
 
 
 # --- where home addresses are bound -----------------------------------------------------------------------------------

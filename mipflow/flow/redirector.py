@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -49,6 +50,8 @@ class AssignmentRules:
         if self.method not in get_args(Method):
             expected = ", ".join(map(repr, get_args(Method)))
             raise ProtocolMisuse(f"method={self.method!r}; expected one of {expected}", self.method)
+        if self.together is not None and not isinstance(self.together, Guarded):
+            object.__setattr__(self, "together", Guarded("together", self.together, "flow", wrong_group))
 
     @property
     def one_address(self) -> bool:
@@ -80,6 +83,10 @@ class DataFlowRedirector:
         """
         home_address = self._assign(flow, self.homes, self.flows)
         return [] if home_address is None else self.flows.change(flow, home_address=home_address)
+
+    def group(self, flow: FlowMappingEntry) -> str | None:
+        """What `AssignmentRules.together` says of a new flow. Raises FunctionFailed."""
+        return None if self.rules.together is None else self.rules.together(flow)
 
     def incoming(self, flow: FlowMappingEntry, destination: Address) -> list[Change]:
         """Figure 5 for a new flow (step 30): it keeps the address that the correspondent used."""
@@ -137,6 +144,11 @@ class DataFlowRedirector:
         if self.rules.method == "home address per flow" or self.kept_for(one) != self.kept_for(other):
             return False
         return one.cn != other.cn and (not self.rules.tunnel_as_one or not self.flows.collide(one, other))
+
+
+def wrong_group(result: object, flow: object) -> str:
+    """What is wrong with the result of a learner's `together`; empty where nothing is."""
+    return "" if result is None or isinstance(result, str) else "expected a word, or None for a flow of its own"
 
 
 def wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:

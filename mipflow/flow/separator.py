@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from mipflow.flow.learner import Guarded
 from mipflow.flow.rules import EACH, RuleSet
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
 from mipflow.flow.traits import Traits
@@ -55,9 +56,12 @@ class ApplicationWord:
     def __init__(self) -> None:
         self._words: dict[tuple[str, int], str] = {}
 
-    def say(self, protocol: str, local_port: int, word: str) -> None:
-        """What begins at this port from now on belongs to the flow of this word."""
-        self._words[protocol, local_port] = word
+    def say(self, protocol: str, local_port: int, word: str | None) -> None:
+        """What begins at this port from now on belongs to the flow of this word; None takes back what was said."""
+        if word is None:
+            self._words.pop((protocol, local_port), None)
+        else:
+            self._words[protocol, local_port] = word
 
     def classify(self, traits: Traits) -> str | None:
         """What was said of the local port."""
@@ -101,6 +105,15 @@ class FunctionSource:
 
     def __init__(self, function: Callable[[Traits], str | None]) -> None:
         self.classify = function
+
+
+def sources_in_order(
+    words: ApplicationWord, network: RuleSource, operator: RuleSet | None, function: Callable[..., str | None] | None
+) -> list[tuple[int, Source]]:
+    """All sources with their priorities: a learner's function first, then as page 11 names them, the headers last."""
+    guarded = None if function is None else Guarded("separator", function, "traits", wrong_word)
+    first: list[tuple[int, Source]] = [] if guarded is None else [(10, FunctionSource(guarded))]
+    return [*first, (20, words), (30, network), (40, RuleSource("operator", operator)), (50, HeaderAnalysis())]
 
 
 def wrong_word(result: object, traits: object) -> str:

@@ -22,12 +22,9 @@ from mipflow.flow.rules import RuleSet
 from mipflow.flow.separator import (
     ApplicationWord,
     DataFlowSeparator,
-    FunctionSource,
-    HeaderAnalysis,
     RuleSource,
-    Source,
+    sources_in_order,
     traits_of,
-    wrong_word,
 )
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
 from mipflow.flow.traits import Traits
@@ -67,8 +64,8 @@ class FlowMobileNode(FlowBinder):
         reconsider_every_s: float | None = None, **settings: object,
     ) -> None:  # fmt: skip
         if allocate is not None:
-            function = Guarded("allocate", allocate, "prefix, taken", wrong_new)
-            allocation = partial(FunctionAllocation, function=function)
+            made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
+            allocation = partial(FunctionAllocation, function=made)
         self.calls = Calls(self)  # a mechanism of allocation asks for a port, below
         super().__init__(
             network, name, x, y, home_agent=home_agent, home_address=home_address, home_prefix=home_prefix, rules=rules,
@@ -81,11 +78,7 @@ class FlowMobileNode(FlowBinder):
         """What applications say of their sockets."""
         self.network_rules = RuleSource("network")
         """Rules that the network sends at run time."""
-        sources: list[tuple[int, Source]] = [
-            (20, self.words), (30, self.network_rules), (40, RuleSource("operator", operator)), (50, HeaderAnalysis()),
-        ]  # fmt: skip
-        if separator is not None:
-            sources.append((10, FunctionSource(Guarded("separator", separator, "traits", wrong_word))))
+        sources = sources_in_order(self.words, self.network_rules, operator, separator)
         self.separator = DataFlowSeparator(self.flows, sources)
         self.opened: dict[int, Flow] = {}
         """Flows that applications of ours opened, by id, ended ones included."""
@@ -105,17 +98,18 @@ class FlowMobileNode(FlowBinder):
 
         `interface` names the access network that the application asks for (default: policies, or the first interface
         that is up); `word` is the application's own word for the flow: a second one of that word to the same
-        correspondent joins it. Raises ProtocolMisuse for an unknown interface or a port that is taken, TopologyError
-        where no interface is up.
+        correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
+        or down, or a port that is taken, TopologyError where no interface is up.
         """
         check_correspondent(cn, self)
-        asked = None if interface is None else self.interface(interface).name
+        if interface is not None and not self.interface(interface).up:
+            raise ProtocolMisuse(f"{interface} is down; choose another, or bring it up first", interface)
         near = local_port if local_port is not None else self.free_port()
         far = remote_port if remote_port is not None else free_port(cn, app.port)
         conversations = Conversation.begun(app.protocol, near, cn.address, far, True)
-        if word is not None:
-            self.words.say(app.protocol, conversations[0].local_port, word)
-        entry = self.begin(traits_of(conversations[0], True, NO_MARKS, app.name), asked)
+        self.flows.check_free(conversations)
+        self.words.say(app.protocol, conversations[0].local_port, word)
+        entry = self.begin(traits_of(conversations[0], True, NO_MARKS, app.name), interface)
         flow = self.new_flow(entry, cn, app, conversations)
         self.flows.join(entry, conversations[-1])
         if entry.ready:
@@ -159,21 +153,27 @@ class FlowMobileNode(FlowBinder):
         self._last_flow_id += 1
         return self._last_flow_id
 
-    def close(self, flow: Flow) -> None:
+    def close(self, flow: Flow | FlowMappingEntry | int) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
         page 13). Raises ProtocolMisuse if ended.
         """
-        entry = None if self.calls.forget(flow) else self.flows[self.flow_id(flow)]
+        if not isinstance(flow, Flow):
+            entry = self.flows[self.flow_id(flow)]
+            if entry.flow_id not in self.opened:
+                self.end(entry, "closed")
+                return
+            flow = self.opened[entry.flow_id]
+        is_expected = self.calls.forget(flow)
+        ended = None if is_expected else self.flows[flow.id]
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
                 under_way.stop()
         flow.is_closed = True
-        if entry is None:
-            return
-        for conversation in flow.conversations:
+        for conversation in () if ended is None else flow.conversations:
+            self._tcp_endings.forget(conversation)
             self.flows.part(conversation)
-        if not entry.conversations:
-            self.end(entry, "closed")
+        if ended is not None and not ended.conversations:
+            self.end(ended, "closed")
 
     def begin(
         self, traits: Traits, requested: str | None = None, arrival: Arrival | None = None
@@ -192,7 +192,9 @@ class FlowMobileNode(FlowBinder):
             information, failure = FlowInformation(traits), str(error)
             self.function_failed(error)
         known = self.flows.named(information.word, traits.cn) if information.word else None
-        if known is None and expected is None:
+        if known is not None and arrival is not None and known.home_address != arrival.destination:
+            known, information = None, information._replace(word="")  # it keeps the address that was used (step 30)
+        elif known is None and expected is None:
             known = self.separator.counterpart(traits, None if arrival is None else arrival.destination)
         if known is not None:
             self.flows.join(known, information.first)
@@ -201,8 +203,11 @@ class FlowMobileNode(FlowBinder):
             return known
         number = self._last_flow_id + 1 if expected is None else expected.id
         entry = FlowMappingEntry(number, traits.cn, information, "", requested=requested, refused=failure)
-        together = self.redirector.rules.together
-        entry.group = None if together is None else together(entry)
+        try:
+            entry.group = self.redirector.group(entry)
+        except FunctionFailed as error:
+            self.function_failed(error)
+            entry.refused = str(error)
         entry.interface = self.networks.choose(entry, None if arrival is None else arrival.interface.name)
         chosen = self.interfaces[entry.interface]
         entry.care_of_address = chosen.address if chosen.is_usable else None
@@ -331,10 +336,10 @@ class FlowMobileNode(FlowBinder):
                     return
                 entry = self._began(arrival)
             if entry is not None:
+                entry.used_ns = self.clock.now
                 if entry.refused:
                     self.discard(arrival.packet, entry.refused)
                     return
-                entry.used_ns = self.clock.now
                 entry.received_octets += payload.size + HEADERS
                 if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
                     conversation = ("TCP", payload.destination_port, arrival.source, payload.source_port)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -280,12 +280,19 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._index(entry)
         return self._put(entry.flow_id, entry)
 
+    def check_free(self, conversations: Iterable[Key]) -> None:
+        """Raises ProtocolMisuse for a conversation that a flow has."""
+        for conversation in conversations:
+            if conversation in self._by_conversation:
+                other = self._by_conversation[conversation].flow_id
+                raise ProtocolMisuse(f"{conversation} is flow {other} already; end it first", conversation)
+
     def join(self, entry: FlowMappingEntry, conversation: Key) -> None:
         """A conversation belongs to a flow until it or the flow ends. Raises ProtocolMisuse where another one has it.
         """
-        if self._by_conversation.setdefault(conversation, entry) is not entry:
-            other = self._by_conversation[conversation].flow_id
-            raise ProtocolMisuse(f"{conversation} is flow {other} already; end it first", conversation)
+        if self._by_conversation.get(conversation) is not entry:
+            self.check_free([conversation])
+        self._by_conversation[conversation] = entry
         entry.conversations.add(conversation)
 
     def part(self, conversation: Key) -> FlowMappingEntry | None:
@@ -347,3 +354,9 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         peers.pop(cn, None)
         if not peers:
             self._in_tunnel.pop(home_address, None)
+
+
+def flows_named(ids: Iterable[int]) -> str:
+    """Flows as the subject of a sentence."""
+    numbers = [str(number) for number in ids]
+    return f"flow {numbers[0]} is" if len(numbers) == 1 else f"flows {', '.join(numbers)} are"

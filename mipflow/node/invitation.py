@@ -89,7 +89,7 @@ class Doorman:
             return
         if words[0] == "ACK":
             self._over(address, port)
-        elif words[0] == "INVITE" and len(words) == 2 and words[1].isdigit():
+        elif words[0] == "INVITE" and len(words) == 2 and words[1].isdecimal() and len(words[1]) < 6:
             if caller not in self._answers:
                 self._answers[address, port] = b""
                 self._place(address, int(words[1]), lambda where, at: self._tell(address, port, where, at))

@@ -284,3 +284,22 @@ def test_a_call_that_cannot_be_is_refused_and_leaves_nothing_behind(
     flow = made.mn.accept(made.cn1, CALL)
     made.run(2)
     assert flow.stats.down.received > 50
+
+
+def test_a_port_of_the_correspondent_that_is_taken_meanwhile_is_said_and_stops_nothing() -> None:
+    made = settled(pool=1)
+    flow = made.mn.accept(made.cn1, CALL, redirect=True, remote_port=9000)
+    with pytest.raises(ProtocolMisuse, match="9000 of CN1 is in use"):
+        made.mn.accept(made.cn1, CALL, redirect=True, remote_port=9000)
+    other = made.mn.open(made.cn1, CALL, remote_port=9000)
+    made.run(6)
+    assert any(d.what == "call not possible" for d in made.trace.decisions())
+    assert flow.running is None and other.stats.down.received > 50
+
+
+def test_where_the_port_of_invitations_is_taken_nothing_is_expected() -> None:
+    made = settled()
+    made.mn.udp(PORT)
+    with pytest.raises(ProtocolMisuse, match="5060"):
+        made.mn.accept(made.cn1, CALL, redirect=True)
+    assert made.flows() == [] and not made.mn.calls.expected

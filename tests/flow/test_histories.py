@@ -264,9 +264,6 @@ def test_with_ip_security_the_associations_of_freed_addresses_go_too(script: Scr
 
 
 FOUND = {
-    "a flow whose interface is down goes on over another": Script(
-        (Turn("wlan0", False), Open(0, "wlan0"), Turn("cell0", False), Turn("cell0", True)), never_primary=True
-    ),
     "a call over the tunnel is bound at home where it was selected to be": Script(
         (Open(0), Open(0), Incoming(2, True), Turn("wlan0", False), Wait(0.05)), hosts=("CN3",)
     ),

@@ -326,7 +326,7 @@ def test_a_function_of_a_set_of_policies_is_named_as_it_is_called() -> None:
     made = world(wire=False, policy=Policies([(1, ByApplication()), (2, mine)])).run(5)
     flow = made.mn.open(made.cn1, CALL)
     made.run(2)
-    check_refused(made, flow, "mine (priority 2) gave 'wlan7'; expected one of wlan0, cell0, or None for no opinion")
+    check_refused(made, flow, "your mine() gave 'wlan7'; expected one of wlan0, cell0, or None for no opinion")
 
 
 def test_an_assign_that_fails_when_an_address_falls_free_is_no_exception() -> None:
@@ -371,3 +371,23 @@ def test_a_function_may_have_more_parameters_with_defaults_and_be_a_method(name:
     more: Any = {1: lambda a, x=0: None, 2: lambda a, b, x=0: None, 3: lambda a, b, c, x=0: None}[count]
     for function in (more, learner.function):
         mf.figure2(**{name: function})
+
+
+def wrong(*arguments: object) -> Any:
+    return 1 // 0
+
+
+@pytest.mark.parametrize("where", ["together", "is_for", "among policies"])
+def test_every_other_function_that_is_put_in_is_guarded_too(where: str) -> None:
+    rules = mf.AssignmentRules(together=lambda flow: wrong()) if where == "together" else None
+    policy = mf.policies.Policies([(1, lambda flow, networks: wrong())]) if where == "among policies" else None
+    made = world(wire=False, rules=rules, policy=policy)
+    made.run(5)
+    if where == "is_for":
+        made.mn.keep_home_address("calls", lambda flow: wrong())
+    socket = made.mn.udp(6000, (made.cn1.address, 9))
+    made.network.clock.after(1000, lambda _: socket.send(b"raw"))
+    made.run(3)
+    (entry,) = made.mn.flows
+    assert "ZeroDivisionError" in entry.refused and entry.home_address is None
+    assert [d.why for d in made.trace.decisions() if d.what == "function failed"]

@@ -9,6 +9,7 @@ import pytest
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.flows import Flow
+from mipflow.flow.rules import Rule, RuleSet
 from mipflow.flow.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
@@ -583,3 +584,95 @@ def test_without_the_seed_a_duplicate_primary_refuses_every_flow() -> None:
     call = made.mn.open(made.cn1, CALL)
     made.run(8)
     assert call.refused and call.stats.up.lost == call.stats.up.sent > 0
+
+
+# --- what must not happen --------------------------------------------------------------------------------------------
+
+
+def test_an_interface_that_is_down_is_refused_by_name_and_leaves_nothing_behind() -> None:
+    made = world(wire=False)
+    made.run(5)
+    made.mn.interface("cell0").set_up(False)
+    with pytest.raises(ProtocolMisuse, match="cell0 is down; choose another") as caught:
+        made.mn.open(made.cn1, CALL, interface="cell0")
+    assert caught.value.value == "cell0" and len(made.mn.flows) == 0
+
+
+def test_a_second_flow_of_esp_on_one_spi_leaves_nothing_behind() -> None:
+    made = world(wire=False)
+    made.run(5)
+    made.mn.open(made.cn1, mf.apps.Protected(), local_port=700)
+    with pytest.raises(ProtocolMisuse, match="is flow 1 already"):
+        made.mn.open(made.cn1, mf.apps.Protected(), local_port=700)
+    assert len(made.mn.flows) == 1 and len(made.mn.home_addresses) == 1
+
+
+def test_what_a_correspondent_begins_keeps_its_address_though_a_word_has_another() -> None:
+    """Figure 5, step 30: a TCP connection to the primary cannot be answered from H@2."""
+    made = world(wire=False, operator=RuleSet((Rule("all", 1, flow="files"),)))
+    made.run(5)
+    made.mn.open(made.cn2, CALL)
+    made.mn.open(made.cn1, mf.apps.Echo())
+    made.run(3)
+    (of_word,) = [flow for flow in made.mn.flows if flow.cn == made.cn1.address]
+    made.mn.record(made.mn.flows.change(of_word, home_address=HOME.address(0x11)))
+    arrived = made.mn.accept(made.cn1, mf.apps.FileTransfer(10_000))
+    made.run(5)
+    assert arrived.home_address == made.mn.primary_home_address != of_word.home_address
+    assert arrived.running is not None and arrived.running.is_complete
+
+
+def test_the_time_wait_of_a_closed_flow_does_not_end_the_next_on_its_ports() -> None:
+    made = world(wire=False)
+    made.run(5)
+    ports = {"local_port": 6000, "remote_port": 6001}
+    first = made.mn.open(made.cn1, mf.apps.FileTransfer(1_000), **ports)  # type: ignore[arg-type]
+    made.run(3)
+    made.mn.close(first)
+    made.run(236)
+    second = made.mn.open(made.cn1, mf.apps.FileTransfer(1_000, start_s=20), **ports)  # type: ignore[arg-type]
+    made.run(30)
+    assert second.id in made.mn.flows and second.running is not None and second.running.is_complete
+
+
+def test_a_word_is_for_the_flow_that_it_was_said_of() -> None:
+    made = world(wire=False)
+    made.run(5)
+    made.mn.close(made.mn.open(made.cn1, CALL, local_port=6000, word="a"))
+    other = made.mn.open(made.cn1, CALL, local_port=7000, word="a")
+    assert made.mn.open(made.cn1, CALL, local_port=6000).id != other.id
+
+
+def test_closing_takes_what_handing_over_takes() -> None:
+    made = world(wire=False)
+    made.run(5)
+    one, two, three = (made.mn.open(made.cn1, CALL) for _ in range(3))
+    made.mn.close(one)
+    made.mn.close(two.id)
+    made.mn.close(three.entry)
+    assert len(made.mn.flows) == 0 and not two.is_open
+    with pytest.raises(ProtocolMisuse, match="no flow 99"):
+        made.mn.close(99)
+    with pytest.raises(ProtocolMisuse, match="is no flow"):
+        made.mn.close("two")  # type: ignore[arg-type]
+
+
+def test_a_renumbering_is_no_row_of_duplicates() -> None:
+    """RFC 6275 section 11.4.3: as many home addresses end at once as there are, and each flow gets another."""
+    made = world(wire=False, rules=mf.AssignmentRules(optimistic=True))
+    flows = [made.mn.open(made.cn1, CALL) for _ in range(6)]
+    made.run(6)
+    further = [entry.home_address for entry in made.mn.home_addresses][1:]
+    for home_address in further:
+        made.mn.drop_home_address(home_address)
+    made.run(6)
+    assert not [flow.refused for flow in flows if flow.refused]
+    assert len({flow.home_address for flow in flows}) == 6 and not {f.home_address for f in flows} & set(further)
+
+
+def test_a_flow_whose_interface_fails_before_it_has_an_address_goes_on_over_another() -> None:
+    made = world(wire=False, rules=mf.AssignmentRules(never_primary=True))
+    call = made.mn.open(made.cn1, CALL, interface="wlan0")
+    made.mn.interface("wlan0").set_up(False)
+    made.run(7)
+    assert call.home_address == HOME.address(0x11) and call.interface == "cell0" and call.stats.down.received > 50

@@ -15,7 +15,10 @@ from tests.node.nodes import Pair
 S = 1_000_000_000
 NEAR, MEDIA, THERE = 7000, 7001, (Address("2001:db8:1::99"), 8000)
 INVITE, FOUND, CONFIRM = b"INVITE 7001", b"302 2001:db8:1::99 8000", b"ACK"
-GARBAGE = [b"", b" ", b"\xff\xfe", b"INVITE", b"INVITE ?", b"INVITE -1", b"INVITE 1 2", b"invite 7001", b"BYE 7001"]
+GARBAGE = [
+    b"", b" ", b"\xff\xfe", b"INVITE", b"INVITE ?", b"INVITE -1", b"INVITE 1 2", b"invite 7001", b"BYE 7001",
+    "INVITE ²".encode(), b"INVITE " + b"7" * 500,
+]  # fmt: skip
 NO_ANSWERS = [
     b"", b"302", b"302 2001:db8:1::99", b"302 here 8000", b"302 2001:db8:1::99 port", b"200 2001:db8:1::99 8000",
     b"\xff 2001:db8:1::99 8000", b"302 2001:db8:1::99:zz 1", b"302 2001:db8:1::99 70000", b"302 2001:db8:1::99 -1",
