@@ -112,10 +112,16 @@ class AddressPool:
         self._ask(Request(name))
 
     def fill(self) -> None:
-        """Allocate ahead; such an address enters the table, where flows are given it, once the home agent holds it."""
+        """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the table,
+        where flows are given it, once the home agent holds it.
+        """
         node = self._node
         if node.registered_at_home(node.primary_home_address) is not None:
             asked = sum(not request.flows and not request.kept_for for request in self._requests)
+            requests = (*self._requests, *self._ahead.values())
+            held = {request.kept_for for request in requests} | {entry.kept_for for entry in node.home_addresses}
+            for name in [name for name, _ in node.redirector.keeping if name not in held]:
+                self._ask(Request(name))
             missing = self.size - len(self._unused()) - len(self._ahead) - asked
             for _ in range(missing):
                 self._allocated_ahead += 1
@@ -197,7 +203,7 @@ class AddressPool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
         node = self._node
         node.disown(home_address)
-        request = self._ahead.pop(home_address, None)
+        self._ahead.pop(home_address, None)
         if home_address == node.primary_home_address:  # it stays in the table, for nobody
             return True
         if home_address in node.home_addresses:
@@ -205,8 +211,7 @@ class AddressPool:
         self.allocation.collided(home_address)
         self._collisions += 1
         if self._collisions < MAX_COLLISIONS:
-            if request is not None and request.kept_for:
-                self._ask(request)
+            self.fill()
             return True
         self._collisions = 0  # a flow that is opened later tries anew
         return False
@@ -268,6 +273,14 @@ class AddressPool:
         self._strike(home_address)
         self._freeing.add(home_address)
         self.continue_freeing(home_address)
+
+    def give_up(self, home_address: Address) -> None:
+        """Free an address, and keep none in its place. Raises ProtocolMisuse as `free` does."""
+        name = self.kept_for(home_address)
+        self.free(home_address)
+        keeping = self._node.redirector.keeping
+        keeping[:] = [(each, is_for) for each, is_for in keeping if each != name or not name]
+        self.fill()
 
     def ended(self, home_address: Address) -> None:
         """An address can be used no longer: it is freed, and its flows get another."""

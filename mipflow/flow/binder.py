@@ -51,7 +51,7 @@ class FlowBinder(MobileNode):
         made = StatelessAllocation(home_prefix, home_address) if allocation is None else allocation(self)
         self.pool = AddressPool(self, made, pool, hold_down_s)
         self.networks = NetworkChooser(self, policies, home_bindings, reconsider_every_s)
-        self._follow_home: set[tuple[Address, Address]] = set()
+        self._follow_home: set[tuple[Address | None, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
 
     # --- what `flow.stack` overrides ---------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class FlowBinder(MobileNode):
 
     def free_home_address(self, home_address: Address) -> None:
         """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
-        self.pool.free(home_address)
+        self.pool.give_up(home_address)
 
     def lease_ended(self, home_address: Address, why: str) -> None:
         """An address is not ours any more: its flows get another."""
@@ -263,9 +263,9 @@ class FlowBinder(MobileNode):
             self.record(self.flows.change(other, interface=name, care_of_address=care_of))
         for entry in {(other.home_address, other.cn): other for other in together}.values():
             home_address = entry.home_address
-            registered = None if home_address is None else self.registered_at_home(home_address)
+            self._follow_home.discard((home_address, entry.cn))
             goes_first = follows or self._takes_tunnel(entry, State.REFUSED, State.FALLBACK)
-            if goes_first and home_address and care_of and registered not in (None, care_of):
+            if goes_first and home_address and care_of and self.registered_at_home(home_address) not in (None, care_of):
                 self._bind_home(home_address, care_of)
                 if self.registrar.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.errors import FunctionFailed, ProtocolMisuse
 from mipflow.flow.learner import Guarded
-from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 
@@ -75,6 +75,7 @@ class DataFlowRedirector:
         self.keeping: list[tuple[str, Callable[[FlowMappingEntry], bool]]] = []
         """Home addresses that are kept for flows (page 10): under which name, and for which flows."""
         self._assign = assign or self.assign
+        self._is_learners = assign is not None
 
     def outgoing(self, flow: FlowMappingEntry) -> list[Change]:
         """Figure 4 for a flow that the separator calls new (steps 22 and 23): give it a home address, if there is one.
@@ -82,6 +83,9 @@ class DataFlowRedirector:
         Where the flow's `home_address` is still None after this, a new one has to be allocated (Figure 6, step 43).
         """
         home_address = self._assign(flow, self.homes, self.flows)
+        if home_address in self.barred:
+            why = f"{home_address} was assigned, which somebody else has; expected another, or None"
+            raise FunctionFailed(why, home_address)
         return [] if home_address is None else self.flows.change(flow, home_address=home_address)
 
     def group(self, flow: FlowMappingEntry) -> str | None:
@@ -99,12 +103,10 @@ class DataFlowRedirector:
         together = self.of_group(flow)
         if together is not None:
             return together
-        kept_for = self.kept_for(flow)
         unused: Address | None = None
         for entry in reversed(homes) if self.rules.avoid_primary else homes:  # steps 35, 41, 42: from the last on
             home_address, is_primary = entry.home_address, entry.home_address == homes.primary
-            is_barred = self.rules.never_primary and is_primary
-            if is_barred or entry.kept_for != kept_for or self.is_taken(home_address, flow.cn):
+            if not self._may_have(flow, entry) or self.is_taken(home_address, flow.cn):
                 continue
             if unused is None if is_primary else self.flows.is_used(home_address):
                 return home_address  # steps 36 to 38 and 44 found no such flow: step 39
@@ -129,11 +131,17 @@ class DataFlowRedirector:
         """A home address of the flows that this one is to share one with, where no other flow has the same binding."""
         for other in () if flow.group is None else self.flows.of_group(flow.group):
             home_address = other.home_address
-            if other is not flow and home_address is not None:
+            if other is not flow and home_address is not None and self._may_have(flow, self.homes.get(home_address)):
                 in_the_way = self.flows.of_binding(home_address, flow.cn)
                 if all(each.group == flow.group for each in in_the_way):
                     return home_address
         return None
+
+    def _may_have(self, flow: FlowMappingEntry, home: HomeAddressEntry | None) -> bool:
+        """True for a home address that no rule keeps from a flow, whoever else has it."""
+        if home is None or home.home_address in self.barred or home.kept_for != self.kept_for(flow):
+            return False
+        return not (self.rules.never_primary and home.home_address == self.homes.primary)
 
     def may_share(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
         """True where two flows that wait for a new home address can have the same: a flow joins a request that is
@@ -141,6 +149,8 @@ class DataFlowRedirector:
         """
         if one.group is not None and one.group == other.group:
             return True
+        if self._is_learners:  # it was asked, and wants a new one for each
+            return False
         if self.rules.method == "home address per flow" or self.kept_for(one) != self.kept_for(other):
             return False
         return one.cn != other.cn and (not self.rules.tunnel_as_one or not self.flows.collide(one, other))

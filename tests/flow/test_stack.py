@@ -15,6 +15,7 @@ from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import Hop
+from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement
 from mipflow.wire.packet import TCP, UDP, Packet, RoutingHeaderType2
 from tests.mip6.worlds import S, data_hops, world
@@ -676,3 +677,51 @@ def test_a_flow_whose_interface_fails_before_it_has_an_address_goes_on_over_anot
     made.mn.interface("wlan0").set_up(False)
     made.run(7)
     assert call.home_address == HOME.address(0x11) and call.interface == "cell0" and call.stats.down.received > 50
+
+
+# --- rules that meet -------------------------------------------------------------------------------------------------
+
+
+def test_a_group_breaks_no_other_rule() -> None:
+    made = world(wire=False, rules=mf.AssignmentRules(never_primary=True, together=lambda flow: "all"))
+    made.run(5)
+    arrived = made.mn.accept(made.cn1, CALL)
+    made.run(1)
+    opened = made.mn.open(made.cn2, CALL)
+    assert arrived.home_address == made.mn.primary_home_address != opened.home_address
+
+
+def test_an_assign_that_wants_a_new_address_gets_one_although_one_is_on_its_way() -> None:
+    made = world(wire=False, allocate="dhcpv6", assign=lambda flow, homes, flows: None)
+    made.run(5)
+    flows = [made.mn.open(cn, CALL) for cn in (made.cn1, made.cn2)]
+    made.run(4)
+    assert len({flow.home_address for flow in flows}) == 2
+
+
+def test_an_assign_that_gives_what_somebody_else_has_is_refused() -> None:
+    made = world(wire=False, assign=lambda flow, homes, flows: homes.primary)
+    occupied(made, 0x10)
+    call = made.mn.open(made.cn1, CALL)
+    made.run(6)
+    assert "somebody else has" in call.refused and call.stats.up.lost > 0
+
+
+def test_what_is_kept_comes_back_until_it_is_given_up() -> None:
+    made = world(wire=False)
+    made.run(5)
+    made.mn.keep_home_address("calls", lambda flow: flow.flow_information.traits.application == "call")
+    made.run(3)
+
+    def kept() -> list[Address]:
+        return [entry.home_address for entry in made.mn.home_addresses if entry.kept_for == "calls"]
+
+    (first,) = kept()
+    made.mn.lease_ended(first, "a test says so")
+    made.mn.open(made.cn1, mf.apps.Echo())
+    made.run(6)
+    (second,) = kept()
+    assert second != first
+    made.mn.free_home_address(second)
+    made.run(6)
+    assert kept() == [] and made.mn.open(made.cn1, CALL).home_address is not None
