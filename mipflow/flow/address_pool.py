@@ -112,8 +112,8 @@ class AddressPool:
         self._ask(Request(name))
 
     def fill(self) -> None:
-        """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the table,
-        where flows are given it, once the home agent holds it.
+        """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the
+        table, where flows are given it, once the home agent holds it.
         """
         node = self._node
         if node.registered_at_home(node.primary_home_address) is not None:
