@@ -103,20 +103,20 @@ class DataFlowRedirector:
         together = self.of_group(flow)
         if together is not None:
             return together
-        unused: Address | None = None
+        kept_for, unused = self.kept_for(flow), None
         for entry in reversed(homes) if self.rules.avoid_primary else homes:  # steps 35, 41, 42: from the last on
-            home_address, is_primary = entry.home_address, entry.home_address == homes.primary
-            if not self._may_have(flow, entry) or self.is_taken(home_address, flow.cn):
-                continue
-            if unused is None if is_primary else self.flows.is_used(home_address):
-                return home_address  # steps 36 to 38 and 44 found no such flow: step 39
+            home_address = entry.home_address
+            if not self._may_have(entry, kept_for) or self.is_taken(home_address, flow.cn):
+                continue  # steps 36 to 38 and 44
+            if home_address == homes.primary:
+                return unused or home_address
+            if self.flows.is_used(home_address):
+                return home_address  # step 39
             unused = unused or home_address  # no figure has one without flows: a pool's come after those with flows
         return unused  # step 43 where there is none
 
     def is_taken(self, home_address: Address, cn: Address) -> bool:
-        """True where a new flow to this correspondent cannot have this home address."""
-        if home_address in self.barred:
-            return True
+        """True where flows that there are keep this home address from a new one to this correspondent."""
         if self.rules.method == "home address per flow":
             return self.flows.is_used(home_address)
         if not self.rules.tunnel_as_one:
@@ -129,17 +129,20 @@ class DataFlowRedirector:
 
     def of_group(self, flow: FlowMappingEntry) -> Address | None:
         """A home address of the flows that this one is to share one with, where no other flow has the same binding."""
-        for other in () if flow.group is None else self.flows.of_group(flow.group):
-            home_address = other.home_address
-            if other is not flow and home_address is not None and self._may_have(flow, self.homes.get(home_address)):
-                in_the_way = self.flows.of_binding(home_address, flow.cn)
+        if flow.group is None:
+            return None
+        kept_for = self.kept_for(flow)
+        for other in self.flows.of_group(flow.group):
+            home = None if other.home_address is None else self.homes.get(other.home_address)
+            if other is not flow and home is not None and self._may_have(home, kept_for):
+                in_the_way = self.flows.of_binding(home.home_address, flow.cn)
                 if all(each.group == flow.group for each in in_the_way):
-                    return home_address
+                    return home.home_address
         return None
 
-    def _may_have(self, flow: FlowMappingEntry, home: HomeAddressEntry | None) -> bool:
-        """True for a home address that no rule keeps from a flow, whoever else has it."""
-        if home is None or home.home_address in self.barred or home.kept_for != self.kept_for(flow):
+    def _may_have(self, home: HomeAddressEntry, kept_for: str) -> bool:
+        """True for a home address that no rule keeps from a flow for which those of that name are kept."""
+        if home.home_address in self.barred or home.kept_for != kept_for:
             return False
         return not (self.rules.never_primary and home.home_address == self.homes.primary)
 

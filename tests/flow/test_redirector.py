@@ -170,6 +170,14 @@ def test_an_address_that_is_kept_is_for_those_flows_alone() -> None:
     assert second.home_address is None, "a call has no other one than those that are kept for calls"
 
 
+def test_for_whom_an_address_is_kept_is_asked_once_however_many_there_are() -> None:
+    history, asked = History(), []
+    for _ in range(9):
+        history.open(CNS[0])
+    history.redirector.keeping.append(("calls", lambda entry: bool(asked.append(entry.flow_id))))
+    assert history.open(CNS[0]).home_address not in (None, PRIMARY) and len(asked) == 1
+
+
 @given(st.lists(st.sampled_from(CNS), max_size=12), st.sets(st.sampled_from(CNS)))
 def test_without_the_rule_for_tunnels_correspondents_count_one_by_one(
     script: list[Address], optimising: set[Address]
