@@ -6,6 +6,8 @@ come. Any other ends when it has carried nothing for the time of its protocol.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mipflow.flow.tables import FlowMappingEntry, Key
 from mipflow.node.tcp import Connection
 from mipflow.sim.clock import NS_PER_S
@@ -38,7 +40,7 @@ class TcpEndings:
         A SYN begins a new connection on the same ports.
         """
         if segment.syn:
-            self.forget(conversation)
+            self.forget([conversation])
             return None
         seen = self._seen.setdefault(conversation, set())
         seen |= {True, False} if segment.rst else {outgoing}
@@ -51,7 +53,8 @@ class TcpEndings:
         """True once the time has come that `segment` gave last."""
         return now >= self._until_ns.get(conversation, 1 << 62)
 
-    def forget(self, conversation: Key) -> None:
-        """A conversation is over, or begins anew."""
-        self._seen.pop(conversation, None)
-        self._until_ns.pop(conversation, None)
+    def forget(self, conversations: Iterable[Key]) -> None:
+        """Conversations are over, or begin anew."""
+        for conversation in conversations:
+            self._seen.pop(conversation, None)
+            self._until_ns.pop(conversation, None)

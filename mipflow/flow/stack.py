@@ -19,13 +19,7 @@ from mipflow.flow.learner import Guarded
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.rules import RuleSet
-from mipflow.flow.separator import (
-    ApplicationWord,
-    DataFlowSeparator,
-    RuleSource,
-    sources_in_order,
-    traits_of,
-)
+from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, RuleSource, sources_in_order, traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
 from mipflow.flow.traits import Traits
 from mipflow.flow.waiting_room import WaitingRoom
@@ -158,22 +152,23 @@ class FlowMobileNode(FlowBinder):
         page 13). Raises ProtocolMisuse if ended.
         """
         if not isinstance(flow, Flow):
-            entry = self.flows[self.flow_id(flow)]
-            if entry.flow_id not in self.opened:
-                self.end(entry, "closed")
+            number = self.flow_id(flow)
+            if number not in self.opened:
+                self.end(self.flows[number], "closed")
                 return
-            flow = self.opened[entry.flow_id]
-        is_expected = self.calls.forget(flow)
-        ended = None if is_expected else self.flows[flow.id]
+            flow = self.opened[number]
+        entry = None if self.calls.forget(flow) else self.flows[flow.id]
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
                 under_way.stop()
         flow.is_closed = True
-        for conversation in () if ended is None else flow.conversations:
-            self._tcp_endings.forget(conversation)
+        if entry is None:
+            return
+        self._tcp_endings.forget(flow.conversations)
+        for conversation in flow.conversations:
             self.flows.part(conversation)
-        if ended is not None and not ended.conversations:
-            self.end(ended, "closed")
+        if not entry.conversations:
+            self.end(entry, "closed")
 
     def begin(
         self, traits: Traits, requested: str | None = None, arrival: Arrival | None = None
@@ -246,7 +241,7 @@ class FlowMobileNode(FlowBinder):
 
     def _tcp_over(self, conversation: Key) -> None:
         if self._tcp_endings.has_ended(conversation, self.clock.now):
-            self._tcp_endings.forget(conversation)
+            self._tcp_endings.forget([conversation])
             entry = self.flows.part(conversation)
             if entry is not None:
                 self.end(entry, "its TCP connection has ended, and TIME-WAIT is over")
@@ -257,6 +252,7 @@ class FlowMobileNode(FlowBinder):
         entry.has_ended = True
         self._waiting.turn_away(entry.flow_id, "its flow was closed")
         self._waiting.release(entry.flow_id)
+        self._tcp_endings.forget(entry.conversations)
         self.record(self.flows.remove(entry.flow_id))
         if entry.home_address is not None and not self.flows.of_pair(entry.home_address, entry.cn):
             self.registrar.deregister(entry.cn, entry.home_address)

@@ -623,13 +623,18 @@ def test_what_a_correspondent_begins_keeps_its_address_though_a_word_has_another
     assert arrived.running is not None and arrived.running.is_complete
 
 
-def test_the_time_wait_of_a_closed_flow_does_not_end_the_next_on_its_ports() -> None:
+@pytest.mark.parametrize("by_silence", [False, True])
+def test_the_time_wait_of_a_flow_that_is_over_does_not_end_the_next_on_its_ports(by_silence: bool) -> None:
     made = world(wire=False)
     made.run(5)
     ports = {"local_port": 6000, "remote_port": 6001}
     first = made.mn.open(made.cn1, mf.apps.FileTransfer(1_000), **ports)  # type: ignore[arg-type]
     made.run(3)
-    made.mn.close(first)
+    if by_silence:
+        made.mn.end(first.entry, "it has carried nothing")
+        first.running.stop()  # type: ignore[union-attr]
+    else:
+        made.mn.close(first)
     made.run(236)
     second = made.mn.open(made.cn1, mf.apps.FileTransfer(1_000, start_s=20), **ports)  # type: ignore[arg-type]
     made.run(30)
