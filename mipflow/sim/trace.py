@@ -71,6 +71,14 @@ class TableChanged:
     node: str
     change: Change
 
+    def apply(self, tables: dict[str, dict[str, dict[str, Row]]]) -> None:
+        """Bring `tables` up to date, which are node -> table -> key -> row."""
+        rows = tables.setdefault(self.node, {}).setdefault(self.change.table, {})
+        if self.change.after is None:
+            rows.pop(self.change.key, None)
+        else:
+            rows[self.change.key] = self.change.after
+
 
 @dataclass(slots=True, frozen=True)
 class Dropped:
@@ -212,12 +220,7 @@ class Trace:
         for record in self.changes():
             if record.t_ns > at_ns:
                 break
-            change = record.change
-            rows = state.setdefault(record.node, {}).setdefault(change.table, {})
-            if change.after is None:
-                rows.pop(change.key, None)
-            else:
-                rows[change.key] = change.after
+            record.apply(state)
         return state
 
     def digest(self) -> str:

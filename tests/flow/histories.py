@@ -287,12 +287,7 @@ def play(script: Script, after: Callable[[History], None] | None = None) -> Hist
 def apply(state: dict[str, dict[str, dict[str, Row]]], record: object) -> None:
     """Take one record into tables; those that are no change of a table say nothing here, but for `CEASED`."""
     if isinstance(record, TableChanged):
-        change = record.change
-        rows = state.setdefault(record.node, {}).setdefault(change.table, {})
-        if change.after is None:
-            rows.pop(change.key, None)
-        else:
-            rows[change.key] = change.after
+        record.apply(state)
     elif isinstance(record, Decided) and record.what == "no route optimisation":
         state.setdefault(record.node, {}).setdefault(CEASED, {})[record.why.split(": ")[0]] = {}
 
