@@ -107,10 +107,6 @@ class AddressPool:
                 return
         self._ask(Request(kept_for, [flow]))
 
-    def keep(self, name: str) -> None:
-        """Allocate an address that only flows of this name get (page 10)."""
-        self._ask(Request(name))
-
     def fill(self) -> None:
         """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the
         table, where flows are given it, once the home agent holds it.

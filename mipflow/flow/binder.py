@@ -192,7 +192,7 @@ class FlowBinder(MobileNode):
         if not name or name in [known for known, _ in self.redirector.keeping]:
             raise ProtocolMisuse(f"name={name!r}; expected one under which no home address is kept yet", name)
         self.redirector.keeping.append((name, Guarded("is_for", is_for, "flow", wrong_truth)))
-        self.pool.keep(name)
+        self.pool.fill()
 
     def free_home_address(self, home_address: Address) -> None:
         """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
