@@ -456,3 +456,18 @@ def test_all_mechanisms_have_the_same_number_of_home_addresses(seed: int) -> Non
     assert max(expected)[0] >= 3 and all(homes == at_home for homes, at_home, _ in expected)
     for allocate in FIRST_OF:
         assert counts(allocate, script) == expected, allocate
+
+
+# --- what is under way -----------------------------------------------------------------------------------------------
+
+
+def test_a_handover_of_everything_leaves_an_address_go_that_is_being_freed() -> None:
+    w = made(wire=True)
+    _, second = pair(w)
+    w.mn.close(second)
+    w.mn.handover_all("cell0")
+    w.run(5)
+    assert SECOND not in w.mn.own_home_addresses and w.mn.pool.under_way == 0
+    assert [binding.home_address for binding in w.ha.bindings] == [PRIMARY]
+    sent = [m for m in messages(w, "MN", 8) if m.name == "BU" and m.home == SECOND.packed]
+    assert sent and {m.lifetime_s for m in sent} == {0}
