@@ -250,7 +250,7 @@ def check(script: Script) -> History:
 
 
 @given(scripts())
-@settings(max_examples=150)
+@settings(max_examples=400)
 @pytest.mark.slow
 def test_what_holds_in_every_history(script: Script) -> None:
     check(script)
@@ -312,7 +312,7 @@ def test_no_token_of_a_freed_address_is_left_in_the_end() -> None:
 
 
 @given(scripts(most=10, disturbed=False, hold_down_s=0.0), WHICH, INTERFACES)
-@settings(max_examples=150)
+@settings(max_examples=300)
 @pytest.mark.slow
 def test_a_handover_changes_one_binding_and_the_flows_of_that_binding(
     script: Script, which: int, target: str
