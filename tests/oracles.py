@@ -52,7 +52,7 @@ def packet_faults(packet: bytes) -> list[str]:
             for option, start, value in options(header, 2):
                 if option == 0xC9:
                     source = value
-                    faults += [f"Home Address option at {start}"] * (start % 8 != 6 or len(value) != 16)
+                    faults += [f"Home Address option at {start}, not 8n+6"] * (start % 8 != 6 or len(value) != 16)
         kind, at = header[0], at + len(header)
     if kind == 41:
         return faults + packet_faults(packet[at:])
@@ -70,7 +70,7 @@ def mobility_header_faults(header: bytes, source: bytes, destination: bytes) -> 
     found = list(options(header, FIXED.get(header[2], len(header))))
     for place, (kind, start, value) in enumerate(found):
         unit, offset = ALIGNMENT.get(kind, (1, 0))
-        faults += [f"option {kind} at {start}"] * (start % unit != offset)
+        faults += [f"option {kind} at {start}, not {unit}n+{offset}"] * (start % unit != offset)
         faults += [f"option {kind} of {len(value)}"] * (len(value) != LENGTH.get(kind, len(value)))
         faults += ["authenticator not last"] * (kind == 5 and place != len(found) - 1)
         faults += ["padding not zero"] * (kind == 1 and any(value))

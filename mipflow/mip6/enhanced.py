@@ -56,11 +56,7 @@ def with_proof(
 
 def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
     """What is signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
-    last = max(at for at, option in enumerate(message.options) if isinstance(option, mobility.CgaParametersOption))
-    end = message.fixed
-    for option in message.options[: last + 1]:
-        unit, start = option.alignment
-        end += (start - end) % unit + option.size
+    end = max(at + one.size for at, one in message.placed() if isinstance(one, mobility.CgaParametersOption))
     return care_of.packed + correspondent.packed + encode_mobility(message)[:end]
 
 

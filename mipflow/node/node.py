@@ -44,13 +44,9 @@ def offset_of(packet: Packet, target: object) -> int:
     for header in packet.extensions:
         if header is target:
             break
-        inside = 2
-        for option in header.options if isinstance(header, DestinationOptions | headers.HopByHopOptions) else ():
-            unit, start = option.alignment
-            inside += (start - inside) % unit
+        for inside, option in header.placed() if isinstance(header, headers.WithOptions) else ():
             if option is target:
                 return position + inside
-            inside += option.size
         position += header.size
     return position
 

@@ -11,6 +11,7 @@ from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import Words, long, seconds
 from mipflow.wire import codec
 from mipflow.wire.address import Address
+from mipflow.wire.options import remarks
 
 _WORDS = {
     "tc": "traffic class", "fl": "flow label", "plen": "payload length", "nh": "next header", "hlim": "hop limit",
@@ -46,9 +47,11 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
     end = "lost there" if lost else f"arrived at {seconds(hop.arrived_ns, 6)}"
     way = f"{ends} on {link.segment}: sent at {seconds(hop.started_ns, 6)}, {end}; {hop.packet.size} octets."
 
+    said = [way, *(f"Receivers take it, but it is not aligned: {remark}." for remark in remarks(hop.packet))]
+
     def sentences() -> list[str]:
         told = [(each, ", ".join(f"{name} {value}" for name, value in each.fields)) for each in headers]
-        return [way, *(f"{each.name} ({len(each.octets)} octets): {fields}." for each, fields in told)]
+        return [*said, *(f"{each.name} ({len(each.octets)} octets): {fields}." for each, fields in told)]
 
     def rows() -> list[dict[str, object]]:
         return [
@@ -56,7 +59,7 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
             for name, fields, first, octets in headers for field, value in fields
         ]  # fmt: skip
 
-    html = f"<p>{escape(way)}</p>" + "".join(map(_html, headers))
+    html = f"<p>{escape(' '.join(said))}</p>" + "".join(map(_html, headers))
     return Picture(f"Packet-hop {number}: {long(hop.packet)}", sentences, rows, html=html)
 
 

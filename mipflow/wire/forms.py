@@ -6,7 +6,7 @@ scapy would cut a number that is too large to its low bits, or fail with an erro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
@@ -162,10 +162,15 @@ class Form:
         return self.value(**known)
 
 
+ANYWHERE = (1, 0)
+"""The alignment of what may start at any octet."""
+
+
 class Value:
     """An option or a message: a part of a packet that is known by its number in a `family`.
 
-    It has `fixed` octets before what varies. An option with `alignment` (x, y) starts at x*n + y octets of its header.
+    It has `fixed` octets before what varies. An option with `alignment` (x, y) starts at x*n + y octets of its header;
+    one that came elsewhere has ANYWHERE of its own, and is written where it came.
     """
 
     __slots__ = ()
@@ -183,6 +188,11 @@ class Value:
     def size(self) -> int:
         """Octets on the wire."""
         return self.fixed
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether it stands where its RFC asks senders to put it."""
+        return self.alignment == type(self).alignment
 
     @classmethod
     def find(cls, kind: int | None, size: int = 0) -> Form:
@@ -202,7 +212,7 @@ class Value:
 @dataclass_transform(frozen_default=True)
 def on_wire(
     number: int | None, layer: str = "", fields: str = "", lengths: range | None = None, *, fixed: int = 2,
-    alignment: tuple[int, int] = (1, 0), **constants: object,
+    alignment: tuple[int, int] = ANYWHERE, **constants: object,
 ) -> Callable[[type[Kind]], type[Kind]]:  # fmt: skip
     """Make a class of values a frozen dataclass, and say how it stands on the wire: its number and its form.
 
@@ -211,6 +221,9 @@ def on_wire(
 
     def decorate(cls: type[Kind]) -> type[Kind]:
         cls.number, cls.fixed, cls.alignment = number, fixed, alignment
+        if alignment != ANYWHERE:  # a field with a default: it counts in comparisons, as the octets differ
+            cls.__annotations__ = {**cls.__annotations__, "alignment": "tuple[int, int]"}
+            cls.alignment = field(default=alignment, kw_only=True, repr=False)
         made = dataclass(frozen=True)(cls)
         if layer:
             made.forms[number] = Form(made, layer, fields, lengths, **constants)

@@ -6,17 +6,20 @@ IPv6 (RFC 8200 section 4.2) and of Mobile IPv6 (RFC 6275 section 6.2.1).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mipflow.errors import WireError
 from mipflow.wire import layers
-from mipflow.wire.packet import UnknownOption
+from mipflow.wire.forms import ANYWHERE
+from mipflow.wire.packet import Packet, UnknownOption, WithOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mipflow.wire.forms import Value
     from mipflow.wire.layers import Layer
+    from mipflow.wire.packet import Sized
 
 PAD1, PADN = 0, 1
 
@@ -49,19 +52,30 @@ def _write(option: Value) -> Layer:
 
 
 def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, ...]:
-    """The options in a header from octet `position` on. Raises WireError for one that is not where it belongs."""
+    """The options in a header from octet `position` on; no rule for receivers asks for their alignment."""
     pieces = cut(data[position:], family.family, lambda rest: 1 if rest[0] == PAD1 else 2 + rest[1])
-    options = [_read(family, octets) for octets in pieces]
-    kept = [option for option in options if not _is_padding(option)]
-    if with_padding(kept, position, family.forms[None].value) == options:
-        return tuple(kept)
-    for option in options:
+    options, at = [], position
+    for octets in pieces:
+        option = _read(family, octets)
         unit, start = option.alignment
-        if position % unit != start:
+        options.append(option if at % unit == start else replace(option, alignment=ANYWHERE))
+        at += len(octets)
+    kept = [option for option in options if not _is_padding(option)]
+    is_usual = with_padding(kept, position, family.forms[None].value) == options
+    return tuple(kept if is_usual else options)
+
+
+def remarks(packet: Sized) -> list[str]:
+    """What an analyser would say of a packet, and of those inside it, that a receiver takes all the same."""
+    if isinstance(packet, Packet):
+        return [remark for part in (*packet.extensions, packet.payload) for remark in remarks(part)]
+    found = []
+    for at, option in packet.placed() if isinstance(packet, WithOptions) else ():
+        if not option.is_aligned:
+            unit, start = type(option).alignment
             name = type(option).__name__
-            raise WireError(f"{name} at octet {position} of its header; expected at {unit}n+{start}", position)
-        position += option.size
-    return tuple(options)
+            found.append(f"{name} at octet {at} of its header; RFC 6275 section 6 has it at {unit}n+{start}")
+    return found
 
 
 def _read(family: type[Value], octets: bytes) -> Any:

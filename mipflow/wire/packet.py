@@ -10,6 +10,7 @@ the way to the mobile node; 0 for none), and when its sender's upper layer made 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -69,6 +70,15 @@ class WithOptions:
             unit, start = option.alignment
             position += (start - position) % unit + option.size
         return position + -position % 8
+
+    def placed(self) -> Iterator[tuple[int, Value]]:
+        """Each option, with the octet of this header at which it starts."""
+        position = self.fixed
+        for option in self.options:
+            unit, start = option.alignment
+            position += (start - position) % unit
+            yield position, option
+            position += option.size
 
     def option(self, kind: type[Kind]) -> Kind | None:
         """The first option of the given kind, or None."""

@@ -318,9 +318,38 @@ def test_reserved_bits_of_a_binding_update_are_ignored(at: int, bits: int) -> No
     assert away.intercepted(HOME) == (HA, CARE_OF)
 
 
+ASKEW = IPv6ExtHdrDestOpt(bytes([MOBILITY, 2, 0xC9, 16]) + octets_of(HOME) + bytes([1, 2, 0, 0]))
+"""A Home Address option at octet 2, not at 8n+6."""
+
+
+def test_options_that_are_not_aligned_are_processed() -> None:
+    """RFC 6275 sections 6.2.1 and 6.3 ask senders for alignment; none of its rules lets a receiver look at it."""
+    mobile = MobilePeer()
+    indices, key = mobile.test()
+    update_octets = bytearray(bytes(signed(update(1, indices), key, CARE_OF, CN)))
+    nonce_indices, proof = update_octets[12:18], update_octets[-14:]
+    update_octets[12:] = bytes([99, 1, 7]) + nonce_indices + bytes([99, 3, 7, 7, 7]) + proof
+    pieces = [*parse(bytes(IPv6(src=CARE_OF, dst=CN) / ASKEW)), Piece(MOBILITY, update_octets)]
+    chain(pieces)
+    lengthen(pieces)
+    sign(pieces, key, octets_of(CN))
+    sum_up(pieces)
+    answer = mobile.line.ask(joined(pieces), MIP6MH_BA)
+    assert answer[MIP6MH_BA].status == 0 and mobile.reaches(HOME) == CARE_OF
+    away = AwayPeer()
+    update_octets = bytearray(bytes(home_update(1, OTHER_CARE_OF)))
+    update_octets[12:] = bytes([3, 16]) + octets_of(OTHER_CARE_OF) + bytes([1, 0])
+    away.line.send(in_order(CARE_OF, HA, (ASKEW,), bytes(update_octets), HOME))
+    away.line.wait(2)
+    assert away.intercepted(HOME) == (HA, OTHER_CARE_OF), "read, not skipped"
+
+
 @pytest.mark.parametrize("where", ["HA", "CN"])
 def test_reserved_bits_and_unknown_options_of_what_a_mobile_node_gets_are_ignored(where: str) -> None:
-    """RFC 6275 sections 6.1.1, 6.1.5, 6.1.6, 6.1.8, 6.2.1, 6.4: acknowledgements and tests, the routing header too."""
+    """RFC 6275 sections 6.1.1, 6.1.5, 6.1.6, 6.1.8, 6.2.1, 6.4: acknowledgements and tests, the routing header too.
+
+    Nor is refresh advice refused that is not at 2n.
+    """
     world = AllOthers()
     who = {"HA": HA, "CN": CN}[where]
     changed = []
@@ -335,7 +364,7 @@ def test_reserved_bits_and_unknown_options_of_what_a_mobile_node_gets_are_ignore
             last[3] = 0xFF
             if last[2] == 6:
                 last[7] |= 0x3F
-            last[fixed:fixed] = bytes([99, 6, *range(6)])
+            last[fixed:fixed] = bytes([99, 1, 7, 2, 2, 0, 9, 0] if last[2] == 6 else [99, 6, *range(6)])
             for piece in pieces:
                 if piece.number == ROUTING:
                     piece.octets[4:8] = b"\xff" * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,10 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.view.inspect import dump, inspect
 from mipflow.view.picture import Picture
 from mipflow.wire import codec
-from mipflow.wire.mobility import BindingUpdate, HomeTest
+from mipflow.wire.forms import ANYWHERE
+from mipflow.wire.mobility import BindingUpdate, HomeTest, NonceIndices, UnknownMobilityOption
 from mipflow.wire.packet import Packet
-from tests.view.story import NAMES, handover
+from tests.view.story import CELL, CN1, NAMES, handover
 
 TRACE = handover()[0].trace()
 
@@ -46,6 +48,18 @@ def test_both_headers_of_a_tunnelled_packet() -> None:
     headers = list(dict.fromkeys((row["header"], row["first_octet"]) for row in picture.rows()))
     assert headers == [("IPv6", 0), ("IPv6", 40), ("IPv6 Mobility Header - Home Test", 80)]
     assert field(picture, "Home Test", "keygen token") == "00 01 02 03 04 05 06 07"
+
+
+def test_an_option_that_is_not_aligned_is_remarked_upon() -> None:
+    """Nobody refuses it (RFC 6275 section 6.2.1 asks senders only), so here is where one sees it."""
+    trace, number = handover()[0].trace(), number_of(BindingUpdate)
+    remark = "NonceIndices at octet 15 of its header; RFC 6275 section 6 has it at 2n+0"
+    assert remark not in inspect(trace, number, names=NAMES).describe()
+    options = (UnknownMobilityOption(99, b"x"), replace(NonceIndices(1, 2), alignment=ANYWHERE))
+    sent = trace.packets[number]
+    trace.packets[number] = Packet(CELL, CN1, replace(sent.payload, options=options), extensions=sent.extensions)
+    picture = inspect(trace, number, names=NAMES)
+    assert remark in picture.describe() and remark in picture.html
 
 
 @pytest.mark.parametrize("kind", [BindingUpdate, HomeTest])

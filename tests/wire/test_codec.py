@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from hypothesis import strategies as st
 from mipflow.errors import WireError
 from mipflow.wire import control, icmpv6, layers, mobility
 from mipflow.wire.address import Address
-from mipflow.wire.capture import read
+from mipflow.wire.capture import read, write
 from mipflow.wire.codec import authenticated_part, decode, decode_leniently, encode, encode_mobility, to_scapy
+from mipflow.wire.forms import ANYWHERE
+from mipflow.wire.options import remarks
 from mipflow.wire.packet import (
     TCP,
     UDP,
@@ -31,7 +35,8 @@ from mipflow.wire.packet import (
     RoutingHeaderType2,
     UnknownOption,
 )
-from tests.oracles import packet_faults
+from mipflow.wire.template import Encoder
+from tests.oracles import mobility_faults, packet_faults
 from tests.wire.strategies import icmp_messages, mobility_messages, one_of_each, packets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -250,7 +255,10 @@ def mobility_packet(message: str) -> bytes:
         ("3b0205000000000180000069 0104 00000000 0000 04040001 0002 0000", None),
         ("3b0205000000000180000069 0404 0001 0002 0104 00000000", (INDICES,)),
         ("3b0205000000000180000069 0404 0001 0002 0101 00 0101 00", None),
-        ("3b0205000000000180000069 2001 ff 0404 0001 0002 010100", None),  # misaligned
+        (
+            "3b0205000000000180000069 2001 ff 0404 0001 0002 010100",
+            (mobility.UnknownMobilityOption(32, b"\xff"), replace(INDICES, alignment=ANYWHERE)),
+        ),
         ("3b0205000000000180000069 2001 ff 00 0404 0001 0002 0100", None),
     ],
 )
@@ -268,22 +276,60 @@ def test_padding(octets: str, options: tuple[mobility.MobilityOption, ...] | Non
         assert packet.payload == mobility.BindingUpdate(1, lifetime_units=105, options=options)
 
 
-@given(
-    st.lists(
-        st.sampled_from(["00", "0100", "010100", "0102ffff", "c910" + HOME.packed.hex(), "1e01aa"]),
-        max_size=5,
-    )
-)
+PADDING = ["00", "0100", "010100", "0102ffff"]
+
+
+@given(st.lists(st.sampled_from([*PADDING, "c910" + HOME.packed.hex(), "1e01aa"]), max_size=5))
 def test_any_padding_of_an_options_header_survives(options: list[str]) -> None:
     octets = bytes.fromhex("".join(options))
     octets += bytes(-(2 + len(octets)) % 8)
     data = header(60, bytes([59, (2 + len(octets)) // 8 - 1]) + octets)
-    try:
-        packet = decode(data)
-    except WireError as error:
-        assert "expected at 8n+6" in str(error)
-        return
-    assert encode(packet) == data
+    packet = decode(data)
+    assert encode(packet) == data == encode(rebuilt(packet))
+    assert len(remarks(packet)) == len([fault for fault in packet_faults(data) if fault.startswith("Home Address")])
+
+
+@given(st.lists(st.sampled_from([*PADDING, "02020005", "0310" + HOME.packed.hex(), "040400010002", "6301aa"])))
+def test_mobility_options_are_read_wherever_they_stand(options: list[str]) -> None:
+    """No rule for receivers in RFC 6275 section 6.2 or 9.2 asks for alignment. What is read is written as it came."""
+    octets = bytes.fromhex("".join(options))
+    octets = bytes([59, 0, 5, 0, 0, 0, 0, 1, 0x80, 0, 0, 9]) + octets + bytes(-(12 + len(octets)) % 8)
+    data = mobility_packet((octets[:1] + bytes([len(octets) // 8 - 1]) + octets[2:]).hex())
+    packet = decode(data)
+    assert encode(packet) == data == encode(rebuilt(packet)) == Encoder().encode(packet) and packet.size == len(data)
+    found = packet.payload.options
+    assert [kind for kind in map(type, found) if kind is not mobility.UnknownMobilityOption] == [
+        KINDS[option[:2]] for option in options if option[:2] in KINDS
+    ]
+    faults = [fault.split(",")[0] for fault in packet_faults(data) if fault.startswith("option")]
+    assert [re.sub(r"\w+ at octet", "option at", remark).split(" of")[0] for remark in remarks(packet)] == [
+        re.sub(r"option \d+", "option", fault) for fault in faults
+    ]
+    straight = replace(packet.payload, options=tuple(replace(o, **aligned(o)) for o in found))
+    assert remarks(decode(encode(Packet(MN, CN, straight)))) == [], "what is not as it came is written aligned"
+
+
+KINDS = {"02": mobility.BindingRefreshAdvice, "03": mobility.AlternateCareOfAddress, "04": mobility.NonceIndices}
+
+
+def aligned(option: mobility.MobilityOption) -> dict[str, object]:
+    """The field that puts an option where it belongs."""
+    return {} if option.is_aligned else {"alignment": type(option).alignment}
+
+
+def test_a_care_of_address_that_is_not_aligned_as_an_analyser_reads_it(tmp_path: Path, tshark: str) -> None:
+    path = tmp_path / "x.pcap"
+    data = mobility_packet("3b030500000003e880000e10 0310 20010db8000200000000000000000005 0100".replace(" ", ""))
+    packet = decode(data)
+    assert packet.payload.option(mobility.AlternateCareOfAddress).care_of_address == Address("2001:db8:2::5")
+    assert remarks(Packet(CN, MN, packet)) == [
+        "AlternateCareOfAddress at octet 12 of its header; RFC 6275 section 6 has it at 8n+6"
+    ]
+    assert write(path, [(0, packet)]) == 1
+    assert mobility_faults(path) == ["1: option 3 at 12, not 8n+6"]
+    fields = ["-T", "fields", "-e", "mip6.acoa.acoa", "-e", "ipv6.plen"]
+    told = subprocess.run([tshark, "-n", "-r", path, *fields], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["2001:db8:2::5", "32"]
 
 
 # --- what is not known is kept
