@@ -152,7 +152,8 @@ class FunctionAllocation(Immediate):
         """What the function gives. Raises FunctionFailed."""
         taken = [*self._node.home_addresses_in_order(), *self._collided]
         try:
-            return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+            with self._node.clock.held():
+                return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
         except FunctionFailed as error:
             self._node.function_failed(error)
             raise

@@ -139,11 +139,12 @@ class FlowBinder(MobileNode):
     def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
         """By the redirector, which finds one in the table, or by asking for a new one (Figure 6, step 43)."""
         try:
-            changes = self.redirector.outgoing(entry)
-            if entry.home_address is not None:
-                self.assigned(entry, changes)
-            elif may_ask and entry.care_of_address is not None:
-                self.pool.request(entry)
+            with self.clock.held():
+                changes = self.redirector.outgoing(entry)
+                if entry.home_address is not None:
+                    self.assigned(entry, changes)
+                elif may_ask and entry.care_of_address is not None:
+                    self.pool.request(entry)
         except FunctionFailed as error:
             self.function_failed(error)
             self.refuse_flow(entry, str(error))

@@ -132,7 +132,8 @@ class NetworkChooser:
         information = flow.flow_information
         facts = FlowFacts(information.traits, information.word, flow.interface or None, flow.requested)
         try:
-            return self.policies.choose(facts, self.states()), flow.refused
+            with self._node.clock.held():
+                return self.policies.choose(facts, self.states()), flow.refused
         except MipflowError as error:
             self._node.function_failed(error)
             return None, str(error)

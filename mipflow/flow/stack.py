@@ -182,7 +182,8 @@ class FlowMobileNode(FlowBinder):
         if expected is not None:
             traits = traits._replace(application=expected.app.name)
         try:
-            information, failure = self.separator.classify(traits), ""
+            with self.clock.held():
+                information, failure = self.separator.classify(traits), ""
         except FunctionFailed as error:
             information, failure = FlowInformation(traits), str(error)
             self.function_failed(error)
@@ -199,7 +200,8 @@ class FlowMobileNode(FlowBinder):
         number = self._last_flow_id + 1 if expected is None else expected.id
         entry = FlowMappingEntry(number, traits.cn, information, "", requested=requested, refused=failure)
         try:
-            entry.group = self.redirector.group(entry)
+            with self.clock.held():
+                entry.group = self.redirector.group(entry)
         except FunctionFailed as error:
             self.function_failed(error)
             entry.refused = str(error)

@@ -171,6 +171,7 @@ def play(
     if not 1 <= cns <= len(world.cns):
         raise ProtocolMisuse(f"cns={cns}; expected 1 to {len(world.cns)}, or a world of figure2(cns={cns})", cns)
     wanted = [Handover.parse(one) if isinstance(one, str) else Handover(*one) for one in handovers]
+    world.network.clock.check_idle(world.network.clock.now)
     played = Replay(world, recording, notes=[*recording.notes])
     for handover in wanted:
         played.check(handover)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import isfinite
@@ -46,9 +47,10 @@ class Clock:
     `heap` and `order` are open to `sim.link`, which pushes one event per packet-hop and must not pay for a call.
     """
 
-    __slots__ = ("heap", "now", "order", "scheduled")
+    __slots__ = ("_is_busy", "heap", "now", "order", "scheduled")
 
     def __init__(self) -> None:
+        self._is_busy = False
         self.now = 0
         self.heap: list[Event] = []
         self.order: Iterator[int] = count()
@@ -76,28 +78,47 @@ class Clock:
         """Let everything happen that is due up to `end_ns`, then stand there.
 
         The cyclic garbage collector is off meanwhile (packets form no cycles, and its passes cost a third of the
-        speed) and is restored after, whatever happens.
+        speed) and is restored after, whatever happens. Raises ProtocolMisuse for a time in the past, and as
+        `check_idle` does.
         """
         if end_ns < self.now:
             raise ProtocolMisuse(f"no way back to {end_ns / 1e9} s; the clock stands at {self.now / 1e9} s", end_ns)
+        self.check_idle(end_ns)
         collecting = gc.isenabled()
-        gc.disable()
         heap, pop = self.heap, heappop
         # An event that ends the loop costs less than asking before each event whether the end has come.
         end = (end_ns, AFTER_ALL, _stop, None)
-        heappush(heap, end)
         try:
+            self._is_busy = True
+            gc.disable()
+            heappush(heap, end)
             while True:
                 self.now, _, callback, argument = pop(heap)
                 callback(argument)
         except _End:
             pass
         finally:
+            self._is_busy = False
             if end in heap:
                 heap.remove(end)
                 heapify(heap)
             if collecting:
                 gc.enable()
+
+    def check_idle(self, end_ns: int) -> None:
+        """Raise ProtocolMisuse inside a run, whose end another run to `end_ns` would miss, and while it is held."""
+        if self._is_busy:
+            why = "it runs already, or waits for a function of yours; return first, and run afterwards"
+            raise ProtocolMisuse(f"the clock cannot run to {end_ns / 1e9} s: {why}", end_ns)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Refuse to run meanwhile: around what a learner's function may do while somebody waits for its answer."""
+        before, self._is_busy = self._is_busy, True
+        try:
+            yield
+        finally:
+            self._is_busy = before
 
 
 class Timer:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.errors import FunctionFailed, MipflowError
+from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner import Guarded
 from mipflow.flow.policies import ByApplication, FlowFacts, NetworkState, Policies
@@ -343,6 +343,65 @@ def test_an_assign_that_fails_when_an_address_falls_free_is_no_exception() -> No
     made.mn.close(made.mn.open(made.cn2, CALL))
     made.run(2)
     assert waiting.home_address == made.mn.primary_home_address and waiting.stats.down.received > 50
+
+
+# --- one that wants time to pass --------------------------------------------------------------------------------------
+
+WAYS: list[Callable[[World], object]] = [
+    lambda made: made.run(1), lambda made: made.run(0), lambda made: made.network.run_until(10**12),
+    lambda made: made.network.clock.run_until(made.network.clock.now),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PARAMETERS, "together", "is_for"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("in_a_run", [True, False])
+def test_a_function_that_runs_the_world_is_refused_in_its_words_and_the_run_ends_when_it_should(
+    name: str, way: Callable[[World], object], in_a_run: bool
+) -> None:
+    def impatient(*arguments: object) -> Any:
+        way(made)
+
+    rules = mf.AssignmentRules(together=impatient) if name == "together" else None
+    put_in = {"rules": rules} if name in ("together", "is_for") else {name: impatient}
+    made = world(wire=False, **put_in).run(5)
+    if name == "is_for":
+        made.mn.keep_home_address("mine", impatient)
+    elif name == "allocate":
+        made.mn.open(made.cn1, mf.apps.Voice(start_s=100))  # has the primary
+    opened: list[Flow] = []
+    if in_a_run:
+        made.network.clock.after(S, lambda _: opened.append(made.mn.open(made.cn1, CALL)))
+    else:
+        opened.append(made.mn.open(made.cn1, CALL))
+        assert made.now == 5
+    made.run(3)
+    assert made.now == 8 and not any(event[2].__name__ == "_stop" for event in made.network.clock.heap)
+    (flow,) = opened
+    check_refused(made, flow, f"your {name}() raised ProtocolMisuse in line ")
+    assert "`way(made)`: the clock cannot run to" in flow.refused or "`lambda made" in flow.refused, flow.refused
+    assert "inside" not in flow.refused and flow.refused in failures(made)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_function_that_tries_to_run_the_world_and_goes_on_changes_nothing(name: str) -> None:
+    others: list[World] = []
+
+    def tries(*arguments: Any) -> Any:
+        with pytest.raises(ProtocolMisuse):
+            worlds[-1].run(1)
+        others.append(mf.figure2(seed=1).run(0.01))  # another world has another clock
+        return GOOD[name](*arguments)
+
+    def calls(made: World) -> World:
+        made.network.clock.after(S, lambda _: [made.mn.open(made.cn1, CALL) for _ in range(2)])
+        return made.run(3)
+
+    worlds = [world(wire=False, **{name: function}).run(5) for function in (GOOD[name], tries)]
+    digests = [calls(made).trace.digest() for made in worlds]
+    assert [made.now for made in worlds] == [8, 8] and failures(worlds[1]) == []
+    assert others and all(other.now == 0.01 for other in others)
+    assert digests[0] == digests[1]
 
 
 # --- said before the world begins -------------------------------------------------------------------------------------

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 
 import mipflow as mf
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse
+from mipflow.lab.replay import play
 from mipflow.lab.world import World
+from mipflow.node.application import Ends, Running
+from mipflow.node.apps import Voice
+from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
+from mipflow.sim.port import BytePort
 from mipflow.sim.trace import LOST
+from tests.lab.frames import OFFICE
 
 
 def small(**keywords: object) -> World:
@@ -43,6 +52,82 @@ def test_runs_add_up() -> None:
     for _ in range(60):
         many.run(0.1)
     assert one.trace.digest() == many.trace.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Impatient(Voice):
+    """A call whose application does something half a second after it began."""
+
+    attempt: Callable[[], None] = print
+
+    def start(self, ends: Ends) -> Running:
+        ends.clock.after(NS_PER_S // 2, lambda _: self.attempt())
+        return Voice.start(self, ends)
+
+
+def disturbed(where: str, attempt: Callable[[World], None]) -> World:
+    """A world that calls `attempt` half a second later, in a run: from an event, an application, a tap, a route."""
+    world = mf.figure2(seed=3, traffic=OFFICE, replay={"min_packets": 100})
+    clock, segment, tried = world.network.clock, world.network.segments["cn1"], []
+
+    def once() -> None:
+        if clock.now >= half_way and not tried:
+            tried.append(True)
+            attempt(world)
+
+    half_way = clock.now + NS_PER_S // 2
+    call = Impatient(attempt=once) if where == "application" else Impatient(attempt=bool)
+    world.mn.open(world.cn1, call)
+    clock.at(half_way, lambda _: once() if where == "event" else None)
+    segment.tap(lambda packet, now: once() if where == "tap" else None)
+    world.network.on_change(lambda: once() if where == "route" else None)
+    clock.at(half_way, lambda _: segment.set_up(True))
+    return world
+
+
+PLACES = ("event", "application", "tap", "route")
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(where: str) -> None:
+    """As if nobody had tried; every call that lets time pass counts."""
+    refused: list[ProtocolMisuse] = []
+
+    def attempt(world: World) -> None:
+        replay = world.replay
+        assert replay is not None
+        network, port = world.network, BytePort(world.network, world.network.segments["cn1"], "outside")
+        for run in (
+            lambda: world.run(0), lambda: world.run(5), lambda: network.run_until(network.clock.now),
+            lambda: network.clock.run_until(10**12), lambda: replay.run(1), replay.finish,
+            lambda: play(world, replay.recording), lambda: port.receive_octets(bytes(40), 10**12),
+            lambda: port.poll(10**12),
+        ):  # fmt: skip
+            with pytest.raises(ProtocolMisuse, match=r"^the clock cannot run to .*; return first, and run") as one:
+                run()
+            refused.append(one.value)
+
+    def quiet(world: World) -> None:
+        BytePort(world.network, world.network.segments["cn1"], "outside")
+
+    ends = []
+    for each in (attempt, quiet):
+        world = disturbed(where, each)
+        start, flows = world.now, len(world.flows())
+        world.run(1)
+        assert world.now == start + 1 and len(world.flows()) == flows
+        ends.append(world.run(1).trace.digest())
+    assert len(refused) == 9 and ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_a_run_inside_a_run_that_nobody_catches_ends_the_outer_one_and_the_world_goes_on(where: str) -> None:
+    world = disturbed(where, lambda world: print(world.run(1)))
+    start = world.now
+    with pytest.raises(ProtocolMisuse, match="it runs already"):
+        world.run(3)
+    assert start + 0.5 <= world.now < start + 0.6
+    assert world.run(1).now < start + 1.6 and world.flows()[-1].stats.down.received > 10
 
 
 def test_names_flows_handovers_and_hops() -> None:

@@ -75,6 +75,49 @@ def test_the_collector_is_off_while_running_and_as_before_after_an_exception(ena
         (gc.enable if was else gc.disable)()
 
 
+@pytest.mark.parametrize("inner_ns", [5, 7, 10, 20])
+@pytest.mark.parametrize("is_caught", [True, False])
+def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(inner_ns: int, is_caught: bool) -> None:
+    clock, seen = Clock(), []
+
+    def again(_: object) -> None:
+        try:
+            clock.run_until(inner_ns)
+        except ProtocolMisuse as error:
+            seen.append((clock.now, error.value))
+            if not is_caught:
+                raise
+
+    clock.at(5, again)
+    clock.at(7, seen.append, "at 7")
+    clock.at(15, seen.append, "at 15")
+    if is_caught:
+        clock.run_until(10)
+    else:
+        with pytest.raises(ProtocolMisuse, match="it runs already, or waits for a function of yours; return first"):
+            clock.run_until(10)
+        assert clock.now == 5
+        clock.run_until(10)
+    assert clock.now == 10 and seen == [(5, inner_ns), "at 7"]
+    clock.run_until(30)
+    assert seen[2:] == ["at 15"] and clock.heap == []
+
+
+def test_a_clock_that_is_held_does_not_run_until_it_is_let_go() -> None:
+    clock, other = Clock(), Clock()
+    with clock.held():
+        with pytest.raises(ProtocolMisuse), clock.held():
+            clock.run_until(1)
+        with pytest.raises(ProtocolMisuse):
+            clock.run_until(1)
+        other.run_until(1)
+    clock.run_until(1)
+    assert clock.now == other.now == 1
+    clock.at(3, lambda _: other.run_until(9))
+    clock.run_until(4)
+    assert clock.now == 4 and other.now == 9
+
+
 def test_seconds_round_to_the_nanosecond() -> None:
     assert seconds(0.1) == 100_000_000
     assert seconds(1e-9) == 1
