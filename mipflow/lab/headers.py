@@ -7,7 +7,8 @@ in every frame that the recording host sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct, error
@@ -21,8 +22,12 @@ _EXTENSIONS = {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
 _ECHO = {1: (8, 0), 58: (128, 129)}
 """ICMP and ICMPv6 -> types of echo request and reply."""
 _NAMES = {2: "IGMP", 4: "IPv4 in a tunnel", 41: "IPv6 in a tunnel", 47: "GRE", 50: "ESP", 135: "Mobility Header"}
-_FIRST_GROUP = {4: 224, 6: 255}
-"""IP version -> the least first octet of an address of many."""
+_BROADCAST = b"\xff" * 4
+_REASSEMBLY_NS = 60 * 10**9
+"""Fragments that are further apart belong to different datagrams (RFC 8200 section 4.5)."""
+_FURTHER = "further fragment, counted with the first"
+_REPEATED = "fragment of a datagram that was whole already"
+_WITHOUT_FIRST = "fragment without the first of its packet"
 _VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x4s4s"), Struct(">6xBx16s16s")
 _EXTENSION, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">BBH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
 
@@ -49,10 +54,15 @@ class Heard:
 
 
 class HeaderReader:
-    """Reads frames in order; it remembers fragmented datagrams, whose length is in all of their fragments together."""
+    """Reads frames in order; it remembers fragmented datagrams, whose fragments come in any order, twice or never.
 
-    def __init__(self) -> None:
-        self._fragmented: dict[tuple[bytes, bytes, bytes], Heard] = {}
+    `skipped` counts the frames that are left out, by what `read` says of them; of fragments it is put right as more is
+    known of their datagram.
+    """
+
+    def __init__(self, skipped: Counter[str] | None = None) -> None:
+        self._skipped = Counter() if skipped is None else skipped
+        self._fragmented: dict[object, _Datagram] = {}
 
     def read(self, frame: Frame) -> Heard | str:
         """What was heard, or why the frame is left out."""
@@ -62,38 +72,110 @@ class HeaderReader:
             return "cut off in its headers"
 
     def _read(self, frame: Frame) -> Heard | str:
-        data, fragment, number, offset = frame.data, 0, b"", 0
+        data, number, offset, more = frame.data, b"", 0, 0
         if frame.version == 4:
             first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
-            start = max(first & 15, 5) * 4
-            fragment, offset = fragment & 0x3FFF, (fragment & 0x1FFF) * 8
+            body = start = max(first & 15, 5) * 4
+            offset, more = (fragment & 0x1FFF) * 8, fragment & 0x2000
+            is_group = 224 <= destination[0] < 240 or destination == _BROADCAST
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
-            start = 40
+            body = start = 40
+            is_group = destination[0] == 255
             while protocol in _EXTENSIONS and not offset:
                 kind = protocol
                 protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
                 if kind == _FRAGMENT:
-                    size, fragment, number, offset = 0, word & 0xFFF9, identification, word & 0xFFF8
+                    size, number, offset, more = 0, identification, word & 0xFFF8, word & 1
+                    body = start + 8
                 start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
-        if fragment and protocol == _TCP:
+        is_fragment = bool(offset or more)
+        if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
-        key = (source, destination, number)
-        if offset:
-            begun = self._fragmented.get(key)
-            if begun is None:
-                return "fragment without the first of its packet"
-            begun.octets = max(begun.octets, offset + frame.original_length - start - 8)
-            return "further fragment, counted with the first"
-        heard = _upper(frame, source, destination, protocol, start)
-        if isinstance(heard, Heard):
-            if destination[0] >= _FIRST_GROUP[frame.version]:
-                return "to a group (multicast or broadcast)"
-            if not any(source):
-                return "from no address"
-            if fragment:
-                self._fragmented[key] = heard
+        heard = None if offset else _upper(frame, source, destination, protocol, start)
+        if isinstance(heard, str):
+            return heard
+        if is_group:
+            return "to a group (multicast or broadcast)"
+        if not any(source):
+            return "from no address"
+        if heard is not None and not is_fragment:
+            return heard
+        # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
+        key = source, destination, number, protocol if frame.version == 4 else 0
+        content = 0 if heard is None else hash(data[body:])
+        datagram = self._datagram(key, frame.time_ns, content)
+        if heard is not None and datagram.heard is None:
+            datagram.heard, datagram.content, datagram.ahead = heard, content, start - body + 8
+            if heard.protocol == "UDP" and (claimed := _UDP_HEADER.unpack_from(data, start)[2]) >= 8:
+                datagram.said = claimed - 8
+        datagram.add(offset, offset + frame.original_length - body, is_last=not more)
+        return self._fate(datagram)
+
+    def _datagram(self, key: object, now_ns: int, content: int) -> _Datagram:
+        """The datagram that a fragment belongs to: a new one where the one with its identification is whole or old, or
+        has another first fragment (`content`, 0 for no first one).
+        """
+        datagram, repeated = self._fragmented.get(key), 0
+        if datagram is not None and abs(now_ns - datagram.begun_ns) <= _REASSEMBLY_NS:
+            if not datagram.is_whole and content in (0, datagram.content or content):
+                return datagram
+            repeated = datagram.content if datagram.is_whole else 0
+        datagram = self._fragmented[key] = _Datagram(now_ns, repeated)
+        return datagram
+
+    def _fate(self, datagram: _Datagram) -> Heard | str:
+        """What is said of the fragment that was just added."""
+        if datagram.is_given:
+            return _FURTHER
+        heard = datagram.heard
+        if heard is None or (datagram.content == datagram.repeated and not datagram.is_whole):
+            why = _REPEATED if datagram.repeated else _WITHOUT_FIRST
+            datagram.waiting[why] += 1
+            return why
+        datagram.is_given = True
+        self._skipped[_FURTHER] += datagram.waiting.total()
+        self._skipped -= datagram.waiting
         return heard
+
+
+@dataclass(slots=True)
+class _Datagram:
+    """What came of one fragmented datagram. Positions count octets behind the headers that each fragment has."""
+
+    begun_ns: int
+    repeated: int
+    """The first fragment of a whole datagram that had this identification shortly before; 0 for none. One with the same
+    first fragment is a repetition, unless it comes as a whole as well.
+    """
+    content: int = 0
+    """A fingerprint of its first fragment, 0 while that is not there."""
+    heard: Heard | None = None
+    ahead: int = 0
+    """Octets in front of the payload."""
+    said: int | None = None
+    """Octets of payload, as the UDP header says."""
+    reach: int = 0
+    """Where the last fragment so far ends."""
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+    has_last: bool = False
+    is_whole: bool = False
+    is_given: bool = False
+    waiting: Counter[str] = field(default_factory=Counter)
+    """What was said of its fragments before it was given."""
+
+    def add(self, start: int, end: int, is_last: bool) -> None:
+        """A fragment is here."""
+        self.pieces.append((start, end))
+        self.reach, self.has_last = max(self.reach, end), self.has_last or is_last
+        if self.heard is None:
+            return
+        reach = 0
+        for start, end in sorted(self.pieces):
+            reach = max(reach, end) if start <= reach else reach
+        self.is_whole = self.has_last and reach == self.reach
+        there = self.reach - self.ahead
+        self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
 
 
 def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:

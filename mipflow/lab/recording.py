@@ -93,7 +93,7 @@ def read(
 
 def _read_frames(recording: Recording, path: Path, most: int, progress: Progress | None) -> list[Heard]:
     """What was heard, in the order of time, which now counts from the first frame."""
-    reader = HeaderReader()
+    reader = HeaderReader(recording.skipped)
     times: list[int] = []
     heard: list[Heard] = []
     with capture.read(path) as frames:
