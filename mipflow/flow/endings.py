@@ -19,12 +19,12 @@ OTHERS_IDLE_NS = IDLE_NS["UDP"]
 TIME_WAIT_NS = 2 * Connection.maximum_segment_lifetime_ns
 
 
-def idle_until_ns(entry: FlowMappingEntry, now: int) -> int:
+def idle_until_ns(entry: FlowMappingEntry, now: int, lasts_ns: int = 0) -> int:
     """When a flow ends if it carries nothing more, in nanoseconds; one that has carried nothing yet does not count as
-    silent.
+    silent, nor one that is known to last until `lasts_ns`.
     """
     used_ns = now if entry.used_ns is None else entry.used_ns
-    return used_ns + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
+    return max(used_ns, lasts_ns) + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
 
 
 class TcpEndings:

@@ -79,6 +79,8 @@ class FlowMobileNode(FlowBinder):
         self._last_flow_id = 0
         self._waiting = WaitingRoom(self.clock, self.drop)
         self._tcp_endings = TcpEndings()
+        self._lasts_ns: dict[int, int] = {}
+        """Flow id -> until when it has packets to come, where its applications say so."""
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
             self.handlers[kind] = self._classified(self.handlers.get(kind, self.unhandled))
 
@@ -226,7 +228,8 @@ class FlowMobileNode(FlowBinder):
 
     def _silence(self, entry: FlowMappingEntry) -> None:
         """A flow that has been silent for long enough ends; one that has carried nothing yet is waited for."""
-        until_ns, now = idle_until_ns(entry, self.clock.now), self.clock.now
+        now = self.clock.now
+        until_ns = idle_until_ns(entry, now, self._lasts_ns.get(entry.flow_id, 0))
         if self.flows.get(entry.flow_id) is not entry:
             return
         if now < until_ns:
@@ -234,6 +237,10 @@ class FlowMobileNode(FlowBinder):
         else:
             silent_s = (now - (entry.used_ns or 0)) // NS_PER_S
             self.end(entry, f"it has carried nothing for {silent_s} s")
+
+    def flow_lasts(self, flow: int, until_ns: int) -> None:
+        """A flow does not end before `until_ns` unless it is closed, neither by silence nor after TIME-WAIT."""
+        self._lasts_ns[flow] = max(until_ns, self._lasts_ns.get(flow, 0))
 
     def _tcp_end(self, conversation: Key, segment: TCP, outgoing: bool) -> None:
         """A segment with FIN, RST or SYN passes."""
@@ -243,6 +250,11 @@ class FlowMobileNode(FlowBinder):
 
     def _tcp_over(self, conversation: Key) -> None:
         if self._tcp_endings.has_ended(conversation, self.clock.now):
+            known = self.flows.find(conversation)
+            lasts_ns = 0 if known is None else self._lasts_ns.get(known.flow_id, 0)
+            if self.clock.now < lasts_ns:
+                self.clock.at(lasts_ns, self._tcp_over, conversation)
+                return
             self._tcp_endings.forget([conversation])
             entry = self.flows.part(conversation)
             if entry is not None:
@@ -255,6 +267,7 @@ class FlowMobileNode(FlowBinder):
         self._waiting.turn_away(entry.flow_id, "its flow was closed")
         self._waiting.release(entry.flow_id)
         self._tcp_endings.forget(entry.conversations)
+        self._lasts_ns.pop(entry.flow_id, None)
         self.record(self.flows.remove(entry.flow_id))
         if entry.home_address is not None and not self.flows.of_pair(entry.home_address, entry.cn):
             self.registrar.deregister(entry.cn, entry.home_address)

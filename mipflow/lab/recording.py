@@ -207,7 +207,7 @@ def _add_flow(recording: Recording, packets: list[Heard]) -> int:
             for one in packets if protocol == "UDP" or one.flags
         ]  # fmt: skip
     name = f"{number} ping" if protocol == "ICMPv6" else f"{number} {protocol} {far_port}"
-    app = Recorded(protocol, script, far_port, name, first.time_ns, start_s=None)
+    app = Recorded(protocol, script, far_port, name, first.time_ns, last.time_ns, start_s=None)
     recording.flows.append(
         RecordedFlow(number, near, near_port, far, far_port, first.time_ns, last.time_ns, len(packets), app)
     )

@@ -130,13 +130,18 @@ class Replay:
                 progress(f"running: {at_s:.1f} of {self.duration_s:.1f} s, {self.world.hops} packet-hops")
 
     def finish(self, progress: Progress | None = None) -> Replay:
-        """Run the world until all was sent and all of TCP has arrived, or until nothing has arrived for a minute."""
+        """Run the world until all was sent and all of TCP has arrived, or until nothing has arrived for a minute in
+        which no end made a pause that was recorded.
+        """
         self.run(self.start_s + self.duration_s - self.world.now, progress)
         received, since_s = -1, self.world.now
         while not self.is_complete and self.world.now - since_s < STANDSTILL_S:
-            now = sum(flow.running.received_bytes for flow in self.flows if flow.running is not None)
+            under_way = [flow.running for flow in self.flows if flow.running is not None]
+            now = sum(running.received_bytes for running in under_way)
             if now != received:
                 received, since_s = now, self.world.now
+            due_ns = [running.due_ns for running in under_way if isinstance(running, RecordedRunning)]
+            since_s = max([since_s, *(at_ns / NS_PER_S for at_ns in due_ns)])
             self.run(_STEP_NS / NS_PER_S, progress)
         self.world.run(1.0)  # for what is still under way
         return self

@@ -71,6 +71,9 @@ class Host(Node):
         """
         callback()
 
+    def flow_lasts(self, flow: int, until_ns: int) -> None:
+        """A flow has packets to come until then, however silent it is: to a host without flows that says nothing."""
+
     def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
         """A socket with a remote end names its flow: to a host without a separator that says nothing."""
 

@@ -55,9 +55,9 @@ class Recorded:
     """One flow of a capture, both ways.
 
     script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
-    opens_ns: when a TCP connection opens, after the script's time zero; start_s: the script's time zero, in seconds
-    after the home address was bound; None waits for `begin()` of what `start` gives. The near end opens the connection.
-    An echo request is answered by the node that it reaches.
+    opens_ns: when a TCP connection opens, after the script's time zero; ends_ns: until when its flow lasts, however
+    silent it is; start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()`
+    of what `start` gives. The near end opens the connection. An echo request is answered by the node that it reaches.
     """
 
     protocol: Literal["UDP", "TCP", "ICMPv6"]
@@ -65,6 +65,7 @@ class Recorded:
     port: int = 9
     name: str = "recorded"
     opens_ns: int = 0
+    ends_ns: int = 0
     start_s: float | None = 0.0
 
     def start(self, ends: Ends) -> RecordedRunning:
@@ -88,6 +89,13 @@ class RecordedRunning(Running):
         self.recorded = recorded
         self.near: tuple[Address, int] | None = None
         """Address and port of the near end as the far end sees them; None until it has begun."""
+        self.due_ns = 0
+        """When the last step is due, or was, of those that wait for nothing but their time."""
+
+    def at(self, t_ns: int, act: Callable[[], None]) -> None:
+        """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
+        self.due_ns = max(self.due_ns, t_ns)
+        super().at(t_ns, act)
 
     def begin(self, zero_ns: int) -> None:
         """Let the script's time zero be `zero_ns` nanoseconds.
@@ -99,6 +107,10 @@ class RecordedRunning(Running):
             why = f"flow {ends.flow} cannot begin twice or in the past; call begin() once, for now or later"
             raise ProtocolMisuse(why, zero_ns)
         self.near = ends.near.address_of_flow(ends.flow), ends.near_port
+        last = [step.at_ns for step in self.recorded.script[-1:] if isinstance(step, Datagram)]
+        lasts_ns = max([self.recorded.ends_ns, *last])
+        for host in (ends.near, ends.far):
+            host.flow_lasts(ends.flow, zero_ns + lasts_ns)
         self._begin(zero_ns, self.near)
 
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:

@@ -14,6 +14,7 @@ from mipflow.flow.endings import TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
+from mipflow.node.recorded import Datagram, Recorded
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 from tests.flow.entries import flow as entry
@@ -297,3 +298,17 @@ def test_a_connection_on_the_same_ports_lives_on_past_the_end_of_the_one_before(
     w.run(300)
     assert ended(w) == {} and transfer.id in w.mn.flows
     assert HOME.address(MOBILE_NODE + 1) in w.ha.bindings
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_recorded_traffic_says_how_long_its_flow_lasts(accepted: bool) -> None:
+    w = made()
+    script = [Datagram(k * 400 * S, k % 2 == 0, 20) for k in range(3)]
+    begin = w.mn.accept if accepted else w.mn.open
+    flow = begin(w.cn1, Recorded("UDP", script))
+    w.run(2)
+    began_s = w.now
+    w.run(900)
+    assert flow.is_open and ended(w) == {}
+    w.run(300)
+    assert list(ended(w)) == [flow.id] and began_s + 1090 < ended(w)[flow.id][0] < began_s + 1110

@@ -212,6 +212,94 @@ def test_a_world_without_a_way_to_the_home_agent_is_refused(tmp_path: Path) -> N
         replay(world, OFFICE)
 
 
+# --- silence: a replayed flow ends when its last recorded packet has arrived, not before
+
+
+def silent(kind: str, gap_s: float) -> list[Frame]:
+    """Three exchanges with silence between them."""
+    frames: list[Frame] = []
+    for k in range(3):
+        if kind == "UDP":
+            both = udp(LAPTOP, 4000, WEB, 123, 48), udp(WEB, 123, LAPTOP, 4000, 48)
+        else:
+            both = ping(LAPTOP, WEB, 7, k), ping(WEB, LAPTOP, 7, k, reply=True)
+        frames += [(k * gap_s * 1000, both[0]), (k * gap_s * 1000 + 50, both[1])]
+    return frames
+
+
+def endings(world: World) -> list[tuple[float, str]]:
+    """When flows have ended, in seconds after time zero, and why."""
+    ended = [one for one in world.trace.decisions() if one.what == "flow ended"]
+    return [(one.t_ns / 1e9 - world.start_s, one.why) for one in ended]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gap_s", "idle_s"),
+    [("UDP", 400, 300), ("UDP", 300, 300), ("UDP", 299.99, 300), ("UDP", 3599, 300), ("ICMPv6", 70, 60)],
+)
+def test_a_silent_flow_is_the_same_flow_until_its_last_packet_and_then_it_ends(
+    tmp_path: Path, kind: str, gap_s: float, idle_s: float
+) -> None:
+    at_s = [gap_s - 1, gap_s + 0.5, gap_s * 2 + 0.05]
+    moves = [(1, interface, at) for interface, at in zip(("cell0", "wlan0", "cell0"), at_s, strict=True)]
+    world = small(tmp_path, silent(kind, gap_s), handovers=moves)
+    replay_ = played(world).finish()
+    (flow,) = world.flows()
+    assert flow.is_open and len(world.mn.flows) == 1 and endings(world) == []
+    figures = [(meter.sent, meter.received, meter.lost) for meter in (flow.stats.up, flow.stats.down)]
+    assert figures == [(3, 3, 0)] * 2 and replay_.is_complete
+    assert [move.together for move in replay_.moves] == [(1,)] * 3 and flow.interface == "cell0"
+    world.run(idle_s + 5)
+    ((ended_s, why),) = endings(world)
+    assert ended_s == pytest.approx(2 * gap_s + 0.05 + idle_s, abs=0.2) and "it has carried nothing" in why
+    assert not flow.is_open and len(world.mn.flows) == 0
+
+
+def test_time_wait_does_not_end_a_connection_that_is_still_recorded(tmp_path: Path) -> None:
+    """Both ends close at once, and repeat themselves ten minutes later."""
+    connection = Connection()
+    late = [
+        (600_000.0, connection.segment(False, 0, ack=1, flags="F")),
+        (600_001.0, connection.segment(True, 1, ack=1)),
+    ]
+    closing = [
+        (40.0, connection.segment(True, 0, ack=0, flags="F")),
+        (60.0, connection.segment(False, 0, ack=1, flags="F")),
+        (61.0, connection.segment(True, 1, ack=1)),
+    ]
+    frames: list[Frame] = [*connection.handshake(0), *closing, *late]
+    world = small(tmp_path, frames, handovers=["1:cell0@500", "1:wlan0@600.001"])
+    replay_ = played(world).finish()
+    assert [move.together for move in replay_.moves] == [(1,), (1,)] and replay_.is_complete
+    world.run(1)
+    assert [why for _, why in endings(world)] == ["flow 1: its TCP connection has ended, and TIME-WAIT is over"]
+
+
+def test_flows_that_rules_make_one_last_as_long_as_the_longest(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"rules": [{"name": "all", "priority": 10, "flow": "all", "protocol": "UDP"}]}', encoding="utf-8")
+    frames = [*silent("UDP", 400), (3, udp(LAPTOP, 4001, WEB, 53)), (4, udp(LAPTOP, 4001, WEB, 53))]
+    path = write(tmp_path / "x.pcap", sorted(frames, key=lambda frame: frame[0]))
+    world = mf.figure2(traffic=path, operator=rules, replay={"handovers": ["1:cell0@750"], "min_packets": 0})
+    played(world).finish()
+    assert len(world.mn.flows) == 1 and endings(world) == [] and world.flows()[0].interface == "cell0"
+
+
+def test_a_recorded_pause_is_no_standstill(tmp_path: Path) -> None:
+    """A hundred answers that each wait for a request take longer here than in the capture; then comes a pause."""
+    connection, frames = Connection(), Connection().handshake(0, 1, 0)
+    for k in range(100):
+        frames.append((2 + k, connection.segment(True, k, b"q", k)))
+        frames.append((2.5 + k, connection.segment(False, k, b"a", k + 1)))
+    frames.append((95_000, connection.segment(True, 100, b"late", 100)))
+    frames.append((95_001, connection.segment(True, 104, ack=100, flags="F")))
+    frames.append((190_000, connection.segment(False, 100, b"later", 105)))
+    links = {"cn1": mf.Link(delay_ms=800)}
+    world = mf.figure2(traffic=write(tmp_path / "x.pcap", frames), links=links)
+    replay_ = played(world).finish()
+    assert world.now - replay_.start_s > 190 + 70 and replay_.is_complete
+
+
 # --- correspondents and ports
 
 
