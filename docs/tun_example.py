@@ -1,18 +1,18 @@
-"""Put a home agent or a correspondent node of mipflow on a TUN interface of Linux: see docs/tun.md. Needs root.
-
-    python docs/tun_example.py correspondent mip0      # in one shell, then in another:
-    ip link set mip0 up; ip -6 addr add 2001:db8:c1::2/64 dev mip0 nodad; ping 2001:db8:c1::1
-"""
+"""Put a home agent or a correspondent node of mipflow on a TUN interface of Linux: docs/tun.md says how. Needs root."""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import os
+import re
 import select
 import struct
+import sys
 import time
 
+from mipflow.errors import TopologyError
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.link import Link
@@ -24,13 +24,29 @@ from mipflow.wire.address import Prefix
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 PREFIXES = {"correspondent": "2001:db8:c1::/64", "home-agent": "2001:db8:100::/64"}
 LONGEST = 65575
+REFUSALS = {
+    errno.EBUSY: "another program has it; end that program, or take another name",
+    errno.EINVAL: "it is there and is no TUN interface of this kind; take another name",
+    errno.EPERM: "only root may; run this as root",
+}
 
 
 def open_tun(name: str) -> int:
     """The file of a TUN interface, made if it is not there: packets without a link layer, one for each read and write.
+
+    Raises `TopologyError` where the name cannot be one, or Linux does not give the interface.
     """
-    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    if not re.fullmatch(r"\w[\w.-]{0,14}", name, re.ASCII):
+        raise TopologyError(f"an interface cannot be named {name!r}: take 1 to 15 letters and digits, as mip0", name)
+    try:
+        tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    except OSError as error:
+        raise TopologyError(f"/dev/net/tun does not open ({error.strerror}): run as root on Linux", name) from error
+    try:
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    except OSError as error:
+        os.close(tun)
+        raise TopologyError(f"{name} cannot be used: {REFUSALS.get(error.errno, error.strerror)}", name) from error
     return tun
 
 
@@ -48,14 +64,21 @@ def make_port(role: str) -> BytePort:
 
 
 def serve(port: BytePort, tun: int) -> None:
-    """Carry octets between the file and the port, and give it the time: the one loop that a real clock needs."""
+    """Carry octets between the file and the port, and give it the time: the one loop that a real clock needs.
+
+    Raises `TopologyError` when the interface is deleted.
+    """
     start_ns = time.monotonic_ns()
     while True:
         due_ns, now_ns = port.next_ns(), time.monotonic_ns() - start_ns
         wait_s = None if due_ns is None else max(due_ns - now_ns, 0) / 1e9
         readable, _, _ = select.select([tun], [], [], wait_s)
         now_ns = time.monotonic_ns() - start_ns
-        departed = port.receive_octets(os.read(tun, LONGEST), now_ns) if readable else port.poll(now_ns)
+        try:
+            octets = os.read(tun, LONGEST) if readable else b""
+        except OSError as error:
+            raise TopologyError(f"the interface is gone ({error.strerror}): start again to make it anew") from error
+        departed = port.receive_octets(octets, now_ns) if octets else port.poll(now_ns)
         for octets in departed:
             try:
                 os.write(tun, octets)
@@ -63,21 +86,23 @@ def serve(port: BytePort, tun: int) -> None:
                 print(f"not sent: {error}")
 
 
-def main() -> None:
+def main() -> int:
+    """Serve until the interface is gone or Ctrl-C; returns the exit status, 2 for what cannot be done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("role", choices=PREFIXES)
     parser.add_argument("interface", help="name of the TUN interface, such as mip0")
     chosen = parser.parse_args()
-    tun = open_tun(chosen.interface)
-    port = make_port(chosen.role)
-    print(f"{chosen.role} at {PREFIXES[chosen.role].replace('/64', '1')} on {chosen.interface}", flush=True)
+    port = make_port(chosen.role)  # before the interface has a carrier: who waits for that is answered at once
     try:
+        tun = open_tun(chosen.interface)
+        print(f"{chosen.role} at {PREFIXES[chosen.role].replace('/64', '1')} on {chosen.interface}", flush=True)
         serve(port, tun)
+    except TopologyError as error:
+        print(f"tun_example: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        pass
-    finally:
-        os.close(tun)
+        return 130
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
