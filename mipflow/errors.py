@@ -6,15 +6,20 @@ traced drop with a reason (CONTRIBUTING.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+LONGEST = 120
+"""Characters of a value that an error shows."""
+
 
 class MipflowError(Exception):
     """Base of all errors that mipflow raises on purpose.
 
-    `value` is what was given; `str(error)` is one line for a learner.
+    `value` is what was given; `str(error)` is one line for a learner, whatever the message has in it.
     """
 
     def __init__(self, message: str, value: object = None) -> None:
-        super().__init__(message)
+        super().__init__(" ".join(message.splitlines()))
         self.value = value
 
     def _render_traceback_(self) -> list[str]:
@@ -52,3 +57,16 @@ class CheckFailed(MipflowError):
 
 class FunctionFailed(MipflowError):
     """A function that a learner put in raised, gave something that cannot be, or took too long; in their words."""
+
+
+def shown(value: object, text: Callable[[object], str] = repr) -> str:
+    """A value for an error's message: its `text` in one line, cut where it is long; one that cannot be told is named
+    by its class.
+    """
+    try:
+        line = " ".join(text(value).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it is a stranger's
+        return f"a value of {type(value).__name__}, which does not say what it is"
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

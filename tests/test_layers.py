@@ -13,9 +13,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mipflow"
 
-# What a layer may import besides itself and errors. "sim.trace" stands for that module alone.
+# What a layer may import besides itself and what stands beside all. "sim.trace" stands for that module alone.
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
+    "arguments": set(),
     "wire": set(),
     "sim": {"wire"},
     "node": {"sim", "wire"},
@@ -25,6 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "view": {"sim.trace", "wire"},
     "lab": {"view", "rivals", "flow", "mip6", "node", "sim", "wire"},
 }
+BESIDE = {"errors", "arguments"}  # every layer may import these
 DOORS = {"", "cli"}  # "" is mipflow/__init__.py
 MAY_IMPORT_LATE = DOORS | {"lab.world"}
 BY_NAME = {"import_module", "__import__"}
@@ -126,10 +128,10 @@ def forbidden_imports(package: Path) -> list[str]:
 def _allowed(each: Import, of_lab: set[str]) -> bool:
     layer, target = _layer(each.importer), _layer(each.target)
     if each.importer in DOORS:
-        return each.target in DOORS | of_lab or target in {"lab", "errors"}
+        return each.target in DOORS | of_lab or target in {"lab"} | BESIDE
     if layer not in LAYERS:
         return False
-    return target in {layer, "errors"} | LAYERS[layer] or each.target in LAYERS[layer]
+    return target in {layer} | BESIDE | LAYERS[layer] or each.target in LAYERS[layer]
 
 
 def late_imports(package: Path) -> list[str]:
@@ -283,6 +285,7 @@ def test_imports_downward_outside_and_within_a_layer_are_allowed(tmp_path: Path)
         ("view.ladder", "node.host"),
         ("wire.packet", "sim.clock"),
         ("errors", "wire.packet"),
+        ("arguments", "sim.clock"),
         ("cli", "node.host"),
         ("utils", "wire.packet"),
     ],

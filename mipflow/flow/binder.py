@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
+from mipflow.arguments import FLAG, TEXT, check, optional
+from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse, shown
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
+from mipflow.flow.flows import Flow
 from mipflow.flow.learner import Guarded, wrong_truth
 from mipflow.flow.networks import ANCHOR, NetworkChooser
 from mipflow.flow.policies import HomeBindings, Policies
@@ -24,7 +26,7 @@ from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
-from mipflow.wire.address import Address, Prefix
+from mipflow.wire.address import ADDRESS, Address, Prefix
 from mipflow.wire.mobility import Status
 from mipflow.wire.packet import UDP, Packet
 
@@ -190,13 +192,15 @@ class FlowBinder(MobileNode):
         """Allocate a home address that only those flows get for which `is_for(entry)` is true, such as those of an
         application or with a correspondent (page 10). Raises ProtocolMisuse for a name that is taken.
         """
-        if not name or name in [known for known, _ in self.redirector.keeping]:
+        check(TEXT, name=name)
+        if name in [known for known, _ in self.redirector.keeping]:
             raise ProtocolMisuse(f"name={name!r}; expected one under which no home address is kept yet", name)
         self.redirector.keeping.append((name, Guarded("is_for", is_for, "flow", wrong_truth)))
         self.pool.fill()
 
     def free_home_address(self, home_address: Address) -> None:
         """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
+        check(ADDRESS, home_address=home_address)
         self.pool.give_up(home_address)
 
     def lease_ended(self, home_address: Address, why: str) -> None:
@@ -216,6 +220,8 @@ class FlowBinder(MobileNode):
         binding is made before the old one breaks. Raises ProtocolMisuse for an unknown flow or interface, or one
         without a care-of address.
         """
+        check(optional(FLAG), home_follows=home_follows)
+        check(FLAG, alone=alone)
         entry = self.flows[self.flow_id(flow)]
         care_of = self.care_of_address(interface)
         if entry.home_address in self.addresses:
@@ -238,6 +244,7 @@ class FlowBinder(MobileNode):
         `break_first` takes all other interfaces down in the same instant: without it the new bindings are made while
         the old interface still works. Raises ProtocolMisuse as `handover` does.
         """
+        check(FLAG, break_first=break_first)
         care_of = self.care_of_address(interface)
         away = [flow for flow in self.flows if flow.home_address not in self.addresses]
         self.decided("handover", f"everything is to move to {interface}")
@@ -280,11 +287,16 @@ class FlowBinder(MobileNode):
             self.registrar.register_home(home_address, care_of)
 
     def flow_id(self, flow: object) -> int:
-        """The id of a Flow, a FlowMappingEntry or an id. Raises ProtocolMisuse for anything else."""
-        number = flow if isinstance(flow, int) else getattr(flow, "id", getattr(flow, "flow_id", None))
-        if not isinstance(number, int):
-            raise ProtocolMisuse(f"{flow!r} is no flow; expected what open() returned, or a flow id", flow)
-        return number
+        """The id of a Flow, a FlowMappingEntry or an id. Raises ProtocolMisuse for anything else, and for a flow of
+        another world.
+        """
+        if isinstance(flow, Flow | FlowMappingEntry):
+            entry = flow.entry if isinstance(flow, Flow) else flow
+            self.network.check_own(flow, entry.network)
+            return entry.flow_id
+        if not isinstance(flow, int) or isinstance(flow, bool):
+            raise ProtocolMisuse(f"{shown(flow)} is no flow; expected what open() returned, or a flow id", flow)
+        return flow
 
     # --- interfaces that come and go ---------------------------------------------------------------------------------
 

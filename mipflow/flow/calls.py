@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING
 
-from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.flow.separator import traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry
 from mipflow.node.application import Ends
@@ -46,16 +45,17 @@ class Calls:
     ) -> Flow:
         """`app` is going to run between `cn`, which opens the flow, and us; see `FlowMobileNode.accept`."""
         node = self._node
-        near = remote_port if remote_port is not None else cn.free_port()
         far = local_port if local_port is not None else free_port(node, app.port)
-        for host, port, is_asked in ((cn, near, remote_port is not None), (node, far, True)):
-            if is_asked and (host.has_port(port) or (host is cn and (cn.address, port) in self._invited)):
+        for host, port in ((cn, remote_port), (node, far)):
+            is_invited = host is cn and (cn.address, port) in self._invited
+            if port is not None and (is_invited or host.has_port(port)):
                 raise ProtocolMisuse(f"port {port} of {host.name} is in use; choose another", port)
+        near = remote_port if remote_port is not None else cn.free_port()
         if redirect:
             self._doorman = self._doorman or Doorman(node, self._find_place, self._placed)
         conversations = Conversation.begun(app.protocol, far, cn.address, near, False)
         traits = traits_of(conversations[0], False, NO_MARKS, app.name)
-        entry = FlowMappingEntry(node.next_flow_id(), cn.address, FlowInformation(traits), "")
+        entry = FlowMappingEntry(node.next_flow_id(), cn.address, FlowInformation(traits), "", network=node.network)
         flow = self.expected[conversations[0]] = node.new_flow(entry, cn, app, conversations)
         ends = Ends(cn, node, near, far, entry.flow_id, upward=False)
         if not redirect:
@@ -101,11 +101,15 @@ class Calls:
 
 
 def check_correspondent(cn: object, node: Host) -> None:
-    """Raises ProtocolMisuse for what is no other host."""
+    """Raises ProtocolMisuse for what is no other host, or one of another world."""
     if not isinstance(cn, Host) or cn is node:
-        raise ProtocolMisuse(f"{cn!r} is no correspondent node; expected such as world.cn1", cn)
+        raise ProtocolMisuse(f"{shown(cn)} is no correspondent node; expected such as world.cn1", cn)
+    node.network.check_own(cn, cn.network)
 
 
 def free_port(host: Host, first: int) -> int:
-    """The first of every second port from `first` on that is free."""
-    return next(port for port in count(first, 2) if not host.has_port(port))
+    """The first of every second port from `first` on that is free. Raises ProtocolMisuse where none is."""
+    port = next((port for port in range(first, 65536, 2) if not host.has_port(port)), None)
+    if port is None:
+        raise ProtocolMisuse(f"no port from {first} on is free at {host.name}; choose another", first)
+    return port

@@ -18,13 +18,11 @@ from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
 
-from mipflow.errors import FunctionFailed
+from mipflow.arguments import FUNCTION, fits
+from mipflow.errors import FunctionFailed, shown
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
-
-LONGEST = 120
-"""Characters of a learner's result or error that are shown."""
 
 _SPIN = bytes((opmap["JUMP_BACKWARD"], 1))
 """`while True: pass` in one line: a jump to itself, which Python 3.11 calls an instruction, but not a line."""
@@ -55,7 +53,7 @@ class Guarded:
     """A learner's function. `name`: as in "assign"; `parameters`: what it is called with, as in "flow, homes, flows".
 
     `check(result, *arguments)` says what is wrong with a result, as in "expected a home address of this node, or None
-    for a new one", and "" where nothing is; it must bear a result of any type. `limit_s`: how long one call may take,
+    for a new one", and "" where nothing is. `limit_s`: how long one call may take,
     in seconds; what sits in one call of the standard library, such as `time.sleep(5)`, cannot be stopped and is
     reported once it returns. The function gets the arguments themselves: nothing here undoes what it changes in them.
     KeyboardInterrupt passes through. Raises FunctionFailed for no function, or one that does not take the parameters.
@@ -73,8 +71,8 @@ class Guarded:
         """When the call that is under way has taken too long, on the monotonic clock; infinite while there is none."""
         self._trace: Trace = self._entered()
         called = f"called as {name}({parameters})"
-        if not callable(function):
-            raise FunctionFailed(f"{name} is {_short(repr(function))}; expected a function, {called}", function)
+        if not fits(function, FUNCTION):
+            raise FunctionFailed(f"{name} is {shown(function)}; expected a function, {called}", function)
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # some of those written in C do not tell
@@ -97,8 +95,10 @@ class Guarded:
         except _TooLong as error:
             stopped = f"took more than {self._limit_s:g} s and was stopped{_where(error.__traceback__)}"
             raise FunctionFailed(f"your {self.name}() {stopped}", self._function) from None
-        except (Exception, SystemExit) as error:
-            what = f"raised {type(error).__name__}{_where(error.__traceback__)}: {_short(str(error))}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"raised {type(error).__name__}{_where(error.__traceback__)}: {shown(error, str)}"
             raise FunctionFailed(f"your {self.name}() {what.removesuffix(': ')}", error) from error
         finally:
             self._ends_s = outer_s
@@ -107,9 +107,12 @@ class Guarded:
         if took_s > self._limit_s:
             took = f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
             raise FunctionFailed(f"your {self.name}() {took}", self._function)
-        wrong = self._check(result, *arguments)
+        try:
+            wrong = self._check(result, *arguments)
+        except Exception as error:  # of a result that cannot be compared, say
+            wrong = f"looking at it raised {type(error).__name__}"
         if wrong:
-            raise FunctionFailed(f"your {self.name}() gave {_short(repr(result))}; {wrong}", result)
+            raise FunctionFailed(f"your {self.name}() gave {shown(result)}; {wrong}", result)
         return result
 
     def _entered(self) -> Trace:
@@ -152,8 +155,3 @@ def _where(traceback: TracebackType | None) -> str:
     frame, number = own[-1]
     source = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
     return f" in line {number}" + (f", `{source}`" if source else "")
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

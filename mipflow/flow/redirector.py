@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from mipflow.errors import FunctionFailed, ProtocolMisuse
+from mipflow.arguments import FLAG, WORD, check_fields, fits, one_of
+from mipflow.errors import FunctionFailed
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
 from mipflow.sim.trace import Change
@@ -39,17 +40,15 @@ class AssignmentRules:
     acknowledgement. Raises ProtocolMisuse for an unknown method.
     """
 
-    method: Method = "combined"
-    avoid_primary: bool = True
-    never_primary: bool = False
+    method: Annotated[Method, one_of(*get_args(Method))] = "combined"
+    avoid_primary: Annotated[bool, FLAG] = True
+    never_primary: Annotated[bool, FLAG] = False
     together: Callable[[FlowMappingEntry], str | None] | None = None
-    tunnel_as_one: bool = True
-    optimistic: bool = False
+    tunnel_as_one: Annotated[bool, FLAG] = True
+    optimistic: Annotated[bool, FLAG] = False
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            expected = ", ".join(map(repr, get_args(Method)))
-            raise ProtocolMisuse(f"method={self.method!r}; expected one of {expected}", self.method)
+        check_fields(self)
         if self.together is not None and not isinstance(self.together, Guarded):
             object.__setattr__(self, "together", Guarded("together", self.together, "flow", wrong_group))
 
@@ -161,7 +160,7 @@ class DataFlowRedirector:
 
 def wrong_group(result: object, flow: object) -> str:
     """What is wrong with the result of a learner's `together`; empty where nothing is."""
-    return "" if result is None or isinstance(result, str) else "expected a word, or None for a flow of its own"
+    return "" if result is None or fits(result, WORD) else "expected a word, or None for a flow of its own"
 
 
 def wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from mipflow.arguments import WORD, fits
 from mipflow.flow.learner import Guarded
 from mipflow.flow.rules import EACH, RuleSet
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
@@ -118,7 +119,7 @@ def sources_in_order(
 
 def wrong_word(result: object, traits: object) -> str:
     """What is wrong with the result of a learner's `separator`; empty where nothing is."""
-    return "" if result is None or isinstance(result, str) else "expected a word, '' for a flow of its own, or None"
+    return "" if result is None or fits(result, WORD) else "expected a word, '' for a flow of its own, or None"
 
 
 class DataFlowSeparator:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse, TopologyError
+from mipflow.arguments import FLAG, WORD, check, optional
+from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
 from mipflow.flow.allocation import FunctionAllocation, wrong_new
 from mipflow.flow.binder import AllocationMaker, FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent, free_port
@@ -23,7 +24,7 @@ from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, RuleSourc
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
 from mipflow.flow.traits import Traits
 from mipflow.flow.waiting_room import WaitingRoom
-from mipflow.node.apps import Application, Ends
+from mipflow.node.application import APPLICATION, Application, Ends, port_of, wrong_running
 from mipflow.node.host import Host, Remote
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
@@ -97,13 +98,18 @@ class FlowMobileNode(FlowBinder):
         correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
         or down, or a port that is taken, TopologyError where no interface is up.
         """
-        check_correspondent(cn, self)
+        self._check_call(cn, app, local_port, remote_port)
+        check(optional(WORD), word=word)
         if interface is not None and not self.interface(interface).up:
             raise ProtocolMisuse(f"{interface} is down; choose another, or bring it up first", interface)
-        near = local_port if local_port is not None else self.free_port()
+        if self.first_interface() is None:
+            raise TopologyError(f"{self.name} has no interface that is up; bring one up first", self.name)
         far = remote_port if remote_port is not None else free_port(cn, app.port)
+        cn.check_unheard(app.protocol, far)
+        near = local_port if local_port is not None else self.free_port()
         conversations = Conversation.begun(app.protocol, near, cn.address, far, True)
         self.flows.check_free(conversations)
+        self.check_unheard(app.protocol, near)
         self.words.say(app.protocol, conversations[0].local_port, word)
         entry = self.begin(traits_of(conversations[0], True, NO_MARKS, app.name), interface)
         flow = self.new_flow(entry, cn, app, conversations)
@@ -122,8 +128,14 @@ class FlowMobileNode(FlowBinder):
 
         Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
         """
-        check_correspondent(cn, self)
+        self._check_call(cn, app, local_port, remote_port)
+        check(FLAG, redirect=redirect)
         return self.calls.expect(cn, app, redirect, local_port, remote_port)
+
+    def _check_call(self, cn: Host, app: Application, local_port: int | None, remote_port: int | None) -> None:
+        check_correspondent(cn, self)
+        check(APPLICATION, app=app)
+        check(optional(port_of(app)), local_port=local_port, remote_port=remote_port)
 
     def new_flow(
         self, entry: FlowMappingEntry, cn: Host, app: Application, conversations: tuple[Conversation, ...]
@@ -135,10 +147,19 @@ class FlowMobileNode(FlowBinder):
         return flow
 
     def start(self, flow: Flow, ends: Ends) -> None:
-        """Set a flow's application going; of one that cannot start nothing is left."""
+        """Set a flow's application going; of one that cannot start nothing is left. Raises FunctionFailed for what a
+        learner wrote.
+        """
+        app, ours = flow.app, type(flow.app).__module__.startswith("mipflow.")
+        start = app.start if ours else Guarded("start", app.start, "ends", wrong_running)
+        own_ports = [(host, port) for host, port in ends.ports if not host.has_port(port)]
         try:
-            flow.running = flow.app.start(ends)
-        except MipflowError:
+            flow.running = start(ends)
+        except BaseException:
+            for running in ends.begun:
+                running.is_stopped = True
+            for host, port in own_ports:
+                host.close_port(port)
             self.close(flow)
             if self.opened.get(flow.id) is flow:
                 del self.opened[flow.id]
@@ -159,6 +180,7 @@ class FlowMobileNode(FlowBinder):
                 self.end(self.flows[number], "closed")
                 return
             flow = self.opened[number]
+        self.flow_id(flow)
         entry = None if self.calls.forget(flow) else self.flows[flow.id]
         for under_way in (flow.running, flow.invitation):
             if under_way is not None:
@@ -200,7 +222,9 @@ class FlowMobileNode(FlowBinder):
                 self.calls.begun(expected, known)
             return known
         number = self._last_flow_id + 1 if expected is None else expected.id
-        entry = FlowMappingEntry(number, traits.cn, information, "", requested=requested, refused=failure)
+        entry = FlowMappingEntry(
+            number, traits.cn, information, "", requested=requested, refused=failure, network=self.network
+        )
         try:
             with self.clock.held():
                 entry.group = self.redirector.group(entry)

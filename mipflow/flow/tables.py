@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.traits import Traits
 from mipflow.mip6.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
+
+if TYPE_CHECKING:
+    from mipflow.sim.network import Network
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
@@ -139,7 +142,8 @@ class FlowMappingEntry(Entry):
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
     `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
     flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
-    first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had `rate_bps`.
+    first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had `rate_bps`;
+    `network` is the one of its node.
     """
 
     columns = (
@@ -163,6 +167,7 @@ class FlowMappingEntry(Entry):
     sent_octets: int = 0
     received_octets: int = 0
     rate_bps: float = 0.0
+    network: Network | None = field(default=None, repr=False, compare=False)
 
     def row(self) -> dict[str, object]:
         """As plain named values."""
@@ -198,9 +203,9 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     def __getitem__(self, flow_id: int) -> FlowMappingEntry:
         try:
             return self._entries[flow_id]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(str(number) for number in self._entries) or "none"
-            raise ProtocolMisuse(f"there is no flow {flow_id}; open flows: {known}", flow_id) from None
+            raise ProtocolMisuse(f"there is no flow {shown(flow_id)}; open flows: {known}", flow_id) from None
 
     # --- looking up --------------------------------------------------------------------------------------------------
 

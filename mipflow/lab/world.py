@@ -36,6 +36,8 @@ class World:
         self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], internet: Router,
         title: str,
     ) -> None:  # fmt: skip
+        for node in (mn, ha, internet, *cns):
+            network.check_own(node, node.network)
         self.network = network
         self.internet = internet
         """The router in the middle, where further links can be joined on."""
@@ -61,6 +63,15 @@ class World:
     def cn2(self) -> CorrespondentNode:
         """The second correspondent node."""
         return self.cns[1]
+
+    @property
+    def title(self) -> str:
+        """What heads its pictures."""
+        return self.network.title
+
+    @title.setter
+    def title(self, title: str) -> None:
+        self.network.title = title
 
     @property
     def trace(self) -> Trace:
@@ -113,6 +124,9 @@ class World:
     def handovers_s(self) -> list[float]:
         """When handovers were asked for, in seconds."""
         return [d.t_ns / NS_PER_S for d in self.trace.decisions() if d.what == "handover"]
+
+    def __repr__(self) -> str:
+        return f"<{self.network.name} at {self.now:g} s>"
 
     # --- views -------------------------------------------------------------------------------------------------------
 

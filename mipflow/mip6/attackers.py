@@ -49,6 +49,7 @@ class Liar(MobileNode):
             if isinstance(inner.payload, HomeTest | CareOfTest):
                 self.clock.at(now, lambda _: self._take(inner.copy()))
 
+        self.network.check_segment(segment)
         segment.tap(overhear)
 
     def claim(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
@@ -107,6 +108,7 @@ class Replayer(Host):
             if isinstance(packet.payload, BindingUpdate):
                 self.recorded.append(packet.copy())
 
+        self.network.check_segment(segment)
         segment.tap(overhear)
 
     def replay(self, correspondent: Address) -> int:

@@ -36,9 +36,10 @@ class KeyExchange:
         self, mobile_node: MobileNode, home_agent: HomeAgent, is_dynamic: bool = True, encryption: str = "AES-CBC",
         integrity: str = "SHA2-256-128",
     ) -> None:
+        network: Network = mobile_node.network
+        network.check_own(home_agent, home_agent.network)
         self._mobile_node, self._home_agent = mobile_node, home_agent
         self._algorithms = (encryption, integrity)
-        network: Network = mobile_node.network
         self._secret = network.random(f"{mobile_node.name}/{home_agent.name}/shared secret").randbytes(32)
         """What IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
         self._nonces = [network.random(f"{node.name}/key exchange") for node in (mobile_node, home_agent)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, whole
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
@@ -26,7 +27,7 @@ from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.icmpv6 import RouterAdvertisement
-from mipflow.wire.mobility import Status
+from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
 from mipflow.wire.packet import (
     NO_MARKS,
     DestinationOptions,
@@ -38,6 +39,7 @@ from mipflow.wire.packet import (
 )
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
+LIFETIME_S = whole(LIFETIME_UNIT_S, 65535 * LIFETIME_UNIT_S, "a lifetime in seconds")
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
 
 
@@ -62,7 +64,9 @@ class MobileNode(MobilityNode, Host):
     ) -> None:
         super().__init__(network, name, x, y)
         if mode not in DATA_MODES:
-            raise ProtocolMisuse(f"mode={mode!r}; expected one of {', '.join(DATA_MODES)}", mode)
+            raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
+        check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
+        check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
         if not home_address.is_unicast_routable:  # sections 6.3 and 6.4
             raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
@@ -93,8 +97,12 @@ class MobileNode(MobilityNode, Host):
         """Go on a network with an interface (made when new), leaving the one where it is; for `handoff_ms` it is on
         none.
 
-        With `link_hints` its link layer tells of it, and a router is solicited at once (section 11.5.1).
+        With `link_hints` its link layer tells of it, and a router is solicited at once (section 11.5.1). Raises
+        ProtocolMisuse for a segment of another network.
         """
+        check(TEXT, interface_name=interface_name)
+        check(MILLISECONDS, handoff_ms=handoff_ms)
+        self.network.check_segment(segment)
         interface = self.interfaces.get(interface_name)
         if interface is None:
             interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
@@ -120,11 +128,12 @@ class MobileNode(MobilityNode, Host):
 
     def interface(self, name: str) -> Interface:
         """The interface of that name. Raises ProtocolMisuse naming those that there are."""
-        try:
-            return self.interfaces[name]
-        except KeyError:
+        if isinstance(name, Interface):
+            self.network.check_own(name, name.network)
+        if not isinstance(name, str) or name not in self.interfaces:
             known = ", ".join(self.interfaces)
-            raise ProtocolMisuse(f"{self.name} has no interface {name!r}; expected one of {known}", name) from None
+            raise ProtocolMisuse(f"{self.name} has no interface {shown(name)}; expected one of {known}", name)
+        return self.interfaces[name]
 
     def care_of_address(self, interface_name: str) -> Address:
         """The care-of address of an interface. Raises ProtocolMisuse where it is down, at home or has none."""

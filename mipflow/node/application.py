@@ -6,15 +6,20 @@ Stands under the applications (`node.apps`, `node.recorded`); whoever opens a fl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from mipflow.arguments import FLAG, PORT, TEXT, Expected, check, check_fields, fits, instance, one_of, optional, whole
+from mipflow.node.host import Host
+from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
-    from mipflow.node.host import Host
     from mipflow.node.sockets import EspSocket, UdpSocket
     from mipflow.sim.clock import Clock
-    from mipflow.wire.address import Address
 
+HOST = instance(Host, "a host, such as world.cn1")
+SPI = whole(256, 2**32 - 1, "an SPI (RFC 4303 section 2.1)")
+ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")
 
 @dataclass(slots=True)
 class Ends:
@@ -24,13 +29,20 @@ class Ends:
     None for `Host.reached_at`.
     """
 
-    near: Host
-    far: Host
-    near_port: int
-    far_port: int
-    flow: int
-    upward: bool = True
-    far_address: Address | None = None
+    near: Annotated[Host, HOST]
+    far: Annotated[Host, HOST]
+    near_port: Annotated[int, ANY_PORT]
+    far_port: Annotated[int, ANY_PORT]
+    flow: Annotated[int, whole(0, 2**31)]
+    upward: Annotated[bool, FLAG] = True
+    far_address: Annotated[Address | None, optional(instance(Address, "an Address"))] = None
+
+    begun: list[Running] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What was set going between them."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self.near.network.check_own(self.far, self.far.network)
 
     @property
     def clock(self) -> Clock:
@@ -41,6 +53,11 @@ class Ends:
     def remote(self) -> tuple[Address, int]:
         """Address and port of the far end."""
         return self.far_address or self.far.reached_at, self.far_port
+
+    @property
+    def ports(self) -> tuple[tuple[Host, int], tuple[Host, int]]:
+        """Each host with its port."""
+        return (self.near, self.near_port), (self.far, self.far_port)
 
     @property
     def label(self) -> int:
@@ -65,7 +82,9 @@ class Running:
     """
 
     def __init__(self, ends: Ends) -> None:
+        check(instance(Ends, "both ends of a flow, as open() makes them"), ends=ends)
         self.ends = ends
+        ends.begun.append(self)
         self.received_bytes = 0
         self.is_complete = False
         self.is_correct = True
@@ -100,3 +119,22 @@ class Application(Protocol):
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
+
+
+def _is_application(app: Any) -> bool:
+    is_named = fits(app.protocol, PROTOCOL) and fits(app.port, ANY_PORT) and fits(app.name, TEXT)
+    return is_named and callable(app.start) and not isinstance(app, type)
+
+
+PROTOCOL = one_of("UDP", "TCP", "ICMPv6", "ESP")
+APPLICATION = Expected("an application, such as mf.apps.Voice()", _is_application)
+
+
+def wrong_running(result: object, ends: Ends) -> str:
+    """What is wrong with what an application's `start` gives; empty where nothing is."""
+    return "" if isinstance(result, Running) else "expected a Running"
+
+
+def port_of(app: Application) -> Expected:
+    """The ports that an application may have."""
+    return SPI if app.protocol == "ESP" else PORT

@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import FLAG, SECONDS, YEAR_S, Checked, number, one_of, optional, whole
 from mipflow.node.application import Application as Application
 from mipflow.node.application import Ends as Ends
 from mipflow.node.application import Running as Running
@@ -20,9 +20,16 @@ from mipflow.node.recorded import Recorded as Recorded
 from mipflow.node.sockets import TcpSocket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
+__all__ = ["Application", "Echo", "Ends", "FileTransfer", "Protected", "Recorded", "Running", "Video", "Voice"]
+
 Direction = Literal["up", "down"]
 Act = Callable[[], None]
 RTP_HEADER = 12
+
+INTERVAL_MS = number(0.001, 1000 * YEAR_S, "a positive interval, in milliseconds,")
+"""A microsecond at the least: the clock stands still where nothing passes between two packets."""
+OCTETS = whole(0, 60_000, "octets")
+"""With all headers they fit one IPv6 packet, which its node sends in fragments."""
 
 
 def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
@@ -64,22 +71,20 @@ def begin_and_end(ends: Ends, start_s: float, duration_s: float | None) -> tuple
 
 
 @dataclass(slots=True, frozen=True)
-class Voice:
+class Voice(Checked):
     """A call at a constant rate: G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet."""
 
-    interval_ms: float = 20.0
-    payload_bytes: int = 160 + RTP_HEADER
-    both_ways: bool = True
-    start_s: float = 0.0
-    duration_s: float | None = None
+    interval_ms: Annotated[float, INTERVAL_MS] = 20.0
+    payload_bytes: Annotated[int, OCTETS] = 160 + RTP_HEADER
+    both_ways: Annotated[bool, FLAG] = True
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
     protocol: ClassVar[str] = "UDP"
     port: ClassVar[int] = 5004
     name: ClassVar[str] = "call"
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        if self.interval_ms <= 0 or self.payload_bytes < 0:
-            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
         running = Running(ends)
         near, far = ends.udp()
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
@@ -97,16 +102,16 @@ class Voice:
 
 
 @dataclass(slots=True, frozen=True)
-class Video:
+class Video(Checked):
     """A film from the far end: frames in bursts, every `group` frames a large one. The near end asks, then reports."""
 
-    rate_bps: int = 1_000_000
-    frames_per_s: float = 25.0
-    packet_bytes: int = 1200
-    group: int = 25
-    key_frame_factor: float = 4.0
-    start_s: float = 0.0
-    duration_s: float | None = None
+    rate_bps: Annotated[float, number(1, 10**10, "bits per second")] = 1_000_000
+    frames_per_s: Annotated[float, number(0.001, 10_000, "frames per second")] = 25.0
+    packet_bytes: Annotated[int, whole(1, 60_000, "octets")] = 1200
+    group: Annotated[int, whole(1, 10**6, "frames")] = 25
+    key_frame_factor: Annotated[float, number(0.001, 1000)] = 4.0
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
     protocol: ClassVar[str] = "UDP"
     port: ClassVar[int] = 5010
     name: ClassVar[str] = "video"
@@ -114,8 +119,6 @@ class Video:
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        if self.rate_bps <= 0 or self.frames_per_s <= 0 or self.packet_bytes <= 0 or self.group <= 0:
-            raise ProtocolMisuse(f"{self}; expected positive rate, frames, packet size and group", self)
         running = Running(ends)
         near, far = ends.udp()
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
@@ -142,20 +145,18 @@ class Video:
 
 
 @dataclass(slots=True, frozen=True)
-class FileTransfer:
+class FileTransfer(Checked):
     """`size` octets over TCP, "down" to the near end or "up" to the far one; each is compared with what was sent."""
 
-    size: int = 1_000_000
-    direction: Direction = "down"
-    start_s: float = 0.0
+    size: Annotated[int, whole(0, 10**9, "octets")] = 1_000_000
+    direction: Annotated[Direction, one_of(*get_args(Direction))] = "down"
+    start_s: Annotated[float, SECONDS] = 0.0
     protocol: ClassVar[str] = "TCP"
     port: ClassVar[int] = 5001
     name: ClassVar[str] = "file"
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        if self.size < 0 or self.direction not in ("up", "down"):
-            raise ProtocolMisuse(f"{self}; expected a size of zero or more and direction 'up' or 'down'", self)
         running = Running(ends)
         content = hashlib.shake_256(f"file {ends.flow}".encode()).digest(self.size)
 
@@ -189,21 +190,19 @@ class FileTransfer:
 
 
 @dataclass(slots=True, frozen=True)
-class Echo:
+class Echo(Checked):
     """Echo requests at an interval, as ping sends them; `count` None goes on until closed."""
 
-    interval_ms: float = 1000.0
-    payload_bytes: int = 56
-    count: int | None = None
-    start_s: float = 0.0
+    interval_ms: Annotated[float, INTERVAL_MS] = 1000.0
+    payload_bytes: Annotated[int, OCTETS] = 56
+    count: Annotated[int | None, optional(whole(0, 10**9, "requests"))] = None
+    start_s: Annotated[float, SECONDS] = 0.0
     protocol: ClassVar[str] = "ICMPv6"
     port: ClassVar[int] = 0
     name: ClassVar[str] = "ping"
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        if self.interval_ms <= 0 or self.payload_bytes < 0:
-            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
         running = Running(ends)
         socket = ends.near.echo(ends.near_port & 0xFFFF, ends.remote[0], ends.label)
         data, interval, begin = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS), seconds(self.start_s)
@@ -222,23 +221,21 @@ class Echo:
 
 
 @dataclass(slots=True, frozen=True)
-class Protected:
+class Protected(Checked):
     """Datagrams at a constant rate in ESP that ends beyond these nodes, both ways: an analyser sees an SPI, another one
     for each direction, and no port. The octets are random: nobody here has the keys, and nobody opens them.
     """
 
-    interval_ms: float = 20.0
-    payload_bytes: int = 200
-    start_s: float = 0.0
-    duration_s: float | None = None
+    interval_ms: Annotated[float, INTERVAL_MS] = 20.0
+    payload_bytes: Annotated[int, OCTETS] = 200
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
     protocol: ClassVar[str] = "ESP"
     port: ClassVar[int] = 4096
     name: ClassVar[str] = "protected"
 
     def start(self, ends: Ends) -> Running:
         """Set it going; each end's port is the SPI of what it receives (RFC 4303 section 2.1)."""
-        if self.interval_ms <= 0 or self.payload_bytes < 0:
-            raise ProtocolMisuse(f"{self}; expected a positive interval and size", self)
         running = Running(ends)
         near, far = ends.esp()
         random, interval = ends.near.network.random(f"esp/{ends.flow}"), round(self.interval_ms * NS_PER_MS)

@@ -5,6 +5,7 @@ advertisements.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.interface import Interface
@@ -89,17 +90,30 @@ class Host(Node):
     # --- sockets -----------------------------------------------------------------------------------------------------
 
     def free_port(self) -> int:
-        """A local port that nobody uses."""
-        while self.has_port(self._next_port):
-            self._next_port += 1
-        self._next_port += 1
-        return self._next_port - 1
+        """A local port that nobody uses, of those for this (RFC 6335 section 6). Raises ProtocolMisuse where all are
+        in use.
+        """
+        first, last = FIRST_EPHEMERAL_PORT, 65535
+        ports = chain(range(self._next_port, last + 1), range(first, self._next_port))
+        port = next((port for port in ports if not self.has_port(port)), None)
+        if port is None:
+            why = f"all ports from {first} to {last} of {self.name} are in use; close a flow first"
+            raise ProtocolMisuse(why, self.name)
+        self._next_port = port + 1
+        return port
 
     def has_port(self, port: int) -> bool:
         """True where a socket or listener is on this local port."""
         if port in self._udp_hearing or port in self._esp:
             return True
         return any(key[0] == port for table in (self._udp, self._tcp, self._listeners) for key in table)
+
+    def check_unheard(self, protocol: str, port: int) -> None:
+        """Raises ProtocolMisuse where what everybody sends to a local port has somebody who hears it already."""
+        is_taken = {"UDP": port in self._udp_hearing, "TCP": (port, EVERYBODY) in self._listeners,
+                    "ESP": port in self._esp}  # fmt: skip
+        if is_taken.get(protocol):
+            raise ProtocolMisuse(f"{protocol} port {port} of {self.name} is in use; choose another", port)
 
     def expects(self, payload: object) -> bool:
         """True where somebody here hears a datagram, segment or echo: late packets of what was closed are nobody's."""

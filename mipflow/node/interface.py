@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mipflow.arguments import FLAG, check
 from mipflow.errors import TopologyError
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
     from mipflow.node.node import Node
     from mipflow.sim.link import Channel, Port, Segment
+    from mipflow.sim.network import Network
     from mipflow.wire.packet import Packet
 
 LINK_LOCAL = Prefix.parse("fe80::/64")
@@ -34,6 +36,11 @@ class Interface:
         self.listens = False
         """True while it is up and on a segment: a packet that arrives at any other time is lost."""
         self.receive = node.receiver(self)
+
+    @property
+    def network(self) -> Network:
+        """The network that it is in."""
+        return self.node.network
 
     @property
     def owner(self) -> str:
@@ -76,6 +83,7 @@ class Interface:
 
     def set_up(self, up: bool) -> None:
         """Take the interface up or down; addresses stay."""
+        check(FLAG, up=up)
         was_up, self.up = self.up, up
         self.listens = up and self.segment is not None
         if self.segment is not None:

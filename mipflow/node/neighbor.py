@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import SECONDS, fits
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
@@ -194,10 +195,13 @@ class NeighborDiscovery:
         Raises ProtocolMisuse below 0.03 and 0.07 s (RFC 6275 section 7.5), above 1800 s, or where `min_s` is more than
         three quarters of `max_s` (RFC 4861 section 6.2.1).
         """
+        self._node.network.check_own(interface, interface.network)
         least, greatest = MIN_INTERVALS_S
-        if not (least <= min_s <= 0.75 * max_s and greatest <= max_s <= MAX_INTERVAL_S):
+        are_times = fits(min_s, SECONDS) and fits(max_s, SECONDS)
+        if not (are_times and least <= min_s <= 0.75 * max_s and greatest <= max_s <= MAX_INTERVAL_S):
             expected = f"{least} and {greatest} or more, the first at most 3/4 of the second, and {MAX_INTERVAL_S:g}"
-            raise ProtocolMisuse(f"advertisements every {min_s} to {max_s} s; expected {expected}", (min_s, max_s))
+            told = f"{shown(min_s)} to {shown(max_s)} s"
+            raise ProtocolMisuse(f"advertisements every {told}; expected {expected}", (min_s, max_s))
         if interface in self.advertising:
             self.advertising[interface].timer.stop()
         timer = Timer(self._node.clock, lambda: self._advertise(interface))

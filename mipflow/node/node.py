@@ -114,6 +114,7 @@ class Node:
 
     def live_on(self, segment: Segment, interface_identifier: int, name: str) -> Interface:
         """A new interface that joins a segment for good, with a fixed address of its prefix."""
+        self.network.check_segment(segment)
         interface = self.add_interface(name, interface_identifier)
         interface.join(segment)
         prefix = self.network.prefix_of(segment)

@@ -48,6 +48,7 @@ class Router(Node):
 
         ingress_filtering: forward nothing from there whose source has another prefix (BCP 38).
         """
+        self.network.check_segment(segment)
         if ingress_filtering:
             self._filtering.add(segment.name)
         return self.live_on(segment, interface_identifier, segment.name)
@@ -156,7 +157,9 @@ class AccessRouter(Router):
 
 
 def join_routers(network: Network, one: Router, other: Router, link: Link) -> Segment:
-    """A link between two routers."""
+    """A link between two routers. Raises ProtocolMisuse for one of another network."""
+    for router in (one, other):
+        network.check_own(router, router.network)
     # Routers that only connect routers need an address too: without one they could not report an error (RFC 4443 2.2).
     prefix = Prefix.parse(f"2001:db8:ffff:{len(network.segments):x}::/64")
     segment = network.add_segment(f"{one.name}-{other.name}", link, prefix)

@@ -8,20 +8,25 @@ over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from heapq import heappush
-from math import inf
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
+from mipflow.arguments import FLAG, FUNCTION, MILLISECONDS, check, check_fields, instance, number, optional, whole
 from mipflow.errors import TopologyError
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 
+if TYPE_CHECKING:
+    from mipflow.sim.network import Network
+
 Tap = Callable[["Packet", int], str | None]
 """Sees each packet that enters a segment, with the time in nanoseconds; a text is the reason to drop it."""
+
+PROBABILITY = number(0, 1, "a number, as probabilities are,")
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,28 +36,25 @@ class Link:
     delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
     queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1;
     duplication: probability; jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
+    Raises TopologyError for what no link can be.
     """
 
-    delay_ms: float = 1.0
-    rate_bps: int | None = 100_000_000
-    mtu: int = 1500
-    queue_bytes: int | None = None
-    loss: float = 0.0
-    duplication: float = 0.0
-    jitter_ms: float = 0.0
-    reorder: bool = False
+    delay_ms: Annotated[float, MILLISECONDS] = 1.0
+    rate_bps: Annotated[int | None, optional(number(1, 10**15, "a number of bits per second"))] = 100_000_000
+    mtu: Annotated[int, whole(1280, 2**32 - 1, "octets, as IPv6 needs them (RFC 8200 section 5),")] = 1500
+    queue_bytes: Annotated[int | None, optional(whole(0, 2**62))] = None
+    loss: Annotated[float, PROBABILITY] = 0.0
+    duplication: Annotated[float, PROBABILITY] = 0.0
+    jitter_ms: Annotated[float, MILLISECONDS] = 0.0
+    reorder: Annotated[bool, FLAG] = False
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not 0 <= value < inf:
-                raise TopologyError(f"Link({field.name}={value}); expected a number of zero or more", value)
-        if self.loss > 1 or self.duplication > 1:
-            raise TopologyError("Link: loss and duplication are probabilities; expected 0 to 1", self)
-        if self.rate_bps == 0:
-            raise TopologyError("Link(rate_bps=0) never sends; take the link down instead", 0)
-        if self.mtu < 1280:
-            raise TopologyError(f"Link(mtu={self.mtu}); IPv6 needs at least 1280 octets (RFC 8200 section 5)", self.mtu)
+        check_fields(self, TopologyError)
+        if self.rate_bps is not None:  # 6e6 is one too; times are counted with integers
+            object.__setattr__(self, "rate_bps", round(self.rate_bps))
+
+
+LINK = instance(Link, "a link, such as mf.Link(delay_ms=5)")
 
 
 class Port(Protocol):
@@ -232,6 +234,8 @@ class Segment:
         """Who has an address for which another answers still, as a home agent does for a node that has come home."""
         self.elsewhere: Port | None = None
         """Who answers for all other addresses, where somebody does (`sim.port`)."""
+        self.network: Network | None = None
+        """Where it is one's (`Network.add_segment`)."""
         self._random = random
         self._drop = drop
         self._changed = changed
@@ -274,6 +278,7 @@ class Segment:
 
     def configure(self, link: Link) -> None:
         """Be like `link` from now on, in every direction."""
+        check(LINK, TopologyError, link=link)
         self.link = link
         for channel in self._channels.values():
             channel.configure(link)
@@ -281,6 +286,7 @@ class Segment:
 
     def set_up(self, up: bool) -> None:
         """Take the segment up or down; packets under way still arrive."""
+        check(FLAG, up=up)
         self.up = up
         self.refresh()
         self._changed(self)
@@ -292,6 +298,7 @@ class Segment:
 
     def tap(self, tap: Tap) -> None:
         """Show every packet that enters to `tap`, which may drop it by returning a reason."""
+        check(FUNCTION, tap=tap)
         self.taps.append(tap)
         self.refresh()
 
@@ -301,3 +308,9 @@ class Segment:
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here."""
         self._drop(packet, reason, self.name)
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.name}>"
+
+
+SEGMENT = instance(Segment, 'a link of the network, such as world.network.segments["wlan0"]')

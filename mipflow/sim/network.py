@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
-from mipflow.errors import TopologyError
+from mipflow.arguments import FLAG, SEED, TEXT, check
+from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.sim.clock import Clock
-from mipflow.sim.link import Channel, Link, Port, Segment
+from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import Change, Mode, Trace, is_control
 from mipflow.wire import codec
@@ -24,6 +25,7 @@ from mipflow.wire.packet import Opaque, Packet
 if TYPE_CHECKING:
     import networkx
 
+_NUMBERS = count(1)
 Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker"]
 
 
@@ -37,7 +39,13 @@ class Network:
     def __init__(self, seed: int = 0, trace: Mode = "all", wire: bool = False) -> None:
         import networkx
 
+        check(SEED, seed=seed)
+        check(FLAG, wire=wire)
         self.seed = seed
+        self.title = "a network"
+        """What its pictures are headed with."""
+        self.number = next(_NUMBERS)
+        """Counts the networks of this process, so that each has a name of its own."""
         self.clock = Clock()
         self.trace = Trace(trace)
         self.graph: networkx.Graph[str] = networkx.Graph()
@@ -50,6 +58,23 @@ class Network:
         self._ports: dict[str, list[Port]] = {}
         self._on_change: list[Callable[[], None]] = []
 
+    @property
+    def name(self) -> str:
+        """A reader can tell it from all others by this."""
+        return f"world {self.number} ({self.title}, seed {self.seed})"
+
+    def check_own(self, thing: object, network: Network | None) -> None:
+        """Raises ProtocolMisuse for a thing of another network; None for one that is in none yet."""
+        if network is not None and network is not self:
+            why = f"{shown(thing)} is of {network.name}, and this is {self.name}; give one of the same world"
+            raise ProtocolMisuse(why, thing)
+
+    def check_segment(self, segment: object) -> None:
+        """Raises ProtocolMisuse for what is no segment of this network."""
+        check(SEGMENT, segment=segment)
+        assert isinstance(segment, Segment)
+        self.check_own(segment, segment.network)
+
     # --- building ----------------------------------------------------------------------------------------------------
 
     def add_node(self, name: str, x: float, y: float, role: Role, forwards: bool = False) -> None:
@@ -61,16 +86,20 @@ class Network:
 
     def add_segment(self, name: str, link: Link, prefix: Prefix | None = None) -> Segment:
         """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
+        check(TEXT, name=name)
+        check(LINK, TopologyError, link=link)
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
         shared = (self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
         segment = self.segments[name] = Segment(name, link, *shared)
+        segment.network = self
         if prefix is not None:
             self.add_prefix(prefix, segment)
         return segment
 
     def add_prefix(self, prefix: Prefix, segment: Segment) -> None:
         """Give a segment a further prefix. Raises TopologyError where another one has it."""
+        self.check_segment(segment)
         if prefix in self._prefixes:
             raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
         self._prefixes[prefix] = segment
@@ -82,7 +111,9 @@ class Network:
         self.changed()
 
     def attach(self, port: Port, segment: Segment) -> None:
-        """Put an interface on a segment."""
+        """Put an interface on a segment. Raises ProtocolMisuse for one of another network."""
+        self.check_segment(segment)
+        self.check_own(port, getattr(port, "network", None))
         for other in segment.ports:
             self.graph.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         segment.attach(port)
@@ -90,7 +121,9 @@ class Network:
         self.changed()
 
     def detach(self, port: Port, segment: Segment) -> None:
-        """Take an interface off a segment."""
+        """Take an interface off a segment. Raises ProtocolMisuse for one of another network."""
+        self.check_segment(segment)
+        self.check_own(port, getattr(port, "network", None))
         segment.detach(port)
         self._ports[port.owner].remove(port)
         for other in segment.ports:

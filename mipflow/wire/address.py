@@ -8,7 +8,8 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple, Self
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import instance
+from mipflow.errors import ProtocolMisuse, shown
 
 _ALL_ONES = (1 << 128) - 1
 
@@ -24,10 +25,11 @@ class Address(int):
     def __new__(cls, value: int | str | bytes) -> Self:
         try:
             number = value if isinstance(value, int) else int(ipaddress.IPv6Address(value))
-        except ValueError as error:
-            raise ProtocolMisuse(f"{value!r} is no IPv6 address; expected text such as 2001:db8::1", value) from error
+        except Exception as error:  # text is made of what is neither, which may raise anything
+            why = f"{shown(value)} is no IPv6 address; expected text such as 2001:db8::1"
+            raise ProtocolMisuse(why, value) from error
         if not 0 <= number <= _ALL_ONES:
-            raise ProtocolMisuse(f"{number} does not fit an IPv6 address; expected 0 to 2**128 - 1", value)
+            raise ProtocolMisuse(f"{shown(number)} does not fit an IPv6 address; expected 0 to 2**128 - 1", value)
         return super().__new__(cls, number)
 
     @property
@@ -72,6 +74,7 @@ class Address(int):
         return format(str(self), spec)
 
 
+ADDRESS = instance(Address, 'an address, such as mf.Address("2001:db8:100::10")')
 _SOLICITED_NODE = int(ipaddress.IPv6Address("ff02::1:ff00:0"))
 UNSPECIFIED = Address(0)
 ALL_NODES = Address("ff02::1")

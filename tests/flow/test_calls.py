@@ -261,7 +261,7 @@ def test_while_the_mobile_node_is_at_home_a_call_is_redirected_too() -> None:
 WRONG: list[tuple[Callable[[World], object], str]] = [
     (lambda made: made.mn.accept("cn1", CALL), "is no correspondent node"),  # type: ignore[arg-type]
     (lambda made: made.mn.accept(made.mn, CALL, redirect=True), "is no correspondent node"),
-    (lambda made: made.mn.accept(made.cn1, mf.apps.Voice(interval_ms=0)), "expected a positive interval"),
+    (lambda made: made.mn.accept(made.cn1, mf.apps.Voice), "expected an application"),
     (lambda made: made.mn.accept(made.cn1, CALL, local_port=7000), "7000 of MN is in use; choose another"),
     (lambda made: made.mn.accept(made.cn1, CALL, redirect=True, local_port=7000), "7000 of MN is in use; choose"),
     (lambda made: made.mn.accept(made.cn1, CALL, redirect=True, remote_port=7000), "7000 of CN1 is in use; choose"),

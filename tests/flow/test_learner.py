@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.errors import FunctionFailed
-from mipflow.flow.learner import LONGEST, TWO_SECONDS, Guarded
+from mipflow.errors import LONGEST, FunctionFailed
+from mipflow.flow.learner import TWO_SECONDS, Guarded
+from mipflow.flow.policies import ByLoad
 from mipflow.flow.tables import HomeAddressTable
 from mipflow.wire.address import Address
 
@@ -109,6 +111,12 @@ def test_what_is_no_function_is_said() -> None:
         Guarded("assign", 5, "flow", anything)  # type: ignore[arg-type]
 
 
+def test_a_class_is_no_function() -> None:
+    """It takes two arguments by chance, and its instance was meant."""
+    with pytest.raises(FunctionFailed, match=r"^policy is <class .*>; expected a function"):
+        Guarded("policy", ByLoad, "flow, networks", anything)
+
+
 def test_methods_partial_functions_and_those_written_in_c_are_functions_too() -> None:
     assert Guarded("assign", "a,b".split, "separator", anything)(",") == ["a", "b"]
     assert Guarded("assign", partial(divmod, 7), "divisor", anything)(2) == (3, 1)
@@ -117,6 +125,49 @@ def test_methods_partial_functions_and_those_written_in_c_are_functions_too() ->
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
+
+
+class Silent:
+    """It cannot be told, compared or asked whether it is true."""
+
+    def __repr__(self) -> str:
+        raise GeneratorExit
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError
+
+    __bool__ = __str__ = __repr__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("it cannot be told")
+
+
+def _raising(error: BaseException) -> Any:
+    def assign(flow: object) -> None:
+        raise error
+
+    return assign
+
+
+@pytest.mark.parametrize(
+    "error", [GeneratorExit(), CancelledError(), BaseException("own"), StopIteration(), SilentError(), SystemExit(1)]
+)
+def test_whatever_is_raised_stays_inside(error: BaseException) -> None:
+    assert said(_raising(error), None).startswith(f"your assign() raised {type(error).__name__} in line ")
+
+
+def test_only_the_learner_may_stop_everything() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Guarded("assign", _raising(KeyboardInterrupt()), "flow", anything)(None)
+
+
+@pytest.mark.parametrize("check", [lambda result, flow: "expected another", lambda result, flow: str(result in ["a"])])
+def test_a_result_that_cannot_be_told_or_compared_stays_inside(check: Any) -> None:
+    with pytest.raises(FunctionFailed, match=r"^your assign\(\) gave a value of Silent, which does not say what it"):
+        Guarded("assign", lambda flow: Silent(), "flow", check)(None)
 
 
 def test_an_error_is_told_with_its_line() -> None:

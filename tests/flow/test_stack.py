@@ -7,12 +7,14 @@ from collections.abc import Iterable
 import pytest
 
 import mipflow as mf
-from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.flow.calls import free_port
 from mipflow.flow.flows import Flow
 from mipflow.flow.rules import Rule, RuleSet
 from mipflow.flow.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
+from mipflow.node.application import Ends, Running
 from mipflow.node.host import Host
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
@@ -333,11 +335,63 @@ def test_wrong_openings() -> None:
     assert len(made.mn.flows) == 0
 
 
+class Stillborn:
+    """An application of a learner's that opens its sockets, means to send a second later, and fails."""
+
+    protocol, port, name = "UDP", 5004, "stillborn"
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error or ZeroDivisionError()
+
+    def start(self, ends: Ends) -> Running:
+        near, _ = ends.udp()
+        Running(ends).at(ends.clock.now + 1_000_000_000, lambda: near.send(b"late"))
+        raise self.error
+
+
+def test_what_an_application_gives_is_looked_at() -> None:
+    made = world(wire=False)
+    app = Stillborn()
+    app.start = lambda ends: ends  # type: ignore[assignment,method-assign,return-value]
+    with pytest.raises(FunctionFailed, match=r"^your start\(\) gave Ends.*; expected a Running"):
+        made.mn.open(made.cn1, app)
+    assert len(made.mn.flows) == 0
+
+
+def test_a_port_that_another_has_stays_its_own() -> None:
+    """The second application finds its port taken: the first goes on."""
+    made = world(wire=False)
+    first = made.mn.open(made.cn1, CALL, remote_port=7001)
+    with pytest.raises(ProtocolMisuse, match="UDP port 7001 of CN1 is in use"):
+        made.mn.open(made.cn1, CALL, remote_port=7001)
+    made.run(4)
+    assert first.stats.down.received > 90 and len(made.mn.flows) == 1
+
+
+def test_ports_are_those_for_the_purpose_and_come_round_again() -> None:
+    made = world(wire=False)
+    mn = made.mn
+    ports = [mn.free_port() for _ in range(65536 - 49152)]
+    assert ports == sorted(set(ports)) and (ports[0], ports[-1]) == (49152, 65535)
+    taken = mn.udp(49152)
+    assert mn.free_port() == 49153 and taken.port == 49152
+    for port in range(49153, 65536):
+        mn.udp(port)
+    with pytest.raises(ProtocolMisuse, match="all ports from 49152 to 65535 of MN are in use; close a flow first"):
+        mn.free_port()
+    with pytest.raises(ProtocolMisuse, match="no port from 65533 on is free at MN"):
+        free_port(mn, 65533)
+
+
 def test_an_application_that_cannot_start_leaves_no_flow_behind() -> None:
     made = world(wire=False)
-    with pytest.raises(ProtocolMisuse):
-        made.mn.open(made.cn1, mf.apps.Voice(interval_ms=0))
+    with pytest.raises(FunctionFailed, match=r"^your start\(\) raised ZeroDivisionError in line "):
+        made.mn.open(made.cn1, Stillborn())
+    with pytest.raises(KeyboardInterrupt):
+        made.mn.open(made.cn1, Stillborn(KeyboardInterrupt()))
     assert len(made.mn.flows) == 0 and made.flows() == []
+    made.run(5)
+    assert len(made.mn.flows) == 0, "nor does what it meant to send begin one"
     made.mn.open(made.cn1, CALL, local_port=7000, remote_port=7001)
     with pytest.raises(ProtocolMisuse):
         made.mn.open(made.cn1, CALL, local_port=7000, remote_port=7001)

@@ -1,0 +1,139 @@
+"""Is an argument what a call expects? If not, one line that says so, before anything has been done.
+
+Stands beside all layers, with `errors`. A public call begins with `check(SECONDS, duration_s=duration_s)`; a frozen
+value declares the same beside its fields, `delay_ms: Annotated[float, MILLISECONDS]`, and is `Checked`. Nothing here is
+called for a packet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from math import inf
+from numbers import Real
+from typing import Any, NamedTuple, get_type_hints
+
+from mipflow.errors import MipflowError, ProtocolMisuse, shown
+
+
+class Expected(NamedTuple):
+    """What is expected of an argument: in words, and as a test. One that raises means no, so it may take any value."""
+
+    words: str
+    fits: Callable[[Any], object]
+
+
+def number(least: float, most: float = inf, what: str = "a number") -> Expected:
+    """A finite number in a range; no bool, and no text that looks like one."""
+
+    def fits(value: Any) -> bool:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        return is_number and least <= value <= most and value < inf
+
+    return Expected(f"{what}{_range(least, most)}", fits)
+
+
+def whole(least: int, most: int, what: str = "an integer") -> Expected:
+    """An int in a range; no bool."""
+
+    def fits(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+    return Expected(f"{what}{_range(least, most)}", fits)
+
+
+def _range(least: float, most: float) -> str:
+    return f" from {_digits(least)}" + ("" if most == inf else f" to {_digits(most)}")
+
+
+def _digits(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def one_of(*choices: object) -> Expected:
+    """One of some words, numbers or None."""
+    fits = lambda value: any(type(value) is type(choice) and value == choice for choice in choices)  # noqa: E731
+    return Expected(f"one of {', '.join(map(repr, choices))}", fits)
+
+
+def instance(kind: type | tuple[type, ...], words: str) -> Expected:
+    """A value of a class; the class itself is none."""
+    return Expected(words, lambda value: isinstance(value, kind))
+
+
+def optional(expected: Expected) -> Expected:
+    """The same, or None."""
+    return Expected(f"{expected.words}, or None", lambda value: value is None or expected.fits(value))
+
+
+def several(expected: Expected, words: str) -> Expected:
+    """A list or tuple of such values."""
+    return Expected(words, lambda value: isinstance(value, list | tuple) and all(map(expected.fits, value)))
+
+
+def _is_text(value: str) -> bool:
+    return _is_word(value) and value.strip() != ""
+
+
+def _is_word(value: str) -> bool:
+    return isinstance(value, str) and value.encode() is not None
+
+
+def _is_path(value: str | os.PathLike[str]) -> bool:
+    name = os.fspath(value)
+    return isinstance(name, str) and name != "" and "\0" not in name and bool(os.fsencode(name))
+
+
+YEAR_S = 366 * 86_400
+"""The longest time that is taken; a clock of nanoseconds in 64 bits goes on for 292 of them."""
+SECONDS = number(0, YEAR_S, "a number of seconds")
+MILLISECONDS = number(0, 1000 * YEAR_S, "a number of milliseconds")
+FLAG = Expected("True or False", lambda value: isinstance(value, bool))
+TEXT = Expected("text that is not empty", _is_text)
+WORD = Expected("a word", _is_word)
+FUNCTION = Expected("a function", lambda value: callable(value) and not isinstance(value, type))
+PATH = Expected("the name of a file", _is_path)
+SEED = whole(-(2**63), 2**63 - 1)
+PORT = whole(0, 65535, "a port")
+
+
+def fits(value: object, expected: Expected) -> bool:
+    """True for a value that is as expected."""
+    try:
+        return bool(expected.fits(value))
+    except Exception:
+        return False
+
+
+def check(expected: Expected, error: type[MipflowError] = ProtocolMisuse, /, **arguments: object) -> None:
+    """Raise `error` for an argument that is not as expected, with its name."""
+    for name, value in arguments.items():
+        if not fits(value, expected):
+            raise error(f"{name}={shown(value)}; expected {expected.words}", value)
+
+
+def check_fields(value: object, error: type[MipflowError] = ProtocolMisuse) -> None:
+    """Check those fields of a dataclass that declare what is expected of them. Raises `error`, with the class' name."""
+    kind: Any = type(value)
+    for name, expected in _fields(kind).items():
+        given = getattr(value, name)
+        if not fits(given, expected):
+            why = f"{kind.__name__}({name}={shown(given)}); expected {expected.words}"
+            raise error(why, given)
+
+
+class Checked:
+    """A dataclass that checks its fields when one is made. Raises ProtocolMisuse."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@cache
+def _fields(kind: type) -> dict[str, Expected]:
+    hints = get_type_hints(kind, include_extras=True)
+    declared = ((name, part) for name, hint in hints.items() for part in getattr(hint, "__metadata__", ()))
+    return {name: part for name, part in declared if isinstance(part, Expected)}
