@@ -10,16 +10,19 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.wire.address import UNSPECIFIED, Prefix
+from mipflow.wire.files import AnyPath, read_text
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from mipflow.flow.traits import Traits
+
+MOST_OCTETS = 1 << 20
+"""Of a file of rules."""
+MOST_RULES = 1000
+"""In one text: each is compared with each, and a thousand take about a second."""
 
 EACH = "each"
 """The word for `flow` that makes each conversation a flow of its own."""
@@ -193,7 +196,7 @@ def schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The network operator's rules: which conversations are one flow, and which network it takes",
-        **_object({"rules": {"type": "array", "items": rule}}, ["rules"]),
+        **_object({"rules": {"type": "array", "items": rule, "maxItems": MOST_RULES}}, ["rules"]),
     }
 
 
@@ -295,8 +298,8 @@ def _check(rules: tuple[Rule, ...], places: dict[str, str]) -> None:
 def read_rules(text: str, where: str) -> RuleSet:
     """Read rules from JSON text; `where` names the text in errors, such as a path or "policy of PS".
 
-    Raises DatasetError with the line, the field and the value where it is no such text, where two rules contradict each
-    other, and where a rule is never reached.
+    Raises DatasetError with the line, the field and the value where it is no such text or has too many rules, where two
+    rules contradict each other, and where a rule is never reached.
     """
     rows = text.split("\n")
     tokens = ((token, f"{where}:{line}") for line, row in enumerate(rows, 1) for token in _TOKEN.findall(row))
@@ -311,6 +314,8 @@ def read_rules(text: str, where: str) -> RuleSet:
     listed = _members(document, ["rules"], ["rules"], "the text")["rules"]
     if not isinstance(listed.value, list):
         raise listed.refused(f"field rules is {listed.shown}; expected a list of rules")
+    if len(listed.value) > MOST_RULES:
+        raise listed.refused(f"field rules has {len(listed.value)} rules; expected {MOST_RULES} at most")
     for given in listed.value:
         rules.append(rule := _rule(given))
         if rule.name in places:
@@ -320,13 +325,9 @@ def read_rules(text: str, where: str) -> RuleSet:
     return rule_set
 
 
-def load_rules(path: str | PathLike[str]) -> RuleSet:
-    """Read a file of rules. Raises DatasetError as `read_rules` does, and where there is no such file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise DatasetError(f"{path}: {why}; expected a file such as datasets/rules/operator.json", path) from error
+def load_rules(path: AnyPath) -> RuleSet:
+    """Read a file of rules. Raises DatasetError as `read_rules` does, and where it is no ordinary file or too large."""
+    text = read_text(path, MOST_OCTETS, "expected a file such as datasets/rules/operator.json")
     return read_rules(text, str(path))
 
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import tempfile
 import time
-from pathlib import Path
+from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab import report
 from mipflow.lab.recording import RecordedFlow, Recording, read
 from mipflow.lab.replay import Handover, Replay, play
-from mipflow.lab.scenarios import SCENARIOS
+from mipflow.lab.scenarios import MOST_CNS, SCENARIOS
 from mipflow.lab.world import World
 from mipflow.node import apps
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.sim.clock import seconds
+from mipflow.wire.files import check_writable
 
 DEFAULT_DURATION_S = 20.0
 """Seconds of virtual time of a scenario without a capture: a call and a video."""
+LEAST_S, MOST_OWN_S, MOST_REPLAYED_S = 0.001, 3600, 86_400
+"""Seconds of virtual time: least, and most of a call and a video, which never pause, and of a capture."""
+BOUNDS = {"packets": (1, 10**6), "min_packets": (0, 10**6), "cns": (1, MOST_CNS), "seed": (-(1 << 63), (1 << 63) - 1)}
+"""Option -> the least and the most that it may be."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -62,36 +66,28 @@ def _check(given: argparse.Namespace) -> tuple[list[Handover], float]:
     whole_s = DEFAULT_DURATION_S if given.traffic is None else math.inf
     end_s = whole_s if given.duration is None else given.duration
     late = [f"handover at {one.at_s:g} s; the run ends at {end_s:g} s" for one in handovers if one.at_s > end_s]
-    scenario, known, duration, mobile = given.scenario, ", ".join(SCENARIOS), given.duration, given.mobile
+    scenario, known, mobile = given.scenario, ", ".join(SCENARIOS), given.mobile
+    bounds = {**BOUNDS, "duration": (LEAST_S, MOST_OWN_S if given.traffic is None else MOST_REPLAYED_S)}
+    numbers = [(name, getattr(given, name), *span) for name, span in bounds.items()]
     checks = (
         (scenario not in SCENARIOS, scenario, f"there is no scenario {scenario!r}; expected one of {known}"),
-        (not end_s > 0 or duration == math.inf, duration, f"--duration {duration}; expected more than 0 seconds"),
-        (given.min_packets < 0, given.min_packets, f"--min-packets {given.min_packets}; expected 0 or more"),
+        *(
+            (not least <= number <= most, number, f"--{name.replace('_', '-')} {number}; expected {least} to {most}")
+            for name, number, least, most in numbers if number is not None
+        ),
         (mobile and not given.traffic, mobile, f"--mobile {mobile} is for a capture; give one with --traffic"),
         (late, handovers, f"{', '.join(late)}, give an earlier time or a longer --duration"),
     )
     for is_bad, value, complaint in checks:
         if is_bad:
             raise ProtocolMisuse(complaint, value)
-    used = {given.traffic and given.traffic.resolve()}
+    used = {given.traffic and realpath(given.traffic)}
     for path in filter(None, (given.html, given.pcap)):
-        if path.resolve() in used:
+        if realpath(path) in used:
             raise DatasetError(f"{path} is given twice; choose another name for the output", path)
-        used.add(path.resolve())
-        _check_output(path)
+        used.add(realpath(path))
+        check_writable(path)
     return handovers, end_s
-
-
-def _check_output(path: Path) -> None:
-    """Raise DatasetError where a file cannot be written."""
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError(0, "it is no ordinary file")
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
-        advice = "give the name of a file in a folder that exists and can be written"
-        raise DatasetError(f"{path} cannot be written: {error.strerror or error}; {advice}", path) from error
 
 
 def _call_and_video(duration_s: float) -> Recording:

@@ -41,9 +41,10 @@ class Handover(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Handover:
         """Read such as "1:cell0@5". Raises ProtocolMisuse for anything else."""
-        found = re.fullmatch(r"(\d+):(.+)@(-?\d+(?:\.\d*)?)", text)
+        found = re.fullmatch(r"(\d{1,9}):(.+)@(-?\d{1,9}(?:\.\d*)?)", text)
         if found is None:
-            raise ProtocolMisuse(f"handover {text!r}; expected FLOW:INTERFACE@SECONDS, such as 1:cell0@5", text)
+            shown = text if len(text) < 80 else f"{text[:76]}..."
+            raise ProtocolMisuse(f"handover {shown!r}; expected FLOW:INTERFACE@SECONDS, such as 1:cell0@5", text)
         return cls(int(found[1]), found[2], float(found[3]))
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from mipflow.errors import DatasetError
 from mipflow.view.picture import Picture, script
+from mipflow.wire.files import AnyPath, written_whole
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #111111; --line: #767676; --head: #f1f3f5 }
@@ -51,19 +49,11 @@ def page(pictures: Sequence[Picture], title: str) -> str:
     )
 
 
-def save(path: str | os.PathLike[str], pictures: Sequence[Picture], title: str) -> Path:
+def save(path: AnyPath, pictures: Sequence[Picture], title: str) -> Path:
     """Write `page(pictures, title)`; the file is there whole or not at all. Returns its path.
 
     Raises DatasetError where it cannot be written.
     """
-    target, text = Path(path), page(pictures, title)
-    part = target.parent / f".{target.name}.part"
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        advice = "give a path in a folder that exists and is yours"
-        raise DatasetError(f"cannot write {os.fspath(path)!r}: {error.strerror}; {advice}", path) from error
-    return target
+    with written_whole(path) as stream:
+        stream.write(page(pictures, title).encode(errors="replace"))
+    return Path(path)

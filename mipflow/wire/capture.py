@@ -5,31 +5,35 @@ Takes paths; gives frames, and a file that tshark reads.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.errors import ProtocolMisuse
 from mipflow.wire.containers import NS, Damage, open_records
+from mipflow.wire.files import AnyPath, written_whole
 from mipflow.wire.frames import Frame, network_layer
 from mipflow.wire.packet import Packet
 from mipflow.wire.template import Encoder
 
 LINKTYPE_RAW = 101
 NANOSECOND_MAGIC = 0xA1B23C4D
+MOST_READ, PER_RECORD = 1 << 32, 2048
+"""Octets that are read of one capture, each record counting for so many more: a file of holes, or one packed by gzip,
+can hold more than anybody waits for.
+"""
 
 
 class Capture:
     """An open capture: iterate over its frames, once.
 
     `skipped` counts the records that hold no IPv4 or IPv6 packet, by reason. `cut_off` is None, or after the last
-    frame one line that says where the file was damaged or cut off; the frames before that are whole.
+    frame one line that says where the file was damaged or cut off, or became too long; the frames before are whole.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: AnyPath) -> None:
         self.path = Path(path)
         self.skipped: Counter[str] = Counter()
         self.cut_off: str | None = None
@@ -54,10 +58,14 @@ class Capture:
         self._stream.close()
 
     def _read(self) -> Generator[Frame, None, None]:
-        count = 0
+        count = octets = 0
         with self._stream:
             try:
                 for record in self._records:
+                    octets += PER_RECORD + len(record[2])
+                    if octets > MOST_READ:
+                        self.cut_off = f"{self.path} is read up to record {count}: what follows is too much"
+                        break
                     count += 1
                     frame = network_layer(record)
                     if isinstance(frame, Frame):
@@ -68,7 +76,7 @@ class Capture:
                 self.cut_off = f"{self.path} is cut off or damaged behind record {count}: {damage}"
 
 
-def read(path: str | os.PathLike[str]) -> Capture:
+def read(path: AnyPath) -> Capture:
     """Open a pcap or pcapng file, compressed with gzip or not, and read it frame by frame.
 
     Raises DatasetError at once where there is no capture to read. A file that is cut off later gives its whole
@@ -77,28 +85,15 @@ def read(path: str | os.PathLike[str]) -> Capture:
     return Capture(path)
 
 
-def write(path: str | os.PathLike[str], packets: Iterable[tuple[int, Packet]]) -> int:
+def write(path: AnyPath, packets: Iterable[tuple[int, Packet]]) -> int:
     """Write (time in ns, packet) pairs as a pcap file of nanosecond resolution; how many there were.
 
     The link type is raw IP, the one that needs no invented link addresses and that every reader of pcap knows. The
     file appears whole or not at all. Raises DatasetError where it cannot be written, and WireError for a packet that
     has no bytes.
     """
-    target = Path(path).resolve()
-    if target.exists() and not target.is_file():
-        raise DatasetError(f"{path} is no ordinary file; give the name of a new file or of one to replace", path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            with part.open("xb") as stream:
-                count = _write_records(stream.write, packets)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)  # is there only when something failed
-    except OSError as error:
-        advice = "give a path in a folder that exists and can be written"
-        raise DatasetError(f"{path} cannot be written: {error.strerror or error}; {advice}", path) from error
-    return count
+    with written_whole(path) as stream:
+        return _write_records(stream.write, packets)
 
 
 def _write_records(put: Callable[[bytes], object], packets: Iterable[tuple[int, Packet]]) -> int:

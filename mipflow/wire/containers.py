@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from mipflow.errors import DatasetError
+from mipflow.wire.files import open_ordinary
 
 NS = 1_000_000_000
 MOST_OCTETS = 1 << 26
@@ -36,10 +37,7 @@ def open_records(path: Path) -> tuple[IO[bytes], Iterator[Record]]:
     Raises DatasetError, in one line, for a file that is not there, is empty, or is no capture.
     """
     expected = "expected a pcap or pcapng capture (as tcpdump and Wireshark write), compressed with gzip or not"
-    try:
-        stream = _unpacked(path.open("rb"))
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or error}; {expected}", path) from error
+    stream = _unpacked(open_ordinary(path, expected))
     try:
         magic = _exactly(stream, 4, "file type", end_allowed=True)
         if magic == SECTION:
@@ -54,7 +52,7 @@ def open_records(path: Path) -> tuple[IO[bytes], Iterator[Record]]:
 
 
 def _unpacked(stream: BufferedReader) -> IO[bytes]:
-    """The stream itself, or what gzip has packed into it. It only looks ahead, so a pipe will do."""
+    """The stream itself, or what gzip has packed into it."""
     if stream.peek(2)[:2] != b"\x1f\x8b":
         return stream
     unpacked = gzip.GzipFile(fileobj=stream)
@@ -99,6 +97,9 @@ def _pcap_records(stream: IO[bytes], order: str, unit_ns: int, header: bytes) ->
 SECTION = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 1, 2, 3, 6
+PACKETS = OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET
+PER_BLOCK = 32
+"""Octets for which each block without a packet counts beside its own."""
 TICKS, OFFSET = 9, 14
 """Options of an interface: if_tsresol and if_tsoffset."""
 
@@ -129,8 +130,11 @@ def _blocks(stream: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
 
 def _pcapng_records(stream: IO[bytes]) -> Iterator[Record]:
     interfaces: list[Interface] = []
-    time_ns = 0
+    time_ns = beside = 0
     for order, kind, body in _blocks(stream):
+        beside += 0 if kind in PACKETS else PER_BLOCK + len(body)
+        if beside > MOST_OCTETS:
+            raise Damage(f"more than {MOST_OCTETS} octets of blocks without packets")
         try:
             if kind == int.from_bytes(SECTION, "big"):
                 interfaces = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import DatasetError
-from mipflow.flow.rules import EACH, Rule, RuleSet, load_rules, read_rules, schema, write_rules
+from mipflow.flow.rules import EACH, MOST_RULES, Rule, RuleSet, load_rules, read_rules, schema, write_rules
 from mipflow.flow.traits import Traits
 from mipflow.wire.address import Address, Prefix
 
@@ -271,10 +272,22 @@ def test_a_name_that_stands_twice_is_refused_with_both_lines() -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b'{"rules": ["\xe4"]}')
-    for path, why in ((tmp_path / "none", "No such file"), (tmp_path, "directory"), (tmp_path / "latin", "utf-8")):
+    for path, why in ((tmp_path / "none", "No such file"), (tmp_path, "no ordinary"), (tmp_path / "latin", "utf-8")):
         with pytest.raises(DatasetError, match=why) as caught:
             load_rules(path)
         assert str(caught.value).startswith(f"{path}: ") and caught.value.value == path
+
+
+def test_what_has_no_end_or_too_many_rules_is_refused_before_they_are_compared(tmp_path: Path) -> None:
+    many = [{"name": f"r{number}", "priority": number, "flow": "w", "dscp": 1} for number in range(MOST_RULES + 1)]
+    assert refusal(text_of(*many)) == "op.json:1: field rules has 1001 rules; expected 1000 at most"
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "hole").open("wb") as hole:
+        hole.truncate(1 << 36)
+    for name, why in {"/dev/zero": "no ordinary", "pipe": "no ordinary", "hole": "1048576 octets"}.items():
+        path = tmp_path / name
+        with pytest.raises(DatasetError, match=why):
+            load_rules(path)
 
 
 def test_a_file_may_begin_with_a_byte_order_mark_and_have_any_line_ends(tmp_path: Path) -> None:

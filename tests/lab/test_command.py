@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -101,18 +102,37 @@ def test_the_files(tmp_path: Path, tshark: str, capsys: pytest.CaptureFixture[st
         (f"{TRAFFIC} --handover 6-cell0-5", "'6-cell0-5'", "such as 1:cell0@5"),
         (f"{TRAFFIC} --handover 6:cell0@5 --duration 4", "at 5 s", "ends at 4 s"),
         (f"{TRAFFIC} --mobile 2001:db8::1", "'2001:db8::1'", f"choose from {LAPTOP}"),
-        (f"{TRAFFIC} --cns 0", "cns=0", "expected"),
-        (f"{TRAFFIC} --packets 0", "packets=0", "expected 1 or more"),
-        (f"{TRAFFIC} --min-packets -1", "-1", "expected 0 or more"),
+        (f"{TRAFFIC} --cns 0", "--cns 0", "expected 1 to 64"),
+        (f"{TRAFFIC} --packets 0", "--packets 0", "expected 1 to 1000000"),
+        (f"{TRAFFIC} --packets 1000001", "--packets 1000001", "expected 1 to 1000000"),
+        (f"{TRAFFIC} --min-packets -1", "-1", "expected 0 to 1000000"),
+        (f"{TRAFFIC} --min-packets {10**30}", f"{10**30}", "expected 0 to 1000000"),
+        (f"figure2 --seed {2**63}", f"--seed {2**63}", "expected"),
+        (f"figure2 --seed -{2**63 + 1}", f"--seed -{2**63 + 1}", "expected"),
+        ("figure2 --packets 0", "--packets 0", "expected 1 to 1000000"),
         (f"{TRAFFIC} --mode fast", "'fast'", "expected one of"),
         (f"{TRAFFIC} --html nowhere/out.html", "nowhere/out.html", "a folder that exists"),
         (f"{TRAFFIC} --pcap folder", "folder", "give the name of a file in a folder"),
         (f"{TRAFFIC} --pcap /dev/null", "/dev/null", "give the name of a file in a folder"),
         (f"{TRAFFIC} --pcap {OFFICE}", "office.pcap", "choose another name"),
         (f"{TRAFFIC} --pcap out.x --html out.x", "out.x", "choose another name"),
-        ("figure2 --cns 65", "cns=65", "expected 1 to 64"),
-        ("figure2 --duration 0", "--duration 0", "more than 0"),
-        ("figure2 --duration nan", "--duration nan", "more than 0"),
+        (f"{TRAFFIC} --handover {'6' * 5000}:cell0@5", "handover '666", "such as 1:cell0@5"),
+        (f"{TRAFFIC} --handover 6:cell0@{'6' * 5000}", "handover '6:c", "such as 1:cell0@5"),
+        ("figure2 --cns 65", "--cns 65", "expected 1 to 64"),
+        ("figure2 --duration 0", "--duration 0", "expected 0.001 to 3600"),
+        ("figure2 --duration nan", "--duration nan", "expected 0.001 to 3600"),
+        ("figure2 --duration inf", "--duration inf", "expected 0.001 to 3600"),
+        ("figure2 --duration 1e12", "--duration 1000000000000.0", "expected 0.001 to 3600"),
+        ("figure2 --duration 3601", "--duration 3601", "expected 0.001 to 3600"),
+        (f"{TRAFFIC} --duration 86401", "--duration 86401", "expected 0.001 to 86400"),
+        ("figure2 --traffic /dev/zero", "/dev/zero", "expected a pcap"),
+        ("figure2 --traffic pipe", "pipe: it is no ordinary file", "expected a pcap"),
+        ("figure2 --rules /dev/zero", "/dev/zero", "expected a file such as datasets/rules/operator.json"),
+        ("figure2 --rules pipe", "pipe: it is no ordinary file", "expected a file such as"),
+        ("figure2 --rules hole", "hole: it has more than 1048576 octets", "expected a file such as"),
+        ("figure2 --traffic hole", "hole", "expected a pcap"),
+        ("figure2 --pcap pipe", "pipe", "give the name of a file in a folder"),
+        ("figure2 --html loop", "loop", "give the name of a file in a folder"),
         ("figure2 --mobile 2001:db8::1", "2001:db8::1", "--traffic"),
         ("figure2 --handover 3:cell0@5", "flow 3", "flows 1 to 2"),
         ("figure2 --handover 1:cell0@-5", "at -5 s", "from 0.000 to 20.000 s"),
@@ -131,22 +151,28 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.pcap").touch()
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    with (tmp_path / "hole").open("wb") as hole:
+        hole.truncate(1 << 36)
+    before = sorted(path.name for path in tmp_path.iterdir())
     more = "" if "--pcap" in line or "--html" in line else " --pcap good.pcap --html good.html"
     assert run(line + more) == 2
     out, err = capsys.readouterr()
     last = err.splitlines()[-1]
     assert out == "" and last.startswith("mipflow: ") and named in last and advice in last
     assert all(not text.startswith("mipflow") for text in err.splitlines()[:-1])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.pcap", "folder"]
+    assert len(last) < 400
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_a_folder_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def denied(**where: object) -> None:
+    def denied(*where: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(command.tempfile, "NamedTemporaryFile", denied)  # root may write everywhere
+    monkeypatch.setattr(Path, "open", denied)  # root may write everywhere
     assert run(f"figure2 --pcap {tmp_path / 'x.pcap'}") == 2
     assert "x.pcap cannot be written: Permission denied; give the name of a file" in capsys.readouterr().err
 

@@ -49,7 +49,7 @@ def test_save_writes_all_or_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["missing/out.html", "."])
 def test_save_names_a_path_that_cannot_be_written(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DatasetError, match="cannot write"):
+    with pytest.raises(DatasetError, match="cannot be written"):
         save(tmp_path / name, [picture()], "A picture")
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,6 @@ import gzip
 import os
 import struct
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from hypothesis import given, settings
 from mipflow.errors import DatasetError, ProtocolMisuse, WireError
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.capture import Capture, read, write
+from mipflow.wire.capture import PER_RECORD, Capture, read, write
 from mipflow.wire.codec import decode, encode
 from mipflow.wire.frames import Frame
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
@@ -114,13 +113,31 @@ def test_compressed(capture) -> None:
     assert len(list(capture(gzip.compress(section() + interface() + enhanced(0, 5, IPV6))))) == 1
 
 
-def test_from_a_pipe(tmp_path: Path) -> None:
+def test_what_may_have_no_end_is_no_capture(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(gzip.compress(one(IPV6, 101)),))
-    writer.start()
-    assert [frame.data for frame in read(path)] == [IPV6]
-    writer.join()
+    for wrong in (path, "/dev/zero"):
+        with pytest.raises(DatasetError, match="it is no ordinary file; expected a pcap"):
+            read(wrong)
+
+
+def test_what_nobody_waits_for_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hole is records of no octets, without end; blocks that hold no packet are none either."""
+    path = tmp_path / "hole.pcap"
+    with path.open("wb") as hole:
+        hole.write(one(IPV6, 101))
+        hole.truncate(1 << 36)
+    monkeypatch.setattr("mipflow.wire.capture.MOST_READ", 100 * PER_RECORD)
+    opened = read(path)
+    assert [frame.data for frame in opened] == [IPV6] and opened.skipped.total() == 98
+    assert opened.cut_off == f"{path} is read up to record 99: what follows is too much"
+    blocks = section() + interface() + enhanced(0, 5, IPV6) + b"\5\0\0\0\x0c\0\0\0\x0c\0\0\0" * 1000
+    path.write_bytes(blocks + enhanced(0, 6, IPV6))
+    assert [frame.data for frame in read(path)] == [IPV6] * 2
+    monkeypatch.setattr("mipflow.wire.containers.MOST_OCTETS", 10_000)
+    opened = read(path)
+    assert [frame.data for frame in opened] == [IPV6]
+    assert "behind record 1: more than 10000 octets of blocks without packets" in str(opened.cut_off)
 
 
 MACS = bytes(12)
