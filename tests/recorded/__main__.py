@@ -1,0 +1,3 @@
+from tests.recorded.record import main
+
+main()
