@@ -16,7 +16,7 @@ from typing import Literal
 
 from mipflow.wire.frames import Frame
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP, _UDP, _FRAGMENT, _AUTHENTICATION = 6, 17, 44, 51
 _EXTENSIONS = {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
 _ECHO = {1: (8, 0), 58: (128, 129)}

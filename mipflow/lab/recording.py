@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.headers import ACK, RST, SYN, HeaderReader, Heard
-from mipflow.lab.streams import stream
+from mipflow.lab.streams import Lack, stream
 from mipflow.node.apps import Application
 from mipflow.node.recorded import Datagram, Recorded, Write
 from mipflow.wire import capture
@@ -25,6 +25,8 @@ MOST_PACKETS = 100_000
 """Frames that are read where nothing else is asked for."""
 MOST_DATAGRAM = 65_535 - 8
 """Octets of payload of the largest UDP datagram; segmentation offload makes larger ones."""
+MOST_FILLED, FULL_PACKET = 1 << 24, 1500
+"""Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
 WELL_KNOWN = 1024
 """Ports below this belong to servers."""
 _REPORT_EVERY = 10_000
@@ -80,14 +82,15 @@ def read(
     recording = Recording(Path(path).name)
     conversations = _conversations(_read_frames(recording, Path(path), packets, progress), recording.skipped)
     recording.mobile = _mobile_node(conversations, mobile)
-    missing = sum(_add_flow(recording, conversation) for conversation in conversations)
+    lack = Lack(MOST_FILLED + FULL_PACKET * sum(map(len, conversations)))
+    for conversation in conversations:
+        _add_flow(recording, conversation, lack)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
         raise DatasetError(f"{path} holds no usable flow: {why}; {advice}", path)
     recording.notes.append(f"the mobile node is {' and '.join(recording.mobile)}; --mobile says otherwise")
-    if missing:
-        recording.notes.append(f"{missing} octets of TCP were not there in their turn; what never came is zeros")
+    recording.notes += lack.notes()
     return recording
 
 
@@ -187,28 +190,27 @@ def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[s
 # --- flows -----------------------------------------------------------------------------------------------------------
 
 
-def _add_flow(recording: Recording, packets: list[Heard]) -> int:
-    """Add the flow of a conversation, if it is the mobile node's; gives how many octets of TCP were missing."""
+def _add_flow(recording: Recording, packets: list[Heard], lack: Lack) -> None:
+    """Add the flow of a conversation, if it is the mobile node's."""
     first, last = packets[0], packets[-1]
     ends = (first.source, first.source_port), (first.destination, first.destination_port)
     inside = [host in recording.mobile for host, _ in ends]
     if inside.count(True) != 1:
         reason = f"between {ends[0][0]} and {ends[1][0]}, not the mobile node and another host"
         recording.skipped[reason] += len(packets)
-        return 0
+        return
     (near, near_port), (far, far_port) = ends if inside[0] else ends[::-1]
-    number, protocol, missing = len(recording.flows) + 1, first.protocol, 0
+    number, protocol, zeros = len(recording.flows) + 1, first.protocol, 0
     script: Sequence[Datagram] | Sequence[Write]
     if protocol == "TCP":
-        script, missing = stream(packets, near, recording.skipped)
+        script, zeros = stream(packets, near, recording.skipped, lack)
     else:
         script = [
             Datagram(one.time_ns, one.source == near, min(one.octets, MOST_DATAGRAM), one.sequence)
             for one in packets if protocol == "UDP" or one.flags
         ]  # fmt: skip
     name = f"{number} ping" if protocol == "ICMPv6" else f"{number} {protocol} {far_port}"
-    app = Recorded(protocol, script, far_port, name, first.time_ns, last.time_ns, start_s=None)
+    app = Recorded(protocol, script, far_port, name, first.time_ns, last.time_ns, start_s=None, zeros=zeros)
     recording.flows.append(
         RecordedFlow(number, near, near_port, far, far_port, first.time_ns, last.time_ns, len(packets), app)
     )
-    return missing

@@ -74,16 +74,18 @@ def _took_ms(world: World, move: Move) -> float | None:
 
 def delivery_lines(flows: Sequence[Flow]) -> list[str]:
     """Whether the octets of recorded TCP flows arrived, as they were written."""
-    total, connections, lines = 0, 0, []
+    total, zeros, connections, lines = 0, 0, 0, []
     for flow in flows:
         if flow.running is not None and isinstance(flow.app, Recorded) and flow.app.protocol == "TCP":
             written = sum(len(step.data) for step in flow.app.script if isinstance(step, Write))
-            connections, total = connections + 1, total + written
+            connections, total, zeros = connections + 1, total + written, zeros + flow.app.zeros
             if not flow.running.is_complete:
                 wrong = "" if flow.running.is_correct else ", not all as they were written"
                 lines.append(f"flow {flow.id}: {flow.running.received_bytes} of {written} octets have arrived{wrong}")
     if connections and not lines:
-        return [f"{connections} TCP flows delivered all of their {total} octets, each as it was written"]
+        lacking = f"{zeros} of them zeros for what the capture lacks, the others as they were written"
+        how = lacking if zeros else "each as it was written"
+        return [f"{connections} TCP flows delivered all of their {total} octets, {how}"]
     return lines
 
 

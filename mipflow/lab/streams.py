@@ -1,7 +1,8 @@
 """From the segments of one TCP connection to what each end wrote, and after what. Pure.
 
 Takes what was heard of a connection, in order; gives the script of `node.recorded`. Captures are rarely whole: octets
-that are missing are zeros, a connection may have begun before, and what was sent again counts once.
+that are missing are zeros, a connection may have begun before, what was sent again counts once, and the octet of a
+keep-alive not at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mipflow.lab.headers import ACK, FIN, RST, SYN, Heard
+from mipflow.lab.headers import ACK, FIN, PSH, RST, SYN, Heard
 from mipflow.node.recorded import End, Write
 
 MOST_MISSING = 1 << 24
@@ -20,12 +21,43 @@ _MASK, _HALF = (1 << 32) - 1, 1 << 31
 _MISFIT = "TCP segment that does not fit into its connection"
 
 
-def stream(packets: Sequence[Heard], near: str, skipped: Counter[str]) -> tuple[list[Write], int]:
+@dataclass(slots=True)
+class Lack:
+    """Octets that a capture does not have, of all its connections together."""
+
+    left: int
+    """How many more may be filled in with zeros."""
+    in_gaps: int = 0
+    """Of segments that were not there in their turn. Some came later."""
+    cut_off: int = 0
+    """Of segments of which the capture kept the start."""
+    left_out: int = 0
+    """Not filled in."""
+
+    def fill(self, octets: int) -> int:
+        """How many of so many octets are filled in."""
+        filled = min(octets, self.left)
+        self.left -= filled
+        self.left_out += octets - filled
+        return filled
+
+    def notes(self) -> Iterator[str]:
+        """Sentences about what a replay has in their place."""
+        if self.in_gaps:
+            yield f"{self.in_gaps} octets of TCP were not there in their turn; what never came is zeros"
+        if self.cut_off:
+            yield f"{self.cut_off} octets of TCP are zeros: the capture kept only the start of packets (snap length)"
+        if self.left_out:
+            most = self.left + self.in_gaps + self.cut_off
+            yield f"{self.left_out} octets of TCP that are missing are left out; zeros stand for at most {most}"
+
+
+def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lack) -> tuple[list[Write], int]:
     """Put together a connection; `near` is the address of the near end. Counts segments that are left out in `skipped`.
 
-    Gives the script, and how many octets were not there in their turn: those that came never are zeros.
+    Gives the script, and how many of its octets are zeros because the capture does not have them.
     """
-    up, down = _Half(True, packets[0].time_ns), _Half(False, packets[0].time_ns)
+    up, down = (_Half(upward, packets[0].time_ns, lack) for upward in (True, False))
     reset: tuple[_Half, _Half, int] | None = None
     for packet in packets:
         half, other = (up, down) if packet.source == near else (down, up)
@@ -37,7 +69,7 @@ def stream(packets: Sequence[Heard], near: str, skipped: Counter[str]) -> tuple[
         half, other, now = reset
         if not (up.ended and down.ended and half.heard == other.next):  # else nobody minds
             half.add(other, now, end="reset")
-    return [*up.writes(), *down.writes()], up.missing + down.missing
+    return [*up.writes(), *down.writes()], up.zeros() + down.zeros()
 
 
 @dataclass(slots=True)
@@ -47,14 +79,18 @@ class _Half:
     upward: bool
     acted_ns: int
     """When the capture saw the sender's last step."""
+    lack: Lack
     base: int | None = None
     """The sequence number of position 0; None while nothing tells."""
+    perhaps: int | None = None
+    """While nothing tells: that number, or the one before it. A keep-alive has no octet or one of garbage, and a number
+    that was acknowledged before (RFC 1122 section 4.2.3.6).
+    """
     next: int = 0
     """Where what follows is written."""
     heard: int = 0
     """Octets of the other direction that its sender had received."""
     ended: bool = False
-    missing: int = 0
     synchronised_ns: int | None = None
     """When the capture saw its SYN."""
     reaction_ns: int | None = None
@@ -74,21 +110,26 @@ class _Half:
         if is_syn:
             self.synchronised_ns = now
         if self.base is None:
-            self.base = packet.sequence + is_syn
+            is_clear = octets > 1 or packet.flags & (SYN | FIN | PSH)
+            if not is_clear and self.perhaps in (None, packet.sequence):
+                self.perhaps, octets = packet.sequence, 0
+            else:
+                self.begin(packet.sequence + is_syn)
         if packet.flags & ACK:
-            if other.base is None:
-                other.base = packet.acknowledgement
-            position = other.position(packet.acknowledgement)
-            if not other.ended and not other.catch_up(position, self, now):
+            other.begin(packet.acknowledgement)
+            position = other.catch_up(packet.acknowledgement, self, now)
+            if position is None:
                 return _MISFIT
             self.heard = max(self.heard, min(position, other.next))
         if not (octets or packet.flags & FIN):
             return ""
-        start = self.position(packet.sequence + is_syn)
-        new = start + octets - self.next
-        if (self.ended and new >= 0) or not self.catch_up(start, other, now):
+        start = self.catch_up(packet.sequence + is_syn, other, now)
+        if start is None or (self.ended and start + octets >= self.next):
             return _MISFIT
         new = start + octets - self.next
+        cut_off = min(octets - len(packet.data), max(new, 0))
+        filled = self.fill(cut_off)
+        new, self.lack.cut_off = new - cut_off + filled, self.lack.cut_off + filled
         self.pieces.append((max(start, 0), packet.data[max(-start, 0) :]))
         if new > 0:
             self.add(other, now, new)
@@ -96,18 +137,34 @@ class _Half:
             self.add(other, now, end="close")
         return "TCP segment sent again" if octets and new <= 0 else ""
 
+    def begin(self, sequence: int) -> None:
+        """A number tells where the direction begins, if nothing has told so far."""
+        if self.base is None:
+            is_behind_keep_alive = self.perhaps is None or (sequence - self.perhaps) & _MASK == 1
+            self.base = sequence if is_behind_keep_alive else self.perhaps
+
     def position(self, sequence: int) -> int:
         """The place of a sequence number, which wraps around; the nearest to `next`."""
         ahead = sequence - (self.base or 0) - self.next
         return self.next + ((ahead + _HALF) & _MASK) - _HALF
 
-    def catch_up(self, position: int, other: _Half, now: int) -> bool:
-        """All before `position` was written by `now`, and the capture did not see it; False if that is nonsense."""
-        octets = position - self.next
-        if 0 < octets <= MOST_MISSING:
-            self.missing += octets
-            self.add(other, now, octets)
-        return octets <= MOST_MISSING
+    def catch_up(self, sequence: int, other: _Half, now: int) -> int | None:
+        """The place of a sequence number. All before it was written by `now`, and the capture did not see it; None if
+        that is nonsense.
+        """
+        octets = self.position(sequence) - self.next
+        if octets > MOST_MISSING and not self.ended:
+            return None
+        if octets > 0 and not self.ended and (filled := self.fill(octets)):
+            self.lack.in_gaps += filled
+            self.add(other, now, filled)
+        return self.position(sequence)
+
+    def fill(self, octets: int) -> int:
+        """How many of the next octets are filled in with zeros; over the others the numbers close up."""
+        filled = self.lack.fill(octets)
+        self.base = (self.base or 0) + octets - filled
+        return filled
 
     def add(self, other: _Half, now: int, octets: int = 0, end: End = "") -> None:
         """The sender's next step, seen at `now`."""
@@ -120,6 +177,13 @@ class _Half:
         self.next += octets + (end == "close")
         self.acted_ns = now
         self.reached.append((self.next, now))
+
+    def zeros(self) -> int:
+        """How many octets of the direction no piece has."""
+        lacking = reach = 0
+        for start, piece in sorted(self.pieces):
+            lacking, reach = lacking + max(start - reach, 0), max(reach, start + len(piece))
+        return lacking + self.next - self.ended - reach
 
     def writes(self) -> Iterator[Write]:
         """All steps, with what the capture kept of their octets: where it has some twice, those that came first."""

@@ -57,7 +57,8 @@ class Recorded:
     script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
     opens_ns: when a TCP connection opens, after the script's time zero; ends_ns: until when its flow lasts, however
     silent it is; start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()`
-    of what `start` gives. The near end opens the connection. An echo request is answered by the node that it reaches.
+    of what `start` gives; zeros: how many octets of the `Write`s are zeros because the capture lacks them. The near end
+    opens the connection. An echo request is answered by the node that it reaches.
     """
 
     protocol: Literal["UDP", "TCP", "ICMPv6"]
@@ -67,6 +68,7 @@ class Recorded:
     opens_ns: int = 0
     ends_ns: int = 0
     start_s: float | None = 0.0
+    zeros: int = 0
 
     def start(self, ends: Ends) -> RecordedRunning:
         """Set it going. Raises ProtocolMisuse for a script of another protocol."""
