@@ -1,14 +1,17 @@
-# Needs python3 (3.11 or newer), pip and make. All else goes into .venv.
+# Needs python3 (3.11 or newer), pip and make. All else goes into .venv, and for make lowest into .venv-lowest.
 #   make lab     open the labs in JupyterLab       make lab ARGS=--no-browser
 #   make test    everything that must hold         make quick leaves out the slow parts
+#   make lowest  the quick part on the lowest versions of what pyproject.toml asks for
 PYTHON ?= python3
 WORKERS ?= 2
-BIN := .venv/bin
+VENV := .venv
+BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: lab test quick check bench clean
+.PHONY: lab test quick lowest quick-on-lowest check bench clean
 
-lab: .venv/lab.stamp
+lab: $(VENV)/lab.stamp
 	@$(BIN)/mipflow lab $(ARGS)
 
 test: check
@@ -17,22 +20,37 @@ test: check
 quick: check
 	$(PYTEST) -m "not slow" $(ARGS)
 
-check: .venv/dev.stamp
+lowest:
+	@$(MAKE) --no-print-directory VENV=.venv-lowest quick-on-lowest
+
+quick-on-lowest: $(VENV)/lowest.stamp
+	$(PYTEST) -m "not slow" $(ARGS)
+
+check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/dev.stamp
+bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-.venv/lab.stamp: pyproject.toml | $(BIN)/pip
-	@echo "Installing mipflow and JupyterLab into .venv: about a minute, once."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/lab.stamp: pyproject.toml | $(BIN)/pip
+	@echo "Installing mipflow and JupyterLab into $(VENV): about a minute, once."
+	@$(PIP) --editable .
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml | $(BIN)/pip
-	@echo "Installing mipflow, JupyterLab and the test tools into .venv: about a minute, once."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ .venv/lab.stamp
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/pip
+	@echo "Installing mipflow, JupyterLab and the test tools into $(VENV): about a minute, once."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/lab.stamp
+
+$(VENV)/lowest.stamp: $(VENV)/lowest.txt | $(BIN)/pip
+	@echo "Installing mipflow on the lowest versions that it allows into $(VENV): about a minute, once."
+	@$(PIP) --constraint $< --editable '.[dev]'
+	@touch $@
+
+# The lowest version of each dependency that names one: a line "name>=version" becomes name==version.
+$(VENV)/lowest.txt: pyproject.toml | $(BIN)/pip
+	@sed -nE 's/^ *"([A-Za-z0-9_.-]+)>=([0-9.]+).*/\1==\2/p' $< > $@
 
 # Debian's python3 makes no complete environment without the package python3-venv; its pip can complete one.
 $(BIN)/pip:
@@ -40,10 +58,10 @@ $(BIN)/pip:
 	  { echo "mipflow needs Python 3.11 or newer, and '$(PYTHON)' is not here: install python3, or name another with make PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "mipflow needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1): name a newer one, such as make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || \
-	  { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
-	  { rm -rf .venv; echo "'$(PYTHON)' cannot make a virtual environment: install its venv and pip (Debian, Ubuntu: apt install python3-venv python3-pip)"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || \
+	  { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
+	  { rm -rf $(VENV); echo "'$(PYTHON)' cannot make a virtual environment: install its venv and pip (Debian, Ubuntu: apt install python3-venv python3-pip)"; exit 1; }
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mipflow.errors import FunctionFailed, ProtocolMisuse
@@ -157,6 +157,7 @@ def policies_of(wishes: Sequence[tuple[int, str | None]]) -> Policies:
     return Policies([(priority, Constant(wish)) for priority, wish in wishes])
 
 
+@example((WLAN, CELL), FLOW._replace(interface="cell0"), [])
 @given(states, flows, st.lists(st.tuples(st.integers(0, 5), interfaces_or_none)))
 def test_the_first_by_priority_that_is_for_a_usable_network_decides(
     networks: tuple[NetworkState, ...], flow: FlowFacts, wishes: list[tuple[int, str | None]]
@@ -168,7 +169,8 @@ def test_the_first_by_priority_that_is_for_a_usable_network_decides(
     if not usable:
         assert choice is None
     elif not can:
-        assert choice is not None and choice.network == usable[0] and choice.policy == ""
+        stays = flow.interface if flow.interface in usable else usable[0]
+        assert choice is not None and choice.network == stays and choice.policy == ""
     else:
         priority, place = min(can)
         assert choice is not None and choice.network == wishes[place][1] and choice.policy == "Constant"

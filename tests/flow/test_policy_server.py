@@ -131,7 +131,7 @@ def test_refusals_fit_whatever_the_rules_are() -> None:
         made.forge(seal(OPERATOR_KEY, Message(RULES, number, octets)))
     answers = [packet.innermost().payload.payload for _, packet in made.datagrams("MN", PORT)]  # type: ignore[attr-defined]
     assert [(answer[1], answer[9]) for answer in answers] == [(REFUSED, 1), (REFUSED, 2), (REFUSED, 3)]
-    assert answers[0][10:-16].startswith(b"'utf-8' codec can't decode byte 0xff")
+    assert b"0xff" in answers[0][10:-16], "what the codec says"
     assert len(answers[1]) == 10 + MOST_REASON + 16 and answers[2][10:-16] == b"no ?"
     assert made.applied == []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_a_folder_that_cannot_be_written_keeps_no_one_from_the_run(tmp_path: Pat
     prediction = Prediction(QUESTION, tmp_path / "missing" / "answers.json")
     unlocked: list[bool] = []
     prediction.when_stored(lambda: unlocked.append(True))
-    assert "No such file or directory" in prediction.store("A")
+    assert os.strerror(errno.ENOENT) in prediction.store("A")
     assert unlocked == [True]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import time
 from itertools import pairwise
@@ -448,7 +450,7 @@ def test_a_capture_that_is_cut_off_is_used_as_far_as_it_goes(tmp_path: Path) -> 
     [
         (b"", "is empty"),
         (b"GET / HTTP/1.1", "is no capture"),
-        (None, "No such file"),
+        (None, os.strerror(errno.ENOENT)),
         ("nothing", "no packet"),
         ("arp", "not IP"),
     ],
