@@ -19,9 +19,12 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import DESTINATION_UNREACHABLE, IcmpError
+from mipflow.wire.icmpv6 import BEYOND_SCOPE, DESTINATION_UNREACHABLE, FAILED_POLICY, IcmpError
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
+
+ABOUT_THE_SOURCE = (BEYOND_SCOPE, FAILED_POLICY)
+"""Codes of Destination Unreachable that blame our own address: packets to the home address would fare no better."""
 
 
 class CorrespondentNode(KeepsBindings, Host):
@@ -200,9 +203,13 @@ class CorrespondentNode(KeepsBindings, Host):
         error, now = arrival.packet.payload, self.clock.now
         assert isinstance(error, IcmpError)
         binding = self.bindings.get(_behind_routing_header(error.invoking))
-        if error.type != DESTINATION_UNREACHABLE or binding is None:
+        if error.type != DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
             return
-        if binding.care_of_address.packed == error.invoking[24:40]:
+        if binding.care_of_address.packed != error.invoking[24:40]:
+            return
+        if error.is_port_unreachable:
+            self._unreachable.pop(binding.home_address, None)  # the mobile node itself has said so
+        else:
             first, last = self._unreachable.get(binding.home_address, (now, now))
             if now - last > constants.PERSISTENT_ERRORS_NS:
                 first = now

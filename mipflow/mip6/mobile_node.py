@@ -190,6 +190,10 @@ class MobileNode(MobilityNode, Host):
                 self.registrar.register_correspondent(entry.peer, entry.home_address, care_of)
         self.registrar.rescue(care_of)
 
+    def is_own(self, address: Address) -> bool:
+        """True for a home address of this node too, wherever it is."""
+        return address in self.own_home_addresses or super().is_own(address)
+
     def is_reachable(self, address: Address) -> bool:
         """True for an address of an interface that is up, on a link that is up."""
         interface = self.addresses.get(address)

@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Node
 from mipflow.node.sockets import EchoSocket, EspSocket, TcpSocket, UdpSocket
-from mipflow.node.tcp import reset_for
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
+from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import EchoReply, RouterAdvertisement
+from mipflow.wire.checksum import hides_payload, pseudo_header_addresses
+from mipflow.wire.icmpv6 import EchoReply, IcmpError, RouterAdvertisement
 from mipflow.wire.packet import ESP, IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP, Opaque
 
 FIRST_EPHEMERAL_PORT = 49152
@@ -192,7 +193,7 @@ class Host(Node):
         if socket is None:
             socket = self._udp.get((port, (arrival.source, datagram.source_port)))
             if socket is None:
-                self.no_listener(arrival, port)
+                self.no_listener(arrival)
                 return
         socket.receive(datagram, arrival)
 
@@ -202,13 +203,10 @@ class Host(Node):
         socket = self._tcp.get((port, remote))
         if socket is None:
             accept = self._listeners.get((port, remote)) or self._listeners.get((port, EVERYBODY))
-            packet = arrival.packet
-            if accept is None or not segment.syn or segment.ack:
-                self.no_listener(arrival, port)
-                for reset in reset_for(segment):
-                    self.transmit(reset, arrival.destination, arrival.source, -packet.label)
+            if accept is None or not segment.syn or segment.ack or arrival.destination.is_multicast:
+                self.no_listener(arrival)
                 return
-            socket = TcpSocket(self, port, remote, -packet.label, arrival.destination)
+            socket = TcpSocket(self, port, remote, -arrival.packet.label, arrival.destination)
             self._tcp[port, remote] = socket
             accept(socket)
             socket.accept(segment)
@@ -221,9 +219,24 @@ class Host(Node):
         else:
             self.unhandled(arrival)
 
-    def no_listener(self, arrival: Arrival, port: int) -> None:
-        """Nobody is on the port: dropped."""
-        self.discard(arrival.packet, f"nobody listens on port {port} of {self.name}")
+    def _icmp_error(self, arrival: Arrival) -> None:
+        """Tell the socket whose packet an error is about, where there is one (RFC 4443 section 2.4 d)."""
+        super()._icmp_error(arrival)
+        error: IcmpError = arrival.payload
+        try:
+            packet = codec.decode_beginning(error.invoking)
+            source, destination = pseudo_header_addresses(packet.source, packet.destination, packet.extensions)
+        except WireError:
+            return
+        payload: Opaque = packet.payload  # type: ignore[assignment]  # of a beginning it is nothing else
+        port, remote_port = (int.from_bytes(payload.data[at : at + 2], "big") for at in (0, 2))
+        remote, is_whole = (destination, remote_port), not any(hides_payload(header) for header in packet.extensions)
+        if is_whole and self.is_own(source):
+            udp, tcp = self._udp.get((port, remote)) or self._udp_hearing.get(port), self._tcp.get((port, remote))
+            if payload.next_header == 17 and udp is not None and udp.remote == remote:
+                udp.on_error(error)
+            elif payload.next_header == 6 and tcp is not None and error.is_port_unreachable:
+                tcp.refused(int.from_bytes(payload.data[4:8], "big"))
 
     def _echo_reply(self, arrival: Arrival) -> None:
         reply: EchoReply = arrival.payload

@@ -14,6 +14,7 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
+from mipflow.node.tcp import reset_for
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
@@ -97,6 +98,7 @@ class Node:
         """ICMPv6 errors leave no faster than it lets them (RFC 4443 section 2.4 f)."""
         self.handlers: dict[type, Handler] = {
             icmpv6.EchoRequest: self._echo_request, icmpv6.IcmpError: self._icmp_error,
+            headers.UDP: self.no_listener, headers.TCP: self.no_listener,
         }  # fmt: skip
         """Payload type -> what handles it."""
         self._roads: dict[tuple[Address, Address], Road] = {}
@@ -272,6 +274,20 @@ class Node:
             pointer = offset_of(packet, packet.extensions[-1]) if packet.extensions else 6
             self.send_error(packet, icmpv6.PARAMETER_PROBLEM, 1, pointer)
 
+    def no_listener(self, arrival: Arrival) -> None:
+        """Nobody is on a port: the packet ends here, and its sender is told, over TCP by a reset (RFC 4443 section 3.1,
+        RFC 9293 section 3.10.7.1). Multicast that does not concern this node is no drop.
+        """
+        packet, payload = arrival.packet, arrival.payload
+        if arrival.destination.is_multicast:
+            return
+        self.discard(packet, f"nobody listens on port {payload.destination_port} of {self.name}")
+        if isinstance(payload, headers.UDP):
+            self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, 0, arrival)
+        elif self._is_somebody(arrival.source):
+            for reset in reset_for(payload):
+                self.transmit(reset, arrival.destination, arrival.source, -packet.label)
+
     def _is_malformed(self, packet: Packet, payload: Opaque) -> bool:
         """Drop a packet whose octets are not what its headers say, and tell its source where that is asked for.
 
@@ -365,22 +381,35 @@ class Node:
         self.drop(packet, f"{packet.size} octets do not fit the link's {mtu}")
         self.send_error(packet, icmpv6.PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
 
-    def send_error(self, packet: Packet, kind: int, code: int, parameter: int) -> None:
-        """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f)."""
-        payload, source = packet.payload, packet.source
+    def send_error(
+        self, packet: Packet, kind: int, code: int, parameter: int, arrival: Arrival | None = None
+    ) -> None:
+        """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f).
+
+        It goes from where the packet was sent to, if that is ours, to where it came from (section 2.2): on the wire, or
+        as the upper layers see it where its `arrival` is given.
+        """
+        payload, ends = packet.payload, packet if arrival is None else arrival
+        source, destination = ends.source, ends.destination
         if isinstance(payload, icmpv6.IcmpError | icmpv6.UnknownIcmp) and payload.type in UNANSWERED:
             return
-        if packet.destination.is_multicast and (kind, code) not in ABOUT_MULTICAST:
+        if destination.is_multicast and (kind, code) not in ABOUT_MULTICAST:
             return
-        if source == UNSPECIFIED or source.is_multicast or source in self.addresses or not self.addresses:
+        if not (self._is_somebody(source) and self.addresses and self.error_limit.take(self.clock.now)):
             return
-        if self.error_limit.take(self.clock.now):
-            invoking = codec.encode(packet)[: icmpv6.MAX_INVOKING]
-            self.send(Packet(self.source_towards(packet), source, icmpv6.IcmpError(kind, code, parameter, invoking)))
+        error = icmpv6.IcmpError(kind, code, parameter, codec.encode(packet)[: icmpv6.MAX_INVOKING])
+        if source.is_link_local and destination.is_link_local and arrival is not None:
+            self.send_link_local(error, destination, source, arrival.interface)
+        else:
+            self.send(Packet(destination if self.is_own(destination) else self.address, source, error))
 
-    def source_towards(self, packet: Packet) -> Address:
-        """The address from which an error about `packet` is sent: its destination where that is ours."""
-        return packet.destination if packet.destination in self.addresses else self.address
+    def is_own(self, address: Address) -> bool:
+        """True for a global address of this node."""
+        return address in self.addresses
+
+    def _is_somebody(self, source: Address) -> bool:
+        """True where an answer to `source` reaches one node, and another one (RFC 4443 section 2.4 e.6)."""
+        return (source.is_unicast_routable or source.is_link_local) and not self.is_own(source)
 
     def _icmp_error(self, arrival: Arrival) -> None:
         error: icmpv6.IcmpError = arrival.payload

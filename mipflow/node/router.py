@@ -20,9 +20,6 @@ from mipflow.wire.packet import Packet
 ROUTER_IDENTIFIER = 1
 """Interface identifier of a router where nothing else is asked for: its addresses end in ::1."""
 
-FAILED_POLICY = 5
-"""Code of a Destination Unreachable: the source address failed ingress or egress policy (RFC 4443 section 3.1)."""
-
 Forward = Callable[["Packet"], None]
 
 
@@ -114,7 +111,7 @@ class Router(Node):
                 receive(packet)
             else:
                 self.drop(packet, f"ingress filtering: {source} has no prefix of {interface.name}")
-                self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, FAILED_POLICY, 0)
+                self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, icmpv6.FAILED_POLICY, 0)
 
         return check
 

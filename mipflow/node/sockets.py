@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.node.tcp import Connection
 from mipflow.sim.clock import Timer
-from mipflow.wire.icmpv6 import EchoReply, EchoRequest
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
 from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Opaque
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class UdpSocket:
     """A UDP port of a host. A socket that hears everybody answers whoever spoke last."""
 
-    __slots__ = ("_datagram", "hears_everybody", "host", "label", "local", "marks", "on_datagram", "port", "remote")
+    __slots__ = (
+        "_datagram", "hears_everybody", "host", "label", "local", "marks", "on_datagram", "on_error", "port", "remote",
+    )  # fmt: skip
 
     def __init__(self, host: Host, port: int, remote: Remote, label: int) -> None:
         self.host = host
@@ -34,6 +36,9 @@ class UdpSocket:
         self.local: Address | None = None
         self.on_datagram: Callable[[bytes], None] = lambda data: None
         """Called with the payload of each datagram that arrives."""
+        self.on_error: Callable[[IcmpError], None] = lambda error: None
+        """Called with each ICMPv6 error about a datagram that was sent; what became of it is the application's affair.
+        """
         self._datagram: UDP | None = None
 
     def send(self, payload: bytes) -> None:
@@ -103,6 +108,10 @@ class TcpSocket:
     def receive(self, segment: TCP) -> None:
         """A segment has arrived."""
         self._do(self.connection.receive, segment)
+
+    def refused(self, sequence: int) -> None:
+        """An ICMPv6 error says that nobody is on the port to which a segment with this number went."""
+        self._do(self.connection.refused, sequence)
 
     def _do(self, act: Callable[..., object], *given: object) -> None:
         """Let the connection act, send what it wants to send, set its timer, tell the application what is new."""

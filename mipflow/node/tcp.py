@@ -213,6 +213,14 @@ class Connection:
         if self.state is not State.CLOSED:
             sender.send(now)
 
+    def refused(self, sequence: int, now: int) -> None:
+        """Take the word of an ICMPv6 error that nobody is on the peer's port for a reset, where it is about our SYN.
+
+        It is a hard error (RFC 9293 section 3.9.2.2), but one that may be forged: what is open does not heed it.
+        """
+        if self.state is State.SYN_SENT and sequence == self.sender.initial_sequence & SEQUENCE_MASK:
+            self._break("refused by the peer")
+
     def timeout(self, now: int) -> None:
         """The time `timer_ns` has come. A call before it does nothing."""
         if self.timer_ns is None or now < self.timer_ns:

@@ -77,6 +77,13 @@ def decode_leniently(data: bytes) -> Packet:
     return _read(reader.decode_leniently, data)
 
 
+def decode_beginning(data: bytes) -> Packet:
+    """The packet that these octets begin, such as those in an ICMPv6 error; its payload, which may be cut off and whose
+    checksum is not looked at, as Opaque octets. Raises WireError where headers are bad or missing.
+    """
+    return _read(reader.decode_beginning, data)
+
+
 def _read(read: Callable[[bytes], Packet], data: bytes) -> Packet:
     try:
         return read(bytes(data))

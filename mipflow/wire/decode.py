@@ -87,12 +87,24 @@ def decode_leniently(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
         return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
 
 
-def _header(data: bytes) -> Layer:
+def decode_beginning(data: bytes) -> Packet:
+    """The packet that `data` begins, with what is there behind its extension headers as Opaque octets."""
+    header = _version_6(data)
+    extensions, number, position = _extensions(data, header.nh)
+    return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
+
+
+def _version_6(data: bytes) -> Layer:
     if len(data) < 40:
         raise WireError(f"{len(data)} octets; expected an IPv6 header of 40", data)
     header = layers.inet6.IPv6(data[:40])
     if header.version != 6:
         raise WireError(f"version {header.version}; expected 6", header.version)
+    return header
+
+
+def _header(data: bytes) -> Layer:
+    header = _version_6(data)
     if header.plen != len(data) - 40:
         raise WireError(f"payload length {header.plen}, but {len(data) - 40} octets are there", header.plen)
     return header

@@ -125,6 +125,8 @@ DESTINATION_UNREACHABLE = 1
 PACKET_TOO_BIG = 2
 TIME_EXCEEDED = 3
 PARAMETER_PROBLEM = 4
+BEYOND_SCOPE, PORT_UNREACHABLE, FAILED_POLICY = 2, 4, 5
+"""Codes of a Destination Unreachable that are not about the way to the destination (RFC 4443 section 3.1)."""
 MAX_INVOKING = 1280 - 40 - 8
 """Octets of the invoking packet that fit the minimum IPv6 MTU (RFC 4443 section 2.4 c)."""
 
@@ -140,6 +142,11 @@ class IcmpError(IcmpMessage):
     code: int
     parameter: int
     invoking: bytes
+
+    @property
+    def is_port_unreachable(self) -> bool:
+        """True where it says that the destination was reached, and that nobody there is on the port (section 3.1)."""
+        return (self.type, self.code) == (DESTINATION_UNREACHABLE, PORT_UNREACHABLE)
 
     @property
     def size(self) -> int:

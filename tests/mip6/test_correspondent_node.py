@@ -497,14 +497,16 @@ def test_refresh_requests_end_with_the_next_update() -> None:
 # --- unreachable care-of addresses (section 9.3.4) -------------------------------------------------------------------
 
 
-def unreachable(desk: Desk, every_s: float, count: int, kind: int = 1, care_of: Address | None = None) -> None:
+def unreachable(
+    desk: Desk, every_s: float, count: int, kind: int = 1, care_of: Address | None = None, code: int = 0
+) -> None:
     """ICMPv6 errors about packets that the correspondent node sent by its binding, made by hand."""
     care_of = care_of or desk.asker.address
     invoking = codec.encode(
         Packet(desk.cn.address, care_of, UDP(9, 5, b"x"), extensions=(RoutingHeaderType2(HOME),))
     )
     for _ in range(count):
-        desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(kind, 0, 0, invoking)))
+        desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(kind, code, 0, invoking)))
         desk.world.run(every_s)
 
 
@@ -516,6 +518,48 @@ def test_errors_that_go_on_end_the_binding() -> None:
     unreachable(desk, 1, 2)
     assert desk.held == []
     assert [d.what for d in desk.world.trace.decisions() if d.node == "CN1"] == ["care-of address unreachable"]
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
+        (0, True), (1, True), (3, True), (6, True), (7, True),  # no way to the care-of address, or none that we know of
+        (2, False), (5, False),  # about our own address: it would fare no better by the home agent
+        (4, False),  # the mobile node was reached
+    ],
+)  # fmt: skip
+def test_only_codes_that_speak_of_the_way_to_the_care_of_address_end_a_binding(code: int, counts: bool) -> None:
+    desk = Desk()
+    desk.ask(desk.update(1))
+    unreachable(desk, 1, 8, code=code)
+    assert (desk.held == []) is counts
+
+
+def test_port_unreachable_breaks_a_row_of_errors() -> None:
+    desk = Desk()
+    desk.ask(desk.update(1, lifetime_s=400))
+    unreachable(desk, 1, 4)
+    unreachable(desk, 1, 1, code=4)
+    unreachable(desk, 1, 5)
+    assert len(desk.held) == 1, "five seconds since it was reached are not over"
+    unreachable(desk, 1, 2)
+    assert desk.held == []
+
+
+def test_a_stream_to_a_closed_port_of_a_mobile_node_leaves_its_binding_alone() -> None:
+    """It is answered by port unreachable for as long as it lasts: proof that the care-of address is right."""
+    made = world()
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    assert flow.home_address is not None
+    heard = listen(made.cn1, IcmpError)
+    socket = made.cn1.udp(7, (flow.home_address, 4444))
+    for number in range(120):
+        made.network.clock.at(made.network.clock.now + number * S // 4, lambda _: socket.send(b"x"))
+    made.run(31)
+    assert len(heard) == 120 and all(arrival.payload.is_port_unreachable for arrival in heard)
+    assert [str(b.care_of_address) for b in made.cn1.bindings] == [str(made.mn.care_of_address("wlan0"))]
+    assert not [d for d in made.trace.decisions() if d.what == "care-of address unreachable"]
 
 
 @pytest.mark.parametrize("how", ["too far apart", "other kind", "other care-of address", "refreshed meanwhile"])

@@ -13,7 +13,7 @@ from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, Address
 from mipflow.wire.icmpv6 import IcmpError, PrefixInformation, RouterAdvertisement
 from mipflow.wire.mobility import BindingAcknowledgement
-from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
+from mipflow.wire.packet import UDP, Opaque, Packet, RoutingHeaderType2
 from tests.mip6.worlds import S, instant, world
 from tests.node.nodes import inject, listen
 
@@ -121,6 +121,51 @@ def test_until_the_update_leaves_a_dead_interface_means_the_tunnel() -> None:
     made.network.segments["cell0"].set_up(False)
     made.mn.udp(4000, (made.cn1.address, 4001)).send(b"x")
     assert made.mn.find_road(made.mn.primary_home_address, made.cn1.address).kind == "tunnel"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_a_closed_port_is_answered_from_and_to_the_home_address_by_its_road(mode: str) -> None:
+    """RFC 4443 sections 2.2 and 3.1, as the upper layers see it: home addresses in their places, on either side."""
+    made = world(mode=mode)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    home, care_of, cn = flow.home_address, made.mn.care_of_address("wlan0"), made.cn1.address
+    assert home is not None
+    at_cn, at_mn = listen(made.cn1, IcmpError), listen(made.mn, IcmpError)
+    made.cn1.udp(7, (home, 4444)).send(b"anybody?")
+    made.mn.udp(8, (cn, 5555), flow=flow.id).send(b"anybody?")
+    made.run(1)
+    ((to_cn,), (to_mn,)) = at_cn, at_mn
+    assert (to_cn.source, to_cn.destination, to_mn.source, to_mn.destination) == (home, cn, cn, home)
+    assert to_cn.payload.is_port_unreachable and to_mn.payload.is_port_unreachable
+    ends = [(a.packet.source, a.packet.destination, a.tunnel is not None) for a in (to_cn, to_mn)]
+    straight = [(care_of, cn, False), (cn, care_of, False)]
+    assert ends == (straight if mode == "route_optimisation" else [(home, cn, False), (cn, home, True)])
+    made.mn.udp(9, (made.ha.address, 53)).send(b"anybody?")
+    made.run(3)  # in the tunnel a second flow takes a second home address
+    assert at_mn[-1].payload.is_port_unreachable and at_mn[-1].source == made.ha.address
+    assert all("no way" not in drop.reason for drop in made.trace.drops() if drop.t_ns > 5 * S)
+
+
+def test_what_is_not_known_in_a_tunnel_is_reported_from_the_home_address() -> None:
+    made = world(mode="tunnel")
+    made.run(5)
+    home, heard = made.mn.primary_home_address, listen(made.cn1, IcmpError)
+    made.cn1.send(Packet(made.cn1.address, home, Opaque(200, b"12345678")))
+    made.run(1)
+    assert [(error.source, error.payload.type, error.payload.code) for error in heard] == [(home, 4, 1)]
+
+
+@pytest.mark.parametrize("source", ["home", "care-of"])
+def test_no_error_to_an_own_address(source: str) -> None:
+    made = world()
+    made.run(5)
+    home, care_of = made.mn.primary_home_address, made.mn.care_of_address("wlan0")
+    before = made.mn.error_limit._full_ns
+    of = home if source == "home" else care_of
+    inject(made.mn, Packet(of, care_of, UDP(5, 4444)), "wlan0")
+    inject(made.mn, Packet(of, care_of, Opaque(200, b"12345678")), "wlan0")
+    assert made.mn.error_limit._full_ns == before
 
 
 def test_routing_headers_and_tunnels_of_others_are_dropped() -> None:

@@ -18,6 +18,7 @@ from tests.node.nodes import Path, listen
 
 def test_each_router_lowers_the_hop_limit_and_the_trace_shows_it() -> None:
     path = Path(Link(), Link())
+    path.b.udp(9)
     got = listen(path.b, UDP)
     path.a.send(Packet(path.a.address, path.b.address, UDP(1, 9, b"x"), hop_limit=9))
     path.run(1)
@@ -37,6 +38,7 @@ def test_hop_limit_exceeded_is_reported_by_the_router_where_it_ends(
     limit: int, reporter: str | None, warm: bool
 ) -> None:
     path = Path(Link(), Link())
+    path.b.udp(9)
     if warm:  # the way is in the routers' caches
         path.a.send(Packet(path.a.address, path.b.address, UDP(1, 9)))
         path.run(1)
@@ -71,6 +73,7 @@ def test_link_local_addresses_stay_on_their_link() -> None:
 
 def test_too_big_is_reported_and_the_source_fragments_from_then_on() -> None:
     path = Path(Link(mtu=1300))
+    path.b.udp(9)
     got, errors = listen(path.b, UDP), listen(path.a, IcmpError)
     socket = path.a.udp(5000, (path.b.address, 9))
     for _ in range(3):

@@ -14,6 +14,8 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.node.sockets import EspSocket, TcpSocket
 from mipflow.sim.link import Link
 from mipflow.wire import codec
+from mipflow.wire.address import Address
+from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.packet import (
     ESP,
     NO_MARKS,
@@ -26,7 +28,7 @@ from mipflow.wire.packet import (
     Packet,
     UnknownOption,
 )
-from tests.node.nodes import Pair, Path, inject
+from tests.node.nodes import Pair, Path, inject, listen
 
 
 def test_udp_there_and_back() -> None:
@@ -94,6 +96,119 @@ def test_nobody_listens() -> None:
     pair.a.echo(7, pair.b.address)
     pair.run(1)
     assert pair.drops == [("B", "nobody listens on port 9 of B")]
+
+
+@pytest.mark.parametrize("where", ["host", "router"])
+def test_udp_to_a_closed_port_is_answered_by_port_unreachable(where: str) -> None:
+    """RFC 4443 section 3.1, octet for octet; from the address that was asked (section 2.2 a)."""
+    path = Path()
+    asked = path.b.address if where == "host" else path.routers[0].interfaces["B's"].addresses[0]
+    datagram = Packet(path.a.address, asked, UDP(5, 9, b"anybody?"))
+    errors = listen(path.a, IcmpError)
+    path.a.send(datagram.copy())
+    path.run(1)
+    ((error,),) = [errors]
+    octets = codec.encode(error.packet)
+    assert (error.source, error.destination) == (asked, path.a.address)
+    assert octets[40:42] == bytes([1, 4]) and octets[44:48] == bytes(4)
+    sent = bytearray(codec.encode(datagram))
+    sent[7] -= where == "host"  # a router has passed it on
+    assert octets[48:] == sent
+    assert [reason for _, reason in path.drops] == [f"nobody listens on port 9 of {path.drops[0][0]}"]
+
+
+@pytest.mark.parametrize("where", ["host", "router"])
+def test_tcp_to_a_closed_port_is_answered_by_a_reset_and_nothing_else(where: str) -> None:
+    path = Path()
+    asked = path.b.address if where == "host" else path.routers[0].address
+    errors, resets = listen(path.a, IcmpError), listen(path.a, TCP)
+    path.a.tcp_connect(5, (asked, 80))
+    path.run(10)
+    assert errors == [] and [arrival.payload.rst for arrival in resets] == [True]
+    assert path.a._tcp[5, (asked, 80)].connection.error == "refused by the peer"
+
+
+@pytest.mark.parametrize("payload", [UDP(5, 9), TCP(5, 9, 1, syn=True)])
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [(None, "ff02::1"), ("ff02::1", None), ("::", None), ("::1", None), ("own", None)],
+)
+def test_no_answer_where_rfc_4443_forbids_one(payload: Any, source: str | None, destination: str | None) -> None:
+    """Section 2.4 (e.3, e.6), and RFC 9293 MUST-57 for resets."""
+    pair = Pair()
+    pair.b.tcp_listen(10, lambda socket: None)
+    before = len(pair.network.trace)
+    of = pair.b.address if source == "own" else Address(source) if source else pair.a.address
+    to = Address(destination) if destination else pair.b.address
+    inject(pair.b, Packet(of, to, payload))
+    inject(pair.b, Packet(of, to, TCP(5, 10, 1, syn=True))) if destination else None
+    pair.run(5)
+    assert len(pair.network.trace) == before
+
+
+def test_answers_for_closed_ports_are_limited_in_rate() -> None:
+    """RFC 4443 section 2.4 (f): ten at once, then ten a second."""
+    pair = Pair()
+    errors, socket = listen(pair.a, IcmpError), pair.a.udp(5, (pair.b.address, 9))
+    for number in range(200):
+        pair.network.clock.at(number * 10_000_000, lambda _: socket.send(b"x"))
+    pair.run(3)
+    assert 29 <= len(errors) <= 30 and len(pair.drops) == 200
+
+
+def test_a_neighbor_is_told_from_the_link_local_address_that_it_asked() -> None:
+    pair = Pair()
+    near, far = pair.a.interfaces["eth0"], pair.b.interfaces["eth0"]
+    errors = listen(pair.a, IcmpError)
+    pair.a.send_link_local(UDP(5, 9), near.link_local, far.link_local, near)
+    pair.run(1)
+    assert [(error.source, error.destination) for error in errors] == [(far.link_local, near.link_local)]
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+def test_a_socket_hears_of_the_errors_about_its_own_datagrams(size: int) -> None:
+    """RFC 4443 section 2.4 (d); of a large one only the beginning comes back."""
+    pair = Pair()
+    mine, other, server = pair.a.udp(5, (pair.b.address, 9)), pair.a.udp(5, (pair.b.address, 10)), pair.a.udp(6)
+    heard: list[tuple[str, IcmpError]] = []
+    for name, socket in (("mine", mine), ("other", other), ("server", server)):
+        socket.on_error = lambda error, name=name: heard.append((name, error))  # type: ignore[misc]
+    mine.send(bytes(size))
+    pair.run(1)
+    inject(pair.a, Packet(pair.b.address, pair.a.address, UDP(7, 6)))  # from a port that is closed by now
+    server.send(bytes(size))
+    pair.run(1)
+    assert [(name, error.is_port_unreachable) for name, error in heard] == [("mine", True), ("server", True)]
+
+
+def test_errors_about_what_was_not_sent_are_nobody_s() -> None:
+    pair = Pair()
+    socket = pair.a.udp(5, (pair.b.address, 9))
+    heard: list[IcmpError] = []
+    socket.on_error = heard.append
+    about = codec.encode(Packet(pair.b.address, pair.b.address, UDP(5, 9)))  # not our address
+    ports, header = Opaque(17, bytes([0, 5, 0, 9])), FragmentHeader(8, False, 1)
+    piece = codec.encode(Packet(pair.a.address, pair.b.address, ports, extensions=(header,)))
+    for octets in (about, piece, b"", about[:39], about[:40], about[:42], b"x" * 60):
+        inject(pair.a, Packet(pair.b.address, pair.a.address, IcmpError(1, 4, 0, octets)))
+    assert heard == []
+
+
+@pytest.mark.parametrize("case", ["our SYN", "another SYN", "no port", "open"])
+def test_port_unreachable_ends_only_a_connection_that_waits_for_its_syn(case: str) -> None:
+    """RFC 9293 section 3.9.2.2 has it a hard error; RFC 5927 section 5.2 why an open connection does not heed it."""
+    pair = Pair()
+    if case == "open":
+        pair.b.tcp_listen(80, lambda socket: None)
+        socket = pair.a.tcp_connect(5, (pair.b.address, 80))
+        pair.run(1)
+    else:
+        pair.segment.set_up(False)
+        socket = pair.a.tcp_connect(5, (pair.b.address, 80))
+    sent = socket.connection.sender.initial_sequence + (case == "another SYN")
+    about = codec.encode(Packet(pair.a.address, pair.b.address, TCP(5, 80, sent & 0xFFFF_FFFF, syn=True)))
+    inject(pair.a, Packet(pair.b.address, pair.a.address, IcmpError(1, 3 if case == "no port" else 4, 0, about)))
+    assert socket.connection.error == ("refused by the peer" if case == "our SYN" else None)
 
 
 class Transfer:
