@@ -252,7 +252,7 @@ def test_a_home_agent_that_does_not_answer_is_asked_five_times(which: str) -> No
     assert asking.refused == ["the home agent does not answer home address requests (5 sent)"]
     assert (asking.told_ns - start) / S == 31 and not asking.granted
     if which == "not adapted":
-        assert made.reasons("HA") == ["UDP is not handled by HA"] * 5
+        assert made.reasons("HA") == [f"nobody listens on port {PORT} of HA"] * 5
 
 
 def test_where_the_answer_is_lost_the_request_is_answered_again_with_the_same_address() -> None:

@@ -320,18 +320,35 @@ def check_by_hand(world: World, path: Path) -> Proofs:
     return proofs
 
 
-def quotes_a_right_checksum(packet: bytes) -> bool:
-    """True for an ICMPv6 error that quotes UDP behind a type 2 routing header with its checksum right by hand.
-
-    tshark sums a quoted packet with the destination of its IPv6 header, though it was made with the last one (RFC 8200
-    section 8.1), which stands in the routing header.
+def upper_layer(packet: bytes) -> tuple[bytes, bytes, int, bytes]:
+    """Source and destination with home addresses in their places, next header and octets of what a packet carries, out
+    of its tunnels.
     """
-    inside = packet[48:]
-    if packet[6] != 58 or packet[40] >= 128 or inside[6] != 43 or inside[40] != 17 or inside[42] != 2:
+    source, destination, number, at = packet[8:24], packet[24:40], packet[6], 40
+    while number in (43, 60):
+        if number == 43 and packet[at + 2] == 2 and packet[at + 3]:
+            destination = packet[at + 8 : at + 24]
+        elif number == 60 and b"\xc9\x10" in packet[at : at + 8 * (packet[at + 1] + 1)]:
+            option = packet.index(b"\xc9\x10", at) + 2
+            source = packet[option : option + 16]
+        number, at = packet[at], at + 8 * (packet[at + 1] + 1)
+    return upper_layer(packet[at:]) if number == 41 else (source, destination, number, packet[at:])
+
+
+def quotes_a_right_checksum(packet: bytes) -> bool:
+    """True for an ICMPv6 error that quotes UDP behind a type 2 routing header or a Home Address option with its
+    checksum right by hand.
+
+    tshark sums a quoted packet with the addresses of its IPv6 header, though it was made with those that the two ends
+    see (RFC 8200 section 8.1, RFC 6275 section 11.3.1).
+    """
+    _, _, number, error = upper_layer(packet)
+    if number != 58 or error[0] >= 128:
         return False
-    datagram = inside[64:]
-    pseudo = inside[8:24] + inside[48:64] + struct.pack(">I3xB", len(datagram), 17)
-    summed = pseudo + datagram + bytes(len(datagram) % 2)
+    source, destination, number, datagram = upper_layer(error[8:])
+    if number != 17 or (source, destination) == (error[16:32], error[32:48]):
+        return False
+    summed = source + destination + struct.pack(">I3xB", len(datagram), 17) + datagram + bytes(len(datagram) % 2)
     return sum(struct.unpack(f">{len(summed) // 2}H", summed)) % 0xFFFF == 0
 
 
