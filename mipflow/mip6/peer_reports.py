@@ -12,6 +12,8 @@ from mipflow.errors import WireError
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
+from mipflow.mip6.signalling import ANSWER_DUE
+from mipflow.mip6.updates import is_authentic
 from mipflow.node.node import offset_of
 from mipflow.wire import mobility
 from mipflow.wire.codec import decode
@@ -47,8 +49,8 @@ class PeerReports:
         if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
             if peer == self._node.home_agent or not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
-            elif not self._registrar.extensions_ceased(peer):
-                self._registrar.cease(peer, "it does not know our Mobility Header type (binding error 2)")
+            elif not self._registrar.doubt(peer, "it does not know our Mobility Header type (binding error 2)"):
+                self._node.drop(arrival.packet, "binding error of a peer that has answered lately")
         elif error.status != mobility.BindingErrorStatus.UNKNOWN_BINDING or entry is None:
             self._node.drop(arrival.packet, "binding error about nothing that was registered")
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
@@ -62,7 +64,7 @@ class PeerReports:
 
     def _expects_answer(self, peer: Address) -> bool:
         tests, entries = self._registrar.procedure.table, self._registrar.list.of_peer(peer)
-        if any(entry.state in (State.UPDATING, State.FALLBACK, State.DELETING) for entry in entries):
+        if any(entry.state in ANSWER_DUE for entry in entries):
             return True
         return any(test.correspondent == peer and test.state is RoutabilityState.UNDER_WAY for test in tests)
 
@@ -113,4 +115,6 @@ class PeerReports:
         )
 
     def _was_sent(self, entry: BindingUpdateEntry, update: mobility.BindingUpdate, source: Address) -> bool:
-        return not entry.home_registration and (entry.sequence, entry.care_of_address) == (update.sequence, source)
+        """True for the last update of an entry, if it waits for its answer: its authorization data is ours alone."""
+        is_last = (entry.sequence, entry.care_of_address) == (update.sequence, source) and entry.state in ANSWER_DUE
+        return not entry.home_registration and is_last and is_authentic(update, entry)

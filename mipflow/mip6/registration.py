@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
+from mipflow.mip6.peer_proofs import PeerProofs
 from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.signalling import Signalling
 from mipflow.sim.clock import NS_PER_S
@@ -17,7 +18,9 @@ from mipflow.wire.address import UNSPECIFIED
 
 if TYPE_CHECKING:
     from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.mip6.return_routability import TestKey
     from mipflow.wire.address import Address
+    from mipflow.wire.mobility import BindingAcknowledgement
 
 
 class Registrar(Signalling):
@@ -31,6 +34,7 @@ class Registrar(Signalling):
         """(peer, home address) that is being de-registered -> care-of address to register when that is done."""
         self._ceased: dict[Address, int] = {}
         """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
+        self._proofs = PeerProofs()
         self.reports = PeerReports(node, self)
 
     def register_home(self, home_address: Address, care_of: Address) -> None:
@@ -163,12 +167,41 @@ class Registrar(Signalling):
                 self.refuse(entry, retry_ns, registered=None, unacknowledged=None)
         self._node.peer_without_mobility(peer)
 
+    # --- do correspondents know Mobile IPv6? (Sections 11.3.5 and 11.3.6) --------------------------------------------
+
+    def doubt(self, peer: Address, why: str) -> bool:
+        """A binding error says that a correspondent does not know Mobile IPv6: it is given up if it stays silent.
+
+        False where it has proved the contrary lately.
+        """
+        return self._proofs.doubt(peer, why, self._clock.now)
+
+    def is_given_up(self, peer: Address) -> bool:
+        """True for a correspondent whose silence confirms what a binding error said."""
+        why = self._proofs.confirmed(peer, self._clock.now)
+        if why:
+            self.cease(peer, why)
+        return bool(why)
+
+    def token_came(self, key: TestKey) -> None:
+        """A test's cookie has come back from the correspondent."""
+        self._proofs.proved(key[1], self._clock.now)
+        super().token_came(key)
+
+    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+        """An acknowledgement of a correspondent proves that it knows Mobile IPv6."""
+        super().accepted(entry, answer)
+        if not entry.home_registration and entry.state is State.BOUND:
+            self._proofs.proved(entry.peer, self._clock.now, entry.expires_ns)
+
     def is_succeeded(self, entry: BindingUpdateEntry) -> bool:
         """True where another registration waits for the end of an entry."""
         return (entry.peer, entry.home_address) in self._next
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """What waited for the end of an entry begins."""
+        if not self.list.of_peer(entry.peer):
+            self._proofs.forget(entry.peer)
         if entry.home_registration and entry.care_of_address == entry.home_address:
             for other in self.list.of_home_address(entry.home_address):  # at home: correspondents forget (11.7.2)
                 self._record(self.list.want(other.peer, other.home_address, other.home_address, False))

@@ -91,6 +91,8 @@ class RoutabilityProcedure:
         if test.state is RoutabilityState.TOKEN:
             self._end(key, RoutabilityEvent.EXPIRE)
             return
+        if self._registrar.is_given_up(key[1]):
+            return
         if test.attempts >= MAX_RO_FAILURE:
             self._registrar.test_failed(key)
         self._queue(key, test.attempts + 1)

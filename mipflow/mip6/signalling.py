@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
+ANSWER_DUE = (State.UPDATING, State.FALLBACK, State.DELETING)
+"""States in which an update may be without its answer."""
 
 
 class Signalling:
@@ -194,9 +196,8 @@ class Signalling:
         """True where a correspondent's acknowledgement proves itself with the key of the last update (11.7.3)."""
         return is_authentic(answer, entry)
 
-    def extensions_ceased(self, peer: Address) -> bool:
-        """A correspondent does not know a message: True where something beyond RFC 6275 was used, which ends (11.3.6).
-        """
+    def is_given_up(self, peer: Address) -> bool:
+        """A correspondent has left a message unanswered: True where nothing more is tried, which has been seen to."""
         return False
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
@@ -219,7 +220,7 @@ class Signalling:
 
     def _fault(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> str:
         """Why an acknowledgement is to be ignored, in words; nothing where it is valid."""
-        if entry.state not in (State.UPDATING, State.FALLBACK, State.DELETING):
+        if entry.state not in ANSWER_DUE:
             return "binding acknowledgement that nobody waits for"
         out_of_window = answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
         is_old = is_newer(entry.sequence, answer.sequence) if out_of_window else answer.sequence != entry.sequence
@@ -305,6 +306,8 @@ class Signalling:
     def _timeout(self, entry: BindingUpdateEntry) -> None:
         """What was sent is not answered, or the registration is to be refreshed or tried again, or it has ended."""
         now = self._clock.now
+        if not entry.home_registration and entry.state in ANSWER_DUE and self.is_given_up(entry.peer):
+            return
         has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
             if has_ended or (entry.attempts >= MAX_RO_FAILURE and self.is_succeeded(entry)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.return_routability import Token, binding_management_key, is_proved, proved
+from mipflow.mip6.return_routability import Message, Token, binding_management_key, is_proved, proved
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
@@ -34,9 +34,9 @@ def correspondent_update(
     return proved(update, key, _signed(entry), entry.peer), key
 
 
-def is_authentic(answer: mobility.BindingAcknowledgement, entry: BindingUpdateEntry) -> bool:
-    """True where an acknowledgement ends in the right authorization data, made with the key of the last update."""
-    return is_proved(answer, entry.key, _signed(entry), entry.peer)
+def is_authentic(message: Message, entry: BindingUpdateEntry) -> bool:
+    """True where a message ends in the right authorization data, made with the key of the entry's last update."""
+    return is_proved(message, entry.key, _signed(entry), entry.peer)
 
 
 def is_well_formed(answer: mobility.BindingAcknowledgement) -> bool:
