@@ -74,6 +74,8 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("--mode", help="triangular, tunnel or route_optimisation (default: the scenario's)")
     run.add_argument("--duration", metavar="SECONDS", type=float, help="virtual time (default: all of it)")
     run.add_argument("--mobile", metavar="ADDRESS", help="of the mobile node (default: who opens most flows)")
+    quiet = "cut to this what is longer without a packet of any flow (default: %(default)s)"
+    run.add_argument("--silence", metavar="SECONDS", type=float, default=3600, help=quiet)
     for option, default, meaning in (
         ("--seed", 0, "of all that is random"),
         ("--cns", 2, "most correspondent nodes; further remote hosts share them"),

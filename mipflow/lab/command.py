@@ -13,7 +13,7 @@ from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab import report
-from mipflow.lab.recording import RecordedFlow, Recording, read
+from mipflow.lab.recording import LONGEST_S, RecordedFlow, Recording, read
 from mipflow.lab.replay import Handover, Replay, play
 from mipflow.lab.scenarios import MOST_CNS, SCENARIOS
 from mipflow.lab.world import World
@@ -24,9 +24,12 @@ from mipflow.wire.files import check_writable
 
 DEFAULT_DURATION_S = 20.0
 """Seconds of virtual time of a scenario without a capture: a call and a video."""
-LEAST_S, MOST_OWN_S, MOST_REPLAYED_S = 0.001, 3600, 86_400
-"""Seconds of virtual time: least, and most of a call and a video, which never pause, and of a capture."""
-BOUNDS = {"packets": (1, 10**6), "min_packets": (0, 10**6), "cns": (1, MOST_CNS), "seed": (-(1 << 63), (1 << 63) - 1)}
+LEAST_S, MOST_OWN_S = 0.001, 3600
+"""Seconds of virtual time: least, and most of a call and a video, which never pause."""
+BOUNDS = {
+    "packets": (1, 10**6), "min_packets": (0, 10**6), "cns": (1, MOST_CNS), "seed": (-(1 << 63), (1 << 63) - 1),
+    "silence": (LEAST_S, LONGEST_S),
+}  # fmt: skip
 """Option -> the least and the most that it may be."""
 
 
@@ -43,7 +46,9 @@ def run(given: argparse.Namespace) -> int:
         if given.traffic is None:
             recording = _call_and_video(end_s)
         else:
-            recording = read(given.traffic, mobile=given.mobile, packets=given.packets, progress=progress)
+            recording = read(
+                given.traffic, mobile=given.mobile, packets=given.packets, silence_s=given.silence, progress=progress
+            )
         played = play(world, recording, given.cns, given.min_packets, handovers, progress)
         before = {flow.id: flow.care_of_address for flow in played.flows}
         if end_s == math.inf:
@@ -67,7 +72,7 @@ def _check(given: argparse.Namespace) -> tuple[list[Handover], float]:
     end_s = whole_s if given.duration is None else given.duration
     late = [f"handover at {one.at_s:g} s; the run ends at {end_s:g} s" for one in handovers if one.at_s > end_s]
     scenario, known, mobile = given.scenario, ", ".join(SCENARIOS), given.mobile
-    bounds = {**BOUNDS, "duration": (LEAST_S, MOST_OWN_S if given.traffic is None else MOST_REPLAYED_S)}
+    bounds = {**BOUNDS, "duration": (LEAST_S, MOST_OWN_S if given.traffic is None else LONGEST_S)}
     numbers = [(name, getattr(given, name), *span) for name, span in bounds.items()]
     checks = (
         (scenario not in SCENARIOS, scenario, f"there is no scenario {scenario!r}; expected one of {known}"),
@@ -105,7 +110,8 @@ def _lines(scenario: str, played: Replay, table: list[str]) -> list[str]:
     world, recording = played.world, played.recording
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]
     return [
-        f"{scenario}, {recording.name}: {len(played.flows)} flows in {played.duration_s:.3f} s",
+        f"{scenario}, {recording.name}: {len(played.flows)} flows in {played.duration_s:.3f} s"
+        + recording.beside(recording.duration_ns),
         f"All is bound {world.start_s:.6f} s after the world began: time zero of the traffic and of --handover.",
         *report.listing("Handovers", report.handover_lines(world, played.moves)), "", *table,
         *report.listing("Delivered", report.delivery_lines(played.flows)), *report.listing("Notes", played.notes),

@@ -37,7 +37,7 @@ class Heard:
     """One packet. For an echo both ports are its identifier.
 
     `octets` counts the payload as it was sent, `data` is what was kept of a TCP segment's. `flags` are TCP's; an echo
-    request has SYN, a reply has none.
+    request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp.
     """
 
     time_ns: int
@@ -51,6 +51,7 @@ class Heard:
     sequence: int = 0
     acknowledgement: int = 0
     data: bytes = b""
+    shift_ns: int = 0
 
 
 class HeaderReader:

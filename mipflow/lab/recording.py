@@ -7,18 +7,23 @@ application that replays it, and what was left out and why.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 
+from mipflow.arguments import check, number
 from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.lab.capture_clock import Placed, Stamp, cut_silences, one_clock
+from mipflow.lab.connections import Connection, connection_of
 from mipflow.lab.headers import ACK, RST, SYN, HeaderReader, Heard
-from mipflow.lab.streams import Lack, stream
+from mipflow.lab.streams import Lack, opened_ns, stream
 from mipflow.node.apps import Application
 from mipflow.node.recorded import Datagram, Recorded, Write
+from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.wire import capture
 
 MOST_PACKETS = 100_000
@@ -29,6 +34,10 @@ MOST_FILLED, FULL_PACKET = 1 << 24, 1500
 """Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
 WELL_KNOWN = 1024
 """Ports below this belong to servers."""
+LONGEST_S = 24 * 3600
+"""Seconds. A recording that lasts longer, silences cut, is refused."""
+SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
+"""To how many seconds a silence, in which no flow has a packet, is cut where nothing else is asked for."""
 _REPORT_EVERY = 10_000
 
 Progress = Callable[[str], None]
@@ -36,7 +45,7 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True, frozen=True)
 class RecordedFlow:
-    """One flow of a capture. Addresses as text, times in nanoseconds after the capture's time zero, its first packet.
+    """One flow of a capture. Addresses as text, times in nanoseconds after the recording's time zero.
 
     `packets` counts those of the capture, both ways; `app` replays them. For an echo the ports are its identifier.
     """
@@ -54,9 +63,12 @@ class RecordedFlow:
 
 @dataclass(slots=True)
 class Recording:
-    """What a capture holds. `mobile` are the mobile node's addresses; `duration_ns` is from first to last packet.
+    """What a capture holds. `mobile` are the mobile node's addresses.
 
-    `skipped` counts the frames that are left out, by reason; `notes` are sentences about what was made of it.
+    Time zero is the capture's first packet, or the first one of a flow, where that comes a whole silence later;
+    `duration_ns` is from there to the last packet of a flow. `skipped` counts the frames that are left out, by reason;
+    `notes` are sentences about what was made of it; `offsets` are pairs (from then on, nanoseconds by which the
+    capture's own clock is ahead).
     """
 
     name: str
@@ -65,60 +77,89 @@ class Recording:
     duration_ns: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    offsets: list[tuple[int, int]] = field(default_factory=list)
+
+    def captured_ns(self, at_ns: int) -> int:
+        """A time of this recording as the capture's own clock has it, since its first packet."""
+        known = bisect_right(self.offsets, at_ns, key=lambda each: each[0])
+        return at_ns + (self.offsets[max(known - 1, 0)][1] if self.offsets else 0)
+
+    def beside(self, *at_ns: int) -> str:
+        """A time, or a span, as the capture's own clock has it, to stand beside; nothing where it has the same."""
+        own_ns = [self.captured_ns(each) for each in at_ns]
+        own = " to ".join(f"{each / NS_PER_S:.3f}" for each in own_ns)
+        return "" if own_ns == [*at_ns] else f" ({own} s by the capture's clock)"
 
 
 def read(
     path: str | os.PathLike[str], *, mobile: str | None = None, packets: int = MOST_PACKETS,
-    progress: Progress | None = None,
+    silence_s: float = SILENCE_S, progress: Progress | None = None,
 ) -> Recording:  # fmt: skip
     """Read the flows of a capture.
 
     mobile: address of the mobile node, or several with commas between them; else it is, of each IP version, the host
-    that opens most flows. packets: how many frames are read at most. Raises DatasetError where there is no capture, or
-    no usable flow in it; ProtocolMisuse for an address that is not in it.
+    that opens most flows. packets: how many frames are read at most; silence_s: to how many seconds a silence of all
+    flows is cut. Raises DatasetError where there is no capture, no usable flow in it, or more than a day of flows;
+    ProtocolMisuse for an address that is not in it.
     """
     if packets < 1:
         raise ProtocolMisuse(f"packets={packets}; expected 1 or more", packets)
+    check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
     conversations = _conversations(_read_frames(recording, Path(path), packets, progress), recording.skipped)
     recording.mobile = _mobile_node(conversations, mobile)
+    replayed = [conversation for conversation in conversations if _is_replayed(recording, conversation)]
+    _cut_silences(recording, [packet for conversation in replayed for packet in conversation], silence_s)
     lack = Lack(MOST_FILLED + FULL_PACKET * sum(map(len, conversations)))
-    for conversation in conversations:
+    for conversation in replayed:
         _add_flow(recording, conversation, lack)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
         raise DatasetError(f"{path} holds no usable flow: {why}; {advice}", path)
+    if recording.duration_ns > LONGEST_S * NS_PER_S:
+        lasts = f"{path} lasts {recording.duration_ns / NS_PER_S:.0f} s with silences cut to {silence_s:g} s"
+        raise DatasetError(f"{lasts}; expected at most {LONGEST_S}, give a shorter --silence or fewer --packets", path)
     recording.notes.append(f"the mobile node is {' and '.join(recording.mobile)}; --mobile says otherwise")
     recording.notes += lack.notes()
     return recording
 
 
 def _read_frames(recording: Recording, path: Path, most: int, progress: Progress | None) -> list[Heard]:
-    """What was heard, in the order of time, which now counts from the first frame."""
+    """What was heard, in the order of time, which now counts on one clock from the first frame."""
     reader = HeaderReader(recording.skipped)
-    times: list[int] = []
-    heard: list[Heard] = []
+    stamps: list[Stamp] = []
+    heard: list[tuple[int, Heard]] = []
     with capture.read(path) as frames:
         for frame in islice(frames, most):
-            times.append(frame.time_ns)
+            stamps.append((frame.section, frame.time_ns if frame.is_stamped else None))
             found = reader.read(frame)
             if isinstance(found, str):
                 recording.skipped[found] += 1
             else:
-                heard.append(found)
-            if progress is not None and len(times) % _REPORT_EVERY == 0:
-                progress(f"reading {path.name}: {len(times)} packets")
-        if len(times) == most and next(frames, None) is not None:
+                heard.append((len(stamps) - 1, found))
+            if progress is not None and len(stamps) % _REPORT_EVERY == 0:
+                progress(f"reading {path.name}: {len(stamps)} packets")
+        if len(stamps) == most and next(frames, None) is not None:
             recording.notes.append(f"reading stopped after {most} packets; there are more, which --packets takes in")
         recording.skipped += frames.skipped
         if frames.cut_off is not None:
             recording.notes.append(frames.cut_off)
-    zero = min(times, default=0)
-    recording.duration_ns = max(times, default=0) - zero
-    for packet in heard:
-        packet.time_ns -= zero
-    return sorted(heard, key=lambda packet: packet.time_ns)
+    placed, steps = one_clock(stamps)
+    zero_ns = min((time_ns for time_ns, _ in placed), default=0)
+    if steps:
+        what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
+        more = f" and {len(steps) - 1} times more" if len(steps) > 1 else ""
+        recording.notes.append(f"the capture's clock was set back {what}{more}: time goes on from there")
+    if without := sum(stamp_ns is None for _, stamp_ns in stamps):
+        recording.notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
+    latest: dict[object, int] = {}
+    for frame_number, packet in heard:
+        packet.time_ns, packet.shift_ns = placed[frame_number].time_ns - zero_ns, placed[frame_number].shift_ns
+        if packet.protocol == "TCP":  # its order is that of the file, and its time does not go back
+            key = stamps[frame_number][0], _key(packet)
+            packet.time_ns = latest[key] = max(packet.time_ns, latest.get(key, 0))
+    return sorted((packet for _, packet in heard), key=lambda packet: packet.time_ns)
 
 
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------
@@ -127,25 +168,32 @@ def _read_frames(recording: Recording, path: Path, most: int, progress: Progress
 def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard]]:
     """All conversations, in the order of their first usable packets."""
     current: dict[object, list[Heard]] = {}
+    connections: defaultdict[object, list[Connection]] = defaultdict(list)
     found: list[list[Heard]] = []
     for packet in heard:
-        ends = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
-        key = packet.protocol, frozenset(ends)
-        conversation = current.get(key)
-        if conversation is None or _opens_another(packet, conversation[0]):
+        key, connection = _key(packet), None
+        if packet.protocol == "TCP":
+            connection = connection_of(packet, connections[key])
+        if connection is None and (packet.protocol == "TCP" or key not in current):
             if useless := _is_no_beginning(packet):
                 skipped[useless] += 1
                 continue
-            conversation = current[key] = []
-            found.append(conversation)
-        conversation.append(packet)
+            if packet.protocol == "TCP":
+                connection = Connection()
+                connections[key].append(connection)
+            current[key] = [] if connection is None else connection.packets
+            found.append(current[key])
+        if connection is None:
+            current[key].append(packet)
+        else:
+            connection.take(packet)
     return found
 
 
-def _opens_another(packet: Heard, first: Heard) -> bool:
-    """Whether a packet opens another TCP connection between the same two ports as the one that began with `first`."""
-    is_opening = packet.protocol == "TCP" and packet.flags & (SYN | ACK | RST) == SYN
-    return is_opening and (packet.source, packet.sequence) != (first.source, first.sequence)
+def _key(packet: Heard) -> object:
+    """The same for all packets between two ends, both ways."""
+    ends = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
+    return packet.protocol, frozenset(ends)
 
 
 def _is_no_beginning(packet: Heard) -> str:
@@ -157,8 +205,9 @@ def _is_no_beginning(packet: Heard) -> str:
     return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
 
 
-def _opener(first: Heard) -> str:
-    """Who opened the conversation that begins with `first`: by SYN or echo request, else by the ports."""
+def _opener(conversation: list[Heard]) -> str:
+    """Who opened a conversation: by SYN or echo request, else by the ports."""
+    first = next((packet for packet in conversation if packet.flags & SYN), conversation[0])
     is_from_server = first.source_port < WELL_KNOWN <= first.destination_port
     is_answer = first.flags & ACK if first.flags & SYN else is_from_server
     return first.destination if is_answer else first.source
@@ -167,9 +216,9 @@ def _opener(first: Heard) -> str:
 def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[str]:
     """The addresses of the mobile node: those that were given, or of each IP version who opens most flows."""
     opened: Counter[str] = Counter()
-    for first, *_ in conversations:
-        opened.update({first.source: 0, first.destination: 0})
-        opened[_opener(first)] += 1
+    for conversation in conversations:
+        opened.update({conversation[0].source: 0, conversation[0].destination: 0})
+        opened[_opener(conversation)] += 1
     ranked = opened.most_common()
     if mobile is None:
         versions = [[host for host, _ in ranked if (":" in host) is is_version_6] for is_version_6 in (True, False)]
@@ -190,27 +239,49 @@ def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[s
 # --- flows -----------------------------------------------------------------------------------------------------------
 
 
+def _is_replayed(recording: Recording, packets: list[Heard]) -> bool:
+    """Whether a conversation is one of the mobile node with another host."""
+    ends = packets[0].source, packets[0].destination
+    is_one = sum(host in recording.mobile for host in ends) == 1
+    if not is_one:
+        recording.skipped[f"between {ends[0]} and {ends[1]}, not the mobile node and another host"] += len(packets)
+    return is_one
+
+
+def _cut_silences(recording: Recording, packets: list[Heard], silence_s: float) -> None:
+    """Cut what is longer than a silence out of the time of all flows; that tells how long they last."""
+    packets.sort(key=lambda packet: packet.time_ns)
+    cut = cut_silences([Placed(one.time_ns, one.shift_ns) for one in packets], seconds(silence_s))
+    for packet, time_ns in zip(packets, cut.times_ns, strict=True):
+        recording.duration_ns = packet.time_ns = time_ns
+    recording.offsets = cut.offsets
+    if cut.ahead_ns:
+        late = f"{cut.ahead_ns / NS_PER_S:.3f} s after the capture's first"
+        recording.notes.append(f"time zero is the first packet of a flow, {late}")
+    if cut.cuts:
+        later = f" and {len(cut.cuts) - 1} later" if len(cut.cuts) > 1 else ""
+        less = f"{sum(by_ns for _, by_ns in cut.cuts) / NS_PER_S:.3f} s less"
+        where = f"at {cut.cuts[0][0] / NS_PER_S:.3f} s{later}"
+        recording.notes.append(f"silence of all flows {where} cut to {silence_s:g} s, {less}; --silence says otherwise")
+
+
 def _add_flow(recording: Recording, packets: list[Heard], lack: Lack) -> None:
-    """Add the flow of a conversation, if it is the mobile node's."""
+    """Add the flow of a conversation."""
     first, last = packets[0], packets[-1]
     ends = (first.source, first.source_port), (first.destination, first.destination_port)
-    inside = [host in recording.mobile for host, _ in ends]
-    if inside.count(True) != 1:
-        reason = f"between {ends[0][0]} and {ends[1][0]}, not the mobile node and another host"
-        recording.skipped[reason] += len(packets)
-        return
-    (near, near_port), (far, far_port) = ends if inside[0] else ends[::-1]
-    number, protocol, zeros = len(recording.flows) + 1, first.protocol, 0
+    (near, near_port), (far, far_port) = ends if first.source in recording.mobile else ends[::-1]
+    order, protocol, zeros, opens_ns = len(recording.flows) + 1, first.protocol, 0, first.time_ns
     script: Sequence[Datagram] | Sequence[Write]
     if protocol == "TCP":
         script, zeros = stream(packets, near, recording.skipped, lack)
+        opens_ns = opened_ns(packets)
     else:
         script = [
             Datagram(one.time_ns, one.source == near, min(one.octets, MOST_DATAGRAM), one.sequence)
             for one in packets if protocol == "UDP" or one.flags
         ]  # fmt: skip
-    name = f"{number} ping" if protocol == "ICMPv6" else f"{number} {protocol} {far_port}"
-    app = Recorded(protocol, script, far_port, name, first.time_ns, last.time_ns, start_s=None, zeros=zeros)
+    name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"
+    app = Recorded(protocol, script, far_port, name, opens_ns, last.time_ns, start_s=None, zeros=zeros)
     recording.flows.append(
-        RecordedFlow(number, near, near_port, far, far_port, first.time_ns, last.time_ns, len(packets), app)
+        RecordedFlow(order, near, near_port, far, far_port, first.time_ns, last.time_ns, len(packets), app)
     )

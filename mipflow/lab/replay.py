@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import Conversation, FlowMappingEntry
-from mipflow.lab.recording import MOST_PACKETS, Progress, RecordedFlow, Recording, read
+from mipflow.lab.recording import MOST_PACKETS, SILENCE_S, Progress, RecordedFlow, Recording, read
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.node.recorded import RecordedRunning
@@ -74,7 +74,7 @@ class Replay:
 
     @property
     def duration_s(self) -> float:
-        """From the capture's first packet to its last, in seconds."""
+        """From time zero to the last packet of a flow, in seconds."""
         return self.recording.duration_ns / NS_PER_S
 
     def flow(self, number: int) -> Flow:
@@ -95,7 +95,8 @@ class Replay:
         first, last = (round(t_ns / NS_PER_S, 3) for t_ns in (recorded.first_ns, recorded.last_ns))
         if not first <= at_s <= last:
             when = "does not exist yet" if at_s < first else "has ended"
-            advice = f"give a time from {first:.3f} to {last:.3f} s, or another flow"
+            own = self.recording.beside(recorded.first_ns, recorded.last_ns)
+            advice = f"give a time from {first:.3f} to {last:.3f} s{own}, or another flow"
             raise ProtocolMisuse(f"flow {number} {when} at {at_s:g} s; {advice}", at_s)
 
     def handover(self, flow: int, interface: str, at_s: float) -> None:
@@ -153,14 +154,14 @@ class Replay:
 
 def replay(
     world: World, path: str | os.PathLike[str], *, mobile: str | None = None, packets: int = MOST_PACKETS,
-    progress: Progress | None = None, **options: Any,
+    silence_s: float = SILENCE_S, progress: Progress | None = None, **options: Any,
 ) -> Replay:  # fmt: skip
     """Replay a capture: read it, then `play` it, which takes the further options. Raises DatasetError as well.
 
-    mobile, packets, progress: see `recording.read`. Then `world.run(10)` plays ten seconds of it, and
+    mobile, packets, silence_s, progress: see `recording.read`. Then `world.run(10)` plays ten seconds of it, and
     `world.replay.finish()` all of it.
     """
-    recording = read(path, mobile=mobile, packets=packets, progress=progress)
+    recording = read(path, mobile=mobile, packets=packets, silence_s=silence_s, progress=progress)
     return play(world, recording, progress=progress, **options)
 
 

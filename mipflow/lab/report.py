@@ -54,7 +54,8 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
         company = f" and with it {', '.join(others)}, which share its binding" if others else ", and no other"
         took_ms = _took_ms(world, move)
         end = "not acknowledged yet" if took_ms is None else f"acknowledged {took_ms:.1f} ms later"
-        lines.append(f"at {move.at_s:.3f} s flow {move.flow.id} moves to {move.interface}{company}; {end}")
+        own = "" if world.replay is None else world.replay.recording.beside(seconds(move.at_s))
+        lines.append(f"at {move.at_s:.3f} s{own} flow {move.flow.id} moves to {move.interface}{company}; {end}")
     return lines
 
 

@@ -60,16 +60,33 @@ def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lac
     up, down = (_Half(upward, packets[0].time_ns, lack) for upward in (True, False))
     reset: tuple[_Half, _Half, int] | None = None
     for packet in packets:
+        if packet.flags & SYN and not packet.flags & RST:  # it may have been captured late
+            (up if packet.source == near else down).begin(packet.sequence + 1)
+    for packet in packets:
         half, other = (up, down) if packet.source == near else (down, up)
         if packet.flags & RST:
             reset = reset or (half, other, packet.time_ns)
-        elif left_out := half.take(packet, other):
+            continue
+        if packet.flags & SYN:
+            reset = None  # who was refused tries again
+        if left_out := half.take(packet, other):
             skipped[left_out] += 1
     if reset is not None:
         half, other, now = reset
         if not (up.ended and down.ended and half.heard == other.next):  # else nobody minds
             half.add(other, now, end="reset")
     return [*up.writes(), *down.writes()], up.zeros() + down.zeros()
+
+
+def opened_ns(packets: Sequence[Heard]) -> int:
+    """When a connection opened: with the last SYN before it was accepted; one that never was opened with the first."""
+    last_ns = packets[0].time_ns
+    for packet in packets:
+        if packet.flags & (SYN | ACK | RST) == SYN:
+            last_ns = packet.time_ns
+        elif not packet.flags & RST:
+            return last_ns
+    return packets[0].time_ns
 
 
 @dataclass(slots=True)
@@ -104,8 +121,9 @@ class _Half:
     def take(self, packet: Heard, other: _Half) -> str:
         """The sender's next segment; gives why it is left out, or nothing."""
         now, is_syn, octets = packet.time_ns, bool(packet.flags & SYN), packet.octets
-        if self.reaction_ns is None and other.synchronised_ns is not None:
-            self.reaction_ns = now - other.synchronised_ns
+        if self.reaction_ns is None and packet.flags & ACK and (is_syn or other.synchronised_ns is not None):
+            # What answers a SYN that was captured behind it was no time on its way.
+            self.reaction_ns = 0 if other.synchronised_ns is None else now - other.synchronised_ns
             self.acted_ns, other.acted_ns = now, now + (other.reaction_ns or 0)
         if is_syn:
             self.synchronised_ns = now

@@ -69,7 +69,9 @@ class Capture:
                     count += 1
                     frame = network_layer(record)
                     if isinstance(frame, Frame):
-                        yield frame
+                        section, is_stamped = record[4:]
+                        plain = not section and is_stamped
+                        yield frame if plain else frame._replace(section=section, is_stamped=is_stamped)
                     else:
                         self.skipped[frame] += 1
             except Damage as damage:

@@ -1,6 +1,6 @@
 """The container formats of captures: pcap and pcapng, compressed with gzip or not.
 
-Takes a path; gives an open file and its records: time, link type, octets, original length. What follows a damaged
+Takes a path; gives an open file and its records: time, link type, octets, lengths, section. What follows a damaged
 record is not guessed at. The formats are read here and not by scapy, because its readers report a damaged or cut-off
 file as its end, and forget clock offsets of pcapng.
 """
@@ -27,8 +27,9 @@ class Damage(Exception):
     """What is wrong with the record behind the last whole one."""
 
 
-Record = tuple[int, int, bytes, int]
-"""One captured frame: time since 1970 in ns, link type, what was kept of it, octets that it had."""
+Record = tuple[int, int, bytes, int, int, bool]
+"""One captured frame: time since 1970 in ns, link type, what was kept of it, octets that it had, section of the file
+(from 0 on), whether the time is its own; else it is that of the record before, 0 where none had one."""
 
 
 def open_records(path: Path) -> tuple[IO[bytes], Iterator[Record]]:
@@ -89,7 +90,7 @@ def _pcap_records(stream: IO[bytes], order: str, unit_ns: int, header: bytes) ->
     while octets := _exactly(stream, 16, "record header", end_allowed=True):
         seconds, fraction, captured, original = unpack(octets)
         data = _exactly(stream, captured, "record")
-        yield seconds * NS + fraction * unit_ns, link_type, data, original
+        yield seconds * NS + fraction * unit_ns, link_type, data, original, 0, True
 
 
 # --- pcapng -------------------------------------------------------------------------------------------------
@@ -131,21 +132,21 @@ def _blocks(stream: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
 def _pcapng_records(stream: IO[bytes]) -> Iterator[Record]:
     interfaces: list[Interface] = []
     time_ns = beside = 0
+    section = -1
     for order, kind, body in _blocks(stream):
         beside += 0 if kind in PACKETS else PER_BLOCK + len(body)
         if beside > MOST_OCTETS:
             raise Damage(f"more than {MOST_OCTETS} octets of blocks without packets")
         try:
             if kind == int.from_bytes(SECTION, "big"):
-                interfaces = []
+                interfaces, section = [], section + 1
             elif kind == INTERFACE:
                 interfaces.append(_interface(body, order))
             elif kind in (ENHANCED_PACKET, OLD_PACKET):
-                record = _packet(body, order, kind, interfaces)
-                time_ns = record[0]
-                yield record
+                time_ns, link_type, data, original = _packet(body, order, kind, interfaces)
+                yield time_ns, link_type, data, original, section, True
             elif kind == SIMPLE_PACKET:  # has no time of its own, and is of the first interface
-                yield _simple_packet(body, order, time_ns, interfaces[0])
+                yield time_ns, *_simple_packet(body, order, interfaces[0]), section, False
         except (struct.error, IndexError) as error:
             raise Damage(f"a block of type {kind} that cannot be read: {error}") from error
 
@@ -165,7 +166,7 @@ def _interface(body: bytes, order: str) -> Interface:
     return link_type, snap_length, ticks_per_s, offset_s
 
 
-def _packet(body: bytes, order: str, kind: int, interfaces: list[Interface]) -> Record:
+def _packet(body: bytes, order: str, kind: int, interfaces: list[Interface]) -> tuple[int, int, bytes, int]:
     shape = "IIIII" if kind == ENHANCED_PACKET else "HxxIIII"  # the old form counts drops in the gap
     number, high, low, captured, original = struct.unpack_from(order + shape, body)
     link_type, _, ticks_per_s, offset_s = interfaces[number]
@@ -175,7 +176,7 @@ def _packet(body: bytes, order: str, kind: int, interfaces: list[Interface]) -> 
     return (high << 32 | low) * NS // ticks_per_s + offset_s * NS, link_type, data, original
 
 
-def _simple_packet(body: bytes, order: str, time_ns: int, interface: Interface) -> Record:
+def _simple_packet(body: bytes, order: str, interface: Interface) -> tuple[int, bytes, int]:
     (original,) = struct.unpack_from(order + "I", body)
     captured = min(original, interface[1] or original)
-    return time_ns, interface[0], body[4 : 4 + captured], original
+    return interface[0], body[4 : 4 + captured], original

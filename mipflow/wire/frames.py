@@ -15,12 +15,15 @@ class Frame(NamedTuple):
 
     `time_ns` counts from 1970. `data` is what was captured of the packet, from its IP header on, without a link's
     padding. `original_length` is the length in octets that the packet had; more than that of `data` where the capture
-    kept only the start.
+    kept only the start. `section` is that of the file, from 0 on; where not `is_stamped` the time is that of the packet
+    before, 0 where none had one.
     """
 
     time_ns: int
     data: bytes
     original_length: int
+    section: int = 0
+    is_stamped: bool = True
 
     @property
     def version(self) -> int:
@@ -39,7 +42,7 @@ LINK_NAMES = {9: "PPP", 105: "IEEE 802.11", 127: "IEEE 802.11 radiotap", 192: "P
 
 def network_layer(record: Record) -> Frame | str:
     """The IP packet in a captured frame, or in words why there is none."""
-    time_ns, link_type, data, original_length = record
+    time_ns, link_type, data, original_length, *_ = record
     if link_type in TYPE_AT:
         type_at, start = TYPE_AT[link_type]
         kind = int.from_bytes(data[type_at : type_at + 2], "big")

@@ -33,6 +33,7 @@ from tests.lab.frames import (
     MEDIA,
     OFFICE,
     OTHER,
+    START_S,
     WEB,
     WEB_4,
     Connection,
@@ -43,6 +44,7 @@ from tests.lab.frames import (
     udp,
     write,
 )
+from tests.wire import test_capture as pcapng
 
 MS = 1_000_000
 REAL = OFFICE.with_name("real-mobile-node.pcap")
@@ -329,6 +331,200 @@ def test_any_order_loss_and_repetition_gives_what_was_written(tmp_path: Path, se
     for up in (True, False):
         assert written(flow, up) == seen[up]
         assert all(step.pause_ns >= 0 for step in writes(flow, up))
+
+
+def test_a_connection_whose_syn_was_captured_late_is_one_flow(tmp_path: Path) -> None:
+    connection = Connection()
+    syn, accept, *rest = talk(connection)
+    swapped = [(0, accept[1]), (1, syn[1]), *rest]
+    (flow,) = recorded(tmp_path, swapped).flows
+    assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100) and flow.packets == len(swapped)
+    assert (flow.mobile_port, flow.app.opens_ns) == (40000, 0) and recorded(tmp_path, swapped).mobile == [LAPTOP]
+    assert steps(flow, False) == [(7, 50, 600, ""), (8, 22, 0, "close")], "there is no telling how far the far end is"
+    (flow,) = recorded(tmp_path, [(0, rest[0][1]), (0.5, rest[1][1]), (1, syn[1]), (2, accept[1]), *rest[2:]]).flows
+    assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100)
+
+
+def test_both_ends_open_at_once(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        (0, connection.segment(True, -1, ack=None, flags="S")),
+        (1, connection.segment(False, -1, ack=None, flags="S")),
+        (2, connection.segment(True, -1, flags="S")),
+        (21, connection.segment(False, -1, flags="S")),
+        (30, connection.segment(True, 0, b"one")),
+        (60, connection.segment(False, 0, b"two", 3)),
+    ]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert (written(flow, True), written(flow, False), flow.packets) == (b"one", b"two", 6)
+
+
+@pytest.mark.parametrize("number", [1000, 77_000_000])
+def test_a_connection_opens_with_the_syn_that_was_answered(tmp_path: Path, number: int) -> None:
+    """The first was lost; the second may have another number."""
+    connection, first = Connection(), Connection(isn=(number, 5000))
+    frames = [(at + 1000, packet) for at, packet in talk(connection)]
+    (flow,) = recorded(tmp_path, [(0, first.segment(True, -1, ack=None, flags="S")), *frames]).flows
+    assert (flow.first_ns, flow.app.opens_ns, flow.packets) == (0, 1000 * MS, 9)
+    assert steps(flow, True) == [(0, 1, 7, ""), (600, 0, 0, "close")]
+    refused = [(1, first.segment(False, -1, ack=0, flags="R"))] if number == 1000 else []
+    (flow,) = recorded(tmp_path, [(0, first.segment(True, -1, ack=None, flags="S")), *refused, *frames]).flows
+    assert flow.app.opens_ns == 1000 * MS and all(step.end != "reset" for step in writes(flow, False))
+
+
+def test_late_segments_belong_to_the_connection_before(tmp_path: Path) -> None:
+    again = talk(Connection(isn=(70_000_000, 90_000_000)))
+    late = [(at + 500, packet) for at, packet in talk(Connection())[3:]]
+    frames = [*talk(Connection()), *((at + 480, packet) for at, packet in again)]
+    result = recorded(tmp_path, sorted([*frames, *late], key=lambda frame: frame[0]))
+    assert [flow.packets for flow in result.flows] == [13, 8]
+    assert [written(flow, False) for flow in result.flows] == [b"answer" * 100] * 2
+    assert result.skipped == {"TCP segment sent again": 2}
+
+
+# --- one clock, made in the order of the file
+
+
+def test_a_clock_that_steps_back_inside_a_connection(tmp_path: Path) -> None:
+    frames = [(at - 10_000 * (at > 50), packet) for at, packet in talk(Connection())]
+    result = recorded(tmp_path, frames)
+    (flow,) = result.flows
+    assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100)
+    assert result.duration_ns == 46 * MS, "96 without the 50 between the packets beside the step"
+    assert "the capture's clock was set back by 9.950 s at 0.022 s: time goes on from there" in result.notes
+    assert [result.captured_ns(at * MS) / MS for at in (0, 21, 22, 46)] == [0, 21, -9928, -9904]
+    assert result.beside(21 * MS) == "" and result.beside(46 * MS) == " (-9.904 s by the capture's clock)"
+
+
+def test_a_small_step_is_sorted_but_not_inside_a_connection(tmp_path: Path) -> None:
+    frames = talk(Connection())
+    back = [(at - 20 * (at == 73), packet) for at, packet in frames]  # the first FIN has an older stamp
+    result = recorded(tmp_path, [*back, (60, udp(LAPTOP, 1, WEB, 2, 3)), (55, udp(LAPTOP, 1, WEB, 2, 4))])
+    flow, datagrams = result.flows
+    assert steps(flow, True) == [(0, 1, 7, ""), (600, 0, 0, "close")], "it comes when the answer does"
+    assert datagrams.app.script == [Datagram(55 * MS, True, 4), Datagram(60 * MS, True, 3)]
+    assert not any("clock" in note for note in result.notes)
+
+
+FROM_1970 = -START_S * 1000.0
+YEAR_MS = 365 * 86_400_000.0
+
+
+def exchanges(*at_ms: float) -> list[Frame]:
+    """A datagram each way 100 ms apart, at these times."""
+    up, down = udp(LAPTOP, 4000, WEB, 5000, 20), udp(WEB, 5000, LAPTOP, 4000, 20)
+    return [(at + more, packet) for at in at_ms for more, packet in ((0, up), (100, down))]
+
+
+def spans(result: Recording) -> list[tuple[float, float]]:
+    return [(flow.first_ns / 1e9, flow.last_ns / 1e9) for flow in result.flows]
+
+
+def test_a_clock_that_is_set_from_1970_is_a_silence_which_is_cut(tmp_path: Path) -> None:
+    result = recorded(tmp_path, exchanges(FROM_1970 + 5000, 0))
+    assert [step.at_ns / MS for step in result.flows[0].app.script] == [0, 100, 3_600_100, 3_600_200]
+    assert result.duration_ns / 1e9 == 3600.2 and result.captured_ns(result.duration_ns) / 1e9 == 1_699_999_995.1
+    cut = "silence of all flows at 0.100 s cut to 3600 s, 1699996394.900 s less; --silence says otherwise"
+    assert cut in result.notes
+    assert recorded(tmp_path, exchanges(FROM_1970 + 5000, 0), silence_s=2.5).duration_ns / 1e9 == 2.7
+
+
+def test_a_stray_packet_a_year_later_or_earlier_takes_no_year(tmp_path: Path) -> None:
+    stray = udp(MEDIA, 1, OTHER, 2)
+    calm = exchanges(0, 1000, 2000)
+    for frames in ([*calm, (YEAR_MS, stray)], [(-YEAR_MS, stray), *calm]):
+        result = recorded(tmp_path, frames, mobile=LAPTOP)
+        assert spans(result) == [(0, 2.1)] and result.duration_ns / 1e9 == 2.1
+    assert f"time zero is the first packet of a flow, {YEAR_MS / 1000:.3f} s after the capture's first" in result.notes
+    assert result.captured_ns(0) == YEAR_MS * MS
+    between = recorded(tmp_path, [*calm[:4], (YEAR_MS, stray), *calm[4:]], mobile=LAPTOP)
+    assert spans(between) == [(0, 1.1 + 3600 + 0.1)], "what comes behind it goes on from there, an hour later"
+    own = recorded(tmp_path, [*calm, (YEAR_MS, udp(LAPTOP, 9, WEB, 9))])
+    assert spans(own) == [(0, 2.1), (2.1 + 3600, 2.1 + 3600)], "a flow of its own is replayed, an hour later"
+
+
+def test_what_comes_a_while_before_the_first_flow_is_waited_for(tmp_path: Path) -> None:
+    """Time counts from the capture's first packet, as an analyser shows it, and ends with that of a flow."""
+    stray = udp(MEDIA, 1, OTHER, 2)
+    result = recorded(tmp_path, [(-5000, stray), *exchanges(0), (9000, stray)], mobile=LAPTOP)
+    assert spans(result) == [(5, 5.1)] and result.duration_ns / 1e9 == 5.1 and result.beside(result.duration_ns) == ""
+
+
+def test_a_silence_is_one_of_all_flows_and_is_cut_for_all_at_once(tmp_path: Path) -> None:
+    hour = 3_600_000
+    other = [(at, udp(LAPTOP, 1, MEDIA, 2)) for at in (0.9 * hour, 4 * hour)]
+    frames = sorted([*exchanges(0, 1.5 * hour, 4.5 * hour), *other], key=lambda frame: frame[0])
+    first, second = recorded(tmp_path, frames).flows
+    assert [round(step.at_ns / MS / hour, 3) for step in first.app.script if step.upward] == [0, 1.5, 3]
+    assert [round(step.at_ns / MS / hour, 3) for step in second.app.script] == [0.9, 2.5]
+
+
+def test_more_than_a_day_is_refused_in_one_line(tmp_path: Path) -> None:
+    frames = exchanges(*(k * 7_000_000 for k in range(26)))
+    with pytest.raises(DatasetError, match="lasts 90003 s with silences cut to 3600 s; expected at most 86400, give"):
+        recorded(tmp_path, frames)
+    assert recorded(tmp_path, frames, silence_s=60).duration_ns / 1e9 == pytest.approx(25 * 60.1 + 0.1)
+    assert recorded(tmp_path, frames, packets=40).duration_ns / 1e9 < 86_400
+    for wrong in (0, -1, float("nan"), float("inf"), "60", None):
+        with pytest.raises(ProtocolMisuse, match="silence_s="):
+            recorded(tmp_path, frames, silence_s=wrong)
+
+
+def test_a_long_pause_of_a_connection_is_cut_before_its_script_is_made(tmp_path: Path) -> None:
+    frames = [(at + YEAR_MS * (at > 50), packet) for at, packet in talk(Connection())]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert steps(flow, False)[0] == (7, 3_600_000 - 20, 600, "")
+
+
+# --- pcapng: sections with clocks of their own, packets without a stamp
+
+
+def octets(packet: object) -> bytes:
+    return bytes(packet)  # type: ignore[call-overload,no-any-return]
+
+
+def stamped(at_s: float, packet: object) -> bytes:
+    return pcapng.enhanced(0, round(at_s * 1e6), octets(packet))
+
+
+def simple(packet: object) -> bytes:
+    data = octets(packet)
+    return pcapng.block(3, len(data).to_bytes(4, "little") + data)
+
+
+def sections(path: Path, *parts: list[bytes]) -> Recording:
+    path.write_bytes(b"".join(pcapng.section() + pcapng.interface() + b"".join(part) for part in parts))
+    return read(path)
+
+
+def test_sections_overlay_by_their_stamps(tmp_path: Path) -> None:
+    """One interface saw what the laptop sent, another what it got."""
+    frames = talk(Connection())
+    both = [[stamped(at / 1000, one) for at, one in frames if one.src == source] for source in (LAPTOP, WEB)]
+    for parts in (both, both[::-1]):
+        result = sections(tmp_path / "x.pcapng", *parts)
+        (flow,) = result.flows
+        assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100)
+        assert steps(flow, False) == [(7, 30, 600, ""), (8, 2, 0, "close")] and result.duration_ns == 96 * MS
+    assert not any("clock" in note for note in result.notes)
+
+
+def test_a_section_whose_clock_is_set_back_shifts_no_other(tmp_path: Path) -> None:
+    one = [stamped(at, udp(LAPTOP, 1, WEB, 2)) for at in (100, 101, 50, 51)]
+    other = [stamped(at, udp(LAPTOP, 3, WEB, 4)) for at in (100, 103)]
+    assert spans(sections(tmp_path / "x.pcapng", one, other)) == [(0, 2), (0, 3)]
+
+
+def test_packets_without_a_stamp_come_with_their_neighbor(tmp_path: Path) -> None:
+    request, answer = udp(LAPTOP, 4000, WEB, 5000), udp(WEB, 5000, LAPTOP, 4000)
+    path, at = tmp_path / "x.pcapng", START_S
+    result = sections(path, [simple(request), stamped(at, answer), simple(request), simple(answer)])
+    assert spans(result) == [(0, 0)] and result.flows[0].packets == 4
+    assert "3 packets have no time stamp; they come with the packet beside them" in result.notes
+    result = sections(path, [stamped(at, answer)], [simple(answer), stamped(at + 9, request)])
+    assert [step.at_ns / 1e9 for step in result.flows[0].app.script] == [0, 9, 9]
+    result = sections(path, [simple(packet) for _, packet in talk(Connection())])
+    assert result.duration_ns == 0 and written(result.flows[0], False) == b"answer" * 100
 
 
 # --- headers

@@ -250,6 +250,7 @@ def test_simple_and_old_packet_blocks(capture) -> None:
     assert [(frame.time_ns, len(frame.data), frame.original_length) for frame in found] == [
         (5000, len(IPV4), len(IPV4)), (5000, 44, len(IPV6)), (7000, len(IPV4), len(IPV4)), (7000, len(IPV6), len(IPV6)),
     ]  # fmt: skip
+    assert [(frame.section, frame.is_stamped) for frame in found] == [(0, True), (0, False), (0, True), (1, False)]
 
 
 def test_sections_of_both_byte_orders(capture) -> None:
@@ -257,7 +258,7 @@ def test_sections_of_both_byte_orders(capture) -> None:
         section(order) + interface(101, order=order) + enhanced(0, 6, IPV6, order)
         for order in ("<", ">", "<")
     )
-    assert list(capture(octets)) == [Frame(6000, IPV6, len(IPV6))] * 3
+    assert list(capture(octets)) == [Frame(6000, IPV6, len(IPV6), number) for number in range(3)]
 
 
 def test_pcapng_as_tshark_reads_it(tmp_path: Path, tshark: str) -> None:
