@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import ipywidgets
@@ -97,9 +98,9 @@ class Prediction:
         said = ipywidgets.HTML("Choose one answer.")
 
         def pressed(_: object) -> None:
-            said.value = self.store(choice.value)
+            said.value = escape(self.store(choice.value))
 
         choice.observe(lambda _: setattr(button, "disabled", choice.value is None), "value")
         button.on_click(pressed)
-        text = ipywidgets.HTML(f"<b>{self.question.text}</b>")
+        text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
         return ipywidgets.VBox([text, choice, ipywidgets.HBox([button, said])])

@@ -182,7 +182,7 @@ class Cutter:
         # A table change is told when the picture rests for it.
         number = bisect_right(self.lines, (tick, resting, "\uffff"))
         idle = "So far no message, and no change of a table" if tick else "Press Play"
-        state["words"] = {"text": [speed, self.lines[number - 1][2] if number else idle]}
+        state["words"] = {"text": [speed, look.literal(self.lines[number - 1][2]) if number else idle]}
         state["flows"] = {"text": [self._flow_text(flow, tick) for flow in self.styles]}
         return state
 
@@ -207,7 +207,7 @@ class Cutter:
         way = run.way if run else "nothing sent yet"
         if len(self.styles) > LEGEND_LINES:  # two columns: half the room
             word, way = word[:10], "" if run is None else "tunnel" if run.tunnelled else run.interface
-        return f" <b>{word}: {lost} lost</b>{', ' if way else ''}{way}"
+        return f" <b>{look.literal(word)}: {lost} lost</b>{', ' if way else ''}{look.literal(way)}"
 
     # --- what does not move ------------------------------------------------------------------------------------------
 
@@ -231,7 +231,8 @@ class Cutter:
         lines = ["<b>▢</b> signalling  <b>◯</b> in the tunnel  <b>✕</b> lost"]
         lines += [f"not drawn: {count(self.hidden, 'flow')}"] if self.hidden else []
         every = self.flight.every
-        thinned = [f"{self.styles[flow].word}: one packet in {each} drawn" for flow, each in every.items() if each > 1]
+        words = {flow: look.literal(style.word) for flow, style in self.styles.items()}
+        thinned = [f"{words[flow]}: one packet in {each} drawn" for flow, each in every.items() if each > 1]
         if len(thinned) > 1:
             thinned = [f"one packet in {min(every.values())} to {max(every.values())} drawn"]
         lines += thinned or ["slow motion: every packet is drawn"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mipflow.sim.trace import Row, TableChanged, Trace
 from mipflow.view.film import Film
 from mipflow.view.scene import Box, row_places
-from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, marker, scatter
+from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, literal, marker, scatter
 from mipflow.view.words import Words
 
 SHOWN = ("binding cache", "flow mapping table")
@@ -28,7 +28,8 @@ class Version(NamedTuple):
 
     def payload(self) -> Dict:
         """What a frame says of the rows."""
-        texts = [f"<b>{text}</b>" if lit else text for text, lit in zip(self.texts, self.lit, strict=True)]
+        rows = [literal(text) for text in self.texts]
+        texts = [f"<b>{text}</b>" if lit else text for text, lit in zip(rows, self.lit, strict=True)]
         # What is not marked is clear in the colour of the mark: it fades in and not through grey.
         colours = [HIGHLIGHT if lit else HIGHLIGHT + "00" for lit in self.lit]
         return {"text": texts, "marker": {"line": {"color": colours}}}
@@ -131,7 +132,7 @@ class Board:
             heads.append(places[node].pop(0))
             points += [places[node].pop(0) for _ in range(room)]
             widths += [(boxes[node].width - 6) / 1.4] * room
-        titles = [f"<b>{node}: {table}</b>" for node, table in self._room]
+        titles = [f"<b>{literal(node)}: {table}</b>" for node, table in self._room]
         middle = {"textposition": "middle center"}
         rows = scatter(
             "markers+text", [x for x, _ in points], [y for _, y in points], textfont=font(12, family=MONO), **middle,

@@ -90,7 +90,7 @@ class _Chart:
         # The label of a long arrow has more room to give way.
         by_length = sorted(self.drawn, key=lambda each: abs(self.x[each.receiver] - self.x[each.sender]))
         notes += [self._labelled(each) for each in by_length]
-        notes += [look.label(x, -14, f"<b>{node}</b>", 13, **edge) for node, x in self.x.items()]
+        notes += [look.label(x, -14, f"<b>{look.literal(node)}</b>", 13, **edge) for node, x in self.x.items()]
         notes += [look.label(WIDTH / 2, self.bottom - 14, foot)] if foot else []
         height = round(-self.bottom + 30)
         layout = look.base_layout(
@@ -130,19 +130,19 @@ class _Chart:
         flow = self.words.flow(message.packet)
         tunnelled = (" (tunnelled)" if message.tunnelled else "") + (" (ESP)" if message.encrypted else "")
         detail = "" if flow else self.words.detail(message.packet)
-        return f"<b>{flow or short(message.packet)}</b>{tunnelled} {detail}".strip()
+        return f"<b>{look.literal(flow or short(message.packet))}</b>{tunnelled} {look.literal(detail)}".strip()
 
     def _labelled(self, message: Trip) -> Dict:
         text, (x, y, to_x, to_y) = self._text(message), self._ends(message)
         shares = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
         points = [(x + (to_x - x) * share, y + (to_y - y) * share) for share in shares]
-        return self._placed(text, points, (len(text) - 7) * 5.9 + 12)
+        return self._placed(text, points, look.letters(text) * 5.9 + 12)
 
     def _changed(self, record: TableChanged) -> Dict:
         change = record.change
         line = self.words.line(change.table, change.after or change.before or {})
-        text = f"<b>{line}</b>{'' if change.after else ' goes'}"
-        x, y, width = self.x[record.node], self.y[record.t_ns], (len(text) - 7) * 6.4 + 12
+        text = f"<b>{look.literal(line)}</b>{'' if change.after else ' goes'}"
+        x, y, width = self.x[record.node], self.y[record.t_ns], look.letters(text) * 6.4 + 12
         side = {self.nodes[-1]: 1, self.nodes[0]: -1}.get(record.node)
         points = [
             (x + each * (width / 2 + 8), y - down)

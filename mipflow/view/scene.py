@@ -11,7 +11,7 @@ from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import ChannelName
-from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, label, scatter
+from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, label, literal, scatter
 
 if TYPE_CHECKING:
     import networkx
@@ -126,7 +126,8 @@ class Scene:
         labels = []
         for name, caption in self.captions.items():
             x, y, width, height = self.box(name)
-            text = f"<b>{name}</b>" + (f"<br><span style='font-size:10px'>{caption}</span>" if caption else "")
+            text = f"<b>{literal(name)}</b>"
+            text += f"<br><span style='font-size:10px'>{literal(caption)}</span>" if caption else ""
             quiet = "router" in self.roles[name]
             edge: Dict = {"bordercolor": EDGE if quiet else INK, "borderwidth": 1 if quiet else 2}
             fill = QUIET_CARD if quiet else CARD
@@ -139,7 +140,7 @@ class Scene:
         for interface, neighbor in self.interfaces.items():
             side = 1 if self.places[neighbor][1] > self.places[self.mobile][1] else -1
             (ax, ay), (bx, by) = self.lane(self.mobile, neighbor, side * 27)
-            labels.append(label((ax + bx) / 2, (ay + by) / 2, f"<b>{interface}</b>"))
+            labels.append(label((ax + bx) / 2, (ay + by) / 2, f"<b>{literal(interface)}</b>"))
         return labels
 
     def table_places(self, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Box]:

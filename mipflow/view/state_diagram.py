@@ -13,7 +13,7 @@ from textwrap import wrap
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.view.picture import Picture
-from mipflow.view.style import BLUE, CARD, CLEAR, EDGE, INK, Dict, bare_axis, base_layout, font, label
+from mipflow.view.style import BLUE, CARD, CLEAR, EDGE, INK, Dict, bare_axis, base_layout, font, label, literal
 
 Point = tuple[float, float]
 RING = (1.0, 0.82)
@@ -96,7 +96,7 @@ def _arrow(start: Point, end: Point, words: str, taken: list[tuple[Point, Point]
         "x": tip[0], "y": tip[1], "ax": before[0], "ay": before[1], "axref": "x", "ayref": "y", "text": "",
         "showarrow": True, "arrowhead": 2, "arrowsize": 1.6, "arrowwidth": 1.5, "arrowcolor": EDGE,
     }  # fmt: skip
-    on_it = {**label(0, 0, words, 11, borderpad=1), "x": round(along[0], 3), "y": round(along[1], 3)}
+    on_it = {**label(0, 0, literal(words), 11, borderpad=1), "x": round(along[0], 3), "y": round(along[1], 3)}
     return line, head, on_it
 
 
@@ -124,7 +124,7 @@ def _state(place: Point, name: str, staying: str) -> tuple[Dict, Dict]:
         "type": "rect", "layer": "between", "x0": x - width, "x1": x + width, "y0": y - height, "y1": y + height,
         "fillcolor": CARD, "line": {"color": BLUE, "width": 2},
     }  # fmt: skip
-    lines = [f"<b>{line}</b>" for line in wrap(name, LETTERS)]
-    lines += [f"<i>{line}</i>" for line in wrap(f"stays: {staying}", LETTERS + 6)] if staying else []
+    lines = [f"<b>{literal(line)}</b>" for line in wrap(name, LETTERS)]
+    lines += [f"<i>{literal(line)}</i>" for line in wrap(f"stays: {staying}", LETTERS + 6)] if staying else []
     text = "<br>".join(lines)
     return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font": font(11, INK), "captureevents": False}

@@ -6,7 +6,9 @@ marks have an outline, and each flow has a colour, a shape, a dash and a letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any, NamedTuple
 
 Dict = dict[str, Any]
@@ -85,8 +87,23 @@ def card(x: float, y: float, box: tuple[float, float, float, float], **more: Any
     }  # fmt: skip
 
 
+_ACTS = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>$%"})
+
+
+def literal(text: object) -> str:
+    """A text of the world for a label, to be shown letter by letter: for plotly it could hold tags, entities, a formula
+    ("$") or a template ("%{"). Names, words, reasons and whatever else was not written here go through this.
+    """
+    return str(text).translate(_ACTS)
+
+
+def letters(markup: str) -> int:
+    """How many letters a label shows."""
+    return len(unescape(re.sub("<[^<>]*>", "", markup)))
+
+
 def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
-    """Text on an opaque card of its own, above all marks."""
+    """Text on an opaque card of its own, above all marks; `text` may have tags (see `literal`)."""
     return {
         "x": round(x, 1), "y": round(y, 1), "text": text, "showarrow": False, "font": font(size), "bgcolor": CARD,
         "bordercolor": EDGE, "borderwidth": 1, "borderpad": 3, "captureevents": False, **more,

@@ -83,7 +83,7 @@ def _figure(
         "linecolor": look.EDGE, "gridcolor": "#DDDDDD", "tickfont": look.font(12), "showline": True, "zeroline": False,
     }  # fmt: skip
     time, delay = ({"text": what, "font": look.font(12)} for what in ("virtual time (s)", "one-way delay (ms)"))
-    words = [f"{styles[flow].word}, {interface}" for flow, interface in lanes]
+    words = [look.literal(f"{styles[flow].word}, {interface}") for flow, interface in lanes]
     layout = look.base_layout(
         title, height, paper_bgcolor=look.CARD, plot_bgcolor=look.CARD, margin={"l": 110, "r": 20, "t": 44, "b": 46},
         xaxis={**axis, "title": time, "range": list(span_s), "anchor": "y"},
@@ -105,11 +105,11 @@ def _band(style: FlowStyle, lane: int, run: Run) -> Dict:
     """A bar for a run; a hollow one where the flow was in the tunnel."""
     from_s, to_s = run.from_ns / NS_PER_S, run.to_ns / NS_PER_S
     ys = [y for side in ((-0.22, 0.22) if run.tunnelled else (0.0,)) for y in (lane + side, lane + side, None)]
-    text = f"{run.way}, {seconds(run.from_ns)} to {seconds(run.to_ns)}, {len(run.trips)} packets"
+    text = f"{look.literal(run.way)}, {seconds(run.from_ns)} to {seconds(run.to_ns)}, {len(run.trips)} packets"
     line = {"color": look.line_colour(style.colour), "width": 3 if run.tunnelled else 14}
     return look.scatter(
-        "lines", [from_s, to_s, None] * (len(ys) // 3), ys, yaxis="y2", showlegend=False, name=style.word, line=line,
-        hoverinfo="text", text=text,
+        "lines", [from_s, to_s, None] * (len(ys) // 3), ys, yaxis="y2", showlegend=False, line=line, hoverinfo="text",
+        text=text, name=look.literal(style.word),
     )  # fmt: skip
 
 
@@ -117,7 +117,8 @@ def _curve(style: FlowStyle, trips_in_time: list[Trip]) -> Dict:
     drawn = trips_in_time[:: max(1, -(-len(trips_in_time) // MOST_POINTS))]
     return look.scatter(
         "lines+markers", [round(trip.packet.sent_ns / NS_PER_S, 4) for trip in drawn],
-        [round(_delay_ms(trip), 2) for trip in drawn], name=f"{style.letter}: {style.word}, delay", hoverinfo="x+y",
+        [round(_delay_ms(trip), 2) for trip in drawn], hoverinfo="x+y",
+        name=look.literal(f"{style.letter}: {style.word}, delay"),
         line={"color": look.line_colour(style.colour), "width": 1.5, "dash": style.dash},
         marker={**look.marker(style.symbol, 6, style.colour, width=0.5), "maxdisplayed": 40},
     )  # fmt: skip
@@ -127,7 +128,7 @@ def _crosses(style: FlowStyle, lost: list[Dropped]) -> Dict:
     drawn = lost[:: max(1, -(-len(lost) // MOST_POINTS))]
     return look.scatter(
         "markers", [round(each.t_ns / NS_PER_S, 4) for each in drawn] or [None], [0] * len(drawn) or [None],
-        name=f"{style.word}: {len(lost)} lost", marker=look.marker("x", 10, look.VERMILION, look.INK, 1),
+        name=look.literal(f"{style.word}: {len(lost)} lost"), marker=look.marker("x", 10, look.VERMILION, look.INK, 1),
         cliponaxis=False, hoverinfo="text",
-        text=[f"{style.word}: {each.node}, {each.reason}" for each in drawn] or [""],
+        text=[look.literal(f"{style.word}: {each.node}, {each.reason}") for each in drawn] or [""],
     )  # fmt: skip

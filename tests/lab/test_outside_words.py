@@ -1,0 +1,190 @@
+"""Words from outside are shown, letter by letter, in every view: no tag, entity, formula or template in them acts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mipflow as mf
+from mipflow.flow.rules import Rule, RuleSet
+from mipflow.lab.world import World
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.node.router import AccessRouter, join_routers
+from mipflow.sim.link import Link
+from mipflow.view.page import page
+from mipflow.view.picture import Picture
+from mipflow.wire.address import Prefix
+from tests.lab.frames import LAPTOP, MEDIA, udp, write
+
+OURS = ("<b>", "</b>", "<br>", "<i>", "</i>", "<span style='font-size:10px'>", "</span>")
+"""What this package itself writes into labels."""
+
+
+def word(of: str) -> str:
+    """A word that plotly, MathJax or a browser would take for something else."""
+    return f"<u>{of}</u><b>!</b>&amp;<script>hit('{of}')</script><img src=x onerror=hit('{of}')>$x$%{{meta.title}}"
+
+
+TOLD = ("application", "host", "link", "interface", "reason", "policy", "error")
+"""Of these every view has a sentence."""
+
+
+class Named(mf.apps.Voice):
+    """A call of another name."""
+
+    __slots__ = ()
+    name = word("application")
+
+
+@pytest.fixture(scope="module")
+def hostile() -> World:
+    """A world in which everything that can be named is, and something is lost, refused and decided."""
+    fail: list[bool] = []
+
+    def policy(flow: Any, networks: Any) -> Any:
+        if fail:
+            raise ValueError(word("error"))
+        return (word("interface") if flow.traits.application == "video" else "wlan0"), word("policy")
+
+    rules = RuleSet((Rule("r", 1, flow=word("word"), protocol="TCP"),))
+    world = mf.figure2(seed=7, policy=policy, operator=rules)
+    world.title, network = word("title"), world.network
+    router = AccessRouter(network, word("router"), 2.0, 2.6)
+    join_routers(network, router, world.internet, Link())
+    segment = network.add_segment(word("link"), Link(loss=0.05), Prefix.parse("2001:db8:500::/64"))
+    router.serve(segment)
+    world.mn.visit(word("interface"), segment)
+    near = network.add_segment("near", Link(loss=0.02), Prefix.parse("2001:db8:e::/64"))
+    world.internet.serve(near)
+    host = CorrespondentNode(network, word("host"), 6.0, -2.0)
+    host.settle(near, 5)
+    world.run(5)
+    flows = [world.mn.open(cn, app) for cn in (world.cn1, host) for app in (Named(), mf.apps.Video())]
+    world.mn.open(world.cn2, mf.apps.FileTransfer(20_000))
+    seen: list[int] = []
+    near.tap(lambda packet, now: word("reason") if len(seen) < 5 and not seen.append(now) else None)  # type: ignore[func-returns-value]
+    world.run(2)
+    world.mn.handover(flows[0], word("interface"))
+    fail.append(True)
+    world.mn.open(world.cn1, Named())
+    world.run(2)
+    return world
+
+
+@pytest.fixture(scope="module")
+def pictures(hostile: World) -> list[Picture]:
+    number = next(hop.number for hop in hostile.trace if hop.packet.innermost().flow and hop.channel.sender == "MN")
+    own = [hostile.animate(5, 9), hostile.ladder(5, 9), hostile.ladder(7, 7.1, data=True), hostile.timeline(5, 9)]
+    return [*own, hostile.tables(), hostile.inspect(number)]
+
+
+@pytest.fixture(scope="module")
+def alone() -> Picture:
+    """One flow, of which not every packet is drawn: the picture says so with its name."""
+    world = mf.figure2()
+    world.mn.open(world.cn1, Named())
+    return world.run(6).animate(3, 6, slow=[(3, 6)])
+
+
+def strings(value: object, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a figure, with its place."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from strings(each, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from strings(each, place)
+    elif isinstance(value, str):
+        yield place, value
+
+
+def labels(picture: Picture) -> list[str]:
+    """What plotly is told to write; what keys.js says to a screen reader is in `meta`, and no markup there."""
+    return [text for place, text in strings(picture.figure) if place != ".layout.meta.title"]
+
+
+def test_no_word_acts_in_a_label(pictures: list[Picture], alone: Picture) -> None:
+    assert any("packet in" in text for text in labels(alone))
+    for picture in (*pictures, alone):
+        for text in labels(picture):
+            rest = text
+            for tag in OURS:
+                rest = rest.replace(tag, "")
+            assert not re.search(r"[<>$]|%\{|&(?!#\d+;)", rest), text
+
+
+def test_every_word_is_shown_letter_by_letter(pictures: list[Picture]) -> None:
+    """After plotly has taken our tags away and read the entities."""
+    shown = "\n".join(unescape(re.sub("<[^<>]*>", "", text)) for each in pictures for text in labels(each))
+    told = "\n".join(each.describe() for each in pictures)
+    for kind in TOLD:
+        assert word(kind) in told, kind
+    for kind in ("application", "host", "interface", "router", "reason"):
+        assert word(kind) in shown, kind
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and the text that stands in none of its scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        assert not any(name.startswith("on") or name == "src" for name, _ in attributes)
+        assert tag != "script" or attributes in ([], [("type", "application/json")])
+
+    def handle_data(self, data: str) -> None:
+        self.text += data if self.cdata_elem is None else ""
+
+
+def test_no_word_acts_in_a_page_or_a_notebook(pictures: list[Picture], hostile: World) -> None:
+    saved = page(pictures, hostile.title)
+    scripts = re.findall(r"<script type='application/json'>(.*?)</script>", saved)
+    assert [json.loads(each) for each in scripts] == [each.figure for each in pictures if each.figure is not None]
+    for text in (saved, *(each._repr_mimebundle_()["text/html"] for each in pictures)):
+        tags = Tags(re.sub(r"<script>/\*\*\n\* plotly\.js.*?</script>", "", text, flags=re.DOTALL))
+        assert "img" not in tags.found and "script" in tags.found
+        assert "u" not in tags.found
+    words = Tags(saved).text
+    for kind in (*TOLD, "title"):
+        assert word(kind) in words, kind
+
+
+def test_a_capture_of_any_name_is_replayed_and_drawn(tmp_path: Path) -> None:
+    """Its name is no markup, and no path of another folder."""
+    path = write(tmp_path / "<b>x<b>$a$.pcap", [(10 * n, udp(LAPTOP, 1, MEDIA, 5004)) for n in range(4)])
+    world = mf.figure2(traffic=path)
+    world.run(1)
+    for picture in (world.animate(), world.ladder(), world.timeline()):
+        assert not any("x<b>" in text for text in labels(picture))
+    assert repr(world.replay).startswith("<Replay of <b>x<b>$a$.pcap: 1 flows")
+
+
+def test_letters_that_no_file_can_hold_are_replaced(tmp_path: Path) -> None:
+    world = mf.figure2().run(3)
+    world.title = "half a letter: \ud800"
+    world.save(tmp_path / "page.html")
+    assert "half a letter: ?" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_browser_shows_the_words_and_runs_none(hostile: World, browser_page: Any, tmp_path: Path) -> None:
+    hostile.save(tmp_path / "page.html")
+    browser_page.add_init_script("window.hits = []; window.hit = (kind) => hits.push(kind)")
+    browser_page.goto((tmp_path / "page.html").as_uri())
+    browser_page.locator(".updatemenu-button[role=button]").first.wait_for()
+    drawn = browser_page.evaluate("[...document.querySelectorAll('svg text')].map((each) => each.textContent)")
+    for kind in ("host", "interface", "router", "application"):
+        assert any(word(kind) in each for each in drawn), kind
+    assert browser_page.evaluate("[hits.length, document.querySelectorAll('img').length]") == [0, 0]

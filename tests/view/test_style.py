@@ -1,0 +1,22 @@
+"""What all pictures share: letters that are shown as they are."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mipflow.view.style import letters, literal
+
+
+@given(st.text())
+@example("<b>x</b> &lt; &#60; $a$ %{meta.title} a < b > c 100 %")
+def test_a_literal_holds_nothing_that_acts_and_reads_as_it_was(text: str) -> None:
+    made = literal(text)
+    assert not re.search(r"[<>$%]", made)
+    assert re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), made) == text, "as plotly reads numbers"
+    if "\r" not in text and "\0" not in text:
+        assert unescape(made) == text
+    assert letters(f"<b>{made}</b><br>") == len(text)
