@@ -53,7 +53,9 @@ class AddressPool:
         self.allocation = allocation
         self.size = size
         self._hold_down_ns = seconds(hold_down_s)
-        self._requests: list[Request] = []
+        self._requests: dict[Request, None] = {}
+        self._asking: set[int] = set()
+        """Ids of the flows for which an address has been asked."""
         self._ahead: dict[Address, Request] = {}
         """Addresses without flows that the home agent has not acknowledged yet."""
         self._freeing: set[Address] = set()
@@ -94,7 +96,7 @@ class AddressPool:
         it was asked, or another is asked for.
         """
         redirector, kept_for = self._node.redirector, self._node.redirector.kept_for(flow)
-        if any(flow in request.flows for request in self._requests):
+        if flow.flow_id in self._asking:
             return
         for address, request in self._ahead.items():
             if request.kept_for == kept_for:
@@ -104,7 +106,9 @@ class AddressPool:
         for request in reversed(self._requests):
             if request.kept_for == kept_for and all(redirector.may_share(flow, other) for other in request.flows):
                 request.flows.append(flow)
+                self._asking.add(flow.flow_id)
                 return
+        self._asking.add(flow.flow_id)
         self._ask(Request(kept_for, [flow]))
 
     def fill(self) -> None:
@@ -113,26 +117,30 @@ class AddressPool:
         """
         node = self._node
         if node.registered_at_home(node.primary_home_address) is not None:
-            asked = sum(not request.flows and not request.kept_for for request in self._requests)
-            requests = (*self._requests, *self._ahead.values())
-            held = {request.kept_for for request in requests} | {entry.kept_for for entry in node.home_addresses}
-            for name in [name for name, _ in node.redirector.keeping if name not in held]:
-                self._ask(Request(name))
-            missing = self.size - len(self._unused()) - len(self._ahead) - asked
-            for _ in range(missing):
-                self._allocated_ahead += 1
-                self._ask(Request())
+            for name, _ in [*node.redirector.keeping]:
+                under_way = name in [request.kept_for for request in (*self._requests, *self._ahead.values())]
+                if not under_way and name not in node.home_addresses.kept:
+                    self._ask(Request(name))
+            if self.size:
+                asked = sum(not request.flows and not request.kept_for for request in self._requests)
+                for _ in range(self.size - len(self._unused()) - len(self._ahead) - asked):
+                    self._allocated_ahead += 1
+                    self._ask(Request())
 
     def _ask(self, request: Request) -> None:
-        self._requests.append(request)
+        self._requests[request] = None
         self.allocation.allocate(partial(self._granted, request), partial(self._refuse, request))
+
+    def _answered(self, request: Request) -> None:
+        del self._requests[request]
+        self._asking.difference_update(flow.flow_id for flow in request.flows)
 
     def _granted(self, request: Request, address: Address) -> None:
         node = self._node
         if address in node.own_home_addresses or address in self._freeing or not address.is_unicast_routable:
             self._refuse(request, f"{address} was allocated, which is in use here or no unicast address")
             return
-        self._requests.remove(request)
+        self._answered(request)
         node.own_home_addresses.add(address)
         flows = [flow for flow in request.flows if flow.flow_id in node.flows and flow.home_address is None]
         if flows:
@@ -161,7 +169,7 @@ class AddressPool:
             node.proceed(flow)
 
     def _refuse(self, request: Request, why: str) -> None:
-        self._requests.remove(request)
+        self._answered(request)
         self._node.decided("no home address", why)
         for flow in request.flows:
             if flow.flow_id in self._node.flows:
@@ -224,23 +232,32 @@ class AddressPool:
 
     def _unused(self) -> list[Address]:
         """Further addresses that no flow has and that are kept for nothing, the oldest first."""
-        node = self._node
-        further = [e for e in node.home_addresses if e.home_address != node.primary_home_address and not e.kept_for]
-        return [entry.home_address for entry in further if not node.flows.is_used(entry.home_address)]
+        homes = self._node.home_addresses
+        numbers = {entry.home_address: entry.number for entry in map(homes.get, self._idle) if entry is not None}
+        return sorted(numbers, key=numbers.__getitem__)
+
+    def left(self, home_address: Address) -> None:
+        """A flow does not have this address any more."""
+        entry, flows = self._node.home_addresses.get(home_address), self._node.flows
+        is_further = home_address != self._node.primary_home_address
+        if entry is not None and is_further and not entry.kept_for and not flows.is_used(home_address):
+            self._idle.setdefault(home_address, self._node.clock.now)
+
+    def lead(self, home_address: Address, former: Address) -> None:
+        """An address is the primary in the place of a former one, which may be one that no flow has."""
+        now = self._node.clock.now
+        self._idle_ns += now - self._idle.pop(home_address, now)
+        self.left(former)
 
     def free_unused(self) -> None:
         """A flow has ended: its address goes to a flow that has none, or is held down, or is freed; not the primary,
         those that are kept, and the pool.
         """
-        now = self._node.clock.now
         self._offer()
-        unused = self._unused()
-        for address in unused:
-            self._idle.setdefault(address, now)
-        for address in [address for address in unused[self.size :] if address not in self._resting]:
+        for address in [address for address in self._unused()[self.size :] if address not in self._resting]:
             if self._hold_down_ns:
                 self._resting[address] = Timer(self._node.clock, partial(self._rested, address))
-                self._resting[address].set(now + self._hold_down_ns)
+                self._resting[address].set(self._node.clock.now + self._hold_down_ns)
             else:
                 self.free(address)
 

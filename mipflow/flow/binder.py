@@ -428,9 +428,11 @@ class FlowBinder(MobileNode):
 
     def lead_with(self, home_address: Address) -> None:
         """Another home address is the primary: further ones are made from its prefix."""
+        former = self.primary_home_address
         super().lead_with(home_address)
         self.pool.allocation.lead_with(home_address)
         self.record(self.home_addresses.lead(home_address, self.registered_at_home(home_address)))
+        self.pool.lead(home_address, former)
 
     def drop_home_address(self, home_address: Address) -> None:
         """A home address is not valid any more: its flows get another."""

@@ -45,7 +45,7 @@ class Calls:
     ) -> Flow:
         """`app` is going to run between `cn`, which opens the flow, and us; see `FlowMobileNode.accept`."""
         node = self._node
-        far = local_port if local_port is not None else free_port(node, app.port)
+        far = local_port if local_port is not None else node.free_port_from(app.port)
         for host, port in ((cn, remote_port), (node, far)):
             is_invited = host is cn and (cn.address, port) in self._invited
             if port is not None and (is_invited or host.has_port(port)):
@@ -105,11 +105,3 @@ def check_correspondent(cn: object, node: Host) -> None:
     if not isinstance(cn, Host) or cn is node:
         raise ProtocolMisuse(f"{shown(cn)} is no correspondent node; expected such as world.cn1", cn)
     node.network.check_own(cn, cn.network)
-
-
-def free_port(host: Host, first: int) -> int:
-    """The first of every second port from `first` on that is free. Raises ProtocolMisuse where none is."""
-    port = next((port for port in range(first, 65536, 2) if not host.has_port(port)), None)
-    if port is None:
-        raise ProtocolMisuse(f"no port from {first} on is free at {host.name}; choose another", first)
-    return port

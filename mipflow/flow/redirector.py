@@ -6,7 +6,7 @@ Pure: it reads and changes the two tables and returns the changes. What has to b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
@@ -103,10 +103,10 @@ class DataFlowRedirector:
         if together is not None:
             return together
         kept_for, unused = self.kept_for(flow), None
-        for entry in reversed(homes) if self.rules.avoid_primary else homes:  # steps 35, 41, 42: from the last on
+        for entry in homes.free(self.taken(flow.cn), self.rules.avoid_primary):  # steps 35 to 38, 41, 42
             home_address = entry.home_address
-            if not self._may_have(entry, kept_for) or self.is_taken(home_address, flow.cn):
-                continue  # steps 36 to 38 and 44
+            if not self._may_have(entry, kept_for):
+                continue  # step 44
             if home_address == homes.primary:
                 return unused or home_address
             if self.flows.is_used(home_address):
@@ -114,13 +114,11 @@ class DataFlowRedirector:
             unused = unused or home_address  # no figure has one without flows: a pool's come after those with flows
         return unused  # step 43 where there is none
 
-    def is_taken(self, home_address: Address, cn: Address) -> bool:
-        """True where flows that there are keep this home address from a new one to this correspondent."""
+    def taken(self, cn: Address) -> Container[Address]:
+        """Home addresses that flows that there are keep from a new one to this correspondent."""
         if self.rules.method == "home address per flow":
-            return self.flows.is_used(home_address)
-        if not self.rules.tunnel_as_one:
-            return bool(self.flows.of_pair(home_address, cn))
-        return self.flows.is_taken(home_address, cn)
+            return self.flows.used
+        return self.flows.taken(cn) if self.rules.tunnel_as_one else self.flows.used_with(cn)
 
     def kept_for(self, flow: FlowMappingEntry) -> str:
         """The name under which a home address is kept for such a flow; empty for none."""
@@ -133,10 +131,10 @@ class DataFlowRedirector:
         kept_for = self.kept_for(flow)
         for other in self.flows.of_group(flow.group):
             home = None if other.home_address is None else self.homes.get(other.home_address)
-            if other is not flow and home is not None and self._may_have(home, kept_for):
-                in_the_way = self.flows.of_binding(home.home_address, flow.cn)
-                if all(each.group == flow.group for each in in_the_way):
-                    return home.home_address
+            if other is flow or home is None or not self._may_have(home, kept_for):
+                continue
+            if self.flows.groups_of_binding(home.home_address, flow.cn) <= {flow.group}:
+                return home.home_address
         return None
 
     def _may_have(self, home: HomeAddressEntry, kept_for: str) -> bool:

@@ -13,7 +13,7 @@ from mipflow.arguments import FLAG, WORD, check, optional
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
 from mipflow.flow.allocation import FunctionAllocation, wrong_new
 from mipflow.flow.binder import AllocationMaker, FlowBinder
-from mipflow.flow.calls import Calls, check_correspondent, free_port
+from mipflow.flow.calls import Calls, check_correspondent
 from mipflow.flow.endings import TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.learner import Guarded
@@ -104,7 +104,7 @@ class FlowMobileNode(FlowBinder):
             raise ProtocolMisuse(f"{interface} is down; choose another, or bring it up first", interface)
         if self.first_interface() is None:
             raise TopologyError(f"{self.name} has no interface that is up; bring one up first", self.name)
-        far = remote_port if remote_port is not None else free_port(cn, app.port)
+        far = remote_port if remote_port is not None else cn.free_port_from(app.port)
         cn.check_unheard(app.protocol, far)
         near = local_port if local_port is not None else self.free_port()
         conversations = Conversation.begun(app.protocol, near, cn.address, far, True)
@@ -295,6 +295,8 @@ class FlowMobileNode(FlowBinder):
         self.record(self.flows.remove(entry.flow_id))
         if entry.home_address is not None and not self.flows.of_pair(entry.home_address, entry.cn):
             self.registrar.deregister(entry.cn, entry.home_address)
+        if entry.home_address is not None:
+            self.pool.left(entry.home_address)
         self.pool.free_unused()
 
     # --- the way down (Figure 4) and up (Figure 5) -------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count, filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
@@ -87,6 +89,8 @@ class HomeAddressEntry(Entry):
     home_address: Address
     care_of_address: Address | None = None
     kept_for: str = ""
+    number: int = 0
+    """Counts the addresses in the order of their allocation."""
 
 
 class HomeAddressTable(Table[Address, HomeAddressEntry]):
@@ -100,9 +104,18 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         self._entries[primary] = HomeAddressEntry(primary)
         self.get = self._entries.get
         """get(home_address): its entry, or None."""
+        self._numbers = count(1)
+        self.kept: dict[str, Address] = {}
+        """Name -> the home address that is kept under it."""
 
     def __reversed__(self) -> Iterator[HomeAddressEntry]:
         return reversed(self._entries.values())
+
+    def free(self, taken: Container[Address], last_first: bool) -> Iterator[HomeAddressEntry]:
+        """Entries whose address is not `taken`, from the last to the first or the other way; the others cost no step.
+        """
+        addresses = reversed(self._entries) if last_first else iter(self._entries)
+        return map(self._entries.__getitem__, filterfalse(taken.__contains__, addresses))
 
     def entered(self) -> list[Change]:
         """The primary's entry, as the change that a trace begins with."""
@@ -112,7 +125,9 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         """Append a newly allocated home address."""
         if home_address in self._entries:
             raise ProtocolMisuse(f"{home_address} is a home address of this node already", home_address)
-        return self._put(home_address, HomeAddressEntry(home_address, kept_for=kept_for))
+        if kept_for:
+            self.kept[kept_for] = home_address
+        return self._put(home_address, HomeAddressEntry(home_address, kept_for=kept_for, number=next(self._numbers)))
 
     def bound(self, home_address: Address, care_of: Address | None) -> list[Change]:
         """The home agent holds this care-of address for it now; None when it holds none."""
@@ -122,6 +137,7 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
     def lead(self, home_address: Address, care_of: Address | None) -> list[Change]:
         """Make a home address the primary, which is the first."""
         self.primary = home_address
+        self._keep_no_longer(home_address)
         changes = self._put(home_address, HomeAddressEntry(home_address, care_of))
         for other in [known for known in self._entries if known != home_address]:
             self._entries[other] = self._entries.pop(other)
@@ -131,7 +147,13 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         """Free a home address. Raises ProtocolMisuse for the primary (page 9)."""
         if home_address == self.primary:
             raise ProtocolMisuse(f"{home_address} is the primary home address and is never freed", home_address)
+        self._keep_no_longer(home_address)
         return self._take(home_address)
+
+    def _keep_no_longer(self, home_address: Address) -> None:
+        entry = self.get(home_address)
+        if entry is not None:
+            self.kept.pop(entry.kept_for, None)
 
 
 @dataclass(slots=True)
@@ -198,6 +220,8 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """Home address -> correspondents without route optimisation to which it has flows."""
         self._by_cn: dict[Address, dict[Address, int]] = {}
         """Correspondent -> home addresses with flows to it, and how many."""
+        self._groups: dict[tuple[Address, Address], Counter[str | None]] = {}
+        """(home address, correspondent) -> groups of the flows that have both, and how many of each."""
         self._optimising: set[Address] = set()
 
     def __getitem__(self, flow_id: int) -> FlowMappingEntry:
@@ -228,8 +252,16 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
     def of_binding(self, home_address: Address, cn: Address) -> list[FlowMappingEntry]:
         """Flows that the binding moves which a flow with this home address and correspondent depends on."""
-        peers = [cn] if cn in self._optimising else self._in_tunnel.get(home_address, ())
-        return [flow for peer in peers for flow in self.of_pair(home_address, peer)]
+        return [flow for peer in self._bound_with(home_address, cn) for flow in self.of_pair(home_address, peer)]
+
+    def groups_of_binding(self, home_address: Address, cn: Address) -> set[str | None]:
+        """The groups of these flows, without a look at each."""
+        peers = self._bound_with(home_address, cn)
+        return {group for peer in peers for group in self._groups.get((home_address, peer), ())}
+
+    def _bound_with(self, home_address: Address, cn: Address) -> Iterable[Address]:
+        """The correspondents to which a home address has the same binding as to `cn`."""
+        return [cn] if cn in self._optimising else self._in_tunnel.get(home_address, ())
 
     def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
         """Flows with a correspondent node that have a home address."""
@@ -239,13 +271,20 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """True if a flow has this home address."""
         return home_address in self._by_home
 
-    def is_taken(self, home_address: Address, cn: Address) -> bool:
-        """True if a flow has this home address with this correspondent; those without route optimisation count as one:
-        what the home agent sends them all goes where that home address is bound.
+    @property
+    def used(self) -> Container[Address]:
+        """Home addresses that flows have."""
+        return self._by_home
+
+    def used_with(self, cn: Address) -> Container[Address]:
+        """Home addresses that flows have with this correspondent."""
+        return self._by_cn.get(cn, {})
+
+    def taken(self, cn: Address) -> Container[Address]:
+        """Home addresses that flows have with this correspondent; those without route optimisation count as one: what
+        the home agent sends them all goes where that home address is bound.
         """
-        if cn in self._optimising:
-            return cn in self._by_home.get(home_address, ())
-        return home_address in self._in_tunnel
+        return self.used_with(cn) if cn in self._optimising else self._in_tunnel
 
     def optimises(self, cn: Address) -> bool:
         """True for a correspondent that holds bindings of ours."""
@@ -335,6 +374,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._by_home.setdefault(home_address, {}).setdefault(cn, {})[entry.flow_id] = entry
         count = self._by_cn.setdefault(cn, {})
         count[home_address] = count.get(home_address, 0) + 1
+        self._groups.setdefault((home_address, cn), Counter())[entry.group] += 1
         self._index_tunnel(home_address, cn)
 
     def _unindex(self, entry: FlowMappingEntry) -> None:
@@ -344,8 +384,12 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         by_cn, count = self._by_home[home_address], self._by_cn[cn]
         del by_cn[cn][entry.flow_id]
         count[home_address] -= 1
+        groups = self._groups[home_address, cn]
+        groups[entry.group] -= 1
+        if not groups[entry.group]:
+            del groups[entry.group]
         if not by_cn[cn]:
-            del by_cn[cn], count[home_address]
+            del by_cn[cn], count[home_address], self._groups[home_address, cn]
             self._index_tunnel(home_address, cn)
         if not by_cn:
             del self._by_home[home_address]

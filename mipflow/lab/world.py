@@ -5,6 +5,7 @@ Takes a scenario's nodes; gives the views of `mipflow.view` with the world's tra
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
@@ -112,9 +113,11 @@ class World:
     def flow_names(self) -> dict[int, str]:
         """Flow id -> what its application is called."""
         names: dict[int, str] = {}
+        counts = Counter[str]()
         for flow in self.mn.opened.values():
-            name, count = flow.app.name, sum(other.split(" ")[0] == flow.app.name for other in names.values())
-            names[flow.id] = name if count == 0 else f"{name} {count + 1}"
+            name = flow.app.name
+            counts[name] += 1
+            names[flow.id] = name if counts[name] == 1 else f"{name} {counts[name]}"
         return names
 
     def flows(self) -> list[Flow]:

@@ -39,7 +39,8 @@ class Attachment:
     @property
     def is_home(self) -> bool:
         """True on the home link: a home address has a prefix that the default router advertises (section 11.5.2)."""
-        return any(self._is_advertised(address) for address in self._node.own_home_addresses)
+        router = self.detection.router
+        return router is not None and any(self._node.own_home_addresses.has(prefix) for prefix in router.prefixes)
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -166,7 +167,7 @@ class Attachment:
         prefix, interface, node = Prefix.around(option.prefix, 64), self.interface, self._node
         address = prefix.address(interface.interface_identifier)
         lifetimes_s = (option.preferred_lifetime_s, option.valid_lifetime_s)
-        if any(home_address in prefix for home_address in node.own_home_addresses):
+        if node.own_home_addresses.has(prefix):
             return  # the home address itself is the address on the home link (section 11.5.5)
         if address in interface.addresses:
             self.lifetimes.hear(address, *lifetimes_s, node.clock.now)

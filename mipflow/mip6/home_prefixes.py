@@ -5,6 +5,7 @@ Takes what was configured, or prefix information options; gives lifetimes that a
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass
 
 from mipflow.mip6.constants import REFRESH_AT
@@ -109,3 +110,28 @@ class HomePrefixes(Table[Prefix, HomePrefix]):
     def next_moment_ns(self, now: int) -> int | None:
         """When the next lifetime ends after `now`, in nanoseconds; None where none does."""
         return min((moment for entry in self for moment in entry.moments_ns() if moment > now), default=None)
+
+
+class HomeAddresses(set[Address]):
+    """Home addresses of a mobile node; looks one up by its prefix in logarithmic time."""
+
+    def __init__(self, primary: Address) -> None:
+        super().__init__((primary,))
+        self._in_order = [primary]
+
+    def add(self, address: Address) -> None:
+        """Take one more."""
+        if address not in self:
+            super().add(address)
+            insort(self._in_order, address)
+
+    def discard(self, address: object) -> None:
+        """Give one up."""
+        if isinstance(address, Address) and address in self:
+            super().discard(address)
+            del self._in_order[bisect_left(self._in_order, address)]
+
+    def has(self, prefix: Prefix) -> bool:
+        """True where one of them has this prefix."""
+        place = bisect_left(self._in_order, prefix.network)
+        return place < len(self._in_order) and self._in_order[place] in prefix

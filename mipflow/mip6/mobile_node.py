@@ -15,6 +15,7 @@ from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registration import Registrar
@@ -73,7 +74,7 @@ class MobileNode(MobilityNode, Host):
         self.discovers = home_agent == UNSPECIFIED
         """True where the home agent was not configured: one that fails is replaced (section 11.4.1)."""
         self.mode = mode
-        self.own_home_addresses: set[Address] = {home_address}
+        self.own_home_addresses = HomeAddresses(home_address)
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
         self.link_hints = link_hints

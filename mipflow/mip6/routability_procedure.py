@@ -41,9 +41,13 @@ class RoutabilityProcedure:
     def ask(self, key: TestKey) -> None:
         """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
         test = self.table.get(key)
-        under_way = test is not None and test.state is RoutabilityState.UNDER_WAY
-        if not under_way or test is None or self._clock.now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS:
+        if test is None or self.is_idle(key) or self._clock.now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS:
             self._queue(key, 1)
+
+    def is_idle(self, key: TestKey) -> bool:
+        """True where no init message for a token has left that may still be answered."""
+        test = self.table.get(key)
+        return test is None or test.state is not RoutabilityState.UNDER_WAY
 
     def forget(self, *keys: TestKey) -> None:
         """These tokens are good no longer: they are to be asked for anew."""

@@ -51,6 +51,8 @@ class Signalling:
         self._random = node.network.random(f"{node.name}/registrations")
         self._rate = RateLimit()
         self._timers: dict[tuple[Address, Address], Timer] = {}
+        self._lacking: dict[TestKey, dict[tuple[Address, Address], None]] = {}
+        """Tests -> (peer, home address) of the registrations that have asked for their token."""
         self.procedure = RoutabilityProcedure(node, self)
         node.handlers[BindingAcknowledgement] = self._acknowledgement
 
@@ -83,8 +85,14 @@ class Signalling:
             self._timer(entry, entry.expires_ns)
         else:
             self._stop(entry)
+        self._lack(entry, missing)
         for key in missing:
             self.procedure.ask(key)
+
+    def _lack(self, entry: BindingUpdateEntry, missing: list[TestKey]) -> None:
+        """Remember that an entry waits for tokens: nobody else has to be looked at when one comes."""
+        for key in missing:
+            self._lacking.setdefault(key, {})[entry.peer, entry.home_address] = None
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
         """The tokens that an entry needs, None for one that is missing."""
@@ -97,23 +105,35 @@ class Signalling:
 
     def wants(self, key: TestKey) -> bool:
         """True while a registration waits for the token of a test."""
-        return bool(self._seeking(key))
+        is_wanted = any(key in self._missing(entry) and self.is_ready(entry) for entry in self._seeking(key))
+        if not is_wanted:
+            self._lacking.pop(key, None)
+        return is_wanted
 
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
-        found = [e for e in self.list.of_peer(key[1]) if not e.home_registration and e.state in _SEEKING]
-        return [e for e in found if key in self._missing(e) and self.is_ready(e)]
+        """Registrations that asked for the token of a test and may still need it."""
+        entries = [self.list.get(*pair) for pair in self._lacking.get(key, ())]
+        return [e for e in entries if e is not None and e.state in _SEEKING and key in self.tests_needed(e)]
 
     def token_came(self, key: TestKey) -> None:
-        """A test has been answered: every update that lacked only this token leaves (section 11.6.2)."""
-        for entry in self.list.of_peer(key[1]):
-            concerned = not entry.home_registration and entry.state in _SEEKING and key in self.tests_needed(entry)
-            if concerned and not self._missing(entry):
+        """A test has been answered: every update that lacked only this token leaves (section 11.6.2).
+
+        A token that has become too old meanwhile is asked for anew: many updates may wait for their turn.
+        """
+        seeking = self._seeking(key)
+        self._lacking.pop(key, None)
+        for entry in seeking:
+            missing = self._missing(entry)
+            if not missing:
                 self._pursue(entry)
+            self._lack(entry, missing)
+            for other in filter(self.procedure.is_idle, missing):
+                self.procedure.ask(other)
 
     def test_failed(self, key: TestKey) -> None:
         """MAX_RO_FAILURE attempts of a test timed out: the tunnel, while the attempts go on (section 5.2.9)."""
         for entry in self._seeking(key):
-            if entry.state is not State.DELETING:
+            if key in self._missing(entry) and self.is_ready(entry) and entry.state is not State.DELETING:
                 self._failed(entry)
 
     def _failed(self, entry: BindingUpdateEntry) -> None:

@@ -72,6 +72,8 @@ class Table(Generic[K, E]):
 
     def _set(self, key: K, entry: E, **values: object) -> list[Change]:
         """Set fields of a line; no change where its row stays the same."""
+        if all(getattr(entry, name) == value for name, value in values.items()):
+            return []
         before = entry.row()
         for name, value in values.items():
             setattr(entry, name, value)

@@ -40,9 +40,13 @@ class Host(Node):
         """UDP sockets that hear everybody, by port."""
         self._tcp: dict[tuple[int, Remote], TcpSocket] = {}
         self._listeners: dict[tuple[int, Remote], Callable[[TcpSocket], None]] = {}
+        self._remotes: dict[int, dict[Remote, None]] = {}
+        """Port -> the other ends of its UDP and TCP sockets and listeners; those that hear everybody are apart."""
         self._echo: dict[int, EchoSocket] = {}
         self._esp: dict[int, EspSocket] = {}
         self._next_port = FIRST_EPHEMERAL_PORT
+        self._taken_to: dict[int, int] = {}
+        """Port -> from here on every second port is to be looked at; those before are in use."""
         self.handlers[UDP] = self._datagram
         self.handlers[TCP] = self._segment
         self.handlers[EchoReply] = self._echo_reply
@@ -103,11 +107,18 @@ class Host(Node):
         self._next_port = port + 1
         return port
 
+    def free_port_from(self, first: int) -> int:
+        """The first of every second port from `first` on that is free. Raises ProtocolMisuse where none is."""
+        ports = range(self._taken_to.get(first, first), 65536, 2)
+        port = next((port for port in ports if not self.has_port(port)), None)
+        if port is None:
+            raise ProtocolMisuse(f"no port from {first} on is free at {self.name}; choose another", first)
+        self._taken_to[first] = port
+        return port
+
     def has_port(self, port: int) -> bool:
         """True where a socket or listener is on this local port."""
-        if port in self._udp_hearing or port in self._esp:
-            return True
-        return any(key[0] == port for table in (self._udp, self._tcp, self._listeners) for key in table)
+        return port in self._remotes or port in self._udp_hearing or port in self._esp
 
     def check_unheard(self, protocol: str, port: int) -> None:
         """Raises ProtocolMisuse where what everybody sends to a local port has somebody who hears it already."""
@@ -135,6 +146,7 @@ class Host(Node):
             self._udp_hearing[port] = socket
         else:
             self._udp[port, remote] = socket
+            self._remotes.setdefault(port, {})[remote] = None
             self.flow_named(socket.label, "UDP", port, remote)
         return socket
 
@@ -143,6 +155,7 @@ class Host(Node):
         if (port, remote) in self._tcp:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow)
+        self._remotes.setdefault(port, {})[remote] = None
         self.flow_named(flow, "TCP", port, remote)
         self.when_ready(flow, socket.connect)
         return socket
@@ -152,6 +165,7 @@ class Host(Node):
         if (port, remote) in self._listeners:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         self._listeners[port, remote] = accept
+        self._remotes.setdefault(port, {})[remote] = None
 
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
         """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
@@ -168,11 +182,18 @@ class Host(Node):
 
     def close_port(self, port: int, remote: Remote | None = None) -> None:
         """Forget the sockets, listeners and echo identifier of a local port, or only those for one `remote`."""
-        for table in (self._udp, self._tcp, self._listeners):
-            for key in [key for key in table if key[0] == port and remote in (None, key[1])]:
-                closed = table.pop(key)
-                if isinstance(closed, TcpSocket):
-                    closed.forget()
+        remotes = self._remotes.get(port, {})
+        for each in list(remotes) if remote is None else [remote] if remote in remotes else []:
+            del remotes[each]
+            self._udp.pop((port, each), None)
+            self._listeners.pop((port, each), None)
+            if (port, each) in self._tcp:
+                self._tcp.pop((port, each)).forget()
+        if not remotes:
+            self._remotes.pop(port, None)
+        for first, to in self._taken_to.items():
+            if port in range(first, to, 2):
+                self._taken_to[first] = port
         if remote is None:
             self._udp_hearing.pop(port, None)
             self._esp.pop(port, None)
@@ -208,6 +229,7 @@ class Host(Node):
                 return
             socket = TcpSocket(self, port, remote, -arrival.packet.label, arrival.destination)
             self._tcp[port, remote] = socket
+            self._remotes.setdefault(port, {})[remote] = None
             accept(socket)
             socket.accept(segment)
             return

@@ -97,11 +97,13 @@ class Clock:
                 callback(argument)
         except _End:
             pass
-        finally:
-            self._is_busy = False
+        except BaseException:
             if end in heap:
                 heap.remove(end)
                 heapify(heap)
+            raise
+        finally:
+            self._is_busy = False
             if collecting:
                 gc.enable()
 

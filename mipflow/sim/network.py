@@ -57,6 +57,8 @@ class Network:
         self._prefixes: dict[Prefix, Segment] = {}
         self._ports: dict[str, list[Port]] = {}
         self._on_change: list[Callable[[], None]] = []
+        self._trees: dict[str, tuple[dict[str, float], dict[str, list[str]]]] = {}
+        """Node -> how far each router is from it, and by which nodes, until something changes."""
 
     @property
     def name(self) -> str:
@@ -143,6 +145,7 @@ class Network:
 
     def changed(self) -> None:
         """Something changed: all worked-out routes are to be forgotten."""
+        self._trees.clear()
         for callback in self._on_change:
             callback()
 
@@ -163,8 +166,6 @@ class Network:
 
     def way(self, node: str, destination: Address) -> Channel | None:
         """The channel on which `node` sends a packet for `destination`: shortest path by delay through routers."""
-        import networkx
-
         segment = self.segment_of(destination)
         if segment is None:
             return None
@@ -172,16 +173,21 @@ class Network:
         if own is not None:
             neighbor = segment.neighbor(destination)
             return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
-        forwards = self.graph.nodes(data="forwards")
-        through = self.graph.subgraph([name for name, does in forwards if does or name == node])
         routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
-        lengths: dict[str, float] = {}
-        paths: dict[str, list[str]] = {}
-        lengths, paths = networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[assignment]
+        lengths, paths = self._tree(node)
         reached = [(lengths[router], router) for router in routers if router in lengths]
         if not reached:
             return None
         return self.channel_between(node, paths[min(reached)[1]][1])
+
+    def _tree(self, node: str) -> tuple[dict[str, float], dict[str, list[str]]]:
+        if node not in self._trees:
+            import networkx
+
+            forwards = self.graph.nodes(data="forwards")
+            through = self.graph.subgraph([name for name, does in forwards if does or name == node])
+            self._trees[node] = networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[assignment]
+        return self._trees[node]
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
         """A direct channel from one node to a neighbor. Raises TopologyError where there is none."""

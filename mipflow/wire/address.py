@@ -6,6 +6,7 @@ Takes text, 16 bytes or an integer; gives values that hash and compare as fast a
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from mipflow.arguments import instance
@@ -65,13 +66,19 @@ class Address(int):
         return Address(_SOLICITED_NODE | (int(self) & 0xFF_FFFF))
 
     def __str__(self) -> str:
-        return str(ipaddress.IPv6Address(int(self)))
+        return _text(int(self))
 
     def __repr__(self) -> str:
         return f"Address('{self}')"
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
+
+
+@lru_cache(1 << 14)
+def _text(address: int) -> str:
+    """The text of an address (RFC 5952), which tables and traces ask for again and again."""
+    return str(ipaddress.IPv6Address(address))
 
 
 ADDRESS = instance(Address, 'an address, such as mf.Address("2001:db8:100::10")')

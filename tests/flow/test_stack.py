@@ -8,7 +8,6 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
-from mipflow.flow.calls import free_port
 from mipflow.flow.flows import Flow
 from mipflow.flow.rules import Rule, RuleSet
 from mipflow.flow.waiting_room import MAX_HELD
@@ -380,7 +379,7 @@ def test_ports_are_those_for_the_purpose_and_come_round_again() -> None:
     with pytest.raises(ProtocolMisuse, match="all ports from 49152 to 65535 of MN are in use; close a flow first"):
         mn.free_port()
     with pytest.raises(ProtocolMisuse, match="no port from 65533 on is free at MN"):
-        free_port(mn, 65533)
+        mn.free_port_from(65533)
 
 
 def test_an_application_that_cannot_start_leaves_no_flow_behind() -> None:

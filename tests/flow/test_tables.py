@@ -53,14 +53,17 @@ def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | Non
                 f.flow_id for f in everything if f.home_address == address
             }
             of_it = [f for f in everything if f.home_address == address]
-            assert table.is_used(address) == bool(of_it)
+            assert table.is_used(address) == (address in table.used) == bool(of_it)
             for one in CNS:
                 assert {f.flow_id for f in table.of_correspondent(one)} == {
                     f.flow_id for f in everything if f.cn == one and f.home_address is not None
                 }
                 in_the_way = [f for f in of_it if f.cn == one or not {f.cn, one} & optimising]
-                assert table.is_taken(address, one) == bool(in_the_way)
+                assert (address in table.taken(one)) == bool(in_the_way)
                 pair = [f.flow_id for f in table.of_pair(address, one)]
+                assert (address in table.used_with(one)) == bool(pair)
+                groups = {f.group for f in of_it if f.cn == one or not {f.cn, one} & optimising}
+                assert table.groups_of_binding(address, one) == groups
                 assert sorted(pair) == [
                     f.flow_id
                     for f in sorted(everything, key=lambda f: f.flow_id)

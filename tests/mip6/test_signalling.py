@@ -336,3 +336,18 @@ def test_135_with_the_number_that_was_just_sent_is_about_a_copy() -> None:
         made.mn.receive(answer, made.mn.interfaces["wlan0"])
     made.run(3)
     assert at_home(made).state is State.BOUND and len(updates_s(made, made.mn.home_agent)) == 1
+
+
+def test_a_care_of_token_that_became_too_old_while_updates_wait_is_asked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three home tests a second leave for one correspondent: of 40 registrations most come to their turn when the
+    care-of token that all share is no longer good.
+    """
+    for module in ("routability_tests", "routability_procedure"):
+        monkeypatch.setattr(f"mipflow.mip6.{module}.MAX_TOKEN_LIFETIME_NS", 5 * S)
+    made = mf.figure2(seed=7, wire=True)
+    flows = [made.mn.open(made.cn1, QUIET) for _ in range(40)]
+    made.run(2 + 40 / 3 + 4)
+    assert [flow.id for flow in flows if flow.registered_at_cn != flow.care_of_address] == []
+    assert len([m for m in messages(made, "MN") if m.name == "CoTI"]) == 3, "one in five seconds"
