@@ -137,3 +137,14 @@ def _fields(kind: type) -> dict[str, Expected]:
     hints = get_type_hints(kind, include_extras=True)
     declared = ((name, part) for name, hint in hints.items() for part in getattr(hint, "__metadata__", ()))
     return {name: part for name, part in declared if isinstance(part, Expected)}
+
+
+def need_cryptography(purpose: str) -> None:
+    """Raise ProtocolMisuse where the package `cryptography` cannot be imported, as in most browsers; `purpose` says in
+    a learner's words what needs it.
+    """
+    try:
+        import cryptography.hazmat.primitives.ciphers  # noqa: F401
+    except ImportError as error:
+        why = f"{purpose} needs the package cryptography, which is not here ({error})"
+        raise ProtocolMisuse(f"{why}: pip install cryptography, or do without", purpose) from error

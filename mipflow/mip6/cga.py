@@ -14,11 +14,14 @@ from functools import cache
 from random import Random
 from typing import Any
 
+from mipflow.arguments import need_cryptography
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.wire.address import Address, Prefix
 
 TYPE_TAG = bytes.fromhex("5F2705868D6C4C56A2469EBB9B2A2E13")
 """In front of whatever is signed, so that no other protocol's signature can be used here (RFC 4866 section 7)."""
+PURPOSE = "enhanced route optimisation (enhanced=True)"
+"""For what addresses that prove a key are used here, towards a learner."""
 KEY_BITS = 1024
 """What RFC 4866 section 6.1 recommends at least."""
 PUBLIC_EXPONENT = 65537
@@ -99,6 +102,7 @@ def generate(public_key: bytes, prefix: Prefix, security: int, modifier: int) ->
 
 def proves(address: Address, parameters: bytes, message: bytes, signature: bytes) -> CgaParameters | None:
     """The parameters, where they made the address and their key signed the message (sections 5 and 6); else None."""
+    need_cryptography(PURPOSE)
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA1
@@ -129,6 +133,7 @@ class KeyPair:
     """An RSA key pair; `public_key` is its public half in DER."""
 
     def __init__(self, p: int, q: int) -> None:
+        need_cryptography(PURPOSE)
         from cryptography.hazmat.primitives.asymmetric import padding, rsa
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -188,6 +193,7 @@ class AddressOwner:
 
 def _rsa(public_key: bytes) -> Any:
     """The key in a SubjectPublicKeyInfo. Raises ValueError where it is none, or none of RSA."""
+    need_cryptography(PURPOSE)
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mipflow.arguments import need_cryptography
 from mipflow.mip6 import enhanced
 from mipflow.mip6.binding_cache import Binding
-from mipflow.mip6.cga import AddressOwner, CgaParameters, encrypted
+from mipflow.mip6.cga import PURPOSE, AddressOwner, CgaParameters, encrypted
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced import NO_TOKEN, EnhancedBinding, judged, signature_in
@@ -38,6 +39,7 @@ class EnhancedCorrespondentNode(CorrespondentNode):
     )  # fmt: skip
 
     def __init__(self, network: Network, name: str, *place: Any, **settings: Any) -> None:
+        need_cryptography(PURPOSE)
         super().__init__(network, name, *place, **settings)
         self.owner: AddressOwner | None = None
         self.proof_limit = TokenBucket()

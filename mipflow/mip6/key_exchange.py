@@ -13,6 +13,7 @@ import hmac
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from mipflow.arguments import need_cryptography
 from mipflow.mip6.security import POLICIES, SecurityAssociation, SecurityAssociations, Selector
 from mipflow.sim.network import Network
 from mipflow.wire.esp import ENCRYPTION, INTEGRITY, EspKeys
@@ -36,6 +37,7 @@ class KeyExchange:
         self, mobile_node: MobileNode, home_agent: HomeAgent, is_dynamic: bool = True, encryption: str = "AES-CBC",
         integrity: str = "SHA2-256-128",
     ) -> None:
+        need_cryptography("IP security (security=True)")
         network: Network = mobile_node.network
         network.check_own(home_agent, home_agent.network)
         self._mobile_node, self._home_agent = mobile_node, home_agent

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mipflow.arguments import need_cryptography
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.codec import decode, encode, next_header
@@ -130,7 +131,11 @@ def _association(keys: EspKeys) -> Any:
             raise WireError(f"algorithm {algorithm!r}; expected one of {', '.join(known)}", algorithm)
         if len(key) != known[algorithm].key:
             raise WireError(f"a key of {len(key)} octets for {algorithm}; expected {known[algorithm].key}", len(key))
-    return layers.ipsec.SecurityAssociation(
-        layers.ipsec.ESP, keys.spi, crypt_algo=keys.encryption, crypt_key=keys.encryption_key,
-        auth_algo=keys.integrity, auth_key=keys.integrity_key,
-    )  # fmt: skip
+    try:
+        return layers.ipsec.SecurityAssociation(
+            layers.ipsec.ESP, keys.spi, crypt_algo=keys.encryption, crypt_key=keys.encryption_key,
+            auth_algo=keys.integrity, auth_key=keys.integrity_key,
+        )  # fmt: skip
+    except TypeError:  # an algorithm that scapy has only with that package
+        need_cryptography("ESP")
+        raise

@@ -6,6 +6,9 @@ the first attribute that is asked for does (about 0.4 s).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,9 +34,37 @@ def __getattr__(name: str) -> Any:
 def _load() -> dict[str, Any]:
     import logging
 
-    for logger in ("scapy.runtime", "scapy.loading"):
-        # Its warnings are about this machine's interfaces and routes, of which none is used.
-        logging.getLogger(logger).setLevel(logging.ERROR)
+    for logger in ("scapy", "scapy.runtime", "scapy.loading"):
+        # It warns of this machine's interfaces and routes, or that it knows no such machine: none of that is used.
+        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+    with _ipv6_without_sockets():
+        return _loaded()
+
+
+@contextmanager
+def _ipv6_without_sockets() -> Iterator[None]:
+    """Meanwhile scapy's IPv6 layers load where Python has no IPv6 sockets, as in a browser: they ask for them, though
+    packets need none. The two conversions of addresses that they need are scapy's own, then and later.
+    """
+    import socket
+
+    if socket.has_ipv6:
+        yield
+        return
+    vars(socket).setdefault("AF_INET6", 10)  # only ever a word for which of scapy's conversions is meant
+    socket.has_ipv6 = True
+    try:
+        from scapy import config, pton_ntop
+
+        config.conf.ipv6_enabled = True  # where somebody has imported scapy before
+        conversions: Any = pton_ntop
+        conversions.socket = SimpleNamespace(has_ipv6=False, error=OSError)
+        yield
+    finally:
+        socket.has_ipv6 = False
+
+
+def _loaded() -> dict[str, Any]:
     from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
     from scapy.layers import dhcp6, inet, inet6
     from scapy.packet import Packet, Raw
