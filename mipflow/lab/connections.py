@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mipflow.lab.headers import ACK, FIN, RST, SYN, Heard
 
-_MASK, _HALF = (1 << 32) - 1, 1 << 31
+_MASK = (1 << 32) - 1
 _LATE = 1 << 16
 """Octets: what may have been captured ahead of the SYN that it follows."""
 _FAR = 1 << 24
@@ -50,7 +50,7 @@ class Connection:
         self._numbers: dict[End, int] = {}
         """Those of the SYNs."""
         self._spans: dict[End, tuple[int, int]] = {}
-        """From the first number that an end used, or the other acknowledged, to the next that it will use."""
+        """The first number that an end used, or the other acknowledged, and how far from there the next one is."""
         self._settled: set[End] = set()
         """Ends that have gone on from their SYN, or whose SYN was acknowledged: they choose no other number."""
         self._finished: set[End] = set()
@@ -70,7 +70,7 @@ class Connection:
         near, far = _ends(syn)
         span, others = self._spans.get(near), self._spans.get(far)
         if near not in self._numbers and span is not None:  # captured behind what follows or answers it
-            return 0 <= _ahead(span[0], syn.sequence) <= _LATE
+            return (span[0] - syn.sequence) & _MASK <= _LATE
         if syn.flags & ACK:
             return near not in self._settled and others is not None and _distance(others, syn.acknowledgement) == 0
         undecided = near if near in self._numbers else far  # itself, or the other end, which did not know of it
@@ -87,17 +87,15 @@ class Connection:
     def take(self, packet: Heard) -> None:
         """Add a segment, which comes behind all others."""
         near, far = _ends(packet)
-        is_syn, is_fin = (packet.flags & flag == flag for flag in (SYN, FIN))
-        if packet.flags & RST:
-            self._is_reset = True
-        elif is_syn:
-            if self._numbers.setdefault(near, packet.sequence) != packet.sequence:
-                self._choose_anew(near, packet.sequence)
-        else:
-            self._settled.add(near)
+        is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
         self.packets.append(packet)
         if packet.flags & RST:
+            self._is_reset = True
             return
+        if not is_syn:
+            self._settled.add(near)
+        elif self._numbers.setdefault(near, packet.sequence) != packet.sequence:
+            self._choose_anew(near, packet.sequence)
         if is_fin:
             self._finished.add(near)
         self._reach(near, packet.sequence, packet.octets + is_syn + is_fin)
@@ -114,28 +112,23 @@ class Connection:
                 packet.sequence = number
 
     def _reach(self, end: End, number: int, octets: int) -> None:
-        """An end has used numbers from `number` on."""
-        first, last = self._spans.get(end, (number, number))
-        if _distance((first, last), number) > _FAR:
-            return
-        if _ahead(first, number) > 0:
-            first = number
-        if _ahead(number + octets, last) > 0:
-            last = number + octets
-        if _ahead(last, first) > _KEPT:
-            first = last - _KEPT
-        self._spans[end] = first, last
+        """An end has used so many numbers from `number` on."""
+        first, length = self._spans.get(end, (number, 0))
+        ahead, behind = (number - first) & _MASK, (first - number) & _MASK
+        if ahead <= length + _FAR:
+            length = max(length, ahead + octets)
+        elif behind <= _FAR:
+            first, length = number, max(length + behind, octets)
+        gone = max(length - _KEPT, 0)
+        self._spans[end] = first + gone, length - gone
 
 
 def _ends(packet: Heard) -> tuple[End, End]:
     return (packet.source, packet.source_port), (packet.destination, packet.destination_port)
 
 
-def _ahead(number: int, other: int) -> int:
-    """How far `number` is ahead of another one; both wrap around."""
-    return ((number - other + _HALF) & _MASK) - _HALF
-
-
 def _distance(span: tuple[int, int], number: int) -> int:
-    """How far a number is outside of a span; 0 within."""
-    return max(_ahead(span[0], number), _ahead(number, span[1]), 0)
+    """How far a number is outside of a span, on its nearer side; 0 within. Numbers wrap around."""
+    first, length = span
+    ahead = (number - first) & _MASK
+    return 0 if ahead <= length else min(ahead - length, (first - number) & _MASK)

@@ -180,3 +180,11 @@ def test_connections_that_follow_on_the_same_ports_are_told_apart(
     if ends or begins:
         found = grouped([packet for part in parts for packet in part])
         assert found == [k for k, part in enumerate(parts) for _ in part]
+
+
+def test_numbers_go_around_twice() -> None:
+    """Ten gigabytes, after which the numbers of the first segments mean others."""
+    step = 1 << 20
+    bulk = [ONE.segment(True, k * step, step) for k in range(10_000)]
+    new = [OTHER.syn(), OTHER.accept(), OTHER.segment(True, 0, 5), ONE.segment(True, 10_000 * step, 5)]
+    assert grouped([ONE.syn(), ONE.accept(), *bulk, *new]) == [0] * 10_002 + [1, 1, 1, 0]
