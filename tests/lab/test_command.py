@@ -13,7 +13,7 @@ import pytest
 from mipflow import cli
 from mipflow.lab import command
 from mipflow.wire import capture
-from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, OFFICE, WEB, WEB_4, udp, write
+from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, OFFICE, START_S, WEB, WEB_4, Connection, Frame, udp, write
 from tests.oracles import mobility_faults
 
 TRAFFIC = f"figure2 --traffic {OFFICE} --seed 7"
@@ -49,6 +49,76 @@ def test_the_table_of_the_capture_that_ships(capsys: pytest.CaptureFixture[str])
     )
     assert "  CN1 stands for 2001:db8:30::50 and 192.0.2.150" in lines and "  8  ICMPv6 that is no echo" in lines
     assert "\r" not in err
+
+
+def exchanges(*at_ms: float) -> list[Frame]:
+    """A datagram each way at these times, 50 ms apart."""
+    both = udp(LAPTOP, 4000, WEB, 123, 48), udp(WEB, 123, LAPTOP, 4000, 48)
+    return [(at + more, packet) for at in at_ms for more, packet in zip((0, 50), both, strict=True)]
+
+
+def figures(out: str) -> list[list[str]]:
+    """Sent, received and lost of every flow, up and down."""
+    rows = [line.split() for line in out.splitlines() if " up " in line or " down " in line]
+    return [row[row.index("up" if "up" in row else "down") + 1 :][:3] for row in rows]
+
+
+@pytest.mark.parametrize("handover", ["", "--handover 1:cell0@350", "--handover 1:cell0@400.02"])
+def test_a_flow_that_is_silent_past_its_limit(
+    handover: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "x.pcap", exchanges(0, 400_000, 800_000))
+    assert run(f"figure2 --seed 7 --traffic {path} {handover}") == 0
+    out = capsys.readouterr().out
+    assert figures(out) == [["3", "3", "0"]] * 2 and "1 flows in 800.050 s\n" in out
+    assert ("flow 1 moves to cell0, and no other; acknowledged" in out) is bool(handover)
+
+
+def test_time_that_differs_from_the_capture_has_that_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "x.pcap", exchanges(5000 - START_S * 1000, 0))
+    assert run(f"figure2 --traffic {path} --handover 1:cell0@3600.06") == 0
+    out = capsys.readouterr().out
+    assert figures(out) == [["2", "2", "0"]] * 2
+    assert "1 flows in 3600.100 s (1699999995.050 s by the capture's clock)\n" in out
+    assert "  at 3600.060 s (1699999995.010 s by the capture's clock) flow 1 moves to cell0" in out
+    assert "silence of all flows at 0.050 s cut to 3600 s, 1699996394.950 s less; --silence says otherwise" in out
+    assert run(f"figure2 --traffic {path} --silence 20 --handover 1:cell0@25 --duration 30") == 2
+    span = "0.000 to 20.100 s (0.000 to 1699999995.050 s by the capture's clock)"
+    assert f"flow 1 has ended at 25 s; give a time from {span}, or another flow" in capsys.readouterr().err
+    assert run(f"figure2 --traffic {path} --silence 20 --handover 1:cell0@10 --duration 15") == 0
+    out = capsys.readouterr().out
+    assert figures(out) == [["1", "1", "0"]] * 2 and "  at 10.000 s flow 1 moves to cell0" in out
+
+
+def test_a_connection_whose_clock_steps_back_is_one_flow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = Connection()
+    frames = [*one.handshake(0, 1, 1), (3, one.segment(True, 0, bytes(100)))]
+    frames += [(-9980, one.segment(False, 0, bytes(200), 100)), (-9960, one.segment(True, 100, ack=200, flags="F"))]
+    frames += [(-9950, one.segment(False, 200, ack=101, flags="F")), (-9940, one.segment(True, 101, ack=201))]
+    assert run(f"figure2 --traffic {write(tmp_path / 'x.pcap', frames)} --handover 1:cell0@0.02") == 0
+    out = capsys.readouterr().out
+    assert "x.pcap: 1 flows in 0.043 s" in out and "flow 1 moves to cell0, and no other" in out
+    assert "  1 TCP flows delivered all of their 300 octets, each as it was written" in out
+    assert "the capture's clock was set back by 9.983 s at 0.003 s: time goes on from there" in out
+
+
+TWO_DAYS = exchanges(*(k * 7_200_000 for k in range(30)))
+
+
+def test_more_than_a_day_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "x.pcap", TWO_DAYS)
+    assert run(f"figure2 --traffic {path}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "lasts 104402 s with silences cut to 3600 s; expected at most 86400, give a shorter --silence" in line
+
+
+@pytest.mark.slow
+def test_a_day_of_silences_is_run_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "x.pcap", TWO_DAYS)
+    assert run(f"figure2 --traffic {path} --silence 2900 --handover 1:cell0@80000") == 0
+    assert figures(capsys.readouterr().out) == [["30", "30", "0"]] * 2
 
 
 def test_without_a_capture_there_are_a_call_and_a_video(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +192,9 @@ def test_the_files(tmp_path: Path, tshark: str, capsys: pytest.CaptureFixture[st
         (f"{TRAFFIC} --pcap out.x --html out.x", "out.x", "choose another name"),
         (f"{TRAFFIC} --handover {'6' * 5000}:cell0@5", "handover '666", "such as 1:cell0@5"),
         (f"{TRAFFIC} --handover 6:cell0@{'6' * 5000}", "handover '6:c", "such as 1:cell0@5"),
+        (f"{TRAFFIC} --silence 0", "--silence 0", "expected 0.001 to 86400"),
+        (f"{TRAFFIC} --silence nan", "--silence nan", "expected 0.001 to 86400"),
+        (f"{TRAFFIC} --silence 1e9", "--silence 1000000000.0", "expected 0.001 to 86400"),
         ("figure2 --cns 65", "--cns 65", "expected 1 to 64"),
         ("figure2 --duration 0", "--duration 0", "expected 0.001 to 3600"),
         ("figure2 --duration nan", "--duration nan", "expected 0.001 to 3600"),
