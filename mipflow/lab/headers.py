@@ -14,14 +14,20 @@ from ipaddress import ip_address
 from struct import Struct, error
 from typing import Literal
 
+from mipflow.wire import tunnels
 from mipflow.wire.frames import Frame
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP, _UDP, _FRAGMENT, _AUTHENTICATION = 6, 17, 44, 51
-_EXTENSIONS = {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
+_EXTENSIONS_4, _EXTENSIONS_6 = {_AUTHENTICATION}, {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
+"""Headers that are stepped over."""
+_MOST_TUNNELS = 8
+"""Packets inside a packet that are read."""
+_ALL = 1 << 17
+"""More octets than any packet has whose length is in its header."""
 _ECHO = {1: (8, 0), 58: (128, 129)}
 """ICMP and ICMPv6 -> types of echo request and reply."""
-_NAMES = {2: "IGMP", 4: "IPv4 in a tunnel", 41: "IPv6 in a tunnel", 47: "GRE", 50: "ESP", 135: "Mobility Header"}
+_NAMES = {2: "IGMP", 50: "ESP", 55: "minimal encapsulation", 89: "OSPF", 132: "SCTP", 135: "Mobility Header"}
 _BROADCAST = b"\xff" * 4
 _REASSEMBLY_NS = 60 * 10**9
 """Fragments that are further apart belong to different datagrams (RFC 8200 section 4.5)."""
@@ -58,52 +64,65 @@ class HeaderReader:
     """Reads frames in order; it remembers fragmented datagrams, whose fragments come in any order, twice or never.
 
     `skipped` counts the frames that are left out, by what `read` says of them; of fragments it is put right as more is
-    known of their datagram.
+    known of their datagram. `tunnels` counts the packets that were found inside others, by tunnel.
     """
 
     def __init__(self, skipped: Counter[str] | None = None) -> None:
         self._skipped = Counter() if skipped is None else skipped
+        self.tunnels: Counter[str] = Counter()
         self._fragmented: dict[object, _Datagram] = {}
 
     def read(self, frame: Frame) -> Heard | str:
         """What was heard, or why the frame is left out."""
         try:
             return self._read(frame)
-        except error:
+        except (error, IndexError):
             return "cut off in its headers"
 
-    def _read(self, frame: Frame) -> Heard | str:
+    def notes(self) -> list[str]:
+        """Sentences about what was read through."""
+        return [f"{count} packets are taken out of tunnels: {name}" for name, count in self.tunnels.items()]
+
+    def _read(self, frame: Frame, depth: int = 0) -> Heard | str:
         data, number, offset, more = frame.data, b"", 0, 0
-        if frame.version == 4:
+        if data[0] >> 4 == 4:
             first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
             body = start = max(first & 15, 5) * 4
-            offset, more = (fragment & 0x1FFF) * 8, fragment & 0x2000
+            offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
             is_group = 224 <= destination[0] < 240 or destination == _BROADCAST
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
-            body = start = 40
+            body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
             is_group = destination[0] == 255
-            while protocol in _EXTENSIONS and not offset:
-                kind = protocol
-                protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
-                if kind == _FRAGMENT:
-                    size, number, offset, more = 0, identification, word & 0xFFF8, word & 1
-                    body = start + 8
-                start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
-        is_fragment = bool(offset or more)
+        while protocol in extensions and not offset:
+            kind = protocol
+            protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
+            if kind == _FRAGMENT:
+                size, number, offset, more = 0, identification, word & 0xFFF8, word & 1
+                body = start + 8
+            start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
+        # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
+        key = source, destination, number, of_what
+        is_fragment, may_carry = offset or more, protocol in tunnels.TUNNELS
         if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
-        heard = None if offset else _upper(frame, source, destination, protocol, start)
+        heard = None if offset or may_carry else _upper(frame, source, destination, protocol, start)
         if isinstance(heard, str):
             return heard
+        if protocol == _UDP and heard is not None:
+            may_carry = heard.source_port in tunnels.OVER_UDP or heard.destination_port in tunnels.OVER_UDP
+        if may_carry and not offset:
+            carried = tunnels.inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
+            if carried is not None:
+                if more:
+                    self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
+                return carried if isinstance(carried, str) else self._carried(*carried, depth + 1)
         if is_group:
             return "to a group (multicast or broadcast)"
         if not any(source):
             return "from no address"
         if heard is not None and not is_fragment:
             return heard
-        # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
-        key = source, destination, number, protocol if frame.version == 4 else 0
         content = 0 if heard is None else hash(data[body:])
         datagram = self._datagram(key, frame.time_ns, content)
         if heard is not None and datagram.heard is None:
@@ -112,6 +131,13 @@ class HeaderReader:
                 datagram.said = claimed - 8
         datagram.add(offset, offset + frame.original_length - body, is_last=not more)
         return self._fate(datagram)
+
+    def _carried(self, tunnel: str, frame: Frame, depth: int) -> Heard | str:
+        """What is heard of the packet inside another one."""
+        if depth > _MOST_TUNNELS:
+            return f"more than {_MOST_TUNNELS} packets inside each other"
+        self.tunnels[tunnel] += 1
+        return self._read(frame, depth)
 
     def _datagram(self, key: object, now_ns: int, content: int) -> _Datagram:
         """The datagram that a fragment belongs to: a new one where the one with its identification is whole or old, or

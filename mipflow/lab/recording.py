@@ -143,6 +143,7 @@ def _read_frames(recording: Recording, path: Path, most: int, progress: Progress
         if len(stamps) == most and next(frames, None) is not None:
             recording.notes.append(f"reading stopped after {most} packets; there are more, which --packets takes in")
         recording.skipped += frames.skipped
+        recording.notes += reader.notes()
         if frames.cut_off is not None:
             recording.notes.append(frames.cut_off)
     placed, steps = one_clock(stamps)

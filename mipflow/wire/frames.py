@@ -1,13 +1,15 @@
-"""From a captured frame to the IP packet in it: link headers of Ethernet, Linux cooked, raw IP and loopback.
+"""From a captured frame to the IP packet in it.
 
 Takes a record; gives a Frame, or the reason why there is none.
 """
 
 from __future__ import annotations
 
+from struct import error
 from typing import NamedTuple
 
 from mipflow.wire.containers import Record
+from mipflow.wire.links import past_link
 
 
 class Frame(NamedTuple):
@@ -31,37 +33,27 @@ class Frame(NamedTuple):
         return self.data[0] >> 4
 
 
-IP_TYPES = {0x0800, 0x86DD}
-VLAN_TAGS = {0x8100, 0x88A8, 0x9100}
-TYPE_AT = {1: (12, 14), 113: (14, 16), 276: (0, 20)}
-"""Ethernet, Linux cooked 1 and 2: octet at which the type of what follows stands, octet at which that begins."""
-UNTYPED = {12: 0, 14: 0, 101: 0, 228: 0, 229: 0, 0: 4, 108: 4}
-"""Raw IP under its several numbers, and loopback: octet at which the packet begins."""
-LINK_NAMES = {9: "PPP", 105: "IEEE 802.11", 127: "IEEE 802.11 radiotap", 192: "PPI", 195: "IEEE 802.15.4", 220: "USB"}
+_PLAIN = {b"\x08\x00", b"\x86\xdd"}
 
 
 def network_layer(record: Record) -> Frame | str:
     """The IP packet in a captured frame, or in words why there is none."""
     time_ns, link_type, data, original_length, *_ = record
-    if link_type in TYPE_AT:
-        type_at, start = TYPE_AT[link_type]
-        kind = int.from_bytes(data[type_at : type_at + 2], "big")
-        while kind in VLAN_TAGS:
-            kind = int.from_bytes(data[start + 2 : start + 4], "big")
-            start += 4
-        if kind not in IP_TYPES and len(data) >= start:
-            return f"ethertype 0x{kind:04x}, not IP" if kind >= 0x600 else "IEEE 802.3 frame, not IP"
-    elif link_type in UNTYPED:
-        start = UNTYPED[link_type]
-    else:
-        return f"link type {link_type} ({LINK_NAMES.get(link_type, 'unknown')})"
-    if len(data) <= start:
+    start: int | str = 14
+    if link_type != 1 or data[12:14] not in _PLAIN:
+        try:
+            start = past_link(link_type, data)
+        except (error, IndexError):
+            start = len(data)
+    if isinstance(start, str):
+        return start
+    return packet(time_ns, data[start:], original_length - start)
+
+
+def packet(time_ns: int, data: bytes, original_length: int) -> Frame | str:
+    """The packet at the start of `data`, without what a link may have added behind it."""
+    if not data:
         return "cut off before the IP header"
-    return _frame(time_ns, data[start:], original_length - start)
-
-
-def _frame(time_ns: int, data: bytes, original_length: int) -> Frame | str:
-    """The packet without what a link may have added behind it."""
     version = data[0] >> 4
     if version not in (4, 6):
         return f"IP version {version}"

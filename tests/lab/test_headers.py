@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, frag
 from scapy.packet import Packet, Raw
 
 from mipflow.lab.headers import HeaderReader, Heard
+from mipflow.lab.recording import read
 from mipflow.wire.frames import Frame
-from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, WEB, WEB_4, ping, udp
+from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, WEB, WEB_4, ping, udp, write
 
 FURTHER, WITHOUT_FIRST = "further fragment, counted with the first", "fragment without the first of its packet"
 REPEATED = "fragment of a datagram that was whole already"
@@ -135,6 +137,45 @@ def test_fragments_to_a_group_are_left_out_as_that(version: int) -> None:
         piece.dst = "239.1.2.3" if version == 4 else "ff05::1"
     assert heard(pieces) == ([], {"to a group (multicast or broadcast)": len(pieces)})
 
+
+# --- tunnels
+
+
+def tunnelled(packet: Packet, depth: int) -> Packet:
+    for k in range(depth):
+        packet = (IP(src="203.0.113.1", dst="203.0.113.2") if k % 2 else IPv6(src=WEB, dst=MEDIA)) / packet
+    return packet
+
+
+def test_what_is_heard_is_the_innermost_packet(tmp_path: Path) -> None:
+    for depth in range(9):
+        found, _ = heard([tunnelled(udp(LAPTOP, 1, WEB, 2, 33), depth)])
+        assert [(one.source, one.destination, one.octets) for one in found] == [(LAPTOP, WEB, 33)]
+    assert heard([tunnelled(udp(LAPTOP, 1, WEB, 2), 9)]) == ([], {"more than 8 packets inside each other": 1})
+    mixed = [tunnelled(udp(LAPTOP, 1, WEB, 2), 1), udp(LAPTOP, 1, WEB, 2), tunnelled(udp(LAPTOP_4, 1, WEB_4, 2), 2)]
+    notes = read(write(tmp_path / "x.pcap", [(k, packet) for k, packet in enumerate(mixed)])).notes
+    assert notes[:2] == [
+        "2 packets are taken out of tunnels: IPv6 in IP", "1 packets are taken out of tunnels: IPv4 in IP",
+    ]  # fmt: skip
+
+
+def test_a_packet_in_a_fragmented_tunnel_counts_once_and_whole() -> None:
+    """Its own length tells what the first fragment does not hold."""
+    inner = udp(LAPTOP, 1, WEB, 2, 1400)
+    pieces = fragment(IP(src="203.0.113.1", dst="203.0.113.2", id=9) / inner, 1000)
+    found, skipped = heard(pieces)
+    assert [one.octets for one in found] == [1400] and skipped == {FURTHER: len(pieces) - 1}
+    assert heard(pieces[1:]) == ([], {WITHOUT_FIRST: len(pieces) - 1})
+
+
+def test_an_authentication_header_is_stepped_over() -> None:
+    """RFC 4302, of both versions."""
+    for version, header in ((4, IP(src=LAPTOP_4, dst=WEB_4, proto=51)), (6, IPv6(src=LAPTOP, dst=WEB, nh=51))):
+        packet = header / Raw(bytes([17, 4]) + bytes(22) + bytes(UDP(sport=1, dport=2) / Raw(bytes(44))))
+        assert [one.octets for one in heard([packet])[0]] == [44], version
+
+
+# --- groups
 
 GROUPS = ["224.0.0.0", "224.0.0.251", "239.255.255.255", "255.255.255.255", "ff00::", "ff02::fb", "ffff::1"]
 HOSTS = ["223.255.255.255", "240.0.0.0", "240.0.0.7", "255.255.255.254", "255.0.0.1", "fe80::1", "feff::1"]

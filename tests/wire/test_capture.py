@@ -20,6 +20,7 @@ from mipflow.wire.capture import PER_RECORD, Capture, read, write
 from mipflow.wire.codec import decode, encode
 from mipflow.wire.frames import Frame
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
+from mipflow.wire.links import ADVICE
 from mipflow.wire.packet import (
     TCP,
     UDP,
@@ -209,9 +210,9 @@ def test_what_is_no_ip_packet_is_counted(capture) -> None:
 
 
 def test_a_link_type_that_is_not_read_is_counted(capture) -> None:
-    opened = capture(one(b"frame", 105))
+    opened = capture(one(b"frame", 220))
     assert list(opened) == []
-    assert opened.skipped == {"link type 105 (IEEE 802.11)": 1}
+    assert opened.skipped == {f"link type 220 (USB), not read: {ADVICE}": 1}
 
 
 # --- pcapng
