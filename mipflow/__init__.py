@@ -43,7 +43,7 @@ _HOMES = {
 _MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
 __all__ = [
     "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "latency_table",
-    "figure1", "figure2", "load_rules", "plain_mobile_ipv6", "policies",
+    "figure1", "figure2", "load_rules", "plain_mobile_ipv6", "policies", "state_machines",
 ]
 
 

@@ -8,8 +8,9 @@ called for a packet.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from inspect import signature
 from math import inf
 from numbers import Real
 from typing import Any, NamedTuple, get_type_hints
@@ -85,6 +86,15 @@ def _is_path(value: str | os.PathLike[str]) -> bool:
     return isinstance(name, str) and name != "" and "\0" not in name and bool(os.fsencode(name))
 
 
+def mapping(expected: Expected, words: str) -> Expected:
+    """A dict from words to such values."""
+    return Expected(words, lambda value: _is_mapping(value) and all(map(expected.fits, value.values())))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
 YEAR_S = 366 * 86_400
 """The longest time that is taken; a clock of nanoseconds in 64 bits goes on for 292 of them."""
 SECONDS = number(0, YEAR_S, "a number of seconds")
@@ -111,6 +121,36 @@ def check(expected: Expected, error: type[MipflowError] = ProtocolMisuse, /, **a
     for name, value in arguments.items():
         if not fits(value, expected):
             raise error(f"{name}={shown(value)}; expected {expected.words}", value)
+
+
+def make(name: str, maker: Callable[..., Any], kind: Any, *given: Any) -> Any:
+    """Have `maker`, the argument of this name, make something of what is given. Raises ProtocolMisuse for one that
+    raises, or makes nothing of this kind.
+    """
+    expected = f"expected what makes a {kind.__name__} of {len(given)} arguments"
+    try:
+        value = maker(*given)
+    except MipflowError:
+        raise
+    except Exception as error:
+        why = f"{name}={shown(maker)} raised {type(error).__name__}: {shown(error, str)}; {expected}"
+        raise ProtocolMisuse(why, maker) from error
+    if not isinstance(value, kind):
+        raise ProtocolMisuse(f"{name}={shown(maker)} made {shown(value)}; {expected}", maker)
+    return value
+
+
+def check_keywords(given: Iterable[str], known: Iterable[str], of: str) -> None:
+    """Raise ProtocolMisuse for a keyword that is none of those known, which `of` takes."""
+    for name in given:
+        if name not in known:
+            raise ProtocolMisuse(f"{of} has no keyword {name!r}; expected one of {', '.join(known)}", name)
+
+
+def keywords(*functions: Callable[..., Any]) -> list[str]:
+    """The keywords that functions take, those that can only be keywords."""
+    parameters = [each for function in functions for each in signature(function).parameters.values()]
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
 
 
 def check_fields(value: object, error: type[MipflowError] = ProtocolMisuse) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import SECONDS, fits, whole
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 MAX_COLLISIONS = 3
 """Duplicates in a row after which no further address is tried."""
+
+
+MOST_AHEAD = 1000
+"""Home addresses that a pool may keep: each takes a second of detection and a binding."""
 
 
 class Cost(NamedTuple):
@@ -47,8 +52,9 @@ class AddressPool:
     """
 
     def __init__(self, node: FlowBinder, allocation: Allocation, size: int, hold_down_s: float) -> None:
-        if size < 0 or hold_down_s < 0:
-            raise ProtocolMisuse(f"pool={size}, hold_down_s={hold_down_s}; expected zero or more", (size, hold_down_s))
+        if not (fits(size, whole(0, MOST_AHEAD)) and fits(hold_down_s, SECONDS)):
+            given = f"pool={shown(size)}, hold_down_s={shown(hold_down_s)}"
+            raise ProtocolMisuse(f"{given}; expected zero or more, a pool of {MOST_AHEAD} at most", (size, hold_down_s))
         self._node = node
         self.allocation = allocation
         self.size = size

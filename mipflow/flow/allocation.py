@@ -7,7 +7,7 @@ of. The other two ways are `flow.dhcpv6_client` and `flow.address_protocol`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mipflow.errors import FunctionFailed, MipflowError
 from mipflow.wire.address import Address, Prefix
@@ -20,6 +20,7 @@ Granted = Callable[["Address"], None]
 Refused = Callable[[str], None]
 
 
+@runtime_checkable
 class Allocation(Protocol):
     """One mechanism of page 9, on the mobile node."""
 

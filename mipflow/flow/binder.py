@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mipflow.arguments import FLAG, TEXT, check, optional
+from mipflow.arguments import FLAG, TEXT, check, make, optional
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse, shown
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
@@ -50,7 +50,9 @@ class FlowBinder(MobileNode):
         self.record(self.home_addresses.entered())
         self.flows = FlowMappingTable()
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, rules, assign)
-        made = StatelessAllocation(home_prefix, home_address) if allocation is None else allocation(self)
+        made = StatelessAllocation(home_prefix, home_address)
+        if allocation is not None:
+            made = make("allocation", allocation, Allocation, self)
         self.pool = AddressPool(self, made, pool, hold_down_s)
         self.networks = NetworkChooser(self, policies, home_bindings, reconsider_every_s)
         self._follow_home: set[tuple[Address | None, Address]] = set()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError
+from mipflow.arguments import YEAR_S, check, fits, number, optional
+from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.policies import ByRequest, Choice, FlowFacts, HomeBindings, NetworkState, Policies
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, seconds
@@ -48,8 +49,9 @@ class NetworkChooser:
         self._reports: dict[str, Report] = {}
         self._measured_ns = node.clock.now
         if every_s is not None:
-            if every_s <= 0:
-                raise ProtocolMisuse(f"reconsider_every_s={every_s}; expected more than 0", every_s)
+            if not fits(every_s, number(0.001, YEAR_S)):
+                why = f"reconsider_every_s={shown(every_s)}; expected more than 0, a millisecond or longer, in seconds"
+                raise ProtocolMisuse(why, every_s)
             self._again(seconds(every_s))
 
     def _again(self, every_ns: int) -> None:
@@ -63,8 +65,10 @@ class NetworkChooser:
 
     def report(self, name: str, *, cost: float | None = None, signal: float | None = None) -> None:
         """The cost or the signal of a network has changed; policies are asked again. Raises ProtocolMisuse for an
-        unknown interface.
+        unknown interface, and for what is no cost or signal.
         """
+        check(optional(number(0, 10**9)), cost=cost)
+        check(optional(number(0, 1)), signal=signal)
         report = self._report(self._node.interface(name).name)
         report.cost = report.cost if cost is None else cost
         report.signal = report.signal if signal is None else signal

@@ -9,11 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import (
+    FLAG,
+    FUNCTION,
+    TEXT,
+    WORD,
+    Checked,
+    Expected,
+    check,
+    fits,
+    instance,
+    mapping,
+    number,
+    optional,
+    several,
+)
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.traits import Traits
+
+__all__ = [
+    "ByApplication", "ByCost", "ByLoad", "ByOperator", "ByRequest", "BySignal", "ByUser", "Choice", "FlowFacts",
+    "HomeBindings", "NetworkState", "Policies", "Request", "Wish",
+]  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,6 +75,8 @@ class Wish(NamedTuple):
     reason: str
 
 
+PART = number(0, 1000)
+POLICY = Expected("a policy, such as mf.policies.ByLoad(), or a function", FUNCTION.fits)
 Policy = Callable[[FlowFacts, Sequence[NetworkState]], "str | tuple[str, str] | None"]
 
 
@@ -70,10 +92,12 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ByApplication:
+class ByApplication(Checked):
     """Application configuration (page 8): what the application asks for, else what is set for its name or its word."""
 
-    networks: Mapping[str, str] = field(default_factory=dict)
+    networks: Annotated[
+        Mapping[str, str], mapping(TEXT, 'names of interfaces by application, such as {"call": "wlan0"}')
+    ] = field(default_factory=dict)
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """Its network; None for an application that says nothing and is not known."""
@@ -102,11 +126,18 @@ class HasNetworkRules(Protocol):
         """The first rule that matches and names a network."""
 
 
+def _has_rules(rules: Any) -> bool:
+    return callable(rules.network_of) and not isinstance(rules, type)
+
+
+RULES = Expected("rules, such as mf.load_rules(path)", _has_rules)
+
+
 @dataclass(frozen=True)
-class ByOperator:
+class ByOperator(Checked):
     """Operator rules (page 8), which the mobile node has from its operator beforehand."""
 
-    rules: HasNetworkRules
+    rules: Annotated[HasNetworkRules, RULES]
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """What the first rule says that matches."""
@@ -114,17 +145,17 @@ class ByOperator:
 
 
 @dataclass
-class Request:
+class Request(Checked):
     """What the network asks for at run time: `rules` is replaced when a policy server sends others; None before."""
 
-    rules: HasNetworkRules | None = None
+    rules: Annotated[HasNetworkRules | None, optional(RULES)] = None
 
 
 @dataclass(frozen=True)
-class ByRequest:
+class ByRequest(Checked):
     """Network request (page 8): the selection by the network (page 12), which may change while flows run."""
 
-    request: Request = field(default_factory=Request)
+    request: Annotated[Request, instance(Request, "a Request")] = field(default_factory=Request)
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """What the first rule says that matches; None as long as nothing is asked for."""
@@ -132,10 +163,10 @@ class ByRequest:
 
 
 @dataclass(frozen=True)
-class ByUser:
+class ByUser(Checked):
     """User preferences (page 8): the networks in the order in which the user wants them."""
 
-    order: Sequence[str]
+    order: Annotated[Sequence[str], several(TEXT, 'names of interfaces, such as ["wlan0", "cell0"]')]
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """The first that is usable, or unknown: that has to be said."""
@@ -148,15 +179,15 @@ class ByUser:
 
 
 @dataclass(frozen=True)
-class ByLoad:
+class ByLoad(Checked):
     """Load balancing (page 3): leave a network whose load is above `most` for the least loaded one.
 
     That one has to be better by `margin`, and a network that a flow does not use counts as full down to `margin` below
     `most`: a flow that is no larger than `margin` does not go to and fro, although it takes its load along.
     """
 
-    most: float = 0.8
-    margin: float = 0.1
+    most: Annotated[float, PART] = 0.8
+    margin: Annotated[float, PART] = 0.1
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """Where a flow goes or stays while a network is full; None while none is."""
@@ -165,13 +196,13 @@ class ByLoad:
 
 
 @dataclass(frozen=True)
-class BySignal:
+class BySignal(Checked):
     """Terminal decision (page 8): leave a network whose signal is below `least` for the strongest one; `margin` as
     there.
     """
 
-    least: float = 0.3
-    margin: float = 0.1
+    least: Annotated[float, PART] = 0.3
+    margin: Annotated[float, PART] = 0.1
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """Where a flow goes or stays while a network is weak; None while none is."""
@@ -222,15 +253,20 @@ def _leaving(
 
 def wrong_with(wish: object, flow: FlowFacts, networks: Sequence[NetworkState]) -> str:
     """What is wrong with the result of a policy, as `learner.Guarded` asks; empty where nothing is."""
-    network = wish[0] if isinstance(wish, tuple) and len(wish) == 2 else wish
+    network, reason = wish if isinstance(wish, tuple) and len(wish) == 2 else (wish, "")
     names = [known.name for known in networks]
-    return "" if network is None or network in names else f"expected one of {', '.join(names)}, or None for no opinion"
+    is_known = network is None or (isinstance(network, str) and network in names)
+    return "" if is_known and fits(reason, WORD) else f"expected one of {', '.join(names)}, or None for no opinion"
 
 
 class Policies:
     """Policies as (priority, policy): the lowest number first, those of equal priority as they are given."""
 
     def __init__(self, policies: Collection[tuple[int, Policy]] = ()) -> None:
+        pair = Expected("", lambda each: len(each) == 2 and fits(each[0], number(-(10**9), 10**9)))
+        check(several(pair, "pairs (priority, policy)"), policies=policies)
+        for _, policy in policies:
+            check(POLICY, policy=policy)
         self.ordered = sorted(policies, key=lambda pair: pair[0])
 
     def choose(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Choice | None:
@@ -247,7 +283,7 @@ class Policies:
             wish = policy(flow, networks)
             wrong = wrong_with(wish, flow, networks)
             if wrong:
-                raise ProtocolMisuse(f"{name} (priority {priority}) gave {wish!r}; {wrong}", wish)
+                raise ProtocolMisuse(f"{name} (priority {priority}) gave {shown(wish)}; {wrong}", wish)
             network, reason = wish if isinstance(wish, tuple) else (wish, "")
             if network in usable:
                 said = f"{name} (priority {priority}): {reason or network}"
@@ -285,7 +321,7 @@ def _guarded(policy: Policy) -> Policy:
 
 
 @dataclass(slots=True, frozen=True)
-class HomeBindings:
+class HomeBindings(Checked):
     """Over which interface a home address is bound at the home agent: "Any of the available Care-of Addresses can be
     chosen" (page 13).
 
@@ -294,8 +330,8 @@ class HomeBindings:
     with one tunnel for each care-of address may go on using the old one when the new one is new to it.
     """
 
-    at: str = "first flow"
-    anchors: bool = False
+    at: Annotated[str, TEXT] = "first flow"
+    anchors: Annotated[bool, FLAG] = False
 
     def lacking(self, anchored: Collection[str], usable: Mapping[str, bool]) -> list[str]:
         """Usable interfaces that need an anchor, where `anchored` have one."""

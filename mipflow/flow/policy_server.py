@@ -17,13 +17,14 @@ from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mipflow.arguments import WORD, check
 from mipflow.errors import MipflowError, ProtocolMisuse, WireError
 from mipflow.flow.authenticated import ATTEMPTS, Message, Repetition, Replay, check_key, open_sealed, seal
 from mipflow.flow.rules import RuleSet, read_rules
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.sim.network import Network
-from mipflow.wire.address import Address
+from mipflow.wire.address import ADDRESS, Address
 from mipflow.wire.packet import POLICY_PORT as PORT
 from mipflow.wire.packet import UDP
 
@@ -64,6 +65,8 @@ class PolicyServer(Host):
 
         What becomes of it is a decision in the trace. Raises ProtocolMisuse where no key is shared, or it is too long.
         """
+        check(ADDRESS, home_address=home_address)
+        check(WORD, text=text)
         octets, key = text.encode(), self._keys.get(home_address)
         if key is None:
             raise ProtocolMisuse(f"no key is shared with {home_address}; call share_key() first", home_address)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mipflow.arguments import FLAG, WORD, check, optional
+from mipflow.arguments import FLAG, WORD, Expected, check, instance, optional
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
 from mipflow.flow.allocation import FunctionAllocation, wrong_new
 from mipflow.flow.binder import AllocationMaker, FlowBinder
@@ -58,6 +58,10 @@ class FlowMobileNode(FlowBinder):
         policy: Policies | Policy | None = None, home_bindings: HomeBindings | None = None,
         reconsider_every_s: float | None = None, **settings: object,
     ) -> None:  # fmt: skip
+        check(optional(instance(AssignmentRules, "mf.AssignmentRules(...)")), rules=rules)
+        check(optional(instance(HomeBindings, "mf.policies.HomeBindings(...)")), home_bindings=home_bindings)
+        check(optional(instance(RuleSet, "rules, such as mf.load_rules(path)")), operator=operator)
+        check(optional(Expected("what makes an Allocation", callable)), allocation=allocation)
         if allocate is not None:
             made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=made)

@@ -49,7 +49,9 @@ def run(given: argparse.Namespace) -> int:
             recording = read(
                 given.traffic, mobile=given.mobile, packets=given.packets, silence_s=given.silence, progress=progress
             )
-        played = play(world, recording, given.cns, given.min_packets, handovers, progress)
+        played = play(
+            world, recording, cns=given.cns, min_packets=given.min_packets, handovers=handovers, progress=progress
+        )
         before = {flow.id: flow.care_of_address for flow in played.flows}
         if end_s == math.inf:
             played.finish(progress)

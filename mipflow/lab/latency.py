@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import check, whole
 from mipflow.lab.scenarios import figure2
 from mipflow.lab.world import World
 from mipflow.mip6.binding_update_list import State
@@ -62,8 +62,7 @@ def handovers(advertisements: Intervals, moves: int = 40, seed: int = 0) -> tupl
 
     Raises ProtocolMisuse where there is no move.
     """
-    if moves < 1:
-        raise ProtocolMisuse(f"moves={moves}; expected 1 or more", moves)
+    check(whole(1, 10_000, "moves"), moves=moves)
     names = ("wlan0", "AR2-Internet", "Internet-HA", "home", "cn1")
     world = figure2(
         seed, links=dict.fromkeys(names, SHORT), trace="control", advertisements=advertisements, link_hints=False,

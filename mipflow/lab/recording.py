@@ -15,21 +15,19 @@ from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 
-from mipflow.arguments import check, number
+from mipflow.arguments import FUNCTION, PATH, WORD, check, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.capture_clock import Placed, Stamp, cut_silences, one_clock
 from mipflow.lab.connections import Connection, connection_of
 from mipflow.lab.headers import ACK, RST, SYN, HeaderReader, Heard
 from mipflow.lab.streams import Lack, opened_ns, stream
 from mipflow.node.apps import Application
-from mipflow.node.recorded import Datagram, Recorded, Write
+from mipflow.node.recorded import MOST_DATAGRAM, Datagram, Recorded, Write
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.wire import capture
 
 MOST_PACKETS = 100_000
 """Frames that are read where nothing else is asked for."""
-MOST_DATAGRAM = 65_535 - 8
-"""Octets of payload of the largest UDP datagram; segmentation offload makes larger ones."""
 MOST_FILLED, FULL_PACKET = 1 << 24, 1500
 """Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
 WELL_KNOWN = 1024
@@ -102,8 +100,10 @@ def read(
     flows is cut. Raises DatasetError where there is no capture, no usable flow in it, or more than a day of flows;
     ProtocolMisuse for an address that is not in it.
     """
-    if packets < 1:
-        raise ProtocolMisuse(f"packets={packets}; expected 1 or more", packets)
+    check(PATH, DatasetError, path=path)
+    check(optional(WORD), mobile=mobile)
+    check(whole(1, 10**9, "frames"), packets=packets)
+    check(optional(FUNCTION), progress=progress)
     check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
     conversations = _conversations(_read_frames(recording, Path(path), packets, progress), recording.skipped)

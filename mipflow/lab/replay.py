@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.arguments import FUNCTION, SECONDS, YEAR_S, Expected, check, fits, number, optional, several, whole
+from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import Conversation, FlowMappingEntry
 from mipflow.lab.recording import MOST_PACKETS, SILENCE_S, Progress, RecordedFlow, Recording, read
@@ -43,9 +44,11 @@ class Handover(NamedTuple):
         """Read such as "1:cell0@5". Raises ProtocolMisuse for anything else."""
         found = re.fullmatch(r"(\d{1,9}):(.+)@(-?\d{1,9}(?:\.\d*)?)", text)
         if found is None:
-            shown = text if len(text) < 80 else f"{text[:76]}..."
-            raise ProtocolMisuse(f"handover {shown!r}; expected FLOW:INTERFACE@SECONDS, such as 1:cell0@5", text)
+            raise ProtocolMisuse(f"handover {shown(text)}; expected FLOW:INTERFACE@SECONDS, such as 1:cell0@5", text)
         return cls(int(found[1]), found[2], float(found[3]))
+
+
+_HANDOVER = Expected("", lambda it: isinstance(it, str) or (isinstance(it, tuple | list) and len(it) == 3))
 
 
 class Move(NamedTuple):
@@ -83,21 +86,23 @@ class Replay:
 
     def _recorded(self, number: int) -> RecordedFlow:
         name, flows = self.recording.name, self.recording.flows
-        if not 1 <= number <= len(flows):
-            raise ProtocolMisuse(f"there is no flow {number}; {name} has flows 1 to {len(flows)}", number)
+        if not fits(number, whole(1, len(flows))):
+            raise ProtocolMisuse(f"there is no flow {shown(number)}; {name} has flows 1 to {len(flows)}", number)
         return flows[number - 1]
 
     def check(self, handover: Handover) -> None:
         """Raise ProtocolMisuse, in one line, for an unknown flow or interface or a time without that flow."""
-        number, interface, at_s = handover
+        check(Expected("a Handover(flow, interface, at_s)", lambda it: len(it) == 3), handover=handover)
+        flow, interface, at_s = handover
+        check(number(-YEAR_S, YEAR_S, "a number of seconds"), at_s=at_s)
         self.world.mn.interface(interface)
-        recorded = self._recorded(number)
+        recorded = self._recorded(flow)
         first, last = (round(t_ns / NS_PER_S, 3) for t_ns in (recorded.first_ns, recorded.last_ns))
         if not first <= at_s <= last:
             when = "does not exist yet" if at_s < first else "has ended"
             own = self.recording.beside(recorded.first_ns, recorded.last_ns)
             advice = f"give a time from {first:.3f} to {last:.3f} s{own}, or another flow"
-            raise ProtocolMisuse(f"flow {number} {when} at {at_s:g} s; {advice}", at_s)
+            raise ProtocolMisuse(f"flow {flow} {when} at {at_s:g} s; {advice}", at_s)
 
     def handover(self, flow: int, interface: str, at_s: float) -> None:
         """Have a flow, by its number, moved `at_s` seconds after time zero.
@@ -123,6 +128,8 @@ class Replay:
 
     def run(self, duration_s: float, progress: Progress | None = None) -> None:
         """Run the world for some seconds."""
+        check(SECONDS, duration_s=duration_s)
+        check(optional(FUNCTION), progress=progress)
         network = self.world.network
         end_ns = network.clock.now + seconds(duration_s)
         while network.clock.now < end_ns:
@@ -135,7 +142,7 @@ class Replay:
         """Run the world until all was sent and all of TCP has arrived, or until nothing has arrived for a minute in
         which no end made a pause that was recorded.
         """
-        self.run(self.start_s + self.duration_s - self.world.now, progress)
+        self.run(max(self.start_s + self.duration_s - self.world.now, 0.0), progress)
         received, since_s = -1, self.world.now
         while not self.is_complete and self.world.now - since_s < STANDSTILL_S:
             under_way = [flow.running for flow in self.flows if flow.running is not None]
@@ -166,7 +173,7 @@ def replay(
 
 
 def play(
-    world: World, recording: Recording, cns: int = 2, min_packets: int = 3,
+    world: World, recording: Recording, *, cns: int = 2, min_packets: int = 3,
     handovers: Iterable[str | tuple[int, str, float]] = (), progress: Progress | None = None,
 ) -> Replay:  # fmt: skip
     """Open a flow for each flow of a recording, and run the world until all are bound: that is the capture's time zero.
@@ -175,8 +182,11 @@ def play(
     those to one correspondent node with each other (the seed, page 14); handovers: such as "1:cell0@5" or
     (1, "cell0", 5.0), in seconds after time zero. Raises ProtocolMisuse for what cannot be, before anything runs.
     """
-    if not 1 <= cns <= len(world.cns):
-        raise ProtocolMisuse(f"cns={cns}; expected 1 to {len(world.cns)}, or a world of figure2(cns={cns})", cns)
+    check(whole(0, 10**9, "packets"), min_packets=min_packets)
+    if not fits(cns, whole(1, len(world.cns))):
+        expected = f"expected 1 to {len(world.cns)}, or a world of figure2(cns={shown(cns)})"
+        raise ProtocolMisuse(f"cns={shown(cns)}; {expected}", cns)
+    check(several(_HANDOVER, 'a list of handovers, such as ["1:cell0@5"]'), handovers=handovers)
     wanted = [Handover.parse(one) if isinstance(one, str) else Handover(*one) for one in handovers]
     world.network.clock.check_idle(world.network.clock.now)
     played = Replay(world, recording, notes=[*recording.notes])

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from mipflow.errors import ProtocolMisuse, TopologyError
+from mipflow.arguments import (
+    FLAG,
+    PATH,
+    SECONDS,
+    SEED,
+    Expected,
+    check,
+    check_keywords,
+    fits,
+    keywords,
+    make,
+    mapping,
+    one_of,
+    optional,
+    whole,
+)
+from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.address_protocol import AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
 from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
 from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
@@ -16,6 +32,7 @@ from mipflow.flow.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.rules import RuleSet, load_rules
 from mipflow.flow.stack import FlowMobileNode
+from mipflow.lab.replay import play
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
 from mipflow.mip6.cga import AddressOwner
@@ -25,9 +42,11 @@ from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
 from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.dhcpv6_server import Dhcpv6Server, Leases
+from mipflow.node.host import Host
 from mipflow.node.router import AccessRouter, Router, join_routers
-from mipflow.sim.link import Link
+from mipflow.sim.link import LINK, Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
@@ -55,6 +74,17 @@ LINKS: dict[str, Link] = {
     "cn1": Link(delay_ms=10, rate_bps=100_000_000), "cn2": Link(delay_ms=15, rate_bps=100_000_000),
 }
 """What the links of the figures are like where nothing else is asked for."""
+
+_INTERVALS = Expected("two numbers of seconds", lambda it: len(it) == 2 and all(fits(each, SECONDS) for each in it))
+_MECHANISM = one_of(None, *get_args(Mechanism))
+_ALLOCATE = Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(it) or fits(it, _MECHANISM))
+_MAKERS = mapping(Expected("", callable), 'what makes them, such as {"CN2": Host}')
+_LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
+_RULES = Expected("rules, or a file of them", lambda rules: isinstance(rules, RuleSet) or fits(rules, PATH))
+_KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.replay")
+_OWN = {"home_agent", "home_address", "home_prefix", "operator"}
+_MOBILE_NODE = [name for name in keywords(FlowMobileNode, MobileNode) if name not in _OWN]
+_REPLAY = keywords(replay_capture, play)
 
 
 def figure2(
@@ -89,8 +119,21 @@ def figure2(
     DatasetError for a file of rules that cannot be followed, TopologyError for an unknown link and ProtocolMisuse for a
     number of correspondent nodes or a word that cannot be.
     """
-    if not 1 <= cns <= MOST_CNS:
-        raise ProtocolMisuse(f"cns={cns}; expected 1 to {MOST_CNS} correspondent nodes", cns)
+    check(SEED, seed=seed)
+    check(whole(1, MOST_CNS, "correspondent nodes"), cns=cns)
+    check(whole(1, MOST_HOME_AGENTS, "home agents"), home_agents=home_agents)
+    check(FLAG, wire=wire, home_router=home_router, ingress_filtering=ingress_filtering, enhanced=enhanced)
+    check(FLAG, policy_server=policy_server)
+    check(one_of(False, True, "manual"), security=security)
+    check(_ALLOCATE, allocate=allocate)
+    check(optional(_INTERVALS), advertisements=advertisements)
+    check(optional(_MAKERS), correspondents=correspondents)
+    check(optional(_LINKS), TopologyError, links=links)
+    check(optional(PATH), DatasetError, traffic=traffic)
+    check(optional(_RULES), DatasetError, operator=operator)
+    check(optional(_KEYWORDS), replay=replay)
+    check_keywords(mobile_node, _MOBILE_NODE, "a world")
+    check_keywords(replay or {}, _REPLAY, "replay")
     spec, total = _links(links, cns), max(cns, 2)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
@@ -105,7 +148,7 @@ def figure2(
         mobile_node = {
             "registrar": partial(EnhancedRegistrar, owner=owner), "allocation": lambda node: generated, **mobile_node,
         }  # fmt: skip
-    peers = [_correspondent(network, internet, spec, make, number, total) for number, make in enumerate(kinds)]
+    peers = [_correspondent(network, internet, spec, maker, number, total) for number, maker in enumerate(kinds)]
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
     if allocate is not None:
         mobile_node = {**_allocation(allocate, network, agents, home_address), **mobile_node}
@@ -141,9 +184,8 @@ def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
-    world = figure2(seed, rules=AssignmentRules(method="one care-of address"), **keywords)
-    world.title = "One home address, one care-of address for everything (plain Mobile IPv6)"
-    return world
+    title = "One home address, one care-of address for everything (plain Mobile IPv6)"
+    return _before(seed, AssignmentRules(method="one care-of address"), title, keywords)
 
 
 def figure1(seed: int = 0, **keywords: Any) -> World:
@@ -151,8 +193,17 @@ def figure1(seed: int = 0, **keywords: Any) -> World:
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
-    world = figure2(seed, rules=AssignmentRules(method="care-of address per flow"), **keywords)
-    world.title = "One home address, one care-of address per correspondent (the seed's Figure 1)"
+    title = "One home address, one care-of address per correspondent (the seed's Figure 1)"
+    return _before(seed, AssignmentRules(method="care-of address per flow"), title, keywords)
+
+
+def _before(seed: int, rules: AssignmentRules, title: str, keywords: dict[str, Any]) -> World:
+    """The world of `figure2` with the rules of before."""
+    if "rules" in keywords:
+        given = shown(keywords["rules"])
+        raise ProtocolMisuse(f"rules={given}; this world has rules of its own, expected figure2 for others", given)
+    world = figure2(seed, rules=rules, **keywords)
+    world.title = title
     return world
 
 
@@ -164,8 +215,6 @@ def _home(
     advertisements: tuple[float, float] | None, make_agent: Callable[..., HomeAgent],
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
-    if not 1 <= home_agents <= MOST_HOME_AGENTS:
-        raise ProtocolMisuse(f"home_agents={home_agents}; expected 1 to {MOST_HOME_AGENTS}", home_agents)
     agents = [make_agent(network, "HA", 4.0, 2.0)]
     agents += [make_agent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
     home = network.add_segment("home", spec["home"], HOME)
@@ -197,14 +246,11 @@ def _allocation(
         for agent in agents:
             agent.relay = Dhcpv6Relay(agent, server.address)
         return {"allocation": Dhcpv6Allocation}
-    if allocate == "request":
-        key = network.random("MN/home addresses").randbytes(32)
-        for agent in agents:
-            if isinstance(agent, AllocatingHomeAgent):
-                agent.share_key(home_address, key)
-        return {"allocation": partial(AddressProtocolAllocation, key=key)}
-    expected = ", ".join(map(repr, get_args(Mechanism)))
-    raise ProtocolMisuse(f"allocate={allocate!r}; expected {expected} or a function", allocate)
+    key = network.random("MN/home addresses").randbytes(32)
+    for agent in agents:
+        if isinstance(agent, AllocatingHomeAgent):
+            agent.share_key(home_address, key)
+    return {"allocation": partial(AddressProtocolAllocation, key=key)}
 
 
 def _policies(rules: RuleSet | None, policy_server: bool) -> Policies:
@@ -237,7 +283,7 @@ def _kinds(
 
 
 def _correspondent(
-    network: Network, internet: Router, spec: Mapping[str, Link], make: Callable[..., CorrespondentNode], number: int,
+    network: Network, internet: Router, spec: Mapping[str, Link], maker: Callable[..., CorrespondentNode], number: int,
     total: int,
 ) -> CorrespondentNode:  # fmt: skip
     """Correspondent node `number` (from 0) of `total`, spread down the right side of the picture."""
@@ -246,7 +292,8 @@ def _correspondent(
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
     internet.serve(segment)
     top = min(1.0 + 0.25 * (total - 2), 2.0)
-    cn = make(network, name, 6.0, top - 2 * top * number / (total - 1))
+    place = 6.0, top - 2 * top * number / (total - 1)
+    cn = cast(CorrespondentNode, make(name, maker, Host, network, name, *place))  # or what it shares with a plain host
     cn.settle(segment, CNS[number])
     return cn
 

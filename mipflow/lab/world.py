@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import FLAG, SECONDS, TEXT, Expected, check, fits, instance, optional, several
+from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.stack import FlowMobileNode
@@ -17,6 +18,7 @@ from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
+from mipflow.node.application import HOST
 from mipflow.node.router import Router
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.sim.network import Network
@@ -25,6 +27,8 @@ from mipflow.view.picture import Picture
 from mipflow.wire import capture
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
+
+SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
 
 HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
@@ -37,6 +41,12 @@ class World:
         self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], internet: Router,
         title: str,
     ) -> None:  # fmt: skip
+        check(instance(Network, "a Network"), network=network)
+        check(instance(FlowMobileNode, "a FlowMobileNode"), mn=mn)
+        check(instance(HomeAgent, "a HomeAgent"), ha=ha)
+        check(Expected("correspondent nodes, one at least", lambda it: it and fits(it, several(HOST, ""))), cns=cns)
+        check(instance(Router, "a Router"), internet=internet)
+        check(TEXT, title=title)
         for node in (mn, ha, internet, *cns):
             network.check_own(node, node.network)
         self.network = network
@@ -62,7 +72,9 @@ class World:
 
     @property
     def cn2(self) -> CorrespondentNode:
-        """The second correspondent node."""
+        """The second correspondent node. Raises TopologyError where there is one only."""
+        if len(self.cns) < 2:
+            raise TopologyError(f"{self.network.name} has one correspondent node; take world.cn1", self.cns)
         return self.cns[1]
 
     @property
@@ -90,9 +102,9 @@ class World:
         return self.network.clock.packet_events
 
     def run(self, duration_s: float) -> World:
-        """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for a negative duration."""
-        if duration_s < 0:
-            raise ProtocolMisuse(f"run({duration_s}) would go back in time; expected zero or more seconds", duration_s)
+        """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for what is no such number."""
+        if not fits(duration_s, SECONDS):
+            raise ProtocolMisuse(f"run({shown(duration_s)}); expected {SECONDS.words}", duration_s)
         self.network.run_until(self.network.clock.now + seconds(duration_s))
         return self
 
@@ -144,6 +156,7 @@ class World:
         if slow is None:
             slow = [(at - HANDOVER_SLOW_S / 8, at + HANDOVER_SLOW_S) for at in self.handovers_s()]
         begin, finish = self._span(start, end)
+        check(several(SPAN, "pairs (start, end) of seconds"), slow=slow)
         return animate(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
             slow=[(seconds(max(a, 0.0)), seconds(b)) for a, b in slow], mobile=self.mn.name, title=self.title,
@@ -153,6 +166,7 @@ class World:
         """Who sent which message to whom, when."""
         from mipflow.view.ladder import ladder
 
+        check(FLAG, data=data)
         begin, finish = self._span(start, end)
         return ladder(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
@@ -167,10 +181,17 @@ class World:
         return timeline(self.trace, mobile=self.mn.name, flows=self.flow_names(), start_ns=begin, end_ns=finish)
 
     def tables(self, at: float | None = None) -> Picture:
-        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now)."""
+        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now). Raises
+        ProtocolMisuse for one that has not come.
+        """
         from mipflow.view.tables import tables
 
-        return tables(self.trace, self._span(0.0, at)[1], names=self.names(), flows=self.flow_names())
+        check(optional(SECONDS), at=at)
+        now = self.network.clock.now
+        at_ns = now if at is None else seconds(at)
+        if at_ns > now:
+            raise ProtocolMisuse(f"at={at} has not come: it is {self.now:g} s; run the world on, or look earlier", at)
+        return tables(self.trace, at_ns, names=self.names(), flows=self.flow_names())
 
     def inspect(self, number: int) -> Picture:
         """One packet-hop as a protocol analyser would show it."""
@@ -179,11 +200,13 @@ class World:
         return inspect(self.trace, number, names=self.names())
 
     def _span(self, start: float | None, end: float | None) -> tuple[int, int]:
-        begin = 0 if start is None else seconds(start)
-        finish = self.network.clock.now if end is None else seconds(end)
-        if not 0 <= begin <= finish:
-            raise ProtocolMisuse(f"{start} to {end} s is no span of time; expected 0 <= start <= end", (start, end))
-        return begin, min(finish, self.network.clock.now)
+        check(optional(SECONDS), start=start, end=end)
+        now = self.network.clock.now
+        begin, finish = 0 if start is None else seconds(start), now if end is None else seconds(end)
+        if not begin <= min(finish, now):
+            expected = f"expected 0 <= start <= end, and a start that has been: it is {self.now:g} s"
+            raise ProtocolMisuse(f"{start} to {end} s is no span of time; {expected}", (start, end))
+        return begin, min(finish, now)
 
     # --- files -------------------------------------------------------------------------------------------------------
 
@@ -196,7 +219,7 @@ class World:
         trace = self.trace
         if node is not None and node not in self.network.graph:
             known = ", ".join(self.network.graph)
-            raise ProtocolMisuse(f"there is no node {node!r}; expected one of {known}", node)
+            raise ProtocolMisuse(f"there is no node {shown(node)}; expected one of {known}", node)
         for number in sorted(range(len(trace)), key=trace.started.__getitem__):
             name = trace.channels[trace.channel[number]]
             if node is None or node in (name.sender, name.receiver):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, whole
+from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, make, one_of, whole
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
@@ -64,7 +64,7 @@ class MobileNode(MobilityNode, Host):
         registrar: Callable[..., Registrar] = Registrar, link_hints: bool = True,
     ) -> None:
         super().__init__(network, name, x, y)
-        if mode not in DATA_MODES:
+        if not fits(mode, one_of(*DATA_MODES)):
             raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
         check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
         check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
@@ -82,7 +82,8 @@ class MobileNode(MobilityNode, Host):
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
-        self.registrar = registrar(self, reuse_tokens, home_lifetime_s, binding_lifetime_s)
+        lifetimes_s = home_lifetime_s, binding_lifetime_s
+        self.registrar: Registrar = make("registrar", registrar, Registrar, self, reuse_tokens, *lifetimes_s)
         self.address_discovery = HomeAgentDiscovery(self)
         self.prefixes = PrefixDiscovery(self)
         self.handlers[Packet] = self._tunnel_exit

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import PORT, SECONDS, TEXT, YEAR_S, Checked, Expected, fits, instance, one_of, optional, whole
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.node.application import Ends, Running
 from mipflow.sim.clock import seconds
 
@@ -50,8 +51,25 @@ class Write:
     end: End = ""
 
 
+def _can_be(step: Datagram | Write) -> bool:
+    """Whether a packet or a segment can be made of a step: plain comparisons, because a capture has many."""
+    if isinstance(step, Datagram):
+        numbers = ((step.at_ns, MOST_NS), (step.octets, MOST_DATAGRAM), (step.sequence, 65535))
+    else:
+        numbers = ((step.pause_ns, MOST_NS), (step.heard, MOST_NS), (len(step.data), MOST_NS))
+    is_sound = isinstance(step, Datagram) or (isinstance(step.data, bytes) and step.end in get_args(End))
+    return is_sound and all(isinstance(number, int) and 0 <= number <= most for number, most in numbers)
+
+
+MOST_DATAGRAM = 65_535 - 8
+"""Octets of payload of the largest UDP datagram; segmentation offload makes larger ones."""
+MOST_NS = YEAR_S * 10**9
+CAN_BE = Expected("a step that can be", _can_be)
+SPAN_NS = whole(0, MOST_NS, "nanoseconds")
+
+
 @dataclass(slots=True, frozen=True)
-class Recorded:
+class Recorded(Checked):
     """One flow of a capture, both ways.
 
     script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
@@ -61,21 +79,22 @@ class Recorded:
     opens the connection. An echo request is answered by the node that it reaches.
     """
 
-    protocol: Literal["UDP", "TCP", "ICMPv6"]
-    script: Sequence[Datagram] | Sequence[Write]
-    port: int = 9
-    name: str = "recorded"
-    opens_ns: int = 0
-    ends_ns: int = 0
-    start_s: float | None = 0.0
-    zeros: int = 0
+    protocol: Annotated[Literal["UDP", "TCP", "ICMPv6"], one_of("UDP", "TCP", "ICMPv6")]
+    script: Annotated[Sequence[Datagram] | Sequence[Write], instance((list, tuple), "a list of steps")]
+    port: Annotated[int, PORT] = 9
+    name: Annotated[str, TEXT] = "recorded"
+    opens_ns: Annotated[int, SPAN_NS] = 0
+    ends_ns: Annotated[int, SPAN_NS] = 0
+    start_s: Annotated[float | None, optional(SECONDS)] = 0.0
+    zeros: Annotated[int, whole(0, MOST_NS, "octets")] = 0
 
     def start(self, ends: Ends) -> RecordedRunning:
-        """Set it going. Raises ProtocolMisuse for a script of another protocol."""
+        """Set it going. Raises ProtocolMisuse for a script of another protocol, or a step that cannot be."""
         kind = Write if self.protocol == "TCP" else Datagram
         for step in self.script:
-            if not isinstance(step, kind):
-                raise ProtocolMisuse(f"{step} in a script of {self.protocol}; expected {kind.__name__} values", step)
+            if not isinstance(step, kind) or not fits(step, CAN_BE):
+                given = f"{shown(step)} in a script of {self.protocol}"
+                raise ProtocolMisuse(f"{given}; expected {kind.__name__} values of times, octets and numbers", step)
         running = _Connection(ends, self) if self.protocol == "TCP" else _Datagrams(ends, self)
         start_s = self.start_s
         if start_s is not None:

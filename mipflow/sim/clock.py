@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
-from math import isfinite
 from typing import Any
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import YEAR_S, fits, number
+from mipflow.errors import ProtocolMisuse, shown
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -22,11 +22,15 @@ Callback = Callable[[Any], object]
 Event = tuple[int, int, Callback, Any]
 
 
+_TIME = number(-200 * YEAR_S, 200 * YEAR_S, "a number of seconds")
+"""A trace has nanoseconds in 64 bits."""
+
+
 def seconds(value: float) -> int:
     """`value` seconds in nanoseconds. Raises ProtocolMisuse for what is no number of seconds."""
-    if not isfinite(value):
-        raise ProtocolMisuse(f"{value} is no time; expected a number of seconds", value)
-    return round(value * NS_PER_S)
+    if not fits(value, _TIME):
+        raise ProtocolMisuse(f"{shown(value)} is no time; expected {_TIME.words}", value)
+    return int(round(value * NS_PER_S))  # noqa: RUF046  # a number of numpy's stays one
 
 
 AFTER_ALL = 1 << 62

@@ -11,10 +11,12 @@ import warnings
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from struct import Struct
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import check, number, one_of
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import ESP, SIGNALLING_PORTS, TCP, UDP, Opaque, Packet
 
@@ -119,8 +121,7 @@ class Trace:
     __slots__ = ("_columns", "_warned", "channels", "mode", "new_rows", "packets", "records")
 
     def __init__(self, mode: Mode = "all") -> None:
-        if mode not in ("all", "control", "off"):
-            raise ProtocolMisuse(f"trace={mode!r}; expected 'all', 'control' or 'off'", mode)
+        check(one_of(*get_args(Mode)), trace=mode)
         self.mode = mode
         self._columns = (array("q"), array("q"), array("q"), array("H"), array("B"))
         self.new_rows = bytearray()
@@ -192,9 +193,9 @@ class Trace:
         return len(self.packets)
 
     def __getitem__(self, number: int) -> Hop:
-        if not 0 <= number < len(self.packets):
+        if not (isinstance(number, Integral) and 0 <= number < len(self.packets)):
             last = len(self.packets) - 1
-            raise ProtocolMisuse(f"there is no packet-hop {number}; the trace holds 0 to {last}", number)
+            raise ProtocolMisuse(f"there is no packet-hop {shown(number)}; the trace holds 0 to {last}", number)
         packet = self.packets[number].copy()
         sent, started, arrived, channel, packet.hop_limit = (column[number] for column in self.read_columns())
         return Hop(number, sent, started, arrived, self.channels[channel], packet.hop_limit, packet)
@@ -216,6 +217,7 @@ class Trace:
 
     def tables(self, at_ns: int) -> dict[str, dict[str, dict[str, Row]]]:
         """State of all tables at `at_ns` nanoseconds: node -> table -> key -> row, by replaying the changes."""
+        check(number(0), at_ns=at_ns)
         state: dict[str, dict[str, dict[str, Row]]] = {}
         for record in self.changes():
             if record.t_ns > at_ns:

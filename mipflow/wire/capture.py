@@ -34,10 +34,10 @@ class Capture:
     """
 
     def __init__(self, path: AnyPath) -> None:
+        self._stream, self._records = open_records(path)
         self.path = Path(path)
         self.skipped: Counter[str] = Counter()
         self.cut_off: str | None = None
-        self._stream, self._records = open_records(self.path)
         self._frames = self._read()
 
     def __iter__(self) -> Iterator[Frame]:

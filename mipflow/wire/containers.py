@@ -12,11 +12,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from io import BufferedReader
-from pathlib import Path
 from typing import IO
 
 from mipflow.errors import DatasetError
-from mipflow.wire.files import open_ordinary
+from mipflow.wire.files import AnyPath, open_ordinary
 
 NS = 1_000_000_000
 MOST_OCTETS = 1 << 26
@@ -32,7 +31,7 @@ Record = tuple[int, int, bytes, int, int, bool]
 (from 0 on), whether the time is its own; else it is that of the record before, 0 where none had one."""
 
 
-def open_records(path: Path) -> tuple[IO[bytes], Iterator[Record]]:
+def open_records(path: AnyPath) -> tuple[IO[bytes], Iterator[Record]]:
     """Open a capture and read its header.
 
     Raises DatasetError, in one line, for a file that is not there, is empty, or is no capture.

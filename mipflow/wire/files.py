@@ -14,7 +14,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from mipflow.errors import DatasetError
+from mipflow.errors import DatasetError, shown
 
 AnyPath = str | os.PathLike[str]
 NO_FILE = "it is no ordinary file"
@@ -26,7 +26,7 @@ def open_ordinary(path: AnyPath, expected: str) -> BufferedReader:
         if not stat.S_ISREG(os.stat(os.fspath(path)).st_mode):
             raise OSError(0, NO_FILE)
         return Path(path).open("rb")
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # a path may be anything, and do anything when it is asked for its name
         raise _refused(path, error, expected) from error
 
 
@@ -70,8 +70,8 @@ def _target(path: AnyPath) -> tuple[Path, int | None]:
     """The file that is to be written, behind all links, and the permissions that it has, None where it is new."""
     try:
         target = Path(os.path.realpath(path))
-    except (ValueError, TypeError) as error:
-        raise OSError(0, str(error)) from error
+    except Exception as error:  # as above
+        raise OSError(0, shown(error, str)) from error
     try:
         mode = target.lstat().st_mode
     except FileNotFoundError:
@@ -94,6 +94,7 @@ def check_writable(path: AnyPath) -> None:
 
 
 def _refused(path: object, error: Exception, expected: str, what: str = "") -> DatasetError:
-    name = str(path) if str(path).isprintable() else repr(str(path))
-    why = getattr(error, "strerror", None) or error
+    name = shown(path, str)
+    name = name if name.isprintable() else repr(name)
+    why = getattr(error, "strerror", None) or shown(error, str)
     return DatasetError(f"{name}{' ' if what else ': '}{what}{why}; {expected}", path)

@@ -149,7 +149,7 @@ def test_the_first_to_the_last_where_the_primary_is_not_avoided() -> None:
 
 
 def test_an_unknown_method() -> None:
-    with pytest.raises(ProtocolMisuse, match=r"method='all'; expected one of 'combined'") as caught:
+    with pytest.raises(ProtocolMisuse, match=r"method='all'\); expected one of 'combined'") as caught:
         AssignmentRules(method="all")  # type: ignore[arg-type]
     assert caught.value.value == "all"
 

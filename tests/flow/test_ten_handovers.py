@@ -111,7 +111,8 @@ def test_each_is_handed_over_ten_times_every_octet_arrives_and_no_other_ever_lea
 
 
 def test_a_packet_has_a_certain_place_from_the_acknowledgement_to_the_next_question() -> None:
-    flow = mf.figure2().mn.open(mf.figure2().cn1, mf.apps.Voice())
+    world = mf.figure2()
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
     stays = Stays(flow, ["wlan0", "cell0"], [0, 50], [40])
     assert [stays.interface(made, link) for made, link in ((0, 39), (39, 40), (45, 60), (50, 50), (99, 99))] == [
         "wlan0", None, None, "cell0", "cell0",

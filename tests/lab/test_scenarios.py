@@ -84,5 +84,5 @@ def test_a_correspondent_may_be_a_host_that_knows_nothing_of_mobile_ip() -> None
 def test_an_unknown_correspondent_and_an_impossible_number_of_home_agents_are_named() -> None:
     with pytest.raises(TopologyError, match="no correspondent 'CN9'; expected one of CN1, CN2"):
         mf.figure2(correspondents={"CN9": Host})
-    with pytest.raises(ProtocolMisuse, match="home_agents=0; expected 1 to 8"):
+    with pytest.raises(ProtocolMisuse, match="home_agents=0; expected home agents from 1 to 8"):
         mf.figure2(home_agents=0)

@@ -1,0 +1,319 @@
+"""The public face as a table: every name that a learner calls, a good call of each, and what each argument may be.
+
+`tests/test_bad_values.py` calls each with each bad value that its row does not allow. A new public name, or a new
+argument of one, has to be entered here; what is public but called by the package alone is in `INSIDE`, with the reason.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+import re
+from collections.abc import Callable, Iterator
+from inspect import isclass, isfunction, signature
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mipflow as mf
+from mipflow.flow.binder import FlowBinder
+from mipflow.flow.flows import Flow
+from mipflow.flow.rules import RuleSet
+from mipflow.flow.stack import FlowMobileNode
+from mipflow.lab.replay import Handover, Replay
+from mipflow.lab.world import World
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.registration import Registrar
+from mipflow.node.application import Running
+from mipflow.node.interface import Interface
+from mipflow.node.recorded import Datagram
+from mipflow.sim.link import Segment
+from mipflow.sim.trace import Trace
+from mipflow.view.picture import Picture
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class Silent:
+    """It cannot be told, compared, asked for its name or whether it is true."""
+
+    def __repr__(self) -> str:
+        raise ValueError("it cannot be told")
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("it cannot be compared")
+
+    __str__ = __fspath__ = __len__ = __bool__ = __iter__ = __float__ = __repr__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Hollow:
+    """It has every attribute, and each is None."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+BAD: dict[str, Any] = {
+    "None": None, "nan": math.nan, "inf": math.inf, "-inf": -math.inf, "-1": -1, "-0.5": -0.5, "huge": 10**30,
+    "huge float": 1e300, "endless": 10**5000, "True": True, "complex": 1j, "decimal": decimal.Decimal("nan"),
+    "word": "x", "empty": "", "blank": " ", "NUL": "a\0b", "surrogate": "\ud800", "lines": "a\nb", "octets": b"x",
+    "list": [], "nested": [[]], "pair": (1, "x"), "set": {1}, "dict": {}, "odd dict": {1: 2}, "object": object(),
+    "class": int, "silent": Silent(), "hollow": Hollow(), "function": lambda: None, "error": ValueError("x"),
+    "enormous": ["x" * 10**6],
+}  # fmt: skip
+"""What no argument should be, but where its row allows it."""
+
+NONE: frozenset[str] = frozenset()
+WORDS = {"word", "lines", "NUL"}
+"""Text that is a name, if not a pretty one."""
+
+
+class Argument(NamedTuple):
+    """A good value, or how it is made of a world, and which of BAD are as good."""
+
+    good: Any
+    fine: frozenset[str] = NONE
+    made: bool = False
+
+
+def plain(good: Any, *fine: str) -> Argument:
+    return Argument(good, frozenset(fine))
+
+
+def made(good: Callable[[World], Any], *fine: str) -> Argument:
+    return Argument(good, frozenset(fine), True)
+
+
+class Row(NamedTuple):
+    """`call(world, **arguments)`; `of` is what is called, whose arguments the row has, all of them."""
+
+    call: Callable[..., Any]
+    of: tuple[Callable[..., Any], ...]
+    arguments: dict[str, Argument]
+    left_out: frozenset[str] = NONE
+    """Arguments that are another row's, or the package's."""
+
+
+def maker(
+    call: Callable[..., Any], /, *more: Callable[..., Any], left_out: frozenset[str] = NONE, **arguments: Argument
+) -> Row:
+    """What is no method of a world."""
+    return Row(lambda world, **given: call(**given), (call, *more), arguments, left_out)
+
+
+def method(way: str, of: Callable[..., Any], /, **arguments: Argument) -> Row:
+    """A method of a world or of something in it, by the attributes that lead there."""
+
+    def call(world: World, **given: Any) -> Any:
+        found: Any = world
+        for name in way.split("."):
+            found = getattr(found, name)
+        return found(**given)
+
+    return Row(call, (of,), arguments)
+
+
+def first_flow(world: World) -> Flow:
+    return world.mn.opened[1]
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+SECONDS = plain(1.5)
+SPAN = {"start": plain(0.5, "None"), "end": plain(2, "None")}
+FLAG = plain(False, "True")
+SEED = plain(3, "-1")
+APP_TIMES = {"start_s": SECONDS, "duration_s": plain(2, "None")}
+STREAM = {"interval_ms": plain(20), "payload_bytes": plain(100)}
+INTERFACE = plain("cell0")
+PORT = plain(7000, "None")
+CN = made(lambda world: world.cn2)
+FLOW = made(first_flow)
+APP = plain(mf.apps.Voice())
+FILE = made(lambda world: world.folder / "out", "word", "blank", "lines", "octets")  # type: ignore[attr-defined]
+LINK = {
+    "delay_ms": plain(1), "rate_bps": plain(10**6, "None"), "mtu": plain(1500), "queue_bytes": plain(0, "None"),
+    "loss": plain(0.1), "duplication": plain(0.1), "jitter_ms": plain(1), "reorder": FLAG,
+}  # fmt: skip
+CALL = {"cn": CN, "app": APP, "local_port": PORT, "remote_port": PORT}
+MOBILE = {
+    "rules": plain(mf.AssignmentRules(), "None"), "assign": plain(_nothing, "None", "function"), "pool": plain(1),
+    "hold_down_s": SECONDS, "allocation": plain(None, "None"), "separator": plain(lambda traits: None, "None"),
+    "policy": plain(lambda flow, networks: None, "None"), "home_bindings": plain(mf.policies.HomeBindings(), "None"),
+    "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
+    "home_lifetime_s": plain(400), "binding_lifetime_s": plain(400), "registrar": plain(Registrar),
+    "link_hints": FLAG,
+}  # fmt: skip
+SCENARIO = {
+    "seed": SEED, "traffic": plain(None, "None"), "links": plain({"wlan0": mf.Link()}, "None", "dict"),
+    "trace": plain("all"), "wire": FLAG, "replay": plain(None, "None", "dict"), "cns": plain(3),
+    "correspondents": plain(None, "None", "dict"), "home_router": FLAG, "home_agents": plain(2),
+    "advertisements": plain((1, 3), "None"), "security": FLAG, "ingress_filtering": FLAG, "enhanced": FLAG,
+    "allocate": plain("stateless", "None"), "policy_server": FLAG, "operator": plain(RuleSet(), "None"),
+}  # fmt: skip
+
+
+def scenario(make: Callable[..., World], *more: Callable[..., Any], without: frozenset[str] = NONE) -> Row:
+    """A scenario takes its own keywords and those of the mobile node."""
+    arguments = {name: argument for name, argument in (SCENARIO | MOBILE).items() if name not in without}
+    given = NONE | {"network", "name", "x", "y", "home_agent", "home_address", "home_prefix"}
+    given |= {"keywords", "mobile_node", "settings"}
+    return maker(make, *more, FlowMobileNode, MobileNode, left_out=given | without, **arguments)
+
+
+PUBLIC: dict[str, Row] = {
+    "mf.Address": maker(mf.Address, value=plain("2001:db8::1", "True", "huge")),
+    "mf.Link": maker(mf.Link, **LINK),
+    "mf.AssignmentRules": maker(
+        mf.AssignmentRules, method=plain("combined"), avoid_primary=FLAG, never_primary=FLAG,
+        together=plain(lambda flow: None, "None"), tunnel_as_one=FLAG, optimistic=FLAG),
+    "mf.World": Row(lambda world, **given: World(**given), (World,), {
+        "network": made(lambda w: w.network), "mn": made(lambda w: w.mn), "ha": made(lambda w: w.ha),
+        "cns": made(lambda w: w.cns), "internet": made(lambda w: w.internet), "title": plain("t", *WORDS)}),
+    "mf.load_rules": maker(mf.load_rules, path=plain(REPOSITORY / "datasets/rules/operator.json")),
+    "mf.figure2": scenario(mf.figure2),
+    "mf.figure1": scenario(mf.figure1, mf.figure2, without=frozenset(["rules"])),
+    "mf.plain_mobile_ipv6": scenario(mf.plain_mobile_ipv6, mf.figure2, without=frozenset(["rules"])),
+    "mf.attack_table": maker(mf.attack_table, seed=SEED),
+    "mf.baseline_table": maker(mf.baseline_table, seed=SEED),
+    "mf.latency_table": maker(mf.latency_table, moves=plain(1), seed=SEED),
+    "mf.state_machines": maker(mf.state_machines),
+    "mf.apps.Voice": maker(mf.apps.Voice, **STREAM, both_ways=FLAG, **APP_TIMES),
+    "mf.apps.Video": maker(
+        mf.apps.Video, rate_bps=plain(10**6), frames_per_s=plain(25), packet_bytes=plain(1200), group=plain(5),
+        key_frame_factor=plain(2), **APP_TIMES),
+    "mf.apps.FileTransfer": maker(mf.apps.FileTransfer, size=plain(1), direction=plain("up"), start_s=SECONDS),
+    "mf.apps.Echo": maker(mf.apps.Echo, **STREAM, count=plain(3, "None"), start_s=SECONDS),
+    "mf.apps.Protected": maker(mf.apps.Protected, **STREAM, **APP_TIMES),
+    "mf.apps.Recorded": maker(
+        mf.apps.Recorded, protocol=plain("UDP"), port=plain(9), name=plain("n", *WORDS), opens_ns=plain(0),
+        ends_ns=plain(0), start_s=plain(1, "None"), zeros=plain(0),
+        script=plain([Datagram(0, True, 9)], "list", "nested", "pair", "enormous")),
+    "mf.apps.Ends": Row(lambda world, **given: mf.apps.Ends(**given), (mf.apps.Ends,), {
+        "near": made(lambda w: w.mn), "far": CN, "near_port": plain(1), "far_port": plain(1), "flow": plain(1),
+        "upward": FLAG, "far_address": plain(mf.Address(1), "None")}),
+    "mf.apps.Running": Row(lambda world, **given: Running(**given), (Running,), {
+        "ends": made(lambda w: mf.apps.Ends(w.mn, w.cn1, 1, 1, 1))}),
+    "mf.policies.ByApplication": maker(mf.policies.ByApplication, networks=plain({"call": "wlan0"}, "dict")),
+    "mf.policies.ByCost": maker(mf.policies.ByCost),
+    "mf.policies.ByLoad": maker(mf.policies.ByLoad, most=plain(0.8), margin=plain(0.1)),
+    "mf.policies.BySignal": maker(mf.policies.BySignal, least=plain(0.8), margin=plain(0.1)),
+    "mf.policies.ByOperator": maker(mf.policies.ByOperator, rules=plain(RuleSet())),
+    "mf.policies.ByRequest": maker(mf.policies.ByRequest, request=plain(mf.policies.Request())),
+    "mf.policies.ByUser": maker(mf.policies.ByUser, order=plain(["wlan0"], "list", "enormous")),
+    "mf.policies.Policies": maker(mf.policies.Policies, policies=plain([(10, mf.policies.ByLoad())], "list")),
+    "mf.policies.Request": maker(mf.policies.Request, rules=plain(RuleSet(), "None")),
+    "mf.policies.HomeBindings": maker(mf.policies.HomeBindings, at=plain("its flow", *WORDS), anchors=FLAG),
+    "World.run": method("run", World.run, duration_s=SECONDS),
+    "World.animate": method("animate", World.animate, **SPAN, slow=plain([(1, 2)], "None", "list")),
+    "World.ladder": method("ladder", World.ladder, **SPAN, data=FLAG),
+    "World.timeline": method("timeline", World.timeline, **SPAN),
+    "World.tables": method("tables", World.tables, at=plain(2, "None")),
+    "World.inspect": method("inspect", World.inspect, number=plain(17, "True")),
+    "World.pcap": method("pcap", World.pcap, path=FILE, node=plain("MN", "None")),
+    "World.save": method("save", World.save, path=FILE),
+    "World.names": method("names", World.names),
+    "World.flow_names": method("flow_names", World.flow_names),
+    "World.flows": method("flows", World.flows),
+    "World.handovers_s": method("handovers_s", World.handovers_s),
+    "Trace.tables": method("trace.tables", Trace.tables, at_ns=plain(10**9, "inf", "huge", "huge float", "endless")),
+    "Trace.__getitem__": method("trace.__getitem__", Trace.__getitem__, number=plain(17, "True")),
+    "Trace.drops": method("trace.drops", Trace.drops),
+    "Trace.changes": method("trace.changes", Trace.changes),
+    "Trace.decisions": method("trace.decisions", Trace.decisions),
+    "Trace.digest": method("trace.digest", Trace.digest),
+    "Picture.describe": Row(lambda world: world.ladder().describe(), (lambda: None,), {}),
+    "Picture.rows": Row(lambda world: world.ladder().rows(), (lambda: None,), {}),
+    "Picture.twin": Row(lambda world: world.ladder().twin(), (lambda: None,), {}),
+    "Replay.flow": method("replay.flow", Replay.flow, number=plain(1)),
+    "Replay.check": method("replay.check", Replay.check, handover=plain(Handover(1, "cell0", 0.5))),
+    "Replay.handover": method(
+        "replay.handover", Replay.handover, flow=plain(1), interface=INTERFACE, at_s=plain(9.0)),
+    "Replay.run": method("replay.run", Replay.run, duration_s=SECONDS, progress=plain(_nothing, "None", "function")),
+    "Replay.finish": method("replay.finish", Replay.finish, progress=plain(_nothing, "None", "function")),
+    "mn.open": method(
+        "mn.open", FlowMobileNode.open, **CALL, interface=plain("cell0", "None"),
+        word=plain("w", "None", "empty", "blank", *WORDS)),
+    "mn.accept": method("mn.accept", FlowMobileNode.accept, **CALL, redirect=FLAG),
+    "mn.close": method("mn.close", FlowMobileNode.close, flow=FLOW),
+    "mn.handover": method(
+        "mn.handover", FlowBinder.handover, flow=FLOW, interface=INTERFACE, home_follows=plain(None, "None", "True"),
+        alone=FLAG),
+    "mn.handover_all": method("mn.handover_all", FlowBinder.handover_all, interface=INTERFACE, break_first=FLAG),
+    "mn.keep_home_address": method(
+        "mn.keep_home_address", FlowBinder.keep_home_address, name=plain("banking", *WORDS),
+        is_for=plain(lambda flow: False)),
+    "mn.free_home_address": method(
+        "mn.free_home_address", FlowBinder.free_home_address, home_address=made(lambda w: w.spare)),  # type: ignore[attr-defined]
+    "mn.visit": method(
+        "mn.visit", MobileNode.visit, interface_name=plain("wlan0", *WORDS),
+        segment=made(lambda w: w.network.segments["cell0"]), handoff_ms=plain(5)),
+    "mn.interface": method("mn.interface", MobileNode.interface, name=INTERFACE),
+    "mn.interfaces": method("mn.interface", MobileNode.interface, name=INTERFACE),
+    "mn.care_of_address": method("mn.care_of_address", MobileNode.care_of_address, interface_name=INTERFACE),
+    "mn.networks": method(
+        "mn.networks.report", mf.figure2().mn.networks.report.__func__, name=INTERFACE, cost=plain(1, "None"),
+        signal=plain(0.5, "None")),
+    "mn.flows": method("mn.flows.__getitem__", mf.figure2().mn.flows.__getitem__.__func__, flow_id=plain(1, "True")),
+    "Interface.set_up": Row(
+        lambda world, **given: world.mn.interface("cell0").set_up(**given), (Interface.set_up,), {"up": FLAG}),
+    "Segment.configure": Row(
+        lambda world, **given: world.network.segments["cell0"].configure(**given), (Segment.configure,),
+        {"link": plain(mf.Link())}),
+    "Segment.set_up": Row(
+        lambda world, **given: world.network.segments["cell0"].set_up(**given), (Segment.set_up,), {"up": FLAG}),
+    "Segment.tap": Row(
+        lambda world, **given: world.network.segments["cell0"].tap(**given), (Segment.tap,),
+        {"tap": plain(_nothing, "function")}),
+    "PolicyServer.indicate": method(
+        "policy_server.indicate", mf.figure2(policy_server=True).policy_server.indicate.__func__,  # type: ignore[union-attr]
+        home_address=made(lambda w: w.mn.primary_home_address), text=plain("{}", "empty", "blank", *WORDS)),
+}  # fmt: skip
+"""Every public callable."""
+
+INSIDE = {
+    "mf.apps.Application": "a protocol: nothing is made of it",
+    "mf.policies.Choice": "given, not taken", "mf.policies.FlowFacts": "given, not taken",
+    "mf.policies.NetworkState": "given, not taken", "mf.policies.Wish": "what a policy gives, which is looked at there",
+    "Trace.add_channel": "written by links", "Trace.hop": "written by links, for every packet",
+    "Trace.warn_if_large": "written by the network", "Trace.changed": "written by nodes",
+    "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",
+    "Trace.read_columns": "read by the columns, takes nothing",
+    "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
+    "mn.opened": "a dictionary to look at", "mn.registrar": "a way in for those who read the source",
+    "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
+}
+"""What is public and takes nothing of a learner's: why."""
+
+
+def names() -> Iterator[str]:
+    """Every public name: of the package, of its two modules, and of the classes whose values a learner holds."""
+    for name in mf.__all__:
+        if name not in ("apps", "policies"):
+            yield f"mf.{name}"
+    for module in ("apps", "policies"):
+        found = getattr(mf, module)
+        for name in found.__all__:
+            yield f"mf.{module}.{name}"
+        for name, value in vars(found).items():
+            own = isclass(value) and value.__module__ == found.__name__ and not getattr(value, "_is_protocol", False)
+            if own and not name.startswith("_"):
+                yield f"mf.{module}.{name}"
+    for kind in (World, Flow, Trace, Picture, Replay):
+        for name, value in vars(kind).items():
+            if isfunction(value) and not name.startswith("_"):
+                yield f"{kind.__name__}.{name}"
+    sources = [REPOSITORY / "README.md", *REPOSITORY.glob("labs/source/*.py"), *REPOSITORY.glob("docs/*.md")]
+    told = " ".join(path.read_text(encoding="utf-8") for path in sources)
+    for name in re.findall(r"\bmn\.(\w+)", told):
+        yield f"mn.{name}"
+    for name in re.findall(r"\bworld\.(\w+)\(", told):
+        yield f"World.{name}"
+
+
+def lacking(row: Row) -> set[str]:
+    """Arguments of what is called that the row has not, or has too many."""
+    there = {name for of in row.of for name in signature(of).parameters if name not in ("self", "_")}
+    return (there - row.left_out) ^ set(row.arguments)

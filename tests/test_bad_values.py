@@ -1,0 +1,249 @@
+"""Every public callable against bad values: one line of an error of ours at the call, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mipflow as mf
+from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.lab.world import World
+from mipflow.node.recorded import Datagram, Write
+from tests.face import BAD, INSIDE, PUBLIC, Hollow, Silent, lacking, names
+
+REPLAYED = {name for name in PUBLIC if name.startswith("Replay.")}
+SLOW = {"mf.attack_table", "mf.baseline_table", "mf.latency_table"}
+"""What takes seconds where nothing is wrong."""
+
+
+def settled(folder: Path, replayed: bool = False) -> World:
+    """A world in which all that a row asks for is there."""
+    traffic = Path(__file__).resolve().parents[1] / "datasets/captures/office.pcap"
+    options: dict[str, Any] = {"traffic": traffic, "replay": {"packets": 400}} if replayed else {}
+    world = mf.figure2(seed=7, policy_server=True, pool=1, **options)
+    if not replayed:
+        world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(5)
+    world.folder = folder  # type: ignore[attr-defined]
+    world.spare = [home.home_address for home in world.mn.home_addresses][-1]  # type: ignore[attr-defined]
+    return world
+
+
+def later(world: World) -> str:
+    """What becomes of a world after that."""
+    world.mn.open(world.cn2, mf.apps.Video())
+    world.mn.accept(world.cn1, mf.apps.Voice(start_s=0.5), redirect=True)
+    world.run(1)
+    world.mn.handover(next(iter(world.mn.flows)), "cell0")
+    return world.run(2).trace.digest()
+
+
+def arguments(name: str, world: World, changed: str = "", value: Any = None) -> dict[str, Any]:
+    """Those of a good call, one of them changed."""
+    row = PUBLIC[name]
+    good = {key: each.good(world) if each.made else each.good for key, each in row.arguments.items() if key != changed}
+    return good | ({changed: value} if changed else {})
+
+
+def refused(name: str) -> Iterator[tuple[str, str]]:
+    """The arguments of a row, each with the bad values that it does not allow."""
+    for argument, told in PUBLIC[name].arguments.items():
+        for bad in BAD:
+            if bad not in told.fine:
+                yield argument, bad
+
+
+def complaint(call: Callable[[], Any], value: Any) -> str:
+    """What is wrong with how a call refuses a bad value; empty where nothing is."""
+    try:
+        given = call()
+    except MipflowError as error:
+        said = str(error)
+        if len(said.splitlines()) != 1 or len(said) > 1500:
+            return f"is refused in {len(said)} characters and {len(said.splitlines())} lines"
+        return ""
+    except BaseException as error:
+        return f"raises {type(error).__name__}: {str(error)[:100]}"
+    return f"is taken and gives {type(given).__name__}"
+
+
+def complaints(name: str, world: World) -> list[str]:
+    told = []
+    for argument, bad in refused(name):
+        given = arguments(name, world, argument, BAD[bad])
+        wrong = complaint(lambda given=given: PUBLIC[name].call(world, **given), BAD[bad])  # type: ignore[misc]
+        told += [f"{name}({argument}={bad}) {wrong}"] if wrong else []
+    return told
+
+
+# --- the table is whole ----------------------------------------------------------------------------------------------
+
+
+def test_every_public_name_is_in_the_table() -> None:
+    missing = sorted(set(names()) - set(PUBLIC) - set(INSIDE))
+    assert missing == [], "enter them in tests/face.py"
+
+
+def test_no_name_is_in_it_that_there_is_not() -> None:
+    known = set(names())
+    assert {name for name in INSIDE if name.startswith(("mf.", "Trace."))} <= known
+    assert {name for name in PUBLIC if name.startswith(("mf.", "World.", "Replay.", "Picture."))} <= known
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_argument_is_in_the_table(name: str) -> None:
+    assert lacking(PUBLIC[name]) == set()
+
+
+def test_a_new_name_and_a_new_argument_would_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "fork", lambda self, at=0: self, raising=False)
+    monkeypatch.setattr(mf.apps, "__all__", [*mf.apps.__all__, "Game"])
+    assert set(names()) - set(PUBLIC) - set(INSIDE) == {"World.fork", "mf.apps.Game"}
+    row = PUBLIC["World.run"]
+    assert lacking(row._replace(of=(lambda self, duration_s, until=None: None,))) == {"until"}
+    assert lacking(row._replace(arguments={})) == {"duration_s"}
+
+
+# --- bad values ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_bad_values_are_refused_in_one_line_and_nothing_is_left_behind(tmp_path: Path, replayed: bool) -> None:
+    """All calls on one world, which goes on as one that was let alone."""
+    disturbed, calm = settled(tmp_path, replayed), settled(tmp_path, replayed)
+    told = [line for name in PUBLIC if (name in REPLAYED) is replayed for line in complaints(name, disturbed)]
+    assert told == []
+    assert list(tmp_path.iterdir()) == []
+    assert later(disturbed) == later(calm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_call_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    """So that one sees which it is."""
+    disturbed, calm = (settled(tmp_path, name in REPLAYED) for _ in range(2))
+    assert complaints(name, disturbed) == []
+    assert later(disturbed) == later(calm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in SLOW])
+def test_what_is_allowed_is_taken_and_the_world_runs_on(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that allows nothing would pass the tests above."""
+    monkeypatch.chdir(tmp_path)
+    row = PUBLIC[name]
+    for argument, bad in [("", "None"), *((key, bad) for key, each in row.arguments.items() for bad in each.fine)]:
+        world = settled(tmp_path, name in REPLAYED)
+        given = row.call(world, **arguments(name, world, argument, BAD[bad]))
+        if isinstance(given, World) and given is not world:
+            given.mn.open(given.cn1, mf.apps.Voice())
+            given.run(3)
+        world.run(2)
+        assert world.pcap(tmp_path / "all.pcap") == len(world.trace)
+        world.save(tmp_path / "all.html")
+
+
+# --- each instance ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return settled(tmp_path)
+
+
+CALL = mf.apps.Voice()
+LOOP = "a link that leads to itself"
+
+ONE_BY_ONE: dict[str, tuple[Callable[[World], Any], str]] = {
+    "a class": (lambda w: w.mn.open(w.cn1, mf.apps.Voice), "app=<class .*Voice'>; expected an application, such as"),
+    "no application": (lambda w: w.mn.open(w.cn1, None), "app=None; expected an application"),
+    "a port too high": (lambda w: w.mn.open(w.cn1, CALL, local_port=70000), "local_port=70000; expected a port from 0"),
+    "a port below": (lambda w: w.mn.accept(w.cn1, CALL, remote_port=-1), "remote_port=-1; expected a port"),
+    "a word as a port": (lambda w: w.mn.open(w.cn1, CALL, local_port="x"), "local_port='x'; expected a port"),
+    "an SPI that is reserved": (lambda w: w.mn.open(w.cn1, mf.apps.Protected(), local_port=255), "expected an SPI"),
+    "a rate": (lambda w: mf.apps.Video(rate_bps=float("nan")), r"Video\(rate_bps=nan\); expected bits per second"),
+    "a signal": (lambda w: w.mn.networks.report("wlan0", signal="x"), "signal='x'; expected a number from 0 to 1"),
+    "a time as text": (lambda w: w.run("1"), r"run\('1'\); expected a number of seconds"),
+    "a kept name": (lambda w: w.mn.keep_home_address(5, lambda flow: True), "name=5; expected text"),
+    "no file": (lambda w: w.pcap(None), "None"),
+    "a NUL": (lambda w: w.save("a\0b"), "null byte"),
+    "a loop": (lambda w: w.pcap(w.folder / LOOP), "ordinary file|symbolic link"),
+    "a moment to come": (lambda w: w.tables(at=999), r"at=999 has not come: it is 5 s; run the world on"),
+    "a span to come": (lambda w: w.ladder(900, 999), "900 to 999 s is no span of time; expected .* it is 5 s"),
+    "an unknown keyword": (lambda w: mf.figure2(polcy=None), "has no keyword 'polcy'; expected one of .*policy"),
+    "an unknown option": (lambda w: mf.figure2(replay={"x": 1}), "replay has no keyword 'x'; expected .*handovers"),
+    "rules twice": (lambda w: mf.figure1(rules=mf.AssignmentRules()), "has rules of its own, expected figure2"),
+    "a maker": (lambda w: mf.figure2(correspondents={"CN1": int}), "CN1=<class 'int'> raised TypeError: "),
+    "a year and a day": (lambda w: w.run(367 * 86400), "expected a number of seconds from 0 to 31622400"),
+    "nothing made": (lambda w: mf.figure2(correspondents={"CN1": lambda *_: None}), "made None; expected .* a Host"),
+    "a policy's class": (lambda w: mf.figure2(policy=mf.policies.ByLoad), "policy is <class .*; expected a function"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(ONE_BY_ONE)), ids=list(ONE_BY_ONE))
+def test_each_is_told_by_its_value_and_what_was_expected(world: World, number: int) -> None:
+    os.symlink(LOOP, world.folder / LOOP)  # type: ignore[attr-defined]
+    call, said = list(ONE_BY_ONE.values())[number]
+    with pytest.raises(MipflowError, match=said):
+        call(world)
+    assert len(world.mn.flows) == 1
+
+
+@pytest.mark.parametrize("step", [
+    Datagram(0, True, -1), Datagram(0, True, 10**6), Datagram(-1, True, 1), Datagram(0.5, True, 1),  # type: ignore[arg-type]
+    Datagram(0, True, 1, 70_000), Datagram(0, True, None), Write(True, 0, 0), Write(True, -1, 0), "x",  # type: ignore[arg-type]
+])  # fmt: skip
+@pytest.mark.parametrize("protocol", ["UDP", "TCP"])
+def test_a_step_that_cannot_be_is_refused_when_its_flow_is_opened(world: World, protocol: Any, step: Any) -> None:
+    if protocol == "TCP" and step == Write(True, 0, 0):
+        return
+    with pytest.raises(ProtocolMisuse, match=f"in a script of {protocol}; expected "):
+        world.mn.open(world.cn1, mf.apps.Recorded(protocol, [step]))
+    assert len(world.mn.flows) == 1
+
+
+# --- a learner's functions -------------------------------------------------------------------------------------------
+
+
+def _gives(result: Any) -> Any:
+    return lambda *arguments: result
+
+
+def _raises(error: BaseException) -> Any:
+    def function(*arguments: Any) -> None:
+        raise error
+
+    return function
+
+
+ODD: list[Any] = [
+    _gives(Silent()), _gives((Silent(), "")), _gives(("cell0", Silent())), _gives(Hollow()), _gives(b"x"), _gives([[]]),
+    _gives("\ud800"), _raises(GeneratorExit()), _raises(SystemExit(1)), _raises(BaseException("own")),
+    _raises(StopIteration()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["separator", "assign", "policy", "allocate"])
+@pytest.mark.parametrize("number", range(len(ODD)))
+def test_a_learners_function_may_do_anything_and_the_world_goes_on(where: str, number: int) -> None:
+    world = mf.figure2(seed=1, **{where: ODD[number]})
+    world.run(3)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    second = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(2)
+    assert any(decision.what == "function failed" for decision in world.trace.decisions())
+    assert flow.refused or second.refused or flow.is_open
+    assert world.tables().describe() and world.trace.digest()
+
+
+def test_only_the_learner_may_stop_everything() -> None:
+    world = mf.figure2(seed=1, policy=_raises(KeyboardInterrupt()))
+    world.run(3)
+    with pytest.raises(KeyboardInterrupt):
+        world.mn.open(world.cn1, CALL)
