@@ -275,6 +275,15 @@ def test_time_wait_does_not_end_a_connection_that_is_still_recorded(tmp_path: Pa
     assert [why for _, why in endings(world)] == ["flow 1: its TCP connection has ended, and TIME-WAIT is over"]
 
 
+def test_a_connection_is_silent_for_longer_than_a_middlebox_waits(tmp_path: Path) -> None:
+    connection, day = Connection(), {"silence_s": 86_400}
+    frames = [*connection.handshake(0), (30, connection.segment(True, 0, b"before"))]
+    frames += [(9_000_000, connection.segment(False, 0, b"after", 6)), (9_000_001, connection.segment(True, 6, ack=5))]
+    world = small(tmp_path, frames, handovers=["1:cell0@8500"], **day)
+    assert played(world).finish().is_complete and world.flows()[0].interface == "cell0"
+    assert played(small(tmp_path, frames, silence_s=5)).duration_s == pytest.approx(5.031)
+
+
 def test_flows_that_rules_make_one_last_as_long_as_the_longest(tmp_path: Path) -> None:
     rules = tmp_path / "rules.json"
     rules.write_text('{"rules": [{"name": "all", "priority": 10, "flow": "all", "protocol": "UDP"}]}', encoding="utf-8")
