@@ -169,10 +169,8 @@ class AddressPool:
         node.record(node.home_addresses.add(address, request.kept_for))
         if not request.kept_for:
             self._idle[address] = node.clock.now
-        for flow in flows:
-            node.record(node.flows.change(flow, home_address=address))
-            self.taken(address)
-            node.proceed(flow)
+        for flow in sorted(flows, key=lambda flow: flow.flow_id):  # the first that was opened chooses the road
+            node.assigned(flow, node.flows.change(flow, home_address=address))
 
     def _refuse(self, request: Request, why: str) -> None:
         self._answered(request)

@@ -18,6 +18,7 @@ from mipflow.flow.learner import Guarded, wrong_truth
 from mipflow.flow.networks import ANCHOR, NetworkChooser
 from mipflow.flow.policies import HomeBindings, Policies
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
+from mipflow.flow.shared_bindings import SharedBindings
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable, flows_named
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.mobile_node import MobileNode
@@ -55,6 +56,7 @@ class FlowBinder(MobileNode):
             made = make("allocation", allocation, Allocation, self)
         self.pool = AddressPool(self, made, pool, hold_down_s)
         self.networks = NetworkChooser(self, policies, home_bindings, reconsider_every_s)
+        self.shared = SharedBindings(self)
         self._follow_home: set[tuple[Address | None, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
 
@@ -99,16 +101,9 @@ class FlowBinder(MobileNode):
         self.record(changes)
         if entry.home_address is not None:
             self.pool.taken(entry.home_address)
-        self._follow_others(entry)
+        self.shared.follow(entry)
+        self.shared.let_go(entry.home_address, entry.cn)
         self.proceed(entry)
-
-    def _follow_others(self, entry: FlowMappingEntry) -> None:
-        """A flow that shares a binding goes where the others go that have a care-of address (page 14)."""
-        other = next((f for f in self.flows.sharing(entry) if f is not entry and f.care_of_address), None)
-        if other is not None and other.interface != entry.interface:
-            why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}"
-            self.decided("shared binding", why)
-            self.record(self.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
 
     def proceed(self, entry: FlowMappingEntry) -> None:
         """Do what a flow needs next: a home address, its home binding, its correspondent binding."""
@@ -130,8 +125,11 @@ class FlowBinder(MobileNode):
             if care_of is not None and self.home_registration(home_address) is None:
                 self.bind(home_address, care_of)
             return
-        if registered != entry.care_of_address and self._takes_tunnel(entry, State.REFUSED):
+        is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
+        if registered != entry.care_of_address and is_at_home_agent:
             self.registrar.register_home(home_address, entry.care_of_address)
+            if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
+                return
         self._is_ready(entry)
         if self.mode == "route_optimisation" and (home_address, entry.cn) not in self._follow_home:
             binding = self.binding_updates.get(entry.cn, home_address)
@@ -158,22 +156,6 @@ class FlowBinder(MobileNode):
             entry.ready, entry.refused = True, ""
             self.flow_ready(entry)
             self.pool.fill()
-
-    def _takes_tunnel(self, entry: FlowMappingEntry, *states: State) -> bool:
-        """True for a flow whose care-of address is the home agent's to know: its correspondent holds none of ours, or
-        its registration there is in one of `states`.
-        """
-        binding = None if entry.home_address is None else self.binding_updates.get(entry.cn, entry.home_address)
-        is_out = binding is not None and binding.registered is None and binding.state in states
-        return self.mode != "route_optimisation" or is_out or self.registrar.has_ceased(entry.cn)
-
-    def mark(self, cn: Address) -> None:
-        """Write into the flow mapping table whether a correspondent holds bindings of ours, or is taken to
-        (`AssignmentRules.optimistic`).
-        """
-        hopes = self.redirector.rules.optimistic and not self.registrar.has_ceased(cn)
-        holds = hopes or any(e.registered for e in self.binding_updates.of_peer(cn))
-        self.flows.mark(cn, self.mode == "route_optimisation" and holds)
 
     # --- home addresses and their care-of addresses at the home agent (page 13) --------------------------------------
 
@@ -234,7 +216,7 @@ class FlowBinder(MobileNode):
             raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
         self.decided("handover", f"{flows_named(ids)} to move to {interface}")
         for other in together:
-            other.requested = interface  # what policies of a higher priority may overrule
+            other.requested = other.wished = interface  # what policies of a higher priority may overrule
         follows = self.networks.home_follows if home_follows is None else home_follows
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids
@@ -251,7 +233,7 @@ class FlowBinder(MobileNode):
         away = [flow for flow in self.flows if flow.home_address not in self.addresses]
         self.decided("handover", f"everything is to move to {interface}")
         for flow in away:
-            flow.requested = interface
+            flow.requested = flow.wished = interface
         self._move(away, interface, care_of, True)
         for home_address in self.home_addresses_in_order():
             is_away = home_address not in self.addresses and not self.pool.is_freeing(home_address)
@@ -274,13 +256,23 @@ class FlowBinder(MobileNode):
         for entry in {(other.home_address, other.cn): other for other in together}.values():
             home_address = entry.home_address
             self._follow_home.discard((home_address, entry.cn))
-            goes_first = follows or self._takes_tunnel(entry, State.REFUSED, State.FALLBACK)
+            goes_first = follows or self._takes_tunnel(entry)
             if goes_first and home_address and care_of and self.registered_at_home(home_address) not in (None, care_of):
                 self._bind_home(home_address, care_of)
                 if self.registrar.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))
                     continue
             self.proceed(entry)
+
+    def _takes_tunnel(self, entry: FlowMappingEntry) -> bool:
+        """True for a flow whose care-of address is the home agent's to know: its correspondent does not optimise, or
+        has left too many attempts unanswered.
+        """
+        if entry.home_address is None:
+            return False
+        binding = self.binding_updates.get(entry.cn, entry.home_address)
+        has_failed = binding is not None and binding.state is State.FALLBACK
+        return has_failed or self.flows.takes_tunnel(entry.home_address, entry.cn)
 
     def _bind_home(self, home_address: Address, care_of: Address) -> None:
         """Have a home address bound at the home agent, where that is not so, or under way, already."""
@@ -320,10 +312,12 @@ class FlowBinder(MobileNode):
                 is_first, care_of = entry.care_of_address is None, interface.address
                 self.record(self.flows.change(entry, care_of_address=care_of))
                 if is_first:
-                    self._follow_others(entry)
+                    self.shared.follow(entry)
                 if entry.home_address is not None or not entry.refused:
                     self.proceed(entry)
         self.networks.bind_home_addresses(interface)
+        for entry in [flow for flow in self.flows if flow.wished == interface.name != flow.interface]:
+            self.shared.let_go(entry.home_address, entry.cn)
         self.networks.reconsider(f"{interface.name} has a care-of address")
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
@@ -339,12 +333,9 @@ class FlowBinder(MobileNode):
     # --- what peers say ----------------------------------------------------------------------------------------------
 
     def peer_without_mobility(self, peer: Address) -> None:
-        """A correspondent does not know Mobile IPv6: its flows go where the home agent's binding says, and where others
-        go that have the same: one that is to be in two places would move for ever.
-        """
-        self.mark(peer)
-        for entry in self.flows.of_correspondent(peer):
-            self.assigned(entry, [])
+        """A correspondent does not know Mobile IPv6: all its flows depend on the home agent's binding."""
+        self.shared.mark(peer)
+        self.shared.turned_out(self.flows.of_correspondent(peer))
 
     def home_prefixes_told(self) -> None:
         """Mobile prefix discovery has told of prefixes: what waits for one goes on."""
@@ -368,7 +359,7 @@ class FlowBinder(MobileNode):
         super().registration_changed(entry)
         home_address = entry.home_address
         if not entry.home_registration:
-            self.mark(entry.peer)
+            self.shared.registration_changed(entry)
         if self.pool.continue_freeing(home_address) or (entry.home_registration and home_address in self.addresses):
             return
         if not entry.home_registration:

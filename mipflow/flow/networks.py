@@ -121,6 +121,7 @@ class NetworkChooser:
         choice, flow.refused = self._ask(flow)
         if choice is not None:
             return self._decided(flow, choice, "")
+        flow.wished = flow.requested
         first = self._node.first_interface()
         named = flow.requested or default or (None if first is None else first.name)
         if named is None:
@@ -148,22 +149,25 @@ class NetworkChooser:
         rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
             self._report(name).load += sign * self._part(name, rate_bps)
+        flow.wished = choice.network
         return choice.network
 
     def reconsider(self, why: str) -> list[int]:
         """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids.
 
-        Flows of one binding go where the first of them is best: it cannot be in two places.
+        Flows of one binding go where the first of them is best: it cannot be in two places. The others wait.
         """
         moved: list[int] = []
-        for flow in self._node.flows if self.policies is not None else ():
-            together = self._node.flows.sharing(flow)
-            if together[0] is not flow or flow.home_address in self._node.addresses:
+        flows = self._node.flows
+        for flow in flows if self.policies is not None else ():
+            choice = None if flow.home_address in self._node.addresses else self._ask(flow)[0]
+            if choice is None:
                 continue
-            choice, _ = self._ask(flow)
-            if choice is not None and choice.network != flow.interface:
+            flow.wished = choice.network
+            first = next(flows.of_binding(flow.home_address, flow.cn), flow)
+            if first is flow and choice.network != flow.interface:
                 self._decided(flow, choice, f" ({why})")
-                moved += [other.flow_id for other in together]
+                moved += [other.flow_id for other in flows.sharing(flow)]
                 self._node.move(flow, choice.network)
         return moved
 
@@ -203,6 +207,8 @@ class NetworkChooser:
         self._decided(flow, choice, f" ({why})")
         care_of = self._node.interfaces[choice.network].address
         for other in self._node.flows.sharing(flow):
+            if other.wished == other.interface:
+                other.wished = choice.network
             self._node.record(self._node.flows.change(other, interface=choice.network, care_of_address=care_of))
 
     # --- home bindings (page 13) -------------------------------------------------------------------------------------

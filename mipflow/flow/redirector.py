@@ -36,8 +36,10 @@ class AssignmentRules:
     (page 13); False goes from the first to the last; never_primary: flows that the mobile node opens never use it (page
     13, the stricter rule); together: names flows that are to share a home address (page 14): equal words share, None
     for a flow of its own; tunnel_as_one: correspondents without route optimisation count as one, because what they send
-    goes where the home agent's binding says; optimistic: a correspondent counts as route-optimising before its first
-    acknowledgement. Raises ProtocolMisuse for an unknown method.
+    goes where the home agent's binding says; optimistic: a correspondent counts as route-optimising until it shows
+    otherwise, as Figure 6 has it, else only from its first acknowledgement on. The price of the default: flows to
+    correspondents that turn out not to optimise share one road until they end, and the trace says so ("shared
+    binding"). Raises ProtocolMisuse for an unknown method.
     """
 
     method: Annotated[Method, one_of(*get_args(Method))] = "combined"
@@ -45,7 +47,7 @@ class AssignmentRules:
     never_primary: Annotated[bool, FLAG] = False
     together: Callable[[FlowMappingEntry], str | None] | None = None
     tunnel_as_one: Annotated[bool, FLAG] = True
-    optimistic: Annotated[bool, FLAG] = False
+    optimistic: Annotated[bool, FLAG] = True
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -133,7 +135,7 @@ class DataFlowRedirector:
             home = None if other.home_address is None else self.homes.get(other.home_address)
             if other is flow or home is None or not self._may_have(home, kept_for):
                 continue
-            if self.flows.groups_of_binding(home.home_address, flow.cn) <= {flow.group}:
+            if self.flows.groups_in_the_way(home.home_address, flow.cn) <= {flow.group}:
                 return home.home_address
         return None
 

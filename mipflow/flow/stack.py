@@ -238,7 +238,7 @@ class FlowMobileNode(FlowBinder):
         entry.interface = self.networks.choose(entry, None if arrival is None else arrival.interface.name)
         chosen = self.interfaces[entry.interface]
         entry.care_of_address = chosen.address if chosen.is_usable else None
-        self.mark(entry.cn)
+        self.shared.mark(entry.cn)
         self.record(self.flows.add(entry))
         self._silence(entry)
         self._last_flow_id = max(self._last_flow_id, number)
@@ -299,6 +299,7 @@ class FlowMobileNode(FlowBinder):
         self.record(self.flows.remove(entry.flow_id))
         if entry.home_address is not None and not self.flows.of_pair(entry.home_address, entry.cn):
             self.registrar.deregister(entry.cn, entry.home_address)
+        self.shared.let_go(entry.home_address, entry.cn)
         if entry.home_address is not None:
             self.pool.left(entry.home_address)
         self.pool.free_unused()

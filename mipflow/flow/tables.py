@@ -163,9 +163,10 @@ class FlowMappingEntry(Entry):
 
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
     `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
-    flows that are to share its home address (page 14); `used_ns` is when it last carried a packet, None before the
-    first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had `rate_bps`;
-    `network` is the one of its node.
+    flows that are to share its home address (page 14); `wished` is the network that was chosen for it alone, which it
+    waits for where others that share its binding keep it elsewhere; `used_ns` is when it last carried a packet, None
+    before the first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had
+    `rate_bps`; `network` is the one of its node.
     """
 
     columns = (
@@ -182,6 +183,7 @@ class FlowMappingEntry(Entry):
     ready: bool = False
     refused: str = ""
     requested: str | None = None
+    wished: str | None = None
     group: str | None = None
     conversations: set[Key] = field(default_factory=set)
     has_ended: bool = False
@@ -199,8 +201,8 @@ class FlowMappingEntry(Entry):
 class FlowMappingTable(Table[int, FlowMappingEntry]):
     """All current flows: by id, by conversation, by word, by group, and by (home address, correspondent node).
 
-    It knows which correspondents optimise (`mark`), because what one binding moves depends on it (`sharing`); with
-    `as_one` every flow has the same binding, as in plain Mobile IPv6.
+    It is told which correspondents optimise (`mark`, `mark_pair`), because what one binding moves depends on it
+    (`sharing`); with `as_one` every flow has the same binding, as in plain Mobile IPv6.
     """
 
     name = FLOW_MAPPING_TABLE
@@ -216,13 +218,16 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._by_word: dict[tuple[str, Address], FlowMappingEntry] = {}
         self._by_group: dict[str, dict[int, FlowMappingEntry]] = {}
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
-        self._in_tunnel: dict[Address, dict[Address, None]] = {}
-        """Home address -> correspondents without route optimisation to which it has flows."""
+        self._in_doubt: dict[Address, dict[Address, None]] = {}
+        """Home address -> correspondents with flows to it that do not optimise, or may turn out not to."""
         self._by_cn: dict[Address, dict[Address, int]] = {}
         """Correspondent -> home addresses with flows to it, and how many."""
         self._groups: dict[tuple[Address, Address], Counter[str | None]] = {}
         """(home address, correspondent) -> groups of the flows that have both, and how many of each."""
-        self._optimising: set[Address] = set()
+        self._optimises: dict[Address, bool] = {}
+        """What is known of correspondents."""
+        self._refused: set[tuple[Address, Address]] = set()
+        """(home address, correspondent) whose binding its correspondent has refused."""
 
     def __getitem__(self, flow_id: int) -> FlowMappingEntry:
         try:
@@ -250,18 +255,28 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """Flows of one (home address, correspondent node): one binding there moves them all."""
         return list(self._by_home.get(home_address, {}).get(cn, {}).values())
 
-    def of_binding(self, home_address: Address, cn: Address) -> list[FlowMappingEntry]:
-        """Flows that the binding moves which a flow with this home address and correspondent depends on."""
-        return [flow for peer in self._bound_with(home_address, cn) for flow in self.of_pair(home_address, peer)]
+    def takes_tunnel(self, home_address: Address, cn: Address) -> bool:
+        """True for a pair that is known to go where the home agent has bound the home address."""
+        return self._optimises.get(cn) is False or (home_address, cn) in self._refused
 
-    def groups_of_binding(self, home_address: Address, cn: Address) -> set[str | None]:
-        """The groups of these flows, without a look at each."""
-        peers = self._bound_with(home_address, cn)
+    def of_binding(self, home_address: Address | None, cn: Address) -> Iterator[FlowMappingEntry]:
+        """Flows that move with the binding on which a flow with this home address and correspondent depends.
+
+        With route optimisation a binding is one (home address, correspondent node); in a tunnel it is the home address.
+        """
+        if self.as_one or home_address is None:
+            yield from self if self.as_one else ()
+            return
+        peers = self._by_home.get(home_address, {})
+        is_here = self.takes_tunnel(home_address, cn)
+        for peer in [each for each in peers if self.takes_tunnel(home_address, each)] if is_here else [cn]:
+            yield from peers.get(peer, {}).values()
+
+    def groups_in_the_way(self, home_address: Address, cn: Address) -> set[str | None]:
+        """The groups of the flows that keep a home address from a new one to a correspondent, without a look at each.
+        """
+        peers = [cn] if self._optimises.get(cn) else self._in_doubt.get(home_address, ())
         return {group for peer in peers for group in self._groups.get((home_address, peer), ())}
-
-    def _bound_with(self, home_address: Address, cn: Address) -> Iterable[Address]:
-        """The correspondents to which a home address has the same binding as to `cn`."""
-        return [cn] if cn in self._optimising else self._in_tunnel.get(home_address, ())
 
     def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
         """Flows with a correspondent node that have a home address."""
@@ -281,37 +296,36 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         return self._by_cn.get(cn, {})
 
     def taken(self, cn: Address) -> Container[Address]:
-        """Home addresses that flows have with this correspondent; those without route optimisation count as one: what
-        the home agent sends them all goes where that home address is bound.
+        """Home addresses with which a new flow to a correspondent would share a binding, or might: those that do not
+        optimise, or may not, count as one, since what the home agent sends them all goes where that address is bound.
         """
-        return self.used_with(cn) if cn in self._optimising else self._in_tunnel
-
-    def optimises(self, cn: Address) -> bool:
-        """True for a correspondent that holds bindings of ours."""
-        return cn in self._optimising
+        return self.used_with(cn) if self._optimises.get(cn) else self._in_doubt
 
     def collide(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
-        """True for two flows that one home address would put into one binding."""
-        return one.cn == other.cn or not (self.optimises(one.cn) or self.optimises(other.cn))
+        """True for two flows that one home address would put into one binding, or might."""
+        return one.cn == other.cn or not (self._optimises.get(one.cn) or self._optimises.get(other.cn))
 
     def sharing(self, entry: FlowMappingEntry) -> list[FlowMappingEntry]:
-        """The flows that one handover moves: those of the same binding, this one included.
-
-        With route optimisation a binding is one (home address, correspondent node); in a tunnel it is the home address.
-        """
-        if self.as_one:
-            return list(self)
-        return [entry] if entry.home_address is None else self.of_binding(entry.home_address, entry.cn)
+        """The flows that one handover moves: those of the same binding, this one included."""
+        return list(self.of_binding(entry.home_address, entry.cn)) or [entry]
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    def mark(self, cn: Address, optimises: bool) -> None:
-        """A correspondent holds bindings of ours from now on, or holds none any more."""
-        if optimises == (cn in self._optimising):
+    def mark(self, cn: Address, optimises: bool | None) -> None:
+        """Whether a correspondent holds bindings of ours, or is taken to; None where that is not known."""
+        if optimises is self._optimises.get(cn):
             return
-        (self._optimising.add if optimises else self._optimising.discard)(cn)
+        if optimises is None:
+            del self._optimises[cn]
+        else:
+            self._optimises[cn] = optimises
         for home_address in self._by_cn.get(cn, ()):
-            self._index_tunnel(home_address, cn)
+            self._index_doubt(home_address, cn)
+
+    def mark_pair(self, home_address: Address, cn: Address, is_refused: bool) -> None:
+        """Whether a correspondent has refused the binding of this home address, and holds none."""
+        (self._refused.add if is_refused else self._refused.discard)((home_address, cn))
+        self._index_doubt(home_address, cn)
 
     def add(self, entry: FlowMappingEntry) -> list[Change]:
         """Enter a new flow with its first conversation."""
@@ -375,7 +389,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         count = self._by_cn.setdefault(cn, {})
         count[home_address] = count.get(home_address, 0) + 1
         self._groups.setdefault((home_address, cn), Counter())[entry.group] += 1
-        self._index_tunnel(home_address, cn)
+        self._index_doubt(home_address, cn)
 
     def _unindex(self, entry: FlowMappingEntry) -> None:
         home_address, cn = entry.home_address, entry.cn
@@ -390,19 +404,20 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             del groups[entry.group]
         if not by_cn[cn]:
             del by_cn[cn], count[home_address], self._groups[home_address, cn]
-            self._index_tunnel(home_address, cn)
+            self._index_doubt(home_address, cn)
         if not by_cn:
             del self._by_home[home_address]
 
-    def _index_tunnel(self, home_address: Address, cn: Address) -> None:
-        """Enter or strike a correspondent among those whose flows with a home address take the tunnel."""
-        if cn in self._by_home.get(home_address, ()) and cn not in self._optimising:
-            self._in_tunnel.setdefault(home_address, {})[cn] = None
+    def _index_doubt(self, home_address: Address, cn: Address) -> None:
+        """Enter or strike a correspondent among those of a home address that count as one."""
+        is_sure = self._optimises.get(cn) and (home_address, cn) not in self._refused
+        if cn in self._by_home.get(home_address, ()) and not is_sure:
+            self._in_doubt.setdefault(home_address, {})[cn] = None
             return
-        peers = self._in_tunnel.get(home_address, {})
+        peers = self._in_doubt.get(home_address, {})
         peers.pop(cn, None)
         if not peers:
-            self._in_tunnel.pop(home_address, None)
+            self._in_doubt.pop(home_address, None)
 
 
 def flows_named(ids: Iterable[int]) -> str:

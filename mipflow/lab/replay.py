@@ -221,8 +221,7 @@ def _open_all(played: Replay, cns: Sequence[CorrespondentNode], min_packets: int
             return f"few packets to {entry.cn}"
         return None if before is None else before(entry)
 
-    optimistic = mn.redirector.rules.optimistic or mn.mode == "route_optimisation"
-    mn.redirector.rules = replace(mn.redirector.rules, together=together, optimistic=optimistic)
+    mn.redirector.rules = replace(mn.redirector.rules, together=together)
     for recorded in recorded_flows:
         cn, protocol = hosts[recorded.remote], recorded.app.protocol
         near, far = _ports(played.world, cn, recorded)

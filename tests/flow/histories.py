@@ -7,7 +7,7 @@ What is checked reads the trace alone: the state at any time is the replay of `t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import mipflow as mf
@@ -104,7 +104,7 @@ class Script:
     steps: tuple[Step, ...]
     mode: str = "route_optimisation"
     method: Method = "combined"
-    optimistic: bool = False
+    optimistic: bool = True
     never_primary: bool = False
     grouping: bool = False
     pool: int = 0
@@ -128,6 +128,8 @@ class History:
     assigned: set[int] = field(default_factory=set)
     """Ids of flows whose home address the mobile node chose: its own, and those that it redirected."""
     grouped: set[int] = field(default_factory=set)
+    wishes: dict[int, str] = field(default_factory=dict)
+    """Flow id -> the network that was asked for, at opening or by a handover; gone when that network has failed."""
     log: list[str] = field(default_factory=list)
     _tables: dict[str, dict[str, dict[str, Row]]] = field(default_factory=dict)
     _seen: int = 0
@@ -181,6 +183,10 @@ class History:
             self.world.run(step.seconds)
             return ""
         if isinstance(step, Turn):
+            rows = self.tables["MN"].get(FLOW_MAPPING_TABLE, {})
+            for key in [key for key, row in rows.items() if not step.up and row["interface"] == step.interface]:
+                if self.wishes.get(int(key)) == step.interface:  # it stays where it goes now
+                    del self.wishes[int(key)]
             mn.interface(step.interface).set_up(step.up)
             return ""
         if isinstance(step, TurnOff):
@@ -198,6 +204,7 @@ class History:
             flow = mn.open(self.world.cns[step.cn], QUIET_CALL, interface=step.interface, local_port=port)
             self.assigned.add(flow.id)
             self.grouped |= {flow.id} if step.grouped else set()
+            self.wishes |= {flow.id: step.interface} if step.interface else {}
             self.flows.append(flow)
             return repr(flow)
         if isinstance(step, Incoming):
@@ -223,6 +230,7 @@ class History:
         self.require(set(moved) == together, self.now, f"{flow} moves {moved}, its binding is that of {together}")
         wanted = {key: interface if int(key) in together else name for key, name in before.items()}
         self.require(now == wanted, self.now, f"{flow} to {interface}: {now}")
+        self.wishes |= dict.fromkeys(moved, interface)
         return f"flows {moved} moved"
 
     # --- what is expected to come to rest ----------------------------------------------------------------------------
@@ -356,18 +364,18 @@ def optimising(script: Script, state: Tables, cn: str) -> bool:
 
 
 def sharing(script: Script, state: Tables, flow: int) -> set[int]:
-    """The ids of the flows that one binding moves, this one's among them: those of its home address and of what counts
-    as its correspondent. In plain Mobile IPv6 all.
+    """The ids of the flows that one binding moves, this one's among them: those of its home address and correspondent,
+    or in the tunnel of its home address and all that are known not to optimise. In plain Mobile IPv6 all.
     """
     if script.method == "one care-of address":
         return {int(key) for key in state["MN"].get(FLOW_MAPPING_TABLE, {})}
     own = next((use for use in uses(state) if use.flow == flow), None)
-    peers = {} if own is None else {use.flow: use for use in uses(state) if use.home == own.home}
-    script = replace(script, method="combined")
+    peers = [] if own is None else [use for use in uses(state) if use.home == own.home]
+    ceased = state["MN"].get(CEASED, {})
+    in_tunnel = {use.cn for use in peers if script.mode != "route_optimisation" or use.cn in ceased}
     return {flow} | {
-        other for other, use in peers.items()
-        if own is not None and one_cn(script, state, use.cn) == one_cn(script, state, own.cn)
-    }  # fmt: skip
+        use.flow for use in peers if own is not None and (use.cn == own.cn or {use.cn, own.cn} <= in_tunnel)
+    }
 
 
 def one_cn(script: Script, state: Tables, cn: str) -> str:

@@ -393,7 +393,7 @@ def test_one_home_address_that_somebody_has_is_never_offered_again() -> None:
 
 @ASKED
 def test_flows_to_two_correspondents_wait_for_one_address_and_two_to_one_do_not(allocate: str) -> None:
-    w = made(allocate=allocate, rules=mf.AssignmentRules(optimistic=True))
+    w = made(allocate=allocate)
     for cn in w.cns:
         w.mn.open(cn, TALK)
     one, other, third = (w.mn.open(cn, TALK) for cn in (w.cn1, w.cn2, w.cn1))

@@ -20,14 +20,17 @@ HOMES = [None, PRIMARY, Address(PRIMARY + 1), Address(PRIMARY + 2)]
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["add", "move", "drop", "mark", "unmark"]), st.integers(1, 8), st.sampled_from(CNS),
-            st.sampled_from(HOMES),
+            st.sampled_from(["add", "move", "drop", True, False, None, "refuse", "accept"]), st.integers(1, 8),
+            st.sampled_from(CNS), st.sampled_from(HOMES),
         ),
         max_size=40,
     )
 )
-def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | None]]) -> None:
-    table, replay, optimising = FlowMappingTable(), {}, set()
+def test_indexes_and_changes(script: list[tuple[str | bool | None, int, Address, Address | None]]) -> None:
+    """A word is done to the table; True, False and None are what is known of a correspondent."""
+    table, replay = FlowMappingTable(), {}
+    known: dict[Address, bool | None] = {}
+    refused: set[tuple[Address | None, Address]] = set()
     for what, number, cn, home in script:
         if what == "add" and number not in table:
             changes = table.add(flow(number, cn))
@@ -35,10 +38,13 @@ def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | Non
             changes = table.change(table[number], home_address=home)
         elif what == "drop" and number in table:
             changes = table.remove(number)
-        elif "mark" in what:
-            (optimising.add if what == "mark" else optimising.discard)(cn)
-            table.mark(cn, what == "mark")
+        elif what in (True, False, None):
+            known[cn], changes = what, []  # type: ignore[assignment]
+            table.mark(cn, known[cn])
+        elif home is not None and what in ("refuse", "accept"):
+            (refused.add if what == "refuse" else refused.discard)((home, cn))
             changes = []
+            table.mark_pair(home, cn, what == "refuse")
         else:
             continue
         for change in changes:
@@ -58,23 +64,21 @@ def test_indexes_and_changes(script: list[tuple[str, int, Address, Address | Non
                 assert {f.flow_id for f in table.of_correspondent(one)} == {
                     f.flow_id for f in everything if f.cn == one and f.home_address is not None
                 }
-                in_the_way = [f for f in of_it if f.cn == one or not {f.cn, one} & optimising]
+                in_doubt = {f.cn for f in of_it if not known.get(f.cn) or (address, f.cn) in refused}
+                in_the_way = [f for f in of_it if f.cn == one or (not known.get(one) and f.cn in in_doubt)]
                 assert (address in table.taken(one)) == bool(in_the_way)
                 pair = [f.flow_id for f in table.of_pair(address, one)]
                 assert (address in table.used_with(one)) == bool(pair)
-                groups = {f.group for f in of_it if f.cn == one or not {f.cn, one} & optimising}
-                assert table.groups_of_binding(address, one) == groups
+                assert table.groups_in_the_way(address, one) == {f.group for f in in_the_way}
                 assert sorted(pair) == [
                     f.flow_id
                     for f in sorted(everything, key=lambda f: f.flow_id)
                     if (f.home_address, f.cn) == (address, one)
                 ]
         for one in everything:
-            expected = {
-                f.flow_id for f in everything
-                if f.home_address == one.home_address is not None
-                and (f.cn == one.cn if one.cn in optimising else f.cn not in optimising)
-            } | {one.flow_id}  # fmt: skip
+            of_it = [f for f in everything if f.home_address == one.home_address is not None]
+            in_tunnel = {f.cn for f in of_it if known.get(f.cn) is False or (f.home_address, f.cn) in refused}
+            expected = {f.flow_id for f in of_it if f.cn == one.cn or {f.cn, one.cn} <= in_tunnel} | {one.flow_id}
             assert {f.flow_id for f in table.sharing(one)} == expected
 
 

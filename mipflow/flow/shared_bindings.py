@@ -1,0 +1,103 @@
+"""Flows that share a binding, and so a road (page 14): which there are, where they go, and whose wish waits.
+
+The shell around the indexes of the flow mapping table that say so (`FlowMappingTable.sharing`): it tells the table what
+correspondents say, and has flows of `node` follow others, or move where they have wished to be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mipflow.flow.tables import FlowMappingEntry, flows_named
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+
+if TYPE_CHECKING:
+    from mipflow.flow.binder import FlowBinder
+    from mipflow.wire.address import Address
+
+
+class SharedBindings:
+    """Knows which flows of `node` one binding moves.
+
+    With route optimisation a flow shares with those of the same home address and correspondent. A correspondent counts
+    as optimising until it shows otherwise (`AssignmentRules.optimistic`): it does not know Mobile IPv6, or it refuses.
+    Then its flows go where the home agent has bound their home address, with all others of which the same is true.
+    """
+
+    def __init__(self, node: FlowBinder) -> None:
+        self._node = node
+
+    # --- what correspondents say -------------------------------------------------------------------------------------
+
+    def mark(self, cn: Address) -> None:
+        """Write into the flow mapping table whether a correspondent holds bindings of ours, or is taken to."""
+        node, rules = self._node, self._node.redirector.rules
+        if node.mode != "route_optimisation" or node.registrar.has_ceased(cn):
+            node.flows.mark(cn, False)
+        elif rules.optimistic or rules.one_address or any(e.registered for e in node.binding_updates.of_peer(cn)):
+            node.flows.mark(cn, True)
+        else:
+            node.flows.mark(cn, None)
+
+    def registration_changed(self, entry: BindingUpdateEntry) -> None:
+        """A correspondent has acknowledged, refused or lost a registration: flows share with others from now on, or no
+        longer. One that has refused a binding does not optimise until it holds it.
+        """
+        flows, home_address, cn = self._node.flows, entry.home_address, entry.peer
+        was_in_tunnel = flows.takes_tunnel(home_address, cn)
+        self.mark(cn)
+        if (cn, home_address) not in self._node.binding_updates or entry.registered is not None:
+            flows.mark_pair(home_address, cn, is_refused=False)
+        elif entry.state is State.REFUSED:
+            flows.mark_pair(home_address, cn, is_refused=True)
+        is_in_tunnel = flows.takes_tunnel(home_address, cn)
+        if is_in_tunnel and not was_in_tunnel and not self._node.registrar.has_ceased(cn):  # of that all flows are told
+            self.turned_out(flows.of_pair(home_address, cn))
+        elif was_in_tunnel and not is_in_tunnel:
+            for peer in {flow.cn for flow in flows.of_home_address(home_address)}:
+                self.let_go(home_address, peer)
+
+    def turned_out(self, flows: list[FlowMappingEntry]) -> None:
+        """Their correspondent does not optimise: these flows go where the home agent's binding says, and where others
+        go that have the same: one that is to be in two places would move for ever.
+        """
+        for flow in flows:
+            self._node.assigned(flow, [])
+            ids = [each.flow_id for each in self._node.flows.sharing(flow)]
+            if len(ids) > 1:
+                why = f"flows {', '.join(map(str, ids))} share the home agent's binding of {flow.home_address}"
+                self._node.decided("shared binding", f"{why} until they end: {flow.cn} does not optimise")
+
+    # --- where they go -----------------------------------------------------------------------------------------------
+
+    def follow(self, entry: FlowMappingEntry) -> None:
+        """A flow goes where the others of its binding go, those first that have a care-of address; its wish waits."""
+        node = self._node
+        others = (each for each in node.flows.of_binding(entry.home_address, entry.cn) if each is not entry)
+        other = next(others, None)
+        if other is not None and other.care_of_address is None:
+            other = next((each for each in others if each.care_of_address), other)
+        if other is not None and other.interface != entry.interface:
+            why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, whose binding it shares"
+            waits = "" if entry.wished is None else f"; {entry.wished} has to wait"
+            node.decided("shared binding", why + waits)
+            node.record(node.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
+
+    def let_go(self, home_address: Address | None, cn: Address) -> None:
+        """Flows of one binding go where the first of them has wished to be, if all wish to be elsewhere: nobody is
+        moved for another's wish.
+        """
+        node = self._node
+        waiting: list[FlowMappingEntry] = []
+        for flow in node.flows.of_binding(home_address, cn):
+            if flow.wished in (None, flow.interface) or flow.home_address in node.addresses:
+                return
+            waiting.append(flow)
+        for flow in waiting:
+            interface = node.interfaces.get(flow.wished or "")
+            if interface is not None and interface.is_usable:
+                moved = flows_named(each.flow_id for each in waiting)
+                why = f"{moved} to move to {interface.name}, for which flow {flow.flow_id} has waited"
+                node.decided("shared binding", why)
+                node.move(flow, interface.name)
+                return
