@@ -6,7 +6,7 @@ Takes a scenario's nodes; gives the views of `mipflow.view` with the world's tra
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 
 from mipflow.arguments import FLAG, SECONDS, TEXT, Expected, check, fits, instance, optional, several
@@ -15,6 +15,7 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.stack import FlowMobileNode
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
+from mipflow.lab.captured import at_node, on_links
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
@@ -26,7 +27,6 @@ from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
 from mipflow.wire import capture
 from mipflow.wire.address import Address
-from mipflow.wire.packet import Packet
 
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
 
@@ -210,24 +210,24 @@ class World:
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def pcap(self, path: str | PathLike[str], node: str | None = None) -> int:
-        """Write the packets on every link (or on those of one node) as a capture; gives how many. Raises DatasetError.
-        """
-        return capture.write(path, self._captured(node))
+    def pcap(self, path: str | PathLike[str], node: str | None = None, interface: str | None = None) -> int:
+        """Write a capture of every link, with the times at which packets leave for it; gives how many there are.
 
-    def _captured(self, node: str | None) -> Iterator[tuple[int, Packet]]:
-        trace = self.trace
-        if node is not None and node not in self.network.graph:
+        node: only what this node has sent and received, at its own times; interface: only what one interface has, of
+        `node` or else of the mobile node. Raises ProtocolMisuse where there is no such one, DatasetError where the file
+        cannot be written.
+        """
+        if node is None and interface is None:
+            return capture.write(path, on_links(self.trace))
+        node = self.mn.name if node is None else node
+        if node not in self.network.graph:
             known = ", ".join(self.network.graph)
             raise ProtocolMisuse(f"there is no node {shown(node)}; expected one of {known}", node)
-        for number in sorted(range(len(trace)), key=trace.started.__getitem__):
-            name = trace.channels[trace.channel[number]]
-            if node is None or node in (name.sender, name.receiver):
-                packet = trace.packets[number]
-                limit = trace.hop_limit[number]
-                if packet.hop_limit != limit:
-                    packet = trace[number].packet
-                yield trace.started[number], packet
+        interfaces = self.network.interfaces(node)
+        if interface is not None and interface not in interfaces:
+            known = ", ".join(interfaces)
+            raise ProtocolMisuse(f"{node} has no interface {shown(interface)}; expected one of {known}", interface)
+        return capture.write(path, at_node(self.trace, node, interface, self.network.clock.now))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write animation, ladder, timeline and tables as one page that needs no kernel. Raises DatasetError."""

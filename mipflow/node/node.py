@@ -16,7 +16,7 @@ from mipflow.node.interface import Interface
 from mipflow.node.road import Road
 from mipflow.node.tcp import reset_for
 from mipflow.node.token_bucket import TokenBucket
-from mipflow.sim.link import Segment
+from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
@@ -219,7 +219,7 @@ class Node:
     def receive(self, packet: Packet, interface: Interface) -> None:
         """A packet has arrived at an interface."""
         if not interface.listens:
-            self.drop(packet, f"{interface.name} is down")
+            self.drop(packet, DOWN.format(interface.name))
         elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
             self.local(packet, interface)
         else:

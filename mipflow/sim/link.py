@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappush
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -23,6 +24,8 @@ from mipflow.wire.packet import Packet
 if TYPE_CHECKING:
     from mipflow.sim.network import Network
 
+LEFT, DOWN = "{} has left the link", "{} is down"
+"""Why what was under way to a node, and to an interface, was not heard there."""
 Tap = Callable[["Packet", int], str | None]
 """Sees each packet that enters a segment, with the time in nanoseconds; a text is the reason to drop it."""
 
@@ -255,10 +258,10 @@ class Segment:
         """Take a port off the segment: it hears nothing more of it, and its addresses are unknown here from now on."""
         if port not in self.ports:
             raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
-        heap = self.clock.heap
+        heap, missed = self.clock.heap, partial(self.drop, reason=LEFT.format(port.owner))
         for place, (t_ns, order, callback, packet) in enumerate(heap):
             if callback == port.receive:  # under way to it
-                heap[place] = (t_ns, order, self._missed, packet)
+                heap[place] = (t_ns, order, missed, packet)
         self.ports.remove(port)
         self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
@@ -301,9 +304,6 @@ class Segment:
         check(FUNCTION, tap=tap)
         self.taps.append(tap)
         self.refresh()
-
-    def _missed(self, packet: Packet) -> None:
-        self.drop(packet, "its receiver has left the link")
 
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here."""

@@ -133,6 +133,11 @@ class Network:
                 self.graph.remove_edge(port.owner, other.owner)
         self.changed()
 
+    def interfaces(self, node: str) -> list[str]:
+        """Names of the interfaces that a node has on links, or had on one with another node."""
+        before = (name.sender_interface for name in self.trace.channels if name.sender == node)
+        return list(dict.fromkeys([*before, *(port.name for port in self._ports[node])]))
+
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback()` whenever a route may have changed."""
         self._on_change.append(callback)

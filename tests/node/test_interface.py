@@ -54,7 +54,7 @@ def test_what_arrives_after_leaving_is_lost() -> None:
     pair.run(0.005)
     pair.a.interfaces["eth0"].leave()
     pair.run(1)
-    assert pair.drops == [("link", "its receiver has left the link")] and pair.network.meters[1].lost == 1
+    assert pair.drops == [("link", "A has left the link")] and pair.network.meters[1].lost == 1
 
 
 def test_down_and_up_again() -> None:

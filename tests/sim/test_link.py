@@ -296,4 +296,4 @@ def test_what_is_under_way_to_a_port_that_leaves_is_lost_and_what_it_sent_still_
     wire.network.clock.at(5_000_000, lambda _: wire.segment.detach(wire.b))
     wire.run()
     assert (len(wire.a.arrived), len(wire.b.arrived)) == (1, 0)
-    assert wire.drops == ["its receiver has left the link"]
+    assert wire.drops == ["b has left the link"]
