@@ -22,7 +22,7 @@ from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import Handover, Replay
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.registration import Registrar
+from mipflow.mip6.registrations import Registrations
 from mipflow.node.application import Running
 from mipflow.node.interface import Interface
 from mipflow.node.recorded import Datagram
@@ -143,7 +143,7 @@ MOBILE = {
     "hold_down_s": SECONDS, "allocation": plain(None, "None"), "separator": plain(lambda traits: None, "None"),
     "policy": plain(lambda flow, networks: None, "None"), "home_bindings": plain(mf.policies.HomeBindings(), "None"),
     "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
-    "home_lifetime_s": plain(400), "binding_lifetime_s": plain(400), "registrar": plain(Registrar),
+    "home_lifetime_s": plain(400), "binding_lifetime_s": plain(400), "registrations": plain(Registrations),
     "link_hints": FLAG,
 }  # fmt: skip
 SCENARIO = {

@@ -259,7 +259,7 @@ class FlowBinder(MobileNode):
             goes_first = follows or self._takes_tunnel(entry)
             if goes_first and home_address and care_of and self.registered_at_home(home_address) not in (None, care_of):
                 self._bind_home(home_address, care_of)
-                if self.registrar.takes_home_test(entry.cn, home_address):
+                if self.registrar.machine.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))
                     continue
             self.proceed(entry)

@@ -17,7 +17,7 @@ from mipflow.mip6.attackers import Liar, Replayer
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
-from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
+from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
 from mipflow.mip6.return_routability import binding_management_key, proved
 from mipflow.node.application import Ends
 from mipflow.node.apps import Voice
@@ -194,7 +194,7 @@ def _liar(world: World, means: Means) -> Liar:
     address, settings = MALLORY.address(0x666), {}
     if means.has_key:
         owner = AddressOwner(world.network.random("Mallory/generated addresses"))
-        address, settings = owner.generate(MALLORY), {"registrar": partial(EnhancedRegistrar, owner=owner)}
+        address, settings = owner.generate(MALLORY), {"registrations": partial(EnhancedRegistrations, owner=owner)}
     liar = Liar(world.network, "Mallory", 4.0, -2.0, address=address, **settings)
     _settle(world, liar.settle, address.interface_identifier)
     if means.ears is not None:

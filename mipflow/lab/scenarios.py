@@ -39,7 +39,7 @@ from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
 from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
-from mipflow.mip6.enhanced_registrar import EnhancedRegistrar
+from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
@@ -146,7 +146,8 @@ def figure2(
         home_address = owner.generate(HOME)
         generated = GeneratedAllocation(HOME, owner)
         mobile_node = {
-            "registrar": partial(EnhancedRegistrar, owner=owner), "allocation": lambda node: generated, **mobile_node,
+            "registrations": partial(EnhancedRegistrations, owner=owner), "allocation": lambda node: generated,
+            **mobile_node,
         }  # fmt: skip
     peers = [_correspondent(network, internet, spec, maker, number, total) for number, maker in enumerate(kinds)]
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, make, one_of, whole
+from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, one_of, whole
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.exchange import Settings
 from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
-from mipflow.mip6.registration import Registrar
+from mipflow.mip6.registrar import Registrar
+from mipflow.mip6.registrations import Registrations
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
@@ -50,9 +52,9 @@ class MobileNode(MobilityNode, Host):
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
     primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
     "triangular" (the seed, page 2: replies go straight, from the home address); reuse_tokens: use keygen tokens younger
-    than 210 s again (section 5.2.7), else test before every update; registrar: makes what drives its registrations;
-    link_hints: whether its link layers report movements, or it is left to notice them by router advertisements (section
-    11.5.1).
+    than 210 s again (section 5.2.7), else test before every update; registrations: makes the machine of its
+    registrations; link_hints: whether its link layers report movements, or it is left to notice them by router
+    advertisements (section 11.5.1).
     """
 
     role: Role = "mobile node"
@@ -61,7 +63,7 @@ class MobileNode(MobilityNode, Host):
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
         home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
         home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
-        registrar: Callable[..., Registrar] = Registrar, link_hints: bool = True,
+        registrations: Callable[..., Registrations] = Registrations, link_hints: bool = True,
     ) -> None:
         super().__init__(network, name, x, y)
         if not fits(mode, one_of(*DATA_MODES)):
@@ -82,8 +84,7 @@ class MobileNode(MobilityNode, Host):
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
-        lifetimes_s = home_lifetime_s, binding_lifetime_s
-        self.registrar: Registrar = make("registrar", registrar, Registrar, self, reuse_tokens, *lifetimes_s)
+        self.registrar = Registrar(self, registrations, Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s))
         self.address_discovery = HomeAgentDiscovery(self)
         self.prefixes = PrefixDiscovery(self)
         self.handlers[Packet] = self._tunnel_exit

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.exchange import ANSWER_DUE
+from mipflow.mip6.registration_events import Doubted
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
-from mipflow.mip6.signalling import ANSWER_DUE
 from mipflow.mip6.updates import is_authentic
 from mipflow.node.node import offset_of
 from mipflow.wire import mobility
@@ -22,7 +23,7 @@ from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.mobile_node import MobileNode
-    from mipflow.mip6.registration import Registrar
+    from mipflow.mip6.registrar import Registrar
     from mipflow.node.node import Arrival
     from mipflow.wire.address import Address
 
@@ -49,21 +50,20 @@ class PeerReports:
         if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
             if peer == self._node.home_agent or not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
-            elif not self._registrar.doubt(peer, "it does not know our Mobility Header type (binding error 2)"):
-                self._node.drop(arrival.packet, "binding error of a peer that has answered lately")
+            else:
+                why = "it does not know our Mobility Header type (binding error 2)"
+                self._registrar.tell(Doubted(peer, why), arrival)
         elif error.status != mobility.BindingErrorStatus.UNKNOWN_BINDING or entry is None:
             self._node.drop(arrival.packet, "binding error about nothing that was registered")
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
             self._node.drop(arrival.packet, "binding error about a binding that is not in use")
         elif entry.home_registration:
-            self._registrar.renew(entry)
+            self._registrar.renew(peer, error.home_address)
         else:
-            self._registrar.lost(entry)
-            if entry.state is State.IDLE:
-                self._registrar.renew(entry)
+            self._registrar.gone(peer, error.home_address)
 
     def _expects_answer(self, peer: Address) -> bool:
-        tests, entries = self._registrar.procedure.table, self._registrar.list.of_peer(peer)
+        tests, entries = self._registrar.tests, self._registrar.list.of_peer(peer)
         if any(entry.state in ANSWER_DUE for entry in entries):
             return True
         return any(test.correspondent == peer and test.state is RoutabilityState.UNDER_WAY for test in tests)
@@ -74,9 +74,7 @@ class PeerReports:
         if entry is None or entry.state is not State.BOUND:
             self._node.drop(arrival.packet, "binding refresh request about a binding that is not in use")
             return
-        if not entry.home_registration:
-            self._registrar.procedure.forget(*self._registrar.tests_needed(entry))
-        self._registrar.renew(entry)
+        self._registrar.renew(entry.peer, entry.home_address, with_tests=True)
 
     def _icmp_error(self, arrival: Arrival) -> None:
         """A parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5)."""
@@ -109,7 +107,7 @@ class PeerReports:
         message, peer = packet.payload, packet.destination
         if isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
             kind = RoutabilityTest.HOME if isinstance(message, mobility.HomeTestInit) else RoutabilityTest.CARE_OF
-            return self._registrar.procedure.table.is_expected((kind, peer, packet.source), message.cookie)
+            return self._registrar.tests.is_expected((kind, peer, packet.source), message.cookie)
         return isinstance(message, mobility.BindingUpdate) and any(
             self._was_sent(entry, message, packet.source) for entry in self._registrar.list.of_peer(peer)
         )

@@ -118,7 +118,7 @@ class PrefixDiscovery:
         for held in node.binding_updates:
             is_bound = held.state is State.BOUND and held.home_address in entry.prefix
             if is_bound and held.expires_ns > entry.ends_ns:
-                node.registrar.shorten(held, entry.ends_ns)
+                node.registrar.shorten(held.peer, held.home_address, entry.ends_ns)
 
     # --- reconfiguring -----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.return_routability import Message, Token, binding_management_key, is_proved, proved
 from mipflow.wire import mobility
@@ -9,18 +11,10 @@ from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
 
 
-def home_update(
-    entry: BindingUpdateEntry, sequence: int, lifetime_s: int, keys_survive: bool, link_local: Address | None
-) -> BindingUpdate:
-    """What asks a home agent to bind an entry, or with lifetime 0 to delete it (section 11.7.1).
-
-    K says `keys_survive`; L is set where `link_local`, that of the care-of address's interface, has the home address's
-    interface identifier.
-    """
+def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags: Mapping[str, bool]) -> BindingUpdate:
+    """What asks a home agent to bind an entry, or with lifetime 0 to delete it; flags: L and K (section 11.7.1)."""
     units, option = lifetime_s // LIFETIME_UNIT_S, mobility.AlternateCareOfAddress(entry.care_of_address)
-    same = link_local is not None and link_local.interface_identifier == entry.home_address.interface_identifier
-    flags = {"home_registration": True, "link_local": same, "key_management": keys_survive}
-    return BindingUpdate(sequence, lifetime_units=units, options=(option,), **flags)
+    return BindingUpdate(sequence, home_registration=True, lifetime_units=units, options=(option,), **flags)
 
 
 def correspondent_update(

@@ -139,7 +139,7 @@ def test_an_update_that_is_not_answered_confirms_status_2_too() -> None:
     dropper(made, "cn1", lambda m: m.name == "BU")
     made.mn.open(made.cn1, QUIET)
     made.run(2.5)
-    made.mn.registrar._proofs.forget(made.cn1.address)  # as if its tests had been answered seven minutes ago
+    made.mn.registrar.machine._proofs.forget(made.cn1.address)  # as if its tests had been answered seven minutes ago
     tell(made, error(made, made.cn1.address, 2))
     assert entry(made, made.cn1.address).state is State.UPDATING
     made.run(2)

@@ -298,7 +298,7 @@ def test_a_duplicate_home_address_is_never_registered_again() -> None:
     made.mn.registrar.register_home(made.mn.primary_home_address, made.mn.care_of_address("cell0"))
     made.run(50)
     assert len(updates_s(made, made.mn.home_agent)) == 1
-    assert made.mn.primary_home_address in made.mn.registrar.duplicates
+    assert made.mn.primary_home_address in made.mn.registrar.machine.duplicates
 
 
 def test_a_packet_waits_32_s_for_a_home_address_and_no_longer() -> None:
@@ -344,7 +344,7 @@ def test_a_care_of_token_that_became_too_old_while_updates_wait_is_asked_for_ane
     """Three home tests a second leave for one correspondent: of 40 registrations most come to their turn when the
     care-of token that all share is no longer good.
     """
-    for module in ("routability_tests", "routability_procedure"):
+    for module in ("routability_tests", "exchange"):
         monkeypatch.setattr(f"mipflow.mip6.{module}.MAX_TOKEN_LIFETIME_NS", 5 * S)
     made = mf.figure2(seed=7, wire=True)
     flows = [made.mn.open(made.cn1, QUIET) for _ in range(40)]

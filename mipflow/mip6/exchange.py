@@ -1,32 +1,52 @@
-"""The signalling of a mobile node: what each registration of its binding update list needs next (RFC 6275 sections 11.6
-to 11.8).
+"""The exchange of a mobile node with its peers: test inits and tests, then binding updates and acknowledgements
+(RFC 6275 sections 11.6 to 11.8). Pure: events and `now` in, steps out.
 
-The shell around `BindingUpdateList`: it sends binding updates, sets their timers, takes their acknowledgements, and
-tells the mobile node. Tokens come from `RoutabilityProcedure`; `mip6.registration` says what is wanted.
+A registration that is wanted is pursued: what its update lacks is asked for (`_ask`, the answer in `_tested`), the
+update leaves (`_update_leaves`), the acknowledgement is judged (`_acknowledged`). What is wanted, `mip6.registrations`
+knows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from random import Random
+from typing import NamedTuple
 
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
-from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, HOME_RETRY_NS, MAX_BINDACK_TIMEOUT_NS, MAX_RO_FAILURE
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, back_off_ns
+from mipflow.mip6.constants import (
+    CORRESPONDENT_RETRY_NS,
+    HOME_BINDING_LIFETIME_S,
+    HOME_RETRY_NS,
+    INITIAL_BINDACK_TIMEOUT_NS,
+    MAX_BINDACK_TIMEOUT_NS,
+    MAX_RO_FAILURE,
+    MAX_RR_BINDING_LIFETIME_S,
+    MAX_TOKEN_LIFETIME_NS,
+)
+from mipflow.mip6.peer_proofs import PeerProofs
+from mipflow.mip6.registration_events import (
+    Changed,
+    Decided,
+    Due,
+    Heard,
+    Ignored,
+    News,
+    Notify,
+    Pair,
+    SendTestInit,
+    SendUpdate,
+    SetTimer,
+    Step,
+    Surroundings,
+    Timers,
+)
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
-from mipflow.mip6.routability_procedure import RoutabilityProcedure
+from mipflow.mip6.routability_tests import RoutabilityEvent, RoutabilityState, RoutabilityTests
 from mipflow.mip6.updates import correspondent_update, home_update, is_authentic, is_well_formed, named
-from mipflow.sim.clock import NS_PER_S, Timer
+from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
+from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, BindingUpdate, Status
-from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mipflow.mip6.mobile_node import MobileNode
-    from mipflow.node.node import Arrival
-    from mipflow.sim.trace import Change
-    from mipflow.wire.address import Address
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
@@ -34,33 +54,75 @@ ANSWER_DUE = (State.UPDATING, State.FALLBACK, State.DELETING)
 """States in which an update may be without its answer."""
 
 
-class Signalling:
-    """Drives the entries of `list`; `procedure` gets their tokens. Further arguments: see MobileNode."""
+class Settings(NamedTuple):
+    """How a mobile node registers: see MobileNode."""
 
-    def __init__(self, node: MobileNode, reuse_tokens: bool, home_lifetime_s: int, binding_lifetime_s: int) -> None:
+    reuse_tokens: bool = True
+    home_lifetime_s: int = HOME_BINDING_LIFETIME_S
+    binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S
+
+
+class Exchange:
+    """Drives the entries of `list`, with the tokens of `tests`. `numbers` and `cookies` are random streams."""
+
+    def __init__(self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings) -> None:
         self._node = node
-        self._clock = node.clock
+        self._numbers = numbers
+        self._cookies = cookies
+        self.settings = settings
+        self.now = 0
+        """The time of the event that is being handled."""
         self.list = BindingUpdateList()
-        self.reuse_tokens = reuse_tokens
-        self.home_lifetime_s = home_lifetime_s
-        self.binding_lifetime_s = binding_lifetime_s
+        self.tests = RoutabilityTests()
         self.duplicates: set[Address] = set()
         """Home addresses that somebody else has: never used again (section 11.7.1)."""
         self.awaits_prefixes = False
-        """The home agent said that prefix discovery is necessary: no refresh before `prefixes_learned` (11.7.1)."""
-        self._random = node.network.random(f"{node.name}/registrations")
+        """The home agent said that prefix discovery is necessary: no refresh before it is done (section 11.7.1)."""
         self._rate = RateLimit()
-        self._timers: dict[tuple[Address, Address], Timer] = {}
-        self._lacking: dict[TestKey, dict[tuple[Address, Address], None]] = {}
-        """Tests -> (peer, home address) of the registrations that have asked for their token."""
-        self.procedure = RoutabilityProcedure(node, self)
-        node.handlers[BindingAcknowledgement] = self._acknowledgement
+        self._proofs = PeerProofs()
+        self._lacking: dict[TestKey, dict[Pair, None]] = {}
+        """Tests -> the registrations that have asked for their token."""
+        self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
+        """Updates that leave as soon as MAX_UPDATE_RATE allows it, and the state in which they were asked for."""
+        self._inits_in_turn: dict[TestKey, int] = {}
+        """Test inits that leave as soon as MAX_UPDATE_RATE allows it -> which attempt it is."""
+        self._steps: list[Step] = []
+
+    # --- what every event may lead to --------------------------------------------------------------------------------
+
+    def _timer(self, entry: BindingUpdateEntry, t_ns: int | None) -> None:
+        if t_ns is not None and entry.may_be_held:
+            t_ns = min(t_ns, max(entry.expires_ns, self.now + 1))
+        self._steps.append(SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), t_ns))
+
+    def _step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> None:
+        self._steps.append(Changed(self.list.step(entry, event, **values)))
+
+    def _decided(self, what: str, why: str) -> None:
+        self._steps.append(Decided(what, why))
+
+    def _notify(self, news: News, *about: object) -> None:
+        self._steps.append(Notify(news, about))
+
+    def _due(self, event: Due) -> None:
+        """A timer has gone off."""
+        kind, key = event.timer
+        if kind is Timers.REGISTRATION:
+            entry = self.list.get(key[0], key[1])  # type: ignore[arg-type]
+            if entry is not None:
+                self._time_is_up(entry)
+        elif kind is Timers.UPDATE:
+            self._update_leaves(*self._updates_in_turn.pop(key))  # type: ignore[arg-type]
+        elif kind is Timers.TEST:
+            self._test_is_over(key)  # type: ignore[arg-type]
+        else:
+            self._test_init_leaves(key, self._inits_in_turn.pop(key))  # type: ignore[arg-type]
 
     # --- towards the next binding update -----------------------------------------------------------------------------
 
     def _begin(self, entry: BindingUpdateEntry) -> None:
         """Make an attempt of its own at a correspondent, with its own tests."""
-        entry.tests_since_ns = self._clock.now
+        entry.tests_since_ns = self.now
         entry.attempts = entry.corrections = 0
         if entry.state is State.FALLBACK:
             self._step(entry, Event.WANT)
@@ -81,13 +143,10 @@ class Signalling:
             self._step(entry, Event.WANT)
         if not is_ready:
             entry.attempts = 0  # nothing is under way: it goes on when the home agent has answered
-        if entry.may_be_held:
-            self._timer(entry, entry.expires_ns)
-        else:
-            self._stop(entry)
+        self._timer(entry, entry.expires_ns if entry.may_be_held else None)
         self._lack(entry, missing)
         for key in missing:
-            self.procedure.ask(key)
+            self._ask(key)
 
     def _lack(self, entry: BindingUpdateEntry, missing: list[TestKey]) -> None:
         """Remember that an entry waits for tokens: nobody else has to be looked at when one comes."""
@@ -96,52 +155,116 @@ class Signalling:
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
         """The tokens that an entry needs, None for one that is missing."""
-        not_before = 0 if self.reuse_tokens else entry.tests_since_ns
-        tests, now = self.procedure.table, self._clock.now
-        return {key: tests.token(key, now, not_before) for key in self.tests_needed(entry)}
+        not_before = 0 if self.settings.reuse_tokens else entry.tests_since_ns
+        return {key: self.tests.token(key, self.now, not_before) for key in self.tests_needed(entry)}
 
     def _missing(self, entry: BindingUpdateEntry) -> list[TestKey]:
         return [key for key, token in self._tokens_for(entry).items() if token is None]
 
-    def wants(self, key: TestKey) -> bool:
-        """True while a registration waits for the token of a test."""
-        is_wanted = any(key in self._missing(entry) and self.is_ready(entry) for entry in self._seeking(key))
-        if not is_wanted:
-            self._lacking.pop(key, None)
-        return is_wanted
-
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
-        """Registrations that asked for the token of a test and may still need it."""
+        """The registrations that asked for the token of a test and may still need it."""
         entries = [self.list.get(*pair) for pair in self._lacking.get(key, ())]
         return [e for e in entries if e is not None and e.state in _SEEKING and key in self.tests_needed(e)]
 
-    def token_came(self, key: TestKey) -> None:
-        """A test has been answered: every update that lacked only this token leaves (section 11.6.2).
+    def _waiting(self, key: TestKey) -> list[BindingUpdateEntry]:
+        """The registrations that wait for the token of a test just now."""
+        return [entry for entry in self._seeking(key) if key in self._missing(entry) and self.is_ready(entry)]
 
-        A token that has become too old meanwhile is asked for anew: many updates may wait for their turn.
-        """
+    def _failed(self, entry: BindingUpdateEntry) -> None:
+        if entry.state is not State.FALLBACK:
+            why = f"{entry.peer} has left {MAX_RO_FAILURE} attempts for {entry.home_address} unanswered"
+            self._decided("fallback to the tunnel", why)
+        self._step(entry, Event.FAIL, registered=None, unacknowledged=entry.unacknowledged or entry.registered)
+        self._notify(News.CHANGED, entry)
+
+    # --- tests (sections 5.2.5 and 11.6) -----------------------------------------------------------------------------
+
+    def _ask(self, key: TestKey) -> None:
+        """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
+        test = self.tests.get(key)
+        if test is None or self._is_idle(key) or self.now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS:
+            self._send_test_init(key, 1)
+
+    def _is_idle(self, key: TestKey) -> bool:
+        """True where no init message for a token has left that may still be answered."""
+        test = self.tests.get(key)
+        return test is None or test.state is not RoutabilityState.UNDER_WAY
+
+    def _send_test_init(self, key: TestKey, attempt: int) -> None:
+        if key in self._inits_in_turn:
+            return
+        due = self._rate.reserve(key[:2], self.now)
+        if due == self.now:
+            self._test_init_leaves(key, attempt)
+        else:
+            self._inits_in_turn[key] = attempt
+            self._steps.append(SetTimer((Timers.TEST_INIT, key), due))
+
+    def _test_init_leaves(self, key: TestKey, attempt: int) -> None:
+        """A new cookie for each (section 11.6.1)."""
+        if not self._waiting(key):
+            self._lacking.pop(key, None)
+            self._end_test(key, RoutabilityEvent.GIVE_UP)
+            return
+        cookie = self._cookies.randbytes(8)
+        self._steps.append(Changed(self.tests.begin(key, cookie, self.now, attempt)))
+        self._steps.append(SendTestInit(key, self.test_init(key[0], cookie)))
+        self._steps.append(SetTimer((Timers.TEST, key), self.now + back_off_ns(attempt)))
+
+    def _tested(self, event: Heard) -> None:
+        """Check a Home Test or Care-of Test, take its token; every update that lacked only this leaves (11.6.2)."""
+        message = event.message
+        assert not isinstance(message, BindingAcknowledgement)
+        kind = RoutabilityTest.HOME if isinstance(message, mobility.HomeTest) else RoutabilityTest.CARE_OF
+        key: TestKey = (kind, event.source, event.destination)
+        if kind is RoutabilityTest.HOME and not event.through_home:
+            self._steps.append(Ignored("home test that did not come through the home agent"))
+            return
+        if not self.tests.is_expected(key, message.cookie):
+            self._steps.append(Ignored(f"{kind.value} test with a cookie that was not sent"))
+            return
+        self._steps.append(Changed(self.tests.receive(key, message, self.now)))
+        self._steps.append(SetTimer((Timers.TEST, key), self.now + MAX_TOKEN_LIFETIME_NS))
+        self._proofs.proved(key[1], self.now)
         seeking = self._seeking(key)
         self._lacking.pop(key, None)
         for entry in seeking:
             missing = self._missing(entry)
             if not missing:
                 self._pursue(entry)
+            # One that has become too old meanwhile is asked for anew: many updates may wait for their turn.
             self._lack(entry, missing)
-            for other in filter(self.procedure.is_idle, missing):
-                self.procedure.ask(other)
+            for other in filter(self._is_idle, missing):
+                self._ask(other)
 
-    def test_failed(self, key: TestKey) -> None:
-        """MAX_RO_FAILURE attempts of a test timed out: the tunnel, while the attempts go on (section 5.2.9)."""
-        for entry in self._seeking(key):
-            if key in self._missing(entry) and self.is_ready(entry) and entry.state is not State.DELETING:
-                self._failed(entry)
+    def _test_is_over(self, key: TestKey) -> None:
+        """A token has become too old, or a test init is not answered: after MAX_RO_FAILURE attempts it is the tunnel,
+        while the attempts go on (section 5.2.9).
+        """
+        test = self.tests.get(key)
+        if test is None:
+            return
+        if test.state is RoutabilityState.TOKEN:
+            self._end_test(key, RoutabilityEvent.EXPIRE)
+            return
+        if self._is_given_up(key[1]):
+            return
+        if test.attempts >= MAX_RO_FAILURE:
+            for entry in self._waiting(key):
+                if entry.state is not State.DELETING:
+                    self._failed(entry)
+        self._send_test_init(key, test.attempts + 1)
 
-    def _failed(self, entry: BindingUpdateEntry) -> None:
-        if entry.state is not State.FALLBACK:
-            why = f"{entry.peer} has left {MAX_RO_FAILURE} attempts for {entry.home_address} unanswered"
-            self._node.decided("fallback to the tunnel", why)
-        self._step(entry, Event.FAIL, registered=None, unacknowledged=entry.unacknowledged or entry.registered)
-        self._node.registration_changed(entry)
+    def _forget_tokens(self, *keys: TestKey) -> None:
+        """These tokens are good no longer: they are to be asked for anew."""
+        for key in keys:
+            self._end_test(key, RoutabilityEvent.FORGET)
+
+    def _end_test(self, key: TestKey, event: RoutabilityEvent) -> None:
+        was_there = key in self.tests
+        self._steps.append(Changed(self.tests.end(key, event)))
+        if was_there and key not in self.tests:
+            self._steps.append(SetTimer((Timers.TEST, key), None))
 
     # --- binding updates (sections 11.7.1 and 11.7.2) ----------------------------------------------------------------
 
@@ -149,12 +272,18 @@ class Signalling:
         if entry.waits_for_its_turn:
             return
         entry.waits_for_its_turn = True
-        state, at_home = entry.state, entry.home_address if entry.home_registration else None
-        self.when_allowed(("binding update", entry.peer, at_home), lambda: self._update_leaves(entry, state))
+        at_home = entry.home_address if entry.home_registration else None
+        due = self._rate.reserve(("binding update", entry.peer, at_home), self.now)
+        if due == self.now:
+            self._update_leaves(entry, entry.state)
+        else:
+            pair = (entry.peer, entry.home_address)
+            self._updates_in_turn[pair] = entry, entry.state
+            self._steps.append(SetTimer((Timers.UPDATE, pair), due))
 
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
-        entry.waits_for_its_turn, now = False, self._clock.now
+        entry.waits_for_its_turn, now = False, self.now
         if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.is_as_wanted:
@@ -163,7 +292,7 @@ class Signalling:
             self._pursue(entry)
             return
         tokens = [] if entry.home_registration else [t for t in self._tokens_for(entry).values() if t is not None]
-        update = self.build_update(entry, self.list.next_sequence(entry.peer, self._random.getrandbits(16)), tokens)
+        update = self.build_update(entry, self.list.next_sequence(entry.peer, self._numbers.getrandbits(16)), tokens)
         entry.attempts += 1
         self._step(
             entry, Event.UPDATE,
@@ -171,10 +300,7 @@ class Signalling:
             asked=entry.care_of_address,
             unacknowledged=entry.unacknowledged if entry.is_in_doubt else entry.care_of_address,
         )  # fmt: skip
-        # At home the source is the home address itself (section 11.5.5).
-        option = DestinationOptions((HomeAddressOption(entry.home_address),))
-        extensions = () if entry.care_of_address == entry.home_address else (option,)
-        self._node.send_direct(Packet(entry.care_of_address, entry.peer, update, extensions=extensions))
+        self._steps.append(SendUpdate(entry, update))
         self._timer(entry, now + entry.timeout_ns())
 
     # --- what another way to register at correspondents overrides, beside `accepted` and `refused` -------------------
@@ -200,35 +326,33 @@ class Signalling:
 
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """The update that an entry needs now; `tokens` are those of `tests_needed`, in its order. Sets `entry.key`."""
+        home_address, valid_s = entry.home_address, self._node.valid_s
         if entry.home_registration:
-            interface = self._node.addresses.get(entry.care_of_address)
-            link_local = None if interface is None else interface.link_local
-            most_s = self._node.prefixes.valid_s(entry.home_address, self.home_lifetime_s)
-            lifetime_s = 0 if entry.state is State.DELETING else most_s
-            return home_update(entry, sequence, lifetime_s, self._node.keys_survive_movement, link_local)
-        # No more is asked of a correspondent than is left of the home registration (section 11.7.2).
-        left_s = self.list.left_s(self._node.home_agent_of(entry.home_address), entry.home_address, self._clock.now)
-        lifetime_s = self._node.prefixes.valid_s(entry.home_address, min(self.binding_lifetime_s, left_s))
+            lifetime_s = 0 if entry.state is State.DELETING else valid_s(home_address, self.settings.home_lifetime_s)
+            flags = self._node.update_flags(home_address, entry.care_of_address)
+            return home_update(entry, sequence, lifetime_s, flags)
+        lifetime_s = valid_s(home_address, min(self.settings.binding_lifetime_s, self._home_left_s(home_address)))
         update, entry.key = correspondent_update(entry, sequence, lifetime_s, *tokens)
         return update
+
+    def _home_left_s(self, home_address: Address) -> int:
+        """No more is asked of a correspondent than is left of the home registration (section 11.7.2)."""
+        return self.list.left_s(self._node.home_agent_of(home_address), home_address, self.now)
 
     def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:
         """True where a correspondent's acknowledgement proves itself with the key of the last update (11.7.3)."""
         return is_authentic(answer, entry)
 
-    def is_given_up(self, peer: Address) -> bool:
-        """A correspondent has left a message unanswered: True where nothing more is tried, which has been seen to."""
-        return False
-
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
-    def _acknowledgement(self, arrival: Arrival) -> None:
+    def _acknowledged(self, event: Heard) -> None:
         """Check a binding acknowledgement, and do what its status says."""
-        answer: BindingAcknowledgement = arrival.payload
-        entry = self.list.get(arrival.source, arrival.destination)
+        answer = event.message
+        assert isinstance(answer, BindingAcknowledgement)
+        entry = self.list.get(event.source, event.destination)
         why = "binding acknowledgement that nobody waits for" if entry is None else self._fault(entry, answer)
         if entry is None or why:
-            self._node.drop(arrival.packet, why)
+            self._steps.append(Ignored(why))
         elif answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and entry.corrections < MAX_RO_FAILURE:
             self.list.skip_sequence(entry.peer, answer.sequence)
             entry.corrections += 1
@@ -262,7 +386,7 @@ class Signalling:
         # What the peer granted less than was asked for is taken off what is left (section 11.7.3).
         granted_s = answer.lifetime_units * LIFETIME_UNIT_S
         expires_ns = entry.sent_ns + granted_s * NS_PER_S
-        if expires_ns <= self._clock.now:
+        if expires_ns <= self.now:
             self._refused_for(entry, f"a lifetime of {granted_s} s", HOME_RETRY_NS)
             return
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
@@ -278,8 +402,10 @@ class Signalling:
                     self._pursue(waiting)
             if answer.status == Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
                 self.awaits_prefixes = True
-                self._node.prefix_discovery_wanted()
-        self._node.registration_changed(entry)
+                self._notify(News.PREFIXES_WANTED)
+        else:
+            self._proofs.proved(entry.peer, self.now, expires_ns)
+        self._notify(News.CHANGED, entry)
 
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
         """The peer did not do what it was asked for: what can be corrected is, the rest waits (section 11.7.3)."""
@@ -288,55 +414,58 @@ class Signalling:
             entry.corrections += 1
             entry.unacknowledged = None
             for kind in _EXPIRED_NONCES[status]:
-                self.procedure.forget(*self.procedure.table.of(kind, entry.peer))
+                self._forget_tokens(*self.tests.of(kind, entry.peer))
             self._pursue(entry)
         elif entry.state is State.DELETING:
-            self._node.decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
+            self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
             self._step(entry, Event.REFUSE, registered=None, unacknowledged=None)
             self._forget(entry)
         elif status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"
-            self._node.decided("registration refused", why)
+            self._decided("registration refused", why)
             self._step(entry, Event.REFUSE, registered=None, unacknowledged=None)
             self._forget(entry)
-            self._node.registration_refused(entry, status)
+            self._notify(News.REFUSED, entry, status)
         else:
             correctable = status in _EXPIRED_NONCES or status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
             wait_ns = HOME_RETRY_NS if entry.home_registration or correctable else CORRESPONDENT_RETRY_NS
+            # With a number out of its window the peer may have accepted an earlier copy.
             doubt = entry.unacknowledged if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW else None
-            self._refused_for(entry, named(status), wait_ns)
-            entry.unacknowledged = doubt  # an earlier copy may have been accepted
-            self._node.registration_refused(entry, status)
+            self._refused_for(entry, named(status), wait_ns, doubt)
+            self._notify(News.REFUSED, entry, status)
 
-    def _refused_for(self, entry: BindingUpdateEntry, why: str, wait_ns: int) -> None:
+    def _refused_for(
+        self, entry: BindingUpdateEntry, why: str, wait_ns: int, unacknowledged: Address | None = None
+    ) -> None:
+        """A binding that the peer holds stays as it is."""
         where = f"{entry.home_address} at {entry.peer}"
-        self._node.decided("registration refused", f"{why} for {where}: tried again in {wait_ns // NS_PER_S} s")
-        entry.unacknowledged = None  # a binding that it holds stays as it is
-        self.refuse(entry, self._clock.now + wait_ns)
+        self._decided("registration refused", f"{why} for {where}: tried again in {wait_ns // NS_PER_S} s")
+        entry.unacknowledged = unacknowledged
+        self._refuse(entry, self.now + wait_ns)
 
-    def refuse(self, entry: BindingUpdateEntry, retry_ns: int, **values: object) -> None:
+    def _refuse(self, entry: BindingUpdateEntry, retry_ns: int, **values: object) -> None:
         """Send no more about an entry before `retry_ns` (sections 11.3.5 and 11.7.3)."""
         self._step(entry, Event.REFUSE, retry_ns=retry_ns, **values)
         self._timer(entry, retry_ns)
-        self._node.registration_changed(entry)
+        self._notify(News.CHANGED, entry)
 
     # --- time passes -------------------------------------------------------------------------------------------------
 
-    def _timeout(self, entry: BindingUpdateEntry) -> None:
+    def _time_is_up(self, entry: BindingUpdateEntry) -> None:
         """What was sent is not answered, or the registration is to be refreshed or tried again, or it has ended."""
-        now = self._clock.now
-        if not entry.home_registration and entry.state in ANSWER_DUE and self.is_given_up(entry.peer):
+        now = self.now
+        if not entry.home_registration and entry.state in ANSWER_DUE and self._is_given_up(entry.peer):
             return
         has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
-            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self.is_succeeded(entry)):
+            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
                 self._forget(entry)
             else:
                 self._pursue(entry)
             return
         if has_ended:
-            self.lost(entry)
+            self._lost(entry)
         if entry.state is State.REFUSED:
             if now < entry.retry_ns:
                 self._timer(entry, entry.retry_ns)
@@ -347,16 +476,23 @@ class Signalling:
         elif entry.home_registration:
             self._send_update(entry)
             if entry.timeout_ns() == MAX_BINDACK_TIMEOUT_NS:
-                self._node.home_agent_silent()
+                self._notify(News.SILENT)
         elif entry.state is not State.WAITING:
             if entry.attempts >= MAX_RO_FAILURE:  # its tokens may be good no longer
                 self._failed(entry)
-                self.procedure.forget(*self.tests_needed(entry))
+                self._forget_tokens(*self.tests_needed(entry))
             self._pursue(entry)
+
+    def _is_given_up(self, peer: Address) -> bool:
+        """True for a correspondent whose silence confirms what a binding error said (section 11.3.6)."""
+        why = self._proofs.confirmed(peer, self.now)
+        if why:
+            self.cease(peer, why)
+        return bool(why)
 
     def _refresh(self, entry: BindingUpdateEntry) -> None:
         if entry.home_registration and self.awaits_prefixes and entry.registered is not None:
-            self._node.prefix_discovery_wanted()
+            self._notify(News.PREFIXES_WANTED)
             self._timer(entry, entry.expires_ns)
         else:
             self.renew(entry)
@@ -369,51 +505,29 @@ class Signalling:
         else:
             self._begin(entry)
 
-    def lost(self, entry: BindingUpdateEntry) -> None:
+    def _lost(self, entry: BindingUpdateEntry) -> None:
         """The peer holds the binding no longer."""
         self._step(entry, Event.EXPIRE, registered=None)
-        self._node.registration_changed(entry)
+        self._notify(News.CHANGED, entry)
 
     def _forget(self, entry: BindingUpdateEntry) -> None:
         """An entry ends: what waited for that begins."""
-        self._timers.pop((entry.peer, entry.home_address), Timer(self._clock, lambda: None)).stop()
-        self._record(self.list.remove(entry))
+        self._steps.append(SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), None))
+        self._steps.append(Changed(self.list.remove(entry)))
         self.ended(entry)
-        self._node.registration_changed(entry)
+        self._notify(News.CHANGED, entry)
 
-    def is_succeeded(self, entry: BindingUpdateEntry) -> bool:
+    def _is_succeeded(self, entry: BindingUpdateEntry) -> bool:
         """True where something waits for the end of an entry that is being deleted: that is worth no long wait."""
         return False
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """An entry has been taken out of the list."""
+        if not self.list.of_peer(entry.peer):
+            self._proofs.forget(entry.peer)
 
-    # --- small things ------------------------------------------------------------------------------------------------
-
-    def _timer(self, entry: BindingUpdateEntry, t_ns: int) -> None:
-        key = (entry.peer, entry.home_address)
-        if entry.may_be_held:
-            t_ns = min(t_ns, max(entry.expires_ns, self._clock.now + 1))
-        self._timers.setdefault(key, Timer(self._clock, lambda: self._timeout(entry))).set(t_ns)
-
-    def _stop(self, entry: BindingUpdateEntry) -> None:
-        if (entry.peer, entry.home_address) in self._timers:
-            self._timers[entry.peer, entry.home_address].stop()
-
-    def _step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> None:
-        self._record(self.list.step(entry, event, **values))
-
-    def _record(self, changes: list[Change]) -> None:
-        self._node.record(changes)
-        self._node.forget_roads()
-
-    def when_allowed(self, kind: object, leave: Callable[[], None]) -> None:
-        """Do `leave` at once, or as soon as MAX_UPDATE_RATE lets it."""
-        due = self._rate.reserve(kind, self._clock.now)
-        if due == self._clock.now:
-            leave()
-        else:
-            self._clock.at(due, lambda _: leave())
+    def cease(self, peer: Address, why: str) -> None:
+        """A correspondent does not know Mobile IPv6: nothing is sent to it for a while (section 11.3.5)."""
 
 
 _EXPIRED_NONCES: dict[int, tuple[RoutabilityTest, ...]] = {

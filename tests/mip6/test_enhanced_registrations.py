@@ -16,7 +16,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.cga import key_pair
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced import EnhancedBinding
-from mipflow.mip6.enhanced_registrar import MAX_PERMANENT_TOKEN_LIFETIME_NS, EnhancedRegistrar
+from mipflow.mip6.enhanced_registrations import MAX_PERMANENT_TOKEN_LIFETIME_NS, EnhancedRegistrations
 from mipflow.node.host import Host
 from tests.flow import test_times as times
 from tests.mip6 import octets
@@ -37,9 +37,10 @@ def made(**keywords: Any) -> tuple[World, Flow]:
     return one, flow
 
 
-def registrar(one: World) -> EnhancedRegistrar:
-    assert isinstance(one.mn.registrar, EnhancedRegistrar)
-    return one.mn.registrar
+def machine_of(one: World) -> EnhancedRegistrations:
+    machine = one.mn.registrar.machine
+    assert isinstance(machine, EnhancedRegistrations)
+    return machine
 
 
 def held(one: World) -> Any:
@@ -55,7 +56,7 @@ def names(one: World, since_s: float) -> list[str]:
 
 
 def permanent_of(one: World, answer: Message) -> bytes:
-    token = registrar(one).owner.key.decrypt(answer.options[TOKEN])
+    token = machine_of(one).owner.key.decrypt(answer.options[TOKEN])
     assert token is not None
     return token
 
@@ -89,7 +90,7 @@ def test_every_authenticator_of_a_life_recomputed() -> None:
         assert answer.authenticator == octets.authenticator(kbm, signed, cn, answer)
         assert (answer.status, answer.sequence) == (0, update.sequence)
     assert early.t_ns < answers[1].t_ns < complete.t_ns and deletion.lifetime_s == 0
-    assert held(one) is None and registrar(one).permanent == {}
+    assert held(one) is None and machine_of(one).permanent == {}
 
 
 def test_no_test_message_leaves_for_a_handover_or_a_deletion() -> None:
@@ -108,7 +109,7 @@ def test_the_binding_lasts_as_long_as_that_at_home_and_not_seven_minutes() -> No
     one, _ = made()
     assert 3580 < held(one).expires_at_s - one.now < 3600
     one = world(enhanced=True)
-    registrar(one).list.left_s = lambda *_: 200_000  # type: ignore[method-assign]
+    machine_of(one).list.left_s = lambda *_: 200_000  # type: ignore[method-assign]
     one.mn.open(one.cn1, QUIET)
     one.run(6)
     assert 86_390 < held(one).expires_at_s - one.now <= 86_400
@@ -135,17 +136,17 @@ def test_further_home_addresses_are_of_the_same_key_and_prove_themselves() -> No
     one, first = made()
     second = one.mn.open(one.cn1, QUIET)
     one.run(6)
-    owner = registrar(one).owner
+    owner = machine_of(one).owner
     for flow in (first, second):
         assert flow.home_address is not None and owner.parameters[flow.home_address].verifies(flow.home_address)
-    assert first.home_address != second.home_address and len(registrar(one).permanent) == 2
-    assert len({token.value for token in registrar(one).permanent.values()}) == 2
+    assert first.home_address != second.home_address and len(machine_of(one).permanent) == 2
+    assert len({token.value for token in machine_of(one).permanent.values()}) == 2
 
 
 def test_an_address_that_somebody_has_gets_the_next_collision_count() -> None:
     """RFC 3972 section 4 step 8: the home agent's duplicate address detection finds it, the modifier stays."""
     one, _ = made()
-    owner = registrar(one).owner
+    owner = machine_of(one).owner
     state = owner._random.getstate()
     taken = owner.generate(one.mn.pool.allocation.prefix)
     owner._random.setstate(state)
@@ -218,12 +219,12 @@ def test_the_credit_of_a_call_outlasts_the_care_of_test() -> None:
 
 def test_a_binding_near_its_end_renews_the_permanent_token() -> None:
     one, _ = made(home_lifetime_s=100)
-    before = dict(registrar(one).permanent)
+    before = dict(machine_of(one).permanent)
     since = one.now
     one.run(100)
     updates = [m for m in to_cn1(one, since) if m.name == "BU"]
     assert updates and all({CGA, SIGNATURE} <= set(m.options) for m in updates)
-    (token,) = registrar(one).permanent.values()
+    (token,) = machine_of(one).permanent.values()
     assert token.value not in [old.value for old in before.values()] and held(one).permanent_token == token.value
 
 
@@ -231,7 +232,7 @@ def test_a_movement_does_not_wait_for_a_renewal() -> None:
     one, flow = made(home_lifetime_s=100)
     one.network.segments["Internet-HA"].set_up(False)  # its home test gets no answer
     (entry,) = [e for e in one.mn.binding_updates if not e.home_registration]
-    registrar(one).renew(entry)
+    machine_of(one).renew(entry)
     one.run(0.5)
     since = one.now
     one.mn.handover(flow, "cell0")
@@ -245,13 +246,13 @@ def test_a_permanent_token_ends_before_a_sequence_number_comes_twice() -> None:
     one, flow = made()
     assert flow.home_address is not None
     key, since = (one.cn1.address, flow.home_address), one.now
-    token = registrar(one).permanent[key]
+    token = machine_of(one).permanent[key]
     old_ns = one.network.clock.now - MAX_PERMANENT_TOKEN_LIFETIME_NS
-    registrar(one).permanent[key] = replace(token, received_ns=old_ns)
+    machine_of(one).permanent[key] = replace(token, received_ns=old_ns)
     one.mn.handover(flow, "cell0")
     one.run(2)
     assert names(one, since)[-1] == "BU" and CGA in to_cn1(one, since)[-1].options
-    assert registrar(one).permanent[key].value == held(one).permanent_token != token.value
+    assert machine_of(one).permanent[key].value == held(one).permanent_token != token.value
 
 
 # --- loss and refusals (sections 4.4 and 5.7) ------------------------------------------------------------------------
@@ -293,7 +294,7 @@ def test_147_the_peer_has_lost_its_state_and_gets_a_new_proof() -> None:
     one.run(3)
     statuses = [m.status for m in messages(one, "CN1", since) if m.name == "BA"]
     assert statuses[0] == 147 and statuses[1] == 0
-    assert held(one) is not None and held(one).permanent_token in [t.value for t in registrar(one).permanent.values()]
+    assert held(one) is not None and held(one).permanent_token in [t.value for t in machine_of(one).permanent.values()]
 
 
 def test_147_for_a_deletion_is_what_was_wanted() -> None:
@@ -302,30 +303,30 @@ def test_147_for_a_deletion_is_what_was_wanted() -> None:
     one.cn1.unbind(flow.home_address)
     one.mn.close(flow)
     one.run(3)
-    assert [e for e in one.mn.binding_updates if not e.home_registration] == [] and registrar(one).permanent == {}
+    assert [e for e in one.mn.binding_updates if not e.home_registration] == [] and machine_of(one).permanent == {}
 
 
 def test_148_again_and_again_ends_in_tests_alone() -> None:
     """Section 4.4: a correspondent that cannot verify our proofs is treated as RFC 6275 has it."""
     one = world(enhanced=True)
-    registrar(one).owner.key = key_pair(99)  # it did not make our addresses
+    machine_of(one).owner.key = key_pair(99)  # it did not make our addresses
     one.mn.open(one.cn1, QUIET)
     one.run(10)
     statuses = [m.status for m in messages(one, "CN1") if m.name == "BA"]
     assert statuses == [148, 148, 148, 0]
-    assert held(one).permanent_token is None and registrar(one).unable == {one.cn1.address}
+    assert held(one).permanent_token is None and machine_of(one).unable == {one.cn1.address}
     assert held(one).expires_at_s - one.now <= 420
 
 
 def test_149_a_node_that_has_forgotten_proves_itself_again() -> None:
     one, flow = made()
-    registrar(one).permanent.clear()
-    registrar(one).unable.add(one.cn1.address)
+    machine_of(one).permanent.clear()
+    machine_of(one).unable.add(one.cn1.address)
     since = one.now
     one.mn.handover(flow, "cell0")
     one.run(3)
     assert [m.status for m in messages(one, "CN1", since) if m.name == "BA"] == [149, 0]
-    assert len(registrar(one).permanent) == 1 and registrar(one).unable == set()
+    assert len(machine_of(one).permanent) == 1 and machine_of(one).unable == set()
 
 
 # --- a correspondent node of RFC 6275 --------------------------------------------------------------------------------
@@ -342,12 +343,12 @@ def test_a_plain_correspondent_skips_the_options_and_is_treated_as_one() -> None
     one.run(3)
     (update,) = [m for m in to_cn1(one, since) if m.name == "BU"]
     assert set(update.options) == {4, 5} and update.lifetime_s == 420
-    assert held(one).care_of_address == one.mn.care_of_address("cell0") and registrar(one).permanent == {}
+    assert held(one).care_of_address == one.mn.care_of_address("cell0") and machine_of(one).permanent == {}
 
 
 def test_addresses_that_no_key_made_are_registered_as_rfc_6275_has_it() -> None:
     one = world(enhanced=True)
-    registrar(one).owner.parameters.clear()
+    machine_of(one).owner.parameters.clear()
     one.mn.open(one.cn1, QUIET)
     one.run(6)
     assert held(one).permanent_token is None and held(one).expires_at_s - one.now <= 420

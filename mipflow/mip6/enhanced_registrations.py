@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
 from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
-from mipflow.mip6.registration import Registrar
+from mipflow.mip6.exchange import Settings
+from mipflow.mip6.registration_events import Pair, Surroundings
+from mipflow.mip6.registrations import Registrations
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
 
 if TYPE_CHECKING:
-    from mipflow.mip6.binding_update_list import Key
+    from random import Random
+
     from mipflow.mip6.cga import AddressOwner
-    from mipflow.mip6.mobile_node import MobileNode
     from mipflow.wire.address import Address
 
 MAX_PERMANENT_TOKEN_LIFETIME_NS = 0x10000 // MAX_UPDATE_RATE * NS_PER_S
@@ -33,18 +35,20 @@ _UNPROVED = (Status.PERMANENT_HOME_KEYGEN_TOKEN_UNAVAILABLE, Status.NON_NULL_HOM
 _CORRECTABLE = (*_UNPROVED, Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS, Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED)
 
 
-class EnhancedRegistrar(Registrar):
-    """A registrar whose node's home addresses `owner` has generated; it is asked for their proof."""
+class EnhancedRegistrations(Registrations):
+    """Registrations of home addresses that `owner` has generated; it is asked for their proof."""
 
-    def __init__(self, node: MobileNode, *settings: int, owner: AddressOwner) -> None:
-        super().__init__(node, *settings)  # type: ignore[arg-type]  # those of Registrar, in its order
+    def __init__(
+        self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings, *, owner: AddressOwner
+    ) -> None:
+        super().__init__(node, numbers, cookies, settings)
         self.owner = owner
-        self.permanent: dict[Key, Token] = {}
+        self.permanent: dict[Pair, Token] = {}
         """(peer, home address) -> permanent home keygen token, with index zero."""
-        self._given: dict[Key, tuple[Address, Token]] = {}
+        self._given: dict[Pair, tuple[Address, Token]] = {}
         """The care-of address of an early update, and the token for it that came in the answer's option."""
-        self._renewing: set[Key] = set()
-        self._proved: set[Key] = set()
+        self._renewing: set[Pair] = set()
+        self._proved: set[Pair] = set()
         """Where the last update came with a proof."""
         self.unable: set[Address] = set()
         """Peers that do as RFC 6275 has it, or cannot verify our proofs."""
@@ -57,7 +61,7 @@ class EnhancedRegistrar(Registrar):
         token = None if entry.registered is None else self.permanent.get(key)
         if token is None or entry.state is State.DELETING:
             return token
-        is_old = self._clock.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
+        is_old = self.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
         return None if is_old or key in self._renewing else token
 
     def takes_home_test(self, peer: Address, home_address: Address) -> bool:
@@ -66,7 +70,8 @@ class EnhancedRegistrar(Registrar):
 
     def is_ready(self, entry: BindingUpdateEntry) -> bool:
         """Where no home test is needed, home and correspondent registration go side by side (sections 3.7 and 4.1)."""
-        is_registered = self._node.registered_at_home(entry.home_address) is not None
+        at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
+        is_registered = at_home is not None and at_home.registered is not None
         return (is_registered and self._permanent(entry) is not None) or super().is_ready(entry)
 
     def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
@@ -75,12 +80,12 @@ class EnhancedRegistrar(Registrar):
 
     def _care_of_token(self, entry: BindingUpdateEntry) -> Token | None:
         """The care-of token that came in an option or a Care-of Test; where there is one it is used (section 4.1)."""
-        now, peer, care_of = self._clock.now, entry.peer, entry.care_of_address
+        now, peer, care_of = self.now, entry.peer, entry.care_of_address
         given = self._given.get((peer, entry.home_address))
         if given is not None and given[0] == care_of and now - given[1].received_ns < MAX_TOKEN_LIFETIME_NS:
             return given[1]
-        not_before = 0 if self.reuse_tokens else entry.tests_since_ns
-        return self.procedure.table.token((RoutabilityTest.CARE_OF, peer, care_of), now, not_before)
+        not_before = 0 if self.settings.reuse_tokens else entry.tests_since_ns
+        return self.tests.token((RoutabilityTest.CARE_OF, peer, care_of), now, not_before)
 
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """Proved by the permanent token, early or complete; by key and home test; or as RFC 6275 has it."""
@@ -91,8 +96,8 @@ class EnhancedRegistrar(Registrar):
         if permanent is None and not proves:
             return super().build_update(entry, sequence, tokens)
         # No more than is left of the home registration (section 4.4).
-        left_s = self.list.left_s(self._node.home_agent, entry.home_address, self._clock.now)
-        lifetime_s, care_of = min(MAX_CGA_BINDING_LIFETIME_S, left_s), self._care_of_token(entry)
+        lifetime_s = min(MAX_CGA_BINDING_LIFETIME_S, self._home_left_s(entry.home_address))
+        care_of = self._care_of_token(entry)
         if proves:
             self._proved.add(key)
         home, owner = permanent or tokens[0], self.owner if proves else None
@@ -117,14 +122,14 @@ class EnhancedRegistrar(Registrar):
 
     def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
         """Keep the tokens that came with it, and send the complete update behind an early one."""
-        key, now = (entry.peer, entry.home_address), self._clock.now
+        key, now = (entry.peer, entry.home_address), self.now
         hidden, care_of = answer.option(mobility.PermanentHomeKeygenToken), answer.option(mobility.CareOfTestOption)
         token = None if hidden is None else self.owner.key.decrypt(hidden.data)
         if key in self._proved and token is not None:
             self.permanent[key] = Token(0, token, now)
             self._renewing.discard(key)
         elif key in self._proved:
-            self._node.decided("no enhanced route optimisation", f"{entry.peer} gave no permanent home keygen token")
+            self._decided("no enhanced route optimisation", f"{entry.peer} gave no permanent home keygen token")
             self.unable.add(entry.peer)
         self._proved.discard(key)
         self._given.pop(key, None)

@@ -1,0 +1,219 @@
+"""The shell around the machine of registrations: it tells it what happens, and carries its steps out.
+
+Takes wishes, such as a binding, a return home, another home agent; `mip6.registrations` says what follows. What peers
+report besides answers, `PeerReports` hears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mipflow.arguments import make
+from mipflow.mip6.binding_update_list import BindingUpdateList
+from mipflow.mip6.exchange import Settings
+from mipflow.mip6.peer_reports import PeerReports
+from mipflow.mip6.registration_events import (
+    Abandoned,
+    AtHome,
+    Ceased,
+    Changed,
+    Decided,
+    Due,
+    Event,
+    Gone,
+    Heard,
+    HomeAgentChanged,
+    Ignored,
+    Lost,
+    News,
+    Notify,
+    PrefixesLearned,
+    Reachable,
+    SendTestInit,
+    SendUpdate,
+    SetTimer,
+    Shortened,
+    Stale,
+    TimerKey,
+    Unwant,
+    Want,
+)
+from mipflow.mip6.registrations import Registrations
+from mipflow.mip6.return_routability import RoutabilityTest
+from mipflow.mip6.routability_tests import RoutabilityTests
+from mipflow.sim.clock import Timer
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
+
+if TYPE_CHECKING:
+    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.node.node import Arrival
+
+class Registrar:
+    """Drives the registrations of one mobile node; `registrations` makes their machine."""
+
+    def __init__(self, node: MobileNode, registrations: Callable[..., Registrations], settings: Settings) -> None:
+        self._node = node
+        random = node.network.random
+        numbers, cookies = random(f"{node.name}/registrations"), random(f"{node.name}/cookies")
+        given = _Surroundings(node), numbers, cookies, settings
+        self.machine: Registrations = make("registrations", registrations, Registrations, *given)
+        self._timers: dict[TimerKey, Timer] = {}
+        self._steps: dict[type, Callable[[Any], None]] = {
+            SendUpdate: self._send_update, SendTestInit: self._send_test_init, SetTimer: self._set_timer,
+            Changed: self._changed, Decided: lambda step: node.decided(*step), Notify: self._notify,
+        }  # fmt: skip
+        for kind in (BindingAcknowledgement, HomeTest, CareOfTest):
+            node.handlers[kind] = self._heard
+        self.reports = PeerReports(node, self)
+
+    @property
+    def list(self) -> BindingUpdateList:
+        """The binding update list (section 11.1)."""
+        return self.machine.list
+
+    @property
+    def tests(self) -> RoutabilityTests:
+        """The return routability tests, and their tokens."""
+        return self.machine.tests
+
+    # --- wishes ------------------------------------------------------------------------------------------------------
+
+    def register_home(self, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
+        self.tell(Want(home_address, care_of))
+
+    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
+        self.tell(Want(home_address, care_of, peer))
+
+    def deregister(self, peer: Address, home_address: Address) -> None:
+        """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
+        """
+        self.tell(Unwant(peer, home_address))
+
+    def return_home(self, home_address: Address) -> None:
+        """At home again: the home agent is to stand in no longer, then correspondents forget (section 11.5.5).
+
+        The home address must be an address of an interface on the home link by now.
+        """
+        self.tell(AtHome(home_address))
+
+    def change_home_agent(self, home_agent: Address) -> None:
+        """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1)."""
+        self._node.home_agent = home_agent
+        self._node.prefixes.forget()
+        self.tell(HomeAgentChanged(home_agent))
+
+    def abandon(self, home_address: Address) -> None:
+        """Forget all registrations of a home address that is not valid any more, without a word to the peers."""
+        self.tell(Abandoned(home_address))
+
+    def shorten(self, peer: Address, home_address: Address, ends_ns: int) -> None:
+        """The prefix of a home address is valid no longer than this (11.4.2)."""
+        self.tell(Shortened(peer, home_address, ends_ns))
+
+    def rescue(self, care_of: Address) -> None:
+        """What is to be bound where nothing arrives any more goes to `care_of`, or where the mobile node wants it
+        instead (sections 11.5.4 and 11.7.2).
+        """
+        self.tell(Lost(care_of))
+
+    def wake(self, care_of: Address) -> None:
+        """An address is reachable again: what waits for an answer there, or for a home test through it, goes on."""
+        self.tell(Reachable(care_of))
+
+    def prefixes_learned(self) -> None:
+        """Mobile prefix discovery has told what home prefixes are valid: home registrations are refreshed again."""
+        self.tell(PrefixesLearned())
+
+    def gone(self, peer: Address, home_address: Address) -> None:
+        """A peer holds a binding no longer: register it anew."""
+        self.tell(Gone(peer, home_address))
+
+    def renew(self, peer: Address, home_address: Address, with_tests: bool = False) -> None:
+        """Register anew what is registered; `with_tests` with fresh tokens."""
+        self.tell(Stale(peer, home_address, with_tests))
+
+    def cease(self, peer: Address, why: str) -> None:
+        """A correspondent does not know Mobile IPv6: everything takes the tunnel, for a period (section 11.3.5)."""
+        self.tell(Ceased(peer, why))
+
+    def has_ceased(self, peer: Address) -> bool:
+        """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""
+        return self.machine.has_ceased(peer, self._node.clock.now)
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Event, arrival: Arrival | None = None) -> None:
+        """Tell the machine, and do as it says; `arrival` is what an event was heard in."""
+        for step in self.machine.handle(event, self._node.clock.now):
+            if isinstance(step, Ignored):
+                assert arrival is not None
+                self._node.drop(arrival.packet, step.why)
+            else:
+                self._steps[type(step)](step)
+
+    def _heard(self, arrival: Arrival) -> None:
+        through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
+        self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
+
+    def _send_update(self, step: SendUpdate) -> None:
+        """At home the source is the home address itself (section 11.5.5)."""
+        entry = step.entry
+        option = DestinationOptions((HomeAddressOption(entry.home_address),))
+        extensions = () if entry.care_of_address == entry.home_address else (option,)
+        self._node.send_direct(Packet(entry.care_of_address, entry.peer, step.message, extensions=extensions))
+
+    def _send_test_init(self, step: SendTestInit) -> None:
+        kind, correspondent, address = step.key
+        road = self._node.home_test_road(address) if kind is RoutabilityTest.HOME else None
+        self._node.send_direct(Packet(address, correspondent, step.message), road)
+
+    def _set_timer(self, step: SetTimer) -> None:
+        key, t_ns = step
+        if t_ns is not None:
+            if key not in self._timers:
+                self._timers[key] = Timer(self._node.clock, partial(self.tell, Due(key)))
+            self._timers[key].set(t_ns)
+        elif key in self._timers:
+            self._timers.pop(key).stop()
+
+    def _changed(self, step: Changed) -> None:
+        self._node.record(step.changes)
+        self._node.forget_roads()
+
+    def _notify(self, step: Notify) -> None:
+        node = self._node
+        hears: dict[News, Callable[..., None]] = {
+            News.CHANGED: node.registration_changed, News.REFUSED: node.registration_refused,
+            News.WITHOUT_MOBILITY: node.peer_without_mobility, News.PREFIXES_WANTED: node.prefix_discovery_wanted,
+            News.SILENT: node.home_agent_silent, News.NO_HOME_AGENT: node.address_discovery.discover,
+        }  # fmt: skip
+        hears[step.news](*step.about)
+
+
+class _Surroundings:
+    """What the machine asks of its node."""
+
+    def __init__(self, node: MobileNode) -> None:
+        self._node = node
+        self.is_home_ready = node.is_home_ready
+        self.is_reachable = node.is_reachable
+        self.home_agent_of = node.home_agent_of
+        self.care_of_for = node.care_of_for
+
+    def valid_s(self, home_address: Address, most_s: int) -> int:
+        """For how many seconds a home address is valid, at most `most_s`."""
+        return self._node.prefixes.valid_s(home_address, most_s)
+
+    def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
+        """L where the care-of address's interface has a link-local address with the home address's identifier; K where
+        the keys survive movements (section 11.7.1).
+        """
+        interface = self._node.addresses.get(care_of)
+        same = interface is not None and interface.link_local.interface_identifier == home_address.interface_identifier
+        return {"link_local": same, "key_management": self._node.keys_survive_movement}
