@@ -26,8 +26,10 @@ End = tuple[str, int]
 
 def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | None:
     """To which of the connections on its ports, in the order of their beginning, a segment belongs; None: it begins
-    another one.
+    another one. Of UDP and echo there is but one.
     """
+    if packet.protocol != "TCP":
+        return known[0] if known else None
     candidates = known[: -_CANDIDATES - 1 : -1]
     if packet.flags & (SYN | RST) == SYN:
         again = (one for one in candidates if one.has_syn(packet))
@@ -43,7 +45,7 @@ def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | No
 
 
 class Connection:
-    """One connection: its packets in their order, and of each end the sequence numbers that were seen."""
+    """One connection: its packets in their order, and of each end of TCP the sequence numbers that were seen."""
 
     def __init__(self) -> None:
         self.packets: list[Heard] = []
@@ -89,6 +91,8 @@ class Connection:
         near, far = _ends(packet)
         is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
         self.packets.append(packet)
+        if packet.protocol != "TCP":
+            return
         if packet.flags & RST:
             self._is_reset = True
             return

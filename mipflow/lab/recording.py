@@ -106,7 +106,8 @@ def read(
     check(optional(FUNCTION), progress=progress)
     check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
-    conversations = _conversations(_read_frames(recording, Path(path), packets, progress), recording.skipped)
+    heard = _on_one_clock(recording, *_read_frames(recording, Path(path), packets, progress))
+    conversations = _conversations(heard, recording.skipped)
     recording.mobile = _mobile_node(conversations, mobile)
     replayed = [conversation for conversation in conversations if _is_replayed(recording, conversation)]
     _cut_silences(recording, [packet for conversation in replayed for packet in conversation], silence_s)
@@ -125,8 +126,10 @@ def read(
     return recording
 
 
-def _read_frames(recording: Recording, path: Path, most: int, progress: Progress | None) -> list[Heard]:
-    """What was heard, in the order of time, which now counts on one clock from the first frame."""
+def _read_frames(
+    recording: Recording, path: Path, most: int, progress: Progress | None
+) -> tuple[list[Stamp], list[tuple[int, Heard]]]:
+    """In the order of the file: the stamps of all frames, and what was heard, each with the index of its frame."""
     reader = HeaderReader(recording.skipped)
     stamps: list[Stamp] = []
     heard: list[tuple[int, Heard]] = []
@@ -146,6 +149,11 @@ def _read_frames(recording: Recording, path: Path, most: int, progress: Progress
         recording.notes += reader.notes()
         if frames.cut_off is not None:
             recording.notes.append(frames.cut_off)
+    return stamps, heard
+
+
+def _on_one_clock(recording: Recording, stamps: list[Stamp], heard: list[tuple[int, Heard]]) -> list[Heard]:
+    """What was heard, in the order of time, which now counts on one clock from the first frame."""
     placed, steps = one_clock(stamps)
     zero_ns = min((time_ns for time_ns, _ in placed), default=0)
     if steps:
@@ -155,10 +163,10 @@ def _read_frames(recording: Recording, path: Path, most: int, progress: Progress
     if without := sum(stamp_ns is None for _, stamp_ns in stamps):
         recording.notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
     latest: dict[object, int] = {}
-    for frame_number, packet in heard:
-        packet.time_ns, packet.shift_ns = placed[frame_number].time_ns - zero_ns, placed[frame_number].shift_ns
+    for index, packet in heard:
+        packet.time_ns, packet.shift_ns = placed[index].time_ns - zero_ns, placed[index].shift_ns
         if packet.protocol == "TCP":  # its order is that of the file, and its time does not go back
-            key = stamps[frame_number][0], _key(packet)
+            key = stamps[index][0], _key(packet)
             packet.time_ns = latest[key] = max(packet.time_ns, latest.get(key, 0))
     return sorted((packet for _, packet in heard), key=lambda packet: packet.time_ns)
 
@@ -168,26 +176,19 @@ def _read_frames(recording: Recording, path: Path, most: int, progress: Progress
 
 def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard]]:
     """All conversations, in the order of their first usable packets."""
-    current: dict[object, list[Heard]] = {}
-    connections: defaultdict[object, list[Connection]] = defaultdict(list)
+    between: defaultdict[object, list[Connection]] = defaultdict(list)
     found: list[list[Heard]] = []
     for packet in heard:
-        key, connection = _key(packet), None
-        if packet.protocol == "TCP":
-            connection = connection_of(packet, connections[key])
-        if connection is None and (packet.protocol == "TCP" or key not in current):
+        known = between[_key(packet)]
+        connection = connection_of(packet, known)
+        if connection is None:
             if useless := _is_no_beginning(packet):
                 skipped[useless] += 1
                 continue
-            if packet.protocol == "TCP":
-                connection = Connection()
-                connections[key].append(connection)
-            current[key] = [] if connection is None else connection.packets
-            found.append(current[key])
-        if connection is None:
-            current[key].append(packet)
-        else:
-            connection.take(packet)
+            connection = Connection()
+            known.append(connection)
+            found.append(connection.packets)
+        connection.take(packet)
     return found
 
 
