@@ -73,6 +73,20 @@ def several(expected: Expected, words: str) -> Expected:
     return Expected(words, lambda value: isinstance(value, list | tuple) and all(map(expected.fits, value)))
 
 
+def function(parameters: str) -> Expected:
+    """What can be called with these, as in "packet, now"; no class."""
+
+    def fits(value: Any) -> bool:
+        try:
+            takes = signature(value)
+        except ValueError:  # some of those written in C do not tell
+            return FUNCTION.fits(value) is True
+        takes.bind(*parameters.split())
+        return not isinstance(value, type)
+
+    return Expected(f"a function, called with ({parameters})", fits)
+
+
 def _is_text(value: str) -> bool:
     return _is_word(value) and value.strip() != ""
 

@@ -117,6 +117,13 @@ def first_flow(world: World) -> Flow:
     return world.mn.opened[1]
 
 
+def last_flow(world: World) -> tuple[int, str, float]:
+    """Of a replay: the flow that lasts longest, and when it ends."""
+    assert world.replay is not None
+    last = max(world.replay.recording.flows, key=lambda flow: flow.last_ns)
+    return last.number, "cell0", last.last_ns // 10**6 / 1000
+
+
 def _nothing(*_: object) -> None:
     return None
 
@@ -132,14 +139,14 @@ PORT = plain(7000, "None")
 CN = made(lambda world: world.cn2)
 FLOW = made(first_flow)
 APP = plain(mf.apps.Voice())
-FILE = made(lambda world: world.folder / "out", "word", "blank", "lines", "octets")  # type: ignore[attr-defined]
+FILE = made(lambda world: world.folder / "out", "word", "blank", "lines")  # type: ignore[attr-defined]
 LINK = {
     "delay_ms": plain(1), "rate_bps": plain(10**6, "None"), "mtu": plain(1500), "queue_bytes": plain(0, "None"),
     "loss": plain(0.1), "duplication": plain(0.1), "jitter_ms": plain(1), "reorder": FLAG,
 }  # fmt: skip
 CALL = {"cn": CN, "app": APP, "local_port": PORT, "remote_port": PORT}
 MOBILE = {
-    "rules": plain(mf.AssignmentRules(), "None"), "assign": plain(_nothing, "None", "function"), "pool": plain(1),
+    "rules": plain(mf.AssignmentRules(), "None"), "assign": plain(_nothing, "None"), "pool": plain(1),
     "hold_down_s": SECONDS, "allocation": plain(None, "None"), "separator": plain(lambda traits: None, "None"),
     "policy": plain(lambda flow, networks: None, "None"), "home_bindings": plain(mf.policies.HomeBindings(), "None"),
     "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
@@ -212,13 +219,14 @@ PUBLIC: dict[str, Row] = {
     "World.timeline": method("timeline", World.timeline, **SPAN),
     "World.tables": method("tables", World.tables, at=plain(2, "None")),
     "World.inspect": method("inspect", World.inspect, number=plain(17, "True")),
-    "World.pcap": method("pcap", World.pcap, path=FILE, node=plain("MN", "None")),
+    "World.pcap": method(
+        "pcap", World.pcap, path=FILE, node=plain("MN", "None"), interface=plain("wlan0", "None")),
     "World.save": method("save", World.save, path=FILE),
     "World.names": method("names", World.names),
     "World.flow_names": method("flow_names", World.flow_names),
     "World.flows": method("flows", World.flows),
     "World.handovers_s": method("handovers_s", World.handovers_s),
-    "Trace.tables": method("trace.tables", Trace.tables, at_ns=plain(10**9, "inf", "huge", "huge float", "endless")),
+    "Trace.tables": method("trace.tables", Trace.tables, at_ns=plain(10**9, "huge", "huge float", "endless")),
     "Trace.__getitem__": method("trace.__getitem__", Trace.__getitem__, number=plain(17, "True")),
     "Trace.drops": method("trace.drops", Trace.drops),
     "Trace.changes": method("trace.changes", Trace.changes),
@@ -228,11 +236,12 @@ PUBLIC: dict[str, Row] = {
     "Picture.rows": Row(lambda world: world.ladder().rows(), (lambda: None,), {}),
     "Picture.twin": Row(lambda world: world.ladder().twin(), (lambda: None,), {}),
     "Replay.flow": method("replay.flow", Replay.flow, number=plain(1)),
-    "Replay.check": method("replay.check", Replay.check, handover=plain(Handover(1, "cell0", 0.5))),
+    "Replay.check": method("replay.check", Replay.check, handover=made(lambda w: Handover(*last_flow(w)))),
     "Replay.handover": method(
-        "replay.handover", Replay.handover, flow=plain(1), interface=INTERFACE, at_s=plain(9.0)),
-    "Replay.run": method("replay.run", Replay.run, duration_s=SECONDS, progress=plain(_nothing, "None", "function")),
-    "Replay.finish": method("replay.finish", Replay.finish, progress=plain(_nothing, "None", "function")),
+        "replay.handover", Replay.handover, flow=made(lambda w: last_flow(w)[0]), interface=INTERFACE,
+        at_s=made(lambda w: last_flow(w)[2])),
+    "Replay.run": method("replay.run", Replay.run, duration_s=SECONDS, progress=plain(_nothing, "None")),
+    "Replay.finish": method("replay.finish", Replay.finish, progress=plain(_nothing, "None")),
     "mn.open": method(
         "mn.open", FlowMobileNode.open, **CALL, interface=plain("cell0", "None"),
         word=plain("w", "None", "empty", "blank", *WORDS)),
@@ -266,7 +275,7 @@ PUBLIC: dict[str, Row] = {
         lambda world, **given: world.network.segments["cell0"].set_up(**given), (Segment.set_up,), {"up": FLAG}),
     "Segment.tap": Row(
         lambda world, **given: world.network.segments["cell0"].tap(**given), (Segment.tap,),
-        {"tap": plain(_nothing, "function")}),
+        {"tap": plain(_nothing)}),
     "PolicyServer.indicate": method(
         "policy_server.indicate", mf.figure2(policy_server=True).policy_server.indicate.__func__,  # type: ignore[union-attr]
         home_address=made(lambda w: w.mn.primary_home_address), text=plain("{}", "empty", "blank", *WORDS)),

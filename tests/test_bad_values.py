@@ -27,7 +27,7 @@ def settled(folder: Path, replayed: bool = False) -> World:
     world = mf.figure2(seed=7, policy_server=True, pool=1, **options)
     if not replayed:
         world.mn.open(world.cn1, mf.apps.Voice())
-    world.run(5)
+    world.run(1 if replayed else 5)
     world.folder = folder  # type: ignore[attr-defined]
     world.spare = [home.home_address for home in world.mn.home_addresses][-1]  # type: ignore[attr-defined]
     return world

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 
-from mipflow.arguments import FUNCTION, PATH, WORD, check, number, optional, whole
+from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.capture_clock import Placed, Stamp, cut_silences, one_clock
 from mipflow.lab.connections import Connection, connection_of
@@ -39,6 +39,7 @@ SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 _REPORT_EVERY = 10_000
 
 Progress = Callable[[str], None]
+PROGRESS = function("sentence")
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,7 +104,7 @@ def read(
     check(PATH, DatasetError, path=path)
     check(optional(WORD), mobile=mobile)
     check(whole(1, 10**9, "frames"), packets=packets)
-    check(optional(FUNCTION), progress=progress)
+    check(optional(PROGRESS), progress=progress)
     check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
     heard = _on_one_clock(recording, *_read_frames(recording, Path(path), packets, progress))

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mipflow.arguments import FUNCTION, SECONDS, YEAR_S, Expected, check, fits, number, optional, several, whole
+from mipflow.arguments import SECONDS, YEAR_S, Expected, check, fits, number, optional, several, whole
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import Conversation, FlowMappingEntry
-from mipflow.lab.recording import MOST_PACKETS, SILENCE_S, Progress, RecordedFlow, Recording, read
+from mipflow.lab.recording import MOST_PACKETS, PROGRESS, SILENCE_S, Progress, RecordedFlow, Recording, read
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.node.recorded import RecordedRunning
@@ -129,7 +129,7 @@ class Replay:
     def run(self, duration_s: float, progress: Progress | None = None) -> None:
         """Run the world for some seconds."""
         check(SECONDS, duration_s=duration_s)
-        check(optional(FUNCTION), progress=progress)
+        check(optional(PROGRESS), progress=progress)
         network = self.world.network
         end_ns = network.clock.now + seconds(duration_s)
         while network.clock.now < end_ns:
@@ -183,6 +183,7 @@ def play(
     (1, "cell0", 5.0), in seconds after time zero. Raises ProtocolMisuse for what cannot be, before anything runs.
     """
     check(whole(0, 10**9, "packets"), min_packets=min_packets)
+    check(optional(PROGRESS), progress=progress)
     if not fits(cns, whole(1, len(world.cns))):
         expected = f"expected 1 to {len(world.cns)}, or a world of figure2(cns={shown(cns)})"
         raise ProtocolMisuse(f"cns={shown(cns)}; {expected}", cns)

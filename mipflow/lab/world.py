@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 
-from mipflow.arguments import FLAG, SECONDS, TEXT, Expected, check, fits, instance, optional, several
+from mipflow.arguments import FLAG, SECONDS, TEXT, WORD, Expected, check, fits, instance, optional, several
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.policy_server import PolicyServer
@@ -217,6 +217,7 @@ class World:
         `node` or else of the mobile node. Raises ProtocolMisuse where there is no such one, DatasetError where the file
         cannot be written.
         """
+        check(optional(WORD), node=node, interface=interface)
         if node is None and interface is None:
             return capture.write(path, on_links(self.trace))
         node = self.mn.name if node is None else node

@@ -14,7 +14,7 @@ from heapq import heappush
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-from mipflow.arguments import FLAG, FUNCTION, MILLISECONDS, check, check_fields, instance, number, optional, whole
+from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
@@ -301,7 +301,7 @@ class Segment:
 
     def tap(self, tap: Tap) -> None:
         """Show every packet that enters to `tap`, which may drop it by returning a reason."""
-        check(FUNCTION, tap=tap)
+        check(function("packet, now"), tap=tap)
         self.taps.append(tap)
         self.refresh()
 
