@@ -171,6 +171,8 @@ class Trace:
     def read_columns(self) -> tuple[array[int], ...]:
         """All columns, in the order of ROW."""
         rows = self.new_rows
+        if not rows:
+            return self._columns
         for start in range(0, len(rows), CHUNK):
             with memoryview(rows)[start : start + CHUNK] as piece:
                 for column, values in zip(self._columns, zip(*ROW.iter_unpack(piece), strict=True), strict=True):

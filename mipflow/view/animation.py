@@ -18,6 +18,7 @@ from mipflow.view import style as look
 from mipflow.view.board import SHOWN, Board, Version
 from mipflow.view.film import FRAME_MS, HOLD_FRAMES, Film, bursts
 from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot
+from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene
 from mipflow.view.style import Dict
@@ -54,20 +55,22 @@ def animate(
     check_span(start_ns, end_ns)
     words = Words(names, flows)
     found = trips(trace, max(0, start_ns - NS_PER_S), end_ns)
-    sent = messages(found, graph, start_ns, end_ns)
-    film = Film(start_ns, end_ns, slow or bursts((each.started_ns for each in sent), start_ns, end_ns))
-    story = events.story(trace, graph, words, sent, start_ns, end_ns)
+    sent, focus = messages(found, graph, start_ns, end_ns), Focus(trace, flows)
+    moments = (each.started_ns for each in sent if focus.has_packet(each.packet))
+    film = Film(start_ns, end_ns, slow or bursts(moments, start_ns, end_ns))
+    story = events.story(trace, graph, words, focus, sent, start_ns, end_ns)
     used = runs(trace, found, mobile)
-    cutter = Cutter(trace, graph, words, film, found, used, Scene(graph, trace.channels, mobile), max_packets)
+    drawn = [trip for trip in found if focus.has_packet(trip.packet)]
+    cutter = Cutter(trace, graph, words, film, drawn, used, focus, Scene(graph, trace.channels, mobile), max_packets)
     lines = sorted(
         (film.tick(event.t_ns), event.row["what"] == "table", f"{seconds(event.t_ns)}   {event.brief}"[:MOST_LETTERS])
-        for event in story if event.row.get("table", SHOWN[0]) in SHOWN
+        for event in story if event.is_told and event.row.get("table", SHOWN[0]) in SHOWN
     )  # fmt: skip
 
     def sentences() -> list[str]:
         span = f"From {seconds(start_ns)} to {seconds(end_ns)} of virtual time, {film.in_words()}."
         lost = losses(trace, start_ns, end_ns)
-        return [span, *events.sentences(story), *events.flow_sentences(words, used, lost, start_ns)]
+        return [span, *events.sentences(story), *events.flow_sentences(words, focus, used, lost, start_ns)]
 
     return Picture(title, sentences, lambda: [event.row for event in story], figure=cutter.figure(title, lines))
 
@@ -77,14 +80,14 @@ class Cutter:
 
     def __init__(
         self, trace: Trace, graph: networkx.Graph[str], words: Words, film: Film, found: Sequence[Trip],
-        used: list[Run], scene: Scene, max_packets: int,
+        used: list[Run], focus: Focus, scene: Scene, max_packets: int,
     ) -> None:  # fmt: skip
-        shown = leading(words.flows, used, LEGEND_LINES * 2)
+        shown = leading(focus.shown, used, LEGEND_LINES * 2, focus.moved)
         self.film, self.scene = film, scene
         self.hidden = len(words.flows) - len(shown)
         self.styles = look.flow_styles({flow: words.flows[flow] for flow in shown})
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * LANE for number, flow in enumerate(shown)}
-        self.board = Board(trace, words, film, shown)
+        self.board = Board(trace, words, film, shown, focus)
         letters = {flow: style.letter for flow, style in self.styles.items()}
         self.flight = Flight(found, graph, scene, film, self.lanes, letters, max_packets)
         self.runs = {flow: [run for run in used if run.flow == flow] for flow in shown}
@@ -92,7 +95,7 @@ class Cutter:
         delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
         self.lost = [
             (film.tick(record.t_ns + round(delays.get(record.node, 0) / 2 * NS_PER_MS)), record)
-            for record in losses(trace, film.ticks[0], film.ticks[-1])
+            for record in losses(trace, film.ticks[0], film.ticks[-1]) if focus.has(record)
         ]
         """(tick, drop) of each loss."""
         self.lines: list[tuple[int, bool, str]] = []

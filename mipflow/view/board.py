@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mipflow.sim.trace import Row, TableChanged, Trace
+from mipflow.sim.trace import Change, Row, TableChanged, Trace
 from mipflow.view.film import Film
+from mipflow.view.focus import Focus
 from mipflow.view.scene import Box, row_places
 from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, literal, marker, scatter
 from mipflow.view.words import Words
 
 SHOWN = ("binding cache", "flow mapping table")
+MOST_RECOUNTS = 30
+"""How often in a film the rows that are not shown are counted anew, where nothing else has changed."""
 MOST_ROWS = 4
 """Lines of one table on the stage; where there are more rows the last line counts them."""
 
@@ -48,25 +52,45 @@ def _line(words: Words, record: TableChanged, row: Row | None) -> str:
     return "" if row is None else words.row(record.change.table, row)
 
 
+class _Seen(NamedTuple):
+    """Tables at a tick: their rows, which have just changed, and how many more rows there are."""
+
+    state: State
+    marks: Mapping[Key, set[str]]
+    others: Counter[Key]
+
+
 class Board:
     """All tables on the stage over a film; it pins the moments of their changes to key frames.
 
     A changed row is marked until the next change in its table, or in any at another pace of the film. flows: those that
-    are drawn; where a table has more rows than room, rows that change in slow motion come first, then theirs.
+    are drawn; where a table has more rows than room, rows that change in slow motion come first, then theirs. Rows of
+    flows that `focus` does not show are only counted.
     """
 
-    def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int]) -> None:
+    def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int], focus: Focus) -> None:
         self._words, self._flows = words, set(flows)
-        state: State = {
-            (node, table): dict(rows) for node, tables in trace.tables(film.ticks[0]).items()
-            for table, rows in tables.items() if table in SHOWN
-        }  # fmt: skip
-        versions: dict[int, tuple[State, dict[Key, set[str]]]] = {-1: (_copy(state), {})}
+        state: State = {}
+        others: Counter[Key] = Counter()
+        for node, tables in trace.tables(film.ticks[0]).items():
+            for table, rows in tables.items():
+                if table in SHOWN:
+                    told = [name for name, row in rows.items() if focus.has_change(Change(table, name, None, row))]
+                    state[node, table] = {name: rows[name] for name in told}
+                    others[node, table] = len(rows) - len(told)
+        versions: dict[int, _Seen] = {-1: _Seen(_copy(state), {}, others.copy())}
         self._moving: set[tuple[Key, str]] = set()
         ticks: dict[Key, int] = {}
-        part, marks = film.parts[0], dict[Key, set[str]]()
+        part, marks, recount = film.parts[0], dict[Key, set[str]](), 0
         for record in visible(trace, words, film.ticks[0] + 1, film.ticks[-1]):
             key, name, after = (record.node, record.change.table), record.change.key, record.change.after
+            if not focus.has(record):
+                others[key] += (after is not None) - (record.change.before is not None)
+                tick = film.tick(record.t_ns)
+                if tick >= recount:  # now and then
+                    recount = tick + len(film.ticks) // MOST_RECOUNTS + 1
+                    versions[tick] = _Seen(_copy(state), marks, others.copy())
+                continue
             tick = film.pin(record.t_ns)
             if film.part(tick) is not part:  # what changed at another pace is another story
                 part, marks = film.part(tick), {}
@@ -81,19 +105,22 @@ class Board:
                 rows[name] = after
             if part.slow:
                 self._moving.add((key, name))
-            versions[tick] = (_copy(state), marks)
+            versions[tick] = _Seen(_copy(state), marks, others.copy())
+        if +others:
+            versions[len(film.ticks) - 1] = _Seen(state, marks, others)
         self._room: dict[Key, int] = {}
         self._letters: dict[Key, int] = {}
-        for seen, _ in versions.values():
-            for key, rows in seen.items():
-                if rows:
-                    self._room[key] = max(self._room.get(key, 0), min(len(rows), MOST_ROWS))
+        for seen in versions.values():
+            for key, rows in seen.state.items():
+                number = len(rows) + seen.others[key]
+                if number:
+                    self._room[key] = max(self._room.get(key, 0), min(number, MOST_ROWS))
                     lines = (len(words.row(key[1], row)) for row in rows.values())
-                    self._letters[key] = max(self._letters.get(key, len(key[0]) + len(key[1]) + 3), *lines)
+                    self._letters[key] = max(self._letters.get(key, len(key[0]) + len(key[1]) + 3), *lines, 0)
         self.changes = {tick: self._version(*version) for tick, version in versions.items()}
         """Tick -> what the tables show from then on; -1 for the start of the film."""
 
-    def _version(self, state: State, marks: Mapping[Key, set[str]]) -> Version:
+    def _version(self, state: State, marks: Mapping[Key, set[str]], others: Counter[Key]) -> Version:
         lines: list[tuple[str, bool]] = []
         homes = {
             row.get("home_address") for rows in state.values() for row in rows.values()
@@ -101,14 +128,15 @@ class Board:
         }  # fmt: skip
         for key, room in self._room.items():
             rows = state.get(key, {})
+            number = len(rows) + others[key]
             first = sorted(
                 rows, key=lambda name: ((key, name) not in self._moving, rows[name].get("home_address") not in homes)
             )
-            kept = first[: room if len(rows) <= room else room - 1]
+            kept = first[: room if number <= room and not others[key] else room - 1]
             # Each line is centred: lines of one length stand as a left-aligned block.
             texts = [(self._words.row(key[1], row), name) for name, row in rows.items() if name in kept]
             own = [(f"{text:<{self._letters[key]}}", name in marks.get(key, ())) for text, name in texts]
-            own += [(f"… {len(rows) - len(kept)} more", False)] if len(rows) > room else []
+            own += [(f"… {number - len(kept)} more", False)] if number > len(kept) else []
             lines += own + [("", False)] * (room - len(own))
         return Version(tuple(text for text, _ in lines), tuple(lit for _, lit in lines))
 

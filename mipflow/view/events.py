@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import LOST, ChannelName, Dropped, Record, TableChanged, Trace
+from mipflow.view.focus import Focus
 from mipflow.view.trips import Run, Trip
-from mipflow.view.words import NS_PER_S, Words, long, seconds, short
+from mipflow.view.words import NS_PER_S, Words, count, long, seconds, short
 
 if TYPE_CHECKING:
     import networkx
@@ -23,17 +25,20 @@ class Event:
     brief: str
     row: dict[str, object]
     count: int = 1
+    is_told: bool = True
+    """False where it concerns only flows that are not shown."""
 
 
 def story(
-    trace: Trace, graph: networkx.Graph[str], words: Words, sent: Iterable[Trip], start_ns: int, end_ns: int
-) -> list[Event]:
+    trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, sent: Iterable[Trip], start_ns: int,
+    end_ns: int,
+) -> list[Event]:  # fmt: skip
     """All events between two times (nanoseconds), in order; equal drops within a second are one event with a count.
 
-    sent: the messages of that time.
+    focus: of which flows is told; sent: the messages of that time.
     """
     hosts = _with_several_interfaces(trace.channels)
-    found = [_sent(each, words, each.sender in hosts) for each in sent]
+    found = [_sent(each, words, each.sender in hosts, focus.has_packet(each.packet)) for each in sent]
     drops: dict[str, Event] = {}
     for record in trace.records:
         if not start_ns <= record.t_ns <= end_ns:
@@ -42,7 +47,7 @@ def story(
             change = record.change
             before, after = (None if row is None else words.plain(row) for row in (change.before, change.after))
             values = {"table": change.table, "key": words.value(change.key), "before": before, "after": after}
-            found.append(_told(record, "table", words.change(record.node, change), **values))
+            found.append(_told(record, focus, "table", words.change(record.node, change), **values))
         elif isinstance(record, Dropped):
             flow = words.flow(record.packet)
             name = f"packet of the {flow}" if flow else long(record.packet)
@@ -53,20 +58,20 @@ def story(
                 same.count += 1
                 same.row["count"] = same.count
                 continue
-            drops[sentence] = _told(record, "drop", sentence, flow=flow, message=name, reason=record.reason)
+            drops[sentence] = _told(record, focus, "drop", sentence, flow=flow, message=name, reason=record.reason)
             found.append(drops[sentence])
         else:
             sentence = f"{record.node}: {record.why}"
-            found.append(_told(record, "decision", sentence, decision=record.what, why=record.why))
+            found.append(_told(record, focus, "decision", sentence, decision=record.what, why=record.why))
     return sorted(found, key=lambda event: event.t_ns)
 
 
-def _told(record: Record, what: str, sentence: str, **values: object) -> Event:
+def _told(record: Record, focus: Focus, what: str, sentence: str, **values: object) -> Event:
     row = {"time_s": record.t_ns / NS_PER_S, "what": what, "node": record.node, **values}
-    return Event(record.t_ns, sentence, sentence, row)
+    return Event(record.t_ns, sentence, sentence, row, is_told=focus.has(record))
 
 
-def _sent(message: Trip, words: Words, several: bool) -> Event:
+def _sent(message: Trip, words: Words, several: bool, is_told: bool) -> Event:
     """A message as an event; `several`: its sender has several interfaces, and the one used is worth saying."""
     sent_ns, arrived_ns, tunnelled = message.started_ns, message.arrived_ns, message.tunnelled
     way = (f" over {message.interface}" if several else "") + (" through the tunnel" if tunnelled else "")
@@ -80,7 +85,8 @@ def _sent(message: Trip, words: Words, several: bool) -> Event:
     }  # fmt: skip
     article, end = "an" if name[0] in "aeiouI" else "a", "is lost" if lost else f"arrives at {seconds(arrived_ns)}"
     sentence = f"{message.sender} sends {article} {name}{told} to {message.receiver}{way}; it {end}"
-    return Event(sent_ns, sentence, f"{message.sender} → {message.receiver}: {short(message.packet)}{way} {told}", row)
+    brief = f"{message.sender} → {message.receiver}: {short(message.packet)}{way} {told}"
+    return Event(sent_ns, sentence, brief, row, is_told=is_told)
 
 
 def _with_several_interfaces(channels: Iterable[ChannelName]) -> set[str]:
@@ -89,20 +95,28 @@ def _with_several_interfaces(channels: Iterable[ChannelName]) -> set[str]:
     return {node for node in nodes if nodes.count(node) > 1}
 
 
-def sentences(events: Iterable[Event]) -> list[str]:
-    """Events as sentences with their times."""
-    return [
+def sentences(events: Sequence[Event]) -> list[str]:
+    """Events as sentences with their times; of those of flows that are not shown, how many there are."""
+    lines = [
         f"{seconds(event.t_ns)}: {event.sentence}{f' ({event.count} times)' if event.count > 1 else ''}."
-        for event in events
-    ]
+        for event in events if event.is_told
+    ]  # fmt: skip
+    left = len(events) - len(lines)
+    return lines + [f"{count(left, 'event')} of other flows: rows() has them."] * (left > 0)
 
 
-def flow_sentences(words: Words, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
-    """For each flow: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
-    lines = []
-    for flow, word in sorted(words.flows.items()):
-        own = [run for run in found if run.flow == flow and run.to_ns >= start_ns]
+def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
+    """For each flow that is shown: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
+    lines, losses = [], Counter(record.packet.innermost().flow for record in lost)
+    used: dict[int, list[Run]] = {}
+    for run in found:
+        if run.to_ns >= start_ns:
+            used.setdefault(run.flow, []).append(run)
+    for flow in focus.shown:
+        own = used.get(flow, [])
         changes = "".join(f", from {seconds(run.from_ns)} {run.way}" for run in own[1:]) or " throughout"
-        total = sum(record.packet.innermost().flow == flow for record in lost)
-        lines.append(f"{word}: {own[0].way + changes if own else 'no packet'}; {total} lost.")
+        lines.append(f"{words.flows[flow]}: {own[0].way + changes if own else 'no packet'}; {losses[flow]} lost.")
+    if focus.hidden:
+        rest = sum(losses.values()) - sum(losses[flow] for flow in focus.shown)
+        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest} lost.")
     return lines

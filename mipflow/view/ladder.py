@@ -14,11 +14,12 @@ from mipflow.sim.trace import LOST, TableChanged, Trace
 from mipflow.view import events
 from mipflow.view import style as look
 from mipflow.view.board import visible
+from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.scene import Box
 from mipflow.view.style import Dict
 from mipflow.view.trips import Trip, messages, trips
-from mipflow.view.words import NS_PER_MS, Words, check_span, count, seconds, short
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ WIDTH, LEFT, RIGHT = 830, 250, 165
 HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 22, 70, 2.0
 """Units: above the first message; between two moments at least, at most, and for each millisecond."""
 MOST_MESSAGES = 120
+AFTER_NS = 2 * NS_PER_S
+"""How long after a handover its messages come before others, in nanoseconds."""
 
 
 def ladder(
@@ -45,15 +48,34 @@ def ladder(
     words, found = Words(names, flows), trips(trace, start_ns, end_ns, data=data)
     sent = messages(found, graph, start_ns, end_ns)
     drawn = messages(found, graph, start_ns, end_ns, data=True) if data else sent
-    left_out = f"{count(len(drawn) - MOST_MESSAGES, 'later message')} not drawn" if len(drawn) > MOST_MESSAGES else ""
+    focus = Focus(trace, flows)
+    chosen, left_out = _chosen(trace, focus, drawn)
     title = f"Messages from {seconds(start_ns)} to {seconds(end_ns)}"
-    chart = _Chart(graph, words, drawn[:MOST_MESSAGES], visible(trace, words, start_ns, end_ns))
-    story = events.story(trace, graph, words, sent, start_ns, end_ns)
+    told = [record for record in visible(trace, words, start_ns, end_ns) if focus.has(record)]
+    if left_out and chosen:
+        told = [r for r in told if any(0 <= r.t_ns - each.started_ns < AFTER_NS for each in chosen)][:MOST_MESSAGES]
+    chart = _Chart(graph, words, chosen, told)
+    story = events.story(trace, graph, words, focus, sent, start_ns, end_ns)
 
     def sentences() -> list[str]:
         return events.sentences(story) + [left_out + "."] * bool(left_out) or ["No message was sent."]
 
     return Picture(title, sentences, lambda: [event.row for event in story], figure=chart.figure(title, left_out))
+
+
+def _chosen(trace: Trace, focus: Focus, drawn: list[Trip]) -> tuple[list[Trip], str]:
+    """At most `MOST_MESSAGES` to draw, and how many are left out: those after a handover first, then the earliest; of
+    many flows those that are shown.
+    """
+    own = [each for each in drawn if focus.has_packet(each.packet)]
+    others = len(drawn) - len(own)
+    if len(own) <= MOST_MESSAGES:
+        return own, f"{count(others, 'message')} of other flows not drawn" * bool(others)
+    moments = [record.t_ns for record in trace.decisions() if record.what == "handover"]
+    first = sorted(own, key=lambda each: not any(0 <= each.started_ns - t_ns < AFTER_NS for t_ns in moments))
+    chosen = sorted(first[:MOST_MESSAGES], key=lambda each: each.started_ns)
+    is_start = chosen == own[:MOST_MESSAGES]
+    return chosen, f"{count(len(drawn) - MOST_MESSAGES, 'later message' if is_start else 'other message')} not drawn"
 
 
 class _Chart:

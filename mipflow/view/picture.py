@@ -17,6 +17,9 @@ PLOTLY_MIME = "application/vnd.plotly.v1+json"
 MOST_ROWS = 300
 """Rows of the text twin; the rest is counted."""
 
+MOST_LINES = 500
+"""Sentences of the text twin; the rest is counted."""
+
 
 class Picture:
     """What a view returns.
@@ -42,7 +45,10 @@ class Picture:
 
     def twin(self) -> str:
         """The picture in words and as a table, as a piece of HTML that opens on request."""
-        text = "".join(f"<p>{escape(line)}</p>" for line in self.describe().split("\n"))
+        lines = self.describe().split("\n")
+        left = len(lines) - MOST_LINES
+        lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         table = "" if self.figure is None else html_table(self.rows())
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.trace import Row, Trace
+from mipflow.sim.trace import Change, Row, Trace
+from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import Words, field_name, seconds
 from mipflow.wire.address import Address
+
+MOST_LINES = 100
+"""Rows of a table that are told in words."""
 
 
 def tables(
@@ -21,15 +25,19 @@ def tables(
     """
     if at_ns < 0:
         raise ProtocolMisuse(f"tables at {seconds(at_ns)}; expected a time of at least 0", at_ns)
-    words = Words(names, flows or {})
+    words, focus = Words(names, flows or {}), Focus(trace, flows or {})
     held = [
-        (node, table, list(rows.values()))
+        (node, table, _in_order(table, rows, focus))
         for node, of_node in sorted(trace.tables(at_ns).items()) for table, rows in of_node.items() if rows
     ]  # fmt: skip
 
     def sentences() -> list[str]:
-        told = [(node, table, "; ".join(words.line(table, row) for row in rows)) for node, table, rows in held]
-        return [f"{node}, {table}: {line}." for node, table, line in told] or ["All tables are empty."]
+        lines = []
+        for node, table, rows in held:
+            more = [f"{len(rows) - MOST_LINES} more, which rows() has"] if len(rows) > MOST_LINES else []
+            told = [words.line(table, row) for row in rows[:MOST_LINES]] + more
+            lines.append(f"{node}, {table}: {'; '.join(told)}.")
+        return lines or ["All tables are empty."]
 
     def plain() -> list[dict[str, object]]:
         return [{"node": node, "table": table, **words.plain(row)} for node, table, rows in held for row in rows]
@@ -37,6 +45,13 @@ def tables(
     parts = [html_table([_shown(words, row) for row in rows], f"{node}: {table}") for node, table, rows in held]
     html = "".join(parts) or "<p>All tables are empty.</p>"
     return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
+
+
+def _in_order(table: str, rows: dict[str, Row], focus: Focus) -> list[Row]:
+    """The rows of a table; where there are too many for a picture, first those of the flows that it shows."""
+    if len(rows) <= MOST_LINES:
+        return list(rows.values())
+    return sorted(rows.values(), key=lambda row: not focus.has_change(Change(table, "", None, row)))
 
 
 def _shown(words: Words, row: Row) -> dict[str, object]:

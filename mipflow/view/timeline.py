@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from mipflow.sim.trace import Dropped, Trace
 from mipflow.view import style as look
 from mipflow.view.events import flow_sentences
+from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.style import Dict, FlowStyle
 from mipflow.view.trips import Run, Trip, arrived, leading, losses, runs, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, seconds
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds
 
 MOST_POINTS = 2000
 """Points of one curve at most: more cannot be seen, and cost."""
@@ -27,13 +28,15 @@ def timeline(trace: Trace, *, mobile: str = "MN", flows: Mapping[int, str], star
     check_span(start_ns, end_ns)
     found = runs(trace, [trip for trip in trips(trace, start_ns, end_ns) if trip.started_ns >= start_ns], mobile)
     curves = arrived(found)
-    shown = leading(flows, found, look.MOST_FLOWS)
+    focus = Focus(trace, flows)
+    shown = leading(flows, found, look.MOST_FLOWS, focus.moved)
+    left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
     own = [run for run in found if run.flow in shown]
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
     title = f"Flows from {seconds(start_ns)} to {seconds(end_ns)}"
 
     def sentences() -> list[str]:
-        lines = flow_sentences(Words({}, flows), found, lost, start_ns)
+        lines = flow_sentences(Words({}, flows), focus, found, lost, start_ns)
         for flow in shown:
             values = [_delay_ms(trip) for trip in curves.get(flow, ())]
             if values:
@@ -45,7 +48,7 @@ def timeline(trace: Trace, *, mobile: str = "MN", flows: Mapping[int, str], star
         return [_row(run, flows[run.flow], own, curves, lost) for run in own]
 
     styles = look.flow_styles({flow: flows[flow] for flow in shown})
-    figure = _figure(title, styles, own, curves, lost, (start_ns / NS_PER_S, end_ns / NS_PER_S))
+    figure = _figure(title, styles, own, curves, lost, (start_ns / NS_PER_S, end_ns / NS_PER_S), left_out)
     return Picture(title, sentences, rows, figure=figure)
 
 
@@ -73,7 +76,7 @@ def _row(
 
 def _figure(
     title: str, styles: Mapping[int, FlowStyle], own: list[Run], curves: Mapping[int, list[Trip]], lost: list[Dropped],
-    span_s: tuple[float, float],
+    span_s: tuple[float, float], left_out: str,
 ) -> Dict:  # fmt: skip
     interfaces = sorted({run.interface for run in own})
     lanes = [(flow, interface) for flow in styles for interface in interfaces]
@@ -82,7 +85,8 @@ def _figure(
     axis: Dict = {
         "linecolor": look.EDGE, "gridcolor": "#DDDDDD", "tickfont": look.font(12), "showline": True, "zeroline": False,
     }  # fmt: skip
-    time, delay = ({"text": what, "font": look.font(12)} for what in ("virtual time (s)", "one-way delay (ms)"))
+    below = f"virtual time (s){', ' * bool(left_out)}{left_out}"
+    time, delay = ({"text": what, "font": look.font(12)} for what in (below, "one-way delay (ms)"))
     words = [look.literal(f"{styles[flow].word}, {interface}") for flow, interface in lanes]
     layout = look.base_layout(
         title, height, paper_bgcolor=look.CARD, plot_bgcolor=look.CARD, margin={"l": 110, "r": 20, "t": 44, "b": 46},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -209,12 +209,14 @@ def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
     return sorted(result, key=lambda run: run.from_ns)
 
 
-def leading(flows: Iterable[int], found: list[Run], most: int) -> list[int]:
-    """At most `most` flows to draw: first those that changed their way, then those with most packets."""
+def leading(flows: Iterable[int], found: list[Run], most: int, moved: Container[int] = ()) -> list[int]:
+    """At most `most` flows to draw: first those of `moved`, then others that changed their way, then those with most
+    packets.
+    """
     ways, packets = Counter(flow for flow, _ in {(run.flow, run.way) for run in found}), Counter[int]()
     for run in found:
         packets[run.flow] += len(run.trips)
-    return sorted(sorted(flows, key=lambda flow: (-ways[flow], -packets[flow], flow))[:most])
+    return sorted(sorted(flows, key=lambda flow: (flow not in moved, -ways[flow], -packets[flow], flow))[:most])
 
 
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:

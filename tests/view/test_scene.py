@@ -9,6 +9,7 @@ import pytest
 from mipflow.view import style
 from mipflow.view.board import Board
 from mipflow.view.film import Film
+from mipflow.view.focus import Focus
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Box, Scene
 from mipflow.view.words import Words
 from tests.view.story import FLOWS, NAMES, S, handover
@@ -19,7 +20,7 @@ SCENE = Scene(STORY.graph, TRACE.channels, "MN")
 
 
 def test_table_cards_cover_no_node_and_no_other_card() -> None:
-    board = Board(TRACE, Words(NAMES, FLOWS), Film(10 * S, 14 * S, []), FLOWS)
+    board = Board(TRACE, Words(NAMES, FLOWS), Film(10 * S, 14 * S, []), FLOWS, Focus(TRACE, FLOWS))
     cards = SCENE.table_places(board.sizes())
     assert set(cards) == {"MN", "HA", "CN1"}
     boxes = [*cards.values(), *(SCENE.box(node) for node in SCENE.places)]
