@@ -30,6 +30,8 @@ MOST_PACKETS = 100_000
 """Frames that are read where nothing else is asked for."""
 MOST_FILLED, FULL_PACKET = 1 << 24, 1500
 """Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
+ITSELF = " itself"
+"""Behind the address of a host that sends to itself, where that is the other end."""
 WELL_KNOWN = 1024
 """Ports below this belong to servers."""
 LONGEST_S = 24 * 3600
@@ -108,6 +110,7 @@ def read(
     check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
     heard = _on_one_clock(recording, *_read_frames(recording, Path(path), packets, progress))
+    _part_hosts(heard)
     conversations = _conversations(heard, recording.skipped)
     recording.mobile = _mobile_node(conversations, mobile)
     replayed = [conversation for conversation in conversations if _is_replayed(recording, conversation)]
@@ -123,6 +126,9 @@ def read(
         lasts = f"{path} lasts {recording.duration_ns / NS_PER_S:.0f} s with silences cut to {silence_s:g} s"
         raise DatasetError(f"{lasts}; expected at most {LONGEST_S}, give a shorter --silence or fewer --packets", path)
     recording.notes.append(f"the mobile node is {' and '.join(recording.mobile)}; --mobile says otherwise")
+    if itself := [flow.mobile for flow in recording.flows if flow.remote == flow.mobile + ITSELF]:
+        what = f"{' and '.join(dict.fromkeys(itself))} sent to itself in {len(itself)} flows"
+        recording.notes.append(f"{what}: who opened one is the mobile node, the other end a correspondent node")
     recording.notes += lack.notes()
     return recording
 
@@ -199,33 +205,58 @@ def _key(packet: Heard) -> object:
     return packet.protocol, frozenset(ends)
 
 
+def _part_hosts(heard: list[Heard]) -> None:
+    """Give a host that sends to itself another name at the end that did not open, as if that were another host."""
+    own: defaultdict[object, list[Heard]] = defaultdict(list)
+    for packet in heard:
+        if packet.source == packet.destination:
+            own[_key(packet)].append(packet)
+    for packets in own.values():
+        _, port = _opener(packets)
+        for packet in packets:
+            if packet.flags if packet.protocol == "ICMPv6" else packet.source_port == port:
+                packet.destination += ITSELF
+            else:
+                packet.source += ITSELF
+
+
 def _is_no_beginning(packet: Heard) -> str:
     """Why no flow begins with a packet; nothing if one does."""
-    if packet.source == packet.destination:
-        return "from a host to itself"
     if packet.protocol == "ICMPv6" and not packet.flags:
         return "echo reply without its request"
     return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
 
 
-def _opener(conversation: list[Heard]) -> str:
-    """Who opened a conversation: by SYN or echo request, else by the ports."""
+def _opener(conversation: list[Heard]) -> tuple[str, int]:
+    """Address and port of who opened a conversation: by SYN or echo request, else by the ports."""
     first = next((packet for packet in conversation if packet.flags & SYN), conversation[0])
     is_from_server = first.source_port < WELL_KNOWN <= first.destination_port
     is_answer = first.flags & ACK if first.flags & SYN else is_from_server
-    return first.destination if is_answer else first.source
+    return (first.destination, first.destination_port) if is_answer else (first.source, first.source_port)
 
 
 def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[str]:
-    """The addresses of the mobile node: those that were given, or of each IP version who opens most flows."""
+    """The addresses of the mobile node: those that were given, or of each IP version who opens most flows, and those of
+    who sends to itself: only that host can have recorded it.
+    """
     opened: Counter[str] = Counter()
+    own: dict[str, None] = {}
+    others: set[str] = set()
     for conversation in conversations:
-        opened.update({conversation[0].source: 0, conversation[0].destination: 0})
-        opened[_opener(conversation)] += 1
+        ends = {conversation[0].source, conversation[0].destination}
+        opener = _opener(conversation)[0].removesuffix(ITSELF)
+        opened.update(dict.fromkeys(ends - {opener + ITSELF}, 0))
+        opened[opener] += 1
+        if opener + ITSELF in ends:
+            own[opener] = None
+        else:
+            others |= ends
     ranked = opened.most_common()
     if mobile is None:
-        versions = [[host for host, _ in ranked if (":" in host) is is_version_6] for is_version_6 in (True, False)]
-        return [hosts[0] for hosts in versions if hosts]
+        hosts = [host for host, _ in ranked if host in others]
+        versions = [[host for host in hosts if (":" in host) is is_version_6] for is_version_6 in (True, False)]
+        best = [next((host for host in hosts if host in own), hosts[0]) for hosts in versions if hosts]
+        return [*dict.fromkeys([*best, *own])]
     hosts = []
     for word in mobile.split(","):
         try:

@@ -156,6 +156,56 @@ def test_a_connection_that_the_other_end_opened(tmp_path: Path) -> None:
     assert (flow.mobile_port, flow.remote_port, written(flow, False)) == (22, 50000, b"hi")
 
 
+# --- a host with itself
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", LAPTOP, LAPTOP_4])
+def test_a_host_with_itself_is_the_mobile_node_and_a_correspondent(tmp_path: Path, host: str) -> None:
+    """Who opens is the mobile node: TCP by its SYN, even if captured late; an echo by its request; UDP by ports."""
+    web, ssh = Connection((host, 40000), (host, 8080)), Connection((host, 40001), (host, 22))
+    talking = talk(web)
+    talking[0:2] = [(0, talking[1][1]), (1, talking[0][1])]  # the answer to the SYN was captured first
+    frames = [
+        *talking, (200, ssh.segment(False, 0, b"in the middle", 0)), (201, udp(host, 53, host, 5000, 90)),
+        (202, udp(host, 5000, host, 53, 30)), (203, udp(host, 6000, host, 6000, 7)),
+        (204, udp(host, 6000, host, 6000, 8)), (205, ping(host, host, 3, 1)),
+        (206, ping(host, host, 3, 1, reply=True)),
+    ]  # fmt: skip
+    result = recorded(tmp_path, frames)
+    assert result.mobile == [host] and not result.skipped
+    found = [(one.mobile_port, one.remote, one.remote_port, one.packets) for one in result.flows]
+    itself = f"{host} itself"
+    assert found == [
+        (40000, itself, 8080, 8), (40001, itself, 22, 1), (5000, itself, 53, 2), (6000, itself, 6000, 2),
+        (3, itself, 3, 2),
+    ]  # fmt: skip
+    first, second, dns, chat, echo = result.flows
+    assert (written(first, True), written(first, False)) == (b"request", b"answer" * 100)
+    assert written(second, False) == b"in the middle"
+    assert [(step.upward, step.octets) for step in dns.app.script] == [(False, 90), (True, 30)]  # type: ignore[union-attr]
+    assert [step.upward for step in (*chat.app.script, *echo.app.script)] == [True] * 3, "what cannot be told goes up"
+    note = f"{host} sent to itself in 5 flows: who opened one is the mobile node, the other end a correspondent node"
+    assert note in result.notes
+
+
+def test_who_sends_to_itself_is_the_host_that_recorded(tmp_path: Path) -> None:
+    own, own_4 = (udp("::1", 5, "::1", 6), udp("127.0.0.1", 5, "127.0.0.1", 6))
+    others: list[Frame] = [(k, udp(MEDIA, 5000 + k, LAPTOP, 53)) for k in range(3)]
+    result = recorded(tmp_path, [*others, (5, own), (6, own_4), (7, udp(LAPTOP_4, 1, WEB_4, 2))])
+    assert result.mobile == [MEDIA, LAPTOP_4, "::1", "127.0.0.1"] and len(result.flows) == 6
+    itself = recorded(tmp_path, [*others, (5, own), (6, udp(LAPTOP, 7, LAPTOP, 8))])
+    assert itself.mobile == [LAPTOP, "::1"] and len(itself.flows) == 5, "and not the one that opens most"
+    only = recorded(tmp_path, [*others, (5, own)], mobile=MEDIA)
+    assert only.skipped == {"between ::1 and ::1 itself, not the mobile node and another host": 1}
+    with pytest.raises(ProtocolMisuse, match=r"choose from 2001:db8:30::50 \(opens 3\), ::1 \(opens 1\), 2001"):
+        recorded(tmp_path, [*others, (5, own)], mobile="::2")
+
+
+def test_from_one_loopback_address_to_another_are_two_hosts(tmp_path: Path) -> None:
+    result = recorded(tmp_path, [(0, udp("127.0.0.1", 5000, "127.0.0.53", 53))])
+    assert result.mobile == ["127.0.0.1"] and result.flows[0].remote == "127.0.0.53"
+
+
 # --- TCP
 
 
@@ -576,7 +626,6 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
         (2, bytes(Ether(src="02:00:00:00:00:01", dst="ff:ff:ff:ff:ff:ff") / ARP())),
         (3, ping(WEB, LAPTOP, 4, 1, reply=True)),
         (4, Connection().segment(False, 0, flags="R")),
-        (5, udp(LAPTOP, 1, LAPTOP, 2)),
         (6, IPv6(src=LAPTOP, dst=WEB, nh=41) / IPv6()),
         (7, IPv6(src=LAPTOP, dst=WEB, nh=253) / Raw(b"abcdefgh")),
         (8, IPv6(src=LAPTOP, dst=WEB, nh=6) / Raw(bytes(10))),
@@ -588,7 +637,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
     assert len(result.flows) == 1 and sum(result.skipped.values()) == len(frames) - 1
     assert set(result.skipped) == {
         "to a group (multicast or broadcast)", "from no address", "ICMPv6 that is no echo", "ethertype 0x0806, not IP",
-        "echo reply without its request", "reset of no connection", "from a host to itself", "IP protocol 59",
+        "echo reply without its request", "reset of no connection", "IP protocol 59",
         "IP protocol 253", "cut off in its headers", "TCP header of 4 octets",
     }  # fmt: skip
 
