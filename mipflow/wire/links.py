@@ -6,7 +6,7 @@ frame that ends too early raises IndexError or struct.error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import Struct
 
 IPV4, IPV6, ETHERNET, PPP, PPPOE, MPLS = 0x0800, 0x86DD, 0x6558, 0x880B, 0x8864, 0x8847
@@ -26,16 +26,15 @@ UNTYPED = {0: 4, 108: 4, 109: 12, 12: 0, 14: 0, 101: 0, 228: 0, 229: 0}
 """Loopback, OpenBSD's IPsec, and raw IP under its several numbers: octet at which the packet begins."""
 MOST_LINKS = 4
 """Link headers in front of each other that are read."""
-NAMES = {
-    3: "AX.25", 7: "ARCNET", 107: "Frame Relay", 114: "LocalTalk", 122: "Fibre Channel", 123: "ATM", 129: "ARCNET",
-    139: "SS7", 140: "SS7", 141: "SS7", 143: "DOCSIS", 144: "IrDA", 165: "BACnet", 177: "ISDN", 187: "Bluetooth",
-    189: "USB", 190: "CAN", 195: "IEEE 802.15.4", 197: "Endace ERF", 201: "Bluetooth", 202: "AX.25", 203: "ISDN",
-    215: "IEEE 802.15.4", 220: "USB", 224: "Fibre Channel", 226: "Solaris IPNET", 227: "CAN", 230: "IEEE 802.15.4",
-    231: "D-Bus", 245: "NFC", 247: "InfiniBand", 249: "USB", 251: "Bluetooth", 252: "PDUs that Wireshark exported",
-    253: "Netlink", 254: "Bluetooth", 255: "Bluetooth", 256: "Bluetooth", 266: "USB", 270: "LoRa", 271: "vsock",
-    272: "Bluetooth", 283: "IEEE 802.15.4", 288: "USB", 293: "USB", 294: "USB", 295: "USB",
-    **dict.fromkeys(range(147, 163), "somebody's own"),
+_NUMBERS: dict[str, Iterable[int]] = {
+    "USB": (189, 220, 249, 266, 288, 293, 294, 295), "Bluetooth": (187, 201, 251, 254, 255, 256, 272), "vsock": (271,),
+    "IEEE 802.15.4": (195, 215, 230, 283), "CAN": (190, 227), "Netlink": (253,), "D-Bus": (231,), "DOCSIS": (143,),
+    "Frame Relay": (107,), "ATM": (123,), "Fibre Channel": (122, 224), "InfiniBand": (247,), "ISDN": (177, 203),
+    "SS7": (139, 140, 141), "AX.25": (3, 202), "ARCNET": (7, 129), "LocalTalk": (114,), "IrDA": (144,), "LoRa": (270,),
+    "Endace ERF": (197,), "Solaris IPNET": (226,), "BACnet": (165,), "NFC": (245,), "somebody's own": range(147, 163),
+    "PDUs that Wireshark exported": (252,),
 }  # fmt: skip
+NAMES = {number: name for name, numbers in _NUMBERS.items() for number in numbers}
 """Link types that are not read."""
 ADVICE = "record at a network interface instead (tcpdump -i any -w FILE)"
 
@@ -98,31 +97,14 @@ def past_type(kind: int, data: bytes, at: int) -> int | str:
 # --- link headers of their own ---------------------------------------------------------------------------------------
 
 
-def _past_hdlc(data: bytes, at: int) -> int | str:
-    """PPP in HDLC framing, or Cisco's (RFC 1547 section 4.3.1)."""
-    if data[at] in (0x0F, 0x8F):
-        return past_type(_word(data, at + 2)[0], data, at + 4)
-    return past_type(PPP, data, at)
-
-
-def _past_pppd(data: bytes, at: int) -> int | str:
-    """PPP as Linux's pppd records it: the direction in the place of the address."""
-    return past_type(PPP, data, at + 1 + (data[at + 1] == 3))
-
-
 def _past_token_ring(data: bytes, at: int) -> int | str:
     """IEEE 802.5: a source route stands behind the addresses where the source has its highest bit set."""
     route = data[at + 14] & 31 if data[at + 8] & 0x80 else 0
     return past_type(LLC, data, at + 14 + route)
 
 
-def _past_wlan(data: bytes, at: int) -> int | str:
-    """An IEEE 802.11 data frame (section 9.3.2)."""
-    return _past_padded_wlan(data, at, 1)
-
-
-def _past_padded_wlan(data: bytes, at: int, unit: int) -> int | str:
-    """The same, where some cards pad the header to a multiple of `unit` octets."""
+def _past_wlan(data: bytes, at: int, unit: int = 1) -> int | str:
+    """An IEEE 802.11 data frame (section 9.3.2). Some cards pad its header to a multiple of `unit` octets."""
     first, flags = data[at], data[at + 1]
     kind, subtype = first >> 2 & 3, first >> 4
     if kind != 2 or subtype & 4:
@@ -150,18 +132,13 @@ def _past_radiotap(data: bytes, at: int) -> int | str:
         flags = data[at + place + (-place % 8 + 8) * (present & 1)]
     if flags & 0x40:
         return "IEEE 802.11 frame with a wrong check sequence"
-    return _past_padded_wlan(data, at + _little_word(data, at + 2)[0], 4 if flags & 0x20 else 1)
+    return _past_wlan(data, at + _little_word(data, at + 2)[0], 4 if flags & 0x20 else 1)
 
 
 def _past_prism(data: bytes, at: int) -> int | str:
     """IEEE 802.11 behind a Prism header in its host's order, or an AVS header, which begins with 0x802110."""
     unpack = _long if data[at] in (0, 0x80) else _little_long
     return _past_wlan(data, at + unpack(data, at + 4)[0])
-
-
-def _past_ppi(data: bytes, at: int) -> tuple[int, int]:
-    """Per-packet information: its length and the link type of what follows."""
-    return _little_long(data, at + 4)[0], at + _little_word(data, at + 2)[0]
 
 
 def _past_pktap(data: bytes, at: int) -> tuple[int, int] | str:
@@ -189,7 +166,7 @@ READERS: dict[int, Callable[[bytes, int], int | str | tuple[int, int]]] = {
     6: _past_token_ring,
     9: lambda data, at: past_type(PPP, data, at),
     10: lambda data, at: past_type(LLC, data, at + 13),  # FDDI
-    50: _past_hdlc,
+    50: lambda data, at: (104 if data[at] in (0x0F, 0x8F) else 9, at),  # PPP in HDLC framing, or Cisco's
     51: lambda data, at: past_type(PPPOE, data, at),
     100: lambda data, at: past_type(LLC, data, at),  # ATM (RFC 2684)
     105: _past_wlan,
@@ -197,9 +174,9 @@ READERS: dict[int, Callable[[bytes, int], int | str | tuple[int, int]]] = {
     119: _past_prism,
     127: _past_radiotap,
     163: _past_prism,
-    166: _past_pppd,
-    192: _past_ppi,
-    204: lambda data, at: past_type(PPP, data, at + 1),
+    166: lambda data, at: (9, at + 2),  # pppd's: the direction and 3 in the place of address and control
+    192: lambda data, at: (_little_long(data, at + 4)[0], at + _little_word(data, at + 2)[0]),  # per-packet information
+    204: lambda data, at: (9, at + 1),  # PPP behind the direction
     239: _past_nflog,
     258: _past_pktap,
 }
