@@ -195,15 +195,20 @@ class FlowBinder(MobileNode):
     # --- handover of a flow (the seed, page 13) ----------------------------------------------------------------------
 
     def handover(
-        self, flow: object, interface: str, *, home_follows: bool | None = None, alone: bool = False
-    ) -> list[int]:
+        self, flow: object = None, interface: str | None = None, *, home_follows: bool | None = None,
+        alone: bool = False,
+    ) -> list[int]:  # fmt: skip
         """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
 
         Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
         moves the home binding first (default: as `home_bindings` says). While the interface so far is up, the new
         binding is made before the old one breaks. Raises ProtocolMisuse for an unknown flow or interface, or one
-        without a care-of address.
+        without a care-of address; where one is left out it names those that there are.
         """
+        if flow is None or interface is None:
+            known = f"open flows: {self.flows.listed()}; interfaces: {', '.join(self.interfaces)}"
+            why = f"handover() of {shown(flow)} to {shown(interface)}; expected a flow and an interface; {known}"
+            raise ProtocolMisuse(why)
         check(optional(FLAG), home_follows=home_follows)
         check(FLAG, alone=alone)
         entry = self.flows[self.flow_id(flow)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import count, filterfalse
+from itertools import count, filterfalse, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
+MOST_LISTED = 40
+"""Flows that an error names."""
 
 
 class Conversation(NamedTuple):
@@ -233,8 +235,14 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         try:
             return self._entries[flow_id]
         except (KeyError, TypeError):
-            known = ", ".join(str(number) for number in self._entries) or "none"
-            raise ProtocolMisuse(f"there is no flow {shown(flow_id)}; open flows: {known}", flow_id) from None
+            raise ProtocolMisuse(f"there is no flow {shown(flow_id)}; open flows: {self.listed()}", flow_id) from None
+
+    def listed(self) -> str:
+        """The open flows as words of one line: "1 (call), 2 (video)"."""
+        first = [(entry.flow_id, entry.flow_information.traits.application) for entry in islice(self, MOST_LISTED)]
+        told = [f"{number} ({shown(name, str)})" if name else str(number) for number, name in first]
+        more = len(self) - len(told)
+        return ", ".join([*told, *([f"{more} more"] if more else [])]) or "none"
 
     # --- looking up --------------------------------------------------------------------------------------------------
 

@@ -133,6 +133,16 @@ def test_wrong_handovers() -> None:
         made.mn.handover(99, "cell0")
     with pytest.raises(ProtocolMisuse, match="is no flow"):
         made.mn.handover("video", "cell0")  # type: ignore[arg-type]
+    video = made.mn.open(made.cn2, mf.apps.Video())
+    state = made.trace.digest()
+    for arguments in ((), (None, "cell0"), (video,), (call, None)):
+        with pytest.raises(ProtocolMisuse) as caught:
+            made.mn.handover(*arguments)
+        end = "; expected a flow and an interface; open flows: 1 (call), 2 (video); interfaces: wlan0, cell0"
+        assert str(caught.value).startswith("handover() of ") and str(caught.value).endswith(end)
+        assert caught.value.value is None and "\n" not in str(caught.value)
+    assert made.trace.digest() == state
+    made.mn.close(video)
     made.mn.interface("cell0").set_up(False)
     with pytest.raises(ProtocolMisuse, match="cell0 is down"):
         made.mn.handover(call, "cell0")

@@ -93,6 +93,11 @@ def test_wrong_calls() -> None:
     assert len(table) == 1
     with pytest.raises(ProtocolMisuse, match="open flows: none"):
         FlowMappingTable()[1]
+    for number in range(2, 3001):
+        table.add(flow(number, CNS[0], local_port=number))
+    with pytest.raises(ProtocolMisuse, match=r"open flows: 1, 2, .*, 39, 40, 2960 more$") as caught:
+        table[0]
+    assert len(str(caught.value)) < 300
 
 
 def test_home_addresses_in_the_order_of_their_allocation() -> None:
