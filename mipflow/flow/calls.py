@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.flow.separator import traits_of
+from mipflow.flow.strangers import Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry
 from mipflow.node.application import Ends
 from mipflow.node.host import Host
@@ -39,6 +40,8 @@ class Calls:
         self._invited: dict[tuple[Address, int], Flow] = {}
         """Correspondents and their ports -> what they are going to invite to."""
         self._doorman: Doorman | None = None
+        self.strangers = Strangers()
+        """Bounds what nobody expects (RFC 4225 section 3.3.1)."""
 
     def expect(
         self, cn: Host, app: Application, redirect: bool, local_port: int | None, remote_port: int | None
@@ -87,6 +90,17 @@ class Calls:
         self.promised.pop(flow, None)
         self._invited = {caller: other for caller, other in self._invited.items() if other is not flow}
         return self.expected.pop(flow.conversation, None) is not None
+
+    def admit(self, conversation: Conversation) -> None:
+        """A correspondent begins a conversation that no flow expects: an invitation to one may always come, anything
+        else as `strangers` say. Raises TopologyError where it may not begin.
+        """
+        protocol, near, cn, far = conversation
+        if (protocol, near) == ("UDP", INVITATIONS) and (cn, far) in self._invited:
+            return
+        over = self.strangers.admit(conversation, self._node.flows, self._node.clock.now)
+        if over is not None:
+            self._node.end(over, "silent for longest of what others have begun, it gives way to a newcomer")
 
     def begun(self, flow: Flow, entry: FlowMappingEntry) -> None:
         """An expected flow has begun, and has this entry."""

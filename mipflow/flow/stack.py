@@ -204,9 +204,14 @@ class FlowMobileNode(FlowBinder):
         """A new conversation: it joins the flow that the separator says, or is a new one that needs a home address.
 
         arrival: the packet with which a correspondent began it (Figure 5). Raises ProtocolMisuse for a conversation
-        that is known, TopologyError where no interface is up.
+        that is known, TopologyError where no interface is up, for an address that is no correspondent's, and where
+        others begin too much.
         """
+        if not traits.cn.is_unicast_routable or self.is_own(traits.cn):
+            raise TopologyError(f"{traits.cn} is our own, or not the address of one node", traits.cn)
         expected = self.calls.expected.pop(Conversation.of(traits), None)
+        if expected is None and arrival is not None:
+            self.calls.admit(Conversation.of(traits))
         if expected is not None:
             traits = traits._replace(application=expected.app.name)
         try:
@@ -376,7 +381,11 @@ class FlowMobileNode(FlowBinder):
                 if type(payload) is UDP and payload.destination_port in self.control:
                     self.control[payload.destination_port](arrival)
                     return
-                entry = self._began(arrival)
+                try:
+                    entry = self._began(arrival)
+                except TopologyError as error:
+                    self.discard(arrival.packet, f"no flow begins with it: {error}")
+                    return
             if entry is not None:
                 entry.used_ns = self.clock.now
                 if entry.refused:
