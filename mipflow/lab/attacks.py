@@ -125,7 +125,7 @@ def _flood(world: World, means: Means) -> bool:
 def _replay(world: World, means: Means) -> bool:
     """Send a binding update again after the mobile node has deleted its binding (RFC 4225 section 3.1.6)."""
     replayer = Replayer(world.network, "Mallory", 4.0, -2.0)
-    _settle(world, replayer.settle, 0x666)
+    settle(world, replayer.settle, 0x666)
     if means.ears is not None:
         replayer.listen(means.ears)
     flow = world.mn.open(world.cn1, Voice())
@@ -183,11 +183,11 @@ def _word(succeeds: bool) -> str:
     return "succeeds" if succeeds else "fails"
 
 
-def _settle(world: World, settle: Callable[[Segment, int], object], interface_identifier: int) -> None:
+def settle(world: World, live: Callable[[Segment, int], object], interface_identifier: int) -> None:
     """Put an attacker on a link of its own at the Internet's edge."""
     segment = world.network.add_segment("mallory", Link(delay_ms=5), MALLORY)
     world.internet.serve(segment)
-    settle(segment, interface_identifier)
+    live(segment, interface_identifier)
 
 
 def _liar(world: World, means: Means) -> Liar:
@@ -196,7 +196,7 @@ def _liar(world: World, means: Means) -> Liar:
         owner = AddressOwner(world.network.random("Mallory/generated addresses"))
         address, settings = owner.generate(MALLORY), {"registrations": partial(EnhancedRegistrations, owner=owner)}
     liar = Liar(world.network, "Mallory", 4.0, -2.0, address=address, **settings)
-    _settle(world, liar.settle, address.interface_identifier)
+    settle(world, liar.settle, address.interface_identifier)
     if means.ears is not None:
         liar.listen(means.ears)
     return liar

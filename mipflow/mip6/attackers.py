@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from mipflow.mip6.binding_update_list import Event
+from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.return_routability import binding_management_key, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
@@ -17,8 +19,16 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
-from mipflow.wire.packet import Packet
+from mipflow.wire.mobility import (
+    LIFETIME_UNIT_S,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+    NonceIndices,
+)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 PATIENCE_NS = 2 * NS_PER_S
 """How long a liar hopes to overhear an answer before it makes one up."""
@@ -92,10 +102,52 @@ class Liar(MobileNode):
         return None
 
 
-class Replayer(Host):
-    """Records the binding updates that pass on a link, and sends them again as they were."""
+class Forger(Host):
+    """Sends packets with any source address."""
 
     role: Role = "attacker"
+
+    def forge(self, packet: Packet) -> None:
+        """Send a packet as it is."""
+        road = self.direct_road(self.address, packet.destination)
+        if road is not None:
+            road.send(packet)
+
+
+class Hoarder(Forger):
+    """Binds as many home addresses as it likes at a correspondent: all its own, and nothing about them is false."""
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
+        self._care_of_test: CareOfTest | None = None
+        self.handlers[CareOfTest] = self._tested_care_of
+        self.handlers[HomeTest] = self._tested_home
+
+    def hoard(self, correspondent: Address, home_address: Address) -> None:
+        """Test one more home address of its link, and bind it when the answer comes."""
+        next(iter(self.interfaces.values())).add_address(home_address)
+        if self._care_of_test is None:
+            self.forge(Packet(self.address, correspondent, CareOfTestInit(bytes(8))))
+        self.forge(Packet(home_address, correspondent, HomeTestInit(bytes(8))))
+
+    def _tested_care_of(self, arrival: Arrival) -> None:
+        self._care_of_test = arrival.payload
+
+    def _tested_home(self, arrival: Arrival) -> None:
+        home_test: HomeTest = arrival.payload
+        home_address, correspondent, care_of_test = arrival.destination, arrival.source, self._care_of_test
+        if care_of_test is not None:
+            key = binding_management_key(home_test.keygen_token, care_of_test.keygen_token)
+            indices = NonceIndices(home_test.nonce_index, care_of_test.nonce_index)
+            lifetime_units = MAX_RR_BINDING_LIFETIME_S // LIFETIME_UNIT_S
+            update = BindingUpdate(1, lifetime_units=lifetime_units, options=(indices,))
+            option = DestinationOptions((HomeAddressOption(home_address),))
+            message = proved(update, key, self.address, correspondent)
+            self.forge(Packet(self.address, correspondent, message, extensions=(option,)))
+
+
+class Replayer(Forger):
+    """Records the binding updates that pass on a link, and sends them again as they were."""
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
@@ -115,7 +167,5 @@ class Replayer(Host):
         """Send again all that was recorded on its way to a correspondent; gives how many."""
         again = [packet.copy() for packet in self.recorded if packet.destination == correspondent]
         for packet in again:
-            road = self.direct_road(self.address, correspondent)
-            if road is not None:
-                road.send(packet)
+            self.forge(packet)
         return len(again)

@@ -119,7 +119,12 @@ class BindingCache(Table[Address, Binding]):
 
     def has_room(self, home_address: Address) -> bool:
         """True where a home address has an entry, or may get one."""
-        return self.entry(home_address) is not None or len(self._entries) + len(self._apart) < self.max_bindings
+        return self.entry(home_address) is not None or self.size < self.max_bindings
+
+    @property
+    def size(self) -> int:
+        """Entries of any state, those not in force included."""
+        return len(self._entries) + len(self._apart)
 
     def step(self, event: Event, binding: Binding) -> list[Change]:
         """Take one transition; `binding` is what the entry says from then on. Changes tell of entries in force only.
@@ -163,7 +168,7 @@ class BindingCache(Table[Address, Binding]):
 
     def _schedule(self, binding: Binding) -> None:
         heappush(self._heap, (binding.due_ns, binding.home_address))
-        if len(self._heap) > 2 * (len(self._entries) + len(self._apart)) + 16:  # more than half are stale
+        if len(self._heap) > 2 * self.size + 16:  # more than half are stale
             known = (*self._entries.values(), *self._apart.values())
             self._heap = [(one.due_ns, one.home_address) for one in known]
             heapify(self._heap)

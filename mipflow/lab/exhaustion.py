@@ -1,0 +1,226 @@
+"""What an attacker can use up at others from off the path, with and without what bounds it: found by running it.
+
+Each row is two worlds that differ in the bound only. RFC 4225 section 3.3 and RFC 6275 sections 9.6, 11.3.6 and 15 say
+what is to be bounded; sizes are cut so that a run takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from mipflow.lab.attacks import MALLORY, Credulous, settle
+from mipflow.lab.scenarios import HOME, figure2
+from mipflow.lab.world import World
+from mipflow.mip6.attackers import Forger, Hoarder
+from mipflow.mip6.registration_events import Ceased, Doubted, Event, Step
+from mipflow.mip6.registrations import Registrations
+from mipflow.node.apps import Voice
+from mipflow.node.token_bucket import TokenBucket
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S
+from mipflow.view.picture import Picture, html_table
+from mipflow.wire.address import Address, Prefix
+from mipflow.wire.mobility import (
+    AlternateCareOfAddress,
+    BindingError,
+    BindingErrorStatus,
+    BindingUpdate,
+    CareOfTestInit,
+    HomeTestInit,
+    NonceIndices,
+)
+from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, Sized
+
+NOBODY = Prefix.parse("2001:db8:dead::/64")
+"""Forged sources: nobody has them."""
+PORT, CLOSED = 7000, 7001
+BOUNDLESS = 10**9
+SMALL_CACHE = 50
+"""Entries of a binding cache where a run is to fill it; else there are 100 000."""
+
+
+class Believer(Registrations):
+    """Registrations of one who believes every binding error at once: section 11.3.6 to the letter."""
+
+    def handle(self, event: Event, now: int) -> list[Step]:
+        """Give route optimisation up, whatever the peer has proved."""
+        return super().handle(Ceased(event.peer, event.why) if isinstance(event, Doubted) else event, now)
+
+
+class Exhaustion(NamedTuple):
+    """An attack on somebody's resources: what is counted, what bounds it and where that is asked for."""
+
+    counted: str
+    bound: str
+    source: str
+    run: Callable[[int, bool], float]
+    """run(seed, bounded): the count."""
+
+
+def _forge(world: World, attacker: Forger, count: int, seconds: float, make: Callable[[int], Packet]) -> None:
+    """Have `count` forged packets leave in the next `seconds`, evenly."""
+    settle(world, attacker.settle, 0x666)
+    for number in range(count):
+        packet, t_ns = make(number), world.network.clock.now + round(number * seconds * NS_PER_S / count)
+        world.network.clock.at(t_ns, attacker.forge, packet)
+
+
+def _mallory(world: World, kind: Callable[..., Any] = Forger) -> Any:
+    return kind(world.network, "Mallory", 4.0, -2.0)
+
+
+def _failover(seed: int, bounded: bool) -> float:
+    """The interface of a flow fails; meanwhile its correspondent seems not to know what it is asked."""
+    registrations = Registrations if bounded else Believer
+    world = figure2(seed, home_router=True, trace="control", registrations=registrations)
+    flow = world.mn.open(world.cn1, Voice(interval_ms=100))
+    world.run(250)  # by now the keygen tokens are too old to be used again
+    care_of, cn = world.mn.care_of_address("cell0"), world.cn1.address
+    heard = [world.network.clock.now]
+
+    def listen(packet: Packet, now: int) -> None:
+        if packet.innermost().label == -flow.id:
+            heard.append(now)
+
+    world.network.segments["cell0"].tap(listen)
+    error = BindingError(BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER, Address(0))
+    _forge(world, _mallory(world), 500, 5, lambda number: Packet(cn, care_of, error))
+    world.mn.interface("wlan0").set_up(False)
+    world.run(200)
+    return round(max(later - earlier for earlier, later in pairwise([*heard, world.network.clock.now])) / NS_PER_S, 1)
+
+
+def _open_port(seed: int, bounded: bool) -> float:
+    """Datagrams from everywhere to a port at which the mobile node serves everybody."""
+    world = figure2(seed, home_router=True, trace="control")
+    world.run(5)
+    world.mn.udp(PORT)
+    if not bounded:
+        strangers = world.mn.calls.strangers
+        strangers.most, strangers.limit = BOUNDLESS, TokenBucket(BOUNDLESS, BOUNDLESS)
+    home = world.mn.primary_home_address
+    _forge(world, _mallory(world), 500, 5, lambda n: Packet(NOBODY.address(n), home, UDP(9, PORT)))
+    world.run(6)
+    return len(world.mn.flows)
+
+
+def _closed_port(seed: int, bounded: bool) -> float:
+    """Datagrams to a port at which nobody is; their forged source is to have the errors."""
+    world = figure2(seed, home_router=True)
+    world.run(5)
+    if not bounded:
+        world.cn1.error_limit = TokenBucket(BOUNDLESS, BOUNDLESS)
+    victim, cn, since = world.cn2.address, world.cn1.address, world.network.clock.now
+    _forge(world, _mallory(world), 500, 5, lambda number: Packet(victim, cn, UDP(9, CLOSED)))
+    world.run(6)
+    return sum(hop.channel.receiver == "CN2" and hop.sent_ns > since for hop in world.trace)
+
+
+def _bindings_of_others(world: World, node: str) -> int:
+    """Entries of a binding cache that are not the mobile node's."""
+    tables: dict[str, Any] = world.trace.tables(world.network.clock.now).get(node, {})
+    ours = {str(address) for address in world.mn.own_home_addresses}
+    return len(set(tables.get("binding cache", {})) - ours)
+
+
+def _home_registrations(world: World) -> float:
+    """Register home addresses that nobody has, for the attacker's own address."""
+    world.run(5)
+    home_agent, care_of = world.ha.home_agent_address, MALLORY.address(0x666)
+    options = (AlternateCareOfAddress(care_of),)
+    update = BindingUpdate(1, home_registration=True, lifetime_units=900, options=options)
+    _forge(world, _mallory(world), 300, 3, lambda n: _update(HOME.address(0x10000 + n), care_of, home_agent, update))
+    world.run(5)
+    return _bindings_of_others(world, "HA")
+
+
+def _update(home_address: Address, care_of: Address, peer: Address, update: Sized) -> Packet:
+    return Packet(care_of, peer, update, extensions=(DestinationOptions((HomeAddressOption(home_address),)),))
+
+
+def _at_home(seed: int, bounded: bool) -> float:
+    return _home_registrations(figure2(seed, home_router=True, security=bounded))
+
+
+def _at_home_in_clear(seed: int, bounded: bool) -> float:
+    world = figure2(seed, home_router=True)
+    world.ha.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
+    return _home_registrations(world)
+
+
+def _unproved(seed: int, bounded: bool) -> float:
+    """Test inits and binding updates from forged sources, the updates with made-up proofs."""
+    world = figure2(seed, home_router=True, correspondents={} if bounded else {"CN1": Credulous})
+    world.run(5)
+    cn, care_of = world.cn1.address, MALLORY.address(0x666)
+    update = BindingUpdate(1, lifetime_units=100, options=(NonceIndices(1, 1),))
+
+    def make(number: int) -> Packet:
+        home_address, which = NOBODY.address(number // 3), number % 3
+        if which == 2:
+            return _update(home_address, care_of, cn, update)
+        return Packet(home_address, cn, (HomeTestInit, CareOfTestInit)[which](bytes(8)))
+
+    _forge(world, _mallory(world), 900, 3, make)
+    world.run(5)
+    return world.cn1.bindings.size
+
+
+def _true_bindings(seed: int, bounded: bool) -> float:
+    """Home addresses that the attacker has, bound in due form."""
+    world = figure2(seed, home_router=True)
+    world.cn1.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
+    hoarder = _mallory(world, Hoarder)
+    settle(world, hoarder.settle, 0x666)
+    for number in range(80):
+        ends = world.cn1.address, MALLORY.address(0x10000 + number)
+        world.network.clock.at(number * 10 * NS_PER_MS, lambda ends: hoarder.hoard(*ends), ends)
+    world.run(5)
+    return _bindings_of_others(world, "CN1")
+
+
+EXHAUSTIONS: dict[str, Exhaustion] = {
+    "binding errors (status 2) in a failover": Exhaustion(
+        "seconds without downlink", "who has answered lately is not doubted", "RFC 6275 11.3.6", _failover,
+    ),
+    "500 datagrams to an open port": Exhaustion(
+        "flows begun", "100 begun by others at once, 10 a second", "RFC 4225 3.3.1", _open_port,
+    ),
+    "500 datagrams to a closed port": Exhaustion(
+        "errors to a third party", "10 errors a second", "RFC 4443 2.4 (f)", _closed_port,
+    ),
+    "300 home registrations": Exhaustion(
+        "bindings at the home agent", "IP security", "RFC 6275 5.1, 15.3", _at_home,
+    ),
+    "300 home registrations, without IP security": Exhaustion(
+        "bindings at the home agent", f"the cache's size, here {SMALL_CACHE}", "RFC 6275 9.6, 10.1", _at_home_in_clear,
+    ),
+    "300 times tests and an update without proof": Exhaustion(
+        "entries at the correspondent", "nothing is kept before a proof", "RFC 6275 15.4.5", _unproved,
+    ),
+    "80 true bindings of an attacker's own": Exhaustion(
+        "entries at the correspondent", f"the cache's size, here {SMALL_CACHE}", "RFC 4225 3.3.2, RFC 6275 9.6",
+        _true_bindings,
+    ),
+}  # fmt: skip
+
+
+def exhaustion_table(seed: int = 0) -> Picture:
+    """Run every attack on resources, once without and once with what bounds it."""
+    rows: list[dict[str, object]] = [
+        {
+            "attack": name, "counted": each.counted, "without the bound": each.run(seed, False),
+            "with it": each.run(seed, True), "the bound": each.bound, "asked for by": each.source,
+        }
+        for name, each in EXHAUSTIONS.items()
+    ]  # fmt: skip
+
+    def sentences() -> list[str]:
+        return [
+            f"{row['attack']}: {row['with it']} {row['counted']}, where it would be {row['without the bound']} without"
+            f" the bound ({row['the bound']}; {row['asked for by']})."
+            for row in rows
+        ]
+
+    return Picture("What an attacker uses up, without and with a bound", sentences, lambda: rows, html=html_table(rows))
