@@ -185,6 +185,7 @@ PUBLIC: dict[str, Row] = {
     "mf.plain_mobile_ipv6": scenario(mf.plain_mobile_ipv6, mf.figure2, without=frozenset(["rules"])),
     "mf.attack_table": maker(mf.attack_table, seed=SEED),
     "mf.baseline_table": maker(mf.baseline_table, seed=SEED),
+    "mf.exhaustion_table": maker(mf.exhaustion_table, seed=SEED),
     "mf.latency_table": maker(mf.latency_table, moves=plain(1), seed=SEED),
     "mf.state_machines": maker(mf.state_machines),
     "mf.apps.Voice": maker(mf.apps.Voice, **STREAM, both_ways=FLAG, **APP_TIMES),
@@ -291,7 +292,8 @@ INSIDE = {
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",
     "Trace.read_columns": "read by the columns, takes nothing",
     "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
-    "mn.opened": "a dictionary to look at", "mn.registrar": "a way in for those who read the source",
+    "mn.calls": "a way in for those who read the source", "mn.registrar": "the same",
+    "mn.opened": "a dictionary to look at",
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }
 """What is public and takes nothing of a learner's: why."""

@@ -16,7 +16,7 @@ from mipflow.node.recorded import Datagram, Write
 from tests.face import BAD, INSIDE, PUBLIC, Hollow, Silent, lacking, names
 
 REPLAYED = {name for name in PUBLIC if name.startswith("Replay.")}
-SLOW = {"mf.attack_table", "mf.baseline_table", "mf.latency_table"}
+SLOW = {"mf.attack_table", "mf.baseline_table", "mf.exhaustion_table", "mf.latency_table"}
 """What takes seconds where nothing is wrong."""
 
 
