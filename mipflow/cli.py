@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("scenario", help="a ready world: figure1 or figure2")
     run.add_argument("--traffic", metavar="FILE", type=Path, help="replay this capture (pcap, pcapng, .gz)")
-    moves = "move a flow to an interface at a time of the capture, as in 1:cell0@5; may be repeated"
+    moves = "move a flow to an interface at a time of the replay, as in 1:cell0@5; may be repeated"
     run.add_argument("--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[], help=moves)
     run.add_argument("--rules", metavar="FILE", type=Path, help="the network operator's rules (JSON): what is one flow")
     run.add_argument("--html", metavar="FILE", type=Path, help="save the animation as a page")

@@ -165,8 +165,8 @@ def _on_one_clock(recording: Recording, stamps: list[Stamp], heard: list[tuple[i
     zero_ns = min((time_ns for time_ns, _ in placed), default=0)
     if steps:
         what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
-        more = f" and {len(steps) - 1} times more" if len(steps) > 1 else ""
-        recording.notes.append(f"the capture's clock was set back {what}{more}: time goes on from there")
+        often = f"{len(steps)} times, first " if len(steps) > 1 else ""
+        recording.notes.append(f"the capture's clock was set back {often}{what}: time goes on from there")
     if without := sum(stamp_ns is None for _, stamp_ns in stamps):
         recording.notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
     latest: dict[object, int] = {}

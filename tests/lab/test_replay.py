@@ -7,8 +7,11 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError
@@ -253,6 +256,29 @@ def test_a_silent_flow_is_the_same_flow_until_its_last_packet_and_then_it_ends(
     ((ended_s, why),) = endings(world)
     assert ended_s == pytest.approx(2 * gap_s + 0.05 + idle_s, abs=0.2) and "it has carried nothing" in why
     assert not flow.is_open and len(world.mn.flows) == 0
+
+
+SILENCES_S = st.sampled_from([0.05, 59.9, 60, 61, 299, 300, 301, 700])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["UDP", "ping"]), st.lists(SILENCES_S, max_size=3)), min_size=1, max_size=3))
+def test_every_packet_counts_for_its_flow_however_long_it_is_silent(flows: list[tuple[str, list[float]]]) -> None:
+    frames: list[Frame] = []
+    for number, (kind, silences_s) in enumerate(flows):
+        at_s = 0.0
+        for k, silence_s in enumerate([0, *silences_s]):
+            at_s += silence_s
+            one = udp(LAPTOP, 4000 + number, WEB, 53) if kind == "UDP" else ping(LAPTOP, WEB, 4000 + number, k)
+            frames.append((at_s * 1000, one))
+    frames.sort(key=lambda frame: frame[0])
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder) / "x.pcap", frames)
+        world = mf.figure2(traffic=path, trace="off", replay={"min_packets": 0})
+    replay_ = played(world).finish()
+    assert replay_.is_complete and world.mn.next_flow_id() == len(flows) + 1, "no packet began another flow"
+    sent = {flow.conversation.local_port: flow.stats.up.received for flow in world.flows()}
+    assert sent == {4000 + number: 1 + len(silences_s) for number, (_, silences_s) in enumerate(flows)}
 
 
 def test_time_wait_does_not_end_a_connection_that_is_still_recorded(tmp_path: Path) -> None:
