@@ -183,8 +183,9 @@ class _Datagram:
     said: int | None = None
     """Octets of payload, as the UDP header says."""
     reach: int = 0
-    """Where the last fragment so far ends."""
-    pieces: list[tuple[int, int]] = field(default_factory=list)
+    """Where the farthest fragment so far ends."""
+    covered: int = 0
+    """A bit for each eight octets that are there."""
     has_last: bool = False
     is_whole: bool = False
     is_given: bool = False
@@ -193,14 +194,12 @@ class _Datagram:
 
     def add(self, start: int, end: int, is_last: bool) -> None:
         """A fragment is here."""
-        self.pieces.append((start, end))
+        start, end = start // 8, min(end, _ALL)
+        self.covered |= (1 << -(-end // 8)) - (1 << start) if end > 8 * start else 0
         self.reach, self.has_last = max(self.reach, end), self.has_last or is_last
         if self.heard is None:
             return
-        reach = 0
-        for start, end in sorted(self.pieces):
-            reach = max(reach, end) if start <= reach else reach
-        self.is_whole = self.has_last and reach == self.reach
+        self.is_whole = self.has_last and self.covered == (1 << -(-self.reach // 8)) - 1
         there = self.reach - self.ahead
         self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
 

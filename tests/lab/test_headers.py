@@ -112,6 +112,17 @@ def test_overlapping_fragments_have_the_length_of_their_datagram() -> None:
     assert [one.octets for one in heard([pieces[0], overlapping, *pieces[2:]])[0]] == [1500]
 
 
+def test_a_datagram_of_fragments_without_end_takes_no_longer_for_each() -> None:
+    first, second, *_ = cut(4, 3000)
+    octets = bytearray(bytes(second))
+    pieces = [bytes(first)]
+    for k in range(30_000):
+        octets[6:8] = (0x2000 | 75 + k % 8000).to_bytes(2, "big")
+        pieces.append(bytes(octets))
+    found, skipped = heard(pieces, gap_ms=0)
+    assert [one.octets for one in found] == [3000] and skipped == {FURTHER: 30_000}
+
+
 @versions
 @pytest.mark.parametrize(("claimed", "counts"), [(0, 2000), (7, 2000), (1008, 1000), (9999, 2000)])
 def test_a_udp_length_that_lies_is_believed_no_further_than_the_whole_datagram(
