@@ -113,5 +113,5 @@ def tshark_complaints(path: str | Path, tshark: str = "tshark", *preferences: st
     for preference in preferences:
         command += ["-o", preference]
     command += ["-Y", COMPLAINTS, "-T", "fields", "-e", "frame.number", "-e", "_ws.expert.message"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     return done.stdout.splitlines()

@@ -93,12 +93,15 @@ class Guarded:
             sys.settrace(self._trace)
             result = self._function(*arguments)
         except _TooLong as error:
+            self._ends_s = inf  # telling it takes as long as it takes
             stopped = f"took more than {self._limit_s:g} s and was stopped{_where(error.__traceback__)}"
             raise FunctionFailed(f"your {self.name}() {stopped}", self._function) from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"raised {type(error).__name__}{_where(error.__traceback__)}: {shown(error, str)}"
+            words = shown(error, str)  # the learner's function too, which may never end
+            self._ends_s = inf
+            what = f"raised {type(error).__name__}{_where(error.__traceback__)}: {words}"
             raise FunctionFailed(f"your {self.name}() {what.removesuffix(': ')}", error) from error
         finally:
             self._ends_s = outer_s

@@ -23,7 +23,7 @@ NAMESPACE = f"mipflow-{os.getpid()}"
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, capture_output=True, text=True, timeout=600)
 
 
 def need_a_namespace() -> None:
@@ -74,7 +74,7 @@ def paste(terminal: Path, block: str, role: str, prefix: str) -> str:
     with terminal.open("w+") as output:  # no pipe: what runs on behind would hold it open
         subprocess.run(
             ["sh"], input=block, cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-            stdout=output, stderr=output, text=True, timeout=60,
+            stdout=output, stderr=output, text=True, timeout=600,
         )  # fmt: skip
     return terminal.read_text()
 
@@ -136,5 +136,5 @@ def test_a_name_that_is_taken_and_an_interface_that_goes_are_one_line(namespace:
         assert done.stderr.startswith(f"tun_example: {name} cannot be used: ") and why in done.stderr
         assert done.stderr.count("\n") == 1
     command("ip", "-n", namespace, "link", "delete", "mip0")
-    _, told = first.communicate(timeout=20)
+    _, told = first.communicate(timeout=600)
     assert first.returncode == 2 and "the interface is gone" in told and told.count("\n") == 1

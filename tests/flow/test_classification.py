@@ -322,7 +322,7 @@ def test_dscp_flow_label_and_options_are_what_tshark_reads(mode: str, tmp_path: 
     made.pcap(path, "MN")
     fields = [part for name in ("tclass.dscp", "flow", "opt.type") for part in ("-e", f"ipv6.{name}")]
     command = [tshark, "-n", "-r", str(path), "-Y", "udp.srcport==6000", "-T", "fields", *fields]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     rows = [[column.split(",") for column in line.split("\t")] for line in done.stdout.splitlines()]
     outer = [0] if mode == "tunnel" else []
     home = [0xC9] if mode == "route_optimisation" else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import LONGEST, FunctionFailed
+from mipflow.flow import learner
 from mipflow.flow.learner import TWO_SECONDS, Guarded
 from mipflow.flow.policies import ByLoad
 from mipflow.flow.tables import HomeAddressTable
@@ -23,6 +23,22 @@ from mipflow.wire.address import Address
 
 LIMIT_S = 0.05
 CELL = "<cell of a notebook>"
+
+
+class Clock:
+    """Goes on while somebody sleeps, and by a tick when somebody looks: no test depends on how fast the machine is."""
+
+    def __init__(self) -> None:
+        self.naps_s: list[float] = []
+        self.sleep = self.naps_s.append  # written in C, as that of the standard library
+        self.tick_s = 0.0
+
+    def monotonic(self) -> float:
+        self.sleep(self.tick_s)
+        return sum(self.naps_s)
+
+
+time = Clock()
 
 
 def anything(result: object, *arguments: object) -> str:
@@ -44,6 +60,17 @@ def said(function: Callable[..., Any], *arguments: object, check: Callable[..., 
         Guarded("assign", function, parameters, check, LIMIT_S)(*arguments)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "monotonic", time.monotonic)
+    time.naps_s.clear()
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "tick_s", LIMIT_S / 100)
 
 
 @pytest.fixture(autouse=True)
@@ -236,25 +263,31 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_what_never_ends_is_stopped(kind: str) -> None:
+def test_what_never_ends_is_stopped(kind: str, ticking: None) -> None:
     body, number = ENDLESS[kind]
     begun_s = time.monotonic()
     line = said(written(f"def assign():\n {body}\n"))
     assert line.startswith("your assign() took more than 0.05 s and was stopped in line ")
-    assert LIMIT_S < time.monotonic() - begun_s < 20 * LIMIT_S
+    assert LIMIT_S < time.monotonic() - begun_s < 2 * LIMIT_S
     if number is not None:
         assert line.endswith(f" in line {number}, `{body}`")
 
 
-def test_a_swallowed_stop_that_returns_is_too_late_all_the_same() -> None:
+def test_a_swallowed_stop_that_returns_is_too_late_all_the_same(ticking: None) -> None:
     source = "def assign():\n try:\n  while True: pass\n except:\n  return None\n"
     assert said(written(source)).startswith("your assign() took more than 0.05 s")
 
 
 def test_what_cannot_be_interrupted_is_reported_once_it_returns() -> None:
     for sleeps in (partial(time.sleep, 2 * LIMIT_S), written("def assign():\n return time.sleep(0.1)\n")):
-        words, took_s = said(sleeps).removesuffix(" s in all").rsplit(": ", 1)
-        assert words == "your assign() took more than 0.05 s" and 0.1 <= float(took_s) < 1
+        assert said(sleeps) == "your assign() took more than 0.05 s: 0.1 s in all"
+
+
+def test_an_error_that_comes_when_the_time_is_over_is_told_all_the_same() -> None:
+    late = "def assign():\n return time.sleep(0.1) or {}['H2']\n"
+    assert said(written(late)) == "your assign() raised KeyError in line 2, `return time.sleep(0.1) or {}['H2']`: 'H2'"
+    slow = "class Slow(Exception):\n def __str__(self):\n  time.sleep(1)\n  return ''\ndef assign():\n raise Slow\n"
+    assert said(written(slow)).startswith("your assign() raised Slow in line 6, `raise Slow`: ")
 
 
 def test_each_call_has_the_whole_time_and_one_that_calls_itself_counts_from_its_own_beginning() -> None:
@@ -269,7 +302,7 @@ def test_each_call_has_the_whole_time_and_one_that_calls_itself_counts_from_its_
     assert guarded(0) == 0
 
 
-def test_a_call_that_has_called_itself_is_stopped_all_the_same() -> None:
+def test_a_call_that_has_called_itself_is_stopped_all_the_same(ticking: None) -> None:
     def slow(depth: int) -> None:
         if depth:
             guarded(depth - 1)
@@ -287,7 +320,7 @@ def test_the_limit_is_two_seconds_unless_said_otherwise() -> None:
     assert guarded() is None and TWO_SECONDS == 2
 
 
-def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None]) -> None:
+def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None], ticking: None) -> None:
     """The exception that stopped it may live on; its end must not start tracing again."""
     with pytest.raises(FunctionFailed) as caught:
         Guarded("assign", written("def assign():\n while True: pass\n"), "", anything, LIMIT_S)()

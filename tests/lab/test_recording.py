@@ -768,7 +768,7 @@ def test_a_hundred_thousand_packets_take_a_few_seconds(tmp_path: Path) -> None:
         frames.append((30 + k, numbered(data, start_up + 1000 * k, start_down, text[1000 * k : 1000 * k + 1000])))
         frames.append((30 + k, numbered(acknowledgement, start_down, start_up + 1000 * (k + 1), b"")))
     path = write(tmp_path / "x.pcap", frames)
-    began = time.perf_counter()
+    began = time.process_time()  # what others do meanwhile does not count
     result = read(path, packets=200_000)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     assert written(result.flows[0], True) == text

@@ -6,7 +6,6 @@ import hashlib
 import struct
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from random import Random
 
@@ -139,11 +138,19 @@ def test_keys_come_from_the_seed_alone() -> None:
     assert modulus(one).bit_length() == 1024
 
 
-def test_a_key_takes_well_under_a_second() -> None:
-    start = time.perf_counter()
+def test_a_key_takes_well_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time goes into powers modulo numbers of 512 bits, of some 0.3 ms each: that many are counted."""
+    powers: list[int] = []
+
+    def counted(base: int, exponent: int, modulus: int) -> int:
+        powers.append(modulus.bit_length())
+        return pow(base, exponent, modulus)
+
+    monkeypatch.setattr(cga, "pow", counted, raising=False)
+    key_pair.cache_clear()
     for seed in range(100, 105):
         cga.key_pair(seed)
-    assert (time.perf_counter() - start) / 5 < 0.5
+    assert 2 * 40 * 5 < len(powers) < 500 * 5 and max(powers) <= 1024
 
 
 def test_primes_are_told_from_others() -> None:

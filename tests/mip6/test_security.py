@@ -617,7 +617,7 @@ def test_tshark_opens_it_with_the_keys(tshark: str, tmp_path: Path) -> None:
         options += ["-o", f"uat:esp_sa:{line}"]
     fields = [part for name in ("esp.icv_good", "esp.sequence", "mip6.mhtype") for part in ("-e", name)]
     command = [tshark, "-n", "-r", str(tmp_path / "esp.pcap"), *options, "-Y", "esp", "-T", "fields", *fields]
-    read_so = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    read_so = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     assert read_so.splitlines() == ["1\t1\t5", "1\t1\t6", "1\t1\t1", "1\t1\t3"], "BU, BA, HoTI, HoT"
 
 # --- behind a port, with a peer that has the keys and nothing of ours ------------------------------------------------
