@@ -8,7 +8,7 @@ from mipflow.flow.tables import Conversation, FlowMappingEntry
 from mipflow.node.apps import Application, Running
 from mipflow.node.host import Host
 from mipflow.node.invitation import Invitation
-from mipflow.sim.clock import NS_PER_MS
+from mipflow.sim.clock import NS_PER_MS, Unique
 from mipflow.sim.meter import Meter
 from mipflow.wire.address import Address
 
@@ -20,7 +20,7 @@ class FlowStatistics(NamedTuple):
     down: Meter
 
 
-class Flow:
+class Flow(Unique):
     """One data flow between the mobile node and a correspondent node.
 
     `id` is that of the flow mapping table; `home_address` is None until one is assigned; `care_of_address` and

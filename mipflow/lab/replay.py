@@ -19,7 +19,7 @@ from mipflow.lab.recording import MOST_PACKETS, PROGRESS, SILENCE_S, Progress, R
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.node.recorded import RecordedRunning
-from mipflow.sim.clock import NS_PER_S, seconds
+from mipflow.sim.clock import NS_PER_S, Unique, seconds
 
 if TYPE_CHECKING:
     from mipflow.lab.world import World
@@ -61,7 +61,7 @@ class Move(NamedTuple):
 
 
 @dataclass(slots=True, repr=False)
-class Replay:
+class Replay(Unique):
     """Replayed traffic. Times in seconds: `start_s` is the capture's time zero in the world's time.
 
     flows: in the order of their numbers, which begin with 1; recording: what was read; notes: sentences about what was

@@ -21,7 +21,7 @@ from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.application import HOST
 from mipflow.node.router import Router
-from mipflow.sim.clock import NS_PER_S, seconds
+from mipflow.sim.clock import NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
@@ -34,7 +34,7 @@ HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
 
 
-class World:
+class World(Unique):
     """A network at time 0, nothing registered yet. `title` heads its pictures."""
 
     def __init__(

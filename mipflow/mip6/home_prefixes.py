@@ -6,6 +6,7 @@ Takes what was configured, or prefix information options; gives lifetimes that a
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mipflow.mip6.constants import REFRESH_AT
@@ -115,9 +116,9 @@ class HomePrefixes(Table[Prefix, HomePrefix]):
 class HomeAddresses(set[Address]):
     """Home addresses of a mobile node; looks one up by its prefix in logarithmic time."""
 
-    def __init__(self, primary: Address) -> None:
-        super().__init__((primary,))
-        self._in_order = [primary]
+    def __init__(self, addresses: Iterable[Address]) -> None:
+        super().__init__(addresses)
+        self._in_order = sorted(self)
 
     def add(self, address: Address) -> None:
         """Take one more."""

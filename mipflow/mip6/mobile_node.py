@@ -76,7 +76,7 @@ class MobileNode(MobilityNode, Host):
         self.discovers = home_agent == UNSPECIFIED
         """True where the home agent was not configured: one that fails is replaced (section 11.4.1)."""
         self.mode = mode
-        self.own_home_addresses = HomeAddresses(home_address)
+        self.own_home_addresses = HomeAddresses([home_address])
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
         self.link_hints = link_hints

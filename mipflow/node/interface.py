@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.arguments import FLAG, check
 from mipflow.errors import TopologyError
+from mipflow.sim.clock import Unique
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 LINK_LOCAL = Prefix.parse("fe80::/64")
 
 
-class Interface:
+class Interface(Unique):
     """One interface of a node; `interface_identifier` makes its addresses (RFC 4291 section 2.5.1)."""
 
     def __init__(self, node: Node, name: str, interface_identifier: int) -> None:

@@ -16,6 +16,7 @@ from mipflow.node.interface import Interface
 from mipflow.node.road import Road
 from mipflow.node.tcp import reset_for
 from mipflow.node.token_bucket import TokenBucket
+from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import codec, icmpv6, mobility
@@ -76,7 +77,7 @@ class Arrival:
 Handler = Callable[[Arrival], None]
 
 
-class Node:
+class Node(Unique):
     """An IPv6 node at the coordinates (x, y) of the pictures."""
 
     role: Role = "host"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from mipflow.arguments import YEAR_S, fits, number
 from mipflow.errors import ProtocolMisuse, shown
@@ -45,7 +45,18 @@ def _stop(argument: object) -> None:
     raise _End
 
 
-class Clock:
+class Unique:
+    """A part of a running world. It is not copied: timers and packets under way would be the original's still."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse copy.copy, copy.deepcopy and pickle, which all ask here. Raises ProtocolMisuse."""
+        what = f"a running world and its parts, such as this {type(self).__name__}, cannot be copied or pickled"
+        raise ProtocolMisuse(f"{what}; make another with the same arguments and seed, which does the same", self)
+
+
+class Clock(Unique):
     """Virtual time `now` (nanoseconds) and the events that are due.
 
     `heap` and `order` are open to `sim.link`, which pushes one event per packet-hop and must not pay for a call.
@@ -127,7 +138,7 @@ class Clock:
             self._is_busy = before
 
 
-class Timer:
+class Timer(Unique):
     """One thing that is due once, can be moved and can be stopped; a stale heap entry is known by its count."""
 
     __slots__ = ("_callback", "_clock", "_count", "due_ns")

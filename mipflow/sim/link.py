@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
-from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock, Unique
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
@@ -76,7 +76,7 @@ class Port(Protocol):
         """A packet that was handed over does not fit the link."""
 
 
-class Channel:
+class Channel(Unique):
     """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or
     is dropped.
     """
@@ -212,7 +212,7 @@ def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[...
     return send, set_properties
 
 
-class Segment:
+class Segment(Unique):
     """A link in a network: every port on it reaches every other directly.
 
     `neighbors` says who answers for an address here, a proxy included. It stands for the neighbor cache that address

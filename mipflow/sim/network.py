@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mipflow.arguments import FLAG, SEED, TEXT, check
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
-from mipflow.sim.clock import Clock
+from mipflow.sim.clock import Clock, Unique
 from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import Change, Mode, Trace, is_control
@@ -29,7 +29,7 @@ _NUMBERS = count(1)
 Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker"]
 
 
-class Network:
+class Network(Unique):
     """A network at time 0.
 
     seed: of every random stream; trace: "all", "control" or "off"; wire: re-parse each control packet from its bytes at

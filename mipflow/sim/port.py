@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mipflow.errors import WireError
+from mipflow.sim.clock import Unique
 from mipflow.sim.link import Link, Port, Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
@@ -21,7 +22,7 @@ BEYOND = "beyond"
 """The segment of every address that no other has: all byte ports are on it, so shortest paths lead to the nearest."""
 
 
-class BytePort:
+class BytePort(Unique):
     """The outside as a router named `owner` on `segment`, at (x, y) of the pictures.
 
     It answers for all addresses that no node on the segment has, so it is the default router there, and the way to all

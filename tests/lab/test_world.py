@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 
 import mipflow as mf
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse
-from mipflow.lab.replay import play
+from mipflow.flow.flows import Flow
+from mipflow.flow.learner import Guarded
+from mipflow.flow.redirector import AssignmentRules
+from mipflow.flow.rules import Rule, RuleSet
+from mipflow.flow.tables import HomeAddressTable
+from mipflow.lab.replay import Replay, play
 from mipflow.lab.world import World
+from mipflow.mip6.binding_cache import BindingCache
+from mipflow.mip6.binding_update_list import BindingUpdateList
 from mipflow.node.application import Ends, Running
 from mipflow.node.apps import Voice
-from mipflow.sim.clock import NS_PER_S
-from mipflow.sim.link import Link
+from mipflow.node.interface import Interface
+from mipflow.sim.clock import NS_PER_S, Clock, Timer, Unique
+from mipflow.sim.link import Channel, Link, Segment
+from mipflow.sim.meter import Meter
+from mipflow.sim.network import Network
 from mipflow.sim.port import BytePort
-from mipflow.sim.trace import LOST
+from mipflow.sim.trace import LOST, Trace
+from mipflow.wire.packet import Packet
 from tests.lab.frames import OFFICE
 
 
@@ -128,6 +147,76 @@ def test_a_run_inside_a_run_that_nobody_catches_ends_the_outer_one_and_the_world
         world.run(3)
     assert start + 0.5 <= world.now < start + 0.6
     assert world.run(1).now < start + 1.6 and world.flows()[-1].stats.down.received > 10
+
+
+# --- there is one of each ---------------------------------------------------------------------------------------------
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "copied": copy.copy, "copied deeply": copy.deepcopy, "pickled": lambda part: pickle.loads(pickle.dumps(part)),
+}  # fmt: skip
+
+
+def parts(root: object) -> dict[int, object]:
+    """All that can be reached from an object, through the variables of functions too."""
+    seen: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen and not isinstance(part, type | ModuleType | Enum):
+            seen[id(part)] = part
+            cells = (part.__closure__ or ()) if isinstance(part, FunctionType) else None
+            waiting += gc.get_referents(part) if cells is None else [cell.cell_contents for cell in cells]
+    return seen
+
+
+def busy() -> World:
+    """A world with something of everything, of which much is under way."""
+    rules = RuleSet((Rule("calls", 1, network="wlan0", remote_ports=(5004, 5004)),))
+    world = mf.figure2(
+        seed=7, traffic=OFFICE, replay={"min_packets": 50}, pool=1, home_agents=2, security=True, operator=rules,
+        allocate="dhcpv6", policy_server=True, advertisements=(1, 3),
+    )  # fmt: skip
+    for cn, app in product(world.cns, (mf.apps.Voice(), mf.apps.FileTransfer(), mf.apps.Echo())):
+        world.mn.open(cn, app)
+    BytePort(world.network, world.network.segments["cn1"], "outside")
+    return world.run(2.005)
+
+
+@pytest.mark.slow
+def test_a_world_and_its_parts_are_refused_or_copied_for_good() -> None:
+    """What is given has nothing in common with the world that could change; what is refused says so in one line."""
+    world, untouched = busy(), busy()
+    everything = parts(world)
+    own = {type(part): part for part in everything.values() if type(part).__module__.startswith("mipflow.")}
+    assert len(own) > 100 and {World, Clock, Timer, Channel, Flow, Trace, BindingCache, Packet} <= set(own)
+    refused: set[type] = set()
+    for kind in (AssignmentRules, Guarded):  # hold a function that was put in, which Python copies by reference
+        own.pop(kind, None)
+    for kind, part in own.items():
+        for way, make in WAYS.items():
+            try:
+                made = make(part)
+            except ProtocolMisuse as error:
+                assert str(error).startswith("a running world and its parts, such as this ") and "\n" not in str(error)
+                refused.add(kind)
+                continue
+            if way != "copied":
+                shared = [each for number, each in parts(made).items() if number in everything]
+                mutable = [each for each in shared if isinstance(each, Unique | list | dict | set | bytearray | array)]
+                assert mutable == [], (kind, way)
+    kept = {Trace, Meter, BindingCache, BindingUpdateList, HomeAddressTable, Packet, mf.Link, mf.apps.Voice}
+    assert not kept & refused and kept <= set(own)
+    assert {World, Replay, Network, Clock, Timer, Segment, Channel, Interface, Flow, BytePort} <= refused
+    assert {type(world.mn), type(world.ha), type(world.cn1), type(world.internet)} <= refused
+    assert world.run(1).trace.digest() == untouched.run(1).trace.digest()
+
+
+def test_a_copied_trace_is_that_of_then() -> None:
+    world = small()
+    then, digest = copy.deepcopy(world.trace), world.trace.digest()
+    world.run(1)
+    assert then.digest() == digest != world.trace.digest()
+    assert pickle.loads(pickle.dumps(then)).digest() == digest
 
 
 def test_names_flows_handovers_and_hops() -> None:
