@@ -422,6 +422,43 @@ def test_a_connection_opens_with_the_syn_that_was_answered(tmp_path: Path, numbe
     assert flow.app.opens_ns == 1000 * MS and all(step.end != "reset" for step in writes(flow, False))
 
 
+def test_fast_open_writes_with_its_syn(tmp_path: Path) -> None:
+    connection = Connection()
+    syn = (0, connection.segment(True, -1, b"q" * 100, ack=None, flags="S"))
+    frames = [
+        (10, connection.segment(False, -1, ack=100, flags="S")),
+        (20, connection.segment(False, 0, b"a" * 200, 100)),
+        (30, connection.segment(True, 100, ack=200)),
+        (40, connection.segment(True, 100, ack=200, flags="F")),
+    ]
+    again = [syn, (5, connection.segment(True, -1, b"q" * 100, ack=None, flags="S")), *frames]
+    behind = [(0, frames[0][1]), (1, syn[1]), *frames[1:]]
+    refused = [syn, (10, connection.segment(False, -1, flags="S")), (11, connection.segment(True, 0, b"q" * 100))]
+    for given in ([syn, *frames], again, behind, [*refused, *frames[1:]]):
+        (flow,) = recorded(tmp_path, given).flows
+        assert (written(flow, True), written(flow, False)) == (b"q" * 100, b"a" * 200)
+
+
+def test_probes_of_a_zero_window_and_keep_alives_write_nothing_anew(tmp_path: Path) -> None:
+    connection = Connection()
+    frames = [
+        *connection.handshake(0),
+        (30, connection.segment(True, 0, b"q" * 100)),
+        (40, connection.segment(False, 0, ack=100, window=0)),
+        (1000, connection.segment(True, 100, b"n")),
+        (1010, connection.segment(False, 0, ack=100, window=0)),
+        (2000, connection.segment(False, 0, ack=100, window=5000)),
+        (2100, connection.segment(True, 100, b"next one")),
+        (2200, connection.segment(False, 0, ack=108)),
+        (47_000, connection.segment(True, 107, b"\0")),
+        (47_100, connection.segment(False, 0, ack=108)),
+        (48_000, connection.segment(True, 108, ack=None, flags="R")),
+    ]
+    (flow,) = recorded(tmp_path, frames).flows
+    assert written(flow, True) == b"q" * 100 + b"next one" and flow.packets == len(frames)
+    assert steps(flow, True)[-1][3] == "reset" and flow.last_ns == 48_000 * MS
+
+
 def test_late_segments_belong_to_the_connection_before(tmp_path: Path) -> None:
     again = talk(Connection(isn=(70_000_000, 90_000_000)))
     late = [(at + 500, packet) for at, packet in talk(Connection())[3:]]
