@@ -20,11 +20,17 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[=<>~! ]", line)[0] for line in requirements if line and not line.startswith("#")}
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Everything in it, what git would ignore too."""
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     pins = (BINDER / "requirements.txt").read_text().splitlines()
     assert names(project["dependencies"]) <= names(pins)
     assert all("==" in line for line in pins if not line.startswith("#"))
+    assert "notebook" in names(pins), "the service brings one of its own, for another JupyterLab"
 
 
 def test_the_service_reads_what_is_there() -> None:
@@ -53,8 +59,12 @@ def test_the_tour_runs_in_a_clean_environment(tmp_path: Path) -> None:
 
     run(sys.executable, "-m", "venv", "--without-pip", environment)
     pip = (sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet")
-    run(*pip, "pip", "-r", "binder/requirements.txt")
+    run(*pip, "pip", "notebook==7.4.7")  # as the service brings it: it wants JupyterLab below 4.5
+    run(*pip, "-r", "binder/requirements.txt")
+    run("python", "-m", "pip", "check")
+    before = contents(checkout)
     run("binder/postBuild")
+    assert contents(checkout) == before
     assert (environment / "etc/jupyter/labconfig/default_setting_overrides.json").exists()
     assert str(environment) in run("python", "-P", "-c", "import mipflow; print(mipflow.__file__)")
     execute = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", tmp_path)
