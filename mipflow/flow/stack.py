@@ -158,7 +158,8 @@ class FlowMobileNode(FlowBinder):
         start = app.start if ours else Guarded("start", app.start, "ends", wrong_running)
         own_ports = [(host, port) for host, port in ends.ports if not host.has_port(port)]
         try:
-            flow.running = start(ends)
+            with self.clock.held():
+                flow.running = start(ends)
         except BaseException:
             for running in ends.begun:
                 running.is_stopped = True

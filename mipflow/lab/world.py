@@ -102,7 +102,9 @@ class World(Unique):
         return self.network.clock.packet_events
 
     def run(self, duration_s: float) -> World:
-        """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for what is no such number."""
+        """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for what is no such number, and inside a
+        run.
+        """
         if not fits(duration_s, SECONDS):
             raise ProtocolMisuse(f"run({shown(duration_s)}); expected {SECONDS.words}", duration_s)
         self.network.run_until(self.network.clock.now + seconds(duration_s))

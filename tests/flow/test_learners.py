@@ -386,6 +386,23 @@ def test_a_function_that_runs_the_world_is_refused_in_its_words_and_the_run_ends
     assert "inside" not in flow.refused and flow.refused in failures(made)
 
 
+def test_an_application_that_runs_the_world_when_it_starts_is_refused_and_nothing_is_left_of_it() -> None:
+    class Eager(mf.apps.Voice):
+        __slots__ = ()
+
+        def start(self, ends: mf.apps.Ends) -> mf.apps.Running:
+            made.run(1)
+            return mf.apps.Voice.start(self, ends)
+
+    made = world(wire=False).run(5)
+    with pytest.raises(FunctionFailed, match=r"^your start\(\) raised ProtocolMisuse .*: the clock cannot run"):
+        made.mn.open(made.cn1, Eager())
+    assert made.now == 5 and made.flows() == [] and len(made.mn.flows) == 0
+    call = made.mn.open(made.cn1, CALL)
+    made.run(3)
+    assert call.stats.down.received > 50
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_function_that_tries_to_run_the_world_and_goes_on_changes_nothing(name: str) -> None:
     others: list[World] = []
