@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import random
+import struct
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from scapy.layers.dot11 import Dot11, RadioTap
 from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import (
     ICMPv6ND_NS,
@@ -753,6 +755,19 @@ def test_a_file_without_a_usable_flow_is_one_line(tmp_path: Path, content: bytes
         read(path)
     message = str(caught.value)
     assert str(path) in message and says in message and "expected" in message and "\n" not in message
+
+
+def test_a_capture_of_encrypted_frames_says_how_to_get_another(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    frame = bytes(RadioTap(present="")) + bytes(Dot11(type=2, FCfield=0x41)) + bytes(60)
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 127))
+    with path.open("ab") as out:
+        out.write((struct.pack("<IIII", 1, 0, len(frame), len(frame)) + frame) * 3)
+    with pytest.raises(DatasetError) as caught:
+        read(path)
+    why = "3 IEEE 802.11 frame, encrypted: record at the station's own interface, or decrypt it first"
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_progress_is_told() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +18,7 @@ from mipflow.lab.headers import HeaderReader, Heard
 from mipflow.lab.streams import Lack, stream
 from mipflow.node.recorded import Write
 from mipflow.wire.frames import Frame
-from tests.lab.frames import LAPTOP, Connection
+from tests.lab.frames import LAPTOP, Connection, write
 
 PLENTY = 1 << 40
 HERE = Connection(isn=(0xFFFFFFF0, 0xFFFFFFF8))
@@ -124,3 +127,20 @@ def test_a_number_far_ahead_is_nonsense_and_no_gap() -> None:
     texts, zeros, lack, skipped = streamed([HERE.segment(True, 0, b"one"), HERE.segment(True, 1 << 25, b"two")])
     assert texts[True] == b"one" and not zeros and not lack.left_out
     assert skipped == {"TCP segment that does not fit into its connection": 1}
+
+
+def test_streams_with_keep_alives_and_probes_as_tshark_follows_them(tmp_path: Path, tshark: str) -> None:
+    packets = [
+        *(packet for _, packet in HERE.handshake(0)), keep_alive(True, 0, 1), HERE.segment(False, 0),
+        HERE.segment(True, 0, b"hello", 0, flags="P"), HERE.segment(False, 0, ack=5), keep_alive(True, 5, 1),
+        keep_alive(True, 5, 0), HERE.segment(False, 0, ack=5, window=0), HERE.segment(True, 5, b",", 0),
+        HERE.segment(False, 0, ack=5, window=0), HERE.segment(True, 5, b", you", 0, flags="P"),
+        HERE.segment(False, 0, b"who?", 10), keep_alive(False, 4, 1, 10), HERE.segment(True, 10, ack=4),
+    ]  # fmt: skip
+    path = write(tmp_path / "x.pcap", [(k, packet) for k, packet in enumerate(packets)])
+    command = [tshark, "-n", "-r", path, "-q", "-z", "follow,tcp,raw,0"]
+    followed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    lines = [line for line in followed if re.fullmatch(r"\t?[0-9a-f]+", line)]
+    theirs = {up: bytes.fromhex("".join(line for line in lines if (line[0] == "\t") is not up)) for up in (True, False)}
+    texts, zeros, *_ = streamed(packets)
+    assert texts == theirs == {True: b"hello, you", False: b"who?"} and not zeros
