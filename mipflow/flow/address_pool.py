@@ -5,19 +5,21 @@ The shell around an `Allocation` and the home address table: it has addresses re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.arguments import SECONDS, fits, whole
-from mipflow.errors import ProtocolMisuse, shown
+from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
+from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
+from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
     from mipflow.flow.allocation import Allocation
     from mipflow.flow.binder import FlowBinder
-    from mipflow.wire.address import Address
 
 MAX_COLLISIONS = 3
 """Duplicates in a row after which no further address is tried."""
@@ -135,16 +137,27 @@ class AddressPool:
 
     def _ask(self, request: Request) -> None:
         self._requests[request] = None
-        self.allocation.allocate(partial(self._granted, request), partial(self._refuse, request))
+        ask: Callable[..., object] = self.allocation.allocate
+        if not type(self.allocation).__module__.startswith("mipflow."):
+            ask = Guarded("allocate", ask, "granted, refused", lambda *_: "")
+        try:
+            with self._node.clock.held():
+                ask(partial(self._granted, request), partial(self._refuse, request))
+        except FunctionFailed as error:
+            self._node.function_failed(error)
+            self._refuse(request, str(error))
 
     def _answered(self, request: Request) -> None:
         del self._requests[request]
         self._asking.difference_update(flow.flow_id for flow in request.flows)
 
     def _granted(self, request: Request, address: Address) -> None:
-        node = self._node
-        if address in node.own_home_addresses or address in self._freeing or not address.is_unicast_routable:
-            self._refuse(request, f"{address} was allocated, which is in use here or no unicast address")
+        node, wrong = self._node, self._wrong(address)
+        if request not in self._requests:  # it has been answered
+            return
+        if wrong:
+            expected = f"expected a new address of {Prefix.around(node.primary_home_address, 64)}"
+            self._refuse(request, f"{shown(address, str)} was allocated, but {wrong}; {expected}")
             return
         self._answered(request)
         node.own_home_addresses.add(address)
@@ -154,6 +167,20 @@ class AddressPool:
             return
         self._ahead[address] = request
         self._bind_ahead()
+
+    def _wrong(self, address: object) -> str:
+        """Why something that was allocated can be no home address of this node; empty where it can."""
+        node = self._node
+        if not isinstance(address, Address):
+            return "it is no Address"
+        if not node.is_of_home_link(address):
+            return "it has no home prefix"
+        if Prefix.around(address, 64).is_anycast(address):
+            return "it is an anycast address"
+        if address == node.home_agent_of(address):
+            return "it is the home agent's"
+        is_barred = address in node.redirector.barred or address in self._freeing
+        return "it is in use" if is_barred or address in node.own_home_addresses else ""
 
     def _bind_ahead(self) -> None:
         """Addresses without flows are bound as soon as it is known where."""
@@ -173,6 +200,8 @@ class AddressPool:
             node.assigned(flow, node.flows.change(flow, home_address=address))
 
     def _refuse(self, request: Request, why: str) -> None:
+        if request not in self._requests:
+            return
         self._answered(request)
         self._node.decided("no home address", why)
         for flow in request.flows:

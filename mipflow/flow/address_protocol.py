@@ -98,7 +98,8 @@ class AddressBook(Table[Address, Assignment]):
 
     def __init__(self, prefix: Prefix, first: int = 0x1000, size: int = 256, most: int = 32) -> None:
         super().__init__()
-        self.pool = [prefix.address(first + number) for number in range(size)]
+        pool = [prefix.address(first + number) for number in range(size)]
+        self.pool = [address for address in pool if not prefix.is_anycast(address)]
         self.most = most
         self.duplicates: set[Address] = set()
         """Addresses that somebody else has, as mobile nodes said."""

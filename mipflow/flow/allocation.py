@@ -78,8 +78,9 @@ class StatelessAllocation(Immediate):
 
     def make(self) -> Address:
         """A home address that this node has not tried yet."""
-        self._identifier += 1
-        return self._prefix.address(self._identifier)
+        address = following(self._prefix, self._identifier)
+        self._identifier = address.interface_identifier
+        return address
 
     def lead_with(self, home_address: Address) -> None:
         """Further addresses have its prefix."""
@@ -118,7 +119,8 @@ class DiscoveredAllocation(Immediate):
 
     def __init__(self, node: FlowBinder) -> None:
         self._node = node
-        self._tried = {node.primary_home_address.interface_identifier}
+        self._identifier = node.primary_home_address.interface_identifier
+        """The last that was tried."""
         self._waiting: list[tuple[Granted, Refused]] = []
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
@@ -136,9 +138,9 @@ class DiscoveredAllocation(Immediate):
             return
         while self._waiting:
             prefix = next((each for each in preferred if node.primary_home_address in each), preferred[0])
-            identifier = max(self._tried) + 1
-            self._tried.add(identifier)
-            self._waiting.pop(0)[0](prefix.address(identifier))
+            address = following(prefix, self._identifier)
+            self._identifier = address.interface_identifier
+            self._waiting.pop(0)[0](address)
 
 
 class FunctionAllocation(Immediate):
@@ -166,6 +168,16 @@ class FunctionAllocation(Immediate):
 
 def wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
     """What is wrong with the result of a learner's `allocate`; empty where nothing is."""
-    if isinstance(result, Address) and result in prefix and result not in taken:
+    if isinstance(result, Address) and result in prefix and result not in taken and not prefix.is_anycast(result):
         return ""
-    return f"expected an Address in {prefix} that is not in `taken`"
+    return f"expected an Address in {prefix} that is not in `taken`, and no anycast address"
+
+
+def following(prefix: Prefix, identifier: int) -> Address:
+    """The address of a prefix that comes behind an interface identifier, but for anycast ones; after the last come the
+    first.
+    """
+    address = prefix.address(identifier + 1)
+    while prefix.is_anycast(address):
+        address = prefix.address(address.interface_identifier + 1)
+    return address

@@ -44,6 +44,8 @@ class FlowBinder(MobileNode):
         allocation: AllocationMaker | None, policies: Policies | None, home_bindings: HomeBindings,
         reconsider_every_s: float | None, **settings: object,
     ) -> None:  # fmt: skip
+        if home_address not in home_prefix:
+            raise ProtocolMisuse(f"home_address={home_address}; expected one of {home_prefix}", home_address)
         super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self.control: dict[int, Callable[[Arrival], None]] = {}
         """UDP ports of mobility's own protocols -> what hears them."""

@@ -102,9 +102,10 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         if entry is not None and not is_newer(update.sequence, entry.sequence):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, entry.sequence
         is_valid = prefix is not None and prefix.valid_s(self.clock.now) >= LIFETIME_UNIT_S
+        is_ours = home_address in self.addresses or self._is_anycast(home_address)
         refusals = {
             Status.REGISTRATION_TYPE_CHANGE_DISALLOWED: not update.home_registration,
-            Status.NOT_HOME_SUBNET: not is_valid or home_address in self.addresses,
+            Status.NOT_HOME_SUBNET: not is_valid or is_ours,
             Status.ADMINISTRATIVELY_PROHIBITED: home_address in self.prohibited,
             Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE: entry is None and not update.lifetime_units,
             Status.INVALID_CARE_OF_ADDRESS: update.lifetime_units > 0 and self.is_impossible(home_address, care_of),
@@ -114,7 +115,13 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def is_impossible(self, home_address: Address, care_of: Address) -> bool:
         """Neither may one home address stand in for another: their tunnels could go in a circle."""
-        return super().is_impossible(home_address, care_of) or care_of in self.bindings
+        is_ours = self._is_anycast(care_of) or care_of in self.bindings
+        return is_ours or super().is_impossible(home_address, care_of)
+
+    def _is_anycast(self, address: Address) -> bool:
+        """True for an anycast address of the home link, which is a router's, and no mobile node's."""
+        prefix = self.home_prefixes.of(address)
+        return prefix is not None and prefix.prefix.is_anycast(address)
 
     def _detect(self, arrival: Arrival, update: BindingUpdate) -> None:
         """Ask on the home link whether anybody has the address; a newer update takes the place of the one before."""

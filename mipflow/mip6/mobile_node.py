@@ -28,7 +28,7 @@ from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
-from mipflow.wire.address import UNSPECIFIED, Address
+from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
 from mipflow.wire.packet import (
@@ -70,7 +70,8 @@ class MobileNode(MobilityNode, Host):
             raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
         check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
         check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
-        if not home_address.is_unicast_routable:  # sections 6.3 and 6.4
+        if not home_address.is_unicast_routable or Prefix.around(home_address, 64).is_anycast(home_address):
+            # sections 6.3 and 6.4
             raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
         self.discovers = home_agent == UNSPECIFIED
@@ -218,6 +219,10 @@ class MobileNode(MobilityNode, Host):
     def home_addresses_in_order(self) -> list[Address]:
         """All home addresses of this node, the primary first."""
         return sorted(self.own_home_addresses, key=lambda address: (address != self.primary_home_address, address))
+
+    def is_of_home_link(self, address: Address) -> bool:
+        """True for an address with a prefix of the home link, as far as this node knows them (section 11.4.3)."""
+        return address in Prefix.around(self.primary_home_address, 64) or self.prefixes.known.of(address) is not None
 
     def bind(self, home_address: Address, care_of: Address) -> None:
         """Make one of our home addresses usable: on the home link itself if we are there, else bound to `care_of`."""

@@ -43,7 +43,8 @@ class Leases:
         preference: int = 255,
     ) -> None:  # fmt: skip
         self.server = dhcpv6.ServerIdentifier(duid)
-        self.pool = [prefix.address(first + number) for number in range(size)]
+        pool = [prefix.address(first + number) for number in range(size)]
+        self.pool = [address for address in pool if not prefix.is_anycast(address)]
         self.preferred_s = preferred_s
         self.valid_s = valid_s
         self.preference = dhcpv6.Preference(preference)

@@ -118,5 +118,17 @@ class Prefix(NamedTuple):
         """The address of this prefix with the given interface identifier in its low bits."""
         return Address(int(self.network) | (interface_identifier & (_ALL_ONES >> self.length)))
 
+    def is_anycast(self, address: Address) -> bool:
+        """True for an address that several nodes of such a subnet may have, so that it is nobody's own: the one without
+        an interface identifier, of all routers (RFC 4291 section 2.6.1), and those reserved by RFC 2526 section 2.
+        """
+        all_ones = _ALL_ONES >> self.length
+        identifier, last = int(address) & all_ones, _EUI_64_ANYCAST if self.length == 64 else all_ones
+        return address in self and (identifier == 0 or identifier >> 7 == last >> 7)
+
     def __str__(self) -> str:
         return f"{self.network}/{self.length}"
+
+
+_EUI_64_ANYCAST = 0xFDFF_FFFF_FFFF_FFFF
+"""The last of the 128 reserved interface identifiers where these are EUI-64: their universal bit is not set."""

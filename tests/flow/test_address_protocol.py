@@ -67,6 +67,11 @@ def test_the_lowest_free_address_is_granted_and_a_freed_one_again() -> None:
     assert ask(book, allocate(6)) == (GRANTED, HOME.address(FIRST + 1))
 
 
+def test_no_anycast_address_is_granted() -> None:
+    """RFC 4291 section 2.6.1: it would be a router's as well."""
+    assert AddressBook(HOME, first=0, size=3).pool == [HOME.address(1), HOME.address(2)]
+
+
 def test_what_is_taken_is_skipped_and_what_was_a_duplicate_never_granted_again() -> None:
     book = AddressBook(HOME, FIRST, size=3)
     first, second, third = book.pool

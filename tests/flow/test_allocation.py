@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mipflow as mf
-from mipflow.flow.allocation import StatelessAllocation
+from mipflow.flow.allocation import Granted, Immediate, Refused, StatelessAllocation
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from tests.mip6.worlds import S, messages, world
 
 HOME = Prefix.parse("2001:db8:100::/64")
+QUIET = mf.apps.Voice(interval_ms=200)
 
 
 @given(st.integers(1, 1 << 40), st.integers(1, 50))
@@ -53,3 +57,90 @@ def test_a_function_that_makes_addresses_is_told_what_is_taken() -> None:
     made.run(5)
     assert [flow.home_address for flow in flows] == [HOME.address(0x10), HOME.address(0x78), HOME.address(0x79)]
     assert seen == [[HOME.address(0x10)], [HOME.address(0x10), HOME.address(0x78)]]
+
+
+@pytest.mark.parametrize("identifier", [(1 << 64) - 3, 0xFDFF_FFFF_FFFF_FF7D])
+def test_no_anycast_address_is_made(identifier: int) -> None:
+    """RFC 4291 section 2.6.1, RFC 2526: the numbers go round the one, and past the others."""
+    allocation = StatelessAllocation(HOME, HOME.address(identifier))
+    made = [allocation.make() for _ in range(9)]
+    assert len(set(made)) == 9 and not any(HOME.is_anycast(address) for address in made)
+
+
+class Given(Immediate):
+    """A mechanism of a learner's, which gives what it is told, and then what is right."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def make(self) -> Any:
+        answer = self.answers.pop(0) if self.answers else HOME.address(0x500)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Twice(Given):
+    """Answers each time once more, otherwise."""
+
+    def allocate(self, granted: Granted, refused: Refused) -> None:
+        granted(self.make())
+        granted(HOME.address(0x600))
+        refused("changed its mind")
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "a visited network's": (Address("2001:db8:200::77"), "it has no home prefix"),
+    "the care-of address": (Address("2001:db8:200::10"), "it has no home prefix"),
+    "another prefix": (Address("2001:db8:101::77"), "it has no home prefix"),
+    "identifier 0": (HOME.address(0), "it is an anycast address"),
+    "reserved anycast": (HOME.address(0xFDFF_FFFF_FFFF_FFFE), "it is an anycast address"),
+    "the primary": (HOME.address(0x10), "it is in use"),
+    "one in the table": (HOME.address(0x400), "it is in use"),
+    "the home agent's": (HOME.address(0x7), "it is the home agent's"),
+    "multicast": (Address("ff02::1"), "it has no home prefix"),
+    "unspecified": (Address("::"), "it has no home prefix"),
+    "link-local": (Address("fe80::1"), "it has no home prefix"),
+    "a number": (5, "it is no Address"),
+    "text": ("2001:db8:100::77", "it is no Address"),
+    "nothing": (None, "it is no Address"),
+    "what raises": (ZeroDivisionError("division"), "your allocate() raised ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("by", ["allocation", "allocate", "twice"])
+def test_an_address_that_can_be_no_home_address_is_refused_and_nothing_has_changed(what: str, by: str) -> None:
+    """Whoever gives it: no table has it, the mobile node is not at home for it, and the next flow gets another."""
+    answer, why = WRONG[what]
+    mechanism = (Twice if by == "twice" else Given)(HOME.address(0x400), answer)
+    put_in: dict[str, Any] = {"allocation": lambda node: mechanism}
+    if by == "allocate":
+        put_in = {"allocate": lambda prefix, taken: mechanism.make()}
+    w = world(**put_in).run(5)
+    first = [w.mn.open(w.cn1, QUIET) for _ in range(2)]
+    w.run(4)
+    assert first[1].home_address == HOME.address(0x400) and first[1].stats.up.lost == 0
+    own, before = set(w.mn.own_home_addresses), w.trace.tables(w.network.clock.now)
+    refused = w.mn.open(w.cn1, QUIET)
+    w.run(4)
+    after = w.trace.tables(w.network.clock.now)
+    del after["MN"]["flow mapping table"][str(refused.id)]
+    assert after == before and set(w.mn.own_home_addresses) == own and refused.home_address is None
+    assert why in refused.refused or (by == "allocate" and refused.refused.startswith("your allocate() "))
+    assert "\n" not in refused.refused and refused.stats.up.lost == refused.stats.up.sent > 0
+    assert not any(place.is_home for place in w.mn.attachments.values())
+    assert not [d for d in w.trace.decisions() if d.what in ("at home", "returning home")]
+    again = w.mn.open(w.cn1, QUIET)
+    w.mn.handover(first[1], "cell0")
+    w.run(4)
+    assert again.home_address == HOME.address(0x500) in w.ha.bindings and again.stats.up.lost == 0
+    assert first[1].interface == "cell0" and first[1].registered_at_cn == w.mn.care_of_address("cell0")
+
+
+def test_of_two_answers_the_first_counts() -> None:
+    w = world(allocation=lambda node: Twice()).run(5)
+    flows = [w.mn.open(w.cn1, QUIET) for _ in range(2)]
+    w.run(4)
+    assert flows[1].home_address == HOME.address(0x500) in w.ha.bindings and not flows[1].refused
+    assert HOME.address(0x600) not in w.mn.own_home_addresses

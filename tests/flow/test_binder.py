@@ -12,10 +12,12 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.policies import HomeBindings
+from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.mip6.constants import MAX_UPDATE_RATE
 from mipflow.node.dhcpv6_server import Dhcpv6Server
+from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, RoutingHeaderType2
@@ -49,6 +51,12 @@ def agree(w: World) -> bool:
     for home in w.mn.home_addresses:
         assert home.care_of_address == w.ha.bindings.get(home.home_address).care_of_address  # type: ignore[union-attr]
     return True
+
+
+def test_a_home_address_is_one_of_the_home_prefix() -> None:
+    network, elsewhere = Network(), Address("2001:db8:200::10")
+    with pytest.raises(ProtocolMisuse, match="home_address=2001:db8:200::10; expected one of 2001:db8:100::/64"):
+        FlowMobileNode(network, "MN", home_agent=HOME.address(7), home_address=elsewhere, home_prefix=HOME)
 
 
 # --- freeing ---------------------------------------------------------------------------------------------------------

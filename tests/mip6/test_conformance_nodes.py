@@ -473,7 +473,7 @@ def test_sequence_numbers_start_at_random() -> None:
     assert len(firsts) == 12 and max(firsts) - min(firsts) > 1000
 
 
-@pytest.mark.parametrize("text", ["fe80::10", "ff0e::10", "::", "::1"])
+@pytest.mark.parametrize("text", ["fe80::10", "ff0e::10", "::", "::1", "2001:db8:100::"])
 def test_a_home_address_is_unicast_and_of_global_scope(text: str) -> None:
     """Sections 6.3, 6.4: no other can be given, so none of smaller scope than a care-of address comes in a header."""
     with pytest.raises(ProtocolMisuse, match=f"home_address={text}; expected a routable unicast address"):

@@ -16,7 +16,7 @@ from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
 from mipflow.wire import codec
-from mipflow.wire.address import UNSPECIFIED, Address
+from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import EchoReply, IcmpError, NeighborAdvertisement, NeighborSolicitation
 from mipflow.wire.mobility import AlternateCareOfAddress, BindingAcknowledgement, BindingUpdate, NonceIndices
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
@@ -83,6 +83,52 @@ def test_statuses() -> None:
     assert desk.ask(8, acknowledge=False)[0][0] == 0, "the home agent always acknowledges (section 10.3.1)"
     assert desk.ask(9, lifetime_s=0) == [(0, 9, 0)]
     assert OTHER not in desk.ha.bindings
+
+
+NO_HOME: dict[str, tuple[Address, int | None]] = {
+    "the subnet-router anycast address": (HOME.address(0), 132),
+    "the home agents anycast address": (HOME.address(0xFDFF_FFFF_FFFF_FFFE), 132),
+    "the first reserved anycast address": (HOME.address(0xFDFF_FFFF_FFFF_FF80), 132),
+    "the last reserved anycast address": (HOME.address(0xFDFF_FFFF_FFFF_FFFF), 132),
+    "the home agent's own": (HOME.address(0x7), 132),
+    "that of another router at home": (HOME.address(0x1), 134),
+    "one of a visited network": (Address("2001:db8:200::10"), 132),
+    "the unspecified address": (UNSPECIFIED, None),
+    "a link-local address": (Address("fe80::10"), None),
+    "a multicast address": (Address("ff02::1"), None),
+}
+
+
+@pytest.mark.parametrize("what", NO_HOME)
+@pytest.mark.parametrize("link_local", [False, True])
+def test_what_can_be_no_home_address_is_not_bound(what: str, link_local: bool) -> None:
+    """Section 10.3.1: refused, or dropped where no acknowledgement could arrive; no table has changed."""
+    home, status = NO_HOME[what]
+    desk = Desk(home_router=True)
+    segment = desk.world.network.segments["home"]
+    assert HOME.address(0x1) in segment.neighbors
+    neighbors, changes = dict(segment.neighbors), sum(1 for _ in desk.world.trace.changes())
+    expected = [] if status is None else [(status, 9, 0)]
+    assert desk.ask(9, home=home, link_local=link_local) == expected
+    assert home not in desk.ha.bindings and desk.ha.bindings.entry(home) is None
+    assert sum(1 for _ in desk.world.trace.changes()) == changes and segment.neighbors == neighbors
+    assert desk.ask(10, home=home, lifetime_s=0) == [(132 if status == 132 else 133, 10, 0)] * (status is not None)
+
+
+@pytest.mark.parametrize("care_of", [HOME.address(0), HOME.address(0xFDFF_FFFF_FFFF_FFFE), HOME.address(0x7)])
+def test_a_care_of_address_that_is_the_home_agent_is_refused(care_of: Address) -> None:
+    """What it tunnels there would come round to it."""
+    desk = Desk()
+    (answer,) = desk.ask(options=(AlternateCareOfAddress(care_of),))
+    assert answer[0] == 174 and OTHER not in desk.ha.bindings
+
+
+def test_an_anycast_address_of_a_further_home_prefix_is_not_bound() -> None:
+    desk = Desk()
+    further = Prefix.parse("2001:db8:101::/64")
+    desk.ha.announce(desk.ha.home_link, further, 3600, 3600)
+    assert desk.ask(1, home=further.address(0)) == [(132, 1, 0)]
+    assert desk.ask(1, home=further.address(0x99)) == [(0, 1, 40)]
 
 
 def test_lifetimes_end_by_themselves_and_are_cut() -> None:

@@ -124,6 +124,13 @@ def test_an_address_that_is_asked_for_is_given_where_it_is_free_and_of_the_pool(
     assert given(ask(server, Kind.REQUEST, BOB, SERVER, named(0xE00, iaid=2)))[0] == "2001:db8:100::d01", "not ours"
 
 
+def test_no_anycast_address_is_leased() -> None:
+    """RFC 4291 section 2.6.1, RFC 2526: it would be a router's as well."""
+    server = Leases(OURS, HOME, 0, 3)
+    assert [str(address) for address in server.pool] == ["2001:db8:100::1", "2001:db8:100::2"]
+    assert Leases(OURS, HOME, 0xFDFF_FFFF_FFFF_FF7F, 9).pool == [HOME.address(0xFDFF_FFFF_FFFF_FF7F)]
+
+
 def test_an_advertisement_says_how_much_its_server_is_preferred() -> None:
     """Section 21.8."""
     offers = [ask(made, Kind.SOLICIT, ALICE, ONE) for made in (leases(), Leases(OURS, HOME, 1, preference=7))]

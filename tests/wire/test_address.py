@@ -70,3 +70,17 @@ def test_a_prefix_reads_and_prints() -> None:
 def test_what_is_no_prefix_is_refused(wrong: str) -> None:
     with pytest.raises(ProtocolMisuse, match="expected such as"):
         Prefix.parse(wrong)
+
+
+def test_the_anycast_addresses_of_a_subnet() -> None:
+    """RFC 4291 section 2.6.1: no identifier at all; RFC 2526 section 2: the last 128, with the universal bit as in
+    EUI-64, where the identifier has 64 bits, without it where it has not.
+    """
+    reserved = [0, *range(0xFDFF_FFFF_FFFF_FF80, 0xFE00_0000_0000_0000)]
+    others = [1, 0xFF, 0xFDFF_FFFF_FFFF_FF7F, 0xFE00_0000_0000_0000, (1 << 64) - 1, 1 << 63]
+    assert [HOME.is_anycast(HOME.address(n)) for n in reserved + others] == [True] * 129 + [False] * 6
+    assert not HOME.is_anycast(Address("2001:db8:2::"))
+    wide = Prefix.parse("2001:db8::/56")
+    top = (1 << 72) - 1
+    assert [wide.is_anycast(wide.address(n)) for n in (0, top, top - 127, top - 128, 1)] == [True] * 3 + [False] * 2
+    assert not wide.is_anycast(wide.address(0xFDFF_FFFF_FFFF_FFFE))
