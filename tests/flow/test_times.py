@@ -227,3 +227,46 @@ def test_a_with_serialisation_accounted_for_exactly(seed: int) -> None:
     period = 3000 * MS
     following = first - (first - arrives) // period * period
     assert start + took == following + d.n_cn + wire(data, *cn, *n)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_back_on_the_shorter_way_the_update_overtakes_what_is_under_way(seed: int) -> None:
+    """What left over the longer way in the last n - a before the update comes after it, from a care-of address that is
+    no longer bound: the correspondent drops it (RFC 6275 section 9.3.1). The other way round nothing is lost.
+    """
+    d = Delays.random(seed)
+    world, call = prepared(d, seed)
+    longer = d.n_cn - (d.wlan0 + d.ar2 + d.cn1)
+    if longer < 0:
+        d.wlan0, d.cell0, d.ar2, d.ar3 = d.cell0, d.wlan0, d.ar3, d.ar2
+        world, call, longer = *prepared(d, seed), -longer
+    lost = [call.stats.up.lost, call.stats.down.lost]
+    world.mn.handover(call, "cell0")
+    world.run(3)
+    assert [call.stats.up.lost, call.stats.down.lost] == lost and call.interface == "cell0"
+    start, period = world.network.clock.now, round(PERIOD_MS * MS)
+    world.mn.handover(call, "wlan0")  # with fresh tokens: the update leaves now
+    world.run(3)
+    sent = [hop.sent_ns for hop in world.trace if hop.channel.sender == "MN" and hop.packet.innermost().flow]
+    overtaken = (max(t_ns for t_ns in sent if t_ns < start) - (start - longer)) // period + 1
+    assert [call.stats.up.lost, call.stats.down.lost] == [lost[0] + overtaken, lost[1]]
+    assert overtaken > 0 or longer < period
+    drops = [drop for drop in world.trace.drops() if drop.t_ns > start and drop.packet.innermost().flow == call.id]
+    assert [drop.node for drop in drops] == ["CN1"] * overtaken
+    assert all(drop.reason == "Home Address option without a matching binding" for drop in drops)
+    assert all(start < drop.t_ns < start + d.n_cn for drop in drops)
+
+
+def test_in_figure_2_as_it_is_that_is_what_35_ms_hold() -> None:
+    """The number of the README: a call of 50 packets a second and twelve seconds, back from cell0 to wlan0."""
+    lost = {}
+    for interval_ms in (20, 5):
+        world = mf.figure2(seed=7)
+        call = world.mn.open(world.cn1, mf.apps.Voice(interval_ms=interval_ms, duration_s=12), "cell0")
+        world.run(6)
+        before = call.stats.up.lost
+        world.mn.handover(call, "wlan0")
+        world.run(10)
+        lost[call.stats.up.sent] = call.stats.up.lost - before
+        assert call.stats.down.lost == 0
+    assert lost == {600: 2, 2400: 8}
