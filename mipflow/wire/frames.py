@@ -38,7 +38,7 @@ _PLAIN = {b"\x08\x00", b"\x86\xdd"}
 
 def network_layer(record: Record) -> Frame | str:
     """The IP packet in a captured frame, or in words why there is none."""
-    time_ns, link_type, data, original_length, *_ = record
+    time_ns, link_type, data, original_length, _, _ = record
     start: int | str = 14
     if link_type != 1 or data[12:14] not in _PLAIN:
         try:
