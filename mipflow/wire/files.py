@@ -52,7 +52,8 @@ def written_whole(path: AnyPath) -> Iterator[IO[bytes]]:
     try:
         target, mode = _target(path)
         part = target.with_name(f".{os.urandom(8).hex()}.part")
-        with part.open("xb") as stream:  # a new file: follows no link, and has the permissions of the user's mask
+        most = 0o666 if mode is None else mode  # of which the user's mask takes away
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, most)) as stream:  # new: follows no link
             try:
                 yield stream
                 if mode is not None:

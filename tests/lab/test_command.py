@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_be_written(
     def denied(*where: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", denied)  # root may write everywhere
+    monkeypatch.setattr(os, "open", denied)  # root may write everywhere
     assert run(f"figure2 --pcap {tmp_path / 'x.pcap'}") == 2
     assert "x.pcap cannot be written: Permission denied; give the name of a file" in capsys.readouterr().err
 

@@ -103,7 +103,10 @@ def test_a_new_file_has_the_users_permissions_and_one_that_was_there_keeps_its_o
     assert permissions(path) == 0o640
     for mode in (0o600, 0o664, 0o4755):
         path.chmod(mode)
-        write(path, b"again")
+        with written_whole(path) as stream:
+            stream.write(b"again")
+            (part,) = set(tmp_path.iterdir()) - {path}
+            assert permissions(part) | mode == mode, "nobody reads meanwhile what only its owner may read"
         assert permissions(path) == mode & 0o777
     assert path.read_bytes() == b"again"
 
