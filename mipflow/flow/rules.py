@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.errors import DatasetError, ProtocolMisuse, shown
 from mipflow.wire.address import UNSPECIFIED, Prefix
 from mipflow.wire.files import AnyPath, read_text
 
@@ -269,7 +269,7 @@ def _rule(given: _Located) -> Rule:
             raise member.refused(f"field {name} is {member.shown}; expected {_FORMS[name].expected}") from None
     rule = Rule(**values)
     if not (rule.flow or rule.network):
-        raise given.refused(f"rule {rule.name!r} says nothing; expected a field flow or network in it")
+        raise given.refused(f"rule {shown(rule.name)} says nothing; expected a field flow or network in it")
     for name, member in members.items():
         if name in _PORT_FIELDS and rule.protocol not in (None, *_WITH_PORTS):
             why = f"field {name} is {member.shown}, but {rule.protocol} has no ports"
@@ -279,18 +279,24 @@ def _rule(given: _Located) -> Rule:
 
 def _check(rules: tuple[Rule, ...], places: dict[str, str]) -> None:
     """Raise DatasetError where two rules contradict each other, and where one is never reached."""
+
+    def told(rule: Rule, earlier: Rule) -> tuple[str, str]:
+        return f"{places[rule.name]}: rule {shown(rule.name)}", f"rule {shown(earlier.name)} at {places[earlier.name]}"
+
     for at, rule in enumerate(rules):
         left = {name for name in ("flow", "network") if getattr(rule, name)}
         for earlier in rules[:at]:
-            here, there = f"{places[rule.name]}: rule {rule.name!r}", f"rule {earlier.name!r} at {places[earlier.name]}"
             for name in ("flow", "network"):
                 mine, its = getattr(rule, name), getattr(earlier, name)
                 if mine and its and mine != its and rule.priority == earlier.priority and rule.meets(earlier):
-                    why = f"{there}: one packet can match both, and field {name} is {mine!r} here and {its!r} there"
-                    raise DatasetError(f"{here} contradicts {why}; expected them to differ in priority", mine)
+                    here, there = told(rule, earlier)
+                    both = f"one packet can match both, and field {name} is {shown(mine)} here and {shown(its)} there"
+                    why = f"{here} contradicts {there}: {both}; expected them to differ in priority"
+                    raise DatasetError(why, mine)
             if earlier.covers(rule):
                 left -= {name for name in left if getattr(earlier, name)}
             if not left:
+                here, there = told(rule, earlier)
                 why = f"{there}, which comes first, matches all that it matches and says as much"
                 raise DatasetError(f"{here} is never reached: {why}; expected a lower priority number", rule.name)
 
@@ -319,7 +325,7 @@ def read_rules(text: str, where: str) -> RuleSet:
     for given in listed.value:
         rules.append(rule := _rule(given))
         if rule.name in places:
-            raise given.refused(f"field name is {rule.name!r}, as at {places[rule.name]}; expected another name")
+            raise given.refused(f"field name is {shown(rule.name)}, as at {places[rule.name]}; expected another name")
         places[rule.name] = given.place
     _check((rule_set := RuleSet(tuple(rules))).rules, places)
     return rule_set

@@ -266,6 +266,16 @@ def test_a_bad_text_is_refused_with_its_line(text: str, start: str, words: list[
     assert all(word in message for word in words), message
 
 
+def test_a_long_name_is_cut_where_an_error_says_it() -> None:
+    long = "n" * 100_000
+    for first, second in (
+        ({"flow": "a"}, {"flow": "b"}), ({"flow": long}, {"flow": long + "m"}), ({"flow": "a"}, {"dscp": 1}),
+    ):  # fmt: skip
+        for other in (long, long + "m"):
+            text = text_of({"name": long, "priority": 1, **first}, {"name": other, "priority": 1, **second})
+            assert len(refusal(text)) < 700
+
+
 def test_a_name_that_stands_twice_is_refused_with_both_lines() -> None:
     rules = [{"name": "a", "priority": number, "flow": "w", "dscp": number} for number in (1, 2)]
     assert refusal(text_of(*rules)).startswith("op.json:3: field name is 'a', as at op.json:2;")
