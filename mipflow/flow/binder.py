@@ -104,7 +104,8 @@ class FlowBinder(MobileNode):
         if entry.home_address is not None:
             self.pool.taken(entry.home_address)
         self.shared.follow(entry)
-        self.shared.let_go(entry.home_address, entry.cn)
+        if entry.requested not in (None, entry.interface):
+            self.shared.let_go(entry.home_address, entry.cn)
         self.proceed(entry)
 
     def proceed(self, entry: FlowMappingEntry) -> None:
@@ -223,7 +224,7 @@ class FlowBinder(MobileNode):
             raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
         self.decided("handover", f"{flows_named(ids)} to move to {interface}")
         for other in together:
-            other.requested = other.wished = interface  # what policies of a higher priority may overrule
+            other.requested = interface  # what policies of a higher priority may overrule
         follows = self.networks.home_follows if home_follows is None else home_follows
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids
@@ -240,7 +241,7 @@ class FlowBinder(MobileNode):
         away = [flow for flow in self.flows if flow.home_address not in self.addresses]
         self.decided("handover", f"everything is to move to {interface}")
         for flow in away:
-            flow.requested = flow.wished = interface
+            flow.requested = interface
         self._move(away, interface, care_of, True)
         for home_address in self.home_addresses_in_order():
             is_away = home_address not in self.addresses and not self.pool.is_freeing(home_address)
@@ -323,7 +324,7 @@ class FlowBinder(MobileNode):
                 if entry.home_address is not None or not entry.refused:
                     self.proceed(entry)
         self.networks.bind_home_addresses(interface)
-        for entry in [flow for flow in self.flows if flow.wished == interface.name != flow.interface]:
+        for entry in [flow for flow in self.flows if flow.requested == interface.name != flow.interface]:
             self.shared.let_go(entry.home_address, entry.cn)
         self.networks.reconsider(f"{interface.name} has a care-of address")
 

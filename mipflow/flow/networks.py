@@ -121,7 +121,6 @@ class NetworkChooser:
         choice, flow.refused = self._ask(flow)
         if choice is not None:
             return self._decided(flow, choice, "")
-        flow.wished = flow.requested
         first = self._node.first_interface()
         named = flow.requested or default or (None if first is None else first.name)
         if named is None:
@@ -149,23 +148,26 @@ class NetworkChooser:
         rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
             self._report(name).load += sign * self._part(name, rate_bps)
-        flow.wished = choice.network
         return choice.network
+
+    def wish(self, flow: FlowMappingEntry) -> str | None:
+        """Where a flow would be for itself: what policies say, else what was asked for; None where nothing is."""
+        choice, _ = self._ask(flow)
+        return flow.requested if choice is None else choice.network
 
     def reconsider(self, why: str) -> list[int]:
         """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids.
 
-        Flows of one binding go where the first of them is best: it cannot be in two places. The others wait.
+        Flows of one binding go where the first of them is best: it cannot be in two places.
         """
         moved: list[int] = []
         flows = self._node.flows
         for flow in flows if self.policies is not None else ():
-            choice = None if flow.home_address in self._node.addresses else self._ask(flow)[0]
-            if choice is None:
-                continue
-            flow.wished = choice.network
             first = next(flows.of_binding(flow.home_address, flow.cn), flow)
-            if first is flow and choice.network != flow.interface:
+            if first is not flow or flow.home_address in self._node.addresses:
+                continue
+            choice, _ = self._ask(flow)
+            if choice is not None and choice.network != flow.interface:
                 self._decided(flow, choice, f" ({why})")
                 moved += [other.flow_id for other in flows.sharing(flow)]
                 self._node.move(flow, choice.network)
@@ -202,13 +204,14 @@ class NetworkChooser:
         if flow.home_address in self._node.addresses or not any(state.usable for state in self.states()):
             return
         choice, _ = self._ask(flow)
+        is_chosen = choice is not None
         usable = next(each for each in self._node.interfaces.values() if each.is_usable)
         choice = choice or Choice(usable.name, f"{usable.name} is the first that is usable", "")
         self._decided(flow, choice, f" ({why})")
         care_of = self._node.interfaces[choice.network].address
         for other in self._node.flows.sharing(flow):
-            if other.wished == other.interface:
-                other.wished = choice.network
+            if other.requested == other.interface and not is_chosen:
+                other.requested = None  # it stays where it goes now
             self._node.record(self._node.flows.change(other, interface=choice.network, care_of_address=care_of))
 
     # --- home bindings (page 13) -------------------------------------------------------------------------------------

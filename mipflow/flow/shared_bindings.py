@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mipflow.flow.tables import FlowMappingEntry, flows_named
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SharedBindings:
         if is_in_tunnel and not was_in_tunnel and not self._node.registrar.has_ceased(cn):  # of that all flows are told
             self.turned_out(flows.of_pair(home_address, cn))
         elif was_in_tunnel and not is_in_tunnel:
-            for peer in {flow.cn for flow in flows.of_home_address(home_address)}:
+            for peer in dict.fromkeys(flow.cn for flow in flows.of_home_address(home_address)):
                 self.let_go(home_address, peer)
 
     def turned_out(self, flows: list[FlowMappingEntry]) -> None:
@@ -63,10 +63,12 @@ class SharedBindings:
         """
         for flow in flows:
             self._node.assigned(flow, [])
-            ids = [each.flow_id for each in self._node.flows.sharing(flow)]
-            if len(ids) > 1:
-                why = f"flows {', '.join(map(str, ids))} share the home agent's binding of {flow.home_address}"
-                self._node.decided("shared binding", f"{why} until they end: {flow.cn} does not optimise")
+        for home_address, cn in dict.fromkeys((flow.home_address, flow.cn) for flow in flows):
+            together = list(self._node.flows.of_binding(home_address, cn))
+            if len({flow.cn for flow in together}) > 1:
+                named = [str(flow.flow_id) for flow in together[:8]] + ["..."] * (len(together) > 8)
+                why = f"flows {', '.join(named)} share the home agent's binding of {home_address} until they end"
+                self._node.decided("shared binding", f"{why}: {cn} does not optimise")
 
     # --- where they go -----------------------------------------------------------------------------------------------
 
@@ -79,25 +81,24 @@ class SharedBindings:
             other = next((each for each in others if each.care_of_address), other)
         if other is not None and other.interface != entry.interface:
             why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, whose binding it shares"
-            waits = "" if entry.wished is None else f"; {entry.wished} has to wait"
+            waits = "" if entry.requested is None else f"; {entry.requested} has to wait"
             node.decided("shared binding", why + waits)
             node.record(node.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
 
     def let_go(self, home_address: Address | None, cn: Address) -> None:
-        """Flows of one binding go where the first of them has wished to be, if all wish to be elsewhere: nobody is
-        moved for another's wish.
+        """Flows of one binding go where the first of them wishes to be, if all wish to be elsewhere: nobody is moved
+        for another's wish.
         """
         node = self._node
-        waiting: list[FlowMappingEntry] = []
+        waiting: list[tuple[FlowMappingEntry, str]] = []
         for flow in node.flows.of_binding(home_address, cn):
-            if flow.wished in (None, flow.interface) or flow.home_address in node.addresses:
+            wish = None if flow.home_address in node.addresses else node.networks.wish(flow)
+            if wish in (None, flow.interface):
                 return
-            waiting.append(flow)
-        for flow in waiting:
-            interface = node.interfaces.get(flow.wished or "")
-            if interface is not None and interface.is_usable:
-                moved = flows_named(each.flow_id for each in waiting)
-                why = f"{moved} to move to {interface.name}, for which flow {flow.flow_id} has waited"
+            waiting.append((flow, wish))
+        for flow, wish in waiting:
+            if node.interface(wish).is_usable:
+                why = f"flow {flow.flow_id} goes over {wish}, for which it has waited, with all that share its binding"
                 node.decided("shared binding", why)
-                node.move(flow, interface.name)
+                node.move(flow, wish)
                 return

@@ -164,11 +164,11 @@ class FlowMappingEntry(Entry):
     correspondent's binding, `registered_at_ha` the one that the home agent holds for its home address.
 
     `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
-    `refused` says why they may not, in words; `requested` is the network that its application asked for; `group` names
-    flows that are to share its home address (page 14); `wished` is the network that was chosen for it alone, which it
-    waits for where others that share its binding keep it elsewhere; `used_ns` is when it last carried a packet, None
-    before the first; `sent_octets`, `received_octets` count what it carried since loads were measured, when it had
-    `rate_bps`; `network` is the one of its node.
+    `refused` says why they may not, in words; `requested` is the network that its application or a handover asked for,
+    which it waits for where others that share its binding keep it elsewhere; `group` names flows that are to share its
+    home address (page 14); `used_ns` is when it last carried a packet, None before the first; `sent_octets`,
+    `received_octets` count what it carried since loads were measured, when it had `rate_bps`; `network` is the one of
+    its node.
     """
 
     columns = (
@@ -185,7 +185,6 @@ class FlowMappingEntry(Entry):
     ready: bool = False
     refused: str = ""
     requested: str | None = None
-    wished: str | None = None
     group: str | None = None
     conversations: set[Key] = field(default_factory=set)
     has_ended: bool = False

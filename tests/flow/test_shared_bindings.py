@@ -84,7 +84,9 @@ def test_flows_whose_correspondents_turn_out_not_to_optimise_share_one_road_unti
     w.mn.close(one)
     w.run(4)
     assert two.interface == "cell0" and w.mn.registered_at_home(PRIMARY) == w.mn.care_of_address("cell0")
-    assert said(w, "shared binding")[2:] == ["flow 2 is to move to cell0, for which flow 2 has waited"]
+    assert said(w, "shared binding")[2:] == [
+        "flow 2 goes over cell0, for which it has waited, with all that share its binding"
+    ]
     (update,) = [m for m in messages(w, "MN", since_s) if m.name == "BU"]
     assert update.destination == w.ha.home_agent_address.packed
 
