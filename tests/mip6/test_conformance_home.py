@@ -10,8 +10,10 @@ from mipflow.node.host import Host
 from mipflow.node.router import Router
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.codec import decode, encode
+from mipflow.wire.packet import UDP, Packet
 from tests.mip6.headers import BU, ICMPV6, MOBILITY, Part, chain, ipv6, packet
 from tests.mip6.worlds import dropper, world
+from tests.node.nodes import listen
 
 CALL = mf.apps.Voice(interval_ms=20, payload_bytes=40)
 SOLICITATION, ADVERTISEMENT = 135, 136
@@ -87,6 +89,24 @@ def test_before_the_update_nothing_leaves_from_the_home_address() -> None:
     told_ns, _ = homeward.update_to_agent()
     from_home = [t for t, parts in homeward.said() if parts[0].octets[8:24] == homeward.home]
     assert min(from_home) == told_ns and len(from_home) > 50
+
+
+def test_before_the_update_nothing_is_received_at_the_home_address_from_the_home_link() -> None:
+    """A neighbor at home sends all the while: the home agent takes it until it is told, then the mobile node does."""
+    homeward = Homeward(link_hints=False, advertisements=(1, 3))
+    homeward.go(0)
+    heard = listen(homeward.mn, UDP)
+    for number in range(600):
+        neighbor = homeward.host
+        neighbor.send(Packet(neighbor.address, homeward.mn.primary_home_address, UDP(7, 8, number.to_bytes(2, "big"))))
+        homeward.world.run(0.01)
+    told_ns, _ = homeward.update_to_agent()
+    hops = [h for h in homeward.world.trace if h.channel.sender == "neighbor" and isinstance(h.packet.payload, UDP)]
+    early = [hop for hop in hops if hop.arrived_ns < told_ns]
+    assert len(early) > 10 and {hop.channel.receiver for hop in early} == {"HA"}
+    direct = [hop.arrived_ns for hop in hops if hop.channel.receiver == "MN"]
+    received = [a for a in heard if a.tunnel is None and a.packet.source == homeward.host.address]
+    assert len(received) == len(direct) > 10 and min(direct) > told_ns
 
 
 def test_no_detection_while_the_home_agent_defends_the_address_and_no_question_for_its_link_layer_address() -> None:

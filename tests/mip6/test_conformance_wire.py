@@ -104,6 +104,31 @@ def test_signalling_passes_the_bindings_by(life: World) -> None:
     assert made >= 2, "tests for a refresh were answered while the binding was in the cache"
 
 
+def test_test_inits_pass_the_binding_update_list_by(life: World) -> None:
+    """Sections 6.1, 11.3.1, 11.6.1: while data goes to CN1 with a Home Address option, a home test init goes there
+    through the home agent, from the home address, and a care-of test init from the care-of address, with no option.
+    """
+    home, registered = life.mn.primary_home_address, False
+    passed = {HOTI: 0, COTI: 0}
+    rows = [
+        (c.t_ns, c.change.after is not None and c.change.after["registered"] is not None)
+        for c in life.trace.changes() if c.node == "MN" and c.change.key == f"{home} at {life.cn1.address}"
+    ]  # fmt: skip
+    cares = {life.mn.care_of_address(name).packed for name in ("wlan0", "cell0")}
+    for sender, t_ns, parts in sent(life):
+        if sender != "MN" or parts[-1].number != MOBILITY or parts[-1].octets[2] not in passed:
+            continue
+        registered = [is_registered for at_ns, is_registered in rows if at_ns < t_ns][-1:] == [True]
+        numbers, last = [part.number for part in parts], parts[-2].octets
+        if parts[-1].octets[2] == HOTI:
+            assert numbers == [41, 41, MOBILITY] and parts[0].octets[24:40] == life.mn.home_agent.packed
+            passed[HOTI] += registered and last[8:40] == home.packed + life.cn1.address.packed
+        else:
+            assert numbers == [41, MOBILITY] and last[8:24] in cares
+            passed[COTI] += registered and last[24:40] == life.cn1.address.packed
+    assert min(passed.values()) >= 2, "before updates that refresh a binding"
+
+
 def test_a_refresh_request_goes_by_the_home_link_too() -> None:
     """Sections 6.1, 9.5.5: to the home address, without routing header, while the binding still stands."""
     made = world(binding_lifetime_s=40)

@@ -405,6 +405,23 @@ def test_130_where_there_is_no_room_and_what_is_bound_stays_and_may_be_refreshed
     assert desk.ask(desk.update(4)) == [(0, 4)], "what has room keeps it"
 
 
+@pytest.mark.parametrize(("home", "care_of", "status"), [(0, 0, 138), (0, 1, 136), (1, 0, 137), (1, 1, 0)])
+def test_indices_that_have_expired(home: int, care_of: int, status: int) -> None:
+    """Section 9.5.1: those of `old` were good, and are no longer recognized after 240 s; another is good still."""
+    desk = Desk()
+    old = desk.update(1)
+    assert desk.ask(old) == [(0, 1)] and desk.cn.bindings.get(HOME) is not None
+    desk.world.run(200)
+    assert desk.ask(replace(desk.update(2, index=old.options[0].home))) == [(0, 2)], "220 s: good"  # type: ignore[attr-defined]
+    desk.world.run(60)
+    new = desk.update(3)
+    indices = [update.options[0] for update in (old, new)]
+    assert isinstance(indices[0], NonceIndices) and isinstance(indices[1], NonceIndices)
+    mixed = NonceIndices(indices[home].home, indices[care_of].care_of)  # type: ignore[union-attr]
+    assert desk.ask(replace(new, options=(mixed, *new.options[1:]))) == [(status, 3)]
+    assert desk.held == ([(desk.asker.address, 3)] if status == 0 else [])
+
+
 @pytest.mark.parametrize("status", [135, 136, 137, 138, 130])
 def test_without_the_a_bit_these_refusals_are_said_all_the_same(status: int) -> None:
     """Section 9.5.4."""

@@ -187,6 +187,32 @@ def test_it_answers_for_bound_addresses_on_the_home_link_and_no_longer() -> None
 # --- the tunnel ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("where", ["home", "cn1"])
+def test_what_a_neighbor_at_home_or_anybody_sends_to_a_bound_address_is_intercepted(where: str) -> None:
+    """On the home link itself nobody but the home agent takes it, while the binding stands and no longer."""
+    desk = Desk()
+    made, network = desk.world, desk.world.network
+    sender = Host(network, "neighbor")
+    sender.settle(network.segments[where], 0x55)
+    seen = listen(made.mn, UDP)
+    first, start = Packet(sender.address, made.mn.primary_home_address, UDP(7, 8, b"hello")), network.clock.now
+    sender.send(first)
+    made.run(1)
+    (arrival,) = seen
+    assert arrival.tunnel is not None and arrival.tunnel.destination == made.mn.care_of_address("wlan0")
+    (taken,) = [
+        hop for hop in made.trace
+        if hop.sent_ns >= start and hop.channel.segment == "home" and isinstance(hop.packet.payload, UDP)
+    ] if where == "home" else [None]  # fmt: skip
+    assert taken is None or (taken.channel.sender, taken.channel.receiver) == ("neighbor", "HA")
+    made.mn.registrar.deregister(made.mn.home_agent, made.mn.primary_home_address)
+    made.run(3)
+    assert made.mn.primary_home_address not in made.ha.bindings
+    sender.send(Packet(sender.address, made.mn.primary_home_address, UDP(7, 8, b"again")))
+    made.run(1)
+    assert len(seen) == 1
+
+
 def test_what_comes_for_a_bound_address_is_tunnelled_whole() -> None:
     made = world()
     made.run(5)
@@ -361,12 +387,24 @@ def test_a_binding_gets_no_more_than_is_left_of_its_prefix() -> None:
     assert desk.ask(2) == [(132, 2, 0)], "its subnet is none of the home link's any more"
 
 
+@pytest.mark.parametrize("valid_s", [9, 10, 11, 12, 13, 101, 399, 401, 403])
+def test_no_acknowledgement_grants_more_than_is_left_of_the_prefix_when_it_is_sent(valid_s: int) -> None:
+    """Neither the first one, after duplicate address detection, nor one of a refresh; and none much less."""
+    desk = Desk()
+    start = desk.world.network.clock.now
+    desk.ha.announce(desk.ha.home_link, desk.ha.home_prefix, valid_s, 0)
+    for sequence in (1, 2):
+        ((status, _, granted_s),) = desk.ask(sequence, lifetime_s=400)
+        said = max(h.sent_ns for h in desk.world.trace if isinstance(h.packet.payload, BindingAcknowledgement))
+        left_s = valid_s - (said - start) / S
+        assert status in (0, 1) and min(400, left_s) - 5 < granted_s <= left_s
+
+
 def test_bindings_are_cut_when_their_prefix_is_given_less_time() -> None:
     """Section 10.3.1: "MUST remove a binding when the valid lifetime of the prefix associated with it expires"."""
     desk = Desk()
     desk.ask(lifetime_s=400)
-    ends(desk, 20, 0)
-    desk.ha.limit_bindings()
+    desk.ha.announce(desk.ha.home_link, desk.ha.home_prefix, 20, 0)
     desk.world.run(19)
     assert OTHER in desk.ha.bindings
     desk.world.run(2)

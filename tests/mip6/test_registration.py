@@ -13,7 +13,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateList, Event, State
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
+from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
 from tests.mip6.octets import authenticator
 from tests.mip6.worlds import S, data_hops, dropper, instant, messages, world
@@ -355,6 +355,32 @@ def test_a_binding_error_for_the_current_address_makes_it_register_anew() -> Non
     made.run(2)
     assert bound_as_selected(made)
     assert flow.stats.up.lost - lost_before <= 5
+
+
+def test_after_a_binding_error_nothing_is_registered_and_the_tunnel_is_taken_until_it_is_bound_again() -> None:
+    """Section 11.3.6: of status 1, from a correspondent."""
+    made = world()
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(5)
+    start = made.network.clock.now
+    made.cn1.unbind(flow.home_address)
+    made.run(2)
+    errors = [hop for hop in made.trace if isinstance(hop.packet.payload, BindingError)]
+    told = [hop.arrived_ns for hop in errors if hop.channel.receiver == "MN"]
+    key = f"{flow.home_address} at {made.cn1.address}"
+    rows = [
+        (c.t_ns, c.change.after) for c in made.trace.changes()
+        if c.node == "MN" and c.change.key == key and c.t_ns >= start
+    ]  # fmt: skip
+    assert rows[0][0] == told[0] and rows[0][1] is not None
+    assert (rows[0][1]["registered"], rows[0][1]["state"]) == (None, "idle"), "as an entry that is new"
+    bound = next(t_ns for t_ns, after in rows if after is not None and after["registered"] is not None)
+    ways = {"before": set(), "meanwhile": set(), "after": set()}  # type: dict[str, set[bool]]
+    for hop in data_hops(made, flow.id, start):
+        if hop.channel.sender == "MN" and hop.sent_ns not in (told[0], bound):
+            moment = "before" if hop.sent_ns < told[0] else "meanwhile" if hop.sent_ns < bound else "after"
+            ways[moment].add(isinstance(hop.packet.payload, Packet))
+    assert ways == {"before": {False}, "meanwhile": {True}, "after": {False}}, "in the tunnel, or not"
 
 
 def test_a_binding_error_about_a_superseded_binding_is_ignored() -> None:
