@@ -57,9 +57,15 @@ def packet(time_ns: int, data: bytes, original_length: int) -> Frame | str:
     version = data[0] >> 4
     if version not in (4, 6):
         return f"IP version {version}"
-    least, length_at = (41, 4) if version == 6 else (20, 2)
-    length = int.from_bytes(data[length_at : length_at + 2], "big") + (40 if version == 6 else 0)
+    least, length = (41 if version == 6 else 20), claimed_length(data)
     # An unbelievable length is that of a jumbogram, or of a segment that the network card was to cut; or it is cut off.
-    if not least <= length <= original_length or len(data) < length_at + 2:
+    if not least <= length <= original_length:
         return Frame(time_ns, data, max(original_length, len(data)))
     return Frame(time_ns, data[:length], length)
+
+
+def claimed_length(data: bytes) -> int:
+    """The octets of a packet, as its IP header says; 0 where that is cut off."""
+    if data[0] >> 4 == 6:
+        return 40 + (data[4] << 8 | data[5]) if len(data) > 5 else 0
+    return data[2] << 8 | data[3] if len(data) > 3 else 0

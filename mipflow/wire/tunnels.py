@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct, error
 
-from mipflow.wire.frames import Frame, packet
+from mipflow.wire.frames import Frame, claimed_length, packet
 from mipflow.wire.links import ETHERNET, IP_TYPES, IPV4, IPV6, MPLS, PPP, past_type
 
 UDP = 17
@@ -96,27 +96,38 @@ OVER_UDP: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
 """Port of an end -> tunnel."""
 
 
+FILLING = {"GTP-U", "L2TP", "Teredo"}
+"""Tunnels of whose headers any octets look like one: the packet in them fills the datagram."""
+WELL_KNOWN = 1024
+"""Who talks to a port below this may have a tunnel's port by chance."""
+
+
 def inside(frame: Frame, protocol: int, start: int) -> tuple[str, Frame] | str | None:
     """The tunnel that begins at octet `start`, and the packet in it, or why there is none; None where none begins.
 
     Raises IndexError or struct.error where it ends too early; a datagram that does is none.
     """
-    tunnel = TUNNELS.get(protocol)
+    data, tunnel = frame.data, TUNNELS.get(protocol)
     if protocol == UDP:
-        source, destination = _words(frame.data, start)
-        tunnel, start = OVER_UDP.get(destination) or OVER_UDP.get(source), start + 8
+        source, destination = _words(data, start)
+        if min(source, destination) >= WELL_KNOWN:
+            tunnel = OVER_UDP.get(destination) or OVER_UDP.get(source)
+        start += 8
     if tunnel is None:
         return None
     name, find = tunnel
     try:
-        found = find(frame.data, start)
+        found = find(data, start)
+        if name in FILLING and isinstance(found, int):
+            end = start - 8 + _words(data, start - 4)[0]
+            found = found if found + claimed_length(data[found : found + 6]) == end else None
     except (IndexError, error):
         if protocol != UDP:
             raise
         found = None
     if not isinstance(found, int):
-        return found if found is None else f"{found}, in {name}"
-    carried = packet(frame.time_ns, frame.data[found:], frame.original_length - found)
+        return None if found is None or name in FILLING else f"{found}, in {name}"
+    carried = packet(frame.time_ns, data[found:], frame.original_length - found)
     if isinstance(carried, str):
         return None if protocol == UDP else f"{carried}, in {name}"
     return name, carried

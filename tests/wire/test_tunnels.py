@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -107,6 +109,12 @@ NO_TUNNELS = {
     "GTP with no packet": over(2152, struct.pack(">BBHI", 0x30, 255, 4, 7), b"text"),
     "GTP, a header of no length": over(2152, struct.pack(">BBHIHBBBBBB", 0x34, 255, 8, 7, 0, 0, 0x85, 0, 0, 9, 0)),
     "L2TP, a control message": over(1701, bytes.fromhex("c802 000c 0001 0000 0000 0001")),
+    "a name server's answer to L2TP's port": OUTER_4 / UDP(sport=53, dport=1701) / Raw(b"\0\2" + bytes(40)),
+    "a name server's answer to VXLAN's port": OUTER_4 / UDP(sport=53, dport=4789) / VXLAN(flags=8) / ETHER / IPV4,
+    "any octets to L2TP's port": over(1701, b"\0\2\0\0\0\0\0\x21" + bytes(IPV4) + b"more"),
+    "any octets to Teredo's port": over(3544, bytes(IPV6)[:-1]),
+    "any octets to GTP's port": over(2152, struct.pack(">BBHI", 0x30, 255, 4, 7), bytes(IPV4) + b"more"),
+    "L2TP's echo request": over(1701, bytes.fromhex("0002 0001 0007 ff03 c021 09000008 00000000")),
     "other ports": over(5000, IPV6),
     "another protocol": OUTER_4 / Raw(bytes(40)),
 }
@@ -139,3 +147,10 @@ for name, packet in WITHOUT_PACKET.items():
 @pytest.mark.parametrize("reason", WITHOUT_PACKET)
 def test_a_tunnel_without_an_ip_packet_says_so(reason: str) -> None:
     assert found(WITHOUT_PACKET[reason]) == reason
+
+
+@given(st.binary(max_size=120), st.sampled_from(sorted(OVER_UDP)))
+def test_datagrams_at_random_are_no_tunnel(payload: bytes, port: int) -> None:
+    """Programs get these ports by chance."""
+    datagram = struct.pack(">HHHH", 50000, port, 8 + len(payload), 0) + payload
+    assert inside(Frame(0, bytes(20) + datagram, 28 + len(payload)), 17, 20) is None
