@@ -97,12 +97,6 @@ def past_type(kind: int, data: bytes, at: int) -> int | str:
 # --- link headers of their own ---------------------------------------------------------------------------------------
 
 
-def _past_token_ring(data: bytes, at: int) -> int | str:
-    """IEEE 802.5: a source route stands behind the addresses where the source has its highest bit set."""
-    route = data[at + 14] & 31 if data[at + 8] & 0x80 else 0
-    return past_type(LLC, data, at + 14 + route)
-
-
 def _past_wlan(data: bytes, at: int, unit: int = 1) -> int | str:
     """An IEEE 802.11 data frame (section 9.3.2). Some cards pad its header to a multiple of `unit` octets."""
     first, flags = data[at], data[at + 1]
@@ -163,7 +157,8 @@ def _past_nflog(data: bytes, at: int) -> int | str:
 
 
 READERS: dict[int, Callable[[bytes, int], int | str | tuple[int, int]]] = {
-    6: _past_token_ring,
+    # Token ring: a source route stands behind the addresses where the source has its highest bit set (IEEE 802.5).
+    6: lambda data, at: past_type(LLC, data, at + 14 + (data[at + 14] & 31) * (data[at + 8] >> 7)),
     9: lambda data, at: past_type(PPP, data, at),
     10: lambda data, at: past_type(LLC, data, at + 13),  # FDDI
     50: lambda data, at: (104 if data[at] in (0x0F, 0x8F) else 9, at),  # PPP in HDLC framing, or Cisco's

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from struct import Struct, error
 
 from mipflow.wire.frames import Frame, claimed_length, packet
-from mipflow.wire.links import ETHERNET, IP_TYPES, IPV4, IPV6, MPLS, PPP, past_type
+from mipflow.wire.links import ETHERNET, IP_TYPES, IPV4, IPV6, MPLS, past_type
 
 UDP = 17
 _words = Struct(">HH").unpack_from
@@ -70,17 +70,6 @@ def _gtp(data: bytes, at: int) -> Place:
     return at
 
 
-def _l2tp(data: bytes, at: int) -> Place:
-    """RFC 2661 section 3.1: a data message of version 2, with or without its length, numbers and offset."""
-    flags, _ = _words(data, at)
-    if flags & 0x800F != 2:
-        return None
-    at += 6 + 2 * (flags & 0x4000 > 0) + 4 * (flags & 0x0800 > 0)
-    if flags & 0x0200:
-        at += 2 + _words(data, at)[0]
-    return past_type(PPP, data, at)
-
-
 TUNNELS: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
     4: ("IPv4 in IP", lambda data, at: past_type(IPV4, data, at)),
     41: ("IPv6 in IP", lambda data, at: past_type(IPV6, data, at)),
@@ -90,13 +79,13 @@ TUNNELS: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
 }
 """Protocol -> tunnel. UDP may carry one as well."""
 OVER_UDP: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
-    1701: ("L2TP", _l2tp), 2152: ("GTP-U", _gtp), 3544: ("Teredo", _teredo), 4789: ("VXLAN", _vxlan),
-    6081: ("Geneve", _geneve), 8472: ("VXLAN", _vxlan),
+    2152: ("GTP-U", _gtp), 3544: ("Teredo", _teredo), 4789: ("VXLAN", _vxlan), 6081: ("Geneve", _geneve),
+    8472: ("VXLAN", _vxlan),
 }  # fmt: skip
 """Port of an end -> tunnel."""
 
 
-FILLING = {"GTP-U", "L2TP", "Teredo"}
+FILLING = {"GTP-U", "Teredo"}
 """Tunnels of whose headers any octets look like one: the packet in them fills the datagram."""
 WELL_KNOWN = 1024
 """Who talks to a port below this may have a tunnel's port by chance."""

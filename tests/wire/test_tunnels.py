@@ -61,10 +61,6 @@ TUNNELS: dict[str, tuple[str, Packet]] = {
     "VXLAN, as Linux has it": ("VXLAN", over(8472, VXLAN(vni=5, flags=8) / ETHER / IPV4)),
     "Geneve": ("Geneve", over(6081, bytes.fromhex("0000 6558 000005 00"), ETHER / IPV4)),
     "Geneve with options": ("Geneve", over(6081, bytes.fromhex("0200 0800 000005 00 0102 8001 00000000"), IPV4)),
-    "L2TP": ("L2TP", over(1701, bytes.fromhex("0002 0001 0007 ff03 0021"), IPV4)),
-    "L2TP with all fields": (
-        "L2TP", over(1701, struct.pack(">HHHHHHH", 0x4A02, 18 + len(IPV6), 1, 7, 3, 4, 2), b"\0\0\0\x57", IPV6),
-    ),
     "GTP-U": ("GTP-U", over(2152, struct.pack(">BBHI", 0x30, 255, len(IPV4), 7), IPV4)),
     "GTP-U with more": (
         "GTP-U", over(2152, struct.pack(">BBHIHBBBBBB", 0x34, 255, len(IPV6) + 8, 7, 0, 0, 0x85, 1, 0, 9, 0), IPV6),
@@ -108,13 +104,9 @@ NO_TUNNELS = {
     "GTP's echo request": over(2152, struct.pack(">BBHIHH", 0x32, 1, 4, 0, 7, 0)),
     "GTP with no packet": over(2152, struct.pack(">BBHI", 0x30, 255, 4, 7), b"text"),
     "GTP, a header of no length": over(2152, struct.pack(">BBHIHBBBBBB", 0x34, 255, 8, 7, 0, 0, 0x85, 0, 0, 9, 0)),
-    "L2TP, a control message": over(1701, bytes.fromhex("c802 000c 0001 0000 0000 0001")),
-    "a name server's answer to L2TP's port": OUTER_4 / UDP(sport=53, dport=1701) / Raw(b"\0\2" + bytes(40)),
     "a name server's answer to VXLAN's port": OUTER_4 / UDP(sport=53, dport=4789) / VXLAN(flags=8) / ETHER / IPV4,
-    "any octets to L2TP's port": over(1701, b"\0\2\0\0\0\0\0\x21" + bytes(IPV4) + b"more"),
     "any octets to Teredo's port": over(3544, bytes(IPV6)[:-1]),
     "any octets to GTP's port": over(2152, struct.pack(">BBHI", 0x30, 255, 4, 7), bytes(IPV4) + b"more"),
-    "L2TP's echo request": over(1701, bytes.fromhex("0002 0001 0007 ff03 c021 09000008 00000000")),
     "other ports": over(5000, IPV6),
     "another protocol": OUTER_4 / Raw(bytes(40)),
 }
