@@ -47,6 +47,15 @@ def test_save_writes_all_or_nothing(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["out.html"]
 
 
+def test_save_follows_no_link_that_somebody_laid_at_a_temporary_name(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for name in (".out.html.part", "out.html.part", ".out.html.tmp"):
+        (tmp_path / name).symlink_to(precious)
+    save(tmp_path / "out.html", [picture()], "A picture")
+    assert precious.read_text() == "precious" and not (tmp_path / "out.html").is_symlink()
+
+
 @pytest.mark.parametrize("name", ["missing/out.html", "."])
 def test_save_names_a_path_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="cannot be written"):
