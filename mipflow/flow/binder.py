@@ -265,7 +265,7 @@ class FlowBinder(MobileNode):
             home_address = entry.home_address
             self._follow_home.discard((home_address, entry.cn))
             goes_first = follows or self._takes_tunnel(entry)
-            if goes_first and home_address and care_of and self.registered_at_home(home_address) not in (None, care_of):
+            if goes_first and home_address and care_of and not self._is_placed(home_address, care_of):
                 self._bind_home(home_address, care_of)
                 if self.registrar.machine.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))
@@ -281,6 +281,11 @@ class FlowBinder(MobileNode):
         binding = self.binding_updates.get(entry.cn, entry.home_address)
         has_failed = binding is not None and binding.state is State.FALLBACK
         return has_failed or self.flows.takes_tunnel(entry.home_address, entry.cn)
+
+    def _is_placed(self, home_address: Address, care_of: Address) -> bool:
+        """True where a home address is bound to this care-of address, and no other is under way; or not bound yet."""
+        entry = self.home_registration(home_address)
+        return entry is None or entry.registered is None or {entry.registered, entry.care_of_address} == {care_of}
 
     def _bind_home(self, home_address: Address, care_of: Address) -> None:
         """Have a home address bound at the home agent, where that is not so, or under way, already."""

@@ -45,7 +45,9 @@ _IN_FORCE = {
 }  # fmt: skip
 _FOLLOWING = {
     State.NONE: {Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.DELETE: State.REMEMBERED},
-    State.PROBING: {Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.REFUSE: State.NONE},
+    State.PROBING: {
+        Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.REFUSE: State.NONE, Event.DELETE: State.REMEMBERED,
+    },
     State.BOUND: _IN_FORCE,
     State.EXPIRING: {**_IN_FORCE, Event.ASK: State.ASKED},
     State.ASKED: _IN_FORCE,

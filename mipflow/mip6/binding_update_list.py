@@ -6,11 +6,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS as FIRST_REGISTRATION_NS
-from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_BINDACK_TIMEOUT_NS, MAX_UPDATE_RATE
+from mipflow.mip6.constants import (
+    INITIAL_BINDACK_TIMEOUT_NS,
+    MAX_BINDACK_TIMEOUT_NS,
+    MAX_DELETE_BCE_TIMEOUT_NS,
+    MAX_UPDATE_RATE,
+)
 from mipflow.mip6.table import Entry, Table, follow
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
@@ -34,6 +40,7 @@ class Event(Enum):
 
     WANT = "wanted, but something is missing"
     UPDATE = "binding update goes out"
+    OLDER = "an older binding update acknowledged"
     ACCEPT = "acknowledged"
     REFUSE = "refused"
     FAIL = "MAX_RO_FAILURE attempts were not answered"
@@ -65,13 +72,37 @@ _FOLLOWING = {
         Event.EXPIRE: State.REFUSED, Event.DELETE: State.DELETING,
     },
     State.DELETING: {
-        Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE, Event.DELETE: State.DELETING,
+        Event.WANT: State.WAITING, Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE,
+        Event.DELETE: State.DELETING,
     },
 }
+for _state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
+    _FOLLOWING[_state][Event.OLDER] = _state
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
 """The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's waits for the home
 registration and for tokens, which `mip6.routability_tests` has its own machine for.
 """
+
+
+class Unanswered(NamedTuple):
+    """A binding update that left and has no answer yet. `lifetime_s` is what it asked for."""
+
+    sequence: int
+    care_of_address: Address
+    sent_ns: int
+    lifetime_s: int
+    deletes: bool
+    key: bytes
+    """Kbm, of an update to a correspondent node: its acknowledgement proves itself with it."""
+
+    @property
+    def ends_ns(self) -> int:
+        """When what it asked for is over, in nanoseconds."""
+        return self.sent_ns + self.lifetime_s * NS_PER_S
+
+    def may_bind(self, now: int) -> bool:
+        """True while it may still arrive at the peer, late and behind others, and bind there."""
+        return not self.deletes and now < self.sent_ns + MAX_DELETE_BCE_TIMEOUT_NS
 
 
 @dataclass(slots=True)
@@ -103,10 +134,12 @@ class BindingUpdateEntry(Entry):
     """Binding updates sent since the last progress: they set the back-off."""
     corrections: int = 0
     """Refusals in a row that the next update was to correct (statuses 135 to 138)."""
-    asked: Address | None = None
-    """Care-of address of the last update; meanwhile another one may be wanted, which waits for its turn."""
-    unacknowledged: Address | None = None
-    """Care-of address of an update that left and has no answer yet: the peer may or may not hold it."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """The updates that may still be answered, the last one last."""
+    held: Address | None = None
+    """The care-of address that a peer held when it fell silent."""
+    lingers_until_ns: int = 0
+    """While deleting: the peer has nothing to delete, but until then an older update may still bind."""
     waits_for_its_turn: bool = False
     """An update is ready to leave as soon as MAX_UPDATE_RATE allows it."""
     key: bytes = b""
@@ -128,6 +161,13 @@ class BindingUpdateEntry(Entry):
         return self.registered == self.care_of_address
 
     @property
+    def unacknowledged(self) -> Address | None:
+        """A care-of address that the peer may or may not hold: of an update that has no answer, or when it fell silent.
+        """
+        addresses = [self.held, *(update.care_of_address for update in self.unanswered)]
+        return next((address for address in addresses if address not in (None, self.registered)), addresses[-1])
+
+    @property
     def may_be_held(self) -> bool:
         """True where the peer holds it, or may still hold it while it is asked to delete it."""
         return self.registered is not None or self.state is State.DELETING
@@ -138,8 +178,8 @@ class BindingUpdateEntry(Entry):
         return self.registered is None and self.unacknowledged is None
 
     def may_last(self, now: int) -> bool:
-        """True while the peer may hold it: of the last update that left, or may have arrived, some lifetime is left."""
-        return not self.is_unknown_to_peer and now < self.sent_ns + self.lifetime_s * NS_PER_S
+        """True while the peer may hold it: some lifetime is left of what it acknowledged, or may have."""
+        return not self.is_unknown_to_peer and now < self.last_ns()
 
     @property
     def is_in_doubt(self) -> bool:
@@ -147,8 +187,20 @@ class BindingUpdateEntry(Entry):
         return self.unacknowledged not in (None, self.registered)
 
     def last_ns(self) -> int:
-        """When a binding that the peer may hold has surely ended, in nanoseconds: what was asked for last is over."""
-        return max(self.expires_ns, self.sent_ns + self.lifetime_s * NS_PER_S)
+        """When a binding that the peer may hold has surely ended, in nanoseconds."""
+        return max([self.expires_ns, *(update.ends_ns for update in self.unanswered)])
+
+    def with_sent(self, update: Unanswered) -> tuple[Unanswered, ...]:
+        """The unanswered updates with one more. Of those too old to arrive, the last for each care-of address is kept:
+        it may have arrived, and only its acknowledgement been lost.
+        """
+        later: set[tuple[Address, bool]] = {(update.care_of_address, update.deletes)}
+        kept: list[Unanswered] = [update]
+        for one in reversed(self.unanswered):
+            if one.may_bind(update.sent_ns) or (one.care_of_address, one.deletes) not in later:
+                kept.append(one)
+            later.add((one.care_of_address, one.deletes))
+        return tuple(reversed(kept))
 
     def refresh_ns(self) -> int:
         """When to refresh it, in nanoseconds: as the home agent advised, and well before it ends (section 11.7.3)."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mipflow.mip6.binding_cache import Binding
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.cga import AddressOwner, CgaParameters, proves
 from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Token, binding_management_key, proved
+from mipflow.mip6.updates import deleting
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
@@ -133,16 +134,18 @@ def enhanced_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None,
     owner: AddressOwner | None = None,
 ) -> tuple[BindingUpdate, bytes]:  # fmt: skip
-    """A binding update to a correspondent and its key (section 4.1): early where there is no care-of token yet.
+    """A binding update to a correspondent and its key (section 4.1): early where there is no care-of token yet, one to
+    delete where `lifetime_s` is 0.
 
     `home` is a permanent home keygen token, or that of a home test; then `owner` proves the home address by its key.
     """
-    deletes = entry.state is State.DELETING
+    deletes = lifetime_s == 0
     care_of_token = None if deletes else NO_TOKEN if care_of is None else care_of.value
     key = binding_management_key(home.value, care_of_token)
     indices = NonceIndices(home.nonce_index, 0 if deletes or care_of is None else care_of.nonce_index)
-    options = (mobility.CareOfTestInitOption(), indices) if care_of_token == NO_TOKEN else (indices,)
-    update = BindingUpdate(sequence, lifetime_units=0 if deletes else lifetime_s // LIFETIME_UNIT_S)
+    early = (mobility.CareOfTestInitOption(),) if care_of_token == NO_TOKEN else ()
+    options = (*deleting(entry, deletes), *early, indices)
+    update = BindingUpdate(sequence, lifetime_units=lifetime_s // LIFETIME_UNIT_S)
     if owner is None:
         update = replace(update, options=options)
     else:

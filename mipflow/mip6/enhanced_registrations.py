@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
 from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
 from mipflow.mip6.exchange import Settings
@@ -48,8 +48,10 @@ class EnhancedRegistrations(Registrations):
         self._given: dict[Pair, tuple[Address, Token]] = {}
         """The care-of address of an early update, and the token for it that came in the answer's option."""
         self._renewing: set[Pair] = set()
-        self._proved: set[Pair] = set()
-        """Where the last update came with a proof."""
+        self._proved: set[tuple[Pair, int]] = set()
+        """The sequence numbers of updates that came with a proof and may still be answered."""
+        self._fetching: set[Pair] = set()
+        """Where a binding that is to be deleted is bound once more, by proof, to have the token that deletes it."""
         self.unable: set[Address] = set()
         """Peers that do as RFC 6275 has it, or cannot verify our proofs."""
 
@@ -90,16 +92,16 @@ class EnhancedRegistrations(Registrations):
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """Proved by the permanent token, early or complete; by key and home test; or as RFC 6275 has it."""
         key, permanent = (entry.peer, entry.home_address), self._permanent(entry)
-        proves = entry.state is not State.DELETING and entry.home_address in self.owner.parameters
+        deletes = entry.state is State.DELETING and key not in self._fetching
+        proves = not deletes and entry.home_address in self.owner.parameters
         proves = proves and permanent is None and entry.peer not in self.unable and not entry.home_registration
-        self._proved.discard(key)
         if permanent is None and not proves:
             return super().build_update(entry, sequence, tokens)
         # No more than is left of the home registration (section 4.4).
-        lifetime_s = min(MAX_CGA_BINDING_LIFETIME_S, self._home_left_s(entry.home_address))
+        lifetime_s = 0 if deletes else min(MAX_CGA_BINDING_LIFETIME_S, self._home_left_s(entry.home_address))
         care_of = self._care_of_token(entry)
         if proves:
-            self._proved.add(key)
+            self._proved.add((key, sequence))
         home, owner = permanent or tokens[0], self.owner if proves else None
         update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
         return update
@@ -116,53 +118,63 @@ class EnhancedRegistrations(Registrations):
 
     # --- what follows from an acknowledgement (sections 4.4 and 4.8) -------------------------------------------------
 
-    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:
+    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> bool:
         """As in RFC 6275, but for two refusals that cannot be proved."""
-        return answer.status in _UNPROVED or super().is_authentic(entry, answer)
+        return answer.status in _UNPROVED or super().is_authentic(entry, answer, update)
 
-    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """Keep the tokens that came with it, and send the complete update behind an early one."""
         key, now = (entry.peer, entry.home_address), self.now
         hidden, care_of = answer.option(mobility.PermanentHomeKeygenToken), answer.option(mobility.CareOfTestOption)
         token = None if hidden is None else self.owner.key.decrypt(hidden.data)
-        if key in self._proved and token is not None:
+        was_proved = (key, update.sequence) in self._proved
+        if was_proved and token is not None:
             self.permanent[key] = Token(0, token, now)
             self._renewing.discard(key)
-        elif key in self._proved:
+            self._fetching.discard(key)
+        elif was_proved:
             self._decided("no enhanced route optimisation", f"{entry.peer} gave no permanent home keygen token")
             self.unable.add(entry.peer)
-        self._proved.discard(key)
+        self._proved.discard((key, update.sequence))
         self._given.pop(key, None)
-        super().accepted(entry, answer)
+        super().accepted(entry, answer, update)
         if care_of is not None and entry.state is State.BOUND and key in self.permanent:
             self._given[key] = (entry.care_of_address, Token(TOKEN_OF_OPTION, care_of.data, now))
             self._step(entry, Event.WANT)
             self._send_update(entry)
 
-    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """Prove oneself by key where the peer has lost the permanent token, by tests alone where it cannot verify."""
         status, key = answer.status, (entry.peer, entry.home_address)
-        self._given.pop(key, None)
-        if status not in _CORRECTABLE or entry.corrections >= MAX_RO_FAILURE:
-            super().refused(entry, answer)
+        is_last = update is entry.unanswered[-1]
+        self._proved.discard((key, update.sequence))
+        if not is_last or status not in _CORRECTABLE or entry.corrections >= MAX_RO_FAILURE:
+            super().refused(entry, answer, update)
             return
-        self.permanent.pop(key, None)
+        self._given.pop(key, None)
         entry.corrections += 1
-        entry.unacknowledged = None
-        if status == Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED and entry.corrections == MAX_RO_FAILURE:
-            self.unable.add(entry.peer)
-        elif status == Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS:
+        exists, deletes = status == Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS, entry.state is State.DELETING
+        if exists:
             self.unable.discard(entry.peer)
-        if entry.state is State.DELETING:
-            super().accepted(entry, answer)  # there is nothing to delete
-        else:
-            self._pursue(entry)
+        elif status == Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED and entry.corrections == MAX_RO_FAILURE:
+            self.unable.add(entry.peer)
+        if deletes and exists and key not in self.permanent:
+            self._fetching.add(key)
+        elif not (deletes and exists):
+            self.permanent.pop(key, None)
+        if deletes and not exists:
+            self._deleted(entry, update, Event.ACCEPT, is_final=False)
+            return
+        entry.unanswered = entry.unanswered[:-1]
+        self._pursue(entry)
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """Nothing is left of what was agreed on."""
         key = (entry.peer, entry.home_address)
         self.permanent.pop(key, None)
         self._renewing.discard(key)
+        self._fetching.discard(key)
+        self._proved = {one for one in self._proved if one[0] != key}
         self._given.pop(key, None)
         if not self.list.of_peer(entry.peer):
             self.unable.discard(entry.peer)

@@ -12,13 +12,22 @@ from random import Random
 from typing import NamedTuple
 
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, back_off_ns
+from mipflow.mip6.binding_update_list import (
+    BindingUpdateEntry,
+    BindingUpdateList,
+    Event,
+    RateLimit,
+    State,
+    Unanswered,
+    back_off_ns,
+)
 from mipflow.mip6.constants import (
     CORRESPONDENT_RETRY_NS,
     HOME_BINDING_LIFETIME_S,
     HOME_RETRY_NS,
     INITIAL_BINDACK_TIMEOUT_NS,
     MAX_BINDACK_TIMEOUT_NS,
+    MAX_DELETE_BCE_TIMEOUT_NS,
     MAX_RO_FAILURE,
     MAX_RR_BINDING_LIFETIME_S,
     MAX_TOKEN_LIFETIME_NS,
@@ -174,7 +183,7 @@ class Exchange:
         if entry.state is not State.FALLBACK:
             why = f"{entry.peer} has left {MAX_RO_FAILURE} attempts for {entry.home_address} unanswered"
             self._decided("fallback to the tunnel", why)
-        self._step(entry, Event.FAIL, registered=None, unacknowledged=entry.unacknowledged or entry.registered)
+        self._step(entry, Event.FAIL, registered=None, held=entry.registered or entry.held)
         self._notify(News.CHANGED, entry)
 
     # --- tests (sections 5.2.5 and 11.6) -----------------------------------------------------------------------------
@@ -294,12 +303,10 @@ class Exchange:
         tokens = [] if entry.home_registration else [t for t in self._tokens_for(entry).values() if t is not None]
         update = self.build_update(entry, self.list.next_sequence(entry.peer, self._numbers.getrandbits(16)), tokens)
         entry.attempts += 1
-        self._step(
-            entry, Event.UPDATE,
-            sequence=update.sequence, sent_ns=now, lifetime_s=update.lifetime_units * LIFETIME_UNIT_S,
-            asked=entry.care_of_address,
-            unacknowledged=entry.unacknowledged if entry.is_in_doubt else entry.care_of_address,
-        )  # fmt: skip
+        lifetime_s = update.lifetime_units * LIFETIME_UNIT_S
+        sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, lifetime_s == 0, entry.key)
+        values = {"sequence": update.sequence, "sent_ns": now, "lifetime_s": lifetime_s}
+        self._step(entry, Event.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
         self._steps.append(SendUpdate(entry, update))
         self._timer(entry, now + entry.timeout_ns())
 
@@ -339,9 +346,9 @@ class Exchange:
         """No more is asked of a correspondent than is left of the home registration (section 11.7.2)."""
         return self.list.left_s(self._node.home_agent_of(home_address), home_address, self.now)
 
-    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> bool:
-        """True where a correspondent's acknowledgement proves itself with the key of the last update (11.7.3)."""
-        return is_authentic(answer, entry)
+    def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> bool:
+        """True where a correspondent's acknowledgement proves itself with the key of an update (section 11.7.3)."""
+        return is_authentic(answer, entry, update)
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
@@ -350,50 +357,70 @@ class Exchange:
         answer = event.message
         assert isinstance(answer, BindingAcknowledgement)
         entry = self.list.get(event.source, event.destination)
-        why = "binding acknowledgement that nobody waits for" if entry is None else self._fault(entry, answer)
-        if entry is None or why:
-            self._steps.append(Ignored(why))
+        if entry is None:
+            self._steps.append(Ignored("binding acknowledgement that nobody waits for"))
+            return
+        update = self._answered(entry, answer)
+        if isinstance(update, str):
+            self._steps.append(Ignored(update))
         elif answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and entry.corrections < MAX_RO_FAILURE:
             self.list.skip_sequence(entry.peer, answer.sequence)
             entry.corrections += 1
             self._send_update(entry)
         elif answer.status < Status.REASON_UNSPECIFIED:
-            self.accepted(entry, answer)
+            self.accepted(entry, answer, update)
         else:
-            self.refused(entry, answer)
+            self.refused(entry, answer, update)
 
-    def _fault(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> str:
-        """Why an acknowledgement is to be ignored, in words; nothing where it is valid."""
-        if entry.state not in ANSWER_DUE:
+    def _answered(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> Unanswered | str:
+        """The outstanding update that an acknowledgement is about; a word on why it is to be ignored."""
+        if entry.state not in (*ANSWER_DUE, State.WAITING) or not entry.unanswered:
             return "binding acknowledgement that nobody waits for"
-        out_of_window = answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        is_old = is_newer(entry.sequence, answer.sequence) if out_of_window else answer.sequence != entry.sequence
-        if is_old or (entry.state is State.DELETING and entry.lifetime_s):
+        if answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+            # It tells the number that the peer has, not the one that it refuses.
+            is_old = is_newer(entry.sequence, answer.sequence) or entry.state is State.WAITING
+            updates = () if is_old else entry.unanswered[::-1]
+        else:
+            updates = tuple(update for update in entry.unanswered if update.sequence == answer.sequence)
+        if not updates:
             return "binding acknowledgement of an older binding update"
-        if out_of_window and answer.sequence == entry.sequence:  # its own answer is still to come
-            return "binding acknowledgement of a copy of the last binding update"
         needs_proof = not entry.home_registration and answer.status not in _EXPIRED_NONCES  # section 9.5.4
-        if not is_well_formed(answer) or (needs_proof and not self.is_authentic(entry, answer)):
-            return "binding authorization data is wrong"
-        return ""
+        proved = (update for update in updates if not needs_proof or self.is_authentic(entry, answer, update))
+        found = next(proved, None)
+        return found if found is not None and is_well_formed(answer) else "binding authorization data is wrong"
 
-    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+    def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """The peer holds the binding now, or has deleted it (section 11.7.3)."""
-        if entry.state is State.DELETING:
-            self._step(entry, Event.ACCEPT, registered=None, unacknowledged=None)
-            self._forget(entry)
+        if update.deletes:
+            # A home agent says so where it had a binding; a correspondent node also where it had none (9.5.3).
+            self._deleted(entry, update, Event.ACCEPT, is_final=entry.home_registration)
             return
         # What the peer granted less than was asked for is taken off what is left (section 11.7.3).
         granted_s = answer.lifetime_units * LIFETIME_UNIT_S
-        expires_ns = entry.sent_ns + granted_s * NS_PER_S
+        expires_ns = update.sent_ns + granted_s * NS_PER_S
+        later = tuple(one for one in entry.unanswered if is_newer(one.sequence, update.sequence))
+        if not entry.home_registration:
+            self._proofs.proved(entry.peer, self.now, expires_ns)
+        values: dict[str, object] = {"registered": update.care_of_address, "held": None, "unanswered": later}
+        if entry.state is State.DELETING:
+            self._step(entry, Event.OLDER, **values, expires_ns=max(entry.expires_ns, expires_ns), lingers_until_ns=0)
+            entry.attempts = 0
+            self._pursue(entry)  # what was to delete it may have come before it
+            return
         if expires_ns <= self.now:
-            self._refused_for(entry, f"a lifetime of {granted_s} s", HOME_RETRY_NS)
+            if not later:
+                self._refused_for(entry, update, f"a lifetime of {granted_s} s", HOME_RETRY_NS)
+            return
+        values["expires_ns"] = expires_ns
+        if entry.state is State.WAITING or {one.care_of_address for one in (update, *later)} != {entry.care_of_address}:
+            self._step(entry, Event.OLDER, **values)
+            self._notify(News.CHANGED, entry)
             return
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
+        refresh_s = 0 if advice is None else advice.interval_units * LIFETIME_UNIT_S
         self._step(
             entry, Event.ACCEPT,
-            registered=entry.asked, expires_ns=expires_ns, lifetime_s=granted_s, attempts=0, corrections=0,
-            unacknowledged=None, refresh_s=0 if advice is None else advice.interval_units * LIFETIME_UNIT_S,
+            **values, lifetime_s=granted_s, sent_ns=update.sent_ns, attempts=0, corrections=0, refresh_s=refresh_s,
         )  # fmt: skip
         self._timer(entry, entry.refresh_ns())
         if entry.home_registration:
@@ -403,45 +430,64 @@ class Exchange:
             if answer.status == Status.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
                 self.awaits_prefixes = True
                 self._notify(News.PREFIXES_WANTED)
-        else:
-            self._proofs.proved(entry.peer, self.now, expires_ns)
         self._notify(News.CHANGED, entry)
 
-    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> None:
+    def _deleted(self, entry: BindingUpdateEntry, update: Unanswered, event: Event, is_final: bool) -> None:
+        """A peer has nothing to delete any more, unless an older update that binds is still under way: then it is asked
+        once more when that is acknowledged, or can arrive no longer.
+        """
+        if update is not entry.unanswered[-1]:
+            entry.unanswered = tuple(one for one in entry.unanswered if one is not update)
+            return
+        # At home an older update finds us by duplicate address detection.
+        is_final = is_final or entry.care_of_address == entry.home_address
+        older = [one for one in entry.unanswered if one.may_bind(self.now)]
+        if is_final or not older:
+            self._step(entry, event, registered=None, held=None, unanswered=())
+            self._forget(entry)
+            return
+        entry.lingers_until_ns = older[-1].sent_ns + MAX_DELETE_BCE_TIMEOUT_NS
+        self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
+        self._timer(entry, entry.lingers_until_ns)
+
+    def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """The peer did not do what it was asked for: what can be corrected is, the rest waits (section 11.7.3)."""
-        status = answer.status
-        if status in _EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
+        status, is_last = answer.status, update is entry.unanswered[-1]
+        others = tuple(one for one in entry.unanswered if one is not update)
+        if not is_last or entry.state is State.WAITING or (entry.state is State.DELETING and not update.deletes):
+            # Something newer is under way, or is wanted: this one alone has come to nothing.
+            entry.unanswered = others
+            if entry.lingers_until_ns and not any(one.may_bind(self.now) for one in others):
+                self._forget(entry)
+        elif status in _EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
             entry.corrections += 1
-            entry.unacknowledged = None
+            entry.unanswered = others
             for kind in _EXPIRED_NONCES[status]:
                 self._forget_tokens(*self.tests.of(kind, entry.peer))
             self._pursue(entry)
         elif entry.state is State.DELETING:
             self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
-            self._step(entry, Event.REFUSE, registered=None, unacknowledged=None)
-            self._forget(entry)
+            self._deleted(entry, update, Event.REFUSE, is_final=False)
         elif status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"
             self._decided("registration refused", why)
-            self._step(entry, Event.REFUSE, registered=None, unacknowledged=None)
+            self._step(entry, Event.REFUSE, registered=None, held=None, unanswered=())
             self._forget(entry)
             self._notify(News.REFUSED, entry, status)
         else:
             correctable = status in _EXPIRED_NONCES or status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
             wait_ns = HOME_RETRY_NS if entry.home_registration or correctable else CORRESPONDENT_RETRY_NS
             # With a number out of its window the peer may have accepted an earlier copy.
-            doubt = entry.unacknowledged if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW else None
-            self._refused_for(entry, named(status), wait_ns, doubt)
+            refused = None if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW else update
+            self._refused_for(entry, refused, named(status), wait_ns)
             self._notify(News.REFUSED, entry, status)
 
-    def _refused_for(
-        self, entry: BindingUpdateEntry, why: str, wait_ns: int, unacknowledged: Address | None = None
-    ) -> None:
+    def _refused_for(self, entry: BindingUpdateEntry, update: Unanswered | None, why: str, wait_ns: int) -> None:
         """A binding that the peer holds stays as it is."""
         where = f"{entry.home_address} at {entry.peer}"
         self._decided("registration refused", f"{why} for {where}: tried again in {wait_ns // NS_PER_S} s")
-        entry.unacknowledged = unacknowledged
+        entry.unanswered = tuple(one for one in entry.unanswered if one is not update)
         self._refuse(entry, self.now + wait_ns)
 
     def _refuse(self, entry: BindingUpdateEntry, retry_ns: int, **values: object) -> None:
@@ -459,7 +505,10 @@ class Exchange:
             return
         has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
-            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
+            if entry.lingers_until_ns and not has_ended:
+                entry.attempts, entry.unanswered = 0, ()
+                self._pursue(entry)
+            elif has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
                 self._forget(entry)
             else:
                 self._pursue(entry)

@@ -192,6 +192,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         assert entry is not None
         if entry.state is State.PROBING:
             del self._detecting[arrival.source]
+            self.end(replace(entry, sequence=update.sequence), Event.DELETE)  # an older update may still come
             self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
             self.end(replace(entry, sequence=update.sequence), Event.DELETE)

@@ -113,6 +113,7 @@ class PeerReports:
         )
 
     def _was_sent(self, entry: BindingUpdateEntry, update: mobility.BindingUpdate, source: Address) -> bool:
-        """True for the last update of an entry, if it waits for its answer: its authorization data is ours alone."""
-        is_last = (entry.sequence, entry.care_of_address) == (update.sequence, source) and entry.state in ANSWER_DUE
-        return not entry.home_registration and is_last and is_authentic(update, entry)
+        """True for an update that waits for its answer: its authorization data is ours alone."""
+        sent = [one for one in entry.unanswered if (one.sequence, one.care_of_address) == (update.sequence, source)]
+        is_due = not entry.home_registration and entry.state in ANSWER_DUE
+        return is_due and any(is_authentic(update, entry, one) for one in sent)

@@ -101,9 +101,12 @@ class Registrations(Exchange):
     ) -> BindingUpdateEntry | None:
         """The entry that is to be pursued; None while it is being deleted, or refused for this very address."""
         key, entry = (peer, home_address), self.list.get(peer, home_address)
-        if entry is not None and entry.state is State.DELETING:
+        if entry is not None and entry.state is State.DELETING and not entry.lingers_until_ns:
             self._next[key] = care_of
             return None
+        if entry is not None and entry.lingers_until_ns:  # a new update has a higher number than the one awaited
+            entry.lingers_until_ns = 0
+            self._step(entry, Event.WANT)
         if entry is not None and entry.care_of_address == care_of and self.now < entry.retry_ns:
             return None
         self._enter(peer, home_address, care_of, home_registration)
@@ -254,7 +257,7 @@ class Registrations(Exchange):
             if entry.state is State.DELETING:
                 self._forget(entry)
             else:
-                self._refuse(entry, retry_ns, registered=None, unacknowledged=None)
+                self._refuse(entry, retry_ns, registered=None, held=None, unanswered=())
         self._notify(News.WITHOUT_MOBILITY, peer)
 
     # --- the end of an entry -----------------------------------------------------------------------------------------

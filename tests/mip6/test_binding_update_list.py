@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State
+from mipflow.mip6.binding_update_list import (
+    TRANSITIONS,
+    BindingUpdateEntry,
+    BindingUpdateList,
+    Event,
+    RateLimit,
+    State,
+    Unanswered,
+)
 from mipflow.wire.address import Address
 
 CN, HOME, A, B = (Address(f"2001:db8:{n}::10") for n in ("a", "100", "200", "300"))
@@ -56,13 +64,31 @@ def test_timeouts_double_up_to_32_seconds(home: bool, registered: Address | None
 def test_usable_only_while_the_peer_surely_holds_it() -> None:
     entry = BindingUpdateEntry(CN, HOME, B, False, registered=A)
     assert entry.is_usable
-    entry.unacknowledged = A
+    refresh, change = (Unanswered(number, care_of, 0, 420, False, b"") for number, care_of in ((1, A), (2, B)))
+    entry.unanswered = (refresh,)
     assert entry.is_usable, "a refresh says nothing else"
-    entry.unacknowledged = B
-    assert not entry.is_usable and entry.is_in_doubt
-    entry.unacknowledged, entry.state = None, State.DELETING
+    for entry.unanswered in ((refresh, change), (change, refresh)):
+        assert not entry.is_usable and entry.is_in_doubt and entry.unacknowledged == B
+    entry.unanswered, entry.state = (), State.DELETING
     assert not entry.is_usable
+    entry.state, entry.registered, entry.held = State.FALLBACK, None, A
+    assert entry.is_in_doubt and not entry.is_unknown_to_peer, "it has fallen silent, and may hold it still"
     assert not BindingUpdateEntry(CN, HOME, A, False).is_usable
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, B]), st.booleans(), st.integers(0, 8)), min_size=1, max_size=40))
+def test_of_what_is_unanswered_all_that_may_arrive_and_the_last_of_each_address_is_kept(
+    script: list[tuple[Address, bool, int]],
+) -> None:
+    entry, now, sent = BindingUpdateEntry(CN, HOME, A, False), 0, []
+    for number, (care_of, deletes, wait_s) in enumerate(script):
+        now += wait_s * S
+        sent.append(Unanswered(number, care_of, now, 0 if deletes else 420, deletes, b""))
+        entry.unanswered = entry.with_sent(sent[-1])
+    young = [one for one in sent if not one.deletes and one.sent_ns > now - 10 * S]
+    last = {(one.care_of_address, one.deletes): one for one in sent}.values()
+    assert {one.sequence for one in entry.unanswered} == {one.sequence for one in (*young, *last)}
+    assert [one.sequence for one in entry.unanswered] == sorted(one.sequence for one in entry.unanswered)
 
 
 @given(st.lists(st.tuples(st.sampled_from([CN, A]), st.integers(0, 65535)), max_size=40))

@@ -347,7 +347,9 @@ def test_what_is_given_up_during_the_detection_is_not_bound() -> None:
     desk.ask(1, wait_s=0.3)
     assert desk.ask(2, lifetime_s=0) == [(133, 2, 0)]
     assert OTHER not in desk.ha.bindings
-    assert desk.ask(1) == [(0, 1, 40)], "and its number is forgotten"
+    assert desk.ask(1) == [(135, 2, 0)], "an update that was overtaken"
+    desk.world.run(10)
+    assert desk.ask(1) == [(0, 1, 40)], "no older one can come any more: its number is forgotten"
 
 
 # --- lifetimes and the prefix (section 10.3.1) -----------------------------------------------------------------------
