@@ -31,7 +31,7 @@ DOORS = {"", "cli"}  # "" is mipflow/__init__.py
 MAY_IMPORT_LATE = DOORS | {"lab.world"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
-MOST_LINES = 16800
+MOST_LINES = 17300
 MOST_LINES_OF_A_MODULE = 420
 
 

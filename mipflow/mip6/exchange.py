@@ -11,6 +11,8 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
+from mipflow.mip6 import constants
+from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, answered_update
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import (
     BindingUpdateEntry,
@@ -21,17 +23,7 @@ from mipflow.mip6.binding_update_list import (
     Unanswered,
     back_off_ns,
 )
-from mipflow.mip6.constants import (
-    CORRESPONDENT_RETRY_NS,
-    HOME_BINDING_LIFETIME_S,
-    HOME_RETRY_NS,
-    INITIAL_BINDACK_TIMEOUT_NS,
-    MAX_BINDACK_TIMEOUT_NS,
-    MAX_DELETE_BCE_TIMEOUT_NS,
-    MAX_RO_FAILURE,
-    MAX_RR_BINDING_LIFETIME_S,
-    MAX_TOKEN_LIFETIME_NS,
-)
+from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RO_FAILURE, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.peer_proofs import PeerProofs
 from mipflow.mip6.registration_events import (
     Changed,
@@ -51,7 +43,7 @@ from mipflow.mip6.registration_events import (
 )
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
 from mipflow.mip6.routability_tests import RoutabilityEvent, RoutabilityState, RoutabilityTests
-from mipflow.mip6.updates import correspondent_update, home_update, is_authentic, is_well_formed, named
+from mipflow.mip6.updates import correspondent_update, home_update, is_authentic, named
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
@@ -59,8 +51,6 @@ from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, Bindi
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
-ANSWER_DUE = (State.UPDATING, State.FALLBACK, State.DELETING)
-"""States in which an update may be without its answer."""
 
 
 class Settings(NamedTuple):
@@ -191,7 +181,7 @@ class Exchange:
     def _ask(self, key: TestKey) -> None:
         """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
         test = self.tests.get(key)
-        if test is None or self._is_idle(key) or self.now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS:
+        if test is None or self._is_idle(key) or self.now - test.sent_ns >= constants.INITIAL_BINDACK_TIMEOUT_NS:
             self._send_test_init(key, 1)
 
     def _is_idle(self, key: TestKey) -> bool:
@@ -233,7 +223,7 @@ class Exchange:
             self._steps.append(Ignored(f"{kind.value} test with a cookie that was not sent"))
             return
         self._steps.append(Changed(self.tests.receive(key, message, self.now)))
-        self._steps.append(SetTimer((Timers.TEST, key), self.now + MAX_TOKEN_LIFETIME_NS))
+        self._steps.append(SetTimer((Timers.TEST, key), self.now + constants.MAX_TOKEN_LIFETIME_NS))
         self._proofs.proved(key[1], self.now)
         seeking = self._seeking(key)
         self._lacking.pop(key, None)
@@ -357,11 +347,9 @@ class Exchange:
         answer = event.message
         assert isinstance(answer, BindingAcknowledgement)
         entry = self.list.get(event.source, event.destination)
-        if entry is None:
-            self._steps.append(Ignored("binding acknowledgement that nobody waits for"))
-            return
-        update = self._answered(entry, answer)
-        if isinstance(update, str):
+        update = answered_update(entry, answer, self.is_authentic)
+        if entry is None or isinstance(update, str):
+            assert isinstance(update, str)
             self._steps.append(Ignored(update))
         elif answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and entry.corrections < MAX_RO_FAILURE:
             self.list.skip_sequence(entry.peer, answer.sequence)
@@ -371,23 +359,6 @@ class Exchange:
             self.accepted(entry, answer, update)
         else:
             self.refused(entry, answer, update)
-
-    def _answered(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement) -> Unanswered | str:
-        """The outstanding update that an acknowledgement is about; a word on why it is to be ignored."""
-        if entry.state not in (*ANSWER_DUE, State.WAITING) or not entry.unanswered:
-            return "binding acknowledgement that nobody waits for"
-        if answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            # It tells the number that the peer has, not the one that it refuses.
-            is_old = is_newer(entry.sequence, answer.sequence) or entry.state is State.WAITING
-            updates = () if is_old else entry.unanswered[::-1]
-        else:
-            updates = tuple(update for update in entry.unanswered if update.sequence == answer.sequence)
-        if not updates:
-            return "binding acknowledgement of an older binding update"
-        needs_proof = not entry.home_registration and answer.status not in _EXPIRED_NONCES  # section 9.5.4
-        proved = (update for update in updates if not needs_proof or self.is_authentic(entry, answer, update))
-        found = next(proved, None)
-        return found if found is not None and is_well_formed(answer) else "binding authorization data is wrong"
 
     def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """The peer holds the binding now, or has deleted it (section 11.7.3)."""
@@ -409,7 +380,7 @@ class Exchange:
             return
         if expires_ns <= self.now:
             if not later:
-                self._refused_for(entry, update, f"a lifetime of {granted_s} s", HOME_RETRY_NS)
+                self._refused_for(entry, update, f"a lifetime of {granted_s} s", constants.HOME_RETRY_NS)
             return
         values["expires_ns"] = expires_ns
         if entry.state is State.WAITING or {one.care_of_address for one in (update, *later)} != {entry.care_of_address}:
@@ -446,7 +417,7 @@ class Exchange:
             self._step(entry, event, registered=None, held=None, unanswered=())
             self._forget(entry)
             return
-        entry.lingers_until_ns = older[-1].sent_ns + MAX_DELETE_BCE_TIMEOUT_NS
+        entry.lingers_until_ns = older[-1].sent_ns + constants.MAX_DELETE_BCE_TIMEOUT_NS
         self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
         self._timer(entry, entry.lingers_until_ns)
 
@@ -459,10 +430,10 @@ class Exchange:
             entry.unanswered = others
             if entry.lingers_until_ns and not any(one.may_bind(self.now) for one in others):
                 self._forget(entry)
-        elif status in _EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
+        elif status in EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
             entry.corrections += 1
             entry.unanswered = others
-            for kind in _EXPIRED_NONCES[status]:
+            for kind in EXPIRED_NONCES[status]:
                 self._forget_tokens(*self.tests.of(kind, entry.peer))
             self._pursue(entry)
         elif entry.state is State.DELETING:
@@ -476,11 +447,11 @@ class Exchange:
             self._forget(entry)
             self._notify(News.REFUSED, entry, status)
         else:
-            correctable = status in _EXPIRED_NONCES or status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-            wait_ns = HOME_RETRY_NS if entry.home_registration or correctable else CORRESPONDENT_RETRY_NS
+            out_of_window = status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+            is_soon = entry.home_registration or out_of_window or status in EXPIRED_NONCES
+            wait_ns = constants.HOME_RETRY_NS if is_soon else constants.CORRESPONDENT_RETRY_NS
             # With a number out of its window the peer may have accepted an earlier copy.
-            refused = None if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW else update
-            self._refused_for(entry, refused, named(status), wait_ns)
+            self._refused_for(entry, None if out_of_window else update, named(status), wait_ns)
             self._notify(News.REFUSED, entry, status)
 
     def _refused_for(self, entry: BindingUpdateEntry, update: Unanswered | None, why: str, wait_ns: int) -> None:
@@ -524,7 +495,7 @@ class Exchange:
             self._refresh(entry)
         elif entry.home_registration:
             self._send_update(entry)
-            if entry.timeout_ns() == MAX_BINDACK_TIMEOUT_NS:
+            if entry.timeout_ns() == constants.MAX_BINDACK_TIMEOUT_NS:
                 self._notify(News.SILENT)
         elif entry.state is not State.WAITING:
             if entry.attempts >= MAX_RO_FAILURE:  # its tokens may be good no longer
@@ -577,10 +548,3 @@ class Exchange:
 
     def cease(self, peer: Address, why: str) -> None:
         """A correspondent does not know Mobile IPv6: nothing is sent to it for a while (section 11.3.5)."""
-
-
-_EXPIRED_NONCES: dict[int, tuple[RoutabilityTest, ...]] = {
-    Status.EXPIRED_HOME_NONCE_INDEX: (RoutabilityTest.HOME,),
-    Status.EXPIRED_CARE_OF_NONCE_INDEX: (RoutabilityTest.CARE_OF,),
-    Status.EXPIRED_NONCES: (RoutabilityTest.HOME, RoutabilityTest.CARE_OF),
-}

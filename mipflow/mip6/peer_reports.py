@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
+from mipflow.mip6.acknowledgements import ANSWER_DUE
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.exchange import ANSWER_DUE
 from mipflow.mip6.registration_events import Doubted
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
