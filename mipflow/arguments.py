@@ -8,7 +8,7 @@ called for a packet.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from inspect import signature
 from math import inf
@@ -32,7 +32,7 @@ def number(least: float, most: float = inf, what: str = "a number") -> Expected:
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         return is_number and least <= value <= most and value < inf
 
-    return Expected(f"{what}{_range(least, most)}", fits)
+    return Expected(f"{what} from {least}" + ("" if most == inf else f" to {most}"), fits)
 
 
 def whole(least: int, most: int, what: str = "an integer") -> Expected:
@@ -41,15 +41,7 @@ def whole(least: int, most: int, what: str = "an integer") -> Expected:
     def fits(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
-    return Expected(f"{what}{_range(least, most)}", fits)
-
-
-def _range(least: float, most: float) -> str:
-    return f" from {_digits(least)}" + ("" if most == inf else f" to {_digits(most)}")
-
-
-def _digits(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:g}"
+    return Expected(f"{what} from {least} to {most}", fits)
 
 
 def one_of(*choices: object) -> Expected:
@@ -154,17 +146,15 @@ def make(name: str, maker: Callable[..., Any], kind: Any, *given: Any) -> Any:
     return value
 
 
-def check_keywords(given: Iterable[str], known: Iterable[str], of: str) -> None:
-    """Raise ProtocolMisuse for a keyword that is none of those known, which `of` takes."""
+def check_keywords(
+    given: Iterable[str], of: str, *functions: Callable[..., Any], without: Collection[str] = ()
+) -> None:
+    """Raise ProtocolMisuse for a keyword that none of the functions has that `of` gives it to, but for some."""
+    parameters = [each for function in functions for each in signature(function).parameters.values()]
+    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in without]
     for name in given:
         if name not in known:
-            raise ProtocolMisuse(f"{of} has no keyword {name!r}; expected one of {', '.join(known)}", name)
-
-
-def keywords(*functions: Callable[..., Any]) -> list[str]:
-    """The keywords that functions take, those that can only be keywords."""
-    parameters = [each for function in functions for each in signature(function).parameters.values()]
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+            raise ProtocolMisuse(f"{of} has no keyword {shown(name)}; expected one of {', '.join(known)}", name)
 
 
 def check_fields(value: object, error: type[MipflowError] = ProtocolMisuse) -> None:

@@ -25,7 +25,7 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.registrations import Registrations
 from mipflow.node.application import Running
 from mipflow.node.interface import Interface
-from mipflow.node.recorded import Datagram
+from mipflow.node.recorded import Datagram, Write
 from mipflow.sim.link import Segment
 from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
@@ -199,6 +199,9 @@ PUBLIC: dict[str, Row] = {
         mf.apps.Recorded, protocol=plain("UDP"), port=plain(9), name=plain("n", *WORDS), opens_ns=plain(0),
         ends_ns=plain(0), start_s=plain(1, "None"), zeros=plain(0),
         script=plain([Datagram(0, True, 9)], "list", "nested", "pair", "enormous")),
+    "Datagram": maker(Datagram, at_ns=plain(0), upward=FLAG, octets=plain(9), sequence=plain(0)),
+    "Write": maker(
+        Write, upward=FLAG, heard=plain(0), pause_ns=plain(0), data=plain(b"x", "octets"), end=plain("close", "empty")),
     "mf.apps.Ends": Row(lambda world, **given: mf.apps.Ends(**given), (mf.apps.Ends,), {
         "near": made(lambda w: w.mn), "far": CN, "near_port": plain(1), "far_port": plain(1), "flow": plain(1),
         "upward": FLAG, "far_address": plain(mf.Address(1), "None")}),

@@ -11,21 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from mipflow.arguments import (
-    FLAG,
-    FUNCTION,
-    TEXT,
-    WORD,
-    Checked,
-    Expected,
-    check,
-    fits,
-    instance,
-    mapping,
-    number,
-    optional,
-    several,
-)
+from mipflow.arguments import FLAG, TEXT, WORD, Checked, Expected, check, fits, mapping, number, optional, several
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.traits import Traits
@@ -76,7 +62,7 @@ class Wish(NamedTuple):
 
 
 PART = number(0, 1000)
-POLICY = Expected("a policy, such as mf.policies.ByLoad(), or a function", FUNCTION.fits)
+POLICY = Expected("a policy, as mf.policies.ByLoad(), or a function", lambda it: callable(it) and type(it) is not type)
 Policy = Callable[[FlowFacts, Sequence[NetworkState]], "str | tuple[str, str] | None"]
 
 
@@ -151,11 +137,14 @@ class Request(Checked):
     rules: Annotated[HasNetworkRules | None, optional(RULES)] = None
 
 
+REQUEST = Expected("a Request", lambda it: isinstance(it, Request))
+
+
 @dataclass(frozen=True)
 class ByRequest(Checked):
     """Network request (page 8): the selection by the network (page 12), which may change while flows run."""
 
-    request: Annotated[Request, instance(Request, "a Request")] = field(default_factory=Request)
+    request: Annotated[Request, REQUEST] = field(default_factory=Request)
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
         """What the first rule says that matches; None as long as nothing is asked for."""

@@ -16,7 +16,7 @@ from mipflow.flow.binder import AllocationMaker, FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent
 from mipflow.flow.endings import TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
-from mipflow.flow.learner import Guarded
+from mipflow.flow.learner import Guarded, guarded
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.rules import RuleSet
@@ -154,12 +154,10 @@ class FlowMobileNode(FlowBinder):
         """Set a flow's application going; of one that cannot start nothing is left. Raises FunctionFailed for what a
         learner wrote.
         """
-        app, ours = flow.app, type(flow.app).__module__.startswith("mipflow.")
-        start = app.start if ours else Guarded("start", app.start, "ends", wrong_running)
         own_ports = [(host, port) for host, port in ends.ports if not host.has_port(port)]
         try:
             with self.clock.held():
-                flow.running = start(ends)
+                flow.running = guarded("start", flow.app.start, "ends", wrong_running)(ends)
         except BaseException:
             for running in ends.begun:
                 running.is_stopped = True
@@ -177,7 +175,7 @@ class FlowMobileNode(FlowBinder):
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
-        page 13). Raises ProtocolMisuse if ended.
+        page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
         """
         if not isinstance(flow, Flow):
             number = self.flow_id(flow)
@@ -187,12 +185,18 @@ class FlowMobileNode(FlowBinder):
             flow = self.opened[number]
         self.flow_id(flow)
         entry = None if self.calls.forget(flow) else self.flows[flow.id]
-        for under_way in (flow.running, flow.invitation):
-            if under_way is not None:
-                under_way.stop()
-        flow.is_closed = True
-        if entry is None:
-            return
+        try:
+            for under_way in (flow.running, flow.invitation):
+                if under_way is not None:
+                    with self.clock.held():
+                        guarded("stop", under_way.stop, "", lambda result: "")()
+        finally:
+            flow.is_closed = True
+            if entry is not None:
+                self._part(flow, entry)
+
+    def _part(self, flow: Flow, entry: FlowMappingEntry) -> None:
+        """An application has nothing more to do with its flow, which ends where no other has."""
         self._tcp_endings.forget(flow.conversations)
         for conversation in flow.conversations:
             self.flows.part(conversation)

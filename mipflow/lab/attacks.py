@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import fits, one_of
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.lab.scenarios import figure2
 from mipflow.lab.world import World
 from mipflow.mip6.attackers import Liar, Replayer
@@ -151,8 +152,8 @@ ATTACKS: dict[str, Callable[[World, Means], bool]] = {
 def attack(what: str, place: str, defence: str, seed: int = 0) -> bool:
     """Run one attack; True where it succeeds. Raises ProtocolMisuse for an attack, place or defence that is unknown."""
     for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES)):
-        if name not in table:
-            raise ProtocolMisuse(f"{name!r} is not known here; expected one of {', '.join(table)}", name)
+        if not fits(name, one_of(*table)):
+            raise ProtocolMisuse(f"{shown(name)} is not known here; expected one of {', '.join(table)}", name)
     keywords, segment = DEFENCES[defence], PLACES[place]
     succeeds = False
     for has_key in (False, True)[: 1 + ("enhanced" in keywords)]:  # where keys count, with one and without

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mipflow.errors import ProtocolMisuse
+from mipflow.arguments import fits, one_of
+from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import figure1, figure2, plain_mobile_ipv6
 from mipflow.lab.world import World
@@ -86,8 +87,8 @@ class Outcome(NamedTuple):
 def ask(question: str, scheme: str, seed: int = 0) -> Outcome:
     """Run a question in the world of a scheme. Raises ProtocolMisuse for one that is unknown."""
     for name, table in ((question, QUESTIONS), (scheme, SCHEMES)):
-        if name not in table:
-            raise ProtocolMisuse(f"{name!r} is not known here; expected one of {', '.join(table)}", name)
+        if not fits(name, one_of(*table)):
+            raise ProtocolMisuse(f"{shown(name)} is not known here; expected one of {', '.join(table)}", name)
     asked = QUESTIONS[question]
     world = SCHEMES[scheme](seed, policy=lambda flow, networks: CELL)  # where no application of ours has a wish
     flows = []

@@ -11,12 +11,9 @@ from mipflow.arguments import (
     FLAG,
     PATH,
     SECONDS,
-    SEED,
     Expected,
     check,
     check_keywords,
-    fits,
-    keywords,
     make,
     mapping,
     one_of,
@@ -75,16 +72,14 @@ LINKS: dict[str, Link] = {
 }
 """What the links of the figures are like where nothing else is asked for."""
 
-_INTERVALS = Expected("two numbers of seconds", lambda it: len(it) == 2 and all(fits(each, SECONDS) for each in it))
+_INTERVALS = Expected("two numbers of seconds", lambda it: len(it) == 2 and all(SECONDS.fits(each) for each in it))
 _MECHANISM = one_of(None, *get_args(Mechanism))
-_ALLOCATE = Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(it) or fits(it, _MECHANISM))
+_ALLOCATE = Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(it) or _MECHANISM.fits(it))
 _MAKERS = mapping(Expected("", callable), 'what makes them, such as {"CN2": Host}')
 _LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
-_RULES = Expected("rules, or a file of them", lambda rules: isinstance(rules, RuleSet) or fits(rules, PATH))
+_RULES = Expected("rules, or a file of them", lambda rules: isinstance(rules, RuleSet) or PATH.fits(rules))
 _KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.replay")
 _OWN = {"home_agent", "home_address", "home_prefix", "operator"}
-_MOBILE_NODE = [name for name in keywords(FlowMobileNode, MobileNode) if name not in _OWN]
-_REPLAY = keywords(replay_capture, play)
 
 
 def figure2(
@@ -119,7 +114,6 @@ def figure2(
     DatasetError for a file of rules that cannot be followed, TopologyError for an unknown link and ProtocolMisuse for a
     number of correspondent nodes or a word that cannot be.
     """
-    check(SEED, seed=seed)
     check(whole(1, MOST_CNS, "correspondent nodes"), cns=cns)
     check(whole(1, MOST_HOME_AGENTS, "home agents"), home_agents=home_agents)
     check(FLAG, wire=wire, home_router=home_router, ingress_filtering=ingress_filtering, enhanced=enhanced)
@@ -132,8 +126,8 @@ def figure2(
     check(optional(PATH), DatasetError, traffic=traffic)
     check(optional(_RULES), DatasetError, operator=operator)
     check(optional(_KEYWORDS), replay=replay)
-    check_keywords(mobile_node, _MOBILE_NODE, "a world")
-    check_keywords(replay or {}, _REPLAY, "replay")
+    check_keywords(mobile_node, "a world", FlowMobileNode, MobileNode, without=_OWN)
+    check_keywords(replay or {}, "replay", replay_capture, play)
     spec, total = _links(links, cns), max(cns, 2)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)

@@ -19,7 +19,7 @@ from mipflow.lab.captured import at_node, on_links
 from mipflow.lab.replay import Replay
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
-from mipflow.node.application import HOST
+from mipflow.node.host import HOST
 from mipflow.node.router import Router
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
@@ -46,7 +46,6 @@ class World(Unique):
         check(instance(HomeAgent, "a HomeAgent"), ha=ha)
         check(Expected("correspondent nodes, one at least", lambda it: it and fits(it, several(HOST, ""))), cns=cns)
         check(instance(Router, "a Router"), internet=internet)
-        check(TEXT, title=title)
         for node in (mn, ha, internet, *cns):
             network.check_own(node, node.network)
         self.network = network
@@ -84,6 +83,7 @@ class World(Unique):
 
     @title.setter
     def title(self, title: str) -> None:
+        check(TEXT, title=title)
         self.network.title = title
 
     @property

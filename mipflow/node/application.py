@@ -9,20 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from mipflow.arguments import FLAG, PORT, TEXT, Expected, check, check_fields, fits, instance, one_of, optional, whole
-from mipflow.node.host import Host
-from mipflow.wire.address import Address
+from mipflow.arguments import FLAG, PORT, TEXT, Checked, Expected, check, fits, function, one_of, optional, whole
+from mipflow.node.host import HOST, SPI, Host
+from mipflow.wire.address import ADDRESS, Address
 
 if TYPE_CHECKING:
     from mipflow.node.sockets import EspSocket, UdpSocket
     from mipflow.sim.clock import Clock
 
-HOST = instance(Host, "a host, such as world.cn1")
-SPI = whole(256, 2**32 - 1, "an SPI (RFC 4303 section 2.1)")
 ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")
 
 @dataclass(slots=True)
-class Ends:
+class Ends(Checked):
     """The two hosts and ports of one flow: `near` opens it.
 
     upward: whether the near end is the mobile node; far_address: under which address the near end reaches the far one,
@@ -35,13 +33,13 @@ class Ends:
     far_port: Annotated[int, ANY_PORT]
     flow: Annotated[int, whole(0, 2**31)]
     upward: Annotated[bool, FLAG] = True
-    far_address: Annotated[Address | None, optional(instance(Address, "an Address"))] = None
+    far_address: Annotated[Address | None, optional(ADDRESS)] = None
 
     begun: list[Running] = field(default_factory=list, init=False, repr=False, compare=False)
     """What was set going between them."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        Checked.__post_init__(self)
         self.near.network.check_own(self.far, self.far.network)
 
     @property
@@ -75,6 +73,9 @@ class Ends:
         return near, self.far.udp(self.far_port, flow=self.flow, upward=not self.upward)
 
 
+ENDS = Expected("both ends of a flow, as open() makes them", lambda it: isinstance(it, Ends))
+
+
 class Running:
     """An application under way.
 
@@ -82,7 +83,7 @@ class Running:
     """
 
     def __init__(self, ends: Ends) -> None:
-        check(instance(Ends, "both ends of a flow, as open() makes them"), ends=ends)
+        check(ENDS, ends=ends)
         self.ends = ends
         ends.begun.append(self)
         self.received_bytes = 0
@@ -123,7 +124,7 @@ class Application(Protocol):
 
 def _is_application(app: Any) -> bool:
     is_named = fits(app.protocol, PROTOCOL) and fits(app.port, ANY_PORT) and fits(app.name, TEXT)
-    return is_named and callable(app.start) and not isinstance(app, type)
+    return is_named and fits(app.start, function("ends")) and not isinstance(app, type)
 
 
 PROTOCOL = one_of("UDP", "TCP", "ICMPv6", "ESP")

@@ -148,7 +148,7 @@ class Video(Checked):
 class FileTransfer(Checked):
     """`size` octets over TCP, "down" to the near end or "up" to the far one; each is compared with what was sent."""
 
-    size: Annotated[int, whole(0, 10**9, "octets")] = 1_000_000
+    size: Annotated[int, whole(0, 10**8, "octets")] = 1_000_000
     direction: Annotated[Direction, one_of(*get_args(Direction))] = "down"
     start_s: Annotated[float, SECONDS] = 0.0
     protocol: ClassVar[str] = "TCP"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
+from mipflow.arguments import PORT, check, instance, whole
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
@@ -25,6 +26,7 @@ FIRST_EPHEMERAL_PORT = 49152
 
 Remote = tuple["Address | None", int]
 """Address and port of the other end; (None, 0) for a socket that hears everybody."""
+SPI = whole(1, 2**32 - 1, "an SPI, of which 0 is never sent (RFC 4303 section 2.1),")
 EVERYBODY: Remote = (None, 0)
 
 
@@ -139,6 +141,7 @@ class Host(Node):
         """A UDP socket on a local port; `flow` and `upward` label what it sends. Raises ProtocolMisuse when it is
         taken.
         """
+        check(PORT, port=port, remote_port=remote[1])
         if (port, remote) in self._udp or port in self._udp_hearing:
             raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
         socket = UdpSocket(self, port, remote, flow if upward else -flow)
@@ -152,6 +155,7 @@ class Host(Node):
 
     def tcp_connect(self, port: int, remote: Remote, flow: int = 0) -> TcpSocket:
         """Open a TCP connection to `remote`; its SYN waits until the flow can be sent."""
+        check(PORT, port=port, remote_port=remote[1])
         if (port, remote) in self._tcp:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow)
@@ -162,6 +166,7 @@ class Host(Node):
 
     def tcp_listen(self, port: int, accept: Callable[[TcpSocket], None], remote: Remote = EVERYBODY) -> None:
         """Call `accept(socket)` for each connection that arrives on a local port, or only for those from `remote`."""
+        check(PORT, port=port)
         if (port, remote) in self._listeners:
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         self._listeners[port, remote] = accept
@@ -169,6 +174,7 @@ class Host(Node):
 
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
         """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
+        check(PORT, identifier=identifier)
         self.flow_named(flow, "ICMPv6", identifier, (remote, 0))
         socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
         return socket
@@ -177,6 +183,7 @@ class Host(Node):
         """A socket for ESP that ends beyond this host: it gets what has `spi` (RFC 4303 section 2.1)."""
         if spi in self._esp:
             raise ProtocolMisuse(f"SPI {spi} of {self.name} is in use; choose another", spi)
+        check(SPI, spi=spi, remote_spi=remote_spi)
         socket = self._esp[spi] = EspSocket(self, spi, remote_spi, remote, label)
         return socket
 
@@ -267,3 +274,6 @@ class Host(Node):
             self.discard(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")
         else:
             socket.receive(reply)
+
+
+HOST = instance(Host, "a host, such as world.cn1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -365,6 +366,44 @@ def test_what_an_application_gives_is_looked_at() -> None:
     with pytest.raises(FunctionFailed, match=r"^your start\(\) gave Ends.*; expected a Running"):
         made.mn.open(made.cn1, app)
     assert len(made.mn.flows) == 0
+
+
+class Endless(Running):
+    def stop(self) -> None:
+        raise GeneratorExit
+
+
+def test_what_does_not_stop_is_closed_all_the_same() -> None:
+    made = world(wire=False)
+    app = Stillborn()
+    app.start = lambda ends: Endless(ends)  # type: ignore[method-assign]
+    flow = made.mn.open(made.cn1, app)
+    with pytest.raises(FunctionFailed, match=r"^your stop\(\) raised GeneratorExit in line "):
+        made.mn.close(flow)
+    assert len(made.mn.flows) == 0 and not flow.is_open
+
+
+def test_a_start_that_takes_nothing_is_refused_before_a_flow_begins() -> None:
+    made, calm = world(wire=False), world(wire=False)
+    app = Stillborn()
+    app.start = lambda: None  # type: ignore[assignment,misc,method-assign]
+    with pytest.raises(ProtocolMisuse, match="expected an application"):
+        made.mn.open(made.cn1, app)
+    assert made.run(3).trace.digest() == calm.run(3).trace.digest()
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 1.0, "5004"])
+def test_a_socket_has_a_port_that_there_is(port: Any) -> None:
+    """What a learner's application may ask for while it starts."""
+    mn = world(wire=False).mn
+    remote = (Address("2001:db8::1"), 7)
+    for ask in (
+        lambda: mn.udp(port), lambda: mn.udp(7, (remote[0], port)), lambda: mn.tcp_connect(port, remote),
+        lambda: mn.tcp_listen(port, print), lambda: mn.echo(port, remote[0]), lambda: mn.esp(-1, 300, None),
+    ):  # fmt: skip
+        with pytest.raises(ProtocolMisuse, match="expected a"):
+            ask()
+    assert not mn.has_port(7)
 
 
 def test_a_port_that_another_has_stays_its_own() -> None:
