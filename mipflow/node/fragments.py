@@ -39,10 +39,11 @@ def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
     octets, leading = codec.encode(packet), per_fragment(packet.extensions)
     start = IPV6_HEADER + sum(header.size for header in leading)
     next_header, data = octets[start - leading[-1].size if leading else 6], octets[start:]
+    datagram = packet.datagram() or (packet.source, identification)
     room = (mtu - start - FragmentHeader.size) & ~7
     pieces = []
     for offset in range(0, len(data), room):
-        header = FragmentHeader(offset // 8, offset + room < len(data), identification)
+        header = FragmentHeader(offset // 8, offset + room < len(data), identification, datagram)
         piece = Opaque(next_header, data[offset : offset + room])
         rest = (packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns)
         pieces.append(Packet(packet.source, packet.destination, piece, packet.hop_limit, (*leading, header), *rest))
@@ -105,7 +106,9 @@ class Reassembly:
         try:
             return _labelled(codec.decode(codec.encode(whole)), packet), dropped
         except WireError as error:
-            return None, [*dropped, (packet, f"reassembled packet: {error}")]
+            front = sum(header.size for header in before)
+            more = f"; headers in front of its fragments, such as a Home Address option, take {front}" if front else ""
+            return None, [*dropped, (packet, f"reassembled packet: {error}{more}")]
 
     def _expire(self, now: int) -> list[tuple[Packet, str]]:
         late = [key for key, waiting in self._waiting.items() if now - waiting.since_ns > REASSEMBLY_TIMEOUT_NS]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mipflow.wire.packet import FragmentHeader, Packet
+from collections import Counter
+
+from mipflow.wire.address import Address
+from mipflow.wire.packet import Packet
 
 
 class Meter:
@@ -12,17 +15,22 @@ class Meter:
     `longest_gap_ms` is the longest time between two arrivals. A delay or gap is None until there is one.
     """
 
-    __slots__ = ("_delay_ns", "_gap_ns", "_last_ns", "_lost_fragments", "_worst_ns", "lost", "received", "sent")
+    __slots__ = (
+        "_delay_ns", "_gap_ns", "_last_ns", "_lost_datagrams", "_worst_ns", "lost", "lost_why", "received", "sent",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.sent = 0
         self.received = 0
         self.lost = 0
+        self.lost_why: Counter[str] = Counter()
+        """Node or link and the reason, such as "CN1: hop limit exceeded" -> how many it lost; together `lost`."""
         self._delay_ns = 0
         self._worst_ns = 0
         self._gap_ns = 0
         self._last_ns = 1 << 62  # before the first arrival no gap is longer than none
-        self._lost_fragments: set[int] = set()
+        self._lost_datagrams: set[tuple[Address, int] | None] = set()
+        """Those of which a fragment was lost."""
 
     def arrived(self, packet: Packet, now: int) -> None:
         """Count `packet` as received at `now` nanoseconds."""
@@ -35,14 +43,15 @@ class Meter:
             self._gap_ns = now - self._last_ns
         self._last_ns = now
 
-    def dropped(self, packet: Packet) -> None:
-        """Count `packet` as lost; further fragments of the same datagram count no more."""
-        for header in packet.innermost().extensions:
-            if isinstance(header, FragmentHeader):
-                if header.identification in self._lost_fragments:
-                    return
-                self._lost_fragments.add(header.identification)
+    def dropped(self, packet: Packet, why: str) -> None:
+        """Count `packet` as lost, for a reason in words; further fragments of the same datagram count no more."""
+        datagram = packet.datagram()
+        if datagram in self._lost_datagrams:
+            return
+        if datagram is not None:
+            self._lost_datagrams.add(datagram)
         self.lost += 1
+        self.lost_why[why] += 1
 
     @property
     def in_flight(self) -> int:

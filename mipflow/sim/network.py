@@ -212,7 +212,7 @@ class Network(Unique):
         self.trace.dropped(self.clock.now, where, reason, packet)
         label = packet.innermost().label
         if label:
-            self.meters[label].dropped(packet)
+            self.meters[label].dropped(packet, f"{where}: {reason}")
 
     def record(self, node: str, changes: list[Change]) -> None:
         """Put the changes of a table of `node` into the trace."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mipflow.sim.trace import LOST, Dropped, Trace, is_control
 from mipflow.view.words import NS_PER_S
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement, RouterSolicitation
-from mipflow.wire.packet import FragmentHeader, Packet
+from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
     import networkx
@@ -221,12 +221,11 @@ def leading(flows: Iterable[int], found: list[Run], most: int, moved: Container[
 
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
     """The drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
-    found: dict[tuple[int, int], Dropped] = {}
+    found: dict[tuple[int, object], Dropped] = {}
     for number, record in enumerate(trace.drops()):
         inner = record.packet.innermost()
         if start_ns <= record.t_ns <= end_ns and inner.label:
-            pieces = [header.identification for header in inner.extensions if isinstance(header, FragmentHeader)]
-            found.setdefault((inner.flow, pieces[0] if pieces else -1 - number), record)
+            found.setdefault((inner.label, inner.datagram() or number), record)
     return list(found.values())
 
 

@@ -164,6 +164,8 @@ class FragmentHeader:
     offset: int
     more: bool
     identification: int
+    datagram: tuple[Address, int] | None = field(default=None, compare=False, repr=False)
+    """The simulator's, on no wire: who cut the whole of it, and its number; a piece of a piece has the same."""
     size = fixed = 8
 
 
@@ -333,6 +335,12 @@ class Packet:
         while isinstance(packet.payload, Packet):
             packet = packet.payload
         return packet
+
+    def datagram(self) -> tuple[Address, int] | None:
+        """What the fragments of one datagram have in common, those cut once more too; None for what is whole."""
+        inner = self.innermost()
+        header = next((header for header in inner.extensions if isinstance(header, FragmentHeader)), None)
+        return None if header is None else header.datagram or (inner.source, header.identification)
 
     def unsealed(self) -> Packet:
         """The packet inside all tunnels, those of ESP too: for pictures, that show what no node on the way can see."""

@@ -7,6 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mipflow.node.fragments import cut
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
 from mipflow.wire.packet import UDP, FragmentHeader, Packet
@@ -42,17 +43,28 @@ def test_delays_and_gaps_by_definition(arrivals: list[tuple[int, int]]) -> None:
 def test_fragments_of_one_datagram_are_lost_once() -> None:
     meter = Meter()
     for number in (1, 1, 1, 2):
-        meter.dropped(packet(fragment=number))
-    meter.dropped(Packet(A, B, packet(fragment=2)))  # another piece of the second one, in a tunnel
-    meter.dropped(packet())
-    assert meter.lost == 3
+        meter.dropped(packet(fragment=number), "R1: queue full")
+    meter.dropped(Packet(A, B, packet(fragment=2)), "R1: link down")  # another piece of the second one, in a tunnel
+    meter.dropped(packet(), "R2: no route to ::1")
+    assert meter.lost == 3 and meter.lost_why == {"R1: queue full": 2, "R2: no route to ::1": 1}
+
+
+def test_a_piece_that_is_cut_once_more_belongs_to_its_datagram() -> None:
+    """A tunnel cuts what was cut already: its fragments have numbers of their own, and octets in which nobody looks."""
+    meter = Meter()
+    for number in (1, 2):
+        whole = Packet(A, B, UDP(1, 2, bytes(2600)), label=1)
+        for place, piece in enumerate(cut(whole, 1280, number)):
+            for outer in cut(Packet(B, A, piece, label=1), 1280, 10 * number + place):
+                meter.dropped(outer, "link: queue full")
+    assert meter.lost == 2
 
 
 def test_in_flight() -> None:
     meter = Meter()
     meter.sent = 5
     meter.arrived(packet(), 1)
-    meter.dropped(packet())
+    meter.dropped(packet(), "MN: wlan0 is down")
     assert meter.in_flight == 3
 
 
