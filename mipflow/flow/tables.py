@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, filterfalse, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
+MOST_LISTED = 40
+"""Flows that a sentence names."""
 MOST_LISTED = 40
 """Flows that an error names."""
 
@@ -427,7 +429,12 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             self._in_doubt.pop(home_address, None)
 
 
-def flows_named(ids: Iterable[int]) -> str:
+def flows_named(ids: Sequence[int]) -> str:
     """Flows as the subject of a sentence."""
-    numbers = [str(number) for number in ids]
-    return f"flow {numbers[0]} is" if len(numbers) == 1 else f"flows {', '.join(numbers)} are"
+    return f"flow {ids[0]} is" if len(ids) == 1 else f"flows {listed(ids)} are"
+
+
+def listed(things: Sequence[object]) -> str:
+    """ "1, 2, 3" for few, with the number of the others for many."""
+    few, more = ", ".join(map(str, things[:MOST_LISTED])), len(things) - MOST_LISTED
+    return f"{few} and {more} more" if more > 0 else few

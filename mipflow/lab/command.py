@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 import time
+from collections.abc import Mapping
 from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse
@@ -20,6 +21,7 @@ from mipflow.lab.world import World
 from mipflow.node import apps
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.sim.clock import seconds
+from mipflow.wire.address import Address
 from mipflow.wire.files import check_writable
 
 DEFAULT_DURATION_S = 20.0
@@ -58,7 +60,7 @@ def run(given: argparse.Namespace) -> int:
         else:
             played.run(end_s, progress)
         progress.close()
-        print("\n".join(_lines(given.scenario, played, report.flow_table(played.flows, before))))
+        print("\n".join(_lines(given.scenario, played, before)))
         written = _write(given, world, progress)
     finally:
         progress.close()
@@ -107,16 +109,20 @@ def _call_and_video(duration_s: float) -> Recording:
     return recording
 
 
-def _lines(scenario: str, played: Replay, table: list[str]) -> list[str]:
-    """What is printed of a run."""
+def _lines(scenario: str, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
+    """What is printed of a run; `before`: flow id -> the care-of address that it had at first."""
     world, recording = played.world, played.recording
+    shown = report.shown(played.flows, played.moves)
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]
     return [
         f"{scenario}, {recording.name}: {len(played.flows)} flows in {played.duration_s:.3f} s"
         + recording.beside(recording.duration_ns),
         f"All is bound {world.start_s:.6f} s after the world began: time zero of the traffic and of --handover.",
-        *report.listing("Handovers", report.handover_lines(world, played.moves)), "", *table,
-        *report.listing("Delivered", report.delivery_lines(played.flows)), *report.listing("Notes", played.notes),
+        *report.listing("Handovers", report.handover_lines(world, played.moves)), "",
+        *report.flow_table(shown, before), *report.rest_lines(played.flows, shown),
+        *report.listing("Lost", report.loss_lines(played.flows, shown)),
+        *report.listing("Delivered", report.delivery_lines(played.flows), report.MOST_NOTES),
+        *report.listing("Notes", played.notes, report.MOST_NOTES),
         *report.listing("Left out of the capture", left_out),
     ]  # fmt: skip
 

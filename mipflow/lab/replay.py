@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 60
 """Seconds of virtual time to wait for a home registration, and for flows to be bound: 2 more for each flow, because a
 correspondent gets at most three updates a second."""
+MOST_HOSTS = 40
+"""Remote hosts that a note names."""
 STANDSTILL_S = 60
 """After so many seconds in which nothing arrives, a replay is not waited for any longer."""
 _STEP_NS = NS_PER_S // 4
@@ -213,7 +215,9 @@ def _open_all(played: Replay, cns: Sequence[CorrespondentNode], min_packets: int
     for recorded in recorded_flows:
         hosts.setdefault(recorded.remote, cns[len(hosts) % len(cns)])
     for cn in dict.fromkeys(hosts.values()):
-        played.notes.append(f"{cn.name} stands for {' and '.join(host for host in hosts if hosts[host] is cn)}")
+        own = [host for host in hosts if hosts[host] is cn]
+        more = [f"{len(own) - MOST_HOSTS} more"] if len(own) > MOST_HOSTS else []
+        played.notes.append(f"{cn.name} stands for {' and '.join(own[:MOST_HOSTS] + more)}")
     small: set[Conversation] = set()
     before = mn.redirector.rules.together
 

@@ -5,11 +5,12 @@ Takes a world and its flows; gives lines for a terminal.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from mipflow.flow.flows import Flow
-from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
+from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, listed
 from mipflow.lab.replay import Move
 from mipflow.lab.world import World
 from mipflow.node.recorded import Recorded, Write
@@ -18,9 +19,53 @@ from mipflow.sim.meter import Meter
 from mipflow.wire.address import Address
 
 WIDTH = 120
+MOST_FLOWS = 60
+"""Flows in the table; the others are summed up."""
+MOST_NOTES = 60
+"""Notes of one kind; the others are counted."""
 _HEAD = "flow|protocol, ports|CN|home address|care-of address|way|sent|received|lost|mean|worst|longest".split("|")
 _BELOW = "|wait for an address|||then and now|||||delay|delay|gap, ms".split("|")
 _SIDES = "><<<<<>>>>>>"
+
+
+def shown(flows: Sequence[Flow], moves: Sequence[Move]) -> list[Flow]:
+    """The flows that a table shows: all, or of many those that were asked to move, then those that moved with them,
+    then the largest.
+    """
+    asked, together = {move.flow.id for move in moves}, {number for move in moves for number in move.together}
+
+    def rank(flow: Flow) -> tuple[bool, bool, int]:
+        return flow.id not in asked, flow.id not in together, -flow.stats.up.sent - flow.stats.down.sent
+
+    kept = {flow.id for flow in sorted(flows, key=rank)[: max(MOST_FLOWS, len(asked))]}
+    return [flow for flow in flows if flow.id in kept]
+
+
+def rest_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
+    """One sentence about the flows that are not in the table; nothing where all are."""
+    rest = [meter for flow in flows if flow not in table for meter in flow.stats]
+    if not rest:
+        return []
+    sums = (sum(getattr(meter, name) for meter in rest) for name in ("sent", "received", "lost"))
+    counts = ", ".join(f"{name} {total}" for name, total in zip(("sent", "received", "lost"), sums, strict=True))
+    return [f"{len(rest) // 2} further flows are not shown; together {counts}."]
+
+
+def loss_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
+    """Where and why packets were lost: a line for each flow of the table and direction, one for all others."""
+    lines, rest = [], Counter[str]()
+    for flow in flows:
+        for way, meter in zip(("up", "down"), flow.stats, strict=True):
+            if flow not in table:
+                rest.update(meter.lost_why)
+            elif meter.lost:
+                lines.append(f"flow {flow.id} {way}: {_reasons(meter.lost_why)}")
+    return lines + [f"flows that are not shown: {_reasons(rest)}"] * bool(rest)
+
+
+def _reasons(lost_why: Counter[str]) -> str:
+    """ "3 CN1: hop limit exceeded; 1 wlan0: queue full": the most frequent first."""
+    return "; ".join(f"{count} {why}" for why, count in lost_why.most_common())
 
 
 def flow_table(flows: Sequence[Flow], before: Mapping[int, Address | None]) -> list[str]:
@@ -50,8 +95,8 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
     """One sentence for each handover."""
     lines = []
     for move in moves:
-        others = [str(number) for number in move.together if number != move.flow.id]
-        company = f" and with it {', '.join(others)}, which share its binding" if others else ", and no other"
+        others = listed([number for number in move.together if number != move.flow.id])
+        company = f" and with it {others}, which share its binding" if others else ", and no other"
         took_ms = _took_ms(world, move)
         end = "not acknowledged yet" if took_ms is None else f"acknowledged {took_ms:.1f} ms later"
         own = "" if world.replay is None else world.replay.recording.beside(seconds(move.at_s))
@@ -90,7 +135,9 @@ def delivery_lines(flows: Sequence[Flow]) -> list[str]:
     return lines
 
 
-def listing(title: str, lines: Sequence[str]) -> list[str]:
-    """A title and one item a line, folded to the width; nothing where there are no items."""
+def listing(title: str, lines: Sequence[str], most: int | None = None) -> list[str]:
+    """A title and one item a line, folded to the width, `most` at most; nothing where there are no items."""
+    if most is not None and len(lines) > most:
+        lines = [*lines[:most], f"and {len(lines) - most} more"]
     folded = [part for line in lines for part in wrap(line, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")]
     return ["", title, *folded] if lines else []

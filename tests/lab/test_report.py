@@ -1,0 +1,64 @@
+"""What a run came to: losses with their reasons, and of many flows those that were asked for and the largest."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mipflow.cli import main
+from mipflow.lab import report
+from mipflow.wire.address import Address
+from mipflow.wire.capture import write
+from mipflow.wire.packet import UDP, Packet
+
+NEAR, FAR = Address("2001:db8:1::1"), Address("2001:db8:2::1")
+
+
+def capture(path: Path, flows: int, octets: int = 40) -> Path:
+    """Flows of two datagrams up and one down, each of its own port; the tenth has five times as many."""
+    packets = []
+    for flow in range(flows):
+        for number in range(5 if flow == 9 else 1):
+            at, port = flow * 20_000_000 + number * 3_000_000, 20_000 + flow
+            packets += [
+                (at, Packet(NEAR, FAR, UDP(port, 53, bytes(octets)))),
+                (at + 1_000_000, Packet(FAR, NEAR, UDP(53, port, bytes(octets)))),
+                (at + 2_000_000, Packet(NEAR, FAR, UDP(port, 53, bytes(octets)))),
+            ]
+    write(path, sorted(packets, key=lambda each: each[0]))
+    return path
+
+
+def printed(capsys: pytest.CaptureFixture[str], path: Path, *more: str) -> str:
+    """What `mipflow run` prints about a capture."""
+    assert main(["run", "figure2", "--seed", "7", "--traffic", str(path), *more]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_loss_has_its_reason_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The largest datagram and a Home Address option are more than a reassembled packet may have (RFC 8200 4.5)."""
+    text = " ".join(printed(capsys, capture(tmp_path / "large.pcap", 1, 65507)).split())
+    assert re.search(r" up 2 0 2 - - -", text)
+    assert "Lost flow 1 up: 2 CN1: reassembled packet: a packet of 65579 octets; expected at most 65575;" in text
+    assert "such as a Home Address option, take 24" in text and re.search(r"flow 1 down: 1 MN: reassembled", text)
+
+
+def test_nothing_lost_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Lost" not in printed(capsys, capture(tmp_path / "few.pcap", 2))
+
+
+def test_of_many_flows_the_table_has_what_was_asked_for_and_the_largest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flows = report.MOST_FLOWS + 10
+    path = capture(tmp_path / "many.pcap", flows)
+    move = f"{flows}:cell0@{(flows - 1) * 0.02 + 0.001:.3f}"
+    text = printed(capsys, path, "--handover", move, "--min-packets", "100")
+    ids = [int(number) for number in re.findall(r"^ *(\d+)  UDP", text, re.MULTILINE)]
+    assert len(ids) == report.MOST_FLOWS and {10, flows} <= set(ids)
+    assert "10 further flows are not shown; together sent 30, received 30, lost 0." in text
+    moved = " ".join(text.split())
+    assert f"flow {flows} moves to cell0 and with it 1, 2, 3, " in moved
+    assert "39, 40 and 29 more, which share its binding" in moved
