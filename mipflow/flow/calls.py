@@ -95,8 +95,8 @@ class Calls:
         """A correspondent begins a conversation that no flow expects: an invitation to one may always come, anything
         else as `strangers` say. Raises TopologyError where it may not begin.
         """
-        protocol, near, cn, far = conversation
-        if (protocol, near) == ("UDP", INVITATIONS) and (cn, far) in self._invited:
+        invitations = ((flow.cn.address, flow.invitation.port) for flow in self.promised if flow.invitation is not None)
+        if conversation in [Conversation("UDP", INVITATIONS, *caller) for caller in invitations]:
             return
         over = self.strangers.admit(conversation, self._node.flows, self._node.clock.now)
         if over is not None:

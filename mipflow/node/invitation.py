@@ -34,6 +34,8 @@ class Invitation:
     ) -> None:
         self._socket = host.udp(port, (remote, PORT))
         self._socket.on_datagram = self._heard
+        self.port = port
+        """From which it is sent."""
         self._text = f"INVITE {media_port}".encode()
         self._redirected = redirected
         self._attempts = 0
