@@ -291,15 +291,20 @@ def back_off_ns(attempts: int, first_ns: int = INITIAL_BINDACK_TIMEOUT_NS) -> in
 
 
 class RateLimit:
-    """MAX_UPDATE_RATE messages of one kind a second (section 11.8): says when the next may leave. Pure."""
+    """MAX_UPDATE_RATE messages of one kind a second (section 11.8), or `most`: says when the next may leave. Pure."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_UPDATE_RATE) -> None:
+        self._most = most
         self._sent: dict[object, list[int]] = {}
 
+    def due(self, kind: object, now: int) -> int:
+        """The earliest time, in nanoseconds, at which one more message of this kind may leave."""
+        recent = self._sent.get(kind, [])
+        return now if len(recent) < self._most else max(now, recent[-self._most] + NS_PER_S)
+
     def reserve(self, kind: object, now: int) -> int:
-        """The earliest time, in nanoseconds, at which one more message of this kind may leave; it is taken."""
-        recent = self._sent.setdefault(kind, [])
-        due = now if len(recent) < MAX_UPDATE_RATE else max(now, recent[-MAX_UPDATE_RATE] + NS_PER_S)
+        """The same; it is taken."""
+        due, recent = self.due(kind, now), self._sent.setdefault(kind, [])
         recent.append(due)
-        del recent[:-MAX_UPDATE_RATE]
+        del recent[: -self._most]
         return due

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mipflow.errors import WireError
 from mipflow.mip6.acknowledgements import ANSWER_DUE
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.registration_events import Doubted
+from mipflow.mip6.registration_events import Doubted, Stale
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
 from mipflow.mip6.updates import is_authentic
@@ -74,7 +74,7 @@ class PeerReports:
         if entry is None or entry.state is not State.BOUND:
             self._node.drop(arrival.packet, "binding refresh request about a binding that is not in use")
             return
-        self._registrar.renew(entry.peer, entry.home_address, with_tests=True)
+        self._registrar.tell(Stale(entry.peer, entry.home_address, with_tests=True), arrival)
 
     def _icmp_error(self, arrival: Arrival) -> None:
         """A parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5)."""

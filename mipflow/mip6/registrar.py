@@ -134,9 +134,9 @@ class Registrar:
         """A peer holds a binding no longer: register it anew."""
         self.tell(Gone(peer, home_address))
 
-    def renew(self, peer: Address, home_address: Address, with_tests: bool = False) -> None:
-        """Register anew what is registered; `with_tests` with fresh tokens."""
-        self.tell(Stale(peer, home_address, with_tests))
+    def renew(self, peer: Address, home_address: Address) -> None:
+        """Register anew what is registered."""
+        self.tell(Stale(peer, home_address))
 
     def cease(self, peer: Address, why: str) -> None:
         """A correspondent does not know Mobile IPv6: everything takes the tunnel, for a period (section 11.3.5)."""

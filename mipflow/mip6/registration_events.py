@@ -106,7 +106,7 @@ class Gone(NamedTuple):
 
 
 class Stale(NamedTuple):
-    """What a peer holds is to be registered anew; `with_tests` where its tokens are not to be used again."""
+    """What a peer holds is to be registered anew; `with_tests` where it asked for that: with fresh tokens then."""
 
     peer: Address
     home_address: Address

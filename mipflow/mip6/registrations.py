@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, RateLimit, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.exchange import Exchange, Settings
 from mipflow.mip6.registration_events import (
@@ -52,6 +52,8 @@ class Registrations(Exchange):
         """What is being de-registered -> care-of address to register when that is done."""
         self._ceased: dict[Address, int] = {}
         """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
+        self._unproved = RateLimit(1)
+        """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             Want: self._want, Unwant: self._unwant, AtHome: self._at_home, HomeAgentChanged: self._home_agent_changed,
             Heard: self._heard, Due: self._due, Reachable: self._reachable, Lost: self._rescue, Gone: self._gone,
@@ -230,14 +232,24 @@ class Registrations(Exchange):
         if entry is not None:
             self._lost(entry)
             if entry.state is State.IDLE:
-                self.renew(entry)
+                due_ns = self._unproved.reserve(event.peer, self.now)
+                if due_ns == self.now:
+                    self.renew(entry)
+                else:
+                    self._timer(entry, due_ns)
 
     def _stale(self, event: Stale) -> None:
         entry = self.list.get(event.peer, event.home_address)
-        if entry is not None:
-            if event.with_tests and not entry.home_registration:
+        if entry is None:
+            return
+        if event.with_tests:
+            if self._unproved.due(event.peer, self.now) > self.now:
+                self._steps.append(Ignored("binding refresh request too soon after another one, or a binding error"))
+                return
+            self._unproved.reserve(event.peer, self.now)
+            if not entry.home_registration:
                 self._forget_tokens(*self.tests_needed(entry))
-            self.renew(entry)
+        self.renew(entry)
 
     def _doubt(self, event: Doubted) -> None:
         """Given up if it stays silent; not believed of one that has proved the contrary lately."""
