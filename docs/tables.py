@@ -48,8 +48,9 @@ the mobile node's own flows meanwhile.
 - **Binding errors** need no secret of their alleged sender. RFC 6275 section 11.3.6 has a SHOULD for status 2: give
   route optimisation up. Then the correspondent goes on sending to the dead care-of address until its binding ends.
   Here a peer that has answered a test or acknowledged within 420 s is not doubted, and any other one only once it
-  leaves a message unanswered too. Status 1 is believed, as section 11.3.6 asks: it costs round trips in the tunnel,
-  at MAX_UPDATE_RATE (section 11.8), and the downlink goes on.
+  leaves a message unanswered too. Status 1 is believed, as section 11.3.6 asks: it costs a binding some time in the
+  tunnel, and its downlink goes on. But each would be renewed at once, and MAX_UPDATE_RATE (section 11.8) leaves three
+  updates a second for all: so renewals that a binding error or a binding refresh request asks for leave once a second.
 - **Datagrams, segments and echo requests to an open port** begin flows, each with two tests, a binding update and its
   repetitions towards an address that may be nobody's. Where there is no room, the flow gives way that has been silent
   longest, if for 30 s; calls that are expected (`mn.accept`) are not counted. The mobile node's own addresses and

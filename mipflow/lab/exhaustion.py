@@ -7,6 +7,7 @@ what is to be bounded; sizes are cut so that a run takes seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from mipflow.lab.attacks import MALLORY, Credulous, settle
 from mipflow.lab.scenarios import HOME, figure2
 from mipflow.lab.world import World
 from mipflow.mip6.attackers import Forger, Hoarder
+from mipflow.mip6.binding_update_list import RateLimit
 from mipflow.mip6.registration_events import Ceased, Doubted, Event, Step
 from mipflow.mip6.registrations import Registrations
 from mipflow.node.apps import Voice
@@ -43,6 +45,10 @@ SMALL_CACHE = 50
 class Believer(Registrations):
     """Registrations of one who believes every binding error at once: section 11.3.6 to the letter."""
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._unproved = RateLimit(BOUNDLESS)
+
     def handle(self, event: Event, now: int) -> list[Step]:
         """Give route optimisation up, whatever the peer has proved."""
         return super().handle(Ceased(event.peer, event.why) if isinstance(event, Doubted) else event, now)
@@ -70,25 +76,33 @@ def _mallory(world: World, kind: Callable[..., Any] = Forger) -> Any:
     return kind(world.network, "Mallory", 4.0, -2.0)
 
 
-def _failover(seed: int, bounded: bool) -> float:
-    """The interface of a flow fails; meanwhile its correspondent seems not to know what it is asked."""
+def _failover(status: BindingErrorStatus, others: int, seed: int, bounded: bool) -> float:
+    """The interface of a flow fails; meanwhile its correspondent seems to have lost the bindings of `others` on another
+    interface, or not to know what it is asked.
+    """
     registrations = Registrations if bounded else Believer
     world = figure2(seed, home_router=True, trace="control", registrations=registrations)
-    flow = world.mn.open(world.cn1, Voice(interval_ms=100))
+    flow, cn = world.mn.open(world.cn1, Voice(interval_ms=100)), world.cn1.address
+    beside = [world.mn.open(world.cn1, Voice(interval_ms=2000), interface="cell0") for _ in range(others)]
     world.run(250)  # by now the keygen tokens are too old to be used again
-    care_of, cn = world.mn.care_of_address("cell0"), world.cn1.address
-    heard = [world.network.clock.now]
+    care_of, homes = world.mn.care_of_address("cell0"), [other.home_address or Address(0) for other in beside]
+    heard: list[int] = []
 
     def listen(packet: Packet, now: int) -> None:
         if packet.innermost().label == -flow.id:
             heard.append(now)
 
+    def error(number: int) -> Packet:
+        return Packet(cn, care_of, BindingError(status, homes[number % others] if others else Address(0)))
+
     world.network.segments["cell0"].tap(listen)
-    error = BindingError(BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER, Address(0))
-    _forge(world, _mallory(world), 500, 5, lambda number: Packet(cn, care_of, error))
+    _forge(world, _mallory(world), 100 * (5 + others), 5 + others, error)
+    world.run(others / 10)
+    heard[:] = [world.network.clock.now]
     world.mn.interface("wlan0").set_up(False)
-    world.run(200)
-    return round(max(later - earlier for earlier, later in pairwise([*heard, world.network.clock.now])) / NS_PER_S, 1)
+    world.run(200 if others == 0 else 20)
+    silences = pairwise([*heard, world.network.clock.now])
+    return round(max(later - earlier for earlier, later in silences) / NS_PER_S, 1)
 
 
 def _open_port(seed: int, bounded: bool) -> float:
@@ -182,7 +196,12 @@ def _true_bindings(seed: int, bounded: bool) -> float:
 
 EXHAUSTIONS: dict[str, Exhaustion] = {
     "binding errors (status 2) in a failover": Exhaustion(
-        "seconds without downlink", "who has answered lately is not doubted", "RFC 6275 11.3.6", _failover,
+        "seconds without downlink", "who has answered lately is not doubted", "RFC 6275 11.3.6",
+        partial(_failover, BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER, 0),
+    ),
+    "binding errors (status 1) about 15 other bindings": Exhaustion(
+        "seconds without downlink", "1 renewal a second that a peer asks for", "RFC 6275 11.3.6, 11.8",
+        partial(_failover, BindingErrorStatus.UNKNOWN_BINDING, 15),
     ),
     "500 datagrams to an open port": Exhaustion(
         "flows begun", "100 begun by others at once, 10 a second", "RFC 4225 3.3.1", _open_port,

@@ -18,6 +18,8 @@ from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 EXPECTED = {
     # The old binding, renewed after 80 % of 420 s, lasts for 172 s more; the failover itself takes tests and an update.
     "binding errors (status 2) in a failover": ((171, 173), (0.3, 0.6)),
+    # Fifteen updates before it in the queue, three a second, and then some of those come round again.
+    "binding errors (status 1) about 15 other bindings": ((4, 11), (0.3, 0.6)),
     # A token bucket of ten and ten a second lets 10 + 5 * 10 pass in five seconds.
     "500 datagrams to an open port": ((500, 500), (59, 60)),
     "500 datagrams to a closed port": ((500, 500), (59, 60)),

@@ -171,6 +171,33 @@ def test_forged_status_1_costs_round_trips_in_the_tunnel_and_no_more(phase: str)
     assert flow.registered_at_cn == flow.care_of_address, "it is over when the attack is"
 
 
+@pytest.mark.parametrize("kind", ["binding error", "refresh request"])
+def test_forged_reports_about_other_bindings_leave_a_failover_its_turn(kind: str) -> None:
+    """MAX_UPDATE_RATE (section 11.8) is for all bindings at a correspondent; who forges may not use it up."""
+    made = world(home_lifetime_s=2000, wire=False, trace="control")
+    flow = made.mn.open(made.cn1, QUIET)
+    others = [made.mn.open(made.cn1, mf.apps.Voice(interval_ms=4000), interface="cell0") for _ in range(12)]
+    made.run(250)
+    cn, care_of = made.cn1.address.packed, made.mn.care_of_address("cell0").packed
+    forged = []
+    for other in others:
+        assert other.home_address is not None
+        if kind == "binding error":
+            message = mobility_header(BE, bytes([1, 0]) + other.home_address.packed)
+            forged.append(packet(cn, care_of, message))
+        else:
+            forged.append(packet(cn, care_of, mobility_header(0, b"\0\0"), routing=other.home_address.packed))
+    forge_for(made, 6, *forged, every_ms=50)
+    made.run(3)
+    made.mn.interface("wlan0").set_up(False)
+    made.run(1.5)
+    assert flow.registered_at_cn == made.mn.care_of_address("cell0")
+    asked = sent(made, made.cn1.address, "BU", since=250.01)
+    assert len(asked) <= 1 + 5, "one renewal a second, and the failover"
+    made.run(20)
+    assert all(other.registered_at_cn == other.care_of_address for other in others), "all come round"
+
+
 def test_other_binding_errors_are_ignored() -> None:
     """Section 11.3.6: one about a superseded binding, one about a home address that is not registered there."""
     made = world()
