@@ -22,16 +22,8 @@ from mipflow.node.apps import Voice
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.view.picture import Picture, html_table
+from mipflow.wire import mobility
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.mobility import (
-    AlternateCareOfAddress,
-    BindingError,
-    BindingErrorStatus,
-    BindingUpdate,
-    CareOfTestInit,
-    HomeTestInit,
-    NonceIndices,
-)
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, Sized
 
 NOBODY = Prefix.parse("2001:db8:dead::/64")
@@ -64,19 +56,16 @@ class Exhaustion(NamedTuple):
     """run(seed, bounded): the count."""
 
 
-def _forge(world: World, attacker: Forger, count: int, seconds: float, make: Callable[[int], Packet]) -> None:
+def _forge(world: World, count: int, seconds: float, make: Callable[[int], Packet]) -> None:
     """Have `count` forged packets leave in the next `seconds`, evenly."""
-    settle(world, attacker.settle, 0x666)
+    forger = Forger(world.network, "Mallory", 4.0, -2.0)
+    settle(world, forger.settle, 0x666)
     for number in range(count):
-        packet, t_ns = make(number), world.network.clock.now + round(number * seconds * NS_PER_S / count)
-        world.network.clock.at(t_ns, attacker.forge, packet)
+        t_ns = world.network.clock.now + round(number * seconds * NS_PER_S / count)
+        world.network.clock.at(t_ns, forger.forge, make(number))
 
 
-def _mallory(world: World, kind: Callable[..., Any] = Forger) -> Any:
-    return kind(world.network, "Mallory", 4.0, -2.0)
-
-
-def _failover(status: BindingErrorStatus, others: int, seed: int, bounded: bool) -> float:
+def _failover(status: mobility.BindingErrorStatus, others: int, seed: int, bounded: bool) -> float:
     """The interface of a flow fails; meanwhile its correspondent seems to have lost the bindings of `others` on another
     interface, or not to know what it is asked.
     """
@@ -93,10 +82,10 @@ def _failover(status: BindingErrorStatus, others: int, seed: int, bounded: bool)
             heard.append(now)
 
     def error(number: int) -> Packet:
-        return Packet(cn, care_of, BindingError(status, homes[number % others] if others else Address(0)))
+        return Packet(cn, care_of, mobility.BindingError(status, homes[number % others] if others else Address(0)))
 
     world.network.segments["cell0"].tap(listen)
-    _forge(world, _mallory(world), 100 * (5 + others), 5 + others, error)
+    _forge(world, 100 * (5 + others), 5 + others, error)
     world.run(others / 10)
     heard[:] = [world.network.clock.now]
     world.mn.interface("wlan0").set_up(False)
@@ -114,7 +103,7 @@ def _open_port(seed: int, bounded: bool) -> float:
         strangers = world.mn.calls.strangers
         strangers.most, strangers.limit = BOUNDLESS, TokenBucket(BOUNDLESS, BOUNDLESS)
     home = world.mn.primary_home_address
-    _forge(world, _mallory(world), 500, 5, lambda n: Packet(NOBODY.address(n), home, UDP(9, PORT)))
+    _forge(world, 500, 5, lambda n: Packet(NOBODY.address(n), home, UDP(9, PORT)))
     world.run(6)
     return len(world.mn.flows)
 
@@ -126,7 +115,7 @@ def _closed_port(seed: int, bounded: bool) -> float:
     if not bounded:
         world.cn1.error_limit = TokenBucket(BOUNDLESS, BOUNDLESS)
     victim, cn, since = world.cn2.address, world.cn1.address, world.network.clock.now
-    _forge(world, _mallory(world), 500, 5, lambda number: Packet(victim, cn, UDP(9, CLOSED)))
+    _forge(world, 500, 5, lambda number: Packet(victim, cn, UDP(9, CLOSED)))
     world.run(6)
     return sum(hop.channel.receiver == "CN2" and hop.sent_ns > since for hop in world.trace)
 
@@ -138,13 +127,16 @@ def _bindings_of_others(world: World, node: str) -> int:
     return len(set(tables.get("binding cache", {})) - ours)
 
 
-def _home_registrations(world: World) -> float:
+def _home_registrations(has_security: bool, seed: int, bounded: bool) -> float:
     """Register home addresses that nobody has, for the attacker's own address."""
+    world = figure2(seed, home_router=True, security=has_security and bounded)
+    if not (has_security and bounded):
+        world.ha.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
     world.run(5)
     home_agent, care_of = world.ha.home_agent_address, MALLORY.address(0x666)
-    options = (AlternateCareOfAddress(care_of),)
-    update = BindingUpdate(1, home_registration=True, lifetime_units=900, options=options)
-    _forge(world, _mallory(world), 300, 3, lambda n: _update(HOME.address(0x10000 + n), care_of, home_agent, update))
+    options = (mobility.AlternateCareOfAddress(care_of),)
+    update = mobility.BindingUpdate(1, home_registration=True, lifetime_units=900, options=options)
+    _forge(world, 300, 3, lambda n: _update(HOME.address(0x10000 + n), care_of, home_agent, update))
     world.run(5)
     return _bindings_of_others(world, "HA")
 
@@ -153,30 +145,20 @@ def _update(home_address: Address, care_of: Address, peer: Address, update: Size
     return Packet(care_of, peer, update, extensions=(DestinationOptions((HomeAddressOption(home_address),)),))
 
 
-def _at_home(seed: int, bounded: bool) -> float:
-    return _home_registrations(figure2(seed, home_router=True, security=bounded))
-
-
-def _at_home_in_clear(seed: int, bounded: bool) -> float:
-    world = figure2(seed, home_router=True)
-    world.ha.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
-    return _home_registrations(world)
-
-
 def _unproved(seed: int, bounded: bool) -> float:
     """Test inits and binding updates from forged sources, the updates with made-up proofs."""
     world = figure2(seed, home_router=True, correspondents={} if bounded else {"CN1": Credulous})
     world.run(5)
     cn, care_of = world.cn1.address, MALLORY.address(0x666)
-    update = BindingUpdate(1, lifetime_units=100, options=(NonceIndices(1, 1),))
+    update = mobility.BindingUpdate(1, lifetime_units=100, options=(mobility.NonceIndices(1, 1),))
 
     def make(number: int) -> Packet:
         home_address, which = NOBODY.address(number // 3), number % 3
         if which == 2:
             return _update(home_address, care_of, cn, update)
-        return Packet(home_address, cn, (HomeTestInit, CareOfTestInit)[which](bytes(8)))
+        return Packet(home_address, cn, (mobility.HomeTestInit, mobility.CareOfTestInit)[which](bytes(8)))
 
-    _forge(world, _mallory(world), 900, 3, make)
+    _forge(world, 900, 3, make)
     world.run(5)
     return world.cn1.bindings.size
 
@@ -185,7 +167,7 @@ def _true_bindings(seed: int, bounded: bool) -> float:
     """Home addresses that the attacker has, bound in due form."""
     world = figure2(seed, home_router=True)
     world.cn1.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
-    hoarder = _mallory(world, Hoarder)
+    hoarder = Hoarder(world.network, "Mallory", 4.0, -2.0)
     settle(world, hoarder.settle, 0x666)
     for number in range(80):
         ends = world.cn1.address, MALLORY.address(0x10000 + number)
@@ -197,11 +179,11 @@ def _true_bindings(seed: int, bounded: bool) -> float:
 EXHAUSTIONS: dict[str, Exhaustion] = {
     "binding errors (status 2) in a failover": Exhaustion(
         "seconds without downlink", "who has answered lately is not doubted", "RFC 6275 11.3.6",
-        partial(_failover, BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER, 0),
+        partial(_failover, mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER, 0),
     ),
     "binding errors (status 1) about 15 other bindings": Exhaustion(
         "seconds without downlink", "1 renewal a second that a peer asks for", "RFC 6275 11.3.6, 11.8",
-        partial(_failover, BindingErrorStatus.UNKNOWN_BINDING, 15),
+        partial(_failover, mobility.BindingErrorStatus.UNKNOWN_BINDING, 15),
     ),
     "500 datagrams to an open port": Exhaustion(
         "flows begun", "100 begun by others at once, 10 a second", "RFC 4225 3.3.1", _open_port,
@@ -210,10 +192,11 @@ EXHAUSTIONS: dict[str, Exhaustion] = {
         "errors to a third party", "10 errors a second", "RFC 4443 2.4 (f)", _closed_port,
     ),
     "300 home registrations": Exhaustion(
-        "bindings at the home agent", "IP security", "RFC 6275 5.1, 15.3", _at_home,
+        "bindings at the home agent", "IP security", "RFC 6275 5.1, 15.3", partial(_home_registrations, True),
     ),
     "300 home registrations, without IP security": Exhaustion(
-        "bindings at the home agent", f"the cache's size, here {SMALL_CACHE}", "RFC 6275 9.6, 10.1", _at_home_in_clear,
+        "bindings at the home agent", f"the cache's size, here {SMALL_CACHE}", "RFC 6275 9.6, 10.1",
+        partial(_home_registrations, False),
     ),
     "300 times tests and an update without proof": Exhaustion(
         "entries at the correspondent", "nothing is kept before a proof", "RFC 6275 15.4.5", _unproved,

@@ -18,16 +18,8 @@ from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
+from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import (
-    LIFETIME_UNIT_S,
-    BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
-    NonceIndices,
-)
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 PATIENCE_NS = 2 * NS_PER_S
@@ -56,7 +48,7 @@ class Liar(MobileNode):
             inner = packet
             while isinstance(inner.payload, Packet):  # what is in ESP stays closed to it
                 inner = inner.payload
-            if isinstance(inner.payload, HomeTest | CareOfTest):
+            if isinstance(inner.payload, mobility.HomeTest | mobility.CareOfTest):
                 self.clock.at(now, lambda _: self._take(inner.copy()))
 
         self.network.check_segment(segment)
@@ -78,8 +70,8 @@ class Liar(MobileNode):
         """Send as if one were the source; if nobody answers, take a guess for the answer."""
         super().send_direct(packet, road)
         message, guess = packet.payload, self._guess
-        if isinstance(message, HomeTestInit | CareOfTestInit):
-            kind = HomeTest if isinstance(message, HomeTestInit) else CareOfTest
+        if isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
+            kind = mobility.HomeTest if isinstance(message, mobility.HomeTestInit) else mobility.CareOfTest
             answer = kind(guess.randrange(8), message.cookie, guess.randbytes(8))
             made_up = Packet(packet.destination, packet.source, answer)
             self.clock.after(PATIENCE_NS, lambda _: self._take(made_up))
@@ -119,28 +111,28 @@ class Hoarder(Forger):
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
-        self._care_of_test: CareOfTest | None = None
-        self.handlers[CareOfTest] = self._tested_care_of
-        self.handlers[HomeTest] = self._tested_home
+        self._care_of_test: mobility.CareOfTest | None = None
+        self.handlers[mobility.CareOfTest] = self._tested_care_of
+        self.handlers[mobility.HomeTest] = self._tested_home
 
     def hoard(self, correspondent: Address, home_address: Address) -> None:
         """Test one more home address of its link, and bind it when the answer comes."""
         next(iter(self.interfaces.values())).add_address(home_address)
         if self._care_of_test is None:
-            self.forge(Packet(self.address, correspondent, CareOfTestInit(bytes(8))))
-        self.forge(Packet(home_address, correspondent, HomeTestInit(bytes(8))))
+            self.forge(Packet(self.address, correspondent, mobility.CareOfTestInit(bytes(8))))
+        self.forge(Packet(home_address, correspondent, mobility.HomeTestInit(bytes(8))))
 
     def _tested_care_of(self, arrival: Arrival) -> None:
         self._care_of_test = arrival.payload
 
     def _tested_home(self, arrival: Arrival) -> None:
-        home_test: HomeTest = arrival.payload
+        home_test: mobility.HomeTest = arrival.payload
         home_address, correspondent, care_of_test = arrival.destination, arrival.source, self._care_of_test
         if care_of_test is not None:
             key = binding_management_key(home_test.keygen_token, care_of_test.keygen_token)
-            indices = NonceIndices(home_test.nonce_index, care_of_test.nonce_index)
-            lifetime_units = MAX_RR_BINDING_LIFETIME_S // LIFETIME_UNIT_S
-            update = BindingUpdate(1, lifetime_units=lifetime_units, options=(indices,))
+            indices = mobility.NonceIndices(home_test.nonce_index, care_of_test.nonce_index)
+            lifetime_units = MAX_RR_BINDING_LIFETIME_S // mobility.LIFETIME_UNIT_S
+            update = mobility.BindingUpdate(1, lifetime_units=lifetime_units, options=(indices,))
             option = DestinationOptions((HomeAddressOption(home_address),))
             message = proved(update, key, self.address, correspondent)
             self.forge(Packet(self.address, correspondent, message, extensions=(option,)))
@@ -157,7 +149,7 @@ class Replayer(Forger):
         """Have ears on a link."""
 
         def overhear(packet: Packet, now: int) -> None:
-            if isinstance(packet.payload, BindingUpdate):
+            if isinstance(packet.payload, mobility.BindingUpdate):
                 self.recorded.append(packet.copy())
 
         self.network.check_segment(segment)
