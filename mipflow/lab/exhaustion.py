@@ -28,7 +28,7 @@ from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Pack
 
 NOBODY = Prefix.parse("2001:db8:dead::/64")
 """Forged sources: nobody has them."""
-PORT, CLOSED = 7000, 7001
+PORT = 7000
 BOUNDLESS = 10**9
 SMALL_CACHE = 50
 """Entries of a binding cache where a run is to fill it; else there are 100 000."""
@@ -108,18 +108,6 @@ def _open_port(seed: int, bounded: bool) -> float:
     return len(world.mn.flows)
 
 
-def _closed_port(seed: int, bounded: bool) -> float:
-    """Datagrams to a port at which nobody is; their forged source is to have the errors."""
-    world = figure2(seed, home_router=True)
-    world.run(5)
-    if not bounded:
-        world.cn1.error_limit = TokenBucket(BOUNDLESS, BOUNDLESS)
-    victim, cn, since = world.cn2.address, world.cn1.address, world.network.clock.now
-    _forge(world, 500, 5, lambda number: Packet(victim, cn, UDP(9, CLOSED)))
-    world.run(6)
-    return sum(hop.channel.receiver == "CN2" and hop.sent_ns > since for hop in world.trace)
-
-
 def _bindings_of_others(world: World, node: str) -> int:
     """Entries of a binding cache that are not the mobile node's."""
     tables: dict[str, Any] = world.trace.tables(world.network.clock.now).get(node, {})
@@ -188,9 +176,6 @@ EXHAUSTIONS: dict[str, Exhaustion] = {
     "500 datagrams to an open port": Exhaustion(
         "flows begun", "100 begun by others at once, 10 a second", "RFC 4225 3.3.1", _open_port,
     ),
-    "500 datagrams to a closed port": Exhaustion(
-        "errors to a third party", "10 errors a second", "RFC 4443 2.4 (f)", _closed_port,
-    ),
     "300 home registrations": Exhaustion(
         "bindings at the home agent", "IP security", "RFC 6275 5.1, 15.3", partial(_home_registrations, True),
     ),
@@ -218,11 +203,8 @@ def exhaustion_table(seed: int = 0) -> Picture:
         for name, each in EXHAUSTIONS.items()
     ]  # fmt: skip
 
-    def sentences() -> list[str]:
-        return [
-            f"{row['attack']}: {row['with it']} {row['counted']}, where it would be {row['without the bound']} without"
-            f" the bound ({row['the bound']}; {row['asked for by']})."
-            for row in rows
-        ]
-
-    return Picture("What an attacker uses up, without and with a bound", sentences, lambda: rows, html=html_table(rows))
+    told = "{attack}: {with it} {counted}, where it would be {without the bound} without the bound ({the bound})."
+    return Picture(
+        "What an attacker uses up, without and with a bound", lambda: [told.format(**row) for row in rows],
+        lambda: rows, html=html_table(rows),
+    )  # fmt: skip
