@@ -507,25 +507,26 @@ def test_three_collisions_refuse_the_flow_and_other_flows_go_on() -> None:
 # --- a correspondent begins ------------------------------------------------------------------------------------------
 
 
-def test_a_flow_that_a_correspondent_begins_keeps_the_address_that_it_used() -> None:
-    made = world(wire=False)
-    made.run(5)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_flow_that_a_correspondent_begins_keeps_the_address_that_it_used(which: int) -> None:
+    made = world(wire=False, pool=1).run(8)
+    home_address = [entry.home_address for entry in made.mn.home_addresses][which]
     got: list[bytes] = []
     server = made.mn.udp(6000)
     server.on_datagram = lambda data: (got.append(data), server.send(b"answer"))[0]
     answers: list[bytes] = []
-    client = made.cn1.udp(5555, (made.mn.primary_home_address, 6000))
+    client = made.cn1.udp(5555, (home_address, 6000))
     client.on_datagram = answers.append
     for _ in range(3):
         client.send(b"hello")
         made.run(1)
     assert got == [b"hello"] * 3 and answers == [b"answer"] * 3
     (entry,) = made.mn.flows
-    assert entry.home_address == made.mn.primary_home_address and entry.cn == made.cn1.address
+    assert entry.home_address == home_address and entry.cn == made.cn1.address
     assert made.mn.handover(entry, "cell0") == [entry.flow_id]
     made.run(3)
     (binding,) = made.cn1.bindings
-    assert binding.care_of_address == made.mn.care_of_address("cell0")
+    assert binding.home_address == home_address and binding.care_of_address == made.mn.care_of_address("cell0")
 
 
 def test_an_outgoing_packet_of_no_application_begins_a_flow() -> None:

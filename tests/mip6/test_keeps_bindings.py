@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mipflow.lab.scenarios import HOME as HOME_PREFIX
@@ -10,7 +12,15 @@ from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.keeps_bindings import KeepsBindings
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingError, BindingUpdate, NonceIndices
+from mipflow.wire.mobility import (
+    AlternateCareOfAddress,
+    BindingAcknowledgement,
+    BindingError,
+    BindingUpdate,
+    HomeTestInit,
+    NonceIndices,
+    UnknownMobilityMessage,
+)
 from mipflow.wire.packet import (
     UDP,
     DestinationOptions,
@@ -22,7 +32,7 @@ from mipflow.wire.packet import (
     UnknownOption,
 )
 from tests.mip6.worlds import S, world
-from tests.node.nodes import inject
+from tests.node.nodes import inject, listen
 
 HOME, CARE_OF = HOME_PREFIX.address(0x77), Address("2001:db8:200::77")
 OPTION = DestinationOptions((HomeAddressOption(HOME),))
@@ -92,6 +102,99 @@ def test_without_a_binding_the_next_header_must_be_esp_ah_or_mobility(role: str)
         errors = [one for one in desk.said if isinstance(one, BindingError)]
         assert [(e.status, e.home_address) for e in errors] == ([] if passes else [(1, HOME)])
         assert ("Home Address option without a matching binding" in desk.drops) is not passes
+
+
+UNROUTABLE = pytest.mark.parametrize("text", ["ff02::1", "ff0e::1", "fe80::1", "::", "::1", "::ffff:192.0.2.1"])
+
+
+@ROLES
+@UNROUTABLE
+def test_a_home_address_that_cannot_be_routed_is_dropped_and_told_by_a_binding_error(role: str, text: str) -> None:
+    """Sections 9.5.1 and 9.3.1: nothing is bound, nothing acknowledged, and nobody above hears of it."""
+    for payload in (BindingUpdate(1, home_registration=role == "HA", lifetime_units=10), UDP(5, 9, b"x")):
+        desk = Desk(role)
+        heard = listen(desk.node, type(payload))
+        desk.send(payload, DestinationOptions((HomeAddressOption(Address(text)),)))
+        assert len(desk.drops) == 1 and heard == []
+        assert [(type(one), one.home_address) for one in desk.said] == [(BindingError, Address(text))]  # type: ignore[attr-defined]
+        assert desk.node.bindings.entry(Address(text)) is None
+
+
+@ROLES
+def test_a_home_address_option_needs_the_binding_of_that_address_to_that_source(role: str) -> None:
+    """Section 9.3.1: the home address takes the source's place, and upper layers do not see the option."""
+    other_home, other_source = HOME_PREFIX.address(0x78), Address("2001:db8:300::77")
+    for is_bound, home, source, passes in (
+        (False, HOME, CARE_OF, False), (True, HOME, CARE_OF, True), (True, other_home, CARE_OF, False),
+        (True, HOME, other_source, False),
+    ):  # fmt: skip
+        desk = Desk(role)
+        heard = listen(desk.node, UDP)
+        if is_bound:
+            desk.bind()
+        desk.send(UDP(5, 9, b"x"), DestinationOptions((HomeAddressOption(home),)), source=source)
+        assert [(arrival.source, arrival.packet.payload) for arrival in heard] == [(HOME, UDP(5, 9, b"x"))] * passes
+        errors = [one for one in desk.said if isinstance(one, BindingError)]
+        assert [(e.status, e.home_address) for e in errors] == ([] if passes else [(1, home)])
+
+
+@ROLES
+def test_a_home_address_option_changes_nothing_that_lasts(role: str) -> None:
+    """Sections 6.3 and 9.1: with data, ESP or a test init behind it, tables and roads are as they were."""
+    desk = Desk(role)
+
+    def state() -> tuple[int, int, object]:
+        road = desk.node.find_road(desk.node.address, HOME)
+        return len(desk.node.bindings), sum(c.node == role for c in desk.world.trace.changes()), road and road.kind
+
+    before = state()
+    for payload in (UDP(5, 9, b"x"), Opaque(50, bytes(32)), HomeTestInit(bytes(8))):
+        desk.send(payload, OPTION)
+    assert state() == before and before[2] == ("direct" if role == "CN1" else None)
+
+
+@ROLES
+def test_binding_errors_go_to_unicast_addresses_alone_and_not_in_a_flood(role: str) -> None:
+    """Section 9.3.3."""
+    desk = Desk(role)
+    for text in ("ff02::1", "ff0e::1", "::"):
+        desk.send(UDP(5, 9, b"x"), OPTION, source=Address(text))
+        desk.send(UnknownMobilityMessage(99, bytes(2)), source=Address(text))
+    assert desk.said == []
+    own = desk.node.address
+    for _ in range(50):
+        packet = Packet(CARE_OF, own, UDP(5, 9, b"x"), extensions=(OPTION,))
+        inject(desk.node, packet, desk.node.addresses[own].name)
+    desk.world.run(0.1)
+    assert 1 <= len(desk.said) <= 10
+
+
+@UNROUTABLE
+def test_a_home_agent_drops_a_care_of_address_that_cannot_be_routed_without_a_word(text: str) -> None:
+    """Section 6.1.7; what a correspondent does stands in its own tests, for it takes a right signature."""
+    desk = Desk("HA")
+    alternate = (AlternateCareOfAddress(Address(text)),)
+    for lifetime_units in (10, 0):
+        update = BindingUpdate(1, home_registration=True, lifetime_units=lifetime_units, options=alternate)
+        desk.send(update, OPTION)
+    desk.world.run(2)
+    assert desk.said == [] and len(desk.drops) == 2 and desk.node.bindings.entry(HOME) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "statuses"),
+    [
+        ({"sequence": 1}, [135]), ({"sequence": 0xFFFF}, [135]), ({"sequence": 2, "home_registration": False}, [139]),
+        ({"sequence": 2, "options": (NonceIndices(1, 1),)}, []), ({"sequence": 2}, [0]),
+    ],
+)  # fmt: skip
+def test_a_home_agent_looks_at_a_de_registration_as_at_any_update(fields: dict[str, Any], statuses: list[int]) -> None:
+    """Section 10.3.2: the checks of section 9.5.1 come first, and what fails them leaves the binding."""
+    desk = Desk("HA")
+    desk.bind()
+    desk.send(BindingUpdate(**{"home_registration": True, "lifetime_units": 0, **fields}), OPTION)
+    assert [one.status for one in desk.said if isinstance(one, BindingAcknowledgement)] == statuses
+    assert (HOME in desk.node.bindings) is (statuses != [0])
 
 
 @ROLES

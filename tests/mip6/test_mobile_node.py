@@ -12,9 +12,9 @@ from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, Address
 from mipflow.wire.icmpv6 import IcmpError, PrefixInformation, RouterAdvertisement
-from mipflow.wire.mobility import BindingAcknowledgement
+from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
 from mipflow.wire.packet import UDP, Opaque, Packet, RoutingHeaderType2
-from tests.mip6.worlds import S, instant, world
+from tests.mip6.worlds import S, dropper, instant, messages, world
 from tests.node.nodes import inject, listen
 
 
@@ -188,9 +188,44 @@ def test_routing_headers_and_tunnels_of_others_are_dropped() -> None:
     assert [arrival.destination for arrival in seen] == [home, home]
 
 
-def test_a_home_test_must_come_through_the_home_agent() -> None:
-    from mipflow.wire.mobility import HomeTest
+def test_tests_that_fail_any_check_are_ignored_without_a_word() -> None:
+    """Section 11.6.2: the peer's, asked for, with the cookie, at the right address, by the right way, and once."""
+    made = world()
+    dropper(made, "cn1", lambda m: m.name in ("HoT", "CoT"))
+    made.mn.open(made.cn1, mf.apps.Voice(start_s=60))
+    made.run(3)
+    cookies = {m.name: m.cookie for m in messages(made, "MN") if m.destination == made.cn1.address.packed}
+    home_cookie, care_of_cookie = cookies["HoTI"] or b"", cookies["CoTI"] or b""
+    wlan, cell = map(made.mn.care_of_address, ("wlan0", "cell0"))
+    home, agent, cn, other = made.mn.primary_home_address, made.mn.home_agent, made.cn1.address, made.cn2.address
 
+    def home_test(source: Address = cn, to: Address = home, cookie: bytes = home_cookie) -> Packet:
+        return Packet(agent, wlan, Packet(source, to, HomeTest(1, cookie, b"a token.")))
+
+    def care_of_test(source: Address = cn, to: Address = wlan, cookie: bytes = care_of_cookie) -> Packet:
+        return Packet(source, to, CareOfTest(1, cookie, b"a token."))
+
+    def state() -> tuple[int, object]:
+        return len(made.trace), made.trace.tables(made.network.clock.now)["MN"]
+
+    def ignored(packet: Packet, interface: str = "wlan0") -> bool:
+        before = state()
+        inject(made.mn, packet, interface)
+        return state() == before
+
+    straight = Packet(cn, wlan, HomeTest(1, home_cookie, b"a token."), extensions=(RoutingHeaderType2(home),))
+    for packet in (
+        home_test(source=other), home_test(to=HOME.address(0x99)), home_test(cookie=care_of_cookie), straight,
+        care_of_test(source=other), care_of_test(to=home), care_of_test(cookie=home_cookie),
+    ):  # fmt: skip
+        assert ignored(packet), packet
+    assert ignored(care_of_test(to=cell), "cell0")
+    for asked in (home_test, care_of_test):
+        assert not ignored(asked()) and ignored(asked()), "taken, and once"
+    assert [m.name for m in messages(made, "MN")][-1] == "BU"
+
+
+def test_a_home_test_must_come_through_the_home_agent() -> None:
     made = world()
     made.run(5)
     care_of, home = made.mn.care_of_address("wlan0"), made.mn.primary_home_address

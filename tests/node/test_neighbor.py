@@ -289,6 +289,7 @@ def test_an_announced_prefix_is_advertised_with_its_lifetimes() -> None:
     options = [(o.prefix, o.valid_lifetime_s, o.preferred_lifetime_s) for o in told]
     assert options == [(LEFT.address(1), 7200, 0), (RIGHT.address(1), 100, 50)]
     assert RIGHT.address(1) in world.router.addresses
+    assert not any(isinstance(o, AdvertisementInterval) for o in seen[0].packet.payload.options), "it was not told to"  # type: ignore[attr-defined]
 
 
 # --- is the neighbor still there? -------------------------------------------------------------------------------------
