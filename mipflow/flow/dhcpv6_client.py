@@ -21,7 +21,7 @@ from mipflow.node.lifetimes import FOREVER_NS, end_ns
 from mipflow.sim.clock import NS_PER_S, Timer
 from mipflow.sim.trace import Change
 from mipflow.wire import dhcpv6
-from mipflow.wire.address import Address
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.dhcpv6 import DhcpStatus, Kind
 from mipflow.wire.packet import UDP, Packet
 
@@ -380,4 +380,5 @@ class Dhcpv6Allocation:
     def _fits(self, address: Address) -> bool:
         """True for an address of the home link that is no home address of ours, unless a leased one."""
         node, is_leased = self._node, self.leases.of(address) is not None
-        return node.is_of_home_link(address) and (is_leased or address not in node.own_home_addresses)
+        is_home = node.is_of_home_link(address) and not Prefix.around(address, 64).is_anycast(address)
+        return is_home and (is_leased or address not in node.own_home_addresses)

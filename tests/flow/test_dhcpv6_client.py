@@ -806,11 +806,11 @@ def test_what_comes_outside_the_tunnel_is_not_believed() -> None:
     assert lease.state is State.REQUESTING
 
 
-@pytest.mark.parametrize("place", ["another prefix", "the primary home address"])
-def test_addresses_that_cannot_be_home_addresses_are_refused(place: str) -> None:
+@pytest.mark.parametrize("wrong", ["2001:db8:999::1", "2001:db8:100::10", "2001:db8:100::"])
+def test_addresses_that_cannot_be_home_addresses_are_refused(wrong: str) -> None:
+    """Of another prefix, the primary home address, an anycast address."""
     leased = Leased()
-    wrong = Address("2001:db8:999::1") if place == "another prefix" else leased.mn.primary_home_address
-    leased.server.leases.pool[:] = [wrong]
+    leased.server.leases.pool[:] = [Address(wrong)]
     leased.ask()
     leased.run(25)
     assert leased.got == [] and len(leased.refused) == 1
