@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from struct import Struct, error
 from typing import Literal
 
-from mipflow.wire import tunnels
 from mipflow.wire.frames import Frame
+from mipflow.wire.tunnels import OVER_UDP, TUNNELS, inside
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP, _UDP, _FRAGMENT, _AUTHENTICATION = 6, 17, 44, 51
@@ -103,16 +103,16 @@ class HeaderReader:
             start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
         # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
         key = source, destination, number, of_what
-        is_fragment, may_carry = offset or more, protocol in tunnels.TUNNELS
+        is_fragment, may_carry = offset or more, protocol in TUNNELS
         if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
         heard = None if offset or may_carry else _upper(frame, source, destination, protocol, start)
         if isinstance(heard, str):
             return heard
         if protocol == _UDP and heard is not None:
-            may_carry = heard.source_port in tunnels.OVER_UDP or heard.destination_port in tunnels.OVER_UDP
+            may_carry = heard.source_port in OVER_UDP or heard.destination_port in OVER_UDP
         if may_carry and not offset:
-            carried = tunnels.inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
+            carried = inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
             if carried is not None:
                 if more:
                     self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
