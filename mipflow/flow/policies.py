@@ -299,7 +299,9 @@ def policies_of(policy: Policies | Policy) -> Policies:
 
 
 def _guarded(policy: Policy) -> Policy:
-    """A policy that is none of ours may fail."""
+    """A policy that is none of ours may fail; what a network asks for is this one's, not that of others with it."""
+    if isinstance(policy, ByRequest):
+        return ByRequest(Request(policy.request.rules))
     if isinstance(policy, Guarded) or type(policy).__module__ == __name__:
         return policy
     name = getattr(policy, "__name__", type(policy).__name__)

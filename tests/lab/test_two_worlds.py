@@ -103,6 +103,21 @@ def test_worlds_that_are_equal_have_names_that_differ() -> None:
         assert name in repr(world) and world.title in name and "seed 7" in name
 
 
+def test_what_one_network_asks_for_is_not_asked_of_another() -> None:
+    """The same policies in two worlds: the rules of a policy server are those of its own."""
+    policies = mf.policies.Policies([(10, mf.policies.ByRequest())])
+    a, b = (mf.figure2(seed=7, policy_server=True, policy=policies) for _ in range(2))
+    for world in (a, b):
+        world.mn.open(world.cn1, CALL)
+        world.run(3)
+    assert a.policy_server is not None
+    asked = '{"rules": [{"name": "all", "priority": 1, "network": "cell0"}]}'
+    a.policy_server.indicate(a.mn.primary_home_address, asked)
+    assert [world.run(3).flows()[0].interface for world in (a, b)] == ["cell0", "wlan0"]
+    b.mn.networks.reconsider("anything")
+    assert b.flows()[0].interface == "wlan0"
+
+
 def test_what_is_ones_own_is_taken() -> None:
     world, flow = made()
     assert world.mn.handover(flow.entry, "cell0") == [1]
