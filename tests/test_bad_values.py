@@ -172,7 +172,7 @@ ONE_BY_ONE: dict[str, tuple[Callable[[World], Any], str]] = {
     "a time as text": (lambda w: w.run("1"), r"run\('1'\); expected a number of seconds"),
     "a kept name": (lambda w: w.mn.keep_home_address(5, lambda flow: True), "name=5; expected text"),
     "no file": (lambda w: w.pcap(None), "None"),
-    "a NUL": (lambda w: w.save("a\0b"), "null byte"),
+    "a NUL": (lambda w: w.save("a\0b"), r"a\\x00b"),
     "a loop": (lambda w: w.pcap(w.folder / LOOP), "ordinary file|symbolic link"),
     "a moment to come": (lambda w: w.tables(at=999), r"at=999 has not come: it is 5 s; run the world on"),
     "a span to come": (lambda w: w.ladder(900, 999), "900 to 999 s is no span of time; expected .* it is 5 s"),

@@ -47,7 +47,7 @@ def no_files(folder: Path) -> dict[Any, str]:
     (folder / "loop").symlink_to(folder / "loop")
     return {
         "/dev/zero": "no ordinary file", folder / "pipe": "no ordinary file", folder: "no ordinary file",
-        "/dev/stdin": "", folder / "loop": "symbolic link", folder / "none": "No such file", "a\0b": "null byte",
+        "/dev/stdin": "", folder / "loop": "symbolic link", folder / "none": "No such file", "a\0b": r"a\x00b",
         None: "NoneType", 0: "int", folder / "two\nlines": "No such file", "": "No such file",
     }  # fmt: skip
 
