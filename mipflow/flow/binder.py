@@ -21,6 +21,7 @@ from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.shared_bindings import SharedBindings
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable, flows_named
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.handover_waits import WAITS
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.updates import named
 from mipflow.node.interface import Interface
@@ -269,6 +270,7 @@ class FlowBinder(MobileNode):
                 self._bind_home(home_address, care_of)
                 if self.registrar.machine.takes_home_test(entry.cn, home_address):
                     self._follow_home.add((home_address, entry.cn))
+                    self.decided(WAITS, f"{home_address} at {entry.cn}: the home binding, which goes first")
                     continue
             self.proceed(entry)
 

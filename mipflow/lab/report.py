@@ -13,6 +13,7 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, listed
 from mipflow.lab.replay import Move
 from mipflow.lab.world import World
+from mipflow.mip6.handover_waits import WAITS
 from mipflow.node.recorded import Recorded, Write
 from mipflow.sim.clock import seconds
 from mipflow.sim.meter import Meter
@@ -98,7 +99,9 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
         others = listed([number for number in move.together if number != move.flow.id])
         company = f" and with it {others}, which share its binding" if others else ", and no other"
         took_ms = _took_ms(world, move)
+        waits = ", then ".join(_waits(world, move, took_ms))
         end = "not acknowledged yet" if took_ms is None else f"acknowledged {took_ms:.1f} ms later"
+        end += f", {'it waits' if took_ms is None else 'it had to wait'} for {waits}" if waits else ""
         own = "" if world.replay is None else world.replay.recording.beside(seconds(move.at_s))
         lines.append(f"at {move.at_s:.3f} s{own} flow {move.flow.id} moves to {move.interface}{company}; {end}")
     return lines
@@ -116,6 +119,17 @@ def _took_ms(world: World, move: Move) -> float | None:
         if is_of_flow and record.t_ns >= start_ns and after is not None and after[row[2]] == care_of:
             return (record.t_ns - start_ns) / 1e6
     return None
+
+
+def _waits(world: World, move: Move, took_ms: float | None) -> list[str]:
+    """What its registrations had to wait for until they were acknowledged."""
+    names = {str(peer.address): peer.name for peer in (move.flow.cn, *world.home_agents)}
+    pairs = tuple(f"{move.flow.home_address} at {address}: " for address in names)
+    start_ns = seconds(world.start_s + move.at_s)
+    end_ns = world.network.clock.now if took_ms is None else start_ns + round(took_ms * 1e6)
+    said = [d.why for d in world.trace.decisions() if d.what == WAITS and start_ns <= d.t_ns <= end_ns]
+    whys = dict.fromkeys(why.partition(": ")[2] for why in said if why.startswith(pairs))
+    return [" ".join(names.get(word, word) for word in why.split(" ")) for why in whys]
 
 
 def delivery_lines(flows: Sequence[Flow]) -> list[str]:

@@ -9,7 +9,6 @@ knows.
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
 from mipflow.mip6 import constants
 from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, answered_update
@@ -23,7 +22,8 @@ from mipflow.mip6.binding_update_list import (
     Unanswered,
     back_off_ns,
 )
-from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RO_FAILURE, MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.constants import MAX_RO_FAILURE
+from mipflow.mip6.handover_waits import its_turn, waits
 from mipflow.mip6.peer_proofs import PeerProofs
 from mipflow.mip6.registration_events import (
     Changed,
@@ -37,6 +37,7 @@ from mipflow.mip6.registration_events import (
     SendTestInit,
     SendUpdate,
     SetTimer,
+    Settings,
     Step,
     Surroundings,
     Timers,
@@ -51,14 +52,6 @@ from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, Bindi
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
-
-
-class Settings(NamedTuple):
-    """How a mobile node registers: see MobileNode."""
-
-    reuse_tokens: bool = True
-    home_lifetime_s: int = HOME_BINDING_LIFETIME_S
-    binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S
 
 
 class Exchange:
@@ -142,10 +135,13 @@ class Exchange:
             self._step(entry, Event.WANT)
         if not is_ready:
             entry.attempts = 0  # nothing is under way: it goes on when the home agent has answered
+            self._steps += waits(entry, "the home agent's acknowledgement, before which it may drop a home test")
         self._timer(entry, entry.expires_ns if entry.may_be_held else None)
         self._lack(entry, missing)
         for key in missing:
             self._ask(key)
+            if key in self._inits_in_turn:
+                self._steps += its_turn(entry, f"{key[0].value} test inits")
 
     def _lack(self, entry: BindingUpdateEntry, missing: list[TestKey]) -> None:
         """Remember that an entry waits for tokens: nobody else has to be looked at when one comes."""
@@ -181,13 +177,8 @@ class Exchange:
     def _ask(self, key: TestKey) -> None:
         """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
         test = self.tests.get(key)
-        if test is None or self._is_idle(key) or self.now - test.sent_ns >= constants.INITIAL_BINDACK_TIMEOUT_NS:
+        if test is None or self.tests.is_idle(key) or self.now - test.sent_ns >= constants.INITIAL_BINDACK_TIMEOUT_NS:
             self._send_test_init(key, 1)
-
-    def _is_idle(self, key: TestKey) -> bool:
-        """True where no init message for a token has left that may still be answered."""
-        test = self.tests.get(key)
-        return test is None or test.state is not RoutabilityState.UNDER_WAY
 
     def _send_test_init(self, key: TestKey, attempt: int) -> None:
         if key in self._inits_in_turn:
@@ -233,7 +224,7 @@ class Exchange:
                 self._pursue(entry)
             # One that has become too old meanwhile is asked for anew: many updates may wait for their turn.
             self._lack(entry, missing)
-            for other in filter(self._is_idle, missing):
+            for other in filter(self.tests.is_idle, missing):
                 self._ask(other)
 
     def _test_is_over(self, key: TestKey) -> None:
@@ -248,10 +239,10 @@ class Exchange:
             return
         if self._is_given_up(key[1]):
             return
-        if test.attempts >= MAX_RO_FAILURE:
-            for entry in self._waiting(key):
-                if entry.state is not State.DELETING:
-                    self._failed(entry)
+        for entry in self._waiting(key):
+            if test.attempts >= MAX_RO_FAILURE and entry.state is not State.DELETING:
+                self._failed(entry)
+            self._steps += waits(entry, f"an answer to its {key[0].value} test init, which is sent again")
         self._send_test_init(key, test.attempts + 1)
 
     def _forget_tokens(self, *keys: TestKey) -> None:
@@ -269,6 +260,7 @@ class Exchange:
 
     def _send_update(self, entry: BindingUpdateEntry) -> None:
         if entry.waits_for_its_turn:
+            self._steps += its_turn(entry, "binding updates")
             return
         entry.waits_for_its_turn = True
         at_home = entry.home_address if entry.home_registration else None
@@ -278,6 +270,7 @@ class Exchange:
         else:
             pair = (entry.peer, entry.home_address)
             self._updates_in_turn[pair] = entry, entry.state
+            self._steps += its_turn(entry, "binding updates")
             self._steps.append(SetTimer((Timers.UPDATE, pair), due))
 
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
@@ -494,6 +487,7 @@ class Exchange:
         elif entry.state in (State.BOUND, State.IDLE):
             self._refresh(entry)
         elif entry.home_registration:
+            self._steps += waits(entry, "an answer to its binding update, which is sent again")
             self._send_update(entry)
             if entry.timeout_ns() == constants.MAX_BINDACK_TIMEOUT_NS:
                 self._notify(News.SILENT)
@@ -501,6 +495,7 @@ class Exchange:
             if entry.attempts >= MAX_RO_FAILURE:  # its tokens may be good no longer
                 self._failed(entry)
                 self._forget_tokens(*self.tests_needed(entry))
+            self._steps += waits(entry, "an answer to its binding update, which is sent again")
             self._pursue(entry)
 
     def _is_given_up(self, peer: Address) -> bool:

@@ -15,11 +15,11 @@ from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.exchange import Settings
 from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registrar import Registrar
+from mipflow.mip6.registration_events import Settings
 from mipflow.mip6.registrations import Registrations
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from mipflow.arguments import make
 from mipflow.mip6.binding_update_list import BindingUpdateList
-from mipflow.mip6.exchange import Settings
 from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.registration_events import (
     Abandoned,
@@ -34,6 +33,7 @@ from mipflow.mip6.registration_events import (
     SendTestInit,
     SendUpdate,
     SetTimer,
+    Settings,
     Shortened,
     Stale,
     TimerKey,

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry
+from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.return_routability import TestKey
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -35,6 +36,14 @@ class Timers(Enum):
 
 
 TimerKey = tuple[Timers, Pair | TestKey]
+
+
+class Settings(NamedTuple):
+    """How a mobile node registers: see MobileNode."""
+
+    reuse_tokens: bool = True
+    home_lifetime_s: int = HOME_BINDING_LIFETIME_S
+    binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

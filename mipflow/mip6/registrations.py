@@ -13,7 +13,7 @@ from typing import Any
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, RateLimit, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
-from mipflow.mip6.exchange import Exchange, Settings
+from mipflow.mip6.exchange import Exchange
 from mipflow.mip6.registration_events import (
     Abandoned,
     AtHome,
@@ -30,6 +30,7 @@ from mipflow.mip6.registration_events import (
     Pair,
     PrefixesLearned,
     Reachable,
+    Settings,
     Shortened,
     Stale,
     Step,
@@ -115,6 +116,7 @@ class Registrations(Exchange):
         entry = self.list.get(peer, home_address)
         assert entry is not None
         entry.attempts = entry.corrections = entry.retry_ns = 0
+        entry.waits_for = ""
         return entry
 
     def _enter(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> None:

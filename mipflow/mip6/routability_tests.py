@@ -70,6 +70,11 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
         """A test, or None where there is neither one under way nor a token."""
         return self._entries.get(key)
 
+    def is_idle(self, key: TestKey) -> bool:
+        """True where no init message for a token has left that may still be answered."""
+        test = self.get(key)
+        return test is None or test.state is not RoutabilityState.UNDER_WAY
+
     def begin(self, key: TestKey, cookie: bytes, now: int, attempts: int = 1) -> list[Change]:
         """A test init leaves with a new cookie; one that was sent before counts no more (section 11.8)."""
         changes = [] if key in self else self._put(key, RoutabilityTestEntry(*key))

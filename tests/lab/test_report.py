@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mipflow as mf
 from mipflow.cli import main
 from mipflow.lab import report
+from mipflow.lab.replay import Move
+from mipflow.mip6.handover_waits import WAITS
 from mipflow.wire.address import Address
 from mipflow.wire.capture import write
 from mipflow.wire.packet import UDP, Packet
@@ -62,3 +67,38 @@ def test_of_many_flows_the_table_has_what_was_asked_for_and_the_largest(
     moved = " ".join(text.split())
     assert f"flow {flows} moves to cell0 and with it 1, 2, 3, " in moved
     assert "39, 40 and 29 more, which share its binding" in moved
+
+
+def test_a_handover_that_waits_says_what_for() -> None:
+    """Eight flows of one correspondent move at once: three updates a second may leave (RFC 6275 section 11.8)."""
+    world = mf.figure2(seed=7)
+    flows = [world.mn.open(world.cn1, mf.apps.Voice(interval_ms=500)) for _ in range(8)]
+    world.run(12)
+    moves = [Move(world.now, flow, "cell0", tuple(world.mn.handover(flow, "cell0"))) for flow in flows]
+    world.run(1.8)
+    turn = "for its turn, as 3 binding updates a second may go to CN1"
+    ends = [line.split("; ")[1] for line in report.handover_lines(world, moves)]
+    at_once, later, not_yet = ends[:3], ends[3:6], ends[6:]
+    assert all(re.fullmatch(r"acknowledged [12]\d\d\.\d ms later", end) for end in at_once)
+    assert all(re.fullmatch(rf"acknowledged 1\d\d\d\.\d ms later, it had to wait {turn}", end) for end in later)
+    assert not_yet == [f"not acknowledged yet, it waits {turn}"] * 2
+    world.run(2)
+    assert all(flow.registered_at_cn == flow.care_of_address for flow in flows)
+
+
+@pytest.mark.parametrize(("settings", "act", "expected"), [
+    ({}, lambda w, f: w.mn.handover(f, "cell0", home_follows=True), "the home binding, which goes first"),
+    ({"reuse_tokens": False}, lambda w, f: w.mn.interface("wlan0").set_up(False), "the home agent's acknowledgement"),
+    ({}, lambda w, f: (w.cn1.interfaces["eth0"].set_up(False), w.mn.handover(f, "cell0")),
+     "an answer to its care-of test init, which is sent again"),
+])  # fmt: skip
+def test_what_a_handover_waits_for_is_traced(settings: Any, act: Callable[..., Any], expected: str) -> None:
+    world = mf.figure2(seed=7, **settings)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(4)
+    assert not [d for d in world.trace.decisions() if d.what == WAITS], "a first binding is no handover"
+    act(world, flow)
+    world.run(2)
+    whys = [d.why for d in world.trace.decisions() if d.what == WAITS]
+    assert any(why.startswith(f"{flow.home_address} at {flow.cn.address}: {expected}") for why in whys), whys
+    assert len(whys) == len(set(whys)), "said once"
