@@ -139,7 +139,7 @@ def test_streams_with_keep_alives_and_probes_as_tshark_follows_them(tmp_path: Pa
     ]  # fmt: skip
     path = write(tmp_path / "x.pcap", [(k, packet) for k, packet in enumerate(packets)])
     command = [tshark, "-n", "-r", path, "-q", "-z", "follow,tcp,raw,0"]
-    followed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    followed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout.splitlines()
     lines = [line for line in followed if re.fullmatch(r"\t?[0-9a-f]+", line)]
     theirs = {up: bytes.fromhex("".join(line for line in lines if (line[0] == "\t") is not up)) for up in (True, False)}
     texts, zeros, *_ = streamed(packets)
