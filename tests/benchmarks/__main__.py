@@ -21,7 +21,7 @@ from mipflow.wire import capture
 from mipflow.wire.address import Prefix
 from mipflow.wire.packet import UDP, Packet
 
-from .flows import assignment, carrying
+from .flows import assignment, carrying, setting_up
 from .reference import HALF_S, START_S, measure, mobile_world
 
 ROUNDS = 5
@@ -139,7 +139,7 @@ def bindings() -> None:
 
 def flows() -> None:
     """Many flows on one mobile node."""
-    for lines in (assignment(), carrying()):
+    for lines in (assignment(), carrying(), setting_up()):
         for what, value, reach in lines:
             show(what, value, reach)
 
