@@ -58,7 +58,9 @@ class Network(Unique):
         self._ports: dict[str, list[Port]] = {}
         self._on_change: list[Callable[[], None]] = []
         self._trees: dict[str, tuple[dict[str, float], dict[str, list[str]]]] = {}
-        """Node -> how far each router is from it, and by which nodes, until something changes."""
+        """Node -> how far each router is from it, and by which nodes, until links or their delays change."""
+        self._direct: dict[tuple[str, str], Channel] = {}
+        """Neighbors -> the channel from one to the other, as long."""
 
     @property
     def name(self) -> str:
@@ -120,7 +122,7 @@ class Network(Unique):
             self.graph.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         segment.attach(port)
         self._ports[port.owner].append(port)
-        self.changed()
+        self._reshaped()
 
     def detach(self, port: Port, segment: Segment) -> None:
         """Take an interface off a segment. Raises ProtocolMisuse for one of another network."""
@@ -131,7 +133,7 @@ class Network(Unique):
         for other in segment.ports:
             if self.graph.has_edge(port.owner, other.owner):
                 self.graph.remove_edge(port.owner, other.owner)
-        self.changed()
+        self._reshaped()
 
     def interfaces(self, node: str) -> list[str]:
         """Names of the interfaces that a node has on links, or had on one with another node."""
@@ -146,11 +148,15 @@ class Network(Unique):
         for _, _, edge in self.graph.edges(data=True):
             if edge["segment"] == segment.name:
                 edge["delay_ms"] = segment.link.delay_ms
+        self._reshaped()
+
+    def _reshaped(self) -> None:
+        self._trees.clear()
+        self._direct.clear()
         self.changed()
 
     def changed(self) -> None:
-        """Something changed: all worked-out routes are to be forgotten."""
-        self._trees.clear()
+        """Something changed, such as who answers for an address: all worked-out routes are to be forgotten."""
         for callback in self._on_change:
             callback()
 
@@ -196,9 +202,13 @@ class Network(Unique):
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
         """A direct channel from one node to a neighbor. Raises TopologyError where there is none."""
+        known = self._direct.get((sender, receiver))
+        if known is not None:
+            return known
         for port, segment, other in product(self._ports[sender], self.segments.values(), self._ports[receiver]):
             if port in segment.ports and other in segment.ports:
-                return segment.channel(port, other)
+                channel = self._direct[sender, receiver] = segment.channel(port, other)
+                return channel
         raise TopologyError(f"{sender} and {receiver} share no link", (sender, receiver))
 
     # --- what all nodes share ----------------------------------------------------------------------------------------

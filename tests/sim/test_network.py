@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+import mipflow as mf
 from mipflow.errors import TopologyError
 from mipflow.node.host import Host
 from mipflow.node.router import Router, join_routers
@@ -153,3 +156,25 @@ def test_channel_between_needs_a_common_link() -> None:
     with pytest.raises(TopologyError, match="near host and far host share no link"):
         network.channel_between("near host", "far host")
     assert isinstance(Box("x", network).times, list)
+
+
+def test_a_shortest_path_is_found_once_until_links_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of who answers for an address, such as a home agent's for each binding, leaves the paths as they are."""
+    import networkx
+
+    searched: list[str] = []
+    find = networkx.single_source_dijkstra
+
+    def search(graph: Any, source: str, **how: Any) -> Any:
+        searched.append(source)
+        return find(graph, source, **how)
+
+    monkeypatch.setattr(networkx, "single_source_dijkstra", search)
+    world = mf.figure2(seed=7)
+    first = world.network.way("AR2", world.cn1.address)
+    before = len(searched)
+    world.network.changed()
+    assert world.network.way("AR2", world.cn1.address) is first and len(searched) == before
+    segment = world.network.segments["cn1"]
+    segment.configure(mf.Link(delay_ms=99))
+    assert world.network.way("AR2", world.cn1.address) is first and len(searched) == before + 1
