@@ -178,7 +178,8 @@ PUBLIC: dict[str, Row] = {
         together=plain(lambda flow: None, "None"), tunnel_as_one=FLAG, optimistic=FLAG),
     "mf.World": Row(lambda world, **given: World(**given), (World,), {
         "network": made(lambda w: w.network), "mn": made(lambda w: w.mn), "ha": made(lambda w: w.ha),
-        "cns": made(lambda w: w.cns), "internet": made(lambda w: w.internet), "title": plain("t", *WORDS)}),
+        "cns": made(lambda w: w.cns), "internet": made(lambda w: w.internet),
+        "title": plain("t", "empty", "blank", "surrogate", *WORDS)}),
     "mf.load_rules": maker(mf.load_rules, path=plain(REPOSITORY / "datasets/rules/operator.json")),
     "mf.figure2": scenario(mf.figure2),
     "mf.figure1": scenario(mf.figure1, mf.figure2, without=frozenset(["rules"])),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 
-from mipflow.arguments import FLAG, SECONDS, TEXT, WORD, Expected, check, fits, instance, optional, several
+from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, optional, several
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.policy_server import PolicyServer
@@ -83,7 +83,7 @@ class World(Unique):
 
     @title.setter
     def title(self, title: str) -> None:
-        check(TEXT, title=title)
+        check(instance(str, "text"), title=title)
         self.network.title = title
 
     @property
