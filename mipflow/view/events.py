@@ -107,7 +107,10 @@ def sentences(events: Sequence[Event]) -> list[str]:
 
 def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
     """For each flow that is shown: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
-    lines, losses = [], Counter(record.packet.innermost().flow for record in lost)
+    lines: list[str] = []
+    losses: dict[int, Counter[str]] = {}
+    for record in lost:
+        losses.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
     used: dict[int, list[Run]] = {}
     for run in found:
         if run.to_ns >= start_ns:
@@ -115,8 +118,15 @@ def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Drop
     for flow in focus.shown:
         own = used.get(flow, [])
         changes = "".join(f", from {seconds(run.from_ns)} {run.way}" for run in own[1:]) or " throughout"
-        lines.append(f"{words.flows[flow]}: {own[0].way + changes if own else 'no packet'}; {losses[flow]} lost.")
+        way, lost_why = own[0].way + changes if own else "no packet", _reasons(losses.pop(flow, Counter()))
+        lines.append(f"{words.flows[flow]}: {way}; {lost_why}.")
     if focus.hidden:
-        rest = sum(losses.values()) - sum(losses[flow] for flow in focus.shown)
-        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest} lost.")
+        rest = _reasons(sum(losses.values(), Counter()))
+        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
     return lines
+
+
+def _reasons(losses: Counter[str]) -> str:
+    """How many packets were lost, and where and why, the most frequent first."""
+    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
+    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"

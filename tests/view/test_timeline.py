@@ -60,7 +60,8 @@ def test_curves_are_thinned() -> None:
 
 def test_the_words_say_the_same() -> None:
     text = made().describe()
-    assert "video: over wlan0, from 12.093 s over wlan0 through the tunnel, from 12.181 s over cell0; 2 lost." in text
+    ways = "video: over wlan0, from 12.093 s over wlan0 through the tunnel, from 12.181 s over cell0"
+    assert f"{ways}; 2 lost (2 AR3-Internet: lost on the link)." in text
     assert "call: one-way delay 24.0 to 24.0 ms, mean 24.0 ms." in text
 
 
