@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mipflow as mf
-from mipflow.flow.binder import FlowBinder
 from mipflow.flow.flows import Flow
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.rules import RuleSet
-from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import Handover, Replay
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
@@ -253,14 +252,14 @@ PUBLIC: dict[str, Row] = {
     "mn.accept": method("mn.accept", FlowMobileNode.accept, **CALL, redirect=FLAG),
     "mn.close": method("mn.close", FlowMobileNode.close, flow=FLOW),
     "mn.handover": method(
-        "mn.handover", FlowBinder.handover, flow=FLOW, interface=INTERFACE, home_follows=plain(None, "None", "True"),
-        alone=FLAG),
-    "mn.handover_all": method("mn.handover_all", FlowBinder.handover_all, interface=INTERFACE, break_first=FLAG),
+        "mn.handover", FlowMobileNode.handover, flow=FLOW, interface=INTERFACE,
+        home_follows=plain(None, "None", "True"), alone=FLAG),
+    "mn.handover_all": method("mn.handover_all", FlowMobileNode.handover_all, interface=INTERFACE, break_first=FLAG),
     "mn.keep_home_address": method(
-        "mn.keep_home_address", FlowBinder.keep_home_address, name=plain("banking", *WORDS),
+        "mn.keep_home_address", FlowMobileNode.keep_home_address, name=plain("banking", *WORDS),
         is_for=plain(lambda flow: False)),
     "mn.free_home_address": method(
-        "mn.free_home_address", FlowBinder.free_home_address, home_address=made(lambda w: w.spare)),  # type: ignore[attr-defined]
+        "mn.free_home_address", FlowMobileNode.free_home_address, home_address=made(lambda w: w.spare)),  # type: ignore[attr-defined]
     "mn.visit": method(
         "mn.visit", MobileNode.visit, interface_name=plain("wlan0", *WORDS),
         segment=made(lambda w: w.network.segments["cell0"]), handoff_ms=plain(5)),
@@ -296,7 +295,7 @@ INSIDE = {
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",
     "Trace.read_columns": "read by the columns, takes nothing",
     "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
-    "mn.calls": "a way in for those who read the source", "mn.registrar": "the same",
+    "mn.stack.calls": "a way in for those who read the source", "mn.registrar": "the same",
     "mn.opened": "a dictionary to look at",
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }

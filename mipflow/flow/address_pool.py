@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mipflow.arguments import SECONDS, fits, whole
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry
+from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
     from mipflow.flow.allocation import Allocation
-    from mipflow.flow.binder import FlowBinder
+    from mipflow.flow.journal import Journal
+    from mipflow.flow.redirector import DataFlowRedirector
+    from mipflow.sim.trace import Change
 
 MAX_COLLISIONS = 3
 """Duplicates in a row after which no further address is tried."""
@@ -48,16 +51,58 @@ class Request:
     flows: list[FlowMappingEntry] = field(default_factory=list)
 
 
+class OwnsAddresses(Protocol):
+    """A mobile node, as far as its home addresses are concerned."""
+
+    name: str
+    own_home_addresses: HomeAddresses
+
+    def registered_at_home(self, home_address: Address) -> Address | None:
+        """The care-of address that the home agent holds for a home address."""
+
+    def why_not_own(self, address: object) -> str:
+        """Why something can be no further home address; empty where it can."""
+
+    def disown(self, home_address: Address) -> None:
+        """Give a home address up."""
+
+    def let_go(self, home_address: Address) -> bool:
+        """De-register a home address everywhere and disown it: True when that is done."""
+
+
+class BindsFlows(Protocol):
+    """Brings flows from their home address to their bindings."""
+
+    def bind_unused(self, home_address: Address) -> None:
+        """Bind a home address without flows, if it is known where."""
+
+    def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
+        """Find one for a flow, or have one asked for."""
+
+    def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
+        """A flow has got a home address."""
+
+    def proceed(self, entry: FlowMappingEntry) -> None:
+        """Do what a flow needs next."""
+
+    def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
+        """A flow has no home address that it can use."""
+
+
 class AddressPool:
     """The further home addresses of `node`; `size` unused ones are kept allocated ahead, and one that is not needed any
     more is freed only after `hold_down_s` seconds in which no flow wanted it.
     """
 
-    def __init__(self, node: FlowBinder, allocation: Allocation, size: int, hold_down_s: float) -> None:
+    def __init__(
+        self, node: OwnsAddresses, binder: BindsFlows, redirector: DataFlowRedirector, journal: Journal,
+        allocation: Allocation, size: int, hold_down_s: float,
+    ) -> None:  # fmt: skip
         if not (fits(size, whole(0, MOST_AHEAD)) and fits(hold_down_s, SECONDS)):
             given = f"pool={shown(size)}, hold_down_s={shown(hold_down_s)}"
             raise ProtocolMisuse(f"{given}; expected zero or more, a pool of {MOST_AHEAD} at most", (size, hold_down_s))
-        self._node = node
+        self._node, self._binder, self._journal = node, binder, journal
+        self._redirector, self._homes, self._flows = redirector, redirector.homes, redirector.flows
         self.allocation = allocation
         self.size = size
         self._hold_down_ns = seconds(hold_down_s)
@@ -88,13 +133,13 @@ class AddressPool:
     @property
     def cost(self) -> Cost:
         """What it has cost until now."""
-        now = self._node.clock.now
+        now = self._journal.clock.now
         idle_ns = self._idle_ns + sum(now - since for since in self._idle.values())
         return Cost(self._allocated_ahead, self._used, idle_ns / NS_PER_S)
 
     def kept_for(self, home_address: Address) -> str:
         """The name under which a home address is kept, bound or not; empty where any flow may use it."""
-        entry = self._node.home_addresses.get(home_address) or self._ahead.get(home_address)
+        entry = self._homes.get(home_address) or self._ahead.get(home_address)
         return "" if entry is None else entry.kept_for
 
     # --- asking (Figure 6, step 43) ----------------------------------------------------------------------------------
@@ -103,7 +148,7 @@ class AddressPool:
         """A flow needs a new home address: it gets one that is on its way, where it can share that with those for which
         it was asked, or another is asked for.
         """
-        redirector, kept_for = self._node.redirector, self._node.redirector.kept_for(flow)
+        kept_for = self._redirector.kept_for(flow)
         if flow.flow_id in self._asking:
             return
         for address, request in self._ahead.items():
@@ -112,7 +157,7 @@ class AddressPool:
                 self._enter(address, request, [flow])
                 return
         for request in reversed(self._requests):
-            if request.kept_for == kept_for and all(redirector.may_share(flow, other) for other in request.flows):
+            if request.kept_for == kept_for and all(self._redirector.may_share(flow, other) for other in request.flows):
                 request.flows.append(flow)
                 self._asking.add(flow.flow_id)
                 return
@@ -123,11 +168,10 @@ class AddressPool:
         """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the
         table, where flows are given it, once the home agent holds it.
         """
-        node = self._node
-        if node.registered_at_home(node.primary_home_address) is not None:
-            for name, _ in [*node.redirector.keeping]:
+        if self._node.registered_at_home(self._homes.primary) is not None:
+            for name, _ in [*self._redirector.keeping]:
                 under_way = name in [request.kept_for for request in (*self._requests, *self._ahead.values())]
-                if not under_way and name not in node.home_addresses.kept:
+                if not under_way and name not in self._homes.kept:
                     self._ask(Request(name))
             if self.size:
                 asked = sum(not request.flows and not request.kept_for for request in self._requests)
@@ -141,10 +185,10 @@ class AddressPool:
         if not type(self.allocation).__module__.startswith("mipflow."):
             ask = Guarded("allocate", ask, "granted, refused", lambda *_: "")
         try:
-            with self._node.clock.held():
+            with self._journal.clock.held():
                 ask(partial(self._granted, request), partial(self._refuse, request))
         except FunctionFailed as error:
-            self._node.function_failed(error)
+            self._journal.function_failed(error)
             self._refuse(request, str(error))
 
     def _answered(self, request: Request) -> None:
@@ -152,74 +196,55 @@ class AddressPool:
         self._asking.difference_update(flow.flow_id for flow in request.flows)
 
     def _granted(self, request: Request, address: Address) -> None:
-        node, wrong = self._node, self._wrong(address)
+        wrong = self._node.why_not_own(address) or ("it is in use" if address in self._freeing else "")
         if request not in self._requests:  # it has been answered
             return
         if wrong:
-            expected = f"expected a new address of {Prefix.around(node.primary_home_address, 64)}"
+            expected = f"expected a new address of {Prefix.around(self._homes.primary, 64)}"
             self._refuse(request, f"{shown(address, str)} was allocated, but {wrong}; {expected}")
             return
         self._answered(request)
-        node.own_home_addresses.add(address)
-        flows = [flow for flow in request.flows if flow.flow_id in node.flows and flow.home_address is None]
+        self._node.own_home_addresses.add(address)
+        flows = [flow for flow in request.flows if flow.flow_id in self._flows and flow.home_address is None]
         if flows:
             self._enter(address, request, flows)
             return
         self._ahead[address] = request
         self._bind_ahead()
 
-    def _wrong(self, address: object) -> str:
-        """Why something that was allocated can be no home address of this node; empty where it can."""
-        node = self._node
-        if not isinstance(address, Address):
-            return "it is no Address"
-        if not node.is_of_home_link(address):
-            return "it has no home prefix"
-        if Prefix.around(address, 64).is_anycast(address):
-            return "it is an anycast address"
-        if address == node.home_agent_of(address):
-            return "it is the home agent's"
-        is_barred = address in node.redirector.barred or address in self._freeing
-        return "it is in use" if is_barred or address in node.own_home_addresses else ""
-
     def _bind_ahead(self) -> None:
         """Addresses without flows are bound as soon as it is known where."""
-        node = self._node
         for address in list(self._ahead):
-            care_of = node.home_care_of(address, None)
-            if care_of is not None and node.home_registration(address) is None:
-                node.bind(address, care_of)
+            self._binder.bind_unused(address)
 
     def _enter(self, address: Address, request: Request, flows: list[FlowMappingEntry]) -> None:
         """An address is that of these flows from now on."""
-        node = self._node
-        node.record(node.home_addresses.add(address, request.kept_for))
+        self._journal.record(self._homes.add(address, request.kept_for))
         if not request.kept_for:
-            self._idle[address] = node.clock.now
+            self._idle[address] = self._journal.clock.now
         for flow in sorted(flows, key=lambda flow: flow.flow_id):  # the first that was opened chooses the road
-            node.assigned(flow, node.flows.change(flow, home_address=address))
+            self._binder.assigned(flow, self._flows.change(flow, home_address=address))
 
     def _refuse(self, request: Request, why: str) -> None:
         if request not in self._requests:
             return
         self._answered(request)
-        self._node.decided("no home address", why)
+        self._journal.decided("no home address", why)
         for flow in request.flows:
-            if flow.flow_id in self._node.flows:
+            if flow.flow_id in self._flows:
                 self.refuse(flow, why)
 
     def refuse(self, flow: FlowMappingEntry, why: str) -> None:
         """A flow cannot have an address now."""
         self._refused[flow.flow_id] = flow
-        self._node.refuse_flow(flow, why)
+        self._binder.refuse_flow(flow, why)
 
     # --- what becomes of an address ----------------------------------------------------------------------------------
 
     def acknowledged(self, home_address: Address) -> None:
         """The home agent holds an address: one that was allocated ahead can be given to flows now."""
-        node = self._node
         self._collisions = 0
-        if home_address == node.primary_home_address:
+        if home_address == self._homes.primary:
             self.allocation.primary_bound()
             self._bind_ahead()
         request = self._ahead.pop(home_address, None)
@@ -230,20 +255,19 @@ class AddressPool:
     def taken(self, home_address: Address) -> None:
         """A flow has got an address of the table."""
         since = self._idle.pop(home_address, None)
-        if since is not None and since != self._node.clock.now:
-            self._idle_ns += self._node.clock.now - since
+        if since is not None and since != self._journal.clock.now:
+            self._idle_ns += self._journal.clock.now - since
             self._used += 1
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
 
     def collided(self, home_address: Address) -> bool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
-        node = self._node
-        node.disown(home_address)
+        self._node.disown(home_address)
         self._ahead.pop(home_address, None)
-        if home_address == node.primary_home_address:  # it stays in the table, for nobody
+        if home_address == self._homes.primary:  # it stays in the table, for nobody
             return True
-        if home_address in node.home_addresses:
+        if home_address in self._homes:
             self._strike(home_address)
         self.allocation.collided(home_address)
         self._collisions += 1
@@ -255,30 +279,28 @@ class AddressPool:
 
     def _strike(self, home_address: Address) -> None:
         """An address leaves the table."""
-        node = self._node
-        node.record(node.home_addresses.remove(home_address))
+        self._journal.record(self._homes.remove(home_address))
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
-        self._idle_ns += node.clock.now - self._idle.pop(home_address, node.clock.now)
+        self._idle_ns += self._journal.clock.now - self._idle.pop(home_address, self._journal.clock.now)
 
     # --- freeing (page 14) -------------------------------------------------------------------------------------------
 
     def _unused(self) -> list[Address]:
         """Further addresses that no flow has and that are kept for nothing, the oldest first."""
-        homes = self._node.home_addresses
-        numbers = {entry.home_address: entry.number for entry in map(homes.get, self._idle) if entry is not None}
+        entries = map(self._homes.get, self._idle)
+        numbers = {entry.home_address: entry.number for entry in entries if entry is not None}
         return sorted(numbers, key=numbers.__getitem__)
 
     def left(self, home_address: Address) -> None:
         """A flow does not have this address any more."""
-        entry, flows = self._node.home_addresses.get(home_address), self._node.flows
-        is_further = home_address != self._node.primary_home_address
-        if entry is not None and is_further and not entry.kept_for and not flows.is_used(home_address):
-            self._idle.setdefault(home_address, self._node.clock.now)
+        entry, is_further = self._homes.get(home_address), home_address != self._homes.primary
+        if entry is not None and is_further and not entry.kept_for and not self._flows.is_used(home_address):
+            self._idle.setdefault(home_address, self._journal.clock.now)
 
     def lead(self, home_address: Address, former: Address) -> None:
         """An address is the primary in the place of a former one, which may be one that no flow has."""
-        now = self._node.clock.now
+        now = self._journal.clock.now
         self._idle_ns += now - self._idle.pop(home_address, now)
         self.left(former)
 
@@ -289,8 +311,8 @@ class AddressPool:
         self._offer()
         for address in [address for address in self._unused()[self.size :] if address not in self._resting]:
             if self._hold_down_ns:
-                self._resting[address] = Timer(self._node.clock, partial(self._rested, address))
-                self._resting[address].set(self._node.clock.now + self._hold_down_ns)
+                self._resting[address] = Timer(self._journal.clock, partial(self._rested, address))
+                self._resting[address].set(self._journal.clock.now + self._hold_down_ns)
             else:
                 self.free(address)
 
@@ -301,20 +323,19 @@ class AddressPool:
 
     def _offer(self) -> None:
         """Flows that were refused an address have another try."""
-        flows = self._node.flows
+        flows = self._flows
         self._refused = {n: flow for n, flow in self._refused.items() if n in flows and flow.home_address is None}
         for flow in list(self._refused.values()):
-            self._node.find_home_address(flow, may_ask=False)
+            self._binder.find_home_address(flow, may_ask=False)
 
     def free(self, home_address: Address) -> None:
         """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""
-        node = self._node
-        users = [flow.flow_id for flow in node.flows.of_home_address(home_address)]
-        if users and home_address != node.primary_home_address:
+        users = [flow.flow_id for flow in self._flows.of_home_address(home_address)]
+        if users and home_address != self._homes.primary:
             raise ProtocolMisuse(f"{home_address} is in use by flows {users}; close them first", home_address)
-        if home_address != node.primary_home_address and home_address not in node.home_addresses:
-            known = ", ".join(str(entry.home_address) for entry in node.home_addresses)
-            why = f"{home_address} is no home address of {node.name}; expected one of {known}"
+        if home_address != self._homes.primary and home_address not in self._homes:
+            known = ", ".join(str(entry.home_address) for entry in self._homes)
+            why = f"{home_address} is no home address of {self._node.name}; expected one of {known}"
             raise ProtocolMisuse(why, home_address)
         self._strike(home_address)
         self._freeing.add(home_address)
@@ -324,24 +345,24 @@ class AddressPool:
         """Free an address, and keep none in its place. Raises ProtocolMisuse as `free` does."""
         name = self.kept_for(home_address)
         self.free(home_address)
-        keeping = self._node.redirector.keeping
+        keeping = self._redirector.keeping
         keeping[:] = [(each, is_for) for each, is_for in keeping if each != name or not name]
         self.fill()
 
     def ended(self, home_address: Address) -> None:
         """An address can be used no longer: it is freed, and its flows get another."""
-        node = self._node
         if home_address in self._ahead:
-            node.record(node.home_addresses.add(home_address, self._ahead.pop(home_address).kept_for))
-        if home_address not in node.home_addresses:
+            self._journal.record(self._homes.add(home_address, self._ahead.pop(home_address).kept_for))
+        if home_address not in self._homes:
             return
-        flows = list(node.flows.of_home_address(home_address))
+        flows = list(self._flows.of_home_address(home_address))
         for flow in flows:
             flow.ready = False
-            node.record(node.flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None))
+            bare = self._flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None)
+            self._journal.record(bare)
         self.free(home_address)
         for flow in flows:
-            node.proceed(flow)
+            self._binder.proceed(flow)
 
     def continue_freeing(self, home_address: Address) -> bool:
         """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address
@@ -349,14 +370,7 @@ class AddressPool:
         """
         if home_address not in self._freeing:
             return False
-        node = self._node
-        entries = node.binding_updates.of_home_address(home_address)
-        at_correspondents = [entry for entry in entries if not entry.home_registration]
-        for entry in at_correspondents or entries:
-            node.registrar.deregister(entry.peer, home_address)
-        if not entries:
+        if self._node.let_go(home_address):
             self._freeing.discard(home_address)
-            node.disown(home_address)
             self.allocation.free(home_address)
-            node.forget_roads()
         return True

@@ -34,7 +34,7 @@ from mipflow.wire.packet import HOME_ADDRESS_PORT as PORT
 from mipflow.wire.packet import UDP, Packet
 
 if TYPE_CHECKING:
-    from mipflow.flow.stack import FlowMobileNode
+    from mipflow.flow.mobile_node import FlowMobileNode
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
     from mipflow.sim.network import Network

@@ -13,8 +13,9 @@ from mipflow.errors import FunctionFailed, MipflowError
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
-    from mipflow.flow.binder import FlowBinder
     from mipflow.mip6.cga import AddressOwner
+    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.sim.clock import Clock
 
 Granted = Callable[["Address"], None]
 Refused = Callable[[str], None]
@@ -117,7 +118,7 @@ class DiscoveredAllocation(Immediate):
     once, and keeps what it is told up to date with it.
     """
 
-    def __init__(self, node: FlowBinder) -> None:
+    def __init__(self, node: MobileNode) -> None:
         self._node = node
         self._identifier = node.primary_home_address.interface_identifier
         """The last that was tried."""
@@ -143,10 +144,23 @@ class DiscoveredAllocation(Immediate):
             self._waiting.pop(0)[0](address)
 
 
+class AsksLearner(Protocol):
+    """A mobile node, as far as a learner's function is concerned."""
+
+    clock: Clock
+    primary_home_address: Address
+
+    def home_addresses_in_order(self) -> list[Address]:
+        """Its home addresses."""
+
+    def function_failed(self, error: MipflowError) -> None:
+        """Say so in the trace."""
+
+
 class FunctionAllocation(Immediate):
     """A learner's function: called as allocate(prefix, taken), gives an address of the prefix that is not taken."""
 
-    def __init__(self, node: FlowBinder, function: Callable[[Prefix, list[Address]], Address]) -> None:
+    def __init__(self, node: AsksLearner, function: Callable[[Prefix, list[Address]], Address]) -> None:
         self._node = node
         self._function = function
         self._collided: list[Address] = []

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.flow.separator import traits_of
 from mipflow.flow.strangers import Strangers
-from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry
+from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
+from mipflow.flow.traits import Traits
 from mipflow.node.application import Ends
 from mipflow.node.host import Host
 from mipflow.node.invitation import PORT as INVITATIONS
@@ -23,20 +24,43 @@ from mipflow.wire.packet import NO_MARKS
 
 if TYPE_CHECKING:
     from mipflow.flow.flows import Flow
-    from mipflow.flow.stack import FlowMobileNode
     from mipflow.node.application import Application
     from mipflow.wire.address import Address
 
 
-class Calls:
-    """The flows that correspondents are going to begin with `node`."""
+class BeginsFlows(Protocol):
+    """Begins and ends flows."""
 
-    def __init__(self, node: FlowMobileNode) -> None:
-        self._node = node
+    def next_flow_id(self) -> int:
+        """A flow id that no flow has had."""
+
+    def new_flow(
+        self, entry: FlowMappingEntry, cn: Host, app: Application, conversations: tuple[Conversation, ...]
+    ) -> Flow:
+        """What the owner of a flow holds."""
+
+    def start(self, flow: Flow, ends: Ends) -> None:
+        """Set a flow's application going."""
+
+    def begin(self, traits: Traits) -> FlowMappingEntry:
+        """The flow of a new conversation."""
+
+    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once the home address of a flow is bound."""
+
+    def end(self, entry: FlowMappingEntry, why: str) -> None:
+        """A flow is over."""
+
+
+class Calls:
+    """The flows that correspondents are going to begin with `node`; `stack` begins them."""
+
+    def __init__(self, node: Host, stack: BeginsFlows, flows: FlowMappingTable) -> None:
+        self._node, self._stack, self._flows = node, stack, flows
         self.expected: dict[Conversation, Flow] = {}
         """By what they begin with."""
         self.promised: dict[Flow, int] = {}
-        """What correspondents are going to be told -> our port for it, at which nobody listens yet."""
+        """What correspondents are going to be told -> our port for it, which is a promised one of the host's."""
         self._invited: dict[tuple[Address, int], Flow] = {}
         """Correspondents and their ports -> what they are going to invite to."""
         self._doorman: Doorman | None = None
@@ -58,20 +82,22 @@ class Calls:
             self._doorman = self._doorman or Doorman(node, self._find_place, self._placed)
         conversations = Conversation.begun(app.protocol, far, cn.address, near, False)
         traits = traits_of(conversations[0], False, NO_MARKS, app.name)
-        entry = FlowMappingEntry(node.next_flow_id(), cn.address, FlowInformation(traits), "", network=node.network)
-        flow = self.expected[conversations[0]] = node.new_flow(entry, cn, app, conversations)
+        number, information = self._stack.next_flow_id(), FlowInformation(traits)
+        entry = FlowMappingEntry(number, cn.address, information, "", network=node.network)
+        flow = self.expected[conversations[0]] = self._stack.new_flow(entry, cn, app, conversations)
         ends = Ends(cn, node, near, far, entry.flow_id, upward=False)
         if not redirect:
-            node.start(flow, ends)
+            self._stack.start(flow, ends)
             return flow
 
         def redirected(address: Address, port: int) -> None:
-            self.promised.pop(flow, None)
+            self._keep_promise(flow)
             try:
-                node.start(flow, replace(ends, far_address=address, far_port=port))
+                self._stack.start(flow, replace(ends, far_address=address, far_port=port))
             except MipflowError as error:  # nobody called: it is an answer that has come
-                node.decided("call not possible", str(error))
+                node.network.trace.decided(node.clock.now, node.name, "call not possible", str(error))
 
+        node.promised_ports.add(far)
         self.promised[flow], self._invited[cn.address, near] = far, flow
         flow.invitation = Invitation(cn, cn.free_port(), node.reached_at, near, redirected)
         return flow
@@ -80,16 +106,21 @@ class Calls:
         """A correspondent invites: the flow that is expected from its port begins, and gets a home address as one of
         ours does; the correspondent is told once that is bound.
         """
-        node, flow = self._node, self._invited.pop((caller, port), None)
+        flow = self._invited.pop((caller, port), None)
         if flow is not None and flow in self.promised:
-            entry, far = node.begin(traits_of(flow.conversation, True, NO_MARKS)), self.promised[flow]
-            node.when_ready(entry.flow_id, lambda: tell(node.address_of_flow(entry.flow_id), far))
+            entry, far = self._stack.begin(traits_of(flow.conversation, True, NO_MARKS)), self.promised[flow]
+            self._stack.when_ready(entry.flow_id, lambda: tell(entry.home_address or self._node.reached_at, far))
 
     def forget(self, flow: Flow) -> bool:
         """A flow is closed: True for one that had not begun."""
-        self.promised.pop(flow, None)
+        self._keep_promise(flow)
         self._invited = {caller: other for caller, other in self._invited.items() if other is not flow}
         return self.expected.pop(flow.conversation, None) is not None
+
+    def _keep_promise(self, flow: Flow) -> None:
+        """A port is not promised any more: somebody listens there, or never will."""
+        if flow in self.promised:
+            self._node.promised_ports.discard(self.promised.pop(flow))
 
     def admit(self, conversation: Conversation) -> None:
         """A correspondent begins a conversation that no flow expects: an invitation to one may always come, anything
@@ -98,20 +129,20 @@ class Calls:
         invitations = ((flow.cn.address, flow.invitation.port) for flow in self.promised if flow.invitation is not None)
         if conversation in [Conversation("UDP", INVITATIONS, *caller) for caller in invitations]:
             return
-        over = self.strangers.admit(conversation, self._node.flows, self._node.clock.now)
+        over = self.strangers.admit(conversation, self._flows, self._node.clock.now)
         if over is not None:
-            self._node.end(over, "silent for longest of what others have begun, it gives way to a newcomer")
+            self._stack.end(over, "silent for longest of what others have begun, it gives way to a newcomer")
 
     def begun(self, flow: Flow, entry: FlowMappingEntry) -> None:
         """An expected flow has begun, and has this entry."""
         flow.entry = entry
-        self._node.flows.join(entry, flow.conversations[-1])
+        self._flows.join(entry, flow.conversations[-1])
 
     def _placed(self, caller: Address, port: int) -> None:
         """The call is elsewhere: the flow of its invitation is over."""
-        entry = self._node.flows.part(Conversation("UDP", INVITATIONS, caller, port))
+        entry = self._flows.part(Conversation("UDP", INVITATIONS, caller, port))
         if entry is not None:
-            self._node.end(entry, "what was invited to has been redirected")
+            self._stack.end(entry, "what was invited to has been redirected")
 
 
 def check_correspondent(cn: object, node: Host) -> None:

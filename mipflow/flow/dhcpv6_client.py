@@ -26,7 +26,7 @@ from mipflow.wire.dhcpv6 import DhcpStatus, Kind
 from mipflow.wire.packet import UDP, Packet
 
 if TYPE_CHECKING:
-    from mipflow.flow.stack import FlowMobileNode
+    from mipflow.flow.mobile_node import FlowMobileNode
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
 

@@ -44,8 +44,6 @@ class Flow(Unique):
         self.opened_ns = opened_ns
         self.conversations = conversations
         """Those of its own application, the first first; a flow can have others."""
-        self.ready_ns: int | None = None
-        """When its home address was bound, in nanoseconds; None before."""
 
     @property
     def is_open(self) -> bool:
@@ -81,6 +79,11 @@ class Flow(Unique):
     def refused(self) -> str:
         """Why its packets are dropped instead of waiting for a home address; empty where they are not."""
         return self.entry.refused
+
+    @property
+    def ready_ns(self) -> int | None:
+        """When its home address was bound, in nanoseconds; None before, and when it was opened where that was later."""
+        return None if self.entry.ready_ns is None else max(self.entry.ready_ns, self.opened_ns)
 
     @property
     def interface(self) -> str:

@@ -6,8 +6,9 @@ moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.arguments import YEAR_S, check, fits, number, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError, shown
@@ -16,9 +17,11 @@ from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, seconds
 
 if TYPE_CHECKING:
-    from mipflow.flow.binder import FlowBinder
+    from mipflow.flow.journal import Journal
+    from mipflow.flow.redirector import DataFlowRedirector
     from mipflow.flow.rules import RuleSet
     from mipflow.node.interface import Interface
+    from mipflow.wire.address import Address
 
 ANCHOR = "anchor "
 """What the name begins with under which an interface's anchor is kept."""
@@ -33,6 +36,33 @@ class Report:
     load: float = 0.0
 
 
+class HasInterfaces(Protocol):
+    """A mobile node, as far as its networks are concerned."""
+
+    name: str
+    interfaces: dict[str, Interface]
+    addresses: dict[Address, Interface]
+
+    def interface(self, name: str) -> Interface:
+        """The interface of that name. Raises ProtocolMisuse where there is none."""
+
+    def first_interface(self) -> Interface | None:
+        """The first that is up."""
+
+
+class Moves(Protocol):
+    """Has registered what is chosen."""
+
+    def move(self, entry: FlowMappingEntry, interface: str) -> None:
+        """Move a flow and those of the same binding."""
+
+    def rebind(self, home_address: Address, care_of: Address) -> None:
+        """Bind a home address elsewhere, if it is bound."""
+
+    def keep_home_address(self, name: str, is_for: Callable[[FlowMappingEntry], bool]) -> None:
+        """Allocate a home address for certain flows alone."""
+
+
 class NetworkChooser:
     """Chooses for `node`. Without policies a flow goes over the first interface that is up and stays there.
 
@@ -41,13 +71,15 @@ class NetworkChooser:
     """
 
     def __init__(
-        self, node: FlowBinder, policies: Policies | None, home_bindings: HomeBindings, every_s: float | None
-    ) -> None:
-        self._node = node
+        self, node: HasInterfaces, moves: Moves, redirector: DataFlowRedirector, journal: Journal,
+        policies: Policies | None, home_bindings: HomeBindings, every_s: float | None,
+    ) -> None:  # fmt: skip
+        self._node, self._moves, self._journal = node, moves, journal
+        self._redirector, self._flows = redirector, redirector.flows
         self.policies = policies
         self.home_bindings = home_bindings
         self._reports: dict[str, Report] = {}
-        self._measured_ns = node.clock.now
+        self._measured_ns = journal.clock.now
         if every_s is not None:
             if not fits(every_s, number(0.001, YEAR_S)):
                 why = f"reconsider_every_s={shown(every_s)}; expected more than 0, a millisecond or longer, in seconds"
@@ -59,7 +91,7 @@ class NetworkChooser:
             self.reconsider("it is time")
             self._again(every_ns)
 
-        self._node.clock.after(every_ns, tick)
+        self._journal.clock.after(every_ns, tick)
 
     # --- what is known of the networks -------------------------------------------------------------------------------
 
@@ -81,7 +113,7 @@ class NetworkChooser:
         """Every network as it is now, its load that of the last second at least."""
         self._measure()
         counts = dict.fromkeys(self._node.interfaces, 0)
-        for flow in self._node.flows:
+        for flow in self._flows:
             counts[flow.interface] += 1
         return [self._state(interface, counts[name]) for name, interface in self._node.interfaces.items()]
 
@@ -94,11 +126,11 @@ class NetworkChooser:
 
     def _measure(self) -> None:
         """The load of each network since it was last measured: what its flows carried in the busier direction."""
-        now, carried = self._node.clock.now, {name: [0, 0] for name in self._node.interfaces}
+        now, carried = self._journal.clock.now, {name: [0, 0] for name in self._node.interfaces}
         if now - self._measured_ns < NS_PER_S:
             return
         lasted_s, self._measured_ns = (now - self._measured_ns) / NS_PER_S, now
-        for flow in self._node.flows:
+        for flow in self._flows:
             carried[flow.interface][0] += flow.sent_octets
             carried[flow.interface][1] += flow.received_octets
             flow.rate_bps = max(flow.sent_octets, flow.received_octets) * 8 / lasted_s
@@ -136,16 +168,16 @@ class NetworkChooser:
         information = flow.flow_information
         facts = FlowFacts(information.traits, information.word, flow.interface or None, flow.requested)
         try:
-            with self._node.clock.held():
+            with self._journal.clock.held():
                 return self.policies.choose(facts, self.states()), flow.refused
         except MipflowError as error:
-            self._node.function_failed(error)
+            self._journal.function_failed(error)
             return None, str(error)
 
     def _decided(self, flow: FlowMappingEntry, choice: Choice, why: str) -> str:
         """Say it, and where the flows go; they take their load along, until it is measured again."""
-        self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
-        rate_bps = sum(other.rate_bps for other in self._node.flows.sharing(flow)) if flow.interface else 0.0
+        self._journal.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
+        rate_bps = sum(other.rate_bps for other in self._flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
             self._report(name).load += sign * self._part(name, rate_bps)
         return choice.network
@@ -161,7 +193,7 @@ class NetworkChooser:
         Flows of one binding go where the first of them is best: it cannot be in two places.
         """
         moved: list[int] = []
-        flows = self._node.flows
+        flows = self._flows
         for flow in flows if self.policies is not None else ():
             first = next(flows.of_binding(flow.home_address, flow.cn), flow)
             if first is not flow or flow.home_address in self._node.addresses:
@@ -170,7 +202,7 @@ class NetworkChooser:
             if choice is not None and choice.network != flow.interface:
                 self._decided(flow, choice, f" ({why})")
                 moved += [other.flow_id for other in flows.sharing(flow)]
-                self._node.move(flow, choice.network)
+                self._moves.move(flow, choice.network)
         return moved
 
     def asked(self, rules: RuleSet) -> None:
@@ -188,7 +220,7 @@ class NetworkChooser:
         """An interface cannot be used any more: select another network for each of its flows, where there is one, and
         give these flows. Their bindings follow when the interface's are rescued, home bindings first.
         """
-        concerned = [flow for flow in self._node.flows if flow.interface == interface.name]
+        concerned = [flow for flow in self._flows if flow.interface == interface.name]
         for flow in concerned:
             if flow.interface == interface.name:
                 self._relocate(flow, f"{interface.name} has failed")
@@ -196,7 +228,7 @@ class NetworkChooser:
 
     def rescue(self, interface: Interface) -> None:
         """An interface has a care-of address: flows of one that is down have somewhere to go."""
-        for flow in self._node.flows:
+        for flow in self._flows:
             if flow.interface != interface.name and not self._node.interfaces[flow.interface].up:
                 self._relocate(flow, f"{flow.interface} is down")
 
@@ -209,10 +241,10 @@ class NetworkChooser:
         choice = choice or Choice(usable.name, f"{usable.name} is the first that is usable", "")
         self._decided(flow, choice, f" ({why})")
         care_of = self._node.interfaces[choice.network].address
-        for other in self._node.flows.sharing(flow):
+        for other in self._flows.sharing(flow):
             if other.requested == other.interface and not is_chosen:
                 other.requested = None  # it stays where it goes now
-            self._node.record(self._node.flows.change(other, interface=choice.network, care_of_address=care_of))
+            self._journal.record(self._flows.change(other, interface=choice.network, care_of_address=care_of))
 
     # --- home bindings (page 13) -------------------------------------------------------------------------------------
 
@@ -238,12 +270,9 @@ class NetworkChooser:
 
     def bind_home_addresses(self, interface: Interface) -> None:
         """An interface has a care-of address: what policy wants to be bound there can be, and an anchor too."""
-        node, care_of = self._node, interface.address
-        for home in node.home_addresses:
-            registration = node.home_registration(home.home_address)
-            is_elsewhere = registration is not None and registration.care_of_address != care_of
-            if care_of and is_elsewhere and self.home_interface(home.kept_for) is interface:
-                node.registrar.register_home(home.home_address, care_of)
+        for home in self._redirector.homes:
+            if interface.address and self.home_interface(home.kept_for) is interface:
+                self._moves.rebind(home.home_address, interface.address)
         self._anchor(interface)
 
     def _anchor(self, interface: Interface) -> None:
@@ -252,7 +281,7 @@ class NetworkChooser:
         A home agent with one tunnel for each care-of address may stay with the old one when a home address
         moves to a care-of address that is new to it.
         """
-        anchored = [name.removeprefix(ANCHOR) for name, _ in self._node.redirector.keeping if name.startswith(ANCHOR)]
+        anchored = [name.removeprefix(ANCHOR) for name, _ in self._redirector.keeping if name.startswith(ANCHOR)]
         usable = {name: each.is_usable for name, each in self._node.interfaces.items()}
         if interface.name in self.home_bindings.lacking(anchored, usable):
-            self._node.keep_home_address(ANCHOR + interface.name, lambda flow: False)
+            self._moves.keep_home_address(ANCHOR + interface.name, lambda flow: False)

@@ -29,7 +29,7 @@ from mipflow.wire.packet import POLICY_PORT as PORT
 from mipflow.wire.packet import UDP
 
 if TYPE_CHECKING:
-    from mipflow.flow.stack import FlowMobileNode
+    from mipflow.flow.mobile_node import FlowMobileNode
 
 MOST_OCTETS = 60_000
 """Of a rule set: with all headers it fits one IPv6 packet, which its node sends in fragments."""

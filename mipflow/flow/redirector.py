@@ -1,21 +1,25 @@
 """The data flow redirector (the seed, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
 a flow?
 
-Pure: it reads and changes the two tables and returns the changes. What has to be sent for them is `flow.binder`'s.
+Pure: it reads and changes the two tables and returns the changes. Packets are sent and passed up by `flow.stack`; what
+has to be sent to peers is `flow.binder`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Protocol, get_args
 
 from mipflow.arguments import FLAG, WORD, check_fields, fits, one_of
 from mipflow.errors import FunctionFailed
 from mipflow.flow.learner import Guarded
+from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
+from mipflow.node.node import Arrival
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
+from mipflow.wire.packet import Marks, Sized
 
 Assign = Callable[["FlowMappingEntry", "HomeAddressTable", "FlowMappingTable"], "Address | None"]
 """Which home address for a new flow? None asks for a new one. A learner puts their own in: `assign=my_function`."""
@@ -60,42 +64,78 @@ class AssignmentRules:
         return self.method in ("care-of address per flow", "one care-of address")
 
 
+class BeginsFlows(Protocol):
+    """Makes new flows."""
+
+    def begun_here(
+        self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks
+    ) -> FlowMappingEntry | None:
+        """The one that a packet of ours begins, if it does."""
+
+    def begun_there(self, arrival: Arrival) -> FlowMappingEntry | None:
+        """The one that a correspondent begins with a packet, if it does."""
+
+
 class DataFlowRedirector:
     """Assigns home addresses to flows, by `rules` and Figure 6 or by a function of the learner's."""
 
     def __init__(
         self, homes: HomeAddressTable, flows: FlowMappingTable, rules: AssignmentRules | None = None,
-        assign: Assign | None = None,
-    ) -> None:
+        assign: Assign | None = None, own: Container[Address] | None = None,
+    ) -> None:  # fmt: skip
         self.homes = homes
         self.flows = flows
         self.rules = rules or AssignmentRules()
         flows.as_one = self.rules.method == "one care-of address"
-        self.barred: set[Address] = set()
-        """Home addresses that somebody else has (RFC 6275 section 11.7.1): no flow gets them."""
+        self._own = homes if own is None else own
+        """Home addresses that are ours: of the table's, none that somebody else has (RFC 6275 section 11.7.1)."""
         self.keeping: list[tuple[str, Callable[[FlowMappingEntry], bool]]] = []
         """Home addresses that are kept for flows (page 10): under which name, and for which flows."""
         self._assign = assign or self.assign
         self._is_learners = assign is not None
+        self.stand_between(DataFlowSeparator(flows), None)
 
-    def outgoing(self, flow: FlowMappingEntry) -> list[Change]:
-        """Figure 4 for a flow that the separator calls new (steps 22 and 23): give it a home address, if there is one.
+    def stand_between(self, separator: DataFlowSeparator, begins: BeginsFlows | None) -> None:
+        """Take the ids of known flows from `separator`; `begins` makes new ones."""
+        self._separator, self._begins = separator, begins
+
+    def outgoing(
+        self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks, now: int
+    ) -> FlowMappingEntry | None:
+        """Figure 4: the flow of an outgoing packet, with its home address; None for a packet of no flow."""
+        # Step 21: the application's own word, where its socket is labelled with a flow; else the separator looks.
+        flow = self.flows.get(label) or self._separator.outgoing(payload, destination, marks, now)
+        if flow is None and self._begins is not None:  # step 22: it is new
+            flow = self._begins.begun_here(payload, source, destination, label, marks)  # step 23: `give`
+        return flow  # step 24: its line has home address and care-of address; step 25: `flow.stack` sends
+
+    def incoming(self, arrival: Arrival) -> FlowMappingEntry | None:
+        """Figure 5: the flow of an incoming packet; None for a packet of no flow. Raises TopologyError where nobody may
+        begin one.
+        """
+        flow = self._separator.incoming(arrival.packet.payload, arrival.source)  # step 28
+        if flow is None and self._begins is not None:  # step 29: it is new
+            flow = self._begins.begun_there(arrival)  # step 30: `keep`
+        return flow  # step 31: `flow.stack` passes the packet to the upper layers
+
+    def give(self, flow: FlowMappingEntry) -> list[Change]:
+        """Figure 4, step 23: give a new flow a home address, if there is one.
 
         Where the flow's `home_address` is still None after this, a new one has to be allocated (Figure 6, step 43).
         """
         home_address = self._assign(flow, self.homes, self.flows)
-        if home_address in self.barred:
+        if home_address is not None and home_address not in self._own:
             why = f"{home_address} was assigned, which somebody else has; expected another, or None"
             raise FunctionFailed(why, home_address)
         return [] if home_address is None else self.flows.change(flow, home_address=home_address)
 
+    def keep(self, flow: FlowMappingEntry, destination: Address) -> list[Change]:
+        """Figure 5, step 30: a new flow keeps the address that the correspondent used."""
+        return self.flows.change(flow, home_address=destination)
+
     def group(self, flow: FlowMappingEntry) -> str | None:
         """What `AssignmentRules.together` says of a new flow. Raises FunctionFailed."""
         return None if self.rules.together is None else self.rules.together(flow)
-
-    def incoming(self, flow: FlowMappingEntry, destination: Address) -> list[Change]:
-        """Figure 5 for a new flow (step 30): it keeps the address that the correspondent used."""
-        return self.flows.change(flow, home_address=destination)
 
     def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
         """Figure 6: the last home address that has no flow to the same correspondent node, or None for a new one."""
@@ -141,7 +181,7 @@ class DataFlowRedirector:
 
     def _may_have(self, home: HomeAddressEntry, kept_for: str) -> bool:
         """True for a home address that no rule keeps from a flow for which those of that name are kept."""
-        if home.home_address in self.barred or home.kept_for != kept_for:
+        if home.home_address not in self._own or home.kept_for != kept_for:
             return False
         return not (self.rules.never_primary and home.home_address == self.homes.primary)
 

@@ -1,57 +1,90 @@
 """Flows that share a binding, and so a road (page 14): which there are, where they go, and whose wish waits.
 
 The shell around the indexes of the flow mapping table that say so (`FlowMappingTable.sharing`): it tells the table what
-correspondents say, and has flows of `node` follow others, or move where they have wished to be.
+correspondents say, and has flows follow others, or move where they have wished to be.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 
 if TYPE_CHECKING:
-    from mipflow.flow.binder import FlowBinder
+    from mipflow.flow.journal import Journal
+    from mipflow.flow.redirector import DataFlowRedirector
+    from mipflow.mip6.registrar import Registrar
+    from mipflow.node.interface import Interface
+    from mipflow.sim.trace import Change
     from mipflow.wire.address import Address
 
 
+class HasRoads(Protocol):
+    """A mobile node, as far as roads are concerned."""
+
+    addresses: dict[Address, Interface]
+
+    @property
+    def mode(self) -> str:
+        """How packets go: "route_optimisation" where correspondents may hold bindings."""
+
+    def interface(self, name: str) -> Interface:
+        """The interface of that name."""
+
+
+class Moves(Protocol):
+    """Chooses for flows, and has registered what follows."""
+
+    def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
+        """Where a flow goes has changed, or what is known of it."""
+
+    def move(self, entry: FlowMappingEntry, interface: str) -> None:
+        """Move a flow and those of the same binding."""
+
+    def wish(self, flow: FlowMappingEntry) -> str | None:
+        """Where a flow would be for itself."""
+
+
 class SharedBindings:
-    """Knows which flows of `node` one binding moves.
+    """Knows which flows one binding moves.
 
     With route optimisation a flow shares with those of the same home address and correspondent. A correspondent counts
     as optimising until it shows otherwise (`AssignmentRules.optimistic`): it does not know Mobile IPv6, or it refuses.
     Then its flows go where the home agent has bound their home address, with all others of which the same is true.
     """
 
-    def __init__(self, node: FlowBinder) -> None:
-        self._node = node
+    def __init__(
+        self, node: HasRoads, registrar: Registrar, moves: Moves, redirector: DataFlowRedirector, journal: Journal
+    ) -> None:
+        self._node, self._registrar, self._moves, self._journal = node, registrar, moves, journal
+        self._flows, self._rules = redirector.flows, redirector.rules
 
     # --- what correspondents say -------------------------------------------------------------------------------------
 
     def mark(self, cn: Address) -> None:
         """Write into the flow mapping table whether a correspondent holds bindings of ours, or is taken to."""
-        node, rules = self._node, self._node.redirector.rules
-        if node.mode != "route_optimisation" or node.registrar.has_ceased(cn):
-            node.flows.mark(cn, False)
-        elif rules.optimistic or rules.one_address or any(e.registered for e in node.binding_updates.of_peer(cn)):
-            node.flows.mark(cn, True)
+        rules, bindings = self._rules, self._registrar.list
+        if self._node.mode != "route_optimisation" or self._registrar.has_ceased(cn):
+            self._flows.mark(cn, False)
+        elif rules.optimistic or rules.one_address or any(entry.registered for entry in bindings.of_peer(cn)):
+            self._flows.mark(cn, True)
         else:
-            node.flows.mark(cn, None)
+            self._flows.mark(cn, None)
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A correspondent has acknowledged, refused or lost a registration: flows share with others from now on, or no
         longer. One that has refused a binding does not optimise until it holds it.
         """
-        flows, home_address, cn = self._node.flows, entry.home_address, entry.peer
+        flows, home_address, cn = self._flows, entry.home_address, entry.peer
         was_in_tunnel = flows.takes_tunnel(home_address, cn)
         self.mark(cn)
-        if (cn, home_address) not in self._node.binding_updates or entry.registered is not None:
+        if (cn, home_address) not in self._registrar.list or entry.registered is not None:
             flows.mark_pair(home_address, cn, is_refused=False)
         elif entry.state is State.REFUSED:
             flows.mark_pair(home_address, cn, is_refused=True)
         is_in_tunnel = flows.takes_tunnel(home_address, cn)
-        if is_in_tunnel and not was_in_tunnel and not self._node.registrar.has_ceased(cn):  # of that all flows are told
+        if is_in_tunnel and not was_in_tunnel and not self._registrar.has_ceased(cn):  # of that all flows are told
             self.turned_out(flows.of_pair(home_address, cn))
         elif was_in_tunnel and not is_in_tunnel:
             for peer in dict.fromkeys(flow.cn for flow in flows.of_home_address(home_address)):
@@ -62,43 +95,42 @@ class SharedBindings:
         go that have the same: one that is to be in two places would move for ever.
         """
         for flow in flows:
-            self._node.assigned(flow, [])
+            self._moves.assigned(flow, [])
         for home_address, cn in dict.fromkeys((flow.home_address, flow.cn) for flow in flows):
-            together = list(self._node.flows.of_binding(home_address, cn))
+            together = list(self._flows.of_binding(home_address, cn))
             if len({flow.cn for flow in together}) > 1:
                 named = [str(flow.flow_id) for flow in together[:8]] + ["..."] * (len(together) > 8)
                 why = f"flows {', '.join(named)} share the home agent's binding of {home_address} until they end"
-                self._node.decided("shared binding", f"{why}: {cn} does not optimise")
+                self._journal.decided("shared binding", f"{why}: {cn} does not optimise")
 
     # --- where they go -----------------------------------------------------------------------------------------------
 
     def follow(self, entry: FlowMappingEntry) -> None:
         """A flow goes where the others of its binding go, those first that have a care-of address; its wish waits."""
-        node = self._node
-        others = (each for each in node.flows.of_binding(entry.home_address, entry.cn) if each is not entry)
+        others = (each for each in self._flows.of_binding(entry.home_address, entry.cn) if each is not entry)
         other = next(others, None)
         if other is not None and other.care_of_address is None:
             other = next((each for each in others if each.care_of_address), other)
         if other is not None and other.interface != entry.interface:
             why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, whose binding it shares"
             waits = "" if entry.requested is None else f"; {entry.requested} has to wait"
-            node.decided("shared binding", why + waits)
-            node.record(node.flows.change(entry, interface=other.interface, care_of_address=other.care_of_address))
+            self._journal.decided("shared binding", why + waits)
+            where = {"interface": other.interface, "care_of_address": other.care_of_address}
+            self._journal.record(self._flows.change(entry, **where))
 
     def let_go(self, home_address: Address | None, cn: Address) -> None:
         """Flows of one binding go where the first of them wishes to be, if all wish to be elsewhere: nobody is moved
         for another's wish.
         """
-        node = self._node
         waiting: list[tuple[FlowMappingEntry, str]] = []
-        for flow in node.flows.of_binding(home_address, cn):
-            wish = None if flow.home_address in node.addresses else node.networks.wish(flow)
+        for flow in self._flows.of_binding(home_address, cn):
+            wish = None if flow.home_address in self._node.addresses else self._moves.wish(flow)
             if wish in (None, flow.interface):
                 return
             waiting.append((flow, wish))
         for flow, wish in waiting:
-            if node.interface(wish).is_usable:
+            if self._node.interface(wish).is_usable:
                 why = f"flow {flow.flow_id} goes over {wish}, for which it has waited, with all that share its binding"
-                node.decided("shared binding", why)
-                node.move(flow, wish)
+                self._journal.decided("shared binding", why)
+                self._moves.move(flow, wish)
                 return

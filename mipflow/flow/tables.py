@@ -104,13 +104,17 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 
     def __init__(self, primary: Address) -> None:
         super().__init__()
-        self.primary = primary
         self._entries[primary] = HomeAddressEntry(primary)
         self.get = self._entries.get
         """get(home_address): its entry, or None."""
         self._numbers = count(1)
         self.kept: dict[str, Address] = {}
         """Name -> the home address that is kept under it."""
+
+    @property
+    def primary(self) -> Address:
+        """The first."""
+        return next(iter(self._entries))
 
     def __reversed__(self) -> Iterator[HomeAddressEntry]:
         return reversed(self._entries.values())
@@ -140,7 +144,6 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 
     def lead(self, home_address: Address, care_of: Address | None) -> list[Change]:
         """Make a home address the primary, which is the first."""
-        self.primary = home_address
         self._keep_no_longer(home_address)
         changes = self._put(home_address, HomeAddressEntry(home_address, care_of))
         for other in [known for known in self._entries if known != home_address]:
@@ -165,7 +168,8 @@ class FlowMappingEntry(Entry):
     """One flow, with three care-of addresses: `care_of_address` is the selected one, `registered_at_cn` the one in the
     correspondent's binding, `registered_at_ha` the one that the home agent holds for its home address.
 
-    `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave;
+    `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave,
+    and `ready_ns` when that was so last;
     `refused` says why they may not, in words; `requested` is the network that its application or a handover asked for,
     which it waits for where others that share its binding keep it elsewhere; `group` names flows that are to share its
     home address (page 14); `used_ns` is when it last carried a packet, None before the first; `sent_octets`,
@@ -185,6 +189,7 @@ class FlowMappingEntry(Entry):
     registered_at_cn: Address | None = None
     registered_at_ha: Address | None = None
     ready: bool = False
+    ready_ns: int | None = None
     refused: str = ""
     requested: str | None = None
     group: str | None = None

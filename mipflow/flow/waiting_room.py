@@ -1,12 +1,14 @@
 """What waits until a flow's home address is bound: its first packets, and callbacks such as a TCP connection's begin.
 
-Takes packets by flow id; gives them back when the flow is ready, or drops them with their reason.
+Takes packets by flow id; lets them go when the flow is ready, or drops them with their reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import MAX_BINDACK_TIMEOUT_NS
 from mipflow.sim.clock import NS_PER_S, Clock
 from mipflow.wire.packet import Packet
@@ -17,12 +19,23 @@ MAX_HOLD_NS = MAX_BINDACK_TIMEOUT_NS
 """How long it holds one: until the home agent has been asked as seldom as it ever is, which is no short outage."""
 
 
-class WaitingRoom:
-    """`drop(packet, reason)` ends a packet that waits no longer."""
+class Sends(Protocol):
+    """A node, as far as packets that wait are concerned."""
 
-    def __init__(self, clock: Clock, drop: Callable[[Packet, str], None]) -> None:
-        self._clock = clock
-        self._drop = drop
+    clock: Clock
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet."""
+
+    def drop(self, packet: Packet, reason: str) -> None:
+        """End a packet."""
+
+
+class WaitingRoom:
+    """`node` sends packets whose flow is ready, and drops those that wait no longer."""
+
+    def __init__(self, node: Sends) -> None:
+        self._node, self._clock = node, node.clock
         self._packets: dict[int, list[Packet]] = {}
         self._callbacks: dict[int, list[Callable[[], None]]] = {}
 
@@ -30,7 +43,7 @@ class WaitingRoom:
         """Keep a packet, for at most MAX_HOLD_NS."""
         held = self._packets.setdefault(flow_id, [])
         if len(held) >= MAX_HELD:
-            self._drop(packet, f"{MAX_HELD} packets wait for a home address already")
+            self._node.drop(packet, f"{MAX_HELD} packets wait for a home address already")
             return
         held.append(packet)
         self._clock.after(MAX_HOLD_NS, self._held_too_long, (flow_id, packet))
@@ -41,17 +54,28 @@ class WaitingRoom:
         left = [other for other in held if other is not packet]
         if len(left) < len(held):
             self._packets[flow_id] = left
-            self._drop(packet, f"it waited {MAX_HOLD_NS // NS_PER_S} s for a home address")
+            self._node.drop(packet, f"it waited {MAX_HOLD_NS // NS_PER_S} s for a home address")
 
     def call(self, flow_id: int, callback: Callable[[], None]) -> None:
         """Keep a callback."""
         self._callbacks.setdefault(flow_id, []).append(callback)
 
-    def release(self, flow_id: int) -> tuple[list[Packet], list[Callable[[], None]]]:
-        """All that waits for a flow, in order; nothing does any more."""
-        return self._packets.pop(flow_id, []), self._callbacks.pop(flow_id, [])
+    def release(self, flow: FlowMappingEntry) -> None:
+        """A flow is ready: what waited for it leaves in order from its home address, then callbacks are called."""
+        packets, callbacks = self._packets.pop(flow.flow_id, []), self._callbacks.pop(flow.flow_id, [])
+        for packet in packets:
+            assert flow.home_address is not None
+            packet.source = flow.home_address
+            self._node.send(packet)
+        for callback in callbacks:
+            callback()
+
+    def forget(self, flow_id: int, reason: str) -> None:
+        """A flow is over."""
+        self.turn_away(flow_id, reason)
+        self._callbacks.pop(flow_id, None)
 
     def turn_away(self, flow_id: int, reason: str) -> None:
         """Drop the packets of a flow; callbacks wait on, for another home address may come."""
         for packet in self._packets.pop(flow_id, []):
-            self._drop(packet, reason)
+            self._node.drop(packet, reason)

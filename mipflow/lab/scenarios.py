@@ -24,11 +24,11 @@ from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.address_protocol import AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
 from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
 from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policies import ByOperator, ByRequest, Policies
 from mipflow.flow.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.rules import RuleSet, load_rules
-from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.replay import play
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World

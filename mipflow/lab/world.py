@@ -12,8 +12,8 @@ from os import PathLike
 from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, optional, several
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy_server import PolicyServer
-from mipflow.flow.stack import FlowMobileNode
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.captured import at_node, on_links
 from mipflow.lab.replay import Replay

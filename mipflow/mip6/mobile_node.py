@@ -16,6 +16,7 @@ from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.home_prefixes import HomeAddresses
+from mipflow.mip6.listener import Listener, Placement
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registrar import Registrar
@@ -32,13 +33,10 @@ from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
 from mipflow.wire.packet import (
-    NO_MARKS,
     DestinationOptions,
     HomeAddressOption,
-    Marks,
     Packet,
     RoutingHeaderType2,
-    Sized,
 )
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
@@ -81,6 +79,8 @@ class MobileNode(MobilityNode, Host):
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
         self.link_hints = link_hints
+        self.listeners: list[Listener] = []
+        self.placement: Placement | None = None
         self.attachments: dict[Interface, Attachment] = {}
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
@@ -94,6 +94,23 @@ class MobileNode(MobilityNode, Host):
     def binding_updates(self) -> BindingUpdateList:
         """The binding update list (section 11.1)."""
         return self.registrar.list
+
+    @property
+    def duplicates(self) -> set[Address]:
+        """Home addresses that somebody else has (section 11.7.1)."""
+        return self.registrar.machine.duplicates
+
+    def why_not_own(self, address: object) -> str:
+        """Why something can be no further home address of this node; empty where it can."""
+        if not isinstance(address, Address):
+            return "it is no Address"
+        if not self.is_of_home_link(address):
+            return "it has no home prefix"
+        if Prefix.around(address, 64).is_anycast(address):
+            return "it is an anycast address"
+        if address == self.home_agent_of(address):
+            return "it is the home agent's"
+        return "it is in use" if address in self.duplicates or address in self.own_home_addresses else ""
 
     # --- interfaces and care-of addresses (section 11.5) -------------------------------------------------------------
 
@@ -160,6 +177,8 @@ class MobileNode(MobilityNode, Host):
 
     def interface_changed(self, interface: Interface) -> None:
         """An interface went up or down, or has lost its last care-of address: what is bound there moves, or goes on."""
+        for each in self.listeners:
+            each.interface_changing(interface)
         self.attachments[interface].up_changed(self.link_hints)
         if interface.is_usable and interface.address is not None:
             self.registrar.wake(interface.address)
@@ -170,11 +189,20 @@ class MobileNode(MobilityNode, Host):
             if other is not None:
                 self.decided("interface failed", f"what was bound over {interface.name} moves to {other.name}")
                 self.care_of_ready(other)
+        for each in self.listeners:
+            each.interface_changed(interface)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has another care-of address, or has one again: the primary registers from the first that is up.
+        """An interface has another care-of address, or has one again: what is to be bound there is."""
+        for each in self.listeners:
+            each.care_of_changing(interface)
+        self._bind_at(interface)
+        for each in self.listeners:
+            each.care_of_ready(interface)
 
-        What was bound to the one before it, or where nothing arrives any more, is bound here.
+    def _bind_at(self, interface: Interface) -> None:
+        """The primary registers from the first interface that is up; what was bound to the care-of address before, or
+        where nothing arrives any more, is bound here.
         """
         care_of, primary = interface.address, self.primary_home_address
         if care_of is None or care_of in self.own_home_addresses:
@@ -234,6 +262,9 @@ class MobileNode(MobilityNode, Host):
 
     def home_address_taken(self, home_address: Address) -> None:
         """Somebody has this home address of ours: it must not be used again (section 11.7.1)."""
+        self.duplicates.add(home_address)
+        for each in self.listeners:
+            each.home_address_taken(home_address)
 
     def came_home(self, home_address: Address) -> None:
         """A home address is ours on the home link, and nobody else's: all there are to send to us."""
@@ -242,6 +273,8 @@ class MobileNode(MobilityNode, Host):
         self.neighbor.announce(home_address, interface)
         if home_address == self.primary_home_address:
             self.neighbor.announce(interface.link_local, interface)
+        for each in self.listeners:
+            each.came_home(home_address)
 
     def leave_home(self, interface: Interface) -> None:
         """The interface is not on the home link: home addresses that it had are registered anew from elsewhere."""
@@ -252,18 +285,24 @@ class MobileNode(MobilityNode, Host):
         usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
         if left and usable:
             self.care_of_ready(usable[0])
+        for each in self.listeners:
+            each.left_home()
 
     def first_interface(self) -> Interface | None:
         """The first interface that is up and on an access network, or None."""
         return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
 
     def home_interface(self) -> Interface | None:
-        """The interface from which the primary home address is registered: the first that is up."""
-        return self.first_interface()
+        """The interface from which the primary home address is registered: `placement`'s, or the first that is up."""
+        chosen = None if self.placement is None else self.placement.home_interface()
+        return chosen or self.first_interface()
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
-        """Where a registration goes whose care-of address cannot be reached any more; `care_of` can."""
-        return care_of
+        """Where a registration goes whose care-of address cannot be reached any more: as `placement` says, or to
+        `care_of`.
+        """
+        chosen = None if self.placement is None else self.placement.care_of_for(entry)
+        return chosen if chosen is not None and self.is_reachable(chosen) else care_of
 
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
@@ -301,12 +340,6 @@ class MobileNode(MobilityNode, Host):
             return (address == destination, is_preferred, is_wanted_kind, interface is first, in_common)  # rules 1, 5
 
         return max(candidates, key=worth, default=None)
-
-    def transmit(
-        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
-    ) -> None:
-        """Send what an upper layer made; where it names no source, from the one that `source_for` chooses."""
-        super().transmit(payload, source or self.source_for(destination), destination, label, marks)
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""
@@ -347,6 +380,20 @@ class MobileNode(MobilityNode, Host):
         for exchange in self.key_exchanges:
             exchange.delete(home_address)
 
+    def let_go(self, home_address: Address) -> bool:
+        """Bring a home address to an end: de-register it at the correspondents, which takes a home token, then at the
+        home agent; disown it when nobody holds it. True when that is done, else go on when a registration has changed.
+        """
+        entries = self.binding_updates.of_home_address(home_address)
+        at_correspondents = [entry for entry in entries if not entry.home_registration]
+        for entry in at_correspondents or entries:
+            self.registrar.deregister(entry.peer, home_address)
+        if entries:
+            return False
+        self.disown(home_address)
+        self.forget_roads()
+        return True
+
     def registered_at_home(self, home_address: Address) -> Address | None:
         """The care-of address that the home agent has acknowledged for a home address, or None."""
         entry = self.home_registration(home_address)
@@ -374,13 +421,17 @@ class MobileNode(MobilityNode, Host):
     def lead_with(self, home_address: Address) -> None:
         """This home address is the primary from now on: the prefix of the one before is deprecated."""
         self.decided("primary home address", str(home_address))
-        self.primary_home_address = home_address
+        former, self.primary_home_address = self.primary_home_address, home_address
+        for each in self.listeners:
+            each.primary_changed(former)
 
     def drop_home_address(self, home_address: Address) -> None:
         """The prefix of this home address is not valid any more: no peer can hold it, none is told."""
         self.decided("home address ended", f"the prefix of {home_address} is not valid any more")
         self.registrar.abandon(home_address)
         self.disown(home_address)
+        for each in self.listeners:
+            each.home_address_ended(home_address)
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 
@@ -401,7 +452,7 @@ class MobileNode(MobilityNode, Host):
         else:
             self.local(inner, arrival.interface, arrival.packet)
 
-    # --- hooks for what is built on top ------------------------------------------------------------------------------
+    # --- what peers say ----------------------------------------------------------------------------------------------
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged, refused or lost a registration."""
@@ -411,14 +462,25 @@ class MobileNode(MobilityNode, Host):
             self.came_home(home_address)
         if entry.home_registration:
             self.prefixes.reconsider()
+        for each in self.listeners:
+            each.registration_changed(entry)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
-        """A peer has refused a registration with `status` (128 or more): another home agent may accept it."""
-        if entry.home_registration and self.discovers and status != Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
+        """A peer has refused a registration with `status` (128 or more): another home agent may accept it, unless
+        somebody else has the home address.
+        """
+        if entry.home_registration and status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
+            self.home_address_taken(entry.home_address)
+            return
+        if entry.home_registration and self.discovers:
             self.address_discovery.failed(entry.peer)
+        for each in self.listeners:
+            each.registration_refused(entry, status)
 
     def peer_without_mobility(self, peer: Address) -> None:
         """A correspondent does not know Mobile IPv6 (section 11.3.5): its packets stay in the tunnel."""
+        for each in self.listeners:
+            each.peer_without_mobility(peer)
 
     def prefix_discovery_wanted(self) -> None:
         """The home agent says that prefix discovery is necessary; `registrar.prefixes_learned()` answers (11.7.1)."""
@@ -426,6 +488,8 @@ class MobileNode(MobilityNode, Host):
 
     def home_prefixes_told(self) -> None:
         """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
+        for each in self.listeners:
+            each.home_prefixes_told()
 
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""

@@ -6,20 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
+from typing import Protocol
 
 from mipflow.arguments import PORT, check, instance, whole
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
-from mipflow.node.node import Arrival, Node
+from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.sockets import EchoSocket, EspSocket, TcpSocket, UdpSocket
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.checksum import hides_payload, pseudo_header_addresses
-from mipflow.wire.icmpv6 import EchoReply, IcmpError, RouterAdvertisement
-from mipflow.wire.packet import ESP, IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP, Opaque
+from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError, RouterAdvertisement
+from mipflow.wire.packet import ESP, IPV6_HEADER, NO_MARKS, TCP, TUNNEL_OVERHEAD, UDP, Marks, Opaque, Sized
 
 FIRST_EPHEMERAL_PORT = 49152
 """First port for connections that do not name one (RFC 6335 section 6)."""
@@ -30,11 +31,61 @@ SPI = whole(1, 2**32 - 1, "an SPI, of which 0 is never sent (RFC 4303 section 2.
 EVERYBODY: Remote = (None, 0)
 
 
+class FlowSeam(Protocol):
+    """What knows the flows of a host; a socket's label is the id of one."""
+
+    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once packets of a flow can be sent."""
+
+    def flow_lasts(self, flow: int, until_ns: int) -> None:
+        """A flow has packets to come until then, however silent it is."""
+
+    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
+        """A socket with a remote end names its flow."""
+
+    def address_of_flow(self, flow: int) -> Address:
+        """The address that packets of a flow come from."""
+
+
+class UpperSeam(FlowSeam, Protocol):
+    """What stands between the transport of a host and its roads (see `Host.put_between`)."""
+
+    def outgoing(
+        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
+    ) -> None:
+        """Send what transport made, in the place of `Node.originate`."""
+
+    def incoming(self, upper: Handler) -> Handler:
+        """What is called in front of a handler of transport's."""
+
+
+class NoFlows:
+    """A host without flows sends at once, from the address that it has."""
+
+    def __init__(self, host: Node) -> None:
+        self._host = host
+
+    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
+        """At once."""
+        callback()
+
+    def flow_lasts(self, flow: int, until_ns: int) -> None:
+        """Says nothing here."""
+
+    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
+        """Says nothing here."""
+
+    def address_of_flow(self, flow: int) -> Address:
+        """The host's own."""
+        return self._host.address
+
+
 class Host(Node):
     """A node with applications."""
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
+        self.flow_seam: FlowSeam = NoFlows(self)
         self.neighbor = NeighborDiscovery(self)
         self.neighbor.on_advertisement.append(self.advertised)
         self._udp: dict[tuple[int, Remote], UdpSocket] = {}
@@ -46,6 +97,8 @@ class Host(Node):
         """Port -> the other ends of its UDP and TCP sockets and listeners; those that hear everybody are apart."""
         self._echo: dict[int, EchoSocket] = {}
         self._esp: dict[int, EspSocket] = {}
+        self.promised_ports: set[int] = set()
+        """Local ports at which somebody is going to listen."""
         self._next_port = FIRST_EPHEMERAL_PORT
         self._taken_to: dict[int, int] = {}
         """Port -> from here on every second port is to be looked at; those before are in use."""
@@ -73,25 +126,15 @@ class Host(Node):
             interface.router = router if is_router else None
             self.network.changed()
 
-    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once packets of a flow can be sent: at once, but for a mobile node that waits for an
-        address.
-        """
-        callback()
-
-    def flow_lasts(self, flow: int, until_ns: int) -> None:
-        """A flow has packets to come until then, however silent it is: to a host without flows that says nothing."""
-
-    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
-        """A socket with a remote end names its flow: to a host without a separator that says nothing."""
+    def put_between(self, seam: UpperSeam) -> None:
+        """Put something between transport and roads, which knows the flows of this host."""
+        self.flow_seam, self.transmit = seam, seam.outgoing
+        for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
+            self.handlers[kind] = seam.incoming(self.handlers[kind])
 
     @property
     def reached_at(self) -> Address:
         """The address under which others reach this host: a mobile node's primary home address."""
-        return self.address
-
-    def address_of_flow(self, flow: int) -> Address:
-        """The address that packets of a flow come from: the host's own; a mobile node has one for each flow."""
         return self.address
 
     # --- sockets -----------------------------------------------------------------------------------------------------
@@ -119,8 +162,9 @@ class Host(Node):
         return port
 
     def has_port(self, port: int) -> bool:
-        """True where a socket or listener is on this local port."""
-        return port in self._remotes or port in self._udp_hearing or port in self._esp
+        """True where a socket or listener is on this local port, or it is promised."""
+        taken = port in self._remotes or port in self._udp_hearing or port in self._esp
+        return taken or port in self.promised_ports
 
     def check_unheard(self, protocol: str, port: int) -> None:
         """Raises ProtocolMisuse where what everybody sends to a local port has somebody who hears it already."""
@@ -150,7 +194,7 @@ class Host(Node):
         else:
             self._udp[port, remote] = socket
             self._remotes.setdefault(port, {})[remote] = None
-            self.flow_named(socket.label, "UDP", port, remote)
+            self.flow_seam.flow_named(socket.label, "UDP", port, remote)
         return socket
 
     def tcp_connect(self, port: int, remote: Remote, flow: int = 0) -> TcpSocket:
@@ -160,8 +204,8 @@ class Host(Node):
             raise ProtocolMisuse(f"TCP port {port} of {self.name} is in use; choose another", port)
         socket = self._tcp[port, remote] = TcpSocket(self, port, remote, flow)
         self._remotes.setdefault(port, {})[remote] = None
-        self.flow_named(flow, "TCP", port, remote)
-        self.when_ready(flow, socket.connect)
+        self.flow_seam.flow_named(flow, "TCP", port, remote)
+        self.flow_seam.when_ready(flow, socket.connect)
         return socket
 
     def tcp_listen(self, port: int, accept: Callable[[TcpSocket], None], remote: Remote = EVERYBODY) -> None:
@@ -175,7 +219,7 @@ class Host(Node):
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
         """A socket for echo requests with an identifier of its own (RFC 4443 section 4.1)."""
         check(PORT, identifier=identifier)
-        self.flow_named(flow, "ICMPv6", identifier, (remote, 0))
+        self.flow_seam.flow_named(flow, "ICMPv6", identifier, (remote, 0))
         socket = self._echo[identifier] = EchoSocket(self, identifier, remote, flow)
         return socket
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
@@ -77,6 +77,15 @@ class Arrival:
 Handler = Callable[[Arrival], None]
 
 
+class Transmit(Protocol):
+    """How upper layers send; see `Node.originate`."""
+
+    def __call__(
+        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
+    ) -> None:
+        """Send a payload."""
+
+
 class Node(Unique):
     """An IPv6 node at the coordinates (x, y) of the pictures."""
 
@@ -102,6 +111,8 @@ class Node(Unique):
             headers.UDP: self.no_listener, headers.TCP: self.no_listener,
         }  # fmt: skip
         """Payload type -> what handles it."""
+        self.transmit: Transmit = self.originate
+        """What upper layers send through; see `Host.put_between`."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
         self._fragment_identification = 0
@@ -145,19 +156,23 @@ class Node(Unique):
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    def transmit(
+    def originate(
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
     ) -> None:
         """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`).
         """
         if source is None:
-            source = self.address
+            source = self.source_for(destination) or self.address
         if label:
             self._meters[label].sent += 1
         if marks is NO_MARKS:
             self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
         else:
             self.send(marks.packet(source, destination, payload, label, self.clock.now))
+
+    def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
+        """The address from which to talk to `destination` where nobody says: the first."""
+        return next(iter(self.addresses), None)
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).

@@ -85,7 +85,7 @@ class Recorded(Checked):
         running = _Connection(ends, self) if self.protocol == "TCP" else _Datagrams(ends, self)
         start_s = self.start_s
         if start_s is not None:
-            ends.near.when_ready(ends.flow, lambda: running.begin(ends.clock.now + seconds(start_s)))
+            ends.near.flow_seam.when_ready(ends.flow, lambda: running.begin(ends.clock.now + seconds(start_s)))
         return running
 
 
@@ -114,11 +114,11 @@ class RecordedRunning(Running):
         if self.near is not None or zero_ns < ends.clock.now:
             why = f"flow {ends.flow} cannot begin twice or in the past; call begin() once, for now or later"
             raise ProtocolMisuse(why, zero_ns)
-        self.near = ends.near.address_of_flow(ends.flow), ends.near_port
+        self.near = ends.near.flow_seam.address_of_flow(ends.flow), ends.near_port
         last = [step.at_ns for step in self.recorded.script[-1:] if isinstance(step, Datagram)]
         lasts_ns = max([self.recorded.ends_ns, *last])
         for host in (ends.near, ends.far):
-            host.flow_lasts(ends.flow, zero_ns + lasts_ns)
+            host.flow_seam.flow_lasts(ends.flow, zero_ns + lasts_ns)
         self._begin(zero_ns, self.near)
 
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:

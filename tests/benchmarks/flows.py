@@ -53,7 +53,7 @@ class Filled:
         self.number += 1
         entry = FlowMappingEntry(self.number, cn, FlowInformation(Traits("UDP", self.number, cn, 9)), "wlan0")
         self.flows.add(entry)
-        self.redirector.outgoing(entry)
+        self.redirector.give(entry)
         return entry
 
     def spent_us(self, count: int = ASSIGNED, near: int | None = None) -> float:

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from itertools import count
 from time import process_time
 
-from mipflow.flow.stack import FlowMobileNode
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.mobile_node import DataMode

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policies import HomeBindings
-from mipflow.flow.stack import FlowMobileNode
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.mip6.constants import MAX_UPDATE_RATE

@@ -376,10 +376,10 @@ def test_what_an_application_says_anew_of_a_port_leaves_its_conversations_where_
     other = made.mn.open(made.cn1, CALL, word="other")
     talk = Talk(made, 6000, 9000).say()
     made.run(3)
-    made.mn.words.say("UDP", 6000, "other")
+    made.mn.stack.words.say("UDP", 6000, "other")
     talk.say()
     again = Talk(made, 6001, 9001)
-    made.mn.words.say("UDP", 6001, "other")
+    made.mn.stack.words.say("UDP", 6001, "other")
     again.say()
     made.run(3)
     assert again.entry is other.entry is not talk.entry
@@ -394,7 +394,7 @@ def test_the_lowest_priority_number_has_the_last_word() -> None:
     )  # fmt: skip
     indicate(made, {"flow": "network's", "local_ports": "6000-6002"})
     for port in (6000, 6001):
-        made.mn.words.say("UDP", port, "application's")
+        made.mn.stack.words.say("UDP", port, "application's")
     talks = [Talk(made, 6000 + n, 9000 + n).say() for n in range(5)]
     made.run(3)
     assert [talk.entry.flow_information[1:] for talk in talks] == [

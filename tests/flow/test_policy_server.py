@@ -226,6 +226,6 @@ def test_the_real_mobile_node_follows_rules_and_keeps_them_where_the_next_are_br
     for text in (rules("calls"), BROKEN):
         server.indicate(made.mn.primary_home_address, text)
         made.run(1)
-    assert made.mn.network_rules.rules == read_rules(rules("calls"), "here")
+    assert made.mn.stack.network_rules.rules == read_rules(rules("calls"), "here")
     whats = [decision.what for decision in made.trace.decisions() if decision.node == "Operator"]
     assert whats == ["rules applied", "rules refused"] and len(made.mn.flows) == 0

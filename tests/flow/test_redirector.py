@@ -58,7 +58,7 @@ class History:
 
     def open(self, cn: Address) -> FlowMappingEntry:
         entry = self.entry(cn)
-        self.redirector.outgoing(entry)
+        self.redirector.give(entry)
         if entry.home_address is None:
             self.next_address += 1
             address = Address(self.next_address)
@@ -163,10 +163,10 @@ def test_an_address_that_is_kept_is_for_those_flows_alone() -> None:
     assert history.open(CNS[0]).home_address == PRIMARY
     assert history.open(CNS[0]).home_address == PRIMARY + 2, "a kept one is not for it"
     call = history.entry(CNS[0], 101)
-    history.redirector.outgoing(call)
+    history.redirector.give(call)
     assert call.home_address == PRIMARY + 1
     second = history.entry(CNS[0], 102)
-    history.redirector.outgoing(second)
+    history.redirector.give(second)
     assert second.home_address is None, "a call has no other one than those that are kept for calls"
 
 
@@ -192,7 +192,7 @@ def test_named_groups_share() -> None:
     history = History(rules)
     alone, one, two = history.entry(CNS[0]), history.entry(CNS[0], 101), history.entry(CNS[0], 102)
     for entry in (alone, one, two):
-        history.redirector.outgoing(entry)
+        history.redirector.give(entry)
         if entry.home_address is None:
             history.homes.add(Address(PRIMARY + entry.flow_id))
             history.flows.change(entry, home_address=Address(PRIMARY + entry.flow_id))
@@ -202,10 +202,11 @@ def test_named_groups_share() -> None:
 def test_a_learners_own_rule() -> None:
     chosen = Address("2001:db8:100::abc")
     homes, flows = HomeAddressTable(PRIMARY), FlowMappingTable()
+    homes.add(chosen)
     redirector = DataFlowRedirector(homes, flows, assign=lambda flow, homes, flows: chosen)
     entry = flow(1, CNS[0])
     flows.add(entry)
-    redirector.outgoing(entry)
+    redirector.give(entry)
     assert entry.home_address == chosen
 
 
@@ -224,5 +225,5 @@ def test_without_route_optimisation_all_count_as_one_correspondent(
 def test_incoming_keeps_the_address_that_was_used() -> None:
     history = History()
     entry = history.entry(CNS[0])
-    history.redirector.incoming(entry, PRIMARY)
+    history.redirector.keep(entry, PRIMARY)
     assert entry.home_address == PRIMARY

@@ -264,7 +264,7 @@ def test_figure_4_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     socket = made.mn.udp(6000, (made.cn1.address, 9))  # 20: its packets are to be processed
     made.cn1.udp(9)
     spied(monkeypatch, steps, made.mn.separator, "outgoing", "21")
-    spied(monkeypatch, steps, made.mn.redirector, "outgoing", "23")
+    spied(monkeypatch, steps, made.mn.redirector, "give", "23")
     sent: list[Packet] = []
     monkeypatch.setattr(made.mn, "send", lambda packet: sent.append(packet))
     socket.send(b"first")
@@ -293,7 +293,7 @@ def test_figure_5_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[bytes] = []
     steps: list[tuple[str, Any]] = []
     spied(monkeypatch, steps, made.mn.separator, "incoming", "28")
-    spied(monkeypatch, steps, made.mn.redirector, "incoming", "30")
+    spied(monkeypatch, steps, made.mn.redirector, "keep", "30")
     client = made.cn1.udp(5555, (further, 6000))
     client.send(b"first")  # 27
     made.run(1)
@@ -333,7 +333,7 @@ def test_figure_6_branch_by_branch(used: list[tuple[Address, Address]], found: A
         flows.change(known, home_address=home)
     new = entry_of(99, CN_C)
     flows.add(new)
-    redirector.outgoing(new)
+    redirector.give(new)
     assert new.home_address == found and flows[99] is new
 
 

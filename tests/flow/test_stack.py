@@ -734,7 +734,7 @@ def test_the_time_wait_of_a_flow_that_is_over_does_not_end_the_next_on_its_ports
     first = made.mn.open(made.cn1, mf.apps.FileTransfer(1_000), **ports)  # type: ignore[arg-type]
     made.run(3)
     if by_silence:
-        made.mn.end(first.entry, "it has carried nothing")
+        made.mn.stack.end(first.entry, "it has carried nothing")
         first.running.stop()  # type: ignore[union-attr]
     else:
         made.mn.close(first)

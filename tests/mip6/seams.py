@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import Any
 
-from mipflow.flow.stack import FlowMobileNode
+from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.link import Link

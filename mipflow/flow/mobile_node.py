@@ -1,0 +1,179 @@
+"""A mobile node that moves single flows: the mobile node of RFC 6275 and, put into it, the flow layer's parts.
+
+It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.binder`
+hears what it tells and says where to bind (`mip6.listener`). Mobility's own datagrams pass both by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from mipflow.arguments import Expected, check, instance, optional
+from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.flow.allocation import FunctionAllocation, wrong_new
+from mipflow.flow.binder import AllocationMaker, FlowBinder
+from mipflow.flow.flows import Flow
+from mipflow.flow.learner import Guarded
+from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
+from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
+from mipflow.flow.rules import RuleSet
+from mipflow.flow.stack import FlowStack
+from mipflow.flow.tables import FlowMappingEntry
+from mipflow.flow.traits import Traits
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.application import Application
+from mipflow.node.host import Host
+from mipflow.node.node import Handler
+from mipflow.sim.network import Network
+from mipflow.wire.address import ADDRESS, Address, Prefix
+from mipflow.wire.packet import UDP, Packet
+
+
+class FlowMobileNode(MobileNode):
+    """A mobile node that moves single flows. Further keywords: those of `MobileNode`.
+
+    home_prefix: from which further home addresses are made; rules, assign: how flows get home addresses (Figure 6, or a
+    function of the learner's); pool: how many unused home addresses to keep allocated ahead; hold_down_s: for how many
+    seconds one is kept that no flow uses any more; allocation: what makes the `Allocation` of this node; allocate: a
+    learner's function in its place; separator: a learner's function that says to which flow a conversation belongs (see
+    `Source.classify`); operator: the operator's rules; policy: `Policies` or a learner's function that chooses
+    networks; home_bindings: where home addresses are bound at the home agent; reconsider_every_s: how often policies
+    are asked again, in seconds. Raises FunctionFailed for a function that does not take what it is called with.
+    """
+
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
+        home_address: Address, home_prefix: Prefix, rules: AssignmentRules | None = None,
+        assign: Assign | None = None, pool: int = 0, hold_down_s: float = 0.0,
+        allocation: AllocationMaker | None = None, allocate: Callable[[Prefix, list[Address]], Address] | None = None,
+        separator: Callable[[Traits], str | None] | None = None, operator: RuleSet | None = None,
+        policy: Policies | Policy | None = None, home_bindings: HomeBindings | None = None,
+        reconsider_every_s: float | None = None, **settings: object,
+    ) -> None:  # fmt: skip
+        check(optional(instance(AssignmentRules, "mf.AssignmentRules(...)")), rules=rules)
+        check(optional(instance(HomeBindings, "mf.policies.HomeBindings(...)")), home_bindings=home_bindings)
+        check(optional(instance(RuleSet, "rules, such as mf.load_rules(path)")), operator=operator)
+        check(optional(Expected("what makes an Allocation", callable)), allocation=allocation)
+        if allocate is not None:
+            made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
+            allocation = partial(FunctionAllocation, function=made)
+        assign = None if assign is None else Guarded("assign", assign, "flow, homes, flows", wrong_home)
+        policies = None if policy is None else policies_of(policy)
+        super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
+        self.control: dict[int, Handler] = {}
+        """UDP ports of mobility's own protocols -> what hears them."""
+        self.binder = FlowBinder(
+            self, home_prefix=home_prefix, rules=rules, assign=assign, pool=pool, hold_down_s=hold_down_s,
+            allocation=allocation, policies=policies, home_bindings=home_bindings or HomeBindings(),
+            reconsider_every_s=reconsider_every_s,
+        )  # fmt: skip
+        self.stack = FlowStack(self, self.binder, self.control, operator, separator)
+        self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
+        self.redirector, self.separator = self.binder.redirector, self.stack.separator
+        self.pool, self.networks = self.binder.pool, self.binder.networks
+        self.opened = self.stack.opened
+
+    # --- flows -------------------------------------------------------------------------------------------------------
+
+    def open(
+        self, cn: Host, app: Application, interface: str | None = None, local_port: int | None = None,
+        remote_port: int | None = None, word: str | None = None,
+    ) -> Flow:  # fmt: skip
+        """Open a flow to a correspondent node: returns at once; its packets wait until its home address is bound.
+
+        `interface` names the access network that the application asks for (default: policies, or the first interface
+        that is up); `word` is the application's own word for the flow: a second one of that word to the same
+        correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
+        or down, or a port that is taken, TopologyError where no interface is up.
+        """
+        return self.stack.open(cn, app, interface, local_port, remote_port, word)
+
+    def accept(
+        self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
+        remote_port: int | None = None,
+    ) -> Flow:  # fmt: skip
+        """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
+        another one, which the correspondent is told when it asks there (see `flow.calls`).
+
+        Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
+        """
+        return self.stack.accept(cn, app, redirect, local_port, remote_port)
+
+    def close(self, flow: Flow | FlowMappingEntry | int) -> None:
+        """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
+        page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
+        """
+        self.stack.close(flow)
+
+    def handover(
+        self, flow: object = None, interface: str | None = None, *, home_follows: bool | None = None,
+        alone: bool = False,
+    ) -> list[int]:  # fmt: skip
+        """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
+
+        Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
+        moves the home binding first (default: as `home_bindings` says). While the interface so far is up, the new
+        binding is made before the old one breaks. Raises ProtocolMisuse for an unknown flow or interface, or one
+        without a care-of address; where one is left out it names those that there are.
+        """
+        return self.binder.handover(flow, interface, home_follows=home_follows, alone=alone)
+
+    def handover_all(self, interface: str, *, break_first: bool = False) -> list[int]:
+        """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface,
+        but for anchors; gives the ids of the flows.
+
+        `break_first` takes all other interfaces down in the same instant: without it the new bindings are made while
+        the old interface still works. Raises ProtocolMisuse as `handover` does.
+        """
+        return self.binder.handover_all(interface, break_first=break_first)
+
+    def network_asks(self, rules: RuleSet) -> None:
+        """The network has sent other rules (page 11): they hold for conversations that begin from now on; the networks
+        that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
+        interface that this node has not; then nothing changes.
+        """
+        self.networks.asked(rules)
+        self.stack.network_rules.rules = rules
+        self.networks.reconsider("the network asks for it")
+
+    # --- home addresses ----------------------------------------------------------------------------------------------
+
+    def keep_home_address(self, name: str, is_for: Callable[[FlowMappingEntry], bool]) -> None:
+        """Allocate a home address that only those flows get for which `is_for(entry)` is true, such as those of an
+        application or with a correspondent (page 10). Raises ProtocolMisuse for a name that is taken.
+        """
+        self.binder.keep_home_address(name, is_for)
+
+    def free_home_address(self, home_address: Address) -> None:
+        """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
+        check(ADDRESS, home_address=home_address)
+        self.pool.give_up(home_address)
+
+    def lease_ended(self, home_address: Address, why: str) -> None:
+        """An address is not ours any more: its flows get another."""
+        self.decided("lease ended", f"{home_address}: {why}")
+        self.pool.ended(home_address)
+
+    def function_failed(self, error: MipflowError) -> None:
+        """A learner's function did not do what it should: say so, and go on."""
+        self.binder.journal.function_failed(error)
+
+    # --- mobility's own signalling, which passes the separator by ----------------------------------------------------
+
+    def hear_control(self, port: int, heard: Handler) -> None:
+        """Call `heard` with each UDP datagram to a local port: they belong to no flow."""
+        if port in self.control or self.has_port(port):
+            raise ProtocolMisuse(f"UDP port {port} of {self.name} is in use; choose another", port)
+        self.control[port] = heard
+
+    def send_control(self, payload: UDP, destination: Address, source: Address | None = None) -> bool:
+        """Send a datagram from the primary home address (or another source) through its tunnel, or straight at home;
+        False where the primary is not bound.
+        """
+        home_address = self.primary_home_address
+        road = None if home_address in self.addresses else self.tunnel_road(home_address)
+        if road is None and home_address not in self.addresses:
+            return False
+        self.send_direct(Packet(source or home_address, destination, payload), road)
+        return True
