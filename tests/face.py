@@ -295,7 +295,7 @@ INSIDE = {
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",
     "Trace.read_columns": "read by the columns, takes nothing",
     "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
-    "mn.stack.calls": "a way in for those who read the source", "mn.registrar": "the same",
+    "mn.calls": "a way in for those who read the source", "mn.registrar": "the same",
     "mn.opened": "a dictionary to look at",
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }

@@ -72,7 +72,7 @@ class FlowMobileNode(MobileNode):
         self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
         self.redirector, self.separator = self.binder.redirector, self.stack.separator
         self.pool, self.networks = self.binder.pool, self.binder.networks
-        self.opened = self.stack.opened
+        self.calls, self.opened = self.stack.calls, self.stack.opened
 
     # --- flows -------------------------------------------------------------------------------------------------------
 

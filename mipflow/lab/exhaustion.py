@@ -100,7 +100,7 @@ def _open_port(seed: int, bounded: bool) -> float:
     world.run(5)
     world.mn.udp(PORT)
     if not bounded:
-        strangers = world.mn.stack.calls.strangers
+        strangers = world.mn.calls.strangers
         strangers.most, strangers.limit = BOUNDLESS, TokenBucket(BOUNDLESS, BOUNDLESS)
     home = world.mn.primary_home_address
     _forge(world, 500, 5, lambda n: Packet(NOBODY.address(n), home, UDP(9, PORT)))

@@ -302,4 +302,4 @@ def test_where_the_port_of_invitations_is_taken_nothing_is_expected() -> None:
     made.mn.udp(PORT)
     with pytest.raises(ProtocolMisuse, match="5060"):
         made.mn.accept(made.cn1, CALL, redirect=True)
-    assert made.flows() == [] and not made.mn.stack.calls.expected
+    assert made.flows() == [] and not made.mn.calls.expected
