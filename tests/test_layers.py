@@ -31,6 +31,10 @@ DOORS = {"", "cli"}  # "" is mipflow/__init__.py
 MAY_IMPORT_LATE = DOORS | {"lab.world"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
+KNOWN_CIRCLES = {
+    frozenset(["lab.replay", "lab.world"]), frozenset(["node.interface", "node.node"]),
+    frozenset(["node.host", "node.sockets"]), frozenset(["sim.link", "sim.network"]),
+}  # fmt: skip
 MOST_LINES = 17300
 MOST_LINES_OF_A_MODULE = 420
 
@@ -163,6 +167,32 @@ def reach(package: Path, start: str) -> set[str]:
     return reached
 
 
+def circles(package: Path) -> set[frozenset[str]]:
+    """Modules of one folder that import one another, for type checkers or not: the sets of those that reach each other.
+    The lazy door of a folder, its `__init__`, is none of its rooms.
+    """
+    inside: dict[str, set[str]] = {}
+    for each in imports(package):
+        folders = each.importer.rpartition(".")[0], each.target.rpartition(".")[0]
+        if folders[0] and folders[0] == folders[1]:
+            inside.setdefault(each.importer, set()).add(each.target)
+
+    def reached(start: str) -> set[str]:
+        found, waiting = set[str](), [start]
+        while waiting:
+            new = inside.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
+    reach_of = {module: reached(module) for module in inside}
+    return {
+        frozenset(other for other in reach_of[module] if module in reach_of.get(other, ()))
+        for module in inside
+        if module in reach_of[module]
+    }
+
+
 def _layer(module: str) -> str:
     return module.split(".")[0]
 
@@ -218,6 +248,11 @@ def test_only_the_doors_and_the_world_import_late() -> None:
 def test_the_peers_know_nothing_of_flows(peer: str) -> None:
     assert peer in modules(PACKAGE), f"mipflow/{peer.replace('.', '/')}.py is not there"
     assert {module for module in reach(PACKAGE, peer) if _layer(module) in {"flow", "rivals"}} == set()
+
+
+def test_there_are_no_circles_within_a_folder() -> None:
+    """The list of those that are known may only shrink."""
+    assert circles(PACKAGE) == KNOWN_CIRCLES
 
 
 def test_the_package_stays_small() -> None:
@@ -322,6 +357,20 @@ def test_reach_goes_through_other_modules(tmp_path: Path) -> None:
         },
     )
     assert reach(package, "mip6.home_agent") == {"mip6.bindings", "node.host", "flow.redirector"}
+
+
+def test_a_circle_is_seen_for_types_too_and_through_others(tmp_path: Path) -> None:
+    sources = {
+        "mip6.node": "from made_up.mip6 import list",
+        "mip6.list": "from made_up.mip6.entry import Entry",
+        "mip6.entry": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from made_up.mip6.node import Node",
+        "mip6.other": "from made_up.mip6.node import Node\nfrom made_up.flow.stack import Stack",
+        "flow.stack": "from made_up.mip6.other import Other",
+    }
+    package = package_of(tmp_path, sources)
+    assert circles(package) == {frozenset(["mip6.node", "mip6.list", "mip6.entry"])}
+    package = package_of(tmp_path, sources | {"mip6.entry": ""})
+    assert circles(package) == set()
 
 
 def test_only_code_is_counted(tmp_path: Path) -> None:

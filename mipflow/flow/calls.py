@@ -95,7 +95,7 @@ class Calls:
             try:
                 self._stack.start(flow, replace(ends, far_address=address, far_port=port))
             except MipflowError as error:  # nobody called: it is an answer that has come
-                node.network.trace.decided(node.clock.now, node.name, "call not possible", str(error))
+                node.decided("call not possible", str(error))
 
         node.promised_ports.add(far)
         self.promised[flow], self._invited[cn.address, near] = far, flow

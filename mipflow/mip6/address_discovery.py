@@ -5,7 +5,7 @@ Both are shells: `HomeAgentsList` says what a reply lists; the mobile node takes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.mip6.constants import (
     DHAAD_RETRIES,
@@ -21,8 +21,10 @@ from mipflow.wire.address import Address, Prefix
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.home_agent import HomeAgent
-    from mipflow.mip6.mobile_node import MobileNode
+    from collections.abc import Callable
+
+    from mipflow.mip6.home_link import HomeLinkRouter
+    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
 
@@ -37,10 +39,11 @@ def home_agents_anycast(address: Address) -> Address:
 
 class AddressDiscoveryService:
     """The home agent's side: keeps its home agents list, and answers requests to the anycast address of its home link.
+    `prefix_heard` is told the prefixes of other home agents.
     """
 
-    def __init__(self, node: HomeAgent) -> None:
-        self._node = node
+    def __init__(self, node: HomeLinkRouter, prefix_heard: Callable[[HomePrefix], None]) -> None:
+        self._node, self._prefix_heard = node, prefix_heard
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._expiry = Timer(node.clock, self._expire)
         node.neighbor.on_advertisement.append(self._advertised)
@@ -68,7 +71,7 @@ class AddressDiscoveryService:
         for option in advertisement.prefixes if advertisement.home_agent else ():
             if option.prefix_length == 64:
                 # Mobile nodes are told the prefixes of all home agents; the address in one is that agent's, not ours.
-                node.prefixes.heard(HomePrefix.told(option, now))
+                self._prefix_heard(HomePrefix.told(option, now))
 
     def _wait(self) -> None:
         end = self._node.home_agents.next_end_ns()
@@ -96,14 +99,26 @@ class AddressDiscoveryService:
         node.transmit(reply, node.home_agent_address, arrival.source)
 
 
+class NeedsHomeAgent(Protocol):
+    """A mobile node that has no home agent, or perhaps not for long."""
+
+    primary_home_address: Address
+
+    def first_interface(self) -> Interface | None:
+        """Where to ask."""
+
+    def change_home_agent(self, home_agent: Address) -> None:
+        """Register at another one."""
+
+
 class HomeAgentDiscovery:
     """The mobile node's side: asks for home agents, and takes the next one where one fails.
 
     `home_agents`: those of the last reply, in its order; kept for when the one in use fails.
     """
 
-    def __init__(self, node: MobileNode) -> None:
-        self._node = node
+    def __init__(self, node: MobilityNode, asks: NeedsHomeAgent) -> None:
+        self._node, self._asks = node, asks
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._timer = Timer(node.clock, self._send)
         self._next = Timer(node.clock, self._use_next)
@@ -126,9 +141,9 @@ class HomeAgentDiscovery:
             self._identifier, self._attempts = self._random.getrandbits(16), 0
         self._timer.set(self._node.clock.now + (INITIAL_DHAAD_TIMEOUT_NS << self._attempts))
         self._attempts += 1
-        interface = self._node.first_interface()
+        interface = self._asks.first_interface()
         if interface is not None and interface.address is not None:
-            anycast = home_agents_anycast(self._node.primary_home_address)
+            anycast = home_agents_anycast(self._asks.primary_home_address)
             request = icmpv6.HomeAgentAddressDiscoveryRequest(self._identifier)
             self._node.send_direct(Packet(interface.address, anycast, request))
 
@@ -167,4 +182,4 @@ class HomeAgentDiscovery:
         self._next.stop()
         self._soonest_ns = self._node.clock.now + INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
         self._node.decided("home agent", str(home_agent))
-        self._node.registrar.change_home_agent(home_agent)
+        self._asks.change_home_agent(home_agent)

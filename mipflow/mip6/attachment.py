@@ -7,7 +7,7 @@ takes away addresses, and tells the mobile node of each new care-of address.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Step
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
@@ -16,15 +16,49 @@ from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 
 if TYPE_CHECKING:
-    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.mip6.binding_update_list import BindingUpdateEntry
+    from mipflow.mip6.home_prefixes import HomeAddresses
+    from mipflow.mip6.registrar import Registrar
+    from mipflow.node.host import Host
     from mipflow.node.interface import Interface
+
+
+class HasHomeAddresses(Protocol):
+    """A mobile node's home addresses."""
+
+    own_home_addresses: HomeAddresses
+    primary_home_address: Address
+
+    def home_addresses_in_order(self) -> list[Address]:
+        """All of them, the primary first."""
+
+    def home_registration(self, home_address: Address) -> BindingUpdateEntry | None:
+        """The entry of one at its home agent."""
+
+
+class HearsAttachment(Protocol):
+    """Hears where an interface is."""
+
+    def care_of_ready(self, interface: Interface) -> None:
+        """It has another care-of address."""
+
+    def came_home(self, home_address: Address) -> None:
+        """A home address is ours on the home link."""
+
+    def leave_home(self, interface: Interface) -> None:
+        """It is not on the home link."""
+
+    def home_address_taken(self, home_address: Address) -> None:
+        """Somebody on the home link has this home address."""
 
 
 class Attachment:
     """The attachment of `interface`, which belongs to `node`."""
 
-    def __init__(self, node: MobileNode, interface: Interface) -> None:
-        self._node = node
+    def __init__(
+        self, node: Host, interface: Interface, homes: HasHomeAddresses, hears: HearsAttachment, registrar: Registrar
+    ) -> None:
+        self._node, self._homes, self._hears, self._registrar = node, homes, hears, registrar
         self.interface = interface
         self.detection = MovementDetection()
         self.lifetimes = AddressLifetimes()
@@ -40,7 +74,7 @@ class Attachment:
     def is_home(self) -> bool:
         """True on the home link: a home address has a prefix that the default router advertises (section 11.5.2)."""
         router = self.detection.router
-        return router is not None and any(self._node.own_home_addresses.has(prefix) for prefix in router.prefixes)
+        return router is not None and any(self._homes.own_home_addresses.has(prefix) for prefix in router.prefixes)
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -167,7 +201,7 @@ class Attachment:
         prefix, interface, node = Prefix.around(option.prefix, 64), self.interface, self._node
         address = prefix.address(interface.interface_identifier)
         lifetimes_s = (option.preferred_lifetime_s, option.valid_lifetime_s)
-        if node.own_home_addresses.has(prefix):
+        if self._homes.own_home_addresses.has(prefix):
             return  # the home address itself is the address on the home link (section 11.5.5)
         if address in interface.addresses:
             self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
@@ -183,13 +217,13 @@ class Attachment:
             if not is_unique:
                 self._duplicates.add(address)  # not tried again on this link (RFC 4862 section 5.4.5)
                 node.decided("duplicate address", f"{address} is in use")
-                if address in node.own_home_addresses:
-                    node.home_address_taken(address)
+                if address in self._homes.own_home_addresses:
+                    self._hears.home_address_taken(address)
             elif interface.segment is segment:  # not where it has moved on meanwhile
                 interface.add_address(address, shared=True)
                 self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
-                if address in node.own_home_addresses:
-                    node.came_home(address)
+                if address in self._homes.own_home_addresses:
+                    self._hears.came_home(address)
                 else:
                     node.decided("care-of address", f"{address} on {interface.name}")
                 self._choose()
@@ -211,7 +245,7 @@ class Attachment:
             self._care_of = None
             self.come_home()
             return
-        self._node.leave_home(interface)
+        self._hears.leave_home(interface)
 
         def worth(address: Address) -> tuple[bool, bool, bool]:
             is_preferred = self.lifetimes.is_preferred(address, now)
@@ -224,24 +258,24 @@ class Attachment:
         if best is None and before is not None:
             self._node.interface_changed(interface)
         elif best is not None and best != before:
-            self._node.registrar.wake(best)
-            self._node.care_of_ready(interface)
+            self._registrar.wake(best)
+            self._hears.care_of_ready(interface)
 
     def come_home(self) -> None:
         """The home addresses belong on this link: no duplicate address detection while the home agent may defend one
         (section 11.5.5).
         """
         node, interface = self._node, self.interface
-        for home_address in node.home_addresses_in_order():
+        for home_address in self._homes.home_addresses_in_order():
             if home_address in node.addresses or not self._is_advertised(home_address):
                 continue
-            entry = node.home_registration(home_address)
+            entry = self._homes.home_registration(home_address)
             if entry is not None and entry.may_last(node.clock.now):
                 node.decided("returning home", f"{home_address} on {interface.name}")
                 interface.add_address(home_address, shared=True)
-                node.registrar.return_home(home_address)
+                self._registrar.return_home(home_address)
             elif home_address not in self._duplicates:
-                node.registrar.abandon(home_address)
+                self._registrar.abandon(home_address)
                 self._make(home_address, (INFINITE_S, INFINITE_S))
-        if node.primary_home_address in interface.addresses:
-            interface.prefer(node.primary_home_address)
+        if self._homes.primary_home_address in interface.addresses:
+            interface.prefer(self._homes.primary_home_address)

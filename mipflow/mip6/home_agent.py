@@ -45,8 +45,8 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()
         """Home addresses that are not served: status 129."""
-        self.address_discovery = AddressDiscoveryService(self)
-        self.prefixes = PrefixAdvertiser(self)
+        self.prefixes = PrefixAdvertiser(self, self.bindings, self.limit_bindings)
+        self.address_discovery = AddressDiscoveryService(self, self.prefixes.heard)
         self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """

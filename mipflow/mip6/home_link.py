@@ -5,21 +5,30 @@ sections 7.1, 7.2, 7.4).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mipflow.errors import TopologyError
 from mipflow.mip6.home_agents_list import HomeAgentsList
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.interface import Interface
+from mipflow.node.node import Arrival
 from mipflow.node.router import Router
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import HomeAgentInformation, NeighborOption, PrefixInformation, RouterAdvertisement
+from mipflow.wire.packet import Packet
 
-if TYPE_CHECKING:
-    from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
+
+class Relay(Protocol):
+    """Serves DHCPv6 to mobile nodes."""
+
+    def takes(self, inner: Packet) -> bool:
+        """True for what came through a tunnel for it."""
+
+    def from_client(self, arrival: Arrival) -> None:
+        """It has come."""
 
 
 class HomeLinkRouter(MobilityNode, Router):
@@ -33,7 +42,7 @@ class HomeLinkRouter(MobilityNode, Router):
         super().__init__(network, name, x, y)
         self.preference = 0
         self.home_agent_lifetime_s: int | None = None
-        self.relay: Dhcpv6Relay | None = None
+        self.relay: Relay | None = None
         self.home_agents = HomeAgentsList()
         """The other home agents on the home link (section 10.1)."""
         self.home_prefixes = HomePrefixes()

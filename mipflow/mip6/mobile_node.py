@@ -18,6 +18,7 @@ from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFET
 from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.listener import Listener, Placement
 from mipflow.mip6.mobility_node import MobilityNode
+from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registrar import Registrar
 from mipflow.mip6.registration_events import Settings
@@ -85,9 +86,11 @@ class MobileNode(MobilityNode, Host):
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
-        self.registrar = Registrar(self, registrations, Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s))
-        self.address_discovery = HomeAgentDiscovery(self)
-        self.prefixes = PrefixDiscovery(self)
+        how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
+        self.registrar = Registrar(self, self, self, self.home_test_road, registrations, how)
+        PeerReports(self, self, self.registrar)
+        self.address_discovery = HomeAgentDiscovery(self, self)
+        self.prefixes = PrefixDiscovery(self, self, self, self.registrar)
         self.handlers[Packet] = self._tunnel_exit
 
     @property
@@ -127,7 +130,7 @@ class MobileNode(MobilityNode, Host):
         interface = self.interfaces.get(interface_name)
         if interface is None:
             interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
-            self.attachments[interface] = Attachment(self, interface)
+            self.attachments[interface] = Attachment(self, interface, self, self, self.registrar)
         is_told = self.link_hints or self.attachments[interface].detection.router is None
         if interface.segment is not None:
             if is_told:
@@ -362,6 +365,18 @@ class MobileNode(MobilityNode, Host):
         home_agent = self.home_agent_of(home_address)
         return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
 
+    def valid_s(self, home_address: Address, most_s: int) -> int:
+        """For how many seconds a home address is valid, at most `most_s`."""
+        return self.prefixes.valid_s(home_address, most_s)
+
+    def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
+        """L where the care-of address's interface has a link-local address with the home address's identifier; K where
+        the keys survive movements (section 11.7.1).
+        """
+        interface = self.addresses.get(care_of)
+        same = interface is not None and interface.link_local.interface_identifier == home_address.interface_identifier
+        return {"link_local": same, "key_management": self.keys_survive_movement}
+
     def home_test_road(self, home_address: Address) -> Road | None:
         """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
 
@@ -490,6 +505,16 @@ class MobileNode(MobilityNode, Host):
         """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
         for each in self.listeners:
             each.home_prefixes_told()
+
+    def home_agent_wanted(self) -> None:
+        """No home agent is known: ask who serves the home link (section 11.4.1)."""
+        self.address_discovery.discover()
+
+    def change_home_agent(self, home_agent: Address) -> None:
+        """Register every home address at another home agent; what the one before said does not count."""
+        self.home_agent = home_agent
+        self.prefixes.forget()
+        self.registrar.change_home_agent(home_agent)
 
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""

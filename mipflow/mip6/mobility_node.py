@@ -1,11 +1,11 @@
-"""What every node of Mobile IPv6 does: it signals past its bindings, makes roads of them, says what it decided, and
-sends binding errors. With `secure()` what its security policies name leaves in ESP, and arrives in ESP or not at all.
+"""What every node of Mobile IPv6 does: it signals past its bindings, makes roads of them, and sends binding errors.
+With `secure()` what its security policies name leaves in ESP, and arrives in ESP or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mipflow.errors import WireError
 from mipflow.mip6.security import POLICIES, Mode, SecurityAssociations
@@ -13,14 +13,23 @@ from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.network import Network
-from mipflow.sim.trace import Change
 from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.esp import Opened
 from mipflow.wire.mobility import BindingError, BindingErrorStatus, UnknownMobilityMessage
 from mipflow.wire.packet import ESP, DestinationOptions, Opaque, Packet
 
-if TYPE_CHECKING:
-    from mipflow.mip6.key_exchange import KeyExchange
+
+class Establishes(Protocol):
+    """Makes security associations with a home agent."""
+
+    def reaches(self, address: Address) -> bool:
+        """True for an address of the home agent."""
+
+    def establish(self, home_address: Address, home_agent: Address) -> None:
+        """Make those for a home address."""
+
+    def delete(self, home_address: Address) -> None:
+        """Delete those for a home address."""
 
 
 class MobilityNode(Node):
@@ -33,7 +42,7 @@ class MobilityNode(Node):
         """What protects signalling between mobile node and home agent; None where nothing does."""
         self._beyond: Handler = self.unhandled
         """What takes ESP that ends beyond this node."""
-        self.key_exchanges: list[KeyExchange] = []
+        self.key_exchanges: list[Establishes] = []
         """What makes security associations with home agents, for home addresses that have none yet."""
         super().__init__(network, name, x, y)
         self.binding_error_limit = TokenBucket()
@@ -160,13 +169,3 @@ class MobilityNode(Node):
                 handler(arrival)
 
         return admit
-
-    # --- the trace ---------------------------------------------------------------------------------------------------
-
-    def record(self, changes: list[Change]) -> None:
-        """Put changes of our tables into the trace."""
-        self.network.record(self.name, changes)
-
-    def decided(self, what: str, why: str) -> None:
-        """Put a decision that no table shows into the trace."""
-        self.network.trace.decided(self.clock.now, self.name, what, why)

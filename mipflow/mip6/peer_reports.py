@@ -6,7 +6,7 @@ All of it is unauthenticated: it counts only where it is about something that th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.errors import WireError
 from mipflow.mip6.acknowledgements import ANSWER_DUE
@@ -22,7 +22,7 @@ from mipflow.wire.icmpv6 import PARAMETER_PROBLEM, IcmpError
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.mip6.registrar import Registrar
     from mipflow.node.node import Arrival
     from mipflow.wire.address import Address
@@ -31,12 +31,17 @@ UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
 """Codes of a parameter problem (RFC 4443 section 3.4)."""
 
 
+class HasHomeAgent(Protocol):
+    """A mobile node, as far as its home agent is concerned."""
+
+    home_agent: Address
+
+
 class PeerReports:
     """Hears what peers report, and has the registrar act on it."""
 
-    def __init__(self, node: MobileNode, registrar: Registrar) -> None:
-        self._node = node
-        self._registrar = registrar
+    def __init__(self, node: MobilityNode, home: HasHomeAgent, registrar: Registrar) -> None:
+        self._node, self._home, self._registrar = node, home, registrar
         self._other_errors = node.handlers[IcmpError]
         node.handlers[mobility.BindingError] = self._binding_error
         node.handlers[mobility.BindingRefreshRequest] = self._refresh_request
@@ -48,7 +53,7 @@ class PeerReports:
         assert isinstance(error, mobility.BindingError)
         entry = self._registrar.list.get(peer, error.home_address)
         if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
-            if peer == self._node.home_agent or not self._expects_answer(peer):
+            if peer == self._home.home_agent or not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
             else:
                 why = "it does not know our Mobility Header type (binding error 2)"

@@ -17,7 +17,8 @@ from mipflow.wire.packet import Packet, RoutingHeaderType2
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mipflow.mip6.home_agent import HomeAgent
+    from mipflow.mip6.binding_cache import BindingCache
+    from mipflow.mip6.home_link import HomeLinkRouter
     from mipflow.node.node import Arrival
     from mipflow.wire.address import Address
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class PrefixAdvertiser:
     """Advertises the home prefixes to mobile nodes that are away, unless `enabled` is False (section 8.4)."""
 
-    def __init__(self, node: HomeAgent) -> None:
-        self._node = node
+    def __init__(self, node: HomeLinkRouter, bindings: BindingCache, limit_bindings: Callable[[], None]) -> None:
+        self._node, self._bindings, self._limit_bindings = node, bindings, limit_bindings
         self.enabled = True
         self.deliveries = PrefixDeliveries(node.network.random(f"{node.name}/mobile prefixes"))
         self._end = Timer(node.clock, self._reconsider)
@@ -38,7 +39,7 @@ class PrefixAdvertiser:
         """A prefix of the home link is new, or its lifetimes or flags are: all mobile nodes are to hear of it."""
         self._node.record(self._node.home_prefixes.put(entry))
         self._reconsider()
-        for binding in self._node.bindings:
+        for binding in self._bindings:
             self._note(self.deliveries.changed, binding.home_address)
 
     def heard(self, entry: HomePrefix) -> None:
@@ -66,7 +67,7 @@ class PrefixAdvertiser:
         node, now = self._node, self._node.clock.now
         for entry in node.home_prefixes.ended(now):
             node.withdraw(entry)
-        node.limit_bindings()
+        self._limit_bindings()
         moment = node.home_prefixes.next_moment_ns(now)
         if moment is not None:
             self._end.set(moment)
@@ -77,7 +78,7 @@ class PrefixAdvertiser:
         """With a Home Address option it has passed the check of section 9.3.1: that address is bound to the source."""
         message, home_address = arrival.packet.payload, arrival.source
         assert isinstance(message, MobilePrefixSolicitation)
-        if not self.enabled or home_address not in self._node.bindings or home_address == arrival.packet.source:
+        if not self.enabled or home_address not in self._bindings or home_address == arrival.packet.source:
             self._node.drop(arrival.packet, "mobile prefix solicitation that is not from a mobile node with a binding")
             return
         due_ns = self.deliveries.asked(home_address, message.identifier, arrival.packet.source, self._node.clock.now)
@@ -89,7 +90,7 @@ class PrefixAdvertiser:
 
     def _deliver(self, home_address: Address) -> None:
         """Tell a mobile node the whole list, from the address that it has registered at (section 10.6.3)."""
-        node, now, binding = self._node, self._node.clock.now, self._node.bindings.get(home_address)
+        node, now, binding = self._node, self._node.clock.now, self._bindings.get(home_address)
         if not self.enabled or binding is None or not self.deliveries.is_due(home_address, now):
             return
         sent, due_ns = self.deliveries.take(home_address, self._preferred_s(home_address), now)

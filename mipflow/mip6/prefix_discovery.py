@@ -6,7 +6,7 @@ A shell around `HomePrefixes`: a new home prefix gives a new home address, one t
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mipflow.mip6.binding_update_list import State, back_off_ns
 from mipflow.mip6.constants import INITIAL_SOLICIT_TIMER_NS
@@ -17,7 +17,9 @@ from mipflow.wire.mobility import LIFETIME_UNIT_S
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.mip6.home_prefixes import HomeAddresses
+    from mipflow.mip6.mobility_node import MobilityNode
+    from mipflow.mip6.registrar import Registrar
     from mipflow.node.node import Arrival
     from mipflow.wire.address import Address, Prefix
 
@@ -30,11 +32,42 @@ class Solicitation:
         self.identifier = self.attempts = 0
 
 
+class HasHomeAddresses(Protocol):
+    """A mobile node's home addresses."""
+
+    own_home_addresses: HomeAddresses
+    primary_home_address: Address
+
+    def registered_at_home(self, home_address: Address) -> Address | None:
+        """The care-of address that the home agent holds for one."""
+
+    def home_agent_of(self, home_address: Address) -> Address:
+        """The home agent's address for one."""
+
+
+class Reconfigures(Protocol):
+    """Does what is learned."""
+
+    def take_home_address(self, home_address: Address) -> None:
+        """The home link has a new prefix."""
+
+    def lead_with(self, home_address: Address) -> None:
+        """Another home address is the primary."""
+
+    def drop_home_address(self, home_address: Address) -> None:
+        """The prefix of a home address is not valid any more."""
+
+    def home_prefixes_told(self) -> None:
+        """All that the home agent said has been learned."""
+
+
 class PrefixDiscovery:
     """What one mobile node knows of its home link, and how it learns more."""
 
-    def __init__(self, node: MobileNode) -> None:
-        self._node = node
+    def __init__(
+        self, node: MobilityNode, homes: HasHomeAddresses, does: Reconfigures, registrar: Registrar
+    ) -> None:
+        self._node, self._homes, self._does, self._registrar = node, homes, does, registrar
         self._random = node.network.random(f"{node.name}/mobile prefixes")
         self._moment = Timer(node.clock, self.reconsider)
         self._asked: dict[Address, Solicitation] = {}
@@ -72,14 +105,14 @@ class PrefixDiscovery:
             self._send(home_address)
 
     def _send(self, home_address: Address) -> None:
-        asked, care_of = self._asked[home_address], self._node.registered_at_home(home_address)
+        asked, care_of = self._asked[home_address], self._homes.registered_at_home(home_address)
         if care_of is None:  # no binding, so no answer: the next registration says whether one is needed
             del self._asked[home_address]
             return
         asked.identifier = self._random.randrange(1, 1 << 16)  # 0 is in unsolicited ones
         asked.attempts += 1
         asked.timer.set(self._node.clock.now + back_off_ns(asked.attempts, INITIAL_SOLICIT_TIMER_NS))
-        home_agent, message = self._node.home_agent_of(home_address), MobilePrefixSolicitation(asked.identifier)
+        home_agent, message = self._homes.home_agent_of(home_address), MobilePrefixSolicitation(asked.identifier)
         option = DestinationOptions((HomeAddressOption(home_address),))
         self._node.send_direct(Packet(care_of, home_agent, message, extensions=(option,)))
 
@@ -91,7 +124,7 @@ class PrefixDiscovery:
         if home_address == packet.destination:
             self._node.drop(packet, "mobile prefix advertisement without a type 2 routing header")
             return
-        if packet.source != self._node.home_agent_of(home_address):
+        if packet.source != self._homes.home_agent_of(home_address):
             self._node.drop(packet, "mobile prefix advertisement, but not from our home agent")
             return
         asked = self._asked.get(home_address)
@@ -105,9 +138,9 @@ class PrefixDiscovery:
         for option in message.prefixes:
             if option.makes_addresses:
                 self._learn(HomePrefix.told(option, self._node.clock.now))
-        self._node.registrar.prefixes_learned()
+        self._registrar.prefixes_learned()
         self.reconsider()
-        self._node.home_prefixes_told()
+        self._does.home_prefixes_told()
 
     def _learn(self, entry: HomePrefix) -> None:
         """A prefix of the home link. The two hours of RFC 4862 section 5.5.3 e do not count: this word is authentic."""
@@ -115,10 +148,10 @@ class PrefixDiscovery:
         node.record(self.known.put(entry))
         if agent and not self._own(entry):
             self._home_agents[entry.prefix] = agent
-        for held in node.binding_updates:
+        for held in self._registrar.list:
             is_bound = held.state is State.BOUND and held.home_address in entry.prefix
             if is_bound and held.expires_ns > entry.ends_ns:
-                node.registrar.shorten(held.peer, held.home_address, entry.ends_ns)
+                self._registrar.shorten(held.peer, held.home_address, entry.ends_ns)
 
     # --- reconfiguring -----------------------------------------------------------------------------------------------
 
@@ -126,20 +159,20 @@ class PrefixDiscovery:
         """A lifetime has ended, or an address is registered: take home addresses up, lead with one that is preferred,
         and let those go whose prefix is not valid any more.
         """
-        node, now = self._node, self._node.clock.now
+        node, homes, now = self._node, self._homes, self._node.clock.now
         preferred = [entry for entry in self.known if entry.preferred_s(now)]
         for entry in preferred:
             if not self._own(entry):
-                node.take_home_address(entry.prefix.address(node.primary_home_address.interface_identifier))
-        if preferred and not any(node.primary_home_address in entry.prefix for entry in preferred):
-            ready = [own for entry in preferred for own in self._own(entry) if node.registered_at_home(own)]
+                self._does.take_home_address(entry.prefix.address(homes.primary_home_address.interface_identifier))
+        if preferred and not any(homes.primary_home_address in entry.prefix for entry in preferred):
+            ready = [own for entry in preferred for own in self._own(entry) if homes.registered_at_home(own)]
             if ready:
-                node.lead_with(ready[0])
+                self._does.lead_with(ready[0])
         for entry in self.known:
             if entry.valid_s(now) == 0:
                 node.record(self.known.remove(entry.prefix))
                 for address in self._own(entry):
-                    node.drop_home_address(address)
+                    self._does.drop_home_address(address)
             elif entry.nears_end_ns <= now:
                 for address in self._own(entry)[:1]:
                     self.solicit(address)
@@ -149,4 +182,4 @@ class PrefixDiscovery:
 
     def _own(self, entry: HomePrefix) -> list[Address]:
         """Our home addresses in a prefix."""
-        return sorted(address for address in self._node.own_home_addresses if address in entry.prefix)
+        return sorted(address for address in self._homes.own_home_addresses if address in entry.prefix)

@@ -1,18 +1,17 @@
 """The shell around the machine of registrations: it tells it what happens, and carries its steps out.
 
 Takes wishes, such as a binding, a return home, another home agent; `mip6.registrations` says what follows. What peers
-report besides answers, `PeerReports` hears.
+report besides answers, `PeerReports` hears and tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mipflow.arguments import make
 from mipflow.mip6.binding_update_list import BindingUpdateList
-from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.registration_events import (
     Abandoned,
     AtHome,
@@ -36,6 +35,7 @@ from mipflow.mip6.registration_events import (
     Settings,
     Shortened,
     Stale,
+    Surroundings,
     TimerKey,
     Unwant,
     Want,
@@ -49,17 +49,46 @@ from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.mobile_node import MobileNode
+    from mipflow.mip6.binding_update_list import BindingUpdateEntry
+    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.node.node import Arrival
+    from mipflow.node.road import Road
+
+
+class HearsNews(Protocol):
+    """Hears what a mobile node is to know of its registrations."""
+
+    def registration_changed(self, entry: BindingUpdateEntry) -> None:
+        """A peer has acknowledged, refused or lost one."""
+
+    def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
+        """A peer has refused one."""
+
+    def peer_without_mobility(self, peer: Address) -> None:
+        """A correspondent does not know Mobile IPv6."""
+
+    def prefix_discovery_wanted(self) -> None:
+        """The home agent says that prefix discovery is necessary."""
+
+    def home_agent_silent(self) -> None:
+        """The home agent does not answer."""
+
+    def home_agent_wanted(self) -> None:
+        """No home agent is known."""
+
 
 class Registrar:
     """Drives the registrations of one mobile node; `registrations` makes their machine."""
 
-    def __init__(self, node: MobileNode, registrations: Callable[..., Registrations], settings: Settings) -> None:
-        self._node = node
+    def __init__(
+        self, node: MobilityNode, surroundings: Surroundings, hears: HearsNews,
+        home_test_road: Callable[[Address], Road | None], registrations: Callable[..., Registrations],
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        self._node, self._hears, self._home_test_road = node, hears, home_test_road
         random = node.network.random
         numbers, cookies = random(f"{node.name}/registrations"), random(f"{node.name}/cookies")
-        given = _Surroundings(node), numbers, cookies, settings
+        given = surroundings, numbers, cookies, settings
         self.machine: Registrations = make("registrations", registrations, Registrations, *given)
         self._timers: dict[TimerKey, Timer] = {}
         self._steps: dict[type, Callable[[Any], None]] = {
@@ -68,7 +97,6 @@ class Registrar:
         }  # fmt: skip
         for kind in (BindingAcknowledgement, HomeTest, CareOfTest):
             node.handlers[kind] = self._heard
-        self.reports = PeerReports(node, self)
 
     @property
     def list(self) -> BindingUpdateList:
@@ -104,8 +132,6 @@ class Registrar:
 
     def change_home_agent(self, home_agent: Address) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1)."""
-        self._node.home_agent = home_agent
-        self._node.prefixes.forget()
         self.tell(HomeAgentChanged(home_agent))
 
     def abandon(self, home_address: Address) -> None:
@@ -170,7 +196,7 @@ class Registrar:
 
     def _send_test_init(self, step: SendTestInit) -> None:
         kind, correspondent, address = step.key
-        road = self._node.home_test_road(address) if kind is RoutabilityTest.HOME else None
+        road = self._home_test_road(address) if kind is RoutabilityTest.HOME else None
         self._node.send_direct(Packet(address, correspondent, step.message), road)
 
     def _set_timer(self, step: SetTimer) -> None:
@@ -187,33 +213,10 @@ class Registrar:
         self._node.forget_roads()
 
     def _notify(self, step: Notify) -> None:
-        node = self._node
-        hears: dict[News, Callable[..., None]] = {
-            News.CHANGED: node.registration_changed, News.REFUSED: node.registration_refused,
-            News.WITHOUT_MOBILITY: node.peer_without_mobility, News.PREFIXES_WANTED: node.prefix_discovery_wanted,
-            News.SILENT: node.home_agent_silent, News.NO_HOME_AGENT: node.address_discovery.discover,
+        hears = self._hears
+        of: dict[News, Callable[..., None]] = {
+            News.CHANGED: hears.registration_changed, News.REFUSED: hears.registration_refused,
+            News.WITHOUT_MOBILITY: hears.peer_without_mobility, News.PREFIXES_WANTED: hears.prefix_discovery_wanted,
+            News.SILENT: hears.home_agent_silent, News.NO_HOME_AGENT: hears.home_agent_wanted,
         }  # fmt: skip
-        hears[step.news](*step.about)
-
-
-class _Surroundings:
-    """What the machine asks of its node."""
-
-    def __init__(self, node: MobileNode) -> None:
-        self._node = node
-        self.is_home_ready = node.is_home_ready
-        self.is_reachable = node.is_reachable
-        self.home_agent_of = node.home_agent_of
-        self.care_of_for = node.care_of_for
-
-    def valid_s(self, home_address: Address, most_s: int) -> int:
-        """For how many seconds a home address is valid, at most `most_s`."""
-        return self._node.prefixes.valid_s(home_address, most_s)
-
-    def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
-        """L where the care-of address's interface has a link-local address with the home address's identifier; K where
-        the keys survive movements (section 11.7.1).
-        """
-        interface = self._node.addresses.get(care_of)
-        same = interface is not None and interface.link_local.interface_identifier == home_address.interface_identifier
-        return {"link_local": same, "key_management": self._node.keys_survive_movement}
+        of[step.news](*step.about)

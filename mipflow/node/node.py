@@ -19,6 +19,7 @@ from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
+from mipflow.sim.trace import Change
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
@@ -433,7 +434,7 @@ class Node(Unique):
             destination = Address(error.invoking[24:40])
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
             why = f"{error.parameter} octets towards {destination}"
-            self.network.trace.decided(self.clock.now, self.name, "path MTU", why)
+            self.decided("path MTU", why)
             self.forget_roads()
 
     def _echo_request(self, arrival: Arrival) -> None:
@@ -458,6 +459,16 @@ class Node(Unique):
             channel.send(packet)
         else:
             self.drop(packet, f"no neighbor {destination} on this link")
+
+    # --- the trace ---------------------------------------------------------------------------------------------------
+
+    def record(self, changes: list[Change]) -> None:
+        """Put changes of our tables into the trace."""
+        self.network.record(self.name, changes)
+
+    def decided(self, what: str, why: str) -> None:
+        """Put a decision that no table shows into the trace."""
+        self.network.trace.decided(self.clock.now, self.name, what, why)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

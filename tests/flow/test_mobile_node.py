@@ -1,0 +1,45 @@
+"""The mobile node of the flow layer: it has its parts, and overrides nothing of the nodes below."""
+
+from __future__ import annotations
+
+import mipflow as mf
+from mipflow.flow.binder import FlowBinder
+from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.flow.stack import FlowStack
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.host import Host
+from mipflow.node.node import Node
+
+
+def names(kind: type) -> set[str]:
+    return {name for name in vars(kind) if not name.startswith("__")}
+
+
+def test_it_adds_names_to_the_mobile_node_and_overrides_none() -> None:
+    below = [kind for kind in FlowMobileNode.__mro__[1:] if kind is not object]
+    assert FlowMobileNode.__bases__ == (MobileNode,)
+    assert names(FlowMobileNode) & {name for kind in below for name in names(kind)} == set()
+    assert isinstance(mf.figure2().mn, Host)
+
+
+def test_its_parts_are_no_nodes() -> None:
+    assert [issubclass(part, Node) for part in (FlowBinder, FlowStack)] == [False, False]
+
+
+def test_what_hides_a_name_of_below_is_a_slot_that_is_there_for_it() -> None:
+    """`transmit` is the only one: what transport sends through."""
+    mn = mf.figure2().mn
+    hidden = {name for name in vars(mn) if any(name in names(kind) for kind in type(mn).__mro__)}
+    assert hidden <= {"role", "knows_mobility"} and mn.transmit == mn.stack.outgoing
+
+
+def test_a_mobile_node_without_the_flow_layer_has_nobody_to_tell_and_places_by_itself() -> None:
+    world = mf.figure2()
+    plain = MobileNode(
+        world.network, "plain", home_agent=world.ha.home_agent_address, home_address=mf.Address("2001:db8:100::99")
+    )
+    assert (plain.listeners, plain.placement, plain.home_interface()) == ([], None, None)
+    plain.visit("wlan0", world.network.segments["wlan0"])
+    world.run(5)
+    assert plain.home_interface() is plain.interfaces["wlan0"]
+    assert plain.registered_at_home(plain.primary_home_address) == plain.interfaces["wlan0"].address
