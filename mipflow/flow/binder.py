@@ -1,8 +1,8 @@
 """Flows of a mobile node have bindings of their own: from a flow's home address to the registrations that it needs.
 
 The shell around the two tables, the redirector and the pool of home addresses. `flow.stack` puts packets into flows;
-here each flow gets a home address and its bindings. The mobile node below tells what happens and asks where to bind
-(`mip6.listener`); `flow.networks` chooses where a flow goes.
+here each flow gets a home address and its bindings, and is handed over. The mobile node below tells what happens and
+asks where to bind (`mip6.listener`); `flow.networks` chooses where a flow goes.
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ class DataFlowRedirector:
         flow = self.flows.get(label) or self._separator.outgoing(payload, destination, marks, now)
         if flow is None and self._begins is not None:  # step 22: it is new
             flow = self._begins.begun_here(payload, source, destination, label, marks)  # step 23: `give`
-        return flow  # step 24: its line has home address and care-of address; step 25: `flow.stack` sends
+        # Step 24: its line has the home address, and the care-of address that was selected. Step 25: `flow.stack` sends
+        # from the home address, and `MobileNode.find_road` takes the care-of address that the peer has acknowledged.
+        return flow
 
     def incoming(self, arrival: Arrival) -> FlowMappingEntry | None:
         """Figure 5: the flow of an incoming packet; None for a packet of no flow. Raises TopologyError where nobody may

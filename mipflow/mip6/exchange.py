@@ -1,9 +1,9 @@
 """The exchange of a mobile node with its peers: test inits and tests, then binding updates and acknowledgements
 (RFC 6275 sections 11.6 to 11.8). Pure: events and `now` in, steps out.
 
-A registration that is wanted is pursued: what its update lacks is asked for (`_ask`, the answer in `_tested`), the
-update leaves (`_update_leaves`), the acknowledgement is judged (`_acknowledged`). What is wanted, `mip6.registrations`
-knows.
+A registration that is wanted is pursued: what its update lacks is asked for (`_ask`), Home Test and Care-of Test are
+checked (`_tested`), the update leaves (`_update_leaves`), the acknowledgement is judged (`_acknowledged`). What is
+wanted, `mip6.registrations` knows; `mip6.registrar` brings the messages in and sends what leaves.
 """
 
 from __future__ import annotations
@@ -109,6 +109,13 @@ class Exchange:
             self._test_is_over(key)  # type: ignore[arg-type]
         else:
             self._test_init_leaves(key, self._inits_in_turn.pop(key))  # type: ignore[arg-type]
+
+    def heard(self, event: Heard) -> None:
+        """An answer of a peer has arrived."""
+        if isinstance(event.message, BindingAcknowledgement):
+            self._acknowledged(event)
+        else:
+            self._tested(event)
 
     # --- towards the next binding update -----------------------------------------------------------------------------
 
@@ -542,4 +549,4 @@ class Exchange:
             self._proofs.forget(entry.peer)
 
     def cease(self, peer: Address, why: str) -> None:
-        """A correspondent does not know Mobile IPv6: nothing is sent to it for a while (section 11.3.5)."""
+        """A correspondent does not know Mobile IPv6 (section 11.3.5): see `Registrations.cease`."""

@@ -1,7 +1,8 @@
 """The mobile node of RFC 6275 section 11: a host with home addresses that it registers from wherever it is.
 
-A thin shell: `mip6.registration` drives the messages; here are addresses, roads and what arrives. It chooses the road
-of each (home address, correspondent) pair and restores home addresses on what comes in.
+A thin shell: here are addresses and roads. It chooses the road of each (home address, correspondent) pair and restores
+home addresses on what comes in. Tests, acknowledgements and what they lead to are heard by `mip6.registrar`, and judged
+in `mip6.exchange`.
 """
 
 from __future__ import annotations

@@ -92,11 +92,10 @@ class Registrar:
         self.machine: Registrations = make("registrations", registrations, Registrations, *given)
         self._timers: dict[TimerKey, Timer] = {}
         self._steps: dict[type, Callable[[Any], None]] = {
-            SendUpdate: self._send_update, SendTestInit: self._send_test_init, SetTimer: self._set_timer,
+            SendUpdate: self._transmit_update, SendTestInit: self._transmit_test_init, SetTimer: self._set_timer,
             Changed: self._changed, Decided: lambda step: node.decided(*step), Notify: self._notify,
         }  # fmt: skip
-        for kind in (BindingAcknowledgement, HomeTest, CareOfTest):
-            node.handlers[kind] = self._heard
+        node.handlers[HomeTest] = node.handlers[CareOfTest] = node.handlers[BindingAcknowledgement] = self._arrived
 
     @property
     def list(self) -> BindingUpdateList:
@@ -183,18 +182,19 @@ class Registrar:
             else:
                 self._steps[type(step)](step)
 
-    def _heard(self, arrival: Arrival) -> None:
+    def _arrived(self, arrival: Arrival) -> None:
+        """A Home Test, Care-of Test or acknowledgement: `Exchange.heard` judges it."""
         through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
         self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
 
-    def _send_update(self, step: SendUpdate) -> None:
+    def _transmit_update(self, step: SendUpdate) -> None:
         """At home the source is the home address itself (section 11.5.5)."""
         entry = step.entry
         option = DestinationOptions((HomeAddressOption(entry.home_address),))
         extensions = () if entry.care_of_address == entry.home_address else (option,)
         self._node.send_direct(Packet(entry.care_of_address, entry.peer, step.message, extensions=extensions))
 
-    def _send_test_init(self, step: SendTestInit) -> None:
+    def _transmit_test_init(self, step: SendTestInit) -> None:
         kind, correspondent, address = step.key
         road = self._home_test_road(address) if kind is RoutabilityTest.HOME else None
         self._node.send_direct(Packet(address, correspondent, step.message), road)

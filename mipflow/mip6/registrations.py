@@ -41,7 +41,6 @@ from mipflow.mip6.registration_events import (
 from mipflow.mip6.registration_events import Event as RegistrationEvent
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.mobility import BindingAcknowledgement
 
 
 class Registrations(Exchange):
@@ -57,7 +56,7 @@ class Registrations(Exchange):
         """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             Want: self._want, Unwant: self._unwant, AtHome: self._at_home, HomeAgentChanged: self._home_agent_changed,
-            Heard: self._heard, Due: self._due, Reachable: self._reachable, Lost: self._rescue, Gone: self._gone,
+            Heard: self.heard, Due: self._due, Reachable: self._reachable, Lost: self._rescue, Gone: self._gone,
             Stale: self._stale, Shortened: self._shortened, Abandoned: self._abandon,
             Ceased: lambda event: self.cease(*event), Doubted: self._doubt, PrefixesLearned: self._prefixes_learned,
         }  # fmt: skip
@@ -222,12 +221,6 @@ class Registrations(Exchange):
                 self._pursue(entry)
 
     # --- what peers say ----------------------------------------------------------------------------------------------
-
-    def _heard(self, event: Heard) -> None:
-        if isinstance(event.message, BindingAcknowledgement):
-            self._acknowledged(event)
-        else:
-            self._tested(event)
 
     def _gone(self, event: Gone) -> None:
         entry = self.list.get(event.peer, event.home_address)
