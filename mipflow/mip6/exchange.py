@@ -13,15 +13,7 @@ from random import Random
 from mipflow.mip6 import constants
 from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, answered_update
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.binding_update_list import (
-    BindingUpdateEntry,
-    BindingUpdateList,
-    Event,
-    RateLimit,
-    State,
-    Unanswered,
-    back_off_ns,
-)
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE
 from mipflow.mip6.handover_waits import its_turn, waits
 from mipflow.mip6.peer_proofs import PeerProofs
@@ -206,7 +198,7 @@ class Exchange:
         cookie = self._cookies.randbytes(8)
         self._steps.append(Changed(self.tests.begin(key, cookie, self.now, attempt)))
         self._steps.append(SendTestInit(key, self.test_init(key[0], cookie)))
-        self._steps.append(SetTimer((Timers.TEST, key), self.now + back_off_ns(attempt)))
+        self._steps.append(SetTimer((Timers.TEST, key), self.tests.repeated_ns(key)))
 
     def _tested(self, event: Heard) -> None:
         """Check a Home Test or Care-of Test, take its token; every update that lacked only this leaves (11.6.2)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from mipflow.mip6.binding_update_list import back_off_ns
 from mipflow.mip6.constants import MAX_TOKEN_LIFETIME_NS
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
 from mipflow.mip6.table import Entry, Table, follow
@@ -81,6 +82,11 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
         changes = [] if key in self else self._put(key, RoutabilityTestEntry(*key))
         values = {"cookie": cookie, "sent_ns": now, "attempts": attempts, "token": None}
         return changes + self._step(key, RoutabilityEvent.SEND, **values)
+
+    def repeated_ns(self, key: TestKey) -> int:
+        """When a test that is under way is repeated if nothing comes, in nanoseconds (section 11.8)."""
+        test = self._entries[key]
+        return test.sent_ns + back_off_ns(test.attempts)
 
     def of(self, kind: RoutabilityTest, correspondent: Address) -> list[TestKey]:
         """All tests of one kind at one correspondent."""

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.exchange import Settings
 from mipflow.mip6.registration_events import (
     Due,
     Event,
@@ -22,6 +21,7 @@ from mipflow.mip6.registration_events import (
     SendTestInit,
     SendUpdate,
     SetTimer,
+    Settings,
     Step,
     Timers,
     Unwant,
