@@ -89,11 +89,9 @@ class HeaderReader:
             first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
             body = start = max(first & 15, 5) * 4
             offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
-            is_group = 224 <= destination[0] < 240 or destination == _BROADCAST
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
             body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
-            is_group = destination[0] == 255
         while protocol in extensions and not offset:
             kind = protocol
             protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
@@ -117,10 +115,10 @@ class HeaderReader:
                 if more:
                     self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
                 return carried if isinstance(carried, str) else self._carried(*carried, depth + 1)
-        if is_group:
-            return "to a group (multicast or broadcast)"
-        if not any(source):
-            return "from no address"
+        if nobody := _nobody(destination):
+            return f"to {nobody}"
+        if nobody := _nobody(source):
+            return f"from {nobody}"
         if heard is not None and not is_fragment:
             return heard
         content = 0 if heard is None else hash(data[body:])
@@ -226,6 +224,13 @@ def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start
         flags = SYN if kind == _ECHO[protocol][0] else 0
         return Heard(*ends, "ICMPv6", identifier, identifier, length - 8, flags, sequence)
     return _NAMES.get(protocol, f"IP protocol {protocol}")
+
+
+@lru_cache(4096)
+def _nobody(address: bytes) -> str:
+    """What is not one host's address, in words; nothing for one that is."""
+    is_group = 224 <= address[0] < 240 or address == _BROADCAST if len(address) == 4 else address[0] == 255
+    return "a group (multicast or broadcast)" if is_group else "" if any(address) else "no address"
 
 
 @lru_cache(4096)

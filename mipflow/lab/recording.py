@@ -214,6 +214,8 @@ def _part_hosts(heard: list[Heard]) -> None:
     for packets in own.values():
         _, port = _opener(packets)
         for packet in packets:
+            if packet.source_port == packet.destination_port:  # one end: what it acknowledges is its own
+                packet.flags &= ~ACK
             if packet.flags if packet.protocol == "ICMPv6" else packet.source_port == port:
                 packet.destination += ITSELF
             else:

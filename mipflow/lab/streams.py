@@ -59,9 +59,12 @@ def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lac
     """
     up, down = (_Half(upward, packets[0].time_ns, lack) for upward in (True, False))
     reset: tuple[_Half, _Half, int] | None = None
-    for packet in packets:
-        if packet.flags & SYN and not packet.flags & RST:  # it may have been captured late
-            (up if packet.source == near else down).begin(packet.sequence + 1)
+    for packet in packets:  # each may have been captured late
+        half = up if packet.source == near else down
+        if packet.flags & SYN and not packet.flags & RST:
+            half.begin(packet.sequence + 1)
+        if packet.flags & FIN and not packet.flags & RST:
+            half.fin = (packet.sequence + bool(packet.flags & SYN) + packet.octets) & _MASK
     for packet in packets:
         half, other = (up, down) if packet.source == near else (down, up)
         if packet.flags & RST:
@@ -103,6 +106,8 @@ class _Half:
     """While nothing tells: that number, or the one before it. A keep-alive has no octet or one of garbage, and a number
     that was acknowledged before (RFC 1122 section 4.2.3.6).
     """
+    fin: int | None = None
+    """The sequence number of its FIN, if the capture has one anywhere: there the direction ends."""
     next: int = 0
     """Where what follows is written."""
     heard: int = 0
@@ -120,7 +125,8 @@ class _Half:
 
     def take(self, packet: Heard, other: _Half) -> str:
         """The sender's next segment; gives why it is left out, or nothing."""
-        now, is_syn, octets = packet.time_ns, bool(packet.flags & SYN), packet.octets
+        now, is_syn = packet.time_ns, bool(packet.flags & SYN)
+        octets = 0 if packet.sequence == self.fin else packet.octets
         if self.reaction_ns is None and packet.flags & ACK and (is_syn or other.synchronised_ns is not None):
             # What answers a SYN that was captured behind it was no time on its way.
             self.reaction_ns = 0 if other.synchronised_ns is None else now - other.synchronised_ns
@@ -158,8 +164,13 @@ class _Half:
     def begin(self, sequence: int) -> None:
         """A number tells where the direction begins, if nothing has told so far."""
         if self.base is None:
+            sequence -= self.is_behind(sequence)
             is_behind_keep_alive = self.perhaps is None or (sequence - self.perhaps) & _MASK == 1
             self.base = sequence if is_behind_keep_alive else self.perhaps
+
+    def is_behind(self, sequence: int) -> bool:
+        """Whether a number is the one behind the FIN, which may not have come yet; no octet is in between."""
+        return self.fin is not None and (sequence - self.fin) & _MASK == 1
 
     def position(self, sequence: int) -> int:
         """The place of a sequence number, which wraps around; the nearest to `next`."""
@@ -170,7 +181,7 @@ class _Half:
         """The place of a sequence number. All before it was written by `now`, and the capture did not see it; None if
         that is nonsense.
         """
-        octets = self.position(sequence) - self.next
+        octets = self.position(sequence - self.is_behind(sequence)) - self.next
         if octets > MOST_MISSING and not self.ended:
             return None
         if octets > 0 and not self.ended and (filled := self.fill(octets)):

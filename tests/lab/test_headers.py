@@ -199,4 +199,17 @@ def test_groups_are_class_d_the_limited_broadcast_and_ff00(address: str) -> None
     assert len(found) == (address in HOSTS) and skipped == (
         {} if found else {"to a group (multicast or broadcast)": 1}
     )
-    assert heard([udp(address, 1, WEB if ":" in address else WEB_4, 2)])[0], "anonymised captures have such sources"
+    found, skipped = heard([udp(address, 1, WEB if ":" in address else WEB_4, 2)])
+    assert len(found) == (address in HOSTS) and skipped == (
+        {} if found else {"from a group (multicast or broadcast)": 1}
+    ), "no host has such an address (RFC 1122 section 3.2.1.3, RFC 4291 section 2.7)"
+
+
+@pytest.mark.parametrize(("nobody", "somebody"), [("0.0.0.0", WEB_4), ("::", WEB)])
+def test_no_address_is_no_host(nobody: str, somebody: str) -> None:
+    assert heard([udp(nobody, 1, somebody, 2), udp(somebody, 1, nobody, 2)]) == (
+        [], {"from no address": 1, "to no address": 1},
+    )  # fmt: skip
+    assert heard([udp(nobody, 68, "255.255.255.255" if "." in nobody else "ff02::1", 67)])[1] == {
+        "to a group (multicast or broadcast)": 1
+    }

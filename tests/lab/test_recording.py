@@ -190,6 +190,21 @@ def test_a_host_with_itself_is_the_mobile_node_and_a_correspondent(tmp_path: Pat
     assert note in result.notes
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_an_end_that_is_connected_to_itself_has_one_direction(tmp_path: Path, host: str) -> None:
+    """The same address and port at both ends (simultaneous open with oneself): what it acknowledges is its own."""
+    own = Connection((host, 5000), (host, 5000), (1000, 1000))
+    packets = [
+        own.segment(True, -1, ack=None, flags="S"), own.segment(True, -1, ack=0, flags="S"),
+        own.segment(True, 0, b"0123456789", 0, "P"), own.segment(True, 10, ack=10),
+        own.segment(True, 10, ack=10, flags="F"), own.segment(True, 11, ack=11),
+    ]  # fmt: skip
+    for count in range(4, 7):
+        (flow,) = recorded(tmp_path, list(enumerate(packets[:count]))).flows
+        assert (written(flow, True), written(flow, False), flow.app.zeros) == (b"0123456789", b"", 0)
+        assert (flow.packets, [step.end for step in writes(flow, False)]) == (count, [])
+
+
 def test_who_sends_to_itself_is_the_host_that_recorded(tmp_path: Path) -> None:
     own, own_4 = (udp("::1", 5, "::1", 6), udp("127.0.0.1", 5, "127.0.0.1", 6))
     others: list[Frame] = [(k, udp(MEDIA, 5000 + k, LAPTOP, 53)) for k in range(3)]
@@ -395,6 +410,23 @@ def test_a_connection_whose_syn_was_captured_late_is_one_flow(tmp_path: Path) ->
     assert steps(flow, False) == [(7, 50, 600, ""), (8, 22, 0, "close")], "there is no telling how far the far end is"
     (flow,) = recorded(tmp_path, [(0, rest[0][1]), (0.5, rest[1][1]), (1, syn[1]), (2, accept[1]), *rest[2:]]).flows
     assert (written(flow, True), written(flow, False)) == (b"request", b"answer" * 100)
+
+
+@pytest.mark.parametrize("size", [600, 90_000])
+def test_a_connection_that_was_captured_backwards_has_its_true_sizes(tmp_path: Path, size: int) -> None:
+    """Its FINs come first, its SYNs last, and every octet is acknowledged before it comes."""
+    connection = Connection()
+    answers = [packet for at in range(0, size, 600) for packet in (
+        connection.segment(False, at, bytes(range(200)) * 3, 7), connection.segment(True, 7, ack=at + 600),
+    )]  # fmt: skip
+    packets = [
+        *(packet for _, packet in connection.handshake(0)), connection.segment(True, 0, b"request"), *answers,
+        connection.segment(True, 7, ack=size, flags="F"), connection.segment(False, size, ack=8, flags="F"),
+        connection.segment(True, 8, ack=size + 1),
+    ]  # fmt: skip
+    (flow,) = recorded(tmp_path, list(enumerate(packets[::-1]))).flows
+    assert (written(flow, True), written(flow, False)) == (b"request", bytes(range(200)) * (size // 200))
+    assert (flow.app.zeros, flow.packets, flow.mobile_port) == (0, len(packets), 40000)
 
 
 def test_both_ends_open_at_once(tmp_path: Path) -> None:

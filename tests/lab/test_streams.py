@@ -144,3 +144,53 @@ def test_streams_with_keep_alives_and_probes_as_tshark_follows_them(tmp_path: Pa
     theirs = {up: bytes.fromhex("".join(line for line in lines if (line[0] == "\t") is not up)) for up in (True, False)}
     texts, zeros, *_ = streamed(packets)
     assert texts == theirs == {True: b"hello, you", False: b"who?"} and not zeros
+
+
+# --- where a stream ends
+
+
+def closing(connection: Connection) -> list[Packet]:
+    """A whole connection: a question, an answer, both ends close."""
+    return [
+        *(packet for _, packet in connection.handshake(0)),
+        connection.segment(True, 0, b"question", 0, "P"), connection.segment(False, 0, ack=8),
+        connection.segment(False, 0, b"answer", 8, "P"), connection.segment(True, 8, ack=6),
+        connection.segment(True, 8, ack=6, flags="F"), connection.segment(False, 6, ack=9, flags="F"),
+        connection.segment(True, 9, ack=7),
+    ]  # fmt: skip
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_fin_has_no_octet_in_whatever_order_it_was_captured(dice: random.Random) -> None:
+    packets = closing(HERE)
+    dice.shuffle(packets)
+    texts, zeros, _, _ = streamed(packets)
+    assert (texts[True], texts[False], zeros) == (b"question", b"answer", 0)
+
+
+def test_a_fin_that_is_acknowledged_before_it_is_captured() -> None:
+    """Acknowledged ahead of it, behind the other end's FIN, or the end backwards; with SYNs and without."""
+    for packets in (closing(HERE), closing(HERE)[3:]):
+        *before, fin, other_fin, last = packets
+        for end in ([fin, last, other_fin], [other_fin, fin, last], [other_fin, last, fin], [last, other_fin, fin]):
+            texts, zeros, _, skipped = streamed([*before, *end])
+            assert (texts[True], texts[False], zeros, +skipped) == (b"question", b"answer", 0, {})
+    assert streamed(closing(HERE)[::-1])[:2] == ({True: b"question", False: b"answer"}, 0)
+
+
+@pytest.mark.parametrize("octets", [0, 1])
+def test_a_keep_alive_behind_a_fin_that_comes_late_writes_nothing(octets: int) -> None:
+    *before, fin, other_fin, last = closing(HERE)
+    alive = HERE.segment(True, 8, b"\xee" * octets, 7)
+    assert streamed([*before, other_fin, alive, fin, last])[:2] == ({True: b"question", False: b"answer"}, 0)
+
+
+@pytest.mark.parametrize("text", [b"", b"no such service"])
+@pytest.mark.parametrize("number", [6, 7, 8, 50])
+def test_a_reset_has_no_octet(text: bytes, number: int) -> None:
+    """Its text is for people (RFC 9293 section 3.5.3), and its number may be any in the window."""
+    whole = closing(HERE)
+    reset = HERE.segment(False, number, text, ack=9, flags="R")
+    for place in range(len(whole) + 1):
+        texts, zeros, _, _ = streamed([*whole[:place], reset, *whole[place:]])
+        assert (texts[True], texts[False], zeros) == (b"question", b"answer", 0), place
