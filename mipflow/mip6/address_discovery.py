@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mipflow.mip6.home_link import HomeLinkRouter
-    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.node.interface import Interface
-    from mipflow.node.node import Arrival
+    from mipflow.node.node import Arrival, Node
 
 HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
 """Interface identifier of the Mobile IPv6 Home-Agents anycast address (RFC 2526 sections 2 and 3)."""
@@ -117,7 +116,7 @@ class HomeAgentDiscovery:
     `home_agents`: those of the last reply, in its order; kept for when the one in use fails.
     """
 
-    def __init__(self, node: MobilityNode, asks: NeedsHomeAgent) -> None:
+    def __init__(self, node: Node, asks: NeedsHomeAgent) -> None:
         self._node, self._asks = node, asks
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._timer = Timer(node.clock, self._send)

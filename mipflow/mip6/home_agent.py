@@ -172,7 +172,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         advice: tuple[mobility.MobilityOption, ...] = ()
         if self.refresh_advice_s is not None and self.refresh_advice_s // LIFETIME_UNIT_S < units:
             advice = (mobility.BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
-        keys_survive = update.key_management and self.keys_survive_movement
+        keys_survive = update.key_management and self.ip_security.keys_survive_movement
         self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
 
     def _binding(self, arrival: Arrival, update: BindingUpdate, lifetime_units: int) -> Binding:
@@ -196,7 +196,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
             self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
             self.end(replace(entry, sequence=update.sequence), Event.DELETE)
-            keys_survive = update.key_management and self.keys_survive_movement
+            keys_survive = update.key_management and self.ip_security.keys_survive_movement
             self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
 
     def limit_bindings(self) -> None:
@@ -258,7 +258,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         road = self._tunnel(destination)
         if road is None:
             return None
-        send = self.tunnel_sender(road)
+        send = self.ip_security.tunnel_sender(road)
         is_wide = road.mtu + road.overhead >= road.channel.mtu and road.mtu >= MIN_MTU
         return send if is_wide else self._narrow(road, send)
 

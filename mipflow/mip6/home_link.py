@@ -10,7 +10,6 @@ from typing import Protocol
 from mipflow.errors import TopologyError
 from mipflow.mip6.home_agents_list import HomeAgentsList
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
-from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.router import Router
@@ -31,7 +30,7 @@ class Relay(Protocol):
         """It has come."""
 
 
-class HomeLinkRouter(MobilityNode, Router):
+class HomeLinkRouter(Router):
     """A router on a home link, which says there that it is a home agent.
 
     preference, home_agent_lifetime_s: what its home agent information option says; without both there is none (section

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mipflow.mip6.binding_cache import Binding, BindingCache, Event, State
-from mipflow.mip6.mobility_node import MobilityNode
-from mipflow.node.node import Arrival
+from mipflow.mip6.binding_errors import BindingErrors
+from mipflow.mip6.ip_security import IpSecurity
+from mipflow.node.node import Arrival, Node
 from mipflow.node.road import Road
 from mipflow.sim.clock import Timer
 from mipflow.sim.network import Network
@@ -22,8 +23,10 @@ from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, P
 ESP, AUTHENTICATION_HEADER = 50, 51
 
 
-class KeepsBindings(MobilityNode):
+class KeepsBindings(Node):
     """A node with a binding cache (`bindings`)."""
+
+    knows_mobility = True
 
     remembered_ns: ClassVar[Mapping[Event, int]]
     """How long the number of a binding is remembered after it was deleted or expired, from its last update on."""
@@ -31,6 +34,7 @@ class KeepsBindings(MobilityNode):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         self.bindings = BindingCache()
         super().__init__(network, name, x, y)
+        self.ip_security, self.binding_errors = IpSecurity(self), BindingErrors(self)
         self._due = Timer(self.clock, self._wake)
         self.handlers[BindingUpdate] = self.binding_update
 
@@ -62,7 +66,7 @@ class KeepsBindings(MobilityNode):
         is_bound = binding is not None and binding.care_of_address == arrival.packet.source
         if not is_bound and not (home_address.is_unicast_routable and _may_pass_unbound(option, arrival.packet)):
             self.drop(arrival.packet, "Home Address option without a matching binding")
-            self.binding_error(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
+            self.binding_errors.tell(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
         return True

@@ -21,7 +21,6 @@ from mipflow.wire.esp import ENCRYPTION, INTEGRITY, EspKeys
 if TYPE_CHECKING:
     from mipflow.mip6.home_agent import HomeAgent
     from mipflow.mip6.mobile_node import MobileNode
-    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.wire.address import Address
 
 
@@ -46,11 +45,11 @@ class KeyExchange:
         """What IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
         self._nonces = [network.random(f"{node.name}/key exchange") for node in (mobile_node, home_agent)]
         for node, home_agents in ((mobile_node, []), (home_agent, [home_agent.addresses])):
-            if node.security is None:
+            if not node.ip_security.is_on:
                 random = network.random(f"{node.name}/security")
-                node.secure(SecurityAssociations(random, is_dynamic, home_agents))
-        mobile_node.securities().home_agents.append(home_agent.addresses)
-        mobile_node.key_exchanges.append(self)
+                node.ip_security.secure(SecurityAssociations(random, is_dynamic, home_agents))
+        mobile_node.ip_security.associations.home_agents.append(home_agent.addresses)
+        mobile_node.ip_security.key_exchanges.append(self)
         self.establish(mobile_node.primary_home_address, home_agent.home_agent_address)
 
     def reaches(self, address: Address) -> bool:
@@ -62,7 +61,7 @@ class KeyExchange:
 
         Refused where another mobile node has some for it (section 4.2: it must not be able to register it).
         """
-        owner = self._home_agent.securities().owner(home_address)
+        owner = self._home_agent.ip_security.associations.owner(home_address)
         if owner not in (None, self._mobile_node.primary_home_address):
             self._home_agent.decided("key exchange refused", f"{home_address} is another mobile node's")
             return
@@ -73,19 +72,19 @@ class KeyExchange:
             for message in pair:
                 receiver = self._receiver(message)
                 encryption, integrity = map(octets.read, self._key_sizes())
-                keys = EspKeys(receiver.securities().new_spi(), encryption, integrity, *self._algorithms)
+                keys = EspKeys(receiver.ip_security.associations.new_spi(), encryption, integrity, *self._algorithms)
                 made.append((Selector(message, home_address, home_agent_address), keys))
         for node in (self._mobile_node, self._home_agent):
             own = (SecurityAssociation(keys, each, owner, self._receiver(each.message) is node) for each, keys in made)
-            node.record(node.securities().add(own))
+            node.record(node.ip_security.associations.add(own))
 
-    def _receiver(self, message: type) -> MobilityNode:
+    def _receiver(self, message: type) -> HomeAgent | MobileNode:
         return self._home_agent if POLICIES[message].upward else self._mobile_node
 
     def delete(self, home_address: Address) -> None:
         """Take the associations for a home address out at both ends."""
         for node in (self._mobile_node, self._home_agent):
-            node.record(node.securities().remove(home_address))
+            node.record(node.ip_security.associations.remove(home_address))
 
     def _key_sizes(self) -> tuple[int, int]:
         encryption, integrity = self._algorithms

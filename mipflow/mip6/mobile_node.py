@@ -14,11 +14,12 @@ from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, one_of, who
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
+from mipflow.mip6.binding_errors import BindingErrors
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.home_prefixes import HomeAddresses
+from mipflow.mip6.ip_security import IpSecurity
 from mipflow.mip6.listener import Listener, Placement
-from mipflow.mip6.mobility_node import MobilityNode
 from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registrar import Registrar
@@ -46,7 +47,7 @@ LIFETIME_S = whole(LIFETIME_UNIT_S, 65535 * LIFETIME_UNIT_S, "a lifetime in seco
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
 
 
-class MobileNode(MobilityNode, Host):
+class MobileNode(Host):
     """A mobile node away from home.
 
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
@@ -58,6 +59,7 @@ class MobileNode(MobilityNode, Host):
     """
 
     role: Role = "mobile node"
+    knows_mobility = True
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
@@ -87,6 +89,7 @@ class MobileNode(MobilityNode, Host):
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
+        self.ip_security, self.binding_errors = IpSecurity(self), BindingErrors(self)
         how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
         self.registrar = Registrar(self, self, self, self.home_test_road, registrations, how)
         PeerReports(self, self, self.registrar)
@@ -244,7 +247,7 @@ class MobileNode(MobilityNode, Host):
         entry = self.home_registration(home_address)
         if home_address in self.addresses or entry is None or entry.registered is None:
             return home_address in self.addresses
-        return self.is_reachable(entry.registered) and (not entry.is_in_doubt or self.security is not None)
+        return self.is_reachable(entry.registered) and (not entry.is_in_doubt or self.ip_security.is_on)
 
     # --- home and away (section 11.5.5) ------------------------------------------------------------------------------
 
@@ -376,7 +379,7 @@ class MobileNode(MobilityNode, Host):
         """
         interface = self.addresses.get(care_of)
         same = interface is not None and interface.link_local.interface_identifier == home_address.interface_identifier
-        return {"link_local": same, "key_management": self.keys_survive_movement}
+        return {"link_local": same, "key_management": self.ip_security.keys_survive_movement}
 
     def home_test_road(self, home_address: Address) -> Road | None:
         """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
@@ -384,7 +387,7 @@ class MobileNode(MobilityNode, Host):
         There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
         """
         entry = self.home_registration(home_address)
-        if self.security is None or entry is None or entry.unacknowledged == home_address:
+        if not self.ip_security.is_on or entry is None or entry.unacknowledged == home_address:
             return self.tunnel_road(home_address)
         return self.tunnel_road(home_address, entry.unacknowledged)
 
@@ -393,8 +396,7 @@ class MobileNode(MobilityNode, Host):
         self.own_home_addresses.discard(home_address)
         if home_address in self.addresses:  # at home
             self.addresses[home_address].remove_address(home_address)
-        for exchange in self.key_exchanges:
-            exchange.delete(home_address)
+        self.ip_security.disown(home_address)
 
     def let_go(self, home_address: Address) -> bool:
         """Bring a home address to an end: de-register it at the correspondents, which takes a home token, then at the

@@ -22,9 +22,8 @@ from mipflow.wire.icmpv6 import PARAMETER_PROBLEM, IcmpError
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.mip6.registrar import Registrar
-    from mipflow.node.node import Arrival
+    from mipflow.node.node import Arrival, Node
     from mipflow.wire.address import Address
 
 UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
@@ -40,7 +39,7 @@ class HasHomeAgent(Protocol):
 class PeerReports:
     """Hears what peers report, and has the registrar act on it."""
 
-    def __init__(self, node: MobilityNode, home: HasHomeAgent, registrar: Registrar) -> None:
+    def __init__(self, node: Node, home: HasHomeAgent, registrar: Registrar) -> None:
         self._node, self._home, self._registrar = node, home, registrar
         self._other_errors = node.handlers[IcmpError]
         node.handlers[mobility.BindingError] = self._binding_error

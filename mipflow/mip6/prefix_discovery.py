@@ -18,9 +18,8 @@ from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.home_prefixes import HomeAddresses
-    from mipflow.mip6.mobility_node import MobilityNode
     from mipflow.mip6.registrar import Registrar
-    from mipflow.node.node import Arrival
+    from mipflow.node.node import Arrival, Node
     from mipflow.wire.address import Address, Prefix
 
 
@@ -65,7 +64,7 @@ class PrefixDiscovery:
     """What one mobile node knows of its home link, and how it learns more."""
 
     def __init__(
-        self, node: MobilityNode, homes: HasHomeAddresses, does: Reconfigures, registrar: Registrar
+        self, node: Node, homes: HasHomeAddresses, does: Reconfigures, registrar: Registrar
     ) -> None:
         self._node, self._homes, self._does, self._registrar = node, homes, does, registrar
         self._random = node.network.random(f"{node.name}/mobile prefixes")

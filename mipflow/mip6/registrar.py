@@ -50,8 +50,7 @@ from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
     from mipflow.mip6.binding_update_list import BindingUpdateEntry
-    from mipflow.mip6.mobility_node import MobilityNode
-    from mipflow.node.node import Arrival
+    from mipflow.node.node import Arrival, Node
     from mipflow.node.road import Road
 
 
@@ -81,7 +80,7 @@ class Registrar:
     """Drives the registrations of one mobile node; `registrations` makes their machine."""
 
     def __init__(
-        self, node: MobilityNode, surroundings: Surroundings, hears: HearsNews,
+        self, node: Node, surroundings: Surroundings, hears: HearsNews,
         home_test_road: Callable[[Address], Road | None], registrations: Callable[..., Registrations],
         settings: Settings,
     ) -> None:  # fmt: skip

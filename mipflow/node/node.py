@@ -114,6 +114,8 @@ class Node(Unique):
         """Payload type -> what handles it."""
         self.transmit: Transmit = self.originate
         """What upper layers send through; see `Host.put_between`."""
+        self.send_by: Callable[[Packet, Road], None] = lambda packet, road: road.send(packet)
+        """How signalling is put on its road; IP security stands here."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
         self._fragment_identification = 0
@@ -196,6 +198,15 @@ class Node(Unique):
             else:
                 road.send_in_fragments(piece, self.next_identification())
 
+    def send_direct(self, packet: Packet, road: Road | None = None) -> None:
+        """Send signalling by a road, or straight to its destination, whatever is bound."""
+        packet.sent_ns = self.clock.now
+        road = road or self.direct_road(packet.source, packet.destination)
+        if road is None:
+            self.drop(packet, f"no way to {packet.destination}")
+        else:
+            self.send_by(packet, road)
+
     def next_identification(self) -> int:
         """The number of the next packet that is cut (RFC 8200 section 4.5)."""
         self._fragment_identification += 1
@@ -210,6 +221,11 @@ class Node(Unique):
         interface = self.addresses.get(source)
         channel = None if interface is None else interface.channel_to(destination)
         return None if channel is None else Road("direct", channel, self.mtu_towards(destination, channel.mtu))
+
+    def road(self, kind: str, near: Address, far: Address, **how: Any) -> Road | None:
+        """A `Road` that begins as the straight one between two addresses; None where there is no way."""
+        direct = self.direct_road(near, far)
+        return None if direct is None else Road(kind, direct.channel, direct.mtu, **how)
 
     def mtu_towards(self, destination: Address, link_mtu: int) -> int:
         """Octets of the largest packet towards `destination` that is known to pass."""
@@ -263,7 +279,7 @@ class Node(Unique):
                 arrival.source, arrival.destination = fragment.source, fragment.destination
                 start = next(n for n, h in enumerate(fragment.packet.extensions) if type(h) is headers.FragmentHeader)
             for header in packet.extensions[start:]:
-                if not self._extension(header, arrival):
+                if not self.process_extension(header, arrival):
                     return
         kind = type(packet.payload)
         if packet.label and kind is not Packet:
@@ -332,7 +348,7 @@ class Node(Unique):
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
 
-    def _extension(self, header: object, arrival: Arrival) -> bool:
+    def process_extension(self, header: object, arrival: Arrival) -> bool:
         """Process one extension header; False where the packet ends here."""
         if type(header) is DestinationOptions or type(header) is headers.HopByHopOptions:
             for option in header.options:

@@ -446,7 +446,7 @@ def test_each_step_of_page_9_in_its_order_with_security_associations() -> None:
     Host(made.network, "printer").settle(made.home, FIRST)
     asking, taken, free_one = Asking(made), HOME.address(FIRST), HOME.address(FIRST + 1)
     made.run(5)
-    securities = [node.securities() for node in (made.mn, made.ha)]
+    securities = [node.ip_security.associations for node in (made.mn, made.ha)]
 
     def refused(entry: BindingUpdateEntry, status: int) -> None:
         assert (entry.home_address, status) == (taken, 134)

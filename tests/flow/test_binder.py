@@ -127,7 +127,7 @@ def test_a_freed_address_goes_at_correspondents_then_at_the_home_agent_then_in_i
     }  # fmt: skip
     associations = [gone[node, "security association database"] for node in ("MN", "HA")]
     assert min(associations) >= gone["MN", "binding update list"] > answer.sent_ns > gone["HA", "binding cache"] - 1
-    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in node.securities())
+    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in node.ip_security.associations)
     assert SECOND not in w.mn.own_home_addresses and bound(w) == {PRIMARY}
 
 
