@@ -121,6 +121,7 @@ def _lines(scenario: str, played: Replay, before: Mapping[int, Address | None]) 
         *report.listing("Handovers", report.handover_lines(world, played.moves)), "",
         *report.flow_table(shown, before), *report.rest_lines(played.flows, shown),
         *report.listing("Lost", report.loss_lines(played.flows, shown)),
+        *report.listing("Under way at the end", report.under_way_lines(played.flows, shown)),
         *report.listing("Delivered", report.delivery_lines(played.flows), report.MOST_NOTES),
         *report.listing("Notes", played.notes, report.MOST_NOTES),
         *report.listing("Left out of the capture", left_out),

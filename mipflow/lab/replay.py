@@ -32,6 +32,8 @@ MOST_HOSTS = 40
 STANDSTILL_S = 60
 """After so many seconds in which nothing arrives, a replay is not waited for any longer."""
 _STEP_NS = NS_PER_S // 4
+_TAIL_S = 1.0
+"""Seconds behind the last packet of a capture in which a handover at its end is answered."""
 
 
 class Handover(NamedTuple):
@@ -128,6 +130,11 @@ class Replay(Unique):
         """Whether all was sent and all of TCP has arrived."""
         return all(flow.running is not None and flow.running.is_complete for flow in self.flows)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every packet that was sent has arrived or is lost."""
+        return not any(meter.in_flight for flow in self.flows for meter in flow.stats)
+
     def run(self, duration_s: float, progress: Progress | None = None) -> None:
         """Run the world for some seconds."""
         check(SECONDS, duration_s=duration_s)
@@ -141,12 +148,13 @@ class Replay(Unique):
                 progress(f"running: {at_s:.1f} of {self.duration_s:.1f} s, {self.world.hops} packet-hops")
 
     def finish(self, progress: Progress | None = None) -> Replay:
-        """Run the world until all was sent and all of TCP has arrived, or until nothing has arrived for a minute in
-        which no end made a pause that was recorded.
+        """Run the world until all was sent, all of TCP has arrived and no packet is under way, or until nothing has
+        arrived for a minute in which no end made a pause that was recorded.
         """
-        self.run(max(self.start_s + self.duration_s - self.world.now, 0.0), progress)
+        end_s = self.start_s + self.duration_s + _TAIL_S
+        self.run(max(end_s - self.world.now, 0.0), progress)
         received, since_s = -1, self.world.now
-        while not self.is_complete and self.world.now - since_s < STANDSTILL_S:
+        while not (self.is_complete and self.is_quiet) and self.world.now - since_s < STANDSTILL_S:
             under_way = [flow.running for flow in self.flows if flow.running is not None]
             now = sum(running.received_bytes for running in under_way)
             if now != received:
@@ -154,7 +162,6 @@ class Replay(Unique):
             due_ns = [running.due_ns for running in under_way if isinstance(running, RecordedRunning)]
             since_s = max([since_s, *(at_ns / NS_PER_S for at_ns in due_ns)])
             self.run(_STEP_NS / NS_PER_S, progress)
-        self.world.run(1.0)  # for what is still under way
         return self
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ Takes a world and its flows; gives lines for a terminal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 
 from mipflow.flow.flows import Flow
@@ -54,13 +54,22 @@ def rest_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
 
 def loss_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
     """Where and why packets were lost: a line for each flow of the table and direction, one for all others."""
+    return _lines(flows, table, lambda meter: meter.lost_why)
+
+
+def under_way_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
+    """How many packets are neither received nor lost yet, in such lines."""
+    return _lines(flows, table, lambda meter: Counter({"still under way": meter.in_flight}))
+
+
+def _lines(flows: Sequence[Flow], table: Sequence[Flow], counts: Callable[[Meter], Counter[str]]) -> list[str]:
     lines, rest = [], Counter[str]()
     for flow in flows:
         for way, meter in zip(("up", "down"), flow.stats, strict=True):
             if flow not in table:
-                rest.update(meter.lost_why)
-            elif meter.lost:
-                lines.append(f"flow {flow.id} {way}: {_reasons(meter.lost_why)}")
+                rest += counts(meter)
+            elif counts(meter).total():
+                lines.append(f"flow {flow.id} {way}: {_reasons(counts(meter))}")
     return lines + [f"flows that are not shown: {_reasons(rest)}"] * bool(rest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -395,6 +396,38 @@ def test_fragments_offload_and_loss_reach_the_other_end(tmp_path: Path) -> None:
     replay_ = played(world).finish()
     assert replay_.is_complete and replay_.flow(1).stats.up.received == 1
     assert max(packet.size for packet in world.trace.packets) <= 1500
+
+
+def burst(packets: int, down: bool = False) -> list[Frame]:
+    """More than a link carries at once: full packets ten microseconds apart."""
+    ends = (MEDIA, 5000, LAPTOP, 4000) if down else (LAPTOP, 4000, MEDIA, 5000)
+    return [(0, udp(LAPTOP, 4000, MEDIA, 5000)), *((1 + k / 100, udp(*ends, 1400)) for k in range(packets))]
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize(("move", "loss"), [((), 0.0), ([(1, "cell0", 0.005)], 0.0), ([(1, "cell0", 0.005)], 0.02)])
+def test_a_replay_ends_when_every_packet_has_come_or_is_lost(
+    tmp_path: Path, down: bool, move: Sequence[tuple[int, str, float]], loss: float
+) -> None:
+    links = {name: mf.Link(delay_ms=30, rate_bps=3_000_000, loss=loss) for name in ACCESS}
+    path = write(tmp_path / "x.pcap", burst(800, down))
+    world = mf.figure2(seed=7, traffic=path, links=links, replay={"handovers": move})
+    (flow,) = played(world).finish().flows
+    meters = flow.stats
+    assert [meter.sent for meter in meters] == ([1, 800] if down else [801, 0])
+    assert [meter.in_flight for meter in meters] == [0, 0]
+    assert all(meter.lost == meter.lost_why.total() for meter in meters) and (move or not meters.up.lost)
+    came = sum(meter.received for meter in meters)
+    assert flow.running is not None and flow.running.received_bytes in (1400 * came, 1400 * came - 1390)
+
+
+def test_what_never_comes_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """One packet is swallowed, and nothing counts it."""
+    world = small(tmp_path, burst(3))
+    played(world).flow(1).stats.up.sent += 1
+    replay_ = played(world).finish()
+    assert replay_.is_complete and not replay_.is_quiet and 60 < world.now - world.start_s < 70
+    assert replay_.flow(1).stats.up.in_flight == 1
 
 
 # --- bad input

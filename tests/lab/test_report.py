@@ -50,6 +50,31 @@ def test_a_loss_has_its_reason_below_the_table(tmp_path: Path, capsys: pytest.Ca
     assert "such as a Home Address option, take 24" in text and re.search(r"flow 1 down: 1 MN: reassembled", text)
 
 
+@pytest.mark.parametrize("duration", [[], ["--duration", "0.03"], ["--duration", "0.5"], ["--duration", "5"]])
+def test_what_was_sent_is_received_or_lost_or_still_under_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], duration: list[str]
+) -> None:
+    """A burst waits in queues long behind its last packet."""
+    path = tmp_path / "burst.pcap"
+    write(path, [(k * 10_000, Packet(NEAR, FAR, UDP(4000, 5000, bytes(1400)))) for k in range(3000)])
+    text = printed(capsys, path, *duration)
+    sent, received, lost = map(int, re.findall(r" up +(\d+) +(\d+) +(\d+) ", text)[0])
+    under_way = [int(number) for number in re.findall(r"flow 1 up: (\d+) still under way", text)]
+    assert sent == received + lost + sum(under_way) == 3000
+    assert bool(under_way) == (duration in (["--duration", "0.03"], ["--duration", "0.5"]))
+
+
+def test_what_is_under_way_of_flows_that_are_not_shown_is_one_line() -> None:
+    world = mf.figure2(seed=7)
+    flows = [world.mn.open(world.cn1, mf.apps.Voice()) for _ in range(3)]
+    world.run(12.05)
+    numbers = [sum(meter.in_flight for meter in flow.stats) for flow in flows]
+    assert all(numbers)
+    *lines, rest = report.under_way_lines(flows, flows[:1])
+    assert lines and all(re.fullmatch(r"flow 1 (up|down): \d+ still under way", line) for line in lines)
+    assert rest == f"flows that are not shown: {sum(numbers[1:])} still under way"
+
+
 def test_nothing_lost_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Lost" not in printed(capsys, capture(tmp_path / "few.pcap", 2))
 
