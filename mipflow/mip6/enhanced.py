@@ -145,9 +145,10 @@ def enhanced_update(
     indices = NonceIndices(home.nonce_index, 0 if deletes or care_of is None else care_of.nonce_index)
     early = (mobility.CareOfTestInitOption(),) if care_of_token == NO_TOKEN else ()
     options = (*deleting(entry, deletes), *early, indices)
+    signed = entry.home_address if deletes else entry.care_of_address
     update = BindingUpdate(sequence, lifetime_units=lifetime_s // LIFETIME_UNIT_S)
     if owner is None:
         update = replace(update, options=options)
     else:
-        update = with_proof(update, owner, entry.home_address, entry.care_of_address, entry.peer, options)
-    return proved(update, key, entry.home_address if deletes else entry.care_of_address, entry.peer), key
+        update = with_proof(update, owner, entry.home_address, signed, entry.peer, options)
+    return proved(update, key, signed, entry.peer), key

@@ -49,8 +49,6 @@ class EnhancedRegistrations(Registrations):
         self._renewing: set[Pair] = set()
         self._proved: set[tuple[Pair, int]] = set()
         """The sequence numbers of updates that came with a proof and may still be answered."""
-        self._fetching: set[Pair] = set()
-        """Where a binding that is to be deleted is bound once more, by proof, to have the token that deletes it."""
         self.unable: set[Address] = set()
         """Peers that do as RFC 6275 has it, or cannot verify our proofs."""
 
@@ -60,10 +58,8 @@ class EnhancedRegistrations(Registrations):
         """The permanent token, which ends with the binding (section 4.1), and when it gets no answer (section 4.4)."""
         key = (entry.peer, entry.home_address)
         token = None if entry.registered is None else self.permanent.get(key)
-        if token is None or entry.state is State.DELETING:
-            return token
-        is_old = self.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
-        return None if is_old or key in self._renewing else token
+        is_old = token is not None and self.now - token.received_ns >= MAX_PERMANENT_TOKEN_LIFETIME_NS
+        return None if is_old or key in self._renewing or entry.attempts >= MAX_RO_FAILURE else token
 
     def takes_home_test(self, peer: Address, home_address: Address) -> bool:
         """Not where there is a permanent token."""
@@ -91,9 +87,9 @@ class EnhancedRegistrations(Registrations):
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """Proved by the permanent token, early or complete; by key and home test; or as RFC 6275 has it."""
         key, permanent = (entry.peer, entry.home_address), self._permanent(entry)
-        deletes = entry.state is State.DELETING and key not in self._fetching
-        proves = not deletes and entry.home_address in self.owner.parameters
-        proves = proves and permanent is None and entry.peer not in self.unable and not entry.home_registration
+        deletes = entry.state is State.DELETING
+        may_prove = entry.home_address in self.owner.parameters and entry.peer not in self.unable
+        proves = permanent is None and may_prove and not entry.home_registration
         if permanent is None and not proves:
             return super().build_update(entry, sequence, tokens)
         # No more than is left of the home registration (section 4.4).
@@ -130,8 +126,7 @@ class EnhancedRegistrations(Registrations):
         if was_proved and token is not None:
             self.permanent[key] = Token(0, token, now)
             self._renewing.discard(key)
-            self._fetching.discard(key)
-        elif was_proved:
+        elif was_proved and not update.deletes:
             self._decided("no enhanced route optimisation", f"{entry.peer} gave no permanent home keygen token")
             self.unable.add(entry.peer)
         self._proved.discard((key, update.sequence))
@@ -152,18 +147,11 @@ class EnhancedRegistrations(Registrations):
             return
         self._given.pop(key, None)
         entry.corrections += 1
-        exists, deletes = status == Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS, entry.state is State.DELETING
-        if exists:
+        self.permanent.pop(key, None)
+        if status == Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS:
             self.unable.discard(entry.peer)
         elif status == Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED and entry.corrections == MAX_RO_FAILURE:
             self.unable.add(entry.peer)
-        if deletes and exists and key not in self.permanent:
-            self._fetching.add(key)
-        elif not (deletes and exists):
-            self.permanent.pop(key, None)
-        if deletes and not exists:
-            self._deleted(entry, update, Event.ACCEPT, is_final=False)
-            return
         entry.unanswered = entry.unanswered[:-1]
         self._pursue(entry)
 
@@ -172,7 +160,6 @@ class EnhancedRegistrations(Registrations):
         key = (entry.peer, entry.home_address)
         self.permanent.pop(key, None)
         self._renewing.discard(key)
-        self._fetching.discard(key)
         self._proved = {one for one in self._proved if one[0] != key}
         self._given.pop(key, None)
         if not self.list.of_peer(entry.peer):
