@@ -378,6 +378,8 @@ class Exchange:
         if entry.state is State.WAITING or {one.care_of_address for one in (update, *later)} != {entry.care_of_address}:
             self._step(entry, Event.OLDER, **values)
             self._notify(News.CHANGED, entry)
+            if entry.state is State.WAITING and not self._missing(entry):  # it may have brought what was missing
+                self._pursue(entry)
             return
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
         refresh_s = 0 if advice is None else advice.interval_units * LIFETIME_UNIT_S
@@ -402,8 +404,6 @@ class Exchange:
         if update is not entry.unanswered[-1]:
             entry.unanswered = tuple(one for one in entry.unanswered if one is not update)
             return
-        # At home an older update finds us by duplicate address detection.
-        is_final = is_final or entry.care_of_address == entry.home_address
         older = [one for one in entry.unanswered if one.may_bind(self.now)]
         if is_final or not older:
             self._step(entry, event, registered=None, held=None, unanswered=())
@@ -412,6 +412,9 @@ class Exchange:
         entry.lingers_until_ns = older[-1].sent_ns + constants.MAX_DELETE_BCE_TIMEOUT_NS
         self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
         self._timer(entry, entry.lingers_until_ns)
+        if entry.care_of_address == entry.home_address:  # its home agent lets go of it: it can be used here
+            self.released(entry)
+            self._notify(News.CHANGED, entry)
 
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """The peer did not do what it was asked for: what can be corrected is, the rest waits (section 11.7.3)."""
@@ -468,23 +471,22 @@ class Exchange:
             return
         has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
-            if entry.lingers_until_ns and not has_ended:
-                entry.attempts, entry.unanswered = 0, ()
-                self._pursue(entry)
-            elif has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
+            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
                 self._forget(entry)
-            else:
-                self._pursue(entry)
+                return
+            if entry.lingers_until_ns:
+                entry.attempts, entry.unanswered = 0, ()
+            self._pursue(entry)
             return
         if has_ended:
             self._lost(entry)
-        if entry.state is State.REFUSED:
-            if now < entry.retry_ns:
-                self._timer(entry, entry.retry_ns)
-            else:
-                self.renew(entry)
-        elif entry.state in (State.BOUND, State.IDLE):
-            self._refresh(entry)
+        if entry.state is State.REFUSED and now < entry.retry_ns:
+            self._timer(entry, entry.retry_ns)
+        elif entry.state is State.BOUND and entry.home_registration and self.awaits_prefixes:
+            self._notify(News.PREFIXES_WANTED)
+            self._timer(entry, entry.expires_ns)
+        elif entry.state in (State.REFUSED, State.BOUND, State.IDLE):
+            self.renew(entry)
         elif entry.home_registration:
             self._steps += waits(entry, "an answer to its binding update, which is sent again")
             self._send_update(entry)
@@ -503,13 +505,6 @@ class Exchange:
         if why:
             self.cease(peer, why)
         return bool(why)
-
-    def _refresh(self, entry: BindingUpdateEntry) -> None:
-        if entry.home_registration and self.awaits_prefixes and entry.registered is not None:
-            self._notify(News.PREFIXES_WANTED)
-            self._timer(entry, entry.expires_ns)
-        else:
-            self.renew(entry)
 
     def renew(self, entry: BindingUpdateEntry) -> None:
         """Register anew what is registered, was refused, or was lost."""
@@ -530,6 +525,9 @@ class Exchange:
         self._steps.append(Changed(self.list.remove(entry)))
         self.ended(entry)
         self._notify(News.CHANGED, entry)
+
+    def released(self, entry: BindingUpdateEntry) -> None:
+        """A home agent stands in no longer for a home address that is at home."""
 
     def _is_succeeded(self, entry: BindingUpdateEntry) -> bool:
         """True where something waits for the end of an entry that is being deleted: that is worth no long wait."""

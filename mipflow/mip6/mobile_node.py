@@ -221,13 +221,17 @@ class MobileNode(Host):
         left = [e for e in self.binding_updates if self.addresses.get(e.care_of_address) is interface]
         left = [e for e in left if e.care_of_address != care_of and e.state is not State.DELETING]
         to_bind |= {entry.home_address: None for entry in left if entry.home_registration} | self._unbound
-        self._unbound.clear()
-        for home_address in to_bind:
+        for home_address in [each for each in to_bind if not self._is_coming_home(each)]:
+            self._unbound.pop(home_address, None)
             self.registrar.register_home(home_address, care_of)
         for entry in left:
             if not entry.home_registration:
                 self.registrar.register_correspondent(entry.peer, entry.home_address, care_of)
         self.registrar.rescue(care_of)
+
+    def _is_coming_home(self, home_address: Address) -> bool:
+        """True while duplicate address detection for it runs on the home link: the home agent's would meet ours."""
+        return any(self.neighbor.is_detecting(home_address, interface) for interface in self.interfaces.values())
 
     def is_own(self, address: Address) -> bool:
         """True for a home address of this node too, wherever it is."""
@@ -284,11 +288,15 @@ class MobileNode(Host):
             each.came_home(home_address)
 
     def leave_home(self, interface: Interface) -> None:
-        """The interface is not on the home link: home addresses that it had are registered anew from elsewhere."""
+        """The interface is not on the home link: home addresses that it had, or was to have, are registered anew from
+        elsewhere.
+        """
         left = [address for address in interface.addresses if address in self.own_home_addresses]
         for address in left:
             interface.remove_address(address)
-            self._unbound[address] = None
+        ours = self.home_addresses_in_order()
+        left += [address for address in ours if self.neighbor.stop_detecting(address, interface)]
+        self._unbound |= dict.fromkeys(left)
         usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
         if left and usable:
             self.care_of_ready(usable[0])
@@ -394,8 +402,11 @@ class MobileNode(Host):
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer ours, and its security associations go."""
         self.own_home_addresses.discard(home_address)
+        self._unbound.pop(home_address, None)
         if home_address in self.addresses:  # at home
             self.addresses[home_address].remove_address(home_address)
+        for interface in self.interfaces.values():
+            self.neighbor.stop_detecting(home_address, interface)
         self.ip_security.disown(home_address)
 
     def let_go(self, home_address: Address) -> bool:
@@ -475,8 +486,8 @@ class MobileNode(Host):
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged, refused or lost a registration."""
         home_address = entry.home_address
-        is_forgotten = self.binding_updates.get(entry.peer, home_address) is not entry
-        if entry.home_registration and is_forgotten and home_address in self.addresses:
+        is_released = entry.lingers_until_ns or self.binding_updates.get(entry.peer, home_address) is not entry
+        if entry.home_registration and is_released and home_address in self.addresses:
             self.came_home(home_address)
         if entry.home_registration:
             self.prefixes.reconsider()

@@ -273,13 +273,21 @@ class Registrations(Exchange):
         """True where another registration waits for the end of an entry: that is worth no long wait."""
         return (entry.peer, entry.home_address) in self._next
 
+    def released(self, entry: BindingUpdateEntry) -> None:
+        """At home, and the home agent stands in no longer: correspondents forget (section 11.7.2)."""
+        for other in self.list.of_home_address(entry.home_address):
+            if not other.home_registration:
+                self._enter(other.peer, other.home_address, other.home_address, False)
+                if other.state is State.DELETING:
+                    self._pursue(other)
+                else:
+                    self._deregister(other.peer, other.home_address)
+
     def ended(self, entry: BindingUpdateEntry) -> None:
         """What waited for the end of an entry begins."""
         super().ended(entry)
         if entry.home_registration and entry.care_of_address == entry.home_address:
-            for other in self.list.of_home_address(entry.home_address):  # at home: correspondents forget (11.7.2)
-                self._enter(other.peer, other.home_address, other.home_address, False)
-                self._deregister(other.peer, other.home_address)
+            self.released(entry)
         care_of = self._next.pop((entry.peer, entry.home_address), None)
         if care_of is not None and entry.home_registration:
             self._register_home(entry.home_address, care_of)

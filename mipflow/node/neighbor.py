@@ -98,6 +98,13 @@ class NeighborDiscovery:
         """True while a question of `detect_duplicate` is open."""
         return (interface, address) in self._probes
 
+    def stop_detecting(self, address: Address, interface: Interface) -> bool:
+        """Forget a question of `detect_duplicate`: nothing follows; False where none is open."""
+        timer, _ = self._probes.pop((interface, address), (None, None))
+        if timer is not None:
+            timer.stop()
+        return timer is not None
+
     def _await(
         self, questions: Questions, key: tuple[Interface, Address], done: Callable[[bool], None], silence: bool
     ) -> None:
