@@ -88,16 +88,16 @@ class FlowBinder:
 
     def proceed(self, entry: FlowMappingEntry) -> None:
         """Do what a flow needs next: a home address, its home binding, its correspondent binding."""
-        if entry.care_of_address is None:
-            return
-        if entry.home_address is None:
-            self.find_home_address(entry)
-            return
         home_address = entry.home_address
         if home_address in self._node.addresses:  # at home, where packets go straight (RFC 6275 section 11.3.1)
             interface = self._node.addresses[home_address].name
             self.record(self.flows.change(entry, interface=interface, care_of_address=home_address))
             self._is_ready(entry)
+            return
+        if entry.care_of_address is None:
+            return
+        if home_address is None:
+            self.find_home_address(entry)
             return
         registered = self._node.registered_at_home(home_address)
         self.record(self.flows.change(entry, registered_at_ha=registered))
@@ -243,6 +243,8 @@ class FlowBinder:
                     self._node.decided(WAITS, f"{home_address} at {entry.cn}: the home binding, which goes first")
                     continue
             self.proceed(entry)
+        for other in [each for each in together if not each.ready]:  # it may have had no care-of address until now
+            self.proceed(other)
 
     def _takes_tunnel(self, entry: FlowMappingEntry) -> bool:
         """True for a flow whose care-of address is the home agent's to know: its correspondent does not optimise, or
@@ -305,6 +307,8 @@ class FlowBinder:
                     self.shared.follow(entry)
                 if entry.home_address is not None or not entry.refused:
                     self.proceed(entry)
+        if interface.address == self._node.registered_at_home(self._node.primary_home_address):
+            self.pool.allocation.primary_bound()  # there is a tunnel again, without a word of the home agent
         self.networks.bind_home_addresses(interface)
         for entry in [flow for flow in self.flows if flow.requested == interface.name != flow.interface]:
             self.shared.let_go(entry.home_address, entry.cn)
@@ -329,8 +333,12 @@ class FlowBinder:
 
     def came_home(self, home_address: Address) -> None:
         """A home address is at home: its flows need no binding."""
+        interface = self._node.addresses[home_address]
         self.pool.acknowledged(home_address)
         self._home_bound(home_address, home_address)
+        for flow in [flow for flow in self.flows if flow.care_of_address is None and flow.interface == interface.name]:
+            self.record(self.flows.change(flow, care_of_address=interface.address))
+            self.proceed(flow)
 
     def left_home(self) -> None:
         """Flows of home addresses that have left home wait for a care-of address."""

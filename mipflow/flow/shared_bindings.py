@@ -107,7 +107,8 @@ class SharedBindings:
 
     def follow(self, entry: FlowMappingEntry) -> None:
         """A flow goes where the others of its binding go, those first that have a care-of address; its wish waits."""
-        others = (each for each in self._flows.of_binding(entry.home_address, entry.cn) if each is not entry)
+        together = [each for each in self._flows.of_binding(entry.home_address, entry.cn) if each is not entry]
+        others = iter(sorted(together, key=lambda each: each.cn == entry.cn))  # those of its own may be new there too
         other = next(others, None)
         if other is not None and other.care_of_address is None:
             other = next((each for each in others if each.care_of_address), other)
