@@ -7,7 +7,7 @@ What is checked reads the trace alone: the state at any time is the replay of `t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import mipflow as mf
@@ -16,6 +16,8 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.redirector import Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, FlowMappingEntry
 from mipflow.lab.world import World
+from mipflow.mip6.binding_update_list import State
+from mipflow.node.apps import Direction
 from mipflow.node.host import Host
 from mipflow.sim.trace import Decided, Row, TableChanged
 from mipflow.wire.address import Address
@@ -26,6 +28,8 @@ BINDING_CACHE, BINDING_UPDATES = "binding cache", "binding update list"
 ASSOCIATIONS, TESTS = "security association database", "return routability"
 CEASED = "correspondents without Mobile IPv6"
 """No table of the mobile node, but its decisions of that name, in the place of one; none of a history is taken back."""
+ACCESS = ("wlan0", "cell0")
+FILE = 20_000
 QUIET_CALL = mf.apps.Voice(interval_ms=900, payload_bytes=20)
 SETTLED_S = 4.5
 """Until everything is bound, after everything is up."""
@@ -56,6 +60,13 @@ class Incoming(NamedTuple):
     redirect: bool = False
 
 
+class Send(NamedTuple):
+    """A file goes over TCP to or from a correspondent: "up" or "down"."""
+
+    cn: int
+    direction: Direction = "down"
+
+
 class Close(NamedTuple):
     """A flow that is open ends: the `which`-th, counted round."""
 
@@ -67,6 +78,7 @@ class HandOver(NamedTuple):
 
     which: int
     interface: str
+    home_follows: bool | None = None
 
 
 class Turn(NamedTuple):
@@ -88,13 +100,27 @@ class TurnOff(NamedTuple):
     cn: int
 
 
+class Visit(NamedTuple):
+    """An interface goes on another network: "home", or the access network of that interface."""
+
+    interface: str
+    segment: str
+
+
+class Lose(NamedTuple):
+    """A link loses this part of its packets from now on."""
+
+    link: str
+    loss: float
+
+
 class Wait(NamedTuple):
     """Time passes."""
 
     seconds: float
 
 
-Step = Open | Incoming | Close | HandOver | Turn | TurnOff | Free | Wait
+Step = Open | Incoming | Send | Close | HandOver | Turn | Visit | Lose | TurnOff | Free | Wait
 
 
 @dataclass(frozen=True)
@@ -112,6 +138,15 @@ class Script:
     cns: int = 3
     hosts: tuple[str, ...] = ()
     security: bool = False
+    allocate: str | None = None
+    enhanced: bool = False
+    home_bindings: str = "first flow"
+    """Where `HomeBindings` has home addresses bound."""
+
+    @property
+    def is_calm(self) -> bool:
+        """True where nothing is lost, and nobody goes home."""
+        return not any(isinstance(step, Lose | Visit) for step in self.steps)
 
 
 # --- playing ---------------------------------------------------------------------------------------------------------
@@ -125,6 +160,8 @@ class History:
     world: World
     flows: list[Flow] = field(default_factory=list)
     """Those that are open, or expected."""
+    files: list[Flow] = field(default_factory=list)
+    """Those of files, until somebody closes them."""
     assigned: set[int] = field(default_factory=set)
     """Ids of flows whose home address the mobile node chose: its own, and those that it redirected."""
     grouped: set[int] = field(default_factory=set)
@@ -189,6 +226,13 @@ class History:
                     del self.wishes[int(key)]
             mn.interface(step.interface).set_up(step.up)
             return ""
+        if isinstance(step, Visit):
+            mn.visit(step.interface, self.world.network.segments[step.segment])
+            return ""
+        if isinstance(step, Lose):
+            segment = self.world.network.segments[step.link]
+            segment.configure(replace(segment.link, loss=step.loss))
+            return ""
         if isinstance(step, TurnOff):
             peer = self.world.cns[step.cn]
             if peer.knows_mobility:
@@ -207,6 +251,12 @@ class History:
             self.wishes |= {flow.id: step.interface} if step.interface else {}
             self.flows.append(flow)
             return repr(flow)
+        if isinstance(step, Send):
+            flow = mn.open(self.world.cns[step.cn], mf.apps.FileTransfer(FILE, step.direction))
+            self.assigned.add(flow.id)
+            self.flows.append(flow)
+            self.files.append(flow)
+            return repr(flow)
         if isinstance(step, Incoming):
             flow = mn.accept(self.world.cns[step.cn], QUIET_CALL, redirect=step.redirect)
             self.assigned |= {flow.id} if step.redirect else set()
@@ -216,16 +266,20 @@ class History:
             return "no flow is open"
         flow = self.flows[step.which % len(self.flows)]
         if isinstance(step, Close):
-            mn.close(flow)
             self.flows.remove(flow)
+            self.files = [file for file in self.files if file is not flow]
+            if flow.is_open:
+                mn.close(flow)
             return repr(flow)
-        return self._hand_over(flow, step.interface)
+        return self._hand_over(flow, step.interface, step.home_follows)
 
-    def _hand_over(self, flow: Flow, interface: str) -> str:
+    def _hand_over(self, flow: Flow, interface: str, home_follows: bool | None) -> str:
         """At any time, whatever is under way: at once those flows have another network that share the binding."""
         before = {key: row["interface"] for key, row in self.tables["MN"].get(FLOW_MAPPING_TABLE, {}).items()}
         together = sharing(self.script, self.tables, flow.id)
-        moved = self.world.mn.handover(flow, interface)
+        moved = self.world.mn.handover(flow, interface, home_follows=home_follows)
+        if not self.script.is_calm:
+            return f"flows {moved} moved"
         now = {key: row["interface"] for key, row in self.tables["MN"][FLOW_MAPPING_TABLE].items()}
         self.require(set(moved) == together, self.now, f"{flow} moves {moved}, its binding is that of {together}")
         wanted = {key: interface if int(key) in together else name for key, name in before.items()}
@@ -244,7 +298,7 @@ class History:
 
     def settle(self) -> None:
         """Everything up, until all is quiet, and as long again as an address is held down."""
-        for name in ("wlan0", "cell0"):
+        for name in ACCESS:
             if not self.world.mn.interface(name).up:
                 self.do(Turn(name, True))
         self.world.run(SETTLED_S + self.script.hold_down_s)
@@ -254,6 +308,55 @@ class History:
             self.require(waited <= MOST_S, self.now, f"nothing comes to rest: {self.tables['MN']}")
             self.world.run(1)
         self.say("all is quiet")
+
+
+    # --- in the end all agree ----------------------------------------------------------------------------------------
+
+    def calm_down(self, for_s: float = 300) -> None:
+        """Nothing is lost any more, everything is up, and time passes."""
+        for segment in self.world.network.segments.values():
+            segment.configure(replace(segment.link, loss=0.0))
+        for name in ACCESS:
+            self.world.mn.interface(name).set_up(True)
+        self.world.run(for_s)
+
+    def go_away(self, for_s: float = 300) -> None:
+        """Every interface is on its access network, and time passes."""
+        for name in ACCESS:
+            interface, segment = self.world.mn.interface(name), self.world.network.segments[name]
+            if interface.segment is not segment:
+                self.world.mn.visit(name, segment)
+        self.world.run(for_s)
+
+    def disagreements(self) -> list[str]:
+        """What a peer holds and the mobile node does not list, or otherwise; what it lists and they do not hold, or
+        wants elsewhere; registrations that do not come to rest, and bindings of no home address.
+        """
+        world, mn = self.world, self.world.mn
+        names = {world.ha.home_agent_address: "HA", **{cn.address: cn.name for cn in world.cns}}
+        peers = [world.ha, *(cn for cn in world.cns if cn.name not in self.script.hosts)]
+        held = {(peer.name, each.home_address): each.care_of_address for peer in peers for each in peer.bindings}
+        entries = {(names[entry.peer], entry.home_address): entry for entry in mn.binding_updates}
+        listed = {pair: entry for pair, entry in entries.items() if entry.registered is not None}
+        found = [f"{pair} is held as {held.get(pair)}, but listed as {entry}" for pair, entry in listed.items()
+                 if not held.get(pair) == entry.registered == entry.care_of_address]
+        found += [f"{pair} is held as {held[pair]}, and listed as nothing" for pair in held if pair not in listed]
+        found += [f"no rest: {entry}" for entry in entries.values() if entry.state not in (State.BOUND, State.REFUSED)]
+        known = [each.home_address for each in mn.home_addresses]
+        return found + [f"{pair} is bound, and no home address" for pair in held if pair[1] not in known]
+
+    def unfinished(self) -> list[str]:
+        """Open flows that are elsewhere than they are bound to be, and files that have not come over."""
+        world, mn = self.world, self.world.mn
+        found = []
+        for flow in [flow for flow in self.flows if flow.id in mn.flows]:
+            peers = [peer for peer in (flow.cn, world.ha) if hasattr(peer, "bindings")]
+            bindings = [peer.bindings.get(flow.home_address) for peer in peers if flow.home_address is not None]
+            places = [binding.care_of_address for binding in bindings if binding is not None]
+            if flow.care_of_address not in places[:1]:
+                found.append(f"{flow.entry.row()} is bound to {places}")
+        return found + [f"{flow} has {flow.running and flow.running.received_bytes} octets" for flow in self.files
+                        if not (flow.running and flow.running.is_complete)]
 
 
 def rules(script: Script) -> mf.AssignmentRules:
@@ -272,7 +375,8 @@ def begin(script: Script, **keywords: Any) -> History:
     """The world of a script, its primary home address bound, before the first step."""
     world = mf.figure2(
         seed=1, trace="control", links=instant(), cns=script.cns, mode=script.mode, rules=rules(script),
-        pool=script.pool, hold_down_s=script.hold_down_s, security=script.security,
+        pool=script.pool, hold_down_s=script.hold_down_s, security=script.security, allocate=script.allocate,
+        enhanced=script.enhanced, home_bindings=mf.policies.HomeBindings(script.home_bindings),
         correspondents=dict.fromkeys(script.hosts, Host), **keywords,
     )  # fmt: skip
     world.run(SETTLED_S)

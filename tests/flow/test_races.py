@@ -7,8 +7,19 @@ from typing import Any
 import pytest
 
 import mipflow as mf
+from mipflow.lab.attacks import MALLORY, settle
 from mipflow.lab.scenarios import CELLULAR, MOBILE_NODE, WLAN
 from mipflow.lab.world import World
+from mipflow.mip6 import enhanced as enhanced_updates
+from mipflow.mip6 import updates
+from mipflow.mip6.attackers import Liar
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
+from mipflow.mip6.return_routability import is_proved
+from mipflow.node.node import Arrival
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.mobility import NonceIndices
+from tests.mip6.worlds import messages
 
 WLAN_CARE_OF, CELLULAR_CARE_OF = WLAN.address(MOBILE_NODE), CELLULAR.address(MOBILE_NODE)
 CALL = mf.apps.Voice(interval_ms=100)
@@ -108,3 +119,79 @@ def test_a_home_agent_that_meets_ourselves_finds_no_duplicate(wait_s: float) -> 
     assert len(list(world.ha.bindings)) == 1
 
 
+
+
+def held_by(world: World, cn: CorrespondentNode) -> list[tuple[float, str]]:
+    """When a correspondent's bindings changed, and to which care-of address."""
+    changes = [each for each in world.trace.changes() if each.node == cn.name and each.change.table == "binding cache"]
+    return [(each.t_ns / NS_PER_S, str((each.change.after or {}).get("care_of_address"))) for each in changes]
+
+
+def stolen(seed: int) -> tuple[float, int, list[int]]:
+    """A thief between home agent and correspondent binds a flow's home address: for how many seconds, the number of
+    status 135, and the numbers of the phone's own updates from then on.
+    """
+    world = mf.figure2(seed, home_router=True)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(6)
+    assert flow.home_address is not None
+    liar = Liar(world.network, "Mallory", 4.0, -2.0, address=MALLORY.address(0x666))
+    settle(world, liar.settle, 0x666)
+    liar.listen(world.network.segments["Internet-HR"])
+    liar.claim(world.cn1.address, flow.home_address, liar.address)
+    world.run(8)
+    (_, before), (stolen_s, thief), (back_s, after) = held_by(world, world.cn1)
+    assert (before, thief, after) == (str(WLAN_CARE_OF), str(liar.address), str(WLAN_CARE_OF))
+    told = [each for each in messages(world, "CN1", 6) if each.name == "BA" and each.status == 135]
+    (refused,) = [each for each in told if each.destination == WLAN_CARE_OF.packed]
+    own = [each.sequence for each in messages(world, "MN", 6) if each.name == "BU" and not each.flags & 0x40]
+    return back_s - stolen_s, refused.sequence, own
+
+
+def test_the_number_that_a_thief_has_used_is_passed_at_once() -> None:
+    """Status 135 tells the last accepted number, which the phone goes past (RFC 6275 sections 9.5.1 and 11.7.3), also
+    where it is the very number of its update, which the thief has used before: it does not wait for a second.
+    """
+    found = [stolen(seed) for seed in range(8)]
+    assert all(lasted_s < 0.1 for lasted_s, _, _ in found), "two round trips: a binding error or packet, and the 135"
+    assert all(own[-1] == told + 1 & 0xFFFF for _, told, own in found)
+    assert any(told == own[-2] for _, told, own in found)
+
+
+class ChecksTheSource(CorrespondentNode):
+    """A correspondent of the deployed kind: to delete, too, the authenticator is checked with the care-of address of
+    the update, and a wrong one is dropped without a word.
+    """
+
+    def binding_update(self, arrival: Arrival) -> None:
+        """Take only what is proved for its care-of address."""
+        update, care_of = arrival.payload, self.care_of_address(arrival, arrival.payload)
+        key = self.key_for(arrival, update, update.option(NonceIndices), care_of)
+        if not isinstance(key, bytes) or is_proved(update, key, care_of, arrival.packet.destination):
+            super().binding_update(arrival)
+        else:
+            self.drop(arrival.packet, "not proved for its care-of address")
+
+
+class EnhancedChecksTheSource(ChecksTheSource, EnhancedCorrespondentNode):
+    """The same with enhanced route optimisation."""
+
+
+@pytest.mark.parametrize("names_home_address", [True, False])
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_a_correspondent_that_checks_the_source_deletes_at_once(
+    enhanced: bool, names_home_address: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Because the Alternate Care-of Address option names the home address; without it, such a one stays silent."""
+    if not names_home_address:
+        for module in (updates, enhanced_updates):
+            monkeypatch.setattr(module, "deleting", lambda entry, deletes: ())
+    kind = EnhancedChecksTheSource if enhanced else ChecksTheSource
+    world = mf.figure2(seed=1, enhanced=enhanced, correspondents={"CN1": kind})
+    flow = world.mn.open(world.cn1, CALL)
+    world.run(6)
+    assert len(list(world.cn1.bindings)) == 1
+    world.mn.close(flow)
+    world.run(0.1)
+    is_left = [len(list(world.cn1.bindings)), len(world.mn.binding_updates.of_peer(world.cn1.address))]
+    assert is_left == ([0, 0] if names_home_address else [1, 1])
