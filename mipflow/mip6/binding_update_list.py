@@ -158,11 +158,6 @@ class BindingUpdateEntry(Entry):
         return self.registered is not None and not self.is_in_doubt and self.state is not State.DELETING
 
     @property
-    def is_as_wanted(self) -> bool:
-        """True where the peer has acknowledged the care-of address that is wanted."""
-        return self.registered == self.care_of_address
-
-    @property
     def unacknowledged(self) -> Address | None:
         """A care-of address that the peer may or may not hold: of an update that has no answer, or when it fell silent.
         """

@@ -64,6 +64,8 @@ class Exchange:
         """The home agent said that prefix discovery is necessary: no refresh before it is done (section 11.7.1)."""
         self._rate = RateLimit()
         self._proofs = PeerProofs()
+        self._next: dict[Pair, Address] = {}
+        """What is being de-registered -> care-of address to register when that is done."""
         self._lacking: dict[TestKey, dict[Pair, None]] = {}
         """Tests -> the registrations that have asked for their token."""
         self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
@@ -277,7 +279,7 @@ class Exchange:
         entry.waits_for_its_turn, now = False, self.now
         if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
             return
-        if entry.state is State.BOUND and state is not State.BOUND and entry.is_as_wanted:
+        if entry.state is State.BOUND and state is not State.BOUND and entry.registered == entry.care_of_address:
             return  # it was acknowledged while this repetition waited
         if not entry.home_registration and (self._missing(entry) or not self.is_ready(entry)):
             self._pursue(entry)
@@ -471,7 +473,8 @@ class Exchange:
             return
         has_ended = entry.may_be_held and now >= entry.expires_ns
         if entry.state is State.DELETING:
-            if has_ended or (entry.attempts >= MAX_RO_FAILURE and self._is_succeeded(entry)):
+            is_succeeded = (entry.peer, entry.home_address) in self._next  # that is worth no long wait
+            if has_ended or (entry.attempts >= MAX_RO_FAILURE and is_succeeded):
                 self._forget(entry)
                 return
             if entry.lingers_until_ns:
@@ -528,10 +531,6 @@ class Exchange:
 
     def released(self, entry: BindingUpdateEntry) -> None:
         """A home agent stands in no longer for a home address that is at home."""
-
-    def _is_succeeded(self, entry: BindingUpdateEntry) -> bool:
-        """True where something waits for the end of an entry that is being deleted: that is worth no long wait."""
-        return False
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """An entry has been taken out of the list."""

@@ -27,7 +27,6 @@ from mipflow.mip6.registration_events import (
     Ignored,
     Lost,
     News,
-    Pair,
     PrefixesLearned,
     Reachable,
     Settings,
@@ -48,8 +47,6 @@ class Registrations(Exchange):
 
     def __init__(self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings) -> None:
         super().__init__(node, numbers, cookies, settings)
-        self._next: dict[Pair, Address] = {}
-        """What is being de-registered -> care-of address to register when that is done."""
         self._ceased: dict[Address, int] = {}
         """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
         self._unproved = RateLimit(1)
@@ -268,10 +265,6 @@ class Registrations(Exchange):
         self._notify(News.WITHOUT_MOBILITY, peer)
 
     # --- the end of an entry -----------------------------------------------------------------------------------------
-
-    def _is_succeeded(self, entry: BindingUpdateEntry) -> bool:
-        """True where another registration waits for the end of an entry: that is worth no long wait."""
-        return (entry.peer, entry.home_address) in self._next
 
     def released(self, entry: BindingUpdateEntry) -> None:
         """At home, and the home agent stands in no longer: correspondents forget (section 11.7.2)."""
