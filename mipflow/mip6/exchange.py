@@ -199,7 +199,8 @@ class Exchange:
             return
         cookie = self._cookies.randbytes(8)
         self._steps.append(Changed(self.tests.begin(key, cookie, self.now, attempt)))
-        self._steps.append(SendTestInit(key, self.test_init(key[0], cookie)))
+        init = mobility.HomeTestInit if key[0] is RoutabilityTest.HOME else mobility.CareOfTestInit
+        self._steps.append(SendTestInit(key, init(cookie)))
         self._steps.append(SetTimer((Timers.TEST, key), self.tests.repeated_ns(key)))
 
     def _tested(self, event: Heard) -> None:
@@ -252,9 +253,8 @@ class Exchange:
             self._end_test(key, RoutabilityEvent.FORGET)
 
     def _end_test(self, key: TestKey, event: RoutabilityEvent) -> None:
-        was_there = key in self.tests
         self._steps.append(Changed(self.tests.end(key, event)))
-        if was_there and key not in self.tests:
+        if key not in self.tests:
             self._steps.append(SetTimer((Timers.TEST, key), None))
 
     # --- binding updates (sections 11.7.1 and 11.7.2) ----------------------------------------------------------------
@@ -310,10 +310,6 @@ class Exchange:
         if entry.state is not State.DELETING:
             keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
         return keys
-
-    def test_init(self, kind: RoutabilityTest, cookie: bytes) -> mobility.HomeTestInit | mobility.CareOfTestInit:
-        """The message that begins a test (sections 6.1.3 and 6.1.4)."""
-        return mobility.HomeTestInit(cookie) if kind is RoutabilityTest.HOME else mobility.CareOfTestInit(cookie)
 
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
         """The update that an entry needs now; `tokens` are those of `tests_needed`, in its order. Sets `entry.key`."""

@@ -221,7 +221,7 @@ class MobileNode(Host):
         left = [e for e in self.binding_updates if self.addresses.get(e.care_of_address) is interface]
         left = [e for e in left if e.care_of_address != care_of and e.state is not State.DELETING]
         to_bind |= {entry.home_address: None for entry in left if entry.home_registration} | self._unbound
-        for home_address in [each for each in to_bind if not self._is_coming_home(each)]:
+        for home_address in [each for each in to_bind if not self._is_at_home(each)]:
             self._unbound.pop(home_address, None)
             self.registrar.register_home(home_address, care_of)
         for entry in left:
@@ -229,9 +229,10 @@ class MobileNode(Host):
                 self.registrar.register_correspondent(entry.peer, entry.home_address, care_of)
         self.registrar.rescue(care_of)
 
-    def _is_coming_home(self, home_address: Address) -> bool:
-        """True while duplicate address detection for it runs on the home link: the home agent's would meet ours."""
-        return any(self.neighbor.is_detecting(home_address, interface) for interface in self.interfaces.values())
+    def _is_at_home(self, home_address: Address) -> bool:
+        """True while we have it on the home link, or find out there that nobody has: the home agent would meet us."""
+        detecting = (self.neighbor.is_detecting(home_address, each) for each in self.interfaces.values())
+        return home_address in self.addresses or any(detecting)
 
     def is_own(self, address: Address) -> bool:
         """True for a home address of this node too, wherever it is."""
@@ -291,11 +292,10 @@ class MobileNode(Host):
         """The interface is not on the home link: home addresses that it had, or was to have, are registered anew from
         elsewhere.
         """
-        left = [address for address in interface.addresses if address in self.own_home_addresses]
-        for address in left:
+        ours, neighbor = self.home_addresses_in_order(), self.neighbor
+        left = [each for each in ours if each in interface.addresses or neighbor.stop_detecting(each, interface)]
+        for address in [each for each in left if each in interface.addresses]:
             interface.remove_address(address)
-        ours = self.home_addresses_in_order()
-        left += [address for address in ours if self.neighbor.stop_detecting(address, interface)]
         self._unbound |= dict.fromkeys(left)
         usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
         if left and usable:

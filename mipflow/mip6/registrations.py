@@ -52,10 +52,11 @@ class Registrations(Exchange):
         self._unproved = RateLimit(1)
         """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
         self._handlers: dict[type, Callable[[Any], None]] = {
-            Want: self._want, Unwant: self._unwant, AtHome: self._at_home, HomeAgentChanged: self._home_agent_changed,
-            Heard: self.heard, Due: self._due, Reachable: self._reachable, Lost: self._rescue, Gone: self._gone,
-            Stale: self._stale, Shortened: self._shortened, Abandoned: self._abandon,
-            Ceased: lambda event: self.cease(*event), Doubted: self._doubt, PrefixesLearned: self._prefixes_learned,
+            Want: self._want, Unwant: lambda event: self._deregister(*event), AtHome: self._at_home,
+            HomeAgentChanged: self._home_agent_changed, Heard: self.heard, Due: self._due, Lost: self._rescue,
+            Reachable: self._reachable, Gone: self._gone, Stale: self._stale, Shortened: self._shortened,
+            Abandoned: self._abandon, Ceased: lambda event: self.cease(*event), Doubted: self._doubt,
+            PrefixesLearned: self._prefixes_learned,
         }  # fmt: skip
 
     def handle(self, event: RegistrationEvent, now: int) -> list[Step]:
@@ -117,9 +118,6 @@ class Registrations(Exchange):
 
     def _enter(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> None:
         self._steps.append(Changed(self.list.want(peer, home_address, care_of, home_registration)))
-
-    def _unwant(self, event: Unwant) -> None:
-        self._deregister(event.peer, event.home_address)
 
     def _deregister(self, peer: Address, home_address: Address) -> None:
         """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
@@ -202,10 +200,8 @@ class Registrations(Exchange):
             chosen = self._node.care_of_for(entry, event.care_of_address)
             if entry.state is State.DELETING:
                 self._enter(entry.peer, entry.home_address, chosen, entry.home_registration)
-            elif entry.home_registration:
-                self._register_home(entry.home_address, chosen)
             else:
-                self.register_correspondent(entry.peer, entry.home_address, chosen)
+                self._want(Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
 
     def _reachable(self, event: Reachable) -> None:
         """What waits for an answer there, or for a home test through it, goes on."""
@@ -282,7 +278,5 @@ class Registrations(Exchange):
         if entry.home_registration and entry.care_of_address == entry.home_address:
             self.released(entry)
         care_of = self._next.pop((entry.peer, entry.home_address), None)
-        if care_of is not None and entry.home_registration:
-            self._register_home(entry.home_address, care_of)
-        elif care_of is not None:
-            self.register_correspondent(entry.peer, entry.home_address, care_of)
+        if care_of is not None:
+            self._want(Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))

@@ -412,6 +412,9 @@ DISAGREED = {
     "what was to be deleted when the home binding stands is deleted at home": Script(
         (Open(0, "wlan0"), Wait(5), HandOver(0, "cell0"), Close(0), AT_HOME), home_bindings="its flow"
     ),
+    "what left home and came back is not bound from elsewhere": Script(
+        (AT_HOME, Wait(1.1), AWAY, Visit("cell0", "cell0"), AT_HOME, Wait(5), Open(0), Wait(5))
+    ),
     "a handover begins each flow that had no care-of address": Script(
         (AT_HOME, Wait(0.05), AWAY, Wait(2.5), AWAY, Send(0, "up"), Open(0, "wlan0"), HandOver(0, "cell0", True)),
         method="one care-of address",
