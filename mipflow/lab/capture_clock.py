@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from mipflow.sim.clock import NS_PER_S
 
-Stamp = tuple[int, int | None]
-"""The section of a file in which a packet stands, and its time stamp in nanoseconds; None where it has none."""
+Stamp = tuple[int, int, int | None]
+"""The section of a file in which a packet stands, the interface of that section, from 0 on, and the time stamp in
+nanoseconds; None where there is none.
+"""
 
 
 class Placed(NamedTuple):
@@ -35,27 +37,28 @@ NOWHERE = Placed(0, 0)
 def one_clock(stamps: Sequence[Stamp]) -> tuple[list[Placed], list[SetBack]]:
     """Where on one clock each packet is.
 
-    A stamp more than a second behind the latest of its section tells that the clock was set back: the section is
-    shifted from there on, so that this packet follows at once. A smaller step stays, to be sorted. Sections overlay by
-    their stamps. A packet without a stamp takes the time of the one before it in its section, else of the one behind
-    it, else of its neighbor in the file.
+    A stamp more than a second behind the latest of its interface tells that the clock was set back: the interface is
+    shifted from there on, so that this packet follows at once. A smaller step stays, to be sorted. Sections, and the
+    interfaces of one, overlay by their stamps: their blocks may stand behind each other, their clocks may differ. A
+    packet without a stamp takes the time of the one before it in its section, else of the one behind it, else of its
+    neighbor in the file.
     """
     placed: list[Placed | None] = []
     steps: list[SetBack] = []
-    latest: dict[int, Placed] = {}
-    for section, stamp_ns in stamps:
+    latest: dict[tuple[int, int], Placed] = {}
+    for section, interface, stamp_ns in stamps:
         if stamp_ns is None:
             placed.append(None)
             continue
-        known = latest.get(section, Placed(stamp_ns, 0))
+        known = latest.get((section, interface), Placed(stamp_ns, 0))
         now = Placed(stamp_ns + known.shift_ns, known.shift_ns)
         if now.time_ns < known.time_ns - NS_PER_S:
             steps.append(SetBack(known.time_ns - known.shift_ns, known.time_ns - now.time_ns))
             now = Placed(known.time_ns, known.time_ns - stamp_ns)
         placed.append(now)
-        latest[section] = max(known, now)
+        latest[section, interface] = max(known, now)
     if None in placed:
-        _take_neighbors(placed, [section for section, _ in stamps])
+        _take_neighbors(placed, [section for section, *_ in stamps])
         _take_neighbors(placed, [0] * len(stamps))
     return [each or NOWHERE for each in placed], steps
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
-from mipflow.lab.capture_clock import Placed, Stamp, cut_silences, one_clock
+from mipflow.lab.capture_clock import Placed, cut_silences, one_clock
 from mipflow.lab.connections import Connection, connection_of
 from mipflow.lab.headers import ACK, RST, SYN, HeaderReader, Heard
 from mipflow.lab.streams import Lack, opened_ns, stream
@@ -109,7 +109,8 @@ def read(
     check(optional(PROGRESS), progress=progress)
     check(SILENCES, silence_s=silence_s)
     recording = Recording(Path(path).name)
-    heard = _on_one_clock(recording, *_read_frames(recording, Path(path), packets, progress))
+    placed = _on_one_clock(recording, Path(path), packets)
+    heard = _read_frames(recording, Path(path), placed, progress)
     _part_hosts(heard)
     conversations = _conversations(heard, recording.skipped)
     recording.mobile = _mobile_node(conversations, mobile)
@@ -133,49 +134,47 @@ def read(
     return recording
 
 
-def _read_frames(
-    recording: Recording, path: Path, most: int, progress: Progress | None
-) -> tuple[list[Stamp], list[tuple[int, Heard]]]:
-    """In the order of the file: the stamps of all frames, and what was heard, each with the index of its frame."""
-    reader = HeaderReader(recording.skipped)
-    stamps: list[Stamp] = []
-    heard: list[tuple[int, Heard]] = []
+def _on_one_clock(recording: Recording, path: Path, most: int) -> list[Placed]:
+    """Where each frame is on one clock, which counts from the first of them."""
     with capture.read(path) as frames:
-        for frame in islice(frames, most):
-            stamps.append((frame.section, frame.time_ns if frame.is_stamped else None))
-            found = reader.read(frame)
-            if isinstance(found, str):
-                recording.skipped[found] += 1
-            else:
-                heard.append((len(stamps) - 1, found))
-            if progress is not None and len(stamps) % _REPORT_EVERY == 0:
-                progress(f"reading {path.name}: {len(stamps)} packets")
-        if len(stamps) == most and next(frames, None) is not None:
-            recording.notes.append(f"reading stopped after {most} packets; there are more, which --packets takes in")
-        recording.skipped += frames.skipped
-        recording.notes += reader.notes()
-        if frames.cut_off is not None:
-            recording.notes.append(frames.cut_off)
-    return stamps, heard
-
-
-def _on_one_clock(recording: Recording, stamps: list[Stamp], heard: list[tuple[int, Heard]]) -> list[Heard]:
-    """What was heard, in the order of time, which now counts on one clock from the first frame."""
+        stamps = [(one.section, one.interface, one.time_ns if one.is_stamped else None) for one in islice(frames, most)]
     placed, steps = one_clock(stamps)
     zero_ns = min((time_ns for time_ns, _ in placed), default=0)
     if steps:
         what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
         often = f"{len(steps)} times, first " if len(steps) > 1 else ""
         recording.notes.append(f"the capture's clock was set back {often}{what}: time goes on from there")
-    if without := sum(stamp_ns is None for _, stamp_ns in stamps):
+    if without := sum(stamp_ns is None for *_, stamp_ns in stamps):
         recording.notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
+    return [Placed(time_ns - zero_ns, shift_ns) for time_ns, shift_ns in placed]
+
+
+def _read_frames(recording: Recording, path: Path, placed: list[Placed], progress: Progress | None) -> list[Heard]:
+    """What was heard, in the order of time. The order of a connection is that of each interface in the file."""
+    reader = HeaderReader(recording.skipped)
+    heard: list[Heard] = []
     latest: dict[object, int] = {}
-    for index, packet in heard:
-        packet.time_ns, packet.shift_ns = placed[index].time_ns - zero_ns, placed[index].shift_ns
-        if packet.protocol == "TCP":  # its order is that of the file, and its time does not go back
-            key = stamps[index][0], _key(packet)
-            packet.time_ns = latest[key] = max(packet.time_ns, latest.get(key, 0))
-    return sorted((packet for _, packet in heard), key=lambda packet: packet.time_ns)
+    with capture.read(path) as frames:
+        for number, (place, frame) in enumerate(zip(placed, frames, strict=False), 1):
+            found = reader.read(frame._replace(time_ns=place.time_ns))
+            if isinstance(found, str):
+                recording.skipped[found] += 1
+            else:
+                found.shift_ns = place.shift_ns
+                if found.protocol == "TCP":
+                    key = frame.section, frame.interface, _key(found)
+                    found.time_ns = latest[key] = max(found.time_ns, latest.get(key, 0))
+                heard.append(found)
+            if progress is not None and number % _REPORT_EVERY == 0:
+                progress(f"reading {path.name}: {number} packets")
+        if next(frames, None) is not None:
+            read_all = "there are more, which --packets takes in"
+            recording.notes.append(f"reading stopped after {len(placed)} packets; {read_all}")
+        recording.skipped += frames.skipped
+        recording.notes += reader.notes()
+        if frames.cut_off is not None:
+            recording.notes.append(frames.cut_off)
+    return sorted(heard, key=lambda packet: packet.time_ns)
 
 
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------

@@ -20,6 +20,8 @@ from mipflow.wire.template import Encoder
 
 LINKTYPE_RAW = 101
 NANOSECOND_MAGIC = 0xA1B23C4D
+PLAIN = 0, True, 0
+"""Section, whether there is a stamp, and interface: of the first, with one."""
 MOST_READ, PER_RECORD = 1 << 32, 2048
 """Octets that are read of one capture, each record counting for so many more: a file of holes, or one packed by gzip,
 can hold more than anybody waits for.
@@ -69,9 +71,7 @@ class Capture:
                     count += 1
                     frame = network_layer(record)
                     if isinstance(frame, Frame):
-                        section, is_stamped = record[4:]
-                        plain = not section and is_stamped
-                        yield frame if plain else frame._replace(section=section, is_stamped=is_stamped)
+                        yield frame if record[4:] == PLAIN else Frame(*frame[:3], *record[4:])
                     else:
                         self.skipped[frame] += 1
             except Damage as damage:

@@ -1,8 +1,8 @@
 """The container formats of captures: pcap and pcapng, compressed with gzip or not.
 
-Takes a path; gives an open file and its records: time, link type, octets, lengths, section. What follows a damaged
-record is not guessed at. The formats are read here and not by scapy, because its readers report a damaged or cut-off
-file as its end, and forget clock offsets of pcapng.
+Takes a path; gives an open file and its records: time, link type, octets, lengths, section, interface. What follows a
+damaged record is not guessed at. The formats are read here and not by scapy, because its readers report a damaged or
+cut-off file as its end, and forget clock offsets of pcapng.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ class Damage(Exception):
     """What is wrong with the record behind the last whole one."""
 
 
-Record = tuple[int, int, bytes, int, int, bool]
+Record = tuple[int, int, bytes, int, int, bool, int]
 """One captured frame: time since 1970 in ns, link type, what was kept of it, octets that it had, section of the file
-(from 0 on), whether the time is its own; else it is that of the record before, 0 where none had one."""
+(from 0 on), whether the time is its own, interface of the section (from 0 on). A time that is not its own is that of
+the record before, 0 where none had one.
+"""
 
 
 def open_records(path: AnyPath) -> tuple[IO[bytes], Iterator[Record]]:
@@ -89,7 +91,7 @@ def _pcap_records(stream: IO[bytes], order: str, unit_ns: int, header: bytes) ->
     while octets := _exactly(stream, 16, "record header", end_allowed=True):
         seconds, fraction, captured, original = unpack(octets)
         data = _exactly(stream, captured, "record")
-        yield seconds * NS + fraction * unit_ns, link_type, data, original, 0, True
+        yield seconds * NS + fraction * unit_ns, link_type, data, original, 0, True, 0
 
 
 # --- pcapng -------------------------------------------------------------------------------------------------
@@ -142,10 +144,10 @@ def _pcapng_records(stream: IO[bytes]) -> Iterator[Record]:
             elif kind == INTERFACE:
                 interfaces.append(_interface(body, order))
             elif kind in (ENHANCED_PACKET, OLD_PACKET):
-                time_ns, link_type, data, original = _packet(body, order, kind, interfaces)
-                yield time_ns, link_type, data, original, section, True
+                number, time_ns, link_type, data, original = _packet(body, order, kind, interfaces)
+                yield time_ns, link_type, data, original, section, True, number
             elif kind == SIMPLE_PACKET:  # has no time of its own, and is of the first interface
-                yield time_ns, *_simple_packet(body, order, interfaces[0]), section, False
+                yield time_ns, *_simple_packet(body, order, interfaces[0]), section, False, 0
         except (struct.error, IndexError) as error:
             raise Damage(f"a block of type {kind} that cannot be read: {error}") from error
 
@@ -165,14 +167,14 @@ def _interface(body: bytes, order: str) -> Interface:
     return link_type, snap_length, ticks_per_s, offset_s
 
 
-def _packet(body: bytes, order: str, kind: int, interfaces: list[Interface]) -> tuple[int, int, bytes, int]:
+def _packet(body: bytes, order: str, kind: int, interfaces: list[Interface]) -> tuple[int, int, int, bytes, int]:
     shape = "IIIII" if kind == ENHANCED_PACKET else "HxxIIII"  # the old form counts drops in the gap
     number, high, low, captured, original = struct.unpack_from(order + shape, body)
     link_type, _, ticks_per_s, offset_s = interfaces[number]
     data = body[20 : 20 + captured]
     if len(data) < captured:
         raise Damage(f"a packet of {captured} octets in a block of {len(body)}")
-    return (high << 32 | low) * NS // ticks_per_s + offset_s * NS, link_type, data, original
+    return number, (high << 32 | low) * NS // ticks_per_s + offset_s * NS, link_type, data, original
 
 
 def _simple_packet(body: bytes, order: str, interface: Interface) -> tuple[int, bytes, int]:

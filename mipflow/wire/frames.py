@@ -18,7 +18,7 @@ class Frame(NamedTuple):
     `time_ns` counts from 1970. `data` is what was captured of the packet, from its IP header on, without a link's
     padding. `original_length` is the length in octets that the packet had; more than that of `data` where the capture
     kept only the start. `section` is that of the file, from 0 on; where not `is_stamped` the time is that of the packet
-    before, 0 where none had one.
+    before, 0 where none had one. `interface` is that of the section, from 0 on: each has a clock.
     """
 
     time_ns: int
@@ -26,6 +26,7 @@ class Frame(NamedTuple):
     original_length: int
     section: int = 0
     is_stamped: bool = True
+    interface: int = 0
 
     @property
     def version(self) -> int:
@@ -38,7 +39,7 @@ _PLAIN = {b"\x08\x00", b"\x86\xdd"}
 
 def network_layer(record: Record) -> Frame | str:
     """The IP packet in a captured frame, or in words why there is none."""
-    time_ns, link_type, data, original_length, _, _ = record
+    time_ns, link_type, data, original_length, *_ = record
     start: int | str = 14
     if link_type != 1 or data[12:14] not in _PLAIN:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,13 +17,13 @@ def times(stamps: list[Stamp]) -> list[float]:
     return [time_ns / S for time_ns, _ in one_clock(stamps)[0]]
 
 
-def section(*stamps_s: float | None, number: int = 0) -> list[Stamp]:
-    return [(number, None if each is None else round(each * S)) for each in stamps_s]
+def section(*stamps_s: float | None, number: int = 0, interface: int = 0) -> list[Stamp]:
+    return [(number, interface, None if each is None else round(each * S)) for each in stamps_s]
 
 
 def test_stamps_that_go_on_are_left_alone() -> None:
     stamps = section(5, 5, 6, 7e8, 7e8)
-    assert one_clock(stamps) == ([Placed(stamp_ns or 0, 0) for _, stamp_ns in stamps], [])
+    assert one_clock(stamps) == ([Placed(stamp_ns or 0, 0) for *_, stamp_ns in stamps], [])
     assert one_clock([]) == ([], [])
 
 
@@ -52,6 +52,15 @@ def test_sections_overlay_by_their_stamps_and_each_has_its_own_shift() -> None:
     assert times(stamps) == [10, 11, 11, 12, 5, 6, 7]
 
 
+def test_interfaces_of_a_section_overlay_too_and_a_difference_of_clocks_stays_what_it_is() -> None:
+    apart = [stamp for k in range(20) for number in (0, 1) for stamp in section(k / 8 - 5 * number, interface=number)]
+    assert one_clock(apart) == ([Placed(stamp_ns or 0, 0) for *_, stamp_ns in apart], [])
+    behind = [*section(10, 20, 30), *section(11, 21, 31, interface=1)]
+    assert times(behind) == [10, 20, 30, 11, 21, 31], "no clock was set back"
+    assert times([*section(10, 5), *section(8, 1, interface=1), *section(6)]) == [10, 10, 8, 8, 11]
+    assert times([*section(10, 20), *section(30, None, interface=1), *section(None, number=1)]) == [10, 20, 30, 30, 30]
+
+
 def test_packets_without_a_stamp_take_a_neighbor_of_their_section_first() -> None:
     assert times(section(None, None, 7, None, 9, None)) == [7, 7, 7, 7, 9, 9]
     assert times([*section(1, 2), *section(None, 50, number=1)]) == [1, 2, 50, 50]
@@ -62,16 +71,16 @@ def test_packets_without_a_stamp_take_a_neighbor_of_their_section_first() -> Non
 
 
 QUARTERS = st.integers(0, 40).map(lambda each: each * S // 4)
-STAMPS = st.lists(st.tuples(st.integers(0, 2), st.none() | QUARTERS), max_size=30)
+STAMPS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.none() | QUARTERS), max_size=30)
 
 
 @given(STAMPS)
 def test_one_clock_keeps_its_word(stamps: list[Stamp]) -> None:
     placed, steps = one_clock(stamps)
     assert len(placed) == len(stamps)
-    for number in range(3):
+    for number in product(range(2), repeat=2):
         both = zip(stamps, placed, strict=True)
-        own = [(stamp[1], place) for stamp, place in both if stamp[0] == number and stamp[1] is not None]
+        own = [(stamp[2], place) for stamp, place in both if stamp[:2] == number and stamp[2] is not None]
         # By hand: the shift is what it takes never to be more than a second behind the latest.
         shift_ns, latest_ns = 0, -(1 << 62)
         for stamp_ns, (time_ns, its_shift_ns) in own:
@@ -79,12 +88,12 @@ def test_one_clock_keeps_its_word(stamps: list[Stamp]) -> None:
                 shift_ns = latest_ns - stamp_ns
             latest_ns = max(latest_ns, stamp_ns + shift_ns)
             assert (time_ns, its_shift_ns) == (stamp_ns + shift_ns, shift_ns)
-        alone = [(0, stamp_ns) for stamp_ns, _ in own]
-        assert one_clock(alone)[0] == [each for _, each in own], "no section minds the others"
+        alone = [(0, 0, stamp_ns) for stamp_ns, _ in own]
+        assert one_clock(alone)[0] == [each for _, each in own], "no interface minds the others"
         for (before_ns, one), (after_ns, other) in pairwise(own):
             assert other.shift_ns >= one.shift_ns >= 0 and other.time_ns >= one.time_ns - S
             assert other.shift_ns > one.shift_ns or other.time_ns - one.time_ns == after_ns - before_ns
-    stamped = {each for each, (_, stamp_ns) in zip(placed, stamps, strict=True) if stamp_ns is not None}
+    stamped = {each for each, (*_, stamp_ns) in zip(placed, stamps, strict=True) if stamp_ns is not None}
     assert not stamped or set(placed) == stamped
     assert bool(steps) == any(each.shift_ns for each in placed)
 

@@ -7,7 +7,7 @@ import os
 import random
 import struct
 import time
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -604,8 +604,8 @@ def octets(packet: object) -> bytes:
     return bytes(packet)  # type: ignore[call-overload,no-any-return]
 
 
-def stamped(at_s: float, packet: object) -> bytes:
-    return pcapng.enhanced(0, round(at_s * 1e6), octets(packet))
+def stamped(at_s: float, packet: object, interface: int = 0) -> bytes:
+    return pcapng.enhanced(interface, round(at_s * 1e6), octets(packet))
 
 
 def simple(packet: object) -> bytes:
@@ -614,7 +614,7 @@ def simple(packet: object) -> bytes:
 
 
 def sections(path: Path, *parts: list[bytes]) -> Recording:
-    path.write_bytes(b"".join(pcapng.section() + pcapng.interface() + b"".join(part) for part in parts))
+    path.write_bytes(b"".join(pcapng.section() + pcapng.interface() * 2 + b"".join(part) for part in parts))
     return read(path)
 
 
@@ -637,6 +637,48 @@ def test_a_section_whose_clock_is_set_back_shifts_no_other(tmp_path: Path) -> No
     assert spans(result) == [(0, 2), (0, 3)]
     note = "the capture's clock was set back 2 times, first by 51.000 s at 1.000 s: time goes on from there"
     assert note in result.notes
+
+
+def test_two_interfaces_whose_clocks_differ_cost_the_difference_once(tmp_path: Path) -> None:
+    both = [(udp(LAPTOP, 1, WEB, 2), 0, 0), (udp(LAPTOP, 3, WEB, 4), 1, -5)]
+    blocks = [stamped(START_S + k / 8 + ahead, one, number) for k in range(20) for one, number, ahead in both]
+    result = sections(tmp_path / "x.pcapng", blocks)
+    assert spans(result) == [(0, 19 / 8), (5, 5 + 19 / 8)] and not any("clock" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("shift_s", [0, 0.2])
+def test_interfaces_whose_blocks_stand_behind_each_other_have_one_time(tmp_path: Path, shift_s: float) -> None:
+    """Each saw one direction of two conversations; the second one's packets stand behind all of the first one's."""
+    up = [(k, udp(LAPTOP, 1, WEB, 2)) for k in range(10)]
+    down = [(k + 0.25, udp(WEB, 2, LAPTOP, 1)) for k in range(10)]
+    talked = [(at / 1000 * 20, one) for at, one in talk(Connection())]
+    parts = ([*up, *(t for t in talked if t[1].src == LAPTOP)], [*down, *(t for t in talked if t[1].src == WEB)])
+    blocks = [
+        stamped(START_S + at - shift_s * number, one, number)
+        for number, part in enumerate(parts) for at, one in sorted(part, key=lambda each: each[0])
+    ]  # fmt: skip
+    result = sections(tmp_path / "x.pcapng", blocks)
+    assert result.duration_ns <= (9.25 + shift_s) * 1e9 and not any("clock" in note for note in result.notes)
+    datagrams, connection = sorted(result.flows, key=lambda flow: flow.app.protocol, reverse=True)
+    assert datagrams.packets == 20
+    assert (written(connection, True), written(connection, False)) == (b"request", b"answer" * 100)
+
+
+@pytest.mark.parametrize("step_s", [-500, -70, -2, 0])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_fragments_of_one_datagram_stay_together_where_the_clock_was_set(
+    tmp_path: Path, step_s: float, order: tuple[int, ...]
+) -> None:
+    """They are put together on the one clock, on which an unstamped block has its neighbor's time."""
+    pieces = [fragment(ip(LAPTOP_4, WEB_4) / UDP(sport=1, dport=2) / bytes(3000), 1400)[k] for k in order]
+    for step_at in (1, 2):
+        at_s = [START_S + k / 100 + (step_s if k >= step_at else 0) for k in range(3)]
+        blocks = [stamped(at, one) for at, one in zip(at_s, pieces, strict=True)]
+        for bare in range(3):
+            some = [simple(one) if k == bare and not step_s else blocks[k] for k, one in enumerate(pieces)]
+            result = sections(tmp_path / "x.pcapng", some)
+            assert [(flow.packets, flow.app.script[0].octets) for flow in result.flows] == [(1, 3000)]
+            assert result.skipped == {"further fragment, counted with the first": 2}
 
 
 def test_packets_without_a_stamp_come_with_their_neighbor(tmp_path: Path) -> None:

@@ -231,8 +231,8 @@ def test_several_interfaces_with_their_own_clocks(capture) -> None:
     )
     assert list(capture(octets)) == [
         Frame(7_000_005_000, IPV6, len(IPV6)),
-        Frame((1 << 32) + 5, IPV6, len(IPV6)),
-        Frame(103_500_000_000, IPV4, len(IPV4)),
+        Frame((1 << 32) + 5, IPV6, len(IPV6), interface=1),
+        Frame(103_500_000_000, IPV4, len(IPV4), interface=2),
     ]
 
 

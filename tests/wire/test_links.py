@@ -129,7 +129,7 @@ UNLIKE_TSHARK = {
 
 
 def record(link_type: int, data: bytes) -> Record:
-    return (0, link_type, data, len(data), 0, True)
+    return (0, link_type, data, len(data), 0, True, 0)
 
 
 def inside(data: bytes) -> bytes:
