@@ -68,5 +68,10 @@ def shown(value: object, text: Callable[[object], str] = repr) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException:  # it is a stranger's
-        return f"a value of {type(value).__name__}, which does not say what it is"
+        return f"a value of {class_name(value)}, which does not say what it is"
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def class_name(value: object) -> str:
+    """The name of a value's class, whatever that class, or its own, says of its name."""
+    return str(type.__dict__["__name__"].__get__(type(value)))

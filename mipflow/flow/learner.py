@@ -15,33 +15,22 @@ from dis import opmap
 from math import inf
 from time import monotonic
 from traceback import walk_tb
-from types import FrameType, TracebackType
+from types import CoroutineType, FrameType, TracebackType
 from typing import Any
 
 from mipflow.arguments import FUNCTION, fits
-from mipflow.errors import FunctionFailed, shown
+from mipflow.errors import FunctionFailed, class_name, shown
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
 
-_SPIN = bytes((opmap["JUMP_BACKWARD"], 1))
-"""`while True: pass` in one line: a jump to itself, which Python 3.11 calls an instruction, but not a line."""
-
-Trace = Callable[[FrameType, str, Any], Any]
+_SPIN = bytes((opmap["JUMP_BACKWARD"], 2 if sys.version_info >= (3, 13) else 1))
+"""`while True: pass` in one line: a jump to itself, which Python calls an instruction, but not a line. (From 3.13 on it
+has a cache, which is another unit to jump over.)"""
 
 
 class _TooLong(BaseException):
-    """Raised at a line of the learner's; `except Exception` does not catch it.
-
-    A bare `except` does, and the interpreter has put the trace function away when that raised. But whoever swallows an
-    exception lets go of it, and its end is where the trace function comes back, to raise again at the next line.
-    """
-
-    def __init__(self, resume: Callable[[], None]) -> None:
-        self._resume = resume
-
-    def __del__(self) -> None:
-        self._resume()
+    """Raised at a line of the learner's; `except Exception` does not catch it."""
 
 
 def wrong_truth(result: object, flow: object) -> str:
@@ -53,9 +42,11 @@ class Guarded:
     """A learner's function. `name`: as in "assign"; `parameters`: what it is called with, as in "flow, homes, flows".
 
     `check(result, *arguments)` says what is wrong with a result, as in "expected a home address of this node, or None
-    for a new one", and "" where nothing is. `limit_s`: how long one call may take,
-    in seconds; what sits in one call of the standard library, such as `time.sleep(5)`, cannot be stopped and is
-    reported once it returns. The function gets the arguments themselves: nothing here undoes what it changes in them.
+    for a new one", and "" where nothing is. `limit_s`: how long one call may take, in seconds, and how long it may take
+    to check and to show what came of it. Lines in Python are stopped, whatever they catch. No trace
+    function looks into one call of what is written in C, such as `time.sleep(5)`, `sum(iter(int, 1))` or `10**10**10`:
+    that is reported once it returns, and hangs where it never does; nor into threads of the learner's, or past a
+    `sys.settrace` of theirs. The function gets the arguments themselves: nothing here undoes what it changes in them.
     KeyboardInterrupt passes through. Raises FunctionFailed for no function, or one that does not take the parameters.
     """
 
@@ -69,13 +60,12 @@ class Guarded:
         self._limit_s = limit_s
         self._ends_s = inf
         """When the call that is under way has taken too long, on the monotonic clock; infinite while there is none."""
-        self._trace: Trace = self._entered()
         called = f"called as {name}({parameters})"
         if not fits(function, FUNCTION):
             raise FunctionFailed(f"{name} is {shown(function)}; expected a function, {called}", function)
         try:
             signature = inspect.signature(function)
-        except (TypeError, ValueError):  # some of those written in C do not tell
+        except Exception:  # some of those written in C do not tell
             return
         try:
             signature.bind(*parameters.split())
@@ -87,62 +77,95 @@ class Guarded:
     def __call__(self, *arguments: Any) -> Any:
         """What the learner's function gives. Raises FunctionFailed."""
         before, outer_s = sys.gettrace(), self._ends_s
-        begun_s = monotonic()
-        self._ends_s = begun_s + self._limit_s
+        begun_s = self._allow()
+        value: object = self._function
+        cause, traceback, words = None, None, ""
         try:
-            sys.settrace(self._trace)
-            result = self._function(*arguments)
-        except _TooLong as error:
-            self._ends_s = inf  # telling it takes as long as it takes
-            stopped = f"took more than {self._limit_s:g} s and was stopped{_where(error.__traceback__)}"
-            raise FunctionFailed(f"your {self.name}() {stopped}", self._function) from None
+            sys.settrace(self._entered)
+            result = value = self._function(*arguments)
+            took_s = self._allow() - begun_s
+            if type(result) is CoroutineType:  # of an `async def`, which nobody awaits
+                result.close()
+            wrong = "" if took_s > self._limit_s else self._wrong(result, arguments)
+            if took_s > self._limit_s:
+                value, told = self._function, f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
+            elif wrong:
+                told = f"gave {shown(result)}; {wrong}"
+            else:
+                return result
         except KeyboardInterrupt:
             raise
+        except _TooLong:
+            value, traceback = self._function, sys.exc_info()[2]
+            told = f"took more than {self._limit_s:g} s and was stopped"
         except BaseException as error:
-            words = shown(error, str)  # the learner's function too, which may never end
-            self._ends_s = inf
-            what = f"raised {type(error).__name__}{_where(error.__traceback__)}: {words}"
-            raise FunctionFailed(f"your {self.name}() {what.removesuffix(': ')}", error) from error
+            self._allow()
+            value, cause, traceback = error, error, sys.exc_info()[2]
+            told, words = f"raised {class_name(error)}", shown(error, str)
         finally:
             self._ends_s = outer_s
             sys.settrace(before)  # a debugger's, or that of an outer call
-        took_s = monotonic() - begun_s
-        if took_s > self._limit_s:
-            took = f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
-            raise FunctionFailed(f"your {self.name}() {took}", self._function)
+        told += _where(traceback) + (f": {words}" if words else "")
+        raise FunctionFailed(f"your {self.name}() {told}", value) from cause
+
+    def _allow(self) -> float:
+        """Begin to count the time; gives when that was, in seconds."""
+        self._ends_s = inf  # somebody may put in a clock of theirs
+        begun_s = monotonic()
+        self._ends_s = begun_s + self._limit_s
+        return begun_s
+
+    def _wrong(self, result: object, arguments: tuple[Any, ...]) -> str:
+        """What is wrong with a result; one may be that it cannot be compared."""
         try:
-            wrong = self._check(result, *arguments)
-        except Exception as error:  # of a result that cannot be compared, say
-            wrong = f"looking at it raised {type(error).__name__}"
-        if wrong:
-            raise FunctionFailed(f"your {self.name}() gave {shown(result)}; {wrong}", result)
-        return result
+            return self._check(result, *arguments)
+        except (KeyboardInterrupt, _TooLong):
+            raise
+        except BaseException as error:
+            return f"looking at it raised {class_name(error)}"
 
-    def _entered(self) -> Trace:
-        """What is called when a function is entered; it gives what is called at each line, None where that is ours."""
+    def _entered(self, frame: FrameType, event: str, value: Any) -> _Line | None:
+        """A function is entered: what is called at each line of it, None where it is ours."""
+        if _is_ours(frame):
+            return None
+        frame.f_trace_opcodes = _SPIN in frame.f_code.co_code
+        return _Line(self)
 
-        def line(frame: FrameType, event: str, value: Any) -> Any:
-            if monotonic() > self._ends_s and event in ("line", "opcode"):
-                raise _TooLong(self._resume)
-            return line
+    def is_over(self) -> bool:
+        """True while a call is under way that has taken too long."""
+        return monotonic() > self._ends_s
 
-        def entered(frame: FrameType, event: str, value: Any) -> Any:
-            if _is_ours(frame):
-                return None
-            frame.f_trace_opcodes = _SPIN in frame.f_code.co_code
-            return line
+    def resume(self, frame: FrameType) -> None:
+        """Trace again, and so in a function that was entered before."""
+        if self._ends_s != inf and not _is_ours(frame):
+            frame.f_trace = self._entered(frame, "call", None)
+            sys.settrace(self._entered)
 
-        return entered
 
-    def _resume(self) -> None:
-        """Trace again, in the functions that have been entered too."""
-        if self._ends_s == inf:
-            return
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code is not Guarded.__call__.__code__:
-            frame.f_trace = self._trace(frame, "call", None)
-            frame = frame.f_back
-        sys.settrace(self._trace)
+class _Line:
+    """Called at each line of one function of the learner's: raises at every one once the time is over.
+
+    The interpreter puts tracing away when a trace function raises: first as a whole, then that of the function. It has
+    the only reference to that one, which therefore ends before any line of the learner's that catches the exception,
+    and its end begins to trace again.
+    """
+
+    __slots__ = ("_has_raised", "_of")
+
+    def __init__(self, of: Guarded) -> None:
+        self._of = of
+        self._has_raised = False
+
+    def __call__(self, frame: FrameType, event: str, value: Any) -> _Line:
+        if event in ("line", "opcode") and self._of.is_over() and frame.f_lineno is not None:
+            self._has_raised = True
+            del self  # the exception keeps what is known here
+            raise _TooLong
+        return self
+
+    def __del__(self) -> None:
+        if self._has_raised:
+            self._of.resume(sys._getframe(1))
 
 
 def guarded(name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str]) -> Callable[..., Any]:
@@ -152,7 +175,8 @@ def guarded(name: str, function: Callable[..., Any], parameters: str, check: Cal
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("mipflow.")
+    name = frame.f_globals.get("__name__")
+    return type(name) is str and name.startswith("mipflow.")
 
 
 def _where(traceback: TracebackType | None) -> str:
