@@ -185,8 +185,7 @@ class AddressPool:
         if not type(self.allocation).__module__.startswith("mipflow."):
             ask = Guarded("allocate", ask, "granted, refused", lambda *_: "")
         try:
-            with self._journal.clock.held():
-                ask(partial(self._granted, request), partial(self._refuse, request))
+            ask(partial(self._granted, request), partial(self._refuse, request))
         except FunctionFailed as error:
             self._journal.function_failed(error)
             self._refuse(request, str(error))

@@ -169,8 +169,7 @@ class FunctionAllocation(Immediate):
         """What the function gives. Raises FunctionFailed."""
         taken = [*self._node.home_addresses_in_order(), *self._collided]
         try:
-            with self._node.clock.held():
-                return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+            return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
         except FunctionFailed as error:
             self._node.function_failed(error)
             raise

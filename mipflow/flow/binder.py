@@ -122,12 +122,11 @@ class FlowBinder:
     def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
         """By the redirector, which finds one in the table, or by asking for a new one (Figure 6, step 43)."""
         try:
-            with self._node.clock.held():
-                changes = self.redirector.give(entry)
-                if entry.home_address is not None:
-                    self.assigned(entry, changes)
-                elif may_ask and entry.care_of_address is not None:
-                    self.pool.request(entry)
+            changes = self.redirector.give(entry)
+            if entry.home_address is not None:
+                self.assigned(entry, changes)
+            elif may_ask and entry.care_of_address is not None:
+                self.pool.request(entry)
         except FunctionFailed as error:
             self.journal.function_failed(error)
             self.refuse_flow(entry, str(error))

@@ -20,6 +20,7 @@ from typing import Any
 
 from mipflow.arguments import FUNCTION, fits
 from mipflow.errors import FunctionFailed, class_name, shown
+from mipflow.sim.clock import Asked
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
@@ -76,6 +77,10 @@ class Guarded:
 
     def __call__(self, *arguments: Any) -> Any:
         """What the learner's function gives. Raises FunctionFailed."""
+        with Asked(self.name):
+            return self._answer(arguments)
+
+    def _answer(self, arguments: tuple[Any, ...]) -> Any:
         before, outer_s = sys.gettrace(), self._ends_s
         begun_s = self._allow()
         value: object = self._function

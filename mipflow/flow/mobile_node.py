@@ -25,6 +25,7 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.application import Application
 from mipflow.node.host import Host
 from mipflow.node.node import Handler
+from mipflow.sim.clock import check_unasked
 from mipflow.sim.network import Network
 from mipflow.wire.address import ADDRESS, Address, Prefix
 from mipflow.wire.packet import UDP, Packet
@@ -87,6 +88,7 @@ class FlowMobileNode(MobileNode):
         correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
         or down, or a port that is taken, TopologyError where no interface is up.
         """
+        check_unasked("no flow can be opened")
         return self.stack.open(cn, app, interface, local_port, remote_port, word)
 
     def accept(
@@ -98,12 +100,14 @@ class FlowMobileNode(MobileNode):
 
         Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
         """
+        check_unasked("no flow can be accepted")
         return self.stack.accept(cn, app, redirect, local_port, remote_port)
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
         page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
         """
+        check_unasked("no flow can be closed")
         self.stack.close(flow)
 
     def handover(
@@ -118,6 +122,7 @@ class FlowMobileNode(MobileNode):
         acknowledgement (docs/life_of_a_handover.md). Raises ProtocolMisuse for an unknown flow or interface, or one
         without a care-of address; where one is left out it names those that there are.
         """
+        check_unasked("no flow can be moved")
         return self.binder.handover(flow, interface, home_follows=home_follows, alone=alone)
 
     def handover_all(self, interface: str, *, break_first: bool = False) -> list[int]:
@@ -127,6 +132,7 @@ class FlowMobileNode(MobileNode):
         `break_first` takes all other interfaces down in the same instant: without it the new bindings are made while
         the old interface still works. Raises ProtocolMisuse as `handover` does.
         """
+        check_unasked("no flow can be moved")
         return self.binder.handover_all(interface, break_first=break_first)
 
     def network_asks(self, rules: RuleSet) -> None:
@@ -134,6 +140,7 @@ class FlowMobileNode(MobileNode):
         that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
         interface that this node has not; then nothing changes.
         """
+        check_unasked("no rules can be sent")
         self.networks.asked(rules)
         self.stack.network_rules.rules = rules
         self.networks.reconsider("the network asks for it")
@@ -144,10 +151,12 @@ class FlowMobileNode(MobileNode):
         """Allocate a home address that only those flows get for which `is_for(entry)` is true, such as those of an
         application or with a correspondent (page 10). Raises ProtocolMisuse for a name that is taken.
         """
+        check_unasked("no home address can be kept")
         self.binder.keep_home_address(name, is_for)
 
     def free_home_address(self, home_address: Address) -> None:
         """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
+        check_unasked("no home address can be freed")
         check(ADDRESS, home_address=home_address)
         self.pool.give_up(home_address)
 

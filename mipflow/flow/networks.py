@@ -168,8 +168,7 @@ class NetworkChooser:
         information = flow.flow_information
         facts = FlowFacts(information.traits, information.word, flow.interface or None, flow.requested)
         try:
-            with self._journal.clock.held():
-                return self.policies.choose(facts, self.states()), flow.refused
+            return self.policies.choose(facts, self.states()), flow.refused
         except MipflowError as error:
             self._journal.function_failed(error)
             return None, str(error)

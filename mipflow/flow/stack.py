@@ -119,8 +119,7 @@ class FlowStack:
         """
         own_ports = [(host, port) for host, port in ends.ports if not host.has_port(port)]
         try:
-            with self._clock.held():
-                flow.running = guarded("start", flow.app.start, "ends", wrong_running)(ends)
+            flow.running = guarded("start", flow.app.start, "ends", wrong_running)(ends)
         except BaseException:
             for running in ends.begun:
                 running.is_stopped = True
@@ -149,8 +148,7 @@ class FlowStack:
         try:
             for under_way in (flow.running, flow.invitation):
                 if under_way is not None:
-                    with self._clock.held():
-                        guarded("stop", under_way.stop, "", lambda result: "")()
+                    guarded("stop", under_way.stop, "", lambda result: "")()
         finally:
             flow.is_closed = True
             if entry is not None:
@@ -182,8 +180,7 @@ class FlowStack:
         if expected is not None:
             traits = traits._replace(application=expected.app.name)
         try:
-            with self._clock.held():
-                information, failure = self.separator.classify(traits), ""
+            information, failure = self.separator.classify(traits), ""
         except FunctionFailed as error:
             information, failure = FlowInformation(traits), str(error)
             binder.journal.function_failed(error)
@@ -202,8 +199,7 @@ class FlowStack:
             number, traits.cn, information, "", requested=requested, refused=failure, network=self._node.network
         )
         try:
-            with self._clock.held():
-                entry.group = self._redirector.group(entry)
+            entry.group = self._redirector.group(entry)
         except FunctionFailed as error:
             binder.journal.function_failed(error)
             entry.refused = str(error)

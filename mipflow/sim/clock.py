@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextvars import ContextVar
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NoReturn, SupportsIndex
@@ -123,19 +123,39 @@ class Clock(Unique):
                 gc.enable()
 
     def check_idle(self, end_ns: int) -> None:
-        """Raise ProtocolMisuse inside a run, whose end another run to `end_ns` would miss, and while it is held."""
+        """Raise ProtocolMisuse inside a run, whose end another run to `end_ns` would miss, and as `check_unasked` does.
+        """
+        what = f"the clock cannot run to {end_ns / 1e9} s"
         if self._is_busy:
-            why = "it runs already, or waits for a function of yours; return first, and run afterwards"
-            raise ProtocolMisuse(f"the clock cannot run to {end_ns / 1e9} s: {why}", end_ns)
+            raise ProtocolMisuse(f"{what}: it runs already; return first, and run afterwards", end_ns)
+        check_unasked(what)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Refuse to run meanwhile: around what a learner's function may do while somebody waits for its answer."""
-        before, self._is_busy = self._is_busy, True
-        try:
-            yield
-        finally:
-            self._is_busy = before
+
+_ASKED: ContextVar[str] = ContextVar("asked", default="")
+"""Which function of a learner's is being asked for its answer; empty for none."""
+
+
+class Asked:
+    """Refuse to let time pass in any world, or to change one by a call, while a learner's function is to answer.
+
+    No `contextmanager`: what the standard library has of it is not ours, and may be stopped as the learner's is.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._token = _ASKED.set(self._name)
+
+    def __exit__(self, *raised: object) -> None:
+        _ASKED.reset(self._token)
+
+
+def check_unasked(what: str) -> None:
+    """Raise ProtocolMisuse for a call inside a learner's function that is asked, as in "flow 1 cannot be closed"."""
+    if name := _ASKED.get():
+        why = f"somebody waits for the answer of your {name}(), which may look at worlds but not drive one"
+        raise ProtocolMisuse(f"{what}: {why}; return first, and do it afterwards", name)
 
 
 class Timer(Unique):

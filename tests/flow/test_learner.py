@@ -20,6 +20,7 @@ from mipflow.flow import learner
 from mipflow.flow.learner import TWO_SECONDS, Guarded
 from mipflow.flow.policies import ByLoad
 from mipflow.flow.tables import HomeAddressTable
+from mipflow.sim.clock import check_unasked
 from mipflow.wire.address import Address
 
 LIMIT_S = 0.05
@@ -93,6 +94,7 @@ def tracer() -> Iterator[Callable[..., None]]:
     after = sys.gettrace()
     sys.settrace(before)
     assert after is trace
+    check_unasked("nothing may be held after a test")
 
 
 # --- answers and arguments --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
 from mipflow.flow import learner
 from mipflow.flow.flows import Flow
 from mipflow.flow.policies import ByApplication, FlowFacts, NetworkState, Policies
+from mipflow.flow.rules import RuleSet
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.flow.traits import Traits
 from mipflow.lab.scenarios import HOME
@@ -386,6 +387,44 @@ def test_a_function_that_runs_the_world_is_refused_in_its_words_and_the_run_ends
     assert "inside" not in flow.refused and flow.refused in failures(made)
 
 
+DRIVES: dict[str, Callable[[World, Flow], object]] = {
+    "run": lambda other, flow: other.run(50_000),
+    "open": lambda other, flow: other.mn.open(other.cn1, CALL),
+    "accept": lambda other, flow: other.mn.accept(other.cn1, CALL),
+    "close": lambda other, flow: other.mn.close(flow),
+    "handover": lambda other, flow: other.mn.handover(flow, "cell0"),
+    "handover_all": lambda other, flow: other.mn.handover_all("cell0"),
+    "keep": lambda other, flow: other.mn.keep_home_address("mine", lambda flow: True),
+    "free": lambda other, flow: other.mn.free_home_address(other.mn.primary_home_address),
+    "rules": lambda other, flow: other.mn.network_asks(RuleSet([])),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("drives", DRIVES)
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_function_that_is_asked_drives_no_world(name: str, drives: str, itself: bool) -> None:
+    other = world(wire=False).run(5)
+    flow = other.mn.open(other.cn1, CALL)
+    other.run(1)
+
+    def driving(*arguments: object) -> Any:
+        return DRIVES[drives](made if itself else other, first if itself else flow)
+
+    learner = Learner(name, driving)
+    made = world(wire=False, **learner.put_in).run(5)
+    first = made.mn.open(made.cn1, CALL)
+    made.run(1)
+    before, own = state(other), state(made)
+    learner.trouble = True
+    refused = made.mn.open(made.cn1, CALL)
+    made.run(1)
+    check_refused(made, refused, f"your {name}() raised ProtocolMisuse in line ")
+    assert f"somebody waits for the answer of your {name}(), which may look at worlds" in refused.refused
+    assert state(other) == before and state(made, refused.id) == own
+    assert other.now == 6 and other.run(1).now == 7 and flow.stats.down.lost == 0
+
+
 def test_an_application_that_runs_the_world_when_it_starts_is_refused_and_nothing_is_left_of_it() -> None:
     class Eager(mf.apps.Voice):
         __slots__ = ()
@@ -405,12 +444,14 @@ def test_an_application_that_runs_the_world_when_it_starts_is_refused_and_nothin
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_function_that_tries_to_run_the_world_and_goes_on_changes_nothing(name: str) -> None:
-    others: list[World] = []
+    tried: list[World] = []
+    other = world(wire=False).run(5)
 
     def tries(*arguments: Any) -> Any:
-        with pytest.raises(ProtocolMisuse):
-            worlds[-1].run(1)
-        others.append(mf.figure2(seed=1).run(0.01))  # another world has another clock
+        for each in (worlds[-1], other):
+            with pytest.raises(ProtocolMisuse):
+                each.run(1)
+        tried.append(mf.figure2(seed=1))  # which may be made
         return GOOD[name](*arguments)
 
     def calls(made: World) -> World:
@@ -420,7 +461,7 @@ def test_a_function_that_tries_to_run_the_world_and_goes_on_changes_nothing(name
     worlds = [world(wire=False, **{name: function}).run(5) for function in (GOOD[name], tries)]
     digests = [calls(made).trace.digest() for made in worlds]
     assert [made.now for made in worlds] == [8, 8] and failures(worlds[1]) == []
-    assert others and all(other.now == 0.01 for other in others)
+    assert tried and other.now == 5 and tried[0].run(1).now == 1
     assert digests[0] == digests[1]
 
 

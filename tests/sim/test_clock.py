@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.clock import NS_PER_S, Clock, Timer, seconds
+from mipflow.sim.clock import NS_PER_S, Asked, Clock, Timer, seconds
 
 
 @given(st.lists(st.integers(0, 20), max_size=60))
@@ -94,7 +94,7 @@ def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(inn
     if is_caught:
         clock.run_until(10)
     else:
-        with pytest.raises(ProtocolMisuse, match="it runs already, or waits for a function of yours; return first"):
+        with pytest.raises(ProtocolMisuse, match="it runs already; return first"):
             clock.run_until(10)
         assert clock.now == 5
         clock.run_until(10)
@@ -103,15 +103,16 @@ def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(inn
     assert seen[2:] == ["at 15"] and clock.heap == []
 
 
-def test_a_clock_that_is_held_does_not_run_until_it_is_let_go() -> None:
+def test_no_clock_runs_while_a_learners_function_is_asked() -> None:
     clock, other = Clock(), Clock()
-    with clock.held():
-        with pytest.raises(ProtocolMisuse), clock.held():
+    with Asked("policy"):
+        with pytest.raises(ProtocolMisuse), Asked("assign"):
             clock.run_until(1)
-        with pytest.raises(ProtocolMisuse):
-            clock.run_until(1)
-        other.run_until(1)
-    clock.run_until(1)
+        for each in (clock, other):
+            with pytest.raises(ProtocolMisuse, match=r"somebody waits for the answer of your policy\(\)"):
+                each.run_until(1)
+    for each in (clock, other):
+        each.run_until(1)
     assert clock.now == other.now == 1
     clock.at(3, lambda _: other.run_until(9))
     clock.run_until(4)
