@@ -84,7 +84,7 @@ class DataFlowRedirector:
         assign: Assign | None = None, own: Container[Address] | None = None,
     ) -> None:  # fmt: skip
         self.homes = homes
-        self.flows = flows
+        self.flows, self._known = flows, flows.get
         self.rules = rules or AssignmentRules()
         flows.as_one = self.rules.method == "one care-of address"
         self._own = homes if own is None else own
@@ -104,18 +104,19 @@ class DataFlowRedirector:
     ) -> FlowMappingEntry | None:
         """Figure 4: the flow of an outgoing packet, with its home address; None for a packet of no flow."""
         # Step 21: the application's own word, where its socket is labelled with a flow; else the separator looks.
-        flow = self.flows.get(label) or self._separator.outgoing(payload, destination, marks, now)
+        known = self._known
+        flow = known(label) or self._separator.outgoing(payload, destination, marks, now)
         if flow is None and self._begins is not None:  # step 22: it is new
             flow = self._begins.begun_here(payload, source, destination, label, marks)  # step 23: `give`
         # Step 24: its line has the home address, and the care-of address that was selected. Step 25: `flow.stack` sends
         # from the home address, and `MobileNode.find_road` takes the care-of address that the peer has acknowledged.
         return flow
 
-    def incoming(self, arrival: Arrival) -> FlowMappingEntry | None:
-        """Figure 5: the flow of an incoming packet; None for a packet of no flow. Raises TopologyError where nobody may
-        begin one.
+    def incoming(self, payload: Sized, arrival: Arrival) -> FlowMappingEntry | None:
+        """Figure 5: the flow of an incoming packet, by what it carries; None for a packet of no flow. Raises
+        TopologyError where nobody may begin one.
         """
-        flow = self._separator.incoming(arrival.packet.payload, arrival.source)  # step 28
+        flow = self._separator.incoming(payload, arrival.source)  # step 28
         if flow is None and self._begins is not None:  # step 29: it is new
             flow = self._begins.begun_there(arrival)  # step 30: `keep`
         return flow  # step 31: `flow.stack` passes the packet to the upper layers

@@ -278,22 +278,22 @@ class FlowStack:
         flow = self._redirector.outgoing(payload, source, destination, label, marks, now)
         if flow is None:
             return
-        flow.used_ns = now
+        number, flow.used_ns = flow.flow_id, now
         flow.sent_octets += payload.size + HEADERS
         if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
             self._tcp_end(("TCP", payload.source_port, destination, payload.destination_port), payload, True)
-        self._meters[flow.flow_id].sent += 1
+        self._meters[number].sent += 1
         home_address = flow.home_address or self._node.primary_home_address
         if marks is NO_MARKS:
-            packet = Packet(home_address, destination, payload, 64, (), 0, 0, flow.flow_id, now)
+            packet = Packet(home_address, destination, payload, 64, (), 0, 0, number, now)
         else:
-            packet = marks.packet(home_address, destination, payload, flow.flow_id, now)
+            packet = marks.packet(home_address, destination, payload, number, now)
         if flow.ready:
             self._node.send(packet)
         elif flow.refused:
             self._node.drop(packet, flow.refused)
         else:
-            self._waiting.hold(flow.flow_id, packet)
+            self._waiting.hold(number, packet)
 
     def begun_here(
         self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks
@@ -321,7 +321,7 @@ class FlowStack:
         def incoming(arrival: Arrival) -> None:
             payload = arrival.packet.payload
             try:
-                flow = find(arrival)
+                flow = find(payload, arrival)
             except TopologyError as error:
                 self._node.discard(arrival.packet, f"no flow begins with it: {error}")
                 return
