@@ -75,8 +75,6 @@ class FlowBinder:
         if entry.home_address is not None:
             self.pool.taken(entry.home_address)
         self.shared.follow(entry)
-        if entry.requested not in (None, entry.interface):
-            self.shared.let_go(entry.home_address, entry.cn)
         self.proceed(entry)
 
     def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
@@ -310,7 +308,7 @@ class FlowBinder:
             self.pool.allocation.primary_bound()  # there is a tunnel again, without a word of the home agent
         self.networks.bind_home_addresses(interface)
         for entry in [flow for flow in self.flows if flow.requested == interface.name != flow.interface]:
-            self.shared.let_go(entry.home_address, entry.cn)
+            self.shared.settle(entry.home_address, entry.cn)
         self.networks.reconsider(f"{interface.name} has a care-of address")
 
     def care_of_for(self, entry: BindingUpdateEntry) -> Address | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from mipflow.arguments import YEAR_S, check, fits, number, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.policies import ByRequest, Choice, FlowFacts, HomeBindings, NetworkState, Policies
-from mipflow.flow.tables import FlowMappingEntry
+from mipflow.flow.tables import BY_ID, FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, seconds
 
 if TYPE_CHECKING:
@@ -192,15 +192,16 @@ class NetworkChooser:
         Flows of one binding go where the first of them is best: it cannot be in two places.
         """
         moved: list[int] = []
-        flows = self._flows
-        for flow in flows if self.policies is not None else ():
-            first = next(flows.of_binding(flow.home_address, flow.cn), flow)
-            if first is not flow or flow.home_address in self._node.addresses:
+        with_earlier: set[int] = set()
+        for flow in sorted(self._flows, key=BY_ID) if self.policies is not None else ():
+            if flow.flow_id in with_earlier or flow.home_address in self._node.addresses:
                 continue
+            ids = [other.flow_id for other in self._flows.sharing(flow)]
+            with_earlier.update(ids)
             choice, _ = self._ask(flow)
             if choice is not None and choice.network != flow.interface:
                 self._decided(flow, choice, f" ({why})")
-                moved += [other.flow_id for other in flows.sharing(flow)]
+                moved += ids
                 self._moves.move(flow, choice.network)
         return moved
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from mipflow.flow.tables import FlowMappingEntry
+from mipflow.flow.tables import BY_ID, FlowMappingEntry, listed
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class SharedBindings:
             self.turned_out(flows.of_pair(home_address, cn))
         elif was_in_tunnel and not is_in_tunnel:
             for peer in dict.fromkeys(flow.cn for flow in flows.of_home_address(home_address)):
-                self.let_go(home_address, peer)
+                self.settle(home_address, peer)
 
     def turned_out(self, flows: list[FlowMappingEntry]) -> None:
         """Their correspondent does not optimise: these flows go where the home agent's binding says, and where others
@@ -106,32 +106,40 @@ class SharedBindings:
     # --- where they go -----------------------------------------------------------------------------------------------
 
     def follow(self, entry: FlowMappingEntry) -> None:
-        """A flow goes where the others of its binding go, those first that have a care-of address; its wish waits."""
+        """A flow goes where the others of its binding are, those first that have a care-of address, and its wish waits;
+        unless a wish comes before: then all go there.
+        """
         together = [each for each in self._flows.of_binding(entry.home_address, entry.cn) if each is not entry]
         others = iter(sorted(together, key=lambda each: each.cn == entry.cn))  # those of its own may be new there too
         other = next(others, None)
         if other is not None and other.care_of_address is None:
             other = next((each for each in others if each.care_of_address), other)
-        if other is not None and other.interface != entry.interface:
-            why = f"flow {entry.flow_id} goes over {other.interface} with flow {other.flow_id}, whose binding it shares"
-            waits = "" if entry.requested is None else f"; {entry.requested} has to wait"
+        where = entry.interface if other is None else other.interface
+        if where == entry.interface and entry.requested in (None, where):
+            return
+        if not self.settle(entry.home_address, entry.cn, where) and other is not None and where != entry.interface:
+            why = f"flow {entry.flow_id} goes over {where} with flow {other.flow_id}, whose binding it shares"
+            waits = "" if entry.requested in (None, where) else f"; {entry.requested} has to wait"
             self._journal.decided("shared binding", why + waits)
-            where = {"interface": other.interface, "care_of_address": other.care_of_address}
-            self._journal.record(self._flows.change(entry, **where))
+            changes = self._flows.change(entry, interface=where, care_of_address=other.care_of_address)
+            self._journal.record(changes)
 
-    def let_go(self, home_address: Address | None, cn: Address) -> None:
-        """Flows of one binding go where the first of them wishes to be, if all wish to be elsewhere: nobody is moved
-        for another's wish.
+    def settle(self, home_address: Address | None, cn: Address, where: str | None = None) -> bool:
+        """Flows of one binding, which are at `where`, go to the network that the earliest of them wishes, the one with
+        the smallest id, of those that can be used; any wish comes before none. True if they moved.
         """
-        waiting: list[tuple[FlowMappingEntry, str]] = []
-        for flow in self._flows.of_binding(home_address, cn):
+        together = sorted(self._flows.of_binding(home_address, cn), key=BY_ID)
+        for flow in together:
             wish = None if flow.home_address in self._node.addresses else self._moves.wish(flow)
-            if wish in (None, flow.interface):
-                return
-            waiting.append((flow, wish))
-        for flow, wish in waiting:
-            if self._node.interface(wish).is_usable:
-                why = f"flow {flow.flow_id} goes over {wish}, for which it has waited, with all that share its binding"
-                self._journal.decided("shared binding", why)
-                self._moves.move(flow, wish)
-                return
+            if wish is None or not self._node.interface(wish).is_usable:
+                continue
+            if wish == (where or flow.interface):
+                return False
+            how = "as it wishes" if flow.interface == wish else "for which it has waited"
+            why = f"flow {flow.flow_id} goes over {wish}, {how}, with all that share its binding"
+            others = [each for each in together if each.requested not in (None, wish)]
+            waits = listed([f"flow {each.flow_id} has to wait for {each.requested}" for each in others])
+            self._journal.decided("shared binding", f"{why}; {waits}" if waits else why)
+            self._moves.move(flow, wish)
+            return True
+        return False

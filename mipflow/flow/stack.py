@@ -263,7 +263,8 @@ class FlowStack:
         binder.record(self._flows.remove(entry.flow_id))
         if entry.home_address is not None and not self._flows.of_pair(entry.home_address, entry.cn):
             self._node.registrar.deregister(entry.cn, entry.home_address)
-        binder.shared.let_go(entry.home_address, entry.cn)
+        if entry.requested is not None or binder.networks.policies is not None:  # others may be where it wished to be
+            binder.shared.settle(entry.home_address, entry.cn)
         if entry.home_address is not None:
             binder.pool.left(entry.home_address)
         binder.pool.free_unused()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, filterfalse, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
@@ -21,8 +22,6 @@ HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
 MOST_LISTED = 40
 """Flows that a sentence names."""
-MOST_LISTED = 40
-"""Flows that an error names."""
 
 
 class Conversation(NamedTuple):
@@ -204,6 +203,10 @@ class FlowMappingEntry(Entry):
     def row(self) -> dict[str, object]:
         """As plain named values."""
         return Entry.row(self) | {"flow_information": str(self.flow_information)}
+
+
+BY_ID = attrgetter("flow_id")
+"""Sorts flows: the earlier has the smaller id."""
 
 
 class FlowMappingTable(Table[int, FlowMappingEntry]):

@@ -241,16 +241,19 @@ def everything_came_to_rest(history: History) -> None:
 
 
 def wishes_are_honoured(history: History) -> None:
-    """Each flow is where it was asked to be, unless one that shares its binding stands in the way: one that is where
-    it was asked to be, or of which nothing was asked. All flows of a binding are in one place.
+    """All flows of a binding are in one place: where the earliest of them was asked to be of which anything was asked.
+    No wish is lost: what was asked of a flow it still asks for, but where that network has failed.
     """
     over = {int(key): row["interface"] for key, row in history.tables["MN"].get(FLOW_MAPPING_TABLE, {}).items()}
+    asked = {flow.flow_id: flow.requested for flow in history.world.mn.flows}
     for flow, interface in over.items():
-        together = sharing(history.script, history.tables, flow)
+        wish = history.wishes.get(flow)
+        history.require(wish in (None, asked[flow]), history.now, f"flow {flow} asks for {asked[flow]}, not {wish}")
+        together = sorted(sharing(history.script, history.tables, flow))
         places = {over[other] for other in together}
         history.require(len(places) == 1, history.now, f"flows {together} of one binding are over {places}")
-        is_content = [history.wishes.get(other) in (None, interface) for other in together]
-        history.require(any(is_content), history.now, f"flow {flow} is over {interface}, not where it was asked to be")
+        first = next(filter(None, (asked[other] for other in together)), interface)
+        history.require(interface == first, history.now, f"flow {flow} is over {interface}, but the first asks {first}")
 
 
 def check(script: Script) -> History:

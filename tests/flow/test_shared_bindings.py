@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mipflow as mf
@@ -65,9 +66,9 @@ def test_two_correspondents_share_a_home_address_at_once_as_figure_6_says_and_mo
 def test_flows_whose_correspondents_turn_out_not_to_optimise_share_one_road_until_they_end(
     hosts: tuple[str, ...]
 ) -> None:
-    """The price of the default. A wish is remembered: it holds as soon as nobody else is in the way."""
+    """The price of the default. A wish is remembered: it holds as soon as no earlier one is in the way."""
     w = world(correspondents=dict.fromkeys(hosts, Host))
-    one, two = w.mn.open(w.cn1, CALL), w.mn.open(w.cn2, CALL, interface="cell0")
+    one, two = w.mn.open(w.cn1, CALL, interface="wlan0"), w.mn.open(w.cn2, CALL, interface="cell0")
     w.run(6)
     assert one.home_address == two.home_address == PRIMARY and one.interface == "wlan0"
     if len(hosts) == 1:  # only one of them depends on the home agent's binding
@@ -95,7 +96,7 @@ def test_a_correspondent_that_refuses_a_binding_does_not_optimise_until_it_holds
     """Status 130, for both: their flows share the home agent's binding; the second is accepted seven minutes later."""
     w = world(wire=False, trace="control")
     w.cn1.bindings.max_bindings = w.cn2.bindings.max_bindings = 0
-    one, two = w.mn.open(w.cn1, SELDOM), w.mn.open(w.cn2, SELDOM, interface="cell0")
+    one, two = w.mn.open(w.cn1, SELDOM, interface="wlan0"), w.mn.open(w.cn2, SELDOM, interface="cell0")
     w.run(20)
     assert one.home_address == two.home_address == PRIMARY and one.interface == two.interface
     at_home = len(updates_to(w, w.ha.home_agent_address))
@@ -110,7 +111,7 @@ def test_a_correspondent_that_refuses_a_binding_does_not_optimise_until_it_holds
 
 def test_a_wish_that_waits_is_honoured_when_its_network_comes_back_and_not_once_it_has_failed_itself() -> None:
     w = made(mode="tunnel", rules=mf.AssignmentRules(method="care-of address per flow"))
-    one, two = w.mn.open(w.cn1, TALK), w.mn.open(w.cn2, TALK, interface="cell0")
+    one, two = w.mn.open(w.cn1, TALK, interface="wlan0"), w.mn.open(w.cn2, TALK, interface="cell0")
     w.run(2)
     w.mn.interface("cell0").set_up(False)
     w.mn.close(one)
@@ -126,18 +127,63 @@ def test_a_wish_that_waits_is_honoured_when_its_network_comes_back_and_not_once_
     assert two.interface == "wlan0", "without a policy it stays where it went"
 
 
-def test_among_flows_that_wish_otherwise_the_first_is_asked_and_nobody_is_moved_for_another() -> None:
+def test_among_flows_that_wish_otherwise_the_first_is_asked_and_one_without_a_wish_goes_along() -> None:
     w = mf.figure1(seed=1)
-    wishes = ["wlan0", "cell0", None, "cell0"]
+    wishes = ["wlan0", "cell0", None, "cell0", "wlan0"]
     flows = [w.mn.open(w.cn1, TALK, interface=wish) for wish in wishes]
     w.run(4)
     assert {flow.interface for flow in flows} == {"wlan0"}
     w.mn.close(flows[0])
-    w.run(2)
-    assert {flow.interface for flow in flows[1:]} == {"wlan0"}, "the third has not asked to be elsewhere"
-    w.mn.close(flows[2])
     w.run(3)
+    assert {flow.interface for flow in flows[1:]} == {"cell0"}, "the third has not asked to be elsewhere"
+    assert said(w, "shared binding")[-1].endswith("with all that share its binding; flow 5 has to wait for wlan0")
+    w.mn.close(flows[2])
+    w.run(1)
     assert {flow.interface for flow in (flows[1], flows[3])} == {"cell0"}
+    assert [b.care_of_address for b in w.cn1.bindings] == [w.mn.care_of_address("cell0")]
+
+
+WISHES = st.lists(st.sampled_from([None, "wlan0", "cell0"]), min_size=2, max_size=4)
+
+
+@given(WISHES, st.permutations([0, 1, 2, 3]), st.permutations([10, 40, 70, 100]), st.sampled_from([0, 0.3, 5]))
+@settings(max_examples=60)
+@example(["cell0", None], [0, 1, 2, 3], [10, 10, 10, 10], 0)  # the wish of the first was dropped
+@example(["cell0", "wlan0", "cell0", "wlan0"], [0, 1, 2, 3], [10, 10, 10, 10], 0)
+@example([None, "cell0"], [0, 1, 2, 3], [10, 10, 10, 10], 5)  # nobody asked for where both stayed
+def test_a_wish_comes_before_none_and_the_earlier_before_the_later_whoever_answers_first(
+    wishes: list[str | None], order: list[int], delays_ms: list[int], pause_s: float
+) -> None:
+    """Correspondents that do not optimise say so at different times, which must not matter."""
+    names = [f"CN{number + 1}" for number in range(4)]
+    slow = {name.lower(): mf.Link(delay_ms=delay) for name, delay in zip(names, delays_ms, strict=True)}
+    w = mf.figure2(seed=1, cns=4, correspondents=dict.fromkeys(names, Host), links=slow, trace="control")
+    flows = []
+    for wish, number in zip(wishes, order, strict=False):
+        flows.append(w.mn.open(w.cns[number], SELDOM, interface=wish))
+        w.run(pause_s)
+    w.run(8)
+    expected = next(filter(None, wishes), "wlan0")
+    assert {flow.interface for flow in flows} == {expected}
+    assert w.mn.registered_at_home(PRIMARY) == w.mn.care_of_address(expected)
+    waiting = {flow.id for flow, wish in zip(flows, wishes, strict=True) if wish not in (None, expected)}
+    told = re.split("; |, ", "; ".join(said(w, "shared binding")))
+    for flow in waiting:
+        at_once = [line for line in said(w, "shared binding") if line.startswith(f"flow {flow} ") and "wait" in line]
+        assert at_once or [part for part in told if part.startswith(f"flow {flow} has to wait for ")], told
+
+
+@pytest.mark.parametrize("wishes", [[None, "cell0"], [None, None, "cell0", "wlan0"], ["cell0", "wlan0"]])
+@pytest.mark.parametrize("pause_s", [0, 0.3, 5])
+@pytest.mark.parametrize("make", [mf.figure1, mf.plain_mobile_ipv6])
+def test_where_nobody_wants_the_road_so_far_a_wish_does_not_wait(make: Any, wishes: list[Any], pause_s: float) -> None:
+    w = make(seed=1)
+    flows = []
+    for wish in wishes:
+        flows.append(w.mn.open(w.cn1, SELDOM, interface=wish))
+        w.run(pause_s)
+    w.run(5)
+    assert {flow.interface for flow in flows} == {"cell0"}
     assert [b.care_of_address for b in w.cn1.bindings] == [w.mn.care_of_address("cell0")]
 
 
@@ -177,7 +223,7 @@ def test_plain_mobile_ipv6_has_one_care_of_address_wherever_its_first_flow_wishe
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([None, "wlan0", "cell0"])), min_size=1, max_size=8))
 @settings(max_examples=25)
 def test_figure_1_with_any_flows_opened_in_one_instant(opened: list[tuple[int, str | None]]) -> None:
-    """The first flow with each correspondent chooses its road, and ends; those that are left are asked again."""
+    """The first wish with each correspondent is its road. Its first flow ends; those that are left are asked again."""
     w = mf.figure1(cns=3, trace="control")
     flows = [w.mn.open(w.cns[number], SELDOM, interface=wish) for number, wish in opened]
     w.run(5)
@@ -187,10 +233,10 @@ def test_figure_1_with_any_flows_opened_in_one_instant(opened: list[tuple[int, s
             own = [(flow, wish) for flow, (_, wish) in both if flow.cn is cn and flow.is_open]
             if not own:
                 continue
-            over = {flow.interface for flow, _ in own}
+            over = {next((wish for _, wish in own if wish), own[0][0].interface)}
             (binding,) = cn.bindings
-            assert over == {own[0][0].interface} and binding.care_of_address == w.mn.care_of_address(*over)
-            assert any(wish in (None, *over) for _, wish in own), "not all of them wish to be elsewhere"
+            assert {flow.interface for flow, _ in own} == over
+            assert binding.care_of_address == w.mn.care_of_address(*over)
             w.mn.close(own[0][0])
         w.run(4)
 

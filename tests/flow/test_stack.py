@@ -183,7 +183,7 @@ def test_figure_1_moves_all() -> None:
 def test_a_flow_that_joins_a_binding_goes_where_the_others_go(mode: str) -> None:
     """Two selected care-of addresses for one binding would have it moved to and fro for ever."""
     made = world(wire=False, rules=TOGETHER, mode=mode)
-    one = made.mn.open(made.cn1, CALL)
+    one = made.mn.open(made.cn1, CALL, interface="wlan0")
     made.run(5)
     two = made.mn.open(made.cn1, CALL, interface="cell0")
     made.run(60)
