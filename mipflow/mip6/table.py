@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from enum import Enum
-from types import BuiltinMethodType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.sim.clock import Unique
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 
 
-class Entry:
+class Entry(Unique):
     """One line of a table; `columns` names what it shows."""
 
     __slots__ = ()
@@ -48,7 +47,7 @@ K = TypeVar("K")
 E = TypeVar("E", bound=Entry)
 
 
-class Table(Generic[K, E]):
+class Table(Unique, Generic[K, E]):
     """Entries by key, in the order in which they came. Iterates over its entries, also while they come and go."""
 
     name: ClassVar[str]
@@ -65,17 +64,6 @@ class Table(Generic[K, E]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A table of its own. What looks up in it is a method of one of its dictionaries, which `copy.deepcopy` takes
-        for a function: it would look up in the original still.
-        """
-        made = memo[id(self)] = type(self).__new__(type(self))
-        for name, value in vars(self).items():
-            looks_up = isinstance(value, BuiltinMethodType)
-            copied = getattr(deepcopy(value.__self__, memo), value.__name__) if looks_up else deepcopy(value, memo)
-            setattr(made, name, copied)
-        return made
 
     def _put(self, key: K, entry: E) -> list[Change]:
         """Enter a line, in the place of an older one."""

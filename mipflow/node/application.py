@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from mipflow.arguments import FLAG, PORT, TEXT, Checked, Expected, check, fits, function, one_of, optional, whole
 from mipflow.node.host import HOST, SPI, Host
+from mipflow.sim.clock import Clock, Unique
 from mipflow.wire.address import ADDRESS, Address
 
 if TYPE_CHECKING:
     from mipflow.node.sockets import EspSocket, UdpSocket
-    from mipflow.sim.clock import Clock
 
 ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")
 
@@ -76,7 +76,7 @@ class Ends(Checked):
 ENDS = Expected("both ends of a flow, as open() makes them", lambda it: isinstance(it, Ends))
 
 
-class Running:
+class Running(Unique):
     """An application under way.
 
     `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end.

@@ -46,7 +46,9 @@ def _stop(argument: object) -> None:
 
 
 class Unique:
-    """A part of a running world. It is not copied: timers and packets under way would be the original's still."""
+    """A part of a running world, its tables, their lines and its trace included. It is not copied: what is under way
+    would be the original's still, and a change of the copy would be one of the original.
+    """
 
     __slots__ = ()
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, get_args
 
 from mipflow.arguments import check, number, one_of
 from mipflow.errors import ProtocolMisuse, shown
+from mipflow.sim.clock import Unique
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import ESP, SIGNALLING_PORTS, TCP, UDP, Opaque, Packet
 
@@ -115,7 +116,7 @@ class _Column:
         return trace.read_columns()[self._number]
 
 
-class Trace:
+class Trace(Unique):
     """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = ("_columns", "_warned", "channels", "mode", "new_rows", "packets", "records")
