@@ -43,7 +43,8 @@ class Heard:
     """One packet. For an echo both ports are its identifier.
 
     `octets` counts the payload as it was sent, `data` is what was kept of a TCP segment's. `flags` are TCP's; an echo
-    request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp.
+    request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere` how
+    many of its last octets were in further fragments of a tunnel's packet.
     """
 
     time_ns: int
@@ -58,6 +59,7 @@ class Heard:
     acknowledgement: int = 0
     data: bytes = b""
     shift_ns: int = 0
+    elsewhere: int = 0
 
 
 class HeaderReader:
@@ -114,7 +116,8 @@ class HeaderReader:
             if carried is not None:
                 if more:
                     self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
-                return carried if isinstance(carried, str) else self._carried(*carried, depth + 1)
+                cut_off = frame.original_length - len(data)
+                return carried if isinstance(carried, str) else self._carried(*carried, depth + 1, cut_off)
         if nobody := _nobody(destination):
             return f"to {nobody}"
         if nobody := _nobody(source):
@@ -130,12 +133,15 @@ class HeaderReader:
         datagram.add(offset, offset + frame.original_length - body, is_last=not more)
         return self._fate(datagram)
 
-    def _carried(self, tunnel: str, frame: Frame, depth: int) -> Heard | str:
-        """What is heard of the packet inside another one."""
+    def _carried(self, tunnel: str, frame: Frame, depth: int, cut_off: int) -> Heard | str:
+        """What is heard of the packet inside another one, of whose octets the capture has cut off so many."""
         if depth > _MOST_TUNNELS:
             return f"more than {_MOST_TUNNELS} packets inside each other"
         self.tunnels[tunnel] += 1
-        return self._read(frame, depth)
+        found = self._read(frame, depth)
+        if isinstance(found, Heard):  # what is not there for another reason than the snap length
+            found.elsewhere = max(found.elsewhere, frame.original_length - len(frame.data) - cut_off)
+        return found
 
     def _datagram(self, key: object, now_ns: int, content: int) -> _Datagram:
         """The datagram that a fragment belongs to: a new one where the one with its identification is whole or old, or

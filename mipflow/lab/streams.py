@@ -31,6 +31,8 @@ class Lack:
     """Of segments that were not there in their turn. Some came later."""
     cut_off: int = 0
     """Of segments of which the capture kept the start."""
+    elsewhere: int = 0
+    """Of segments in the first fragment of a tunnel's packet."""
     left_out: int = 0
     """Not filled in."""
 
@@ -41,15 +43,16 @@ class Lack:
         self.left_out += octets - filled
         return filled
 
-    def notes(self) -> Iterator[str]:
+    def notes(self) -> list[str]:
         """Sentences about what a replay has in their place."""
-        if self.in_gaps:
-            yield f"{self.in_gaps} octets of TCP were not there in their turn; what never came is zeros"
-        if self.cut_off:
-            yield f"{self.cut_off} octets of TCP are zeros: the capture kept only the start of packets (snap length)"
-        if self.left_out:
-            most = self.left + self.in_gaps + self.cut_off
-            yield f"{self.left_out} octets of TCP that are missing are left out; zeros stand for at most {most}"
+        most = self.left + self.in_gaps + self.cut_off + self.elsewhere
+        said = (
+            (self.in_gaps, "were not there in their turn; what never came is zeros"),
+            (self.cut_off, "are zeros: the capture kept only the start of packets (snap length)"),
+            (self.elsewhere, "are zeros: they were in further fragments of packets that carried them in a tunnel"),
+            (self.left_out, f"that are missing are left out; zeros stand for at most {most}"),
+        )
+        return [f"{octets} octets of TCP {what}" for octets, what in said if octets]
 
 
 def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lack) -> tuple[list[Write], int]:
@@ -153,7 +156,9 @@ class _Half:
         new = start + octets - self.next
         cut_off = min(octets - len(packet.data), max(new, 0))
         filled = self.fill(cut_off)
-        new, self.lack.cut_off = new - cut_off + filled, self.lack.cut_off + filled
+        elsewhere = min(packet.elsewhere, filled)
+        new, self.lack.elsewhere = new - cut_off + filled, self.lack.elsewhere + elsewhere
+        self.lack.cut_off += filled - elsewhere
         self.pieces.append((max(start, 0), packet.data[max(-start, 0) :]))
         if new > 0:
             self.add(other, now, new)

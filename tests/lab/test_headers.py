@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, UDP, fragment
+from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, fragment6
 from scapy.packet import Packet, Raw
 
 from mipflow.lab.headers import HeaderReader, Heard
 from mipflow.lab.recording import read
 from mipflow.wire.frames import Frame
-from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, WEB, WEB_4, ping, udp, write
+from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, WEB, WEB_4, ip, ping, udp, write
 
 FURTHER, WITHOUT_FIRST = "further fragment, counted with the first", "fragment without the first of its packet"
 REPEATED = "fragment of a datagram that was whole already"
@@ -177,6 +177,18 @@ def test_a_packet_in_a_fragmented_tunnel_counts_once_and_whole() -> None:
     found, skipped = heard(pieces)
     assert [one.octets for one in found] == [1400] and skipped == {FURTHER: len(pieces) - 1}
     assert heard(pieces[1:]) == ([], {WITHOUT_FIRST: len(pieces) - 1})
+
+
+@pytest.mark.parametrize("snap", [9999, 500])
+def test_what_is_in_further_fragments_of_a_tunnel_is_not_said_to_be_cut_off(tmp_path: Path, snap: int) -> None:
+    """Each cause has its octets: 1400, of which the first fragment of 976 has 916, and 420 of those behind a snap."""
+    inner = ip(LAPTOP, WEB) / TCP(sport=40000, dport=80, seq=1, flags="PA") / (bytes(range(1, 201)) * 7)
+    pieces = fragment(IP(src="203.0.113.1", dst="203.0.113.2", id=9, proto=41) / Raw(bytes(inner)), 976)
+    notes = read(write(tmp_path / "x.pcap", list(enumerate(pieces)), snap)).notes
+    said = [int(note.split()[0]) for note in notes if "further fragments" in note]
+    cut_off = [int(note.split()[0]) for note in notes if "snap length" in note]
+    there = 976 - 40 - 20
+    assert said == [1400 - there] and cut_off == ([] if snap > 976 else [there - (500 - 14 - 20 - 40 - 20)])
 
 
 def test_an_authentication_header_is_stepped_over() -> None:
