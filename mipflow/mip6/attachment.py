@@ -224,6 +224,7 @@ class Attachment:
                 self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
                 if address in self._homes.own_home_addresses:
                     self._hears.came_home(address)
+                    self._registrar.wake(address)  # correspondents that are to forget hear of it from here
                 else:
                     node.decided("care-of address", f"{address} on {interface.name}")
                 self._choose()
@@ -275,7 +276,7 @@ class Attachment:
                 interface.add_address(home_address, shared=True)
                 self._registrar.return_home(home_address)
             elif home_address not in self._duplicates:
-                self._registrar.abandon(home_address)
+                self._registrar.return_home(home_address)
                 self._make(home_address, (INFINITE_S, INFINITE_S))
         if self._homes.primary_home_address in interface.addresses:
             interface.prefer(self._homes.primary_home_address)

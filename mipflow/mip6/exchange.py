@@ -411,7 +411,7 @@ class Exchange:
         self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
         self._timer(entry, entry.lingers_until_ns)
         if entry.care_of_address == entry.home_address:  # its home agent lets go of it: it can be used here
-            self.released(entry)
+            self.released(entry.home_address)
             self._notify(News.CHANGED, entry)
 
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
@@ -525,7 +525,7 @@ class Exchange:
         self.ended(entry)
         self._notify(News.CHANGED, entry)
 
-    def released(self, entry: BindingUpdateEntry) -> None:
+    def released(self, home_address: Address) -> None:
         """A home agent stands in no longer for a home address that is at home."""
 
     def ended(self, entry: BindingUpdateEntry) -> None:

@@ -124,12 +124,8 @@ class Registrations(Exchange):
         """
         self._next.pop((peer, home_address), None)
         entry = self.list.get(peer, home_address)
-        if entry is None or entry.state is State.DELETING:
-            return
-        if entry.is_unknown_to_peer:
-            self._forget(entry)
-            return
-        self._delete(entry)
+        if entry is not None and entry.state is not State.DELETING:
+            (self._forget if entry.is_unknown_to_peer else self._delete)(entry)
 
     def _delete(self, entry: BindingUpdateEntry) -> None:
         entry.attempts = entry.corrections = entry.retry_ns = 0
@@ -142,10 +138,12 @@ class Registrations(Exchange):
         """The home agent is to stand in no longer, then correspondents forget (section 11.5.5)."""
         home_address = event.home_address
         entry = self.list.get(self._node.home_agent_of(home_address), home_address)
-        if entry is not None:
-            self._next.pop((entry.peer, home_address), None)
-            self._enter(entry.peer, home_address, home_address, True)
-            self._delete(entry)
+        if entry is None:
+            self.released(home_address)
+            return
+        self._next.pop((entry.peer, home_address), None)
+        self._enter(entry.peer, home_address, home_address, True)
+        (self._delete if entry.may_last(self.now) else self._forget)(entry)
 
     def _home_agent_changed(self, event: HomeAgentChanged) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).
@@ -262,21 +260,20 @@ class Registrations(Exchange):
 
     # --- the end of an entry -----------------------------------------------------------------------------------------
 
-    def released(self, entry: BindingUpdateEntry) -> None:
+    def released(self, home_address: Address) -> None:
         """At home, and the home agent stands in no longer: correspondents forget (section 11.7.2)."""
-        for other in self.list.of_home_address(entry.home_address):
+        for other in self.list.of_home_address(home_address):
             if not other.home_registration:
                 self._enter(other.peer, other.home_address, other.home_address, False)
                 if other.state is State.DELETING:
-                    self._pursue(other)
-                else:
-                    self._deregister(other.peer, other.home_address)
+                    self._pursue(other)  # it may have waited for this
+                self._deregister(other.peer, home_address)
 
     def ended(self, entry: BindingUpdateEntry) -> None:
         """What waited for the end of an entry begins."""
         super().ended(entry)
         if entry.home_registration and entry.care_of_address == entry.home_address:
-            self.released(entry)
+            self.released(entry.home_address)
         care_of = self._next.pop((entry.peer, entry.home_address), None)
         if care_of is not None:
             self._want(Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))

@@ -416,8 +416,12 @@ DISAGREED = {
         (Open(0, "wlan0"), Wait(5), HandOver(0, "cell0"), Close(0), AT_HOME), home_bindings="its flow"
     ),
     "what left home and came back is not bound from elsewhere": Script(
-        (AT_HOME, Wait(1.1), AWAY, Visit("cell0", "cell0"), AT_HOME, Wait(5), Open(0), Wait(5))
+        (AT_HOME, Wait(1.1), Visit("cell0", "cell0"), Wait(0.013), AT_HOME, Wait(2), Send(0))
     ),
+    "who comes home before an update has left tells the correspondents": Script((
+        Open(1, "wlan0"), Open(1), Open(1, "cell0"), Wait(2.5), AWAY, Close(1), AT_HOME, Wait(0.05),
+        AT_HOME, Wait(0.05), AT_HOME,
+    ), enhanced=True),
     "a handover begins each flow that had no care-of address": Script(
         (AT_HOME, Wait(0.05), AWAY, Wait(2.5), AWAY, Send(0, "up"), Open(0, "wlan0"), HandOver(0, "cell0", True)),
         method="one care-of address",
