@@ -157,19 +157,19 @@ class AllocatingHomeAgent(HomeAgent):
         super().__init__(network, name, x, y)
         self.book = book
         self._keys: dict[Address, bytes] = {}
+        self._others = self.handlers[UDP]
+        self.handlers[UDP] = self._heard
 
     def share_key(self, home_address: Address, key: bytes) -> None:
         """Serve the mobile node with this primary home address. Raises ProtocolMisuse for a key that is too short."""
         self._keys[home_address] = check_key(key)
 
-    def local(
-        self, packet: Packet, interface: Interface, tunnel: Packet | None = None, fragment: Arrival | None = None
-    ) -> None:
-        """As any node, but for requests; they are taken out here, because the handler of UDP is whose it was."""
-        if type(packet.payload) is UDP and packet.payload.destination_port == PORT:
-            self._asked(packet, packet.payload, interface)
+    def _heard(self, arrival: Arrival) -> None:
+        """Requests are ours, other datagrams whose they were."""
+        if arrival.payload.destination_port == PORT:
+            self._asked(arrival.packet, arrival.payload, arrival.interface)
         else:
-            super().local(packet, interface, tunnel, fragment)
+            self._others(arrival)
 
     def _asked(self, packet: Packet, datagram: UDP, interface: Interface) -> None:
         """A request, out of its tunnel; that it came from where its source is bound has been checked with that."""

@@ -24,6 +24,7 @@ class Dhcpv6Relay:
     def __init__(self, node: HomeAgent, server: Address) -> None:
         self._node = node
         self._server = server
+        self._others = node.handlers[UDP]
         node.handlers[UDP] = self._from_server
 
     def takes(self, inner: Packet) -> bool:
@@ -49,6 +50,9 @@ class Dhcpv6Relay:
     def _from_server(self, arrival: Arrival) -> None:
         node, datagram = self._node, arrival.packet.payload
         assert isinstance(datagram, UDP)
+        if datagram.destination_port != dhcpv6.SERVER_PORT:
+            self._others(arrival)
+            return
         if arrival.destination.is_multicast:
             return  # a mobile node at home, whom the server on the link hears itself
         message = _read(datagram) if arrival.source == self._server else None
@@ -68,6 +72,6 @@ class Dhcpv6Relay:
 def _read(datagram: UDP) -> object:
     """The message in a datagram; None where there is none."""
     try:
-        return dhcpv6.decode_dhcpv6(datagram.payload) if datagram.destination_port == dhcpv6.SERVER_PORT else None
+        return dhcpv6.decode_dhcpv6(datagram.payload)
     except WireError:
         return None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 import mipflow as mf
+from mipflow.flow.address_protocol import AllocatingHomeAgent
 from mipflow.flow.binder import FlowBinder
 from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.stack import FlowStack
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
@@ -16,10 +20,18 @@ def names(kind: type) -> set[str]:
 
 
 def test_it_adds_names_to_the_mobile_node_and_overrides_none() -> None:
-    below = [kind for kind in FlowMobileNode.__mro__[1:] if kind is not object]
-    assert FlowMobileNode.__bases__ == (MobileNode,)
-    assert names(FlowMobileNode) & {name for kind in below for name in names(kind)} == set()
+    assert [kind.__name__ for kind in FlowMobileNode.__mro__ if issubclass(kind, Node)] == [
+        "FlowMobileNode", "MobileNode", "Host", "Node",
+    ]  # fmt: skip
+    assert names(FlowMobileNode) & {name for kind in FlowMobileNode.__mro__[1:-1] for name in names(kind)} == set()
     assert isinstance(mf.figure2().mn, Host)
+
+
+@pytest.mark.parametrize("kind", [FlowMobileNode, AllocatingHomeAgent, PolicyServer])
+def test_no_node_of_the_flow_layer_overrides_a_name_of_another_layer(kind: type) -> None:
+    layers = [(each.__module__.split(".")[1], names(each)) for each in kind.__mro__ if each is not object]
+    ours = {name for layer, found in layers if layer == "flow" for name in found}
+    assert ours & {name for layer, found in layers if layer != "flow" for name in found} == set()
 
 
 def test_its_parts_are_no_nodes() -> None:

@@ -157,6 +157,15 @@ def test_answers_that_lead_nowhere_are_dropped(which: str) -> None:
     assert relayed.answers == [] and len([d for d in relayed.world.trace.drops() if d.node == "HA"]) == 1
 
 
+def test_a_datagram_to_another_port_is_no_affair_of_the_relay() -> None:
+    """RFC 4443 section 3.1: nobody listens there."""
+    relayed = Relayed()
+    relayed.server.transmit(UDP(547, 548, b"?"), relayed.server.address, relayed.ha.home_agent_address)
+    relayed.world.run(0.5)
+    reasons = [drop.reason for drop in relayed.world.trace.drops() if drop.node == "HA"]
+    assert reasons == ["nobody listens on port 548 of HA"]
+
+
 def test_a_client_on_the_home_link_is_answered_by_the_server_itself_and_not_relayed() -> None:
     """RFC 8415 section 18.3.10; a SOLICIT to a unicast address is discarded (section 16)."""
     relayed = Relayed()
