@@ -50,7 +50,7 @@ class FlowBinder:
         self._registrar, self.record = node.registrar, node.record
         self.home_addresses = HomeAddressTable(primary)
         self.record(self.home_addresses.entered())
-        self.flows = FlowMappingTable()
+        self.flows = FlowMappingTable(network=node.network)
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, rules, assign, node.own_home_addresses)
         self.waiting = WaitingRoom(node)
         made = StatelessAllocation(home_prefix, primary)

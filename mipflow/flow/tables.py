@@ -218,8 +218,9 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
     name = FLOW_MAPPING_TABLE
 
-    def __init__(self, as_one: bool = False) -> None:
+    def __init__(self, as_one: bool = False, network: Network | None = None) -> None:
         super().__init__()
+        self._network = network
         self.get = self._entries.get
         """get(flow_id): its entry, or None."""
         self.as_one = as_one
@@ -320,11 +321,19 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
     def collide(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
         """True for two flows that one home address would put into one binding, or might."""
+        self._check_own(one, other)
         return one.cn == other.cn or not (self._optimises.get(one.cn) or self._optimises.get(other.cn))
 
     def sharing(self, entry: FlowMappingEntry) -> list[FlowMappingEntry]:
         """The flows that one handover moves: those of the same binding, this one included."""
+        self._check_own(entry)
         return list(self.of_binding(entry.home_address, entry.cn)) or [entry]
+
+    def _check_own(self, *entries: FlowMappingEntry) -> None:
+        """Raises ProtocolMisuse for flows of another world."""
+        for entry in entries:
+            if self._network is not None:
+                self._network.check_own(entry, entry.network)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -365,6 +374,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     def join(self, entry: FlowMappingEntry, conversation: Key) -> None:
         """A conversation belongs to a flow until it or the flow ends. Raises ProtocolMisuse where another one has it.
         """
+        self._check_own(entry)
         if self._by_conversation.get(conversation) is not entry:
             self.check_free([conversation])
         self._by_conversation[conversation] = entry
@@ -379,6 +389,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
     def change(self, entry: FlowMappingEntry, **values: object) -> list[Change]:
         """Set fields of an entry."""
+        self._check_own(entry)
         if "home_address" not in values:
             return self._set(entry.flow_id, entry, **values)
         self._unindex(entry)

@@ -63,6 +63,12 @@ FOREIGN: dict[str, Callable[[World, World, Any], object]] = {
     "ears": lambda a, b, flow: Replayer(a.network, "M", 0.0, 0.0).listen(b.network.segments["cn1"]),
     "a liar's ears": lambda a, b, flow: Liar(a.network, "M", 0.0, 0.0, address=PREFIX.address(7)).listen(
         b.network.segments["cn1"]),
+    "which share": lambda a, b, flow: a.mn.flows.sharing(flow.entry),
+    "collide": lambda a, b, flow: a.mn.flows.collide(flow.entry, a.mn.flows[1]),
+    "collide, the other way": lambda a, b, flow: a.mn.flows.collide(a.mn.flows[1], flow.entry),
+    "change": lambda a, b, flow: a.mn.flows.change(flow.entry, interface="cell0"),
+    "join": lambda a, b, flow: a.mn.flows.join(flow.entry, flow.conversation._replace(local_port=9)),
+    "add": lambda a, b, flow: a.mn.flows.add(flow.entry),
     "ends": lambda a, b, flow: CALL.start(Ends(a.mn, b.cn1, 7000, 7001, 5)),
     "world": lambda a, b, flow: World(a.network, a.mn, a.ha, b.cns, a.internet, "mixed"),
 }  # fmt: skip
