@@ -160,10 +160,25 @@ def world(tmp_path: Path) -> World:
 CALL = mf.apps.Voice()
 LOOP = "a link that leads to itself"
 
+
+def deep(world: World) -> Path:
+    """A file of JSON that no reader follows to its end."""
+    path: Path = world.folder / "deep.json"  # type: ignore[attr-defined]
+    path.write_text("[" * 9000 + "]" * 9000)
+    return path
+
+
 ONE_BY_ONE: dict[str, tuple[Callable[[World], Any], str]] = {
     "a class": (lambda w: w.mn.open(w.cn1, mf.apps.Voice), "app=<class .*Voice'>; expected an application, such as"),
     "no application": (lambda w: w.mn.open(w.cn1, None), "app=None; expected an application"),
-    "a port too high": (lambda w: w.mn.open(w.cn1, CALL, local_port=70000), "local_port=70000; expected a port from 0"),
+    "a port too high": (lambda w: w.mn.open(w.cn1, CALL, local_port=70000), "local_port=70000; expected a port, of"),
+    "port 0": (lambda w: w.mn.open(w.cn1, CALL, local_port=0), "local_port=0; expected a port, of which 0 .* from 1"),
+    "port 0 of TCP": (lambda w: w.mn.accept(w.cn1, mf.apps.FileTransfer(9), remote_port=0), "remote_port=0; expected"),
+    "a zone": (lambda w: mf.Address("fe80::1%eth0"), "'fe80::1%eth0' has a zone; expected the address without"),
+    "everything to nowhere": (lambda w: w.mn.handover_all(), "expected an interface, one of wlan0, cell0"),
+    "a file of no name": (lambda w: w.save(""), "'' cannot be written"),
+    "a capture of no name": (lambda w: w.pcap(""), "'' cannot be written"),
+    "deep rules": (lambda w: mf.load_rules(deep(w)), "it is nested too deeply in .*; expected JSON"),
     "a port below": (lambda w: w.mn.accept(w.cn1, CALL, remote_port=-1), "remote_port=-1; expected a port"),
     "a word as a port": (lambda w: w.mn.open(w.cn1, CALL, local_port="x"), "local_port='x'; expected a port"),
     "an SPI that there is not": (lambda w: w.mn.open(w.cn1, mf.apps.Protected(), local_port=0), "expected an SPI"),

@@ -198,8 +198,11 @@ class FlowBinder:
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids
 
-    def handover_all(self, interface: str, *, break_first: bool = False) -> list[int]:
+    def handover_all(self, interface: str | None = None, *, break_first: bool = False) -> list[int]:
         """See `FlowMobileNode.handover_all`."""
+        if interface is None:
+            known = ", ".join(self._node.interfaces)
+            raise ProtocolMisuse(f"handover_all() to None; expected an interface, one of {known}", interface)
         check(FLAG, break_first=break_first)
         node, care_of = self._node, self._node.care_of_address(interface)
         away = [flow for flow in self.flows if flow.home_address not in node.addresses]

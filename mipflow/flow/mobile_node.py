@@ -125,7 +125,7 @@ class FlowMobileNode(MobileNode):
         check_unasked("no flow can be moved")
         return self.binder.handover(flow, interface, home_follows=home_follows, alone=alone)
 
-    def handover_all(self, interface: str, *, break_first: bool = False) -> list[int]:
+    def handover_all(self, interface: str | None = None, *, break_first: bool = False) -> list[int]:
         """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface,
         but for anchors; gives the ids of the flows.
 

@@ -314,6 +314,7 @@ def read_rules(text: str, where: str) -> RuleSet:
         document = _located(tokens)
     except (ValueError, RecursionError) as error:
         line, why = getattr(error, "lineno", 1), getattr(error, "msg", error)
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else why
         raise DatasetError(f"{where}:{line}: {why} in {rows[line - 1][:60]!r}; expected JSON", text) from error
     assert document is not None
     rules, places = [], dict[str, str]()

@@ -239,7 +239,8 @@ def _open_all(played: Replay, cns: Sequence[CorrespondentNode], min_packets: int
         near, far = _ports(played.world, cn, recorded)
         if (near, far) != (recorded.mobile_port, recorded.remote_port):
             was = f"{recorded.mobile_port} > {recorded.remote_port}"
-            played.notes.append(f"flow {recorded.number} has {protocol} ports {near} > {far}: {was} would collide")
+            why = f"{was} would collide" if recorded.mobile_port and recorded.remote_port else f"{was} has none"
+            played.notes.append(f"flow {recorded.number} has {protocol} ports {near} > {far}: {why}")
         if recorded.packets < min_packets:
             small.add(Conversation(protocol, near, cn.address, 0 if protocol == "ICMPv6" else far))
         played.flows.append(mn.open(cn, recorded.app, local_port=near, remote_port=far))
@@ -249,11 +250,12 @@ def _ports(world: World, cn: CorrespondentNode, recorded: RecordedFlow) -> tuple
     """Ports of the mobile node and the correspondent: the recorded ones, others where those are in use."""
     protocol, flows = recorded.app.protocol, world.mn.flows
     is_echo = protocol == "ICMPv6"
-    far = 0 if is_echo else _free(recorded.remote_port, cn.has_port)
+    far = 0 if is_echo else _free(recorded.remote_port, lambda port: not port or cn.has_port(port))
     peers = world.cns if is_echo else [cn]  # an echo identifier is the mobile node's own, whoever it asks
 
     def is_taken(port: int) -> bool:
-        return any(flows.find(Conversation(protocol, port, peer.address, far)) is not None for peer in peers)
+        is_none = not (port or is_echo)
+        return is_none or any(flows.find(Conversation(protocol, port, peer.address, far)) is not None for peer in peers)
 
     near = _free(recorded.mobile_port, is_taken)
     return near, near if is_echo else far

@@ -17,6 +17,7 @@ from mipflow.wire.address import ADDRESS, Address
 if TYPE_CHECKING:
     from mipflow.node.sockets import EspSocket, UdpSocket
 
+SOCKET = whole(1, 65535, "a port, of which 0 stands for none,")
 ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")
 
 @dataclass(slots=True)
@@ -137,5 +138,5 @@ def wrong_running(result: object, ends: Ends) -> str:
 
 
 def port_of(app: Application) -> Expected:
-    """The ports that an application may have."""
-    return SPI if app.protocol == "ESP" else PORT
+    """The ports that an application may have; of echo they are identifiers, of which 0 is one."""
+    return SPI if app.protocol == "ESP" else PORT if app.protocol == "ICMPv6" else SOCKET

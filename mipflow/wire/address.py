@@ -29,6 +29,8 @@ class Address(int):
         except Exception as error:  # text is made of what is neither, which may raise anything
             why = f"{shown(value)} is no IPv6 address; expected text such as 2001:db8::1"
             raise ProtocolMisuse(why, value) from error
+        if isinstance(value, str) and "%" in value:
+            raise ProtocolMisuse(f"{shown(value)} has a zone; expected the address without what begins at %", value)
         if not 0 <= number <= _ALL_ONES:
             raise ProtocolMisuse(f"{shown(number)} does not fit an IPv6 address; expected 0 to 2**128 - 1", value)
         return super().__new__(cls, number)

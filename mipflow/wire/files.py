@@ -96,6 +96,6 @@ def check_writable(path: AnyPath) -> None:
 
 def _refused(path: object, error: Exception, expected: str, what: str = "") -> DatasetError:
     name = shown(path, str)
-    name = name if name.isprintable() else repr(name)
+    name = name if name.isprintable() and name.strip() else repr(name)
     why = getattr(error, "strerror", None) or shown(error, str)
     return DatasetError(f"{name}{' ' if what else ': '}{what}{why}; {expected}", path)

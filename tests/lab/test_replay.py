@@ -373,6 +373,15 @@ def test_ports_change_where_they_collide_and_it_is_said(tmp_path: Path) -> None:
     assert replay.is_complete and [flow.stats.up.received for flow in replay.flows][:4] == [1, 1, 1, 1]
 
 
+def test_a_port_of_0_that_was_recorded_becomes_one_that_there_is(tmp_path: Path) -> None:
+    frames: list[Frame] = [(0, udp(LAPTOP, 0, MEDIA, 53)), (1, udp(LAPTOP, 5000, WEB, 0)), (2, ping(LAPTOP, WEB, 0, 1))]
+    world = small(tmp_path, frames, min_packets=0)
+    replay_ = played(world).finish()
+    assert "flow 1 has UDP ports 49152 > 53: 0 > 53 has none" in replay_.notes
+    assert "flow 2 has UDP ports 5000 > 49152: 5000 > 0 has none" in replay_.notes
+    assert [flow.stats.up.received for flow in replay_.flows] == [1, 1, 1]
+
+
 def test_a_replay_beside_other_flows(tmp_path: Path) -> None:
     world = mf.figure2()
     call = world.mn.open(world.cn1, mf.apps.Voice(), local_port=5000, remote_port=53)
