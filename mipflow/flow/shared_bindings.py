@@ -6,6 +6,7 @@ correspondents say, and has flows follow others, or move where they have wished 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.flow.tables import BY_ID, FlowMappingEntry, listed
@@ -109,15 +110,19 @@ class SharedBindings:
         """A flow goes where the others of its binding are, those first that have a care-of address, and its wish waits;
         unless a wish comes before: then all go there.
         """
-        together = [each for each in self._flows.of_binding(entry.home_address, entry.cn) if each is not entry]
-        others = iter(sorted(together, key=lambda each: each.cn == entry.cn))  # those of its own may be new there too
+        home_address, cn = entry.home_address, entry.cn
+        others: Iterator[FlowMappingEntry] = (
+            each for each in self._flows.of_binding(home_address, cn) if each is not entry
+        )
+        if self._flows.as_one or (home_address is not None and self._flows.takes_tunnel(home_address, cn)):
+            others = iter(sorted(others, key=lambda each: each.cn == cn))  # those of its own may be new there too
         other = next(others, None)
         if other is not None and other.care_of_address is None:
             other = next((each for each in others if each.care_of_address), other)
         where = entry.interface if other is None else other.interface
         if where == entry.interface and entry.requested in (None, where):
             return
-        if not self.settle(entry.home_address, entry.cn, where) and other is not None and where != entry.interface:
+        if not self.settle(home_address, cn, where) and other is not None and where != entry.interface:
             why = f"flow {entry.flow_id} goes over {where} with flow {other.flow_id}, whose binding it shares"
             waits = "" if entry.requested in (None, where) else f"; {entry.requested} has to wait"
             self._journal.decided("shared binding", why + waits)
