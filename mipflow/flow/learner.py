@@ -20,6 +20,7 @@ from typing import Any
 
 from mipflow.arguments import FUNCTION, fits
 from mipflow.errors import FunctionFailed, class_name, shown
+from mipflow.flow.read_only import read_only
 from mipflow.sim.clock import Asked
 
 TWO_SECONDS = 2.0
@@ -47,7 +48,7 @@ class Guarded:
     to check and to show what came of it. Lines in Python are stopped, whatever they catch. No trace
     function looks into one call of what is written in C, such as `time.sleep(5)`, `sum(iter(int, 1))` or `10**10**10`:
     that is reported once it returns, and hangs where it never does; nor into threads of the learner's, or past a
-    `sys.settrace` of theirs. The function gets the arguments themselves: nothing here undoes what it changes in them.
+    `sys.settrace` of theirs. Of tables and their entries the function gets views, which it cannot change (`read_only`).
     KeyboardInterrupt passes through. Raises FunctionFailed for no function, or one that does not take the parameters.
     """
 
@@ -87,7 +88,7 @@ class Guarded:
         cause, traceback, words = None, None, ""
         try:
             sys.settrace(self._entered)
-            result = value = self._function(*arguments)
+            result = value = self._function(*read_only(arguments))
             took_s = self._allow() - begun_s
             if type(result) is CoroutineType:  # of an `async def`, which nobody awaits
                 result.close()

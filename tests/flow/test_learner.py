@@ -227,7 +227,7 @@ def test_the_line_is_the_learners_last_not_one_of_what_it_calls() -> None:
     homes = HomeAddressTable(Address("2001:db8::1"))
     source = "def helper(homes):\n    homes.add(homes.primary)\n\ndef assign(homes):\n    return helper(homes)\n"
     line = said(written(source), homes)
-    assert line.startswith("your assign() raised ProtocolMisuse in line 2, `homes.add(homes.primary)`: 2001:db8::1 is")
+    assert line.startswith("your assign() raised ProtocolMisuse in line 2, `homes.add(homes.primary)`: the home")
     source = "import json\n\ndef assign(text):\n    return json.loads(text)\n"
     assert " JSONDecodeError in line 4, `return json.loads(text)`: " in said(written(source), "{")
 
@@ -408,8 +408,8 @@ def test_the_limit_is_two_seconds_unless_said_otherwise() -> None:
 def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None], ticking: None) -> None:
     """What was called at its lines may live on with its frame; its end must not start tracing again."""
     kept: list[Any] = []
-    keep = "import sys\ndef assign(kept):\n kept += [sys._getframe(), sys._getframe().f_trace]\n while True: pass\n"
-    said(written(keep), kept)
+    keep = "import sys\ndef assign(keep):\n keep((sys._getframe(), sys._getframe().f_trace))\n while True: pass\n"
+    said(written(keep), kept.extend)
     assert len(kept) == 2
     kept.clear()
     gc.collect()
@@ -418,8 +418,8 @@ def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None], ticking:
 
 def test_a_method_of_mipflow_that_is_under_way_comes_to_its_end() -> None:
     table: dict[str, Any] = {"__name__": "mipflow.flow.example", "time": time}
-    exec("def change(done):\n done.append('half')\n time.sleep(0.1)\n done.append('whole')\n", table)
+    exec("def change(do):\n do('half')\n time.sleep(0.1)\n do('whole')\n", table)
     done: list[str] = []
-    assign = written("def assign(change, done):\n change(done)\n done.append('further')\n")
-    assert said(assign, table["change"], done).endswith(" was stopped in line 3, `done.append('further')`")
+    assign = written("def assign(change, do):\n change(do)\n do('further')\n")
+    assert said(assign, table["change"], done.append).endswith(" was stopped in line 3, `do('further')`")
     assert done == ["half", "whole"]
