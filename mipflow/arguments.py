@@ -19,7 +19,7 @@ from mipflow.errors import MipflowError, ProtocolMisuse, shown
 
 
 class Expected(NamedTuple):
-    """What is expected of an argument: in words, and as a test. One that raises means no, so it may take any value."""
+    """An expectation of an argument: in words, and as a test. One that raises means no, so it may take any value."""
 
     words: str
     fits: Callable[[Any], object]
@@ -66,7 +66,7 @@ def several(expected: Expected, words: str) -> Expected:
 
 
 def function(parameters: str) -> Expected:
-    """What can be called with these, as in "packet, now"; no class."""
+    """A function that can be called with these, as in "packet, now"; no class."""
 
     def fits(value: Any) -> bool:
         try:

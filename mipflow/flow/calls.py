@@ -37,7 +37,7 @@ class BeginsFlows(Protocol):
     def new_flow(
         self, entry: FlowMappingEntry, cn: Host, app: Application, conversations: tuple[Conversation, ...]
     ) -> Flow:
-        """What the owner of a flow holds."""
+        """Make the `Flow` that its owner holds."""
 
     def start(self, flow: Flow, ends: Ends) -> None:
         """Set a flow's application going."""
@@ -60,7 +60,7 @@ class Calls:
         self.expected: dict[Conversation, Flow] = {}
         """By what they begin with."""
         self.promised: dict[Flow, int] = {}
-        """What correspondents are going to be told -> our port for it, which is a promised one of the host's."""
+        """Conversations that correspondents are going to be told of -> our port for it, which is promised."""
         self._invited: dict[tuple[Address, int], Flow] = {}
         """Correspondents and their ports -> what they are going to invite to."""
         self._doorman: Doorman | None = None

@@ -1,4 +1,4 @@
-"""What the flow layer says in the trace, and when: the part of a node that tables and decisions need."""
+"""Words and times of the flow layer in the trace: the part of a node that tables and decisions need."""
 
 from __future__ import annotations
 

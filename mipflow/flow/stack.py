@@ -107,7 +107,7 @@ class FlowStack:
     def new_flow(
         self, entry: FlowMappingEntry, cn: Host, app: Application, conversations: tuple[Conversation, ...]
     ) -> Flow:
-        """What the owner of a flow holds."""
+        """Make the `Flow` that its owner holds."""
         stats = FlowStatistics(self._meters[entry.flow_id], self._meters[-entry.flow_id])
         flow = Flow(entry, cn, app, stats, self._clock.now, conversations)
         self.opened.setdefault(entry.flow_id, flow)

@@ -237,7 +237,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._groups: dict[tuple[Address, Address], Counter[str | None]] = {}
         """(home address, correspondent) -> groups of the flows that have both, and how many of each."""
         self._optimises: dict[Address, bool] = {}
-        """What is known of correspondents."""
+        """All that is known of correspondents."""
         self._refused: set[tuple[Address, Address]] = set()
         """(home address, correspondent) whose binding its correspondent has refused."""
 

@@ -76,7 +76,7 @@ def _take_neighbors(placed: list[Placed | None], rooms: Sequence[Hashable]) -> N
 
 
 class Cut(NamedTuple):
-    """What cutting silences gives, in nanoseconds: the times that are left, and where how much was cut.
+    """The result of cutting silences, in nanoseconds: the times that are left, and where how much was cut.
 
     `ahead_ns` was cut before the first packet; `offsets` are pairs (from this time on, by how much the own clock of the
     packets is ahead).

@@ -110,7 +110,7 @@ def _call_and_video(duration_s: float) -> Recording:
 
 
 def _lines(scenario: str, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
-    """What is printed of a run; `before`: flow id -> the care-of address that it had at first."""
+    """Lines that are printed of a run; `before`: flow id -> the care-of address that it had at first."""
     world, recording = played.world, played.recording
     shown = report.shown(played.flows, played.moves)
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]

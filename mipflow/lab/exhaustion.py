@@ -1,4 +1,4 @@
-"""What an attacker can use up at others from off the path, with and without what bounds it: found by running it.
+"""Means that an attacker off the path can use up at others, with and without their bounds: found by running it.
 
 Each row is two worlds that differ in the bound only. RFC 4225 section 3.3 and RFC 6275 sections 9.6, 11.3.6 and 15 say
 what is to be bounded; sizes are cut so that a run takes seconds.

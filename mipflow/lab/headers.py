@@ -156,7 +156,7 @@ class HeaderReader:
         return datagram
 
     def _fate(self, datagram: _Datagram) -> Heard | str:
-        """What is said of the fragment that was just added."""
+        """Words on the fragment that was just added."""
         if datagram.is_given:
             return _FURTHER
         heard = datagram.heard
@@ -172,7 +172,7 @@ class HeaderReader:
 
 @dataclass(slots=True)
 class _Datagram:
-    """What came of one fragmented datagram. Positions count octets behind the headers that each fragment has."""
+    """One fragmented datagram so far. Positions count octets behind the headers that each fragment has."""
 
     begun_ns: int
     repeated: int
@@ -194,7 +194,7 @@ class _Datagram:
     is_whole: bool = False
     is_given: bool = False
     waiting: Counter[str] = field(default_factory=Counter)
-    """What was said of its fragments before it was given."""
+    """Words on its fragments from before it was given."""
 
     def add(self, start: int, end: int, is_last: bool) -> None:
         """A fragment is here."""
@@ -234,7 +234,7 @@ def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start
 
 @lru_cache(4096)
 def _nobody(address: bytes) -> str:
-    """What is not one host's address, in words; nothing for one that is."""
+    """Words for an address that is not one host's; nothing for one that is."""
     is_group = 224 <= address[0] < 240 or address == _BROADCAST if len(address) == 4 else address[0] == 255
     return "a group (multicast or broadcast)" if is_group else "" if any(address) else "no address"
 

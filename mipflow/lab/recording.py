@@ -64,7 +64,7 @@ class RecordedFlow:
 
 @dataclass(slots=True)
 class Recording:
-    """What a capture holds. `mobile` are the mobile node's addresses.
+    """A capture's flows. `mobile` are the mobile node's addresses.
 
     Time zero is the capture's first packet, or the first one of a flow, where that comes a whole silence later;
     `duration_ns` is from there to the last packet of a flow. `skipped` counts the frames that are left out, by reason;

@@ -131,7 +131,7 @@ def _took_ms(world: World, move: Move) -> float | None:
 
 
 def _waits(world: World, move: Move, took_ms: float | None) -> list[str]:
-    """What its registrations had to wait for until they were acknowledged."""
+    """Reasons for which its registrations had to wait until they were acknowledged."""
     names = {str(peer.address): peer.name for peer in (move.flow.cn, *world.home_agents)}
     pairs = tuple(f"{move.flow.home_address} at {address}: " for address in names)
     start_ns = seconds(world.start_s + move.at_s)

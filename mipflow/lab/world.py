@@ -78,7 +78,7 @@ class World(Unique):
 
     @property
     def title(self) -> str:
-        """What heads its pictures."""
+        """The heading of its pictures."""
         return self.network.title
 
     @title.setter

@@ -143,7 +143,7 @@ class BindingUpdateEntry(Entry):
     waits_for_its_turn: bool = False
     """An update is ready to leave as soon as MAX_UPDATE_RATE allows it."""
     waits_for: str = ""
-    """What holds its update up, in words, as it was said last."""
+    """The reason for which its update waits, in words, as it was said last."""
     key: bytes = b""
     """Kbm of the last update to a correspondent node; its acknowledgement proves itself with it."""
 

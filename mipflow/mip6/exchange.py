@@ -65,7 +65,7 @@ class Exchange:
         self._rate = RateLimit()
         self._proofs = PeerProofs()
         self._next: dict[Pair, Address] = {}
-        """What is being de-registered -> care-of address to register when that is done."""
+        """Pairs that are being de-registered -> care-of address to register when that is done."""
         self._lacking: dict[TestKey, dict[Pair, None]] = {}
         """Tests -> the registrations that have asked for their token."""
         self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
@@ -305,7 +305,7 @@ class Exchange:
         return self._node.is_home_ready(entry.home_address)
 
     def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
-        """What a correspondent's update takes: the home test, and the care-of test but to delete (section 11.6.1)."""
+        """Name the tests that a correspondent's update takes: home, and care-of but to delete (section 11.6.1)."""
         keys: list[TestKey] = [(RoutabilityTest.HOME, entry.peer, entry.home_address)]
         if entry.state is not State.DELETING:
             keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
@@ -463,7 +463,7 @@ class Exchange:
     # --- time passes -------------------------------------------------------------------------------------------------
 
     def _time_is_up(self, entry: BindingUpdateEntry) -> None:
-        """What was sent is not answered, or the registration is to be refreshed or tried again, or it has ended."""
+        """Go on where an update is not answered, or a registration is to be refreshed or tried again, or has ended."""
         now = self.now
         if not entry.home_registration and entry.state in ANSWER_DUE and self._is_given_up(entry.peer):
             return

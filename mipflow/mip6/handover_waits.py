@@ -1,4 +1,4 @@
-"""What holds up the update that moves a registration, as a decision in words. Pure."""
+"""Reasons for which the update that moves a registration has to wait, as decisions in words. Pure."""
 
 from __future__ import annotations
 

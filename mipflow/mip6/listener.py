@@ -1,4 +1,4 @@
-"""What a mobile node tells whoever moves flows on top of it, and what it asks there."""
+"""Told by a mobile node to whoever moves flows on top of it, and asked there."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class HearsInterfaces(Protocol):
         """An interface went up or down, or has lost its last care-of address: what is bound there is about to move."""
 
     def interface_changed(self, interface: Interface) -> None:
-        """What was bound there has moved."""
+        """All that was bound there has moved."""
 
     def care_of_changing(self, interface: Interface) -> None:
         """An interface has a care-of address: what waits for one is about to be bound."""
 
     def care_of_ready(self, interface: Interface) -> None:
-        """What the mobile node binds by itself is being bound there."""
+        """The mobile node is binding there what it binds by itself."""
 
 
 class HearsHomeAddresses(Protocol):

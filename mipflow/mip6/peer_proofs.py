@@ -1,4 +1,4 @@
-"""What a mobile node knows of whether its correspondents know Mobile IPv6, by their answers and by binding errors.
+"""Do correspondents know Mobile IPv6? Their answers tell a mobile node, and binding errors.
 
 A binding error carries nothing that only its alleged sender knows, so alone it proves nothing (RFC 6275 section 11.3.6
 has a SHOULD for status 2): a peer that has proved itself lately is not doubted, and of any other silence must confirm

@@ -141,7 +141,7 @@ class Registrar:
         self.tell(Shortened(peer, home_address, ends_ns))
 
     def rescue(self, care_of: Address) -> None:
-        """What is to be bound where nothing arrives any more goes to `care_of`, or where the mobile node wants it
+        """Bind what is to be bound where nothing arrives any more to `care_of`, or where the mobile node wants it
         instead (sections 11.5.4 and 11.7.2).
         """
         self.tell(Lost(care_of))

@@ -115,7 +115,7 @@ class Gone(NamedTuple):
 
 
 class Stale(NamedTuple):
-    """What a peer holds is to be registered anew; `with_tests` where it asked for that: with fresh tokens then."""
+    """A registration is to be made anew; `with_tests` where the peer asked for that: with fresh tokens then."""
 
     peer: Address
     home_address: Address
@@ -204,7 +204,7 @@ class Ignored(NamedTuple):
 
 
 class News(Enum):
-    """What the mobile node is told of."""
+    """Kinds of news for the mobile node."""
 
     CHANGED = "a peer has acknowledged, refused or lost a registration, or it has ended"
     REFUSED = "a peer has refused a registration with a status"
@@ -225,7 +225,7 @@ Step = SendUpdate | SendTestInit | SetTimer | Changed | Decided | Ignored | Noti
 
 
 class Surroundings(Protocol):
-    """What registrations ask of the node that they belong to."""
+    """Questions of registrations to the node that they belong to."""
 
     def is_home_ready(self, home_address: Address) -> bool:
         """True where packets to a home address surely reach the mobile node."""

@@ -190,7 +190,7 @@ class Registrations(Exchange):
     # --- care-of addresses that come and go --------------------------------------------------------------------------
 
     def _rescue(self, event: Lost) -> None:
-        """What is to be bound where nothing arrives any more goes elsewhere: at home first, then at correspondents
+        """Bind elsewhere what is to be bound where nothing arrives any more: at home first, then at correspondents
         (sections 11.5.4 and 11.7.2).
         """
         lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
@@ -202,7 +202,7 @@ class Registrations(Exchange):
                 self._want(Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
 
     def _reachable(self, event: Reachable) -> None:
-        """What waits for an answer there, or for a home test through it, goes on."""
+        """Go on with all that waits for an answer there, or for a home test through it."""
         for entry in self.list:
             at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
             registered = None if at_home is None else at_home.registered
@@ -270,7 +270,7 @@ class Registrations(Exchange):
                 self._deregister(other.peer, home_address)
 
     def ended(self, entry: BindingUpdateEntry) -> None:
-        """What waited for the end of an entry begins."""
+        """Begin what waited for the end of an entry."""
         super().ended(entry)
         if entry.home_registration and entry.care_of_address == entry.home_address:
             self.released(entry.home_address)

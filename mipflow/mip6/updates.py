@@ -11,7 +11,7 @@ from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
 
 
 def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags: Mapping[str, bool]) -> BindingUpdate:
-    """What asks a home agent to bind an entry, or with lifetime 0 to delete it; flags: L and K (section 11.7.1)."""
+    """Ask a home agent to bind an entry, or with lifetime 0 to delete it; flags: L and K (section 11.7.1)."""
     units, option = lifetime_s // LIFETIME_UNIT_S, mobility.AlternateCareOfAddress(entry.care_of_address)
     return BindingUpdate(sequence, home_registration=True, lifetime_units=units, options=(option,), **flags)
 
@@ -19,7 +19,7 @@ def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags
 def correspondent_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None = None
 ) -> tuple[BindingUpdate, bytes]:
-    """What asks a correspondent to bind an entry, with the key Kbm that proves it; `care_of` None deletes (11.7.2).
+    """Ask a correspondent to bind an entry: the update and the key Kbm that proves it; `care_of` None deletes (11.7.2).
 
     Then an Alternate Care-of Address option names the home address: some correspondents check the authenticator with
     the care-of address of the update, where section 6.2.7 has the home address. With it the two are one.

@@ -37,7 +37,7 @@ class Ends(Checked):
     far_address: Annotated[Address | None, optional(ADDRESS)] = None
 
     begun: list[Running] = field(default_factory=list, init=False, repr=False, compare=False)
-    """What was set going between them."""
+    """All that was set going between them."""
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
@@ -133,7 +133,7 @@ APPLICATION = Expected("an application, such as mf.apps.Voice()", _is_applicatio
 
 
 def wrong_running(result: object, ends: Ends) -> str:
-    """What is wrong with what an application's `start` gives; empty where nothing is."""
+    """Say what is wrong with the result of an application's `start`; empty where nothing is."""
     return "" if isinstance(result, Running) else "expected a Running"
 
 

@@ -32,7 +32,7 @@ EVERYBODY: Remote = (None, 0)
 
 
 class FlowSeam(Protocol):
-    """What knows the flows of a host; a socket's label is the id of one."""
+    """Knows the flows of a host; a socket's label is the id of one."""
 
     def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
         """Call `callback` once packets of a flow can be sent."""
@@ -48,7 +48,7 @@ class FlowSeam(Protocol):
 
 
 class UpperSeam(FlowSeam, Protocol):
-    """What stands between the transport of a host and its roads (see `Host.put_between`)."""
+    """Stands between the transport of a host and its roads (see `Host.put_between`)."""
 
     def outgoing(
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
@@ -56,7 +56,7 @@ class UpperSeam(FlowSeam, Protocol):
         """Send what transport made, in the place of `Node.originate`."""
 
     def incoming(self, upper: Handler) -> Handler:
-        """What is called in front of a handler of transport's."""
+        """Called in front of a handler of transport's."""
 
 
 class NoFlows:

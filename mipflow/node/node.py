@@ -113,7 +113,7 @@ class Node(Unique):
         }  # fmt: skip
         """Payload type -> what handles it."""
         self.transmit: Transmit = self.originate
-        """What upper layers send through; see `Host.put_between`."""
+        """Taken by upper layers to send; see `Host.put_between`."""
         self.send_by: Callable[[Packet, Road], None] = lambda packet, road: road.send(packet)
         """How signalling is put on its road; IP security stands here."""
         self._roads: dict[tuple[Address, Address], Road] = {}

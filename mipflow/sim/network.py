@@ -43,7 +43,7 @@ class Network(Unique):
         check(FLAG, wire=wire)
         self.seed = seed
         self.title = "a network"
-        """What its pictures are headed with."""
+        """The heading of its pictures."""
         self.number = next(_NUMBERS)
         """Counts the networks of this process, so that each has a name of its own."""
         self.clock = Clock()

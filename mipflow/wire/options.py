@@ -66,7 +66,7 @@ def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, 
 
 
 def remarks(packet: Sized) -> list[str]:
-    """What an analyser would say of a packet, and of those inside it, that a receiver takes all the same."""
+    """Remarks of an analyser on a packet, and on those inside it, that a receiver takes all the same."""
     if isinstance(packet, Packet):
         return [remark for part in (*packet.extensions, packet.payload) for remark in remarks(part)]
     found = []

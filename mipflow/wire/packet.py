@@ -337,7 +337,7 @@ class Packet:
         return packet
 
     def datagram(self) -> tuple[Address, int] | None:
-        """What the fragments of one datagram have in common, those cut once more too; None for what is whole."""
+        """Common to the fragments of one datagram, those cut once more too; None for a whole one."""
         inner = self.innermost()
         header = next((header for header in inner.extensions if isinstance(header, FragmentHeader)), None)
         return None if header is None else header.datagram or (inner.source, header.identification)
