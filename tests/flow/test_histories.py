@@ -274,14 +274,14 @@ def check(script: Script) -> History:
 
 
 @given(scripts())
-@settings(max_examples=180)
+@settings(max_examples=400)
 @pytest.mark.slow
 def test_what_holds_in_every_history(script: Script) -> None:
     check(script)
 
 
 @given(scripts(most=16, security=True, mode="route_optimisation"))
-@settings(max_examples=25)
+@settings(max_examples=40)
 @pytest.mark.slow
 def test_with_ip_security_the_associations_of_freed_addresses_go_too(script: Script) -> None:
     check(script)
@@ -442,7 +442,7 @@ def test_who_disagreed_once_agrees(name: str) -> None:
 
 
 @given(scripts(most=10, disturbed=False, hold_down_s=0.0), WHICH, INTERFACES)
-@settings(max_examples=140)
+@settings(max_examples=300)
 @pytest.mark.slow
 def test_a_handover_changes_one_binding_and_the_flows_of_that_binding(
     script: Script, which: int, target: str
@@ -508,7 +508,7 @@ def walked(cn: str, table: list[str], flows: list[tuple[str, str]]) -> str | Non
     most=30, disturbed=False, optimistic=True, mode="route_optimisation", method="combined", grouping=False, pool=0,
     hold_down_s=0.0, hosts=(),
 ))  # fmt: skip
-@settings(max_examples=60)
+@settings(max_examples=100)
 @pytest.mark.slow
 def test_every_flow_gets_the_home_address_that_figure_6_finds(script: Script) -> None:
     """In whole worlds whose correspondents all optimise, with incoming flows in between and handovers, which change
