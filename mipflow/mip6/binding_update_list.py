@@ -91,9 +91,13 @@ class Unanswered(NamedTuple):
     care_of_address: Address
     sent_ns: int
     lifetime_s: int
-    deletes: bool
     key: bytes
     """Kbm, of an update to a correspondent node: its acknowledgement proves itself with it."""
+
+    @property
+    def deletes(self) -> bool:
+        """True for one that asked to delete."""
+        return self.lifetime_s == 0
 
     @property
     def ends_ns(self) -> int:
@@ -186,6 +190,10 @@ class BindingUpdateEntry(Entry):
     def last_ns(self) -> int:
         """When a binding that the peer may hold has surely ended, in nanoseconds."""
         return max([self.expires_ns, *(update.ends_ns for update in self.unanswered)])
+
+    def without(self, update: Unanswered | None) -> tuple[Unanswered, ...]:
+        """The unanswered updates but one."""
+        return tuple(one for one in self.unanswered if one is not update)
 
     def with_sent(self, update: Unanswered) -> tuple[Unanswered, ...]:
         """The unanswered updates with one more. Of those too old to arrive, the last for each care-of address is kept:

@@ -288,7 +288,7 @@ class Exchange:
         update = self.build_update(entry, self.list.next_sequence(entry.peer, self._numbers.getrandbits(16)), tokens)
         entry.attempts += 1
         lifetime_s = update.lifetime_units * LIFETIME_UNIT_S
-        sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, lifetime_s == 0, entry.key)
+        sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, entry.key)
         values = {"sequence": update.sequence, "sent_ns": now, "lifetime_s": lifetime_s}
         self._step(entry, Event.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
         self._steps.append(SendUpdate(entry, update))
@@ -400,7 +400,7 @@ class Exchange:
         once more when that is acknowledged, or can arrive no longer.
         """
         if update is not entry.unanswered[-1]:
-            entry.unanswered = tuple(one for one in entry.unanswered if one is not update)
+            entry.unanswered = entry.without(update)
             return
         older = [one for one in entry.unanswered if one.may_bind(self.now)]
         if is_final or not older:
@@ -417,7 +417,7 @@ class Exchange:
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
         """The peer did not do what it was asked for: what can be corrected is, the rest waits (section 11.7.3)."""
         status, is_last = answer.status, update is entry.unanswered[-1]
-        others = tuple(one for one in entry.unanswered if one is not update)
+        others = entry.without(update)
         if not is_last or entry.state is State.WAITING or (entry.state is State.DELETING and not update.deletes):
             # Something newer is under way, or is wanted: this one alone has come to nothing.
             entry.unanswered = others
@@ -451,7 +451,7 @@ class Exchange:
         """A binding that the peer holds stays as it is."""
         where = f"{entry.home_address} at {entry.peer}"
         self._decided("registration refused", f"{why} for {where}: tried again in {wait_ns // NS_PER_S} s")
-        entry.unanswered = tuple(one for one in entry.unanswered if one is not update)
+        entry.unanswered = entry.without(update)
         self._refuse(entry, self.now + wait_ns)
 
     def _refuse(self, entry: BindingUpdateEntry, retry_ns: int, **values: object) -> None:

@@ -64,7 +64,7 @@ def test_timeouts_double_up_to_32_seconds(home: bool, registered: Address | None
 def test_usable_only_while_the_peer_surely_holds_it() -> None:
     entry = BindingUpdateEntry(CN, HOME, B, False, registered=A)
     assert entry.is_usable
-    refresh, change = (Unanswered(number, care_of, 0, 420, False, b"") for number, care_of in ((1, A), (2, B)))
+    refresh, change = (Unanswered(number, care_of, 0, 420, b"") for number, care_of in ((1, A), (2, B)))
     entry.unanswered = (refresh,)
     assert entry.is_usable, "a refresh says nothing else"
     for entry.unanswered in ((refresh, change), (change, refresh)):
@@ -83,7 +83,7 @@ def test_of_what_is_unanswered_all_that_may_arrive_and_the_last_of_each_address_
     entry, now, sent = BindingUpdateEntry(CN, HOME, A, False), 0, []
     for number, (care_of, deletes, wait_s) in enumerate(script):
         now += wait_s * S
-        sent.append(Unanswered(number, care_of, now, 0 if deletes else 420, deletes, b""))
+        sent.append(Unanswered(number, care_of, now, 0 if deletes else 420, b""))
         entry.unanswered = entry.with_sent(sent[-1])
     young = [one for one in sent if not one.deletes and one.sent_ns > now - 10 * S]
     last = {(one.care_of_address, one.deletes): one for one in sent}.values()
