@@ -1,9 +1,10 @@
-"""The exchange of a mobile node with its peers: test inits and tests, then binding updates and acknowledgements
+"""The exchange of a mobile node with its peers: from the tokens of its tests to binding update and acknowledgement
 (RFC 6275 sections 11.6 to 11.8). Pure: events and `now` in, steps out.
 
-A registration that is wanted is pursued: what its update lacks is asked for (`_ask`), Home Test and Care-of Test are
-checked (`_tested`), the update leaves (`_update_leaves`), the acknowledgement is judged (`_acknowledged`). What is
-wanted, `mip6.registrations` knows; `mip6.registrar` brings the messages in and sends what leaves.
+A registration that is wanted is pursued: what its update lacks is asked for (`_pursue`), the tests go and come in
+`mip6.routability_procedure`, their tokens let the update leave (`_tested`, `_update_leaves`), the acknowledgement is
+judged (`_acknowledged`). What is wanted, `mip6.registrations` knows; `mip6.registrar` brings the messages in and sends
+what leaves.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from mipflow.mip6.registration_events import (
     News,
     Notify,
     Pair,
-    SendTestInit,
     SendUpdate,
     SetTimer,
     Settings,
@@ -35,10 +35,10 @@ from mipflow.mip6.registration_events import (
     Timers,
 )
 from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
-from mipflow.mip6.routability_tests import RoutabilityEvent, RoutabilityState, RoutabilityTests
+from mipflow.mip6.routability_procedure import RoutabilityProcedure
+from mipflow.mip6.routability_tests import RoutabilityEvent
 from mipflow.mip6.updates import correspondent_update, home_update, is_authentic, named
 from mipflow.sim.clock import NS_PER_S
-from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, BindingUpdate, Status
 
@@ -52,12 +52,12 @@ class Exchange:
     def __init__(self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings) -> None:
         self._node = node
         self._numbers = numbers
-        self._cookies = cookies
         self.settings = settings
         self.now = 0
         """The time of the event that is being handled."""
         self.list = BindingUpdateList()
-        self.tests = RoutabilityTests()
+        self._procedure = RoutabilityProcedure(cookies, lambda key: bool(self._waiting(key)))
+        self.tests = self._procedure.tests
         self.duplicates: set[Address] = set()
         """Home addresses that somebody else has: never used again (section 11.7.1)."""
         self.awaits_prefixes = False
@@ -66,12 +66,8 @@ class Exchange:
         self._proofs = PeerProofs()
         self._next: dict[Pair, Address] = {}
         """Pairs that are being de-registered -> care-of address to register when that is done."""
-        self._lacking: dict[TestKey, dict[Pair, None]] = {}
-        """Tests -> the registrations that have asked for their token."""
         self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
         """Updates that leave as soon as MAX_UPDATE_RATE allows it, and the state in which they were asked for."""
-        self._inits_in_turn: dict[TestKey, int] = {}
-        """Test inits that leave as soon as MAX_UPDATE_RATE allows it -> which attempt it is."""
         self._steps: list[Step] = []
 
     # --- what every event may lead to --------------------------------------------------------------------------------
@@ -102,7 +98,7 @@ class Exchange:
         elif kind is Timers.TEST:
             self._test_is_over(key)  # type: ignore[arg-type]
         else:
-            self._test_init_leaves(key, self._inits_in_turn.pop(key))  # type: ignore[arg-type]
+            self._steps += self._procedure.has_its_turn(key, self.now)  # type: ignore[arg-type]
 
     def heard(self, event: Heard) -> None:
         """An answer of a peer has arrived."""
@@ -140,14 +136,13 @@ class Exchange:
         self._timer(entry, entry.expires_ns if entry.may_be_held else None)
         self._lack(entry, missing)
         for key in missing:
-            self._ask(key)
-            if key in self._inits_in_turn:
+            self._steps += self._procedure.ask(key, self.now)
+            if key in self._procedure.in_turn:
                 self._steps += its_turn(entry, f"{key[0].value} test inits")
 
     def _lack(self, entry: BindingUpdateEntry, missing: list[TestKey]) -> None:
-        """Remember that an entry waits for tokens: nobody else has to be looked at when one comes."""
         for key in missing:
-            self._lacking.setdefault(key, {})[entry.peer, entry.home_address] = None
+            self._procedure.askers.setdefault(key, {})[entry.peer, entry.home_address] = None
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
         """The tokens that an entry needs, None for one that is missing."""
@@ -159,7 +154,7 @@ class Exchange:
 
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
         """The registrations that asked for the token of a test and may still need it."""
-        entries = [self.list.get(*pair) for pair in self._lacking.get(key, ())]
+        entries = [self.list.get(*pair) for pair in self._procedure.askers.get(key, ())]
         return [e for e in entries if e is not None and e.state in _SEEKING and key in self.tests_needed(e)]
 
     def _waiting(self, key: TestKey) -> list[BindingUpdateEntry]:
@@ -173,53 +168,17 @@ class Exchange:
         self._step(entry, Event.FAIL, registered=None, held=entry.registered or entry.held)
         self._notify(News.CHANGED, entry)
 
-    # --- tests (sections 5.2.5 and 11.6) -----------------------------------------------------------------------------
-
-    def _ask(self, key: TestKey) -> None:
-        """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
-        test = self.tests.get(key)
-        if test is None or self.tests.is_idle(key) or self.now - test.sent_ns >= constants.INITIAL_BINDACK_TIMEOUT_NS:
-            self._send_test_init(key, 1)
-
-    def _send_test_init(self, key: TestKey, attempt: int) -> None:
-        if key in self._inits_in_turn:
-            return
-        due = self._rate.reserve(key[:2], self.now)
-        if due == self.now:
-            self._test_init_leaves(key, attempt)
-        else:
-            self._inits_in_turn[key] = attempt
-            self._steps.append(SetTimer((Timers.TEST_INIT, key), due))
-
-    def _test_init_leaves(self, key: TestKey, attempt: int) -> None:
-        """A new cookie for each (section 11.6.1)."""
-        if not self._waiting(key):
-            self._lacking.pop(key, None)
-            self._end_test(key, RoutabilityEvent.GIVE_UP)
-            return
-        cookie = self._cookies.randbytes(8)
-        self._steps.append(Changed(self.tests.begin(key, cookie, self.now, attempt)))
-        init = mobility.HomeTestInit if key[0] is RoutabilityTest.HOME else mobility.CareOfTestInit
-        self._steps.append(SendTestInit(key, init(cookie)))
-        self._steps.append(SetTimer((Timers.TEST, key), self.tests.repeated_ns(key)))
+    # --- tokens that come and go (sections 5.2.7 and 11.6.2) ---------------------------------------------------------
 
     def _tested(self, event: Heard) -> None:
-        """Check a Home Test or Care-of Test, take its token; every update that lacked only this leaves (11.6.2)."""
-        message = event.message
-        assert not isinstance(message, BindingAcknowledgement)
-        kind = RoutabilityTest.HOME if isinstance(message, mobility.HomeTest) else RoutabilityTest.CARE_OF
-        key: TestKey = (kind, event.source, event.destination)
-        if kind is RoutabilityTest.HOME and not event.through_home:
-            self._steps.append(Ignored("home test that did not come through the home agent"))
+        """The token of a Home Test or Care-of Test: every update that lacked only this leaves (11.6.2)."""
+        key, steps = self._procedure.heard(event, self.now)
+        self._steps += steps
+        if key is None:
             return
-        if not self.tests.is_expected(key, message.cookie):
-            self._steps.append(Ignored(f"{kind.value} test with a cookie that was not sent"))
-            return
-        self._steps.append(Changed(self.tests.receive(key, message, self.now)))
-        self._steps.append(SetTimer((Timers.TEST, key), self.now + constants.MAX_TOKEN_LIFETIME_NS))
         self._proofs.proved(key[1], self.now)
         seeking = self._seeking(key)
-        self._lacking.pop(key, None)
+        self._procedure.askers.pop(key, None)
         for entry in seeking:
             missing = self._missing(entry)
             if not missing:
@@ -227,35 +186,28 @@ class Exchange:
             # One that has become too old meanwhile is asked for anew: many updates may wait for their turn.
             self._lack(entry, missing)
             for other in filter(self.tests.is_idle, missing):
-                self._ask(other)
+                self._steps += self._procedure.ask(other, self.now)
 
     def _test_is_over(self, key: TestKey) -> None:
         """A token has become too old, or a test init is not answered: after MAX_RO_FAILURE attempts it is the tunnel,
         while the attempts go on (section 5.2.9).
         """
-        test = self.tests.get(key)
-        if test is None:
-            return
-        if test.state is RoutabilityState.TOKEN:
-            self._end_test(key, RoutabilityEvent.EXPIRE)
+        attempts = self._procedure.unanswered(key)
+        if not attempts:
+            self._steps += self._procedure.end(key, RoutabilityEvent.EXPIRE)
             return
         if self._is_given_up(key[1]):
             return
         for entry in self._waiting(key):
-            if test.attempts >= MAX_RO_FAILURE and entry.state is not State.DELETING:
+            if attempts >= MAX_RO_FAILURE and entry.state is not State.DELETING:
                 self._failed(entry)
             self._steps += waits(entry, f"an answer to its {key[0].value} test init, which is sent again")
-        self._send_test_init(key, test.attempts + 1)
+        self._steps += self._procedure.repeat(key, self.now)
 
     def _forget_tokens(self, *keys: TestKey) -> None:
         """These tokens are good no longer: they are to be asked for anew."""
         for key in keys:
-            self._end_test(key, RoutabilityEvent.FORGET)
-
-    def _end_test(self, key: TestKey, event: RoutabilityEvent) -> None:
-        self._steps.append(Changed(self.tests.end(key, event)))
-        if key not in self.tests:
-            self._steps.append(SetTimer((Timers.TEST, key), None))
+            self._steps += self._procedure.end(key, RoutabilityEvent.FORGET)
 
     # --- binding updates (sections 11.7.1 and 11.7.2) ----------------------------------------------------------------
 

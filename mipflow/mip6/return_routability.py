@@ -1,7 +1,7 @@
 """Return routability: tokens, the binding key, authenticators (RFC 6275 sections 5.2 and 6.2.7). Pure.
 
 `Nonces` is all that a correspondent node keeps; what a mobile node asked for and was given: `mip6.routability_tests`.
-Where it checks a Home Test, and what follows: `mip6.exchange`.
+Where it checks a Home Test: `mip6.routability_procedure`; what follows: `mip6.exchange`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mobile node's return routability tests, one per (kind, correspondent, address), and their tokens (RFC 6275
-sections 5.2.5, 5.2.7, 11.1). Pure: `now` in, changes out; its state machine is a table. `mip6.exchange` makes and
-judges them.
+sections 5.2.5, 5.2.7, 11.1). Pure: `now` in, changes out; its state machine is a table.
+`mip6.routability_procedure` makes and judges them.
 """
 
 from __future__ import annotations
