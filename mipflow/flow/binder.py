@@ -106,7 +106,7 @@ class FlowBinder:
             return
         is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
         if registered != entry.care_of_address and is_at_home_agent:
-            self._registrar.register_home(home_address, entry.care_of_address)
+            self._node.bind(home_address, entry.care_of_address)
             if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
                 return
         self._is_ready(entry)
@@ -160,7 +160,7 @@ class FlowBinder:
         """Bind a home address elsewhere, if it is bound."""
         entry = self._node.home_registration(home_address)
         if entry is not None and entry.care_of_address != care_of:
-            self._registrar.register_home(home_address, care_of)
+            self._node.bind(home_address, care_of)
 
     def keep_home_address(self, name: str, is_for: Callable[[FlowMappingEntry], bool]) -> None:
         """See `FlowMobileNode.keep_home_address`."""
@@ -265,7 +265,7 @@ class FlowBinder:
         """Have a home address bound at the home agent, where that is not so, or under way, already."""
         entry = self._node.home_registration(home_address)
         if entry is None or entry.care_of_address != care_of or entry.state not in (State.UPDATING, State.BOUND):
-            self._registrar.register_home(home_address, care_of)
+            self._node.bind(home_address, care_of)
 
     def flow_id(self, flow: object) -> int:
         """The id of a Flow, a FlowMappingEntry or an id. Raises ProtocolMisuse for anything else, and for a flow of

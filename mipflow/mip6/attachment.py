@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Step
+from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Place, Step
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address, Prefix
@@ -86,7 +86,7 @@ class Attachment:
         if self._last is not None:
             self._node.decided("movement detected", f"{self.interface.name} is on another link, says the link layer")
             self._last, self._is_new_link = None, True
-        self._do(self.detection.link_changed())
+        self._arrive(self.detection.link_changed())
 
     def up_changed(self, is_told: bool) -> None:
         """The interface may have gone up or down.
@@ -95,8 +95,15 @@ class Attachment:
         """
         was_up, self._was_up = self._was_up, self.interface.up
         if self._was_up and not was_up and is_told and self.interface.segment is not None:
-            self._do(self.detection.link_changed() if self.detection.router is None else self.detection.doubt())
+            self._arrive(self.detection.link_changed() if self.detection.router is None else self.detection.doubt())
         self._wait()
+
+    def _arrive(self, steps: list[Step]) -> None:
+        """Be silent about the link-local address until a router has said which link this is: on the home link it may be
+        our own home agent that asks for it, since our last update has the L bit (section 10.3.1).
+        """
+        self.interface.is_arriving = True
+        self._do(steps)
 
     def advertised(self, message: RouterAdvertisement, source: Address) -> None:
         """A router advertised itself and prefixes."""
@@ -143,6 +150,8 @@ class Attachment:
                 self._node.decided("no movement", f"{router} is still there on {self.interface.name}")
             elif do is Do.ENDED:
                 self._route(None)
+        if self.detection.place in (Place.ATTACHED, Place.LEAVING):
+            self.interface.is_arriving = False
         self._wait()
 
     def _asked(self, router: HeardRouter, is_there: bool) -> None:

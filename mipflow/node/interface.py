@@ -36,6 +36,8 @@ class Interface(Unique):
         """The default router's port on this segment (RFC 4861 section 5.1)."""
         self.listens = False
         """True while it is up and on a segment: a packet that arrives at any other time is lost."""
+        self.is_arriving = False
+        """True until it is known which link it is on: its link-local address is tentative (RFC 4862 section 5.4)."""
         self.receive = node.receiver(self)
 
     @property
@@ -129,6 +131,12 @@ class Interface(Unique):
                 if answering.get(address) is self:
                     del answering[address]
         self.node.network.changed()
+
+    def answers_for(self, address: Address) -> bool:
+        """True for an address that it has, or stands in for; none that is tentative."""
+        if address == self.link_local:
+            return not self.is_arriving
+        return address in self.addresses or (self.segment is not None and self.segment.neighbors.get(address) is self)
 
     # --- sending and receiving ---------------------------------------------------------------------------------------
 

@@ -121,9 +121,7 @@ class NeighborDiscovery:
         if (interface, target) in self._probes:
             if arrival.source == UNSPECIFIED:  # somebody else probes for the same address
                 _said(self._probes, (interface, target), False)
-        elif target in interface.addresses or (
-            interface.segment is not None and interface.segment.neighbors.get(target) is interface
-        ):
+        elif interface.answers_for(target):
             to = ALL_NODES if arrival.source == UNSPECIFIED else arrival.source
             self.advertise(target, interface, to)
 

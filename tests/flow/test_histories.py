@@ -426,6 +426,13 @@ DISAGREED = {
         (AT_HOME, Wait(0.05), AWAY, Wait(2.5), AWAY, Send(0, "up"), Open(0, "wlan0"), HandOver(0, "cell0", True)),
         method="one care-of address",
     ),
+    "who joins the home link again does not meet itself there": Script(
+        (AWAY, AT_HOME, Open(0), Open(0), Lose("home", 0.1), Wait(0.05), AT_HOME, Wait(0.3)), allocate="request"
+    ),
+    "what is at home is bound nowhere else, whatever policy wants": Script(
+        (Open(1), Send(1, "up"), AT_HOME, Wait(0.01), AT_HOME, Visit("cell0", "cell0")), mode="tunnel",
+        allocate="stateless", home_bindings="cell0",
+    ),
     "who comes to share a home binding goes where it is": Script(
         (TurnOff(1), Open(0, "cell0"), Open(0), Incoming(0), Incoming(1), Wait(0.05), TurnOff(0)), optimistic=False,
         cns=2, security=True,

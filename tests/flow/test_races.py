@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
 from mipflow.mip6.return_routability import is_proved
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.icmpv6 import NeighborSolicitation, RouterAdvertisement
 from mipflow.wire.mobility import NonceIndices
+from mipflow.wire.packet import Packet
 from tests.mip6.worlds import messages
 
 WLAN_CARE_OF, CELLULAR_CARE_OF = WLAN.address(MOBILE_NODE), CELLULAR.address(MOBILE_NODE)
@@ -119,6 +122,79 @@ def test_a_home_agent_that_meets_ourselves_finds_no_duplicate(wait_s: float) -> 
     assert len(list(world.ha.bindings)) == 1
 
 
+def at_home() -> World:
+    """The mobile node is at home with wlan0, and has a care-of address with cell0."""
+    world = mf.figure2(seed=1)
+    world.run(5)
+    world.mn.visit("wlan0", world.network.segments["home"])
+    world.run(5)
+    assert world.mn.primary_home_address in world.mn.addresses
+    return world
+
+
+def rejoin(world: World) -> None:
+    world.mn.visit("wlan0", world.network.segments["home"])
+
+
+def down_and_up(world: World) -> None:
+    world.mn.interface("wlan0").set_up(False)
+    world.mn.interface("wlan0").set_up(True)
+
+
+@pytest.mark.parametrize("leave", [rejoin, down_and_up])
+def test_who_does_not_know_yet_that_it_is_at_home_is_no_duplicate_of_itself(leave: Callable[[World], None]) -> None:
+    """Leaving home has the primary bound over cell0, with the L bit: the home agent probes for the link-local address
+    too, which the interface that is on the home link again has. No router says meanwhile where that is.
+    """
+    world = at_home()
+    home = world.network.segments["home"]
+    left_ns = world.mn.clock.now
+
+    def mute(packet: Packet, now: int) -> str | None:
+        told = isinstance(packet.payload, RouterAdvertisement) or getattr(packet.payload, "solicited", False)
+        return "the router is not heard" if told and now < left_ns + 0.9 * NS_PER_S else None
+
+    home.tap(mute)
+    leave(world)
+    world.run(0.8)
+    probed = {
+        hop.packet.payload.target for hop in world.trace
+        if isinstance(hop.packet.payload, NeighborSolicitation) and hop.channel.sender == "HA" and hop.sent_ns > left_ns
+    }  # fmt: skip
+    assert probed >= {world.mn.primary_home_address, world.mn.interface("wlan0").link_local}
+    world.run(60)
+    assert world.mn.duplicates == set()
+    assert world.mn.primary_home_address in world.mn.addresses
+    assert list(world.ha.bindings) == []
+
+
+def test_who_is_at_home_answers_for_its_link_local_address() -> None:
+    world = at_home()
+    wlan0, heard = world.mn.interface("wlan0"), list[bool]()
+    world.ha.neighbor.detect_duplicate(wlan0.link_local, world.ha.home_link, heard.append)
+    world.run(2)
+    assert heard == [False]
+
+
+@pytest.mark.parametrize("at", ["cell0", "wlan0"])
+def test_what_is_at_home_is_not_bound_where_policy_wants_it_away(at: str) -> None:
+    """An update is under way when the mobile node comes home; its de-registration finds nothing to delete, so it has
+    no end yet. Then the other interface has a care-of address, at which policy wants home addresses bound.
+    """
+    world = mf.figure2(seed=1, home_bindings=mf.policies.HomeBindings(at))
+    world.run(5)
+    flow = world.mn.open(world.cn1, CALL)
+    other = "wlan0" if at == "cell0" else "cell0"
+    world.mn.visit(other, world.network.segments["home"])
+    world.run(15)  # the home agent has forgotten the binding
+    world.mn.visit(other, world.network.segments["home"])
+    world.run(0.01)
+    world.mn.visit(at, world.network.segments[at])
+    world.run(60)
+    assert world.mn.duplicates == set()
+    assert flow.home_address == world.mn.primary_home_address
+    assert flow.home_address in world.mn.addresses
+    assert list(world.ha.bindings) == []
 
 
 def held_by(world: World, cn: CorrespondentNode) -> list[tuple[float, str]]:
