@@ -62,16 +62,19 @@ class Picture:
         figure = {} if self.figure is None else {PLOTLY_MIME: self.figure}
         return {"text/plain": self.describe(), "text/html": html, **figure}
 
+    def bundles(self) -> list[dict[str, Any]]:
+        """MIME bundles, one for each output of the cell: a front end shows only the richest form of one, and the text
+        twin belongs beside the figure.
+        """
+        bundle = self._repr_mimebundle_()
+        html = {"text/html": bundle.pop("text/html")}
+        return [bundle | html] if self.figure is None else [bundle, html]
+
     def _ipython_display_(self) -> None:
-        # Two outputs: a front end shows only the richest form of one, and the text twin belongs beside the figure.
         from IPython.display import display
 
-        bundle = self._repr_mimebundle_()
-        if self.figure is not None:
-            html = {"text/html": bundle.pop("text/html")}
+        for bundle in self.bundles():
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
-            bundle = html
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:
