@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MipflowError as error:
         print(f"mipflow: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            print(f"mipflow: {stop}", file=sys.stderr)
         return 130
     return status
 

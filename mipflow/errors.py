@@ -59,6 +59,17 @@ class FunctionFailed(MipflowError):
     """A function that a learner put in raised, gave something that cannot be, or took too long; in their words."""
 
 
+class Stopped(KeyboardInterrupt):
+    """An interrupt that was let through at a moment when nothing is half done; its text says what can be done now.
+
+    No MipflowError: whoever catches errors and goes on does not mean it.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook instead of a traceback (IPython calls this)."""
+        return [str(self), *getattr(self, "__notes__", [])]
+
+
 def shown(value: object, text: Callable[[object], str] = repr) -> str:
     """A value for an error's message: its `text` in one line, cut where it is long; one that cannot be told is named
     by its class.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from os.path import realpath
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.errors import DatasetError, ProtocolMisuse, Stopped
 from mipflow.lab import report
 from mipflow.lab.recording import LONGEST_S, RecordedFlow, Recording, read
 from mipflow.lab.replay import Handover, Replay, play
@@ -55,10 +55,14 @@ def run(given: argparse.Namespace) -> int:
             world, recording, cns=given.cns, min_packets=given.min_packets, handovers=handovers, progress=progress
         )
         before = {flow.id: flow.care_of_address for flow in played.flows}
-        if end_s == math.inf:
-            played.finish(progress)
-        else:
-            played.run(end_s, progress)
+        try:
+            if end_s == math.inf:
+                played.finish(progress)
+            else:
+                played.run(end_s, progress)
+        except KeyboardInterrupt:
+            at_s = world.now - world.start_s
+            raise Stopped(f"stopped at {at_s:.3f} s of {played.duration_s:.3f} s; nothing is written") from None
         progress.close()
         print("\n".join(_lines(given.scenario, played, before)))
         written = _write(given, world, progress)

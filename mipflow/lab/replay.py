@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mipflow.arguments import SECONDS, YEAR_S, Expected, check, fits, number, optional, several, whole
-from mipflow.errors import ProtocolMisuse, TopologyError, shown
+from mipflow.errors import ProtocolMisuse, Stopped, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import Conversation, FlowMappingEntry
 from mipflow.lab.recording import MOST_PACKETS, PROGRESS, SILENCE_S, Progress, RecordedFlow, Recording, read
@@ -189,7 +189,8 @@ def play(
 
     cns: how many correspondent nodes the remote hosts share; min_packets: flows of fewer packets share a home address,
     those to one correspondent node with each other (the seed, page 14); handovers: such as "1:cell0@5" or
-    (1, "cell0", 5.0), in seconds after time zero. Raises ProtocolMisuse for what cannot be, before anything runs.
+    (1, "cell0", 5.0), in seconds after time zero. Raises ProtocolMisuse for what cannot be, before anything runs, and
+    Stopped for an interrupt.
     """
     check(whole(0, 10**9, "packets"), min_packets=min_packets)
     check(optional(PROGRESS), progress=progress)
@@ -202,9 +203,13 @@ def play(
     played = Replay(world, recording, notes=[*recording.notes])
     for handover in wanted:
         played.check(handover)
-    _wait_for_home(world)
-    _open_all(played, world.cns[:cns], min_packets)
-    _wait_for_flows(played, progress)
+    try:
+        _wait_for_home(world)
+        _open_all(played, world.cns[:cns], min_packets)
+        _wait_for_flows(played, progress)
+    except KeyboardInterrupt:
+        name = recording.name
+        raise Stopped(f"stopped before the replay of {name} began; it begins anew in a new world only") from None
     world.replay = played
     world.start_s = played.start_s = world.now
     for flow in played.flows:
@@ -310,10 +315,5 @@ def _binding(world: World, flow: Flow) -> tuple[str, bool]:
 
 def _run_until(world: World, is_reached: Callable[[], bool], most_s: int) -> bool:
     """Let moment after moment pass until something is reached; False after `most_s` seconds, or where nothing moves."""
-    clock = world.network.clock
-    end_ns = clock.now + most_s * NS_PER_S
-    while not is_reached():
-        if not clock.heap or clock.heap[0][0] > end_ns:
-            return False
-        world.network.run_until(clock.heap[0][0])
-    return True
+    network = world.network
+    return network.run_until(network.clock.now + most_s * NS_PER_S, is_reached)

@@ -193,6 +193,9 @@ class Tour:
             said.value = f"Not yet. {type(error).__name__}: {escape(str(error))}"
             picture.clear_output()
             return None
+        except KeyboardInterrupt:
+            said.value = "Stopped: press the button again, and the network is built anew."
+            return None
         said.value = _what_changed(world, choice)
         _show(picture, film)
         return world

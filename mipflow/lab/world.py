@@ -103,7 +103,7 @@ class World(Unique):
 
     def run(self, duration_s: float) -> World:
         """Let `duration_s` seconds of virtual time pass. Raises ProtocolMisuse for what is no such number, and inside a
-        run.
+        run; Stopped for an interrupt (Ctrl-C, a notebook's Stop), once the event under way is done.
         """
         if not fits(duration_s, SECONDS):
             raise ProtocolMisuse(f"run({shown(duration_s)}); expected {SECONDS.words}", duration_s)

@@ -13,7 +13,8 @@ from itertools import count
 from typing import Any, NoReturn, SupportsIndex
 
 from mipflow.arguments import YEAR_S, fits, number
-from mipflow.errors import ProtocolMisuse, shown
+from mipflow.errors import ProtocolMisuse, Stopped, shown
+from mipflow.sim.interrupts import Interrupts
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -35,6 +36,8 @@ def seconds(value: float) -> int:
 
 AFTER_ALL = 1 << 62
 """An order that no event reaches: what has it comes after all others of the same time."""
+BEFORE_ALL = -1
+_HALF = "may be wrong from there on; make another with the same arguments and seed"
 
 
 class _End(Exception):
@@ -91,20 +94,42 @@ class Clock(Unique):
         """Call `callback(argument)` in `delay_ns` nanoseconds."""
         self.at(self.now + delay_ns, callback, argument)
 
-    def run_until(self, end_ns: int) -> None:
-        """Let everything happen that is due up to `end_ns`, then stand there.
+    def run_until(self, end_ns: int, is_reached: Callable[[], bool] | None = None) -> bool:
+        """Let everything happen that is due up to `end_ns`, then stand there; True.
 
-        The cyclic garbage collector is off meanwhile (packets form no cycles, and its passes cost a third of the
-        speed) and is restored after, whatever happens. Raises ProtocolMisuse for a time in the past, and as
-        `check_idle` does.
+        is_reached: asked before every moment; once it holds time stops there, and where nothing is due any more up to
+        `end_ns` before it does, time stops too: False.
+
+        An interrupt (SIGINT) waits until the event under way is done, and then raises Stopped: a world is never left
+        in the middle of one. A second one while that event does not end breaks it off, and a note of the
+        KeyboardInterrupt says so. The cyclic garbage collector is off meanwhile (packets form no cycles, and its passes
+        cost a third of the speed) and is restored after, whatever happens. Raises ProtocolMisuse for a time in the
+        past, and as `check_idle` does.
         """
         if end_ns < self.now:
             raise ProtocolMisuse(f"no way back to {end_ns / 1e9} s; the clock stands at {self.now / 1e9} s", end_ns)
         self.check_idle(end_ns)
+        heap = self.heap
+        with Interrupts(self._pause, lambda: self._is_busy) as interrupts:
+            until_ns, is_over = end_ns, False
+            while not is_over:
+                if is_reached is not None:
+                    if is_reached():
+                        return True
+                    if not heap or heap[0][0] > end_ns:
+                        return False
+                    until_ns = max(heap[0][0], self.now)
+                is_over = self._play(until_ns) and is_reached is None
+                self._deliver(interrupts)
+        self._deliver(interrupts)
+        return True
+
+    def _play(self, end_ns: int) -> bool:
+        """Run up to `end_ns`; False where an interrupt came before."""
         collecting = gc.isenabled()
         heap, pop = self.heap, heappop
         # An event that ends the loop costs less than asking before each event whether the end has come.
-        end = (end_ns, AFTER_ALL, _stop, None)
+        end = (end_ns, AFTER_ALL, _stop, object())
         try:
             self._is_busy = True
             gc.disable()
@@ -113,16 +138,30 @@ class Clock(Unique):
                 self.now, _, callback, argument = pop(heap)
                 callback(argument)
         except _End:
-            pass
-        except BaseException:
-            if end in heap:
-                heap.remove(end)
-                heapify(heap)
+            if argument is not end[3]:
+                self.now = heap[0][0]  # nothing happens before; when the last event was is not known for certain
+                return False
+            return True
+        except KeyboardInterrupt as error:
+            error.add_note(f"an event at {self.now / NS_PER_S:.3f} s was broken off: this world {_HALF}")
             raise
         finally:
             self._is_busy = False
+            if end in heap:
+                heap.remove(end)
+                heapify(heap)
             if collecting:
                 gc.enable()
+
+    def _pause(self) -> None:
+        """End the loop after the event that is under way. Left behind where there is none, it ends nothing."""
+        heappush(self.heap, (self.now, BEFORE_ALL, _stop, None))
+
+    def _deliver(self, interrupts: Interrupts) -> None:
+        try:
+            interrupts.deliver()
+        except KeyboardInterrupt:
+            raise Stopped(f"stopped at {self.now / NS_PER_S:.3f} s; run() goes on from there") from None
 
     def check_idle(self, end_ns: int) -> None:
         """Raise ProtocolMisuse inside a run, whose end another run to `end_ns` would miss, and as `check_unasked` does.

@@ -228,10 +228,11 @@ class Network(Unique):
         """Put the changes of a table of `node` into the trace."""
         self.trace.changed(self.clock.now, node, changes)
 
-    def run_until(self, t_ns: int) -> None:
-        """Let virtual time pass up to `t_ns` nanoseconds."""
-        self.clock.run_until(t_ns)
+    def run_until(self, t_ns: int, is_reached: Callable[[], bool] | None = None) -> bool:
+        """Let virtual time pass up to `t_ns` nanoseconds, or until something is reached (`Clock.run_until`)."""
+        in_time = self.clock.run_until(t_ns, is_reached)
         self.trace.warn_if_large()
+        return in_time
 
 
 def _through_bytes(packet: Packet) -> Packet:

@@ -1,0 +1,218 @@
+"""An interrupt leaves a world whole: worlds that were stopped end like one that never was."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import mipflow as mf
+from mipflow import cli
+from mipflow.errors import Stopped
+from mipflow.flow import learner
+from mipflow.lab.replay import replay
+from mipflow.lab.tour import Tour
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Trace
+from tests.lab.frames import OFFICE
+
+END_S = 20.0
+
+
+class Stop:
+    """What an interrupt does while it is `armed`: KeyboardInterrupt, once; else nothing, so that no test run ends."""
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
+
+    def during(self, call: Callable[[], object]) -> str | None:
+        """What the interrupt said, None where none came."""
+        try:
+            self.armed = True
+            call()
+        except KeyboardInterrupt as stop:
+            assert not hasattr(stop, "__notes__"), stop.__notes__
+            return str(stop)
+        finally:
+            self.armed = False
+        return None
+
+
+@pytest.fixture
+def stop() -> Iterator[Stop]:
+    mine = Stop()
+    before = signal.signal(signal.SIGINT, mine)
+    yield mine
+    assert signal.signal(signal.SIGINT, before) is mine
+
+
+def busy_world() -> mf.World:
+    """Everything at work: TCP, a call, a video, losses, handovers in the middle of it."""
+    loss = mf.Link(delay_ms=20, loss=0.01, jitter_ms=2)
+    world = mf.figure2(seed=7, links={"wlan0": loss}, wire=True)
+    voice = world.mn.open(world.cn1, mf.apps.Voice())
+    world.mn.open(world.cn1, mf.apps.FileTransfer(2_000_000))
+    world.mn.open(world.cn2, mf.apps.Video())
+    for at_s in range(2, 20, 3):
+        interface = ("cell0", "wlan0")[at_s % 2]
+        world.network.clock.at(at_s * 10**9, lambda interface: world.mn.handover(voice, interface), interface)
+    return world
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> str:
+    return busy_world().run(END_S).trace.digest()
+
+
+def test_fifty_interrupts_at_random_moments_change_nothing(stop: Stop, undisturbed: str) -> None:
+    world, wait, stops = busy_world(), random.Random(7), list[str]()
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        if len(stops) < 50:
+            signal.setitimer(signal.ITIMER_REAL, wait.uniform(0.001, 0.006))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    interrupt(0, None)
+    try:
+        while world.now < END_S:
+            stops += filter(None, [stop.during(lambda: world.run(END_S - world.now))])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(stops) >= 50, "or this machine is too quick: wait less"
+    assert all(one.startswith("stopped at ") and one.endswith(" s; run() goes on from there") for one in stops)
+    assert world.trace.digest() == undisturbed
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, is_time: Callable[[int], bool]) -> None:
+    """Interrupt before those calls of a method whose number says so."""
+    function, count = getattr(owner, name), [0]
+
+    def call(*given: Any) -> Any:
+        count[0] += 1
+        if is_time(count[0]):
+            signal.raise_signal(signal.SIGINT)
+        return function(*given)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def test_interrupts_in_the_middle_of_chosen_events_change_nothing(
+    stop: Stop, undisturbed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each between a change of a table and its record, or between a loss and what is said of it."""
+    world, stops = busy_world(), 0
+    for method in ("changed", "dropped"):
+        interrupting(monkeypatch, Trace, method, lambda count: count % 3 == 0)
+    while world.now < END_S:
+        stops += stop.during(lambda: world.run(END_S - world.now)) is not None
+    assert stops >= 50
+    assert world.trace.digest() == undisturbed
+
+
+def test_a_stopped_replay_goes_on(stop: Stop) -> None:
+    def played() -> mf.World:
+        world = mf.figure2(seed=7)
+        replay(world, OFFICE, handovers=["6:cell0@5"])
+        return world
+
+    whole, world = played(), played()
+    assert whole.replay is not None and world.replay is not None
+    whole.replay.finish()
+    clock = world.network.clock
+    for k in range(1, 20):
+        clock.at(clock.now + k * 10**9, lambda _: signal.raise_signal(signal.SIGINT))
+    stops = 0
+    while stop.during(world.replay.finish) is not None:
+        stops += 1
+    assert stops >= 10
+    until_s = max(world.now, whole.now)
+    for each in (whole, world):
+        each.run(until_s - each.now)
+    assert world.trace.digest() == whole.trace.digest()
+
+
+@pytest.mark.parametrize("calls", [1, 10, 30])
+def test_a_replay_that_is_stopped_before_it_begins_says_that_it_is_to_be_made_anew(
+    calls: int, stop: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = mf.figure2(seed=7)
+    interrupting(monkeypatch, Network, "way", lambda count: count == calls)
+    said = stop.during(lambda: replay(world, OFFICE))
+    assert said == "stopped before the replay of office.pcap began; it begins anew in a new world only"
+
+
+def test_a_learners_endless_function_ends_by_its_guard_and_then_the_run_stops(
+    stop: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learner.Guarded.__init__, "__defaults__", (0.1,))
+
+    def policy(flow: object, networks: object) -> str:
+        signal.raise_signal(signal.SIGINT)
+        while True:
+            pass
+
+    world = mf.figure2(seed=7, policy=policy)
+    world.mn.accept(world.cn1, mf.apps.Voice())
+    assert (stop.during(lambda: world.run(10)) or "").startswith("stopped at ")
+    why = [drop.reason for drop in world.trace.drops()]
+    assert any("your policy() took more than 0.1 s" in reason for reason in why), why
+
+
+def test_a_second_interrupt_breaks_an_endless_callback_off_and_says_where_and_at_what_cost() -> None:
+    world = mf.figure2(seed=7)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def endless(_: object) -> None:
+        while True:
+            signal.raise_signal(signal.SIGINT)
+
+    world.network.clock.at(3 * 10**9, endless)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            world.run(10)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not isinstance(caught.value, Stopped)
+    assert "an event at 3.000 s was broken off: this world may be wrong" in caught.value.__notes__[0]
+
+
+def test_mipflow_run_says_in_one_line_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting(monkeypatch, Trace, "warn_if_large", lambda count: count == 20)
+    try:
+        out_file = tmp_path / "x.pcap"
+        assert cli.main(["run", "figure2", "--duration", "60", "--pcap", str(out_file)]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    out, err = capsys.readouterr()
+    last = err.splitlines()[-1].split("\r\x1b[K")[-1]
+    assert out == "" and last.startswith("mipflow: stopped at ") and last.endswith(" of 60.000 s; nothing is written")
+    assert "Traceback" not in err and not out_file.exists()
+
+
+def test_the_tours_button_says_that_it_was_stopped_and_can_be_pressed_again(stop: Stop) -> None:
+    def story(figure: Callable[..., mf.World], *choice: object) -> mf.World:
+        world = figure(seed=7)
+        world.network.clock.at(10**9, lambda _: signal.raise_signal(signal.SIGINT))
+        return world.run(5)
+
+    row, said, _ = Tour(story).move().children
+    button = row.children[-1]
+    button.disabled = False
+    assert stop.during(button.click) is None
+    assert said.value.startswith("Stopped: press the button again")
