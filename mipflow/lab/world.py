@@ -25,6 +25,7 @@ from mipflow.sim.clock import NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
+from mipflow.view.words import interface_kind
 from mipflow.wire import capture
 from mipflow.wire.address import Address
 
@@ -120,7 +121,7 @@ class World(Unique):
         names |= {home: f"H@{number}" for number, home in enumerate(dict.fromkeys(homes), start=1)}
         for interface in self.mn.interfaces.values():
             for address in interface.addresses:
-                names[address] = f"CoA {interface.name}"
+                names[address] = f"{interface_kind(interface.name)} address"
         names.update({cn.address: cn.name for cn in self.cns})
         return names
 

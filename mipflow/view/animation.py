@@ -13,15 +13,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mipflow.sim.trace import Trace
-from mipflow.view import events
 from mipflow.view import style as look
-from mipflow.view.board import SHOWN, Board, Version
+from mipflow.view.board import Board, Version
 from mipflow.view.film import FRAME_MS, HOLD_FRAMES, Film, bursts
 from mipflow.view.flight import CONTROL, MESSAGE_TUNNEL, TUNNEL, Flight, Spot
 from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Scene
+from mipflow.view.spine import spine
 from mipflow.view.style import Dict
+from mipflow.view.timeline import flow_sentences
 from mipflow.view.trips import Run, Trip, leading, losses, messages, runs, trips
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds
 from mipflow.wire.address import Address
@@ -58,21 +59,21 @@ def animate(
     sent, focus = messages(found, graph, start_ns, end_ns), Focus(trace, flows)
     moments = (each.started_ns for each in sent if focus.has_packet(each.packet))
     film = Film(start_ns, end_ns, slow or bursts(moments, start_ns, end_ns))
-    story = events.story(trace, graph, words, focus, sent, start_ns, end_ns)
+    story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=found)
     used = runs(trace, found, mobile)
     drawn = [trip for trip in found if focus.has_packet(trip.packet)]
     cutter = Cutter(trace, graph, words, film, drawn, used, focus, Scene(graph, trace.channels, mobile), max_packets)
     lines = sorted(
-        (film.tick(event.t_ns), event.row["what"] == "table", f"{seconds(event.t_ns)}   {event.brief}"[:MOST_LETTERS])
-        for event in story if event.is_told and event.row.get("table", SHOWN[0]) in SHOWN
+        (film.tick(t_ns), bool(moments[0].rows), f"{seconds(t_ns)}   {sentence}"[:MOST_LETTERS])
+        for t_ns, sentence, _, moments in story.captions
     )  # fmt: skip
 
     def sentences() -> list[str]:
         span = f"From {seconds(start_ns)} to {seconds(end_ns)} of virtual time, {film.in_words()}."
         lost = losses(trace, start_ns, end_ns)
-        return [span, *events.sentences(story), *events.flow_sentences(words, focus, used, lost, start_ns)]
+        return [span, *story.sentences(), *flow_sentences(words, focus, used, lost, start_ns)]
 
-    return Picture(title, sentences, lambda: [event.row for event in story], figure=cutter.figure(title, lines))
+    return Picture(title, sentences, story.rows, figure=cutter.figure(title, lines))
 
 
 class Cutter:
@@ -95,7 +96,8 @@ class Cutter:
         delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
         self.lost = [
             (film.tick(record.t_ns + round(delays.get(record.node, 0) / 2 * NS_PER_MS)), record)
-            for record in losses(trace, film.ticks[0], film.ticks[-1]) if focus.has(record)
+            for record in losses(trace, film.ticks[0], film.ticks[-1])
+            if focus.has(record)
         ]
         """(tick, drop) of each loss."""
         self.lines: list[tuple[int, bool, str]] = []

@@ -10,10 +10,10 @@ from mipflow.sim.trace import Change, Row, TableChanged, Trace
 from mipflow.view.film import Film
 from mipflow.view.focus import Focus
 from mipflow.view.scene import Box, row_places
+from mipflow.view.spine import SHOWN
 from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, literal, marker, scatter
 from mipflow.view.words import Words
 
-SHOWN = ("binding cache", "flow mapping table")
 MOST_RECOUNTS = 30
 """How often in a film the rows that are not shown are counted anew, where nothing else has changed."""
 MOST_ROWS = 4

@@ -11,12 +11,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import LOST, TableChanged, Trace
-from mipflow.view import events
 from mipflow.view import style as look
-from mipflow.view.board import visible
 from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.scene import Box
+from mipflow.view.spine import SHOWN, spine
 from mipflow.view.style import Dict
 from mipflow.view.trips import Trip, messages, trips
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
@@ -25,9 +24,9 @@ from mipflow.wire.address import Address
 if TYPE_CHECKING:
     import networkx
 
-WIDTH, LEFT, RIGHT = 830, 250, 165
+WIDTH, LEFT, RIGHT = 940, 270, 245
 """Units across, and where the first and the last lifeline stand from the edges. A unit is about one pixel."""
-HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 22, 70, 2.0
+HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 26, 70, 2.0
 """Units: above the first message; between two moments at least, at most, and for each millisecond."""
 MOST_MESSAGES = 120
 AFTER_NS = 2 * NS_PER_S
@@ -51,16 +50,18 @@ def ladder(
     focus = Focus(trace, flows)
     chosen, left_out = _chosen(trace, focus, drawn)
     title = f"Messages from {seconds(start_ns)} to {seconds(end_ns)}"
-    told = [record for record in visible(trace, words, start_ns, end_ns) if focus.has(record)]
+    story = spine(trace, graph, words, focus, start_ns, end_ns, found=found)
+    told = [
+        record for moment in story.moments if moment.is_told for record in moment.rows if record.change.table in SHOWN
+    ]
     if left_out and chosen:
         told = [r for r in told if any(0 <= r.t_ns - each.started_ns < AFTER_NS for each in chosen)][:MOST_MESSAGES]
     chart = _Chart(graph, words, chosen, told)
-    story = events.story(trace, graph, words, focus, sent, start_ns, end_ns)
 
     def sentences() -> list[str]:
-        return events.sentences(story) + [left_out + "."] * bool(left_out) or ["No message was sent."]
+        return story.sentences() + [left_out + "."] * bool(left_out) or ["No message was sent."]
 
-    return Picture(title, sentences, lambda: [event.row for event in story], figure=chart.figure(title, left_out))
+    return Picture(title, sentences, story.rows, figure=chart.figure(title, left_out))
 
 
 def _chosen(trace: Trace, focus: Focus, drawn: list[Trip]) -> tuple[list[Trip], str]:

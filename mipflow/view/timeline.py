@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from mipflow.sim.trace import Dropped, Trace
 from mipflow.view import style as look
-from mipflow.view.events import flow_sentences
 from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture
 from mipflow.view.style import Dict, FlowStyle
@@ -136,3 +136,30 @@ def _crosses(style: FlowStyle, lost: list[Dropped]) -> Dict:
         cliponaxis=False, hoverinfo="text",
         text=[look.literal(f"{style.word}: {each.node}, {each.reason}") for each in drawn] or [""],
     )  # fmt: skip
+
+
+def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
+    """For each flow that is shown: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
+    lines: list[str] = []
+    losses: dict[int, Counter[str]] = {}
+    for record in lost:
+        losses.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+    used: dict[int, list[Run]] = {}
+    for run in found:
+        if run.to_ns >= start_ns:
+            used.setdefault(run.flow, []).append(run)
+    for flow in focus.shown:
+        own = used.get(flow, [])
+        changes = "".join(f", from {seconds(run.from_ns)} {run.way}" for run in own[1:]) or " throughout"
+        way, lost_why = own[0].way + changes if own else "no packet", _reasons(losses.pop(flow, Counter()))
+        lines.append(f"{words.flows[flow]}: {way}; {lost_why}.")
+    if focus.hidden:
+        rest = _reasons(sum(losses.values(), Counter()))
+        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
+    return lines
+
+
+def _reasons(losses: Counter[str]) -> str:
+    """How many packets were lost, and where and why, the most frequent first."""
+    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
+    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"

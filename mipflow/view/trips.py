@@ -150,6 +150,12 @@ def _same(one: Packet, other: Packet) -> bool:
     return one is not other and ends and one.payload == other.payload
 
 
+def is_message(trip: Trip, *, data: bool = False) -> bool:
+    """True for signalling, or user data too; not for router and neighbor solicitations and advertisements."""
+    wanted = data or (not trip.packet.label and is_control(trip.packet))
+    return wanted and not isinstance(trip.packet.payload, _NEIGHBOR_DISCOVERY)
+
+
 def messages(
     found: Iterable[Trip], graph: networkx.Graph[str], start_ns: int, end_ns: int, *, data: bool = False
 ) -> list[Trip]:
@@ -157,11 +163,7 @@ def messages(
 
     Router and neighbor solicitations and advertisements are left out.
     """
-    wanted = (
-        trip for trip in found if data or (not trip.packet.label and is_control(trip.packet))
-        if not isinstance(trip.packet.payload, _NEIGHBOR_DISCOVERY)
-    )  # fmt: skip
-    parts = (part for trip in wanted for part in trip.stretches(graph))
+    parts = (part for trip in found if is_message(trip, data=data) for part in trip.stretches(graph))
     return sorted((part for part in parts if start_ns <= part.started_ns <= end_ns), key=lambda part: part.started_ns)
 
 

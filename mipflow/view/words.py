@@ -6,7 +6,7 @@ Takes packet values and rows as the trace has them; gives the short text of a la
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.sim.trace import Change, Row
@@ -48,6 +48,10 @@ _PORTS = {
     POLICY_PORT: ("rules", "policy message"),
 }  # fmt: skip
 """UDP port -> what signalling it is of, in short and in long."""
+_FLOWS = re.compile(r"\b(flows?) (\d+(?:, \d+)*)( and \d+ more)?\b")
+_ADDRESSES = re.compile(r"\b[0-9a-f]{1,4}:[0-9a-f:]*[0-9a-f]\b")
+MOST_NAMED = 4
+"""Flows that a sentence names."""
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
 
 
@@ -106,8 +110,50 @@ def _dhcpv6(octets: bytes) -> str:
     return kind if leased is None else f"{kind} {leased.address}"
 
 
+def network(interface: str) -> str:
+    """The network that an interface leads to, in a learner's words: "the WLAN" of wlan0, "the cellular network"."""
+    kind = interface_kind(interface)
+    return {"WLAN": "the WLAN", "cellular": "the cellular network"}.get(kind, f"the network at {interface}")
+
+
+def interface_kind(interface: str) -> str:
+    """The kind of an interface: "WLAN" for wlan0, "cellular" for cell0, its own name for any other."""
+    return {"wlan": "WLAN", "cell": "cellular"}.get(interface.rstrip("0123456789"), interface)
+
+
+def flow_ids(text: str) -> tuple[int, ...]:
+    """The ids of the flows that a node's sentence names."""
+    found = _FLOWS.search(text)
+    return () if found is None else _ids(found[2])
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)))
+
+
+def bound(inner: Packet) -> tuple[Address | None, Address | None]:
+    """Home address and care-of address that a packet states, None where it does not."""
+    home: Address | None = None
+    care_of: Address | None = None
+    for header in inner.extensions:
+        if isinstance(header, DestinationOptions) and header.home_address is not None:
+            home, care_of = header.home_address, inner.source
+        elif isinstance(header, RoutingHeaderType2):
+            home = header.home_address
+    update = inner.carried
+    if isinstance(update, mobility.BindingUpdate):
+        alternate = update.option(mobility.AlternateCareOfAddress)
+        care_of = alternate.care_of_address if alternate is not None else care_of
+        home = home or inner.source
+    elif isinstance(update, mobility.HomeTestInit):
+        home = inner.source
+    elif isinstance(update, mobility.HomeTest):
+        home = inner.destination
+    return home, care_of
+
+
 class Words:
-    """The learner's words for addresses and flows: `names` (address -> "CoA wlan0"), `flows` (id -> "call")."""
+    """The learner's words for addresses and flows: `names` (address -> "WLAN address"), `flows` (id -> "call")."""
 
     def __init__(self, names: Mapping[Address, str], flows: Mapping[int, str]) -> None:
         self._names = {str(address): name for address, name in names.items()}
@@ -116,6 +162,16 @@ class Words:
     def address(self, address: object) -> str:
         """The short word for an address (a value or its text), the address itself where there is none."""
         return self._names.get(str(address), str(address))
+
+    def the(self, address: object) -> str:
+        """An address in a sentence: "the WLAN address", "H@1"."""
+        word = "no address" if address is None else self.address(address)
+        return f"the {word}" if word.endswith(" address") and word != "no address" else word
+
+    def in_words(self, text: str) -> str:
+        """A sentence of a node with the names of the flows and addresses in it, in place of their numbers."""
+        text = _FLOWS.sub(lambda found: self.flows_named(_ids(found[2])) + (found[3] or ""), text)
+        return _ADDRESSES.sub(lambda found: self.the(found[0]), text)
 
     def value(self, value: object) -> str:
         """Any value of a row: addresses by their names, numbers without noise."""
@@ -138,20 +194,24 @@ class Words:
     def _flow(self, flow: object) -> str:
         return self.flows.get(flow, f"flow {flow}") if isinstance(flow, int) else f"flow {flow}"
 
+    def flows_named(self, flows: Sequence[int]) -> str:
+        """Flows in a sentence: "the call and the video"; of many the first, and how many others there are."""
+        named = [f"the {self._flow(flow)}" if flow in self.flows else f"flow {flow}" for flow in flows[:MOST_NAMED]]
+        more = len(flows) - len(named)
+        named += [f"{count(more, 'other flow')}"] if more else []
+        return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
     def detail(self, packet: Packet) -> str:
         """The key fields of a message in a few words; empty where there are none."""
         inner = packet.unsealed()
-        home, care_of = self._bound(inner)
+        home, care_of = (self.address(address) if address else "" for address in bound(inner))
         match inner.carried:
             case mobility.BindingUpdate() as update:
-                home = home or self.address(inner.source)
                 where = f"{home} at {care_of or 'home'}" if update.lifetime_units else f"forget {home}"
                 lifetime_s = update.lifetime_units * mobility.LIFETIME_UNIT_S
                 return f"{where}, sequence {update.sequence}, {lifetime_s} s"
             case mobility.BindingAcknowledgement(status=status, sequence=sequence):
-                known = status in {each.value for each in mobility.Status}
-                word = mobility.Status(status).name.lower().replace("_", " ") if known else f"status {status}"
-                return f"{home + ', ' if home else ''}{word}, sequence {sequence}"
+                return f"{home + ', ' if home else ''}{self.status(status)}, sequence {sequence}"
             case mobility.HomeTestInit() | mobility.CareOfTestInit():
                 return f"from {self.address(inner.source)}"
             case mobility.HomeTest() | mobility.CareOfTest() as test:
@@ -169,20 +229,10 @@ class Words:
                 return f"{flow + ', ' if flow else ''}{packet.size} octets"
         return ""
 
-    def _bound(self, inner: Packet) -> tuple[str, str]:
-        """Home address and care-of address that a packet states, "" where it does not."""
-        home: Address | None = None
-        care_of: Address | None = None
-        for header in inner.extensions:
-            if isinstance(header, DestinationOptions) and header.home_address is not None:
-                home, care_of = header.home_address, inner.source
-            elif isinstance(header, RoutingHeaderType2):
-                home = header.home_address
-        update = inner.carried
-        if isinstance(update, mobility.BindingUpdate):
-            alternate = update.option(mobility.AlternateCareOfAddress)
-            care_of = alternate.care_of_address if alternate is not None else care_of
-        return self.address(home) if home else "", self.address(care_of) if care_of else ""
+    def status(self, status: int) -> str:
+        """A status of a binding acknowledgement in words (RFC 6275 section 6.1.8)."""
+        known = status in {each.value for each in mobility.Status}
+        return mobility.Status(status).name.lower().replace("_", " ") if known else f"status {status}"
 
     # --- table rows --------------------------------------------------------------------------------------------------
 
@@ -201,6 +251,10 @@ class Words:
     def line(self, table: str, row: Row) -> str:
         """The same in a sentence: without the spaces that make columns, with its sequence number."""
         return " ".join(self.row(table, row).split()) + (f" seq {row['sequence']}" if "sequence" in row else "")
+
+    def shown(self, table: str, row: Row | None) -> str:
+        """The same, "" where there is no row: two rows with the same text look alike in every picture."""
+        return "" if row is None else self.row(table, row)
 
     def change(self, node: str, change: Change) -> str:
         """A table change as a sentence without its full stop."""

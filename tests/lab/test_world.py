@@ -236,7 +236,7 @@ def test_names_flows_handovers_and_hops() -> None:
     names = world.names()
     assert {names[f.home_address] for f in world.flows()} == {"H@1", "H@2"}  # type: ignore[index]
     assert names[world.cn1.address] == "CN1" and names[world.ha.home_agent_address] == "HA"
-    assert names[world.mn.care_of_address("cell0")] == "CoA cell0"
+    assert names[world.mn.care_of_address("cell0")] == "cellular address"
     assert world.flow_names() == {1: "call", 2: "video"}
     world.mn.open(world.cn2, mf.apps.Voice())
     assert world.flow_names()[3] == "call 2"

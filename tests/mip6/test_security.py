@@ -516,8 +516,8 @@ def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
     w = secured()
     story(w)
     told = w.ladder(1, 4).describe()
-    assert "MN sends a binding update (H@1 at CoA wlan0" in told and "to HA over wlan0 in ESP" in told
-    assert "MN sends a home test init (from H@1) to HA over wlan0 through the tunnel in ESP" in told
+    assert "The mobile node tells the home agent that H@1 is now at the WLAN address in ESP (BU)" in told
+    assert "through the home agent in ESP (HoTI)" in told
     assert "(tunnelled) (ESP)" in str(w.ladder(1, 4).figure)
     assert w.animate(5, 8).describe() and w.timeline().describe()
     assert "security association database" in w.tables().describe()

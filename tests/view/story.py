@@ -30,7 +30,7 @@ S = 1_000 * MS
 HA, CN1, CN2 = Address("2001:db8:100::1"), Address("2001:db8:a::1"), Address("2001:db8:b::1")
 HOME1, HOME2 = Address("2001:db8:100::11"), Address("2001:db8:100::12")
 WLAN, CELL = Address("2001:db8:200::11"), Address("2001:db8:300::11")
-NAMES = {HA: "HA", CN1: "CN1", CN2: "CN2", HOME1: "H@1", HOME2: "H@2", WLAN: "CoA wlan0", CELL: "CoA cell0"}
+NAMES = {HA: "HA", CN1: "CN1", CN2: "CN2", HOME1: "H@1", HOME2: "H@2", WLAN: "WLAN address", CELL: "cellular address"}
 FLOWS = {1: "call", 2: "video"}
 CALL, VIDEO = 1, 2
 
@@ -138,9 +138,7 @@ def data(flow: int, care_of: Address, t_ns: int, *, upward: bool = True) -> Pack
     if upward:
         extensions = (DestinationOptions((HomeAddressOption(home),)),)
         return Packet(care_of, CN1, payload, extensions=extensions, label=flow, sent_ns=t_ns)
-    return Packet(
-        CN1, care_of, payload, extensions=(RoutingHeaderType2(home),), label=-flow, sent_ns=t_ns
-    )
+    return Packet(CN1, care_of, payload, extensions=(RoutingHeaderType2(home),), label=-flow, sent_ns=t_ns)
 
 
 def message(source: Address, destination: Address, what: MobilityMessage, home: Address | None = None) -> Packet:

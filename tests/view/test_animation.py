@@ -73,11 +73,11 @@ def test_at_each_table_change_two_key_frames_stand_at_one_time(told: tuple[Pictu
     picture, at = told
     assert picture.figure is not None
     shown = played(picture.figure)
-    new_row = "H@2 → CoA cell0"
+    new_row = "H@2 → cellular address"
     after = next(number for number, layers in enumerate(shown) if f"<b>{new_row}</b>" in map(unpadded, texts(layers)))
     before = after - 1
     assert clock(shown[before]) == clock(shown[after]) == f"t = {at.update_lands / S:.3f} s"
-    assert [unpadded(text) for text in texts(shown[before])].count("H@2 → CoA wlan0") == 2, "at CN1 and HA"
+    assert [unpadded(text) for text in texts(shown[before])].count("H@2 → WLAN address") == 2, "at CN1 and HA"
     # Only words differ: what is on its way stands still, so nothing slides while the row changes.
     for one, other in zip(shown[before], shown[after], strict=True):
         assert (one["x"], one["y"], one.get("ids")) == (other["x"], other["y"], other.get("ids"))
@@ -91,7 +91,7 @@ def test_at_each_table_change_two_key_frames_stand_at_one_time(told: tuple[Pictu
     (rows,) = [layer for layer in shown[after] if layer.get("marker", {}).get("symbol") == "line-ew"]
     colours = rows["marker"]["line"]["color"]
     lit = [text for text, colour in zip(rows["text"], colours, strict=True) if colour == HIGHLIGHT]
-    assert [unpadded(text) for text in lit] == ["<b>video H@2 → CoA cell0 …</b>", f"<b>{new_row}</b>"]
+    assert [unpadded(text) for text in lit] == ["<b>video H@2 → cellular address …</b>", f"<b>{new_row}</b>"]
     assert {clock(layers) for layers in shown[before : after + HOLD_FRAMES]} == {clock(shown[before])}
 
 
@@ -100,7 +100,7 @@ def test_a_changed_row_stays_marked_until_its_table_changes_again(told: tuple[Pi
     layers = played(told[0].figure)[-1]
     (rows,) = [layer for layer in layers if layer.get("marker", {}).get("symbol") == "line-ew"]
     assert [unpadded(text) for text in rows["text"] if "<b>" in text] == [
-        "<b>video H@2 → CoA cell0 ✓</b>", "<b>H@2 → CoA cell0</b>",
+        "<b>video H@2 → cellular address ✓</b>", "<b>H@2 → cellular address</b>",
     ]  # fmt: skip
 
 
@@ -272,10 +272,10 @@ def test_time_must_go_forward() -> None:
 def test_words_and_rows_tell_who_sent_what_and_which_row_changed(told: tuple[Picture, Moments]) -> None:
     picture, at = told
     text = picture.describe()
-    assert "MN sends a binding update (H@2 at CoA cell0, sequence 7, 420 s) to CN1 over cell0" in text
-    assert "CN1's binding cache, row H@2: care-of address CoA wlan0 → CoA cell0" in text
+    assert "The mobile node tells CN1 that H@2 is now at the cellular address (BU); it arrives at 12.135 s." in text
+    assert "CN1 now sends the video to the cellular address." in text
     assert "call: over wlan0 throughout; 0 lost." in text
-    (row,) = [row for row in picture.rows() if row["what"] == "table" and row["node"] == "CN1"]
+    (row,) = [row for row in picture.rows() if row["what"] == "row" and row["node"] == "CN1"]
     assert row["time_s"] == at.update_lands / S
     assert row["key"] == "H@2"
 
@@ -331,4 +331,4 @@ def test_rows_that_changed_before_the_slow_motion_are_not_marked_in_it() -> None
     lit = [[line for line, colour in board if not colour.endswith("00")] for board in boards]
     assert any("H@1" in line for rows in lit for line in rows)
     assert [line.split(">")[-1] for line in lit[-1]], "the moved rows stay marked"
-    assert all("cell0" in line for line in lit[-1])
+    assert all("cellular" in line for line in lit[-1])

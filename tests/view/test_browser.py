@@ -70,7 +70,7 @@ WATCH = """
   const plot = document.querySelector(".js-plotly-plot"), seen = [], began = performance.now();
   const text = (words) => [...plot.querySelectorAll(".textpoint text")].find((each) => words(each.textContent));
   const look = (now) => {
-    const row = text((t) => /^H@2 → CoA cell0/.test(t)) ? "new" : "old";
+    const row = text((t) => /^H@2 → cellular address/.test(t)) ? "new" : "old";
     const update = text((t) => t === "BU");
     const marks = [...plot.querySelectorAll(".points path.point")];
     const places = marks.map((each) => each.getAttribute("transform")).join();

@@ -36,7 +36,7 @@ def field(picture: Picture, header: str, name: str) -> object:
 def test_a_binding_update() -> None:
     picture = inspect(TRACE, number_of(BindingUpdate), names=NAMES)
     assert picture.title.endswith("binding update")
-    assert field(picture, "IPv6", "source") == "2001:db8:300::11 (CoA cell0)"
+    assert field(picture, "IPv6", "source") == "2001:db8:300::11 (cellular address)"
     assert field(picture, "Destination Options", "– home address") == "2001:db8:100::12 (H@2)"
     assert field(picture, "Binding Update", "lifetime") == "420 sec (105)"
     assert field(picture, "Binding Update", "– home nonce index") == "3"

@@ -40,10 +40,10 @@ def test_hops_through_plain_routers_are_one_arrow() -> None:
 
 def test_messages_are_named_with_their_key_fields_and_tunnels_are_marked() -> None:
     texts = labels(made())
-    assert "<b>BU</b> H@2 at CoA cell0, sequence 7, 420 s" in texts
+    assert "<b>BU</b> H@2 at cellular address, sequence 7, 420 s" in texts
     assert "<b>HoTI</b> (tunnelled) from H@2" in texts
     assert "<b>HoTI</b> from H@2" in texts
-    assert "<b>H@2 → CoA cell0 seq 7</b>" in texts
+    assert "<b>H@2 → cellular address seq 7</b>" in texts
 
 
 def test_time_runs_downwards_and_arrows_slant() -> None:
@@ -65,7 +65,7 @@ def test_labels_do_not_cover_each_other() -> None:
     ]
     for number, (x, y, width) in enumerate(places):
         for other_x, other_y, other_width in places[number + 1 :]:
-            assert abs(y - other_y) >= 14 or abs(x - other_x) >= (width + other_width) / 2
+            assert abs(y - other_y) >= 12 or abs(x - other_x) >= (width + other_width) / 2
 
 
 def test_data_is_drawn_on_request_and_the_rest_is_counted() -> None:
@@ -84,7 +84,8 @@ def test_nothing_sent_says_so() -> None:
 def test_rows_hold_plain_values() -> None:
     update = next(row for row in made().rows() if row.get("message") == "binding update")
     assert update == {
-        "time_s": 12.09, "what": "message", "from": "MN", "to": "CN1", "interface": "cell0",
-        "message": "binding update",
-        "detail": "H@2 at CoA cell0, sequence 7, 420 s", "tunnelled": False, "arrived_s": 12.135, "hop": update["hop"],
+        "time_s": 12.09, "what": "BU", "node": "MN", "from": "MN", "to": "CN1", "interface": "cell0",
+        "message": "binding update", "detail": "H@2 at cellular address, sequence 7, 420 s", "tunnelled": False,
+        "arrived_s": 12.135, "hop": update["hop"], "count": 1,
+        "sentence": "The mobile node tells CN1 that H@2 is now at the cellular address (BU)",
     }  # fmt: skip

@@ -20,8 +20,8 @@ def care_of(at_ns: int) -> object:
 
 
 def test_the_row_changes_when_the_update_lands() -> None:
-    assert care_of(AT.update_lands - 1) == "CoA wlan0"
-    assert care_of(AT.update_lands) == "CoA cell0"
+    assert care_of(AT.update_lands - 1) == "WLAN address"
+    assert care_of(AT.update_lands) == "cellular address"
 
 
 def test_the_picture_is_a_table_with_words_and_addresses() -> None:
@@ -30,7 +30,7 @@ def test_the_picture_is_a_table_with_words_and_addresses() -> None:
     assert f"H@2 ({HOME2})" in picture.html
     assert "<caption>CN1: binding cache</caption>" in picture.html
     assert "2 (video)" in picture.html
-    assert "CN1, binding cache: H@1 → CoA wlan0 seq 1; H@2 → CoA cell0 seq 7." in picture.describe()
+    assert "CN1, binding cache: H@1 → WLAN address seq 1; H@2 → cellular address seq 7." in picture.describe()
 
 
 def test_before_anything_happened_all_tables_are_empty() -> None:

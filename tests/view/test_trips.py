@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from mipflow.sim.trace import LOST, ChannelName, Trace
-from mipflow.view import events
-from mipflow.view.focus import Focus
 from mipflow.view.trips import Run, arrived, losses, messages, runs, trips
-from mipflow.view.words import Words
 from mipflow.wire.mobility import BindingUpdate, HomeTestInit
-from tests.view.story import CALL, CELL, CN1, FLOWS, HOME2, MS, NAMES, VIDEO, S, handover, message
+from tests.view.story import CALL, CELL, CN1, HOME2, MS, VIDEO, S, handover, message
 
 STORY, AT = handover()
 TRACE = STORY.trace()
@@ -94,17 +91,3 @@ def test_losses_belong_to_flows() -> None:
     lost = losses(TRACE, 11 * S, 14 * S)
     assert [record.packet.flow for record in lost] == [VIDEO, VIDEO]
     assert losses(TRACE, 11 * S, 12 * S) == []
-
-
-def test_the_story_in_sentences() -> None:
-    words, focus = Words(NAMES, FLOWS), Focus(TRACE, FLOWS)
-    sent = messages(trips(TRACE, AT.asked, AT.end), STORY.graph, AT.asked, AT.end)
-    told = events.sentences(events.story(TRACE, STORY.graph, words, focus, sent, AT.asked, AT.end))
-    assert (
-        "12.090 s: MN sends a binding update (H@2 at CoA cell0, sequence 7, 420 s) to CN1 over cell0;"
-        " it arrives at 12.135 s."
-    ) in told
-    row = "12.135 s: CN1's binding cache, row H@2: care-of address CoA wlan0 → CoA cell0, sequence 2 → 7."
-    assert row in told
-    assert any("the link AR3-Internet drops a packet of the video: lost on the link (2 times)." in one for one in told)
-    assert events.flow_sentences(words, focus, used(), [], 11 * S)[0] == "call: over wlan0 throughout; 0 lost."

@@ -31,10 +31,10 @@ def test_a_message_is_named_inside_its_tunnel_too() -> None:
 @pytest.mark.parametrize(
     ("packet", "words"),
     [
-        (message(CELL, CN1, BindingUpdate(7, lifetime_units=105), HOME2), "H@2 at CoA cell0, sequence 7, 420 s"),
+        (message(CELL, CN1, BindingUpdate(7, lifetime_units=105), HOME2), "H@2 at cellular address, sequence 7, 420 s"),
         (
             message(WLAN, HA, BindingUpdate(8, lifetime_units=9, options=(AlternateCareOfAddress(CELL),)), HOME2),
-            "H@2 at CoA cell0, sequence 8, 36 s",
+            "H@2 at cellular address, sequence 8, 36 s",
         ),
         (message(CELL, CN1, BindingUpdate(9), HOME2), "forget H@2, sequence 9, 0 s"),
         (message(CN1, CELL, BindingAcknowledgement(0, 7), HOME2), "H@2, accepted, sequence 7"),
@@ -57,14 +57,14 @@ def test_what_has_no_words_is_still_named() -> None:
 
 
 def test_the_flow_mapping_row_says_whether_the_correspondent_node_knows() -> None:
-    assert WORDS.row("flow mapping table", mapping(2, HOME2, CELL, WLAN)) == "video H@2 → CoA cell0 …"
-    assert WORDS.row("flow mapping table", mapping(2, HOME2, CELL, CELL)) == "video H@2 → CoA cell0 ✓"
+    assert WORDS.row("flow mapping table", mapping(2, HOME2, CELL, WLAN)) == "video H@2 → cellular address …"
+    assert WORDS.row("flow mapping table", mapping(2, HOME2, CELL, CELL)) == "video H@2 → cellular address ✓"
 
 
 def test_a_change_names_what_is_different() -> None:
     before, after = mapping(2, HOME2, WLAN, WLAN), mapping(2, HOME2, CELL, WLAN)
     changed = WORDS.change("MN", Change("flow mapping table", "2", before, after))
-    assert changed == "MN's flow mapping table, row video: care-of address CoA wlan0 → CoA cell0"
+    assert changed == "MN's flow mapping table, row video: care-of address WLAN address → cellular address"
     assert "gains the row video" in WORDS.change("MN", Change("flow mapping table", "2", None, after))
     assert "loses the row video" in WORDS.change("MN", Change("flow mapping table", "2", before, None))
     assert WORDS.change("MN", Change("flow mapping table", "2", before, before)).endswith("refreshed")
