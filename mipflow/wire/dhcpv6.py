@@ -192,11 +192,12 @@ PLACES = {IdentityAssociation: "ianaopts", LeasedAddress: "iaaddropts"}
 
 def encode_dhcpv6(message: DhcpMessage) -> bytes:
     """The octets of a message. Raises WireError, naming field and value, for one that has none."""
-    return bytes(_layer(message))
+    return bytes(dhcpv6_layer(message))
 
 
-def _layer(value: Any) -> Layer:
-    inside = [_layer(option) for option in getattr(value, "options", ())]
+def dhcpv6_layer(value: Any) -> Layer:
+    """A message or an option as scapy's layers. Raises WireError, naming field and value, for one that has no bytes."""
+    inside = [dhcpv6_layer(option) for option in getattr(value, "options", ())]
     place = PLACES.get(type(value))
     layer: Layer = value.form.write(value, **({place: inside} if place else {}))
     for option in () if place else inside:

@@ -523,8 +523,9 @@ def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
     assert "security association database" in w.tables().describe()
     number = next(hop.number for hop in w.trace if isinstance(hop.packet.payload, Opaque))
     shown = w.inspect(number)
+    assert "Only its two ends can read what is in ESP: binding update." in shown.describe()
     assert "ESP" in {row["header"] for row in shown.rows()}
-    assert {"spi", "sequence"} <= {row["field"] for row in shown.rows() if row["header"] == "ESP"}
+    assert {"security parameters index", "sequence"} <= {row["field"] for row in shown.rows() if row["header"] == "ESP"}
     assert w.pcap(tmp_path / "esp.pcap") == len(w.trace)
     assert mobility_faults(tmp_path / "esp.pcap") == []
 

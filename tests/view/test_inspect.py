@@ -1,22 +1,33 @@
-"""One packet with every header, every field and every byte."""
+"""One packet with every header, every field and every byte; tshark says where each field is."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.view.inspect import dump, inspect
+from mipflow.sim.trace import ChannelName, Hop, Trace
+from mipflow.view.inspect import RFC, Field, Header, card, dissect, inspect
 from mipflow.view.picture import Picture
-from mipflow.wire import codec
-from mipflow.wire.forms import ANYWHERE
+from mipflow.wire import capture, codec, decode, dhcpv6, icmpv6, mobility
+from mipflow.wire.address import Address
+from mipflow.wire.forms import ANYWHERE, Value
 from mipflow.wire.mobility import BindingUpdate, HomeTest, NonceIndices, UnknownMobilityOption
-from mipflow.wire.packet import Packet
+from mipflow.wire.packet import TCP, UDP, ExtensionOption, Opaque, Packet
+from tests.lab.test_captures import STORIES
 from tests.view.story import CELL, CN1, NAMES, handover
+from tests.wire.strategies import packets
 
 TRACE = handover()[0].trace()
+QUICK = {"security", "enhanced", "DHCPv6"}
 
 
 def number_of(kind: type, tunnelled: bool = False) -> int:
@@ -33,20 +44,35 @@ def field(picture: Picture, header: str, name: str) -> object:
     return next(row["value"] for row in picture.rows() if header in str(row["header"]) and row["field"] == name)
 
 
+def alone(packet: Packet) -> Trace:
+    """A trace of one hop."""
+    trace = Trace()
+    trace.hop(packet, trace.add_channel(ChannelName("link", "A", "if0", "B", "if0")), 0, 0, 1)
+    return trace
+
+
+def hop(packet: Packet) -> Hop:
+    return alone(packet)[0]
+
+
 def test_a_binding_update() -> None:
     picture = inspect(TRACE, number_of(BindingUpdate), names=NAMES)
     assert picture.title.endswith("binding update")
     assert field(picture, "IPv6", "source") == "2001:db8:300::11 (cellular address)"
-    assert field(picture, "Destination Options", "– home address") == "2001:db8:100::12 (H@2)"
+    assert field(picture, "Destination Options", "home address") == "2001:db8:100::12 (H@2)"
     assert field(picture, "Binding Update", "lifetime") == "420 sec (105)"
-    assert field(picture, "Binding Update", "– home nonce index") == "3"
+    assert field(picture, "Binding Update", "home nonce index") == "3"
+    assert field(picture, "Binding Update", "option") == "MIPv6 Option - Nonce Indices (RFC 6275 section 6.2.6)"
+    assert {row["rfc"] for row in picture.rows()} == {
+        "RFC 8200 section 3", "RFC 8200 section 4.6", "RFC 6275 section 6.1.7"
+    }  # fmt: skip
     assert "From MN (cell0) to AR3 (air0) on MN-AR3: sent at 12.090000 s, arrived at 12.115000 s" in picture.describe()
 
 
 def test_both_headers_of_a_tunnelled_packet() -> None:
     picture = inspect(TRACE, number_of(HomeTest, tunnelled=True), names=NAMES)
-    headers = list(dict.fromkeys((row["header"], row["first_octet"]) for row in picture.rows()))
-    assert headers == [("IPv6", 0), ("IPv6", 40), ("IPv6 Mobility Header - Home Test", 80)]
+    starts = [(row["header"], row["first_octet"]) for row in picture.rows() if row["field"] in ("version", "message")]
+    assert starts == [("IPv6", 0), ("IPv6", 40), ("IPv6 Mobility Header - Home Test", 82)]
     assert field(picture, "Home Test", "keygen token") == "00 01 02 03 04 05 06 07"
 
 
@@ -62,17 +88,195 @@ def test_an_option_that_is_not_aligned_is_remarked_upon() -> None:
     assert remark in picture.describe() and remark in picture.html
 
 
+def test_every_header_and_option_that_is_written_says_where_it_is_defined() -> None:
+    """A new form without an entry would be shown as data."""
+    families: tuple[type[Value], ...] = (
+        ExtensionOption, mobility.MobilityOption, mobility.MobilityMessage, icmpv6.NeighborOption, icmpv6.IcmpMessage,
+        dhcpv6.DhcpOption, dhcpv6.DhcpMessage,
+    )  # fmt: skip
+    forms = [*decode.FORMS.values(), *(form for family in families for form in family.forms.values())]
+    assert {form._layer_name for form in forms} - {"Raw"} <= RFC.keys()
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def leaves(header: Header) -> list[Field]:
+    """The fields that hold no others."""
+    following = [*header.fields[1:], header.fields[0]]
+    return [each for each, after in zip(header.fields, following, strict=True) if after.depth <= each.depth]
+
+
+def check_places(headers: list[Header], octets: bytes) -> None:
+    """The fields of all headers lie side by side and are the packet, bit for bit."""
+    assert b"".join(header.octets for header in headers) == octets
+    bit = 0
+    for header in headers:
+        assert header.first == bit // 8
+        for each in leaves(header):
+            assert (each.first_bit, each.bits > 0) == (bit, True), (header.name, each)
+            bit += each.bits
+        assert bit == 8 * (header.first + len(header.octets))
+
+
+@settings(max_examples=60)
+@given(packets())
+def test_the_fields_of_a_packet_are_all_its_bits(packet: Packet) -> None:
+    check_places(dissect(hop(packet), {}), codec.encode(packet))
+
+
+SAME = {
+    "source": "ipv6.src", "destination": "ipv6.dst", "hop limit": "ipv6.hlim", "next header": "nxt proto",
+    "payload length": "ipv6.plen", "traffic class": "ipv6.tclass", "flow label": "ipv6.flow", "version": "ipv6.version",
+    "source port": "srcport", "destination port": "dstport", "checksum": "checksum csum", "segments left": "segleft",
+    "home address": "home_address haddr", "care-of address": "acoa", "home nonce index": "hni",
+    "care-of nonce index": "cni", "nonce index": "nindex", "cookie": "cookie", "keygen token": "token",
+    "authenticator": "bad.auth", "message": "mhtype msgtype", "status": "status", "lifetime": "lifetime",
+    "sequence": "seqnr seq sequence_number esp.sequence", "A (acknowledge)": "bu.a_flag",
+    "home agent": "home_agent_address",
+    "H (home registration)": "bu.h_flag", "L (link-local address compatibility)": "bu.l_flag",
+    "K (key management mobility capability)": "k_flag", "R (mobile router)": "r_flag", "S (SYN)": "flags.syn",
+    "P (proxy registration)": "p_flag", "M (mobility anchor point)": "m_flag", "F (FIN)": "flags.fin",
+    "R (RST)": "flags.reset", "P (PSH)": "flags.push", "A (ACK)": "flags.ack", "U (URG)": "flags.urg",
+    "E (ECE)": "flags.ece", "C (CWR)": "flags.cwr", "acknowledgement": "tcp.ack", "window": "window_size_value",
+    "data offset": "hdr_len", "urgent pointer": "urgent_pointer", "kind": "option_kind nop", "target": "target_address",
+    "router lifetime": "router_lifetime", "reachable time": "reachable_time", "retransmission timer": "retrans_timer",
+    "current hop limit": "cur_hop_limit", "router preference": "flag.prf", "M (managed addresses)": "flag.m",
+    "O (other configuration)": "flag.o", "H (home agent)": "flag.h", "P (proxy)": "flag.p", "R (router)": "flag.r",
+    "S (solicited)": "flag.s", "O (override)": "flag.o", "prefix": "opt.prefix", "prefix length": "prefix.length",
+    "L (on-link)": "flag.l", "A (autonomous)": "flag.a", "R (router address)": "flag.r", "identifier": "identifier",
+    "valid lifetime": "valid_lifetime", "preferred lifetime": "preferred_lifetime pref_lifetime",
+    "link-layer address": "linkaddr", "advertisement interval": "advertisement_interval", "address": "iaaddr.ip",
+    "preference": "preference", "security parameters index": "esp.spi", "transaction": "xid", "DUID": "duid.bytes",
+    "IAID": "iaid", "T1": "t1", "T2": "t2", "hop count": "hopcount", "link address": "linkaddr", "mtu": "mtu",
+    "peer address": "peeraddr", "interface identifier": "interface_id", "option type": "option.type", "code": "code",
+    "data": "data payload padn pad3", "value": "mss_val shift", "offset": "offset", "more fragments": "more",
+    "pointer": "pointer",
+}  # fmt: skip
+"""What a field is called here, and how its name ends in tshark."""
+ANY = {"option", "options", "type", "length"}
+"""Names that stand for several of tshark's."""
+NOT_SHOWN = {
+    "reserved", "flags", "unused", "N (reserved)", "R (mobile routers)", "CGA parameters", "signature",
+    "permanent home keygen token", "care-of keygen token",
+}  # fmt: skip
+"""Where tshark has no field of its own, or a field of flags as wide as its octets."""
+NO_FIELD = {
+    ("Mobility Header", "type"), ("ESP", "data"), ("Destination Unreachable", "length"), ("Relay Message", "option"),
+}  # fmt: skip
+"""The same, in some headers only: options of a Mobility Header have no type in tshark, ESP and messages no octets."""
+
+
+def told_by_tshark(path: Path, tshark: str) -> Iterator[set[tuple[str, int, int]]]:
+    """For each packet (name, first bit, bits) of every field. A pattern like `.1.. ....` says which bits."""
+    command = [tshark, "-n", "-r", str(path), "-T", "pdml"]
+    pdml = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+    for packet in ElementTree.fromstring(pdml).iter("packet"):
+        yield {place for each in packet.iter("field") for place in bits_of(each.attrib)}
+
+
+def bits_of(told: dict[str, str]) -> Iterator[tuple[str, int, int]]:
+    name, first, bits = told["name"], 8 * int(told.get("pos", 0)), 8 * int(told.get("size", 0))
+    pattern = re.match(r"[01.]+(?: [01.]+)* = ", told.get("showname", ""))
+    if pattern:
+        shown = pattern[0].removesuffix(" = ").replace(" ", "")
+        if name.startswith("tcp.flags."):  # twelve bits, which end with the second octet
+            first = first // 16 * 16 + 4
+        first += len(shown) - len(shown.lstrip("."))
+        bits = len(shown.strip("."))
+    if bits:
+        yield name, first, bits
+
+
+@pytest.mark.parametrize(
+    "story", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in STORIES]
+)
+def test_each_field_is_where_tshark_sees_it(story: str, tmp_path: Path, tshark: str) -> None:
+    """Name and place to the bit, of one packet of each shape that the story has."""
+    world = STORIES[story]()
+    shapes: dict[Any, int] = {}
+    for number, packet in enumerate(world.trace.packets):
+        shapes.setdefault(shape(packet), number)
+    hops = [world.trace[number] for number in shapes.values()]
+    capture.write(tmp_path / "shapes.pcap", [(each.started_ns, each.packet) for each in hops])
+    compared = 0
+    for each, theirs in zip(hops, told_by_tshark(tmp_path / "shapes.pcap", tshark), strict=True):
+        headers = dissect(each, world.names())
+        check_places(headers, codec.encode(each.packet))
+        for header in headers:
+            for ours in header.fields:
+                names = {name for name, *place in theirs if place == [ours.first_bit, ours.bits]}
+                if ours.name in NOT_SHOWN or any(h in header.name and ours.name == f for h, f in NO_FIELD):
+                    continue
+                compared += 1
+                ends = () if ours.name in ANY else tuple(SAME[ours.name].split())
+                assert names and (not ends or any(name.endswith(ends) for name in names)), (header.name, ours, names)
+    assert compared > 100
+
+
+def shape(packet: Packet) -> tuple[object, ...]:
+    """Packets of one shape have the same fields."""
+    payload: Any = packet.payload
+    kinds = [type(option) for option in getattr(payload, "options", ())] if not isinstance(payload, TCP) else []
+    inside = shape(payload) if isinstance(payload, Packet) else (type(payload), *kinds, getattr(payload, "type", 0))
+    size = payload.destination_port if type(payload) is UDP else payload.size
+    return (*map(type, packet.extensions), *inside, size)
+
+
+def test_places_in_words() -> None:
+    first = dissect(TRACE[number_of(BindingUpdate)], NAMES)[0].fields
+    assert [each.place for each in first[:4]] == [
+        "0, bits 0 to 3", "0 to 1, bits 4 to 11", "1 to 3, bits 4 to 23", "4 to 5"
+    ]  # fmt: skip
+
+
+def test_a_quoted_packet_is_read_as_far_as_it_goes() -> None:
+    """RFC 4443 section 3.1: as much of the invoking packet as fits."""
+    invoking = codec.encode(TRACE.packets[number_of(BindingUpdate)])
+    for size, last in ((len(invoking), "Binding Update"), (70, "Data"), (39, "Data")):
+        error = Packet(CN1, CELL, icmpv6.IcmpError(1, 4, 0, invoking[:size]))
+        headers = dissect(hop(error), NAMES)
+        check_places(headers, codec.encode(error))
+        assert last in headers[-1].name
+        assert [header.name for header in headers].count("IPv6") == (2 if size >= 40 else 1)
+
+
+# --- the card --------------------------------------------------------------------------------------------------------
+
+SPAN = re.compile(r"<span data-f='([\d ]+)'>([0-9a-f ]+)</span>")
+ROW = re.compile(r"<tr data-f='(\d+)'>")
+
+
 @pytest.mark.parametrize("kind", [BindingUpdate, HomeTest])
-def test_every_byte_is_shown_once(kind: type) -> None:
+def test_every_byte_is_shown_once_and_names_its_fields(kind: type) -> None:
     number = number_of(kind, tunnelled=kind is HomeTest)
-    shown = re.findall(r"^[0-9a-f]{4}  ((?:[0-9a-f]{2} ?)+)", inspect(TRACE, number, names=NAMES).html, re.MULTILINE)
-    first = re.findall(r"<pre>[0-9a-f]{4}  ((?:[0-9a-f]{2} ?)+)", inspect(TRACE, number, names=NAMES).html)
-    octets = sum(len(line.split()) for line in shown) + sum(len(line.split()) for line in first)
-    assert octets == len(codec.encode(TRACE[number].packet)) == TRACE[number].packet.size
+    html, octets = inspect(TRACE, number, names=NAMES).html, codec.encode(TRACE[number].packet)
+    shown = [(byte, names.split()) for names, run in SPAN.findall(html) for byte in run.split()]
+    assert bytes.fromhex("".join(byte for byte, _ in shown)) == octets
+    fields = [each for header in dissect(TRACE[number], NAMES) for each in header.fields]
+    for place, (_, names) in enumerate(shown):
+        assert names == [str(n) for n, each in enumerate(fields) if place in each.octets] != []
+    assert ROW.findall(html) == [str(n) for n in range(len(fields))]
 
 
-def test_a_dump() -> None:
-    assert dump(b"AB\x00", 64) == "0040  41 42 00                                         AB."
+def test_a_large_packet_is_cut_and_says_so() -> None:
+    trace = alone(Packet(CELL, CN1, UDP(1, 2, bytes(60000))))
+    html = inspect(trace, 0, names={}).html
+    assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 30_000
+    small = card(trace, 0, names={})["html"]
+    assert "59936 more octets" in small and len(small) < 8_000
+
+
+def test_names_are_no_markup_and_are_cut() -> None:
+    hostile = "<script>alert(1)</script>'\"" + "\u202e" + "x" * 300
+    html = inspect(TRACE, number_of(BindingUpdate), names={CELL: hostile, Address("2001:db8:100::12"): hostile}).html
+    assert "<script" not in html and "x" * 121 not in html and "&lt;script&gt;alert(1)" in html
+
+
+def test_what_is_not_read_further_is_data() -> None:
+    headers = dissect(hop(Packet(CELL, CN1, Opaque(254, b"<b>&"))), {})
+    assert [header.name for header in headers] == ["IPv6", "Data"]
+    assert "&lt;b&gt;&amp;" in inspect(alone(Packet(CELL, CN1, Opaque(254, b"<b>&"))), 0, names={}).html
 
 
 def test_there_is_no_such_hop() -> None:
