@@ -10,8 +10,10 @@ What a source may say beyond plain cells:
   because `nbgrader generate_assignment` takes them out itself and would empty an answer cell that has none.
 - cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
   `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
-- `![what it shows](picture:idea)` in a text cell: what the function `idea` of labs/pictures.py draws, as an image that
-  needs no kernel and no file; it is also written to labs/pictures/idea.svg
+- `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py, as an image that needs no
+  kernel and no file
+
+The pictures that the README beside `labs` shows are written to labs/pictures.
 
 jupytext is needed here only; learners and teachers do without.
 """
@@ -23,7 +25,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 YOURS = "*Your answer here.*"
 NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
+SHOWN = re.compile(r"\(labs/pictures/(\w+)\.svg\)")
 GRADED = {  # tag: what nbgrader does with such a cell
     "answer": {"grade": False, "solution": True, "locked": False},
     "check": {"grade": True, "solution": False, "locked": True},
@@ -85,8 +88,10 @@ def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
     drawn: dict[str, str] = {}
     for source in sources:
         files[target / f"{source.stem}.ipynb"] = notebook(source, drawn, solutions)
-    if not solutions:
-        files.update({target / "pictures" / f"{name}.svg": svg for name, svg in drawn.items()})
+    readme = labs.parent / "README.md"
+    if not solutions and readme.exists():
+        for name in SHOWN.findall(readme.read_text(encoding="utf-8")):
+            files[target / "pictures" / f"{name}.svg"] = _drawn(name, drawn)
     return files
 
 
@@ -206,15 +211,19 @@ def _nbgrader(tag: str, cell_type: str) -> Cell:
     return marks
 
 
-def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
+def _drawn(name: str, drawn: dict[str, str]) -> str:
+    """A picture by its name, drawn once."""
     if name not in drawn:
-        import pictures
+        from pictures import PICTURES
 
-        draw: Callable[[], str] | None = getattr(pictures, name, None)
-        if draw is None:
-            raise SourceError(f"there is no function {name!r} in labs/pictures.py")
-        drawn[name] = draw()
-    data = base64.b64encode(drawn[name].encode()).decode()
+        if name not in PICTURES:
+            raise SourceError(f"there is no picture {name!r} in labs/pictures.py; expected {' or '.join(PICTURES)}")
+        drawn[name] = PICTURES[name]()
+    return drawn[name]
+
+
+def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
+    data = base64.b64encode(_drawn(name, drawn).encode()).decode()
     words = escape(" ".join(shows.split()))
     return f'<img src="data:image/svg+xml;base64,{data}" alt="{words}" width="100%">'
 

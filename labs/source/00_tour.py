@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Move one flow and leave the others where they are
 #
-# ![Before: a call and a video go from the mobile node over the WLAN to the correspondent node CN1. CN1's binding cache
-# says H@1 at the WLAN address, H@2 at the WLAN address. After one binding update the row of H@2 says cellular address:
-# the video goes over the cellular network, and the call has stayed on the WLAN.](picture:idea)
+# ![A call and a video come from the correspondent node CN1 over the WLAN to the mobile node MN; nothing goes over the
+# cellular network. CN1's binding cache has two rows: H@1, which the call uses, is at the WLAN address, and H@2, which
+# the video uses, is at the WLAN address too. You move only the video to the cellular network: what will the call
+# do?](picture:before)
 #
 # **To begin: Run > Run All Cells in the menu, then press Play in the first picture below.**
 # About 20 minutes. Everything runs inside this page, and you cannot break anything.
