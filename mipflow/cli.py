@@ -1,4 +1,4 @@
-"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow doctor`.
+"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow export`, `mipflow doctor`.
 
 Takes the command line, hands over to `lab`, gives the exit status: 0 done, 1 something is missing (doctor),
 2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_arguments(run)
     run.set_defaults(command=_run)
 
+    export = commands.add_parser("export", help="make one HTML page of a notebook that was run and saved")
+    export.add_argument("notebook", metavar="NOTEBOOK", type=Path, help="a notebook (.ipynb) with its outputs")
+    export.add_argument("--html", metavar="FILE", type=Path, help="the page (default: beside the notebook)")
+    export.set_defaults(command=_export)
+
     doctor = "say what is there, what is missing and how to get it"
     commands.add_parser("doctor", help=doctor).set_defaults(command=_doctor)
     return parser
@@ -97,6 +102,14 @@ def _run(chosen: argparse.Namespace) -> int:
     from mipflow.lab import command
 
     return command.run(chosen)
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    from mipflow.lab.export import export
+
+    page = export(chosen.notebook, chosen.html)
+    print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB): its pictures play in any browser, without a network")
+    return 0
 
 
 def _lab(chosen: argparse.Namespace) -> int:

@@ -9,8 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from mipflow.view.picture import Picture, script
+from mipflow.view.style import Dict
 from mipflow.wire.files import AnyPath, written_whole
 
+ALONE = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src \'unsafe-inline\'; '
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:\">"
+)
+"""In a page's head: whatever is in the page, no browser asks a network for anything."""
 _STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #111111; --line: #767676; --head: #f1f3f5 }
 @media (prefers-color-scheme: dark) { :root { --page: #111111; --ink: #f1f3f5; --head: #2b2f33 } }
@@ -35,18 +41,28 @@ def page(pictures: Sequence[Picture], title: str) -> str:
         heading = "" if picture.title == title else f"<h2>{escape(picture.title)}</h2>"
         parts.append(f"<section>{heading}{picture.html}")
         if picture.figure is not None:
-            # "<" could end the script element; JSON knows another way to write it.
-            data = json.dumps(picture.figure, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-            parts.append(f"<div class='mipflow-figure'></div><script type='application/json'>{data}</script>")
+            parts.append(place_of(picture.figure))
         parts.append(f"{picture.twin()}</section>")
     if any(picture.figure is not None for picture in pictures):
-        library = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
-        parts.append(f"<script>{library}</script><script>{_DRAW}</script>")
+        parts.append(drawing())
     return (
-        f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
+        f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>{ALONE}<title>{escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
         f"<body>{''.join(parts)}{script()}</body></html>\n"
     )
+
+
+def place_of(figure: Dict) -> str:
+    """The place of a plotly figure in a page, with its values: `drawing()` draws it there."""
+    # "<" could end the script element; JSON knows another way to write it.
+    data = json.dumps(figure, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    return f"<div class='mipflow-figure'></div><script type='application/json'>{data}</script>"
+
+
+def drawing() -> str:
+    """plotly.js and what draws every figure of a page with it: once, at the page's end."""
+    library = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
+    return f"<script>{library}</script><script>{_DRAW}</script>"
 
 
 def save(path: AnyPath, pictures: Sequence[Picture], title: str) -> Path:
