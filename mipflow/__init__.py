@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mipflow.lab.exhaustion import exhaustion_table as exhaustion_table
     from mipflow.lab.latency import latency_table as latency_table
     from mipflow.lab.machines import state_machines as state_machines
+    from mipflow.lab.scenario_panel import panel as panel
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.scenarios import plain_mobile_ipv6 as plain_mobile_ipv6
@@ -40,12 +41,14 @@ _HOMES = {
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
     "load_rules": "mipflow.flow.rules",
+    "panel": "mipflow.lab.scenario_panel",
     "plain_mobile_ipv6": "mipflow.lab.scenarios",
 }
 _MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
 __all__ = [
     "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "exhaustion_table",
-    "figure1", "figure2", "latency_table", "load_rules", "plain_mobile_ipv6", "policies", "state_machines",
+    "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_mobile_ipv6", "policies",
+    "state_machines",
 ]
 
 

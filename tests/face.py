@@ -187,6 +187,8 @@ PUBLIC: dict[str, Row] = {
     "mf.baseline_table": maker(mf.baseline_table, seed=SEED),
     "mf.exhaustion_table": maker(mf.exhaustion_table, seed=SEED),
     "mf.latency_table": maker(mf.latency_table, moves=plain(1), seed=SEED),
+    "mf.panel": maker(
+        mf.panel, open=plain(("flow", "network"), "list"), left_out=frozenset(["choices"])),  # each has its own line
     "mf.state_machines": maker(mf.state_machines),
     "mf.apps.Voice": maker(mf.apps.Voice, **STREAM, both_ways=FLAG, **APP_TIMES),
     "mf.apps.Video": maker(
