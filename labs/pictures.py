@@ -41,6 +41,12 @@ NAMES = {
     "MN": "mobile node", "CN1": "correspondent node", "HA": "home agent", "AR2": "WLAN router",
     "AR3": "cellular router", "Internet": "Internet",
 }  # fmt: skip
+ICONS = {
+    "MN": '<rect x="-6.5" y="-12" width="13" height="24" rx="3"/><path d="M-2 8h4"/>',
+    "CN1": '<rect x="-9" y="-9" width="18" height="13" rx="2"/><path d="M-12 8h24"/>',
+    "AR2": '<path d="M-10 -1a14 14 0 0 1 20 0M-6 3a8.5 8.5 0 0 1 12 0M-1.5 7h3"/>',
+    "AR3": '<path d="M-8 8v-3M-3 8v-7M2 8v-11M7 8v-15" stroke-width="3"/>',
+}
 CARE_OF = {"wlan0": "WLAN address", "cell0": "cellular address"}
 CALL, VIDEO = 1, 2
 LOOKS = flow_styles({CALL: "call", VIDEO: "video"})
@@ -131,12 +137,31 @@ def clock(of: Run, times: tuple[float, float, float, float, float]) -> Clock:
 
 # --- places ----------------------------------------------------------------------------------------------------------
 
+ROADS = ("CN1", "Internet", "AR2", "MN"), ("CN1", "Internet", "AR3", "MN")
+"""From CN1 over either network: the ways of the packets that are drawn."""
+PLATE = 438.0, 296.0, 348.0, 130.0
+"""Left, top, width and height of CN1's binding cache."""
+HOMES = 14.0, 306.0, 204.0, 120.0
+"""The same of the mobile node's home addresses."""
+LETTER = 8.4
+"""Width of a letter of 15 pixels in the widest of the fonts that a system may have, on average."""
+
+
+def row_y(number: int) -> float:
+    """The middle of a row of CN1's binding cache."""
+    return PLATE[1] + 56 + 36 * number
+
+
+def home_y(number: int) -> float:
+    """The middle of a row of the mobile node's home addresses."""
+    return HOMES[1] + 54 + 36 * number
+
 
 @cache
 def places() -> dict[str, Point]:
     """Where the nodes stand, by the coordinates of their network."""
     nodes = run(mf.figure2).world.network.graph.nodes
-    return {name: (84 + 100 * nodes[name]["x"], 214 - 54 * nodes[name]["y"]) for name in NAMES}
+    return {name: (96 + 96 * nodes[name]["x"], 214 - 54 * nodes[name]["y"]) for name in NAMES}
 
 
 def road(nodes: Iterable[str], aside: float = 0.0) -> list[Point]:
@@ -183,8 +208,8 @@ def shown(*spans: tuple[float, float]) -> Frames:
     """Seen from each first second to each last, with short fades; from 0 and to the end without."""
     frames: Frames = [] if spans[0][0] <= 0 else [(0.0, "opacity:0")]
     for begin, end in spans:
-        frames += [(0.0, "opacity:1")] if begin <= 0 else [(begin, "opacity:0"), (begin + 0.2, "opacity:1")]
-        frames += [] if end >= LASTS_S else [(end - 0.15, "opacity:1"), (end, "opacity:0")]
+        frames += [(0.0, "opacity:1")] if begin <= 0 else [(begin, "opacity:0"), (begin + 0.12, "opacity:1")]
+        frames += [] if end >= LASTS_S else [(end - 0.08, "opacity:1"), (end, "opacity:0")]
     return frames
 
 
@@ -217,9 +242,10 @@ def flight(trip: Trip, aside: float, time: Clock) -> Frames:
     # "visibility" is seen until the next frame is reached; a step keeps what has not set out unseen until it does.
     seen = [(at_s, f"visibility:visible;{css}") for at_s, css in frames]
     unseen = f"visibility:hidden;{frames[0][1]};animation-timing-function:step-end"
-    before: Frames = [(0.0, unseen)] if frames[0][0] > 0 else []
-    gone: Frames = [] if frames[-1][0] >= LASTS_S else [(frames[-1][0] + 0.001, f"visibility:hidden;{frames[-1][1]}")]
-    return [*before, *seen, *gone]
+    before: Frames = [(0.0, unseen)] if frames[0][0] > 0.001 else []
+    if last < trip.arrived_ns and time.end_s == LASTS_S:
+        return [*before, *seen[:-1], (LASTS_S, seen[-1][1])]  # under way where all comes to rest
+    return [*before, *seen, (frames[-1][0] + 0.001, f"visibility:hidden;{frames[-1][1]}")]
 
 
 def front(of: Run, nodes: Sequence[str]) -> list[tuple[float, float]]:
@@ -311,9 +337,10 @@ def network() -> str:
     parts += [line(way, "line", 45, ' stroke-linecap="round"') for way in trunks]
     parts += [line(way, "pipe", 42, ' stroke-linecap="round"') for way in trunks]
     parts += [f'<path d="{cloud}" class="soft line" stroke-width="1.5"/>']
-    parts += [text(x + 4, y + 33, NAMES["Internet"], anchor="middle")]
-    for node, below in (("AR2", -32), ("AR3", 44)):
-        parts += [text(at[node][0], at[node][1] + below, NAMES[node], bold=True, anchor="middle")]
+    parts += [text(x + 20, y + 33, NAMES["Internet"], anchor="middle")]
+    for node, below in (("AR2", -34), ("AR3", 44)):
+        nx, ny = at[node][0] - 52, at[node][1] + below
+        parts += [icon(node, nx, ny - 5), text(nx + 20, ny, NAMES[node], bold=True)]
     parts += [box(hx - 62, hy - 13, 124, 26, "soft line"), text(hx, hy + 5, f"HA, {NAMES['HA']}", anchor="middle")]
     return "\n".join(parts)
 
@@ -324,12 +351,18 @@ def station(node: str) -> str:
     return f'<rect x="{x - 7:g}" y="{y - 17:g}" width="14" height="34" rx="7" class="page edge" stroke-width="2"/>'
 
 
+def icon(node: str, x: float, y: float) -> str:
+    """What a node is, for those who do not know its name."""
+    return f'<g transform="translate({x:g} {y:g})" class="edge" fill="none" stroke-width="2">{ICONS[node]}</g>'
+
+
 def card(node: str) -> str:
-    """A node at which packets end."""
+    """A node at which packets end; its icon stands on the outer side."""
     (x, y), width = places()[node], 14 + 8.2 * len(NAMES[node])
+    side = -1 if x < WIDTH / 2 else 1
     return "".join([
-        box(x - width / 2, y - 23, width, 46), text(x, y - 3, node, 16, bold=True, anchor="middle"),
-        text(x, y + 15, NAMES[node], anchor="middle"),
+        box(x - width / 2 - 15 + 15 * side, y - 23, width + 30, 46), icon(node, x + side * (width / 2 + 10), y),
+        text(x, y - 3, node, 16, bold=True, anchor="middle"), text(x, y + 15, NAMES[node], anchor="middle"),
     ])  # fmt: skip
 
 
@@ -350,20 +383,6 @@ def lanes(motion: Motion | None, frames: Callable[[int, tuple[str, ...]], Frames
         parts.append(f'<mask id="l{number}" maskUnits="userSpaceOnUse" x="0" y="0" width="{WIDTH}" height="{HEIGHT}">')
         parts.append(f'{cover}</mask><g mask="url(#l{number})">{drawn}</g>')
     return "\n".join(parts)
-
-
-LETTER = 8.4
-"""Width of a letter of 15 pixels in the widest of the fonts that a system may have, on average."""
-PLATE = 438.0, 296.0, 348.0, 130.0
-"""Left, top, width and height of CN1's binding cache."""
-HOMES = 14.0, 306.0, 204.0, 120.0
-"""The same of the mobile node's home addresses."""
-ROW = 36
-
-
-def row_y(number: int) -> float:
-    """The middle of a row of CN1's binding cache."""
-    return PLATE[1] + 56 + ROW * number
 
 
 def plates() -> str:
@@ -409,10 +428,6 @@ def svg(title: str, story: str, parts: Iterable[str], motion: Motion | None = No
     ])  # fmt: skip
 
 
-ROADS = ("CN1", "Internet", "AR2", "MN"), ("CN1", "Internet", "AR3", "MN")
-"""From CN1 over either network: the ways of the packets that are drawn."""
-
-
 def home_row(number: int, home: str) -> str:
     """One of the mobile node's home addresses."""
     return text(HOMES[0] + 14, home_y(number) + 5, home, 15, bold=True)
@@ -421,11 +436,6 @@ def home_row(number: int, home: str) -> str:
 def user(flow: int, place: int, number: int) -> tuple[Point, str]:
     """A flow beside the home address that it uses, the first or second there: where it stands, and its looks."""
     return (HOMES[0] + 70 + 72 * place, home_y(number)), chip(flow, 0, 0) + text(16, 5, LOOKS[flow].word, 15)
-
-
-def home_y(number: int) -> float:
-    """The middle of a row of the mobile node's home addresses."""
-    return HOMES[1] + 54 + 36 * number
 
 
 def before() -> str:
@@ -475,10 +485,10 @@ def hero() -> str:
             frames = flight(each, ASIDE[flow], time)
             if frames:
                 parts.append(f'<use href="#p{flow}" {motion.style(frames)}/>')
-    stands = [span for _, time in both for span in ((time.land_s, time.go_s),)]
     veil = f'<rect x="8" y="92" width="{WIDTH - 16}" height="{HEIGHT - 100}" class="page" opacity=".7"/>'
-    parts += [moving(motion, shown(*stands), veil), plates(), card("MN"), card("CN1")]
-    parts += [*tables(motion), *(flying(motion, of, time) for of, time in both), *words(motion)]
+    parts.append(moving(motion, shown(*((time.land_s, time.go_s) for _, time in both)), veil))
+    parts += [*(flying(motion, of, time) for of, time in both), plates(), card("MN"), card("CN1")]
+    parts += [*tables(motion), *users(motion), *words(motion)]
     first, second = (f"{of.landing_ns / NS_PER_S:.3f} s" for of, _ in both)
     story = (
         f"Call and video come from CN1 over the WLAN. First with one home address: a binding update arrives at {first},"
@@ -493,7 +503,8 @@ def words(motion: Motion) -> list[str]:
     parts = []
     for number, ((of, time), (title, outcome), told) in enumerate(zip(acts(), TABS, CAPTIONS, strict=True)):
         x, width = 14 + 391 * number, 381
-        bar = [(0.0, "transform:scaleX(0)"), (time.begin_s, "transform:scaleX(0)"), (time.end_s, "transform:scaleX(1)")]
+        bar = [(at_s, "transform:scaleX(0)") for at_s in sorted({0.0, time.begin_s})]
+        bar.append((time.end_s, "transform:scaleX(1)"))
         parts += [
             text(x + 4, 30, str(number + 1), 16, bold=True),
             text(x + 22, 30, title, 16, bold=True),
@@ -501,45 +512,38 @@ def words(motion: Motion) -> list[str]:
             f'<g transform="translate({x} 42)">{moving(motion, bar, box(0, 0, width, 4, "pill", 2))}</g>',
             moving(motion, shown((time.go_s, LASTS_S)), text(x + width - 4, 30, outcome, 15, anchor="end")),
         ]
-        home = homes_moved(of)
         spans = (time.begin_s, time.leave_s), (time.leave_s, time.land_s), (time.land_s, time.end_s)
         for sentence, span in zip(told, spans, strict=True):
-            parts.append(
-                moving(motion, shown(span), text(WIDTH / 2, 80, sentence.format(home), 20, bold=True, anchor="middle"))
-            )
+            said = text(WIDTH / 2, 80, sentence.format(of.homes()[VIDEO]), 20, bold=True, anchor="middle")
+            parts.append(moving(motion, shown(span), said))
     return parts
 
 
-def homes_moved(of: Run) -> str:
-    """The home address that the binding update names."""
-    return of.homes()[VIDEO]
-
-
 def flying(motion: Motion, of: Run, time: Clock) -> str:
-    """The binding update from the mobile node to CN1, and down to the row that it changes."""
-    home = homes_moved(of)
-    where = dict(of.rows(of.landing_ns))[home]
-    number = [one for one, _ in of.rows(of.landing_ns)].index(home)
-    card = box(-98, -24, 196, 48, "pill", 24)
+    """The binding update from the mobile node to CN1, and, while time stands, down to the row that it changes."""
+    home, rows = of.homes()[VIDEO], of.rows(of.landing_ns)
+    number = [each for each, _ in rows].index(home)
     said = text(0, -5, "binding update", 14, "pilled", bold=True, anchor="middle")
-    said += text(0, 13, f"{home} → {where}", 14, "pilled", anchor="middle")
-    way = flight(of.update, 0.0, time._replace(go_s=time.land_s))
-    landed = places()["CN1"]
-    frames = [frame for frame in way if "hidden" not in frame[1] or frame[0] == 0]
-    row = PLATE[0] + PLATE[2] / 2, row_y(number)
-    frames += [
-        (time.land_s + 0.35, f"visibility:visible;{_at((landed[0], row[1]))}"),
-        (time.land_s + 0.36, f"visibility:hidden;{_at((landed[0], row[1]))}"),
-    ]
-    return moving(motion, frames, card, said)
+    said += text(0, 13, f"{home} → {rows[number][1]}", 14, "pilled", anchor="middle")
+    corners = [time.leave_s, time.leave_s + 0.2, *(time.plays(leg.arrived_ns) for leg in of.update.legs)]
+    ways = [(at_s, position(of.update, time.virtual(at_s), 0.0)) for at_s in corners]
+    ways.append((time.land_s + 0.35, (ways[-1][1][0], row_y(number))))
+    frames = [(at_s, f"visibility:visible;{_at(place, 1 if at_s > time.leave_s else 0.3)}") for at_s, place in ways]
+    hidden = "visibility:hidden;" + _at(ways[-1][1])
+    frames = [(0.0, f"{hidden};animation-timing-function:step-end"), *frames, (frames[-1][0] + 0.001, hidden)]
+    return moving(motion, frames, box(-98, -24, 196, 48, "pill", 24), said)
 
 
 def tables(motion: Motion) -> list[str]:
-    """Both tables through the story: rows come and change, the video's mark goes to its own row."""
+    """The rows of both tables through the story: how they come and change."""
     parts: list[str] = []
-    (first, _), (second, two) = acts()
     rows: dict[tuple[int, str, str], list[tuple[float, float]]] = {}
+    homes: dict[str, float] = {}
     for of, time in acts():
+        for number, home in enumerate(each for each in dict.fromkeys(of.homes().values())):
+            if home not in homes:
+                homes[home] = time.begin_s + (0.2 if time.begin_s else 0)
+                parts.append(moving(motion, shown((homes[home], LASTS_S)), home_row(number, home)))
         was, now = of.rows(of.landing_ns - 1), dict(of.rows(of.landing_ns))
         for number, (home, where) in enumerate(was):
             since = time.begin_s if (number, home, where) in rows or not time.begin_s else time.begin_s + 0.6
@@ -553,10 +557,7 @@ def tables(motion: Motion) -> list[str]:
                 parts.append(moving(motion, shown((time.go_s, time.end_s)), note))
     for (number, home, where), spans in rows.items():
         parts.append(moving(motion, shown(*spans), plain_row(number, home, where)))
-    for number, home in enumerate(dict.fromkeys([*first.homes().values(), *second.homes().values()])):
-        since = 0.0 if home in first.homes().values() else two.begin_s + 0.2
-        parts.append(moving(motion, shown((since, LASTS_S)), home_row(number, home)))
-    return parts + users(motion)
+    return parts
 
 
 def users(motion: Motion) -> list[str]:
