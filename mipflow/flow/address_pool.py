@@ -14,6 +14,7 @@ from mipflow.arguments import SECONDS, fits, whole
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry
+from mipflow.mip6.constants import HOME_RETRY_NS
 from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
 from mipflow.wire.address import Address, Prefix
@@ -116,6 +117,7 @@ class AddressPool:
         """Addresses that are held down."""
         self._refused: dict[int, FlowMappingEntry] = {}
         """Flows that could not have an address, by id: one that falls free is theirs."""
+        self._again = Timer(journal.clock, self._ask_again)
         self._collisions = 0
         self._idle: dict[Address, int] = {}
         """Addresses in the table without flows -> since when, in nanoseconds."""
@@ -234,9 +236,11 @@ class AddressPool:
                 self.refuse(flow, why)
 
     def refuse(self, flow: FlowMappingEntry, why: str) -> None:
-        """A flow cannot have an address now."""
+        """A flow cannot have an address now; one is asked for again at the rate at which home agents are (11.7.1)."""
         self._refused[flow.flow_id] = flow
         self._binder.refuse_flow(flow, why)
+        if self._again.due_ns is None:
+            self._again.set(self._journal.clock.now + HOME_RETRY_NS)
 
     # --- what becomes of an address ----------------------------------------------------------------------------------
 
@@ -320,12 +324,17 @@ class AddressPool:
         if address in self._unused()[self.size :]:
             self.free(address)
 
-    def _offer(self) -> None:
+    def _offer(self, may_ask: bool = False) -> None:
         """Flows that were refused an address have another try."""
         flows = self._flows
         self._refused = {n: flow for n, flow in self._refused.items() if n in flows and flow.home_address is None}
         for flow in list(self._refused.values()):
-            self._binder.find_home_address(flow, may_ask=False)
+            self._binder.find_home_address(flow, may_ask)
+
+    def _ask_again(self) -> None:
+        self._offer(may_ask=True)
+        if self._refused:
+            self._again.set(self._journal.clock.now + HOME_RETRY_NS)
 
     def free(self, home_address: Address) -> None:
         """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""

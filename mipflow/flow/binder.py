@@ -298,15 +298,15 @@ class FlowBinder:
         self.networks.rescue(interface)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has a care-of address: flows that wait for it go on."""
-        for entry in self.flows:
-            if entry.interface == interface.name and (entry.care_of_address != interface.address or not entry.ready):
-                is_first, care_of = entry.care_of_address is None, interface.address
-                self.record(self.flows.change(entry, care_of_address=care_of))
-                if is_first:
-                    self.shared.follow(entry)
-                if entry.home_address is not None or not entry.refused:
-                    self.proceed(entry)
+        """An interface has a care-of address: flows that wait for it go on, and those bound elsewhere meanwhile are back.
+        """
+        for entry in [flow for flow in self.flows if flow.interface == interface.name]:
+            is_first = entry.care_of_address is None
+            self.record(self.flows.change(entry, care_of_address=interface.address))
+            if is_first:
+                self.shared.follow(entry)
+            if entry.home_address is not None or not entry.refused:
+                self.proceed(entry)
         if interface.address == self._node.registered_at_home(self._node.primary_home_address):
             self.pool.allocation.primary_bound()  # there is a tunnel again, without a word of the home agent
         self.networks.bind_home_addresses(interface)

@@ -54,10 +54,14 @@ def server(w: World) -> Dhcpv6Server:
     return host
 
 
+def offered(w: World) -> list[Address]:
+    """What whoever gives home addresses may give."""
+    return w.ha.book.pool if isinstance(w.ha, AllocatingHomeAgent) else server(w).leases.pool
+
+
 def shrink(w: World, size: int) -> None:
     """Whoever gives home addresses has so many."""
-    pool = w.ha.book.pool if isinstance(w.ha, AllocatingHomeAgent) else server(w).leases.pool
-    del pool[size:]
+    del offered(w)[size:]
 
 
 def given_away(w: World) -> set[Address]:
@@ -322,6 +326,22 @@ def test_a_learners_function_that_fails_for_a_refused_flow_stops_nothing() -> No
     w.run(3)
     assert calls == [1, 2, 3, 3] and "ValueError" in third.refused and "not twice" in third.refused
     assert given_away(w) == set() and homes(w) == {PRIMARY}
+
+
+@ASKED
+def test_a_refused_flow_asks_again_until_it_has_an_address(allocate: str) -> None:
+    """Nothing falls free, and nobody tells it that there is one now; a file's connection is made after all."""
+    w = made(allocate=allocate)
+    more = offered(w)[1:]
+    shrink(w, 1)
+    pair(w)
+    file = w.mn.open(w.cn1, mf.apps.FileTransfer(2000, "up"))
+    w.run(5)
+    assert file.refused and file.home_address is None
+    offered(w).extend(more)
+    w.run(35)
+    assert file.home_address is not None and file.running is not None and file.running.is_complete
+    assert [d.why for d in w.trace.decisions() if d.what == "flow refused"] == [f"flow {file.id}: {NONE_LEFT[allocate]}"]
 
 
 def test_a_silent_dhcpv6_server_is_given_up_after_about_15_s_while_all_else_goes_on() -> None:

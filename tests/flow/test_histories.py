@@ -433,6 +433,12 @@ DISAGREED = {
         (Open(1), Send(1, "up"), AT_HOME, Wait(0.01), AT_HOME, Visit("cell0", "cell0")), mode="tunnel",
         allocate="stateless", home_bindings="cell0",
     ),
+    "a flow that was bound elsewhere while its interface moved is back at its own": Script(
+        (AT_HOME, Wait(0.005), AWAY, Wait(2.5), Open(1, "wlan0"), Wait(2), AWAY, Turn("cell0", False))
+    ),
+    "a flow whose request for an address was lost has one in the end": Script(
+        (Incoming(1), Incoming(1), Lose("Internet-HA", 0.4), Incoming(1, True), Wait(20)), allocate="request"
+    ),
     "who comes to share a home binding goes where it is": Script(
         (TurnOff(1), Open(0, "cell0"), Open(0), Incoming(0), Incoming(1), Wait(0.05), TurnOff(0)), optimistic=False,
         cns=2, security=True,
