@@ -18,6 +18,10 @@ EXPIRED_NONCES: dict[int, tuple[RoutabilityTest, ...]] = {
     Status.EXPIRED_NONCES: (RoutabilityTest.HOME, RoutabilityTest.CARE_OF),
 }
 """Which tests a status says are to be made anew."""
+NOTHING_HELD = (
+    Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE, Status.NOT_HOME_SUBNET, Status.HOME_REGISTRATION_NOT_SUPPORTED,
+)  # fmt: skip
+"""With these a home agent says that it has nothing to delete; another refusal leaves what it has."""
 
 Proof = Callable[[BindingUpdateEntry, BindingAcknowledgement, Unanswered], bool]
 

@@ -9,10 +9,11 @@ what leaves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from mipflow.mip6 import constants
-from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, answered_update
+from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, NOTHING_HELD, answered_update
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE
@@ -359,9 +360,13 @@ class Exchange:
             self._step(entry, event, registered=None, held=None, unanswered=())
             self._forget(entry)
             return
-        entry.lingers_until_ns = older[-1].sent_ns + constants.MAX_DELETE_BCE_TIMEOUT_NS
+        self._linger(entry, older[-1].sent_ns + constants.MAX_DELETE_BCE_TIMEOUT_NS, older)
+
+    def _linger(self, entry: BindingUpdateEntry, until_ns: int, older: Sequence[Unanswered]) -> None:
+        """A peer is asked to delete once more at `until_ns`; `older` updates may be answered until then."""
+        entry.lingers_until_ns = until_ns
         self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
-        self._timer(entry, entry.lingers_until_ns)
+        self._timer(entry, until_ns)
         if entry.care_of_address == entry.home_address:  # its home agent lets go of it: it can be used here
             self.released(entry.home_address)
             self._notify(News.CHANGED, entry)
@@ -383,7 +388,11 @@ class Exchange:
             self._pursue(entry)
         elif entry.state is State.DELETING:
             self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
-            self._deleted(entry, update, Event.REFUSE, is_final=False)
+            if status in NOTHING_HELD:
+                self._deleted(entry, update, Event.REFUSE, is_final=False)
+            else:
+                entry.corrections = 0
+                self._linger(entry, self.now + constants.HOME_RETRY_NS, others)
         elif status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"

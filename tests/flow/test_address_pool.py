@@ -341,7 +341,8 @@ def test_a_refused_flow_asks_again_until_it_has_an_address(allocate: str) -> Non
     offered(w).extend(more)
     w.run(35)
     assert file.home_address is not None and file.running is not None and file.running.is_complete
-    assert [d.why for d in w.trace.decisions() if d.what == "flow refused"] == [f"flow {file.id}: {NONE_LEFT[allocate]}"]
+    said = [d.why for d in w.trace.decisions() if d.what == "flow refused"]
+    assert said == [f"flow {file.id}: {NONE_LEFT[allocate]}"]
 
 
 def test_a_silent_dhcpv6_server_is_given_up_after_about_15_s_while_all_else_goes_on() -> None:

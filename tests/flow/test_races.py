@@ -20,7 +20,7 @@ from mipflow.mip6.return_routability import is_proved
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.icmpv6 import NeighborSolicitation, RouterAdvertisement
-from mipflow.wire.mobility import NonceIndices
+from mipflow.wire.mobility import BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
 from tests.mip6.worlds import messages
 
@@ -195,6 +195,40 @@ def test_what_is_at_home_is_not_bound_where_policy_wants_it_away(at: str) -> Non
     assert flow.home_address == world.mn.primary_home_address
     assert flow.home_address in world.mn.addresses
     assert list(world.ha.bindings) == []
+
+
+REFUSALS = [Status.REASON_UNSPECIFIED, Status.ADMINISTRATIVELY_PROHIBITED, Status.INSUFFICIENT_RESOURCES]
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize("peer", ["HA", "CN1"])
+def test_a_deregistration_that_is_refused_is_asked_for_again(
+    peer: str, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only that there is nothing to delete ends it (RFC 6275 section 6.1.8): any other refusal leaves the binding."""
+    world = mf.figure2(seed=1)
+    world.run(5)
+    world.mn.open(world.cn1, CALL)
+    flow = world.mn.open(world.cn1, CALL)
+    world.run(5)
+    node, since_ns = world.ha if peer == "HA" else world.cn1, world.mn.clock.now
+    judges = "_judge" if peer == "HA" else "judge"
+    usual: Callable[..., tuple[Status, int]] = getattr(node, judges)
+
+    def judge(*about: Any) -> tuple[Status, int]:
+        (update,) = [each for each in about if isinstance(each, BindingUpdate)]
+        refuses = update.lifetime_units == 0 and world.mn.clock.now < since_ns + 20 * NS_PER_S
+        return (status, update.sequence) if refuses else usual(*about)
+
+    monkeypatch.setattr(node, judges, judge)
+    home_address = flow.home_address
+    world.mn.close(flow)
+    world.run(15)
+    assert home_address in node.bindings and world.mn.binding_updates.of_home_address(home_address)
+    world.run(45)
+    assert home_address not in node.bindings and home_address not in world.ha.bindings
+    assert not world.mn.binding_updates.of_home_address(home_address)
+    assert disagreements(world) == []
 
 
 def held_by(world: World, cn: CorrespondentNode) -> list[tuple[float, str]]:
