@@ -115,7 +115,7 @@ class GeneratedAllocation(Immediate):
 
 class DiscoveredAllocation(Immediate):
     """Stateless, from a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2): asks
-    once, and keeps what it is told up to date with it.
+    once, and keeps what it is told up to date with it. At home a router advertises the prefix.
     """
 
     def __init__(self, node: MobileNode) -> None:
@@ -131,14 +131,16 @@ class DiscoveredAllocation(Immediate):
 
     def primary_bound(self) -> None:
         """Solicit, or go on with what was told."""
-        node, now = self._node, self._node.clock.now
+        node, now, primary = self._node, self._node.clock.now, self._node.primary_home_address
         preferred = [entry.prefix for entry in node.prefixes.known if entry.preferred_s(now)]
+        if not preferred and primary in node.addresses:
+            preferred = [Prefix.around(primary, 64)]
         if self._waiting and not preferred:
-            if node.registered_at_home(node.primary_home_address) is not None:
-                node.prefixes.solicit(node.primary_home_address)
+            if node.registered_at_home(primary) is not None:
+                node.prefixes.solicit(primary)
             return
         while self._waiting:
-            prefix = next((each for each in preferred if node.primary_home_address in each), preferred[0])
+            prefix = next((each for each in preferred if primary in each), preferred[0])
             address = following(prefix, self._identifier)
             self._identifier = address.interface_identifier
             self._waiting.pop(0)[0](address)

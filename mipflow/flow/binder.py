@@ -298,7 +298,7 @@ class FlowBinder:
         self.networks.rescue(interface)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has a care-of address: flows that wait for it go on, those bound elsewhere meanwhile come back."""
+        """An interface has a care-of address: its flows go on, those bound elsewhere meanwhile come back."""
         for entry in [flow for flow in self.flows if flow.interface == interface.name]:
             is_first = entry.care_of_address is None
             self.record(self.flows.change(entry, care_of_address=interface.address))

@@ -246,6 +246,20 @@ def test_what_is_held_down_can_be_freed_by_hand_and_its_time_then_ends_nothing()
     assert bound(w) == homes(w) == {PRIMARY}
 
 
+@MECHANISMS
+def test_at_home_a_flow_gets_a_further_address_too(allocate: str) -> None:
+    """Nothing was asked of anybody before the mobile node came home, where no mobile prefix discovery is."""
+    w = made(allocate=allocate)
+    w.mn.visit("wlan0", w.network.segments["home"])
+    w.run(2)
+    _, second = pair(w)
+    assert second.home_address == HOME.address(FIRST_OF[allocate]) and second.home_address in w.mn.addresses
+    assert bound(w) == set()
+    w.mn.visit("wlan0", w.network.segments["wlan0"])
+    w.run(5)
+    assert bound(w) == homes(w) == {PRIMARY, second.home_address}
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 NONE_LEFT = {"dhcpv6": "the DHCPv6 server has no address left", "request": "the home agent has no home address left"}
