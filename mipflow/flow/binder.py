@@ -106,7 +106,7 @@ class FlowBinder:
             return
         is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
         if registered != entry.care_of_address and is_at_home_agent:
-            self._node.bind(home_address, entry.care_of_address)
+            self._bind_home(home_address, entry.care_of_address)
             if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
                 return
         self._is_ready(entry)
