@@ -74,6 +74,17 @@ def _refuse_skip(report: Report) -> Report:
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is found by running worlds is kept for this test run only."""
+    from mipflow.lab import found
+
+    folder, before = tmp_path_factory.mktemp("cache"), found.cache_folder
+    found.cache_folder = lambda: folder
+    yield
+    found.cache_folder = before
+
+
 def _program(*names: str) -> str:
     for name in names:
         if path := shutil.which(name):

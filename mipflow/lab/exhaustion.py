@@ -11,7 +11,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from mipflow.arguments import SEED, check
 from mipflow.lab.attacks import MALLORY, Credulous, settle
+from mipflow.lab.found import found
 from mipflow.lab.scenarios import HOME, figure2
 from mipflow.lab.world import World
 from mipflow.mip6.attackers import Forger, Hoarder
@@ -194,13 +196,18 @@ EXHAUSTIONS: dict[str, Exhaustion] = {
 
 
 def exhaustion_table(seed: int = 0) -> Picture:
-    """Run every attack on resources, once without and once with what bounds it."""
+    """Run every attack on resources, once without and once with what bounds it. Kept for the next time
+    (`lab.found`).
+    """
+    check(SEED, seed=seed)
+    runs = (each.run(seed, bounded) for each in EXHAUSTIONS.values() for bounded in (False, True))
+    counts = found("exhaustion_table", (seed, [*EXHAUSTIONS]), 2 * len(EXHAUSTIONS), runs)
     rows: list[dict[str, object]] = [
         {
-            "attack": name, "counted": each.counted, "without the bound": each.run(seed, False),
-            "with it": each.run(seed, True), "the bound": each.bound, "asked for by": each.source,
+            "attack": name, "counted": each.counted, "without the bound": without, "with it": bounded,
+            "the bound": each.bound, "asked for by": each.source,
         }
-        for name, each in EXHAUSTIONS.items()
+        for (name, each), without, bounded in zip(EXHAUSTIONS.items(), counts[::2], counts[1::2], strict=True)
     ]  # fmt: skip
 
     told = "{attack}: {with it} {counted}, where it would be {without the bound} without the bound ({the bound})."

@@ -234,7 +234,8 @@ class NeighborDiscovery:
             advertising.timer.set(due)
 
     def _advertise(self, interface: Interface) -> None:
-        advertisement = self._node.advertisement(interface) if interface.listens else None
+        is_heard = interface.segment is not None and len(interface.segment.ports) > 1
+        advertisement = self._node.advertisement(interface) if is_heard and interface.listens else None
         if advertisement is not None:
             self._node.send_link_local(advertisement, interface.link_local, ALL_NODES, interface)
         advertising = self.advertising.get(interface)
