@@ -233,6 +233,10 @@ PUBLIC: dict[str, Row] = {
     "World.flows": method("flows", World.flows),
     "World.handovers_s": method("handovers_s", World.handovers_s),
     "Trace.tables": method("trace.tables", Trace.tables, at_ns=plain(10**9, "huge", "huge float", "endless")),
+    "Trace.between": method(
+        "trace.between", Trace.between, start_ns=plain(0, "huge", "huge float", "endless"),
+        end_ns=plain(10**9, "huge", "huge float", "endless"),
+    ),
     "Trace.__getitem__": method("trace.__getitem__", Trace.__getitem__, number=plain(17, "True")),
     "Trace.drops": method("trace.drops", Trace.drops),
     "Trace.changes": method("trace.changes", Trace.changes),

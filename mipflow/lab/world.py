@@ -23,7 +23,7 @@ from mipflow.node.host import HOST
 from mipflow.node.router import Router
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
-from mipflow.sim.trace import Trace
+from mipflow.sim.trace import Decided, TableChanged, Trace
 from mipflow.view.picture import Picture
 from mipflow.view.words import interface_kind
 from mipflow.wire import capture
@@ -64,6 +64,11 @@ class World(Unique):
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
         self.replay: Replay | None = None
         """The traffic that is replayed here, if any."""
+        self._read = 0
+        """How many records of the trace these are read from: home and care-of addresses, times of handovers."""
+        self._homes: dict[Address, None] = {}
+        self._care_of: dict[Address, str] = {}
+        self._handovers: list[float] = []
 
     @property
     def cn1(self) -> CorrespondentNode:
@@ -114,16 +119,31 @@ class World(Unique):
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""
         names: dict[Address, str] = {agent.home_agent_address: agent.name for agent in self.home_agents}
-        # One that was freed keeps its name, for what pictures show of the past.
-        changes = (record.change for record in self.trace.changes() if record.node == self.mn.name)
-        homes = [Address(change.key) for change in changes if change.table == HOME_ADDRESS_TABLE]
-        homes += [home.home_address for home in self.mn.home_addresses]
-        names |= {home: f"H@{number}" for number, home in enumerate(dict.fromkeys(homes), start=1)}
-        for interface in self.mn.interfaces.values():
-            for address in interface.addresses:
-                names[address] = f"{interface_kind(interface.name)} address"
+        self._read_on()
+        homes = dict.fromkeys([*self._homes, *(home.home_address for home in self.mn.home_addresses)])
+        names |= {home: f"H@{number}" for number, home in enumerate(homes, start=1)}
+        held = ((address, i.name) for i in self.mn.interfaces.values() for address in i.addresses)
+        kinds = Counter[str]()
+        for address, interface in {**self._care_of, **dict(held)}.items():
+            kinds[interface] += address not in names
+            word = f"{interface_kind(interface)} address"
+            names.setdefault(address, word if kinds[interface] < 2 else f"{word} {kinds[interface]}")
         names.update({cn.address: cn.name for cn in self.cns})
         return names
+
+    def _read_on(self) -> None:
+        """Read what has been recorded since the last call: an address that is gone keeps its name in pictures."""
+        for record in self.trace.records[self._read :]:
+            if record.node != self.mn.name:
+                continue
+            if isinstance(record, TableChanged) and record.change.table == HOME_ADDRESS_TABLE:
+                self._homes[Address(record.change.key)] = None
+            elif isinstance(record, Decided) and record.what == "care-of address":
+                address, interface = record.why.split(" on ")
+                self._care_of[Address(address)] = interface
+            elif isinstance(record, Decided) and record.what == "handover":
+                self._handovers.append(record.t_ns / NS_PER_S)
+        self._read = len(self.trace.records)
 
     def flow_names(self) -> dict[int, str]:
         """Flow id -> what its application is called."""
@@ -141,7 +161,8 @@ class World(Unique):
 
     def handovers_s(self) -> list[float]:
         """When handovers were asked for, in seconds."""
-        return [d.t_ns / NS_PER_S for d in self.trace.decisions() if d.what == "handover"]
+        self._read_on()
+        return list(self._handovers)
 
     def __repr__(self) -> str:
         return f"<{self.network.name} at {self.now:g} s>"

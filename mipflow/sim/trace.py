@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -32,6 +33,10 @@ CHUNK = ROW.size * 8192
 
 Row = Mapping[str, object]
 """A table row as plain named values: numbers, text, addresses as text."""
+Tables = dict[str, dict[str, dict[str, Row]]]
+"""Node -> table -> key -> row."""
+KEEP_EVERY = 4096
+"""Records between two states of the tables that are kept."""
 
 
 class Change(NamedTuple):
@@ -74,8 +79,8 @@ class TableChanged:
     node: str
     change: Change
 
-    def apply(self, tables: dict[str, dict[str, dict[str, Row]]]) -> None:
-        """Bring `tables` up to date, which are node -> table -> key -> row."""
+    def apply(self, tables: Tables) -> None:
+        """Bring `tables` up to date."""
         rows = tables.setdefault(self.node, {}).setdefault(self.change.table, {})
         if self.change.after is None:
             rows.pop(self.change.key, None)
@@ -119,7 +124,7 @@ class _Column:
 class Trace(Unique):
     """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
-    __slots__ = ("_columns", "_warned", "channels", "mode", "new_rows", "packets", "records")
+    __slots__ = ("_columns", "_states", "_warned", "channels", "mode", "new_rows", "packets", "records")
 
     def __init__(self, mode: Mode = "all") -> None:
         check(one_of(*get_args(Mode)), trace=mode)
@@ -132,6 +137,8 @@ class Trace(Unique):
         self.packets: list[Packet] = []
         self.channels: list[ChannelName] = []
         self.records: list[Record] = []
+        self._states: list[tuple[int, Tables]] = []
+        """(how many records, the tables after them), for `tables`."""
         self._warned = False
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -218,14 +225,28 @@ class Trace(Unique):
         """Every recorded decision, in order."""
         return (record for record in self.records if isinstance(record, Decided))
 
-    def tables(self, at_ns: int) -> dict[str, dict[str, dict[str, Row]]]:
-        """State of all tables at `at_ns` nanoseconds: node -> table -> key -> row, by replaying the changes."""
+    def between(self, start_ns: int, end_ns: int) -> list[Record]:
+        """The records between two times (nanoseconds, both included), in order."""
+        check(number(0), start_ns=start_ns, end_ns=end_ns)
+        first = bisect_left(self.records, start_ns, key=_time)
+        return self.records[first : bisect_right(self.records, end_ns, lo=first, key=_time)]
+
+    def tables(self, at_ns: int) -> Tables:
+        """State of all tables at `at_ns` nanoseconds: node -> table -> key -> row, by replaying the changes.
+
+        States on the way are kept, so that a later one costs no replay from the start.
+        """
         check(number(0), at_ns=at_ns)
-        state: dict[str, dict[str, dict[str, Row]]] = {}
-        for record in self.changes():
-            if record.t_ns > at_ns:
-                break
-            record.apply(state)
+        end = bisect_right(self.records, at_ns, key=_time)
+        place = bisect_right(self._states, end, key=lambda kept: kept[0]) - 1
+        start, state = self._states[place] if place >= 0 else (0, {})
+        state = _copied(state)
+        for number_of_record in range(start, end):
+            record = self.records[number_of_record]
+            if isinstance(record, TableChanged):
+                record.apply(state)
+            if number_of_record + 1 >= (self._states[-1][0] if self._states else 0) + KEEP_EVERY:
+                self._states.append((number_of_record + 1, _copied(state)))
         return state
 
     def digest(self) -> str:
@@ -245,6 +266,14 @@ class Trace(Unique):
         for record in self.records:
             total.update(repr(record).encode())
         return total.hexdigest()
+
+
+def _time(record: Record) -> int:
+    return record.t_ns
+
+
+def _copied(tables: Tables) -> Tables:
+    return {node: {table: dict(rows) for table, rows in of_node.items()} for node, of_node in tables.items()}
 
 
 def is_control(packet: Packet) -> bool:

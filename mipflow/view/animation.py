@@ -56,7 +56,7 @@ def animate(
     check_span(start_ns, end_ns)
     words = Words(names, flows)
     found = trips(trace, max(0, start_ns - NS_PER_S), end_ns)
-    sent, focus = messages(found, graph, start_ns, end_ns), Focus(trace, flows)
+    sent, focus = messages(found, graph, start_ns, end_ns), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
     moments = (each.started_ns for each in sent if focus.has_packet(each.packet))
     film = Film(start_ns, end_ns, slow or bursts(moments, start_ns, end_ns))
     story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=found)

@@ -6,8 +6,10 @@ What concerns only the others, such as the signalling of their home addresses, i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 
 from mipflow.sim.trace import Change, Decided, Record, TableChanged, Trace
 from mipflow.wire.address import Address
@@ -19,24 +21,35 @@ MOST_TOLD = 24
 
 
 class Focus:
-    """The flows that a picture of a trace shows; `flows`: flow id -> word.
+    """The flows that a picture of a trace shows between two times (nanoseconds); `flows`: flow id -> word.
 
-    shown: their ids, at most `most`, in order; hidden: how many others there are.
+    shown: their ids, at most `most`, in order; hidden: how many others there are. With `most` or fewer all are shown,
+    and it costs what the window costs.
     """
 
-    def __init__(self, trace: Trace, flows: Mapping[int, str], most: int = MOST_TOLD) -> None:
+    def __init__(
+        self, trace: Trace, flows: Mapping[int, str], most: int = MOST_TOLD, *, start_ns: int = 0,
+        end_ns: int | None = None,
+    ) -> None:  # fmt: skip
         self.moved: set[int] = set()
         """Flows that were handed over: they went from one interface to another."""
         homes: dict[int, set[str]] = {}
-        for record in trace.changes():
-            change = record.change
-            if change.table == TABLE:
-                rows = [row for row in (change.before, change.after) if row is not None]
-                flow = int(change.key)
+        last_ns = trace.records[-1].t_ns if trace.records else 0
+        end_ns = last_ns if end_ns is None else end_ns
+        hops: Counter[int] = Counter()
+        if len(flows) > most:
+            for tables in trace.tables(start_ns).values():
+                for row in tables.get(TABLE, {}).values():
+                    homes.setdefault(int(str(row["flow_id"])), set()).add(str(row["home_address"]))
+            first, last = bisect_left(trace.sent, start_ns), bisect_right(trace.sent, end_ns)
+            hops.update(packet.flow for packet in islice(trace.packets, first, last) if packet.label)
+        for record in trace.between(start_ns, end_ns):
+            if isinstance(record, TableChanged) and record.change.table == TABLE:
+                rows = [row for row in (record.change.before, record.change.after) if row is not None]
+                flow = int(record.change.key)
                 if len({row.get("interface") for row in rows}) > 1:
                     self.moved.add(flow)
                 homes.setdefault(flow, set()).update(str(row["home_address"]) for row in rows if row["home_address"])
-        hops = Counter(packet.flow for packet in trace.packets if packet.label) if len(flows) > most else Counter()
         ranked = sorted(flows, key=lambda flow: (flow not in self.moved, -hops[flow], flow))
         self.shown = sorted(ranked[:most])
         self._others = set(ranked[most:])

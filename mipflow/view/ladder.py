@@ -47,7 +47,7 @@ def ladder(
     words, found = Words(names, flows), trips(trace, start_ns, end_ns, data=data)
     sent = messages(found, graph, start_ns, end_ns)
     drawn = messages(found, graph, start_ns, end_ns, data=True) if data else sent
-    focus = Focus(trace, flows)
+    focus = Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
     chosen, left_out = _chosen(trace, focus, drawn)
     title = f"Messages from {seconds(start_ns)} to {seconds(end_ns)}"
     story = spine(trace, graph, words, focus, start_ns, end_ns, found=found)

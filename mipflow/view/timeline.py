@@ -28,7 +28,7 @@ def timeline(trace: Trace, *, mobile: str = "MN", flows: Mapping[int, str], star
     check_span(start_ns, end_ns)
     found = runs(trace, [trip for trip in trips(trace, start_ns, end_ns) if trip.started_ns >= start_ns], mobile)
     curves = arrived(found)
-    focus = Focus(trace, flows)
+    focus = Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
     shown = leading(flows, found, look.MOST_FLOWS, focus.moved)
     left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
     own = [run for run in found if run.flow in shown]

@@ -224,9 +224,8 @@ def leading(flows: Iterable[int], found: list[Run], most: int, moved: Container[
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
     """The drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
     found: dict[tuple[int, object], Dropped] = {}
-    for number, record in enumerate(trace.drops()):
-        inner = record.packet.innermost()
-        if start_ns <= record.t_ns <= end_ns and inner.label:
+    for number, record in enumerate(trace.between(start_ns, end_ns)):
+        if isinstance(record, Dropped) and (inner := record.packet.innermost()).label:
             found.setdefault((inner.label, inner.datagram() or number), record)
     return list(found.values())
 

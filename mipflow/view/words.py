@@ -50,6 +50,8 @@ _PORTS = {
 """UDP port -> what signalling it is of, in short and in long."""
 _FLOWS = re.compile(r"\b(flows?) (\d+(?:, \d+)*)( and \d+ more)?\b")
 _ADDRESSES = re.compile(r"\b[0-9a-f]{1,4}:[0-9a-f:]*[0-9a-f]\b")
+_NAMED = re.compile(r" address( \d+)?$")
+_INTERFACES = re.compile(r"\b(wlan|cell)\d+\b")
 MOST_NAMED = 4
 """Flows that a sentence names."""
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
@@ -166,12 +168,13 @@ class Words:
     def the(self, address: object) -> str:
         """An address in a sentence: "the WLAN address", "H@1"."""
         word = "no address" if address is None else self.address(address)
-        return f"the {word}" if word.endswith(" address") and word != "no address" else word
+        return f"the {word}" if _NAMED.search(word) and word != "no address" else word
 
     def in_words(self, text: str) -> str:
         """A sentence of a node with the names of the flows and addresses in it, in place of their numbers."""
         text = _FLOWS.sub(lambda found: self.flows_named(_ids(found[2])) + (found[3] or ""), text)
-        return _ADDRESSES.sub(lambda found: self.the(found[0]), text)
+        text = _ADDRESSES.sub(lambda found: self.the(found[0]), text)
+        return _INTERFACES.sub(lambda found: network(found[0]), text)
 
     def value(self, value: object) -> str:
         """Any value of a row: addresses by their names, numbers without noise."""

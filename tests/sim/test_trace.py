@@ -206,3 +206,26 @@ def test_same_digest_in_two_processes_with_different_hash_seeds() -> None:
     said = [process.communicate(timeout=600)[0] for process in running]
     assert said[0] == said[1]
     assert int(said[0].split()[0]) > 1000
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.booleans()), max_size=60), st.integers(0, 60))
+def test_tables_at_any_time_are_those_of_a_replay_from_the_start(steps: list[tuple[int, str, bool]], at: int) -> None:
+    """Whichever states were kept on the way, and whatever is done with what was given."""
+    trace, now, rows = Trace(), 0, dict[str, int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mipflow.sim.trace.KEEP_EVERY", 4)
+        past = [(-1, dict(rows))]
+        for number, (later, key, goes) in enumerate(steps):
+            now += later
+            before = {"n": rows[key]} if key in rows else None
+            after = None if goes else {"n": number}
+            trace.changed(now, "N", [Change("t", key, before, after)])
+            rows = {name: n for name, n in rows.items() if name != key} | ({} if goes else {key: number})
+            past.append((now, dict(rows)))
+            if number % 7 == 0:
+                trace.tables(now)["N"].clear()
+        expected = [state for t_ns, state in past if t_ns <= at][-1]
+        for _ in range(2):
+            got = trace.tables(at).get("N", {}).get("t", {})
+            assert {name: row["n"] for name, row in got.items()} == expected
+        assert trace.between(at, at) == [record for record in trace.records if record.t_ns == at]

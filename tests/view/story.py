@@ -194,7 +194,7 @@ def handover(
 
 def _signalling(story: Story, asked: int, end: int) -> Moments:
     cookie, token = bytes(8), bytes(range(8))
-    story.records.append((asked, "MN", "the learner moves the video to cell0"))
+    story.records.append((asked, "MN", "flow 2 is to move to cell0"))
     rows = [mapping(VIDEO, HOME2, selected, at_cn) for selected, at_cn in ((WLAN, WLAN), (CELL, WLAN), (CELL, CELL))]
     story.table(asked, "MN", "flow mapping table", VIDEO, rows[0], rows[1])
     home_init = message(HOME2, CN1, HomeTestInit(cookie))
