@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from unicodedata import bidirectional, category
 
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.sim.trace import Change, Row
@@ -52,6 +53,8 @@ _FLOWS = re.compile(r"\b(flows?) (\d+(?:, \d+)*)( and \d+ more)?\b")
 _ADDRESSES = re.compile(r"\b[0-9a-f]{1,4}:[0-9a-f:]*[0-9a-f]\b")
 _NAMED = re.compile(r" address( \d+)?$")
 _INTERFACES = re.compile(r"\b(wlan|cell)\d+\b")
+MOST_LETTERS = 40
+"""Letters of a name that somebody gave."""
 MOST_NAMED = 4
 """Flows that a sentence names."""
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
@@ -112,6 +115,15 @@ def _dhcpv6(octets: bytes) -> str:
     return kind if leased is None else f"{kind} {leased.address}"
 
 
+def tidy(name: str) -> str:
+    """A name that somebody gave, fit for a sentence: one short line, and letters that run leftwards keep to themselves.
+    """
+    line = " ".join("".join(" " if category(each)[0] == "C" and each != "\u200d" else each for each in name).split())
+    line = line if len(line) <= MOST_LETTERS else line[: MOST_LETTERS - 1] + "…"
+    is_leftward = any(bidirectional(each) in ("R", "AL", "AN") for each in line)
+    return f"\u2068{line}\u2069" if is_leftward else line or "unnamed"
+
+
 def network(interface: str) -> str:
     """The network that an interface leads to, in a learner's words: "the WLAN" of wlan0, "the cellular network"."""
     kind = interface_kind(interface)
@@ -159,7 +171,7 @@ class Words:
 
     def __init__(self, names: Mapping[Address, str], flows: Mapping[int, str]) -> None:
         self._names = {str(address): name for address, name in names.items()}
-        self.flows = dict(flows)
+        self.flows = {flow: tidy(name) for flow, name in flows.items()}
 
     def address(self, address: object) -> str:
         """The short word for an address (a value or its text), the address itself where there is none."""
