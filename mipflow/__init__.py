@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mipflow.flow.rules import load_rules as load_rules
     from mipflow.lab.attacks import attack_table as attack_table
     from mipflow.lab.baselines import baseline_table as baseline_table
+    from mipflow.lab.comparison import compare as compare
     from mipflow.lab.exhaustion import exhaustion_table as exhaustion_table
     from mipflow.lab.latency import latency_table as latency_table
     from mipflow.lab.machines import state_machines as state_machines
@@ -35,6 +36,7 @@ _HOMES = {
     "World": "mipflow.lab.world",
     "attack_table": "mipflow.lab.attacks",
     "baseline_table": "mipflow.lab.baselines",
+    "compare": "mipflow.lab.comparison",
     "exhaustion_table": "mipflow.lab.exhaustion",
     "latency_table": "mipflow.lab.latency",
     "state_machines": "mipflow.lab.machines",
@@ -46,9 +48,9 @@ _HOMES = {
 }
 _MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
 __all__ = [
-    "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "exhaustion_table",
-    "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_mobile_ipv6", "policies",
-    "state_machines",
+    "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "compare",
+    "exhaustion_table", "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_mobile_ipv6",
+    "policies", "state_machines",
 ]
 
 

@@ -185,6 +185,10 @@ PUBLIC: dict[str, Row] = {
     "mf.plain_mobile_ipv6": scenario(mf.plain_mobile_ipv6, mf.figure2, without=frozenset(["rules"])),
     "mf.attack_table": maker(mf.attack_table, seed=SEED),
     "mf.baseline_table": maker(mf.baseline_table, seed=SEED),
+    "mf.compare": Row(
+        lambda world, **given: mf.compare(**{"one": world, "other": world} | given), (mf.compare,), {
+            "one": made(lambda w: w), "other": made(lambda w: w), **SPAN,
+            "names": plain(("one", "two"), "None")}),
     "mf.exhaustion_table": maker(mf.exhaustion_table, seed=SEED),
     "mf.latency_table": maker(mf.latency_table, moves=plain(1), seed=SEED),
     "mf.panel": maker(

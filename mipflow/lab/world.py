@@ -179,7 +179,7 @@ class World(Unique):
 
         if slow is None:
             slow = [(at - HANDOVER_SLOW_S / 8, at + HANDOVER_SLOW_S) for at in self.handovers_s()]
-        begin, finish = self._span(start, end)
+        begin, finish = span(self.network.clock.now, start, end)
         check(several(SPAN, "pairs (start, end) of seconds"), slow=slow)
         return animate(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
@@ -191,7 +191,7 @@ class World(Unique):
         from mipflow.view.ladder import ladder
 
         check(FLAG, data=data)
-        begin, finish = self._span(start, end)
+        begin, finish = span(self.network.clock.now, start, end)
         return ladder(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
             data=data,
@@ -201,7 +201,7 @@ class World(Unique):
         """Per flow: interface, delay and loss over time."""
         from mipflow.view.timeline import timeline
 
-        begin, finish = self._span(start, end)
+        begin, finish = span(self.network.clock.now, start, end)
         return timeline(self.trace, mobile=self.mn.name, flows=self.flow_names(), start_ns=begin, end_ns=finish)
 
     def tables(self, at: float | None = None) -> Picture:
@@ -222,15 +222,6 @@ class World(Unique):
         from mipflow.view.inspect import inspect
 
         return inspect(self.trace, number, names=self.names())
-
-    def _span(self, start: float | None, end: float | None) -> tuple[int, int]:
-        check(optional(SECONDS), start=start, end=end)
-        now = self.network.clock.now
-        begin, finish = 0 if start is None else seconds(start), now if end is None else seconds(end)
-        if not begin <= min(finish, now):
-            expected = f"expected 0 <= start <= end, and a start that has been: it is {self.now:g} s"
-            raise ProtocolMisuse(f"{start} to {end} s is no span of time; {expected}", (start, end))
-        return begin, min(finish, now)
 
     # --- files -------------------------------------------------------------------------------------------------------
 
@@ -260,3 +251,15 @@ class World(Unique):
 
         pictures = [self.animate(), self.ladder(), self.timeline(), self.tables()]
         save(path, pictures, self.title)
+
+
+def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]:
+    """A span of seconds that has been, in nanoseconds; all of it where nothing is given. Raises ProtocolMisuse for what
+    is none.
+    """
+    check(optional(SECONDS), start=start, end=end)
+    begin, finish = 0 if start is None else seconds(start), now_ns if end is None else seconds(end)
+    if not begin <= min(finish, now_ns):
+        expected = f"expected 0 <= start <= end, and a start that has been: it is {now_ns / NS_PER_S:g} s"
+        raise ProtocolMisuse(f"{start} to {end} s is no span of time; {expected}", (start, end))
+    return begin, min(finish, now_ns)

@@ -1,0 +1,294 @@
+"""Two worlds side by side: how they are set up, what each did, and in a sentence what differed and when.
+
+Takes two worlds that have run; gives a picture. Times and roads come from the event spines of both, counts and delays
+from the meters of their flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from mipflow.arguments import TEXT, Expected, check, fits, instance, optional, several
+from mipflow.errors import ProtocolMisuse
+from mipflow.lab.world import World, span
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S
+from mipflow.sim.link import Link
+from mipflow.sim.meter import Meter
+from mipflow.view.focus import Focus
+from mipflow.view.picture import Picture, html_table
+from mipflow.view.spine import Moment, Spine, spine
+from mipflow.view.words import Words, count, seconds
+
+WORLD = instance(World, "a world that has run, such as mf.figure2()")
+_NAMES = Expected(
+    'two different words, such as ("one address", "two")',
+    lambda it: fits(it, several(TEXT, "")) and len(it) == len(set(it)) == 2,
+)
+LEAST_MS, LEAST_SHARE = 1.0, 0.05
+"""Delays that are closer than both, in milliseconds and as a share of the larger, count as the same."""
+GAP_MS = 10.0
+"""Silences that are closer than this, in milliseconds, count as the same."""
+
+
+class Difference(NamedTuple):
+    """One thing that differs: about what (and whose), its value in both worlds, when it shows, and a sentence."""
+
+    about: str
+    flow: str
+    one: str
+    other: str
+    at_s: float | None
+    sentence: str
+
+
+def compare(
+    one: World, other: World, start: float | None = None, end: float | None = None,
+    names: tuple[str, str] | None = None,
+) -> Picture:  # fmt: skip
+    """Two worlds on one clock, from `start` to `end` seconds (by default all that both have run).
+
+    names: what the worlds are called, "A" and "B" where nothing else is said. `describe()` says in sentences what
+    differed and when, the most telling first; `rows()` gives each difference with both values. Raises ProtocolMisuse
+    for what is no world, one that has not run, and a span that neither has.
+    """
+    check(WORLD, one=one, other=other)
+    check(optional(_NAMES), names=names)
+    for which, world in (("one", one), ("other", other)):
+        if not world.network.clock.now:
+            raise ProtocolMisuse(f"nothing has run yet: world.run(10) first, with the world `{which}`", world)
+    begin, finish = span(min(one.network.clock.now, other.network.clock.now), start, end)
+    sides = [Side(name, world, begin, finish) for name, world in zip(names or ("A", "B"), (one, other), strict=True)]
+    found = list(differences(*sides))
+    titles = [f"{side.name} ({side.world.title})" if names is None else side.name for side in sides]
+    title = " against ".join(titles) if names or one.title != other.title else f"A against B ({one.title})"
+    told = [each.sentence for each in found] or [_alike(*sides)]
+    setup = [f"Set up: {each.sentence}" for each in setups(*sides)]
+
+    def sentences() -> list[str]:
+        ran = " and ".join(f"{side.name} has run for {side.world.now:g} s" for side in sides)
+        left = [] if _are_whole(*sides) else [f"Delays are not compared: they are of whole runs, and {ran}."]
+        return [*told, *setup, *left]
+
+    def rows() -> list[dict[str, object]]:
+        return [
+            {"what": each.about, "flow": each.flow, sides[0].name: each.one, sides[1].name: each.other,
+             "at_s": each.at_s} for each in [*found, *setups(*sides)]
+        ]  # fmt: skip
+
+    return Picture(title, sentences, rows, html=html_table(rows()))
+
+
+class Side:
+    """One of two worlds, and what happened in it in a span of time (nanoseconds)."""
+
+    def __init__(self, name: str, world: World, start_ns: int, end_ns: int) -> None:
+        self.name, self.world = name, world
+        self.words = Words(world.names(), world.flow_names())
+        focus = Focus(world.trace, self.words.flows)
+        graph, mobile = world.network.graph, world.mn.name
+        self.spine: Spine = spine(world.trace, graph, self.words, focus, start_ns, end_ns, mobile=mobile)
+        self.told = [moment for moment in self.spine.moments if moment.is_told]
+        self.handovers = [moment for moment in self.spine.moments if moment.kind == "handover"]
+        self.meters: dict[tuple[str, str], Meter] = {
+            (self.words.flows[flow.id], way): meter
+            for flow in world.flows() for way, meter in zip(("from", "to"), flow.stats, strict=True)
+        }  # fmt: skip
+
+    def flows(self, ids: Iterable[int]) -> str:
+        """Flows by their names, in order."""
+        return self.words.flows_named(tuple(sorted(ids))) or "no flow"
+
+    def moved(self, number: int) -> dict[int, Moment]:
+        """Flow -> the first moment after a handover, and before the next, from which it takes another road."""
+        begin, *following = [each.t_ns for each in self.handovers[number:]]
+        first: dict[int, Moment] = {}
+        for moment in self.spine.moments:
+            if moment.is_key and begin <= moment.t_ns < (following[0] if following else moment.t_ns + 1):
+                for flow in moment.flows:
+                    first.setdefault(flow, moment)
+        return first
+
+    def losses(self, since_ns: int) -> dict[str, tuple[int, int, int]]:
+        """Flow by name -> packets lost from a time on, when the first and the last was."""
+        found: dict[str, tuple[int, int, int]] = {}
+        for moment in self.spine.moments:
+            for flow in moment.flows if moment.kind == "lost" and moment.t_ns >= since_ns else ():
+                name = self.words.flows.get(flow, f"flow {flow}")
+                lost, first, last = found.get(name, (0, moment.t_ns, 0))
+                found[name] = lost + moment.count, first, max(last, moment.until_ns)
+        return found
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """Flow by name -> its home address in words."""
+        return {
+            self.words.flows[flow.id]: self.words.address(flow.home_address)
+            for flow in self.world.flows() if flow.home_address is not None
+        }  # fmt: skip
+
+
+def differences(one: Side, other: Side) -> Iterator[Difference]:
+    """The differences between what two worlds did, the most telling first."""
+    first = _first(one, other)
+    yield from _handovers(one, other)
+    yield from _homes(one, other)
+    if first is not None:
+        yield from _losses(one, other, round((first.at_s or 0) * NS_PER_S))
+    if _are_whole(one, other):
+        yield from _delays(one, other)
+    if first is not None:
+        yield first
+
+
+def _are_whole(*sides: Side) -> bool:
+    """Whether what is compared is all of both runs, of which the meters tell."""
+    return all(side.spine.start_ns == 0 and side.spine.end_ns == side.world.network.clock.now for side in sides)
+
+
+def _handovers(one: Side, other: Side) -> Iterator[Difference]:
+    """Which flows a handover moves in each, and how long it takes."""
+    for number, (a, b) in enumerate(zip_longest(one.handovers, other.handovers)):
+        if a is None or b is None:
+            side, moment = (one, a) if b is None else (other, b)
+            when = seconds(moment.t_ns)
+            said = f"Only {side.name} has a handover at {when}: {moment.sentence}."
+            had, had_not = (when, "none") if side is one else ("none", when)
+            yield Difference("handover", side.flows(moment.flows), had, had_not, moment.t_ns / NS_PER_S, said)
+            continue
+        moved = one.moved(number), other.moved(number)
+        when = seconds(a.t_ns) + (f" in {one.name}, at {seconds(b.t_ns)} in {other.name}," if a.t_ns != b.t_ns else "")
+        named = one.flows(moved[0]), other.flows(moved[1])
+        if named[0] != named[1]:
+            said = f"The handover at {when} moves {named[0]} in {one.name}, {named[1]} in {other.name}"
+            said = f"{said}{_stay(one, other, moved)}."
+            yield Difference("flows that move", "", named[0], named[1], a.t_ns / NS_PER_S, said)
+        for flow, moment in moved[0].items():
+            name = one.words.flows.get(flow)
+            twin = next((m for f, m in moved[1].items() if other.words.flows.get(f) == name), None)
+            took = [(each.t_ns - asked.t_ns) / NS_PER_MS for each, asked in ((moment, a), (twin, b)) if each]
+            if twin is not None and abs(took[0] - took[1]) >= LEAST_MS:
+                ms = [f"{each:.0f} ms" for each in took]
+                said = (
+                    f"After the handover at {when} {one.flows([flow])} takes another road after {ms[0]} in {one.name}, "
+                    f"after {ms[1]} in {other.name}: {moment.sentence}."
+                )
+                yield Difference("time to another road", str(name), ms[0], ms[1], moment.t_ns / NS_PER_S, said)
+
+
+def _stay(one: Side, other: Side, moved: tuple[dict[int, Moment], dict[int, Moment]]) -> str:
+    """What stays where it is in one of the two only."""
+    stays = []
+    for side, mine in zip((one, other), moved, strict=True):
+        rest = {flow.id for flow in side.world.flows()} - mine.keys()
+        if rest and mine:
+            stays.append(f"{side.flows(rest)} stay{'s' * (len(rest) == 1)} in {side.name}")
+    return f"; {', '.join(stays)}" if stays else ""
+
+
+def _homes(one: Side, other: Side) -> Iterator[Difference]:
+    """How many home addresses flows have, and which."""
+    numbers = [len(set(side.homes.values())) for side in (one, other)]
+    if numbers[0] != numbers[1]:
+        told = ", ".join(
+            f"{number} home address{'es' * (number != 1)} in {side.name}"
+            for number, side in zip(numbers, (one, other), strict=True)
+        )
+        yield Difference("home addresses", "", str(numbers[0]), str(numbers[1]), None, f"The flows have {told}.")
+    for name in (each for each in one.homes if each in other.homes):
+        a, b = one.homes[name], other.homes[name]
+        if a != b:
+            told = f"The {name} has the home address {a} in {one.name}, {b} in {other.name}."
+            yield Difference("home address", name, a, b, None, told)
+
+
+def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:
+    """Packets that were lost since the two differed."""
+    lost = one.losses(since_ns), other.losses(since_ns)
+    for name in dict.fromkeys([*lost[0], *lost[1]]):
+        a, b = (each.get(name, (0, 0, 0)) for each in lost)
+        if a[0] != b[0]:
+            told = " and ".join(_lost(side, each) for side, each in ((one, a), (other, b)))
+            first = min(each[1] for each in (a, b) if each[0])
+            said = f"Of the {name} {told} lost."
+            yield Difference("lost packets", name, str(a[0]), str(b[0]), first / NS_PER_S, said)
+
+
+def _lost(side: Side, lost: tuple[int, int, int]) -> str:
+    number, first, last = lost
+    if not number:
+        return f"none in {side.name}"
+    when = f"at {seconds(first)}" if first == last else f"between {seconds(first)} and {seconds(last)}"
+    return f"{count(number, 'packet')} in {side.name} ({when})"
+
+
+def _delays(one: Side, other: Side) -> Iterator[Difference]:
+    """Mean delays and longest silences, of flows of one name."""
+    for name, way in (key for key in one.meters if key in other.meters):
+        a, b = one.meters[name, way], other.meters[name, way]
+        where = f"{way} the mobile node"
+        for about, said, values, least in (
+            ("mean delay", "The mean delay", (a.mean_delay_ms, b.mean_delay_ms), LEAST_MS),
+            ("longest silence", "The longest silence", (a.longest_gap_ms, b.longest_gap_ms), GAP_MS),
+        ):  # fmt: skip
+            if None in values:
+                continue
+            first, second = (float(value or 0) for value in values)
+            if abs(first - second) > max(least, LEAST_SHARE * max(first, second)):
+                ms = f"{first:.0f} ms", f"{second:.0f} ms"
+                told = f"{said} of the {name} {where} is {ms[0]} in {one.name}, {ms[1]} in {other.name}."
+                yield Difference(f"{about} {where}", name, ms[0], ms[1], None, told)
+
+
+def _first(one: Side, other: Side) -> Difference | None:
+    """The first event that only one of them has."""
+    pairs = zip_longest(one.told, other.told)
+    found = next((pair for pair in pairs if _said(pair[0]) != _said(pair[1])), None)
+    if found is None:
+        return None
+    at_ns = min(each.t_ns for each in found if each is not None)
+    a, b = ("nothing more" if each is None else f"{each.sentence} ({seconds(each.t_ns)})" for each in found)
+    begin = f"Up to {seconds(at_ns)} both tell the same, then" if at_ns > one.spine.start_ns else "From the start"
+    return Difference("first event", "", a, b, at_ns / NS_PER_S, f"{begin} {one.name}: {a}; {other.name}: {b}.")
+
+
+def _said(moment: Moment | None) -> tuple[int, str] | None:
+    return None if moment is None else (moment.t_ns, moment.sentence)
+
+
+def _alike(one: Side, other: Side) -> str:
+    if one.world.trace.digest() == other.world.trace.digest():
+        return "No difference: both did the same, packet by packet."
+    return "No difference in what is told of them; single packets differ in their bytes or times."
+
+
+def setups(one: Side, other: Side) -> Iterator[Difference]:
+    """How the two worlds are set up differently."""
+    known = [dict(_setup(side.world)) for side in (one, other)]
+    for about in dict.fromkeys([*known[0], *known[1]]):
+        a, b = (each.get(about, "none") for each in known)
+        if a != b:
+            said = f"{about}: {a} in {one.name}, {b} in {other.name}."
+            yield Difference(about, "", a, b, None, said)
+
+
+def _setup(world: World) -> Iterator[tuple[str, str]]:
+    """What a world is made of, in words."""
+    yield "scenario", world.title
+    yield "seed", str(world.network.seed)
+    yield "way of data", world.mn.mode.replace("_", " ")
+    rules: Any = world.mn.redirector.rules
+    for field in fields(rules):
+        yield f"rule {field.name.replace('_', ' ')}", _word(getattr(rules, field.name))
+    for node in (world.mn, *world.home_agents, *world.cns):
+        yield node.name, type(node).__name__
+    usual = Link()
+    for name, segment in world.network.segments.items():
+        for field in fields(usual):
+            yield f"link {name}, {field.name.replace('_', ' ')}", _word(getattr(segment.link, field.name))
+
+
+def _word(value: object) -> str:
+    return "a function" if callable(value) else str(value)
