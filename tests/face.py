@@ -248,6 +248,7 @@ PUBLIC: dict[str, Row] = {
     "Trace.digest": method("trace.digest", Trace.digest),
     "Picture.describe": Row(lambda world: world.ladder().describe(), (lambda: None,), {}),
     "Picture.rows": Row(lambda world: world.ladder().rows(), (lambda: None,), {}),
+    "Picture.bundles": Row(lambda world: world.ladder().bundles(), (lambda: None,), {}),
     "Picture.twin": Row(lambda world: world.ladder().twin(), (lambda: None,), {}),
     "Replay.flow": method("replay.flow", Replay.flow, number=plain(1)),
     "Replay.check": method("replay.check", Replay.check, handover=made(lambda w: Handover(*last_flow(w)))),
