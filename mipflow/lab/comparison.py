@@ -132,15 +132,13 @@ class Side:
 
 def differences(one: Side, other: Side) -> Iterator[Difference]:
     """The differences between what two worlds did, the most telling first."""
-    first = _first(one, other)
     yield from _handovers(one, other)
     yield from _homes(one, other)
-    if first is not None:
-        yield from _losses(one, other, round((first.at_s or 0) * NS_PER_S))
+    if (apart := _apart(one.told, other.told)) is not None:
+        yield from _losses(one, other, apart[0])
     if _are_whole(one, other):
         yield from _delays(one, other)
-    if first is not None:
-        yield first
+    yield from _first(one, other)
 
 
 def _are_whole(*sides: Side) -> bool:
@@ -242,20 +240,23 @@ def _delays(one: Side, other: Side) -> Iterator[Difference]:
                 yield Difference(f"{about} {where}", name, ms[0], ms[1], None, told)
 
 
-def _first(one: Side, other: Side) -> Difference | None:
-    """The first event that only one of them has."""
-    pairs = zip_longest(one.told, other.told)
-    found = next((pair for pair in pairs if _said(pair[0]) != _said(pair[1])), None)
-    if found is None:
-        return None
-    at_ns = min(each.t_ns for each in found if each is not None)
-    a, b = ("nothing more" if each is None else f"{each.sentence} ({seconds(each.t_ns)})" for each in found)
-    begin = f"Up to {seconds(at_ns)} both tell the same, then" if at_ns > one.spine.start_ns else "From the start"
-    return Difference("first event", "", a, b, at_ns / NS_PER_S, f"{begin} {one.name}: {a}; {other.name}: {b}.")
+def _apart(one: list[Moment], other: list[Moment]) -> tuple[int, Moment | None, Moment | None] | None:
+    """Where two lists of moments are no longer the same: when (nanoseconds), and what there is in each."""
+    for pair in zip_longest(one, other):
+        here = [each for each in pair if each is not None]
+        if len(here) == 1 or (here[0].t_ns, here[0].sentence) != (here[1].t_ns, here[1].sentence):
+            return min(each.t_ns for each in here), *pair
+    return None
 
 
-def _said(moment: Moment | None) -> tuple[int, str] | None:
-    return None if moment is None else (moment.t_ns, moment.sentence)
+def _first(one: Side, other: Side) -> Iterator[Difference]:
+    """The first event that only one of them has; how much is lost is told by itself."""
+    apart = _apart(*([each for each in side.told if each.kind != "lost"] for side in (one, other)))
+    if apart is not None:
+        at_ns, *pair = apart
+        a, b = ("nothing more" if each is None else f"{each.sentence} ({seconds(each.t_ns)})" for each in pair)
+        begin = f"Up to {seconds(at_ns)} both tell the same, then" if at_ns > one.spine.start_ns else "From the start"
+        yield Difference("first event", "", a, b, at_ns / NS_PER_S, f"{begin} {one.name}: {a}; {other.name}: {b}.")
 
 
 def _alike(one: Side, other: Side) -> str:
