@@ -11,10 +11,12 @@
 #
 # ## Who is who
 #
-# - **MN**, the mobile node, is your phone: on a WLAN (`wlan0`) and on a cellular network (`cell0`) at the same time.
-#   **CN1**, a correspondent node, is who it talks to: here by a call and a video at once.
+# - **MN**, the mobile node, is your phone: on a WLAN, by the WLAN router (`wlan0`), and on a cellular network, by the
+#   cellular router (`cell0`), at the same time. **CN1**, a correspondent node, is who it talks to: here by a call and a
+#   video at once.
 # - A **home address** (H@) says *who*: it stays the same wherever MN goes, so a call survives a move.
-# - A **care-of address** (CoA) says *where*: every network that MN visits gives it another one.
+# - A **care-of address** says *where*: every network that MN visits gives it another one. Here they are called the
+#   *WLAN address* and the *cellular address*.
 # - A **binding** joins the two, "this home address is now at that care-of address": one row of a table, the
 #   **binding cache**.
 # - The **home agent** (HA), a router at home, keeps bindings too, and sends on to MN what arrives at home for it.
@@ -63,26 +65,25 @@ from mipflow.lab.tour import Tour
 tour = Tour(lambda *choice: story(*choice))  # whatever `story` is when Run is pressed
 tour.ask()
 
-# %% tags=["hide"]
-tour.move()
-
 # %% [markdown]
-# Press Play and look for six messages, each with its name where it flies. Half speed helps.
+# **Now move it: press Run, then Play. Which of these six messages changes the row at CN1, and what happens to the
+# road in that moment?** Each message has its name where it flies; half speed helps.
 #
 # 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
 #    the home agent, in a tunnel (the ring), the other by way of the new network.
 # 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
 #    reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
-# 3. **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address". **The moment it
-#    lands, CN1 changes one row,** and from then on sends the video over the cellular network.
+# 3. **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address".
 # 4. **BA** (binding acknowledgement): "done".
-#
-# Packets that were already on their way to the old care-of address still arrive, because MN still listens there.
-#
-# *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
-# every time, so that you see all six messages.*
-#
+
+# %% tags=["hide"]
+tour.move()
+
+# %% [markdown]
 # ## What happened, read from the trace
+#
+# **The moment the binding update lands, CN1 changes one row,** and from then on sends the video by the cellular router.
+# Packets that were already on their way to the old care-of address still arrive, because MN still listens there.
 #
 # The trace is the log of every packet on every link: nothing below is an estimate. The home agent's rows have not
 # changed: it only sends on what arrives at home, and call and video take the direct way.
@@ -93,10 +94,15 @@ tour.outcome()
 # %% [markdown]
 # Choose something else above and run again: move the call, at another moment, or "move" a flow to where it already is.
 #
+# *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
+# every time, so that you see all six messages.*
+#
 # ## Take away the second home address
 #
-# Now both flows must share H@1, as in plain Mobile IPv6, and CN1 has one row for both. The same click: which of them
-# will move?
+# Now both flows must share H@1, as in plain Mobile IPv6, and CN1 has one row for both. Say again first what you expect.
+
+# %% tags=["hide"]
+tour.ask_again()
 
 # %% tags=["hide"]
 tour.take_away()

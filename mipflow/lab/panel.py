@@ -39,6 +39,7 @@ STYLE = """<style>
 .mipflow-panel .widget-html-content { line-height: 1.4; max-width: 60em; white-space: normal }
 .mipflow-panel pre { max-height: 20em; overflow: auto; margin: 4px 0; padding: 8px; font-size: 14px;
   white-space: pre-wrap; border: 1px solid #767676 }
+.mipflow-feedback { border-left: 4px solid #0072B2; padding-left: 12px; max-width: 60em; font-size: 15px }
 .mipflow-old { opacity: .45; filter: grayscale(1) }
 </style>"""
 
@@ -172,6 +173,13 @@ class Panel:
         """From now on the button runs."""
         self.button.disabled = False
         self.say(self._ready)
+
+    def reset(self, sentence: str) -> None:
+        """As before the first run, and ready for it."""
+        self.result = self._shown = None
+        show_in(self.output)
+        self._ready = sentence
+        self.unlock()
 
     def __repr__(self) -> str:
         return f"A panel, for a notebook. {PYTHON} as its button:\n{self.python}"

@@ -1,7 +1,7 @@
-"""The tour's forms: predict, move one flow, read what happened, take the second home address away.
+"""The tour's forms: predict, move one flow, read what happened, predict again, take the second home address away.
 
 Takes the learner's `story(figure, flow, interface, moment)`, a function that gives a world in which one flow was handed
-over; gives widgets for labs/00_tour. Only that notebook uses it.
+over; gives panels and forms for labs/00_tour. Only that notebook uses it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets
-from IPython.display import HTML, display
 
+from mipflow.arguments import number as numbers
+from mipflow.lab import panel
 from mipflow.lab.predictions import Answer, Prediction, Question
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
@@ -46,6 +47,23 @@ QUESTION = Question("00-call", "You move only the video to the cellular network.
         "It stays: the call has a home address of its own, and the update does not name that one.",
         "So it was: the update named H@2 only. The row of H@1 has not changed, and the call noticed nothing."),
 })  # fmt: skip
+
+
+SECOND = Question("00-shared", "Now call and video share H@1, and you give the same order again. What will move?", {
+    "A": Answer(
+        "Only the flow that is told to move, as before.",
+        "Not yet: the binding update names a home address, and both flows have the same one. CN1 has one row for it,"
+        " and that row is for both.", "M16"),
+    "B": Answer(
+        "Both: they share a home address, so they share CN1's row.",
+        "So it was: whatever sends to H@1 goes where its one row says."),
+    "C": Answer(
+        "Neither: with one home address, nothing can move.",
+        "Not yet: a move needs no second home address. It changes the row of H@1, and all that uses H@1 goes along. The"
+        " second one is for moving one flow without the other.", "M22"),
+})  # fmt: skip
+MOMENTS_S = numbers(3.2, 60, "a second")
+"""Call and video begin at 3 s, and the network is built anew for each run."""
 
 
 class Choice(NamedTuple):
@@ -109,128 +127,125 @@ def before_and_after(world: World, moment: float) -> list[dict[str, object]]:
     return rows
 
 
+def verdict(world: World, choice: Choice) -> str:
+    """What moved, which rows CN1 has, and when: in a sentence or two, read from the trace."""
+    landed, moved = landing_s(world.trace, world.cn1.name, choice.moment), moved_flows(world, choice.moment)
+    if landed is None:
+        return f"Nothing moved: the {choice.flow} is on {choice.interface} already, so no message is sent."
+    when = f"at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the word to move"
+    cached = [
+        row for row in before_and_after(world, choice.moment) if row["table"] == f"{world.cn1.name}: binding cache"
+    ]
+    changed = " and ".join(str(row["row"]) for row in cached if row[""])
+    stayed = [str(row["row"]) for row in cached if not row[""]]
+    if not stayed:
+        who = {0: "Nothing moved", 1: f"The {moved[0]} moved", 2: "Both moved"}.get(len(moved), "All moved")
+        return f"{who}: CN1 has one row, {changed}, for {'both' if len(moved) == 2 else 'all'}. It changed {when}."
+    who = f"Only the {moved[0]} moved" if len(moved) == 1 else f"{len(moved)} flows moved"
+    calm = f"The row of {' and '.join(stayed)} stayed as it was."
+    return f"{who}: CN1 changed one of its {len(cached)} rows, {changed}, {when}. {calm}"
+
+
+def moved_flows(world: World, moment: float) -> list[str]:
+    """The flows whose packets take another interface at the end than before a moment (s), by their words."""
+    return [
+        str(each["flow"]) for each in accounts(world, moment)
+        if each["interface before"] and each["interface before"] != each["interface after"]
+    ]  # fmt: skip
+
+
 class Tour:
     """The forms of one notebook; each method gives one to show, and what one of them stores unlocks the next."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.prediction = Prediction(QUESTION)
+        self.prediction, self.second = Prediction(QUESTION), Prediction(SECOND)
         self.choice: Choice | None = None
         """The last move; None before the first."""
-        self._when_moved: list[Callable[[World, Choice], None]] = []
+        networks = {"cellular network (cell0)": "cell0", "WLAN (wlan0)": "wlan0"}
+        self.panel = panel.Panel(
+            [
+                panel.choice("flow", "Move the", {"video": "video", "call": "call"}),
+                panel.choice("interface", "to the", networks),
+                panel.number("moment", "at second", 4.0, MOMENTS_S, "When", 0.1),
+            ],
+            lambda **chosen: self._run(figure2, Choice(**chosen)), self._moved,
+            lambda **chosen: _python("figure2", Choice(**chosen)),
+            ready="Unlocked: choose, then press Run.", locked="Locked: store your prediction first.",
+        )  # fmt: skip
+        self.again = panel.Panel(
+            [], lambda: self._run(figure1, self.choice), self._taken_away,
+            lambda: _python("figure1", self.choice or Choice("video", "cell0", 4.0)),
+            go="Take away the second home address", locked="Locked: run the move above, and store your prediction.",
+        )  # fmt: skip
+        self.found = ipywidgets.Output()
+        panel.show_in(self.found, "Nothing yet: run the move above.")
+        self.panel.results += [self.found, self.again.output]
+        self.prediction.when_stored(self.panel.unlock)
+        self.second.when_stored(self._ready)
 
     def ask(self) -> ipywidgets.VBox:
         """The question that unlocks the move."""
         return self.prediction.form()
 
-    def move(self) -> ipywidgets.VBox:
+    def move(self) -> panel.Panel:
         """Choose a flow, a network and a moment; run the world again; watch."""
-        networks = [("cellular network (cell0)", "cell0"), ("WLAN (wlan0)", "wlan0")]
-        flow = ipywidgets.Dropdown(options=["video", "call"], description="Move the", **_wide(150))
-        interface = ipywidgets.Dropdown(options=networks, description="to the", **_wide(240))
-        span = {"value": 4.0, "min": 3.5, "max": 6.0, "step": 0.1, "readout_format": ".1f", "continuous_update": False}
-        moment = ipywidgets.FloatSlider(description="at second", **span, **_wide(280))
-        button = _button("Run", "Builds the network again and moves the flow")
-        said, picture = ipywidgets.HTML("Locked: store your prediction first."), ipywidgets.Output()
+        return self.panel
 
-        def unlocked() -> None:
-            button.disabled = False
-            said.value = "Unlocked: choose, then press Run."
+    def outcome(self) -> ipywidgets.Output:
+        """What the trace says after the move: packets by flow, and the tables before and after."""
+        return self.found
 
-        def pressed(_: object) -> None:
-            choice = Choice(flow.value, interface.value, moment.value)
-            world = self._run(figure2, choice, said, picture)
-            if world is not None:
-                self.choice = choice
-                for callback in self._when_moved:
-                    callback(world, choice)
+    def ask_again(self) -> ipywidgets.VBox:
+        """The question that unlocks the last move."""
+        return self.second.form()
 
-        button.on_click(pressed)
-        self.prediction.when_stored(unlocked)
-        return ipywidgets.VBox([ipywidgets.HBox([flow, interface, moment, button], layout=_ROW), said, picture])
-
-    def outcome(self) -> ipywidgets.VBox:
-        """What the trace says after the move: packets by flow, the tables before and after, and the prediction."""
-        said, found = ipywidgets.HTML("Nothing yet: run the move above."), ipywidgets.Output()
-
-        def moved(world: World, choice: Choice) -> None:
-            words = self.prediction.feedback() if choice[:2] == ("video", "cell0") else f"You moved {choice}."
-            said.value = f"<p style='max-width: 60em; line-height: 1.4'>{escape(words)}</p>"
-            _show(found, _tables(world, choice))
-
-        self._when_moved.append(moved)
-        return ipywidgets.VBox([said, found])
-
-    def take_away(self) -> ipywidgets.VBox:
+    def take_away(self) -> panel.Panel:
         """One button: the same move in a world where both flows have one home address."""
-        button = _button("Take away the second home address", "The same move, with one home address for both flows")
-        said = ipywidgets.HTML("Locked: run the move above first.")
-        picture, found = ipywidgets.Output(), ipywidgets.Output()
+        return self.again
 
-        def moved(_: World, choice: Choice) -> None:
-            button.disabled = False
-            said.value = f"Ready: the same move ({choice}), with H@1 for both flows."
-            picture.clear_output()
-            found.clear_output()
+    def _run(self, figure: Figure, chosen: Choice | None) -> tuple[World, Choice]:
+        assert chosen is not None
+        return self.story(figure, *chosen), chosen
 
-        def pressed(_: object) -> None:
-            assert self.choice is not None
-            world = self._run(figure1, self.choice, said, picture)
-            if world is not None:
-                _show(found, _tables(world, self.choice))
+    def _moved(self, ran: tuple[World, Choice]) -> list[Any]:
+        self.choice = ran[1]
+        shown = [verdict(*ran), _film(*ran), *self._feedback(self.prediction, self.choice[:2] == ("video", "cell0"))]
+        panel.show_in(self.found, _tables(*ran))
+        self._ready()
+        return shown
 
-        button.on_click(pressed)
-        self._when_moved.append(moved)
-        return ipywidgets.VBox([ipywidgets.HBox([button, said], layout=_ROW), picture, found])
+    def _taken_away(self, ran: tuple[World, Choice]) -> list[Any]:
+        return [verdict(*ran), _film(*ran), *self._feedback(self.second, True), _tables(*ran)]
 
-    def _run(self, figure: Figure, choice: Choice, said: ipywidgets.HTML, picture: ipywidgets.Output) -> World | None:
-        """Run the story and show it; a story that fails says so in one line."""
-        said.value = "Running ..."
-        try:
-            world = self.story(figure, *choice)
-            film = world.animate(max(0.0, choice.moment - BEFORE_S), choice.moment + AFTER_S)
-        except Exception as error:  # the story is the learner's to change: whatever goes wrong in it is theirs to read
-            said.value = f"Not yet. {type(error).__name__}: {escape(str(error))}"
-            picture.clear_output()
-            return None
-        except KeyboardInterrupt:
-            said.value = "Stopped: press the button again, and the network is built anew."
-            return None
-        said.value = _what_changed(world, choice)
-        _show(picture, film)
-        return world
+    def _ready(self) -> None:
+        """The last move waits for the first one and for a prediction; what it gave before is of an older choice."""
+        if self.choice is not None and self.second.chosen is not None:
+            self.again.reset(f"Ready: the same move ({self.choice}), with H@1 for both flows.")
+
+    @staticmethod
+    def _feedback(prediction: Prediction, fits: bool) -> list[str]:
+        return [f"<p class='mipflow-feedback'>{escape(prediction.feedback())}</p>"] if fits else []
 
 
-_ROW = {"flex_flow": "row wrap", "align_items": "center"}
+def _python(figure: str, chosen: Choice) -> str:
+    begin, end = _span(chosen)
+    return (
+        f'world = story(mf.{figure}, "{chosen.flow}", "{chosen.interface}", {chosen.moment})\n'
+        f"world.animate({begin:.10g}, {end:.10g})"
+    )
 
 
-def _wide(pixels: int) -> dict[str, object]:
-    return {"style": {"description_width": "initial"}, "layout": {"width": f"{pixels}px", "margin": "2px 12px 2px 2px"}}
+def _span(chosen: Choice) -> tuple[float, float]:
+    return max(0.0, chosen.moment - BEFORE_S), chosen.moment + AFTER_S
 
 
-def _button(words: str, hint: str) -> ipywidgets.Button:
-    layout = {"width": "auto"}
-    return ipywidgets.Button(description=words, tooltip=hint, button_style="primary", disabled=True, layout=layout)
+def _film(world: World, chosen: Choice) -> Picture:
+    return world.animate(*_span(chosen))
 
 
-def _show(output: ipywidgets.Output, thing: Picture | HTML) -> None:
-    output.clear_output(wait=True)
-    with output:
-        display(thing)  # type: ignore[no-untyped-call]
-
-
-def _what_changed(world: World, choice: Choice) -> str:
-    landed = landing_s(world.trace, world.cn1.name, choice.moment)
-    if landed is None:
-        return f"Nothing to do: the {choice.flow} is on {choice.interface} already, so no message is sent."
-    when = f"at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the word to move"
-    return f"Done: one row of CN1's binding cache changes, {when}. Press <b>Play</b> and watch it."
-
-
-def _tables(world: World, choice: Choice) -> HTML:
+def _tables(world: World, chosen: Choice) -> str:
     """Packets by flow, and the rows that matter, before and after."""
-    caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; handover at {choice.moment:.1f} s"
-    counted = html_table(accounts(world, choice.moment), caption)
-    rows = html_table(before_and_after(world, choice.moment), "Where the tables say that the packets go")
-    made: HTML = HTML(counted + rows)  # type: ignore[no-untyped-call]
-    return made
+    caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; handover at {chosen.moment:.1f} s"
+    counted = html_table(accounts(world, chosen.moment), caption)
+    return counted + html_table(before_and_after(world, chosen.moment), "Where the tables say that the packets go")

@@ -10,7 +10,9 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.tour import QUESTION, Tour, accounts, before_and_after, landing_s
+from mipflow.lab.predictions import Question
+from mipflow.lab.tour import QUESTION, SECOND, Choice, Tour, accounts, before_and_after, landing_s, verdict
+from tests.lab.test_panel import html, is_grey, told
 
 
 def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: float) -> mf.World:
@@ -32,17 +34,17 @@ def tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tour:
 
 
 class Form:
-    """The widgets of `Tour.move()`."""
+    """The panel of `Tour.move()`."""
 
     def __init__(self, tour: Tour) -> None:
-        row, self.said, self.picture = tour.move().children
-        self.flow, self.interface, self.moment, self.button = row.children
+        self.panel = tour.move()
+        self.button = self.panel.button
 
     def run(self, flow: str = "video", interface: str = "cell0", moment: float = 4.0) -> str:
-        self.flow.value, self.interface.value, self.moment.value = flow, interface, moment
+        for name, value in {"flow": flow, "interface": interface, "moment": moment}.items():
+            self.panel.controls[name].value = value
         self.button.click()
-        said: str = self.said.value
-        return said
+        return told(self.panel)
 
 
 # --- what is read from the trace -------------------------------------------------------------------------------------
@@ -97,48 +99,112 @@ def test_the_row_changes_when_the_binding_update_lands() -> None:
     assert landing_s(world.trace, "CN2", 4.0) is None
 
 
+@pytest.mark.parametrize(
+    ("figure", "flow", "said"),
+    [
+        (mf.figure2, "video", "Only the video moved: CN1 changed one of its 2 rows, H@2, at 4.165 s, 165 ms after the"
+         " word to move. The row of H@1 stayed as it was."),
+        (mf.figure2, "call", "Only the call moved: CN1 changed one of its 2 rows, H@1, at 4.165 s"),
+        (mf.figure1, "video", "Both moved: CN1 has one row, H@1, for both. It changed at 4.165 s, 165 ms after the"
+         " word to move."),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_moved_and_which_row_did_it(figure: Any, flow: str, said: str) -> None:
+    assert verdict(story(figure, flow, "cell0", 4.0), Choice(flow, "cell0", 4.0)).startswith(said)
+
+
+def test_the_verdict_is_of_the_run_and_not_of_the_figure() -> None:
+    """Back to the WLAN, and where the flow is already."""
+    world = mf.figure1(seed=7, reuse_tokens=False)
+    world.mn.open(world.cn1, mf.apps.Voice(start_s=3), interface="cell0")
+    video = world.mn.open(world.cn1, mf.apps.Video(start_s=3))
+    world.run(4)
+    world.mn.handover(video, "wlan0")
+    world.run(2)
+    assert verdict(world, Choice("video", "wlan0", 4.0)).startswith("Both moved: CN1 has one row, H@1, for both.")
+    stays = Choice("call", "wlan0", 4.0)
+    said = "Nothing moved: the call is on wlan0 already, so no message is sent."
+    assert verdict(story(mf.figure2, *stays), stays) == said
+
+
 # --- the forms -------------------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_answer_names_a_misconception() -> None:
-    assert [answer.misconception for answer in QUESTION.answers.values()] == ["M15", "M16", "M17", None]
+@pytest.mark.parametrize(
+    ("question", "beliefs"), [(QUESTION, ["M15", "M16", "M17", None]), (SECOND, ["M16", None, "M22"])]
+)
+def test_every_wrong_answer_names_a_misconception(question: Question, beliefs: list[str | None]) -> None:
+    assert [answer.misconception for answer in question.answers.values()] == beliefs
 
 
 def test_the_run_is_locked_until_a_prediction_is_stored(tour: Tour) -> None:
     form = Form(tour)
-    assert form.button.disabled
-    assert form.said.value == "Locked: store your prediction first."
+    form.button.click()
+    assert form.button.disabled and tour.choice is None
+    assert told(form.panel) == "Locked: store your prediction first."
     tour.prediction.store("B")
     assert not form.button.disabled
+    assert told(form.panel) == "Unlocked: choose, then press Run."
 
 
-def test_a_run_says_what_changed_and_tells_about_the_prediction(tour: Tour) -> None:
-    form, (said, _) = Form(tour), tour.outcome().children
+def test_a_run_says_what_changed_and_tells_about_the_prediction_beside_the_film(tour: Tour) -> None:
+    form, found = Form(tour), tour.outcome()
     tour.prediction.store("B")
-    assert said.value == "Nothing yet: run the move above."
+    assert "run the move above" in found.outputs[0]["data"]["text/html"]
     assert "at 4.165 s, 165 ms after" in form.run()
-    assert "You predicted B" in said.value
-    assert "no ports in CN1" in said.value
+    assert any("You predicted B" in each and "no ports in CN1" in each for each in html(form.panel))
+    assert "Packets both ways" in found.outputs[0]["data"]["text/html"]
     form.run("call")
-    assert said.value.endswith("You moved the call to cell0 at 4.0 s.</p>")
+    assert not any("You predicted" in each for each in html(form.panel)), "the question was about the video"
+
+
+def test_the_text_of_the_panel_gives_the_film_s_trace(tour: Tour) -> None:
+    form = Form(tour)
+    tour.prediction.store("D")
+    form.run("call", "cell0", 4.5)
+    space: dict[str, Any] = {"mf": mf, "story": story}
+    exec(form.panel.python, space)
+    assert space["world"].trace.digest() == form.panel.result[0].trace.digest()
+
+
+def test_a_changed_choice_greys_all_that_was_shown_of_the_old_one(tour: Tour) -> None:
+    form, found, again = Form(tour), tour.outcome(), tour.take_away()
+    for prediction in (tour.prediction, tour.second):
+        prediction.store("B")
+    form.run()
+    again.button.click()
+    form.panel.controls["flow"].value = "call"
+    assert all(map(is_grey, (form.panel.output, found, again.output)))
+    form.run("call")
+    assert not any(map(is_grey, (form.panel.output, found, again.output)))
+    assert html(again) == [] and told(again).startswith("Ready: the same move (the call to cell0")
 
 
 def test_a_move_to_where_the_flow_is_already_is_no_move(tour: Tour) -> None:
     form = Form(tour)
     tour.prediction.store("D")
-    assert form.run("call", "wlan0") == "Nothing to do: the call is on wlan0 already, so no message is sent."
+    assert form.run("call", "wlan0") == "Nothing moved: the call is on wlan0 already, so no message is sent."
 
 
-def test_the_second_home_address_is_taken_away_after_a_move_only(tour: Tour) -> None:
-    form, (row, _, _) = Form(tour), tour.take_away().children
-    button, said = row.children
+@pytest.mark.parametrize("moment", [2.0, 61.0, float("nan")])
+def test_a_moment_that_cannot_be_is_a_sentence(tour: Tour, moment: float) -> None:
+    form = Form(tour)
     tour.prediction.store("D")
-    assert button.disabled
-    form.run(moment=4.5)
-    assert not button.disabled
-    assert "the video to cell0 at 4.5 s" in said.value
-    button.click()
-    assert said.value.startswith("Done: one row of CN1's binding cache changes, at 4.665 s")
+    assert form.run(moment=moment).startswith(f"Not yet. ProtocolMisuse: moment={moment} (")
+
+
+@pytest.mark.parametrize("first", ["the move", "the prediction"])
+def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_only(tour: Tour, first: str) -> None:
+    form, again = Form(tour), tour.take_away()
+    tour.prediction.store("D")
+    steps = [lambda: form.run(moment=4.5), lambda: tour.second.store("A")]
+    for step in steps if first == "the move" else reversed(steps):
+        assert again.button.disabled
+        step()
+    assert told(again) == "Ready: the same move (the video to cell0 at 4.5 s), with H@1 for both flows."
+    again.button.click()
+    assert told(again).startswith("Both moved: CN1 has one row, H@1, for both. It changed at 4.665 s")
+    assert any("You predicted A" in each for each in html(again))
 
 
 @pytest.mark.parametrize("error", [ProtocolMisuse("run(-1.0) would go back in time"), NameError("name 'x' <is> not")])
