@@ -241,6 +241,7 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.get_by_role("button", name="▸ When").focus()
     tour.page.keyboard.press("Enter")
     moment = tour.page.get_by_label("at second")
+    moment.wait_for()
     moment.focus()
     tour.page.keyboard.press("ArrowUp")
     tour.page.keyboard.press("b")
