@@ -28,6 +28,7 @@ from mipflow.node.recorded import Datagram, Write
 from mipflow.sim.link import Segment
 from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
+from mipflow.view.sound import Sound
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -229,6 +230,10 @@ PUBLIC: dict[str, Row] = {
     "World.timeline": method("timeline", World.timeline, **SPAN),
     "World.tables": method("tables", World.tables, at=plain(2, "None")),
     "World.inspect": method("inspect", World.inspect, number=plain(17, "True")),
+    "World.listen": method(
+        "listen", World.listen, flow=FLOW, **SPAN, direction=plain("up"), playout_ms=plain(150)),
+    "Sound.save": Row(
+        lambda world, **given: world.listen(1, 1, 2, direction="up").save(**given), (Sound.save,), {"path": FILE}),
     "World.pcap": method(
         "pcap", World.pcap, path=FILE, node=plain("MN", "None"), interface=plain("wlan0", "None")),
     "World.save": method("save", World.save, path=FILE),
@@ -326,7 +331,7 @@ def names() -> Iterator[str]:
             own = isclass(value) and value.__module__ == found.__name__ and not getattr(value, "_is_protocol", False)
             if own and not name.startswith("_"):
                 yield f"mf.{module}.{name}"
-    for kind in (World, Flow, Trace, Picture, Replay):
+    for kind in (World, Flow, Trace, Picture, Sound, Replay):
         for name, value in vars(kind).items():
             if isfunction(value) and not name.startswith("_"):
                 yield f"{kind.__name__}.{name}"

@@ -8,8 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
+from typing import Literal
 
-from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, optional, several
+from mipflow.arguments import (
+    FLAG,
+    MILLISECONDS,
+    SECONDS,
+    WORD,
+    Expected,
+    check,
+    fits,
+    instance,
+    one_of,
+    optional,
+    several,
+)
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
@@ -21,9 +34,10 @@ from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import HOST
 from mipflow.node.router import Router
-from mipflow.sim.clock import NS_PER_S, Unique, seconds
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Decided, TableChanged, Trace
+from mipflow.view import sound
 from mipflow.view.picture import Picture
 from mipflow.view.words import interface_kind
 from mipflow.wire import capture
@@ -222,6 +236,33 @@ class World(Unique):
         from mipflow.view.inspect import inspect
 
         return inspect(self.trace, number, names=self.names())
+
+    def listen(
+        self, flow: Flow | int, start: float | None = None, end: float | None = None, *,
+        direction: Literal["down", "up"] = "down", playout_ms: float = sound.PLAYOUT_MS,
+    ) -> sound.Sound:  # fmt: skip
+        """A flow as the mobile node hears it ("down"), or its correspondent ("up"), from `start` to `end` seconds, at
+        most ten: packets that were lost are silent, and those that came over `playout_ms` after they were sent.
+
+        It begins two seconds before the last handover where nothing else is asked for; without one, it is the last ten
+        seconds. Raises ProtocolMisuse for an unknown flow, a time in which it sent nothing, and a trace without data.
+        """
+        check(one_of("down", "up"), direction=direction)
+        check(MILLISECONDS, playout_ms=playout_ms)
+        number, names = self.mn.binder.flow_id(flow), self.flow_names()
+        if number not in names:
+            known = ", ".join(f"{each} ({word})" for each, word in names.items())
+            raise ProtocolMisuse(f"there is no flow {shown(number)}; flows: {known or 'none'}", flow)
+        if self.trace.mode != "all":
+            raise ProtocolMisuse(f"trace={self.trace.mode!r} keeps no packets of flows; expected trace='all'", flow)
+        upward = direction == "up"
+        hearer = self.mn.opened[number].cn.name if upward else self.mn.name
+        check(optional(SECONDS), start=start, end=end)
+        begin, finish = span(self.network.clock.now, *sound.chosen(start, end, self.now, self.handovers_s()))
+        return sound.listen(
+            self.trace, number, word=names[number], hearer=hearer, upward=upward, start_ns=begin, end_ns=finish,
+            now_ns=self.network.clock.now, playout_ns=round(playout_ms * NS_PER_MS),
+        )  # fmt: skip
 
     # --- files -------------------------------------------------------------------------------------------------------
 
