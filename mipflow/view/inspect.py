@@ -7,8 +7,13 @@ building them field by field.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from html import escape
+from importlib.resources import files
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -24,6 +29,8 @@ from mipflow.wire.packet import DHCPV6_PORTS
 
 MOST_OCTETS = 2048
 """Octets of one header, or of one field's value, that a card shows; the rest is counted."""
+OCTETS_CARRIED, MOST_CARRIED = 64, 80
+"""The same for a card that a page carries along, and how many of them one does."""
 MOST_LETTERS = 120
 """Letters of a field's value that a card shows."""
 
@@ -177,13 +184,27 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
             for header in headers for field in header.fields
         ]  # fmt: skip
 
-    return Picture(_title(hop), sentences, rows, html=_card(said, headers))
+    return Picture(_title(hop), sentences, rows, html=_card(said, headers) + assets())
 
 
-def card(trace: Trace, number: int, *, names: Mapping[Address, str], most_octets: int = 64) -> dict[str, str]:
-    """The same for a page that goes on without a kernel: title and HTML, of long headers `most_octets` only."""
-    hop = trace[number]
-    return {"title": _title(hop), "html": _card(_said(hop), dissect(hop, names), most_octets)}
+def carried(trace: Trace, hops: Iterable[int], *, names: Mapping[Address, str]) -> str:
+    """The cards of packet-hops for a page that goes on without a kernel: JSON, as gzip in base64.
+
+    It is [cards, hops]: each card [title, HTML], of long headers the first octets only; and hop -> number of its card.
+    Hops of one packet that differ in their hop limit only share that of the first; `MOST_CARRIED` cards at most.
+    """
+    cards: list[tuple[str, str]] = []
+    seen: dict[int, int] = {}
+    numbers: dict[int, int] = {}
+    for number in hops:
+        packet = id(trace.packets[number])
+        if packet not in seen and len(cards) < MOST_CARRIED:
+            hop, seen[packet] = trace[number], len(cards)
+            cards.append((_title(hop), _card(_said(hop), dissect(hop, names), OCTETS_CARRIED)))
+        if packet in seen:
+            numbers[number] = seen[packet]
+    text = json.dumps([cards, numbers], separators=(",", ":"), ensure_ascii=False)
+    return b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode("ascii")
 
 
 def _title(hop: Hop) -> str:
@@ -351,8 +372,8 @@ def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS
     parts, number = [f"<p>{escape(' '.join(said))}</p>"], 0
     for header in headers:
         rows = "".join(
-            f"<tr data-f='{place}'><td>{'– ' * field.depth}{escape(field.name)}</td><td>{escape(field.value)}</td>"
-            f"<td>{field.place}</td></tr>"
+            f"<tr data-f='{place}' tabindex='{'-1' if place else '0'}'><td>{'– ' * field.depth}"
+            f"{escape(field.name)}</td><td>{escape(field.value)}</td><td>{field.place}</td></tr>"
             for place, field in enumerate(header.fields, number)
         )
         octets = f"octets {_span(header.first, header.first + len(header.octets) - 1)}"
@@ -360,27 +381,40 @@ def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS
             f"<details{'' if header.name == 'Data' else ' open'}><summary><b>{escape(header.name)}</b>, "
             f"{', '.join(filter(None, (header.rfc, octets)))}</summary><div class='mipflow-header'>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<pre>{_dump(header, number, most_octets)}</pre></div></details>"
+            f"<pre role='group' aria-label='Bytes of {escape(header.name)}'>{_dump(header, number, most_octets)}</pre>"
+            "</div></details>"
         )
         number += len(header.fields)
     return f"<div class='mipflow-packet'>{''.join(parts)}</div>"
 
 
+@cache
+def assets() -> str:
+    """`inspector.css` and `inspector.js` as elements: the script acts once in a page, however often it goes out."""
+    folder = files(__package__)
+    style, code = (folder.joinpath(f"inspector.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    return f"<style>{style}</style><script>{code}</script>"
+
+
 def _dump(header: Header, number: int, most_octets: int) -> str:
-    """The bytes of a header in rows of sixteen: position, hexadecimal, letters; `number` is that of its first field."""
+    """The bytes of a header: position, hexadecimal, letters; `number` is that of its first field.
+
+    Rows have eight, the unit of IPv6's headers: they fit a narrow screen.
+    """
     owners: list[list[int]] = [[] for _ in header.octets[:most_octets]]
     for place, field in enumerate(header.fields, number):
         for octet in field.octets:
             if octet - header.first < len(owners):
                 owners[octet - header.first].append(place)
     lines = []
-    for start in range(0, len(owners), 16):
-        row, runs = header.octets[start : min(start + 16, len(owners))], []
+    for start in range(0, len(owners), 8):
+        row, runs = header.octets[start : min(start + 8, len(owners))], []
         for mine, run in groupby(range(start, start + len(row)), owners.__getitem__):
             shown = bytes(header.octets[octet] for octet in run).hex(" ")
-            runs.append(f"<span data-f='{' '.join(map(str, mine))}'>{shown}</span>")
+            stop = "0" if start == mine[0] == 0 else "-1"  # one for all rows of a card, and one for all its bytes
+            runs.append(f"<span data-f='{' '.join(map(str, mine))}' tabindex='{stop}'>{shown}</span>")
         letters = "".join(chr(each) if 32 <= each < 127 else "." for each in row)
-        gap = " " * (47 - len(row.hex(" ")))
+        gap = " " * (23 - len(row.hex(" ")))
         lines.append(f"{header.first + start:04x}  {' '.join(runs)}{gap}  {escape(letters)}")
     left = len(header.octets) - len(owners)
     return "\n".join([*lines, *([f"{left} more octets"] if left > 0 else [])])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -15,8 +18,10 @@ from hypothesis import given, settings
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import ChannelName, Hop, Trace
-from mipflow.view.inspect import RFC, Field, Header, card, dissect, inspect
+from mipflow.view.inspect import MOST_CARRIED, RFC, Field, Header, assets, carried, dissect, inspect
+from mipflow.view.page import save
 from mipflow.view.picture import Picture
+from mipflow.view.words import long
 from mipflow.wire import capture, codec, decode, dhcpv6, icmpv6, mobility
 from mipflow.wire.address import Address
 from mipflow.wire.forms import ANYWHERE, Value
@@ -243,8 +248,13 @@ def test_a_quoted_packet_is_read_as_far_as_it_goes() -> None:
 
 # --- the card --------------------------------------------------------------------------------------------------------
 
-SPAN = re.compile(r"<span data-f='([\d ]+)'>([0-9a-f ]+)</span>")
-ROW = re.compile(r"<tr data-f='(\d+)'>")
+SPAN = re.compile(r"<span data-f='([\d ]+)' tabindex='-?\d'>([0-9a-f ]+)</span>")
+ROW = re.compile(r"<tr data-f='(\d+)'")
+
+
+def shown(trace: Trace, number: int, names: dict[Address, str] | None = None) -> str:
+    """The card without its script."""
+    return inspect(trace, number, names=names or {}).html.removesuffix(assets())
 
 
 @pytest.mark.parametrize("kind", [BindingUpdate, HomeTest])
@@ -261,15 +271,39 @@ def test_every_byte_is_shown_once_and_names_its_fields(kind: type) -> None:
 
 def test_a_large_packet_is_cut_and_says_so() -> None:
     trace = alone(Packet(CELL, CN1, UDP(1, 2, bytes(60000))))
-    html = inspect(trace, 0, names={}).html
-    assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 30_000
-    small = card(trace, 0, names={})["html"]
-    assert "59936 more octets" in small and len(small) < 8_000
+    html = shown(trace, 0)
+    assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 36_000
+    (((_, small),), _) = unpacked(carried(trace, [0], names={}))
+    assert "59936 more octets" in small and len(small) < 10_000
+
+
+def unpacked(text: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
+    """As the script does."""
+    cards, hops = json.loads(gzip.decompress(base64.b64decode(text)))
+    return cards, hops
+
+
+def test_packets_that_a_page_carries_along() -> None:
+    """Each packet once, however many links it crossed; a long window stays small."""
+    numbers = [number for number, packet in enumerate(TRACE.packets) if not packet.innermost().flow]
+    text = carried(TRACE, numbers, names=NAMES)
+    cards, hops = unpacked(text)
+    assert list(hops) == [str(number) for number in numbers] and len(text) < 8_000
+    assert len(cards) == len({id(TRACE.packets[number]) for number in numbers}) < len(numbers)
+    assert all(cards[place][0].endswith(long(TRACE.packets[int(number)])) for number, place in hops.items())
+    assert text == carried(TRACE, numbers, names=NAMES)
+    many, hops = unpacked(carried(TRACE, range(len(TRACE)), names=NAMES))
+    assert len(many) == MOST_CARRIED and len(hops) < len(TRACE)
+
+
+def test_there_is_one_tab_stop_for_the_rows_and_one_for_the_bytes() -> None:
+    html = inspect(TRACE, number_of(BindingUpdate), names=NAMES).html
+    assert html.count("tabindex='0'") == 2 and "<tr data-f='0' tabindex='0'>" in html
 
 
 def test_names_are_no_markup_and_are_cut() -> None:
     hostile = "<script>alert(1)</script>'\"" + "\u202e" + "x" * 300
-    html = inspect(TRACE, number_of(BindingUpdate), names={CELL: hostile, Address("2001:db8:100::12"): hostile}).html
+    html = shown(TRACE, number_of(BindingUpdate), {CELL: hostile, Address("2001:db8:100::12"): hostile})
     assert "<script" not in html and "x" * 121 not in html and "&lt;script&gt;alert(1)" in html
 
 
@@ -282,3 +316,65 @@ def test_what_is_not_read_further_is_data() -> None:
 def test_there_is_no_such_hop() -> None:
     with pytest.raises(ProtocolMisuse):
         inspect(TRACE, len(TRACE), names=NAMES)
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(browser_page: Any, tmp_path: Path) -> Any:
+    """The card of a binding update in a page, its troubles in `page.troubles`."""
+    path = save(tmp_path / "card.html", [inspect(TRACE, number_of(BindingUpdate), names=NAMES)], "A packet")
+    browser_page.troubles = []
+    browser_page.on("pageerror", lambda error: browser_page.troubles.append(str(error)))
+    browser_page.on("requestfinished", lambda request: browser_page.troubles.append(request.url))
+    browser_page.goto(path.as_uri())
+    return browser_page
+
+
+def found(page: Any) -> list[str]:
+    """What is marked: first cells of rows, and bytes."""
+    marked = page.locator(".mipflow-found").evaluate_all("all => all.map(e => (e.cells ? e.cells[0] : e).textContent)")
+    return [str(text) for text in marked]
+
+
+def test_a_field_marks_its_bytes_and_a_byte_its_field(opened: Any) -> None:
+    source = ["source", "20 01 0d b8 03 00 00 00", "00 00 00 00 00 00 00 11"]
+    opened.locator("tr", has_text="cellular address").hover()
+    assert found(opened) == source
+    opened.locator("h1").hover()
+    assert found(opened) == []
+    opened.locator("span", has_text=source[2]).hover()
+    assert found(opened) == source
+    opened.locator("span[data-f]").nth(1).hover()
+    assert found(opened) == ["traffic class", "flow label", "00"]  # they share an octet
+    opened.locator("tr", has_text="Home Address Option (RFC").hover()
+    assert found(opened)[1:] == ["c9", "10", "20 01 0d b8 01 00 00 00", "00 00 00 00 00 00 00 12"]
+    assert opened.troubles == [opened.url]
+
+
+def test_the_same_by_keyboard(opened: Any) -> None:
+    """Tab leads to the rows and on to the bytes, arrows from one to the next, Enter across."""
+    press = opened.keyboard.press
+    for key in ("Tab", "Tab", "ArrowDown", "ArrowDown", "ArrowDown"):
+        press(key)
+    assert found(opened) == ["payload length", "00 30"]
+    press("Enter")
+    assert opened.evaluate("document.activeElement.textContent") == "00 30" and found(opened)[0] == "payload length"
+    press("ArrowRight")
+    assert found(opened) == ["next header", "3c"]
+    press("Enter")
+    press("End")
+    assert found(opened) == ["– data", "00 00 00 00"]
+    press("Shift+Tab")  # out of the card: nothing is marked any more
+    press("Shift+Tab")
+    assert opened.evaluate("document.activeElement.closest('tr')") is None
+    assert opened.troubles == [opened.url]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_of_a_card_is_cut(opened: Any, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    wide = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
+    assert opened.locator("pre, table").evaluate_all(wide) == 0
