@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +65,41 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+_IN_CELLS = {
+    "mipflow.lab.world": "World", "mipflow.node.node": "Node", "mipflow.mip6.table": "Table Entry",
+    "mipflow.mip6.binding_cache": "Binding", "mipflow.mip6.binding_update_list": "BindingUpdateEntry",
+    "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.address_pool": "AddressPool",
+    "mipflow.flow.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
+    "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
+    "mipflow.wire.packet": "Packet",
+}  # fmt: skip
+"""What a cell shows as a small table (`lab.cells`). A class with a `repr` of its own is named beside its base: IPython
+looks no further."""
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Have an IPython show worlds, tables, packets and so on as small tables. One in which mipflow is imported does so
+    by itself; `%load_ext mipflow` is for one that came later.
+    """
+    formatters = shell.display_formatter.formatters
+    for module, names in _IN_CELLS.items():
+        for name in names.split():
+            formatters["text/html"].for_type_by_name(module, name, _html)
+            if name != "World":  # its text is two lines anywhere
+                formatters["text/plain"].for_type_by_name(module, name, _text)
+
+
+def _html(thing: object) -> str:
+    shown: str = import_module("mipflow.lab.cells").shown(thing).html()
+    return shown
+
+
+def _text(thing: object, printer: Any, cycle: bool) -> None:
+    is_alone = len(printer.stack) == 1  # not in a list
+    printer.text(import_module("mipflow.lab.cells").shown(thing).text() if is_alone else repr(thing))
+
+
+if (_ipython := sys.modules.get("IPython")) and (_shell := _ipython.get_ipython()):
+    load_ipython_extension(_shell)

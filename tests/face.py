@@ -241,6 +241,7 @@ PUBLIC: dict[str, Row] = {
     "World.flow_names": method("flow_names", World.flow_names),
     "World.flows": method("flows", World.flows),
     "World.handovers_s": method("handovers_s", World.handovers_s),
+    "World.stands": method("stands", World.stands),
     "Trace.tables": method("trace.tables", Trace.tables, at_ns=plain(10**9, "huge", "huge float", "endless")),
     "Trace.between": method(
         "trace.between", Trace.between, start_ns=plain(0, "huge", "huge float", "endless"),

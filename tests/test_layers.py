@@ -35,7 +35,7 @@ KNOWN_CIRCLES = {
     frozenset(["lab.replay", "lab.world"]), frozenset(["node.interface", "node.node"]),
     frozenset(["node.host", "node.sockets"]), frozenset(["sim.link", "sim.network"]),
 }  # fmt: skip
-MOST_LINES = 19300
+MOST_LINES = 19800
 MOST_LINES_OF_A_MODULE = 420
 
 

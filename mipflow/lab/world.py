@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 from typing import Literal
+from weakref import WeakSet
 
 from mipflow.arguments import (
     FLAG,
@@ -39,7 +40,8 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Decided, TableChanged, Trace
 from mipflow.view import sound
 from mipflow.view.picture import Picture
-from mipflow.view.words import interface_kind
+from mipflow.view.small import printed
+from mipflow.view.words import Words, interface_kind
 from mipflow.wire import capture
 from mipflow.wire.address import Address
 
@@ -47,6 +49,13 @@ SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and
 
 HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
+
+WORLDS: WeakSet[World] = WeakSet()
+"""All worlds that somebody holds."""
+MOST_LETTERS = 400
+"""Of one of the lines about where a world stands."""
+MOST_TOLD = 4
+"""Flows, and bindings of one node, that the lines about where a world stands name."""
 
 
 class World(Unique):
@@ -78,6 +87,7 @@ class World(Unique):
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
         self.replay: Replay | None = None
         """The traffic that is replayed here, if any."""
+        WORLDS.add(self)
         self._read = 0
         """How many records of the trace these are read from: home and care-of addresses, times of handovers."""
         self._homes: dict[Address, None] = {}
@@ -178,8 +188,27 @@ class World(Unique):
         self._read_on()
         return list(self._handovers)
 
+    def stands(self) -> tuple[str, str, str]:
+        """Where the world stands: its time, its flows, its bindings."""
+        words, called = Words(self.names(), {}), self.flow_names()
+        flows = [
+            f"{called[flow.id]} over {flow.interface or 'no interface'} by {words.address(flow.home_address)}"
+            if flow.home_address else f"{called[flow.id]} waits for a home address"
+            for flow in self.flows() if flow.is_open
+        ]  # fmt: skip
+        bindings = []
+        for node in (*self.home_agents, *self.cns):
+            held = [
+                f"{words.address(one.home_address)} at {words.address(one.care_of_address)}"
+                for one in getattr(node, "bindings", ())
+            ]
+            bindings.append(f"{node.name}: {_first(held)}")
+        told = _first(flows) if self.mn.opened else "no flow was opened"
+        return f"{self.network.name} at {self.now:.3f} s", told, "; ".join(bindings)
+
     def __repr__(self) -> str:
-        return f"<{self.network.name} at {self.now:g} s>"
+        time, flows, bindings = self.stands()
+        return "\n".join(printed(line, MOST_LETTERS) for line in (f"{time}; {flows}", f"bindings: {bindings}"))
 
     # --- views -------------------------------------------------------------------------------------------------------
 
@@ -304,3 +333,9 @@ def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]
         expected = f"expected 0 <= start <= end, and a start that has been: it is {now_ns / NS_PER_S:g} s"
         raise ProtocolMisuse(f"{start} to {end} s is no span of time; {expected}", (start, end))
     return begin, min(finish, now_ns)
+
+
+def _first(told: Sequence[str]) -> str:
+    """The first of many, and how many there are beside."""
+    more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    return ", ".join([*told[:MOST_TOLD], *more]) or "none"

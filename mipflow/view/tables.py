@@ -42,7 +42,7 @@ def tables(
     def plain() -> list[dict[str, object]]:
         return [{"node": node, "table": table, **words.plain(row)} for node, table, rows in held for row in rows]
 
-    parts = [html_table([_shown(words, row) for row in rows], f"{node}: {table}") for node, table, rows in held]
+    parts = [html_table([shown_row(words, row) for row in rows], f"{node}: {table}") for node, table, rows in held]
     html = "".join(parts) or "<p>All tables are empty.</p>"
     return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
 
@@ -54,8 +54,8 @@ def _in_order(table: str, rows: dict[str, Row], focus: Focus) -> list[Row]:
     return sorted(rows.values(), key=lambda row: not focus.has_change(Change(table, "", None, row)))
 
 
-def _shown(words: Words, row: Row) -> dict[str, object]:
-    """A row as HTML shows it: an address with its word, a flow id with its name."""
+def shown_row(words: Words, row: Row) -> dict[str, object]:
+    """A row as a table shows it: an address with its word, a flow id with its name."""
     shown: dict[str, object] = {}
     for name, value in words.plain(row).items():
         if name == "flow_id" and isinstance(value, int) and value in words.flows:

@@ -74,7 +74,12 @@ def long(packet: Packet) -> str:
     if type(payload) is UDP and payload.destination_port in _PORTS:
         return _PORTS[payload.destination_port][1]
     name = type(payload).__name__
-    return _LONG.get(name) or re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
+    return _LONG.get(name) or in_words(name)
+
+
+def in_words(name: str) -> str:
+    """The name of a class in words: "BindingUpdate" is "binding update"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
 
 
 def seconds(t_ns: int, digits: int = 3) -> str:
