@@ -73,7 +73,7 @@ class Attachment:
     @property
     def is_home(self) -> bool:
         """True on the home link: a home address has a prefix that the default router advertises (section 11.5.2)."""
-        router = self.detection.router
+        router = None if self.interface.is_arriving else self.detection.router
         return router is not None and any(self._homes.own_home_addresses.has(prefix) for prefix in router.prefixes)
 
     # --- what happens ------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class Attachment:
         if self._last is not None:
             self._node.decided("movement detected", f"{self.interface.name} is on another link, says the link layer")
             self._last, self._is_new_link = None, True
-        self._arrive(self.detection.link_changed())
+        self._do(self.detection.link_changed())
 
     def up_changed(self, is_told: bool) -> None:
         """The interface may have gone up or down.
@@ -95,15 +95,9 @@ class Attachment:
         """
         was_up, self._was_up = self._was_up, self.interface.up
         if self._was_up and not was_up and is_told and self.interface.segment is not None:
-            self._arrive(self.detection.link_changed() if self.detection.router is None else self.detection.doubt())
+            self.interface.is_arriving = self.detection.place is not Place.LEAVING
+            self._do(self.detection.link_changed() if self.detection.router is None else self.detection.doubt())
         self._wait()
-
-    def _arrive(self, steps: list[Step]) -> None:
-        """Be silent about the link-local address until a router has said which link this is: on the home link it may be
-        our own home agent that asks for it, since our last update has the L bit (section 10.3.1).
-        """
-        self.interface.is_arriving = True
-        self._do(steps)
 
     def advertised(self, message: RouterAdvertisement, source: Address) -> None:
         """A router advertised itself and prefixes."""
@@ -147,11 +141,10 @@ class Attachment:
             elif do is Do.LOST:
                 self._lose(router)
             elif do is Do.STAYED:
+                self.interface.is_arriving = False
                 self._node.decided("no movement", f"{router} is still there on {self.interface.name}")
             elif do is Do.ENDED:
                 self._route(None)
-        if self.detection.place in (Place.ATTACHED, Place.LEAVING):
-            self.interface.is_arriving = False
         self._wait()
 
     def _asked(self, router: HeardRouter, is_there: bool) -> None:
@@ -165,7 +158,7 @@ class Attachment:
         if self._last is not None and not self._last.is_same(router):
             self._node.decided("movement detected", f"{self.interface.name} is at {router}")
             self._is_new_link = not self._last.shares_link(router)
-        self._last = router
+        self._last, self.interface.is_arriving = router, False
         self._route(router)
         if self._is_new_link and not self.is_home:  # at home the home agent may defend it (section 11.5.5)
             self._node.neighbor.detect_duplicate(self.interface.link_local, self.interface, self._link_local_checked)

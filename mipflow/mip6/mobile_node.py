@@ -136,6 +136,7 @@ class MobileNode(Host):
             interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
             self.attachments[interface] = Attachment(self, interface, self, self, self.registrar)
         is_told = self.link_hints or self.attachments[interface].detection.router is None
+        interface.is_arriving = is_told
         if interface.segment is not None:
             if is_told:
                 self.leave_home(interface)
@@ -266,11 +267,15 @@ class MobileNode(Host):
 
     def bind(self, home_address: Address, care_of: Address) -> None:
         """Make one of our home addresses usable: on the home link itself if we are there, else bound to `care_of`."""
-        home = next((place for place in self.attachments.values() if place.interface.up and place.is_home), None)
-        if home is None:
+        if not self._come_home():
             self.registrar.register_home(home_address, care_of)
-        else:
+
+    def _come_home(self) -> bool:
+        """Have our home addresses on the home link, where we are there; True then."""
+        home = next((place for place in self.attachments.values() if place.interface.up and place.is_home), None)
+        if home is not None:
             home.come_home()
+        return home is not None
 
     def home_address_taken(self, home_address: Address) -> None:
         """Somebody has this home address of ours: it must not be used again (section 11.7.1)."""
@@ -289,14 +294,16 @@ class MobileNode(Host):
             each.came_home(home_address)
 
     def leave_home(self, interface: Interface) -> None:
-        """The interface is not on the home link: home addresses that it had, or was to have, are registered anew from
-        elsewhere.
+        """The interface is not on the home link: home addresses that it had, or was to have, go to another that is, or
+        are registered anew from elsewhere.
         """
         ours, neighbor = self.home_addresses_in_order(), self.neighbor
         left = [each for each in ours if each in interface.addresses or neighbor.stop_detecting(each, interface)]
         for address in [each for each in left if each in interface.addresses]:
             interface.remove_address(address)
         self._unbound |= dict.fromkeys(left)
+        if left:
+            self._come_home()
         usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
         if left and usable:
             self.care_of_ready(usable[0])

@@ -37,7 +37,9 @@ class Interface(Unique):
         self.listens = False
         """True while it is up and on a segment: a packet that arrives at any other time is lost."""
         self.is_arriving = False
-        """True until it is known which link it is on: its link-local address is tentative (RFC 4862 section 5.4)."""
+        """True until a router says which link it is on: its link-local address is tentative (RFC 4862 section 5.4). It
+        may be our own home agent that asks for it on the home link, since our last update has the L bit.
+        """
         self.receive = node.receiver(self)
 
     @property

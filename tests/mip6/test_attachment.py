@@ -361,6 +361,31 @@ def test_leaving_home_again_registers_anew(hints: bool) -> None:
     assert not [a for a in made.mn.addresses if a in HOME]
 
 
+def test_where_another_interface_is_at_home_the_home_addresses_go_there() -> None:
+    made, _ = at_home()
+    made.mn.visit("cell0", made.network.segments["home"])
+    made.run(5)
+    wlan0, cell0 = made.mn.interface("wlan0"), made.mn.interface("cell0")
+    assert set(wlan0.addresses) == made.mn.own_home_addresses and cell0.addresses == []
+    made.mn.visit("wlan0", made.network.segments["wlan0"])
+    made.run(5)
+    assert set(cell0.addresses) == made.mn.own_home_addresses and made.mn.duplicates == set()
+    assert list(made.ha.bindings) == [] and list(made.mn.binding_updates) == []
+
+
+@pytest.mark.parametrize("handoff_ms", [0, 500])
+def test_what_begins_on_the_way_from_home_is_not_at_home(handoff_ms: float) -> None:
+    """Before a router is heard, or any link is there, the former router's word says nothing."""
+    made, _ = at_home()
+    made.run(12)  # the home agent has forgotten the bindings
+    made.mn.visit("wlan0", made.network.segments["wlan0"], handoff_ms=handoff_ms)
+    flow = made.mn.open(made.cn1, mf.apps.Voice())
+    assert not [address for address in made.mn.addresses if address in HOME]
+    made.run(10)
+    assert flow.home_address in made.ha.bindings and len(made.ha.bindings) == 3
+    assert flow.registered_at_cn == flow.care_of_address is not None
+
+
 def test_coming_home_without_a_registration_it_probes_first() -> None:
     """RFC 6275 section 11.5.5: after all bindings have expired it SHOULD perform duplicate address detection."""
     made = world()
