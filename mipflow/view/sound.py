@@ -40,8 +40,8 @@ LONGEST_PACKET_NS = 200 * NS_PER_MS
 """How much sound one packet carries at most (RFC 3551 section 4.2)."""
 USUAL_PACKET_NS = 20 * NS_PER_MS
 """How much it carries where no other one tells (RFC 3551 section 4.2)."""
-MOST_GAPS = 8
-"""Gaps that are told one by one, the longest; the rest is counted."""
+MOST_GAPS, MOST_PAUSES = 8, 2
+"""Gaps that are told one by one, the longest of them, and pauses in which nothing was sent; the rest is counted."""
 SILENCE, LOUDEST = 128, 100
 FADE = 40
 """Samples over which sound comes and goes, inside what is heard: 5 ms, so that nothing clicks."""
@@ -70,11 +70,12 @@ class Sound(Picture):
 class Sent:
     """What became of the packets that were sent in one moment."""
 
-    came: int = 0
+    came: set[object] = field(default_factory=set)
+    """Those that came; a datagram in fragments is one."""
     last_ns: int = 0
     """When the last of them came, in nanoseconds."""
-    lost: Counter[str] = field(default_factory=Counter)
-    """Where and why -> how many."""
+    lost: dict[object, str] = field(default_factory=dict)
+    """Those that were lost, with where and why."""
 
 
 @dataclass(slots=True)
@@ -95,7 +96,13 @@ class Span:
     def why(self) -> str:
         """What became of the packets."""
         told = (f"{count(number, 'packet')} {fate}" for fate, number in self.packets.most_common())
-        return "; ".join(told) or "was sent"
+        return "; ".join(told) or "nothing was sent"
+
+    @property
+    def sentence(self) -> str:
+        """A silence in words."""
+        when = f"From {seconds(self.from_ns)} to {seconds(self.to_ns)}"
+        return f"{when} nothing: {self.why}." if self.was_sent else f"{when} {self.why}."
 
     def row(self) -> dict[str, object]:
         """The span as plain values."""
@@ -132,12 +139,13 @@ def listen(
         so_far = f"it is {seconds(now_ns)}" if now_ns else "nothing has run yet: world.run(10) first"
         lasts = f"a sound of {seconds(end_ns - start_ns)}; expected more than 0 and at most {LONGEST_S} s; {so_far}"
         raise ProtocolMisuse(lasts, (start_ns / NS_PER_S, end_ns / NS_PER_S))
+    name = f"{'Flow' if word[:1].isdigit() else 'The'} {word}"
     sent = _sent(trace, flow if upward else -flow, hearer, start_ns - LONGEST_PACKET_NS, end_ns, now_ns)
     if not any(at_ns >= start_ns for at_ns in sent):
-        span = f"from {seconds(start_ns)} to {seconds(end_ns)}"
-        raise ProtocolMisuse(f"the {word} sent nothing to {hearer} {span}; run on, or choose another time", flow)
+        why = f"had nothing sent to {hearer} from {seconds(start_ns)} to {seconds(end_ns)}"
+        raise ProtocolMisuse(f"{name} {why}; run on, or choose another time", flow)
     spans = _spans(sent, start_ns, end_ns, now_ns, playout_ns)
-    title = f"The {word} as {hearer} hears it, {seconds(start_ns)} to {seconds(end_ns)}"
+    title = f"{name} as {hearer} hears it, {seconds(start_ns)} to {seconds(end_ns)}"
     return Sound(title, _sentences(spans), spans, _wav(spans, start_ns, end_ns))
 
 
@@ -151,11 +159,13 @@ def _sent(trace: Trace, label: int, hearer: str, start_ns: int, end_ns: int, now
         if inner.label == label and start_ns <= inner.sent_ns < end_ns:
             sent = found.setdefault(inner.sent_ns, Sent())
             if ends[channel[number]] and LOST < arrived[number] <= now_ns:
-                sent.came, sent.last_ns = sent.came + 1, max(sent.last_ns, arrived[number])
-    for record in trace.drops():
+                sent.came.add(inner.datagram() or number)
+                sent.last_ns = max(sent.last_ns, arrived[number])
+    for number, record in enumerate(trace.drops()):
         inner = record.packet.unsealed()
         if inner.label == label and start_ns <= inner.sent_ns < end_ns:
-            found.setdefault(inner.sent_ns, Sent()).lost[f"{record.node}: {record.reason}"] += 1
+            lost = found.setdefault(inner.sent_ns, Sent()).lost
+            lost.setdefault(inner.datagram() or number, f"{record.node}: {record.reason}")
     return dict(sorted(found.items()))
 
 
@@ -191,28 +201,32 @@ def _pieces(sent: dict[int, Sent], start_ns: int, end_ns: int, now_ns: int, play
 def _fate(sent: Sent, at_ns: int, now_ns: int, playout_ns: int) -> tuple[bool, Counter[str]]:
     """Whether what was sent in a moment is heard, all of it, and what became of its packets."""
     if sent.lost:
-        return False, Counter({f"lost ({why})": number for why, number in sent.lost.items()})
+        return False, Counter(f"lost ({why})" for why in sent.lost.values())
     due_ns = at_ns + playout_ns
     if sent.came and sent.last_ns <= due_ns:
-        return True, Counter({"heard": sent.came})
+        return True, Counter({"heard": len(sent.came)})
     if sent.came or due_ns < now_ns:
-        return False, Counter({f"late (after more than {playout_ns / NS_PER_MS:g} ms)": max(sent.came, 1)})
+        return False, Counter({f"late (after more than {playout_ns / NS_PER_MS:g} ms)": max(len(sent.came), 1)})
     return False, Counter({"still under way where the run ends": 1})
 
 
 def _sentences(spans: list[Span]) -> list[str]:
-    """What is missing, and when; where much is, the longest gaps."""
-    gaps = [span for span in spans if not span.is_heard]
+    """What is missing, and when; where much is, the longest gaps, and how many pauses there are."""
+    gaps = [span for span in spans if not span.is_heard and span.was_sent]
+    pauses = [span for span in spans if not span.was_sent]
     told = sorted(gaps, key=lambda span: span.from_ns - span.to_ns)[:MOST_GAPS]
-    lines = [
-        f"From {seconds(span.from_ns)} to {seconds(span.to_ns)} nothing{': ' if span.was_sent else ' '}{span.why}."
-        for span in gaps if any(span is each for each in told)
-    ]  # fmt: skip
-    if len(gaps) > len(told):
-        silent_ns = sum(span.to_ns - span.from_ns for span in gaps)
-        lines.append(f"These are the longest of {len(gaps)} gaps, {seconds(silent_ns)} in all: rows() has them.")
+    told += pauses if len(pauses) <= MOST_PAUSES else []
+    lines = [span.sentence for span in sorted(told, key=lambda span: span.from_ns)]
+    if len(gaps) > MOST_GAPS:
+        lines.append(f"These are the longest of {len(gaps)} gaps, {_total(gaps)} in all: rows() has them.")
+    if len(pauses) > MOST_PAUSES:
+        lines.append(f"In {len(pauses)} pauses, {_total(pauses)} in all, nothing was sent.")
     heard = sum(span.packets.total() for span in spans if span.is_heard)
     return [*lines, f"{'All else is heard' if lines else 'Nothing is missing'}: {count(heard, 'packet')}."]
+
+
+def _total(spans: list[Span]) -> str:
+    return seconds(sum(span.to_ns - span.from_ns for span in spans))
 
 
 def _wav(spans: list[Span], start_ns: int, end_ns: int) -> bytes:

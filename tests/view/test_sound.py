@@ -207,6 +207,23 @@ def test_packets_that_waited_for_an_address_are_late_or_lost() -> None:
     assert "64 packets late" in told and f"{lost} packets lost (MN: 64 packets wait" in told and lost > 10
 
 
+def test_a_datagram_in_fragments_is_one_packet() -> None:
+    world = mf.figure2(seed=5, mode="tunnel", links={"wlan0": mf.Link(delay_ms=5, loss=0.05)})
+    flow = world.mn.open(world.cn1, mf.apps.Voice(start_s=3, payload_bytes=3000))
+    told = str(world.run(9.9).listen(flow, 0, 9.9).rows())
+    counted = [sum(map(int, re.findall(rf"(\d+) packets? {fate}", told))) for fate in ("heard", "lost", "still")]
+    assert counted[:2] == [flow.stats.down.received, flow.stats.down.lost] and counted[1] > 10
+    assert sum(counted) == flow.stats.down.sent
+
+
+def test_pauses_are_told_apart_from_gaps() -> None:
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Echo(start_s=3))
+    told = world.run(13).listen(1).describe().split("\n")
+    assert re.fullmatch(r"In \d+ pauses, 9\.\d+ s in all, nothing was sent\.", told[1]), told
+    assert re.fullmatch(r"All else is heard: (9|10) packets\.", told[2])
+
+
 def test_any_flow_can_be_heard() -> None:
     """Bursts of a film, a file, an echo: a moment is heard where all that was sent then has come."""
     world = mf.figure2(seed=7)
@@ -272,7 +289,7 @@ def test_what_cannot_be_heard_is_said_in_one_line_with_its_value(broken: World) 
         (broken, {"flow": 1, "start": 12}, r"of 0\.000 s; expected more than 0 .*it is 12\.000 s", (12, 12)),
         (broken, {"flow": 1, "start": 0, "end": 10.5}, "at most 10 s", (0, 10.5)),
         (broken, {"flow": 1, "start": 5, "end": 4}, "no span", (5, 4)),
-        (broken, {"flow": 1, "start": 0, "end": 2}, r"the call sent nothing to MN from 0\.000 s to 2\.000 s", 1),
+        (broken, {"flow": 1, "start": 0, "end": 2}, r"The call had nothing sent to MN from 0\.000 s to 2\.000 s", 1),
         (broken, {"flow": 1, "direction": "left"}, "direction='left'; expected one of 'down', 'up'", "left"),
         (broken, {"flow": 1, "playout_ms": -1}, "playout_ms=-1", -1),
         (world, {"flow": video}, r"nothing has run yet: world\.run\(10\) first", (0, 0)),
@@ -281,7 +298,7 @@ def test_what_cannot_be_heard_is_said_in_one_line_with_its_value(broken: World) 
         with pytest.raises(ProtocolMisuse, match=complaint) as caught:
             where.listen(**given)
         assert caught.value.value == value and "\n" not in str(caught.value)
-    with pytest.raises(ProtocolMisuse, match="the video sent nothing to MN") as caught:
+    with pytest.raises(ProtocolMisuse, match="The video had nothing sent to MN") as caught:
         world.run(5).listen(video)
     assert caught.value.value == video.id
 
