@@ -19,7 +19,7 @@ from mipflow.lab.world import World
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.view.style import HIGHLIGHT, INK, SANS, FlowStyle, flow_styles
 from mipflow.view.trips import Trip, messages, trips
-from mipflow.view.words import short
+from mipflow.view.words import Words, short
 
 Point = tuple[float, float]
 Frames = list[tuple[float, str]]
@@ -47,7 +47,6 @@ ICONS = {
     "AR2": '<path d="M-10 -1a14 14 0 0 1 20 0M-6 3a8.5 8.5 0 0 1 12 0M-1.5 7h3"/>',
     "AR3": '<path d="M-8 8v-3M-3 8v-7M2 8v-11M7 8v-15" stroke-width="3"/>',
 }
-CARE_OF = {"wlan0": "WLAN address", "cell0": "cellular address"}
 CALL, VIDEO = 1, 2
 LOOKS = flow_styles({CALL: "call", VIDEO: "video"})
 ASIDE = {CALL: -10.0, VIDEO: 10.0}
@@ -70,17 +69,14 @@ class Run(NamedTuple):
 
     def rows(self, at_ns: int) -> list[tuple[str, str]]:
         """Home address and care-of address of each row at CN1, in words."""
-        interfaces = {str(self.world.mn.care_of_address(name)): word for name, word in CARE_OF.items()}
+        words = Words(self.world.names(), {})
         rows = self.world.trace.tables(at_ns)["CN1"]["binding cache"].values()
-        return [(self.home(str(row["home_address"])), interfaces[str(row["care_of_address"])]) for row in rows]
-
-    def home(self, address: str) -> str:
-        """The word of a home address."""
-        return {str(one): word for one, word in self.world.names().items()}[address]
+        return [(words.address(row["home_address"]), words.address(row["care_of_address"])) for row in rows]
 
     def homes(self) -> dict[int, str]:
         """Flow -> the word of its home address."""
-        return {flow.id: self.home(str(flow.home_address)) for flow in self.world.flows()}
+        words = Words(self.world.names(), {})
+        return {flow.id: words.address(flow.home_address) for flow in self.world.flows()}
 
 
 @cache

@@ -22,7 +22,7 @@ from itertools import pairwise
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.picture import Picture
+from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import NS_PER_MS, NS_PER_S, count, seconds
 from mipflow.wire.files import AnyPath, written_whole
 
@@ -59,6 +59,11 @@ class Sound(Picture):
         player = f"<audio controls preload='metadata' aria-label='{escape(title)}' src='{source}'></audio>"
         told = "".join(f"<p>{escape(gap)}</p>" for gap in gaps)
         super().__init__(title, lambda: gaps, lambda: [span.row() for span in spans], html=player + told)
+
+    def twin(self) -> str:
+        """What is heard and what is not as a table that opens on request; its words stand in the open."""
+        summary = f"<summary>{escape(self.title)}: as a table</summary>"
+        return f"<details class='mipflow-twin'>{summary}{html_table(self.rows())}</details>"
 
     def save(self, path: AnyPath) -> None:
         """Write the sound as a WAV file; it is there whole or not at all. Raises DatasetError where it cannot be."""

@@ -250,7 +250,8 @@ def test_it_shows_itself_as_a_player_with_words(broken: World) -> None:
     assert player is not None and player[1] == sound.title
     assert base64.b64decode(player[2]) == sound.wav
     for line in sound.describe().split("\n")[1:]:
-        assert f"<p>{line}</p>" in html and line in shown["text/plain"]
+        assert html.count(f"<p>{line}</p>") == 1 and line in shown["text/plain"]
+    assert html.count("<tr>") == 1 + len(sound.rows())
 
 
 def test_no_word_acts() -> None:
