@@ -37,7 +37,9 @@ def begin(figure, seconds):
 world, flows = begin(mf.figure2, 4)
 
 # %% tags=["hide"]
-world.animate(3.4, 3.6, slow=[(3.4, 3.6)])
+from mipflow.lab.first_picture import FirstPicture
+
+FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 
 # %% [markdown]
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.

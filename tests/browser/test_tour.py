@@ -46,6 +46,14 @@ READ = """(figure) => ({
 })""".replace("HIGHLIGHT", HIGHLIGHT)
 
 
+# Whether the first picture's cell is the active one and stands at the top, as far as there is room.
+IN_VIEW = """() => {
+  const cell = document.querySelector(".js-plotly-plot").closest(".jp-Cell");
+  const [top, page] = [cell, cell.closest(".jp-WindowedPanel-outer")].map((each) => each.getBoundingClientRect().top);
+  return cell.matches(".jp-mod-active") && Math.abs(top - page) < 40;
+}"""
+
+
 class Tour:
     """The tour in a page: what a learner does, and what there is to see."""
 
@@ -152,7 +160,10 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     tour.run_all()
     assert tour.page.locator(".jp-RenderedImage, .jp-MarkdownOutput img[alt]").first.is_visible()
     assert tour.page.get_by_text("Traceback").count() == 0
-    film = tour.figure("world.animate(3.4")
+    tour.page.wait_for_function(IN_VIEW)
+    tour.page.wait_for_timeout(3500)
+    assert tour.page.evaluate(IN_VIEW), "and there the reader stays"
+    film = tour.figure("FirstPicture")
     tour.shoot("2-before", tmp_path)
     best = (0.0, 0.0)
     for _ in range(3):  # another process may take the processor for a moment
@@ -247,7 +258,7 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.keyboard.press("b")
     assert moment.input_value() == "4.1"
 
-    film = tour.figure("world.animate(3.4")
+    film = tour.figure("FirstPicture")
     before = film.evaluate(READ)["texts"]
     film.locator(".updatemenu-button").filter(has_text="Play").focus()
     tour.page.keyboard.press("b")
