@@ -165,7 +165,7 @@ SCENARIO = {
 def scenario(make: Callable[..., World], *more: Callable[..., Any], without: frozenset[str] = NONE) -> Row:
     """A scenario takes its own keywords and those of the mobile node."""
     arguments = {name: argument for name, argument in (SCENARIO | MOBILE).items() if name not in without}
-    given = NONE | {"network", "name", "x", "y", "home_agent", "home_address", "home_prefix"}
+    given = NONE | {"network", "name", "x", "y", "host", "home_agent", "home_address", "home_prefix"}
     given |= {"keywords", "mobile_node", "settings"}
     return maker(make, *more, FlowMobileNode, MobileNode, left_out=given | without, **arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import io
 import tokenize
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from mipflow.lab.scenarios import figure2
+from mipflow.node.node import Node
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mipflow"
 
@@ -35,6 +39,14 @@ KNOWN_CIRCLES = {
     frozenset(["lab.replay", "lab.world"]), frozenset(["node.interface", "node.node"]),
     frozenset(["node.host", "node.sockets"]), frozenset(["sim.link", "sim.network"]),
 }  # fmt: skip
+MOST_DEEP = 3
+OVERRIDDEN = {
+    "HomeAgent": {"_is_for_link", "advertisement", "announce", "direct_road", "find_forward", "pass_on"},
+    "Liar": {"direct_road"},
+}
+"""Names of a node of another layer that a node overrides: a home agent is a router, but where something is bound; a
+liar sends from any address. `role`, a value, is everybody's own.
+"""
 MOST_LINES = 19800
 MOST_LINES_OF_A_MODULE = 420
 
@@ -255,6 +267,53 @@ def test_there_are_no_circles_within_a_folder() -> None:
     assert circles(PACKAGE) == KNOWN_CIRCLES
 
 
+def node_classes() -> list[type[Node]]:
+    """The classes of nodes of the package, all of whose modules are imported for that."""
+    for module in modules(PACKAGE):
+        importlib.import_module(f"mipflow.{module}".rstrip("."))
+    found, waiting = dict.fromkeys([Node]), [Node]
+    while waiting:
+        further = waiting.pop().__subclasses__()
+        waiting += further
+        found |= dict.fromkeys(further)
+    return [kind for kind in found if kind.__module__.split(".")[0] == "mipflow"]
+
+
+def too_deep(kinds: Iterable[type]) -> list[str]:
+    """One line for each class that has more classes above it than it may, `object` not counted."""
+    lines = {kind: [each.__name__ for each in kind.__mro__[:-1]] for kind in kinds}
+    return [f"{' < '.join(line)}: compose" for line in lines.values() if len(line) > MOST_DEEP]
+
+
+def overridden(kind: type) -> set[str]:
+    """Names that a class has and a class of another layer above it has as well."""
+
+    def names(of: type) -> set[str]:
+        return {name for name in vars(of) if not name.startswith("__")} - {"role"}
+
+    above = [each for each in kind.__mro__[1:-1] if each.__module__.split(".")[:2] != kind.__module__.split(".")[:2]]
+    return names(kind) & {name for each in above for name in names(each)}
+
+
+def test_node_classes_are_at_most_three_deep() -> None:
+    kinds = node_classes()
+    assert too_deep(kinds) == []
+    assert {"FlowMobileNode", "HomeAgent", "CorrespondentNode", "Liar", "Replayer"} < {kind.__name__ for kind in kinds}
+
+
+def test_no_node_overrides_a_name_of_another_layer_but_for_a_few() -> None:
+    """The list of those that are known may only shrink."""
+    assert {kind.__name__: found for kind in node_classes() if (found := overridden(kind))} == OVERRIDDEN
+
+
+def test_nothing_of_a_node_hides_a_name_of_its_classes() -> None:
+    """What is put into a node has a place of its own there, such as `transmit`, `send_by` and `mobility`."""
+    world = figure2(allocate="request", security=True, enhanced=True, policy_server=True)
+    nodes = [world.mn, world.ha, *world.cns, world.internet, world.policy_server]
+    hidden = {name for node in nodes for name in vars(node) if any(name in vars(kind) for kind in type(node).__mro__)}
+    assert hidden == {"knows_mobility"}, "a value that the part of Mobile IPv6 sets"
+
+
 def test_the_package_stays_small() -> None:
     assert too_long(PACKAGE, MOST_LINES, MOST_LINES_OF_A_MODULE) == []
 
@@ -371,6 +430,14 @@ def test_a_circle_is_seen_for_types_too_and_through_others(tmp_path: Path) -> No
     assert circles(package) == {frozenset(["mip6.node", "mip6.list", "mip6.entry"])}
     package = package_of(tmp_path, sources | {"mip6.entry": ""})
     assert circles(package) == set()
+
+
+def test_what_is_too_deep_or_overrides_is_seen() -> None:
+    of_node = type("Host", (Node,), {"__module__": "made_up.node.host", "send": None, "role": "host"})
+    of_mip6 = type("Mobile", (of_node,), {"__module__": "made_up.mip6.mobile", "send": None, "role": "mobile node"})
+    of_flow = type("Flow", (of_mip6,), {"__module__": "made_up.flow.mobile", "visit": None})
+    assert too_deep([Node, of_node, of_mip6]) == [] and too_deep([of_flow]) == ["Flow < Mobile < Host < Node: compose"]
+    assert [overridden(kind) for kind in (of_node, of_mip6, of_flow)] == [set(), {"send"}, set()]
 
 
 def test_only_code_is_counted(tmp_path: Path) -> None:

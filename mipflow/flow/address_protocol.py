@@ -1,7 +1,7 @@
 """A home address protocol of our own (the seed, page 9, the third way): the mobile node asks, the home agent decides.
 
 Stands beside `flow.allocation`. Requests leave the mobile node's primary home address through its tunnel; both ends
-share a key for that address. The home agent is adapted here, and nowhere else: `AllocatingHomeAgent`.
+share a key for that address. The home agent is adapted by a part, `AddressGranter`, and by nothing else.
 
 The body of each datagram of `flow.authenticated`, 17 octets:
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mipflow.flow.mobile_node import FlowMobileNode
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
-    from mipflow.sim.network import Network
 
 BODY = struct.Struct("!B16s")
 REMEMBERED = 64
@@ -150,15 +149,15 @@ class AddressBook(Table[Address, Assignment]):
         return Status.FREED, self._take(address)
 
 
-class AllocatingHomeAgent(HomeAgent):
-    """A home agent that also grants home addresses, from its `book`, to mobile nodes that share a key with it."""
+class AddressGranter:
+    """Put into a home agent: grants home addresses, from its `book`, to mobile nodes that share a key with it."""
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, book: AddressBook) -> None:
-        super().__init__(network, name, x, y)
+    def __init__(self, home_agent: HomeAgent, book: AddressBook) -> None:
+        self._home_agent = home_agent
         self.book = book
         self._keys: dict[Address, bytes] = {}
-        self._others = self.handlers[UDP]
-        self.handlers[UDP] = self._heard
+        self._others = home_agent.handlers[UDP]
+        home_agent.handlers[UDP] = self._heard
 
     def share_key(self, home_address: Address, key: bytes) -> None:
         """Serve the mobile node with this primary home address. Raises ProtocolMisuse for a key that is too short."""
@@ -173,26 +172,27 @@ class AllocatingHomeAgent(HomeAgent):
 
     def _asked(self, packet: Packet, datagram: UDP, interface: Interface) -> None:
         """A request, out of its tunnel; that it came from where its source is bound has been checked with that."""
-        owner = packet.source
+        owner, home_agent = packet.source, self._home_agent
         try:
             if owner not in self._keys:
                 raise WireError(f"no key is shared with {owner}", owner)
-            if owner not in self.bindings and interface is not self._home:
+            if owner not in home_agent.bindings and interface is not home_agent.home_link:
                 raise WireError(f"{owner} is neither bound nor at home", owner)
             request = open_sealed(self._keys[owner], datagram.payload)
             answer, changes = self.book.answer(owner, request, self._is_taken)
         except WireError as error:
-            self.drop(packet, f"home address request: {error}")
+            home_agent.drop(packet, f"home address request: {error}")
             return
-        self.record(changes)
-        forward = self.find_forward(owner)  # into the tunnel, where it is away
+        home_agent.record(changes)
+        forward = home_agent.find_forward(owner)  # into the tunnel, where it is away
         if forward is not None:
             reply = UDP(PORT, datagram.source_port, seal(self._keys[owner], answer))
-            forward(Packet(packet.destination, owner, reply, sent_ns=self.clock.now))
+            forward(Packet(packet.destination, owner, reply, sent_ns=home_agent.clock.now))
 
     def _is_taken(self, address: Address) -> bool:
         """True for addresses of ours, primary ones, and those that are bound, being bound or still remembered."""
-        return address in self.addresses or address in self._keys or self.bindings.entry(address) is not None
+        is_bound = self._home_agent.bindings.entry(address) is not None
+        return address in self._home_agent.addresses or address in self._keys or is_bound
 
 
 # --- the mobile node's side ------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class AddressProtocolAllocation:
         repetition.resume()
 
     def _send(self, datagram: UDP) -> bool:
-        return self._node.send_control(datagram, self._node.home_agent_of(self._node.primary_home_address))
+        return self._node.send_control(datagram, self._node.mobility.home_agent_of(self._node.primary_home_address))
 
     def _give_up(self, kind: Kind, number: int) -> None:
         if kind is Kind.ALLOCATE:

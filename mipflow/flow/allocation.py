@@ -15,7 +15,6 @@ from mipflow.wire.address import Address, Prefix
 if TYPE_CHECKING:
     from mipflow.mip6.cga import AddressOwner
     from mipflow.mip6.mobile_node import MobileNode
-    from mipflow.sim.clock import Clock
 
 Granted = Callable[["Address"], None]
 Refused = Callable[[str], None]
@@ -113,14 +112,20 @@ class GeneratedAllocation(Immediate):
             self._next.append(following)
 
 
+class HasMobileNode(Protocol):
+    """A host that a mobile node has been made of."""
+
+    mobility: MobileNode
+
+
 class DiscoveredAllocation(Immediate):
     """Stateless, from a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2): asks
     once, and keeps what it is told up to date with it. At home a router advertises the prefix.
     """
 
-    def __init__(self, node: MobileNode) -> None:
-        self._node = node
-        self._identifier = node.primary_home_address.interface_identifier
+    def __init__(self, node: HasMobileNode) -> None:
+        self._node = node.mobility
+        self._identifier = node.mobility.primary_home_address.interface_identifier
         """The last that was tried."""
         self._waiting: list[tuple[Granted, Refused]] = []
 
@@ -146,14 +151,8 @@ class DiscoveredAllocation(Immediate):
             self._waiting.pop(0)[0](address)
 
 
-class AsksLearner(Protocol):
-    """A mobile node, as far as a learner's function is concerned."""
-
-    clock: Clock
-    primary_home_address: Address
-
-    def home_addresses_in_order(self) -> list[Address]:
-        """Its home addresses."""
+class AsksLearner(HasMobileNode, Protocol):
+    """The same, as far as a learner's function is concerned."""
 
     def function_failed(self, error: MipflowError) -> None:
         """Say so in the trace."""
@@ -169,9 +168,9 @@ class FunctionAllocation(Immediate):
 
     def make(self) -> Address:
         """What the function gives. Raises FunctionFailed."""
-        taken = [*self._node.home_addresses_in_order(), *self._collided]
+        taken = [*self._node.mobility.home_addresses_in_order(), *self._collided]
         try:
-            return self._function(Prefix.around(self._node.primary_home_address, 64), taken)
+            return self._function(Prefix.around(self._node.mobility.primary_home_address, 64), taken)
         except FunctionFailed as error:
             self._node.function_failed(error)
             raise

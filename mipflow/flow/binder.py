@@ -8,9 +8,8 @@ asks where to bind (`mip6.listener`); `flow.networks` chooses where a flow goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from mipflow.arguments import FLAG, TEXT, check, make, optional
+from mipflow.arguments import FLAG, TEXT, check, optional
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
@@ -25,22 +24,20 @@ from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressT
 from mipflow.flow.waiting_room import WaitingRoom
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.handover_waits import WAITS
+from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 
-AllocationMaker = Callable[[Any], Allocation]
-"""Makes a mechanism for this node."""
 
-
-class FlowBinder:
+class FlowBinder(Listener):
     """Binds and moves single flows of `node`; for further keywords see `flow.mobile_node.FlowMobileNode`."""
 
     def __init__(
         self, node: MobileNode, *, home_prefix: Prefix, rules: AssignmentRules | None, assign: Assign | None, pool: int,
-        hold_down_s: float, allocation: AllocationMaker | None, policies: Policies | None, home_bindings: HomeBindings,
+        hold_down_s: float, allocation: Allocation | None, policies: Policies | None, home_bindings: HomeBindings,
         reconsider_every_s: float | None,
     ) -> None:  # fmt: skip
         primary = node.primary_home_address
@@ -52,10 +49,8 @@ class FlowBinder:
         self.record(self.home_addresses.entered())
         self.flows = FlowMappingTable(network=node.network)
         self.redirector = DataFlowRedirector(self.home_addresses, self.flows, rules, assign, node.own_home_addresses)
-        self.waiting = WaitingRoom(node)
-        made = StatelessAllocation(home_prefix, primary)
-        if allocation is not None:
-            made = make("allocation", allocation, Allocation, node)
+        self.waiting = WaitingRoom(node.host)
+        made = StatelessAllocation(home_prefix, primary) if allocation is None else allocation
         tables = self.redirector, self.journal
         self.pool = AddressPool(node, self, *tables, made, pool, hold_down_s)
         self.networks = NetworkChooser(node, self, *tables, policies, home_bindings, reconsider_every_s)
@@ -64,8 +59,7 @@ class FlowBinder:
         """An interface that has failed -> its flows, while what was bound there moves."""
         self._follow_home: set[tuple[Address | None, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
-        node.listeners.append(self)
-        node.placement = self
+        node.listener = self
 
     # --- from a flow's home address to its bindings ------------------------------------------------------------------
 

@@ -99,7 +99,7 @@ class Calls:
 
         node.promised_ports.add(far)
         self.promised[flow], self._invited[cn.address, near] = far, flow
-        flow.invitation = Invitation(cn, cn.free_port(), node.reached_at, near, redirected)
+        flow.invitation = Invitation(cn, cn.free_port(), node.mobility.reached_at, near, redirected)
         return flow
 
     def _find_place(self, caller: Address, port: int, tell: Callable[[Address, int], None]) -> None:
@@ -109,7 +109,8 @@ class Calls:
         flow = self._invited.pop((caller, port), None)
         if flow is not None and flow in self.promised:
             entry, far = self._stack.begin(traits_of(flow.conversation, True, NO_MARKS)), self.promised[flow]
-            self._stack.when_ready(entry.flow_id, lambda: tell(entry.home_address or self._node.reached_at, far))
+            usual = self._node.mobility
+            self._stack.when_ready(entry.flow_id, lambda: tell(entry.home_address or usual.reached_at, far))
 
     def forget(self, flow: Flow) -> bool:
         """A flow is closed: True for one that had not begun."""

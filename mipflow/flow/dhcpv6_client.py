@@ -357,7 +357,7 @@ class Dhcpv6Allocation:
         node, primary = self._node, self._node.primary_home_address
         if primary in node.addresses:
             return node.addresses[primary], node.addresses[primary].multicast
-        road = node.tunnel_road(primary) if node.is_home_ready(primary) else None
+        road = node.mobility.tunnel_road(primary) if node.mobility.is_home_ready(primary) else None
         if road is None or road.tunnel is None:
             return None
         return node.addresses[road.tunnel[0]], lambda packet: node.send_direct(packet, road)
@@ -380,5 +380,5 @@ class Dhcpv6Allocation:
     def _fits(self, address: Address) -> bool:
         """True for an address of the home link that is no home address of ours, unless a leased one."""
         node, is_leased = self._node, self.leases.of(address) is not None
-        is_home = node.is_of_home_link(address) and not Prefix.around(address, 64).is_anycast(address)
+        is_home = node.mobility.is_of_home_link(address) and not Prefix.around(address, 64).is_anycast(address)
         return is_home and (is_leased or address not in node.own_home_addresses)

@@ -1,18 +1,19 @@
-"""A mobile node that moves single flows: the mobile node of RFC 6275 and, put into it, the flow layer's parts.
+"""A mobile node that moves single flows: a host that has the mobile node of RFC 6275 and the flow layer's parts.
 
 It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.binder`
-hears what it tells and says where to bind (`mip6.listener`). Mobility's own datagrams pass both by.
+hears what the mobile node tells and says where to bind (`mip6.listener`). Mobility's own datagrams pass both by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from mipflow.arguments import Expected, check, instance, optional
+from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse
-from mipflow.flow.allocation import FunctionAllocation, wrong_new
-from mipflow.flow.binder import AllocationMaker, FlowBinder
+from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
+from mipflow.flow.binder import FlowBinder
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner import Guarded
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
@@ -26,12 +27,15 @@ from mipflow.node.application import Application
 from mipflow.node.host import Host
 from mipflow.node.node import Handler
 from mipflow.sim.clock import check_unasked
-from mipflow.sim.network import Network
+from mipflow.sim.network import Network, Role
 from mipflow.wire.address import ADDRESS, Address, Prefix
 from mipflow.wire.packet import UDP, Packet
 
+AllocationMaker = Callable[[Any], Allocation]
+"""Makes a mechanism for this node."""
 
-class FlowMobileNode(MobileNode):
+
+class FlowMobileNode(Host):
     """A mobile node that moves single flows. Further keywords: those of `MobileNode`.
 
     home_prefix: from which further home addresses are made; rules, assign: how flows get home addresses (Figure 6, or a
@@ -42,6 +46,8 @@ class FlowMobileNode(MobileNode):
     networks; home_bindings: where home addresses are bound at the home agent; reconsider_every_s: how often policies
     are asked again, in seconds. Raises FunctionFailed for a function that does not take what it is called with.
     """
+
+    role: Role = "mobile node"
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
@@ -61,19 +67,36 @@ class FlowMobileNode(MobileNode):
             allocation = partial(FunctionAllocation, function=made)
         assign = None if assign is None else Guarded("assign", assign, "flow, homes, flows", wrong_home)
         policies = None if policy is None else policies_of(policy)
-        super().__init__(network, name, x, y, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
+        super().__init__(network, name, x, y)
+        mobile = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
+        self.mobility: MobileNode = mobile
+        self.visit, self.interface, self.care_of_address = mobile.visit, mobile.interface, mobile.care_of_address
+        self.registrar, self.binding_updates = mobile.registrar, mobile.binding_updates
+        self.ip_security = mobile.ip_security
+        self.own_home_addresses, self.registered_at_home = mobile.own_home_addresses, mobile.registered_at_home
         self.control: dict[int, Handler] = {}
         """UDP ports of mobility's own protocols -> what hears them."""
+        mechanism = None if allocation is None else make("allocation", allocation, Allocation, self)
         self.binder = FlowBinder(
-            self, home_prefix=home_prefix, rules=rules, assign=assign, pool=pool, hold_down_s=hold_down_s,
-            allocation=allocation, policies=policies, home_bindings=home_bindings or HomeBindings(),
+            mobile, home_prefix=home_prefix, rules=rules, assign=assign, pool=pool, hold_down_s=hold_down_s,
+            allocation=mechanism, policies=policies, home_bindings=home_bindings or HomeBindings(),
             reconsider_every_s=reconsider_every_s,
         )  # fmt: skip
-        self.stack = FlowStack(self, self.binder, self.control, operator, separator)
+        self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator)
         self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
         self.redirector, self.separator = self.binder.redirector, self.stack.separator
         self.pool, self.networks = self.binder.pool, self.binder.networks
         self.calls, self.opened = self.stack.calls, self.stack.opened
+
+    @property
+    def home_agent(self) -> Address:
+        """The address of its home agent."""
+        return self.mobility.home_agent
+
+    @property
+    def primary_home_address(self) -> Address:
+        """The home address that others know."""
+        return self.mobility.primary_home_address
 
     # --- flows -------------------------------------------------------------------------------------------------------
 
@@ -182,7 +205,7 @@ class FlowMobileNode(MobileNode):
         False where the primary is not bound.
         """
         home_address = self.primary_home_address
-        road = None if home_address in self.addresses else self.tunnel_road(home_address)
+        road = None if home_address in self.addresses else self.mobility.tunnel_road(home_address)
         if road is None and home_address not in self.addresses:
             return False
         self.send_direct(Packet(source or home_address, destination, payload), road)

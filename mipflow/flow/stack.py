@@ -41,10 +41,10 @@ class FlowStack:
     """
 
     def __init__(
-        self, node: MobileNode, binder: FlowBinder, control: dict[int, Handler], operator: RuleSet | None,
+        self, node: Host, mobile: MobileNode, binder: FlowBinder, control: dict[int, Handler], operator: RuleSet | None,
         separator: Callable[[Traits], str | None] | None,
     ) -> None:  # fmt: skip
-        self._node, self._binder, self._control, self._clock = node, binder, control, node.clock
+        self._node, self._mobile, self._binder, self._control, self._clock = node, mobile, binder, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
         self._meters = node.network.meters
         self.words = ApplicationWord()
@@ -73,9 +73,9 @@ class FlowStack:
         node = self._node
         self._check_call(cn, app, local_port, remote_port)
         check(optional(WORD), word=word)
-        if interface is not None and not node.interface(interface).up:
+        if interface is not None and not self._mobile.interface(interface).up:
             raise ProtocolMisuse(f"{interface} is down; choose another, or bring it up first", interface)
-        if node.first_interface() is None:
+        if self._mobile.first_interface() is None:
             raise TopologyError(f"{node.name} has no interface that is up; bring one up first", node.name)
         far = remote_port if remote_port is not None else cn.free_port_from(app.port)
         cn.check_unheard(app.protocol, far)
@@ -172,7 +172,7 @@ class FlowStack:
         others begin too much.
         """
         binder = self._binder
-        if not traits.cn.is_unicast_routable or self._node.is_own(traits.cn):
+        if not traits.cn.is_unicast_routable or self._node.mobility.is_own(traits.cn):
             raise TopologyError(f"{traits.cn} is our own, or not the address of one node", traits.cn)
         expected = self.calls.expected.pop(Conversation.of(traits), None)
         if expected is None and arrival is not None:
@@ -262,7 +262,7 @@ class FlowStack:
         self._lasts_ns.pop(entry.flow_id, None)
         binder.record(self._flows.remove(entry.flow_id))
         if entry.home_address is not None and not self._flows.of_pair(entry.home_address, entry.cn):
-            self._node.registrar.deregister(entry.cn, entry.home_address)
+            self._mobile.registrar.deregister(entry.cn, entry.home_address)
         if entry.requested is not None or binder.networks.policies is not None:  # others may be where it wished to be
             binder.shared.settle(entry.home_address, entry.cn)
         if entry.home_address is not None:
@@ -284,7 +284,7 @@ class FlowStack:
         if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):
             self._tcp_end(("TCP", payload.source_port, destination, payload.destination_port), payload, True)
         self._meters[number].sent += 1
-        home_address = flow.home_address or self._node.primary_home_address
+        home_address = flow.home_address or self._mobile.primary_home_address
         if marks is NO_MARKS:
             packet = Packet(home_address, destination, payload, 64, (), 0, 0, number, now)
         else:
@@ -310,7 +310,7 @@ class FlowStack:
             if any(type(header) is FragmentHeader for header in marks.extensions):
                 raise TopologyError("a later fragment, but its first has not been seen", marks)
         except TopologyError as error:
-            node.drop(marks.packet(node.primary_home_address, destination, payload, 0, now), str(error))
+            node.drop(marks.packet(self._mobile.primary_home_address, destination, payload, 0, now), str(error))
         else:
             node.originate(payload, source, destination, label, marks)
         return None
@@ -348,7 +348,7 @@ class FlowStack:
         if type(packet.payload) is UDP and packet.payload.destination_port in self._control:
             return None
         conversation = self.separator.conversation(packet.payload, arrival.source, False)
-        is_ours = arrival.destination in node.own_home_addresses and node.expects(packet.payload)
+        is_ours = arrival.destination in self._mobile.own_home_addresses and node.expects(packet.payload)
         if conversation is None or not is_ours or self._binder.pool.is_freeing(arrival.destination):
             return None
         marks = Marks(packet.traffic_class, packet.flow_label, packet.extensions)
@@ -383,4 +383,4 @@ class FlowStack:
 
     def address_of_flow(self, flow: int) -> Address:
         """The home address of a flow; the primary where it has none."""
-        return (self._flows[flow].home_address if flow in self._flows else None) or self._node.primary_home_address
+        return (self._flows[flow].home_address if flow in self._flows else None) or self._mobile.primary_home_address

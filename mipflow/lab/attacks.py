@@ -19,7 +19,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.attackers import Liar, Replayer
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.cga import AddressOwner
-from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.correspondent_node import Correspondent, CorrespondentNode
 from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
 from mipflow.mip6.return_routability import binding_management_key, proved
 from mipflow.node.application import Ends
@@ -46,8 +46,8 @@ PLACES: dict[str, str | None] = {
 """Where the attacker has ears: a link of the world."""
 
 
-class Credulous(CorrespondentNode):
-    """A correspondent node that believes every binding update: what route optimisation would be without any proof."""
+class Credulous(Correspondent):
+    """A correspondent that believes every binding update: what route optimisation would be without any proof."""
 
     def binding_update(self, arrival: Arrival) -> None:
         """Do as it says."""
@@ -55,7 +55,7 @@ class Credulous(CorrespondentNode):
         assert isinstance(update, BindingUpdate)
         care_of = self.care_of_address(arrival, update)
         if update.lifetime_units:
-            expires_ns = self.clock.now + update.lifetime_units * LIFETIME_UNIT_S * NS_PER_S
+            expires_ns = self.node.clock.now + update.lifetime_units * LIFETIME_UNIT_S * NS_PER_S
             self.bind(Binding(home_address, care_of, update.sequence, expires_ns))
         else:
             self.unbind(home_address)
@@ -70,7 +70,7 @@ class Credulous(CorrespondentNode):
 
 
 DEFENCES: dict[str, dict[str, Any]] = {
-    "none": {"correspondents": {"CN1": Credulous}},
+    "none": {"correspondents": {"CN1": partial(CorrespondentNode, part=Credulous)}},
     "return routability": {},
     "return routability and ESP": {"security": True},
     "generated addresses": {"enhanced": True},
@@ -102,8 +102,8 @@ def _steal_at_home(world: World, means: Means) -> bool:
     world.run(6)
     assert flow.home_address is not None
     liar = _liar(world, means)
-    liar.home_agent = world.ha.home_agent_address
-    liar.registrar.register_home(flow.home_address, liar.address)
+    liar.mobility.home_agent = world.ha.home_agent_address
+    liar.mobility.registrar.register_home(flow.home_address, liar.address)
     world.run(4)
     return _came_to_believe(world, "HA", flow.home_address, liar.address)
 

@@ -279,7 +279,7 @@ def _setup(world: World) -> Iterator[tuple[str, str]]:
     """What a world is made of, in words."""
     yield "scenario", world.title
     yield "seed", str(world.network.seed)
-    yield "way of data", world.mn.mode.replace("_", " ")
+    yield "way of data", world.mn.mobility.mode.replace("_", " ")
     rules: Any = world.mn.redirector.rules
     for field in fields(rules):
         yield f"rule {field.name.replace('_', ' ')}", _word(getattr(rules, field.name))

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from mipflow.arguments import SEED, check
-from mipflow.lab.attacks import MALLORY, Credulous, settle
+from mipflow.lab.attacks import DEFENCES, MALLORY, settle
 from mipflow.lab.found import found
 from mipflow.lab.scenarios import HOME, figure2
 from mipflow.lab.world import World
@@ -137,7 +137,7 @@ def _update(home_address: Address, care_of: Address, peer: Address, update: Size
 
 def _unproved(seed: int, bounded: bool) -> float:
     """Test inits and binding updates from forged sources, the updates with made-up proofs."""
-    world = figure2(seed, home_router=True, correspondents={} if bounded else {"CN1": Credulous})
+    world = figure2(seed, home_router=True, **DEFENCES["return routability" if bounded else "none"])
     world.run(5)
     cn, care_of = world.cn1.address, MALLORY.address(0x666)
     update = mobility.BindingUpdate(1, lifetime_units=100, options=(mobility.NonceIndices(1, 1),))

@@ -119,7 +119,7 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
 def _took_ms(world: World, move: Move) -> float | None:
     """How long it took until the binding with the new care-of address was acknowledged; None where it was not."""
     row = (HOME_ADDRESS_TABLE, str(move.flow.home_address), "care_of_address")
-    if world.mn.mode == "route_optimisation":
+    if world.mn.mobility.mode == "route_optimisation":
         row = (FLOW_MAPPING_TABLE, str(move.flow.id), "registered_at_cn")
     start_ns, care_of = seconds(world.start_s + move.at_s), str(world.mn.interface(move.interface).address)
     for record in world.trace.changes():

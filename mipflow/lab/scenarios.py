@@ -21,7 +21,7 @@ from mipflow.arguments import (
     whole,
 )
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
-from mipflow.flow.address_protocol import AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
+from mipflow.flow.address_protocol import AddressBook, AddressGranter, AddressProtocolAllocation
 from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
 from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
 from mipflow.flow.mobile_node import FlowMobileNode
@@ -35,7 +35,7 @@ from mipflow.lab.world import World
 from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
+from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
 from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
@@ -131,9 +131,9 @@ def figure2(
     spec, total = _links(links, cns), max(cns, 2)
     network = Network(seed, trace, wire)
     internet = Router(network, "Internet", 4.0, 0.0)
-    make_agent = partial(AllocatingHomeAgent, book=AddressBook(HOME)) if allocate == "request" else HomeAgent
-    agents = _home(network, internet, spec, home_agents, home_router, advertisements, make_agent)
-    kinds = _kinds(correspondents or {}, total, EnhancedCorrespondentNode if enhanced else CorrespondentNode)
+    agents = _home(network, internet, spec, home_agents, home_router, advertisements)
+    knows_keys = partial(CorrespondentNode, part=EnhancedCorrespondent)
+    kinds = _kinds(correspondents or {}, total, knows_keys if enhanced else CorrespondentNode)
     home_address = HOME.address(MOBILE_NODE)
     if enhanced:
         owner = AddressOwner(network.random("MN/generated addresses"))
@@ -145,8 +145,9 @@ def figure2(
         }  # fmt: skip
     peers = [_correspondent(network, internet, spec, maker, number, total) for number, maker in enumerate(kinds)]
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
+    book = AddressBook(HOME) if allocate == "request" else None
     if allocate is not None:
-        mobile_node = {**_allocation(allocate, network, agents, home_address), **mobile_node}
+        mobile_node = {**_allocation(allocate, network, agents, home_address, book), **mobile_node}
     rules = operator if isinstance(operator, RuleSet | None) else load_rules(operator)
     if rules is not None or policy_server:
         mobile_node = {"policy": _policies(rules, policy_server), **mobile_node}
@@ -155,7 +156,7 @@ def figure2(
         **mobile_node,
     )  # fmt: skip
     for agent in agents if security else ():
-        KeyExchange(mn, agent, is_dynamic=security != "manual")
+        KeyExchange(mn.mobility, agent, is_dynamic=security != "manual")
     for interface, name, prefix, y in (("wlan0", "AR2", WLAN, 1.2), ("cell0", "AR3", CELLULAR, -1.2)):
         router = AccessRouter(network, name, 2.0, y)
         join_routers(network, router, internet, spec[f"{name}-Internet"])
@@ -166,7 +167,7 @@ def figure2(
         mn.visit(interface, segment)
     mn.networks.check()
     world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the seed's Figure 2)")
-    world.home_agents = agents
+    world.home_agents, world.address_book = agents, book
     if policy_server:
         world.policy_server = _policy_server(network, internet, mn)
     if traffic is not None:
@@ -207,11 +208,11 @@ SCENARIOS = {"figure1": figure1, "figure2": figure2, "plain": plain_mobile_ipv6}
 
 def _home(
     network: Network, internet: Router, spec: Mapping[str, Link], home_agents: int, home_router: bool,
-    advertisements: tuple[float, float] | None, make_agent: Callable[..., HomeAgent],
+    advertisements: tuple[float, float] | None,
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
-    agents = [make_agent(network, "HA", 4.0, 2.0)]
-    agents += [make_agent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
+    agents = [HomeAgent(network, "HA", 4.0, 2.0)]
+    agents += [HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
     home = network.add_segment("home", spec["home"], HOME)
     gateway: Router = agents[0]
     if home_router:
@@ -221,15 +222,16 @@ def _home(
     for number, agent in enumerate(agents):
         agent.serve_home(home, HOME_AGENT + 16 * number)
         if home_agents > 1:
-            agent.preference = home_agents - number
+            agent.home.preference = home_agents - number
         if home_agents > 1 or advertisements is not None:
             agent.neighbor.advertise_every(agent.home_link, *(advertisements or HOME_ADVERTISEMENTS_S))
     return agents
 
 
 def _allocation(
-    allocate: Mechanism | Callable[..., Address], network: Network, agents: list[HomeAgent], home_address: Address
-) -> dict[str, Any]:
+    allocate: Mechanism | Callable[..., Address], network: Network, agents: list[HomeAgent], home_address: Address,
+    book: AddressBook | None,
+) -> dict[str, Any]:  # fmt: skip
     """What makes further home addresses, as keywords of the mobile node; the servers that it takes are set up."""
     if callable(allocate):
         return {"allocate": allocate}
@@ -239,12 +241,12 @@ def _allocation(
         server = Dhcpv6Server(network, "DHCP", 5.0, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
         server.settle(network.segments["home"], DHCP_SERVER)
         for agent in agents:
-            agent.relay = Dhcpv6Relay(agent, server.address)
+            agent.home.relay = Dhcpv6Relay(agent, server.address)
         return {"allocation": Dhcpv6Allocation}
     key = network.random("MN/home addresses").randbytes(32)
+    assert book is not None
     for agent in agents:
-        if isinstance(agent, AllocatingHomeAgent):
-            agent.share_key(home_address, key)
+        AddressGranter(agent, book).share_key(home_address, key)
     return {"allocation": partial(AddressProtocolAllocation, key=key)}
 
 

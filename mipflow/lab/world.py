@@ -25,6 +25,7 @@ from mipflow.arguments import (
     several,
 )
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
+from mipflow.flow.address_protocol import AddressBook
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy_server import PolicyServer
@@ -79,6 +80,8 @@ class World(Unique):
         self.ha = ha
         self.home_agents = [ha]
         """All home agents, `ha` the first."""
+        self.address_book: AddressBook | None = None
+        """What home agents grant home addresses from, where they do."""
         self.policy_server: PolicyServer | None = None
         """What sends rules to the mobile node, where there is one."""
         self.cns = list(cns)

@@ -23,9 +23,10 @@ from mipflow.wire.packet import Packet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mipflow.mip6.home_link import HomeLinkRouter
+    from mipflow.mip6.home_link import HomeLink
     from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival, Node
+    from mipflow.node.router import Router
 
 HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
 """Interface identifier of the Mobile IPv6 Home-Agents anycast address (RFC 2526 sections 2 and 3)."""
@@ -41,8 +42,8 @@ class AddressDiscoveryService:
     `prefix_heard` is told the prefixes of other home agents.
     """
 
-    def __init__(self, node: HomeLinkRouter, prefix_heard: Callable[[HomePrefix], None]) -> None:
-        self._node, self._prefix_heard = node, prefix_heard
+    def __init__(self, node: Router, home: HomeLink, prefix_heard: Callable[[HomePrefix], None]) -> None:
+        self._node, self._home, self._prefix_heard = node, home, prefix_heard
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._expiry = Timer(node.clock, self._expire)
         node.neighbor.on_advertisement.append(self._advertised)
@@ -50,22 +51,22 @@ class AddressDiscoveryService:
 
     def serves(self, address: Address) -> bool:
         """True for the anycast address of a prefix of the home link (section 8.4: every home agent accepts it)."""
-        return address.interface_identifier == HOME_AGENTS and self._node.home_prefixes.of(address) is not None
+        return address.interface_identifier == HOME_AGENTS and self._home.prefixes.of(address) is not None
 
     def claim(self) -> None:
         """Answer for the anycast addresses on the home link from now on, in the place of whoever did."""
-        home = self._node.home_link
+        home = self._home.interface
         if home.segment is not None and home.listens:
-            for entry in self._node.home_prefixes:
+            for entry in self._home.prefixes:
                 home.segment.neighbors[home_agents_anycast(entry.prefix.network)] = home
             self._node.network.changed()
 
     def _advertised(self, interface: Interface, advertisement: icmpv6.RouterAdvertisement, source: Address) -> None:
         """Another router of the home link has said whether it is a home agent (section 10.5.1)."""
-        node, now = self._node, self._node.clock.now
-        if interface is not node.home_link:
+        node, home, now = self._node, self._home, self._node.clock.now
+        if interface is not home.interface:
             return
-        node.record(node.home_agents.hear(advertisement, source, now))
+        node.record(home.agents.hear(advertisement, source, now))
         self._wait()
         for option in advertisement.prefixes if advertisement.home_agent else ():
             if option.prefix_length == 64:
@@ -73,29 +74,29 @@ class AddressDiscoveryService:
                 self._prefix_heard(HomePrefix.told(option, now))
 
     def _wait(self) -> None:
-        end = self._node.home_agents.next_end_ns()
+        end = self._home.agents.next_end_ns()
         if end is not None:
             self._expiry.set(end)
 
     def _expire(self) -> None:
         """A home agent is gone: its neighbors find another behind the anycast address, as RFC 4861 section 7.3 has it.
         """
-        self._node.record(self._node.home_agents.expire(self._node.clock.now))
+        self._node.record(self._home.agents.expire(self._node.clock.now))
         self.claim()
         self._wait()
 
     def _request(self, arrival: Arrival) -> None:
         """Answer straight to where the request came from, from a unicast address of ours (sections 6.5, 10.5.1)."""
-        node, request = self._node, arrival.packet.payload
+        node, home, request = self._node, self._home, arrival.packet.payload
         assert isinstance(request, icmpv6.HomeAgentAddressDiscoveryRequest)
         if not self.serves(arrival.destination):
             node.drop(arrival.packet, "home agent address discovery, but not for the anycast address of the home link")
             return
-        said = node.advertisement(node.home_link)
-        own = None if said is None else heard(said, node.home_link.link_local, node.clock.now)
-        found = node.home_agents.by_preference(own, self._random)
+        said = node.advertisement(home.interface)
+        own = None if said is None else heard(said, home.interface.link_local, node.clock.now)
+        found = home.agents.by_preference(own, self._random)
         reply = icmpv6.HomeAgentAddressDiscoveryReply(request.identifier, found)
-        node.transmit(reply, node.home_agent_address, arrival.source)
+        node.transmit(reply, home.address, arrival.source)
 
 
 class NeedsHomeAgent(Protocol):

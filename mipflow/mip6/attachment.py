@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Place, Step
+from mipflow.mip6.registration_events import AtHome, Reachable
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address, Prefix
@@ -226,7 +227,7 @@ class Attachment:
                 self.lifetimes.hear(address, *lifetimes_s, node.clock.now)
                 if address in self._homes.own_home_addresses:
                     self._hears.came_home(address)
-                    self._registrar.wake(address)  # correspondents that are to forget hear of it from here
+                    self._registrar.tell(Reachable(address))  # correspondents that are to forget hear of it from here
                 else:
                     node.decided("care-of address", f"{address} on {interface.name}")
                 self._choose()
@@ -261,7 +262,7 @@ class Attachment:
         if best is None and before is not None:
             self._node.interface_changed(interface)
         elif best is not None and best != before:
-            self._registrar.wake(best)
+            self._registrar.tell(Reachable(best))
             self._hears.care_of_ready(interface)
 
     def come_home(self) -> None:
@@ -276,9 +277,9 @@ class Attachment:
             if entry is not None and entry.may_last(node.clock.now):
                 node.decided("returning home", f"{home_address} on {interface.name}")
                 interface.add_address(home_address, shared=True)
-                self._registrar.return_home(home_address)
+                self._registrar.tell(AtHome(home_address))
             elif home_address not in self._duplicates:
-                self._registrar.return_home(home_address)
+                self._registrar.tell(AtHome(home_address))
                 self._make(home_address, (INFINITE_S, INFINITE_S))
         if self._homes.primary_home_address in interface.addresses:
             interface.prefer(self._homes.primary_home_address)

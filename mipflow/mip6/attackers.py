@@ -26,7 +26,19 @@ PATIENCE_NS = 2 * NS_PER_S
 """How long a liar hopes to overhear an answer before it makes one up."""
 
 
-class Liar(MobileNode):
+class StraightOnly(MobileNode):
+    """The mobile node in a liar: what it sends itself goes straight; its binding is for what others send."""
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """Straight."""
+        return self.node.direct_road(source, destination)
+
+    def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
+        """There is no tunnel."""
+        return None
+
+
+class Liar(Host):
     """A mobile node that registers an address that is not its own: another's home address, or a false care-of address.
 
     No home agent knows of it: home tests leave with a forged source address. An answer that it cannot receive it
@@ -38,7 +50,9 @@ class Liar(MobileNode):
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, address: Address, **settings: Any
     ) -> None:
-        super().__init__(network, name, x, y, home_agent=address, home_address=address, **settings)
+        super().__init__(network, name, x, y)
+        self.mobility: MobileNode = StraightOnly(self, home_agent=address, home_address=address, **settings)
+        self.send_by = self._send_and_guess
         self._guess = network.random(f"{name}/guesses")
 
     def listen(self, segment: Segment) -> None:
@@ -56,19 +70,19 @@ class Liar(MobileNode):
 
     def claim(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
         """Try to have a correspondent send what is for `home_address` to `care_of_address`."""
-        self.own_home_addresses.add(home_address)
-        updates = self.registrar.list
-        updates.want(self.home_agent, home_address, self.address, home_registration=True)
-        entry = updates.get(self.home_agent, home_address)
+        self.mobility.own_home_addresses.add(home_address)
+        updates = self.mobility.binding_updates
+        updates.want(self.mobility.home_agent, home_address, self.address, home_registration=True)
+        entry = updates.get(self.mobility.home_agent, home_address)
         assert entry is not None
         updates.step(entry, Event.UPDATE)
         # Its own home agent, it grants itself an hour.
         updates.step(entry, Event.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
-        self.registrar.register_correspondent(correspondent, home_address, care_of_address)
+        self.mobility.registrar.register_correspondent(correspondent, home_address, care_of_address)
 
-    def send_direct(self, packet: Packet, road: Road | None = None) -> None:
-        """Send as if one were the source; if nobody answers, take a guess for the answer."""
-        super().send_direct(packet, road)
+    def _send_and_guess(self, packet: Packet, road: Road) -> None:
+        """Send signalling; if nobody answers, take a guess for the answer."""
+        road.send(packet)
         message, guess = packet.payload, self._guess
         if isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
             kind = mobility.HomeTest if isinstance(message, mobility.HomeTestInit) else mobility.CareOfTest
@@ -85,29 +99,25 @@ class Liar(MobileNode):
         """From any source address that is wanted."""
         return super().direct_road(self.address, destination)
 
-    def find_road(self, source: Address, destination: Address) -> Road | None:
-        """What it sends itself goes straight: its binding is for what others send."""
-        return self.direct_road(source, destination)
 
-    def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
-        """There is no tunnel."""
-        return None
+def forge(node: Host, packet: Packet) -> None:
+    """Send a packet as it is, with any source address."""
+    road = node.direct_road(node.address, packet.destination)
+    if road is not None:
+        road.send(packet)
 
 
 class Forger(Host):
     """Sends packets with any source address."""
 
     role: Role = "attacker"
-
-    def forge(self, packet: Packet) -> None:
-        """Send a packet as it is."""
-        road = self.direct_road(self.address, packet.destination)
-        if road is not None:
-            road.send(packet)
+    forge = forge
 
 
-class Hoarder(Forger):
+class Hoarder(Host):
     """Binds as many home addresses as it likes at a correspondent: all its own, and nothing about them is false."""
+
+    role: Role = "attacker"
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
@@ -119,8 +129,8 @@ class Hoarder(Forger):
         """Test one more home address of its link, and bind it when the answer comes."""
         next(iter(self.interfaces.values())).add_address(home_address)
         if self._care_of_test is None:
-            self.forge(Packet(self.address, correspondent, mobility.CareOfTestInit(bytes(8))))
-        self.forge(Packet(home_address, correspondent, mobility.HomeTestInit(bytes(8))))
+            forge(self, Packet(self.address, correspondent, mobility.CareOfTestInit(bytes(8))))
+        forge(self, Packet(home_address, correspondent, mobility.HomeTestInit(bytes(8))))
 
     def _tested_care_of(self, arrival: Arrival) -> None:
         self._care_of_test = arrival.payload
@@ -135,11 +145,13 @@ class Hoarder(Forger):
             update = mobility.BindingUpdate(1, lifetime_units=lifetime_units, options=(indices,))
             option = DestinationOptions((HomeAddressOption(home_address),))
             message = proved(update, key, self.address, correspondent)
-            self.forge(Packet(self.address, correspondent, message, extensions=(option,)))
+            forge(self, Packet(self.address, correspondent, message, extensions=(option,)))
 
 
-class Replayer(Forger):
+class Replayer(Host):
     """Records the binding updates that pass on a link, and sends them again as they were."""
+
+    role: Role = "attacker"
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
@@ -159,5 +171,5 @@ class Replayer(Forger):
         """Send again all that was recorded on its way to a correspondent; gives how many."""
         again = [packet.copy() for packet in self.recorded if packet.destination == correspondent]
         for packet in again:
-            self.forge(packet)
+            forge(self, packet)
         return len(again)

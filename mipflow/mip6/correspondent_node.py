@@ -6,11 +6,12 @@ It is the seed's unchanged peer: nothing here knows of flows. Takes packets, giv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
-from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.return_routability import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
@@ -27,49 +28,50 @@ ABOUT_THE_SOURCE = (BEYOND_SCOPE, FAILED_POLICY)
 """Codes of Destination Unreachable that blame our own address: packets to the home address would fare no better."""
 
 
-class CorrespondentNode(KeepsBindings, Host):
-    """A host that talks to mobile nodes, with route optimisation."""
+class Correspondent(BindingKeeper):
+    """The part of `node` that talks to mobile nodes straight."""
 
-    role: Role = "correspondent node"
     always_acknowledged: tuple[Status, ...] = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
     """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
-    remembered_ns = dict.fromkeys((Event.DELETE, Event.EXPIRE), constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
-        super().__init__(network, name, x, y)
-        self.nonces = Nonces(network.random(f"{name}/nonces"))
+    def __init__(self, node: Host) -> None:
+        lasts = dict.fromkeys((Event.DELETE, Event.EXPIRE), constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
+        super().__init__(node, self.binding_update, lasts)
+        self.nonces = Nonces(node.network.random(f"{node.name}/nonces"))
         self._unreachable: dict[Address, tuple[int, int]] = {}
         """Home address -> first and last time of errors in a row that say its care-of address cannot be reached."""
-        self.handlers[mobility.HomeTestInit] = self.handlers[mobility.CareOfTestInit] = self._test_init
+        node.handlers[mobility.HomeTestInit] = node.handlers[mobility.CareOfTestInit] = self._test_init
+        self._on_error = node.handlers[IcmpError]
+        node.handlers[IcmpError] = self._icmp_error
 
     def turn_off_route_optimisation(self) -> None:
         """Answer Mobility Headers as a host without Mobile IPv6 does, as an administrator may want it (section 8.2).
 
         Who still has a binding hears of its end by a binding error, and goes back to its home agent's tunnel.
         """
-        self.knows_mobility = False
+        self.node.knows_mobility = False
         for binding in self.bindings:
             self.unbind(binding.home_address)
         for kind in (BindingUpdate, mobility.UnknownMobilityMessage, mobility.HomeTestInit, mobility.CareOfTestInit):
-            del self.handlers[kind]
+            del self.node.handlers[kind]
 
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
     def _test_init(self, arrival: Arrival) -> None:
-        message, packet, index = arrival.packet.payload, arrival.packet, self.nonces.index(self.clock.now)
+        message, packet, index = arrival.packet.payload, arrival.packet, self.nonces.index(self.node.clock.now)
         assert isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit)
         is_home = isinstance(message, mobility.HomeTestInit)
         if arrival.source != packet.source:
             kind, section = ("home", "9.4.1") if is_home else ("care-of", "9.4.2")
-            self.drop(packet, f"{kind} test init with a Home Address option (RFC 6275 section {section})")
+            self.node.drop(packet, f"{kind} test init with a Home Address option (RFC 6275 section {section})")
             return
         if not packet.source.is_unicast_routable:
-            self.drop(packet, f"test init from {packet.source}, which is not unicast routable")
+            self.node.drop(packet, f"test init from {packet.source}, which is not unicast routable")
             return
         make_token = self.nonces.home_token if is_home else self.nonces.care_of_token
         answer = mobility.HomeTest if is_home else mobility.CareOfTest
         reply = answer(index, message.cookie, make_token(arrival.source, index))
-        self.send_direct(Packet(packet.destination, packet.source, reply))
+        self.node.send_direct(Packet(packet.destination, packet.source, reply))
 
     # --- binding updates (section 9.5) -------------------------------------------------------------------------------
 
@@ -89,7 +91,7 @@ class CorrespondentNode(KeepsBindings, Host):
             return
         indices, care_of = update.option(NonceIndices), self.care_of_address(arrival, update)
         if indices is None:
-            self.drop(arrival.packet, "binding update without nonce indices")
+            self.node.drop(arrival.packet, "binding update without nonce indices")
             return
         deletes = update.lifetime_units == 0
         signed = home_address if deletes else care_of
@@ -98,7 +100,7 @@ class CorrespondentNode(KeepsBindings, Host):
             self.acknowledge(arrival, BindingAcknowledgement(key, update.sequence))
             return
         if not is_proved(update, key, signed, arrival.packet.destination):
-            self.drop(arrival.packet, "binding authorization data is wrong")
+            self.node.drop(arrival.packet, "binding authorization data is wrong")
             return
         status, sequence = self.judge(arrival, update, care_of)
         answer = BindingAcknowledgement(status, sequence)
@@ -109,8 +111,8 @@ class CorrespondentNode(KeepsBindings, Host):
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
 
     def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
-        home = self.nonces.is_valid(indices.home, self.clock.now)
-        care_of = deletes or self.nonces.is_valid(indices.care_of, self.clock.now)
+        home = self.nonces.is_valid(indices.home, self.node.clock.now)
+        care_of = deletes or self.nonces.is_valid(indices.care_of, self.node.clock.now)
         if home and care_of:
             return None
         if not home and not care_of:
@@ -131,7 +133,7 @@ class CorrespondentNode(KeepsBindings, Host):
                 self.end(Binding(home_address, care_of, update.sequence, 0), Event.DELETE)
             return 0
         lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.longest_s(update))
-        expires_ns = self.clock.now + lifetime_s * NS_PER_S
+        expires_ns = self.node.clock.now + lifetime_s * NS_PER_S
         near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * constants.MIN_REFRESH_WAIT_NS)
         binding = Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns)
         self.bind(self.entry_for(arrival, update, binding))
@@ -181,7 +183,7 @@ class CorrespondentNode(KeepsBindings, Host):
 
     def binding_due(self, binding: Binding) -> None:
         """A binding nears its end: the next packet that uses it asks for a refresh; and so at half of what is left."""
-        now, left_ns = self.clock.now, binding.expires_ns - self.clock.now
+        now, left_ns = self.node.clock.now, binding.expires_ns - self.node.clock.now
         if left_ns <= 0 or binding.state is State.REMEMBERED:
             super().binding_due(binding)
         else:
@@ -195,12 +197,12 @@ class CorrespondentNode(KeepsBindings, Host):
         binding = self.bindings.get(destination)
         if binding is not None and binding.state is State.EXPIRING:
             self.step(Event.ASK, binding)
-            self.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
+            self.node.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
         return super().find_road(source, destination)
 
     def _icmp_error(self, arrival: Arrival) -> None:
-        super()._icmp_error(arrival)
-        error, now = arrival.packet.payload, self.clock.now
+        self._on_error(arrival)
+        error, now = arrival.packet.payload, self.node.clock.now
         assert isinstance(error, IcmpError)
         binding = self.bindings.get(_behind_routing_header(error.invoking))
         if error.type != DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
@@ -215,8 +217,25 @@ class CorrespondentNode(KeepsBindings, Host):
                 first = now
             self._unreachable[binding.home_address] = (first, now)
             if now - first >= constants.PERSISTENT_ERRORS_NS:
-                self.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
+                self.node.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
                 self.unbind(binding.home_address)
+
+
+class CorrespondentNode(Host):
+    """A host that talks to mobile nodes, with route optimisation. `part` makes what does it, where not `Correspondent`.
+    """
+
+    role: Role = "correspondent node"
+
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0,
+        part: Callable[[Host], Correspondent] = Correspondent,
+    ) -> None:  # fmt: skip
+        super().__init__(network, name, x, y)
+        self.correspondent = part(self)
+        self.bindings, self.nonces = self.correspondent.bindings, self.correspondent.nonces
+        self.bind, self.unbind = self.correspondent.bind, self.correspondent.unbind
+        self.turn_off_route_optimisation = self.correspondent.turn_off_route_optimisation
 
 
 def _behind_routing_header(packet: bytes) -> Address:

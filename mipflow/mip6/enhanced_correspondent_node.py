@@ -7,44 +7,44 @@ far as the mobile node's credit goes, and is for all others a correspondent node
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from mipflow.arguments import need_cryptography
 from mipflow.mip6 import enhanced
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.cga import PURPOSE, AddressOwner, CgaParameters, encrypted
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.correspondent_node import Correspondent
 from mipflow.mip6.enhanced import NO_TOKEN, EnhancedBinding, judged, signature_in
 from mipflow.mip6.return_routability import binding_management_key, is_proved
-from mipflow.node.node import Arrival
+from mipflow.node.host import Host
+from mipflow.node.node import Arrival, Node
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
-from mipflow.sim.network import Network
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import HomeAddressOption, Packet
 
 
-class EnhancedCorrespondentNode(CorrespondentNode):
-    """A correspondent node that mobile nodes may also prove themselves to by the key that made their home address.
+class EnhancedCorrespondent(Correspondent):
+    """The part of a correspondent node that mobile nodes may also prove themselves to by the key that made their home
+    address.
 
-    `owner` is set where its own address is generated as well: it proves it when asked to (section 4.3).
+    `owner` is set where the node's own address is generated as well: it proves it when asked to (section 4.3).
     """
 
     always_acknowledged = (
-        *CorrespondentNode.always_acknowledged, Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED,
+        *Correspondent.always_acknowledged, Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED,
         Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS,
     )  # fmt: skip
 
-    def __init__(self, network: Network, name: str, *place: Any, **settings: Any) -> None:
+    def __init__(self, node: Host) -> None:
         need_cryptography(PURPOSE)
-        super().__init__(network, name, *place, **settings)
+        super().__init__(node)
         self.owner: AddressOwner | None = None
         self.proof_limit = TokenBucket()
         """Proofs are work: more than these are not looked at (section 6.6)."""
-        self._random = network.random(f"{name}/permanent home keygen tokens")
+        self._random = node.network.random(f"{node.name}/permanent home keygen tokens")
         self._proof: CgaParameters | None = None
         """What the update that is being processed has proved its home address with."""
 
@@ -74,7 +74,7 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         care_of_nonce, given = indices.care_of, held.care_of_nonce
         if care_of_nonce and given and is_proved(update, key(given), care_of, arrival.packet.destination):
             care_of_nonce = given  # of the Care-of Test option, whatever index the mobile node calls it by
-        current = self.nonces.index(self.clock.now)
+        current = self.nonces.index(self.node.clock.now)
         expired = self._expired_nonces(NonceIndices(indices.home or current, care_of_nonce or current), deletes)
         return key(care_of_nonce) if expired is None else expired
 
@@ -86,7 +86,7 @@ class EnhancedCorrespondentNode(CorrespondentNode):
             return status, sequence
         held, indices = self._held(arrival.source), update.option(NonceIndices)
         if update.option(mobility.CgaParametersOption) is not None:
-            if not self.proof_limit.take(self.clock.now):
+            if not self.proof_limit.take(self.node.clock.now):
                 return Status.INSUFFICIENT_RESOURCES, sequence
             self._proof = judged(update, arrival.source, care_of, arrival.packet.destination)
             if self._proof is None:
@@ -111,7 +111,7 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         return EnhancedBinding(
             arrival.source, care_of, binding.sequence, binding.expires_ns, wakes_ns=binding.wakes_ns,
             care_of_verified=not is_early, permanent_token=permanent_token,
-            care_of_nonce=self.nonces.index(self.clock.now) if is_early and asks else 0,
+            care_of_nonce=self.nonces.index(self.node.clock.now) if is_early and asks else 0,
             credit=held.credit,
         )  # fmt: skip
 
@@ -144,13 +144,13 @@ class EnhancedCorrespondentNode(CorrespondentNode):
         packet, held = arrival.packet, self._held(option.home_address)
         is_payload = not isinstance(packet.payload, mobility.MobilityMessage)
         if held.care_of_verified and is_payload:
-            held.credit.earn(packet.size, self.clock.now)
+            held.credit.earn(packet.size, self.node.clock.now)
         return True
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """To a care-of address that is not verified yet, what the credit pays for."""
         road, held = super().find_road(source, destination), self._held(destination)
-        return road if road is None or held.care_of_verified else RoadOnCredit(self, held, road)
+        return road if road is None or held.care_of_verified else RoadOnCredit(self.node, held, road)
 
 
 class RoadOnCredit(Road):
@@ -158,7 +158,7 @@ class RoadOnCredit(Road):
 
     __slots__ = ("_binding", "_node")
 
-    def __init__(self, node: EnhancedCorrespondentNode, binding: EnhancedBinding, road: Road) -> None:
+    def __init__(self, node: Node, binding: EnhancedBinding, road: Road) -> None:
         path_mtu = road.mtu + road.overhead
         super().__init__(road.kind, road.channel, path_mtu, road.source, road.destination, road.extensions)
         self._node = node

@@ -10,15 +10,16 @@ from functools import partial
 
 from mipflow.mip6.address_discovery import AddressDiscoveryService
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
+from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
-from mipflow.mip6.home_link import HomeLinkRouter
+from mipflow.mip6.home_link import HomeLink
 from mipflow.mip6.home_prefixes import HomePrefix
-from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.mip6.ip_security import IpSecurity
 from mipflow.mip6.prefix_advertiser import PrefixAdvertiser
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
-from mipflow.node.router import Forward
+from mipflow.node.router import Forward, Router
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
@@ -31,42 +32,60 @@ from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
 IPV6_IN_IPV6, ICMPV6 = 41, 58
 
 
-class HomeAgent(KeepsBindings, HomeLinkRouter):
+class HomeAgent(Router):
     """A home agent; `serve_home(segment)` puts it on its home link."""
 
     role: Role = "home agent"
-    remembered_ns = {Event.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, Event.EXPIRE: 0}  # section 10.3.2
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
+        lasts = {Event.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, Event.EXPIRE: 0}  # section 10.3.2
+        self.keeper, self.home = BindingKeeper(self, self.binding_update, lasts, self._stand_down), HomeLink(self)
+        self.bindings, self.unbind = self.keeper.bindings, self.keeper.unbind
+        self.ip_security = IpSecurity(self)
         self.max_lifetime_s = HOME_BINDING_LIFETIME_S
         """The longest lifetime that it grants, in seconds."""
         self.refresh_advice_s: int | None = None
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()
         """Home addresses that are not served: status 129."""
-        self.prefixes = PrefixAdvertiser(self, self.bindings, self.limit_bindings)
-        self.address_discovery = AddressDiscoveryService(self, self.prefixes.heard)
+        self.prefixes = PrefixAdvertiser(self, self.home, self.bindings, self.limit_bindings)
+        self.address_discovery = AddressDiscoveryService(self, self.home, self.prefixes.heard)
         self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """
-        self.handlers[Packet] = self._tunnel_exit
+        self.handlers[Packet], self.handlers[icmpv6.IcmpError] = self._tunnel_exit, self._told_of_error
+
+    @property
+    def home_link(self) -> Interface:
+        """The interface on the home link. Raises TopologyError before `serve_home`."""
+        return self.home.interface
+
+    @property
+    def home_agent_address(self) -> Address:
+        """The address to which binding updates go and at which tunnels end."""
+        return self.home.address
 
     def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
         """Be a router and home agent of the home link, behind its anycast address too."""
-        home = super().serve_home(segment, interface_identifier)
+        home = self.home.serve(segment, interface_identifier)
         self.address_discovery.claim()
         return home
 
     def announce(self, interface: Interface, prefix: Prefix, valid_s: int, preferred_s: int) -> None:
         """Advertise a prefix with these lifetimes, which run down from now on; mobile nodes are told (10.6.2)."""
         super().announce(interface, prefix, valid_s, preferred_s)
-        if interface is self._home:
+        if interface is self.home.place:
             address = prefix.address(interface.interface_identifier)
             if address not in self.addresses:
                 interface.add_address(address)
             self.prefixes.changed(HomePrefix(prefix, address, valid_s, preferred_s, self.clock.now))
             self.address_discovery.claim()
+
+    def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
+        """As any router, but on the home link as its home agent."""
+        said = super().advertisement(interface)
+        return said if said is None or interface is not self.home.place else self.home.advertisement(said)
 
     def _is_for_link(self, destination: Address, interface: Interface) -> bool:
         return self.address_discovery.serves(destination) or super()._is_for_link(destination, interface)
@@ -77,7 +96,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """Check, in the order of section 10.3.1; an address that is not bound yet goes through duplicate detection."""
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
-        if not self.is_well_formed(arrival, update):
+        if not self.keeper.is_well_formed(arrival, update):
             return
         is_bound = home_address in self.bindings
         if not update.home_registration and not is_bound:
@@ -86,9 +105,9 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         if update.lifetime_units and home_address == arrival.packet.source:
             self.drop(arrival.packet, "home registration without a Home Address option (RFC 6275 section 10.3.1)")
             return
-        status, sequence = self._judge(update, home_address, self.care_of_address(arrival, update))
+        status, sequence = self._judge(update, home_address, self.keeper.care_of_address(arrival, update))
         if status is not Status.ACCEPTED:
-            self.acknowledge(arrival, BindingAcknowledgement(status, sequence))
+            self.keeper.acknowledge(arrival, BindingAcknowledgement(status, sequence))
         elif update.lifetime_units == 0:
             self._deregister(arrival, update)
         elif is_bound:
@@ -98,7 +117,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
         """Status and the sequence number to send with it."""
-        entry, prefix = self.bindings.entry(home_address), self.home_prefixes.of(home_address)
+        entry, prefix = self.bindings.entry(home_address), self.home.prefixes.of(home_address)
         if entry is not None and not is_newer(update.sequence, entry.sequence):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, entry.sequence
         is_valid = prefix is not None and prefix.valid_s(self.clock.now) >= LIFETIME_UNIT_S
@@ -108,26 +127,26 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
             Status.NOT_HOME_SUBNET: not is_valid or is_ours,
             Status.ADMINISTRATIVELY_PROHIBITED: home_address in self.prohibited,
             Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE: entry is None and not update.lifetime_units,
-            Status.INVALID_CARE_OF_ADDRESS: update.lifetime_units > 0 and self.is_impossible(home_address, care_of),
+            Status.INVALID_CARE_OF_ADDRESS: update.lifetime_units > 0 and self._is_impossible(home_address, care_of),
             Status.INSUFFICIENT_RESOURCES: not self.bindings.has_room(home_address),
         }  # fmt: skip
         return next((status for status, is_so in refusals.items() if is_so), Status.ACCEPTED), update.sequence
 
-    def is_impossible(self, home_address: Address, care_of: Address) -> bool:
+    def _is_impossible(self, home_address: Address, care_of: Address) -> bool:
         """Neither may one home address stand in for another: their tunnels could go in a circle."""
         is_ours = self._is_anycast(care_of) or care_of in self.bindings
-        return is_ours or super().is_impossible(home_address, care_of)
+        return is_ours or self.keeper.is_impossible(home_address, care_of)
 
     def _is_anycast(self, address: Address) -> bool:
         """True for an anycast address of the home link, which is a router's, and no mobile node's."""
-        prefix = self.home_prefixes.of(address)
+        prefix = self.home.prefixes.of(address)
         return prefix is not None and prefix.prefix.is_anycast(address)
 
     def _detect(self, arrival: Arrival, update: BindingUpdate) -> None:
         """Ask on the home link whether anybody has the address; a newer update takes the place of the one before."""
         home_address = arrival.source
         before, binding = self.bindings.entry(home_address), self._binding(arrival, update, update.lifetime_units)
-        self.step(Event.PROBE, binding)
+        self.keeper.step(Event.PROBE, binding)
         if before is not None and before.state is State.PROBING and before.link_local == update.link_local:
             self._detecting[home_address] = (arrival, update, self._detecting[home_address][2])
             return
@@ -153,11 +172,11 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         """Refuse what was to be bound after the detection."""
         entry = self.bindings.entry(arrival.source)
         if entry is not None and entry.state is State.PROBING:
-            self.step(Event.REFUSE, entry)
-        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
+            self.keeper.step(Event.REFUSE, entry)
+        self.keeper.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
     def _accept(self, arrival: Arrival, update: BindingUpdate) -> None:
-        prefix, now = self.home_prefixes.of(arrival.source), self.clock.now
+        prefix, now = self.home.prefixes.of(arrival.source), self.clock.now
         lifetimes_s = (0, 0) if prefix is None else (prefix.valid_s(now), prefix.preferred_s(now))
         units, status = granted(update.lifetime_units, self.max_lifetime_s, *lifetimes_s)
         if units == 0:  # the prefix ended during the detection
@@ -173,16 +192,16 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         if self.refresh_advice_s is not None and self.refresh_advice_s // LIFETIME_UNIT_S < units:
             advice = (mobility.BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
         keys_survive = update.key_management and self.ip_security.keys_survive_movement
-        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
+        self.keeper.acknowledge(arrival, BindingAcknowledgement(status, update.sequence, units, keys_survive, advice))
 
     def _binding(self, arrival: Arrival, update: BindingUpdate, lifetime_units: int) -> Binding:
-        care_of, addressed = self.care_of_address(arrival, update), arrival.packet.destination
+        care_of, addressed = self.keeper.care_of_address(arrival, update), arrival.packet.destination
         expires_ns = self.clock.now + lifetime_units * LIFETIME_UNIT_S * NS_PER_S
         return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local, addressed)
 
     def bind(self, binding: Binding) -> None:
         """Put a binding into the cache; the mobile node is told of the home prefixes in due time (section 10.6.2)."""
-        super().bind(binding)
+        self.keeper.bind(binding)
         self.prefixes.registered(binding.home_address)
 
     def _deregister(self, arrival: Arrival, update: BindingUpdate) -> None:
@@ -192,21 +211,21 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         assert entry is not None
         if entry.state is State.PROBING:
             del self._detecting[arrival.source]
-            self.end(replace(entry, sequence=update.sequence), Event.DELETE)  # an older update may still come
+            self.keeper.end(replace(entry, sequence=update.sequence), Event.DELETE)  # an older update may still come
             self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
-            self.end(replace(entry, sequence=update.sequence), Event.DELETE)
+            self.keeper.end(replace(entry, sequence=update.sequence), Event.DELETE)
             keys_survive = update.key_management and self.ip_security.keys_survive_movement
-            self.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
+            self.keeper.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
 
     def limit_bindings(self) -> None:
         """The lifetimes of the home prefixes have changed: no binding outlives its prefix (section 10.3.1)."""
         now = self.clock.now
         for binding in self.bindings:
-            prefix = self.home_prefixes.of(binding.home_address)
+            prefix = self.home.prefixes.of(binding.home_address)
             until_ns = now + (0 if prefix is None else prefix.valid_s(now)) * NS_PER_S
             if until_ns <= now:
-                self.end(binding, Event.EXPIRE)
+                self.keeper.end(binding, Event.EXPIRE)
             elif until_ns < binding.expires_ns:
                 self.bind(replace(binding, expires_ns=until_ns))
 
@@ -221,9 +240,8 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
             self.neighbor.announce(address, interface)
         self.network.changed()
 
-    def end(self, binding: Binding, event: Event) -> None:
-        """Take a binding out of force, and no longer answer for its home address."""
-        super().end(binding, event)
+    def _stand_down(self, binding: Binding) -> None:
+        """A binding is out of force: no longer answer for its home address."""
         segment = self.home_link.segment
         for address in _defended(binding):
             if segment is not None and segment.neighbors.get(address) is self.home_link:
@@ -232,8 +250,9 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def pass_on(self, packet: Packet) -> None:
         """Forward a packet; one for a mobile node's link-local address is not tunnelled (section 10.4.2)."""
-        segment = None if self._home is None else self._home.segment
-        if packet.destination.is_link_local and segment and segment.neighbors.get(packet.destination) is self._home:
+        home = self.home.place
+        segment = None if home is None else home.segment
+        if packet.destination.is_link_local and segment and segment.neighbors.get(packet.destination) is home:
             self.drop(packet, f"{packet.destination} is link-local: not tunnelled to the mobile node that has it")
             self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 3, 0)
         else:
@@ -241,7 +260,7 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
         """As a router; link-local addresses are those of the home link, and who has come home is there (10.3.2)."""
-        home, channel = self._home, None
+        home, channel = self.home.place, None
         if home is not None and home.segment is not None:
             owners = (p for p in home.segment.ports if isinstance(p, Interface) and destination in p.addresses)
             owner = next(owners, home)
@@ -286,8 +305,8 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""
         inner: Packet = arrival.payload
-        if self.relay is not None and self.relay.takes(inner):
-            self.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
+        if self.home.relay is not None and self.home.relay.takes(inner):
+            self.home.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
             return
         binding = self.bindings.get(inner.source)
         is_registered = binding is not None and binding.care_of_address == arrival.packet.source
@@ -300,9 +319,9 @@ class HomeAgent(KeepsBindings, HomeLinkRouter):
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
 
-    def _icmp_error(self, arrival: Arrival) -> None:
+    def _told_of_error(self, arrival: Arrival) -> None:
         """What became of a tunnelled packet is told to who sent it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
-        super()._icmp_error(arrival)
+        self._icmp_error(arrival)
         error: icmpv6.IcmpError = arrival.payload
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses

@@ -1,5 +1,5 @@
-"""The router that a home agent is on its home link: its prefixes and addresses there, and what it advertises (RFC 6275
-sections 7.1, 7.2, 7.4).
+"""A home agent's place on its home link: its prefixes and addresses there, and what it advertises (RFC 6275 sections
+7.1, 7.2, 7.4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.router import Router
 from mipflow.sim.link import Segment
-from mipflow.sim.network import Network
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import HomeAgentInformation, NeighborOption, PrefixInformation, RouterAdvertisement
 from mipflow.wire.packet import Packet
@@ -30,61 +29,62 @@ class Relay(Protocol):
         """It has come."""
 
 
-class HomeLinkRouter(Router):
-    """A router on a home link, which says there that it is a home agent.
+class HomeLink:
+    """The home link of `router`, which says there that it is a home agent.
 
-    preference, home_agent_lifetime_s: what its home agent information option says; without both there is none (section
-    7.4). relay: what serves DHCPv6 to mobile nodes, which the M and O bits say.
+    preference, lifetime_s: what its home agent information option says; without both there is none (section 7.4).
+    relay: what serves DHCPv6 to mobile nodes, which the M and O bits say.
     """
 
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
-        super().__init__(network, name, x, y)
+    def __init__(self, router: Router) -> None:
+        self._router = router
         self.preference = 0
-        self.home_agent_lifetime_s: int | None = None
+        self.lifetime_s: int | None = None
         self.relay: Relay | None = None
-        self.home_agents = HomeAgentsList()
+        self.agents = HomeAgentsList()
         """The other home agents on the home link (section 10.1)."""
-        self.home_prefixes = HomePrefixes()
+        self.prefixes = HomePrefixes()
         """The prefixes of the home link and their lifetimes (section 10.6.1)."""
-        self._home: Interface | None = None
+        self.place: Interface | None = None
+        """The router's interface there, once it has one."""
 
-    def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
-        """Be a router and home agent of the home link."""
-        self._home = self.serve(segment, interface_identifier)
-        self.record(self.home_prefixes.put(HomePrefix(self.home_prefix, self.home_agent_address)))
-        return self._home
-
-    @property
-    def home_link(self) -> Interface:
-        """The interface on the home link. Raises TopologyError before `serve_home`."""
-        if self._home is None:
-            raise TopologyError(f"{self.name} serves no home link yet; call serve_home(segment)", self.name)
-        return self._home
+    def serve(self, segment: Segment, interface_identifier: int) -> Interface:
+        """Be its router and home agent."""
+        self.place = self._router.serve(segment, interface_identifier)
+        self._router.record(self.prefixes.put(HomePrefix(self.prefix, self.address)))
+        return self.place
 
     @property
-    def home_agent_address(self) -> Address:
+    def interface(self) -> Interface:
+        """The interface on the home link. Raises TopologyError before `serve`."""
+        if self.place is None:
+            name = self._router.name
+            raise TopologyError(f"{name} serves no home link yet; call serve_home(segment)", name)
+        return self.place
+
+    @property
+    def address(self) -> Address:
         """The address to which binding updates go and at which tunnels end: the oldest on the home link."""
-        return self.home_link.addresses[0]
+        return self.interface.addresses[0]
 
     @property
-    def home_prefix(self) -> Prefix:
+    def prefix(self) -> Prefix:
         """The first prefix of the home link."""
-        segment = self.home_link.segment
-        prefix = None if segment is None else self.network.prefix_of(segment)
+        segment = self.interface.segment
+        prefix = None if segment is None else self._router.network.prefix_of(segment)
         if prefix is None:
-            raise TopologyError(f"the home link of {self.name} has no prefix", self.name)
+            raise TopologyError(f"the home link of {self._router.name} has no prefix", self._router.name)
         return prefix
 
-    def advertisement(self, interface: Interface) -> RouterAdvertisement | None:
-        """On the home link with the H bit, our whole address in each prefix of ours, and how preferable we are."""
-        said = super().advertisement(interface)
-        if said is None or interface is not self._home:
-            return said
-        now = self.clock.now
-        options: list[NeighborOption] = [entry.information(now) for entry in self.home_prefixes if entry.home_agent]
+    def advertisement(self, said: RouterAdvertisement) -> RouterAdvertisement:
+        """In the place of what any router says: with the H bit, our whole address in each prefix of ours, and how
+        preferable we are.
+        """
+        now = self._router.clock.now
+        options: list[NeighborOption] = [entry.information(now) for entry in self.prefixes if entry.home_agent]
         options += [option for option in said.options if not isinstance(option, PrefixInformation)]
-        if self.preference or self.home_agent_lifetime_s is not None:
-            lifetime_s = said.router_lifetime_s if self.home_agent_lifetime_s is None else self.home_agent_lifetime_s
+        if self.preference or self.lifetime_s is not None:
+            lifetime_s = said.router_lifetime_s if self.lifetime_s is None else self.lifetime_s
             if lifetime_s == 0:  # it is none, then; a lifetime of zero is never sent (section 7.4)
                 return said
             options.append(HomeAgentInformation(self.preference, lifetime_s))
@@ -93,7 +93,7 @@ class HomeLinkRouter(Router):
 
     def withdraw(self, entry: HomePrefix) -> None:
         """A prefix of the home link is not valid any more; our address in it goes, but for the last one."""
-        self.record(self.home_prefixes.remove(entry.prefix))
-        self.network.remove_prefix(entry.prefix)
-        if entry.home_agent in self.addresses and len(self.home_link.addresses) > 1:
-            self.home_link.remove_address(entry.home_agent)
+        self._router.record(self.prefixes.remove(entry.prefix))
+        self._router.network.remove_prefix(entry.prefix)
+        if entry.home_agent in self._router.addresses and len(self.interface.addresses) > 1:
+            self.interface.remove_address(entry.home_agent)

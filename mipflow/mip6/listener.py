@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mipflow.mip6.binding_update_list import BindingUpdateEntry
@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from mipflow.wire.address import Address
 
 
-class HearsInterfaces(Protocol):
-    """Hears of interfaces. What a mobile node has bound moves between "changing" and what follows it."""
+class Listener:
+    """Hears what happens at a mobile node, and says where to bind; this one does nothing, and leaves it to the node."""
+
+    # --- interfaces: what the mobile node has bound moves between "changing" and what follows it ---------------------
 
     def interface_changing(self, interface: Interface) -> None:
         """An interface went up or down, or has lost its last care-of address: what is bound there is about to move."""
@@ -25,9 +27,7 @@ class HearsInterfaces(Protocol):
     def care_of_ready(self, interface: Interface) -> None:
         """The mobile node is binding there what it binds by itself."""
 
-
-class HearsHomeAddresses(Protocol):
-    """Hears what becomes of home addresses."""
+    # --- home addresses ----------------------------------------------------------------------------------------------
 
     def came_home(self, home_address: Address) -> None:
         """It is ours on the home link, where packets go straight."""
@@ -44,9 +44,7 @@ class HearsHomeAddresses(Protocol):
     def primary_changed(self, former: Address) -> None:
         """Another home address is the primary now, for the prefix of the former one is deprecated."""
 
-
-class HearsPeers(Protocol):
-    """Hears what home agent and correspondents say."""
+    # --- home agent and correspondents -------------------------------------------------------------------------------
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """A peer has acknowledged, refused or lost a registration."""
@@ -60,16 +58,12 @@ class HearsPeers(Protocol):
     def home_prefixes_told(self) -> None:
         """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
 
-
-class Listener(HearsInterfaces, HearsHomeAddresses, HearsPeers, Protocol):
-    """Hears it all."""
-
-
-class Placement(Protocol):
-    """Says where to bind; None leaves it to the mobile node."""
+    # --- where to bind; None leaves it to the mobile node ------------------------------------------------------------
 
     def home_interface(self) -> Interface | None:
         """The interface at which the primary home address is to be bound."""
+        return None
 
     def care_of_for(self, entry: BindingUpdateEntry) -> Address | None:
         """The care-of address for a registration whose one cannot be reached any more."""
+        return None

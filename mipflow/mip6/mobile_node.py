@@ -1,8 +1,8 @@
-"""The mobile node of RFC 6275 section 11: a host with home addresses that it registers from wherever it is.
+"""The mobile node of RFC 6275 section 11: what gives a host home addresses that it registers from wherever it is.
 
-A thin shell: here are addresses and roads. It chooses the road of each (home address, correspondent) pair and restores
-home addresses on what comes in. Tests, acknowledgements and what they lead to are heard by `mip6.registrar`, and judged
-in `mip6.exchange`.
+A part of its host, and a thin shell: here are addresses and roads. It chooses the road of each (home address,
+correspondent) pair and restores home addresses on what comes in. Tests, acknowledgements and what they lead to are
+heard by `mip6.registrar`, and judged in `mip6.exchange`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_errors import BindingErrors
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.ip_security import IpSecurity
-from mipflow.mip6.listener import Listener, Placement
+from mipflow.mip6.listener import Listener
 from mipflow.mip6.peer_reports import PeerReports
 from mipflow.mip6.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.registrar import Registrar
-from mipflow.mip6.registration_events import Settings
+from mipflow.mip6.registration_events import Abandoned, HomeAgentChanged, Lost, Reachable, Settings
 from mipflow.mip6.registrations import Registrations
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
-from mipflow.node.node import Arrival
+from mipflow.node.node import Arrival, Mobility
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
-from mipflow.sim.network import Network, Role
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
@@ -47,8 +46,8 @@ LIFETIME_S = whole(LIFETIME_UNIT_S, 65535 * LIFETIME_UNIT_S, "a lifetime in seco
 DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation")
 
 
-class MobileNode(Host):
-    """A mobile node away from home.
+class MobileNode(Mobility):
+    """Makes a mobile node of `host`.
 
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
     primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
@@ -58,16 +57,16 @@ class MobileNode(Host):
     advertisements (section 11.5.1).
     """
 
-    role: Role = "mobile node"
-    knows_mobility = True
-
     def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, home_agent: Address,
-        home_address: Address, mode: DataMode = "route_optimisation", reuse_tokens: bool = True,
-        home_lifetime_s: int = HOME_BINDING_LIFETIME_S, binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
+        self, host: Host, *, home_agent: Address, home_address: Address, mode: DataMode = "route_optimisation",
+        reuse_tokens: bool = True, home_lifetime_s: int = HOME_BINDING_LIFETIME_S,
+        binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
         registrations: Callable[..., Registrations] = Registrations, link_hints: bool = True,
-    ) -> None:
-        super().__init__(network, name, x, y)
+    ) -> None:  # fmt: skip
+        super().__init__(host)
+        self.host, self.network, self.clock, self.name = host, host.network, host.clock, host.name
+        self.interfaces, self.addresses, self.neighbor = host.interfaces, host.addresses, host.neighbor
+        self.decided, self.record, self.drop = host.decided, host.record, host.drop
         if not fits(mode, one_of(*DATA_MODES)):
             raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
         check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
@@ -83,29 +82,23 @@ class MobileNode(Host):
         """Home addresses whose packets this node accepts."""
         self.primary_home_address = home_address
         self.link_hints = link_hints
-        self.listeners: list[Listener] = []
-        self.placement: Placement | None = None
+        self.listener = Listener()
         self.attachments: dict[Interface, Attachment] = {}
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
-        self.ip_security, self.binding_errors = IpSecurity(self), BindingErrors(self)
+        host.mobility, host.knows_mobility, host.interface_changed = self, True, self.interface_changed
+        host.neighbor.on_advertisement[:] = [self.advertised]
+        self.ip_security = IpSecurity(host)
+        BindingErrors(host)
         how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
-        self.registrar = Registrar(self, self, self, self.home_test_road, registrations, how)
-        PeerReports(self, self, self.registrar)
-        self.address_discovery = HomeAgentDiscovery(self, self)
-        self.prefixes = PrefixDiscovery(self, self, self, self.registrar)
-        self.handlers[Packet] = self._tunnel_exit
-
-    @property
-    def binding_updates(self) -> BindingUpdateList:
-        """The binding update list (section 11.1)."""
-        return self.registrar.list
-
-    @property
-    def duplicates(self) -> set[Address]:
-        """Home addresses that somebody else has (section 11.7.1)."""
-        return self.registrar.machine.duplicates
+        self.registrar = Registrar(host, self, self, self.home_test_road, registrations, how)
+        self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
+        """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
+        PeerReports(host, self, self.registrar)
+        self.address_discovery = HomeAgentDiscovery(host, self)
+        self.prefixes = PrefixDiscovery(host, self, self, self.registrar)
+        host.handlers[Packet] = self._tunnel_exit
 
     def why_not_own(self, address: object) -> str:
         """Why something can be no further home address of this node; empty where it can."""
@@ -133,8 +126,8 @@ class MobileNode(Host):
         self.network.check_segment(segment)
         interface = self.interfaces.get(interface_name)
         if interface is None:
-            interface = self.add_interface(interface_name, self.primary_home_address.interface_identifier)
-            self.attachments[interface] = Attachment(self, interface, self, self, self.registrar)
+            interface = self.host.add_interface(interface_name, self.primary_home_address.interface_identifier)
+            self.attachments[interface] = Attachment(self.host, interface, self, self, self.registrar)
         is_told = self.link_hints or self.attachments[interface].detection.router is None
         interface.is_arriving = is_told
         if interface.segment is not None:
@@ -185,11 +178,10 @@ class MobileNode(Host):
 
     def interface_changed(self, interface: Interface) -> None:
         """An interface went up or down, or has lost its last care-of address: what is bound there moves, or goes on."""
-        for each in self.listeners:
-            each.interface_changing(interface)
+        self.listener.interface_changing(interface)
         self.attachments[interface].up_changed(self.link_hints)
         if interface.is_usable and interface.address is not None:
-            self.registrar.wake(interface.address)
+            self.registrar.tell(Reachable(interface.address))
             self.care_of_ready(interface)
         elif not interface.is_usable:
             self.leave_home(interface)
@@ -197,16 +189,13 @@ class MobileNode(Host):
             if other is not None:
                 self.decided("interface failed", f"what was bound over {interface.name} moves to {other.name}")
                 self.care_of_ready(other)
-        for each in self.listeners:
-            each.interface_changed(interface)
+        self.listener.interface_changed(interface)
 
     def care_of_ready(self, interface: Interface) -> None:
         """An interface has another care-of address, or has one again: what is to be bound there is."""
-        for each in self.listeners:
-            each.care_of_changing(interface)
+        self.listener.care_of_changing(interface)
         self._bind_at(interface)
-        for each in self.listeners:
-            each.care_of_ready(interface)
+        self.listener.care_of_ready(interface)
 
     def _bind_at(self, interface: Interface) -> None:
         """The primary registers from the first interface that is up; what was bound to the care-of address before, or
@@ -228,7 +217,7 @@ class MobileNode(Host):
         for entry in left:
             if not entry.home_registration:
                 self.registrar.register_correspondent(entry.peer, entry.home_address, care_of)
-        self.registrar.rescue(care_of)
+        self.registrar.tell(Lost(care_of))
 
     def _is_at_home(self, home_address: Address) -> bool:
         """True while we have it on the home link, or find out there that nobody has: the home agent would meet us."""
@@ -280,8 +269,7 @@ class MobileNode(Host):
     def home_address_taken(self, home_address: Address) -> None:
         """Somebody has this home address of ours: it must not be used again (section 11.7.1)."""
         self.duplicates.add(home_address)
-        for each in self.listeners:
-            each.home_address_taken(home_address)
+        self.listener.home_address_taken(home_address)
 
     def came_home(self, home_address: Address) -> None:
         """A home address is ours on the home link, and nobody else's: all there are to send to us."""
@@ -290,8 +278,7 @@ class MobileNode(Host):
         self.neighbor.announce(home_address, interface)
         if home_address == self.primary_home_address:
             self.neighbor.announce(interface.link_local, interface)
-        for each in self.listeners:
-            each.came_home(home_address)
+        self.listener.came_home(home_address)
 
     def leave_home(self, interface: Interface) -> None:
         """The interface is not on the home link: home addresses that it had, or was to have, go to another that is, or
@@ -307,23 +294,21 @@ class MobileNode(Host):
         usable = [other for other in self.interfaces.values() if other is not interface and other.is_usable]
         if left and usable:
             self.care_of_ready(usable[0])
-        for each in self.listeners:
-            each.left_home()
+        self.listener.left_home()
 
     def first_interface(self) -> Interface | None:
         """The first interface that is up and on an access network, or None."""
         return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
 
     def home_interface(self) -> Interface | None:
-        """The interface from which the primary home address is registered: `placement`'s, or the first that is up."""
-        chosen = None if self.placement is None else self.placement.home_interface()
-        return chosen or self.first_interface()
+        """The interface from which the primary home address is registered: `listener`'s, or the first that is up."""
+        return self.listener.home_interface() or self.first_interface()
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
-        """Where a registration goes whose care-of address cannot be reached any more: as `placement` says, or to
+        """Where a registration goes whose care-of address cannot be reached any more: as `listener` says, or to
         `care_of`.
         """
-        chosen = None if self.placement is None else self.placement.care_of_for(entry)
+        chosen = self.listener.care_of_for(entry)
         return chosen if chosen is not None and self.is_reachable(chosen) else care_of
 
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
@@ -331,10 +316,10 @@ class MobileNode(Host):
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """Straight from a care-of address, or at home; else from a home address as the bindings say just now."""
         if source not in self.own_home_addresses or source in self.addresses:
-            return self.direct_road(source, destination)
+            return self.node.direct_road(source, destination)
         if self.mode == "triangular":
             care_of = self.registered_at_home(source)
-            return None if care_of is None else self.road("triangular", care_of, destination)
+            return None if care_of is None else self.node.road("triangular", care_of, destination)
         entry = self.binding_updates.get(destination, source)
         if entry is not None and entry.is_usable and self.mode == "route_optimisation":
             assert entry.registered is not None
@@ -342,7 +327,7 @@ class MobileNode(Host):
                 return self.optimised_road(source, entry.registered, destination)
         road = self.tunnel_road(source)
         if road is not None:
-            road.mtu = self.mtu_towards(destination, road.mtu)  # behind the tunnel there may be less room
+            road.mtu = self.node.mtu_towards(destination, road.mtu)  # behind the tunnel there may be less room
         return road
 
     def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
@@ -366,7 +351,7 @@ class MobileNode(Host):
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
         """Straight from the care-of address, with a Home Address option."""
         option = DestinationOptions((HomeAddressOption(home_address),))
-        return self.road("route optimisation", care_of, destination, source=care_of, extensions=(option,))
+        return self.node.road("route optimisation", care_of, destination, source=care_of, extensions=(option,))
 
     def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
         """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5), or
@@ -382,7 +367,7 @@ class MobileNode(Host):
             if care_of is not None and is_turn and self.is_reachable(wanted):
                 care_of = wanted
         home_agent = self.home_agent_of(home_address)
-        return None if care_of is None else self.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
+        return None if care_of is None else self.node.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
 
     def valid_s(self, home_address: Address, most_s: int) -> int:
         """For how many seconds a home address is valid, at most `most_s`."""
@@ -427,7 +412,7 @@ class MobileNode(Host):
         if entries:
             return False
         self.disown(home_address)
-        self.forget_roads()
+        self.node.forget_roads()
         return True
 
     def registered_at_home(self, home_address: Address) -> Address | None:
@@ -458,16 +443,14 @@ class MobileNode(Host):
         """This home address is the primary from now on: the prefix of the one before is deprecated."""
         self.decided("primary home address", str(home_address))
         former, self.primary_home_address = self.primary_home_address, home_address
-        for each in self.listeners:
-            each.primary_changed(former)
+        self.listener.primary_changed(former)
 
     def drop_home_address(self, home_address: Address) -> None:
         """The prefix of this home address is not valid any more: no peer can hold it, none is told."""
         self.decided("home address ended", f"the prefix of {home_address} is not valid any more")
-        self.registrar.abandon(home_address)
+        self.registrar.tell(Abandoned(home_address))
         self.disown(home_address)
-        for each in self.listeners:
-            each.home_address_ended(home_address)
+        self.listener.home_address_ended(home_address)
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 
@@ -486,7 +469,7 @@ class MobileNode(Host):
         elif inner.destination not in self.own_home_addresses and inner.destination != arrival.interface.link_local:
             self.drop(arrival.packet, f"{inner.destination} in the tunnel is not a home address of ours")
         else:
-            self.local(inner, arrival.interface, arrival.packet)
+            self.node.local(inner, arrival.interface, arrival.packet)
 
     # --- what peers say ----------------------------------------------------------------------------------------------
 
@@ -498,8 +481,7 @@ class MobileNode(Host):
             self.came_home(home_address)
         if entry.home_registration:
             self.prefixes.reconsider()
-        for each in self.listeners:
-            each.registration_changed(entry)
+        self.listener.registration_changed(entry)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
         """A peer has refused a registration with `status` (128 or more): another home agent may accept it, unless
@@ -510,22 +492,19 @@ class MobileNode(Host):
             return
         if entry.home_registration and self.discovers:
             self.address_discovery.failed(entry.peer)
-        for each in self.listeners:
-            each.registration_refused(entry, status)
+        self.listener.registration_refused(entry, status)
 
     def peer_without_mobility(self, peer: Address) -> None:
         """A correspondent does not know Mobile IPv6 (section 11.3.5): its packets stay in the tunnel."""
-        for each in self.listeners:
-            each.peer_without_mobility(peer)
+        self.listener.peer_without_mobility(peer)
 
     def prefix_discovery_wanted(self) -> None:
-        """The home agent says that prefix discovery is necessary; `registrar.prefixes_learned()` answers (11.7.1)."""
+        """The home agent says that prefix discovery is necessary; `PrefixesLearned` answers (11.7.1)."""
         self.prefixes.solicit(self.primary_home_address)
 
     def home_prefixes_told(self) -> None:
         """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
-        for each in self.listeners:
-            each.home_prefixes_told()
+        self.listener.home_prefixes_told()
 
     def home_agent_wanted(self) -> None:
         """No home agent is known: ask who serves the home link (section 11.4.1)."""
@@ -535,7 +514,7 @@ class MobileNode(Host):
         """Register every home address at another home agent; what the one before said does not count."""
         self.home_agent = home_agent
         self.prefixes.forget()
-        self.registrar.change_home_agent(home_agent)
+        self.registrar.tell(HomeAgentChanged(home_agent))
 
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""

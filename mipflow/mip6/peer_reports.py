@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from mipflow.errors import WireError
 from mipflow.mip6.acknowledgements import ANSWER_DUE
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.registration_events import Doubted, Stale
+from mipflow.mip6.registration_events import Ceased, Doubted, Gone, Stale
 from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.mip6.routability_tests import RoutabilityState
 from mipflow.mip6.updates import is_authentic
@@ -62,9 +62,9 @@ class PeerReports:
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
             self._node.drop(arrival.packet, "binding error about a binding that is not in use")
         elif entry.home_registration:
-            self._registrar.renew(peer, error.home_address)
+            self._registrar.tell(Stale(peer, error.home_address))
         else:
-            self._registrar.gone(peer, error.home_address)
+            self._registrar.tell(Gone(peer, error.home_address))
 
     def _expects_answer(self, peer: Address) -> bool:
         tests, entries = self._registrar.tests, self._registrar.list.of_peer(peer)
@@ -99,7 +99,8 @@ class PeerReports:
         elif not self._is_ours(invoking):
             self._node.drop(arrival.packet, "parameter problem about a message that is not waiting for an answer")
         else:
-            self._registrar.cease(arrival.source, "it does not know the Mobility Header (ICMPv6 parameter problem)")
+            why = "it does not know the Mobility Header (ICMPv6 parameter problem)"
+            self._registrar.tell(Ceased(arrival.source, why))
 
     def _is_about_mobility(self, invoking: Packet, pointer: int) -> bool:
         """True where an error points at the next header field that announces the payload, or at the payload itself."""

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mipflow.mip6.binding_cache import BindingCache
-    from mipflow.mip6.home_link import HomeLinkRouter
-    from mipflow.node.node import Arrival
+    from mipflow.mip6.home_link import HomeLink
+    from mipflow.node.node import Arrival, Node
     from mipflow.wire.address import Address
 
 
 class PrefixAdvertiser:
     """Advertises the home prefixes to mobile nodes that are away, unless `enabled` is False (section 8.4)."""
 
-    def __init__(self, node: HomeLinkRouter, bindings: BindingCache, limit_bindings: Callable[[], None]) -> None:
-        self._node, self._bindings, self._limit_bindings = node, bindings, limit_bindings
+    def __init__(self, node: Node, home: HomeLink, bindings: BindingCache, limit_bindings: Callable[[], None]) -> None:
+        self._node, self._home, self._bindings, self._limit_bindings = node, home, bindings, limit_bindings
         self.enabled = True
         self.deliveries = PrefixDeliveries(node.network.random(f"{node.name}/mobile prefixes"))
         self._end = Timer(node.clock, self._reconsider)
@@ -37,14 +37,14 @@ class PrefixAdvertiser:
 
     def changed(self, entry: HomePrefix) -> None:
         """A prefix of the home link is new, or its lifetimes or flags are: all mobile nodes are to hear of it."""
-        self._node.record(self._node.home_prefixes.put(entry))
+        self._node.record(self._home.prefixes.put(entry))
         self._reconsider()
         for binding in self._bindings:
             self._note(self.deliveries.changed, binding.home_address)
 
     def heard(self, entry: HomePrefix) -> None:
         """Another home agent advertises a prefix: mobile nodes are told those of all home agents (section 10.6.1)."""
-        known, now = self._node.home_prefixes.get(entry.prefix), self._node.clock.now
+        known, now = self._home.prefixes.get(entry.prefix), self._node.clock.now
         is_ours = known is not None and known.home_agent is not None
         if not is_ours and (known is None or abs(known.valid_s(now) - entry.valid_s(now)) > 1):
             self.changed(replace(entry, home_agent=None))
@@ -59,16 +59,16 @@ class PrefixAdvertiser:
             self._at(happened(home_address, self._preferred_s(home_address), now), home_address)
 
     def _preferred_s(self, home_address: Address) -> int:
-        entry = self._node.home_prefixes.of(home_address)
+        entry = self._home.prefixes.of(home_address)
         return 0 if entry is None else entry.preferred_s(self._node.clock.now)
 
     def _reconsider(self) -> None:
         """Lifetimes are others, or have ended: bindings end with the valid one of their prefix (section 10.3.1)."""
-        node, now = self._node, self._node.clock.now
-        for entry in node.home_prefixes.ended(now):
-            node.withdraw(entry)
+        home, now = self._home, self._node.clock.now
+        for entry in home.prefixes.ended(now):
+            home.withdraw(entry)
         self._limit_bindings()
-        moment = node.home_prefixes.next_moment_ns(now)
+        moment = home.prefixes.next_moment_ns(now)
         if moment is not None:
             self._end.set(moment)
 
@@ -90,14 +90,14 @@ class PrefixAdvertiser:
 
     def _deliver(self, home_address: Address) -> None:
         """Tell a mobile node the whole list, from the address that it has registered at (section 10.6.3)."""
-        node, now, binding = self._node, self._node.clock.now, self._bindings.get(home_address)
+        home, now, binding = self._home, self._node.clock.now, self._bindings.get(home_address)
         if not self.enabled or binding is None or not self.deliveries.is_due(home_address, now):
             return
         sent, due_ns = self.deliveries.take(home_address, self._preferred_s(home_address), now)
         self._at(due_ns, home_address)
         if sent is not None:
-            options = tuple(entry.information(now) for entry in node.home_prefixes)
-            served = node.relay is not None
+            options = tuple(entry.information(now) for entry in home.prefixes)
+            served = home.relay is not None
             message = MobilePrefixAdvertisement(sent[0], managed=served, other=served, options=options)
-            source, care_of = binding.home_agent or node.home_agent_address, sent[1] or binding.care_of_address
-            node.send_direct(Packet(source, care_of, message, extensions=(RoutingHeaderType2(home_address),)))
+            source, care_of = binding.home_agent or home.address, sent[1] or binding.care_of_address
+            self._node.send_direct(Packet(source, care_of, message, extensions=(RoutingHeaderType2(home_address),)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from mipflow.mip6.binding_update_list import State, back_off_ns
 from mipflow.mip6.constants import INITIAL_SOLICIT_TIMER_NS
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.mip6.registration_events import PrefixesLearned, Shortened
 from mipflow.sim.clock import Timer
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mipflow.wire.mobility import LIFETIME_UNIT_S
@@ -137,7 +138,7 @@ class PrefixDiscovery:
         for option in message.prefixes:
             if option.makes_addresses:
                 self._learn(HomePrefix.told(option, self._node.clock.now))
-        self._registrar.prefixes_learned()
+        self._registrar.tell(PrefixesLearned())
         self.reconsider()
         self._does.home_prefixes_told()
 
@@ -150,7 +151,7 @@ class PrefixDiscovery:
         for held in self._registrar.list:
             is_bound = held.state is State.BOUND and held.home_address in entry.prefix
             if is_bound and held.expires_ns > entry.ends_ns:
-                self._registrar.shorten(held.peer, held.home_address, entry.ends_ns)
+                self._registrar.tell(Shortened(held.peer, held.home_address, entry.ends_ns))
 
     # --- reconfiguring -----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The shell around the machine of registrations: it tells it what happens, and carries its steps out.
 
-Takes wishes, such as a binding, a return home, another home agent; `mip6.registrations` says what follows. What peers
-report besides answers, `PeerReports` hears and tells.
+Takes events (`tell`), and the commonest wishes by name; `mip6.registrations` says what follows. What peers report
+besides answers, `PeerReports` hears and tells.
 """
 
 from __future__ import annotations
@@ -11,30 +11,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mipflow.arguments import make
-from mipflow.mip6.binding_update_list import BindingUpdateList
 from mipflow.mip6.registration_events import (
-    Abandoned,
-    AtHome,
-    Ceased,
     Changed,
     Decided,
     Due,
     Event,
-    Gone,
     Heard,
-    HomeAgentChanged,
     Ignored,
-    Lost,
     News,
     Notify,
-    PrefixesLearned,
-    Reachable,
     SendTestInit,
     SendUpdate,
     SetTimer,
     Settings,
-    Shortened,
-    Stale,
     Surroundings,
     TimerKey,
     Unwant,
@@ -42,7 +31,6 @@ from mipflow.mip6.registration_events import (
 )
 from mipflow.mip6.registrations import Registrations
 from mipflow.mip6.return_routability import RoutabilityTest
-from mipflow.mip6.routability_tests import RoutabilityTests
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
@@ -88,23 +76,15 @@ class Registrar:
         random = node.network.random
         numbers, cookies = random(f"{node.name}/registrations"), random(f"{node.name}/cookies")
         given = surroundings, numbers, cookies, settings
-        self.machine: Registrations = make("registrations", registrations, Registrations, *given)
+        machine: Registrations = make("registrations", registrations, Registrations, *given)
+        self.machine, self.list, self.tests = machine, machine.list, machine.tests
+        """The binding update list (section 11.1); the return routability tests, and their tokens."""
         self._timers: dict[TimerKey, Timer] = {}
         self._steps: dict[type, Callable[[Any], None]] = {
             SendUpdate: self._transmit_update, SendTestInit: self._transmit_test_init, SetTimer: self._set_timer,
             Changed: self._changed, Decided: lambda step: node.decided(*step), Notify: self._notify,
         }  # fmt: skip
         node.handlers[HomeTest] = node.handlers[CareOfTest] = node.handlers[BindingAcknowledgement] = self._arrived
-
-    @property
-    def list(self) -> BindingUpdateList:
-        """The binding update list (section 11.1)."""
-        return self.machine.list
-
-    @property
-    def tests(self) -> RoutabilityTests:
-        """The return routability tests, and their tokens."""
-        return self.machine.tests
 
     # --- wishes ------------------------------------------------------------------------------------------------------
 
@@ -120,51 +100,6 @@ class Registrar:
         """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
         """
         self.tell(Unwant(peer, home_address))
-
-    def return_home(self, home_address: Address) -> None:
-        """At home again: the home agent is to stand in no longer, then correspondents forget (section 11.5.5).
-
-        The home address must be an address of an interface on the home link by now.
-        """
-        self.tell(AtHome(home_address))
-
-    def change_home_agent(self, home_agent: Address) -> None:
-        """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1)."""
-        self.tell(HomeAgentChanged(home_agent))
-
-    def abandon(self, home_address: Address) -> None:
-        """Forget all registrations of a home address that is not valid any more, without a word to the peers."""
-        self.tell(Abandoned(home_address))
-
-    def shorten(self, peer: Address, home_address: Address, ends_ns: int) -> None:
-        """The prefix of a home address is valid no longer than this (11.4.2)."""
-        self.tell(Shortened(peer, home_address, ends_ns))
-
-    def rescue(self, care_of: Address) -> None:
-        """Bind what is to be bound where nothing arrives any more to `care_of`, or where the mobile node wants it
-        instead (sections 11.5.4 and 11.7.2).
-        """
-        self.tell(Lost(care_of))
-
-    def wake(self, care_of: Address) -> None:
-        """An address is reachable again: what waits for an answer there, or for a home test through it, goes on."""
-        self.tell(Reachable(care_of))
-
-    def prefixes_learned(self) -> None:
-        """Mobile prefix discovery has told what home prefixes are valid: home registrations are refreshed again."""
-        self.tell(PrefixesLearned())
-
-    def gone(self, peer: Address, home_address: Address) -> None:
-        """A peer holds a binding no longer: register it anew."""
-        self.tell(Gone(peer, home_address))
-
-    def renew(self, peer: Address, home_address: Address) -> None:
-        """Register anew what is registered."""
-        self.tell(Stale(peer, home_address))
-
-    def cease(self, peer: Address, why: str) -> None:
-        """A correspondent does not know Mobile IPv6: everything takes the tunnel, for a period (section 11.3.5)."""
-        self.tell(Ceased(peer, why))
 
     def has_ceased(self, peer: Address) -> bool:
         """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""

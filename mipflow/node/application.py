@@ -25,7 +25,7 @@ class Ends(Checked):
     """The two hosts and ports of one flow: `near` opens it.
 
     upward: whether the near end is the mobile node; far_address: under which address the near end reaches the far one,
-    None for `Host.reached_at`.
+    None for `Mobility.reached_at`.
     """
 
     near: Annotated[Host, HOST]
@@ -51,7 +51,7 @@ class Ends(Checked):
     @property
     def remote(self) -> tuple[Address, int]:
         """Address and port of the far end."""
-        return self.far_address or self.far.reached_at, self.far_port
+        return self.far_address or self.far.mobility.reached_at, self.far_port
 
     @property
     def ports(self) -> tuple[tuple[Host, int], tuple[Host, int]]:

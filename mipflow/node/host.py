@@ -132,11 +132,6 @@ class Host(Node):
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
             self.handlers[kind] = seam.incoming(self.handlers[kind])
 
-    @property
-    def reached_at(self) -> Address:
-        """The address under which others reach this host: a mobile node's primary home address."""
-        return self.address
-
     # --- sockets -----------------------------------------------------------------------------------------------------
 
     def free_port(self) -> int:
@@ -304,7 +299,7 @@ class Host(Node):
         payload: Opaque = packet.payload  # type: ignore[assignment]  # of a beginning it is nothing else
         port, remote_port = (int.from_bytes(payload.data[at : at + 2], "big") for at in (0, 2))
         remote, is_whole = (destination, remote_port), not any(hides_payload(header) for header in packet.extensions)
-        if is_whole and self.is_own(source):
+        if is_whole and self.mobility.is_own(source):
             udp, tcp = self._udp.get((port, remote)) or self._udp_hearing.get(port), self._tcp.get((port, remote))
             if payload.next_header == 17 and udp is not None and udp.remote == remote:
                 udp.on_error(error)

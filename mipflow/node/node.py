@@ -87,8 +87,44 @@ class Transmit(Protocol):
         """Send a payload."""
 
 
-class Node(Unique):
+class Mobility:
+    """Home addresses and bindings, as a node without Mobile IPv6 sees them: it knows none. A node of Mobile IPv6 has a
+    part that knows better in this place (`Node.mobility`).
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @property
+    def reached_at(self) -> Address:
+        """The address under which others reach the node: a mobile node's primary home address."""
+        return self.node.address
+
+    def is_own(self, address: Address) -> bool:
+        """True for a global address of the node."""
+        return address in self.node.addresses
+
+    def find_road(self, source: Address, destination: Address) -> Road | None:
+        """How packets from `source` to `destination` go just now."""
+        return self.node.direct_road(source, destination)
+
+    def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
+        """The address from which to talk to `destination` where nobody says: the first."""
+        return next(iter(self.node.addresses), None)
+
+    def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
+        """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
+        return self.node.refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
+
+    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
+        """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
+        return header.segments_left == 0 or self.node.refuse(arrival, header, "routing header of type 2")
+
+
+class Node:
     """An IPv6 node at the coordinates (x, y) of the pictures."""
+
+    __reduce_ex__ = Unique.__reduce_ex__
 
     role: Role = "host"
     forwards = False
@@ -116,6 +152,9 @@ class Node(Unique):
         """Taken by upper layers to send; see `Host.put_between`."""
         self.send_by: Callable[[Packet, Road], None] = lambda packet, road: road.send(packet)
         """How signalling is put on its road; IP security stands here."""
+        self.mobility = Mobility(self)
+        self.interface_changed: Callable[[Interface], None] = lambda interface: None
+        """Told of an interface that went up or down, or has lost its last address."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
         self._fragment_identification = 0
@@ -150,9 +189,6 @@ class Node(Unique):
         """What a router advertises on a link; a host never does (RFC 4861 section 6.2.4)."""
         return None
 
-    def interface_changed(self, interface: Interface) -> None:
-        """An interface went up or down, or has lost its last address."""
-
     def drop(self, packet: Packet, reason: str) -> None:
         """A packet ends here, for a reason in words."""
         self.network.drop(packet, reason, self.name)
@@ -165,7 +201,7 @@ class Node(Unique):
         """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`).
         """
         if source is None:
-            source = self.source_for(destination) or self.address
+            source = self.mobility.source_for(destination) or self.address
         if label:
             self._meters[label].sent += 1
         if marks is NO_MARKS:
@@ -173,17 +209,13 @@ class Node(Unique):
         else:
             self.send(marks.packet(source, destination, payload, label, self.clock.now))
 
-    def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
-        """The address from which to talk to `destination` where nobody says: the first."""
-        return next(iter(self.addresses), None)
-
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).
         """
         key = (packet.source, packet.destination)
         road = self._roads.get(key)
         if road is None:
-            road = self.find_road(packet.source, packet.destination)
+            road = self.mobility.find_road(packet.source, packet.destination)
             if road is None:
                 self.drop(packet, f"no way to {packet.destination}")
                 return
@@ -211,10 +243,6 @@ class Node(Unique):
         """The number of the next packet that is cut (RFC 8200 section 4.5)."""
         self._fragment_identification += 1
         return self._fragment_identification
-
-    def find_road(self, source: Address, destination: Address) -> Road | None:
-        """How packets from `source` to `destination` go; nodes that know bindings override this."""
-        return self.direct_road(source, destination)
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
         """Straight out of the interface that owns `source`."""
@@ -353,26 +381,18 @@ class Node(Unique):
         if type(header) is DestinationOptions or type(header) is headers.HopByHopOptions:
             for option in header.options:
                 if type(option) is HomeAddressOption:
-                    if not self.home_address_option(option, arrival):
+                    if not self.mobility.home_address_option(option, arrival):
                         return False
                 elif not self._unknown_option(option, arrival):  # type: ignore[arg-type]
                     return False
             return True
         if type(header) is RoutingHeaderType2:
-            return self.routing_header_type_2(header, arrival)
+            return self.mobility.routing_header_type_2(header, arrival)
         if isinstance(header, headers.RoutingHeader):
-            return header.segments_left == 0 or self._refuse(arrival, header, f"routing header of type {header.type}")
+            return header.segments_left == 0 or self.refuse(arrival, header, f"routing header of type {header.type}")
         if isinstance(header, headers.FragmentHeader):
             self._reassemble(header, arrival)
         return False
-
-    def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
-        """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
-        return self._refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
-
-    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
-        """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
-        return header.segments_left == 0 or self._refuse(arrival, header, "routing header of type 2")
 
     def _unknown_option(self, option: headers.UnknownOption, arrival: Arrival) -> bool:
         """The two top bits of an option type say what to do with an option that is not known (RFC 8200 section 4.2)."""
@@ -380,9 +400,9 @@ class Node(Unique):
         if option.type <= 1 or action == 0:
             return True
         is_told = action == 2 or (action == 3 and not arrival.packet.destination.is_multicast)
-        return self._refuse(arrival, option, f"option {option.type:#04x}", is_told)
+        return self.refuse(arrival, option, f"option {option.type:#04x}", is_told)
 
-    def _refuse(self, arrival: Arrival, part: object, what: str, is_told: bool = True) -> bool:
+    def refuse(self, arrival: Arrival, part: object, what: str, is_told: bool = True) -> bool:
         """Drop a packet for an option or routing header that is not known here, and tell its source where it stands."""
         self.drop(arrival.packet, f"{what} is not known here")
         if is_told:
@@ -434,15 +454,11 @@ class Node(Unique):
         if source.is_link_local and destination.is_link_local and arrival is not None:
             self.send_link_local(error, destination, source, arrival.interface)
         else:
-            self.send(Packet(destination if self.is_own(destination) else self.address, source, error))
-
-    def is_own(self, address: Address) -> bool:
-        """True for a global address of this node."""
-        return address in self.addresses
+            self.send(Packet(destination if self.mobility.is_own(destination) else self.address, source, error))
 
     def _is_somebody(self, source: Address) -> bool:
         """True where an answer to `source` reaches one node, and another one (RFC 4443 section 2.4 e.6)."""
-        return (source.is_unicast_routable or source.is_link_local) and not self.is_own(source)
+        return (source.is_unicast_routable or source.is_link_local) and not self.mobility.is_own(source)
 
     def _icmp_error(self, arrival: Arrival) -> None:
         error: icmpv6.IcmpError = arrival.payload

@@ -75,7 +75,7 @@ def memory() -> None:
     one, other = Host(network, "one"), Host(network, "other")
     one.settle(segment, 1)
     other.settle(segment, 2)
-    road = one.find_road(one.address, other.address)
+    road = one.mobility.find_road(one.address, other.address)
     assert road is not None
     datagram, count = UDP(1, 2, bytes(160)), 20_000
     for name, reach in (("plain", "at most 256, aim 192"), ("tunnelled", "at most 512, aim 384")):

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mipflow.flow.address_protocol import AddressBook, AllocatingHomeAgent
+from mipflow.flow.address_protocol import AddressBook, AddressGranter
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import Link
@@ -28,8 +29,15 @@ ONE_WAY_MS = 20
 """Between mobile node and home agent, and between home agent and policy server."""
 
 
-class HearingNode(MobileNode):
+class HearingNode(Host):
     """A mobile node with what the flow-moving one offers to protocols of our own."""
+
+    def __init__(self, network: Network, home_agent: Address) -> None:
+        super().__init__(network, "MN")
+        self.mobility: MobileNode = MobileNode(self, home_agent=home_agent, home_address=PRIMARY)
+        self.ip_security, self.own_home_addresses = self.mobility.ip_security, self.mobility.own_home_addresses
+        self.visit, self.care_of_address = self.mobility.visit, self.mobility.care_of_address
+        self.primary_home_address = PRIMARY
 
     def hear_control(self, port: int, heard: Callable[[Arrival], None]) -> None:
         upper = self.handlers[UDP]
@@ -37,7 +45,7 @@ class HearingNode(MobileNode):
 
     def send_control(self, payload: UDP, destination: Address, source: Address | None = None) -> bool:
         primary = self.primary_home_address
-        road = None if primary in self.addresses else self.tunnel_road(primary)
+        road = None if primary in self.addresses else self.mobility.tunnel_road(primary)
         if road is None and primary not in self.addresses:
             return False
         self.send_direct(Packet(source or primary, destination, payload), road)
@@ -51,13 +59,11 @@ class Operated:
         self.network = network = Network(7, "all", wire=True)
         self.trace = network.trace
         internet = Router(network, "Internet", 4.0, 0.0)
-        self.ha: HomeAgent
+        self.ha = HomeAgent(network, "HA", 4.0, 2.0)
+        self.book = AddressBook(HOME) if book is None else book
         if adapted:
-            book = AddressBook(HOME) if book is None else book
-            self.ha = AllocatingHomeAgent(network, "HA", 4.0, 2.0, book=book)
-            self.ha.share_key(PRIMARY, KEY)
-        else:
-            self.ha = HomeAgent(network, "HA", 4.0, 2.0)
+            self.granter = AddressGranter(self.ha, self.book)
+            self.granter.share_key(PRIMARY, KEY)
         half, none = (Link(delay_ms=delay_ms, rate_bps=None) for delay_ms in (ONE_WAY_MS / 2, 0))
         self.home = network.add_segment("home", none, HOME)
         join_routers(network, internet, self.ha, half)
@@ -71,18 +77,10 @@ class Operated:
         self.server = PolicyServer(network, "Operator", 6.0, 0.0)
         self.server.settle(office, 0x99)
         self.server.share_key(PRIMARY, OPERATOR_KEY)
-        self.mn = HearingNode(
-            network, "MN", 0.0, 0.0, home_agent=self.ha.home_agent_address, home_address=PRIMARY
-        )  # fmt: skip
+        self.mn = HearingNode(network, self.ha.home_agent_address)
         if security:
-            KeyExchange(self.mn, self.ha)
+            KeyExchange(self.mn.mobility, self.ha)
         self.mn.visit("wlan0", self.wlan)
-
-    @property
-    def book(self) -> AddressBook:
-        """What the home agent granted."""
-        assert isinstance(self.ha, AllocatingHomeAgent)
-        return self.ha.book
 
     def run(self, duration_s: float) -> None:
         """Let virtual time pass."""

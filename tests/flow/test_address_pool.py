@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.address_pool import Cost
-from mipflow.flow.address_protocol import AllocatingHomeAgent
 from mipflow.flow.dhcpv6_client import SILENT_AFTER
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
@@ -56,7 +55,7 @@ def server(w: World) -> Dhcpv6Server:
 
 def offered(w: World) -> list[Address]:
     """What whoever gives home addresses may give."""
-    return w.ha.book.pool if isinstance(w.ha, AllocatingHomeAgent) else server(w).leases.pool
+    return w.address_book.pool if w.address_book is not None else server(w).leases.pool
 
 
 def shrink(w: World, size: int) -> None:
@@ -66,8 +65,8 @@ def shrink(w: World, size: int) -> None:
 
 def given_away(w: World) -> set[Address]:
     """Home addresses that somebody has given, and not got back."""
-    if isinstance(w.ha, AllocatingHomeAgent):
-        return {entry.home_address for entry in w.ha.book}
+    if w.address_book is not None:
+        return {entry.home_address for entry in w.address_book}
     return {lease.address for lease in server(w).leases.leases.values()}
 
 
@@ -306,7 +305,8 @@ def test_a_refused_flow_that_is_closed_wants_no_address_any_more() -> None:
 def test_a_refused_flow_that_got_an_address_otherwise_keeps_it() -> None:
     """It is asked for anew when the flow is handed over; what falls free later is not for this flow any more."""
     w = made(allocate="request")
-    book = w.ha.book  # type: ignore[attr-defined]
+    book = w.address_book
+    assert book is not None
     further = book.pool[1:3]
     shrink(w, 1)
     _, second = pair(w)

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse, WireError
-from mipflow.flow.address_protocol import PORT, REMEMBERED, AddressBook, AddressProtocolAllocation, AllocatingHomeAgent
+from mipflow.flow.address_protocol import PORT, REMEMBERED, AddressBook, AddressGranter, AddressProtocolAllocation
 from mipflow.flow.authenticated import Message, seal
-from mipflow.lab import scenarios
 from mipflow.mip6.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
 from mipflow.node.apps import Voice
@@ -337,8 +336,7 @@ def test_a_refusal_is_given_in_words_and_at_once(book: AddressBook, reason: str)
 def test_addresses_that_the_home_agent_knows_are_skipped() -> None:
     """Its own, the primary of a mobile node that is not bound, and one that is bound."""
     made = Operated(AddressBook(HOME, 0x0F))
-    assert isinstance(made.ha, AllocatingHomeAgent)
-    made.ha.share_key(HOME.address(0x11), KEY[::-1])
+    made.granter.share_key(HOME.address(0x11), KEY[::-1])
     made.ha.home_link.add_address(HOME.address(0x0F))
     asking = Asking(made)
     made.run(5)
@@ -372,8 +370,7 @@ def test_a_mobile_node_at_home_is_served_without_a_tunnel() -> None:
 )
 def test_what_is_not_served_is_dropped_with_its_reason(source: Address, octets: bytes, reason: str) -> None:
     made = bound().made
-    assert isinstance(made.ha, AllocatingHomeAgent)
-    made.ha.share_key(HOME.address(0x30), KEY)
+    made.granter.share_key(HOME.address(0x30), KEY)
     datagram = Packet(source, made.ha.home_agent_address, UDP(PORT, PORT, octets))
     made.server.interfaces["eth0"].channel_to(datagram.destination).send(datagram)  # type: ignore[union-attr]
     made.run(1)
@@ -418,7 +415,7 @@ def test_the_dhcpv6_relay_keeps_the_handler_of_udp() -> None:
     """It is set after the home agent was made; each gets what is its own."""
     asking = bound()
     made = asking.made
-    made.ha.relay = Dhcpv6Relay(made.ha, made.server.address)
+    made.ha.home.relay = Dhcpv6Relay(made.ha, made.server.address)
     made.server.transmit(UDP(547, 547, b"?"), None, made.ha.home_agent_address)
     asking.allocate()
     made.run(1)
@@ -428,9 +425,8 @@ def test_the_dhcpv6_relay_keeps_the_handler_of_udp() -> None:
 
 def test_a_short_key_is_refused_at_both_ends() -> None:
     made = Operated()
-    assert isinstance(made.ha, AllocatingHomeAgent)
     with pytest.raises(ProtocolMisuse, match="a key of 5 octets"):
-        made.ha.share_key(PRIMARY, b"short")
+        made.granter.share_key(PRIMARY, b"short")
     with pytest.raises(ProtocolMisuse, match="a key of 5 octets"):
         AddressProtocolAllocation(made.mn, b"short")  # type: ignore[arg-type]
 
@@ -450,17 +446,17 @@ def test_each_step_of_page_9_in_its_order_with_security_associations() -> None:
 
     def refused(entry: BindingUpdateEntry, status: int) -> None:
         assert (entry.home_address, status) == (taken, 134)
-        made.mn.disown(taken)
+        made.mn.mobility.disown(taken)
         asking.allocation.collided(taken)
 
-    made.mn.registration_refused = refused  # type: ignore[method-assign]
+    made.mn.mobility.registration_refused = refused  # type: ignore[method-assign]
     for expected in (taken, free_one):
         asking.allocate()
         made.run(0.5)
         assert asking.granted[-1] == expected and [each.owner(expected) for each in securities] == [None, None]
         made.mn.own_home_addresses.add(expected)
         start = made.network.clock.now
-        made.mn.bind(expected, made.mn.care_of_address("wlan0"))
+        made.mn.mobility.bind(expected, made.mn.care_of_address("wlan0"))
         assert [each.owner(expected) for each in securities] == [PRIMARY, PRIMARY]
         made.run(3)
         update = next(hop.packet for hop in made.trace if hop.sent_ns >= start and hop.channel.sender == "MN")
@@ -476,10 +472,8 @@ def test_flows_of_the_real_mobile_node_get_what_the_home_agent_grants(
 ) -> None:
     """Two of three flows to one correspondent need further addresses; one that somebody has is followed by another."""
     book = AddressBook(HOME, FIRST)
-    monkeypatch.setattr(scenarios, "HomeAgent", partial(AllocatingHomeAgent, book=book))
     made = world(security=security, allocation=partial(AddressProtocolAllocation, key=KEY))
-    assert isinstance(made.ha, AllocatingHomeAgent)
-    made.ha.share_key(PRIMARY, KEY)
+    AddressGranter(made.ha, book).share_key(PRIMARY, KEY)
     Host(made.network, "printer").settle(made.network.segments["home"], FIRST)
     flows = [made.mn.open(made.cn1, Voice()) for _ in range(3)]
     made.run(8)

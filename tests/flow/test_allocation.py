@@ -129,7 +129,7 @@ def test_an_address_that_can_be_no_home_address_is_refused_and_nothing_has_chang
     assert after == before and set(w.mn.own_home_addresses) == own and refused.home_address is None
     assert why in refused.refused or (by == "allocate" and refused.refused.startswith("your allocate() "))
     assert "\n" not in refused.refused and refused.stats.up.lost == refused.stats.up.sent > 0
-    assert not any(place.is_home for place in w.mn.attachments.values())
+    assert not any(place.is_home for place in w.mn.mobility.attachments.values())
     assert not [d for d in w.trace.decisions() if d.what in ("at home", "returning home")]
     again = w.mn.open(w.cn1, QUIET)
     w.mn.handover(first[1], "cell0")

@@ -588,7 +588,7 @@ class Leased:
         leases = Leases(OURS, HOME, 0xD00, size, preferred_s, valid_s)
         self.server = Dhcpv6Server(self.world.network, "DHCP", 5.0, 2.4, leases=leases)
         self.server.settle(self.world.home, 0x99)
-        self.world.ha.relay = Dhcpv6Relay(self.world.ha, self.server.address)
+        self.world.ha.home.relay = Dhcpv6Relay(self.world.ha, self.server.address)
         self.ended: list[tuple[Address, str]] = []
         self.mn = self.world.mn
         self.mn.lease_ended = lambda address, why: self.ended.append((address, why))  # type: ignore[attr-defined]
@@ -824,7 +824,7 @@ def test_flows_of_the_real_mobile_node_get_their_home_addresses_by_dhcpv6() -> N
     server = Dhcpv6Server(made.network, "DHCP", 5.0, 2.4, leases=Leases(OURS, HOME, 0xD00, 3, 60, 100))
     server.settle(home, 0x99)
     Host(made.network, "squatter", 5.0, 1.0).settle(home, 0xD01)
-    made.ha.relay = Dhcpv6Relay(made.ha, server.address)
+    made.ha.home.relay = Dhcpv6Relay(made.ha, server.address)
     made.mn.pool.allocation = Dhcpv6Allocation(made.mn)
     flows = [made.mn.open(made.cn1, mf.apps.Voice()) for _ in range(3)]
     made.run(140)

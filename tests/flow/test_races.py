@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from mipflow.lab.world import World
 from mipflow.mip6 import enhanced as enhanced_updates
 from mipflow.mip6 import updates
 from mipflow.mip6.attackers import Liar
-from mipflow.mip6.correspondent_node import CorrespondentNode
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
+from mipflow.mip6.correspondent_node import Correspondent, CorrespondentNode
+from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
 from mipflow.mip6.return_routability import is_proved
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
@@ -163,7 +164,7 @@ def test_who_does_not_know_yet_that_it_is_at_home_is_no_duplicate_of_itself(leav
     }  # fmt: skip
     assert probed >= {world.mn.primary_home_address, world.mn.interface("wlan0").link_local}
     world.run(60)
-    assert world.mn.duplicates == set()
+    assert world.mn.mobility.duplicates == set()
     assert world.mn.primary_home_address in world.mn.addresses
     assert list(world.ha.bindings) == []
 
@@ -191,7 +192,7 @@ def test_what_is_at_home_is_not_bound_where_policy_wants_it_away(at: str) -> Non
     world.run(0.01)
     world.mn.visit(at, world.network.segments[at])
     world.run(60)
-    assert world.mn.duplicates == set()
+    assert world.mn.mobility.duplicates == set()
     assert flow.home_address == world.mn.primary_home_address
     assert flow.home_address in world.mn.addresses
     assert list(world.ha.bindings) == []
@@ -268,7 +269,7 @@ def test_the_number_that_a_thief_has_used_is_passed_at_once() -> None:
     assert any(told == own[-2] for _, told, own in found)
 
 
-class ChecksTheSource(CorrespondentNode):
+class ChecksTheSource(Correspondent):
     """A correspondent of the deployed kind: to delete, too, the authenticator is checked with the care-of address of
     the update, and a wrong one is dropped without a word.
     """
@@ -280,10 +281,10 @@ class ChecksTheSource(CorrespondentNode):
         if not isinstance(key, bytes) or is_proved(update, key, care_of, arrival.packet.destination):
             super().binding_update(arrival)
         else:
-            self.drop(arrival.packet, "not proved for its care-of address")
+            self.node.drop(arrival.packet, "not proved for its care-of address")
 
 
-class EnhancedChecksTheSource(ChecksTheSource, EnhancedCorrespondentNode):
+class EnhancedChecksTheSource(ChecksTheSource, EnhancedCorrespondent):
     """The same with enhanced route optimisation."""
 
 
@@ -296,7 +297,7 @@ def test_a_correspondent_that_checks_the_source_deletes_at_once(
     if not names_home_address:
         for module in (updates, enhanced_updates):
             monkeypatch.setattr(module, "deleting", lambda entry, deletes: ())
-    kind = EnhancedChecksTheSource if enhanced else ChecksTheSource
+    kind = partial(CorrespondentNode, part=EnhancedChecksTheSource if enhanced else ChecksTheSource)
     world = mf.figure2(seed=1, enhanced=enhanced, correspondents={"CN1": kind})
     flow = world.mn.open(world.cn1, CALL)
     world.run(6)

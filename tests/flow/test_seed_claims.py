@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.flow.address_protocol import AllocatingHomeAgent
 from mipflow.flow.policies import FlowFacts, NetworkState
 from mipflow.flow.redirector import DataFlowRedirector, Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, FlowMappingEntry, FlowMappingTable, HomeAddressTable
@@ -177,17 +176,15 @@ def comes_from(packet: Packet) -> Address:
     return options[0].home_address if options else packet.innermost().source
 
 
-@pytest.mark.parametrize(("allocate", "home_agent", "first"), [
-    ("stateless", HomeAgent, None), ("dhcpv6", HomeAgent, FIRST_LEASE), ("request", AllocatingHomeAgent, None),
+@pytest.mark.parametrize(("allocate", "is_adapted", "first"), [
+    ("stateless", False, None), ("dhcpv6", False, FIRST_LEASE), ("request", True, None),
 ])  # fmt: skip
-def test_only_our_own_protocol_takes_another_home_agent(
-    allocate: Any, home_agent: type[HomeAgent], first: int | None
-) -> None:
+def test_only_our_own_protocol_takes_another_home_agent(allocate: Any, is_adapted: bool, first: int | None) -> None:
     """Pages 8 and 9: as it is with stateless configuration and DHCPv6; adapted for a protocol of our own. With DHCPv6
     the home network says which address it is to be.
     """
     made = mf.figure2(allocate=allocate)
-    assert type(made.ha) is home_agent and {type(cn) for cn in made.cns} == {CorrespondentNode}
+    assert (made.address_book is not None) is is_adapted and {type(cn) for cn in made.cns} == {CorrespondentNode}
     flows = [made.mn.open(made.cn1, LATER) for _ in range(2)]
     made.run(8)
     _, further = (entry.home_address for entry in made.mn.home_addresses)
@@ -287,8 +284,8 @@ def test_figure_5_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     further = HOME.address(0x77)
     made.mn.home_addresses.add(further)
     made.mn.own_home_addresses.add(further)
-    made.mn.bind(further, care_of(made, "wlan0"))
-    made.mn.bind(made.mn.primary_home_address, care_of(made, "wlan0"))
+    made.mn.mobility.bind(further, care_of(made, "wlan0"))
+    made.mn.mobility.bind(made.mn.primary_home_address, care_of(made, "wlan0"))
     made.run(3)
     heard: list[bytes] = []
     steps: list[tuple[str, Any]] = []

@@ -773,7 +773,7 @@ def test_a_renumbering_is_no_row_of_duplicates() -> None:
     made.run(6)
     further = [entry.home_address for entry in made.mn.home_addresses][1:]
     for home_address in further:
-        made.mn.drop_home_address(home_address)
+        made.mn.mobility.drop_home_address(home_address)
     made.run(6)
     assert not [flow.refused for flow in flows if flow.refused]
     assert len({flow.home_address for flow in flows}) == 6 and not {f.home_address for f in flows} & set(further)

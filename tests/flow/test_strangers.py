@@ -179,7 +179,7 @@ def test_what_is_ours_or_nobody_s_is_no_correspondent(who: str, payload: Any) ->
     care_of = made.mn.care_of_address("wlan0")
     straight = Packet(ours, care_of, payload, extensions=(RoutingHeaderType2(home),))
     inject(made.mn, straight, "wlan0")
-    assert list(made.mn.flows) == [] and list(made.mn.binding_updates) == [made.mn.home_registration(home)]
+    assert list(made.mn.flows) == [] and list(made.mn.binding_updates) == [made.mn.mobility.home_registration(home)]
     reasons = {d.reason for d in made.trace.drops() if "no flow begins" in d.reason}
     assert reasons == {f"no flow begins with it: {ours} is our own, or not the address of one node"}
     made.run(2)

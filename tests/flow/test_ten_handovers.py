@@ -47,7 +47,7 @@ class Stays:
 
     def acknowledgements(self, made: World, since_ns: int) -> list[int]:
         """When acceptances of its binding reached the mobile node: of its correspondent, or of its home agent."""
-        peer = self.flow.cn.address if made.mn.mode == "route_optimisation" else made.ha.home_agent_address
+        peer = self.flow.cn.address if made.mn.mobility.mode == "route_optimisation" else made.ha.home_agent_address
         last = len(made.trace)
         found = []
         while last and made.trace.sent[last - 1] >= since_ns:

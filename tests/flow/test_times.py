@@ -101,7 +101,7 @@ def first_at(world: World, interface: str, since_ns: int) -> int:
         if isinstance(packet.innermost().payload, UDP) and hop.channel.receiver_interface == interface:
             is_optimised = any(isinstance(header, RoutingHeaderType2) for header in packet.extensions)
             assert is_optimised or isinstance(packet.payload, Packet)
-            if is_optimised or world.mn.mode == "tunnel":
+            if is_optimised or world.mn.mobility.mode == "tunnel":
                 return hop.arrived_ns
     raise AssertionError(f"nothing came over {interface}")
 

@@ -143,12 +143,12 @@ def expired_nonces() -> World:
     world = mf.figure2()
     flow = world.mn.open(world.cn1, CALL)
     world.run(5)
-    honest, answers = world.cn1._expired_nonces, [136, 137, 138]
+    honest, answers = world.cn1.correspondent._expired_nonces, [136, 137, 138]
 
     def judge(*arguments: Any) -> Any:
         return mf.wire.mobility.Status(answers.pop(0)) if answers else honest(*arguments)
 
-    world.cn1._expired_nonces = judge  # type: ignore[method-assign]
+    world.cn1.correspondent._expired_nonces = judge  # type: ignore[method-assign]
     for _ in range(3):
         world.mn.handover(flow, "cell0" if flow.interface == "wlan0" else "wlan0")
         world.run(4)

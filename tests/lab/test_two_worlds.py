@@ -59,7 +59,7 @@ FOREIGN: dict[str, Callable[[World, World, Any], object]] = {
     "detach": lambda a, b, flow: a.network.detach(b.mn.interface("wlan0"), b.network.segments["wlan0"]),
     "prefix": lambda a, b, flow: a.network.add_prefix(PREFIX, b.network.segments["cn1"]),
     "advertise": lambda a, b, flow: a.ha.neighbor.advertise_every(b.ha.home_link, 1, 3),
-    "keys": lambda a, b, flow: KeyExchange(a.mn, b.ha),
+    "keys": lambda a, b, flow: KeyExchange(a.mn.mobility, b.ha),
     "ears": lambda a, b, flow: Replayer(a.network, "M", 0.0, 0.0).listen(b.network.segments["cn1"]),
     "a liar's ears": lambda a, b, flow: Liar(a.network, "M", 0.0, 0.0, address=PREFIX.address(7)).listen(
         b.network.segments["cn1"]),

@@ -85,7 +85,7 @@ def test_a_home_agent_advertises_itself_with_the_h_bit_its_address_and_its_prefe
     alone = made.ha.advertisement(made.ha.home_link)
     assert alone is not None and alone.home_agent and not alone.managed and not alone.other
     assert alone.options == (PrefixInformation(FIRST, router_address=True),)
-    made.ha.preference, made.ha.home_agent_lifetime_s = 7, 99
+    made.ha.home.preference, made.ha.home.lifetime_s = 7, 99
     assert made.ha.advertisement(made.ha.home_link).options[-1] == HomeAgentInformation(7, 99)  # type: ignore[union-attr]
     upstream = next(i for i in made.ha.interfaces.values() if i is not made.ha.home_link)
     elsewhere = made.ha.advertisement(upstream)
@@ -96,7 +96,7 @@ def test_home_agents_know_each_other_by_their_advertisements() -> None:
     """Sections 10.1, 10.5.1: a list for the home link, of all others."""
     made = world(home_agents=2).run(3)
     first, second = made.home_agents
-    ((heard,), (back,)) = list(first.home_agents), list(second.home_agents)
+    ((heard,), (back,)) = list(first.home.agents), list(second.home.agents)
     assert (heard.addresses, heard.preference) == (str(SECOND), 1)
     assert (back.addresses, back.preference) == (str(FIRST), 2)
     assert heard.link_local == second.home_link.link_local
@@ -112,7 +112,7 @@ def test_who_falls_silent_leaves_the_list_and_another_answers_the_anycast_addres
     other = next(agent for agent in (first, second) if agent is not gone)
     gone.home_link.set_up(False)
     made.run(5)
-    assert list(other.home_agents) == []
+    assert list(other.home.agents) == []
     (arrival,) = asked(made)
     assert arrival.packet.source == other.home_agent_address
     assert arrival.packet.payload == HomeAgentAddressDiscoveryReply(5, (other.home_agent_address,))
@@ -123,7 +123,7 @@ def test_what_is_no_home_agent_is_not_listed() -> None:
     gateway = next(port for port in made.network.segments["home"].ports if port.owner == "HR")
     advertisement = RouterAdvertisement(options=(PrefixInformation(HOME.address(1), router_address=True),))
     made.ha.neighbor.on_advertisement[-1](made.ha.home_link, advertisement, gateway.link_local)  # type: ignore[attr-defined]
-    assert list(made.ha.home_agents) == []
+    assert list(made.ha.home.agents) == []
 
 
 # --- the mobile node's side (section 11.4.1) --------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def test_a_mobile_node_without_a_home_agent_asks_and_takes_the_first_of_the_repl
     care_of = made.mn.care_of_address("wlan0")
     assert (request.source, request.destination, request.extensions) == (care_of, ANYCAST, ())
     assert 1 < asked_s < 1.1, "as soon as it has a care-of address"
-    assert made.mn.home_agent == FIRST and made.mn.address_discovery.home_agents == (FIRST, SECOND)
+    assert made.mn.home_agent == FIRST and made.mn.mobility.address_discovery.home_agents == (FIRST, SECOND)
     (binding,) = made.ha.bindings
     assert binding.care_of_address == care_of and not list(made.home_agents[1].bindings)
     assert not [drop for drop in made.trace.drops() if drop.node == "MN"]

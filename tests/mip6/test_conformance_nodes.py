@@ -205,7 +205,7 @@ def test_a_home_address_option_changes_nothing_that_lasts() -> None:
     arrive(desk.cn, packet(desk.care_of, desk.own, mobility_header(HOTI, bytes(10)), home=desk.home))
     desk.world.run(0.1)
     assert desk.held == [] and [c for c in desk.world.trace.changes() if c.node == "CN1"] == []
-    road = desk.cn.find_road(desk.cn.address, HOME.address(0x77))
+    road = desk.cn.mobility.find_road(desk.cn.address, HOME.address(0x77))
     assert road is not None and road.kind == "direct"
 
 
@@ -214,7 +214,7 @@ def test_route_optimisation_is_on_unless_turned_off() -> None:
     made = mf.figure2(seed=1)
     flow = made.mn.open(made.cn1, CALL)
     made.run(6)
-    assert made.mn.mode == "route_optimisation" and isinstance(made.cn1, CorrespondentNode)
+    assert made.mn.mobility.mode == "route_optimisation" and isinstance(made.cn1, CorrespondentNode)
     assert [b.home_address for b in made.cn1.bindings] == [flow.home_address]
 
 
@@ -262,7 +262,7 @@ def test_options_of_router_advertisements_say_nothing_in_other_messages() -> Non
     heard = [chain(encode(hop.packet)) for hop in made.trace if hop.channel.receiver == "at home"]
     one, other = [parts for parts in heard if parts[0].octets[24:40] == source]
     assert one == other and one[-1].octets[0] == 136
-    assert len(made.ha.home_agents) == 0
+    assert len(made.ha.home.agents) == 0
 
 
 # --- home agent ------------------------------------------------------------------------------------------------------
@@ -305,11 +305,11 @@ def test_groups_of_the_home_link_are_not_tunnelled(group: str) -> None:
 def test_a_home_agent_lifetime_of_zero_is_never_advertised() -> None:
     """Section 7.4: who is home agent for no time does not say that it is one; the router is still there."""
     made = world()
-    made.ha.preference, made.ha.home_agent_lifetime_s = 7, 0
+    made.ha.home.preference, made.ha.home.lifetime_s = 7, 0
     message = made.ha.advertisement(made.ha.home_link)
     octets_ = chain(encode(Packet(Address("fe80::7"), Address("ff02::1"), message, hop_limit=255)))[-1].octets
     assert octets_[5] & 0x20 == 0 and b"\x08\x01\x00\x00" not in octets_ and octets_[6:8] != b"\0\0"
-    made.ha.home_agent_lifetime_s = 9
+    made.ha.home.lifetime_s = 9
     message = made.ha.advertisement(made.ha.home_link)
     octets_ = chain(encode(Packet(Address("fe80::7"), Address("ff02::1"), message, hop_limit=255)))[-1].octets
     assert octets_[5] & 0x20 and b"\x08\x01\x00\x00" + struct.pack("!HH", 7, 9) in octets_
@@ -477,7 +477,7 @@ def test_sequence_numbers_start_at_random() -> None:
 def test_a_home_address_is_unicast_and_of_global_scope(text: str) -> None:
     """Sections 6.3, 6.4: no other can be given, so none of smaller scope than a care-of address comes in a header."""
     with pytest.raises(ProtocolMisuse, match=f"home_address={text}; expected a routable unicast address"):
-        MobileNode(Network(), "MN", home_agent=HOME.address(7), home_address=Address(text))
+        MobileNode(Host(Network(), "MN"), home_agent=HOME.address(7), home_address=Address(text))
 
 
 @pytest.mark.parametrize(("octet", "value", "pointer"), [(0, 58, 40), (1, 0, 41)])
@@ -538,7 +538,7 @@ def test_prefix_advertisements_come_from_the_home_agent_that_is_known_or_from_no
         octets_ = packet(source, bytes(15) + b"\x99", message + agent, routing=mn.primary_home_address.packed,
                          next_header=58)  # fmt: skip
         mn.local(decode(octets_), mn.interfaces["wlan0"])
-    assert len(mn.prefixes.known) == 0
+    assert len(mn.mobility.prefixes.known) == 0
     reasons = [drop.reason for drop in made.trace.drops() if "prefix advertisement" in drop.reason]
     strange = "mobile prefix advertisement, but not from our home agent"
     assert reasons[1:2] == [strange] and reasons[0] == (
@@ -558,7 +558,7 @@ def test_changes_of_the_home_addresss_own_prefix_are_told(what: str) -> None:
 
     while not [message for message in advertised() if message[4:6] != b"\0\0"]:
         made.run(1)  # until the mobile node has been told, and asked: then nothing is due for 25 s
-    (entry,), before = made.ha.home_prefixes, len(advertised())
+    (entry,), before = made.ha.home.prefixes, len(advertised())
     if what == "lifetimes":
         made.ha.announce(made.ha.home_link, entry.prefix, 5000, 4000)
     else:

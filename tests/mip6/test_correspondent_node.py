@@ -55,7 +55,7 @@ class Desk:
         self.cn, self.asker = self.world.cn1, self.world.cn2
         self.answers = listen(self.asker, BindingAcknowledgement)
         self.errors = listen(self.asker, BindingError)
-        self.asker.routing_header_type_2 = lambda header, arrival: True  # type: ignore[method-assign]
+        self.asker.mobility.routing_header_type_2 = lambda header, arrival: True  # type: ignore[method-assign]
 
     def update(
         self, sequence: int = 1, lifetime_s: int = 40, index: int | None = None, **fields: object

@@ -47,7 +47,7 @@ class Relayed:
         self.server = Dhcpv6Server(self.world.network, "DHCP", 5.0, 2.4, leases=leases)
         self.server.settle(self.world.network.segments["home"], 0x99)
         self.ha, self.mn = self.world.ha, self.world.mn
-        self.ha.relay = Dhcpv6Relay(self.ha, self.server.address)
+        self.ha.home.relay = Dhcpv6Relay(self.ha, self.server.address)
         self.world.run(4)
         self.answers: list[ClientMessage] = []
         socket = self.mn.udp(546)
@@ -57,7 +57,7 @@ class Relayed:
         """Let the client on the mobile node send a message to its link, which is its tunnel."""
         message = ClientMessage(kind, 0xABCDEF, (CLIENT, *options))
         packet = Packet(LINK_LOCAL, to, UDP(546, 547, encode_dhcpv6(message)))
-        self.mn.send_direct(packet, self.mn.tunnel_road(self.mn.primary_home_address))
+        self.mn.send_direct(packet, self.mn.mobility.tunnel_road(self.mn.primary_home_address))
         self.world.run(0.5)
 
     def leased(self) -> str:
@@ -119,7 +119,7 @@ def test_the_home_agents_link_local_address_will_do_as_destination() -> None:
 
 def test_without_a_relay_there_is_no_response() -> None:
     relayed = Relayed()
-    relayed.ha.relay = None
+    relayed.ha.home.relay = None
     relayed.send(IdentityAssociation(1))
     assert relayed.answers == []
     assert any("reverse tunnel" in drop.reason for drop in relayed.world.trace.drops())

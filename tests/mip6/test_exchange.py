@@ -14,6 +14,7 @@ import pytest
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.mip6.binding_update_list import State
+from mipflow.mip6.registration_events import PrefixesLearned
 from mipflow.wire.address import Address
 from mipflow.wire.codec import decode, encode
 from mipflow.wire.packet import Packet
@@ -212,12 +213,12 @@ def test_status_1_wants_prefix_discovery_and_no_refresh_before_it_is_done(monkey
     """Sections 11.7.1 and 11.7.3: registered, but not again before the home prefixes are known to be valid."""
     made = world()
     wanted: list[float] = []
-    monkeypatch.setattr(made.mn, "prefix_discovery_wanted", lambda: wanted.append(made.now))
+    monkeypatch.setattr(made.mn.mobility, "prefix_discovery_wanted", lambda: wanted.append(made.now))
     answering(made, made.mn.home_agent, lambda _: (1, 25))
     made.run(95)
     assert at_home(made).registered is not None and len(updates_s(made, made.mn.home_agent)) == 1
     assert len(wanted) == 2, "at once, and once more when it was time to refresh"
-    made.mn.registrar.prefixes_learned()
+    made.mn.registrar.tell(PrefixesLearned())
     made.run(1)
     assert len(updates_s(made, made.mn.home_agent)) == 2
 
@@ -225,7 +226,7 @@ def test_status_1_wants_prefix_discovery_and_no_refresh_before_it_is_done(monkey
 def test_without_prefix_discovery_the_registration_is_renewed_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 11.7.1 says "should not": a mobile node that nobody can reach any more has nothing to lose."""
     made = world()
-    monkeypatch.setattr(made.mn, "prefix_discovery_wanted", lambda: None)
+    monkeypatch.setattr(made.mn.mobility, "prefix_discovery_wanted", lambda: None)
     answering(made, made.mn.home_agent, lambda _: (1, 25))
     made.run(110)
     first, second = updates_s(made, made.mn.home_agent)
@@ -245,10 +246,11 @@ def test_after_three_unanswered_tests_the_tunnel_while_they_go_on() -> None:
     made.mn.handover(flow, "cell0")
     made.run(6.9)
     assert at_cn1(made).state is State.WAITING
-    assert made.mn.find_road(flow.home_address, made.cn1.address).kind == "route optimisation"
+    assert made.mn.mobility.find_road(flow.home_address, made.cn1.address).kind == "route optimisation"
     made.run(0.5)
     assert at_cn1(made).state is State.FALLBACK and len(gone) == 4, "the fourth attempt goes on"
-    assert made.mn.find_road(flow.home_address, made.cn1.address).kind == "tunnel" and flow.registered_at_cn is None
+    road = made.mn.mobility.find_road(flow.home_address, made.cn1.address)
+    assert road.kind == "tunnel" and flow.registered_at_cn is None
     (why,) = decisions(made, "fallback to the tunnel")
     assert why == f"{made.cn1.address} has left 3 attempts for {flow.home_address} unanswered"
     made.network.segments["cn1"].taps.clear()
@@ -281,7 +283,7 @@ def test_a_home_agent_that_stays_silent_is_reported_at_the_longest_wait(monkeypa
     """Section 11.7.1: at MAX_BINDACK_TIMEOUT another home agent may be tried; with only one it goes on at that rate."""
     made = world()
     silent: list[float] = []
-    monkeypatch.setattr(made.mn, "home_agent_silent", lambda: silent.append(made.now))
+    monkeypatch.setattr(made.mn.mobility, "home_agent_silent", lambda: silent.append(made.now))
     made.network.segments["Internet-HA"].set_up(False)
     made.run(125)
     times = updates_s(made, made.mn.home_agent)

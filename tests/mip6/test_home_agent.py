@@ -35,7 +35,7 @@ class Desk:
         self.ha, self.asker = self.world.ha, self.world.cn2
         self.answers = listen(self.asker, BindingAcknowledgement)
         # The asker is no mobile node: let it accept a type 2 routing header all the same.
-        self.asker.routing_header_type_2 = lambda header, arrival: True  # type: ignore[method-assign]
+        self.asker.mobility.routing_header_type_2 = lambda header, arrival: True  # type: ignore[method-assign]
 
     def ask(
         self, sequence: int = 1, home: Address | None = OTHER, lifetime_s: int = 40, wait_s: float = 3, **fields: object
@@ -375,9 +375,9 @@ def test_the_lifetime_and_its_status_by_the_words_of_section_10_3_1(
 
 def ends(desk: Desk, valid_s: int, preferred_s: int) -> None:
     """From now on the home prefix has these lifetimes left."""
-    prefix = desk.ha.home_prefix
+    prefix = desk.ha.home.prefix
     now = desk.world.network.clock.now
-    desk.ha.home_prefixes.put(HomePrefix(prefix, desk.ha.home_agent_address, valid_s, preferred_s, now))
+    desk.ha.home.prefixes.put(HomePrefix(prefix, desk.ha.home_agent_address, valid_s, preferred_s, now))
 
 
 def test_a_binding_gets_no_more_than_is_left_of_its_prefix() -> None:
@@ -394,7 +394,7 @@ def test_no_acknowledgement_grants_more_than_is_left_of_the_prefix_when_it_is_se
     """Neither the first one, after duplicate address detection, nor one of a refresh; and none much less."""
     desk = Desk()
     start = desk.world.network.clock.now
-    desk.ha.announce(desk.ha.home_link, desk.ha.home_prefix, valid_s, 0)
+    desk.ha.announce(desk.ha.home_link, desk.ha.home.prefix, valid_s, 0)
     for sequence in (1, 2):
         ((status, _, granted_s),) = desk.ask(sequence, lifetime_s=400)
         said = max(h.sent_ns for h in desk.world.trace if isinstance(h.packet.payload, BindingAcknowledgement))
@@ -406,7 +406,7 @@ def test_bindings_are_cut_when_their_prefix_is_given_less_time() -> None:
     """Section 10.3.1: "MUST remove a binding when the valid lifetime of the prefix associated with it expires"."""
     desk = Desk()
     desk.ask(lifetime_s=400)
-    desk.ha.announce(desk.ha.home_link, desk.ha.home_prefix, 20, 0)
+    desk.ha.announce(desk.ha.home_link, desk.ha.home.prefix, 20, 0)
     desk.world.run(19)
     assert OTHER in desk.ha.bindings
     desk.world.run(2)

@@ -90,21 +90,21 @@ def test_the_road_before_during_and_after() -> None:
     made = world(wire=False)
     home, cn = made.mn.primary_home_address, made.cn1.address
     made.run(1.5)
-    assert made.mn.find_road(home, cn) is None, "no home registration, no road"
+    assert made.mn.mobility.find_road(home, cn) is None, "no home registration, no road"
     made.run(3)
-    assert made.mn.find_road(home, cn).kind == "tunnel"  # type: ignore[union-attr]
+    assert made.mn.mobility.find_road(home, cn).kind == "tunnel"  # type: ignore[union-attr]
     flow = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(2)
-    assert made.mn.find_road(home, cn).kind == "route optimisation"  # type: ignore[union-attr]
+    assert made.mn.mobility.find_road(home, cn).kind == "route optimisation"  # type: ignore[union-attr]
     made.mn.handover(flow, "cell0")
-    road = made.mn.find_road(home, cn)
+    road = made.mn.mobility.find_road(home, cn)
     assert road is not None and (road.kind, road.source) == ("route optimisation", made.mn.care_of_address("wlan0"))
     made.run(0.115)
-    assert made.mn.find_road(home, cn).kind == "tunnel", "from update to acknowledgement"  # type: ignore[union-attr]
+    assert made.mn.mobility.find_road(home, cn).kind == "tunnel", "from update to acknowledgement"  # type: ignore[union-attr]
     made.run(1)
-    road = made.mn.find_road(home, cn)
+    road = made.mn.mobility.find_road(home, cn)
     assert road is not None and (road.kind, road.source) == ("route optimisation", made.mn.care_of_address("cell0"))
-    assert made.mn.find_road(made.mn.care_of_address("wlan0"), cn).kind == "direct"  # type: ignore[union-attr]
+    assert made.mn.mobility.find_road(made.mn.care_of_address("wlan0"), cn).kind == "direct"  # type: ignore[union-attr]
 
 
 def test_until_the_update_leaves_a_dead_interface_means_the_tunnel() -> None:
@@ -114,13 +114,13 @@ def test_until_the_update_leaves_a_dead_interface_means_the_tunnel() -> None:
     made.mn.handover(flow, "cell0")
     made.run(2)
     made.mn.interface("cell0").set_up(False)
-    road = made.mn.find_road(made.mn.primary_home_address, made.cn1.address)
+    road = made.mn.mobility.find_road(made.mn.primary_home_address, made.cn1.address)
     assert road is not None and road.kind == "tunnel"
     made.network.segments["cell0"].set_up(True)
     made.mn.interface("cell0").set_up(True)
     made.network.segments["cell0"].set_up(False)
     made.mn.udp(4000, (made.cn1.address, 4001)).send(b"x")
-    assert made.mn.find_road(made.mn.primary_home_address, made.cn1.address).kind == "tunnel"  # type: ignore[union-attr]
+    assert made.mn.mobility.find_road(made.mn.primary_home_address, made.cn1.address).kind == "tunnel"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
@@ -238,7 +238,7 @@ def test_a_home_test_must_come_through_the_home_agent() -> None:
 
 def test_wrong_settings() -> None:
     with pytest.raises(ProtocolMisuse, match="mode='magic'; expected one of triangular, tunnel, route_optimisation"):
-        MobileNode(Network(), "MN", home_agent=HOME.address(7), home_address=HOME.address(9), mode="magic")  # type: ignore[arg-type]
+        MobileNode(Host(Network(), "MN"), home_agent=HOME.address(7), home_address=HOME.address(9), mode="magic")  # type: ignore[arg-type]
     made = world()
     with pytest.raises(ProtocolMisuse, match="no interface 'lan'; expected one of wlan0, cell0"):
         made.mn.interface("lan")
@@ -301,24 +301,24 @@ def test_applications_talk_from_the_home_address_where_they_name_none() -> None:
     """RFC 6275 section 11.3.1, RFC 6724 section 5 rule 4."""
     made = world()
     made.run(5)
-    assert made.mn.source_for(made.cn1.address) == made.mn.primary_home_address
+    assert made.mn.mobility.source_for(made.cn1.address) == made.mn.primary_home_address
 
 
 def test_a_care_of_address_is_used_where_one_is_asked_for() -> None:
     """RFC 6275 section 11.3.1: useful for short communication; of the first interface (RFC 6724 section 5 rule 5)."""
     made = world()
     made.run(5)
-    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("wlan0")
+    assert made.mn.mobility.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("wlan0")
     made.mn.interface("wlan0").set_up(False)
-    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
+    assert made.mn.mobility.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
 
 
 def test_before_the_home_registration_there_is_only_the_care_of_address() -> None:
     """RFC 6275 section 11.3.1: without a home registration nothing can be sent from the home address."""
     made = world()
-    assert made.mn.source_for(made.cn1.address) is None
+    assert made.mn.mobility.source_for(made.cn1.address) is None
     made.run(1.02)
-    assert made.mn.source_for(made.cn1.address) == made.mn.care_of_address("wlan0")
+    assert made.mn.mobility.source_for(made.cn1.address) == made.mn.care_of_address("wlan0")
 
 
 def test_a_packet_to_ourselves_comes_from_the_same_address() -> None:
@@ -326,7 +326,7 @@ def test_a_packet_to_ourselves_comes_from_the_same_address() -> None:
     made = world()
     made.run(5)
     care_of = made.mn.care_of_address("cell0")
-    assert made.mn.source_for(care_of) == care_of
+    assert made.mn.mobility.source_for(care_of) == care_of
 
 
 def test_a_deprecated_care_of_address_is_avoided() -> None:
@@ -334,8 +334,8 @@ def test_a_deprecated_care_of_address_is_avoided() -> None:
     made = world()
     made.run(5)
     wlan = made.mn.interface("wlan0")
-    made.mn.attachments[wlan].lifetimes.hear(made.mn.care_of_address("wlan0"), 0, 9000, made.network.clock.now)
-    assert made.mn.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
+    made.mn.mobility.attachments[wlan].lifetimes.hear(made.mn.care_of_address("wlan0"), 0, 9000, made.network.clock.now)
+    assert made.mn.mobility.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
 
 
 def test_while_an_answer_about_a_new_care_of_address_stays_away_every_second_attempt_sends_from_it() -> None:
@@ -348,7 +348,7 @@ def test_while_an_answer_about_a_new_care_of_address_stays_away_every_second_att
     sources = []
     for seconds in (0.5, 1, 2):  # attempts leave after 0, 1 and 3 s
         made.run(seconds)
-        road = mn.tunnel_road(home)
+        road = mn.mobility.tunnel_road(home)
         assert road is not None and road.tunnel is not None
         sources.append(road.tunnel[0])
     assert sources == [old, new, old]

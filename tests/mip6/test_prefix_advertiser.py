@@ -145,7 +145,7 @@ def test_bindings_end_with_the_prefix_of_their_home_address_and_the_home_agents_
     watched.world.run(20.5)
     assert watched.home not in watched.ha.bindings
     assert AGENT not in watched.ha.addresses and watched.ha.home_agent_address == NEW_AGENT
-    assert [entry.prefix for entry in watched.ha.home_prefixes] == [NEW]
+    assert [entry.prefix for entry in watched.ha.home.prefixes] == [NEW]
     assert watched.world.network.segment_of(watched.home) is None
 
 
@@ -165,9 +165,9 @@ def test_prefixes_of_other_home_agents_are_told_too_without_their_addresses() ->
     first, second = made.home_agents
     second.announce(second.home_link, NEW, 1000, 500)
     made.run(2)
-    heard = first.home_prefixes.get(NEW)
+    heard = first.home.prefixes.get(NEW)
     assert isinstance(heard, HomePrefix) and heard.home_agent is None
     assert 990 <= heard.valid_s(made.network.clock.now) <= 1000
-    assert second.home_prefixes.get(HOME).home_agent == HOME.address(0x17), "one's own word counts"  # type: ignore[union-attr]
+    assert second.home.prefixes.get(HOME).home_agent == HOME.address(0x17), "one's own word counts"  # type: ignore[union-attr]
     said = first.advertisement(first.home_link)
     assert said is not None and NEW.network not in [o.prefix for o in said.options if isinstance(o, PrefixInformation)]

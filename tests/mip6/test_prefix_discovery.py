@@ -45,7 +45,7 @@ class Asker:
 
     def solicit(self) -> int:
         """Ask; gives the identifier."""
-        self.mn.prefixes.solicit(OLD_HOME)
+        self.mn.mobility.prefixes.solicit(OLD_HOME)
         return solicitations(self.world)[-1][1].payload.identifier  # type: ignore[attr-defined,no-any-return]
 
     def answer(
@@ -58,7 +58,7 @@ class Asker:
 
     @property
     def known(self) -> list[Prefix]:
-        return [entry.prefix for entry in self.mn.prefixes.known]
+        return [entry.prefix for entry in self.mn.mobility.prefixes.known]
 
 
 def told(prefix: Prefix, valid_s: int = 1000, preferred_s: int = 500, **fields: object) -> PrefixInformation:
@@ -100,7 +100,7 @@ def test_status_1_in_an_acknowledgement_makes_it_ask() -> None:
     made.mn.registrar.register_home(OLD_HOME, made.mn.care_of_address("cell0"))
     made.run(1)
     assert len(solicitations(made)) == 1
-    known = made.mn.prefixes.known.get(HOME)
+    known = made.mn.mobility.prefixes.known.get(HOME)
     assert known is not None and known.preferred_s(made.network.clock.now) == 0
 
 
@@ -112,7 +112,7 @@ def test_an_answer_is_believed_once() -> None:
     asker = Asker()
     identifier = asker.solicit()
     asker.answer(identifier, told(HOME), managed=True)
-    assert asker.known == [HOME] and asker.mn.prefixes.managed and not asker.mn.prefixes.other
+    assert asker.known == [HOME] and asker.mn.mobility.prefixes.managed and not asker.mn.mobility.prefixes.other
     asker.answer(identifier, told(NEW))
     assert asker.known == [HOME] and len(solicitations(asker.world)) == 2
 
@@ -165,7 +165,7 @@ def test_a_shortened_lifetime_reaches_home_agent_and_correspondents() -> None:
     assert next(iter(made.cn1.bindings)).expires_at_s > 400
     since_s = made.now
     made.ha.announce(made.ha.home_link, HOME, 60, 30)
-    made.mn.prefixes.solicit(OLD_HOME)
+    made.mn.mobility.prefixes.solicit(OLD_HOME)
     made.run(2)
     assert next(iter(made.cn1.bindings)).expires_at_s <= since_s + 60 + 0.1
     (update,) = [m for m in messages(made, "MN", since_s) if m.name == "BU"]
@@ -197,7 +197,7 @@ def test_a_mobile_node_away_learns_the_new_prefix_and_registers_a_new_home_addre
     assert {b.care_of_address for b in bindings.values()} == {made.mn.care_of_address("wlan0")}
     assert bindings[NEW_HOME].home_agent == NEW_AGENT, "registered at the home agent's address in the new prefix"
     new = [h for h in made.trace if isinstance(h.packet.payload, BindingUpdate) and h.packet.destination == NEW_AGENT]
-    assert new and made.mn.home_agent_of(OLD_HOME) == AGENT
+    assert new and made.mn.mobility.home_agent_of(OLD_HOME) == AGENT
 
 
 def test_the_old_home_address_goes_with_its_prefix_and_flows_move_to_the_new_one() -> None:

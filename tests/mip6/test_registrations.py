@@ -305,13 +305,13 @@ def test_136_to_138_ask_for_the_tokens_that_have_expired(
         made.mn.handover(flow, interface)
         made.run(2)
     start = made.now
-    honest, judged = made.cn1._expired_nonces, []
+    honest, judged = made.cn1.correspondent._expired_nonces, []
 
     def once(*arguments: object) -> Status | None:
         judged.append(1)
         return Status(status) if len(judged) == 1 else honest(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(made.cn1, "_expired_nonces", once)
+    monkeypatch.setattr(made.cn1.correspondent, "_expired_nonces", once)
     made.mn.handover(flow, "cell0")
     made.run(5)
     names = {m.name for m in messages(made, "MN", start)} - {"BU"}
@@ -667,14 +667,14 @@ def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> N
     made.run(5)
     former, other = made.mn.home_agent, Address("2001:db8:100::8")
     start = made.now
-    made.mn.change_home_agent(other)
+    made.mn.mobility.change_home_agent(other)
     made.run(1)
     home = [m for m in messages(made, "MN", start) if m.name == "BU" and m.destination != made.cn1.address.packed]
     assert [(m.destination, m.lifetime_s > 0) for m in home[:2]] == [(former.packed, False), (other.packed, True)]
     assert home[1].t_ns > next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
     assert len(made.ha.bindings) == 0 and made.mn.binding_updates.get(former, flow.home_address) is None  # type: ignore[arg-type]
     assert made.mn.home_agent == other
-    made.mn.change_home_agent(former)  # the other never answered
+    made.mn.mobility.change_home_agent(former)  # the other never answered
     made.run(30)
     assert len(made.ha.bindings) == 1 and bound_as_selected(made)
 
@@ -685,7 +685,7 @@ def test_a_home_agent_that_is_silent_at_the_longest_wait_is_not_waited_for() -> 
     made.network.segments["Internet-HA"].set_up(False)
     made.run(60)
     start, other = made.now, Address("2001:db8:100::8")
-    made.mn.change_home_agent(other)
+    made.mn.mobility.change_home_agent(other)
     assert [m.destination for m in messages(made, "MN", start) if m.name == "BU"] == [other.packed]
     (entry,) = made.mn.binding_updates
     assert entry.peer == other and entry.timeout_ns() == 1.5 * S

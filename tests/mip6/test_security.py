@@ -356,7 +356,7 @@ def test_another_mobile_nodes_home_address_gets_no_associations() -> None:
     """RFC 4877 4.2: the home agent must keep a mobile node from making associations for another's home address."""
     w = secured()
     w.run(1)
-    other = MobileNode(w.network, "MN2", 1.0, 1.0, home_agent=AGENT, home_address=HOME.address(0x20))
+    other = MobileNode(Host(w.network, "MN2", 1.0, 1.0), home_agent=AGENT, home_address=HOME.address(0x20))
     exchange = KeyExchange(other, w.ha)
     before = rows(w)["HA"]
     exchange.establish(PRIMARY, AGENT)

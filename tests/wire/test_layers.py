@@ -100,18 +100,20 @@ CALLS = {
     "mf.figure2(security=True)": "security=True",
     'mf.figure1(security="manual")': "security=True",
     "mf.figure2(enhanced=True)": "enhanced=True",
-    'mf.figure2(correspondents={"CN1": EnhancedCorrespondentNode})': "enhanced=True",
+    'mf.figure2(correspondents={"CN1": partial(CorrespondentNode, part=EnhancedCorrespondent)})': "enhanced=True",
     "cga.key_pair(1)": "enhanced=True",
     'cga.proves(mf.figure2().cn1.address, b"", b"", b"")': "enhanced=True",
     'cga.encrypted(b"", b"secret", Random(1))': "enhanced=True",
     "esp.protect(Packet(ONE, TWO, UDP(1, 2)), esp.EspKeys(1, bytes(16), bytes(32)), 1, bytes(16))": "ESP",
 }  # fmt: skip
 NEEDS = """
+from functools import partial
 from random import Random
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6 import cga
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondentNode
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
 from mipflow.wire import esp
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet

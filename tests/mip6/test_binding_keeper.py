@@ -9,7 +9,8 @@ import pytest
 from mipflow.lab.scenarios import HOME as HOME_PREFIX
 from mipflow.lab.world import World
 from mipflow.mip6.binding_cache import Binding
-from mipflow.mip6.keeps_bindings import KeepsBindings
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.home_agent import HomeAgent
 from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import (
@@ -46,7 +47,7 @@ class Desk:
     def __init__(self, role: str) -> None:
         self.world: World = world()
         self.world.run(3)
-        self.node: KeepsBindings = self.world.ha if role == "HA" else self.world.cn1
+        self.node: HomeAgent | CorrespondentNode = self.world.ha if role == "HA" else self.world.cn1
         self.since = len(self.world.trace)
 
     def send(self, payload: object, *extensions: ExtensionHeader, source: Address = CARE_OF) -> None:
@@ -144,7 +145,7 @@ def test_a_home_address_option_changes_nothing_that_lasts(role: str) -> None:
     desk = Desk(role)
 
     def state() -> tuple[int, int, object]:
-        road = desk.node.find_road(desk.node.address, HOME)
+        road = desk.node.mobility.find_road(desk.node.address, HOME)
         return len(desk.node.bindings), sum(c.node == role for c in desk.world.trace.changes()), road and road.kind
 
     before = state()

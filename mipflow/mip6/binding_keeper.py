@@ -1,20 +1,17 @@
-"""What home agent and correspondent node have in common: a binding cache, the Home Address option, and the roads of
-their own packets to what is bound.
+"""The part that home agent and correspondent node have alike: a binding cache, the Home Address option, and the roads
+of their own packets to what is bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import ClassVar
 
 from mipflow.mip6.binding_cache import Binding, BindingCache, Event, State
 from mipflow.mip6.binding_errors import BindingErrors
-from mipflow.mip6.ip_security import IpSecurity
-from mipflow.node.node import Arrival, Node
+from mipflow.node.node import Arrival, Handler, Mobility, Node
 from mipflow.node.road import Road
 from mipflow.sim.clock import Timer
-from mipflow.sim.network import Network
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
@@ -23,34 +20,34 @@ from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, P
 ESP, AUTHENTICATION_HEADER = 50, 51
 
 
-class KeepsBindings(Node):
-    """A node with a binding cache (`bindings`)."""
+class BindingKeeper(Mobility):
+    """Keeps the `bindings` of `node`.
 
-    knows_mobility = True
+    heard: takes binding updates; remembered_ns: how long the number of a binding is remembered after it was deleted or
+    expired, from its last update on; ended: told of a binding that is not in force any more.
+    """
 
-    remembered_ns: ClassVar[Mapping[Event, int]]
-    """How long the number of a binding is remembered after it was deleted or expired, from its last update on."""
-
-    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+    def __init__(
+        self, node: Node, heard: Handler, remembered_ns: Mapping[Event, int],
+        ended: Callable[[Binding], None] = lambda binding: None,
+    ) -> None:  # fmt: skip
+        super().__init__(node)
         self.bindings = BindingCache()
-        super().__init__(network, name, x, y)
-        self.ip_security, self.binding_errors = IpSecurity(self), BindingErrors(self)
-        self._due = Timer(self.clock, self._wake)
-        self.handlers[BindingUpdate] = self.binding_update
+        self._remembered_ns, self._ended = remembered_ns, ended
+        self._errors = BindingErrors(node)
+        self._due = Timer(node.clock, self._wake)
+        node.mobility, node.knows_mobility = self, True
+        node.handlers[BindingUpdate] = heard
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """Straight to the care-of address where the destination is bound (sections 9.3.2 and 10.4.2)."""
         binding = self.bindings.get(destination)
         if binding is None:
-            return self.direct_road(source, destination)
+            return self.node.direct_road(source, destination)
         care_of, extensions = binding.care_of_address, (RoutingHeaderType2(destination),)
-        return self.road("route optimisation", source, care_of, destination=care_of, extensions=extensions)
+        return self.node.road("route optimisation", source, care_of, destination=care_of, extensions=extensions)
 
     # --- what arrives ------------------------------------------------------------------------------------------------
-
-    def binding_update(self, arrival: Arrival) -> None:
-        """Check a binding update, answer it, change the cache."""
-        raise NotImplementedError
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
         """Restore the home address, if (home address, care-of address) is bound (section 9.3.1).
@@ -60,20 +57,20 @@ class KeepsBindings(Node):
         """
         home_address = option.home_address
         if arrival.source != arrival.packet.source:
-            self.drop(arrival.packet, "a second Home Address option")
+            self.node.drop(arrival.packet, "a second Home Address option")
             return False
         binding = self.bindings.get(home_address)
         is_bound = binding is not None and binding.care_of_address == arrival.packet.source
         if not is_bound and not (home_address.is_unicast_routable and _may_pass_unbound(option, arrival.packet)):
-            self.drop(arrival.packet, "Home Address option without a matching binding")
-            self.binding_errors.tell(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
+            self.node.drop(arrival.packet, "Home Address option without a matching binding")
+            self._errors.tell(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
         return True
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
         """It is for mobile nodes; all others discard such a packet without a word (section 8.2)."""
-        self.drop(arrival.packet, "a type 2 routing header at a node that is no mobile node")
+        self.node.drop(arrival.packet, "a type 2 routing header at a node that is no mobile node")
         return False
 
     # --- binding updates (sections 9.5.1, 9.5.4) ---------------------------------------------------------------------
@@ -91,34 +88,34 @@ class KeepsBindings(Node):
         }  # fmt: skip
         for what, address in addresses.items():
             if not address.is_unicast_routable:
-                self.drop(arrival.packet, f"{what} address {address} of a binding update is not unicast routable")
+                self.node.drop(arrival.packet, f"{what} address {address} of a binding update is not unicast routable")
                 return False
         if update.home_registration and update.option(mobility.NonceIndices) is not None:
-            self.drop(arrival.packet, "home registration with nonce indices, which belong to correspondent nodes")
+            self.node.drop(arrival.packet, "home registration with nonce indices, which belong to correspondent nodes")
             return False
         return True
 
     def is_impossible(self, home_address: Address, care_of: Address) -> bool:
         """True for a care-of address to which nothing could be sent: it would come round to here, or to itself."""
-        return care_of == home_address or care_of in self.addresses
+        return care_of == home_address or care_of in self.node.addresses
 
     def acknowledge(self, arrival: Arrival, acknowledgement: BindingAcknowledgement) -> None:
         """Send an acknowledgement to where the update came from, behind a type 2 routing header (section 9.5.4)."""
         packet, home_address = arrival.packet, arrival.source
         extensions = () if home_address == packet.source else (RoutingHeaderType2(home_address),)
-        self.send_direct(Packet(packet.destination, packet.source, acknowledgement, extensions=extensions))
+        self.node.send_direct(Packet(packet.destination, packet.source, acknowledgement, extensions=extensions))
 
     # --- the cache ---------------------------------------------------------------------------------------------------
 
     def step(self, event: Event, binding: Binding) -> None:
         """Take a transition of the cache, put it into the trace and into effect."""
-        self.record(self.bindings.step(event, binding))
-        self.forget_roads()
+        self.node.record(self.bindings.step(event, binding))
+        self.node.forget_roads()
         self._set_timer()
 
     def bind(self, binding: Binding) -> None:
         """Put a binding into the cache."""
-        self.step(Event.ACCEPT, replace(binding, accepted_ns=self.clock.now))
+        self.step(Event.ACCEPT, replace(binding, accepted_ns=self.node.clock.now))
 
     def unbind(self, home_address: Address) -> None:
         """Take the binding of a home address out of the cache, if there is one."""
@@ -128,23 +125,24 @@ class KeepsBindings(Node):
 
     def end(self, binding: Binding, event: Event) -> None:
         """Take a binding out of force; its number is remembered as long as an older update could come."""
-        now = self.clock.now
+        now = self.node.clock.now
         last = now if event is Event.DELETE else binding.accepted_ns
-        until = max(last + self.remembered_ns[event], now)
+        until = max(last + self._remembered_ns[event], now)
         self.step(event, replace(binding, expires_ns=until, wakes_ns=None))
         if until == now:
             self.step(Event.FORGET, binding)
+        self._ended(binding)
 
     def binding_due(self, binding: Binding) -> None:
         """Something is to be done about an entry: by default it has ended."""
         if binding.state is State.REMEMBERED:
             self.step(Event.FORGET, binding)
         elif binding.state is not State.PROBING:
-            self.decided("binding expired", f"lifetime of {binding.home_address} ended")
+            self.node.decided("binding expired", f"lifetime of {binding.home_address} ended")
             self.end(binding, Event.EXPIRE)
 
     def _wake(self) -> None:
-        for binding in self.bindings.due(self.clock.now):
+        for binding in self.bindings.due(self.node.clock.now):
             self.binding_due(binding)
         self._set_timer()
 
