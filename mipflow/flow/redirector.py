@@ -84,7 +84,7 @@ class DataFlowRedirector:
         assign: Assign | None = None, own: Container[Address] | None = None,
     ) -> None:  # fmt: skip
         self.homes = homes
-        self.flows, self._known = flows, flows.get
+        self.flows = flows
         self.rules = rules or AssignmentRules()
         flows.as_one = self.rules.method == "one care-of address"
         self._own = homes if own is None else own
@@ -103,9 +103,9 @@ class DataFlowRedirector:
         self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks, now: int
     ) -> FlowMappingEntry | None:
         """Figure 4: the flow of an outgoing packet, with its home address; None for a packet of no flow."""
-        # Step 21: the application's own word, where its socket is labelled with a flow; else the separator looks.
-        known = self._known
-        flow = known(label) or self._separator.outgoing(payload, destination, marks, now)
+        # Step 21: the separator looks, where the application's own word is not enough: what comes from a socket that is
+        # labelled with a flow does not come here (`FlowStack.outgoing`).
+        flow = self._separator.outgoing(payload, destination, marks, now)
         if flow is None and self._begins is not None:  # step 22: it is new
             flow = self._begins.begun_here(payload, source, destination, label, marks)  # step 23: `give`
         # Step 24: its line has the home address, and the care-of address that was selected. Step 25: `flow.stack` sends

@@ -46,7 +46,7 @@ class FlowStack:
     ) -> None:  # fmt: skip
         self._node, self._mobile, self._binder, self._control, self._clock = node, mobile, binder, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
-        self._meters = node.network.meters
+        self._known, self._meters = binder.flows.get, node.network.meters
         self.words = ApplicationWord()
         """What applications say of their sockets."""
         self.network_rules = RuleSource("network")
@@ -276,7 +276,7 @@ class FlowStack:
     ) -> None:
         """Send what transport made in the flow that Figure 4 finds, from its home address."""
         now = self._clock.now
-        flow = self._redirector.outgoing(payload, source, destination, label, marks, now)
+        flow = self._known(label) or self._redirector.outgoing(payload, source, destination, label, marks, now)
         if flow is None:
             return
         number, flow.used_ns = flow.flow_id, now
