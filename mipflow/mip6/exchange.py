@@ -57,7 +57,7 @@ class Exchange:
         self.now = 0
         """The time of the event that is being handled."""
         self.list = BindingUpdateList()
-        self._procedure = RoutabilityProcedure(cookies, lambda key: bool(self._waiting(key)))
+        self._procedure = RoutabilityProcedure(cookies, self._waiting)
         self.tests = self._procedure.tests
         self.duplicates: set[Address] = set()
         """Home addresses that somebody else has: never used again (section 11.7.1)."""

@@ -6,7 +6,7 @@ their tokens kept (RFC 6275 sections 5.2.5, 11.6.1, 11.6.2 and 11.8). Pure: `now
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from mipflow.mip6.binding_update_list import RateLimit
@@ -18,11 +18,10 @@ from mipflow.wire.mobility import BindingAcknowledgement, CareOfTestInit, HomeTe
 
 
 class RoutabilityProcedure:
-    """Drives `tests`. `cookies` is a random stream; `is_wanted(key)` says whether a registration waits for a token."""
+    """Drives `tests`. `cookies` is a random stream; `waiting(key)` gives the registrations that wait for a token."""
 
-    def __init__(self, cookies: Random, is_wanted: Callable[[TestKey], bool]) -> None:
-        self._cookies = cookies
-        self._is_wanted = is_wanted
+    def __init__(self, cookies: Random, waiting: Callable[[TestKey], Sequence[object]]) -> None:
+        self._cookies, self._waiting = cookies, waiting
         self.tests = RoutabilityTests()
         self.askers: dict[TestKey, dict[Pair, None]] = {}
         """Tests -> the registrations that have asked for their token: nobody else has to be looked at when it comes."""
@@ -57,7 +56,7 @@ class RoutabilityProcedure:
 
     def _init_leaves(self, key: TestKey, attempt: int, now: int) -> list[Step]:
         """A new cookie for each (section 11.6.1)."""
-        if not self._is_wanted(key):
+        if not self._waiting(key):
             self.askers.pop(key, None)
             return self.end(key, RoutabilityEvent.GIVE_UP)
         cookie = self._cookies.randbytes(8)

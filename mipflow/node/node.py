@@ -87,7 +87,7 @@ class Transmit(Protocol):
         """Send a payload."""
 
 
-class Mobility:
+class Mobility(Unique):
     """Home addresses and bindings, as a node without Mobile IPv6 sees them: it knows none. A node of Mobile IPv6 has a
     part that knows better in this place (`Node.mobility`).
     """

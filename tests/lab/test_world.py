@@ -29,6 +29,7 @@ from mipflow.mip6.binding_update_list import BindingUpdateList
 from mipflow.node.application import Ends, Running
 from mipflow.node.apps import Voice
 from mipflow.node.interface import Interface
+from mipflow.node.node import Node
 from mipflow.sim.clock import NS_PER_S, Clock, Timer, Unique
 from mipflow.sim.link import Channel, Link, Segment
 from mipflow.sim.meter import Meter
@@ -202,7 +203,8 @@ def test_a_world_and_its_parts_are_refused_or_copied_for_good() -> None:
                 continue
             if way != "copied":
                 shared = [each for number, each in parts(made).items() if number in everything]
-                mutable = [each for each in shared if isinstance(each, Unique | list | dict | set | bytearray | array)]
+                changing = Unique | Node | list | dict | set | bytearray | array
+                mutable = [each for each in shared if isinstance(each, changing)]
                 assert mutable == [], (kind, way)
     kept = {Meter, Packet, mf.Link, mf.apps.Voice}
     assert not kept & refused and kept <= set(own)

@@ -27,7 +27,7 @@ def answer(to: SendTestInit, cookie: bytes | None = None, through_home: bool = T
 
 
 def test_a_token_is_asked_for_once_until_an_answer_is_overdue() -> None:
-    procedure = RoutabilityProcedure(Random(1), lambda key: True)
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
     (first,) = inits(procedure.ask(KEY, 0))
     assert procedure.ask(KEY, INITIAL_BINDACK_TIMEOUT_NS - 1) == [] and procedure.unanswered(KEY) == 1
     (second,) = inits(procedure.repeat(KEY, INITIAL_BINDACK_TIMEOUT_NS))
@@ -35,7 +35,7 @@ def test_a_token_is_asked_for_once_until_an_answer_is_overdue() -> None:
 
 
 def test_only_the_newest_cookie_through_the_home_agent_brings_the_token() -> None:
-    procedure = RoutabilityProcedure(Random(1), lambda key: True)
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
     (init,) = inits(procedure.ask(KEY, 0))
     for wrong in (answer(init, b"another "), answer(init, through_home=False)):
         whose, steps = procedure.heard(wrong, 1)
@@ -48,7 +48,7 @@ def test_only_the_newest_cookie_through_the_home_agent_brings_the_token() -> Non
 
 
 def test_inits_of_one_kind_to_one_correspondent_leave_at_max_update_rate() -> None:
-    procedure = RoutabilityProcedure(Random(1), lambda key: True)
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
     asked = [procedure.ask(key, 0) for key in KEYS]
     assert [len(inits(steps)) for steps in asked] == [1] * MAX_UPDATE_RATE + [0] * (len(KEYS) - MAX_UPDATE_RATE)
     late = KEYS[MAX_UPDATE_RATE]
@@ -59,7 +59,7 @@ def test_inits_of_one_kind_to_one_correspondent_leave_at_max_update_rate() -> No
 
 def test_a_token_that_nobody_waits_for_any_more_is_not_asked_for() -> None:
     wanted = {KEY}
-    procedure = RoutabilityProcedure(Random(1), lambda key: key in wanted)
+    procedure = RoutabilityProcedure(Random(1), lambda key: list(wanted))
     procedure.askers[KEY] = {}
     procedure.ask(KEY, 0)
     wanted.clear()
