@@ -291,7 +291,7 @@ def overridden(kind: type) -> set[str]:
     def names(of: type) -> set[str]:
         return {name for name in vars(of) if not name.startswith("__")} - {"role"}
 
-    above = [each for each in kind.__mro__[1:-1] if each.__module__.split(".")[:2] != kind.__module__.split(".")[:2]]
+    above = [each for each in kind.__mro__[1:-1] if each.__module__.split(".")[1] != kind.__module__.split(".")[1]]
     return names(kind) & {name for each in above for name in names(each)}
 
 

@@ -213,15 +213,15 @@ def test_a_deregistration_that_is_refused_is_asked_for_again(
     flow = world.mn.open(world.cn1, CALL)
     world.run(5)
     node, since_ns = world.ha if peer == "HA" else world.cn1, world.mn.clock.now
-    judges = "_judge" if peer == "HA" else "judge"
-    usual: Callable[..., tuple[Status, int]] = getattr(node, judges)
+    part, judges = (world.ha, "_judge") if peer == "HA" else (world.cn1.correspondent, "judge")
+    usual: Callable[..., tuple[Status, int]] = getattr(part, judges)
 
     def judge(*about: Any) -> tuple[Status, int]:
         (update,) = [each for each in about if isinstance(each, BindingUpdate)]
         refuses = update.lifetime_units == 0 and world.mn.clock.now < since_ns + 20 * NS_PER_S
         return (status, update.sequence) if refuses else usual(*about)
 
-    monkeypatch.setattr(node, judges, judge)
+    monkeypatch.setattr(part, judges, judge)
     home_address = flow.home_address
     world.mn.close(flow)
     world.run(15)
