@@ -72,8 +72,8 @@ class FlowMobileNode(Host):
         self.mobility: MobileNode = mobile
         self.visit, self.interface, self.care_of_address = mobile.visit, mobile.interface, mobile.care_of_address
         self.registrar, self.binding_updates = mobile.registrar, mobile.binding_updates
-        self.ip_security = mobile.ip_security
-        self.own_home_addresses, self.registered_at_home = mobile.own_home_addresses, mobile.registered_at_home
+        self.own_home_addresses, self.duplicates = mobile.own_home_addresses, mobile.duplicates
+        self.registered_at_home, self.ip_security = mobile.registered_at_home, mobile.ip_security
         self.control: dict[int, Handler] = {}
         """UDP ports of mobility's own protocols -> what hears them."""
         mechanism = None if allocation is None else make("allocation", allocation, Allocation, self)
