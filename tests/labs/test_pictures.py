@@ -423,3 +423,24 @@ def test_it_stands_still_for_who_asks_for_it(browser_page: Any, drawn: dict[str,
 
 _STATE = """() => [...document.querySelectorAll(".m")].map(each => getComputedStyle(each)).map(each =>
   [each.opacity, each.visibility, each.transform, each.strokeDashoffset])"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_an_image_stands_still_too(chromium: str, drawn: dict[str, str]) -> None:
+    """With the browser's own setting: what playwright pretends to prefer does not reach the inside of an image."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    source = "data:image/svg+xml;base64," + base64.b64encode(drawn["hero"].encode()).decode()
+    flags = ["--no-sandbox", "--disable-gpu", "--force-prefers-reduced-motion"]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 800, "height": 440})
+        page.set_content(f"<body style='margin:0'><img width=800 src='{source}'></body>")
+        page.wait_for_function("document.images[0].complete")
+        shots = []
+        for _ in range(3):
+            page.wait_for_timeout(300)
+            shots.append(page.screenshot())
+        browser.close()
+    assert len(set(shots)) == 1
