@@ -46,6 +46,7 @@ from mipflow.view.words import Words, interface_kind
 from mipflow.wire import capture
 from mipflow.wire.address import Address
 
+Scale = Literal["even", "time"]
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
 
 HANDOVER_SLOW_S = 0.4
@@ -232,16 +233,19 @@ class World(Unique):
             slow=[(seconds(max(a, 0.0)), seconds(b)) for a, b in slow], mobile=self.mn.name, title=self.title,
         )  # fmt: skip
 
-    def ladder(self, start: float | None = None, end: float | None = None, data: bool = False) -> Picture:
-        """Who sent which message to whom, when."""
+    def ladder(
+        self, start: float | None = None, end: float | None = None, data: bool = False, scale: Scale = "even"
+    ) -> Picture:
+        """Who sent which message to whom, when; `scale`: "even" for a line for each event, "time" for time to scale."""
         from mipflow.view.ladder import ladder
 
         check(FLAG, data=data)
+        check(one_of("even", "time"), scale=scale)
         begin, finish = span(self.network.clock.now, start, end)
         return ladder(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
-            data=data,
-        )
+            data=data, scale=scale, mobile=self.mn.name,
+        )  # fmt: skip
 
     def timeline(self, start: float | None = None, end: float | None = None) -> Picture:
         """Per flow: interface, delay and loss over time."""

@@ -1,22 +1,27 @@
-"""The ladder: a message sequence chart. Lifelines side by side, time downwards, each message an arrow end to end.
+"""The ladder: a message sequence chart. Lifelines side by side, time downwards, each leg of a message an arrow.
 
-Hops of one packet through plain routers are one arrow; a tunnel is one arrow too, and says so. Time is not to scale
-where nothing happens: the times stand at the left edge.
+Hops of one packet through plain routers are one arrow; the way inside a tunnel is one of its own, in a tube. Rows that
+change stand as notes on their lifelines, phases of handovers as brackets at the left. Time is evenly spaced, so that
+each event has a line of its own, or to scale, with the pauses in which nothing happens cut out.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from html import escape
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mipflow.sim.trace import LOST, TableChanged, Trace
-from mipflow.view import style as look
+from mipflow.sim.trace import LOST, Trace
+from mipflow.view.drawing import Drawing, width_of
 from mipflow.view.focus import Focus
+from mipflow.view.moment import SHOWN, Moment, Phase
 from mipflow.view.picture import Picture
 from mipflow.view.scene import Box
-from mipflow.view.spine import SHOWN, spine
-from mipflow.view.style import Dict
+from mipflow.view.spine import spine
+from mipflow.view.style import flow_styles
 from mipflow.view.trips import Trip, messages, trips
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
 from mipflow.wire.address import Address
@@ -24,47 +29,96 @@ from mipflow.wire.address import Address
 if TYPE_CHECKING:
     import networkx
 
-WIDTH, LEFT, RIGHT = 940, 270, 245
-"""Units across, and where the first and the last lifeline stand from the edges. A unit is about one pixel."""
-HEAD, LEAST_STEP, MOST_STEP, PER_MS = 44, 26, 70, 2.0
-"""Units: above the first message; between two moments at least, at most, and for each millisecond."""
+Scale = Literal["even", "time"]
 MOST_MESSAGES = 120
+MOST_NOTES = 8
+"""Notes beside the arrows; where there are more, those that change no flow's road are folded into counts."""
 AFTER_NS = 2 * NS_PER_S
 """How long after a handover its messages come before others, in nanoseconds."""
+LEFT, HEAD, TIME, LANE, LEAST_GAP = 12, 50, 74, 14, 150
+"""Pixels: the edge, above the first event, for a time, for a bracket, between two lifelines."""
+LINE, SECOND_LINE, NOTE = 34, 16, 24
+"""Pixels down for an arrow with its words, for a second line of words, for a note."""
+SCALED, PAUSE_NS, CUT = 40, 200 * NS_PER_MS, 44
+"""To scale: pixels for each event on an average, from which time on a pause is cut, and pixels for one that is."""
+
+
+_REST = re.compile(r", (?=sequence |nonce index )")
+"""Where the essence of a message ends."""
+
+
+class Event(NamedTuple):
+    """What stands on the ladder: an arrow (`leg`), or a note of one moment or, folded, of several on a lifeline."""
+
+    t_ns: int
+    moments: tuple[Moment, ...]
+    leg: Trip | None = None
+    ends: tuple[str, ...] = ()
+    """The lifelines of an arrow, be it lost on the way; none for a note."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The lifelines that it needs."""
+        return self.ends or (self.node,)
+
+    @property
+    def node(self) -> str:
+        """The lifeline of a note."""
+        return self.moments[0].nodes[0]
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is a handover that begins: a line across."""
+        return self.leg is None and self.moments[0].kind == "handover"
 
 
 def ladder(
     trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
-    end_ns: int, data: bool = False,
+    end_ns: int, data: bool = False, scale: Scale = "even", mobile: str = "MN",
 ) -> Picture:  # fmt: skip
     """Who sent which message to whom, between two times (nanoseconds).
 
-    names: address -> short word; flows: flow id -> word; data: draw user data too. At most `MOST_MESSAGES` are drawn,
-    the picture says how many are not; `rows()` has all signalling. Raises ProtocolMisuse where time does not go
-    forward.
+    names: address -> short word; flows: flow id -> word; data: draw user data too; scale: "even" for a line for each
+    event, "time" for time to scale; mobile: the mobile node's name. At most `MOST_MESSAGES` are drawn, the picture says
+    how many are not; `rows()` has all signalling. Raises ProtocolMisuse where time does not go forward.
     """
     check_span(start_ns, end_ns)
     words, found = Words(names, flows), trips(trace, start_ns, end_ns, data=data)
-    sent = messages(found, graph, start_ns, end_ns)
-    drawn = messages(found, graph, start_ns, end_ns, data=True) if data else sent
     focus = Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
-    chosen, left_out = _chosen(trace, focus, drawn)
+    story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=found)
+    drawn = messages(found, graph, start_ns, end_ns, data=data)
+    asked = [moment.t_ns for moment in story.moments if moment.kind == "handover"]
+    chosen, left_out = _chosen(focus, drawn, asked)
     title = f"Messages from {seconds(start_ns)} to {seconds(end_ns)}"
-    story = spine(trace, graph, words, focus, start_ns, end_ns, found=found)
-    told = [
-        record for moment in story.moments if moment.is_told for record in moment.rows if record.change.table in SHOWN
-    ]
+    notes = [Event(m.t_ns, (m,)) for m in story.moments if m.is_told and _is_note(m)]
     if left_out and chosen:
-        told = [r for r in told if any(0 <= r.t_ns - each.started_ns < AFTER_NS for each in chosen)][:MOST_MESSAGES]
-    chart = _Chart(graph, words, chosen, told)
+        notes = [each for each in notes if any(0 <= each.t_ns - leg.started_ns < AFTER_NS for leg in chosen)]
+    whose = {hop: moment for moment in story.moments for hop in moment.hops if moment.kind != "lost"}
+
+    def event(leg: Trip) -> Event:
+        moments = (whose[leg.numbers[0]],) if leg.numbers[0] in whose else ()
+        named = words.address(trace.packets[leg.numbers[-1]].destination)
+        meant = leg.receiver if leg.arrived_ns != LOST else named if named in graph else mobile
+        return Event(leg.started_ns, moments, leg, (leg.sender, meant))
+
+    legs = [event(leg) for leg in chosen]
 
     def sentences() -> list[str]:
-        return story.sentences() + [left_out + "."] * bool(left_out) or ["No message was sent."]
+        return [*story.sentences(), *[left_out + "."] * bool(left_out)] or ["No message was sent."]
 
-    return Picture(title, sentences, story.rows, figure=chart.figure(title, left_out))
+    if not legs and not notes:
+        html = f"<p>No message was sent, and no row changed, from {seconds(start_ns)} to {seconds(end_ns)}.</p>"
+        return Picture(title, sentences, story.rows, drawing=html)
+    chart = _Chart(graph, words, _folded(legs, notes), story.phases, scale)
+    return Picture(title, sentences, story.rows, drawing=chart.html(title, left_out, notes))
 
 
-def _chosen(trace: Trace, focus: Focus, drawn: list[Trip]) -> tuple[list[Trip], str]:
+def _is_note(moment: Moment) -> bool:
+    """A moment that stands beside the arrows: a row that changes, or a handover that begins."""
+    return moment.kind == "handover" or any(record.change.table in SHOWN for record in moment.rows)
+
+
+def _chosen(focus: Focus, drawn: list[Trip], asked: Sequence[int]) -> tuple[list[Trip], str]:
     """At most `MOST_MESSAGES` to draw, and how many are left out: those after a handover first, then the earliest; of
     many flows those that are shown.
     """
@@ -72,110 +126,256 @@ def _chosen(trace: Trace, focus: Focus, drawn: list[Trip]) -> tuple[list[Trip], 
     others = len(drawn) - len(own)
     if len(own) <= MOST_MESSAGES:
         return own, f"{count(others, 'message')} of other flows not drawn" * bool(others)
-    moments = [record.t_ns for record in trace.decisions() if record.what == "handover"]
-    first = sorted(own, key=lambda each: not any(0 <= each.started_ns - t_ns < AFTER_NS for t_ns in moments))
+    first = sorted(own, key=lambda each: not any(0 <= each.started_ns - t_ns < AFTER_NS for t_ns in asked))
     chosen = sorted(first[:MOST_MESSAGES], key=lambda each: each.started_ns)
     is_start = chosen == own[:MOST_MESSAGES]
     return chosen, f"{count(len(drawn) - MOST_MESSAGES, 'later message' if is_start else 'other message')} not drawn"
 
 
+def _folded(legs: list[Event], notes: list[Event]) -> list[Event]:
+    """Arrows and notes in order; above `MOST_NOTES`, notes that stand together on a lifeline are one."""
+    events = sorted([*notes, *legs], key=lambda event: (event.t_ns, event.leg is not None))
+    if len(notes) <= MOST_NOTES:
+        return events
+    folded: list[Event] = []
+    for alone, group in groupby(events, lambda event: _stands_alone(event) or event.node):
+        several = list(group)
+        if isinstance(alone, str) and len(several) > 1:
+            several = [Event(several[0].t_ns, tuple(each.moments[0] for each in several))]
+        folded += several
+    return folded
+
+
+def _stands_alone(event: Event) -> bool:
+    return event.leg is not None or event.is_asked or event.moments[0].is_key
+
+
 class _Chart:
-    """Places of lifelines, moments, arrows and labels."""
+    """Places of lifelines, events, brackets and words."""
 
     def __init__(
-        self, graph: networkx.Graph[str], words: Words, drawn: Sequence[Trip], changes: Sequence[TableChanged]
+        self, graph: networkx.Graph[str], words: Words, events: list[Event], phases: Sequence[Phase], scale: Scale
     ) -> None:
-        self.words = words
-        nodes = {node for each in drawn for node in (each.sender, each.receiver) if node in graph}
+        self.words, self.styles = words, flow_styles(words.flows)
+        nodes = {node for each in events for node in each.nodes if node in graph}
         self.nodes = sorted(nodes, key=lambda node: (graph.nodes[node]["x"], -graph.nodes[node]["y"]))
-        gap = (WIDTH - LEFT - RIGHT) / max(1, len(nodes) - 1)
-        self.x = {node: round(LEFT + gap * number, 1) for number, node in enumerate(self.nodes)}
-        self.drawn = [each for each in drawn if each.sender in nodes and each.receiver in nodes]
-        self.changes = [record for record in changes if record.node in nodes]
-        times = {t for each in self.drawn for t in (each.started_ns, each.arrived_ns)} - {LOST}
-        moments = sorted(times | {record.t_ns for record in self.changes})
-        self.y = dict.fromkeys(moments[:1], -float(HEAD))
-        for before, t_ns in pairwise(moments):
-            step = min(MOST_STEP, max(LEAST_STEP, (t_ns - before) / NS_PER_MS * PER_MS))
-            self.y[t_ns] = round(self.y[before] - step, 1)
-        self.bottom = min(self.y.values(), default=-HEAD) - 26
-        self.taken = [Box(40, y, 80, 18) for y in self.y.values()]
-        self.taken += [Box(x, (self.bottom - HEAD) / 2, 6, -self.bottom) for x in self.x.values()]
+        self.events = [each for each in events if set(each.nodes) <= nodes]
+        self.phases = [each for each in phases if self._inside(each)]
+        self.lanes = _lanes(self.phases)
+        first = LEFT + TIME + max(30.0, width_of(self.nodes[0], bold=True) / 2 if self.nodes else 0)
+        self.x = {node: first + self._gap() * number for number, node in enumerate(self.nodes)}
+        self.to_scale = scale == "time"
+        self.cuts: list[tuple[float, int]] = []
+        self.y = self._scaled() if self.to_scale else self._even()
+        self.bottom = max([*self.y.values(), HEAD]) + LINE
+        self.taken: list[Box] = []
 
-    def figure(self, title: str, foot: str) -> Dict:
-        """The whole figure, with a line of words below it."""
-        xs = [value for x in self.x.values() for value in (x, x, None)]
-        ys = [value for _ in self.x for value in (-18, self.bottom, None)]
-        lifelines = look.scatter("lines", xs, ys, line={"color": look.EDGE, "width": 2})
-        edge: Dict = {"bordercolor": look.INK, "borderwidth": 2}
-        notes = [look.label(4, y, seconds(t_ns), 11, xanchor="left", borderpad=1) for t_ns, y in self.y.items()]
-        notes += [self._changed(record) for record in self.changes]
-        # The label of a long arrow has more room to give way.
-        by_length = sorted(self.drawn, key=lambda each: abs(self.x[each.receiver] - self.x[each.sender]))
-        notes += [self._labelled(each) for each in by_length]
-        notes += [look.label(x, -14, f"<b>{look.literal(node)}</b>", 13, **edge) for node, x in self.x.items()]
-        notes += [look.label(WIDTH / 2, self.bottom - 14, foot)] if foot else []
-        height = round(-self.bottom + 30)
-        layout = look.base_layout(
-            title, height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, xaxis=look.bare_axis(0, WIDTH),
-            yaxis=look.bare_axis(-height, 0), annotations=notes,
+    def _inside(self, phase: Phase) -> list[int]:
+        return [number for number, each in enumerate(self.events) if phase.start_ns <= each.t_ns < phase.end_ns]
+
+    def _gap(self) -> float:
+        """How far lifelines stand from each other, so that the words of each arrow have room between its ends."""
+        order = {node: number for number, node in enumerate(self.nodes)}
+        gap = float(LEAST_GAP)
+        for event in self.events:
+            if event.leg is not None:
+                span = abs(order[event.ends[1]] - order[event.ends[0]]) or 1
+                name, essence, rest = self._said(event.leg)
+                wide = max(width_of(name, bold=True) + width_of(f" {essence}"), width_of(rest))
+                gap = max(gap, (wide + 30) / span)
+        return gap
+
+    # --- down --------------------------------------------------------------------------------------------------------
+
+    def _even(self) -> dict[int, float]:
+        """The height of each event, by its number: a line for each."""
+        places, y = {}, float(HEAD)
+        for number, event in enumerate(self.events):
+            has_rest = event.leg is not None and bool(self._said(event.leg)[2])
+            y += NOTE if event.leg is None else LINE
+            places[number] = y
+            y += SECOND_LINE * has_rest
+        return places
+
+    def _scaled(self) -> dict[int, float]:
+        """The height of each event by its time, pauses cut."""
+        spans = [(e.t_ns, e.t_ns if e.leg is None else max(e.leg.arrived_ns, e.t_ns)) for e in self.events]
+        times = sorted({t_ns for span in spans for t_ns in span})
+        busy = [any(a < later and b > t_ns for a, b in spans) for t_ns, later in pairwise(times)]
+        kept = sum(b - a for (a, b), is_busy in zip(pairwise(times), busy, strict=True) if is_busy or b - a < PAUSE_NS)
+        per_ns = SCALED * len(self.events) / max(kept, NS_PER_MS)
+        self.at = dict.fromkeys(times[:1], float(HEAD + NOTE))
+        for (before, t_ns), is_busy in zip(pairwise(times), busy, strict=True):
+            is_cut = not is_busy and t_ns - before >= PAUSE_NS
+            self.at[t_ns] = self.at[before] + (CUT if is_cut else (t_ns - before) * per_ns)
+            self.cuts += [(self.at[before] + CUT / 2, t_ns - before)] * is_cut
+        return {number: self.at[each.t_ns] for number, each in enumerate(self.events)}
+
+    # --- what is drawn -----------------------------------------------------------------------------------------------
+
+    def html(self, title: str, foot: str, notes: Sequence[Event]) -> str:
+        """The whole chart, `foot` and, where they are folded, all notes below it."""
+        lines, marks, labels = Drawing(), Drawing(), Drawing()
+        said = ""
+        for number, event in enumerate(self.events):
+            y, time = self.y[number], seconds(event.t_ns)
+            if time != said and not self._covers(Box(LEFT + TIME / 2, y, TIME, 16)):
+                labels.text("end quiet", LEFT + TIME - 8, y, time)
+                self.taken.append(Box(LEFT + TIME / 2, y, TIME, 16))
+                said = time
+            if event.leg is not None:
+                self._arrow(marks, labels, event, number)
+            elif event.is_asked:
+                self._asked(lines, labels, event, y)
+            else:
+                self._note(marks, labels, event, y)
+        for y, length_ns in self.cuts:
+            lines.line("cut", LEFT, y, max(self.x.values()) + 40, y, stroke_dasharray="1 5")
+            words = f"{length_ns / NS_PER_S:.3g} s in which nothing is sent"
+            labels.text("quiet", self.x[self.nodes[0]] + 10, y, words)
+        bottom = max(self.bottom, *(box.y + 20 for box in self.taken)) if self.taken else self.bottom
+        whole = Drawing()
+        for node, x in self.x.items():
+            whole.line("life", x, HEAD - 16, x, bottom)
+            width = width_of(node, bold=True) + 20
+            whole.rect("card", x - width / 2, 10, width, 26, rx=4)
+            whole.text("middle strong", x, 23, node)
+        whole.parts += [*lines.parts, *marks.parts, *labels.parts]
+        width = max([max(self.x.values()) + 60, *(box.x + box.width / 2 + 10 for box in self.taken)])
+        width = self._brackets(whole, width)
+        told = f"<p>{escape(foot)}.</p>" if foot else ""
+        if len(notes) > MOST_NOTES:
+            items = "".join(f"<li>{seconds(each.t_ns)}: {escape(each.moments[0].sentence)}.</li>" for each in notes)
+            told += f"<details><summary>All {len(notes)} notes</summary><ul>{items}</ul></details>"
+        key = "arrows: signalling; in a tube: inside a tunnel; yellow: a row by which a flow takes another road"
+        return whole.html(title, width, bottom + 10, f"<p>{key}</p>", told)
+
+    def _said(self, leg: Trip) -> tuple[str, str, str]:
+        """What stands above an arrow, its name and its essence, and what stands below."""
+        flow = self.words.flow(leg.packet)
+        essence, *rest = [""] if flow else _REST.split(self.words.detail(leg.packet), 1)
+        return flow or short(leg.packet), essence + " (ESP)" * leg.encrypted, "".join(rest)
+
+    def _arrow(self, marks: Drawing, labels: Drawing, event: Event, number: int) -> None:
+        assert event.leg is not None
+        leg, y = event.leg, self.y[number]
+        x, to_x, is_lost = self.x[event.ends[0]], self.x[event.ends[1]], leg.arrived_ns == LOST
+        to_y = y if not self.to_scale else y + 8 if is_lost else self.at[max(leg.arrived_ns, event.t_ns)]
+        to_x = (x + to_x) / 2 if is_lost else to_x
+        name, essence, rest = self._said(leg)
+        style = self.styles.get(leg.packet.flow)
+        kind = "tunnel" if leg.tunnelled else f"flow-{style.letter}" if style else "signal"
+        arrow, side = Drawing(), 1 if to_x >= x else -1
+        if leg.tunnelled:
+            arrow.line("tube", x + 10 * side, y, to_x - 10 * side, to_y)
+        colour = {"style": f"stroke:{style.colour};stroke-width:2px"} if style and not leg.tunnelled else {}
+        arrow.line(kind, x, y, to_x - 7 * side, to_y, **colour)
+        if is_lost:
+            arrow.path(kind, [(to_x - 6, to_y - 6), (to_x + 6, to_y + 6)], **colour)
+            arrow.path(kind, [(to_x - 6, to_y + 6), (to_x + 6, to_y - 6)], **colour)
+        else:
+            tip = [(to_x, to_y), (to_x - 10 * side, to_y - 5), (to_x - 10 * side, to_y + 5)]
+            fill = {"style": f"fill:{style.colour};stroke:none"} if style and not leg.tunnelled else {}
+            arrow.path(f"{kind}-tip", tip, **fill)
+        arrived = "it is lost" if is_lost else f"it arrives at {seconds(leg.arrived_ns)}"
+        sentence = event.moments[0].sentence if event.moments else f"{name} {essence}"
+        said = f"{sentence}; {arrived} (packet-hop {leg.numbers[0]}, {leg.packet.size} octets)"
+        hops = event.moments[0].hops if event.moments else leg.numbers
+        marks.group(
+            "mipflow-arrow", arrow, said, data_hop=leg.numbers[0], data_hops=" ".join(map(str, hops)),
+            data_ns=event.t_ns,
         )  # fmt: skip
-        return {"data": [lifelines, *self._arrows()], "layout": layout, "config": look.CONFIG}
+        more = f" {essence}" * bool(essence) + " (lost)" * is_lost
+        shares = (0.5, 0.38, 0.62, 0.28, 0.72, 0.2, 0.8)
+        clear = 0 if self.to_scale else 14 if leg.tunnelled else 11
+        points = [(x + (to_x - x) * share, y + (to_y - y) * share - clear) for share in shares]
+        box = self._place(points, width_of(name, bold=True) + width_of(more), 18, labels)
+        inside = f'<tspan class="strong">{escape(name)}</tspan>{escape(more)}'
+        labels.add("text", "middle", inside, x=box.x, y=box.y, dy=".35em")
+        if rest and not self.to_scale:
+            labels.text("middle quiet", box.x, y + clear, rest)
+            self.taken.append(Box(box.x, y + clear, width_of(rest), 16))
 
-    def _arrows(self) -> list[Dict]:
-        """One plotly trace for each look: signalling, signalling in a tunnel, each flow's data."""
-        layers: dict[tuple[str, str], Dict] = {}
-        styles = look.flow_styles(self.words.flows)
-        for each in self.drawn:
-            style, dash = styles.get(each.packet.flow), "dash" if each.tunnelled else "solid"
-            colour = look.line_colour(style.colour if style else look.PURPLE if each.tunnelled else look.VERMILION)
-            new = look.scatter(
-                "lines+markers", [], [], text=[], hoverinfo="text", line={"color": colour, "width": 2, "dash": dash},
-                marker={"color": colour, "symbol": [], "size": [], "angleref": "previous", "opacity": 1},
-            )  # fmt: skip
-            layer = layers.setdefault((colour, dash), new)
-            x, y, to_x, to_y = self._ends(each)
-            text = f"{self._text(each)}<br>packet-hop {each.numbers[0]}, {each.packet.size} octets"
-            layer["x"] += [x, to_x, None]
-            layer["y"] += [y, to_y, None]
-            layer["text"] += [text, text, ""]
-            layer["marker"]["symbol"] += ["circle", "x" if each.arrived_ns == LOST else "arrow", "circle"]
-            layer["marker"]["size"] += [5, 12, 5]
-        return list(layers.values())
+    def _asked(self, lines: Drawing, labels: Drawing, event: Event, y: float) -> None:
+        """A handover that begins, across all lifelines."""
+        text = event.moments[0].sentence
+        lines.line("asked", LEFT + TIME, y, max(self.x.values()) + 50, y)
+        box = self._place([(self.x[self.nodes[0]] + 12 + width_of(text) / 2, y)], width_of(text), 20, labels)
+        labels.text("middle", box.x, box.y, text)
 
-    def _ends(self, message: Trip) -> tuple[float, float, float, float]:
-        x, y, to = self.x[message.sender], self.y[message.started_ns], self.x[message.receiver]
-        if message.arrived_ns == LOST:
-            return x, y, (x + to) / 2, y - LEAST_STEP / 2
-        return x, y, to, self.y[message.arrived_ns]
+    def _note(self, marks: Drawing, labels: Drawing, event: Event, y: float) -> None:
+        """A row that changes, or several, beside a lifeline."""
+        moment, x = event.moments[0], self.x[event.node]
+        kind = "lit" if moment.is_key else "card"
+        text = self._row(moment) if len(event.moments) == 1 else f"{len(event.moments)} rows change"
+        width = width_of(text, bold=moment.is_key) + 12
+        sides = (-1, 1) if event.node == self.nodes[-1] and len(self.nodes) > 1 else (1,)
+        places = [(x + side * (width / 2 + 12), y + down) for down in (0, 22, 44) for side in sides]
+        box = self._place(places, width, 22, labels)
+        note = Drawing()
+        note.add("circle", kind, cx=x, cy=y, r=4)
+        if box.y != y:
+            note.line("life", x, y, box.x - width / 2 if box.x > x else box.x + width / 2, box.y)
+        note.rect(kind, box.x - width / 2, box.y - 11, width, 22, rx=3)
+        note.text(f"middle{' strong on-lit' if moment.is_key else ''}", box.x, box.y, text)
+        said = "; ".join(each.sentence for each in event.moments)
+        labels.group("mipflow-note", note, said, data_ns=moment.t_ns)
 
-    def _text(self, message: Trip) -> str:
-        flow = self.words.flow(message.packet)
-        tunnelled = (" (tunnelled)" if message.tunnelled else "") + (" (ESP)" if message.encrypted else "")
-        detail = "" if flow else self.words.detail(message.packet)
-        return f"<b>{look.literal(flow or short(message.packet))}</b>{tunnelled} {look.literal(detail)}".strip()
+    def _row(self, moment: Moment) -> str:
+        change = moment.rows[0].change
+        line = " ".join(self.words.row(change.table, change.after or change.before or {}).split())
+        return line if change.after else f"{line} goes"
 
-    def _labelled(self, message: Trip) -> Dict:
-        text, (x, y, to_x, to_y) = self._text(message), self._ends(message)
-        shares = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
-        points = [(x + (to_x - x) * share, y + (to_y - y) * share) for share in shares]
-        return self._placed(text, points, look.letters(text) * 5.9 + 12)
+    def _brackets(self, whole: Drawing, right: float) -> float:
+        """The phases of handovers, from `right` on, each with its name and how long it takes; gives the whole width."""
+        low, names = 0.0, right + LANE * (max(self.lanes.values(), default=-1) + 1)
+        for phase in self.phases:
+            inside = self._inside(phase)
+            x = right + LANE * self.lanes[phase]
+            if self.to_scale:
+                top, bottom = self._height(phase.start_ns), self._height(phase.end_ns)
+            else:
+                top, bottom = self.y[inside[0]] - 14, self.y[inside[-1]] + 14
+            whole.path("bracket", [(x - 6, top), (x, top), (x, bottom), (x - 6, bottom)])
+            name, took = _phase_name(phase)
+            y = low = max((top + bottom) / 2, low + 40)
+            whole.text("", names, y - 8, name)
+            whole.text("quiet", names, y + 9, took)
+        return max([right, *(names + width_of(_phase_name(each)[0]) + 8 for each in self.phases)])
 
-    def _changed(self, record: TableChanged) -> Dict:
-        change = record.change
-        line = self.words.line(change.table, change.after or change.before or {})
-        text = f"<b>{look.literal(line)}</b>{'' if change.after else ' goes'}"
-        x, y, width = self.x[record.node], self.y[record.t_ns], look.letters(text) * 6.4 + 12
-        side = {self.nodes[-1]: 1, self.nodes[0]: -1}.get(record.node)
-        points = [
-            (x + each * (width / 2 + 8), y - down)
-            for down in ((0, 18, -18, 36) if side else (16, -16, 32)) for each in ((side,) if side else (1, -1))
-        ]  # fmt: skip
-        return self._placed(text, points, width, bgcolor=look.HIGHLIGHT)
+    def _height(self, t_ns: int) -> float:
+        """Where a time is, to scale: between those that are known."""
+        times = list(self.at)
+        after = min(max(bisect_left(times, t_ns), 1), len(times) - 1)
+        a, b = times[after - 1], times[after]
+        return self.at[a] + (self.at[b] - self.at[a]) * min(max((t_ns - a) / (b - a), 0), 1)
 
-    def _placed(self, text: str, points: Iterable[tuple[float, float]], width: float, **more: str) -> Dict:
-        """A label at the first place that is free, or the one where least is covered."""
-        boxes = (Box(x, y, width, 18) for x, y in points)
-        best = min(boxes, key=lambda box: sum(box.overlap(other) for other in self.taken))
+    # --- places ------------------------------------------------------------------------------------------------------
+
+    def _covers(self, box: Box) -> bool:
+        return any(box.overlap(other) for other in self.taken)
+
+    def _place(self, points: Iterable[tuple[float, float]], width: float, height: float, labels: Drawing) -> Box:
+        """A blank for words at the first place that is free; where none is, further down until one is."""
+        boxes = [Box(x, y, width, height) for x, y in points]
+        best = next((box for box in boxes if not self._covers(box)), boxes[0])
+        while self._covers(best):
+            best = best._replace(y=best.y + 6)
         self.taken.append(best)
-        return look.label(best.x, best.y, text, 11, borderpad=1, **more)
+        labels.rect("blank", best.x - width / 2 - 1, best.y - height / 2 + 1, width + 2, height - 2)
+        return best
+
+
+def _phase_name(phase: Phase) -> tuple[str, str]:
+    return phase.name, f"{(phase.end_ns - phase.start_ns) / NS_PER_MS:.0f} ms"
+
+
+def _lanes(phases: Sequence[Phase]) -> dict[Phase, int]:
+    """Brackets that last at the same time stand side by side: phase -> its lane."""
+    ends: list[int] = []
+    lanes: dict[Phase, int] = {}
+    for phase in phases:
+        lane = next((number for number, end in enumerate(ends) if end <= phase.start_ns), len(ends))
+        ends[lane : lane + 1] = [phase.end_ns]
+        lanes[phase] = lane
+    return lanes

@@ -24,15 +24,15 @@ MOST_LINES = 500
 class Picture:
     """What a view returns.
 
-    figure: a plotly figure as a dict of plain values, or None where `html` holds a table. The sentences and the rows
-    are worked out when they are first asked for.
+    figure: a plotly figure as a dict of plain values; or `drawing`: a picture as HTML; or `html`: a table, which is its
+    own rows. The sentences and the rows are worked out when they are first asked for.
     """
 
     def __init__(
         self, title: str, sentences: Callable[[], Sequence[str]], rows: Callable[[], list[dict[str, object]]], *,
-        figure: Dict | None = None, html: str = "",
+        figure: Dict | None = None, drawing: str = "", html: str = "",
     ) -> None:  # fmt: skip
-        self.title, self.figure, self.html = title, figure, html
+        self.title, self.figure, self.html, self._is_table = title, figure, drawing or html, bool(html)
         self._make_sentences, self._make_rows = cache(sentences), cache(rows)
 
     def describe(self) -> str:
@@ -49,7 +49,7 @@ class Picture:
         left = len(lines) - MOST_LINES
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
-        table = "" if self.figure is None else html_table(self.rows())
+        table = "" if self._is_table else html_table(self.rows())
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
 

@@ -37,7 +37,7 @@ def pictures() -> list[Picture]:
     world.run(6)
     world.mn.handover(flow, "cell0")
     world.run(2)
-    return [world.ladder(5.9, 7), world.timeline(), world.tables(), world.inspect(17)]
+    return [world.animate(5.9, 6.2), world.ladder(5.9, 7), world.timeline(), world.tables(), world.inspect(17)]
 
 
 @pytest.fixture
@@ -53,28 +53,34 @@ def saved(tmp_path: Path, pictures: list[Picture]) -> Path:
     )  # fmt: skip
 
 
-def test_a_page_beside_the_notebook(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def figures(pictures: list[Picture]) -> int:
+    """How many figures of plotly's there are, with the hostile one."""
+    return 1 + sum(picture.figure is not None for picture in pictures)
+
+
+def test_a_page_beside_the_notebook(saved: Path, pictures: list[Picture], capsys: pytest.CaptureFixture[str]) -> None:
     before = saved.read_bytes()
     assert cli.main(["export", str(saved)]) == 0
     page = saved.with_suffix(".html")
     assert str(page) in capsys.readouterr().out and saved.read_bytes() == before
     html = page.read_text(encoding="utf-8")
     assert html.count("plotly.js v") == 1 and page.stat().st_size < 5_500_000
-    assert len(re.findall(r"class=.mipflow-figure.", html)) == 3 and "a slider" in html and "widget-view" not in html
+    assert len(re.findall(r"class=.mipflow-figure.", html)) == figures(pictures) and "<svg" in html
+    assert "a slider" in html and "widget-view" not in html
     assert HOSTILE not in html
     assert not re.findall(r"<(?:script|link|iframe)[^>]+(?:src|href)=[\"']?(?!data:)", html)
 
 
-def test_it_plays_without_a_network(saved: Path, browser_page: Any) -> None:
+def test_it_plays_without_a_network(saved: Path, pictures: list[Picture], browser_page: Any) -> None:
     page, troubles, refused = export(saved), [], []
     browser_page.on("pageerror", lambda error: troubles.append(str(error)))
     browser_page.on("requestfinished", lambda request: troubles.append(request.url))
     browser_page.on("requestfailed", lambda request: refused.append((request.url, request.failure)))
     browser_page.goto(page.as_uri())
-    browser_page.locator(".js-plotly-plot .main-svg").nth(4).wait_for(state="attached")
+    browser_page.locator(".js-plotly-plot").nth(figures(pictures) - 1).wait_for(state="attached")
     assert troubles == [page.as_uri()] and browser_page.title() == "lab"
     assert refused == [("https://example.org/picture.png", "csp")]  # the browser itself does not ask
-    assert browser_page.locator(".js-plotly-plot").count() == 3
+    assert browser_page.locator(".js-plotly-plot").count() == figures(pictures)
     assert browser_page.get_by_text("in words").first.is_visible()
 
 

@@ -518,7 +518,7 @@ def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
     told = w.ladder(1, 4).describe()
     assert "The mobile node tells the home agent that H@1 is now at the WLAN address in ESP (BU)" in told
     assert "through the home agent in ESP (HoTI)" in told
-    assert "(tunnelled) (ESP)" in str(w.ladder(1, 4).figure)
+    assert "(ESP)</text>" in w.ladder(1, 4).html
     assert w.animate(5, 8).describe() and w.timeline().describe()
     assert "security association database" in w.tables().describe()
     number = next(hop.number for hop in w.trace if isinstance(hop.packet.payload, Opaque))

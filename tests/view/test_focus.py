@@ -80,7 +80,7 @@ def test_of_few_flows_all_is_shown() -> None:
 
 def test_each_picture_shows_the_one_that_moved_and_says_how_many_are_not_drawn() -> None:
     pictures = drawn(200)
-    figures = {name: json.dumps(picture.figure) for name, picture in pictures.items()}
+    figures = {name: json.dumps(picture.figure) + picture.html for name, picture in pictures.items()}
     assert "not drawn: 196 flows" in figures["animation"] and "not drawn: 194 flows" in figures["timeline"]
     assert "messages of other flows not drawn" in figures["ladder"]
     for name in ("animation", "timeline", "ladder"):
@@ -101,7 +101,7 @@ def test_the_messages_of_a_handover_come_before_earlier_ones() -> None:
         story.send(WLAN_WAY, Packet(WLAN, CN1, BindingUpdate(number)), number * 100_000)
     trace = story.trace()
     picture = ladder(trace, story.graph, names=NAMES, flows=words, start_ns=0, end_ns=S)
-    text = json.dumps(picture.figure)
+    text = picture.html
     assert "sequence 9," in text and "other messages not drawn" in text
 
 
