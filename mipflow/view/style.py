@@ -6,9 +6,7 @@ marks have an outline, and each flow has a colour, a shape, a dash and a letter.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from html import unescape
 from typing import Any, NamedTuple
 
 Dict = dict[str, Any]
@@ -95,11 +93,6 @@ def literal(text: object) -> str:
     ("$") or a template ("%{"). Names, words, reasons and whatever else was not written here go through this.
     """
     return str(text).translate(_ACTS)
-
-
-def letters(markup: str) -> int:
-    """How many letters a label shows."""
-    return len(unescape(re.sub("<[^<>]*>", "", markup)))
 
 
 def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
