@@ -437,7 +437,7 @@ def user(flow: int, place: int, number: int) -> tuple[Point, str]:
 def before() -> str:
     """Both flows over the WLAN, a home address and a row for each, and the question: not its answer."""
     of, _ = acts()[1]
-    now_ns = of.update.started_ns - 12 * NS_PER_MS
+    now_ns = of.update.started_ns - 14 * NS_PER_MS
     used, homes, rows = {flow: ways(of, flow)[0] for flow in LOOKS}, of.homes(), of.rows(now_ns)
     parts = [
         text(WIDTH / 2, 38, "Call and video both come over the WLAN.", 17, anchor="middle"),
