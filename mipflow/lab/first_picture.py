@@ -7,24 +7,10 @@ themselves.
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 from mipflow.view.picture import Picture
-
-_BACK = """<span class="mipflow-here"></span><script>(() => {
-  const cell = [...document.querySelectorAll(".mipflow-here")].pop().closest(".jp-Cell");
-  const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")];
-  if (!cell || !cells.at(-1).matches(".jp-mod-active")) return;
-  let isOver = false;
-  for (const name of ["wheel", "pointerdown", "touchstart", "keydown"])
-    window.addEventListener(name, () => { isOver = true; }, { capture: true, once: true });
-  // What stands above is measured as it comes into view, so once is not enough.
-  for (const ms of [0, 100, 300, 600, 1000, 1500, 2000, 3000]) setTimeout(() => {
-    if (isOver) return;
-    if (document.activeElement.matches("body, .jp-Notebook, .jp-Cell")) cell.focus({ preventScroll: true });
-    cell.scrollIntoView({ block: "start" });
-  }, ms);
-})()</script>"""
 
 
 class FirstPicture:
@@ -36,7 +22,9 @@ class FirstPicture:
     def bundles(self) -> list[dict[str, Any]]:
         """Those of the picture, the last with the script."""
         *others, last = self.picture.bundles()
-        return [*others, last | {"text/html": last["text/html"] + _BACK}]
+        code = files(__package__).joinpath("first_picture.js").read_text(encoding="utf-8")
+        back = f"<span class='mipflow-here'></span><script>{code}</script>"
+        return [*others, last | {"text/html": last["text/html"] + back}]
 
     def __repr__(self) -> str:
         return repr(self.picture)

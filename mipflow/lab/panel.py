@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from inspect import isgenerator
 from time import monotonic
 from typing import Any, NamedTuple
@@ -30,18 +31,6 @@ TURN_S = 0.005
 """How long the kernel hears what else is asked of it, between two pieces of a run."""
 PYTHON = "The Python that does the same"
 OLD = "A choice has changed: what is grey below belongs to the old one. Press {} to run the new one."
-
-STYLE = """<style>
-.mipflow-panel { --jp-widgets-font-size: 14px; --jp-widgets-inline-height: 32px; max-width: 100% }
-.mipflow-panel :is(.widget-inline-hbox, .widget-label, .widget-label-basic) { flex-wrap: wrap; height: auto;
-  max-width: 100%; white-space: normal }
-.mipflow-panel :is(select, input[type=number]) { min-width: 6em }
-.mipflow-panel .widget-html-content { line-height: 1.4; max-width: 60em; white-space: normal }
-.mipflow-panel pre { max-height: 20em; overflow: auto; margin: 4px 0; padding: 8px; font-size: 14px;
-  white-space: pre-wrap; border: 1px solid #767676 }
-.mipflow-feedback { border-left: 4px solid #0072B2; padding-left: 12px; max-width: 60em; font-size: 15px }
-.mipflow-old { opacity: .45; filter: grayscale(1) }
-</style>"""
 
 
 class Control(NamedTuple):
@@ -89,6 +78,15 @@ def _options(dropdown: ipywidgets.Dropdown) -> list[object]:
 def button(words: str, hint: str, **more: object) -> ipywidgets.Button:
     """A button as wide as its words."""
     return ipywidgets.Button(description=words, tooltip=hint, layout={"width": "auto", "max_width": "100%"}, **more)
+
+
+def frame(*children: ipywidgets.DOMWidget) -> ipywidgets.VBox:
+    """Widgets below each other, as all forms look: text of 14 px, nothing wider than the page."""
+    code = files(__package__).joinpath("panel.css").read_text(encoding="utf-8")
+    style = ipywidgets.HTML(f"<style>{code}</style>", layout={"display": "none"})
+    box = ipywidgets.VBox([*children, style])
+    box.add_class("mipflow-panel")
+    return box
 
 
 def show_in(output: ipywidgets.Output, *things: Picture | str) -> None:
@@ -139,11 +137,10 @@ class Panel:
         self._waits = ipywidgets.HBox([self.progress, self.stop], layout=_HIDDEN)
         groups = dict.fromkeys(control.group for control in controls if control.group)
         folds = [(group, [each.widget for each in controls if each.group == group]) for group in groups]
-        self.box = ipywidgets.VBox([
+        self.box = frame(
             ipywidgets.HBox([*in_open, self.button], layout=_ROW), *_folds([*folds, (PYTHON, [self._text])]),
             self.said, self._waits, self.output,
-        ])  # fmt: skip
-        self.box.add_class("mipflow-panel")
+        )  # fmt: skip
         for widget in self.controls.values():
             widget.observe(self._changed, "value")
         self.button.on_click(self._pressed)
@@ -187,7 +184,7 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display({"text/html": STYLE + script(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+        display({"text/html": script(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
         display(self.box)  # type: ignore[no-untyped-call]
 
     # --- a choice changes --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from pathlib import Path
 import ipywidgets
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.lab.panel import button, frame
 
 FILE = "my_predictions.jsonl"
 """Where predictions are kept, one a line: in the folder of the notebook."""
@@ -90,17 +91,15 @@ class Prediction:
     def form(self) -> ipywidgets.VBox:
         """The question as a form for a notebook: choose, then store."""
         options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
-        choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "max-content"})
-        button = ipywidgets.Button(
-            description="Store my prediction", tooltip="Keeps your answer and unlocks the run", disabled=True,
-            button_style="primary", layout={"width": "auto"},
-        )  # fmt: skip
+        choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "auto"})
+        how = {"disabled": True, "button_style": "primary"}
+        store = button("Store my prediction", "Keeps your answer and unlocks the run", **how)
         said = ipywidgets.HTML("Choose one answer.")
 
         def pressed(_: object) -> None:
             said.value = escape(self.store(choice.value))
 
-        choice.observe(lambda _: setattr(button, "disabled", choice.value is None), "value")
-        button.on_click(pressed)
+        choice.observe(lambda _: setattr(store, "disabled", choice.value is None), "value")
+        store.on_click(pressed)
         text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
-        return ipywidgets.VBox([text, choice, ipywidgets.HBox([button, said])])
+        return frame(text, choice, ipywidgets.HBox([store, said], layout={"flex_flow": "row wrap"}))

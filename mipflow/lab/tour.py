@@ -210,13 +210,13 @@ class Tour:
 
     def _moved(self, ran: tuple[World, Choice]) -> list[Any]:
         self.choice = ran[1]
-        shown = [verdict(*ran), _film(*ran), *self._feedback(self.prediction, self.choice[:2] == ("video", "cell0"))]
+        shown = [verdict(*ran), *self._feedback(self.prediction, self.choice[:2] == ("video", "cell0")), _film(*ran)]
         panel.show_in(self.found, _tables(*ran))
         self._ready()
         return shown
 
     def _taken_away(self, ran: tuple[World, Choice]) -> list[Any]:
-        return [verdict(*ran), _film(*ran), *self._feedback(self.second, True), _tables(*ran)]
+        return [verdict(*ran), *self._feedback(self.second, True), _film(*ran), _tables(*ran)]
 
     def _ready(self) -> None:
         """The last move waits for the first one and for a prediction; what it gave before is of an older choice."""

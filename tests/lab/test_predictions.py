@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_written_keeps_no_one_from_the_run(tmp_path: Pat
 
 
 def test_the_form_stores_what_is_chosen(prediction: Prediction) -> None:
-    text, choice, row = prediction.form().children
+    text, choice, row, _ = prediction.form().children
     button, said = row.children
     assert text.value == "<b>What will it do?</b>"
     assert [label for label, _ in choice.options] == ["A.  Move.", "B.  Stay."]
@@ -81,7 +81,7 @@ def test_the_form_stores_what_is_chosen(prediction: Prediction) -> None:
 
 
 def test_the_form_says_in_one_line_that_it_could_not_keep_the_answer(tmp_path: Path) -> None:
-    _, choice, row = Prediction(QUESTION, tmp_path / "missing" / "answers.json").form().children
+    _, choice, row, _ = Prediction(QUESTION, tmp_path / "missing" / "answers.json").form().children
     choice.value = "A"
     row.children[0].click()
     said = row.children[1].value
