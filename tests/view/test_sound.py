@@ -18,10 +18,12 @@ from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.world import World
 from mipflow.node.application import Ends, Running
 from mipflow.node.apps import periodic
-from mipflow.view.sound import FADE, LOUDEST, RATE, SILENCE, Sound
+from mipflow.view.sound import LOUDEST, RATE, SILENCE, Sound
 
 PACKET = RATE * 20 // 1000
 """Samples of 20 ms."""
+FADE = RATE * 5 // 1000
+"""Samples of 5 ms, in which sound comes and goes."""
 
 
 @dataclass
