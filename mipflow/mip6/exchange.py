@@ -233,7 +233,8 @@ class Exchange:
         if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.registered == entry.care_of_address:
-            return  # it was acknowledged while this repetition waited
+            self._notify(News.CHANGED, entry)  # it was acknowledged while this repetition waited
+            return
         if not entry.home_registration and (self._missing(entry) or not self.is_ready(entry)):
             self._pursue(entry)
             return

@@ -99,6 +99,23 @@ def test_a_flow_moved_and_moved_back_at_once_is_where_it_says(how: str, wait_s: 
     assert disagreements(world) == []
 
 
+def test_what_waits_for_a_home_binding_that_need_not_be_sent_any_more_goes_on() -> None:
+    """Three updates a second may leave; the fourth is of no use when its turn comes, so nobody acknowledges it."""
+    world = mf.figure2(seed=7)
+    flow = world.mn.open(world.cn1, CALL, interface="cell0")
+    world.run(10)
+    (home_binding,), (binding,) = world.ha.bindings, world.cn1.bindings
+    assert (home_binding.care_of_address, binding.care_of_address) == (WLAN_CARE_OF, CELLULAR_CARE_OF)
+    for _ in range(4):
+        world.mn.registrar.register_home(binding.home_address, WLAN_CARE_OF)
+    world.run(0.5)
+    for interface in ("cell0", "wlan0"):
+        world.mn.handover(flow, interface, home_follows=True)
+    world.run(5)
+    assert [each.care_of_address for peer in (world.ha, world.cn1) for each in peer.bindings] == [WLAN_CARE_OF] * 2
+    assert flow.registered_at_cn == WLAN_CARE_OF and disagreements(world) == []
+
+
 def going_home(wait_s: float) -> World:
     """A new flow's update to the home agent is on the slow way, when the mobile node comes home."""
     world = mf.figure2(seed=1)
