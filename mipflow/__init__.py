@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +81,17 @@ _IN_CELLS = {
 looks no further."""
 
 
+class _Offering(metaclass=ABCMeta):  # noqa: B024
+    """Whatever says itself what tab completion is to offer: without jedi, IPython adds all that its class has."""
+
+    @classmethod
+    def __subclasshook__(cls, kind: type) -> bool:
+        return isinstance(getattr(kind, "offered_names", None), tuple)
+
+
 def load_ipython_extension(shell: Any) -> None:
-    """Have an IPython show worlds, tables, packets and so on as small tables. One in which mipflow is imported does so
-    by itself; `%load_ext mipflow` is for one that came later.
+    """Have an IPython show worlds, tables, packets and so on as small tables, and complete their names. One in which
+    mipflow is imported does so by itself; `%load_ext mipflow` is for one that came later.
     """
     formatters = shell.display_formatter.formatters
     for module, names in _IN_CELLS.items():
@@ -89,6 +99,10 @@ def load_ipython_extension(shell: Any) -> None:
             formatters["text/html"].for_type_by_name(module, name, _html)
             if name != "World":  # its text is two lines anywhere
                 formatters["text/plain"].for_type_by_name(module, name, _text)
+    with suppress(ImportError):
+        from IPython.utils.generics import complete_object
+
+        complete_object.register(_Offering, lambda thing, found: list(thing.offered_names))
 
 
 def _html(thing: object) -> str:

@@ -210,3 +210,8 @@ class FlowMobileNode(Host):
             return False
         self.send_direct(Packet(source or home_address, destination, payload), road)
         return True
+
+    offered_names = (
+        "accept", "binding_updates", "calls", "care_of_address", "close", "flows", "handover", "handover_all",
+        "home_addresses", "interface", "keep_home_address", "name", "networks", "open", "pool", "visit",
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from os import PathLike
 from typing import Literal
 from weakref import WeakSet
@@ -92,18 +93,20 @@ class World(Unique):
         self.replay: Replay | None = None
         """The traffic that is replayed here, if any."""
         WORLDS.add(self)
+        for name in ("trace", "cn1", "cn2")[: 1 + len(self.cns)]:
+            getattr(self, name)  # tab completion looks behind an attribute that is there, and calls no property
         self._read = 0
         """How many records of the trace these are read from: home and care-of addresses, times of handovers."""
         self._homes: dict[Address, None] = {}
         self._care_of: dict[Address, str] = {}
         self._handovers: list[float] = []
 
-    @property
+    @cached_property
     def cn1(self) -> CorrespondentNode:
         """The first correspondent node."""
         return self.cns[0]
 
-    @property
+    @cached_property
     def cn2(self) -> CorrespondentNode:
         """The second correspondent node. Raises TopologyError where there is one only."""
         if len(self.cns) < 2:
@@ -120,7 +123,7 @@ class World(Unique):
         check(instance(str, "text"), title=title)
         self.network.title = title
 
-    @property
+    @cached_property
     def trace(self) -> Trace:
         """All that happened."""
         return self.network.trace
@@ -209,6 +212,16 @@ class World(Unique):
             bindings.append(f"{node.name}: {_first(held)}")
         told = _first(flows) if self.mn.opened else "no flow was opened"
         return f"{self.network.name} at {self.now:.3f} s", told, "; ".join(bindings)
+
+    offered_names = (
+        "animate", "cn1", "cn2", "cns", "flows", "ha", "home_agents", "hops", "inspect", "internet", "ladder", "listen",
+        "mn", "network", "now", "pcap", "policy_server", "replay", "run", "save", "tables", "timeline", "title",
+        "trace",
+    )  # fmt: skip
+    """Members that tab completion offers."""
+
+    def __dir__(self) -> tuple[str, ...]:
+        return self.offered_names
 
     def __repr__(self) -> str:
         time, flows, bindings = self.stands()

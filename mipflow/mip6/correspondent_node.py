@@ -226,6 +226,7 @@ class CorrespondentNode(Host):
     """
 
     role: Role = "correspondent node"
+    offered_names = ("address", "bindings", "interfaces", "name")
 
     def __init__(
         self, network: Network, name: str, x: float = 0.0, y: float = 0.0,

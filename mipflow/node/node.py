@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
@@ -505,4 +505,8 @@ class Node:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
+    offered_names: ClassVar[tuple[str, ...]] = ("address", "addresses", "interfaces", "name")
+    """Members that a learner needs: tab completion offers these. All others can be typed."""
 
+    def __dir__(self) -> tuple[str, ...]:
+        return self.offered_names
