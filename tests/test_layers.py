@@ -45,7 +45,7 @@ OVERRIDDEN = {
     "Liar": {"direct_road"},
 }
 """Names of a node of another layer that a node overrides: a home agent is a router, but where something is bound; a
-liar sends from any address. `role`, a value, is everybody's own.
+liar sends from any address. `role` and `offered_names`, values, are everybody's own.
 """
 MOST_LINES = 19800
 MOST_LINES_OF_A_MODULE = 420
@@ -289,7 +289,7 @@ def overridden(kind: type) -> set[str]:
     """Names that a class has and a class of another layer above it has as well."""
 
     def names(of: type) -> set[str]:
-        return {name for name in vars(of) if not name.startswith("__")} - {"role"}
+        return {name for name in vars(of) if not name.startswith("__")} - {"offered_names", "role"}
 
     above = [each for each in kind.__mro__[1:-1] if each.__module__.split(".")[1] != kind.__module__.split(".")[1]]
     return names(kind) & {name for each in above for name in names(each)}
