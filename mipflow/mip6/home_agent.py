@@ -36,7 +36,7 @@ class HomeAgent(Router):
     """A home agent; `serve_home(segment)` puts it on its home link."""
 
     role: Role = "home agent"
-    offered_names = ("bindings", "home_agent_address", "home_prefix", "interfaces", "name")
+    offered_names = ("bindings", "home_agent_address", "interfaces", "name")
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
