@@ -184,8 +184,10 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display({"text/html": script(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
-        display(self.box)  # type: ignore[no-untyped-call]
+        # Where no widget can be, in a terminal or a saved page, its text stands.
+        form = self.box._repr_mimebundle_() | {"text/plain": repr(self)}
+        for bundle in ({"text/html": script(), "text/plain": ""}, form):
+            display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
     # --- a choice changes --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
+import mipflow as mf
 from mipflow.mip6.binding_cache import Binding, BindingCache, Event
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S
@@ -24,6 +27,7 @@ from mipflow.wire.packet import UDP, Packet
 from .flows import assignment, carrying, setting_up
 from .reference import HALF_S, START_S, measure, mobile_world
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 MANY = 100_000
 
@@ -66,6 +70,30 @@ def import_time() -> None:
     show("import mipflow", f"{median(times):.3f} s", "at most 0.3, aim 0.1")
     times = [spent("import mipflow as mf; mf.figure2()") - spent("pass") for _ in range(ROUNDS)]
     show("import mipflow and mf.figure2()", f"{median(times):.3f} s", "")
+
+
+def pictures() -> None:
+    """The kernel's part of the tour's first picture, cold, and of a panel's redraw; the browser's comes on top."""
+    cells = json.loads((REPOSITORY / "labs" / "00_tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"][:2]
+    code[1] += ".bundles()"
+    spent = []
+    for _ in range(ROUNDS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", "\n".join(code)], check=True, cwd=REPOSITORY)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    show("the tour's first picture, cold, in the kernel", f"{median(spent):.3f} s", "at most 1.5, of 3 on the screen")
+    panel = mf.panel()
+    panel.button.click()
+    times = []
+    for number in range(2 * ROUNDS):
+        panel.controls["flow"].value = ("call", "video")[number % 2]
+        begin = process_time()
+        panel.button.click()
+        times.append(process_time() - begin)
+    assert panel.result is not None
+    show("a panel's redraw, in the kernel", f"{median(times):.3f} s", "at most 0.2, of 0.5 on the screen")
 
 
 def memory() -> None:
@@ -145,5 +173,5 @@ def flows() -> None:
 
 
 if __name__ == "__main__":
-    for part in (engine, export, import_time, memory, bindings, flows):
+    for part in (engine, export, import_time, pictures, memory, bindings, flows):
         part()

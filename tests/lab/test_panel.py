@@ -68,6 +68,15 @@ def test_the_python_follows_the_choices_and_is_shown_as_text() -> None:
     assert "# loss=7" in panel._text.value
 
 
+def test_where_no_widget_can_be_its_text_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = list[Any]()
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    panel = make()
+    panel._ipython_display_()
+    assert [bundle["text/plain"] for bundle in shown] == ["", repr(panel)]
+    assert "application/vnd.jupyter.widget-view+json" in shown[1]
+
+
 def test_two_choices_stand_in_the_open_and_no_more() -> None:
     names = [flag(name, name) for name in ("one", "two", "three")]
     Panel(names[:2], lambda **chosen: None, lambda result: ("",), lambda **chosen: "")
