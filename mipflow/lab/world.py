@@ -265,7 +265,10 @@ class World(Unique):
         from mipflow.view.timeline import timeline
 
         begin, finish = span(self.network.clock.now, start, end)
-        return timeline(self.trace, mobile=self.mn.name, flows=self.flow_names(), start_ns=begin, end_ns=finish)
+        return timeline(
+            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
+            mobile=self.mn.name,
+        )  # fmt: skip
 
     def tables(self, at: float | None = None) -> Picture:
         """Both tables of the mobile node and every binding cache at a moment in seconds (default: now). Raises

@@ -23,7 +23,7 @@ from mipflow.view.scene import Box
 from mipflow.view.spine import spine
 from mipflow.view.style import flow_styles
 from mipflow.view.trips import Trip, messages, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds, short
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, seconds, short
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Scale = Literal["even", "time"]
 MOST_MESSAGES = 120
+MOST_LETTERS = 40
+"""Letters of a flow's name on an arrow; a handover has twice as many."""
 MOST_NOTES = 8
 """Notes beside the arrows; where there are more, those that change no flow's road are folded into counts."""
 AFTER_NS = 2 * NS_PER_S
@@ -109,7 +111,8 @@ def ladder(
     if not legs and not notes:
         html = f"<p>No message was sent, and no row changed, from {seconds(start_ns)} to {seconds(end_ns)}.</p>"
         return Picture(title, sentences, story.rows, drawing=html)
-    chart = _Chart(graph, words, _folded(legs, notes), story.phases, scale)
+    brief = Words(names, {flow: cut(name, MOST_LETTERS) for flow, name in words.flows.items()})
+    chart = _Chart(graph, brief, _folded(legs, notes), story.phases, scale)
     return Picture(title, sentences, story.rows, drawing=chart.html(title, left_out, notes))
 
 
@@ -298,7 +301,7 @@ class _Chart:
 
     def _asked(self, lines: Drawing, labels: Drawing, event: Event, y: float) -> None:
         """A handover that begins, across all lifelines."""
-        text = event.moments[0].sentence
+        text = cut(event.moments[0].sentence, 2 * MOST_LETTERS)
         lines.line("asked", LEFT + TIME, y, max(self.x.values()) + 50, y)
         box = self._place([(self.x[self.nodes[0]] + 12 + width_of(text) / 2, y)], width_of(text), 20, labels)
         labels.text("middle", box.x, box.y, text)

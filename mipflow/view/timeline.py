@@ -1,55 +1,97 @@
-"""The timeline: for each flow which interface it used, its one-way delay, and what it lost, over time."""
+"""The timeline: which interface each flow used over time, its one-way delay, what it lost, how far its TCP came.
+
+Handovers are lines through all of it, and what each of their phases took is shaded.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import Dropped, Trace
-from mipflow.view import style as look
+from mipflow.view.drawing import Drawing, width_of
 from mipflow.view.focus import Focus
+from mipflow.view.moment import Phase
 from mipflow.view.picture import Picture
-from mipflow.view.style import Dict, FlowStyle
+from mipflow.view.spine import Spine, spine
+from mipflow.view.style import MOST_FLOWS, FlowStyle, flow_styles
 from mipflow.view.trips import Run, Trip, arrived, leading, losses, runs, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, seconds
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds
+from mipflow.wire.address import Address
+from mipflow.wire.packet import TCP
 
-MOST_POINTS = 2000
-"""Points of one curve at most: more cannot be seen, and cost."""
-_LANE_HEIGHT = 26
+if TYPE_CHECKING:
+    import networkx
+
+WIDTH, RIGHT, LANE, CURVE, TOP = 760, 24, 28, 170, 30
+"""Pixels: of the time axis, right of it, for a lane, for a panel with a curve, and above the first lane."""
+MOST_POINTS = 2 * WIDTH
+"""Points of one curve at most: where there are more, the least and the most of each pixel are drawn."""
+MOST_LETTERS = 28
+"""Letters of a flow's name beside its lane."""
+NEAR = 3
+"""Losses of a flow so near to each other, in pixels, are one cross."""
+GAP, GAP_FACTOR = 12, 3
+"""A curve is cut where no point is for so many pixels, and for so many times what nine in ten gaps are at most."""
+Point = tuple[float, float]
 
 
-def timeline(trace: Trace, *, mobile: str = "MN", flows: Mapping[int, str], start_ns: int, end_ns: int) -> Picture:
+class Curve(NamedTuple):
+    """The points of a flow in a panel, (seconds, value), and those that are marked."""
+
+    flow: int
+    points: list[Point]
+    marked: list[Point]
+
+
+def timeline(
+    trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
+    end_ns: int, mobile: str = "MN",
+) -> Picture:  # fmt: skip
     """Interface, delay and loss of each flow between two times (nanoseconds), in the direction of most of its packets.
 
     Of more than `style.MOST_FLOWS` flows those are drawn that changed their way, then those with most packets.
 
-    flows: flow id -> word; mobile: the mobile node's name. Raises ProtocolMisuse where time does not go forward.
+    names: address -> short word; flows: flow id -> word; mobile: the mobile node's name. Raises ProtocolMisuse where
+    time does not go forward.
     """
     check_span(start_ns, end_ns)
-    found = runs(trace, [trip for trip in trips(trace, start_ns, end_ns) if trip.started_ns >= start_ns], mobile)
-    curves = arrived(found)
-    focus = Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
-    shown = leading(flows, found, look.MOST_FLOWS, focus.moved)
-    left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
+    words, every = Words(names, flows), trips(trace, start_ns, end_ns)
+    found = runs(trace, [trip for trip in every if trip.started_ns >= start_ns], mobile)
+    came, focus = arrived(found), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
+    story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=every)
+    shown = leading(flows, found, MOST_FLOWS, focus.moved)
     own = [run for run in found if run.flow in shown]
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
-    title = f"Flows from {seconds(start_ns)} to {seconds(end_ns)}"
 
     def sentences() -> list[str]:
-        lines = flow_sentences(Words({}, flows), focus, found, lost, start_ns)
+        lines = flow_sentences(words, focus, found, lost, start_ns)
         for flow in shown:
-            values = [_delay_ms(trip) for trip in curves.get(flow, ())]
+            values = [_delay_ms(trip) for trip in came.get(flow, ())]
             if values:
                 span = f"{min(values):.1f} to {max(values):.1f} ms, mean {sum(values) / len(values):.1f} ms"
-                lines.append(f"{flows[flow]}: one-way delay {span}.")
-        return lines
+                lines.append(f"{words.flows[flow]}: one-way delay {span}.")
+        return lines + [f"{line}." for line in handover_sentences(story)]
 
     def rows() -> list[dict[str, object]]:
-        return [_row(run, flows[run.flow], own, curves, lost) for run in own]
+        return [_row(run, words.flows[run.flow], own, came, lost) for run in own]
 
-    styles = look.flow_styles({flow: flows[flow] for flow in shown})
-    figure = _figure(title, styles, own, curves, lost, (start_ns / NS_PER_S, end_ns / NS_PER_S), left_out)
-    return Picture(title, sentences, rows, figure=figure)
+    title = f"Flows from {seconds(start_ns)} to {seconds(end_ns)}"
+    if not own and not lost:
+        why = "no flow was opened" if not flows else "no flow sent anything"
+        return Picture(title, sentences, rows, drawing=f"<p>{escape(title)}: {why}.</p>")
+    styles = flow_styles({flow: cut(words.flows[flow], MOST_LETTERS) for flow in shown})
+    left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
+    delays = [
+        Curve(flow, sorted((trip.packet.sent_ns / NS_PER_S, _delay_ms(trip)) for trip in came.get(flow, ())), [])
+        for flow in shown
+    ]
+    chart = _Chart(styles, (start_ns / NS_PER_S, end_ns / NS_PER_S), story, own, lost)
+    return Picture(title, sentences, rows, drawing=chart.html(title, delays, _sequences(every, shown), left_out))
 
 
 def _delay_ms(trip: Trip) -> float:
@@ -57,15 +99,15 @@ def _delay_ms(trip: Trip) -> float:
 
 
 def _row(
-    run: Run, word: str, own: list[Run], curves: Mapping[int, list[Trip]], lost: list[Dropped]
+    run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lost: list[Dropped]
 ) -> dict[str, object]:
     """A run as plain values; a loss belongs to the run in which the moment lies, up to the start of the next."""
     starts = [other.from_ns for other in own if other.flow == run.flow]
     until = min((start for start in starts if start > run.from_ns), default=None)
     since = 0 if run.from_ns == starts[0] else run.from_ns
     times = [record.t_ns for record in lost if record.packet.innermost().flow == run.flow]
-    came = set(curves[run.flow])
-    delays = [_delay_ms(trip) for trip in run.trips if trip in came]
+    there = set(came[run.flow])
+    delays = [_delay_ms(trip) for trip in run.trips if trip in there]
     return {
         "flow": word, "direction": "up" if run.upward else "down", "interface": run.interface,
         "tunnelled": run.tunnelled, "from_s": run.from_ns / NS_PER_S, "to_s": run.to_ns / NS_PER_S,
@@ -74,68 +116,225 @@ def _row(
     }  # fmt: skip
 
 
-def _figure(
-    title: str, styles: Mapping[int, FlowStyle], own: list[Run], curves: Mapping[int, list[Trip]], lost: list[Dropped],
-    span_s: tuple[float, float], left_out: str,
-) -> Dict:  # fmt: skip
-    interfaces = sorted({run.interface for run in own})
-    lanes = [(flow, interface) for flow in styles for interface in interfaces]
-    height = 300 + max(1, len(lanes)) * _LANE_HEIGHT
-    share = round((300 - 90) / (height - 90), 3)
-    axis: Dict = {
-        "linecolor": look.EDGE, "gridcolor": "#DDDDDD", "tickfont": look.font(12), "showline": True, "zeroline": False,
-    }  # fmt: skip
-    below = f"virtual time (s){', ' * bool(left_out)}{left_out}"
-    time, delay = ({"text": what, "font": look.font(12)} for what in (below, "one-way delay (ms)"))
-    words = [look.literal(f"{styles[flow].word}, {interface}") for flow, interface in lanes]
-    layout = look.base_layout(
-        title, height, paper_bgcolor=look.CARD, plot_bgcolor=look.CARD, margin={"l": 110, "r": 20, "t": 44, "b": 46},
-        xaxis={**axis, "title": time, "range": list(span_s), "anchor": "y"},
-        yaxis={**axis, "title": delay, "domain": [0, share - 0.04], "rangemode": "tozero"},
-        yaxis2={
-            **axis, "domain": [share, 1], "range": [len(lanes) - 0.4, -0.6], "anchor": "x", "fixedrange": True,
-            "tickvals": list(range(len(lanes))), "ticktext": words,
-        },
-        showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": look.font(12)},
-    )  # fmt: skip
-    data = [_band(styles[run.flow], lanes.index((run.flow, run.interface)), run) for run in own]
-    data += [_curve(style, curves.get(flow, [])) for flow, style in styles.items()]
-    for flow, style in styles.items():
-        data.append(_crosses(style, [each for each in lost if each.packet.innermost().flow == flow]))
-    return {"data": data, "layout": layout, "config": {**look.CONFIG, "displayModeBar": "hover"}}
+def _sequences(every: Iterable[Trip], flows: Container[int]) -> list[Curve]:
+    """How many kilobytes each TCP flow has sent, in the direction of most of them; what is sent again is marked."""
+    segments: dict[tuple[int, bool], list[tuple[int, TCP]]] = {}
+    for trip in every:
+        packet = trip.packet.innermost()
+        if packet.flow in flows and isinstance(packet.payload, TCP) and packet.payload.payload:
+            segments.setdefault((packet.flow, packet.upward), []).append((trip.started_ns, packet.payload))
+    curves: dict[int, Curve] = {}
+    for (flow, _), sent in sorted(segments.items(), key=lambda item: sum(len(s.payload) for _, s in item[1])):
+        curve = curves[flow] = Curve(flow, [], [])
+        first: dict[tuple[int, int], int] = {}
+        highest: dict[tuple[int, int], int] = {}
+        for t_ns, segment in sent:
+            key = (segment.source_port, segment.destination_port)
+            done = (segment.sequence - first.setdefault(key, segment.sequence) + (1 << 31)) % (1 << 32) - (1 << 31)
+            end = done + len(segment.payload)
+            (curve.points if end > highest.get(key, 0) else curve.marked).append((t_ns / NS_PER_S, end / 1000))
+            highest[key] = max(highest.get(key, 0), end)
+    return [curves[flow] for flow in sorted(curves)]
 
 
-def _band(style: FlowStyle, lane: int, run: Run) -> Dict:
-    """A bar for a run; a hollow one where the flow was in the tunnel."""
-    from_s, to_s = run.from_ns / NS_PER_S, run.to_ns / NS_PER_S
-    ys = [y for side in ((-0.22, 0.22) if run.tunnelled else (0.0,)) for y in (lane + side, lane + side, None)]
-    text = f"{look.literal(run.way)}, {seconds(run.from_ns)} to {seconds(run.to_ns)}, {len(run.trips)} packets"
-    line = {"color": look.line_colour(style.colour), "width": 3 if run.tunnelled else 14}
-    return look.scatter(
-        "lines", [from_s, to_s, None] * (len(ys) // 3), ys, yaxis="y2", showlegend=False, line=line, hoverinfo="text",
-        text=text, name=look.literal(style.word),
-    )  # fmt: skip
+class _Chart:
+    """Panels under each other over one time axis; `span_s`: its ends, in seconds."""
+
+    def __init__(
+        self, styles: Mapping[int, FlowStyle], span_s: tuple[float, float], story: Spine, own: list[Run],
+        lost: list[Dropped],
+    ) -> None:  # fmt: skip
+        self.styles, self.span, self.story, self.own, self.lost = styles, span_s, story, own, lost
+        self.kinds = {flow: f"flow-{number % MOST_FLOWS}" for number, flow in enumerate(styles)}
+        self.lanes = [(flow, name) for flow in styles for name in self._interfaces(flow)]
+        self.left = max([90.0, *(width_of(self._lane_name(*lane)) + 20 for lane in self.lanes)])
+        self.thinned = False
+
+    def _interfaces(self, flow: int) -> list[str]:
+        return list(dict.fromkeys(run.interface for run in self.own if run.flow == flow)) or [""]
+
+    def _lane_name(self, flow: int, interface: str) -> str:
+        return f"{self.styles[flow].word}: {interface_kind(interface) if interface else 'nothing sent'}"
+
+    def _x(self, t_s: float) -> float:
+        start, end = self.span
+        return self.left + (min(max(t_s, start), end) - start) / (end - start) * WIDTH
+
+    def html(self, title: str, delays: list[Curve], sequences: list[Curve], left_out: str) -> str:
+        """The whole chart."""
+        back, front = Drawing(), Drawing()
+        top = TOP + self._handovers(front)
+        y = self._flows(front, top)
+        if any(curve.points for curve in delays):
+            y = self._panel(front, y, "one-way delay (ms)", delays)
+        if sequences:
+            y = self._panel(front, y, "sent over TCP (kB); × sent again", sequences)
+        self._phases(back, top, y)
+        self._time_axis(back, top, y)
+        numbers = Counter(record.packet.innermost().flow for record in self.lost)
+        each = ", ".join(f"{numbers[flow]} of {style.word}" for flow, style in self.styles.items() if numbers[flow])
+        told = [f"✕ lost{': ' * bool(each)}{each}", "hollow: in the tunnel", "– – handover"]
+        told += [left_out] * bool(left_out)
+        told += ["where packets are many, the least and the most of each pixel are drawn"] * self.thinned
+        phases = dict.fromkeys(phase.name for phase in self.story.phases)
+        shades = "".join(f"<span class='{_kind(name)}'></span>{name} " for name in phases)
+        lines = "".join(f"<li>{escape(line)}</li>" for line in handover_sentences(self.story))
+        head = f"<p>{escape('; '.join(told))}</p>" + (f"<p class='mipflow-key'>{shades}</p>" if shades else "")
+        whole = Drawing()
+        whole.parts = back.parts + front.parts
+        width = self.left + WIDTH + RIGHT
+        return whole.html(title, width, y + 40, head, f"<ul>{lines}</ul>" if lines else "")
+
+    # --- what lies under everything ----------------------------------------------------------------------------------
+
+    def _handovers(self, front: Drawing) -> float:
+        """The words of handovers, in as many rows as they need; gives the height of these rows."""
+        ends: list[float] = []
+        for moment in self.story.moments:
+            if moment.kind == "handover" and moment.is_told:
+                x, text = self._x(moment.t_ns / NS_PER_S), cut(moment.brief, MOST_LETTERS)
+                width = width_of(text)
+                left = min(x, self.left + WIDTH + RIGHT - width - 4)
+                row = next((number for number, end in enumerate(ends) if end < left), len(ends))
+                ends[row : row + 1] = [left + width + 12]
+                front.text("", left, 14 + row * 20, text)
+        return len(ends) * 20.0
+
+    def _phases(self, back: Drawing, top: float, bottom: float) -> None:
+        for phase in self.story.phases:
+            x, to_x = self._x(phase.start_ns / NS_PER_S), self._x(phase.end_ns / NS_PER_S)
+            shade = Drawing()
+            shade.rect(_kind(phase.name), x, top - 8, max(to_x - x, 2), bottom - top + 8)
+            back.group("mipflow-phase", shade, _took(phase))
+        for moment in self.story.moments:
+            if moment.kind == "handover" and moment.is_told:
+                x = self._x(moment.t_ns / NS_PER_S)
+                back.line("asked", x, top - 20, x, bottom, data_ns=moment.t_ns)
+
+    def _time_axis(self, back: Drawing, top: float, bottom: float) -> None:
+        for t_s in ticks(*self.span, 8):
+            back.line("grid", self._x(t_s), top - 8, self._x(t_s), bottom)
+            back.text("middle quiet", self._x(t_s), bottom + 12, f"{t_s:g}")
+        back.text("middle quiet", self.left + WIDTH / 2, bottom + 30, "virtual time (s)")
+
+    # --- panels ------------------------------------------------------------------------------------------------------
+
+    def _flows(self, front: Drawing, top: float) -> float:
+        """A lane for each flow and interface: bars where it was used, crosses where packets were lost."""
+        places = {lane: top + LANE * (number + 0.5) for number, lane in enumerate(self.lanes)}
+        for lane, y in places.items():
+            front.text("end", self.left - 10, y, self._lane_name(*lane))
+        for run in self.own:
+            x, to_x = self._x(run.from_ns / NS_PER_S), self._x(run.to_ns / NS_PER_S)
+            bar, y = Drawing(), places[run.flow, run.interface]
+            kind = f"{self.kinds[run.flow]} {'hollow' if run.tunnelled else 'full'}"
+            bar.rect(kind, x, y - 7, max(to_x - x, 3), 14)
+            word = self.styles[run.flow].word
+            way = f"{word} {run.way}, {seconds(run.from_ns)} to {seconds(run.to_ns)}"
+            front.group("mipflow-run", bar, f"{way}, {count(len(run.trips), 'packet')}")
+        marks: dict[tuple[float, int, float], Counter[str]] = {}
+        for record in self.lost:
+            flow = record.packet.innermost().flow
+            if flow in self.styles:
+                x = round(self._x(record.t_ns / NS_PER_S) / NEAR) * NEAR
+                place = (x, flow, places[flow, self._interface(flow, record.t_ns)])
+                marks.setdefault(place, Counter())[f"{record.node}: {record.reason}"] += 1
+        for (x, flow, y), whys in marks.items():
+            self._cross(front, x, y, f"{self.styles[flow].word}: {_reasons(whys)}")
+        return top + LANE * len(self.lanes) + 10
+
+    def _interface(self, flow: int, t_ns: int) -> str:
+        """The interface that a flow used last before a time."""
+        used = [run.interface for run in self.own if run.flow == flow and run.from_ns <= t_ns]
+        return used[-1] if used else self._interfaces(flow)[0]
+
+    def _cross(self, front: Drawing, x: float, y: float, words: str) -> None:
+        cross = Drawing()
+        cross.path("lost", [(x - 5, y - 5), (x + 5, y + 5)])
+        cross.path("lost", [(x - 5, y + 5), (x + 5, y - 5)])
+        front.group("mipflow-lost", cross, words)
+
+    def _panel(self, front: Drawing, top: float, title: str, curves: Sequence[Curve]) -> float:
+        """Curves over time, each with its letter at its end; gives where the next panel begins."""
+        top += 30
+        most = max((value for curve in curves for _, value in curve.points + curve.marked), default=0)
+        marks = ticks(0, most or 1, 4)
+        high = max(marks[-1], most) or 1
+
+        def height(value: float) -> float:
+            return top + CURVE - value / high * CURVE
+
+        front.text("strong", self.left, top - 14, title)
+        for value in marks:
+            front.line("grid", self.left, height(value), self.left + WIDTH, height(value))
+            front.text("end quiet", self.left - 10, height(value), f"{value:g}")
+        for curve in curves:
+            kind, points = self.kinds[curve.flow], self._thin(curve.points, height)
+            if points:
+                for piece in _pieces(points):
+                    front.path(f"{kind} curve", piece)
+                for x, y in points if len(points) < 60 else points[-1:]:
+                    front.add("circle", f"{kind} full", cx=x, cy=y, r=3)
+                x, y = points[-1]
+                front.text(f"{kind} letter", min(x + 6, self.left + WIDTH + 8), y, self.styles[curve.flow].letter)
+            for x, y in self._thin(curve.marked, height):
+                self._cross(front, x, y, f"{self.styles[curve.flow].word}: sent again")
+        return top + CURVE + 10
+
+    def _thin(self, points: list[Point], height: Callable[[float], float]) -> list[Point]:
+        """Points in pixels; of many, the least and the most of each pixel, in order."""
+        if len(points) <= MOST_POINTS:
+            return [(self._x(t_s), height(value)) for t_s, value in points]
+        self.thinned = True
+        columns: dict[int, list[Point]] = {}
+        for point in points:
+            columns.setdefault(floor(self._x(point[0])), []).append(point)
+        kept = (sorted({min(own, key=_value), max(own, key=_value)}) for own in columns.values())
+        return [(self._x(t_s), height(value)) for few in kept for t_s, value in few]
 
 
-def _curve(style: FlowStyle, trips_in_time: list[Trip]) -> Dict:
-    drawn = trips_in_time[:: max(1, -(-len(trips_in_time) // MOST_POINTS))]
-    return look.scatter(
-        "lines+markers", [round(trip.packet.sent_ns / NS_PER_S, 4) for trip in drawn],
-        [round(_delay_ms(trip), 2) for trip in drawn], hoverinfo="x+y",
-        name=look.literal(f"{style.letter}: {style.word}, delay"),
-        line={"color": look.line_colour(style.colour), "width": 1.5, "dash": style.dash},
-        marker={**look.marker(style.symbol, 6, style.colour, width=0.5), "maxdisplayed": 40},
-    )  # fmt: skip
+def _pieces(points: list[Point]) -> list[list[Point]]:
+    """A curve in pixels, cut where nothing arrived for long: no line says what nobody has measured."""
+    gaps = sorted(later[0] - before[0] for before, later in pairwise(points))
+    most = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0
+    pieces = [[points[0]]]
+    for before, later in pairwise(points):
+        if later[0] - before[0] > most:
+            pieces.append([])
+        pieces[-1].append(later)
+    return pieces
 
 
-def _crosses(style: FlowStyle, lost: list[Dropped]) -> Dict:
-    drawn = lost[:: max(1, -(-len(lost) // MOST_POINTS))]
-    return look.scatter(
-        "markers", [round(each.t_ns / NS_PER_S, 4) for each in drawn] or [None], [0] * len(drawn) or [None],
-        name=look.literal(f"{style.word}: {len(lost)} lost"), marker=look.marker("x", 10, look.VERMILION, look.INK, 1),
-        cliponaxis=False, hoverinfo="text",
-        text=[look.literal(f"{style.word}: {each.node}, {each.reason}") for each in drawn] or [""],
-    )  # fmt: skip
+def _value(point: Point) -> float:
+    return point[1]
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most about `most` round numbers from `low` to `high`."""
+    raw = (high - low) / most
+    power = 10.0 ** floor(log10(raw))
+    step = next(power * each for each in (1, 2, 5, 10) if power * each >= raw * 0.999)
+    return [round(number * step, 9) for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+
+
+def _kind(phase: str) -> str:
+    return f"shade phase-{phase.split(' ', maxsplit=1)[0]}"
+
+
+def _took(phase: Phase) -> str:
+    return f"{phase.name} {(phase.end_ns - phase.start_ns) / NS_PER_MS:.0f} ms"
+
+
+def handover_sentences(story: Spine) -> list[str]:
+    """What each handover's phases took, without full stops."""
+    by_handover: dict[int, list[Phase]] = {}
+    for phase in story.phases:
+        by_handover.setdefault(phase.handover_ns, []).append(phase)
+    asked = {moment.t_ns: moment.sentence for moment in story.moments if moment.kind == "handover"}
+    return [
+        f"{seconds(t_ns)}: {asked.get(t_ns, 'A registration begins')}; {', '.join(map(_took, own))}"
+        for t_ns, own in sorted(by_handover.items())
+    ]
 
 
 def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:

@@ -53,8 +53,8 @@ _FLOWS = re.compile(r"\b(flows?) (\d+(?:, \d+)*)( and \d+ more)?\b")
 _ADDRESSES = re.compile(r"\b[0-9a-f]{1,4}:[0-9a-f:]*[0-9a-f]\b")
 _NAMED = re.compile(r" address( \d+)?$")
 _INTERFACES = re.compile(r"\b(wlan|cell)\d+\b")
-MOST_LETTERS = 40
-"""Letters of a name that somebody gave."""
+MOST_LETTERS = 160
+"""Letters of a name that somebody gave, in a sentence."""
 MOST_NAMED = 4
 """Flows that a sentence names."""
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
@@ -124,9 +124,14 @@ def tidy(name: str) -> str:
     """A name that somebody gave, fit for a sentence: one short line, and letters that run leftwards keep to themselves.
     """
     line = " ".join("".join(" " if category(each)[0] == "C" and each != "\u200d" else each for each in name).split())
-    line = line if len(line) <= MOST_LETTERS else line[: MOST_LETTERS - 1] + "…"
+    line = cut(line, MOST_LETTERS)
     is_leftward = any(bidirectional(each) in ("R", "AL", "AN") for each in line)
     return f"\u2068{line}\u2069" if is_leftward else line or "unnamed"
+
+
+def cut(text: str, most: int) -> str:
+    """A text with at most so many letters; "…" stands for the rest."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def network(interface: str) -> str:

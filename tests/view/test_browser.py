@@ -24,7 +24,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Moments]:
     pictures = [
         animate(trace, graph, **words, start_ns=11 * S, end_ns=14 * S, title="One flow moves"),
         ladder(trace, graph, **words, start_ns=at.asked - MS, end_ns=at.acknowledged + MS),
-        timeline(trace, flows=FLOWS, start_ns=11 * S, end_ns=14 * S),
+        timeline(trace, graph, **words, start_ns=11 * S, end_ns=14 * S),
     ]
     path: Path = save(tmp_path_factory.mktemp("page") / "page.html", pictures, "One flow moves")
     return path.as_uri(), at

@@ -54,7 +54,7 @@ def drawn(flows: int) -> dict[str, Picture]:
     return {
         "animation": animate(trace, story.graph, **span, **more),
         "ladder": ladder(trace, story.graph, **span, **more),
-        "timeline": timeline(trace, flows=words, **span),
+        "timeline": timeline(trace, story.graph, **span, **more),
         "tables": tables(trace, span["end_ns"], **more),
     }
 

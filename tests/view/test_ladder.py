@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,34 +11,21 @@ import pytest
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.sim.trace import Trace
-from mipflow.view.drawing import width_of
 from mipflow.view.ladder import MOST_MESSAGES, MOST_NOTES, ladder
 from mipflow.view.picture import Picture
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.story import CELL, CELL_WAY, CN1, FLOWS, HOME2, MS, NAMES, S, Story, handover, message
+from tests.view.svg import HOSTILE, check_words, drawing, texts
 
 STORY, AT = handover()
 TRACE = STORY.trace()
 SCALES = ("even", "time")
-HOSTILE = ("<script>alert(1)</script>", "x" * 200, "שיחת וידאו", "🎬🎬 ‮evil", "\" onload='x", "")
 
 
 def made(**more: Any) -> Picture:
     """The ladder of the handover."""
     span = {"start_ns": AT.asked - MS, "end_ns": AT.acknowledged + MS}
     return ladder(TRACE, STORY.graph, **({"names": NAMES, "flows": FLOWS} | span | more))
-
-
-def drawing(picture: Picture) -> ElementTree.Element:
-    """The SVG of a picture, as XML."""
-    found = re.search(r"<svg.*</svg>", picture.html, re.DOTALL)
-    assert found is not None, picture.html
-    return ElementTree.fromstring(found[0])
-
-
-def texts(picture: Picture) -> list[str]:
-    """All words of a drawing."""
-    return ["".join(text.itertext()) for text in drawing(picture).iter("text")]
 
 
 def arrows(picture: Picture) -> list[ElementTree.Element]:
@@ -126,17 +112,7 @@ def test_words_neither_cover_each_other_nor_are_cut(scale: str, worlds: list[Wor
     pictures = [made(scale=scale), made(scale=scale, data=True), made(scale=scale, start_ns=0, end_ns=AT.end)]
     pictures += [world.ladder(scale=scale) for world in worlds]  # type: ignore[arg-type]
     for picture in pictures:
-        whole, boxes = drawing(picture), []
-        for text in whole.iter("text"):
-            words, x, kind = "".join(text.itertext()), float(text.get("x", "")), text.get("class", "")
-            width = width_of(words) * 0.9
-            left = x - width / 2 if "middle" in kind else x - width if "end" in kind else x
-            boxes.append((left, left + width, float(text.get("y", "")), words))
-        right, height = float(whole.get("width", "")), float(whole.get("height", ""))
-        assert all(box[0] >= 0 and box[1] <= right and 0 < box[2] < height for box in boxes)
-        for one, other in combinations(boxes, 2):
-            apart = one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 13
-            assert apart, (one, other)
+        check_words(picture)
 
 
 def test_phases_are_bracketed_with_what_they_take(worlds: list[World]) -> None:

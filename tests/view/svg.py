@@ -1,0 +1,45 @@
+"""Drawings as XML, for tests."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from xml.etree import ElementTree
+
+from mipflow.view.drawing import width_of
+from mipflow.view.picture import Picture
+
+HOSTILE = ("<script>alert(1)</script>", "x" * 200, "שיחת וידאו", "🎬🎬 ‮evil", "\" onload='x", "")
+"""Names that somebody may give."""
+
+
+def drawing(picture: Picture) -> ElementTree.Element:
+    """The SVG of a picture, as XML."""
+    found = re.search(r"<svg.*?</svg>", picture.html, re.DOTALL)
+    assert found is not None, picture.html
+    return ElementTree.fromstring(found[0])
+
+
+def of_class(picture: Picture, kind: str) -> list[ElementTree.Element]:
+    """The parts of a drawing of one class."""
+    return [each for each in drawing(picture).iter() if kind in each.get("class", "").split()]
+
+
+def texts(picture: Picture) -> list[str]:
+    """All words of a drawing."""
+    return ["".join(text.itertext()) for text in drawing(picture).iter("text")]
+
+
+def check_words(picture: Picture) -> None:
+    """No word covers another one, and none is cut."""
+    whole, boxes = drawing(picture), []
+    for text in whole.iter("text"):
+        words, x, kind = "".join(text.itertext()), float(text.get("x", "")), text.get("class", "").split()
+        width = width_of(words) * 0.9
+        left = x - width / 2 if "middle" in kind else x - width if "end" in kind else x
+        boxes.append((left, left + width, float(text.get("y", "")), words))
+    right, height = float(whole.get("width", "")), float(whole.get("height", ""))
+    assert all(box[0] >= 0 and box[1] <= right and 0 < box[2] < height for box in boxes)
+    for one, other in combinations(boxes, 2):
+        apart = one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 13
+        assert apart, (one, other)
