@@ -75,7 +75,7 @@ def _words(world: World | None) -> Words:
 def _world(world: World) -> SmallTable:
     head, flows, bindings = world.stands()
     rows: list[dict[str, object]] = [
-        {"": "flows", "where they go": flows}, {"": "bindings", "where they go": bindings},
+        {"": "flows", "now": flows}, {"": "bindings", "now": bindings},
     ]  # fmt: skip
     return SmallTable(head, rows, 2, most_letters=MOST_LETTERS)
 

@@ -17,6 +17,9 @@ MOST_ROWS = 20
 MOST_LETTERS = 72
 """Letters of one value; of a caption twice as many."""
 
+_STYLE = "<style>.mipflow-small :is(caption, th, td) { text-align: left !important }</style>"
+"""Notebooks put words at the right, as if they were numbers."""
+
 Rows = Sequence[dict[str, object]]
 
 
@@ -33,7 +36,8 @@ class SmallTable:
     def html(self) -> str:
         """As an HTML table with a caption."""
         title, rows, more = self._shown()
-        return html_table(rows or [{"": self.otherwise}], title) + (f"<p>{more}</p>" if more else "")
+        table = html_table(rows or [{"": self.otherwise}], title).replace("<table>", "<table class='mipflow-small'>", 1)
+        return _STYLE + table + (f"<p>{more}</p>" if more else "")
 
     def text(self) -> str:
         """As text in columns, the caption first."""

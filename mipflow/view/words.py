@@ -95,7 +95,8 @@ def count(number: int, singular: str) -> str:
 def field_name(name: str) -> str:
     """The name of a field of a row in words: "registered_at_cn" is "registered at CN"."""
     text = name.replace("care_of", "care-of").replace("_", " ")
-    return text.removesuffix(" s") + " (s)" if text.endswith(" s") else text.replace(" cn", " CN").replace(" ha", " HA")
+    text = text.removesuffix(" s") + " (s)" if text.endswith(" s") else text
+    return re.sub(r"\b(cn|ha)\b", lambda found: found[0].upper(), text)
 
 
 def check_span(start_ns: int, end_ns: int) -> None:
