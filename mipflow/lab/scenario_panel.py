@@ -25,6 +25,7 @@ from mipflow.mip6.mobile_node import DATA_MODES
 from mipflow.sim.clock import NS_PER_MS, seconds
 from mipflow.sim.link import PROBABILITY
 from mipflow.view.picture import Picture
+from mipflow.view.words import network
 
 PIECE_S = 0.05
 """Real time that a piece of a run takes, about."""
@@ -91,20 +92,20 @@ def panel(open: Sequence[str] = ("flow", "network"), **choices: Any) -> Panel:
 
 
 def _controls() -> Iterator[Control]:
-    move, network, flows, policy, rules = "When, and what to see", "Network", "Flows", "Policy", "Rules"
+    move, links, flows, policy, rules = "When, and what to see", "Network", "Flows", "Policy", "Rules"
     yield choice("flow", "Move the", {NONE: NONE}, group=move)
     yield choice("network", "to the", NETWORKS, group=move)
     yield number("moment_s", "at second", 4.0, SECONDS, move, 0.1)
     yield number("then_s", "seconds after that", 2.0, SECONDS, move, 0.5)
     yield choice("picture", "show", {name: name for name in PICTURES}, group=move)
     for words, name, link in (("WLAN", "wlan", "wlan0"), ("cellular network", "cell", "cell0")):
-        yield number(f"{name}_delay_ms", f"{words}: delay, ms", LINKS[link].delay_ms, MILLISECONDS, network)
-        yield number(f"{name}_loss", f"{words}: loss, 0 to 1", 0.0, PROBABILITY, network, 0.01)
-    yield number("ha_delay_ms", "to the home agent: delay, ms", LINKS["Internet-HA"].delay_ms, MILLISECONDS, network)
-    yield choice("advertisements", "a movement is noticed because of", INTERVALS, group=network)
-    yield choice("mode", "data goes by", {mode.replace("_", " "): mode for mode in DATA_MODES}, MODE, network)
-    yield flag("reuse_tokens", "use tokens again while they are fresh", True, network)
-    yield number("seed", "seed of all that is random", 7, SEED, network)
+        yield number(f"{name}_delay_ms", f"{words}: delay, ms", LINKS[link].delay_ms, MILLISECONDS, links)
+        yield number(f"{name}_loss", f"{words}: loss, 0 to 1", 0.0, PROBABILITY, links, 0.01)
+    yield number("ha_delay_ms", "to the home agent: delay, ms", LINKS["Internet-HA"].delay_ms, MILLISECONDS, links)
+    yield choice("advertisements", "a movement is noticed because of", INTERVALS, group=links)
+    yield choice("mode", "data goes by", {mode.replace("_", " "): mode for mode in DATA_MODES}, MODE, links)
+    yield flag("reuse_tokens", "use tokens again while they are fresh", True, links)
+    yield number("seed", "seed of all that is random", 7, SEED, links)
     for place, first in zip(PLACES, FIRST_FLOWS, strict=True):
         yield choice(place, place.replace("_", " "), FLOWS, first, flows)
     yield number("start_s", "all begin at second", 3.0, SECONDS, flows, 0.5)
@@ -186,16 +187,16 @@ def _links(chosen: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _move(chosen: Mapping[str, Any]) -> Iterator[str]:
-    for name, interface in (("wlan", "wlan0"), ("cell", "cell0")):
+    for name, at in (("wlan", "wlan0"), ("cell", "cell0")):
         said = {"cost": chosen[f"{name}_cost"], "signal": chosen[f"{name}_signal"]}
         told = {key: value for key, value in said.items() if value != {"cost": 0, "signal": 1}[key]}
         if told:
-            yield f"world.mn.networks.report({_source(interface)}, {_keywords(told)})"
-    flow, network = chosen["flow"], _source(chosen["network"])
+            yield f"world.mn.networks.report({_source(at)}, {_keywords(told)})"
+    flow, interface = chosen["flow"], _source(chosen["network"])
     if flow == ALL:
-        yield f"world.mn.handover_all({network})"
+        yield f"world.mn.handover_all({interface})"
     elif flow != NONE:
-        yield f"world.mn.handover({_variable(flow)}, {network})"
+        yield f"world.mn.handover({_variable(flow)}, {interface})"
 
 
 def _variable(name: str) -> str:
@@ -279,6 +280,6 @@ def pieces(world: World, duration_s: float) -> Generator[float]:
 def _show(ran: Ran) -> list[Any]:
     """A sentence that says where the flows go and what they have lost, and the picture."""
     world, names = ran.world, ran.world.flow_names()
-    told = [f"{names[flow.id]} over {flow.interface or 'no network'}, {flow.stats.up.lost + flow.stats.down.lost} lost"
+    told = [f"{names[flow.id]} over {network(flow.interface)}, {flow.stats.up.lost + flow.stats.down.lost} lost"
             for flow in world.flows()]  # fmt: skip
     return [escape(f"At {world.now:g} s: {'; '.join(told) or 'no flow'}."), ran.picture]

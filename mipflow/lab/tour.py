@@ -21,6 +21,7 @@ from mipflow.lab.world import World
 from mipflow.sim.clock import seconds
 from mipflow.sim.trace import LOST, Trace
 from mipflow.view.picture import Picture, html_table
+from mipflow.view.words import interface_kind, network
 
 Figure = Callable[..., World]
 Story = Callable[[Figure, str, str, float], World]
@@ -74,11 +75,11 @@ class Choice(NamedTuple):
     moment: float
 
     def __str__(self) -> str:
-        return f"the {self.flow} to {self.interface} at {self.moment:.1f} s"
+        return f"the {self.flow} to {network(self.interface)} at {self.moment:.1f} s"
 
 
 def accounts(world: World, moment: float) -> list[dict[str, object]]:
-    """For each flow what the trace says: packets at its ends, both ways; interfaces before and after a moment (s)."""
+    """For each flow what the trace says: packets at its ends, both ways; networks before and after a moment (s)."""
     trace, mobile, now = world.trace, world.mn.name, world.network.clock.now
     ends, words, names = {mobile, *(cn.name for cn in world.cns)}, world.flow_names(), world.names()
     sent, arrived, lost = Counter[int](), Counter[int](), Counter[int]()
@@ -89,7 +90,8 @@ def accounts(world: World, moment: float) -> list[dict[str, object]]:
         sent[flow] += name.sender in ends
         arrived[flow] += name.receiver in ends and arrived_ns != LOST and arrived_ns <= now
         if mobile in (name.sender, name.receiver):
-            after[flow] = name.sender_interface if name.sender == mobile else name.receiver_interface
+            own = name.sender_interface if name.sender == mobile else name.receiver_interface
+            after[flow] = interface_kind(own)
             if trace.sent[number] <= moment * 1e9:
                 before[flow] = after[flow]
     for drop in trace.drops():
@@ -98,8 +100,8 @@ def accounts(world: World, moment: float) -> list[dict[str, object]]:
         arrived[flow] -= drop.node in ends
     return [
         {
-            "flow": word, "home address": names[home] if home else "none", "interface before": before.get(flow, ""),
-            "interface after": after.get(flow, ""), "sent": sent[flow], "arrived": arrived[flow], "lost": lost[flow],
+            "flow": word, "home address": names[home] if home else "none", "network before": before.get(flow, ""),
+            "network after": after.get(flow, ""), "sent": sent[flow], "arrived": arrived[flow], "lost": lost[flow],
             "on the way at the end": sent[flow] - arrived[flow] - lost[flow],
         }
         for flow, word, home in ((one.id, words[one.id], one.home_address) for one in world.flows())
@@ -131,7 +133,7 @@ def verdict(world: World, choice: Choice) -> str:
     """What moved, which rows CN1 has, and when: in a sentence or two, read from the trace."""
     landed, moved = landing_s(world.trace, world.cn1.name, choice.moment), moved_flows(world, choice.moment)
     if landed is None:
-        return f"Nothing moved: the {choice.flow} is on {choice.interface} already, so no message is sent."
+        return f"Nothing moved: the {choice.flow} is on {network(choice.interface)} already, so no message is sent."
     when = f"at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the word to move"
     cached = [
         row for row in before_and_after(world, choice.moment) if row["table"] == f"{world.cn1.name}: binding cache"
@@ -150,7 +152,7 @@ def moved_flows(world: World, moment: float) -> list[str]:
     """The flows whose packets take another interface at the end than before a moment (s), by their words."""
     return [
         str(each["flow"]) for each in accounts(world, moment)
-        if each["interface before"] and each["interface before"] != each["interface after"]
+        if each["network before"] and each["network before"] != each["network after"]
     ]  # fmt: skip
 
 

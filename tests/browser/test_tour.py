@@ -205,8 +205,8 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert line(seen, " lost, ") == ["call: 0 lost, over wlan0", "video: 0 lost, over cell0"]
 
     counted = tour.counted()
-    assert [counted["call"][place] for place in (0, 1, 2, 5)] == ["H@1", "wlan0", "wlan0", "0"]
-    assert [counted["video"][place] for place in (0, 1, 2, 5)] == ["H@2", "wlan0", "cell0", "0"]
+    assert [counted["call"][place] for place in (0, 1, 2, 5)] == ["H@1", "WLAN", "WLAN", "0"]
+    assert [counted["video"][place] for place in (0, 1, 2, 5)] == ["H@2", "WLAN", "cellular", "0"]
     assert tour.page.get_by_text("You predicted B").is_visible()
     tour.page.get_by_text("You predicted B").evaluate("(words) => words.scrollIntoView({ block: 'start' })")
     tour.shoot(f"5-outcome-{short}", tmp_path)
@@ -223,8 +223,8 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     for flow in (CALL, VIDEO):
         assert passes(seen, flow, "AR3") and not passes(seen, flow, "AR2")
     assert {flow: row[2] for flow, row in tour.counted("tour.take_away()").items()} == {
-        "call": "cell0",
-        "video": "cell0",
+        "call": "cellular",
+        "video": "cellular",
     }
 
 
@@ -233,11 +233,11 @@ def test_the_forms_run_again_with_another_choice(tour: Tour) -> None:
     tour.predict("D")
     tour.move("call", "cell0")
     tour.page.get_by_text("Only the call moved: CN1 changed one of its 2 rows, H@1").wait_for()
-    assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "cell0", "video": "wlan0"}
+    assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "cellular", "video": "WLAN"}
     tour.move("video", "wlan0")
-    tour.page.get_by_text("Nothing moved: the video is on wlan0 already").wait_for()
+    tour.page.get_by_text("Nothing moved: the video is on the WLAN already").wait_for()
     tour.page.wait_for_function("!document.querySelector('.mipflow-old')")
-    assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "wlan0", "video": "wlan0"}
+    assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "WLAN", "video": "WLAN"}
 
 
 def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:

@@ -94,7 +94,7 @@ def test_what_is_chosen_does_something() -> None:
     world = copied(made.python)
     segments = world.network.segments
     assert segments["cell0"].link.delay_ms == 123 and segments["wlan0"].link.loss == 0.25
-    assert not world.mn.link_hints
+    assert "link_hints=False" in made.python
     assert [world.mn.flows[flow].interface for flow in (1, 2)] == ["wlan0", "cell0"]
     cheap = copied(panel(policy="mf.policies.ByCost()", wlan_cost=1.0, flow=NONE).python)
     assert [entry.interface for entry in cheap.mn.flows] == ["cell0", "cell0"]
@@ -105,7 +105,7 @@ def test_what_is_chosen_does_something() -> None:
 def test_the_sentence_says_where_the_flows_are() -> None:
     made = panel()
     made.button.click()
-    assert told(made) == "At 6 s: call over wlan0, 0 lost; video over cell0, 0 lost."
+    assert told(made) == "At 6 s: call over the WLAN, 0 lost; video over the cellular network, 0 lost."
 
 
 def test_what_can_be_moved_is_what_there_is() -> None:

@@ -73,16 +73,16 @@ def test_an_account_counts_losses_on_links_and_in_nodes() -> None:
 def test_only_the_video_moves_and_nothing_is_lost() -> None:
     world = story(mf.figure2, "video", "cell0", 4.0)
     call, video = accounts(world, 4.0)
-    columns = ("home address", "interface before", "interface after", "lost")
-    assert [call[column] for column in columns] == ["H@1", "wlan0", "wlan0", 0]
-    assert [video[column] for column in columns] == ["H@2", "wlan0", "cell0", 0]
+    columns = ("home address", "network before", "network after", "lost")
+    assert [call[column] for column in columns] == ["H@1", "WLAN", "WLAN", 0]
+    assert [video[column] for column in columns] == ["H@2", "WLAN", "cellular", 0]
     changed = [(row["table"], row["row"]) for row in before_and_after(world, 4.0) if row[""]]
     assert changed == [("CN1: binding cache", "H@2"), ("MN: flow mapping table", "video")]
 
 
 def test_with_one_home_address_both_move() -> None:
     world = story(mf.figure1, "video", "cell0", 4.0)
-    assert [(each["home address"], each["interface after"]) for each in accounts(world, 4.0)] == [("H@1", "cell0")] * 2
+    assert [(each["home address"], each["network after"]) for each in accounts(world, 4.0)] == [("H@1", "cellular")] * 2
     cached = [row for row in before_and_after(world, 4.0) if row["table"] == "CN1: binding cache"]
     assert cached == [
         {
@@ -123,7 +123,7 @@ def test_the_verdict_is_of_the_run_and_not_of_the_figure() -> None:
     world.run(2)
     assert verdict(world, Choice("video", "wlan0", 4.0)).startswith("Both moved: CN1 has one row, H@1, for both.")
     stays = Choice("call", "wlan0", 4.0)
-    said = "Nothing moved: the call is on wlan0 already, so no message is sent."
+    said = "Nothing moved: the call is on the WLAN already, so no message is sent."
     assert verdict(story(mf.figure2, *stays), stays) == said
 
 
@@ -177,13 +177,13 @@ def test_a_changed_choice_greys_all_that_was_shown_of_the_old_one(tour: Tour) ->
     assert all(map(is_grey, (form.panel.output, found, again.output)))
     form.run("call")
     assert not any(map(is_grey, (form.panel.output, found, again.output)))
-    assert html(again) == [] and told(again).startswith("Ready: the same move (the call to cell0")
+    assert html(again) == [] and told(again).startswith("Ready: the same move (the call to the cellular network")
 
 
 def test_a_move_to_where_the_flow_is_already_is_no_move(tour: Tour) -> None:
     form = Form(tour)
     tour.prediction.store("D")
-    assert form.run("call", "wlan0") == "Nothing moved: the call is on wlan0 already, so no message is sent."
+    assert form.run("call", "wlan0") == "Nothing moved: the call is on the WLAN already, so no message is sent."
 
 
 @pytest.mark.parametrize("moment", [2.0, 61.0, float("nan")])
@@ -201,7 +201,7 @@ def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_onl
     for step in steps if first == "the move" else reversed(steps):
         assert again.button.disabled
         step()
-    assert told(again) == "Ready: the same move (the video to cell0 at 4.5 s), with H@1 for both flows."
+    assert told(again) == "Ready: the same move (the video to the cellular network at 4.5 s), with H@1 for both flows."
     again.button.click()
     assert told(again).startswith("Both moved: CN1 has one row, H@1, for both. It changed at 4.665 s")
     assert any("You predicted A" in each for each in html(again))
