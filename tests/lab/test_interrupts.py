@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import mipflow as mf
 from mipflow import cli
@@ -215,3 +218,47 @@ def test_the_tours_button_says_that_it_was_stopped_and_can_be_pressed_again(stop
     panel.unlock()
     assert stop.during(panel.button.click) is None
     assert "Stopped. Press <b>Run</b> to begin again." in panel.said.value and not panel.button.disabled
+
+
+@pytest.mark.slow
+def test_in_a_notebook_a_stop_is_one_line_and_the_next_cell_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a kernel, stopped as JupyterLab's button does it."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(mf.__file__).parents[1]))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    manager, client = start_new_kernel(kernel_name="python3")
+    said: list[dict[str, Any]] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        if message["msg_type"] not in ("status", "execute_input"):
+            said.append(message)
+        if message["msg_type"] == "stream" and "begun" in message["content"]["text"]:
+            time.sleep(0.7)
+            manager.interrupt_kernel()
+
+    def run(source: str) -> dict[str, Any]:
+        said.clear()
+        reply: dict[str, Any] = client.execute_interactive(source, timeout=60, output_hook=hear)
+        return reply["content"]
+
+    try:
+        assert run("import mipflow as mf; world = mf.figure2(seed=7); world.run(3)")["status"] == "ok"
+        assert run("print('begun', flush=True)\nworld.run(10**7)")["status"] == "error"
+        (line,) = said[-1]["content"]["traceback"]
+        found = re.fullmatch(r"stopped at (\d+\.\d{3}) s; run\(\) goes on from there", line)
+        assert found is not None and float(found[1]) > 3
+        assert run("now = world.now; world.run(1); print(round(world.now - now, 9), round(now, 3))")["status"] == "ok"
+        assert said[-1]["content"]["text"] == f"1.0 {float(found[1])}\n"
+        assert run("print('begun', flush=True)\nmf.latency_table(2000)")["status"] == "error"
+        assert re.fullmatch(
+            r"latency_table was stopped after \d+ of 6003 runs; called again, it begins anew",
+            said[-1]["content"]["traceback"][0],
+        )
+        kinds = {message["msg_type"] for message in said}
+        assert kinds == {"stream", "display_data", "update_display_data", "error"}
+        assert {message["content"].get("name") for message in said} == {None, "stdout"}, "nothing on standard error"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
