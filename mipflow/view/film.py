@@ -1,110 +1,113 @@
-"""The film: virtual time cut into key frames of equal playing time, slow around a handover and quick between.
+"""The film: which moment of virtual time is seen when, slow around what matters and quick between.
 
-plotly counts an array of durations from where playing starts, not from the first frame, so that after a pause
-irregular durations would hit the wrong frames: every key frame here plays for the same `FRAME_MS`, and what differs is
-how much virtual time passes in it.
+Takes the slow spans and the captions; gives corners (playing milliseconds, virtual nanoseconds) with straight lines
+between them. Each caption has `CAPTION_MS` before the next; where flows take another road, time stands for `HOLD_MS`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
 
-FRAME_MS = 115
-"""Playing time of every key frame, in milliseconds: a pause takes at most this long to come to rest.
-
-A little less than seven pictures of a screen with sixty a second: plotly begins the next frame with the first picture
-after this time, and 120 would let the marks stand still for a picture in every eight.
-"""
+CAPTION_MS = 1500
+"""Least playing time from one caption to the next, in milliseconds."""
+HOLD_MS = 3600
+"""How long time stands where flows take another road, in milliseconds."""
+QUICK_PLAY_MS = 2000
+"""Most playing time between two slow spans, in milliseconds, where nothing is told there."""
 SLOW_PLAY_S = 26
-"""Aim for the playing time of all slow parts together, in seconds."""
-QUICK_PLAY_S = 2
-"""Most playing time of one quick part, in seconds."""
-HOLD_FRAMES = 7
-"""How many key frames a picture rests when a table changes in a slow part."""
+"""Aim for the playing time of all slow spans together, in seconds."""
 _FACTORS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 250, 500, 1000)
+_SLOW = 4
+"""Slower than life by this factor, single packets can be followed."""
 
-
-class Part(NamedTuple):
-    """A part of the film: virtual time in nanoseconds, the number of the first tick, how many ticks, slow or quick."""
-
-    start_ns: int
-    end_ns: int
-    first: int
-    ticks: int
-    slow: bool
-
-    @property
-    def speed(self) -> str:
-        """How fast it plays, in words."""
-        ratio = (self.end_ns - self.start_ns) / (self.ticks * FRAME_MS * NS_PER_MS)
-        if 0.9 < ratio < 1.1:
-            return "as fast as life"
-        factor = max(ratio, 1 / ratio)
-        rounded = f"{factor:.0f}" if factor >= 3 else f"{factor:.1f}".removesuffix(".0")
-        return f"slow motion, {rounded} times slower" if ratio < 1 else f"quick, {rounded} times faster"
+Span = tuple[int, int]
 
 
 class Film:
-    """Ticks of virtual time, in order; `parts` say how fast it plays where."""
+    """Virtual time (nanoseconds) from `start_ns` to `end_ns` as it is played.
 
-    def __init__(self, start_ns: int, end_ns: int, slow: Sequence[tuple[int, int]]) -> None:
+    slow: spans in slow motion; captions: when each is told, and whether time stands there. They may lie outside.
+    """
+
+    def __init__(
+        self, start_ns: int, end_ns: int, slow: Iterable[Span], captions: Sequence[tuple[int, bool]] = ()
+    ) -> None:
         windows = _merged((max(a, start_ns), min(b, end_ns)) for a, b in slow)
         whole = sum(b - a for a, b in windows)
         factor = max((each for each in _FACTORS if each * whole <= SLOW_PLAY_S * NS_PER_S), default=1)
-        self.parts: list[Part] = []
-        self.ticks: list[int] = []
-        """Virtual time of each tick, in nanoseconds."""
-        self._pinned: set[int] = set()
-        at = start_ns
-        for a, b in windows:
-            self._add(at, a, 1, QUICK_PLAY_S * 1000 // FRAME_MS)
-            self._add(a, b, factor, None)
-            at = b
-        self._add(at, end_ns, 1, QUICK_PLAY_S * 1000 // FRAME_MS)
-        self.ticks.append(end_ns)
+        told = {t_ns: stands for t_ns, stands in sorted(captions) if start_ns <= t_ns <= end_ns}
+        edges = {start_ns, end_ns, *told, *(t_ns for window in windows for t_ns in window)}
+        gaps = list(zip([start_ns, *(b for _, b in windows)], [*(a for a, _ in windows), end_ns], strict=True))
 
-    def _add(self, start_ns: int, end_ns: int, factor: int, most: int | None) -> None:
-        length = end_ns - start_ns
-        if length > 0:
-            ticks = max(2, round(length * factor / (FRAME_MS * NS_PER_MS)))
-            ticks = ticks if most is None else min(ticks, most)
-            self.parts.append(Part(start_ns, end_ns, len(self.ticks), ticks, most is None))
-            self.ticks.extend(start_ns + length * tick // ticks for tick in range(ticks))
+        def length_ms(a: int, b: int) -> float:
+            """The playing time of a piece, before captions ask for more."""
+            within = next((gap for gap in gaps if gap[0] <= a and b <= gap[1]), None)
+            if within is None:
+                return (b - a) * factor / NS_PER_MS
+            return (b - a) * min(1 / NS_PER_MS, QUICK_PLAY_MS / (within[1] - within[0]))
 
-    def part(self, tick: int) -> Part:
-        """The part that a tick lies in."""
-        return self.parts[bisect_right(self.parts, tick, key=lambda part: part.first) - 1]
+        self.corners: list[tuple[int, int]] = [(0, start_ns)]
+        """(playing milliseconds, virtual nanoseconds), both never less than before."""
+        self.spans: list[Span] = []
+        """Where it plays so slowly that single packets can be followed, in nanoseconds."""
+        ordered = sorted(edges)
+        starts = [start_ns, *(t_ns for t_ns in told if t_ns != start_ns), end_ns]
+        at = 0.0
+        for begin, end in zip(starts, starts[1:], strict=False):
+            times = ordered[bisect_left(ordered, begin) : bisect_right(ordered, end)]
+            pieces = [length_ms(a, b) for a, b in zip(times, times[1:], strict=False)]
+            stands = told.get(begin, False)
+            if stands:
+                at += HOLD_MS
+                self.corners.append((round(at), begin))
+            least = CAPTION_MS - HOLD_MS * stands
+            stretch = max(1.0, least / (sum(pieces) or 1)) if begin in told else 1.0
+            for (a, b), piece in zip(zip(times, times[1:], strict=False), pieces, strict=True):
+                at += piece * stretch
+                self.corners.append((round(at), b))
+                if piece * stretch * NS_PER_MS >= _SLOW * (b - a):
+                    self.spans.append((a, b))
+        if end_ns in told or end_ns == start_ns:  # told at the very end, it is still to be read
+            at += HOLD_MS if told.get(end_ns) else CAPTION_MS
+            self.corners.append((round(at), end_ns))
+        self.spans = _merged(self.spans)
+        self._at = [ms for ms, _ in self.corners]
+        self._times = [t_ns for _, t_ns in self.corners]
 
-    def tick(self, t_ns: int) -> int:
-        """The tick nearest to a virtual time (nanoseconds)."""
-        after = min(max(bisect_right(self.ticks, t_ns), 1), len(self.ticks) - 1)
-        return after - 1 if t_ns - self.ticks[after - 1] <= self.ticks[after] - t_ns else after
+    @property
+    def length_ms(self) -> int:
+        """How long it plays, in milliseconds."""
+        return self._at[-1]
 
-    def pin(self, t_ns: int) -> int:
-        """Move the nearest tick to a virtual time (nanoseconds) at which a key frame must stand; gives its number."""
-        tick = self.tick(t_ns)
-        if 0 < tick < len(self.ticks) - 1 and tick not in self._pinned:
-            self.ticks[tick] = t_ns
-            self._pinned.add(tick)
-        return tick
+    def ms(self, t_ns: int) -> float:
+        """When a moment (nanoseconds) is seen first, in playing milliseconds."""
+        after = min(max(bisect_left(self._times, t_ns), 1), len(self._times) - 1)
+        (a, s), (b, t) = self.corners[after - 1 : after + 1]
+        return a + (b - a) * min(1.0, max(0.0, (t_ns - s) / ((t - s) or 1)))
+
+    def time(self, ms: float) -> int:
+        """What is seen at a playing time (milliseconds), in nanoseconds of virtual time."""
+        after = min(max(bisect_right(self._at, ms), 1), len(self._at) - 1)
+        (a, s), (b, t) = self.corners[after - 1 : after + 1]
+        return s + round((t - s) * min(1.0, max(0.0, (ms - a) / ((b - a) or 1))))
 
     def in_words(self) -> str:
-        """How fast which part plays, in words."""
-        return ", then ".join(f"to {seconds(part.end_ns)} {part.speed}" for part in self.parts)
+        """Which parts are in slow motion."""
+        parts = " and ".join(f"from {seconds(a)} to {seconds(b)}" for a, b in self.spans[:3])
+        more = f" and in {len(self.spans) - 3} other spans" if len(self.spans) > 3 else ""
+        return f"in slow motion {parts}{more}" if parts else "as fast as life, or faster"
 
 
-def bursts(moments: Iterable[int], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
-    """Slow parts around moments (nanoseconds) at which something is to be seen: some before, more after."""
-    before, after = 60 * NS_PER_MS, 200 * NS_PER_MS
-    return _merged((max(start_ns, t - before), min(end_ns, t + after)) for t in moments if start_ns <= t <= end_ns)
+def around(moments: Iterable[int]) -> list[Span]:
+    """Slow spans around moments (nanoseconds) at which something is to be seen: some before, more after."""
+    return _merged((t - 60 * NS_PER_MS, t + 200 * NS_PER_MS) for t in moments)
 
 
-def _merged(windows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
+def _merged(windows: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
     for a, b in sorted(windows):
         if merged and a <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(b, merged[-1][1]))

@@ -1,41 +1,40 @@
-"""The stage of the animation: where nodes, links, tables and the words around them stand.
+"""The stage as geometry: where nodes, links, ways and plates stand, in pixels, at any width.
 
-Takes the graph with its coordinates; gives places in a picture of `WIDTH` by `HEIGHT` units. One unit is one pixel in
-height, and at least about one in width: the figure is stretched to the width it is given, cards and letters are not.
+Takes the graph with its coordinates. plotly scales places to the width that a page has, but neither cards nor letters;
+so what stands beside a card is worked out in pixels, here and, by the same rules, in player.js.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from math import hypot
+from math import hypot, inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import ChannelName
 from mipflow.view.style import CARD, EDGE, INK, QUIET_CARD, Dict, label, literal, scatter
+from mipflow.view.words import interface_kind
 
 if TYPE_CHECKING:
     import networkx
 
-WIDTH, HEIGHT = 830, 420
-TOP, BOTTOM = 64, 34
-"""Heights of the strips for clock and flows above, and for the sentence below."""
-ROW, LETTER = 17, 7.3
-"""Height of a table row and width of a letter in it, in units."""
-
+WIDTH = 700
+"""Width of the plotting area, in pixels, for which a figure is made; a page may give it any other."""
+ROW_PX, TOP, BOTTOM = 52, 30, 30
+"""Least height of a node that has others above and below it; margins above and below the nodes' middles."""
+PLATE_WIDTH, PLATE_ROW = 190, 22
+"""Size of a plate and of a row in it, in pixels."""
 Point = tuple[float, float]
+Leg = tuple[Point, Point]
 
 
 class Box(NamedTuple):
-    """A rectangle by its centre and its size."""
+    """A rectangle by its centre and its size, in pixels."""
 
     x: float
     y: float
     width: float
     height: float
-
-    def grown(self, by: float) -> Box:
-        """The same box, so much wider and higher."""
-        return Box(self.x, self.y, self.width + by, self.height + by)
 
     def overlap(self, other: Box) -> float:
         """The area that two boxes share."""
@@ -44,7 +43,7 @@ class Box(NamedTuple):
         return max(0.0, across) * max(0.0, up)
 
     def length_inside(self, start: Point, end: Point) -> float:
-        """How much of a straight way lies inside, in units."""
+        """How much of a straight way lies inside, in pixels."""
         low, high = 0.0, 1.0
         sides = ((start[0], end[0], self.x, self.width), (start[1], end[1], self.y, self.height))
         for begin, stop, middle, size in sides:
@@ -54,19 +53,26 @@ class Box(NamedTuple):
         return max(0.0, high - low) * hypot(end[0] - start[0], end[1] - start[1])
 
 
+class Way(NamedTuple):
+    """A way along nodes, beside the middle of its links.
+
+    lane: how far on one side of each link, whichever way it goes; keep: how far to the right of where it goes; tunnel:
+    which of its legs are in a tunnel; last: from which to which share its last leg is gone. Distances in pixels.
+    """
+
+    nodes: tuple[str, ...]
+    lane: float = 0.0
+    keep: float = 0.0
+    tunnel: tuple[int, ...] = ()
+    last: tuple[float, float] = (0.0, 1.0)
+
+
 class Scene:
-    """Places of nodes, links and table cards."""
+    """Places of nodes, links and plates. `mobile`: the mobile node's name."""
 
     def __init__(self, graph: networkx.Graph[str], channels: Iterable[ChannelName], mobile: str) -> None:
         self.mobile = mobile
-        nodes = {name: (float(data["x"]), float(data["y"])) for name, data in graph.nodes(data=True)}
-        xs, ys = zip(*nodes.values(), strict=True)
-        left, low = 60, BOTTOM + 42
-        across = (WIDTH - 72 - left) / (max(xs) - min(xs) or 1)
-        up = (HEIGHT - TOP - 34 - low) / (max(ys) - min(ys) or 1)
-        self.places: dict[str, Point] = {
-            name: (left + (x - min(xs)) * across, low + (y - min(ys)) * up) for name, (x, y) in nodes.items()
-        }
+        self.places: dict[str, Point] = {name: (float(it["x"]), float(it["y"])) for name, it in graph.nodes(data=True)}
         self.links = {(a, b): str(data.get("segment", "")) for a, b, data in graph.edges(data=True)}
         self.interfaces: dict[str, str] = {}
         """Interface of the mobile node -> the neighbor that it leads to, also where it has left that network since."""
@@ -76,104 +82,142 @@ class Scene:
             if (name.receiver, name.sender) not in self.links:
                 self.links.setdefault((name.sender, name.receiver), name.segment)
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
-        self.captions = {name: "" if role == "router" else role for name, role in self.roles.items()}
-        """The second line on each node's card."""
+        self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
+        self.words = {name: name for name in self.places}
+        """Node -> what its card says."""
         for interface, neighbor in self.interfaces.items():
-            self.captions[neighbor] += f", {interface}"
+            if self.roles.get(neighbor) == "access router":
+                self.words[neighbor] = f"{interface_kind(interface)} router"
+        self.halves = {name: (len(word) * 4.3 + 9, 15.0) for name, word in self.words.items()}
+        """Node -> half the size of its card, in pixels."""
+        xs, ys = zip(*self.places.values(), strict=True)
+        self.left, self.right, self.low, self.high = min(xs), max(xs), min(ys), max(ys)
+        self.edge = max((self.halves[name][0] for name, (x, _) in self.places.items() if x in (self.left, self.right)))
+        self.edge += 10
+        """Margin beside the outermost nodes, in pixels."""
+        rows = max(sum(abs(x - other) < 0.1 for other in xs) for x in xs)
+        self.height = max(400, TOP + BOTTOM + ROW_PX * (rows - 1))
 
-    def box(self, node: str) -> Box:
+    @property
+    def has_room(self) -> bool:
+        """Whether plates of more than two rows have room above each other."""
+        return self.height <= 400 and len(self.places) < 10
+
+    # --- pixels ------------------------------------------------------------------------------------------------------
+
+    def _scale(self, width: float) -> tuple[float, float]:
+        """Pixels for one unit, across and down."""
+        return width / (self.right - self.left or 1), (self.height - TOP - BOTTOM) / (self.high - self.low or 1)
+
+    def at(self, node: str, width: float = WIDTH) -> Point:
+        """The middle of a node in pixels of the plotting area, from its left and top."""
+        (x, y), (across, down) = self.places[node], self._scale(width)
+        return (x - self.left) * across, (self.high - y) * down
+
+    def units(self, point: Point, width: float = WIDTH) -> Point:
+        """A point of the plotting area in the units of the axes."""
+        across, down = self._scale(width)
+        return round(self.left + point[0] / across, 3), round(self.high - point[1] / down, 3)
+
+    def box(self, node: str, width: float = WIDTH) -> Box:
         """The card of a node."""
-        caption = self.captions[node]
-        return Box(*self.places[node], max(len(node) * 8.6 + 16, len(caption) * 6.2 + 16, 44), 38 if caption else 26)
+        across, up = self.halves[node]
+        return Box(*self.at(node, width), across * 2, up * 2)
 
-    def lane(self, sender: str, receiver: str, offset: float) -> tuple[Point, Point]:
-        """The two ends of a straight way between two nodes, `offset` units beside the link."""
-        (ax, ay), (bx, by) = self.places[sender], self.places[receiver]
-        dx, dy = bx - ax, by - ay
-        length = hypot(dx, dy) or 1.0
-        # Both directions of a link use the same lane: the normal always points up, or to the left on a vertical link.
-        side = offset if (dx, dy) > (0, 0) else -offset
-        nx, ny = -dy / length * side, dx / length * side
-        return (ax + nx, ay + ny), (bx + nx, by + ny)
+    def legs(self, way: Way, margin: Point, width: float = WIDTH) -> list[Leg]:
+        """The legs of a way, from card to card, each cut by `margin` (pixels across and up) before the cards."""
+        (share, until), made = way.last, []
+        for number, (a, b) in enumerate(zip(way.nodes, way.nodes[1:], strict=False)):
+            (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
+            length = hypot(bx - ax, by - ay) or 1.0
+            ux, uy = (bx - ax) / length, (by - ay) / length
+            side = way.lane * (1 if (round(ux, 6), round(uy, 6)) > (0, 0) else -1) - way.keep
+            ox, oy = uy * side, -ux * side
+            begin = self._leaves(a, (ox, oy), (ux, uy), margin)
+            end = length - self._leaves(b, (ox, oy), (-ux, -uy), margin)
+            if begin > end:
+                begin = end = (begin + end) / 2
+            if number == len(way.nodes) - 2:
+                begin, end = begin + (end - begin) * share, begin + (end - begin) * until
+            made.append(((ax + ox + ux * begin, ay + oy + uy * begin), (ax + ox + ux * end, ay + oy + uy * end)))
+        if not made:  # at a node: above its card
+            x, y = self.at(way.nodes[0], width)
+            made = [((x, y - self.halves[way.nodes[0]][1] - margin[1]),) * 2]
+        return made
 
-    def edge(self, node: str, towards: Point, margin: float) -> Point:
-        """Where the way from `towards` meets the card of a node, `margin` units before it."""
-        x, y, width, height = self.box(node)
-        dx, dy = towards[0] - x, towards[1] - y
-        share = min((width / 2 + margin) / (abs(dx) or 1e-9), (height / 2 + margin) / (abs(dy) or 1e-9), 1.0)
-        return x + dx * share, y + dy * share
+    def _leaves(self, node: str, off: Point, towards: Point, margin: Point) -> float:
+        """How far from its middle a way beside it leaves a card."""
+        sides = zip(self.halves[node], margin, off, towards, strict=True)
+        ways = [(half + more) / abs(u) - o / u if u else inf for half, more, o, u in sides]
+        return max(0.0, min(ways))
 
-    def middle(self, where: str) -> Point:
-        """A place beside a node, or in the middle of a link, by its name."""
-        if where in self.places:
-            x, y, _, height = self.box(where)
-            return round(x, 1), round(y + height / 2 + 12, 1)
-        ends = next((ends for ends, segment in self.links.items() if segment == where), (self.mobile, self.mobile))
-        (ax, ay), (bx, by) = (self.places[end] for end in ends)
-        return round((ax + bx) / 2, 1), round((ay + by) / 2, 1)
+    # --- ways --------------------------------------------------------------------------------------------------------
+
+    def path(self, start: str, end: str) -> tuple[str, ...]:
+        """The shortest way between two nodes through routers; empty where there is none."""
+        before: dict[str, str] = {start: ""}
+        waiting = deque([start])
+        while waiting and end not in before:
+            here = waiting.popleft()
+            if here != start and here not in self._forwards:
+                continue
+            for a, b in self.links:
+                for one, other in ((a, b), (b, a)):
+                    if one == here and other not in before:
+                        before[other] = one
+                        waiting.append(other)
+        found = [end] if end in before else []
+        while found and found[-1] != start:
+            found.append(before[found[-1]])
+        return tuple(reversed(found))
+
+    # --- plates ------------------------------------------------------------------------------------------------------
+
+    def plate_sides(self, rows: Mapping[str, int], width: float = WIDTH) -> dict[str, str]:
+        """On which side of its card the plate of each node stands. rows: node -> lines of its plate."""
+        sides: dict[str, str] = {}
+        taken = [self.box(node, width) for node in self.places]
+        ways = [(self.at(a, width), self.at(b, width)) for a, b in self.links]
+        for node, number in sorted(rows.items(), key=lambda each: self.at(each[0], width)[0], reverse=True):
+            def cost(side: str, node: str = node, number: int = number) -> float:
+                box = self.plate(node, side, number, width)
+                across = self.left_of(box) < -self.edge
+                crossed = sum(box.length_inside(*ends) for ends in ways)
+                return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + across * 1e6
+            sides[node] = min(("right", "left", "below", "above"), key=cost)
+            taken.append(self.plate(node, sides[node], number, width))
+        return sides
+
+    @staticmethod
+    def left_of(box: Box) -> float:
+        """The left edge of a box."""
+        return box.x - box.width / 2
+
+    def plate(self, node: str, side: str, rows: int, width: float = WIDTH) -> Box:
+        """The plate of a node on a side of its card."""
+        x, y, card_width, card_height = self.box(node, width)
+        height = rows * PLATE_ROW + 4
+        across = {"right": 1, "left": -1}.get(side, 0) * (card_width + PLATE_WIDTH + 12) / 2
+        down = {"below": 1, "above": -1}.get(side, 0) * (card_height + height + 12) / 2
+        return Box(x + across, y + down, PLATE_WIDTH, height)
 
     # --- what does not move ------------------------------------------------------------------------------------------
 
     def link_line(self) -> Dict:
         """All links as one line with gaps."""
         ends = [(self.places[a], self.places[b]) for a, b in self.links]
-        xs = [x for (ax, _), (bx, _) in ends for x in (round(ax, 1), round(bx, 1), None)]
-        ys = [y for (_, ay), (_, by) in ends for y in (round(ay, 1), round(by, 1), None)]
+        xs = [x for (ax, _), (bx, _) in ends for x in (ax, bx, None)]
+        ys = [y for (_, ay), (_, by) in ends for y in (ay, by, None)]
         return scatter("lines", xs, ys, line={"color": EDGE, "width": 2})
 
     def node_labels(self) -> list[Dict]:
         """The cards of the nodes."""
         labels = []
-        for name, caption in self.captions.items():
-            x, y, width, height = self.box(name)
-            text = f"<b>{literal(name)}</b>"
-            text += f"<br><span style='font-size:10px'>{literal(caption)}</span>" if caption else ""
+        for name, word in self.words.items():
             quiet = "router" in self.roles[name]
             edge: Dict = {"bordercolor": EDGE if quiet else INK, "borderwidth": 1 if quiet else 2}
-            fill = QUIET_CARD if quiet else CARD
-            labels.append(label(x, y, text, 13, width=width - 8, height=height - 8, bgcolor=fill, **edge))
+            text, (across, up) = f"<b>{literal(word)}</b>", self.halves[name]
+            size: Dict = {"width": across * 2 - 8, "height": up * 2 - 8}
+            note = label(0, 0, text, 15, bgcolor=QUIET_CARD if quiet else CARD, **size, **edge)
+            labels.append({**note, "x": self.places[name][0], "y": self.places[name][1]})
         return labels
-
-    def interface_labels(self) -> list[Dict]:
-        """The names of the mobile node's interfaces beside their links."""
-        labels = []
-        for interface, neighbor in self.interfaces.items():
-            side = 1 if self.places[neighbor][1] > self.places[self.mobile][1] else -1
-            (ax, ay), (bx, by) = self.lane(self.mobile, neighbor, side * 27)
-            labels.append(label((ax + bx) / 2, (ay + by) / 2, f"<b>{literal(interface)}</b>"))
-        return labels
-
-    def table_places(self, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Box]:
-        """Where the table card of each node stands: beside the node, off nodes and links. Sizes: letters, rows."""
-        taken = [self.box(node) for node in self.places]
-        taken += [Box(note["x"], note["y"], 50, 24) for note in self.interface_labels()]
-        ways = [(self.places[a], self.places[b]) for a, b in self.links]
-        placed: dict[str, Box] = {}
-        for node, (letters, rows) in sizes.items():
-            home = self.places[node]
-
-            def cost(box: Box, home: Point = home) -> float:
-                covered = sum(box.overlap(other) for other in taken)
-                crossed = sum(box.grown(44).length_inside(*ends) for ends in ways)
-                return covered * 40 + crossed * 30 + hypot(box.x - home[0], box.y - home[1])
-
-            placed[node] = min(self._candidates(node, letters * LETTER + 12, rows * ROW + 8), key=cost)
-            taken.append(placed[node])
-        return placed
-
-    def _candidates(self, node: str, width: float, height: float) -> Iterable[Box]:
-        """Boxes around a node, near ones first: above, below, and at its sides."""
-        x, y, own_width, own_height = self.box(node)
-        right, top = WIDTH - width / 2 - 4, HEIGHT - TOP - height / 2 - 2
-        for gap in (10, 24, 60, 110):
-            for across, up in [(a, u) for a in (0.0, -0.5, 0.5, -1.0, 1.0) for u in (-1, 1, 0) if u or abs(a) == 1]:
-                cx = x + across * (width + own_width + (0 if up else 2 * gap)) / 2
-                cy = y + up * ((height + own_height) / 2 + gap)
-                at = min(max(cx, width / 2 + 4), right), min(max(cy, BOTTOM + height / 2 + 2), top)
-                yield Box(round(at[0], 1), round(at[1], 1), width, height)
-
-
-def row_places(box: Box, rows: int) -> list[Point]:
-    """The middle of each row of a table, the title first."""
-    top = box.y + box.height / 2 - 4 - ROW / 2
-    return [(box.x, round(top - row * ROW, 1)) for row in range(rows)]

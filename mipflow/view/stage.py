@@ -1,0 +1,384 @@
+"""The stage: a plotly figure of nodes, links and roads, and where each packet is when, for player.js to move.
+
+Takes a trace and its spine; gives the figure as it is at the end of the film, and all that moves as plain values. Every
+mark that is ever seen is one point of the figure: a layer has as many as are under way at once. A packet's way is said
+once, and when it leaves and reaches each node on it, in virtual time: places in between follow from that, exactly.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import atan2, ceil, degrees, hypot
+from typing import TYPE_CHECKING, NamedTuple
+
+from mipflow.sim.trace import LOST, TableChanged, Trace
+from mipflow.view import style as look
+from mipflow.view.film import Film
+from mipflow.view.focus import TABLE, Focus
+from mipflow.view.scene import BOTTOM, TOP, WIDTH, Point, Scene, Way
+from mipflow.view.spine import CACHE, Spine
+from mipflow.view.style import Dict
+from mipflow.view.trips import Leg, Trip, losses, trips
+from mipflow.view.words import NS_PER_MS, Words, short
+
+if TYPE_CHECKING:
+    import networkx
+
+MOST_FLOWS_DRAWN = 4
+SPACING_MS = 150
+"""Least playing time between two drawn packets of one stream, in milliseconds: closer ones run into each other."""
+CROSS_MS = 1200
+"""How long a cross stands where a packet was lost, in playing milliseconds."""
+NS_PER_US = 1000
+PARKED = -99
+"""Where points that no packet needs just now wait, out of sight."""
+PACKET, MESSAGE, CROSS, HEAD = (20, 20), (60, 24), (17, 17), 8
+"""Sizes of marks in pixels."""
+HINT = "click to look inside"
+HINTS = {"lost": "lost here"}
+ROADS_FROM = 2
+"""Number of the first road among plotly's traces: links and tunnels come before."""
+ROOM = 10
+"""Between a mark and a card, in pixels: its arrowhead stands there."""
+
+
+class Flight(NamedTuple):
+    """A packet, or a stretch of its way: `times` are when it leaves a node and reaches the next, in turns (ns)."""
+
+    way: Way
+    hop: int
+    text: str
+    times: tuple[int, ...]
+
+
+class Layer(NamedTuple):
+    """Marks of one look: their size in pixels, and their flights by their start."""
+
+    name: str
+    size: tuple[int, int]
+    flights: list[Flight]
+
+
+class Spot(NamedTuple):
+    """A mark as it is seen: its middle and its heading in pixels, what it says, whether it is in a tunnel."""
+
+    x: float
+    y: float
+    heading: tuple[float, float]
+    text: str
+    tunnelled: bool
+    hop: int
+
+
+def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[Spot]:
+    """The marks of a layer at a time. Those that would overlap on one link are one mark, at the place of the first."""
+    seen: list[tuple[Spot, tuple[str, str], int]] = []
+    across, up = layer.size
+    for flight in layer.flights:
+        way, times = flight.way, flight.times
+        if not times[0] <= t_ns <= times[-1]:
+            continue
+        leg = max(0, bisect_right(times[::2], t_ns) - 1)
+        left, arrived = times[2 * leg : 2 * leg + 2]
+        share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
+        (ax, ay), (bx, by) = scene.legs(way, (across / 2 + ROOM, up / 2 + ROOM), width)[leg]
+        x, y, length = ax + (bx - ax) * share, ay + (by - ay) * share, hypot(bx - ax, by - ay) or 1.0
+        ends = way.nodes[leg : leg + 2]
+        for number, (other, where, count) in enumerate(seen):
+            if where == ends and abs(other.x - x) < across + 2 and abs(other.y - y) < up + 2:
+                seen[number] = other, where, count + 1
+                break
+        else:
+            spot = Spot(x, y, ((bx - ax) / length, (by - ay) / length), flight.text, leg in way.tunnel, flight.hop)
+            seen.append((spot, (ends[0], ends[-1]), 1))
+    return [spot if count == 1 else spot._replace(text=burst(spot.text, count)) for spot, _, count in seen]
+
+
+def burst(text: str, count: int) -> str:
+    """What a mark says that stands for several: a message keeps its name."""
+    return f"×{count}" if len(text) < 2 else f"{text}×{count}"
+
+
+class Stage:
+    """The stage of one world over a film: `figure` is a plotly figure, `told` what player.js moves on it.
+
+    flows: flow id -> look of those that are drawn; roads: flow id -> (time, way) of each road that it took, None where
+    it had none; every: flow id -> one packet in so many is drawn.
+    """
+
+    def __init__(
+        self, trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, spine: Spine, film: Film, *,
+        mobile: str, max_packets: int,
+    ) -> None:  # fmt: skip
+        self.trace, self.words, self.focus, self.spine, self.film = trace, words, focus, spine, film
+        self.mobile = mobile
+        self.scene = Scene(graph, trace.channels, mobile)
+        self._delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
+        found = self._trips()
+        data = [trip for trip in found if trip.packet.label and focus.has_packet(trip.packet)]
+        self._interfaces = self._find_interfaces(found)
+        packets: dict[int, int] = defaultdict(int)
+        for trip in data:
+            packets[trip.packet.flow] += 1
+        ranked = sorted(focus.shown, key=lambda flow: (flow not in focus.moved, -packets[flow], flow))
+        shown = sorted(ranked[:MOST_FLOWS_DRAWN])
+        self.hidden = len(words.flows) - len(shown)
+        self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})
+        pitch, keep = (36, 9) if len(shown) < 3 else (26, 7)
+        self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
+        self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
+        self.roads = self._roads()
+        self.every = dict.fromkeys(shown, 1)
+        self.layers = [*self._packets(data, keep, max_packets), self._messages(), self._crosses()]
+
+    # --- what moves --------------------------------------------------------------------------------------------------
+
+    def _trips(self) -> list[Trip]:
+        """The trips that may be seen: those of the slow spans, and what is under way at the start and at the end."""
+        start, end = self.spine.start_ns, self.spine.end_ns
+        found: dict[int, Trip] = {}
+        for a, b in [(start, start), *self.film.spans, (end, end)]:
+            for trip in trips(self.trace, a, b):
+                ends = trip.arrived_ns if trip.arrived_ns != LOST else self._gone(trip.legs[-1])
+                if trip.started_ns <= b and ends >= a:
+                    found.setdefault(trip.numbers[0], trip)
+        return [found[number] for number in sorted(found)]
+
+    def _gone(self, leg: Leg) -> int:
+        """When a packet is gone that a link loses: it gets half-way."""
+        segment = self.trace.channels[self.trace.channel[leg.number]].segment
+        return leg.started_ns + round(self._delays.get(segment, 5.0) / 2 * NS_PER_MS) + 1
+
+    def _packets(self, found: Iterable[Trip], keep: float, most: int) -> list[Layer]:
+        """A layer for each flow; where there is more than can be told apart, one packet in so many."""
+        streams: dict[int, list[Trip]] = defaultdict(list)
+        for trip in found:
+            if trip.packet.flow in self.flows:
+                streams[trip.packet.label].append(trip)
+        play = sum(self.film.ms(b) - self.film.ms(a) for a, b in self.film.spans)
+        left, room = len(streams), most
+        for label, own in sorted(streams.items(), key=lambda stream: len(stream[1])):
+            share = max(1.0, room / left)  # what a thin stream leaves of its share is for the denser ones
+            every = max(1, ceil(len(own) / share), round(len(own) * SPACING_MS / 4 / (play or 1)))
+            self.every[abs(label)] = max(self.every[abs(label)], every)
+            room, left = room - ceil(len(own) / every), left - 1
+        layers = []
+        for flow, style in self.flows.items():
+            own = [trip for label in (flow, -flow) for trip in streams[label][:: self.every[flow]]]
+            flights = [self._flight(trip, self.lanes[flow], keep, style.letter) for trip in own]
+            layers.append(Layer(str(flow), PACKET, sorted(flights, key=lambda flight: flight.times[0])))
+        return layers
+
+    def _flight(self, trip: Trip, lane: float, keep: float, text: str) -> Flight:
+        legs = trip.legs
+        times = [t_ns for leg in legs for t_ns in (leg.started_ns, leg.arrived_ns)]
+        is_lost = times[-1] == LOST
+        if is_lost:
+            times[-1] = self._gone(legs[-1])
+        tunnel = tuple(number for number, leg in enumerate(legs) if leg.tunnelled)
+        nodes = (legs[0].sender, *(leg.receiver for leg in legs))
+        way = Way(nodes, lane, keep, tunnel, (0.0, 0.5 if is_lost else 1.0))
+        return Flight(way, trip.numbers[0], text, tuple(times))
+
+    def _messages(self) -> Layer:
+        """All signalling that is told, each by its name from the start of its flight to the end."""
+        flights = []
+        for moment in self.spine.moments:
+            if moment.is_told and moment.hops and moment.kind != "lost":
+                packet = self.trace.packets[moment.hops[0]]
+                trip = Trip(self.trace, packet.unsealed(), list(moment.hops))
+                flights.append(self._flight(trip, 0.0, MESSAGE[1] / 2 + 1, short(packet)))
+        return Layer("messages", MESSAGE, sorted(flights, key=lambda flight: flight.times[0]))
+
+    def _crosses(self) -> Layer:
+        """A cross where each packet was lost, for a while."""
+        flights = []
+        ends = {segment: pair for pair, segment in self.scene.links.items()}
+        for record in self.lost:
+            flow = record.packet.innermost().flow
+            if flow not in self.flows:
+                continue
+            nodes, at = (record.node,), record.t_ns
+            if record.node not in self.scene.places:
+                nodes = ends.get(record.node, (self.mobile,))
+                at += round(self._delays.get(record.node, 5.0) / 2 * NS_PER_MS)
+            until = max(at + 1, self.film.time(self.film.ms(at) + CROSS_MS))
+            flights.append(Flight(Way(nodes, self.lanes[flow], 0.0, (), (0.5, 0.5)), -1, "", (at, until)))
+        return Layer("lost", CROSS, sorted(flights, key=lambda flight: flight.times[0]))
+
+    # --- roads -------------------------------------------------------------------------------------------------------
+
+    def _roads(self) -> dict[int, list[tuple[int, Way | None]]]:
+        """The roads of each flow towards the mobile node: they follow the row at the correspondent node, or that at
+        the home agent where the correspondent has none.
+        """
+        tables = self.trace.tables(self.spine.start_ns)
+        roads = {flow: [(self.spine.start_ns, self._road(flow, tables))] for flow in self.flows}
+        for record in changes(self.spine):
+            record.apply(tables)
+            for flow, found in roads.items():
+                way = self._road(flow, tables)
+                if way != found[-1][1]:
+                    found[:] = [each for each in found if each[0] < record.t_ns] + [(record.t_ns, way)]
+        return roads
+
+    def _road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Mapping[str, object]]]]) -> Way | None:
+        row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
+        home, peer = row.get("home_address"), self.words.address(row.get("cn"))
+        if home is None or peer not in self.scene.places:
+            return None
+        agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
+        for node in (peer, *agents):
+            binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
+            router = self.scene.interfaces.get(self._interface(binding.get("care_of_address")), "")
+            onward = self.scene.path(node, router) if router else ()
+            there = self.scene.path(peer, node)
+            if binding.get("state", "bound") == "bound" and onward and there:
+                nodes = (*there, *onward[1:], self.mobile)
+                return Way(nodes, self.lanes[flow], 0.0, tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
+        home_way = self.scene.path(peer, self.mobile)
+        is_home = any((agent, self.mobile) in self.scene.links or (self.mobile, agent) in self.scene.links for agent in agents)
+        return Way(home_way, self.lanes[flow]) if is_home and home_way else None
+
+    def _interface(self, care_of: object) -> str:
+        """The interface of the mobile node that has a care-of address; "" where none is known to have it."""
+        return self._interfaces.get(str(care_of), "")
+
+    def _find_interfaces(self, found: Iterable[Trip]) -> dict[str, str]:
+        """Care-of address -> interface: as the mobile node says, else by the packets that come and go."""
+        known: dict[str, str] = {}
+        for trip in found:
+            for number in (trip.numbers[0], trip.numbers[-1]):
+                name, packet = self.trace.channels[self.trace.channel[number]], self.trace.packets[number]
+                if name.sender == self.mobile:
+                    known[str(packet.source)] = name.sender_interface
+                elif name.receiver == self.mobile:
+                    known[str(packet.destination)] = name.receiver_interface
+        for record in self.trace.decisions():
+            if record.node == self.mobile and record.what == "care-of address":
+                address, _, interface = record.why.partition(" on ")
+                known[address] = interface
+        return known
+
+    # --- as plain values ---------------------------------------------------------------------------------------------
+
+    def us(self, t_ns: int) -> int:
+        """A time in microseconds from the start of the film."""
+        return (t_ns - self.spine.start_ns) // NS_PER_US
+
+    def told(self) -> Dict:
+        """What player.js needs: cards and ways, flights and roads; times in microseconds from the start."""
+        scene, nodes = self.scene, {name: number for number, name in enumerate(self.scene.places)}
+        ways: dict[Way, int] = {}
+
+        def way(each: Way | None) -> int:
+            return -1 if each is None else ways.setdefault(each, len(ways))
+
+        layers = []
+        for number, layer in enumerate(self.layers):
+            flights = []
+            for flight in layer.flights:
+                times = [self.us(t_ns) for t_ns in flight.times]
+                steps = [b - a for a, b in pairwise(times)]
+                text = [flight.text] if layer.size == MESSAGE else []
+                flights.append([way(flight.way), flight.hop, times[0], steps, *text])
+            layers.append({"trace": self._first_layer + number, "size": layer.size, "flights": flights})
+        roads = [
+            {"trace": ROADS_FROM + number, "versions": [[self.us(t_ns), way(each)] for t_ns, each in self.roads[flow]]}
+            for number, flow in enumerate(self.flows)
+        ]
+        return {
+            "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "edge": scene.edge,
+            "box": [scene.left, scene.right, scene.low, scene.high], "layers": layers, "roads": roads,
+            "ways": [
+                [[nodes[name] for name in each.nodes], each.lane, each.keep, each.tunnel, *each.last] for each in ways
+            ],
+            "rings": self._first_layer + len(layers), "heads": self._first_layer + len(layers) + 1,
+        }  # fmt: skip
+
+    @property
+    def _first_layer(self) -> int:
+        return ROADS_FROM + len(self.flows)
+
+    def figure(self, title: str) -> Dict:
+        """The plotly figure, as it is at the end of the film."""
+        end, scene = self.spine.end_ns, self.scene
+        now = [spots(scene, layer, end) for layer in self.layers]
+        rooms = [most_at_once(layer.flights) for layer in self.layers]
+        roads = {flow: found[-1][1] for flow, found in self.roads.items()}
+        line = {"color": look.PURPLE, "width": 15, "simplify": False}
+        data = [scene.link_line(), look.scatter("lines", *self._line(roads.values(), True), line=line, opacity=0.45)]
+        for flow, style in self.flows.items():
+            line = {"color": look.line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False}
+            data.append(look.scatter("lines", *self._line([roads[flow]], False), line=line))
+        marks = [
+            (look.marker(style.symbol, PACKET[0], style.colour), style.letter_colour) for style in self.flows.values()
+        ]
+        marks += [(look.marker("line-ew", MESSAGE[0] / 1.4, look.VERMILION, look.VERMILION, MESSAGE[1]), look.INK)]
+        marks += [(look.marker("x", CROSS[0], look.VERMILION, look.INK, 1), look.INK)]
+        for layer, (marker, ink), room, seen in zip(self.layers, marks, rooms, now, strict=True):
+            texts = [look.literal(spot.text) for spot in seen[:room]]
+            more: Dict = {"text": texts + [" "] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
+            more |= {"textposition": "middle center", "hoverinfo": "text", "hovertext": HINTS.get(layer.name, HINT)}
+            data.append(look.scatter("markers+text", *self._points([(s.x, s.y) for s in seen], room), marker=marker, **more))
+        every, room = [spot for seen in now[:-1] for spot in seen], sum(rooms[:-1])
+        wide = [max(layer.size) + 12 for layer, seen in zip(self.layers[:-1], now, strict=False) for _ in seen]
+        ringed = [(spot.x, spot.y) if spot.tunnelled else None for spot in every]
+        ring = look.marker("circle-open", wide + [PACKET[0] + 12] * (room - len(wide)), look.PURPLE, width=3)
+        data.append(look.scatter("markers", *self._points(ringed, room), marker=ring))
+        heads = []
+        for layer, seen in zip(self.layers[:-1], now, strict=False):
+            heads += [head(spot, layer.size) for spot in seen]
+        angles = [round(degrees(atan2(spot.heading[1], spot.heading[0])) + 90) for spot in every]
+        arrow = look.marker("triangle-up", HEAD, look.EDGE, width=0) | {"angle": angles + [0] * (room - len(angles))}
+        data.append(look.scatter("markers", *self._points(heads, room), marker=arrow))
+        for layer in data:
+            layer["cliponaxis"] = False
+        layout = look.base_layout(
+            title, scene.height, margin={"l": scene.edge, "r": scene.edge, "t": TOP, "b": BOTTOM},
+            xaxis=look.bare_axis(scene.left, scene.right), yaxis=look.bare_axis(scene.low, scene.high),
+            annotations=scene.node_labels(), dragmode=False,
+        )  # fmt: skip
+        return {"data": data, "layout": layout, "config": look.CONFIG}
+
+    def _points(self, points: Sequence[Point | None], room: int) -> tuple[list[float], list[float]]:
+        places = [self.scene.units(point) if point else (PARKED, PARKED) for point in points[:room]]
+        places += [(PARKED, PARKED)] * (room - len(places))
+        return [x for x, _ in places], [y for _, y in places]
+
+    def _line(self, roads: Iterable[Way | None], only_tunnels: bool) -> tuple[list[float | None], list[float | None]]:
+        """Roads as one line with gaps, or their legs in a tunnel."""
+        xs: list[float | None] = []
+        ys: list[float | None] = []
+        for way in roads:
+            for number, leg in enumerate(self.scene.legs(way, (2, 2)) if way else []):
+                if way and (number in way.tunnel or not only_tunnels):
+                    (ax, ay), (bx, by) = (self.scene.units(point) for point in leg)
+                    xs, ys = [*xs, ax, bx, None], [*ys, ay, by, None]
+        return xs or [PARKED], ys or [PARKED]
+
+
+def changes(spine: Spine) -> list[TableChanged]:
+    """The rows that change in the tables that pictures show, in order."""
+    rows = (record for moment in spine.moments for record in moment.rows)
+    return [record for record in rows if record.change.table in (CACHE, TABLE) and record.t_ns > spine.start_ns]
+
+
+def head(spot: Spot, size: tuple[int, int]) -> Point:
+    """Where the arrowhead of a mark stands: before it, as it goes."""
+    ux, uy = spot.heading
+    far = min(size[0] / 2 / (abs(ux) or 1e-9), size[1] / 2 / (abs(uy) or 1e-9)) + HEAD / 2
+    return spot.x + ux * far, spot.y + uy * far
+
+
+def most_at_once(flights: Sequence[Flight]) -> int:
+    """How many flights are under way at the same time, at most; one where there are none."""
+    edges = sorted([(flight.times[0], -1) for flight in flights] + [(flight.times[-1], 1) for flight in flights])
+    most = now = 0
+    for _, by in edges:  # who leaves as another comes is still there
+        now -= by
+        most = max(most, now)
+    return most or 1
