@@ -11,8 +11,8 @@ from typing import Any
 
 from mipflow.arguments import PATH, check, optional
 from mipflow.errors import DatasetError, MipflowError, shown
-from mipflow.view.page import ALONE, drawing, place_of
-from mipflow.view.picture import PLOTLY_MIME
+from mipflow.view.page import ALONE, library
+from mipflow.view.picture import PLOTLY_MIME, place_of, script
 from mipflow.wire.files import AnyPath, check_writable, read_text, written_whole
 
 MOST_OCTETS = 200_000_000
@@ -55,7 +55,7 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     page = re.sub(r'<script src="">\s*</script>', "", page).replace("<head>", f"<head>{ALONE}", 1)
     before, end, after = page.rpartition("</body>")
     with written_whole(target) as stream:
-        stream.write("".join((before, drawing(), end, after)).encode(errors="replace"))
+        stream.write("".join((before, library(), script(), end, after)).encode(errors="replace"))
     return target
 
 

@@ -60,6 +60,8 @@ MOST_HOME_AGENTS = 8
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
 
+HOME_PLACES = ((3.0, 2.6), (1.7, 2.6), (5.0, 3.2), (6.2, 2.6), (3.0, 3.6), (1.0, 3.6), (6.6, 3.6))
+"""Where further home agents stand in pictures, beside the first."""
 HOME_ADVERTISEMENTS_S = 0.5, 0.9
 """Between router advertisements of several home agents: they know each other when a mobile node first asks."""
 
@@ -212,11 +214,13 @@ def _home(
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
     agents = [HomeAgent(network, "HA", 4.0, 2.0)]
-    agents += [HomeAgent(network, f"HA{number}", 3.0 + number / 2, 2.6) for number in range(2, home_agents + 1)]
+    for number in range(2, home_agents + 1):
+        x, y = HOME_PLACES[number - 2]
+        agents.append(HomeAgent(network, f"HA{number}", x, y))
     home = network.add_segment("home", spec["home"], HOME)
     gateway: Router = agents[0]
     if home_router:
-        gateway = Router(network, "HR", 5.0, 1.2)
+        gateway = Router(network, "HR", 4.0, 1.0)
         gateway.serve(home)
     join_routers(network, internet, gateway, spec["Internet-HA"])
     for number, agent in enumerate(agents):
@@ -238,7 +242,7 @@ def _allocation(
     if allocate == "stateless":
         return {"allocation": DiscoveredAllocation}
     if allocate == "dhcpv6":
-        server = Dhcpv6Server(network, "DHCP", 5.0, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
+        server = Dhcpv6Server(network, "DHCP", 5.6, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
         server.settle(network.segments["home"], DHCP_SERVER)
         for agent in agents:
             agent.home.relay = Dhcpv6Relay(agent, server.address)
@@ -289,7 +293,8 @@ def _correspondent(
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
     internet.serve(segment)
     top = min(1.0 + 0.25 * (total - 2), 2.0)
-    place = 6.0, top - 2 * top * number / (total - 1)
+    y = top - 2 * top * number / (total - 1)
+    place = 6.0 - (0.25 * y * y if total > 2 else 0), y  # on a bow: no link passes below another one's card
     cn = cast(CorrespondentNode, make(name, maker, Host, network, name, *place))  # or what it shares with a plain host
     cn.settle(segment, CNS[number])
     return cn

@@ -235,7 +235,7 @@ class World(Unique):
         """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
         slowly.
         """
-        from mipflow.view.animation import animate
+        from mipflow.view.show import animate
 
         if slow is None:
             slow = [(at - HANDOVER_SLOW_S / 8, at + HANDOVER_SLOW_S) for at in self.handovers_s()]

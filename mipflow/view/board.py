@@ -1,174 +1,272 @@
-"""The tables beside the nodes of the animation: which rows they show at each tick, and which row has just changed."""
+"""The board beside the stage: what stands in the tables, which way each flow goes, what it has lost; as HTML over time.
+
+Takes a stage; gives HTML as it is at the end of the film, and for each place in it that changes what stands there from
+which time on. Binding caches stand on the stage, beside their nodes, where that is wide enough: they are its plates.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from html import escape
 
-from mipflow.sim.trace import Change, Row, TableChanged, Trace
-from mipflow.view.film import Film
-from mipflow.view.focus import Focus
-from mipflow.view.scene import Box, row_places
-from mipflow.view.spine import SHOWN
-from mipflow.view.style import CLEAR, HIGHLIGHT, MONO, Dict, font, literal, marker, scatter
-from mipflow.view.words import Words
+from mipflow.sim.trace import Change, Row, TableChanged
+from mipflow.view.focus import TABLE
+from mipflow.view.scene import SIDES, Way
+from mipflow.view.spine import CACHE
+from mipflow.view.stage import Stage, changes
+from mipflow.view.style import Dict, FlowStyle
+from mipflow.view.words import count, network, seconds
 
-MOST_RECOUNTS = 30
-"""How often in a film the rows that are not shown are counted anew, where nothing else has changed."""
-MOST_ROWS = 4
-"""Lines of one table on the stage; where there are more rows the last line counts them."""
+MOST_LINES, MOST_LINES_DENSE = 5, 2
+"""Rows of one plate; where there are more, its last line counts them."""
+MOST_COUNTS = 30
+"""How often the losses of a flow, and the rows that are not shown, are counted anew."""
 
-Key = tuple[str, str]
-"""A table: its node and its name."""
-State = dict[Key, dict[str, Row]]
+MARKS = "<li><b class='mipflow-tunnel'></b> in a tunnel</li><li><b class='mipflow-cross'>✕</b> lost</li>"
+"""What else the legend explains."""
 
-
-class Version(NamedTuple):
-    """What the tables show: the text of each line, and which lines are marked."""
-
-    texts: tuple[str, ...]
-    lit: tuple[bool, ...]
-
-    def payload(self) -> Dict:
-        """What a frame says of the rows."""
-        rows = [literal(text) for text in self.texts]
-        texts = [f"<b>{text}</b>" if lit else text for text, lit in zip(rows, self.lit, strict=True)]
-        # What is not marked is clear in the colour of the mark: it fades in and not through grey.
-        colours = [HIGHLIGHT if lit else HIGHLIGHT + "00" for lit in self.lit]
-        return {"text": texts, "marker": {"line": {"color": colours}}}
-
-
-def visible(trace: Trace, words: Words, start_ns: int, end_ns: int) -> list[TableChanged]:
-    """The changes between two times (nanoseconds) that the tables of a picture show."""
-    return [
-        record for record in trace.changes()
-        if start_ns <= record.t_ns <= end_ns and record.change.table in SHOWN
-        and _line(words, record, record.change.before) != _line(words, record, record.change.after)
-    ]  # fmt: skip
-
-
-def _line(words: Words, record: TableChanged, row: Row | None) -> str:
-    return "" if row is None else words.row(record.change.table, row)
-
-
-class _Seen(NamedTuple):
-    """Tables at a tick: their rows, which have just changed, and how many more rows there are."""
-
-    state: State
-    marks: Mapping[Key, set[str]]
-    others: Counter[Key]
+Rows = dict[str, Row]
+Version = tuple[int, str]
+"""Microseconds from the start of the film, and the HTML that stands there from then on."""
 
 
 class Board:
-    """All tables on the stage over a film; it pins the moments of their changes to key frames.
+    """The board of one stage. `notes`: (nanoseconds, sentence) of rows that did not change as others did.
 
-    A changed row is marked until the next change in its table, or in any at another pace of the film. flows: those that
-    are drawn; where a table has more rows than room, rows that change in slow motion come first, then theirs. Rows of
-    flows that `focus` does not show are only counted.
+    first: how many slots the boards before it in the same show have.
     """
 
-    def __init__(self, trace: Trace, words: Words, film: Film, flows: Iterable[int], focus: Focus) -> None:
-        self._words, self._flows = words, set(flows)
-        state: State = {}
-        others: Counter[Key] = Counter()
-        for node, tables in trace.tables(film.ticks[0]).items():
-            for table, rows in tables.items():
-                if table in SHOWN:
-                    told = [name for name, row in rows.items() if focus.has_change(Change(table, name, None, row))]
-                    state[node, table] = {name: rows[name] for name in told}
-                    others[node, table] = len(rows) - len(told)
-        versions: dict[int, _Seen] = {-1: _Seen(_copy(state), {}, others.copy())}
-        self._moving: set[tuple[Key, str]] = set()
-        ticks: dict[Key, int] = {}
-        part, marks, recount = film.parts[0], dict[Key, set[str]](), 0
-        for record in visible(trace, words, film.ticks[0] + 1, film.ticks[-1]):
-            key, name, after = (record.node, record.change.table), record.change.key, record.change.after
-            if not focus.has(record):
-                others[key] += (after is not None) - (record.change.before is not None)
-                tick = film.tick(record.t_ns)
-                if tick >= recount:  # now and then
-                    recount = tick + len(film.ticks) // MOST_RECOUNTS + 1
-                    versions[tick] = _Seen(_copy(state), marks, others.copy())
+    def __init__(self, stage: Stage, first: int = 0) -> None:
+        self.stage, self.words, self.focus, self._first = stage, stage.words, stage.focus, first
+        self.slots: list[list[Version]] = []
+        self.notes: list[tuple[int, str]] = []
+        self._most = MOST_LINES if stage.scene.has_room else MOST_LINES_DENSE
+        self._state: dict[str, Rows] = {}
+        """Node -> the rows of its binding cache; those of the mobile node's flow mapping table under its name."""
+        self._old: dict[tuple[str, str], str] = {}
+        """(node, key) of each marked row -> the care-of address that stood there before."""
+        self._same: dict[tuple[str, str], str] = {}
+        self._play()
+        self._flow_places = {flow: self._slot(self._ways(flow)) for flow in stage.flows}
+
+    # --- tables ------------------------------------------------------------------------------------------------------
+
+    def _play(self) -> None:
+        stage = self.stage
+        tables = stage.trace.tables(stage.spine.start_ns)
+        for node in stage.scene.places:
+            self._state[node] = dict(tables.get(node, {}).get(TABLE if node == stage.mobile else CACHE, {}))
+        versions: dict[str, list[Version]] = {node: [(0, self._rows(node))] for node in self._state}
+        lines = {node: self._lines(node) for node in self._state}
+        keys = {id(record) for moment in stage.spine.moments if moment.is_key for record in moment.rows}
+        at, stale, step = -1, dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
+        for record in changes(stage.spine):
+            node, change = record.node, record.change
+            if change.table != (TABLE if node == stage.mobile else CACHE):
                 continue
-            tick = film.pin(record.t_ns)
-            if film.part(tick) is not part:  # what changed at another pace is another story
-                part, marks = film.part(tick), {}
-            if ticks.get(key) != tick:
-                marks = {**marks, key: set()}
-            ticks[key] = tick
-            marks.setdefault(key, set()).add(name)
-            rows = state.setdefault(key, {})
-            if after is None:
-                rows.pop(name, None)
+            rows = self._state[node]
+            if change.after is None:
+                rows.pop(change.key, None)
             else:
-                rows[name] = after
-            if part.slow:
-                self._moving.add((key, name))
-            versions[tick] = _Seen(_copy(state), marks, others.copy())
-        if +others:
-            versions[len(film.ticks) - 1] = _Seen(state, marks, others)
-        self._room: dict[Key, int] = {}
-        self._letters: dict[Key, int] = {}
-        for seen in versions.values():
-            for key, rows in seen.state.items():
-                number = len(rows) + seen.others[key]
-                if number:
-                    self._room[key] = max(self._room.get(key, 0), min(number, MOST_ROWS))
-                    lines = (len(words.row(key[1], row)) for row in rows.values())
-                    self._letters[key] = max(self._letters.get(key, len(key[0]) + len(key[1]) + 3), *lines, 0)
-        self.changes = {tick: self._version(*version) for tick, version in versions.items()}
-        """Tick -> what the tables show from then on; -1 for the start of the film."""
+                rows[change.key] = change.after
+            touched, us = {node}, stage.us(record.t_ns)
+            if not self.focus.has(record):  # it is only counted, now and then
+                stale[node] = us
+                if us - versions[node][-1][0] < step:
+                    continue
+            if id(record) in keys and self.focus.has(record):
+                if record.t_ns != at:  # what was marked before is another story
+                    touched |= {each for each, _ in (*self._old, *self._same)}
+                    self._old.clear()
+                    self._same.clear()
+                    at = record.t_ns
+                self._mark(record)
+            for each in touched:
+                stale.pop(each, None)
+                html = self._rows(each)
+                lines[each] = max(lines[each], self._lines(each))
+                if html != versions[each][-1][1]:
+                    versions[each] = [one for one in versions[each] if one[0] < us] + [(us, html)]
+        for node, us in stale.items():
+            versions[node].append((us, self._rows(node)))
+        self.lines = {node: number for node, number in lines.items() if number and node != stage.mobile}
+        self.places = {node: self._slot(versions[node]) for node, number in lines.items() if number}
+        """Node -> the slot with the rows of its table."""
 
-    def _version(self, state: State, marks: Mapping[Key, set[str]], others: Counter[Key]) -> Version:
-        lines: list[tuple[str, bool]] = []
-        homes = {
-            row.get("home_address") for rows in state.values() for row in rows.values()
-            if row.get("flow_id") in self._flows
-        }  # fmt: skip
-        for key, room in self._room.items():
-            rows = state.get(key, {})
-            number = len(rows) + others[key]
-            first = sorted(
-                rows, key=lambda name: ((key, name) not in self._moving, rows[name].get("home_address") not in homes)
-            )
-            kept = first[: room if number <= room and not others[key] else room - 1]
-            # Each line is centred: lines of one length stand as a left-aligned block.
-            texts = [(self._words.row(key[1], row), name) for name, row in rows.items() if name in kept]
-            own = [(f"{text:<{self._letters[key]}}", name in marks.get(key, ())) for text, name in texts]
-            own += [(f"… {number - len(kept)} more", False)] if number > len(kept) else []
-            lines += own + [("", False)] * (room - len(own))
-        return Version(tuple(text for text, _ in lines), tuple(lit for _, lit in lines))
+    def _mark(self, record: TableChanged) -> None:
+        """Mark a row by which flows take another road, and say of its neighbors that they did not change."""
+        node, change = record.node, record.change
+        self._same.pop((node, change.key), None)
+        self._old[node, change.key] = self._care_of(change.before)
+        if change.before is None or change.after is None:
+            return
+        for key, row in self._state[node].items():
+            flows = self._flows(node, key)
+            if flows and (node, key) not in self._old:
+                stays = f"{self.words.flows_named(flows)} {'stays' if len(flows) == 1 else 'stay'}"
+                self._same[node, key] = f"unchanged: {stays}"
+                self.notes.append((record.t_ns, f"{self.words.value(row['home_address'])} unchanged: {stays}"))
 
-    # --- on the stage ------------------------------------------------------------------------------------------------
+    def _flows(self, node: str, home: str) -> list[int]:
+        """The flows whose packets a row of a binding cache leads."""
+        own = self._state[self.stage.mobile].values()
+        return [
+            int(str(row["flow_id"])) for row in own
+            if row.get("home_address") == home and row["flow_id"] in self.stage.flows
+            and (self.words.address(row.get("cn")) == node or self.stage.scene.roles[node] == "home agent")
+        ]  # fmt: skip
 
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Node -> letters and lines of all its tables together."""
-        sizes: dict[str, tuple[int, int]] = {}
-        for key, room in self._room.items():
-            letters, before = sizes.get(key[0], (0, 0))
-            sizes[key[0]] = (max(letters, self._letters[key]), before + room + 1)
-        return sizes
+    def _care_of(self, row: Row | None) -> str:
+        """A care-of address by its network alone: the column says already that it is one."""
+        return "" if row is None else re.sub(r" address( \d+)?$", r"\1", self.words.value(row.get("care_of_address")))
 
-    def layers(self, boxes: Mapping[str, Box]) -> tuple[Dict, Dict]:
-        """The titles and the rows (what frames change), on the cards of their nodes."""
-        places = {node: row_places(box, self.sizes()[node][1]) for node, box in boxes.items()}
-        heads: list[tuple[float, float]] = []
-        points: list[tuple[float, float]] = []
-        widths: list[float] = []
-        for (node, _), room in self._room.items():
-            heads.append(places[node].pop(0))
-            points += [places[node].pop(0) for _ in range(room)]
-            widths += [(boxes[node].width - 6) / 1.4] * room
-        titles = [f"<b>{literal(node)}: {table}</b>" for node, table in self._room]
-        middle = {"textposition": "middle center"}
-        rows = scatter(
-            "markers+text", [x for x, _ in points], [y for _, y in points], textfont=font(12, family=MONO), **middle,
-            marker=marker("line-ew", widths, CLEAR, width=16),
-        )  # fmt: skip
-        xs, ys = [x for x, _ in heads], [y for _, y in heads]
-        return scatter("text", xs, ys, text=titles, textfont=font(12), **middle), rows
+    def _shown(self, node: str) -> list[tuple[str, Row]]:
+        """The rows of a table that there is room for: those that are marked, then those of flows that are drawn."""
+        table = TABLE if node == self.stage.mobile else CACHE
+        rows = [
+            (key, row) for key, row in self._state[node].items() if self.focus.has_change(Change(table, key, None, row))
+        ]  # fmt: skip
+        if table == TABLE:
+            rows = [(key, row) for key, row in rows if row.get("flow_id") in self.stage.flows]
+        if len(self._state[node]) > self._most:
+            marked = {key for where, key in (*self._old, *self._same) if where == node}
+            first = sorted(rows, key=lambda each: (each[0] not in marked, not self._flows(node, each[0])))
+            kept = {key for key, _ in first[: self._most - 1]}
+            rows = [each for each in rows if each[0] in kept]
+        return rows
+
+    def _lines(self, node: str) -> int:
+        """How many lines a table takes."""
+        shown = self._shown(node)
+        notes = sum((node, key) in self._same for key, _ in shown) * self.stage.scene.has_room
+        return len(shown) + (len(shown) < len(self._state[node]) and node != self.stage.mobile) + notes
+
+    def _rows(self, node: str) -> str:
+        """The rows of a table as HTML."""
+        lines, shown = [], self._shown(node)
+        for key, row in shown:
+            where = f"data-row='{escape(f'{node}|{key}')}'"
+            if node == self.stage.mobile:
+                lines.append(f"<tr {where}>{self._mapping(row)}</tr>")
+                continue
+            old, same = self._old.get((node, key)), self._same.get((node, key))
+            cell = escape(self._care_of(row))
+            if old is not None:
+                cell = (f"<del>{escape(old)}</del> " if old else "") + f"<ins>{cell}</ins>"
+            mark = " class='mipflow-changed'" * (old is not None) + " class='mipflow-same'" * (same is not None)
+            home = escape(self.words.value(row["home_address"]))
+            lines.append(f"<tr {where}{mark}><th scope='row'>{home}</th><td>{cell}</td></tr>")
+            if same is not None:
+                lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
+        more = len(self._state[node]) - len(shown)
+        if more and node != self.stage.mobile:
+            lines.append(f"<tr><td colspan='2'>… {more} more</td></tr>")
+        return "".join(lines)
+
+    def _mapping(self, row: Row) -> str:
+        """A row of the flow mapping table: which flow uses which home address, where, and whether its peer knows."""
+        care_of = row.get("care_of_address")
+        known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "not yet"
+        flow = self.stage.flows[int(str(row["flow_id"]))].word
+        cells = (self.words.value(row.get("home_address")), self._care_of(row), known)
+        return f"<th scope='row'>{escape(flow)}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+
+    # --- flows -------------------------------------------------------------------------------------------------------
+
+    def _ways(self, flow: int) -> list[Version]:
+        """Which way a flow goes and what it has lost."""
+        stage = self.stage
+        lost = [record.t_ns for record in stage.lost if record.packet.innermost().flow == flow]
+        counted = {*lost[:: -(-len(lost) // MOST_COUNTS) or 1], *lost[-1:]}
+        moments = {t_ns for t_ns, _ in stage.roads[flow]} | counted
+        versions: list[Version] = []
+        for t_ns in sorted(moments):
+            way = next(way for at, way in reversed(stage.roads[flow]) if at <= t_ns)
+            versions.append((stage.us(t_ns), f"{escape(self._way(way))}; {sum(at <= t_ns for at in lost)} lost"))
+        return versions
+
+    def _way(self, way: Way | None) -> str:
+        """A road in words."""
+        if way is None:
+            return "no road yet"
+        router, scene = way.nodes[-2], self.stage.scene
+        over = next((network(interface) for interface, node in scene.interfaces.items() if node == router), router)
+        return f"{'through the home agent, in a tunnel ' if way.tunnel else ''}over {over}"
+
+    # --- HTML --------------------------------------------------------------------------------------------------------
+
+    def _slot(self, versions: list[Version]) -> int:
+        self.slots.append(versions)
+        return self._first + len(self.slots) - 1
+
+    def _final(self, slot: int) -> str:
+        return self.slots[slot - self._first][-1][1]
+
+    def told(self) -> Dict:
+        """What changes, and on which side of its node each plate stands."""
+        sides = self.stage.scene.plate_sides(self.lines)
+        nodes = list(self.stage.scene.places)
+        plates = [[nodes.index(node), *SIDES[side], self.places[node]] for node, side in sides.items()]
+        return {"slots": self.slots, "plates": plates}
+
+    def html(self) -> str:
+        """The board as it is at the end."""
+        flows = [
+            f"<li>{sign(style)} {escape(style.word)}: <span data-slot='{slot}'>{self._final(slot)}</span></li>"
+            for style, slot in zip(self.stage.flows.values(), self._flow_places.values(), strict=True)
+        ]
+        tables = "".join(self._table(node, slot) for node, slot in self.places.items() if node != self.stage.mobile)
+        own = "".join(self._table(node, slot) for node, slot in self.places.items() if node == self.stage.mobile)
+        notes = "".join(f"<p class='mipflow-quiet'>{escape(note)}.</p>" for note in self.sampled())
+        dense = "" if self.stage.scene.has_room else " mipflow-dense"
+        plates = f"<div class='mipflow-plates{dense}'>{tables}</div>"
+        return f"<ul class='mipflow-legend'>{''.join(flows)}{MARKS}</ul>{notes}{plates}{own}"
+
+    def _table(self, node: str, slot: int) -> str:
+        own = node == self.stage.mobile
+        name = f"{self.stage.scene.words[node]}: {'flow mapping table' if own else 'binding cache'}"
+        heads = ["flow"] * own + ["home address", "care-of address"] + ["known there"] * own
+        head = "".join(f"<th scope='col'>{each}</th>" for each in heads)
+        look = "mipflow-own" if own else "mipflow-plate"
+        return (
+            f"<table class='{look}'><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody data-slot='{slot}'>{self._final(slot)}</tbody></table>"
+        )
+
+    def sentences(self) -> list[str]:
+        """Which way each flow went when, and what it lost where and why."""
+        stage, lines = self.stage, []
+        lost: dict[int, Counter[str]] = {}
+        for record in stage.lost:
+            lost.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+        for flow, roads in stage.roads.items():
+            ways = [self._way(way) for _, way in roads]
+            later = [f", from {seconds(t_ns)} {way}" for (t_ns, _), way in zip(roads[1:], ways[1:], strict=True)]
+            own = lost.pop(flow, Counter[str]())
+            lines.append(f"{self.words.flows[flow]}: {ways[0]}{''.join(later) or ' throughout'}; {_reasons(own)}.")
+        if self.focus.hidden:
+            rest = _reasons(sum(lost.values(), Counter[str]()))
+            lines.append(f"{count(self.focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
+        return lines
+
+    def sampled(self) -> list[str]:
+        """Which flows are not drawn, and of which not every packet."""
+        stage = self.stage
+        lines = [f"Not drawn: {count(stage.hidden, 'flow')}"] if stage.hidden else []
+        return lines + [
+            f"{stage.flows[flow].word}: one packet in {each} is drawn" for flow, each in stage.every.items() if each > 1
+        ]
 
 
-def _copy(state: State) -> State:
-    return {key: dict(rows) for key, rows in state.items()}
+def sign(style: FlowStyle) -> str:
+    """The mark of a flow as HTML: its colour, its shape, its letter."""
+    shape = {"circle": "50%", "square": "2px"}.get(style.symbol, "7px")
+    look = f"background:{style.colour};color:{style.letter_colour};border-radius:{shape}"
+    return f"<b class='mipflow-sign' style='{look}' aria-hidden='true'>{escape(style.letter)}</b>"
+
+
+def _reasons(losses: Counter[str]) -> str:
+    """How many packets were lost, and where and why, the most frequent first."""
+    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
+    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
 
@@ -29,17 +30,17 @@ Span = tuple[int, int]
 class Film:
     """Virtual time (nanoseconds) from `start_ns` to `end_ns` as it is played.
 
-    slow: spans in slow motion; captions: when each is told, and whether time stands there. They may lie outside.
+    slow: spans in slow motion; captions: when each is told, in order, and whether time stands there.
     """
 
     def __init__(
         self, start_ns: int, end_ns: int, slow: Iterable[Span], captions: Sequence[tuple[int, bool]] = ()
     ) -> None:
         windows = _merged((max(a, start_ns), min(b, end_ns)) for a, b in slow)
-        whole = sum(b - a for a, b in windows)
-        factor = max((each for each in _FACTORS if each * whole <= SLOW_PLAY_S * NS_PER_S), default=1)
-        told = {t_ns: stands for t_ns, stands in sorted(captions) if start_ns <= t_ns <= end_ns}
-        edges = {start_ns, end_ns, *told, *(t_ns for window in windows for t_ns in window)}
+        slowly = sum(b - a for a, b in windows)
+        factor = max((each for each in _FACTORS if each * slowly <= SLOW_PLAY_S * NS_PER_S), default=1)
+        told = [(t_ns, stands) for t_ns, stands in captions if start_ns <= t_ns <= end_ns]
+        edges = sorted({start_ns, end_ns, *(t for t, _ in told), *(t for window in windows for t in window)})
         gaps = list(zip([start_ns, *(b for _, b in windows)], [*(a for a, _ in windows), end_ns], strict=True))
 
         def length_ms(a: int, b: int) -> float:
@@ -53,26 +54,30 @@ class Film:
         """(playing milliseconds, virtual nanoseconds), both never less than before."""
         self.spans: list[Span] = []
         """Where it plays so slowly that single packets can be followed, in nanoseconds."""
-        ordered = sorted(edges)
-        starts = [start_ns, *(t_ns for t_ns in told if t_ns != start_ns), end_ns]
+        self.told_ms: list[int] = []
+        """When each caption is told, in playing milliseconds."""
         at = 0.0
-        for begin, end in zip(starts, starts[1:], strict=False):
-            times = ordered[bisect_left(ordered, begin) : bisect_right(ordered, end)]
-            pieces = [length_ms(a, b) for a, b in zip(times, times[1:], strict=False)]
-            stands = told.get(begin, False)
-            if stands:
-                at += HOLD_MS
-                self.corners.append((round(at), begin))
-            least = CAPTION_MS - HOLD_MS * stands
-            stretch = max(1.0, least / (sum(pieces) or 1)) if begin in told else 1.0
-            for (a, b), piece in zip(zip(times, times[1:], strict=False), pieces, strict=True):
+        ends = [t_ns for t_ns, _ in told] + [end_ns]
+        for number, (begin, end) in enumerate(pairwise([start_ns, *ends])):
+            least = 0
+            if number:
+                self.told_ms.append(round(at))
+                least = CAPTION_MS
+                if told[number - 1][1]:
+                    at, least = at + HOLD_MS, 0
+                    self.corners.append((round(at), begin))
+            times = edges[bisect_left(edges, begin) : bisect_right(edges, end)]
+            pieces = [(a, b, length_ms(a, b)) for a, b in pairwise(times)]
+            whole = sum(piece for _, _, piece in pieces)
+            stretch = max(1.0, least / (whole or 1))
+            for a, b, piece in pieces:
                 at += piece * stretch
                 self.corners.append((round(at), b))
                 if piece * stretch * NS_PER_MS >= _SLOW * (b - a):
                     self.spans.append((a, b))
-        if end_ns in told or end_ns == start_ns:  # told at the very end, it is still to be read
-            at += HOLD_MS if told.get(end_ns) else CAPTION_MS
-            self.corners.append((round(at), end_ns))
+            if not pieces and least:  # told at the time of the next one, or at the very end, it is still to be read
+                at += least
+                self.corners.append((round(at), end))
         self.spans = _merged(self.spans)
         self._at = [ms for ms, _ in self.corners]
         self._times = [t_ns for _, t_ns in self.corners]

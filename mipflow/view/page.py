@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 from mipflow.view.picture import Picture, script
-from mipflow.view.style import Dict
 from mipflow.wire.files import AnyPath, written_whole
 
 ALONE = (
@@ -28,41 +26,29 @@ caption { text-align: left; font-weight: bold; padding: 4px 0 }
 th, td { border: 1px solid var(--line); padding: 2px 8px; text-align: left; vertical-align: top }
 details p { margin: 2px 0 } summary { cursor: pointer; padding: 4px 0 } pre { overflow-x: auto; font-size: 14px }
 """
-_DRAW = """
-for (const div of document.querySelectorAll(".mipflow-figure"))
-  Plotly.newPlot(div, JSON.parse(div.nextElementSibling.textContent));
-"""
 
 
 def page(pictures: Sequence[Picture], title: str) -> str:
     """Pictures as one HTML page, plotly.js in it once, each picture with its text twin."""
     parts = [f"<h1>{escape(title)}</h1>"]
     for picture in pictures:
-        heading = "" if picture.title == title else f"<h2>{escape(picture.title)}</h2>"
-        parts.append(f"<section>{heading}{picture.html}")
-        if picture.figure is not None:
-            parts.append(place_of(picture.figure))
-        parts.append(f"{picture.twin()}</section>")
+        heading = "" if picture.title == title or picture.figure is None else f"<h2>{escape(picture.title)}</h2>"
+        outputs = "".join(f"<div>{bundle['text/html']}</div>" for bundle in picture.bundles())
+        parts.append(f"<section aria-label='{escape(picture.title)}'>{heading}<div>{outputs}</div></section>")
+    body = "".join(parts).replace(script(), "")
     if any(picture.figure is not None for picture in pictures):
-        parts.append(drawing())
+        body += library()
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>{ALONE}<title>{escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
-        f"<body>{''.join(parts)}{script()}</body></html>\n"
+        f"<body><main>{body}</main>{script()}</body></html>\n"
     )
 
 
-def place_of(figure: Dict) -> str:
-    """The place of a plotly figure in a page, with its values: `drawing()` draws it there."""
-    # "<" could end the script element; JSON knows another way to write it.
-    data = json.dumps(figure, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    return f"<div class='mipflow-figure'></div><script type='application/json'>{data}</script>"
-
-
-def drawing() -> str:
-    """plotly.js and what draws every figure of a page with it: once, at the page's end."""
-    library = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
-    return f"<script>{library}</script><script>{_DRAW}</script>"
+def library() -> str:
+    """plotly.js as a script element: once, at a page's end; player.js draws the figures of the page with it."""
+    code = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
+    return f"<script>{code}</script>"
 
 
 def save(path: AnyPath, pictures: Sequence[Picture], title: str) -> Path:

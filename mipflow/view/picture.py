@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
@@ -56,25 +57,37 @@ class Picture:
     def __repr__(self) -> str:
         return self.describe()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
-        html = heading + self.html + self.twin() + script()
-        figure = {} if self.figure is None else {PLOTLY_MIME: self.figure}
-        return {"text/plain": self.describe(), "text/html": html, **figure}
-
     def bundles(self) -> list[dict[str, Any]]:
         """MIME bundles, one for each output of the cell: a front end shows only the richest form of one, and the text
         twin belongs beside the figure.
         """
-        bundle = self._repr_mimebundle_()
-        html = {"text/html": bundle.pop("text/html")}
-        return [bundle | html] if self.figure is None else [bundle, html]
+        heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
+        words = {"text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script()}
+        return [words] if self.figure is None else [figure_bundle(self.figure, self.title), words]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         for bundle in self.bundles():
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+
+def figure_bundle(figure: Dict, title: str) -> dict[str, Any]:
+    """A figure as an output: for plotly, and as HTML for where there is none."""
+    return {PLOTLY_MIME: figure, "text/html": place_of(figure), "text/plain": title}
+
+
+def place_of(figure: Dict) -> str:
+    """The place of a plotly figure in a page, with its values: player.js draws it there if the page has plotly.js."""
+    title = figure.get("layout", {}).get("meta", {}).get("title", "A picture")
+    sentence = f"{escape(title)}: to see this picture here, make the page with <code>mipflow export</code>."
+    data = f"<script type='application/json'>{as_json(figure)}</script>"
+    return f"<div class='mipflow-figure'><p>{sentence}</p></div>{data}"
+
+
+def as_json(value: object) -> str:
+    """A plain value as JSON that may stand in a script element: "<" could end it, and can be written otherwise."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:
@@ -106,6 +119,9 @@ def cell(value: object) -> str:
     return str(value)
 
 
+@cache
 def script() -> str:
-    """`keys.js` as a script element: it acts once in a page, however often it goes out."""
-    return f"<script>{files(__package__).joinpath('keys.js').read_text(encoding='utf-8')}</script>"
+    """`player.css` and `player.js` as elements: the script acts once in a page, however often it goes out."""
+    folder = files(__package__)
+    style, code = (folder.joinpath(f"player.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    return f"<style>{style}</style><script>{code}</script>"

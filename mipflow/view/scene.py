@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 WIDTH = 700
 """Width of the plotting area, in pixels, for which a figure is made; a page may give it any other."""
-ROW_PX, TOP, BOTTOM = 52, 30, 30
+ROW_PX, TOP, BOTTOM = 56, 30, 30
 """Least height of a node that has others above and below it; margins above and below the nodes' middles."""
-PLATE_WIDTH, PLATE_ROW = 190, 22
+PLATE_WIDTH, PLATE_ROW = 200, 22
 """Size of a plate and of a row in it, in pixels."""
+SIDES = {"right": (1, 0), "left": (-1, 0), "below": (0, 1), "above": (0, -1)}
+"""Where plates may stand beside their cards: across and down."""
+
 Point = tuple[float, float]
 Leg = tuple[Point, Point]
 
@@ -83,12 +86,14 @@ class Scene:
                 self.links.setdefault((name.sender, name.receiver), name.segment)
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
         self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
+        self._paths: dict[tuple[str, str], tuple[str, ...]] = {}
         self.words = {name: name for name in self.places}
         """Node -> what its card says."""
         for interface, neighbor in self.interfaces.items():
             if self.roles.get(neighbor) == "access router":
                 self.words[neighbor] = f"{interface_kind(interface)} router"
-        self.halves = {name: (len(word) * 4.3 + 9, 15.0) for name, word in self.words.items()}
+        self._lines = {name: [word] if word == name else word.split(" ") for name, word in self.words.items()}
+        self.halves = {name: (max(map(len, of)) * 4.7 + 9, 6.0 + 9 * len(of)) for name, of in self._lines.items()}
         """Node -> half the size of its card, in pixels."""
         xs, ys = zip(*self.places.values(), strict=True)
         self.left, self.right, self.low, self.high = min(xs), max(xs), min(ys), max(ys)
@@ -155,6 +160,11 @@ class Scene:
 
     def path(self, start: str, end: str) -> tuple[str, ...]:
         """The shortest way between two nodes through routers; empty where there is none."""
+        if (start, end) not in self._paths:
+            self._paths[start, end] = self._path(start, end)
+        return self._paths[start, end]
+
+    def _path(self, start: str, end: str) -> tuple[str, ...]:
         before: dict[str, str] = {start: ""}
         waiting = deque([start])
         while waiting and end not in before:
@@ -184,7 +194,7 @@ class Scene:
                 across = self.left_of(box) < -self.edge
                 crossed = sum(box.length_inside(*ends) for ends in ways)
                 return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + across * 1e6
-            sides[node] = min(("right", "left", "below", "above"), key=cost)
+            sides[node] = min(SIDES, key=cost)
             taken.append(self.plate(node, sides[node], number, width))
         return sides
 
@@ -197,9 +207,9 @@ class Scene:
         """The plate of a node on a side of its card."""
         x, y, card_width, card_height = self.box(node, width)
         height = rows * PLATE_ROW + 4
-        across = {"right": 1, "left": -1}.get(side, 0) * (card_width + PLATE_WIDTH + 12) / 2
-        down = {"below": 1, "above": -1}.get(side, 0) * (card_height + height + 12) / 2
-        return Box(x + across, y + down, PLATE_WIDTH, height)
+        across, down = SIDES[side]
+        x, y = x + across * (card_width + PLATE_WIDTH + 12) / 2, y + down * (card_height + height + 12) / 2
+        return Box(x, max(y, height / 2 - TOP), PLATE_WIDTH, height)
 
     # --- what does not move ------------------------------------------------------------------------------------------
 
@@ -213,10 +223,10 @@ class Scene:
     def node_labels(self) -> list[Dict]:
         """The cards of the nodes."""
         labels = []
-        for name, word in self.words.items():
+        for name in self.words:
             quiet = "router" in self.roles[name]
             edge: Dict = {"bordercolor": EDGE if quiet else INK, "borderwidth": 1 if quiet else 2}
-            text, (across, up) = f"<b>{literal(word)}</b>", self.halves[name]
+            text, (across, up) = "<br>".join(f"<b>{literal(line)}</b>" for line in self._lines[name]), self.halves[name]
             size: Dict = {"width": across * 2 - 8, "height": up * 2 - 8}
             note = label(0, 0, text, 15, bgcolor=QUIET_CARD if quiet else CARD, **size, **edge)
             labels.append({**note, "x": self.places[name][0], "y": self.places[name][1]})

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import atan2, ceil, degrees, hypot
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import LOST, TableChanged, Trace
@@ -35,12 +35,12 @@ CROSS_MS = 1200
 NS_PER_US = 1000
 PARKED = -99
 """Where points that no packet needs just now wait, out of sight."""
-PACKET, MESSAGE, CROSS, HEAD = (20, 20), (60, 24), (17, 17), 8
+PACKET, MESSAGE, CROSS = (20, 20), (50, 22), (17, 17)
 """Sizes of marks in pixels."""
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
-ROADS_FROM = 2
-"""Number of the first road among plotly's traces: links and tunnels come before."""
+TUNNELS, ROADS_FROM = 1, 2
+"""Numbers of plotly's traces: links, tunnels, then the roads."""
 ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
@@ -63,43 +63,43 @@ class Layer(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A mark as it is seen: its middle and its heading in pixels, what it says, whether it is in a tunnel."""
+    """A mark as it is seen: its middle in pixels, what it says, on which link, whether in a tunnel, for how many."""
 
     x: float
     y: float
-    heading: tuple[float, float]
     text: str
+    link: tuple[str, ...]
     tunnelled: bool
-    hop: int
+    packets: int = 1
+
+    def said(self, layer: Layer) -> str:
+        """What it says: for several packets how many, and a message keeps its name."""
+        name = self.text if layer.size == MESSAGE else ""
+        return self.text if self.packets == 1 else f"{name}×{self.packets}"
 
 
 def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[Spot]:
     """The marks of a layer at a time. Those that would overlap on one link are one mark, at the place of the first."""
-    seen: list[tuple[Spot, tuple[str, str], int]] = []
+    seen: list[Spot] = []
     across, up = layer.size
     for flight in layer.flights:
         way, times = flight.way, flight.times
-        if not times[0] <= t_ns <= times[-1]:
+        if not times[0] < t_ns <= times[-1]:
             continue
         leg = max(0, bisect_right(times[::2], t_ns) - 1)
         left, arrived = times[2 * leg : 2 * leg + 2]
         share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
         (ax, ay), (bx, by) = scene.legs(way, (across / 2 + ROOM, up / 2 + ROOM), width)[leg]
-        x, y, length = ax + (bx - ax) * share, ay + (by - ay) * share, hypot(bx - ax, by - ay) or 1.0
-        ends = way.nodes[leg : leg + 2]
-        for number, (other, where, count) in enumerate(seen):
-            if where == ends and abs(other.x - x) < across + 2 and abs(other.y - y) < up + 2:
-                seen[number] = other, where, count + 1
+        spot = Spot(
+            ax + (bx - ax) * share, ay + (by - ay) * share, flight.text, way.nodes[leg : leg + 2], leg in way.tunnel
+        )
+        for number, other in enumerate(seen):
+            if other.link == spot.link and abs(other.x - spot.x) < across + 2 and abs(other.y - spot.y) < up + 2:
+                seen[number] = other._replace(packets=other.packets + 1)
                 break
         else:
-            spot = Spot(x, y, ((bx - ax) / length, (by - ay) / length), flight.text, leg in way.tunnel, flight.hop)
-            seen.append((spot, (ends[0], ends[-1]), 1))
-    return [spot if count == 1 else spot._replace(text=burst(spot.text, count)) for spot, _, count in seen]
-
-
-def burst(text: str, count: int) -> str:
-    """What a mark says that stands for several: a message keeps its name."""
-    return f"×{count}" if len(text) < 2 else f"{text}×{count}"
+            seen.append(spot)
+    return seen
 
 
 class Stage:
@@ -130,7 +130,7 @@ class Stage:
         pitch, keep = (36, 9) if len(shown) < 3 else (26, 7)
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
-        self.roads = self._roads()
+        self.roads = self._roads([*focus.shown])
         self.every = dict.fromkeys(shown, 1)
         self.layers = [*self._packets(data, keep, max_packets), self._messages(), self._crosses()]
 
@@ -201,22 +201,23 @@ class Stage:
             flow = record.packet.innermost().flow
             if flow not in self.flows:
                 continue
-            nodes, at = (record.node,), record.t_ns
+            nodes: tuple[str, ...] = (record.node,)
+            at = record.t_ns
             if record.node not in self.scene.places:
                 nodes = ends.get(record.node, (self.mobile,))
                 at += round(self._delays.get(record.node, 5.0) / 2 * NS_PER_MS)
             until = max(at + 1, self.film.time(self.film.ms(at) + CROSS_MS))
-            flights.append(Flight(Way(nodes, self.lanes[flow], 0.0, (), (0.5, 0.5)), -1, "", (at, until)))
+            flights.append(Flight(Way(nodes, self.lanes[flow], 0.0, (), (0.5, 0.5)), -1, "✕", (at, until)))
         return Layer("lost", CROSS, sorted(flights, key=lambda flight: flight.times[0]))
 
     # --- roads -------------------------------------------------------------------------------------------------------
 
-    def _roads(self) -> dict[int, list[tuple[int, Way | None]]]:
+    def _roads(self, flows: Iterable[int]) -> dict[int, list[tuple[int, Way | None]]]:
         """The roads of each flow towards the mobile node: they follow the row at the correspondent node, or that at
         the home agent where the correspondent has none.
         """
         tables = self.trace.tables(self.spine.start_ns)
-        roads = {flow: [(self.spine.start_ns, self._road(flow, tables))] for flow in self.flows}
+        roads = {flow: [(self.spine.start_ns, self._road(flow, tables))] for flow in flows}
         for record in changes(self.spine):
             record.apply(tables)
             for flow, found in roads.items():
@@ -228,20 +229,22 @@ class Stage:
     def _road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Mapping[str, object]]]]) -> Way | None:
         row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
         home, peer = row.get("home_address"), self.words.address(row.get("cn"))
+        lane = self.lanes.get(flow, 0.0)
         if home is None or peer not in self.scene.places:
             return None
+        path = self.scene.path
         agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
             router = self.scene.interfaces.get(self._interface(binding.get("care_of_address")), "")
-            onward = self.scene.path(node, router) if router else ()
-            there = self.scene.path(peer, node)
+            onward = path(node, router) if router else ()
+            there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
                 nodes = (*there, *onward[1:], self.mobile)
-                return Way(nodes, self.lanes[flow], 0.0, tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
-        home_way = self.scene.path(peer, self.mobile)
-        is_home = any((agent, self.mobile) in self.scene.links or (self.mobile, agent) in self.scene.links for agent in agents)
-        return Way(home_way, self.lanes[flow]) if is_home and home_way else None
+                return Way(nodes, lane, 0.0, tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
+        home_way = path(peer, self.mobile)
+        is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
+        return Way(home_way, lane) if is_home and home_way else None
 
     def _interface(self, care_of: object) -> str:
         """The interface of the mobile node that has a care-of address; "" where none is known to have it."""
@@ -285,7 +288,9 @@ class Stage:
                 steps = [b - a for a, b in pairwise(times)]
                 text = [flight.text] if layer.size == MESSAGE else []
                 flights.append([way(flight.way), flight.hop, times[0], steps, *text])
-            layers.append({"trace": self._first_layer + number, "size": layer.size, "flights": flights})
+            style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
+            letter: Dict = {"letter": style.letter if style else "✕", "told": layer.size == MESSAGE}
+            layers.append({"trace": self._first_layer + number, "size": layer.size, "flights": flights, **letter})
         roads = [
             {"trace": ROADS_FROM + number, "versions": [[self.us(t_ns), way(each)] for t_ns, each in self.roads[flow]]}
             for number, flow in enumerate(self.flows)
@@ -296,7 +301,7 @@ class Stage:
             "ways": [
                 [[nodes[name] for name in each.nodes], each.lane, each.keep, each.tunnel, *each.last] for each in ways
             ],
-            "rings": self._first_layer + len(layers), "heads": self._first_layer + len(layers) + 1,
+            "tunnels": TUNNELS,
         }  # fmt: skip
 
     @property
@@ -308,7 +313,7 @@ class Stage:
         end, scene = self.spine.end_ns, self.scene
         now = [spots(scene, layer, end) for layer in self.layers]
         rooms = [most_at_once(layer.flights) for layer in self.layers]
-        roads = {flow: found[-1][1] for flow, found in self.roads.items()}
+        roads = {flow: self.roads[flow][-1][1] for flow in self.flows}
         line = {"color": look.PURPLE, "width": 15, "simplify": False}
         data = [scene.link_line(), look.scatter("lines", *self._line(roads.values(), True), line=line, opacity=0.45)]
         for flow, style in self.flows.items():
@@ -317,26 +322,18 @@ class Stage:
         marks = [
             (look.marker(style.symbol, PACKET[0], style.colour), style.letter_colour) for style in self.flows.values()
         ]
-        marks += [(look.marker("line-ew", MESSAGE[0] / 1.4, look.VERMILION, look.VERMILION, MESSAGE[1]), look.INK)]
-        marks += [(look.marker("x", CROSS[0], look.VERMILION, look.INK, 1), look.INK)]
+        marks += [(look.marker("square", 40, look.VERMILION), look.INK)]
+        marks += [(look.marker("x", CROSS[0], look.VERMILION), look.CLEAR)]
         for layer, (marker, ink), room, seen in zip(self.layers, marks, rooms, now, strict=True):
-            texts = [look.literal(spot.text) for spot in seen[:room]]
-            more: Dict = {"text": texts + [" "] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
+            texts = [look.literal(spot.said(layer)) for spot in seen[:room]]
+            inside = [spot.tunnelled for spot in seen] + [False] * room
+            marker["line"] = {"color": [look.PURPLE if each else look.EDGE for each in inside[:room]], "width": 1.5}
+            more: Dict = {"text": texts + ["-"] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
             more |= {"textposition": "middle center", "hoverinfo": "text", "hovertext": HINTS.get(layer.name, HINT)}
-            data.append(look.scatter("markers+text", *self._points([(s.x, s.y) for s in seen], room), marker=marker, **more))
-        every, room = [spot for seen in now[:-1] for spot in seen], sum(rooms[:-1])
-        wide = [max(layer.size) + 12 for layer, seen in zip(self.layers[:-1], now, strict=False) for _ in seen]
-        ringed = [(spot.x, spot.y) if spot.tunnelled else None for spot in every]
-        ring = look.marker("circle-open", wide + [PACKET[0] + 12] * (room - len(wide)), look.PURPLE, width=3)
-        data.append(look.scatter("markers", *self._points(ringed, room), marker=ring))
-        heads = []
-        for layer, seen in zip(self.layers[:-1], now, strict=False):
-            heads += [head(spot, layer.size) for spot in seen]
-        angles = [round(degrees(atan2(spot.heading[1], spot.heading[0])) + 90) for spot in every]
-        arrow = look.marker("triangle-up", HEAD, look.EDGE, width=0) | {"angle": angles + [0] * (room - len(angles))}
-        data.append(look.scatter("markers", *self._points(heads, room), marker=arrow))
-        for layer in data:
-            layer["cliponaxis"] = False
+            xs, ys = self._points([(spot.x, spot.y) for spot in seen], room)
+            data.append(look.scatter("markers+text", xs, ys, marker=marker, **more))
+        for each in data:
+            each["cliponaxis"] = False
         layout = look.base_layout(
             title, scene.height, margin={"l": scene.edge, "r": scene.edge, "t": TOP, "b": BOTTOM},
             xaxis=look.bare_axis(scene.left, scene.right), yaxis=look.bare_axis(scene.low, scene.high),
@@ -358,20 +355,13 @@ class Stage:
                 if way and (number in way.tunnel or not only_tunnels):
                     (ax, ay), (bx, by) = (self.scene.units(point) for point in leg)
                     xs, ys = [*xs, ax, bx, None], [*ys, ay, by, None]
-        return xs or [PARKED], ys or [PARKED]
+        return xs or [PARKED, PARKED + 1], ys or [PARKED, PARKED]
 
 
 def changes(spine: Spine) -> list[TableChanged]:
     """The rows that change in the tables that pictures show, in order."""
     rows = (record for moment in spine.moments for record in moment.rows)
     return [record for record in rows if record.change.table in (CACHE, TABLE) and record.t_ns > spine.start_ns]
-
-
-def head(spot: Spot, size: tuple[int, int]) -> Point:
-    """Where the arrowhead of a mark stands: before it, as it goes."""
-    ux, uy = spot.heading
-    far = min(size[0] / 2 / (abs(ux) or 1e-9), size[1] / 2 / (abs(uy) or 1e-9)) + HEAD / 2
-    return spot.x + ux * far, spot.y + uy * far
 
 
 def most_at_once(flights: Sequence[Flight]) -> int:

@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 from mipflow.sim.trace import Trace
-from mipflow.view.animation import animate
 from mipflow.view.focus import MOST_TOLD, Focus
 from mipflow.view.ladder import MOST_MESSAGES, ladder
 from mipflow.view.page import page
 from mipflow.view.picture import Picture
+from mipflow.view.show import animate
 from mipflow.view.tables import tables
 from mipflow.view.timeline import timeline
 from mipflow.wire.address import Address
@@ -81,7 +81,8 @@ def test_of_few_flows_all_is_shown() -> None:
 def test_each_picture_shows_the_one_that_moved_and_says_how_many_are_not_drawn() -> None:
     pictures = drawn(200)
     figures = {name: json.dumps(picture.figure) + picture.html for name, picture in pictures.items()}
-    assert "not drawn: 196 flows" in figures["animation"] and "not drawn: 194 flows" in figures["timeline"]
+    figures["animation"] = "".join(bundle["text/html"] for bundle in pictures["animation"].bundles()[1:])
+    assert "Not drawn: 196 flows" in figures["animation"] and "not drawn: 194 flows" in figures["timeline"]
     assert "messages of other flows not drawn" in figures["ladder"]
     for name in ("animation", "timeline", "ladder"):
         assert f"flow {MOVED}" in figures[name] and "flow 150" not in figures[name]

@@ -1,52 +1,113 @@
-"""The stage: nothing covers anything else, and what is drawn can be told apart on white and on black."""
+"""The stage as geometry: nothing covers anything else, and what is drawn can be told apart on white and on black."""
 
 from __future__ import annotations
 
 from itertools import combinations
+from math import hypot
 
+import networkx
 import pytest
 
+import mipflow as mf
+from mipflow.sim.trace import ChannelName
 from mipflow.view import style
-from mipflow.view.board import Board
-from mipflow.view.film import Film
-from mipflow.view.focus import Focus
-from mipflow.view.scene import BOTTOM, HEIGHT, TOP, WIDTH, Box, Scene
-from mipflow.view.words import Words
-from tests.view.story import FLOWS, NAMES, S, handover
+from mipflow.view.scene import PLATE_WIDTH, Box, Scene, Way
+from tests.view.story import handover
 
 STORY, _ = handover()
-TRACE = STORY.trace()
-SCENE = Scene(STORY.graph, TRACE.channels, "MN")
+SCENE = Scene(STORY.graph, STORY.trace().channels, "MN")
+PHONE, TABLET, DESK = 285, 400, 700
+WORLDS = {
+    "figure 1": mf.figure1(), "figure 2": mf.figure2(), "plain": mf.plain_mobile_ipv6(),
+    "a home router and three home agents": mf.figure2(home_agents=3, home_router=True),
+    "a server of each kind": mf.figure2(allocate="dhcpv6", policy_server=True),
+    "eight correspondents": mf.figure2(cns=8),
+}  # fmt: skip
 
 
-def test_table_cards_cover_no_node_and_no_other_card() -> None:
-    board = Board(TRACE, Words(NAMES, FLOWS), Film(10 * S, 14 * S, []), FLOWS, Focus(TRACE, FLOWS))
-    cards = SCENE.table_places(board.sizes())
-    assert set(cards) == {"MN", "HA", "CN1"}
-    boxes = [*cards.values(), *(SCENE.box(node) for node in SCENE.places)]
-    assert sum(one.overlap(other) for one, other in combinations(boxes, 2)) == 0
-    for box in boxes:
-        assert box.width / 2 <= box.x <= WIDTH - box.width / 2
-        assert box.y - box.height / 2 >= BOTTOM
-        assert box.y + box.height / 2 <= HEIGHT - TOP
+# Eight correspondents in a row need a wider screen.
+@pytest.mark.parametrize(
+    "name, width",
+    [(name, width) for name in WORLDS for width in (PHONE, TABLET, DESK, 1000) if width >= DESK or "eight" not in name],
+)
+def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> None:
+    scene = Scene(WORLDS[name].network.graph, WORLDS[name].trace.channels, "MN")
+    for one, other in combinations(scene.places, 2):
+        assert scene.box(one, width).overlap(scene.box(other, width)) == 0, (one, other)
+    for node in scene.places:
+        for a, b in scene.links:
+            if node not in (a, b):
+                inside = scene.box(node, width).length_inside(scene.at(a, width), scene.at(b, width))
+                assert inside == 0, (node, a, b)
 
 
-def test_both_directions_of_a_link_use_one_lane() -> None:
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("width", [TABLET, DESK, 1000])
+def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, width: int) -> None:
+    world = WORLDS[name]
+    scene = Scene(world.network.graph, world.trace.channels, "MN")
+    rows = {"HA": 3, **{cn.name: 2 for cn in world.cns}}
+    plates = {node: scene.plate(node, side, rows[node], width) for node, side in scene.plate_sides(rows).items()}
+    assert set(plates) == set(rows)
+    for one, other in combinations(plates, 2):
+        assert plates[one].overlap(plates[other]) == 0, (one, other)
+    for node, plate in plates.items():
+        assert hypot(plate.x - scene.at(node, width)[0], plate.y - scene.at(node, width)[1]) < PLATE_WIDTH
+        assert plate.y - plate.height / 2 >= -31, "it stands on the stage"
+        for other in scene.places:
+            assert plate.overlap(scene.box(other, width)) == 0, (node, other)
+        if name != "a server of each kind" or width >= DESK:
+            assert sum(plate.length_inside(scene.at(a, width), scene.at(b, width)) for a, b in scene.links) == 0, node
+
+
+def test_both_directions_of_a_link_share_a_lane_and_keep_to_the_right_of_it() -> None:
     for a, b in SCENE.links:
-        there, back = SCENE.lane(a, b, 6), SCENE.lane(b, a, 6)
-        assert there[0] == pytest.approx(back[1])
-        assert there[1] == pytest.approx(back[0])
+        (there,), (back,) = (SCENE.legs(Way(ends, 12), (0, 0)) for ends in ((a, b), (b, a)))
+        assert there[0] == pytest.approx(back[1]) and there[1] == pytest.approx(back[0])
+        (there,), (back,) = (SCENE.legs(Way(ends, 12, 9), (-99, -99)) for ends in ((a, b), (b, a)))
+        assert hypot(there[0][0] - back[1][0], there[0][1] - back[1][1]) == pytest.approx(18)
+        (ax, ay), (bx, by) = there
+        # In pixels that grow downwards, the right hand of (dx, dy) is (-dy, dx).
+        side = (back[1][0] - ax) * (ay - by) + (back[1][1] - ay) * (bx - ax)
+        assert side < 0, "the other direction is at the left"
 
 
-def test_a_message_rests_before_the_card() -> None:
-    x, y = SCENE.edge("CN1", SCENE.places["Internet"], 18)
-    box = SCENE.box("CN1")
-    assert box.x - x == pytest.approx(box.width / 2 + 18)
-    assert y == pytest.approx(box.y)
+def test_a_way_ends_where_marks_touch_the_cards() -> None:
+    ((start, end),) = SCENE.legs(Way(("Internet", "CN1")), (10, 10))
+    for node, (x, y) in (("Internet", start), ("CN1", end)):
+        assert SCENE.box(node).overlap(Box(x, y, 20, 20)) == pytest.approx(0, abs=1e-6)
+        assert SCENE.box(node).overlap(Box(x, y, 21, 21)) > 0
+
+
+def test_the_last_leg_may_be_gone_in_part_and_a_node_alone_is_a_place_above_it() -> None:
+    ((start, end),) = SCENE.legs(Way(("Internet", "CN1")), (10, 10))
+    ((_, half),) = SCENE.legs(Way(("Internet", "CN1"), last=(0.0, 0.5)), (10, 10))
+    assert half == pytest.approx(((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    (((x, y), _),) = SCENE.legs(Way(("CN1",)), (10, 10))
+    assert (x, y) == (SCENE.at("CN1")[0], SCENE.at("CN1")[1] - 15 - 10)
+
+
+def test_paths_go_through_routers_only() -> None:
+    assert SCENE.path("CN1", "AR3") == ("CN1", "Internet", "AR3")
+    assert SCENE.path("AR2", "AR3") == ("AR2", "Internet", "AR3"), "not through the mobile node"
+    assert SCENE.path("CN1", "nowhere") == ()
+
+
+def test_a_place_in_pixels_has_its_place_in_units() -> None:
+    for node, place in SCENE.places.items():
+        assert SCENE.units(SCENE.at(node, 345), 345) == pytest.approx(place)
+
+
+def test_one_node_is_a_scene() -> None:
+    graph: networkx.Graph[str] = networkx.Graph()
+    graph.add_node("MN", x=1.0, y=1.0, role="mobile node", forwards=False)
+    scene = Scene(graph, [ChannelName("link", "MN", "wlan0", "MN", "wlan0")], "MN")
+    assert scene.at("MN") == (0, 0) and scene.node_labels()[0]["x"] == 1.0
 
 
 def test_the_interfaces_of_the_mobile_node_are_known_by_their_links() -> None:
     assert SCENE.interfaces == {"wlan0": "AR2", "cell0": "AR3"}
+    assert (SCENE.words["AR2"], SCENE.words["AR3"]) == ("WLAN router", "cellular router")
 
 
 def test_length_inside_a_box() -> None:

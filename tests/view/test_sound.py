@@ -244,7 +244,7 @@ def test_any_flow_can_be_heard() -> None:
 
 def test_it_shows_itself_as_a_player_with_words(broken: World) -> None:
     sound = broken.listen(1, 4, 11)
-    shown = sound._repr_mimebundle_()
+    (shown,) = sound.bundles()
     html = shown["text/html"]
     player = re.search(
         r"<audio controls preload='metadata' aria-label='([^']+)' src='data:audio/wav;base64,([^']+)'", html
@@ -259,7 +259,7 @@ def test_it_shows_itself_as_a_player_with_words(broken: World) -> None:
 def test_no_word_acts() -> None:
     world = mf.figure2(seed=7)
     world.mn.open(world.cn1, Numbered(name="<script>alert('x')</script>"))
-    html = world.run(5).listen(1)._repr_mimebundle_()["text/html"]
+    html = world.run(5).listen(1).bundles()[0]["text/html"]
     assert "<script>alert" not in html and "alert('" not in html and "The <script>alert('x')" in unescape(html)
 
 

@@ -1,0 +1,350 @@
+// The player: one clock moves the marks of plotly's stages and fills the HTML beside them. Acts once in a page.
+// plotly draws each stage once; then the player writes places and letters itself, into plotly's SVG and its list of
+// points, so that hover and plotly_click find each mark where it is seen. CONTRIBUTING.md lists what it needs there.
+(() => {
+  if (window.mipflowPlayer) return window.mipflowPlayer.look();
+  const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const [PLATES_FROM, PLATE, GAP, ROOM, STEP_MS] = [640, 200, 26, 10, 2500];
+  const [PLAY, PAUSE] = ["M4 2l10 6-10 6z", "M4 2h3v12H4zM9 2h3v12H9z"];
+  const UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page.";
+  const KEYS = { ",": ["step", -1], ".": ["step", 1], ArrowRight: ["by", 250], ArrowLeft: ["by", -250],
+    ArrowUp: ["event", 1], ArrowDown: ["event", -1], PageUp: ["event", 1], PageDown: ["event", -1], Home: ["by", -1e9],
+    End: ["by", 1e9] };
+  const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+  const all = (place, what) => [...place.querySelectorAll(what)];
+  const within = (low, value, high) => Math.min(high, Math.max(low, value));
+  const between = (a, b, share) => a + (b - a) * share;
+  // The last entry of a list in order that begins at or before a time.
+  const latest = (list, time, at = (each) => each[0]) => list.findLastIndex((each) => at(each) <= time);
+  // Corners are pairs in order; what stands in column `to` where `value` stands first in column `from`.
+  const along = (corners, value, from, to) => {
+    const found = corners.findIndex((each, k) => k && each[from] >= value), k = found < 0 ? corners.length - 1 : found;
+    const [a, b] = corners.slice(k - 1, k + 1);
+    return between(a[to], b[to], b[from] > a[from] ? within(0, (value - a[from]) / (b[from] - a[from]), 1) : 1);
+  };
+  const line = (legs) => legs.map(([ax, ay, bx, by]) => `M${ax},${ay}L${bx},${by}`).join("") || "M-999,-999L-998,-999";
+  // An arrowhead before a mark of half the size w, h.
+  const head = (w, h, ux, uy) => {
+    const far = w === h ? w : Math.min(w / Math.abs(ux || 1e-9), h / Math.abs(uy || 1e-9));
+    const at = (ahead, side) => [ux * ahead - uy * side, uy * ahead + ux * side];
+    return `M${at(far + 10, 0)}L${at(far - 2, -9)}L${at(far - 2, 9)}Z`;
+  };
+  // A road swings from where it was to where it is: legs that both have first stay, and where one has fewer, one opens.
+  const bend = (was, now, share) => {
+    const same = Math.max(0, now.findIndex((leg, k) => String(leg) !== String(was[k])));
+    const most = Math.max(was.length, now.length), turned = share * share * (3 - 2 * share);
+    const filled = (legs) => {
+      const [x, y] = same ? legs[same - 1].slice(2) : legs[0];
+      return [...legs.slice(0, same), ...Array(most - legs.length).fill([x, y, x, y]), ...legs.slice(same)];
+    };
+    const [a, b] = [filled(was), filled(now)];
+    return b.map((leg, k) => leg.map((value, place) => between(a[k][place], value, turned)));
+  };
+
+  // --- a stage: the points of a plotly figure -----------------------------------------------------------------------
+  class Stage {
+    constructor(graph, told, show) {
+      Object.assign(this, { graph, told, show });
+      graph.style.height = `${graph.layout.meta.height}px`; // plotly forgets it when the window changes, and asks
+      graph.on("plotly_afterplot", () => { this.find(); show.again(); });
+      graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
+        const spot = this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber];
+        if (spot && spot.flight.hop >= 0) show.picked("hop", spot.flight.hop, this);
+      });
+      this.find();
+    }
+    // plotly draws anew when its place changes size: then the nodes are others.
+    find() {
+      const { graph, told } = this, { xaxis, yaxis } = graph._fullLayout, data = graph._fullData;
+      const holderOf = (trace) => data[trace] && graph.querySelector(`.trace${data[trace].uid}`);
+      this.layers = told.layers.map((layer) => {
+        const holder = holderOf(layer.trace), known = graph.calcdata[layer.trace] || [];
+        const [nodes, texts] = holder ? [all(holder, ".points > path"), all(holder, ".textpoint > text")] : [[], []];
+        if (holder) for (const node of all(holder, "[display]")) node.removeAttribute("display"); // it was out of sight
+        const ok = nodes.length && nodes.length === known.length && texts.length === known.length;
+        return { ...layer, holder, nodes, texts, known, ok, seen: [] };
+      });
+      this.roads = [{ trace: told.tunnels }, ...told.roads].map((road) => {
+        const holder = holderOf(road.trace);
+        return { ...road, holder, path: holder?.querySelector("path.js-line"), legs: [] };
+      });
+      this.ok = this.layers.every(({ ok }) => ok) && this.roads.every(({ path }) => path);
+      this.places = told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]);
+      this.ways = new Map();
+      graph.classList.toggle("mipflow-driven", this.ok);
+    }
+    // The legs of a way from card to card, cut by a margin before the cards: as Scene.legs in scene.py.
+    legs(number, mx, my) {
+      const { places, told } = this, name = `${number} ${mx} ${my}`;
+      if (this.ways.has(name)) return this.ways.get(name);
+      const [nodes, lane, keep, , share, until] = told.ways[number];
+      const cards = nodes.map((node) => [...places[node], told.nodes[node][2] + mx, told.nodes[node][3] + my]);
+      const far = (half, off, u) => (Math.abs(u) < 1e-9 ? Infinity : half / Math.abs(u) - off / u);
+      const leaves = ([, , w, h], ox, oy, ux, uy) => Math.max(0, Math.min(far(w, ox, ux), far(h, oy, uy)));
+      const legs = cards.slice(1).map((b, k) => {
+        const a = cards[k], length = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
+        const [ux, uy] = [(b[0] - a[0]) / length, (b[1] - a[1]) / length];
+        const side = lane * (ux > 1e-6 || (ux > -1e-6 && uy > 0) ? 1 : -1) - keep, [ox, oy] = [uy * side, -ux * side];
+        let [from, to] = [leaves(a, ox, oy, ux, uy), length - leaves(b, ox, oy, -ux, -uy)];
+        if (from > to) from = to = (from + to) / 2;
+        if (k === cards.length - 2) [from, to] = [between(from, to, share), between(from, to, until)];
+        return [a[0] + ox + ux * from, a[1] + oy + uy * from, a[0] + ox + ux * to, a[1] + oy + uy * to];
+      });
+      if (!legs.length) legs.push([cards[0][0], cards[0][1] - cards[0][3], cards[0][0], cards[0][1] - cards[0][3]]);
+      this.ways.set(name, legs);
+      return legs;
+    }
+    // What is under way; marks that would overlap on a link are one, at the place of the first: spots() in stage.py.
+    spots({ size: [w, h], flights }, us) {
+      const seen = [];
+      for (const flight of flights) {
+        const { way, times } = flight, [nodes, , , tunnel] = this.told.ways[way];
+        if (us <= times[0] || us > times[times.length - 1]) continue;
+        const leg = Math.floor(times.findLastIndex((at, k) => k % 2 === 0 && at <= us) / 2);
+        const [left, arrived] = times.slice(2 * leg), share = arrived > left ? (us - left) / (arrived - left) : 1;
+        const [ax, ay, bx, by] = this.legs(way, w / 2 + ROOM, h / 2 + ROOM)[leg];
+        const [x, y] = [between(ax, bx, Math.min(1, share)), between(ay, by, Math.min(1, share))];
+        const link = `${nodes[leg]} ${nodes[leg + 1]}`, length = Math.hypot(bx - ax, by - ay) || 1;
+        const near = (each) => each.link === link && Math.abs(each.x - x) < w + 2 && Math.abs(each.y - y) < h + 2;
+        const first = seen.find(near), [ux, uy] = [(bx - ax) / length, (by - ay) / length];
+        if (first) first.count += 1;
+        else seen.push({ x, y, link, flight, count: 1, ux, uy, inside: tunnel.includes(leg) });
+      }
+      return seen;
+    }
+    draw(us, ms) {
+      const { xaxis, yaxis } = this.graph._fullLayout, { told } = this, inside = [];
+      for (const layer of this.layers) {
+        const { nodes, texts, known, letter, size: [w, h] } = layer, seen = (layer.seen = this.spots(layer, us));
+        nodes.forEach((node, k) => {
+          const spot = seen[k], text = texts[k];
+          node.style.display = text.style.display = spot ? "inline" : "none";
+          [known[k].x, known[k].y] = spot ? [xaxis.p2c(spot.x), yaxis.p2c(spot.y)] : [-99, -99];
+          if (!spot) return;
+          const { x, y, ux, uy, count, flight } = spot, name = flight.text || letter;
+          node.shape ??= h === w ? node.getAttribute("d") : `M${-w / 2},${-h / 2}h${w}v${h}h${-w}Z`;
+          if (flight.hop >= 0) node.setAttribute("d", node.shape + head(w / 2, h / 2, ux, uy));
+          node.setAttribute("transform", `translate(${x},${y})`);
+          node.classList.toggle("mipflow-inside", spot.inside);
+          put(text, count < 2 ? name : flight.text ? `${name}×${count}` : `×${count}`);
+          text.setAttribute("x", x); text.setAttribute("y", y);
+        });
+      }
+      const [tunnels, ...roads] = this.roads, legs = (each) => (each?.[1] >= 0 ? this.legs(each[1], 2, 2) : []);
+      for (const road of roads) {
+        const k = latest(road.versions, us), [was, now] = [legs(road.versions[k - 1]), legs(road.versions[k])];
+        const share = k > 0 ? (ms - this.show.seen(road.versions[k][0])) / this.show.told.bend : 1;
+        road.legs = share < 1 && was.length && now.length ? bend(was, now, Math.max(0, share)) : now;
+        if (now.length) for (const leg of told.ways[road.versions[k][1]][3]) inside.push(now[leg]);
+        road.path.setAttribute("d", line(road.legs));
+      }
+      tunnels.path.setAttribute("d", line(inside));
+    }
+  }
+
+  // --- a show: stages, clock, controls, board -----------------------------------------------------------------------
+  class Show {
+    constructor(told, controls, board, graphs) {
+      const find = (...names) => names.map((name) => controls.querySelector(name));
+      Object.assign(this, { told, controls, board, ms: 0, speed: 1, playing: false, shown: [] });
+      const layers = told.stages.flatMap((stage) => stage.layers), times = new Set();
+      for (const { flights } of layers) flights.forEach(([way, hop, start, steps, text], k) => {
+        flights[k] = { way, hop, text, times: steps.reduce((so, by) => [...so, so[so.length - 1] + by], [start]) };
+        flights[k].times.forEach((us) => times.add(us));
+      });
+      this.beats = [...times].map((us) => this.seen(us)).sort((a, b) => a - b);
+      this.stops = told.events.map(({ stop }) => stop);
+      [this.range, this.rail, this.toggle] = find("[type=range]", ".mipflow-rail", "[data-act=play]");
+      [this.clock, this.pace, this.caption] = find(".mipflow-clock", ".mipflow-pace", ".mipflow-caption");
+      [this.marks, this.chips] = [all(controls, ".mipflow-marks button"), all(board, ".mipflow-chips button")];
+      this.plates = all(board, ".mipflow-plates");
+      this.slots = told.slots.map((versions, k) => ({ versions, place: board.querySelector(`[data-slot="${k}"]`) }));
+      this.tie = board.querySelector(".mipflow-tie");
+      const click = ({ target }) => this.click(target), speed = ({ target }) => { this.speed = Number(target.value); };
+      for (const place of [controls, board, ...this.plates]) place.addEventListener("click", click);
+      for (const radio of all(controls, "[type=radio]")) radio.addEventListener("change", speed);
+      this.range.addEventListener("input", () => this.go(Number(this.range.value)));
+      controls.addEventListener("keydown", (event) => this.key(event));
+      this.join(graphs);
+    }
+    again() { if (this.host) { this.place(); this.seek(this.ms); } }
+    // When a moment (microseconds) is seen first, in playing milliseconds.
+    seen(us) { return along(this.told.clock, us, 1, 0); }
+    // What a click chose: a "hop" of the trace, a "row" of a table, an "event". Who listens goes on from there.
+    picked(what, value, stage) {
+      const detail = { what, value, stage, show: this };
+      this.board.dispatchEvent(new CustomEvent("mipflow", { bubbles: true, detail }));
+    }
+    click(target) {
+      const row = target.closest("[data-row]"), button = target.closest("[data-act]");
+      if (row) this.picked("row", row.dataset.row, this.stages[this.plates.findIndex((each) => each.contains(row))]);
+      if (button) this.act(button.dataset.act, Number(button.dataset.by));
+    }
+    act(name, by) {
+      const next = (list) => (by > 0 ? list.find((ms) => ms > this.ms + 1) : list.findLast((ms) => ms < this.ms - 1));
+      const jump = (list) => this.go(next(list) ?? by * this.told.length);
+      ({
+        play: () => this.play(!this.playing), event: () => jump(this.stops), step: () => jump(this.beats),
+        by: () => this.go(this.ms + by), before: () => { this.go(this.told.before); this.play(true); },
+        mark: () => { this.go(this.stops[by]); this.picked("event", by); },
+        full: () => (document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen()),
+      })[name]();
+    }
+    key(event) {
+      const { target, key } = event, act = key === " " && target.tagName !== "BUTTON" ? ["play"] : KEYS[key];
+      if (!act || event.ctrlKey || event.metaKey || event.altKey || target.type === "radio") return;
+      this.act(...act);
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    go(ms) { this.play(false); this.seek(ms); }
+    play(wanted) {
+      if (wanted === this.playing) return;
+      if (wanted && this.ms >= this.told.length) this.seek(0);
+      this.playing = wanted;
+      this.toggle.querySelector("path").setAttribute("d", wanted ? PAUSE : PLAY);
+      for (const name of ["aria-label", "title"]) this.toggle.setAttribute(name, wanted ? "Pause" : "Play");
+      let before = performance.now(), waited = STEP_MS;
+      const picture = (now) => {
+        if (!this.playing) return;
+        const passed = Math.max(0, now - before) * this.speed;
+        before = now;
+        if (!CALM.matches) this.seek(this.ms + Math.min(passed, 250 * this.speed));
+        else if ((waited += passed) >= STEP_MS) { // from event to event, each long enough to be read
+          waited = 0;
+          this.seek(this.stops.find((ms) => ms > this.ms + 1) ?? this.told.length);
+        }
+        if (this.ms >= this.told.length || !this.controls.isConnected) return this.play(false);
+        requestAnimationFrame(picture);
+      };
+      if (wanted) requestAnimationFrame(picture);
+    }
+    seek(ms) {
+      const { events, clock, length, captions, paces, start } = this.told, at = (this.ms = within(0, ms, length));
+      const us = along(clock, at, 0, 1), number = latest(events, at, (each) => each.ms), event = events[number];
+      this.slots.forEach(({ versions, place }, k) => {
+        const version = Math.max(0, latest(versions, us));
+        if (this.shown[k] !== version) place.innerHTML = versions[(this.shown[k] = version)][1];
+      });
+      const ok = this.stages.every((stage) => stage.ok), seconds = `${((us + start) / 1e6).toFixed(3)} s`;
+      if (ok) for (const stage of this.stages) stage.draw(us, at);
+      put(this.clock, seconds);
+      put(this.pace, paces[latest(paces, at)][1]);
+      put(this.caption, ok ? captions[latest(captions, at)][1] : UNKNOWN);
+      this.range.value = at;
+      this.range.setAttribute("aria-valuetext", `${seconds}, ${event ? event.brief : "the beginning"}`);
+      if (number !== this.number) for (const list of [this.marks, this.chips])
+        list.forEach((each, k) => each.toggleAttribute("data-now", k === number));
+      this.number = number;
+      const held = event?.key && us === event.us && at < length && event;
+      this.host.classList.toggle("mipflow-held", !!held);
+      this.light(held || (at >= length && events.findLast(({ key }) => key)));
+    }
+    // Light the row and the road of a moment in which one bends by the other, and join them by a line.
+    light(event) {
+      const stage = event && this.stages[event.stage], path = this.tie.firstChild;
+      const lit = (part) => event.key.roads.includes(stage.roads.indexOf(part) - 1);
+      for (const each of this.stages) for (const part of [...each.roads, ...each.layers])
+        part.holder?.classList.toggle("mipflow-lit", each === stage && (part.told || lit(part)));
+      const row = event && this.plates[event.stage].querySelector(`[data-row="${CSS.escape(event.key.row)}"]`);
+      const leg = row && stage.roads[event.key.roads[0] + 1]?.legs[0];
+      if (!leg) return path.removeAttribute("d");
+      const [home, from, plot] = [this.host, row, stage.graph].map((each) => each.getBoundingClientRect());
+      const { l, t } = stage.graph.layout.margin, top = from.top - home.top + from.height / 2;
+      const x = between(leg[0], leg[2], 0.3) + plot.left + l - home.left;
+      const y = between(leg[1], leg[3], 0.3) + plot.top + t - home.top, below = from.top > plot.bottom;
+      const way = below ? `${from.right - home.left},${top}h7V${y}H${x}` : `${from.left - home.left},${top}L${x},${y}`;
+      path.setAttribute("d", `M${way}`);
+    }
+
+    // --- layout ---------------------------------------------------------------------------------------------------
+    // Stages, controls and board are outputs of their own: their common parent becomes a grid (player.css).
+    join(graphs) {
+      this.stages = graphs.map((graph, k) => new Stage(graph, this.told.stages[k], this));
+      const parts = [...graphs, this.controls, this.board];
+      const names = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
+      let host = this.board.parentElement;
+      while (!parts.every((part) => host.contains(part))) host = host.parentElement;
+      parts.forEach((part, k) => {
+        while (part.parentElement !== host) part = part.parentElement;
+        part.classList.add(`mipflow-${names[k]}`);
+      });
+      graphs.forEach((graph, k) => graph.after(this.plates[k]));
+      host.classList.add("mipflow-grid");
+      host.append(this.tie);
+      if (this.host !== host) new ResizeObserver(() => this.fit()).observe(host);
+      this.host = host;
+      this.fit();
+    }
+    fit() {
+      for (const { graph, told } of this.stages) { // plates stand beside their nodes where there is room
+        const { margin } = graph.layout, right = told.edge + (graph.clientWidth >= PLATES_FROM ? PLATE : 0);
+        const stale = margin.r !== right || Math.abs(graph.clientWidth - graph._fullLayout.width) > 2;
+        margin.r = right;
+        // plotly hears of a change of the window only, the grid changes the stage alone.
+        if (stale && graph.clientWidth) window.dispatchEvent(new Event("resize"));
+      }
+      const width = this.rail.clientWidth - 16, places = [], { length } = this.told; // numbers move apart
+      this.stops.forEach((ms, k) => places.push(Math.max(8 + (ms * width) / length, k && places[k - 1] + GAP)));
+      places.forEach((_, k) => { places[k] = Math.min(places[k], width + 8 - GAP * (places.length - 1 - k)); });
+      this.marks.forEach((each, k) => { each.style.left = `${Math.max(8, places[k])}px`; });
+      this.again();
+    }
+    place() {
+      this.stages.forEach(({ graph, told, places }, k) => {
+        const on = graph.clientWidth >= PLATES_FROM, { l, t } = graph.layout.margin;
+        this.plates[k].classList.toggle("mipflow-on", on);
+        for (const [node, across, down, slot] of told.plates) {
+          const { style } = this.slots[slot].place.parentElement, [, , w, h] = told.nodes[node];
+          const x = graph.offsetLeft + l + places[node][0] + across * (w + 6), y = places[node][1] + down * (h + 6);
+          const move = `translate(${(across - 1) * 50}%,${(down - 1) * 50}%)`;
+          style.cssText = on ? `left:${x}px;top:${graph.offsetTop + t + y}px;transform:${move}` : "";
+        }
+      });
+    }
+  }
+
+  // --- what there is in the page ------------------------------------------------------------------------------------
+  const shows = new Set();
+  // The nearest place that holds what is looked for: a notebook may be open twice.
+  const around = (near, found) => {
+    for (let host = near; host; host = host.parentElement)
+      for (const each of found) if (host.contains(each)) return each;
+    return null;
+  };
+  function look() {
+    // A page that was saved or exported has Plotly to itself and figures as text.
+    if (window.Plotly) for (const div of all(document, ".mipflow-figure:not(.js-plotly-plot)")) {
+      const { data, layout, config } = JSON.parse(div.nextElementSibling.textContent);
+      div.replaceChildren();
+      div.classList.add("js-plotly-plot");
+      window.Plotly.newPlot(div, data, layout, config).then(soon);
+    }
+    // A notebook that was saved and opened again shows plotly's picture until a mouse comes: it need not wait.
+    for (const image of all(document, ".jp-RenderedPlotly > img.plot-img[src]"))
+      if (!image.parentElement.querySelector(".plot-container")) image.dispatchEvent(new MouseEvent("mouseenter"));
+    const drawn = all(document, ".js-plotly-plot").filter((each) => each._fullLayout?.xaxis && each.calcdata);
+    for (const board of all(document, ".mipflow-board")) {
+      const id = board.dataset.show, known = [...shows].find((show) => show.board === board);
+      if (known && known.stages.every(({ graph }) => graph.isConnected)) continue;
+      const told = known ? known.told : JSON.parse(board.nextElementSibling.textContent);
+      const graphs = told.stages.map((_, stage) =>
+        around(board, drawn.filter(({ layout: { meta } }) => meta?.show === id && meta.stage === stage)));
+      const controls = around(board, all(document, `.mipflow-controls[data-show="${id}"]`));
+      if (!controls || graphs.some((graph) => !graph)) continue;
+      if (known) known.join(graphs); else shows.add(new Show(told, controls, board, graphs));
+    }
+  }
+  let due = 0;
+  const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
+  window.mipflowPlayer = { look: soon, shows };
+  const NEW = ".mipflow-board, .plot-container, .js-plotly-plot, .main-svg, .mipflow-figure";
+  const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));
+  new MutationObserver((changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isNew)) && soon())
+    .observe(document.documentElement, { childList: true, subtree: true });
+  // JupyterLab takes keys away from controls in an output unless the focused element itself says otherwise.
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.closest(".jupyter-widgets, .mipflow-grid")) target.setAttribute("data-lm-suppress-shortcuts", "true");
+  });
+  window.addEventListener("load", soon); soon();
+})();

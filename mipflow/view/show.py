@@ -1,0 +1,246 @@
+"""A show: one stage or several on one clock, controls and boards, that player.js plays.
+
+Takes parts (a trace with its graph and words each); gives a picture whose outputs are the figures, then the controls,
+then the board. Controls and board are HTML written here: the script only fills and listens, and where none runs, what
+stands there is the end of the film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from html import escape
+from itertools import count as counting
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mipflow.sim.trace import Trace
+from mipflow.view.board import Board
+from mipflow.view.film import Film, Span, around
+from mipflow.view.focus import Focus
+from mipflow.view.picture import Picture, as_json, figure_bundle, script
+from mipflow.view.spine import Caption, Spine, spine
+from mipflow.view.stage import Stage
+from mipflow.view.style import Dict
+from mipflow.view.words import Words, check_span, seconds
+from mipflow.wire.address import Address
+
+if TYPE_CHECKING:
+    import networkx
+
+BEND_MS = 900
+"""How long a road takes to bend, in playing milliseconds: who steps to such a moment sees it bent."""
+FLIES_MS = 350
+"""How long a message has been under way where a step to it leads, in playing milliseconds."""
+BEFORE_MS = 2500
+"""How much is seen before the change when it is played from there, in playing milliseconds."""
+SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
+TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
+"""What player.js has of an event."""
+_NUMBERS = counting(1)
+
+
+class Part(NamedTuple):
+    """A world of a show: names are address -> short word, flows are flow id -> word."""
+
+    trace: Trace
+    graph: networkx.Graph[str]
+    names: Mapping[Address, str]
+    flows: Mapping[int, str]
+    mobile: str = "MN"
+    title: str = ""
+
+
+def animate(
+    trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
+    end_ns: int, slow: Sequence[Span] = (), mobile: str = "MN", max_packets: int = 240,
+    title: str = "The network at work",
+) -> Show:  # fmt: skip
+    """The network between two times (nanoseconds): packets moving, rows changing, roads bending.
+
+    names: address -> short word; flows: flow id -> word; slow: the spans in slow motion, where none is given around
+    what is told; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is). Raises
+    ProtocolMisuse where time does not go forward.
+    """
+    return Show([Part(trace, graph, names, flows, mobile, title)], start_ns, end_ns, slow, title, max_packets)
+
+
+class Show(Picture):
+    """Parts between two times (nanoseconds) on one clock. Raises ProtocolMisuse where time does not go forward."""
+
+    def __init__(
+        self, parts: Sequence[Part], start_ns: int, end_ns: int, slow: Sequence[Span], title: str,
+        max_packets: int = 240,
+    ) -> None:  # fmt: skip
+        check_span(start_ns, end_ns)
+        self.parts, self.spines = parts, list[Spine]()
+        focused = []
+        for trace, graph, names, flows, mobile, _ in parts:
+            words, focus = Words(names, flows), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
+            focused.append((words, focus))
+            self.spines.append(spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile))
+        told = [(number, caption) for number, each in enumerate(self.spines) for caption in each.captions]
+        self.told: list[tuple[int, Caption]] = sorted(told, key=lambda each: (each[1].t_ns, not each[1].is_key))
+        """(number of the part, caption), in the order in which they are told."""
+        captions = [(caption.t_ns, caption.is_key) for _, caption in self.told]
+        self.film = Film(start_ns, end_ns, slow or around(t_ns for t_ns, _ in captions), captions)
+        self.stages = [
+            Stage(part.trace, part.graph, *two, each, self.film, mobile=part.mobile, max_packets=max_packets)
+            for part, two, each in zip(parts, focused, self.spines, strict=True)
+        ]  # fmt: skip
+        self.boards: list[Board] = []
+        for stage in self.stages:
+            self.boards.append(Board(stage, sum(len(board.slots) for board in self.boards)))
+        self.id = f"show{next(_NUMBERS)}"
+        self.figures = [stage.figure(title) for stage in self.stages]
+        for number, figure in enumerate(self.figures):
+            height = figure["layout"]["height"]
+            figure["layout"]["meta"] = {"title": title, "show": self.id, "stage": number, "height": height}
+        super().__init__(title, self._sentences, self._rows, figure=self.figures[0])
+
+    # --- words -------------------------------------------------------------------------------------------------------
+
+    def _label(self, number: int) -> str:
+        return f"{'ABCDEFGH'[number]}: " if len(self.parts) > 1 else ""
+
+    def _sentences(self) -> list[str]:
+        start, end = self.film.corners[0][1], self.film.corners[-1][1]
+        lines = [f"From {seconds(start)} to {seconds(end)} of virtual time, {self.film.in_words()}."]
+        for number, (each, board) in enumerate(zip(self.spines, self.boards, strict=True)):
+            lines += [self._label(number) + line for line in (*each.sentences(), *board.sentences())]
+        return lines
+
+    def _rows(self) -> list[dict[str, object]]:
+        if len(self.parts) == 1:
+            return self.spines[0].rows()
+        return [{"part": "ABCDEFGH"[number], **row} for number, each in enumerate(self.spines) for row in each.rows()]
+
+    @cached_property
+    def events(self) -> list[Dict]:
+        """The captions as player.js has them: when each is told, where a step to it leads, what belongs to it."""
+        events = []
+        for (number, caption), ms in zip(self.told, self.film.told_ms, strict=True):
+            stage, board = self.stages[number], self.boards[number]
+            hops = [hop for moment in caption.moments for hop in moment.hops]
+            text = self._label(number) + caption.sentence
+            event: Dict = {"ms": ms, "stop": ms + FLIES_MS * bool(hops), "us": stage.us(caption.t_ns), "stage": number}
+            if caption.is_key:
+                rows = [record for moment in caption.moments for record in moment.rows]
+                flows = {flow for moment in caption.moments for flow in moment.flows}
+                roads = [place for place, flow in enumerate(stage.flows) if flow in flows]
+                text = ". ".join([text, *(note for t_ns, note in board.notes if t_ns == caption.t_ns)])
+                key = {"roads": roads, "row": f"{rows[0].node}|{rows[0].change.key}"}
+                event |= {"stop": ms + BEND_MS, "key": key, "moved": any(record.change.before for record in rows)}
+            events.append({**event, "at": seconds(caption.t_ns), "brief": caption.brief, "text": text, "hops": hops})
+        return events
+
+    def plain(self) -> Dict:
+        """Everything that player.js needs, as plain values."""
+        start, keys = self.film.corners[0][1], [event for event in self.events if "key" in event]
+        boards = [board.told() for board in self.boards]
+        return {
+            "id": self.id, "start": start // 1000, "length": self.film.length_ms, "bend": BEND_MS,
+            "clock": [[ms, (t_ns - start) // 1000] for ms, t_ns in self.film.corners],
+            "before": max(0, self._turn["ms"] - BEFORE_MS) if keys else 0,
+            "events": [{name: each[name] for name in TOLD if name in each} for each in self.events],
+            "captions": self._captions(), "paces": self._paces(),
+            "slots": [slot for board in boards for slot in board.pop("slots")],
+            "stages": [{**stage.told(), **board} for stage, board in zip(self.stages, boards, strict=True)],
+        }  # fmt: skip
+
+    @property
+    def _turn(self) -> Dict:
+        """The moment that the film is about: the last in which a road bends, else the last in which one begins."""
+        keys = [event for event in self.events if "key" in event]
+        return next((event for event in reversed(keys) if event["moved"]), keys[-1] if keys else {})
+
+    def _captions(self) -> list[tuple[int, str]]:
+        """What the caption says from which playing time on: at the end, how it came out."""
+        said = [(0, "Press play, or step from event to event.")]
+        said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
+        turn = self._turn
+        return said + ([(self.film.length_ms, f"{turn['text']}.")] if turn.get("moved") else [])
+
+    def _paces(self) -> list[tuple[int, str]]:
+        """How fast it plays from which playing time on, in words."""
+        paces = [(a, _pace((t - s) / 1e6 / (b - a or 1))) for (a, s), (b, t) in pairwise(self.film.corners)]
+        return [*paces, (self.film.length_ms, "the end")]
+
+    # --- HTML --------------------------------------------------------------------------------------------------------
+
+    def controls(self) -> str:
+        """Buttons, speeds, the bar with the events as numbered marks, and the caption."""
+        before = _button("before", 0, "Play from before the change", "", "Before the change")
+        buttons = [
+            _button("event", -1, "Previous event", "first"), _button("step", -1, "Step back", "back"),
+            _button("play", 0, "Play", "play"), _button("step", 1, "Step on", "on"),
+            _button("event", 1, "Next event", "last"), before if self._turn else "",
+            _button("full", 0, "Full screen", "full"),
+        ]  # fmt: skip
+        name = f"name='{self.id} speed'"
+        speeds = "".join(
+            f"<label><input type='radio' {name} value='{value}'{' checked' * (value == '1')}> {word}</label>"
+            for value, word in SPEEDS.items()
+        )
+        marks = "".join(
+            f"<button type='button' data-act='mark' data-by='{number}' tabindex='-1' title='{escape(each['text'])}'"
+            f" aria-label='Event {number + 1}, {each['at']}: {escape(each['text'])}'>{number + 1}</button>"
+            for number, each in enumerate(self.events)
+        )
+        last = self._captions()[-1][1] if self.events else "Nothing is told of this time."
+        return (
+            f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
+            f" aria-label='{escape(self.title)}: player'>"
+            f"<div class='mipflow-buttons'>{''.join(buttons)}<span class='mipflow-clock'></span>"
+            f"<span class='mipflow-pace'></span>"
+            f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
+            f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1' value='0'"
+            f" aria-label='Time'><div class='mipflow-marks' role='group' aria-label='Events'>{marks}</div></div>"
+            f"<p class='mipflow-caption' aria-live='polite'>{escape(last)}</p></div>"
+        )
+
+    def board(self) -> str:
+        """Legend, tables, chips, and the text twin; then what the script reads, and the script."""
+        places = []
+        for number, board in enumerate(self.boards):
+            name = escape(f"{self._label(number)}{self.parts[number].title}")
+            heading = f"<h4>{name}</h4>" if len(self.parts) > 1 else ""
+            places.append(f"<section aria-label='{name}: tables'>{heading}{board.html()}</section>")
+        chips = "".join(
+            f"<li><button type='button' tabindex='-1' data-act='mark' data-by='{number}'>{number + 1}."
+            f" {escape(each['brief'])}</button></li>"
+            for number, each in enumerate(self.events)
+        )
+        return (
+            f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}<ol class='mipflow-chips'>{chips}</ol>"
+            f"{self.twin()}<svg class='mipflow-tie' aria-hidden='true'><path/></svg></div>"
+            f"<script type='application/json'>{as_json(self.plain())}</script>{script()}"
+        )
+
+    def bundles(self) -> list[dict[str, Any]]:
+        """The figures, the controls and the board, each an output of its own."""
+        figures = [figure_bundle(figure, self.title) for figure in self.figures]
+        board = {"text/html": self.board(), "text/plain": self.describe()}
+        return [*figures, {"text/html": self.controls(), "text/plain": ""}, board]
+
+
+def _button(act: str, by: int, name: str, sign: str, text: str = "") -> str:
+    inside = escape(text) or f"<svg viewBox='0 0 16 16' aria-hidden='true'><path d='{SIGNS[sign]}'/></svg>"
+    return f"<button type='button' data-act='{act}' data-by='{by}' title='{name}' aria-label='{name}'>{inside}</button>"
+
+
+# Signs as paths: not every font has them.
+SIGNS = {
+    "first": "M3 2h2v5l8-5v12L5 9v5H3z", "last": "M13 2h-2v5L3 2v12l8-5v5h2z", "back": "M11 3 5 8l6 5z",
+    "on": "M5 3l6 5-6 5z", "play": "M4 2l10 6-10 6z", "pause": "M4 2h3v12H4zM9 2h3v12H9z",
+    "full": "M2 2h5v2H4v3H2zM14 14H9v-2h3V9h2z",
+}  # fmt: skip
+
+
+def _pace(ratio: float) -> str:
+    """How fast virtual time goes by."""
+    factor = max(ratio, 1 / ratio) if ratio else 0.0
+    rounded = f"{factor:.0f}" if factor >= 3 else f"{factor:.1f}"
+    if 0.95 < ratio < 1.05:
+        return "as in life"
+    return f"{rounded} times {'slower' if ratio < 1 else 'faster'}" if ratio else "time stands"

@@ -1,0 +1,110 @@
+"""The board: which rows stand in the tables at each moment, which is marked, what is said of the others."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mipflow.view.board import Board
+from tests.view.story import CELL, CN1, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping
+from tests.view.test_stage import show, told
+
+
+def text(html: str) -> str:
+    """HTML as it reads: what is struck through in brackets."""
+    marked = html.replace("<del>", "[").replace("</del>", "]").replace("</tr>", "; ")
+    words = " ".join(re.sub(r"<[^>]+>", " ", marked).split())
+    return words.replace(" ;", ";").replace("[ ", "[").replace(" ]", "]")
+
+
+def rows(board: Board, node: str, t_ns: int) -> str:
+    """What stands in the table of a node at a time."""
+    slot, us = board.slots[board.places[node]], board.stage.us(t_ns)
+    return text(next(html for at, html in reversed(slot) if at <= us))
+
+
+@pytest.fixture(scope="module")
+def board() -> Board:
+    return show().boards[0]
+
+
+def key_ns() -> int:
+    return next(caption.t_ns for _, caption in show().told if caption.is_key)
+
+
+def test_the_row_changes_at_its_moment_beside_what_stood_there(board: Board) -> None:
+    at = key_ns()
+    assert rows(board, "CN1", at - 1000) == "H@1 WLAN; H@2 WLAN;"
+    assert rows(board, "CN1", at) == "H@1 WLAN; unchanged: the call stays; H@2 [WLAN] cellular;"
+
+
+def test_row_and_road_change_at_the_same_playing_time(board: Board) -> None:
+    us = board.stage.us(key_ns())
+    assert us in [at for at, _ in board.slots[board.places["CN1"]]]
+    assert us in [at for at, _ in show().stages[0].told()["roads"][1]["versions"]]
+    film = show().film
+    assert film.ms(key_ns()) == film.told_ms[[caption.is_key for _, caption in show().told].index(True)]
+
+
+def test_only_the_row_at_the_correspondent_is_marked(board: Board) -> None:
+    for slot in board.slots[:3]:
+        marked = [html for _, html in slot if "mipflow-changed" in html]
+        assert bool(marked) == (slot is board.slots[board.places["CN1"]])
+    assert rows(board, "HA", key_ns()) == "H@1 WLAN; H@2 WLAN;"
+    assert rows(board, "MN", key_ns()) == "call H@1 WLAN yes; video H@2 cellular not yet;"
+    assert "mipflow-own" in board.html() and board.html().count("mipflow-plate'") == 2
+
+
+def test_a_marked_row_stays_until_the_next_one_at_another_time() -> None:
+    early = show("figure 2", 0, 4.8).boards[0]
+    end = rows(early, "CN1", key_ns() + 500 * MS)
+    assert end == "H@1 WLAN; unchanged: the call stays; H@2 [WLAN] cellular;"
+    assert "[" not in rows(early, "HA", key_ns())
+
+
+def test_where_both_flows_share_a_row_nothing_is_said_to_stay() -> None:
+    shared = show("figure 1").boards[0]
+    assert rows(shared, "CN1", show("figure 1").film.corners[-1][1]) == "H@1 [WLAN] cellular;"
+    assert shared.notes == []
+
+
+def test_ways_and_losses_are_counted_over_time() -> None:
+    story, at = handover()
+    board = told(story).boards[0]
+    ways = [text(html) for _, html in board.slots[-1]]
+    assert ways[0] == "over the WLAN; 0 lost" and ways[-1] == "over the cellular network; 2 lost"
+    assert "call: over the WLAN throughout; 0 lost." in board.sentences()
+    (line,) = [line for line in board.sentences() if line.startswith("video")]
+    landed = f"{at.update_lands / 1e9:.3f} s"
+    assert line.startswith(f"video: over the WLAN, from {landed} over the cellular network; 2 lost (")
+
+
+def test_words_from_outside_are_no_markup() -> None:
+    story, _ = handover()
+    story.table(1, "CN1", "binding cache", "x", None, {"home_address": "<u>x", "care_of_address": "<u>'y"})
+    html = told(story).boards[0].html()
+    assert "<u>" not in html and "&lt;u&gt;x" in html
+
+
+def test_of_many_rows_those_that_count_are_shown() -> None:
+    story, at = handover()
+    for number in range(40):
+        home = f"2001:db8:100::{number + 99:x}"
+        story.table(1, "CN1", "binding cache", home, None, {"home_address": home, "care_of_address": str(WLAN)})
+    board = told(story).boards[0]
+    shown = rows(board, "CN1", at.update_lands)
+    assert "H@2 [WLAN] cellular;" in shown and "H@1 WLAN; unchanged: the call stays;" in shown
+    assert shown.endswith("… 38 more;") and board.lines["CN1"] <= 7
+
+
+def test_a_row_that_is_deleted_is_gone() -> None:
+    story = Story()
+    story.table(1, "CN1", "binding cache", HOME1, None, binding(HOME1, WLAN, 1))
+    story.table(1, "MN", "flow mapping table", 1, None, mapping(1, HOME1, WLAN, WLAN))
+    story.table(11_000 * MS, "CN1", "binding cache", HOME1, binding(HOME1, WLAN, 1), None)
+    story.table(12_000 * MS, "CN1", "binding cache", HOME2, None, binding(HOME2, CELL, 1))
+    board = told(story).boards[0]
+    assert rows(board, "CN1", 11_500 * MS) == ""
+    assert rows(board, "CN1", 12_500 * MS) == "H@2 cellular;"
+    assert CN1

@@ -1,0 +1,147 @@
+"""The show: what player.js is told, the HTML around the stage, and what is left where no script runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from itertools import pairwise
+
+import pytest
+
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse
+from mipflow.sim.trace import Trace
+from mipflow.view.film import CAPTION_MS
+from mipflow.view.picture import PLOTLY_MIME
+from mipflow.view.show import BEND_MS, Part, Show, animate
+from tests.view.story import FLOWS, NAMES, S, Story, handover
+from tests.view.test_stage import show, told, world
+
+MOST_LINES, MOST_LETTERS = 350, 120
+
+
+def part(name: str) -> Part:
+    of = world(name)
+    return Part(of.trace, of.network.graph, of.names(), of.flow_names(), of.mn.name, of.title)
+
+
+def test_captions_are_told_in_order_and_can_be_read() -> None:
+    plain = show().plain()
+    starts = [at for at, _ in plain["captions"]]
+    assert all(b - a >= CAPTION_MS - 1 for a, b in pairwise(starts[1:]))
+    texts = [text for _, text in plain["captions"]]
+    assert texts[0] == "Press play, or step from event to event."
+    (turn,) = [text for text in texts[:-1] if "now sends the video to the cellular address" in text]
+    assert turn.endswith(": CN1 now sends the video to the cellular address. H@1 unchanged: the call stays.")
+    assert texts[-1] == "CN1 now sends the video to the cellular address. H@1 unchanged: the call stays."
+
+
+def test_time_stands_at_the_moment_that_the_film_is_about() -> None:
+    plain = show().plain()
+    (event,) = [event for event in plain["events"] if "key" in event]
+    assert event["stop"] == event["ms"] + BEND_MS and event["key"]["roads"] == [1]
+    assert event["key"]["row"].startswith("CN1|") and event["key"]["row"] in show().boards[0].html()
+    (pace,) = [text for at, text in plain["paces"] if at == event["ms"]]
+    assert pace == "time stands"
+    assert 0 < plain["before"] < event["ms"]
+
+
+def test_what_is_told_is_plain_and_small() -> None:
+    plain = show().plain()
+    assert json.loads(json.dumps(plain)) == json.loads(json.dumps(show().plain()))
+    assert len(json.dumps(plain)) < 25_000
+
+
+def test_outputs_are_figures_then_controls_then_board() -> None:
+    bundles = show().bundles()
+    assert [PLOTLY_MIME in bundle for bundle in bundles] == [True, False, False]
+    assert bundles[0][PLOTLY_MIME]["layout"]["meta"]["show"] == show().id
+    assert "class='mipflow-controls'" in bundles[1]["text/html"]
+    assert bundles[2]["text/plain"] == show().describe()
+    source = re.search(r"<script type='application/json'>(.*?)</script>", bundles[2]["text/html"])
+    assert source is not None and json.loads(source[1]) == json.loads(json.dumps(show().plain()))
+
+
+def test_without_a_script_the_end_of_the_film_tells_the_story() -> None:
+    html = re.sub(r"<(script|style).*?</\1>", "", "".join(each["text/html"] for each in show().bundles()[1:]))
+    assert "CN1 now sends the video to the cellular address. H@1 unchanged: the call stays." in html
+    assert "<del>WLAN</del> <ins>cellular</ins>" in html and "unchanged: the call stays" in html
+    assert "<details" in html and "mipflow-changed" in html
+    road = show().figures[0]["data"][3]
+    (y,) = {place for name, (_, place) in show().stages[0].scene.places.items() if name == "AR3"}
+    assert min(abs(each - y) for each in road["y"] if each is not None) < 0.5, "the road is bent"
+
+
+def test_controls_have_names_and_one_group_of_speeds() -> None:
+    html = show().controls()
+    for name in ("Previous event", "Step back", "Play", "Step on", "Next event", "Full screen", "Time", "Events"):
+        assert f"aria-label='{name}'" in html
+    assert len(set(re.findall(r"type='radio' name='([^']+)'", html))) == 1 and "<legend>Speed</legend>" in html
+    assert "aria-live='polite'" in html
+    assert html.count("data-act='mark'") == len(show().told)
+
+
+def test_two_worlds_play_on_one_clock() -> None:
+    both = Show([part("figure 2"), part("figure 1")], round(3.9 * S), round(4.8 * S), [], "Two or one")
+    plain = both.plain()
+    assert len(both.figures) == len(plain["stages"]) == 2
+    assert [figure["layout"]["meta"]["stage"] for figure in both.figures] == [0, 1]
+    assert {event["stage"] for event in plain["events"]} == {0, 1}
+    assert [event["ms"] for event in plain["events"]] == sorted(event["ms"] for event in plain["events"])
+    texts = [text for _, text in plain["captions"]]
+    assert any("A: CN1 now sends the video" in text for text in texts)
+    assert any("B: CN1 now sends the call and the video" in text for text in texts)
+    numbers = [int(each) for each in re.findall(r"data-slot='(\d+)'", both.board())]
+    assert sorted(numbers) == list(range(len(plain["slots"])))
+    for stage in plain["stages"]:
+        assert all(slot < len(plain["slots"]) for *_, slot in stage["plates"])
+    assert {row["part"] for row in both.rows()} == {"A", "B"}
+    assert "A: " in both.describe() and "B: " in both.describe()
+
+
+def test_words_and_rows_tell_who_sent_what_and_which_row_changed() -> None:
+    text = show().describe()
+    assert "in slow motion from" in text
+    assert "CN1 now sends the video to the cellular address" in text
+    assert "call: over the WLAN throughout; 0 lost." in text
+    rows = [row for row in show().rows() if row["what"] == "row" and row["node"] == "CN1"]
+    assert [row["key"] for row in rows] == ["H@2"]
+
+
+def test_hostile_words_are_no_markup() -> None:
+    story, _ = handover()
+    bad = "</script><script>alert(1)</script>\u202e🦝" + "x" * 200
+    shown = animate(
+        story.trace(), story.graph, names=NAMES, flows={1: "call", 2: bad}, start_ns=10 * S, end_ns=14 * S, title=bad
+    )  # fmt: skip
+    html = "".join(bundle["text/html"] for bundle in shown.bundles())
+    assert "<script>alert" not in html
+    assert bad in shown.describe()
+
+
+def test_nothing_to_show_is_said() -> None:
+    empty = animate(Trace(), Story().graph, names={}, flows={}, start_ns=0, end_ns=S)
+    assert empty.figure is not None and empty.rows() == [] and empty.describe().startswith("The network at work.")
+    assert "Nothing is told of this time." in empty.controls() and "Before the change" not in empty.controls()
+    story, _ = handover()
+    quiet = animate(story.trace(), story.graph, names=NAMES, flows=FLOWS, start_ns=90 * S, end_ns=91 * S)
+    assert all(not layer.flights for layer in quiet.stages[0].layers)
+
+
+def test_time_must_go_forward() -> None:
+    with pytest.raises(ProtocolMisuse):
+        animate(Trace(), Story().graph, names={}, flows={}, start_ns=2 * S, end_ns=S)
+
+
+def test_times_that_are_asked_for_are_slow() -> None:
+    story, at = handover()
+    shown = told(story, slow=[(at.asked, at.asked + 100_000_000)])
+    assert "in slow motion from 12.000 s to 12.1" in shown.describe()
+
+
+def test_the_script_is_short() -> None:
+    lines = files("mipflow.view").joinpath("player.js").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MOST_LINES
+    assert [number for number, line in enumerate(lines, 1) if len(line) > MOST_LETTERS] == []
+    assert mf.__name__ == "mipflow"
