@@ -16,6 +16,7 @@ from mipflow.view.scene import SIDES, Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import Dict, FlowStyle
+from mipflow.view.trips import reasons, why_lost
 from mipflow.view.words import count, network, seconds
 
 MOST_LINES, MOST_LINES_DENSE = 5, 2
@@ -236,17 +237,14 @@ class Board:
 
     def sentences(self) -> list[str]:
         """Which way each flow went when, and what it lost where and why."""
-        stage, lines = self.stage, []
-        lost: dict[int, Counter[str]] = {}
-        for record in stage.lost:
-            lost.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+        stage, lines, lost = self.stage, list[str](), why_lost(self.stage.lost)
         for flow, roads in stage.roads.items():
             ways = [self._way(way) for _, way in roads]
             later = [f", from {seconds(t_ns)} {way}" for (t_ns, _), way in zip(roads[1:], ways[1:], strict=True)]
             own = lost.pop(flow, Counter[str]())
-            lines.append(f"{self.words.flows[flow]}: {ways[0]}{''.join(later) or ' throughout'}; {_reasons(own)}.")
+            lines.append(f"{self.words.flows[flow]}: {ways[0]}{''.join(later) or ' throughout'}; {reasons(own)}.")
         if self.focus.hidden:
-            rest = _reasons(sum(lost.values(), Counter[str]()))
+            rest = reasons(sum(lost.values(), Counter[str]()))
             lines.append(f"{count(self.focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
         return lines
 
@@ -264,9 +262,3 @@ def sign(style: FlowStyle) -> str:
     shape = {"circle": "50%", "square": "2px"}.get(style.symbol, "7px")
     look = f"background:{style.colour};color:{style.letter_colour};border-radius:{shape}"
     return f"<b class='mipflow-sign' style='{look}' aria-hidden='true'>{escape(style.letter)}</b>"
-
-
-def _reasons(losses: Counter[str]) -> str:
-    """How many packets were lost, and where and why, the most frequent first."""
-    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
-    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"

@@ -117,9 +117,9 @@ class Stage:
         self.mobile = mobile
         self.scene = Scene(graph, trace.channels, mobile)
         self._delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
-        found = self._trips()
-        data = [trip for trip in found if trip.packet.label and focus.has_packet(trip.packet)]
-        self._interfaces = self._find_interfaces(found)
+        data = [trip for trip in self._trips() if trip.packet.label and focus.has_packet(trip.packet)]
+        says = (each.why.partition(" on ") for each in trace.decisions() if each.what == "care-of address")
+        self._interfaces = {address: interface for address, _, interface in says}
         packets: dict[int, int] = defaultdict(int)
         for trip in data:
             packets[trip.packet.flow] += 1
@@ -236,7 +236,7 @@ class Stage:
         agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
-            router = self.scene.interfaces.get(self._interface(binding.get("care_of_address")), "")
+            router = self.scene.interfaces.get(self._interfaces.get(str(binding.get("care_of_address")), ""), "")
             onward = path(node, router) if router else ()
             there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
@@ -245,26 +245,6 @@ class Stage:
         home_way = path(peer, self.mobile)
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
         return Way(home_way, lane) if is_home and home_way else None
-
-    def _interface(self, care_of: object) -> str:
-        """The interface of the mobile node that has a care-of address; "" where none is known to have it."""
-        return self._interfaces.get(str(care_of), "")
-
-    def _find_interfaces(self, found: Iterable[Trip]) -> dict[str, str]:
-        """Care-of address -> interface: as the mobile node says, else by the packets that come and go."""
-        known: dict[str, str] = {}
-        for trip in found:
-            for number in (trip.numbers[0], trip.numbers[-1]):
-                name, packet = self.trace.channels[self.trace.channel[number]], self.trace.packets[number]
-                if name.sender == self.mobile:
-                    known[str(packet.source)] = name.sender_interface
-                elif name.receiver == self.mobile:
-                    known[str(packet.destination)] = name.receiver_interface
-        for record in self.trace.decisions():
-            if record.node == self.mobile and record.what == "care-of address":
-                address, _, interface = record.why.partition(" on ")
-                known[address] = interface
-        return known
 
     # --- as plain values ---------------------------------------------------------------------------------------------
 

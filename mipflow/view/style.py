@@ -21,7 +21,6 @@ BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE = "#0072B2", "#E69F00", "#009E73", "
 HIGHLIGHT = "#F0E442"
 CLEAR = "rgba(0,0,0,0)"
 SANS = "system-ui, 'Helvetica Neue', Arial, sans-serif"
-MONO = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 
 class FlowStyle(NamedTuple):
@@ -73,16 +72,6 @@ def marker(symbol: Any, size: Any, colour: Any, edge: str = EDGE, width: float =
 def scatter(mode: str, x: list[Any], y: list[Any], **more: Any) -> Dict:
     """One plotly trace; the pointer finds nothing in it unless `more` says what."""
     return {"type": "scatter", "mode": mode, "x": x, "y": y, "hoverinfo": "skip", **more}
-
-
-def card(x: float, y: float, box: tuple[float, float, float, float], **more: Any) -> Dict:
-    """An opaque card: `box` is left, bottom, right, top in pixels from the point (x, y) of the axes."""
-    left, bottom, right, top = box
-    return {
-        "type": "rect", "layer": "below", "xref": "x", "yref": "y", "xsizemode": "pixel", "ysizemode": "pixel",
-        "xanchor": x, "yanchor": y, "x0": left, "x1": right, "y0": bottom, "y1": top, "fillcolor": CARD,
-        "line": {"color": EDGE, "width": 1}, **more,
-    }  # fmt: skip
 
 
 _ACTS = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>$%"})

@@ -239,3 +239,17 @@ def arrived(found: list[Run]) -> dict[int, list[Trip]]:
         goal = Counter(trip.receiver for trip in own).most_common(1)[0][0]
         flows[flow] = [trip for trip in own if trip.arrived_ns != LOST and trip.receiver == goal]
     return flows
+
+
+def why_lost(lost: Iterable[Dropped]) -> dict[int, Counter[str]]:
+    """Flow -> where and why its packets were lost, and how often."""
+    found: dict[int, Counter[str]] = {}
+    for record in lost:
+        found.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+    return found
+
+
+def reasons(losses: Counter[str]) -> str:
+    """How many packets were lost, and where and why, the most frequent first."""
+    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
+    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"

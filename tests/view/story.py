@@ -114,7 +114,8 @@ class Story:
             elif isinstance(what, tuple):
                 trace.dropped(t_ns, where, what[1], what[0])
             else:
-                trace.decided(t_ns, where, "handover", str(what))
+                kind = "care-of address" if " on " in str(what) else "handover"
+                trace.decided(t_ns, where, kind, str(what))
         return trace
 
 
@@ -168,6 +169,8 @@ def handover(
     story = Story()
     begin, asked, end = round(start_s * S), round(asked_s * S), round(end_s * S)
     bound = begin - S
+    for address, interface in ((WLAN, "wlan0"), (CELL, "cell0")):
+        story.records.append((0, "MN", f"{address} on {interface}"))
     for home, sequence in ((HOME1, 1), (HOME2, 2)):
         row = binding(home, WLAN, sequence)
         story.table(bound, "HA", "binding cache", home, None, row)

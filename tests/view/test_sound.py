@@ -272,7 +272,7 @@ def test_it_can_be_saved(broken: World, tmp_path: Path) -> None:
 
 
 def test_a_browser_plays_it(browser_page: Any, broken: World) -> None:
-    browser_page.set_content(broken.listen(1, 1, 11)._repr_mimebundle_()["text/html"])
+    browser_page.set_content(broken.listen(1, 1, 11).bundles()[0]["text/html"])
     browser_page.wait_for_function("document.querySelector('audio').readyState >= 1")
     assert browser_page.evaluate("document.querySelector('audio').duration") == 10
     assert browser_page.evaluate("document.querySelector('audio').error") is None
