@@ -19,7 +19,7 @@ from mipflow.view.moment import Phase
 from mipflow.view.picture import Picture
 from mipflow.view.spine import Spine, spine
 from mipflow.view.style import MOST_FLOWS, FlowStyle, flow_styles
-from mipflow.view.trips import Run, Trip, arrived, leading, losses, runs, trips
+from mipflow.view.trips import Run, Trip, arrived, leading, losses, reasons, runs, trips, why_lost
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
@@ -240,7 +240,7 @@ class _Chart:
                 place = (x, flow, places[flow, self._interface(flow, record.t_ns)])
                 marks.setdefault(place, Counter())[f"{record.node}: {record.reason}"] += 1
         for (x, flow, y), whys in marks.items():
-            self._cross(front, x, y, f"{self.styles[flow].word}: {_reasons(whys)}")
+            self._cross(front, x, y, f"{self.styles[flow].word}: {reasons(whys)}")
         return top + LANE * len(self.lanes) + 10
 
     def _interface(self, flow: int, t_ns: int) -> str:
@@ -340,9 +340,7 @@ def handover_sentences(story: Spine) -> list[str]:
 def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
     """For each flow that is shown: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
     lines: list[str] = []
-    losses: dict[int, Counter[str]] = {}
-    for record in lost:
-        losses.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+    losses = why_lost(lost)
     used: dict[int, list[Run]] = {}
     for run in found:
         if run.to_ns >= start_ns:
@@ -350,15 +348,9 @@ def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Drop
     for flow in focus.shown:
         own = used.get(flow, [])
         changes = "".join(f", from {seconds(run.from_ns)} {run.way}" for run in own[1:]) or " throughout"
-        way, lost_why = own[0].way + changes if own else "no packet", _reasons(losses.pop(flow, Counter()))
+        way, lost_why = own[0].way + changes if own else "no packet", reasons(losses.pop(flow, Counter()))
         lines.append(f"{words.flows[flow]}: {way}; {lost_why}.")
     if focus.hidden:
-        rest = _reasons(sum(losses.values(), Counter()))
+        rest = reasons(sum(losses.values(), Counter()))
         lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
     return lines
-
-
-def _reasons(losses: Counter[str]) -> str:
-    """How many packets were lost, and where and why, the most frequent first."""
-    whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
-    return f"{losses.total()} lost{f' ({whys})' if whys else ''}"
