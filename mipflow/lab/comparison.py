@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from html import escape
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from mipflow.arguments import TEXT, Expected, check, fits, instance, optional, several
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.world import World, span
+from mipflow.lab.world import World, slowly, span
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
+from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
 from mipflow.view.focus import Focus
-from mipflow.view.picture import Picture, html_table
+from mipflow.view.show import Part, Show
 from mipflow.view.spine import Moment, Spine, spine
 from mipflow.view.words import Words, count, seconds
 
@@ -47,10 +49,10 @@ class Difference(NamedTuple):
 def compare(
     one: World, other: World, start: float | None = None, end: float | None = None,
     names: tuple[str, str] | None = None,
-) -> Picture:  # fmt: skip
+) -> Comparison:  # fmt: skip
     """Two worlds on one clock, from `start` to `end` seconds (by default all that both have run).
 
-    names: what the worlds are called, "A" and "B" where nothing else is said. `describe()` says in sentences what
+    names: what the worlds, "A" and "B", are headed with instead of their titles. `describe()` says in sentences what
     differed and when, the most telling first; `rows()` gives each difference with both values. Raises ProtocolMisuse
     for what is no world, one that has not run, and a span that neither has.
     """
@@ -60,32 +62,54 @@ def compare(
         if not world.network.clock.now:
             raise ProtocolMisuse(f"nothing has run yet: world.run(10) first, with the world `{which}`", world)
     begin, finish = span(min(one.network.clock.now, other.network.clock.now), start, end)
-    sides = [Side(name, world, begin, finish) for name, world in zip(names or ("A", "B"), (one, other), strict=True)]
-    found = list(differences(*sides))
-    titles = [f"{side.name} ({side.world.title})" if names is None else side.name for side in sides]
-    title = " against ".join(titles) if names or one.title != other.title else f"A against B ({one.title})"
-    told = [each.sentence for each in found] or [_alike(*sides)]
-    setup = [f"Set up: {each.sentence}" for each in setups(*sides)]
+    titles = names or (one.title, other.title)
+    sides = Side("A", one, titles[0], begin, finish), Side("B", other, titles[1], begin, finish)
+    return Comparison(*sides, f"A: {titles[0]}; B: {titles[1]}" if titles[0] != titles[1] else f"A and B: {titles[0]}")
 
-    def sentences() -> list[str]:
-        ran = " and ".join(f"{side.name} has run for {side.world.now:g} s" for side in sides)
-        left = [] if _are_whole(*sides) else [f"Delays are not compared: they are of whole runs, and {ran}."]
-        return [*told, *setup, *left]
 
-    def rows() -> list[dict[str, object]]:
+class Comparison(Show):
+    """Both worlds on one clock, and what differs."""
+
+    def __init__(self, one: Side, other: Side, title: str) -> None:
+        self._sides = one, other
+        self._found, self._setup = list(differences(one, other)), list(setups(one, other))
+        parts = [side.part for side in self._sides]
+        slow = slowly(at for side in self._sides for at in side.world.handovers_s())
+        spans = [(seconds_ns(a), seconds_ns(b)) for a, b in slow]
+        super().__init__(parts, one.spine.start_ns, one.spine.end_ns, spans, title)
+
+    def _sentences(self) -> list[str]:
+        return [*self.lead(), *super()._sentences()]
+
+    def lead(self) -> list[str]:
+        """What differed and when, the most telling first, and how the two are set up differently."""
+        told = [each.sentence for each in self._found] or [_alike(*self._sides)]
+        told += [f"Set up: {each.sentence}" for each in self._setup]
+        if _are_whole(*self._sides):
+            return told
+        ran = " and ".join(f"{side.name} has run for {side.world.now:g} s" for side in self._sides)
+        return [*told, f"Mean delays and silences are those of whole runs, so they are not compared here: {ran}."]
+
+    def _rows(self) -> list[dict[str, object]]:
+        one, other = self._sides
         return [
-            {"what": each.about, "flow": each.flow, sides[0].name: each.one, sides[1].name: each.other,
-             "at_s": each.at_s} for each in [*found, *setups(*sides)]
-        ]  # fmt: skip
+            {"what": each.about, "flow": each.flow, one.name: each.one, other.name: each.other, "at_s": each.at_s}
+            for each in [*self._found, *self._setup]
+        ]
 
-    return Picture(title, sentences, rows, html=html_table(rows()))
+    def bundles(self) -> list[dict[str, Any]]:
+        """The sentences that matter most come before the pictures."""
+        first, *more = [f"<p>{escape(line)}</p>" for line in self.lead()]
+        rest = f"<details><summary>All that differs</summary>{''.join(more)}</details>" if more else ""
+        return [{"text/html": f"<div class='mipflow-lead'>{first}{rest}</div>", "text/plain": ""}, *super().bundles()]
 
 
 class Side:
     """One of two worlds, and what happened in it in a span of time (nanoseconds)."""
 
-    def __init__(self, name: str, world: World, start_ns: int, end_ns: int) -> None:
+    def __init__(self, name: str, world: World, title: str, start_ns: int, end_ns: int) -> None:
         self.name, self.world = name, world
+        self.part = Part(world.trace, world.network.graph, world.names(), world.flow_names(), world.mn.name, title)
         self.words = Words(world.names(), world.flow_names())
         focus = Focus(world.trace, self.words.flows)
         graph, mobile = world.network.graph, world.mn.name

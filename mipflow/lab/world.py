@@ -6,7 +6,7 @@ Takes a scenario's nodes; gives the views of `mipflow.view` with the world's tra
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import Literal
@@ -46,6 +46,7 @@ from mipflow.view.small import printed
 from mipflow.view.words import Words, interface_kind
 from mipflow.wire import capture
 from mipflow.wire.address import Address
+from mipflow.wire.files import check_writable
 
 Scale = Literal["even", "time"]
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
@@ -237,8 +238,7 @@ class World(Unique):
         """
         from mipflow.view.show import animate
 
-        if slow is None:
-            slow = [(at - HANDOVER_SLOW_S / 8, at + HANDOVER_SLOW_S) for at in self.handovers_s()]
+        slow = slowly(self.handovers_s()) if slow is None else slow
         begin, finish = span(self.network.clock.now, start, end)
         check(several(SPAN, "pairs (start, end) of seconds"), slow=slow)
         return animate(
@@ -339,11 +339,21 @@ class World(Unique):
         return capture.write(path, at_node(self.trace, node, interface, self.network.clock.now))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write animation, ladder, timeline and tables as one page that needs no kernel. Raises DatasetError."""
+        """Write animation, ladder, timeline, tables and state machines as one page that needs no kernel or network.
+
+        Packets and rows open there too. Raises DatasetError where it cannot be written, ProtocolMisuse before a run.
+        """
+        from mipflow.lab.machines import state_machines
         from mipflow.view.page import save
 
-        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables()]
+        check_writable(path)
+        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables(), *state_machines()]
         save(path, pictures, self.title)
+
+
+def slowly(handovers_s: Iterable[float]) -> list[tuple[float, float]]:
+    """The spans around handovers that a film shows slowly, in seconds."""
+    return [(max(0.0, at - HANDOVER_SLOW_S / 8), at + HANDOVER_SLOW_S) for at in handovers_s]
 
 
 def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]:
@@ -351,6 +361,8 @@ def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]
     is none.
     """
     check(optional(SECONDS), start=start, end=end)
+    if not now_ns:
+        raise ProtocolMisuse("nothing has run yet: world.run(10) first", (start, end))
     begin, finish = 0 if start is None else seconds(start), now_ns if end is None else seconds(end)
     if not begin <= min(finish, now_ns):
         expected = f"expected 0 <= start <= end, and a start that has been: it is {now_ns / NS_PER_S:g} s"

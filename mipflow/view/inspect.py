@@ -11,9 +11,7 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from html import escape
-from importlib.resources import files
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -184,14 +182,17 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
             for header in headers for field in header.fields
         ]  # fmt: skip
 
-    return Picture(_title(hop), sentences, rows, html=_card(said, headers) + assets())
+    return Picture(_title(hop), sentences, rows, html=_card(said, headers))
 
 
-def carried(trace: Trace, hops: Iterable[int], *, names: Mapping[Address, str]) -> str:
+def carried(
+    trace: Trace, hops: Iterable[int], alike: Mapping[int, int] | None = None, *, names: Mapping[Address, str]
+) -> str:
     """The cards of packet-hops for a page that goes on without a kernel: JSON, as gzip in base64.
 
-    It is [cards, hops]: each card [title, HTML], of long headers the first octets only; and hop -> number of its card.
-    Hops of one packet that differ in their hop limit only share that of the first; `MOST_CARRIED` cards at most.
+    alike: further hops, each with the one of `hops` whose card stands in for its own. It is [cards, hops, alike]: each
+    card [title, HTML], of long headers the first octets only; hop -> number of its card; and which are only alike. Hops
+    of one packet that differ in their hop limit share the card of the first; there are `MOST_CARRIED` at most.
     """
     cards: list[tuple[str, str]] = []
     seen: dict[int, int] = {}
@@ -203,7 +204,8 @@ def carried(trace: Trace, hops: Iterable[int], *, names: Mapping[Address, str]) 
             cards.append((_title(hop), _card(_said(hop), dissect(hop, names), OCTETS_CARRIED)))
         if packet in seen:
             numbers[number] = seen[packet]
-    text = json.dumps([cards, numbers], separators=(",", ":"), ensure_ascii=False)
+    others = {hop: numbers[other] for hop, other in (alike or {}).items() if hop not in numbers and other in numbers}
+    text = json.dumps([cards, numbers | others, list(others)], separators=(",", ":"), ensure_ascii=False)
     return b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode("ascii")
 
 
@@ -386,14 +388,6 @@ def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS
         )
         number += len(header.fields)
     return f"<div class='mipflow-packet'>{''.join(parts)}</div>"
-
-
-@cache
-def assets() -> str:
-    """`inspector.css` and `inspector.js` as elements: the script acts once in a page, however often it goes out."""
-    folder = files(__package__)
-    style, code = (folder.joinpath(f"inspector.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return f"<style>{style}</style><script>{code}</script>"
 
 
 def _dump(header: Header, number: int, most_octets: int) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
@@ -49,7 +50,7 @@ class Picture:
         lines = self.describe().split("\n")
         left = len(lines) - MOST_LINES
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
-        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        text = "".join(f"<p>{_TIME.sub(_way, escape(line))}</p>" for line in lines)
         table = "" if self._is_table else html_table(self.rows())
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
@@ -70,6 +71,15 @@ class Picture:
 
         for bundle in self.bundles():
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+
+_TIME = re.compile(r"^((?:[A-H]: )?)(\d+\.\d{3}) s(?=: )")
+
+
+def _way(found: re.Match[str]) -> str:
+    """The time that a line begins with as a button that leads to the film of the page (inspector.js)."""
+    ns = int(found[2].replace(".", "")) * 10**6
+    return f"{found[1]}<button type='button' class='mipflow-way' data-ns='{ns}'>{found[2]} s</button>"
 
 
 def figure_bundle(figure: Dict, title: str) -> dict[str, Any]:
@@ -121,7 +131,8 @@ def cell(value: object) -> str:
 
 @cache
 def script() -> str:
-    """`player.css` and `player.js` as elements: the script acts once in a page, however often it goes out."""
+    """The styles and the scripts, player and inspector: they act once in a page, however often they go out."""
     folder = files(__package__)
-    style, code = (folder.joinpath(f"player.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return f"<style>{style}</style><script>{code}</script>"
+    code = [folder.joinpath(f"{name}.{kind}") for name in ("player", "inspector") for kind in ("css", "js")]
+    style, player, own_style, inspector = (each.read_text(encoding="utf-8") for each in code)
+    return f"<style>{style}{own_style}</style><script>{player}{inspector}</script>"

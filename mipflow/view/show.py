@@ -18,6 +18,7 @@ from mipflow.sim.trace import Trace
 from mipflow.view.board import Board
 from mipflow.view.film import Film, Span, around
 from mipflow.view.focus import Focus
+from mipflow.view.follow import histories, packets
 from mipflow.view.picture import Picture, as_json, figure_bundle, script
 from mipflow.view.spine import Caption, Spine, spine
 from mipflow.view.stage import Stage
@@ -145,6 +146,8 @@ class Show(Picture):
             "events": [{name: each[name] for name in TOLD if name in each} for each in self.events],
             "captions": self._captions(), "paces": self._paces(),
             "slots": [slot for board in boards for slot in board.pop("slots")],
+            "packets": [packets(stage, part.names) for stage, part in zip(self.stages, self.parts, strict=True)],
+            "history": [histories(stage) for stage in self.stages],
             "stages": [{**stage.told(), **board} for stage, board in zip(self.stages, boards, strict=True)],
         }  # fmt: skip
 
@@ -176,6 +179,8 @@ class Show(Picture):
             _button("play", 0, "Play", "play"), _button("step", 1, "Step on", "on"),
             _button("event", 1, "Next event", "last"), before if self._turn else "",
             _button("full", 0, "Full screen", "full"),
+            _look("inside", "Look inside the packet of this event", "Look inside"),
+            _look("svg", "Save what is seen as SVG", "SVG"), _look("png", "Save what is seen as PNG", "PNG"),
         ]  # fmt: skip
         name = f"name='{self.id} speed'"
         speeds = "".join(
@@ -227,6 +232,11 @@ class Show(Picture):
 def _button(act: str, by: int, name: str, sign: str, text: str = "") -> str:
     inside = escape(text) or f"<svg viewBox='0 0 16 16' aria-hidden='true'><path d='{SIGNS[sign]}'/></svg>"
     return f"<button type='button' data-act='{act}' data-by='{by}' title='{name}' aria-label='{name}'>{inside}</button>"
+
+
+def _look(what: str, name: str, text: str) -> str:
+    """A button for inspector.js."""
+    return f"<button type='button' data-look='{what}' title='{name}'>{text}</button>"
 
 
 # Signs as paths: not every font has them.

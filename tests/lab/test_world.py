@@ -298,3 +298,9 @@ def test_what_a_node_saw_is_written_in_the_order_of_time(tmp_path) -> None:  # t
     expected = sum("MN" in (hop.channel.sender, hop.channel.receiver) for hop in world.trace)
     assert at_mn == expected
     assert capture is not None
+
+
+@pytest.mark.parametrize("view", ["animate", "ladder", "timeline"])
+def test_nothing_has_run_yet(view: str) -> None:
+    with pytest.raises(ProtocolMisuse, match=r"nothing has run yet: world\.run\(10\) first"):
+        getattr(mf.figure2(), view)()

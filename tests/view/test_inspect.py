@@ -18,7 +18,7 @@ from hypothesis import given, settings
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import ChannelName, Hop, Trace
-from mipflow.view.inspect import MOST_CARRIED, RFC, Field, Header, assets, carried, dissect, inspect
+from mipflow.view.inspect import MOST_CARRIED, RFC, Field, Header, carried, dissect, inspect
 from mipflow.view.page import save
 from mipflow.view.picture import Picture
 from mipflow.view.words import long
@@ -254,7 +254,7 @@ ROW = re.compile(r"<tr data-f='(\d+)'")
 
 def shown(trace: Trace, number: int, names: dict[Address, str] | None = None) -> str:
     """The card without its script."""
-    return inspect(trace, number, names=names or {}).html.removesuffix(assets())
+    return inspect(trace, number, names=names or {}).html
 
 
 @pytest.mark.parametrize("kind", [BindingUpdate, HomeTest])
@@ -273,27 +273,29 @@ def test_a_large_packet_is_cut_and_says_so() -> None:
     trace = alone(Packet(CELL, CN1, UDP(1, 2, bytes(60000))))
     html = shown(trace, 0)
     assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 36_000
-    (((_, small),), _) = unpacked(carried(trace, [0], names={}))
+    (((_, small),), _, _) = unpacked(carried(trace, [0], names={}))
     assert "59936 more octets" in small and len(small) < 10_000
 
 
-def unpacked(text: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
+def unpacked(text: str) -> tuple[list[tuple[str, str]], dict[str, int], list[int]]:
     """As the script does."""
-    cards, hops = json.loads(gzip.decompress(base64.b64decode(text)))
-    return cards, hops
+    cards, hops, alike = json.loads(gzip.decompress(base64.b64decode(text)))
+    return cards, hops, alike
 
 
 def test_packets_that_a_page_carries_along() -> None:
     """Each packet once, however many links it crossed; a long window stays small."""
     numbers = [number for number, packet in enumerate(TRACE.packets) if not packet.innermost().flow]
     text = carried(TRACE, numbers, names=NAMES)
-    cards, hops = unpacked(text)
+    cards, hops, _ = unpacked(text)
     assert list(hops) == [str(number) for number in numbers] and len(text) < 8_000
     assert len(cards) == len({id(TRACE.packets[number]) for number in numbers}) < len(numbers)
     assert all(cards[place][0].endswith(long(TRACE.packets[int(number)])) for number, place in hops.items())
     assert text == carried(TRACE, numbers, names=NAMES)
-    many, hops = unpacked(carried(TRACE, range(len(TRACE)), names=NAMES))
+    many, hops, _ = unpacked(carried(TRACE, range(len(TRACE)), names=NAMES))
     assert len(many) == MOST_CARRIED and len(hops) < len(TRACE)
+    _, hops, alike = unpacked(carried(TRACE, [4], {4: 4, 6: 4, 8: 5}, names=NAMES))
+    assert hops == {"4": 0, "6": 0} and alike == [6]
 
 
 def test_there_is_one_tab_stop_for_the_rows_and_one_for_the_bytes() -> None:

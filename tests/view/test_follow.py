@@ -1,0 +1,253 @@
+"""Click and follow, in a saved page: packets open, rows show their history, times lead to the film and back."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import mipflow as mf
+from mipflow.lab.world import World
+from mipflow.view.follow import MOST_CHANGES, histories, packets
+from mipflow.view.page import save
+from mipflow.view.show import animate
+from mipflow.wire.mobility import BindingUpdate
+from tests.view.story import FLOWS, HOME2, MS, NAMES, S, handover
+
+STORY, AT = handover()
+TRACE = STORY.trace()
+SHOW = animate(TRACE, STORY.graph, names=NAMES, flows=FLOWS, start_ns=11 * S, end_ns=14 * S)
+ROW = f"CN1|{HOME2}"
+
+
+# --- as plain values -------------------------------------------------------------------------------------------------
+
+
+def test_each_mark_of_the_film_leads_to_a_card() -> None:
+    """To its own, or to that of a packet like it: of the same flow, from and to the same address."""
+    (stage,) = SHOW.stages
+    cards, numbers, alike = json.loads(gzip.decompress(base64.b64decode(packets(stage, NAMES))))
+    hops = {flight.hop for layer in stage.layers for flight in layer.flights if flight.hop >= 0}
+    assert hops and {str(hop) for hop in hops} <= numbers.keys() and len(cards) < 40
+    for hop in hops:
+        title, html = cards[numbers[str(hop)]]
+        own = int(re.findall(r"Packet-hop (\d+)", title)[0])
+        packet, shown = TRACE.packets[hop], TRACE.packets[own]
+        assert packet is shown or hop in alike
+        assert (packet.label, packet.source, packet.destination) == (shown.label, shown.source, shown.destination)
+        assert str(packet.source) in html
+    assert not any(TRACE.packets[hop].innermost().flow == 0 for hop in alike)
+
+
+def test_what_happened_to_a_row() -> None:
+    (stage,) = SHOW.stages
+    told = histories(stage)
+    name, versions = told[ROW]
+    assert name == "CN1: binding cache, H@2"
+    assert versions == [
+        (0, "when the film begins: H@2 → WLAN address seq 2"),
+        ((AT.update_lands - 11 * S) // 1000, "care-of address WLAN address → cellular address, sequence 2 → 7"),
+    ]
+    lengths = {row.replace(str(HOME2), "H@2"): len(each[1]) for row, each in told.items()}
+    assert lengths["CN1|H@2"] == 2 and lengths["HA|H@2"] == 1 and (lengths["MN|1"], lengths["MN|2"]) == (1, 3)
+
+
+def test_a_long_history_is_cut_to_its_end() -> None:
+    story, _ = handover()
+    row = {"home_address": str(HOME2), "care_of_address": "::", "sequence": 0}
+    for number in range(100):
+        story.table(13 * S + number * MS, "CN1", "binding cache", HOME2, row, row | {"sequence": number})
+    show = animate(story.trace(), story.graph, names=NAMES, flows=FLOWS, start_ns=12 * S, end_ns=14 * S)
+    assert len(histories(show.stages[0])[ROW][1]) == MOST_CHANGES
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Voice())
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    world.mn.handover(video, "cell0")
+    return world.run(1)
+
+
+@pytest.fixture(scope="module")
+def saved(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("saved") / "world.html"
+    world.save(path)
+    return path
+
+
+@pytest.fixture
+def opened(browser_page: Any, saved: Path) -> Any:
+    """The saved page, its troubles in `page.troubles`."""
+    browser_page.troubles = []
+    browser_page.on("pageerror", lambda error: browser_page.troubles.append(str(error)))
+    browser_page.on("request", lambda request: browser_page.troubles.append(request.url))
+    browser_page.goto(saved.as_uri())
+    browser_page.locator(".mipflow-driven").wait_for()
+    return browser_page
+
+
+MARK = """([name]) => {
+  const [stage] = [...mipflowPlayer.shows][0].stages;
+  for (const { seen, nodes, texts } of stage.layers) for (let k = 0; k < seen.length; k += 1)
+    if (texts[k].textContent === name) {
+      const { x, y, width, height } = nodes[k].getBoundingClientRect();
+      return [x + width / 2, y + height / 2, seen[k].flight.hop];
+    }
+}"""
+
+
+def to_update(page: Any) -> None:
+    """Step to where the binding update to CN1 is under way."""
+    page.locator(".mipflow-chips button", has_text="BU to CN1").last.click()
+
+
+def panel(page: Any) -> Any:
+    return page.locator(".mipflow-inspector")
+
+
+def test_a_saved_page_is_one_small_file_without_a_network(saved: Path, opened: Any) -> None:
+    assert saved.stat().st_size < 5_500_000
+    assert opened.troubles == [saved.as_uri()]
+    for words in ("binding cache", "Messages from", "Flows from", "state"):
+        assert opened.get_by_text(words).first.count()
+
+
+def test_a_packet_of_the_film_opens(world: World, opened: Any) -> None:
+    to_update(opened)
+    opened.locator(".mipflow-driven").scroll_into_view_if_needed()
+    opened.wait_for_timeout(400)
+    x, y, hop = opened.evaluate(MARK, ["BU"])
+    opened.mouse.move(x - 1, y)
+    opened.mouse.move(x, y)
+    opened.wait_for_timeout(200)
+    opened.mouse.click(x, y)
+    panel(opened).wait_for()
+    assert isinstance(world.trace.packets[hop].payload, BindingUpdate)
+    assert panel(opened).locator("h4").inner_text() == f"Packet-hop {hop}: binding update"
+    row = panel(opened).locator("tr", has_text="home nonce index")
+    row.hover()
+    found = opened.locator(".mipflow-found").evaluate_all("all => all.map(e => e.textContent)")
+    octets = world.inspect(hop).rows()
+    place = next(each for each in octets if each["field"] == "home nonce index")
+    assert found[0].startswith("– home nonce index") and len(found[1].split()) == place["octets"] == 2
+    opened.keyboard.press("Escape")
+    assert panel(opened).count() == 0 and opened.troubles == [opened.url]
+
+
+def test_the_same_by_keyboard(opened: Any) -> None:
+    to_update(opened)
+    opened.locator("[data-look=inside]").press("Enter")
+    panel(opened).wait_for()
+    for _ in range(8):  # the panel's buttons, and the fold of the first header
+        if opened.evaluate("document.activeElement.tagName") != "TR":
+            opened.keyboard.press("Tab")
+    for _ in range(3):
+        opened.keyboard.press("ArrowDown")
+    assert "payload length" in opened.evaluate("document.activeElement.textContent")
+    opened.keyboard.press("Enter")
+    assert opened.locator(".mipflow-found").count() == 2
+    opened.keyboard.press("Escape")
+    assert opened.evaluate("document.activeElement.textContent") == "Look inside"
+
+
+def test_a_row_shows_its_history_and_each_moment_of_it(opened: Any) -> None:
+    to_update(opened)
+    row = opened.locator("[data-row^='CN1|']", has_text="H@2").locator("button")
+    row.press("Enter")
+    items = panel(opened).locator("li")
+    assert items.count() >= 2 and "WLAN address → cellular address" in items.last.inner_text()
+    items.last.locator("button").click()
+    assert "CN1 now sends the video to the cellular address" in opened.locator(".mipflow-caption").inner_text()
+    time = items.last.locator("button").inner_text()
+    assert opened.locator(".mipflow-clock").inner_text() == time
+    assert opened.troubles == [opened.url]
+
+
+def test_an_arrow_of_the_ladder_leads_to_the_film_and_back(opened: Any) -> None:
+    arrow = opened.locator(".mipflow-arrow", has_text="BU").last
+    opened.locator(".mipflow-arrow[data-hops]").last.scroll_into_view_if_needed()
+    arrow = opened.locator(".mipflow-arrow").nth(3)
+    arrow.scroll_into_view_if_needed()
+    arrow.dispatch_event("click")
+    hops = {int(hop) for hop in arrow.get_attribute("data-hops").split()}
+    number = opened.evaluate("[...mipflowPlayer.shows][0].number")
+    event = opened.evaluate("([k]) => [...mipflowPlayer.shows][0].told.events[k].hops", [number])
+    assert hops & set(event)
+    assert opened.locator(".mipflow-driven").bounding_box()["y"] < 720
+    assert "mipflow-here" in arrow.get_attribute("class")
+    opened.get_by_role("button", name="Back to where you came from").click()
+    box = arrow.bounding_box()
+    assert -box["height"] < box["y"] < 720
+    assert opened.troubles == [opened.url]
+
+
+def test_a_time_of_the_words_leads_to_the_film(opened: Any) -> None:
+    """The way of who has no mouse: the ladder's words."""
+    twin = opened.locator(".mipflow-twin", has_text="Messages from").last
+    twin.locator("summary").first.click()
+    way = twin.locator(".mipflow-way").last
+    way.press("Enter")
+    assert abs(float(way.inner_text()[:-2]) - float(opened.locator(".mipflow-clock").inner_text()[:-2])) <= 0.4
+    assert opened.get_by_role("button", name="Back to where you came from").count() == 1
+
+
+def test_what_is_seen_becomes_a_file(opened: Any, tmp_path: Path) -> None:
+    opened.locator(".mipflow-chips button", has_text="the video → the cellular address").last.click()
+    for kind in ("svg", "png"):
+        with opened.expect_download() as download:
+            opened.locator(f"[data-look={kind}]").click()
+        download.value.save_as(tmp_path / f"seen.{kind}")
+        assert re.fullmatch(rf"mipflow [\d.]+ s\.{kind}", download.value.suggested_filename)
+    root = ElementTree.parse(tmp_path / "seen.svg").getroot()
+    said = " ".join(text for text in root.itertext())
+    assert "CN1 now sends the video to the cellular address." in said and "H@2: WLAN → cellular" in said
+    octets = (tmp_path / "seen.png").read_bytes()
+    assert octets.startswith(b"\x89PNG") and len(octets) > 20_000
+    width, height = (int.from_bytes(octets[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
+    assert opened.troubles == [opened.url]
+
+
+def test_two_worlds_on_one_clock(browser_page: Any, world: World, tmp_path: Path) -> None:
+    other = mf.figure1(seed=7)
+    flows = [other.mn.open(other.cn1, app) for app in (mf.apps.Voice(), mf.apps.Video())]
+    other.run(6)
+    other.mn.handover(flows[1], "cell0")
+    other.run(1)
+    page, troubles = browser_page, list[str]()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(save(tmp_path / "two.html", [mf.compare(world, other, 5.8, 7)], "Two").as_uri())
+    page.locator(".mipflow-driven").nth(1).wait_for()
+    assert page.get_by_text("The handover at 6.000 s moves the video in A").first.is_visible()
+    page.locator(".mipflow-chips button", has_text="the call and the video → the cellular").first.click()
+    rows = page.locator(".mipflow-plates").nth(1).locator("tr.mipflow-changed")
+    assert "H@1" in rows.first.inner_text()
+    page.locator("[data-look=inside]").click()  # the binding update of the second world
+    panel(page).wait_for()
+    hop = int(re.findall(r"Packet-hop (\d+): binding update", panel(page).inner_text())[0])
+    assert other.trace[hop].packet.payload == other.trace.packets[hop].payload
+    assert f"sent at {other.trace[hop].started_ns / S:.6f} s" in panel(page).inner_text()
+    page.get_by_label("Time").press("Home")
+    page.locator("[data-act=play]").click()
+    before = page.locator(".mipflow-clock").inner_text()
+    page.wait_for_timeout(900)
+    assert page.locator(".mipflow-clock").inner_text() != before and troubles == []
+
+
+def test_a_time_that_no_film_shows_says_so(browser_page: Any, world: World, tmp_path: Path) -> None:
+    browser_page.goto(save(tmp_path / "ladder.html", [world.ladder(5.9, 6.3)], "A ladder").as_uri())
+    browser_page.locator(".mipflow-arrow").first.dispatch_event("click")
+    title = browser_page.locator("[aria-disabled=true]").get_attribute("title")
+    assert title == "No film in this page shows this time."
