@@ -24,6 +24,7 @@ h1 { font-size: 22px; margin: 6px 0 } h2 { font-size: 18px; margin: 14px 0 4px }
 table { border-collapse: collapse; margin: 8px 0; font-size: 14px } th { background: var(--head) }
 caption { text-align: left; font-weight: bold; padding: 4px 0 }
 th, td { border: 1px solid var(--line); padding: 2px 8px; text-align: left; vertical-align: top }
+section > div:not(.mipflow-grid) > div { overflow-x: auto }
 details p { margin: 2px 0 } summary { cursor: pointer; padding: 4px 0 } pre { overflow-x: auto; font-size: 14px }
 """
 

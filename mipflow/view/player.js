@@ -66,7 +66,9 @@
       });
       this.roads = [{ trace: told.tunnels }, ...told.roads].map((road) => {
         const holder = holderOf(road.trace);
-        return { ...road, holder, path: holder?.querySelector("path.js-line"), legs: [] };
+        const [path, ...more] = holder ? all(holder, "path.js-line") : []; // one for each leg: the first has them all
+        more.forEach((each) => each.remove());
+        return { ...road, holder, path, legs: [] };
       });
       this.ok = this.layers.every(({ ok }) => ok) && this.roads.every(({ path }) => path);
       this.places = told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]);

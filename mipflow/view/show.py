@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mipflow.sim.trace import Trace
+from mipflow.view import style as look
 from mipflow.view.board import Board
 from mipflow.view.film import Film, Span, around
 from mipflow.view.focus import Focus
@@ -96,6 +97,10 @@ class Show(Picture):
         self.figures = [stage.figure(title) for stage in self.stages]
         for number, figure in enumerate(self.figures):
             height = figure["layout"]["height"]
+            if len(parts) > 1:
+                letter = f"<b>{'ABCDEFGH'[number]}</b>"
+                corner: Dict = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
+                figure["layout"]["annotations"].append(look.label(0, 1, letter, 18, **corner))
             figure["layout"]["meta"] = {"title": title, "show": self.id, "stage": number, "height": height}
         super().__init__(title, self._sentences, self._rows, figure=self.figures[0])
 

@@ -124,6 +124,21 @@ def test_a_saved_page_is_one_small_file_without_a_network(saved: Path, opened: A
         assert opened.get_by_text(words).first.count()
 
 
+@pytest.mark.parametrize("width", [390, 640, 1280])
+def test_nothing_is_wider_than_the_page(opened: Any, width: int) -> None:
+    """Wide tables and drawings scroll by themselves."""
+    opened.set_viewport_size({"width": width, "height": 720})
+    opened.wait_for_timeout(300)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_road_of_the_end_stands_while_the_film_is_elsewhere(opened: Any) -> None:
+    """plotly draws a path for each leg of a road; all legs are in the first, and no other is left."""
+    roads = "all => all.map(trace => trace.querySelectorAll('path.js-line').length).slice(1)"
+    paths = opened.locator(".mipflow-driven .trace").evaluate_all(roads)
+    assert max(paths) == 1 and sum(paths) >= 3
+
+
 def test_a_packet_of_the_film_opens(world: World, opened: Any) -> None:
     to_update(opened)
     opened.locator(".mipflow-driven").scroll_into_view_if_needed()
