@@ -89,7 +89,7 @@
       if (back.isConnected) back.focus();
     };
     show.panel?.remove();
-    const heading = make("h4", { textContent: title, tabIndex: -1 }), body = make("div", { innerHTML: html });
+    const heading = make("p", { className: "mipflow-title", textContent: title, tabIndex: -1 }), body = make("div", { innerHTML: html });
     show.panel = make("section", { className: "mipflow-inspector", ariaLabel: title, back }, heading, ...ways, button("Close", close), body);
     show.panel.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
     show.host.append(show.panel);

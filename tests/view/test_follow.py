@@ -150,7 +150,7 @@ def test_a_packet_of_the_film_opens(world: World, opened: Any) -> None:
     opened.mouse.click(x, y)
     panel(opened).wait_for()
     assert isinstance(world.trace.packets[hop].payload, BindingUpdate)
-    assert panel(opened).locator("h4").inner_text() == f"Packet-hop {hop}: binding update"
+    assert panel(opened).locator(".mipflow-title").inner_text() == f"Packet-hop {hop}: binding update"
     row = panel(opened).locator("tr", has_text="home nonce index")
     row.hover()
     found = opened.locator(".mipflow-found").evaluate_all("all => all.map(e => e.textContent)")
