@@ -65,14 +65,12 @@
         return { ...layer, holder, nodes, texts, known, ok, seen: [] };
       });
       this.roads = [{ trace: told.tunnels }, ...told.roads].map((road) => {
-        const holder = holderOf(road.trace);
-        const [path, ...more] = holder ? all(holder, "path.js-line") : []; // one for each leg: the first has them all
-        more.forEach((each) => each.remove());
+        const holder = holderOf(road.trace), [path, ...more] = holder ? all(holder, "path.js-line") : [];
+        more.forEach((each) => each.remove()); // plotly has a path for each leg: the first has them all
         return { ...road, holder, path, legs: [] };
       });
       this.ok = this.layers.every(({ ok }) => ok) && this.roads.every(({ path }) => path);
-      this.places = told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]);
-      this.ways = new Map();
+      [this.places, this.ways] = [told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]), new Map()];
       graph.classList.toggle("mipflow-driven", this.ok);
     }
     // The legs of a way from card to card, cut by a margin before the cards: as Scene.legs in scene.py.
