@@ -237,6 +237,9 @@ class HomeAgent(Router):
         interface, segment = self.home_link, self.home_link.segment
         assert segment is not None
         for address in _defended(binding):
+            owner = segment.neighbors.get(address, interface)
+            if owner is not interface:  # it came home before this binding, which will end: it answers again then
+                segment.claims[address] = owner
             segment.neighbors[address] = interface
             self.neighbor.announce(address, interface)
         self.network.changed()

@@ -194,6 +194,23 @@ def test_who_is_at_home_answers_for_its_link_local_address() -> None:
     assert heard == [False]
 
 
+def test_who_was_at_home_before_a_late_update_was_bound_is_reached_there_again() -> None:
+    """The home agent's question on the home link is lost, so it stands in for one who is there, until it is told."""
+    world = at_home()
+    world.run(15)  # the home agent has forgotten the binding
+    flow = world.mn.open(world.cn1, CALL)
+    home = world.network.segments["home"]
+    home.tap(lambda packet, now: "lost" if isinstance(packet.payload, NeighborSolicitation) else None)
+    rejoin(world)
+    world.run(30)
+    changed = [c for c in world.trace.changes() if c.node == "HA" and c.t_ns > 20 * NS_PER_S and c.change.after]
+    assert any((c.change.after or {}).get("state") == "bound" for c in changed)
+    assert list(world.ha.bindings) == [] and flow.home_address in world.mn.addresses
+    received = flow.stats.down.received
+    world.run(5)
+    assert flow.stats.down.received >= received + 45
+
+
 @pytest.mark.parametrize("at", ["cell0", "wlan0"])
 def test_what_is_at_home_is_not_bound_where_policy_wants_it_away(at: str) -> None:
     """An update is under way when the mobile node comes home; its de-registration finds nothing to delete, so it has
