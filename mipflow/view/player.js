@@ -168,8 +168,8 @@
       this.join(graphs);
     }
     again() { if (this.host) { this.place(); this.seek(this.ms); } }
-    // When a moment (microseconds) is seen first, in playing milliseconds.
-    seen(us) { return along(this.told.clock, us, 1, 0); }
+    leave() { for (const each of [this.tie, ...this.plates]) each.remove(); shows.delete(this); }
+    seen(us) { return along(this.told.clock, us, 1, 0); } // when a moment (microseconds) is seen first, in playing ms
     // What a click chose: a "hop" of the trace, a "row" of a table, an "event". Who listens goes on from there.
     picked(what, value, stage) {
       const detail = { what, value, stage, show: this };
@@ -316,8 +316,7 @@
     // A page that was saved or exported has Plotly to itself and figures as text.
     if (window.Plotly) for (const div of all(document, ".mipflow-figure:not(.js-plotly-plot)")) {
       const { data, layout, config } = JSON.parse(div.nextElementSibling.textContent);
-      div.replaceChildren();
-      div.classList.add("js-plotly-plot");
+      div.replaceChildren(); div.classList.add("js-plotly-plot");
       window.Plotly.newPlot(div, data, layout, config).then(soon);
     }
     // A notebook that was saved and opened again shows plotly's picture until a mouse comes: it need not wait.
@@ -332,11 +331,11 @@
         around(board, drawn.filter(({ layout: { meta } }) => meta?.show === id && meta.stage === stage)));
       const controls = around(board, all(document, `.mipflow-controls[data-show="${id}"]`));
       if (!controls || graphs.some((graph) => !graph)) continue;
+      for (const old of known ? [] : shows) if (old.told.id === id && !old.board.isConnected) old.leave(); // drawn anew
       if (known) known.join(graphs); else shows.add(new Show(told, controls, board, graphs));
     }
   }
-  let due = 0;
-  const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
+  let due = 0; const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
   window.mipflowPlayer = { look: soon, shows };
   const NEW = ".mipflow-board, .plot-container, .js-plotly-plot, .main-svg, .mipflow-figure";
   const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));
