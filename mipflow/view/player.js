@@ -335,7 +335,8 @@
       if (known) known.join(graphs); else shows.add(new Show(told, controls, board, graphs));
     }
   }
-  let due = 0; const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
+  let due = 0;
+  const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
   window.mipflowPlayer = { look: soon, shows };
   const NEW = ".mipflow-board, .plot-container, .js-plotly-plot, .main-svg, .mipflow-figure";
   const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));

@@ -13,37 +13,46 @@ from typing import Any
 
 import pytest
 
-from mipflow.view.style import HIGHLIGHT, flow_styles
+from mipflow.view.style import flow_styles
 
 TOUR = "labs/00_tour.ipynb"
 CALL, VIDEO = flow_styles({1: "call", 2: "video"}).values()
 FIGURE = ".js-plotly-plot"
 TAKE_AWAY = "Take away the second home address"
+WLAN, CELLULAR = "WLAN router", "cellular router"
 
 # Frames of the browser and different places of the marks, each in a second, while a film plays.
-MEASURE = """async (figure) => {
+MEASURE = """async (cell) => {
+  const show = [...window.mipflowPlayer.shows].find(({ board }) => cell.contains(board));
   const begin = performance.now(), length = 2000;
   let frames = 0, places = 0, before = "";
   while (performance.now() - begin < length) {
     await new Promise(requestAnimationFrame);
     frames += 1;
-    const marks = [...figure.querySelectorAll(".scatterlayer .points path")];
-    const now = marks.map((each) => each.getAttribute("transform")).join();
+    const now = [...cell.querySelectorAll(".points > path")].map((each) => each.getAttribute("transform")).join();
     places += now !== before;
     before = now;
+    if (!show.playing) show.go(0), show.play(true);
   }
   return [frames * 1000 / length, places * 1000 / length];
 }"""
-# What a figure shows: where the nodes stand, which way each flow is drawn, what is written, which lines are marked.
-READ = """(figure) => ({
-  nodes: Object.fromEntries(figure.layout.annotations.map(
-    ({ x, y, text }) => [(/<b>(\\w+)<.b>/.exec(text) || [])[1], [x, y]])),
-  roads: Object.fromEntries(figure.data.filter(({ mode, line }) => mode === "lines" && line.dash).map(
-    ({ x, y, line }) => [line.dash, [...x].map((each, place) => [each, y[place]])])),
-  texts: figure.data.flatMap(({ text }) => text || []),
-  marked: figure.data.flatMap(({ text, marker }) => marker && Array.isArray(marker.line.color)
-    ? text.filter((_, place) => marker.line.color[place] === "HIGHLIGHT") : []),
-})""".replace("HIGHLIGHT", HIGHLIGHT)
+# What a film shows: where the nodes stand and each flow's legs, in pixels; each table's rows; the rows that are marked.
+READ = """(cell) => {
+  const show = [...window.mipflowPlayer.shows].find(({ board }) => cell.contains(board));
+  const [{ graph, roads, places, told }] = show.stages;
+  const words = (each) => each.innerText.replace(/\\s+/g, " ").trim();
+  const card = ({ x, y, text }) => [text.replace(/(<[^>]+>)+/g, " ").trim(),
+    places[told.nodes.findIndex((node) => node[0] === x && node[1] === y)]];
+  return {
+    nodes: Object.fromEntries(graph.layout.annotations.map(card)),
+    roads: Object.fromEntries(roads.slice(1).map(({ trace, path }) => [graph._fullData[trace].line.dash,
+      path.getAttribute("d").match(/-?[\\d.]+/g).map(Number)])),
+    tables: Object.fromEntries([...cell.querySelectorAll(".mipflow-plates table")].map((table) =>
+      [words(table.caption), [...table.tBodies[0].rows].map(words)])),
+    marked: [...cell.querySelectorAll(".mipflow-plates .mipflow-changed")].map(words),
+    legend: [...cell.querySelectorAll(".mipflow-board li")].map(words),
+  };
+}"""
 
 
 # Whether the first picture's cell is the active one and stands at the top, as far as there is room.
@@ -71,31 +80,24 @@ class Tour:
         self.page.get_by_role("button", name=TAKE_AWAY).wait_for()
         self.page.locator(FIGURE).first.wait_for()
 
-    def figure(self, cell: str) -> Any:
-        """The film under the cell whose code begins so; the picture is brought into view."""
-        place = self.page.locator(".jp-CodeCell").filter(has_text=cell).locator(FIGURE)
-        place.wait_for()
-        place.evaluate("(figure) => figure.scrollIntoView({ block: 'end' })")
+    def film(self, cell: str) -> Any:
+        """The cell whose code begins so, once the player has its film; the film is brought into view."""
+        place = self.page.locator(".jp-CodeCell").filter(has_text=cell)
+        place.locator(".mipflow-driven").wait_for()
+        place.locator(".mipflow-driven").evaluate("(figure) => figure.scrollIntoView({ block: 'start' })")
         self.page.wait_for_timeout(500)
         return place
 
-    def play(self, figure: Any) -> None:
-        """plotly's buttons hear a real mouse only."""
-        box = figure.locator(".updatemenu-button").filter(has_text="Play").bounding_box()
-        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-
-    def go_to(self, figure: Any, seconds: float) -> None:
-        """Scrub by the keyboard to the first step of the slider that is not before a time."""
-        labels = figure.evaluate("(figure) => figure.layout.sliders[0].steps.map(({ label }) => Number(label))")
-        wanted = next(number for number, label in enumerate(labels) if label >= seconds)
-        figure.locator(".slider-container").focus()
+    def go_to(self, film: Any, seconds: float) -> None:
+        """Move the scrub bar by its keys to the first place that is not before a time."""
+        bar, clock = film.get_by_role("slider", name="Time"), film.locator(".mipflow-clock")
+        bar.focus()
+        self.page.keyboard.press("Home")
         for _ in range(300):
-            active = figure.evaluate("(figure) => figure.layout.sliders[0].active || 0")
-            if active == wanted:
-                break
-            self.page.keyboard.press("ArrowRight" if active < wanted else "ArrowLeft")
-            self.page.wait_for_timeout(30)
-        self.page.wait_for_timeout(700)
+            if float(clock.inner_text().split()[0]) >= seconds:
+                return
+            self.page.keyboard.press("ArrowRight")
+        raise AssertionError(f"the film does not reach {seconds} s")
 
     def predict(self, letter: str, cell: str = "import Tour") -> None:
         form = self.page.locator(".jp-CodeCell").filter(has_text=cell)
@@ -120,7 +122,7 @@ class Tour:
         )
         table.wait_for()
         rows = [
-            [each.strip() for each in row.locator("td").all_inner_texts()] for row in table.locator("tbody tr").all()
+            [each.strip() for each in row.locator("td").all_text_contents()] for row in table.locator("tbody tr").all()
         ]
         return {row[0]: row[1:] for row in rows}
 
@@ -136,23 +138,9 @@ def tour(open_notebook: Callable[[str], Any]) -> Tour:
 
 
 def passes(seen: Any, look: Any, node: str) -> bool:
-    """Whether a flow is drawn through a node."""
-    x, y = seen["nodes"][node]
-    return any(abs(px - x) < 25 and abs(py - y) < 25 for px, py in seen["roads"][look.dash])
-
-
-def line(seen: Any, words: str) -> list[str]:
-    """What a figure writes that holds `words`, without bold print and padding."""
-    return [text for text in map(bare, seen["texts"]) if words in text]
-
-
-def bindings(texts: list[str]) -> list[str]:
-    """Where binding caches say that H@2 is: the home agent's first, then CN1's."""
-    return [found[1] for found in (re.match(r"H@2 +→ (\w+ address)", bare(text)) for text in texts) if found]
-
-
-def bare(text: str) -> str:
-    return re.sub(r"<[^>]+>", "", text).replace("\xa0", " ").strip()
+    """Whether a flow is drawn to a node: a leg ends near it."""
+    (x, y), numbers = seen["nodes"][node], seen["roads"][look.dash]
+    return any(abs(px - x) < 75 and abs(py - y) < 45 for px, py in zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
@@ -163,19 +151,20 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     tour.page.wait_for_function(IN_VIEW)
     tour.page.wait_for_timeout(3500)
     assert tour.page.evaluate(IN_VIEW), "and there the reader stays"
-    film = tour.figure("FirstPicture")
+    film = tour.film("FirstPicture")
     tour.shoot("2-before", tmp_path)
     best = (0.0, 0.0)
     for _ in range(3):  # another process may take the processor for a moment
-        tour.play(film)
+        film.get_by_role("button", name="Play", exact=True).click()
         best = max(best, tuple(film.evaluate(MEASURE)), key=min)
+        film.get_by_role("button", name="Pause", exact=True).click()
         if min(best) >= 30:
             break
     print(f"{best[0]:.0f} frames and {best[1]:.0f} different pictures a second")
     assert min(best) >= 30
     seen = film.evaluate(READ)
-    assert passes(seen, CALL, "AR2") and passes(seen, VIDEO, "AR2")
-    assert not passes(seen, CALL, "AR3") and not passes(seen, VIDEO, "AR3")
+    assert passes(seen, CALL, WLAN) and passes(seen, VIDEO, WLAN)
+    assert not passes(seen, CALL, CELLULAR) and not passes(seen, VIDEO, CELLULAR)
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
@@ -191,18 +180,23 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     tour.shoot(f"3-predicted-{short}", tmp_path)
 
     tour.move("video", "cell0")
-    film = tour.figure("tour.move()")
-    tour.go_to(film, 4.16)
-    assert bindings(film.evaluate(READ)["texts"]) == ["WLAN address", "WLAN address"]
+    film = tour.film("tour.move()")
+    tour.go_to(film, 4.15)
+    seen = film.evaluate(READ)
+    assert passes(seen, VIDEO, WLAN) and not passes(seen, VIDEO, CELLULAR)
+    assert seen["tables"]["CN1: binding cache"] == ["H@1 WLAN", "H@2 WLAN"] == seen["tables"]["HA: binding cache"]
     tour.go_to(film, 4.21)
     tour.shoot(f"4-moved-{short}", tmp_path)
     seen = film.evaluate(READ)
-    assert passes(seen, CALL, "AR2") and not passes(seen, CALL, "AR3")
-    assert passes(seen, VIDEO, "AR3") and not passes(seen, VIDEO, "AR2")
+    assert passes(seen, CALL, WLAN) and not passes(seen, CALL, CELLULAR)
+    assert passes(seen, VIDEO, CELLULAR) and not passes(seen, VIDEO, WLAN)
     assert passes(seen, CALL, "CN1") and passes(seen, VIDEO, "CN1")
-    assert bindings(seen["texts"]) == ["WLAN address", "cellular address"], "the home agent's row stays, CN1's changes"
-    assert bindings(seen["marked"]) == ["cellular address"]
-    assert line(seen, " lost, ") == ["call: 0 lost, over wlan0", "video: 0 lost, over cell0"]
+    assert [row[:4] for row in seen["marked"]] == ["H@2 "], "the home agent's row stays, CN1's changes"
+    assert seen["tables"]["HA: binding cache"] == ["H@1 WLAN", "H@2 WLAN"]
+    assert "cellular" in seen["marked"][0]
+    assert "unchanged: the call stays" in " ".join(seen["tables"]["CN1: binding cache"])
+    assert "call: over the WLAN; 0 lost" in " ".join(seen["legend"])
+    assert "video: over the cellular network; 0 lost" in " ".join(seen["legend"])
 
     counted = tour.counted()
     assert [counted["call"][place] for place in (0, 1, 2, 5)] == ["H@1", "WLAN", "WLAN", "0"]
@@ -216,12 +210,12 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     tour.predict("A", "tour.ask_again()")
     taken.click()
     tour.page.get_by_text("Both moved: CN1 has one row, H@1, for both.").wait_for()
-    film = tour.figure("tour.take_away()")
+    film = tour.film("tour.take_away()")
     tour.go_to(film, 4.3)
     tour.shoot(f"6-taken-away-{short}", tmp_path)
     seen = film.evaluate(READ)
     for flow in (CALL, VIDEO):
-        assert passes(seen, flow, "AR3") and not passes(seen, flow, "AR2")
+        assert passes(seen, flow, CELLULAR) and not passes(seen, flow, WLAN)
     assert {flow: row[2] for flow, row in tour.counted("tour.take_away()").items()} == {
         "call": "cellular",
         "video": "cellular",
@@ -258,11 +252,11 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.keyboard.press("b")
     assert moment.input_value() == "4.1"
 
-    film = tour.figure("FirstPicture")
-    before = film.evaluate(READ)["texts"]
-    film.locator(".updatemenu-button").filter(has_text="Play").focus()
+    film = tour.film("FirstPicture")
+    before = film.locator(".mipflow-clock").inner_text()
+    film.get_by_role("button", name="Play", exact=True).focus()
     tour.page.keyboard.press("b")
     tour.page.keyboard.press("Enter")
     tour.page.wait_for_timeout(1000)
-    assert film.evaluate(READ)["texts"] != before
+    assert film.locator(".mipflow-clock").inner_text() != before
     assert tour.page.locator(".jp-Cell").count() == cells, "a key in a form or a film is no command to JupyterLab"
