@@ -228,17 +228,19 @@ def _said(hop: Hop) -> list[str]:
 
 def dissect(hop: Hop, names: Mapping[Address, str]) -> list[Header]:
     """Each header of a packet from the outside in, all its octets in the order in which they are sent."""
-    return list(_headers(codec.to_scapy(hop.packet), codec.encode(hop.packet), Words(names, {})))
+    layer = codec.to_scapy(hop.packet)
+    return list(_headers(layer, bytes(layer), Words(names, {})))
 
 
 def _headers(layer: Any, octets: bytes, words: Words) -> Iterator[Header]:
     at, before = 0, None
     while layer and at < len(octets):
-        kind, fields = type(layer).__name__, []
+        kind, fields = type(layer).__name__, list[Field]()
+        end = at
         if kind in RFC:
-            fields = list(_fields(layer, 8 * at, words))
-        end = max((field.first_bit + field.bits for field in fields), default=0) // 8
-        if not fields or octets[at:end] != layer.self_build():  # nothing that is read further
+            fields, built = _fields(layer, 8 * at, words)
+            end += len(built)
+        if not fields or octets[at:end] != built:  # nothing that is read further
             inside = _inside(before, octets[at:])
             if inside is not None:
                 layer, before = inside, None
@@ -267,9 +269,12 @@ def _dhcpv6(octets: bytes) -> Any:
         return None
 
 
-def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> Iterator[Field]:
-    """The fields of a layer in which there are any bits; each is built behind those before it, and so has its place."""
+def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[list[Field], bytes]:
+    """The fields of a layer in which there are any bits, and its octets: each is built behind those before it, and so
+    has its place.
+    """
     built: Any = b""
+    found: list[Field] = []
     kind = type(layer).__name__
     for description in layer.fields_desc:
         value = layer.getfieldval(description.name)
@@ -285,23 +290,24 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> Iterato
         parts = _parts(kind, value)
         if short == "addresses":
             for place, each in enumerate(value):
-                yield Field(name, _text(layer, description, each, words), at + 128 * place, 128, depth)
+                found.append(Field(name, _text(layer, description, each, words), at + 128 * place, 128, depth))
         elif not parts:
-            yield Field(name, _text(layer, description, value, words), at, bits, depth)
+            found.append(Field(name, _text(layer, description, value, words), at, bits, depth))
         for part in parts:
-            sort, size = type(part).__name__, 8 * len(part.self_build())
+            sort = type(part).__name__
+            inside, octets = _fields(part, at, words, depth + 1)
             rfc = _PADDING_OF_MOBILITY[sort] if sort.startswith("Pad") and kind.startswith("MIP6") else RFC[sort]
-            yield Field("option", f"{_NAMES.get(sort, part.name)} ({rfc})", at, size, depth)
-            yield from _fields(part, at, words, depth + 1)
-            at += size
+            found += [Field("option", f"{_NAMES.get(sort, part.name)} ({rfc})", at, 8 * len(octets), depth), *inside]
+            at += 8 * len(octets)
         if kind == "TCP" and name == "options":
-            yield from _tcp_options(built[start // 8 :], at)
+            found += _tcp_options(built[start // 8 :], at)
         if short == "flags":
             letters = getattr(description, "names", [*own][::-1])[:bits]  # that of the lowest bit first
             for place, letter in enumerate(reversed(letters)):
                 is_set = int(value) >> (bits - 1 - place) & 1
                 word = f"{letter} ({own.get(letter, 'reserved')})"
-                yield Field(word, "set" if is_set else "not set", at + place, 1, depth + 1)
+                found.append(Field(word, "set" if is_set else "not set", at + place, 1, depth + 1))
+    return found, built
 
 
 def _parts(kind: str, value: object) -> list[Any]:
