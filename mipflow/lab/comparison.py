@@ -175,10 +175,9 @@ def _handovers(one: Side, other: Side) -> Iterator[Difference]:
     for number, (a, b) in enumerate(zip_longest(one.handovers, other.handovers)):
         if a is None or b is None:
             side, moment = (one, a) if b is None else (other, b)
-            when = seconds(moment.t_ns)
-            said = f"Only {side.name} has a handover at {when}: {moment.sentence}."
-            had, had_not = (when, "none") if side is one else ("none", when)
-            yield Difference("handover", side.flows(moment.flows), had, had_not, moment.t_ns / NS_PER_S, said)
+            said = f"Only {side.name} has a handover at {seconds(moment.t_ns)}: {moment.sentence}."
+            had = [seconds(each.t_ns) if each else "none" for each in (a, b)]
+            yield Difference("handover", side.flows(moment.flows), had[0], had[1], moment.t_ns / NS_PER_S, said)
             continue
         moved = one.moved(number), other.moved(number)
         when = seconds(a.t_ns) + (f" in {one.name}, at {seconds(b.t_ns)} in {other.name}," if a.t_ns != b.t_ns else "")
@@ -233,17 +232,14 @@ def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:
         a, b = (each.get(name, (0, 0, 0)) for each in lost)
         if a[0] != b[0]:
             told = " and ".join(_lost(side, each) for side, each in ((one, a), (other, b)))
-            first = min(each[1] for each in (a, b) if each[0])
-            said = f"Of the {name} {told} lost."
-            yield Difference("lost packets", name, str(a[0]), str(b[0]), first / NS_PER_S, said)
+            at_s = min(each[1] for each in (a, b) if each[0]) / NS_PER_S
+            yield Difference("lost packets", name, str(a[0]), str(b[0]), at_s, f"Of the {name} {told} lost.")
 
 
 def _lost(side: Side, lost: tuple[int, int, int]) -> str:
     number, first, last = lost
-    if not number:
-        return f"none in {side.name}"
     when = f"at {seconds(first)}" if first == last else f"between {seconds(first)} and {seconds(last)}"
-    return f"{count(number, 'packet')} in {side.name} ({when})"
+    return f"{count(number, 'packet')} in {side.name} ({when})" if number else f"none in {side.name}"
 
 
 def _delays(one: Side, other: Side) -> Iterator[Difference]:
@@ -295,8 +291,7 @@ def setups(one: Side, other: Side) -> Iterator[Difference]:
     for about in dict.fromkeys([*known[0], *known[1]]):
         a, b = (each.get(about, "none") for each in known)
         if a != b:
-            said = f"{about}: {a} in {one.name}, {b} in {other.name}."
-            yield Difference(about, "", a, b, None, said)
+            yield Difference(about, "", a, b, None, f"{about}: {a} in {one.name}, {b} in {other.name}.")
 
 
 def _setup(world: World) -> Iterator[tuple[str, str]]:
