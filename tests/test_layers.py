@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "rivals": {"flow", "mip6", "node", "sim", "wire"},
     "view": {"sim.trace", "wire"},
     "lab": {"view", "rivals", "flow", "mip6", "node", "sim", "wire"},
+    "course": {"lab", "view", "rivals", "flow", "mip6", "node", "sim", "wire"},
 }
 BESIDE = {"errors", "arguments"}  # every layer may import these
 DOORS = {"", "cli"}  # "" is mipflow/__init__.py
@@ -47,7 +48,7 @@ OVERRIDDEN = {
 """Names of a node of another layer that a node overrides: a home agent is a router, but where something is bound; a
 liar sends from any address. `role` and `offered_names`, values, are everybody's own.
 """
-MOST_LINES = 20300
+MOST_LINES = 21700
 MOST_LINES_OF_A_MODULE = 420
 
 
@@ -144,7 +145,7 @@ def forbidden_imports(package: Path) -> list[str]:
 def _allowed(each: Import, of_lab: set[str]) -> bool:
     layer, target = _layer(each.importer), _layer(each.target)
     if each.importer in DOORS:
-        return each.target in DOORS | of_lab or target in {"lab"} | BESIDE
+        return each.target in DOORS | of_lab or target in {"lab", "course"} | BESIDE
     if layer not in LAYERS:
         return False
     return target in {layer} | BESIDE | LAYERS[layer] or each.target in LAYERS[layer]
@@ -381,11 +382,13 @@ def test_imports_downward_outside_and_within_a_layer_are_allowed(tmp_path: Path)
         ("errors", "wire.packet"),
         ("arguments", "sim.clock"),
         ("cli", "node.host"),
+        ("lab.panel", "course.checks"),
+        ("view.ladder", "course.checks"),
         ("utils", "wire.packet"),
     ],
 )
 def test_a_wall_holds(tmp_path: Path, importer: str, target: str) -> None:
-    empty = {"wire.packet": "", "sim.clock": "", "node.host": ""}
+    empty = {"wire.packet": "", "sim.clock": "", "node.host": "", "course.checks": ""}
     package = package_of(tmp_path, empty | {importer: f"\nimport made_up.{target}"})
     place = f"made_up/{importer.replace('.', '/')}.py:2"
     assert forbidden_imports(package) == [f"{place}: {importer} may not import {target}"]

@@ -15,7 +15,7 @@ from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
 from mipflow.flow.binder import FlowBinder
 from mipflow.flow.flows import Flow
-from mipflow.flow.learner import Guarded
+from mipflow.flow.learner import Guarded, guarded
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.rules import RuleSet
@@ -65,7 +65,7 @@ class FlowMobileNode(Host):
         if allocate is not None:
             made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=made)
-        assign = None if assign is None else Guarded("assign", assign, "flow, homes, flows", wrong_home)
+        assign = None if assign is None else guarded("assign", assign, "flow, homes, flows", wrong_home)
         policies = None if policy is None else policies_of(policy)
         super().__init__(network, name, x, y)
         mobile = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]

@@ -1,0 +1,1047 @@
+"""Lab 07, Figure 6: its stories, wrong versions and what is said of each, questions, blocks, and the run to read from.
+
+A teacher may change all of it. `mipflow.course` finds this file by the number of the lab; the notebook's text is in
+labs/source/07_figure_six.py. Letters in stories are new flows, A to the first correspondent node and so on; "-2" ends
+flow 2.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from html import escape
+from itertools import product
+from typing import Any, NamedTuple
+
+import ipywidgets
+
+import mipflow as mf
+from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.identity import Student
+from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
+from mipflow.course.predictions import Answer, Question
+from mipflow.course.progress import progress
+from mipflow.course.slides import Slide, Slides
+from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
+from mipflow.course.trial import ours
+from mipflow.errors import FunctionFailed, class_name
+from mipflow.flow.redirector import DataFlowRedirector
+from mipflow.lab.panel import button
+from mipflow.lab.world import World
+from mipflow.sim.trace import Decided, TableChanged
+from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
+
+MOST_EVENTS = 6
+NODES = ("CN1", "CN2", "CN3")
+PORTS = (80, 443)
+"""Ports of flows, in turn: some flows to one correspondent have the same."""
+FAILED = "function failed"
+NO_FLOW = {"IndexError", "StopIteration", "UnboundLocalError", "ValueError", "AttributeError", "TypeError", "KeyError"}
+"""How a program stumbles that compares with the first flow of an address that has none."""
+
+
+# --- Figure 6, and programs that are not ------------------------------------------------------------------------------
+
+
+def _taken(home: str, flow: FlowRow, flows: Sequence[FlowRow]) -> bool:
+    return any(other.home == home and other.cn == flow.cn for other in flows)
+
+
+@ours
+def figure6(flow: FlowRow, homes: list[str], flows: list[FlowRow], allocate: Callable[[], str]) -> str:
+    """Figure 6: the last home address that has no flow to the same correspondent node, else a new one."""
+    for home in reversed(homes):
+        if not _taken(home, flow, flows):
+            return home
+    homes.append(allocate())
+    return homes[-1]
+
+
+def _at(home: str, flows: Sequence[FlowRow]) -> list[FlowRow]:
+    return [other for other in flows if other.home == home]
+
+
+def _new(homes: list[str], allocate: Callable[[], str]) -> str:
+    homes.append(allocate())
+    return homes[-1]
+
+
+def _first_that(free: Callable[[str, FlowRow, list[FlowRow]], bool], last_first: bool = True) -> Callable[..., str]:
+    """A program that takes the first address that it holds to be free."""
+
+    def assign(flow: FlowRow, homes: list[str], flows: list[FlowRow], allocate: Callable[[], str]) -> str:
+        for home in homes[:: -1 if last_first else 1]:
+            if free(home, flow, flows):
+                return home
+        return _new(homes, allocate)
+
+    return assign
+
+
+primary_first = _first_that(lambda home, flow, flows: not _taken(home, flow, flows), last_first=False)
+stumbles = _first_that(lambda home, flow, flows: _at(home, flows)[0].cn != flow.cn)
+idle_is_taken = _first_that(lambda home, flow, flows: bool(_at(home, flows)) and not _taken(home, flow, flows))
+looks_at_the_first = _first_that(lambda home, flow, flows: not _at(home, flows) or _at(home, flows)[0].cn != flow.cn)
+looks_at_the_last = _first_that(lambda home, flow, flows: not _at(home, flows) or _at(home, flows)[-1].cn != flow.cn)
+some_differs = _first_that(
+    lambda home, flow, flows: not _at(home, flows) or any(other.cn != flow.cn for other in _at(home, flows))
+)
+never_taken = _first_that(lambda home, flow, flows: True)
+compares_ports = _first_that(
+    lambda home, flow, flows: not any(each.cn == flow.cn and each.port == flow.port for each in _at(home, flows))
+)
+one_for_each = _first_that(lambda home, flow, flows: not _at(home, flows))
+friends_together = _first_that(lambda home, flow, flows: all(other.cn == flow.cn for other in _at(home, flows)))
+friends_first = _first_that(lambda home, flow, flows: not _at(home, flows) or _taken(home, flow, flows))
+
+
+def always_the_primary(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The first of the list, whatever runs."""
+    return homes[0]
+
+
+def always_new(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """A new address for every flow."""
+    return _new(homes, allocate)
+
+
+def strict(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Never the primary (page 13)."""
+    for home in reversed(homes[1:]):
+        if not _taken(home, flow, flows):
+            return home
+    return _new(homes, allocate)
+
+
+def anywhere_new(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """A flow to this correspondent anywhere: a new address."""
+    if any(other.cn == flow.cn for other in flows):
+        return _new(homes, allocate)
+    return homes[-1]
+
+
+def gives_up(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Looks at the last address alone."""
+    return homes[-1] if not _taken(homes[-1], flow, flows) else _new(homes, allocate)
+
+
+def not_written(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Right, but the new address is not in the list."""
+    return next((home for home in reversed(homes) if not _taken(home, flow, flows)), None) or allocate()
+
+
+def in_front(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Right, but the new address stands first."""
+    found = next((home for home in reversed(homes) if not _taken(home, flow, flows)), None)
+    if found is None:
+        found = allocate()
+        homes.insert(0, found)
+    return found
+
+
+def asks_first(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Asks for a new address, then looks."""
+    fresh = allocate()
+    for home in reversed(homes):
+        if not _taken(home, flow, flows):
+            return home
+    homes.append(fresh)
+    return fresh
+
+
+# --- Stories ----------------------------------------------------------------------------------------------------------
+
+Story = tuple[tuple[str, ...], tuple[str, ...]]
+"""The home addresses at the beginning, and the events."""
+
+
+def histories(most: int, running: tuple[int, ...] = (), begun: int = 0, letters: int = 0) -> Iterator[tuple[str, ...]]:
+    """All histories of at most so many events; the first correspondent node is always A, the second B."""
+    yield ()
+    if most == 0:
+        return
+    for letter in range(min(letters + 1, len(NODES))):
+        for rest in histories(most - 1, (*running, begun + 1), begun + 1, max(letters, letter + 1)):
+            yield ("ABC"[letter], *rest)
+    for number in running:
+        left = tuple(each for each in running if each != number)
+        for rest in histories(most - 1, left, begun, letters):
+            yield (f"-{number}", *rest)
+
+
+@cache
+def stories(ends: bool = False) -> list[Story]:
+    """All stories in order of length, and a few that begin with an idle second address. `ends`: those with an end."""
+    told = sorted(filter(None, histories(MOST_EVENTS)), key=len)
+    if ends:
+        return [(("H@1",), each) for each in told if each[-1].startswith("-")]
+    idle = [(("H@1", "H@2"), each) for each in told if len(each) <= 2 and each[-1] in "ABC"]
+    return sorted([*((("H@1",), each) for each in told), *idle], key=lambda story: len(story[1]))
+
+
+def nodes(student: Student) -> dict[str, str]:
+    """Letters to correspondent nodes, by the student's number."""
+    return dict(zip("ABC", student.random("07 nodes").sample(NODES, len(NODES)), strict=True))
+
+
+def _list(words: Sequence[object], word: str = "and") -> str:
+    told = [str(each) for each in words]
+    return f" {word} ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
+
+
+def _row(words: Sequence[object]) -> str:
+    return ", ".join(map(str, words)) or "none"
+
+
+def _text(homes: Sequence[str]) -> str:
+    """A list as the learner writes it."""
+    return json.dumps(list(homes))
+
+
+class State(NamedTuple):
+    """Where a story stands: the list, the names that were given, the flows that run, how many began, what ended."""
+
+    homes: tuple[str, ...]
+    given: tuple[str, ...]
+    flows: tuple[FlowRow, ...] = ()
+    begun: int = 0
+    ended: str = ""
+
+    def next(self, event: str, student: Student) -> FlowRow:
+        """The flow that begins."""
+        return FlowRow(self.begun + 1, nodes(student)[event], None, PORTS[self.begun % len(PORTS)])
+
+
+def begin(start: Any, student: Student) -> State:
+    """The state at the beginning of a story; the primary was never asked for."""
+    return State(start, start)
+
+
+def _ask(function: Callable[..., Any], state: State, *given: Any) -> tuple[Any, str, str]:
+    """What a function gives; else how it failed, and why."""
+    try:
+        return function(*given), "", ""
+    except FunctionFailed as failed:
+        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
+    except Exception as raised:  # of a version of ours, which has no guard
+        return None, RAISED + class_name(raised), ""
+
+
+def go_assign(
+    function: Callable[..., Any], state: State, event: str, student: Student
+) -> tuple[State | None, Step | None]:
+    """One event; a flow that begins is a step."""
+    if event.startswith("-"):
+        left = tuple(each for each in state.flows if each.number != int(event[1:]))
+        return state._replace(flows=left, ended=f"{state.ended}flow {event[1:]} ends; "), None
+    flow, flows = state.next(event, student), list(state.flows)
+    due_homes, due_fresh, homes, fresh = Homes(state.homes), Fresh(state.given), Homes(state.homes), Fresh(state.given)
+    due = figure6(flow, due_homes, flows, due_fresh)
+    due = due, tuple(due_homes), len(due_fresh.given)
+    answer, failed, why = _ask(function, state, flow, homes, list(flows), fresh)
+    told = f"{state.ended}flow {flow.number} to {flow.cn} begins"
+    row = {
+        "event": told,
+        "homes": _row(state.homes),
+        "flows": _row(flows),
+        "yours": answer or ("no answer" if failed.endswith(" nothing") else failed),
+    }
+    values = _values(state, flow, answer, homes, fresh) | {"due": due[0], "why": why}
+    if failed:
+        return None, Step(told, None, failed, due, {**values, "got": failed.removeprefix(RAISED)}, row)
+    row["homes afterwards"] = _row(homes)
+    after = State(tuple(homes), tuple(fresh.given), (*flows, flow.at(answer)), flow.number)
+    return after, Step(told, answer, (answer, after.homes, len(fresh.given)), due, values, row)
+
+
+def _values(state: State, flow: FlowRow, got: Any, homes: Homes, fresh: Fresh) -> dict[str, Any]:
+    """What a feedback may quote of a step."""
+    flows, there = state.flows, _at(got, state.flows)
+    same = next((other for other in there if other.cn == flow.cn), None)
+    free = [home for home in state.homes if not _taken(home, flow, flows)]
+    return {
+        "event": flow, "n": flow.number, "cn": flow.cn, "port": flow.port, "flows": flows, "homes": list(state.homes),
+        "got": got, "had": _text(state.homes), "after": _text(homes), "free": free, "either": _list(free, "or"), "last": state.homes[-1],
+        "is_new": got is not None and got not in state.homes, "asked": len(fresh.given) - len(state.given),
+        "there": there, "same": same, "carried": _list(list(map(_to, there))), "equal": _to(same) if same else "",
+        "other": same.number if same else 0, "port_other": same.port if same else 0,
+        "differs": next((_to(other) for other in there if other.cn != flow.cn), ""),
+        "elsewhere": next((str(other.home) for other in flows if other.cn == flow.cn), ""),
+    }  # fmt: skip
+
+
+def _to(flow: FlowRow) -> str:
+    return f"flow {flow.number} to {flow.cn}"
+
+
+# --- 7.3: what is said of a program -----------------------------------------------------------------------------------
+
+
+def _clash(step: Step) -> bool:
+    """An address that a flow to the same correspondent has."""
+    return step.values["same"] is not None
+
+
+def _asked_in_vain(step: Step) -> bool:
+    return bool(step.values["is_new"]) and bool(step.values["free"])
+
+
+def _is_stumbling(steps: Sequence[Step]) -> bool:
+    got = steps[-1].got
+    is_idle = not any(flow.home == home for home in steps[-1].values["homes"] for flow in steps[-1].values["flows"])
+    words = str(steps[-1].values["why"])
+    in_none = "NoneType" in words or not str(got).endswith(("AttributeError", "TypeError"))
+    return len(steps) == 1 and is_idle and str(got).removeprefix(RAISED) in NO_FLOW and in_none
+
+
+WRONG = (
+    Wrong(
+        "stumbles over an address without flows",
+        "Not yet. The very first flow found {got}: H@1 has no flow to compare with. You followed the figure to the letter,"
+        " and the figure forgets this case. An address that nobody uses: is it taken?",
+        is_it=_is_stumbling,
+    ),
+    Wrong(
+        "never takes an idle address",
+        "Not yet. Your first flow got {got}, though {due} carries nothing. Perhaps you ask for some flow that fits, and an"
+        " empty list has none; or you leave out the primary, which is page 13's stricter rule. Here an idle address is"
+        " free.",
+        (idle_is_taken, strict), "M27", lambda step: _asked_in_vain(step) and not step.values["flows"],
+    ),
+    Wrong(
+        "primary first",
+        "Not yet. Flow {n} to {cn} could have {either}; you gave it {got}. “Search the list” on page 12 allows that. Figure"
+        " 6 begins with the last, so that the primary stays free. Which end do you start from?",
+        (primary_first,), "M27", lambda step: step.answer in step.values["free"] and step.answer != step.values["due"],
+    ),
+    Wrong(
+        "looks at one flow of an address",
+        "Not yet. {got} carries {carried}; you gave it flow {n} to {cn} too. One flow looked harmless, so you stopped"
+        " looking. How many flows must agree? Step 44 is the place.",
+        (looks_at_the_first, looks_at_the_last), None, _clash,
+    ),
+    Wrong(
+        "enough that some flow differs",
+        "Not yet. Flow {n} to {cn} got {got}, where {differs} differs from it and {equal} does not. One that differs is no"
+        " permission: one that is equal is a veto. Which word is in your test, any or all?",
+        (some_differs,), None, _clash,
+    ),
+    Wrong(
+        "always the primary",
+        "Not yet. Flows {other} and {n} both go to {cn} and both got {got}. Either you never leave the first address, or"
+        " your test never says “taken”. In {cn} both sit in one row: move one, and the other goes with it.",
+        (always_the_primary, never_taken), None, _clash,
+    ),
+    Wrong(
+        "compares ports as well",
+        "Not yet. Flows {other} and {n} go to {cn}, ports {port_other} and {port}, and both got {got}. Two conversations,"
+        " yes. But look into {cn}'s binding cache: is there a column for ports? What exactly would one update move?",
+        (compares_ports,), "M16", _clash,
+    ),
+    Wrong(
+        "a new one for every flow",
+        "Right to keep flows apart, but dear: flow {n} to {cn} got {got} while {due} had nothing with {cn}. Each address"
+        " costs a second and bindings to keep alive. When can two flows share one and still move alone?",
+        (always_new, one_for_each), "M23a", _asked_in_vain,
+    ),
+    Wrong(
+        "one address per correspondent",
+        "Not yet. Flow {n} to {cn} got {got} because flow {other} to {cn} has it. Keeping friends together is the opposite"
+        " of what we need: those two are exactly the ones that one binding would tie. Turn the test round.",
+        (friends_together, friends_first), "M23b", _clash,
+    ),
+    Wrong(
+        "a flow to this CN anywhere: new",
+        "Not yet. For flow {n} to {cn} you asked for {got}. True, {cn} has a flow, but at {elsewhere}; {due} has none. Do"
+        " you look at all flows at once, or at those of the address under your finger?",
+        (anywhere_new,), None, lambda step: _asked_in_vain(step) and bool(step.values["elsewhere"]),
+    ),
+    Wrong(
+        "gives up after the last address",
+        "Not yet. Flow {n} to {cn} got {got} although {due} was free for it. You tried {last} and asked for a new one at"
+        " once. Is your “none left” inside the climbing, or after it?",
+        (gives_up,), None, _asked_in_vain,
+    ),
+    Wrong(
+        "does not write it down",
+        "Nearly. Flow {n} got {got}, and that is right. But homes is still {after}: nobody will find {got} again. Every"
+        " further flow to {cn} waits a second again. Who writes into the list?",
+        (not_written,),
+    ),
+    Wrong(
+        "writes it in front",
+        "Nearly. The address is right, the list now reads {after}. The first place is the primary's. From now on your"
+        " climb ends at the wrong address. Where do newcomers stand?",
+        (in_front,),
+    ),
+    Wrong(
+        "asks first, looks later",
+        "Nearly. You called allocate() for flow {n}, and then gave it {got}. The fresh address is lost, and a real network"
+        " spent a second checking it. When do you know that you need one?",
+        (asks_first,),
+    ),
+)  # fmt: skip
+
+
+def _is_inner(step: Step) -> bool | None:
+    """Is it right where an address has several flows, and one of them is in the way?"""
+    flows, cn = step.values["flows"], step.values["cn"]
+    among = [_at(home, flows) for home in step.values["homes"]]
+    return step.is_right if any(len(at) > 1 and any(each.cn == cn for each in at) for at in among) else None
+
+
+def _is_new(step: Step) -> bool | None:
+    return None if step.values["free"] else bool(step.values["is_new"])
+
+
+CRITERIA = (
+    Criterion(
+        "spends no address without need", 2, lambda step: step.values["asked"] == 0 if step.values["free"] else None
+    ),
+    Criterion(
+        "last first", 2, lambda step: step.answer == step.values["due"] if len(step.values["free"]) > 1 else None
+    ),
+    Criterion("looks at every flow of an address", 3, _is_inner),
+    Criterion("a new one when all are taken", 2, _is_new),
+    Criterion("writes it down", 1, lambda step: step.is_right if not step.values["free"] else None),
+)
+
+
+def _served(function: Callable[..., Any], student: Student) -> str:
+    story = (*trace_of(student), "A")
+    steps = told(function, story, student)
+    homes = len(steps[-1].got[1])
+    return (
+        f"Ten of ten. Your function served {len(steps)} flows with {homes} addresses. Could anybody do it with fewer?"
+    )
+
+
+ASSIGN = Stories(
+    name="assign", parameters=PARAMETERS, check=wrong_name, tell=lambda student: stories(),
+    begin=begin, go=go_assign, points=10, wrong=WRONG, criteria=CRITERIA, passed=_served,
+    withheld=((DataFlowRedirector, "assign"),),
+    unknown="Not yet. The shortest story that goes wrong is below: flow {n} to {cn} got {got}, and homes was {had};"
+    " {got} carries {carried}. Go through it step by step, finger on the table.",
+)  # fmt: skip
+
+
+def told(function: Callable[..., Any], events: Iterable[str], student: Student) -> list[Step]:
+    """The steps of one story."""
+    return ASSIGN.play(function, (("H@1",), tuple(events)), student)
+
+
+# --- 7.2: by hand -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def trace_of(student: Student) -> tuple[str, ...]:
+    """Five flows with a share, a climb and a new address, by the student's number."""
+    good = []
+    for events in product("AB", repeat=5):
+        steps = told(figure6, events, student)
+        shares = any(step.values["there"] for step in steps)
+        climbs = any(not step.values["is_new"] and step.answer != step.values["last"] for step in steps)
+        grows = any(step.values["is_new"] for step in steps)
+        if shares and climbs and grows:
+            good.append(events)
+    return tuple(student.random("07 trace").choice(good))
+
+
+def judge_trace(answer: Any, student: Student) -> Verdict:
+    """One point for each slot; one after a slip is judged from the learner's own tables."""
+    if not isinstance(answer, list | tuple) or not all(isinstance(each, str) for each in answer):
+        return error('trace is no list of words; expected one such as ["H@1", "H@2", ...], one for each flow.')
+    given = ["".join(each.split()).upper() for each in answer]
+    events, called = trace_of(student), nodes(student)
+    if len(given) != len(events):
+        return error(f"trace has {len(given)} entries; expected {len(events)}, one for each flow, in order.")
+    homes, fresh, flows = Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow]()
+    points, said = 0, ""
+    for number, (event, home) in enumerate(zip(events, given, strict=True), start=1):
+        flow, before = FlowRow(number, called[event]), list(homes)
+        due = figure6(flow, Homes(homes), flows, Fresh(fresh.given))
+        if home == due:
+            points += 1
+        elif not said and not home:
+            said = f"Flow {number} goes to {flow.cn} and has no address yet. Finger on {before[-1]}: what is there?"
+        elif not said:
+            whose = sorted({each.cn for each in _at(before[-1], flows)})
+            where = f"whose flows go to {_list(whose)}" if whose else "which has no flow"
+            said = (
+                f"Not yet. Flow {number} goes to {flow.cn}; you gave it {home[:12]}. The finger begins at {before[-1]},"
+                f" {where}. Does one of them go to {flow.cn}?"
+            )
+        kept = home if home in homes or home == fresh.peek() else due
+        if kept not in homes:
+            homes.append(fresh())
+        flows.append(flow.at(kept))
+    if len(set(given)) == 1:
+        return wrong(said, 0)
+    return passed(5, "Five of five: your finger went where Figure 6 goes.") if points == 5 else wrong(said, points)
+
+
+# --- The run of one's own ---------------------------------------------------------------------------------------------
+
+
+def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student) -> World:
+    """A story in a node with delays of the student's own, flows two seconds apart: a new address costs a second."""
+    random = student.random("07 links")
+    links = {
+        name: mf.Link(delay_ms=random.randrange(*span) / 2, rate_bps=20_000_000)
+        for name, span in (("wlan0", (4, 60)), ("AR2-Internet", (6, 80)), ("Internet-HA", (10, 100)))
+    }
+    mine = InNode(assign)
+    world = mf.figure2(seed=random.randrange(1000), cns=len(NODES), links=links, assign=mine).run(2.5)
+    world.title = "Which home address each new flow gets"
+    mine.cns = {cn.address: cn.name for cn in world.cns}
+    called, cns, opened = nodes(student), {cn.name: cn for cn in world.cns}, []
+    for event in events:
+        if event.startswith("-"):
+            world.mn.close(opened[int(event[1:]) - 1])
+        else:
+            opened.append(world.mn.open(cns[called[event]], mf.apps.Voice(interval_ms=100)))
+        world.run(2)
+    return world
+
+
+@cache
+def run_of(student: Student) -> World:
+    """The run that the student reads from: their five flows, with Figure 6."""
+    return in_world(figure6, trace_of(student), student)
+
+
+def waits_ms(world: World) -> dict[str, float]:
+    """How long each home address waited between its first binding update to the home agent and the acknowledgement."""
+    names, sent, waits = world.names(), dict[int, tuple[str, float]](), dict[str, float]()
+    trace = world.trace
+    for number, packet in enumerate(trace.packets):
+        channel, body = trace.channels[trace.channel[number]], packet.innermost().body
+        if channel.sender == world.mn.name and isinstance(body, BindingUpdate) and body.home_registration:
+            home = names[packet.home_address_option()]
+            sent.setdefault(body.sequence, (home, trace.sent[number] / 1e6))
+        elif channel.receiver == world.mn.name and isinstance(body, BindingAcknowledgement) and body.sequence in sent:
+            home, since_ms = sent.pop(body.sequence)
+            waits.setdefault(home, trace.arrived[number] / 1e6 - since_ms)
+    return waits
+
+
+TOLERANCE_MS = 5
+
+
+def judge_waited(answer: Any, student: Student) -> Verdict:
+    """The wait of H@2, read off the student's own packets."""
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return error("waited_ms is no number; expected milliseconds, such as 1234.5.")
+    waits = waits_ms(run_of(student))
+    if abs(answer - waits["H@2"]) <= TOLERANCE_MS:
+        return passed(5, f"Read well: {waits['H@2']:.1f} ms. What did the home agent do in that time?")
+    if abs(answer * 1000 - waits["H@2"]) <= TOLERANCE_MS:
+        return wrong(f"Nearly. {answer:g} is in seconds, and the exercise asks for milliseconds.")
+    if any(abs(answer - wait) <= TOLERANCE_MS for home, wait in waits.items() if home != "H@2"):
+        return wrong(
+            f"Not yet. {answer:g} ms is the wait of another home address. Open the binding update and read its Home Address"
+            " option: whose is it?", misconception="M27",
+        )  # fmt: skip
+    if 0 <= answer < 900:
+        return wrong(
+            f"Not yet. {answer:g} ms is a round trip, to a correspondent perhaps. Look at the destination: the update you"
+            " want goes to the home agent, and its acknowledgement comes from there."
+        )
+    return wrong(
+        f"Not yet. You read {answer:g} ms. Take the time of the first binding update that names H@2 and goes to the home"
+        " agent, and of the acknowledgement with the same sequence number."
+    )
+
+
+# --- 7.4: when a flow ends --------------------------------------------------------------------------------------------
+
+
+@ours
+def figure_release(flow: FlowRow, homes: list[str], flows: list[FlowRow]) -> None:
+    """An address goes when no flow uses it any more; the primary never goes (pages 13 and 14)."""
+    if flow.home != homes[0] and not _at(str(flow.home), flows):
+        homes.remove(str(flow.home))
+
+
+def go_release(
+    function: Callable[..., Any], state: State, event: str, student: Student
+) -> tuple[State | None, Step | None]:
+    """One event; a flow that ends is a step, and where it goes wrong the story is over."""
+    if not event.startswith("-"):
+        flow, homes, fresh = state.next(event, student), Homes(state.homes), Fresh(state.given)
+        home = figure6(flow, homes, list(state.flows), fresh)
+        return State(tuple(homes), tuple(fresh.given), (*state.flows, flow.at(home)), flow.number), None
+    ended = next(each for each in state.flows if each.number == int(event[1:]))
+    flows = [each for each in state.flows if each is not ended]
+    due, homes = Homes(state.homes), Homes(state.homes)
+    figure_release(ended, due, flows)
+    _, failed, why = _ask(function, state, ended, homes, list(flows))
+    users = [_to(each) for each in _at(str(ended.home), flows)]
+    text = f"flow {ended.number} to {ended.cn} at {ended.home} ends"
+    values: dict[str, Any] = {
+        "n": ended.number, "cn": ended.cn, "home": ended.home, "homes": list(state.homes), "why": why, "users": users,
+        "user": _list(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _text(due),
+    }  # fmt: skip
+    gone = tuple(each for each in state.homes if each not in homes)
+    row = {
+        "event": text,
+        "homes": _row(state.homes),
+        "flows": _row(flows),
+        "homes afterwards": _row(homes),
+    }
+    step = Step(text, gone, failed or tuple(homes), tuple(due), values, row)
+    return state._replace(homes=tuple(homes), flows=tuple(flows)) if step.is_right else None, step
+
+
+def _frees_unless_primary(flow, homes, flows):  # type: ignore[no-untyped-def]
+    if flow.home != homes[0]:
+        homes.remove(flow.home)
+
+
+def _frees_always(flow, homes, flows):  # type: ignore[no-untyped-def]
+    homes.remove(flow.home)
+
+
+def _frees_the_primary(flow, homes, flows):  # type: ignore[no-untyped-def]
+    if not _at(flow.home, flows):
+        homes.remove(flow.home)
+
+
+def _never_frees(flow, homes, flows):  # type: ignore[no-untyped-def]
+    return None
+
+
+RELEASE = Stories(
+    name="release", parameters="flow, homes, flows", check=lambda *_: "", tell=lambda student: stories(ends=True),
+    begin=begin, go=go_release, points=5,
+    wrong=(
+        Wrong(
+            "never frees",
+            "Not yet. Flow {n} ended and {home} is still listed, with no flow. The next flow to {cn} gets it again, so"
+            " nothing looks wrong. Either you free nothing, or you look before the flow has gone. The home agent goes on"
+            " defending it. Is there anybody left who needs it?",
+            (_never_frees,),
+        ),
+        Wrong(
+            "frees too soon",
+            "Not yet. You struck out {home} while {user} uses it. That flow has just lost its name, in the middle of a"
+            " sentence. Who else might be at this address?",
+            (_frees_unless_primary, _frees_always), None, lambda step: bool(step.values["users"]),
+        ),
+        Wrong(
+            "frees the primary",
+            "Not yet. The last flow at {home} ended, and the list is {after}. Nobody can call this phone at {primary} now."
+            " Which address must outlive every flow?",
+            (_frees_the_primary,), None, lambda step: step.values["home"] == step.values["primary"],
+        ),
+    ),
+    criteria=(
+        Criterion("frees what nobody needs", 2, lambda step: step.is_right if len(step.due) < len(step.values["homes"]) else None),
+        Criterion("keeps what somebody needs", 2, lambda step: step.is_right if step.values["users"] else None),
+        Criterion("keeps the primary", 1, lambda step: step.is_right if step.values["home"] == step.values["primary"] else None),
+    ),
+    passed=lambda function, student: "Five of five: an address goes with its last flow, and the primary stays.",
+    unknown="Not yet. Flow {n} at {home} ended; homes was {had} and is {after}. Who still uses {home}? Go through the story"
+    " below, finger on the table.",
+)  # fmt: skip
+
+
+# --- Break it ---------------------------------------------------------------------------------------------------------
+
+
+def dealt_newest(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow, newest address first."""
+    for home in reversed(homes):
+        users = [other for other in flows if other.home == home]
+        # Nobody there, or somebody else's: the new flow fits in.
+        if not users or users[0].cn != flow.cn:
+            return home
+    fresh = allocate()
+    homes.append(fresh)
+    return fresh
+
+
+def dealt_latest(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow, by who came to an address last."""
+    latest = {}
+    for other in flows:
+        latest[other.home] = other.cn
+    # An address is good where its latest flow goes elsewhere.
+    for home in reversed(homes):
+        if latest.get(home) != flow.cn:
+            return home
+    homes.append(allocate())
+    return homes[-1]
+
+
+def dealt_quick(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow; the last address is the likeliest."""
+    home = homes[-1]
+    busy = {other.cn for other in flows if other.home == home}
+    if flow.cn not in busy:
+        return home
+    # The last one is taken, so it is time for another.
+    homes.append(allocate())
+    return homes[-1]
+
+
+def dealt_counting(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow, by counting those to its correspondent."""
+    same = [other for other in flows if other.cn == flow.cn]
+    # As many flows there, as many addresses are taken.
+    if len(same) < len(homes):
+        return homes[len(homes) - 1 - len(same)]
+    homes.append(allocate())
+    return homes[-1]
+
+
+def dealt_mixed(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow: one where it meets somebody else."""
+    for home in reversed(homes):
+        others = {other.cn for other in flows if other.home == home}
+        # Empty is fine, and so is company from another correspondent.
+        if not others or others - {flow.cn}:
+            return home
+    homes.append(allocate())
+    return homes[-1]
+
+
+DEALT = {
+    dealt_newest: "does anybody stand second in a row here?",
+    dealt_latest: "does anybody return to a correspondent that was there before?",
+    dealt_quick: "does this program ever climb?",
+    dealt_counting: "do flows end, or stand in an unusual order?",
+    dealt_mixed: "what if an address has company of both kinds?",
+}
+"""Programs to be broken, each with what to ask of a story in which it holds."""
+EVENT = re.compile(r"[ABC]|-[1-9]\d?")
+
+
+def dealt_to(student: Student) -> Callable[..., Any]:
+    """The wrong program for a student."""
+    program: Callable[..., Any] = student.random("07 break").choice(list(DEALT))
+    return program
+
+
+@cache
+def shortest_of(program: Callable[..., Any], student: Student) -> int:
+    """How many events the shortest story has in which it goes wrong."""
+    return next(len(story[1]) for story in stories() if len(story[0]) == 1 and _first_wrong(program, story[1], student))
+
+
+def _first_wrong(program: Callable[..., Any], events: tuple[str, ...], student: Student) -> Step | None:
+    return next((step for step in told(program, events, student) if not step.is_right), None)
+
+
+def judge_story(answer: Any, student: Student) -> Verdict:
+    """Three points for a story in which the dealt program goes wrong, two more for a shortest one."""
+    if not isinstance(answer, str):
+        return error('story is no text; expected one such as "A B -1 A".')
+    events = tuple(answer.upper().replace(",", " ").split())
+    strange = next((each for each in events if not EVENT.fullmatch(each)), "")
+    if strange or len(events) > 20:
+        return error(
+            f"{strange[:10] or len(events)} in your story; expected A, B or C for a new flow, -2 for the end of flow 2."
+        )
+    begun, over = 0, set[int]()
+    for each in events:
+        begun += each in "ABC"
+        if each[0] == "-":
+            if not 1 <= int(each[1:]) <= begun or int(each[1:]) in over:
+                return error(
+                    f"{each} ends a flow that does not run; number flows in the order in which they begin, from 1."
+                )
+            over.add(int(each[1:]))
+    program = dealt_to(student)
+    failing = _first_wrong(program, events, student)
+    if failing is None:
+        gave = [str(step.answer) for step in told(program, events, student)]
+        return wrong(f"In “{answer[:40]}” both give {_list(gave, ',')}: it holds. {DEALT[program].capitalize()}")
+    if len(events) > shortest_of(program, student):
+        return wrong(
+            f"It breaks: {failing.told}, and it gives {failing.answer}, Figure 6 {failing.values['due']}. Three points. Can"
+            " you tell it in fewer events?", 3,
+        )  # fmt: skip
+    return passed(5, f"It breaks, and no story is shorter: {failing.told}, and it gives {failing.answer}.")
+
+
+# --- What the notebook shows ------------------------------------------------------------------------------------------
+
+
+def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
+    """The learner's function, or ours, in the node: in the story of the last check, or in their own five flows."""
+    events = [event for step in steps for event in _events(step, student)] or list(trace_of(student))
+    world = in_world(mine or figure6, events, student)
+    homes = {world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None}
+    whose = "Our version" if mine is None else "Your function"
+    world.title = f"{whose} served {len(world.flows())} flows with {len(homes)} addresses"
+    if failed := next((one.why for one in world.trace.records if isinstance(one, Decided) and one.what == FAILED), ""):
+        world.title += f"; {failed}"
+    return world.animate(2.4)
+
+
+def _events(step: Step, student: Student) -> list[str]:
+    letters = {name: letter for letter, name in nodes(student).items()}
+    ended = [f"-{number}" for number in re.findall(r"flow (\d+) ends", step.told)]
+    return [*ended, letters[step.values["cn"]]]
+
+
+def slides(events: Sequence[str], student: Student) -> list[Slide]:
+    """A finger climbs the list of home addresses, from the last up."""
+    called, homes, fresh, flows, number = nodes(student), Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow](), 0
+    shown = [Slide("The list holds the primary alone.", _rows(homes, flows, ""))]
+    for event in events:
+        if event.startswith("-"):
+            ended = next(each for each in flows if each.number == int(event[1:]))
+            flows.remove(ended)
+            figure_release(ended, homes, flows)
+            shown.append(Slide(f"Flow {ended.number} ends.", _rows(homes, flows, "")))
+            continue
+        number += 1
+        flow = FlowRow(number, called[event], None)
+        for home in reversed(homes):
+            same = next((other for other in _at(home, flows) if other.cn == flow.cn), None)
+            if same is None:
+                shown.append(
+                    Slide(
+                        f"Flow {number} to {flow.cn}: nothing at {home} goes there. Take it.", _rows(homes, flows, home)
+                    )
+                )
+                break
+            why = f"flow {same.number} goes to {flow.cn} as well. Climb."
+            shown.append(Slide(f"Flow {number} to {flow.cn}: at {home}, {why}", _rows(homes, flows, home)))
+        else:
+            shown.append(
+                Slide(f"Flow {number} to {flow.cn}: nothing left to climb to. A new address.", _rows(homes, flows, ""))
+            )
+        flows.append(flow.at(figure6(flow, homes, flows, fresh)))
+        shown.append(
+            Slide(f"Flow {number} to {flow.cn} has {flows[-1].home}.", _rows(homes, flows, str(flows[-1].home)))
+        )
+    return shown
+
+
+def _rows(homes: Sequence[str], flows: Sequence[FlowRow], finger: str) -> list[dict[str, object]]:
+    return [
+        {
+            "finger": "☞" if home == finger else "", "home address": home + (" (primary)" if home == homes[0] else ""),
+            "its flows": ", ".join(f"{each.number} → {each.cn}" for each in _at(home, flows)),
+        }
+        for home in homes
+    ]  # fmt: skip
+
+
+def play(student: Student) -> ipywidgets.VBox:
+    """Three buttons and the list: how long can you make it?"""
+    shown, events = Slides(slides((), student)), list[str]()
+    called, clicks = nodes(student), ipywidgets.HTML("0 clicks")
+    first, second = (button(f"New flow to {called[letter]}", "Begins a flow") for letter in "AB")
+    end = button("End the last flow", "Ends the flow that began last")
+
+    def add(event: str) -> None:
+        running = [number for number in range(1, sum(e in "ABC" for e in events) + 1) if f"-{number}" not in events]
+        if event == "end" and not running:
+            return
+        before = len(slides(events, student))
+        events.append(f"-{running[-1]}" if event == "end" else event)
+        shown.show(slides(events, student), before)
+        clicks.value = f"{len(events)} clicks"
+
+    first.on_click(lambda _: add("A"))
+    second.on_click(lambda _: add("B"))
+    end.on_click(lambda _: add("end"))
+    row = ipywidgets.HBox([first, second, end, clicks], layout={"flex_flow": "row wrap"})
+    return ipywidgets.VBox([row, shown.output])
+
+
+class Words:
+    """A piece of HTML with its text."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self._html, self._text = html, text
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def flows_of(student: Student) -> Words:
+    """The five flows of 7.2."""
+    told = ", ".join(nodes(student)[each] for each in trace_of(student))
+    return Words(f"<p>Your five flows go, in this order, to <b>{told}</b>.</p>", f"Your five flows go to {told}.")
+
+
+def dealt(student: Student) -> Words:
+    """The program to be broken, as text."""
+    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
+    text = re.sub(r"def dealt_\w+", "def assign", text)
+    return Words(f"<pre>{escape(text)}</pre>", text)
+
+
+def _last_climb(student: Student) -> tuple[Step, str]:
+    """The last flow that was refused at H@1, and H@1's flow that refused it."""
+    steps = told(figure6, trace_of(student), student)
+    found = steps[-1]
+    for step in steps:
+        if step.answer != "H@1" and any(
+            _at("H@1", [each]) and each.cn == step.values["cn"] for each in step.values["flows"]
+        ):
+            found = step
+    refused = next((e for e in _at("H@1", found.values["flows"]) if e.cn == found.values["cn"]), None)
+    return found, "" if refused is None else f"flow {refused.number} to {refused.cn}"
+
+
+def _asked(student: Student, attempts: dict[str, Any]) -> str:
+    step, _ = _last_climb(student)
+    count = len(_at("H@1", step.values["flows"]))
+    words = (
+        f"In your run flow {step.values['n']} to {step.values['cn']} got {step.answer}. A friend says: “H@1 has only"
+    )
+    words += (
+        f" {count} flow{'s' * (count != 1)}, why not that one?” Answer in two or three sentences, with the names of the"
+    )
+    words += " flows that stood in the way."
+    tries = [each for each in attempts.get("7.3", []) if each.get("status") != "passed" and each.get("story")]
+    if not tries:
+        return words + " Then: which part of your program says so?"
+    number = attempts["7.3"].index(tries[-1]) + 1
+    return f"{words} Then: attempt {number} gave {tries[-1].get('gave')} where {tries[-1]['story'][-1]}. What did you change?"
+
+
+def explain(student: Student) -> Words:
+    """The question of the explain-back, from the student's own run and attempts."""
+    text = _asked(student, {"7.3": progress("07").attempts("7.3")})
+    return Words(f"<p>{escape(text)}</p>", text)
+
+
+def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Three oral questions about what was handed in, with their answers."""
+    step, refused = _last_climb(student)
+    waits = waits_ms(run_of(student))
+    cn, home = step.values["cn"], step.answer
+    return [
+        (_asked(student, attempts), f"{refused or 'A flow'} is at H@1: {cn} has one row for H@1, so both would move together."),
+        (
+            f"How long did H@2 wait at the home agent in your run, and for what? What if {cn} had no flow at all?",
+            f"{waits['H@2']:.1f} ms: a second of duplicate address detection and the way there and back. Without one, {home}"
+            " would not have been needed for it.",
+        ),
+        (
+            f"Now flow 1 to {nodes(student)[trace_of(student)[0]]} ends, and a new flow goes to the same node. Which address"
+            " does it get?", _after_end(student),
+        ),
+    ]  # fmt: skip
+
+
+def _after_end(student: Student) -> str:
+    events = (*trace_of(student), "-1", trace_of(student)[0])
+    last = told(figure6, events, student)[-1]
+    return f"{last.answer}: free for it were {last.values['either']}, and the finger begins at the last."
+
+
+def predicted() -> World:
+    """The world of the prediction: a call, a video and a page, and then a file to CN2."""
+    world = mf.figure2(seed=7).run(2.5)
+    for cn in (world.cn1, world.cn1, world.cn2, world.cn2):
+        world.mn.open(cn, mf.apps.Voice(interval_ms=100))
+        world.run(2)
+    world.title = "A file to CN2: which home address?"
+    return world
+
+
+def _file_got(world: World) -> float | None:
+    changes = (
+        one for one in world.trace.records if isinstance(one, TableChanged) and one.change.table == "flow mapping table"
+    )
+    return next((one.t_ns / 1e9 for one in changes if one.change.key == "4" and one.change.after), None)
+
+
+QUESTIONS = {
+    question.name: question
+    for question in (
+        Question("07", "MN begins one more flow: a file to CN2. Which home address does it get, and why?", {
+            "a": Answer(
+                "A new one, H@3: H@1 and H@2 are both in use.",
+                "H@1 carries the call, and still it could take the file. What counts is not whether an address is busy, but"
+                " with whom: CN1's binding for H@1 and CN2's are two rows in two machines. Watch the table at {at}.",
+                "M23a", _file_got),
+            "b": Answer(
+                "H@2: the page goes to CN2 as well, so the two belong together.",
+                "Sharing sounds tidy. But CN2 keeps one row for H@2: page and file would sit in it together, and no update"
+                " could move one without the other. That is the knot you met in lab 04. Watch {at}.",
+                "M23b", _file_got),
+            "c": Answer(
+                "H@1: the primary is always tried first.",
+                "The address is right, the reason is not: the finger touched H@2 first and climbed. Where an address behind"
+                " H@1 is free as well, “primary first” and the figure part ways. Watch {at}.",
+                "M27", _file_got),
+            "d": Answer(
+                "H@1: H@2 has a flow to CN2 already, and H@1 has none.",
+                "So it was: H@2 refused because of one flow of its two, and H@1 has nothing with CN2.", None, _file_got),
+        }),
+        Question(
+            "07-exit", "Your phone begins seven flows: four to CN1, two to CN2, one to CN3. It has two interfaces. How many"
+            " home addresses?", {
+                "a": Answer(
+                    "7", "One for each flow is safe, but flows to different correspondents never meet in one row. Look at"
+                    " 7.2, flow 2.", "M23a"),
+                "b": Answer(
+                    "3, one for each correspondent", "Then CN1's four flows share one row, and move as one. That is lab 04"
+                    " again.", "M23b"),
+                "c": Answer(
+                    "2, one for each interface", "Interfaces give care-of addresses. Home addresses say who, and the four"
+                    " flows to CN1 need four.", "M22"),
+                "d": Answer("4", "Yes: CN1 has the most. The other three flows ride along for free."),
+            }, is_last=True),
+    )
+}  # fmt: skip
+
+BLOCKS = {
+    "7.3": ("def assign(flow, homes, flows, allocate):", {
+        "A": "for home in reversed(homes):",
+        "B": "for home in homes:",
+        "C": "    taken = False",
+        "D": "    for other in flows:",
+        "E": "        if other.home == home and other.cn == flow.cn:",
+        "F": "        if other.cn == flow.cn:",
+        "G": "    if not taken: return home",
+        "H": "home = allocate()",
+        "I": "homes.append(home)",
+        "J": "return home",
+        "K": "            taken = True",
+    }),
+}  # fmt: skip
+
+PARTS = {
+    "play": play, "flows": flows_of, "dealt": dealt, "explain": explain, "run": run_of,
+    "predicted": lambda student: predicted(),
+}  # fmt: skip
+"""What a notebook shows by `part("07", name)`."""
+
+HINTS = (
+    "Say it aloud with your finger: for one address, what would make you climb? Is one good flow enough, or must every flow"
+    " be good?",
+    "You need a loop in a loop: outside over addresses, from the last; inside over flows. You know that an address may be"
+    " taken only after the inner loop. And you know that a new one is needed only after the outer loop.",
+    "For one address: set taken = False; go through flows; where .home and .cn both match, set it to True. What comes"
+    " directly after that loop? And what, one step further left, after the outer one?",
+)
+
+EXERCISES = [
+    Exercise(
+        number="7.2", answer="trace", points=5, judge=judge_trace,
+        is_empty=lambda trace: trace is None or (isinstance(trace, list | tuple) and not any(trace[1:])),
+    ),
+    Exercise(number="7.3", answer="assign", points=10, judge=ASSIGN, hints=HINTS, film=film),
+    Exercise(number="7.R", answer="waited_ms", points=5, judge=judge_waited),
+    Exercise(number="7.4", answer="release", points=5, judge=RELEASE),
+    Exercise(
+        number="7.5", answer="story", points=5, judge=judge_story,
+        is_empty=lambda story: story is None or story is ... or story in ("", "..."),
+    ),
+]  # fmt: skip

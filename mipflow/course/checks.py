@@ -1,0 +1,187 @@
+"""`check("7.3")`: takes the learner's answer by its name from the notebook, judges it, says what is to be said.
+
+Nothing goes to stderr, and whatever the answer is, there is no traceback: nbgrader would give no marks.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable, Mapping
+from html import escape
+from types import CodeType
+from typing import Any
+
+from mipflow import arguments
+from mipflow.course import notebook
+from mipflow.course.exercise import Exercise, Result, Step, Verdict
+from mipflow.course.exercise import error as no_answer
+from mipflow.course.identity import Student, student
+from mipflow.course.progress import Progress, progress
+from mipflow.course.source import exercise, exercises_of, lab_of
+from mipflow.course.trial import silence
+from mipflow.errors import MipflowError, shown
+from mipflow.view.picture import html_table
+
+TRIES = 2
+"""From which attempt on the steps say what is due; before that, one may find it out."""
+PRINTED = "(What your function prints is not shown here.)"
+HEADINGS = {"passed": "Passed", "not attempted": "Not attempted", "wrong": "Not yet", "error": "Not yet"}
+
+DOES_NOTHING = {"RESUME", "NOP", "CACHE", "POP_TOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+"""Instructions of a function that holds no more than a docstring, `...`, `pass` or `return`."""
+
+_steps: dict[str, tuple[Step, ...]] = {}
+"""The steps that the last check of an exercise showed."""
+
+
+def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Result:
+    """Judge an exercise, by its number such as "7.3", and show what came of it; `.points` are the marks.
+
+    The answer is taken by its name from the notebook, or from `answers`. There is always a result.
+    """
+    number = str(number) if isinstance(number, float) else number  # check(7.3) is easily written
+    try:
+        task = exercise(number)
+    except MipflowError as error:
+        return _shown(Result(shown(number, str)[:20], "error", 0, 0, f"{error}."), "")
+    given = (notebook.names() if answers is None else answers).get(task.answer)
+    who, kept = student(), progress(lab_of(number))
+    verdict, printed = judged(task, given, who)
+    _steps[number] = tuple(verdict.steps)
+    tries = _enter(task, given, verdict, who, kept)
+    opened = kept.hints(number)
+    has_more = opened < len(task.hints) and verdict.status in ("wrong", "error")
+    more = f'hint("{number}") opens a hint.' if has_more else ""
+    result = Result(
+        number, verdict.status, verdict.points, task.points, verdict.feedback, verdict.misconception,
+        evidence(verdict, tries), verdict.shares, more,
+    )  # fmt: skip
+    notes = [PRINTED] * bool(printed) + [kept.note] * bool(kept.note)
+    return _shown(result, " ".join(notes))
+
+
+def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, str]:
+    """The verdict on an answer, whatever it is, and what was printed meanwhile."""
+    with silence() as heard:
+        try:
+            empty = bool(task.is_empty(given)) or is_stub(given)
+            verdict = Verdict("not attempted", 0, "") if empty else task.judge(given, who)
+        except MipflowError as error:
+            verdict = no_answer(f"Not yet: {error}.")
+        except Exception as error:
+            why = f"{type(error).__name__}: {shown(error, str)}"
+            verdict = no_answer(f"This answer cannot be judged ({why}). Is {task.answer} what the exercise asks for?")
+    if verdict.status == "not attempted":
+        verdict = Verdict("not attempted", 0, f"Write {task.answer} in the cell above, run that cell, then this one.")
+    return verdict, heard.getvalue()
+
+
+def is_stub(given: Any) -> bool:
+    """True for a function as the notebook has it before anybody wrote one: it only says "your turn", or nothing."""
+    code = getattr(given, "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    if code.co_names == ("NotImplementedError",):
+        return True
+    says_nothing = all(any(each is one for one in (None, ..., given.__doc__)) for each in code.co_consts)
+    return says_nothing and {each.opname for each in dis.get_instructions(code)} <= DOES_NOTHING
+
+
+def evidence(verdict: Verdict, tries: int) -> list[dict[str, object]]:
+    """The steps of the story as rows; from the second attempt on the last one says what is due."""
+    rows = [dict(step.row) for step in verdict.steps]
+    if rows and tries >= TRIES:
+        rows[-1]["due"] = verdict.steps[-1].values.get("due", "")
+    return rows
+
+
+def hint(number: str) -> None:
+    """Open the next hint of an exercise; each waits for a new attempt."""
+    try:
+        task, kept = exercise(number), progress(lab_of(number))
+    except MipflowError as error:
+        return notebook.show_words(f"{error}.")
+    opened, tries = kept.hints(number), len(kept.attempts(number))
+    if not task.hints:
+        return notebook.show_words(f"{number} has no hints.")
+    if opened < len(task.hints) and tries > opened:
+        kept.open_hint(student(), number)
+        opened += 1
+    elif opened < len(task.hints):
+        what = "the first hint waits for your first attempt" if not opened else "the next one waits for a new attempt"
+        notebook.show_words(f"Try first, then ask: {what}. A wrong attempt costs nothing.")
+    for place, words in enumerate(task.hints[:opened], start=1):
+        notebook.show_words(f"Hint {place} of {len(task.hints)}: {words}")
+    return None
+
+
+def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
+    """The learner's function at work inside the simulated node, right or wrong: in the story that the last check found,
+    or in theirs. Without one, ours.
+    """
+    try:
+        task = exercise(number)
+        if task.film is None:
+            return notebook.show_words(f"{number} has no film.")
+        given = (notebook.names() if answers is None else answers).get(task.answer)
+        with silence():
+            mine = None if task.is_empty(given) or is_stub(given) or not callable(given) else given
+            return task.film(mine, student(), _steps.get(number, ()))
+    except MipflowError as error:
+        return notebook.show_words(f"{error}.")
+
+
+def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Progress) -> int:
+    if verdict.status == "not attempted":
+        return len(kept.attempts(task.number))
+    told = [step.told for step in verdict.steps]
+    answer = shown(verdict.steps[-1].answer, str) if verdict.steps else shown(given)
+    return kept.add(
+        who, task.number, _text(given), status=verdict.status, points=verdict.points, said=verdict.feedback,
+        matched=verdict.matched, misconception=verdict.misconception, story=told, gave=answer,
+    )  # fmt: skip
+
+
+def _text(given: Any) -> str:
+    """An answer as a text that tells one from another."""
+    if callable(given):
+        try:
+            return inspect.getsource(given)
+        except (OSError, TypeError):
+            code = getattr(given, "__code__", given)
+            return f"{getattr(code, 'co_code', '')!r} {shown(getattr(code, 'co_consts', given))}"
+    return shown(given)
+
+
+def _shown(result: Result, note: str) -> Result:
+    heading = f"{result.number} · {HEADINGS[result.status]}"
+    heading += f" · {result.points} of {result.of} points" if result.of else ""
+    shares: list[dict[str, object]] = [
+        {"for": words, "points": f"{earned} of {of}"} for words, earned, of in result.shares
+    ]
+    parts = [f"<p><b>{escape(heading)}</b></p>", f"<p>{escape(result.feedback)}</p>"]
+    lines = [heading, result.feedback]
+    if shares and result.status != "passed":
+        parts.append(html_table(shares, "Points"))
+        lines.append("; ".join(f"{each['for']}: {each['points']}" for each in shares))
+    if result.evidence:
+        story = f"The shortest story that goes wrong, in {len(result.evidence)} steps"
+        parts.append(f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>")
+        rows = (", ".join(f"{name} {value}" for name, value in row.items()) for row in result.evidence)
+        lines += [f"{story}:", *rows]
+    for words in filter(None, (result.next_hint, note)):
+        parts.append(f"<p>{escape(words)}</p>")
+        lines.append(words)
+    notebook.show(f"<div class='mipflow-check' role='status'>{''.join(parts)}</div>", "\n".join(lines))
+    return result
+
+
+def part(lab: str, name: str) -> Any:
+    """Something that a lab shows by its name, made for the student who is at work, such as their own run."""
+    try:
+        known: dict[str, Callable[[Student], Any]] = exercises_of(lab_of(lab)).PARTS
+        arguments.check(arguments.one_of(*known), name=name)
+        return known[name](student())
+    except MipflowError as error:
+        return notebook.show_words(f"{error}.")

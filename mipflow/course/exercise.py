@@ -1,0 +1,114 @@
+"""The parts that a lab's file of exercises is made of, and what a check says: values.
+
+A lab's texts, stories and wrong versions stand beside the lab, in labs/exercises/labNN.py; that file makes `Exercise`s
+of what is here, and `course.checks` finds them by their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from mipflow.course.identity import Student
+
+Status = Literal["passed", "not attempted", "wrong", "error"]
+MOST_WORDS = 60
+"""Of a feedback: what happened with your numbers, why a reasonable person thinks so, where to look."""
+
+
+class Step(NamedTuple):
+    """One event of a story: what a learner's answer made of it, and what is due in the very same situation.
+
+    got, due: all that counts, state included; answer: what was given back; values: what a feedback may quote; row: the
+    step as a row of a table, without what is due.
+    """
+
+    told: str
+    answer: Hashable
+    got: Hashable
+    due: Hashable
+    values: Mapping[str, Any]
+    row: dict[str, object]
+
+    @property
+    def is_right(self) -> bool:
+        """True where answer and state are what is due."""
+        return self.got == self.due
+
+
+class Share(NamedTuple):
+    """A part of an exercise's points: its words, how many of them were earned, of how many."""
+
+    words: str
+    earned: int
+    of: int
+
+
+@dataclass(slots=True, frozen=True)
+class Verdict:
+    """What is said of one answer. `steps`: the story that shows it, the last step being the one that goes wrong."""
+
+    status: Status
+    points: int
+    feedback: str
+    misconception: str | None = None
+    steps: Sequence[Step] = ()
+    shares: Sequence[Share] = ()
+    matched: str = ""
+    """The name of the wrong version that behaves so; empty for none that is known."""
+
+
+Judge = Callable[[Any, Student], Verdict]
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Exercise:
+    """One exercise. `number`: as in "7.3"; `answer`: the name of what the learner writes, in their notebook.
+
+    judge: gives the verdict on an answer; is_empty: True for what the notebook holds before anybody wrote an answer;
+    film: a picture of the learner's function at work, given that function or None, the student and the steps of the
+    last check.
+    """
+
+    number: str
+    answer: str
+    points: int
+    judge: Judge
+    is_empty: Callable[[Any], object] = lambda answer: answer is None or answer is ...
+    hints: tuple[str, ...] = ()
+    film: Callable[[Any, Student, Sequence[Step]], Any] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Result:
+    """What `check` gives: `status`, `points` of `of`, `feedback`, `misconception`, and `evidence`, the steps done."""
+
+    number: str
+    status: Status
+    points: int
+    of: int
+    feedback: str
+    misconception: str | None = None
+    evidence: list[dict[str, object]] = field(default_factory=list)
+    shares: Sequence[Share] = ()
+    next_hint: str = ""
+    """How to open a hint; empty where there is none left."""
+
+    def __repr__(self) -> str:
+        return f"check {self.number}: {self.status}, {self.points} of {self.of} points"
+
+
+def passed(points: int, feedback: str, shares: Sequence[Share] = ()) -> Verdict:
+    """The verdict on a right answer."""
+    return Verdict("passed", points, feedback, shares=shares)
+
+
+def wrong(feedback: str, points: int = 0, misconception: str | None = None, **more: Any) -> Verdict:
+    """The verdict on an answer that does not hold."""
+    return Verdict("wrong", points, feedback, misconception, **more)
+
+
+def error(feedback: str) -> Verdict:
+    """The verdict on what is no answer: of another kind, or it raises."""
+    return Verdict("error", 0, feedback)

@@ -1,0 +1,58 @@
+"""Who is at work: the number of a student, which chooses the stories, delays and programs of their labs.
+
+Pure but for one name that is kept while the kernel runs. Without a number everybody has variant 0, for practice.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from random import Random
+
+from mipflow.errors import ProtocolMisuse, shown
+
+PRACTICE = "practice"
+ROSTER = "MIPFLOW_STUDENT"
+"""The variable of the environment in which who marks puts the number of the roster; it goes before `me`."""
+MOST_LETTERS = 64
+
+
+@dataclass(slots=True, frozen=True)
+class Student:
+    """One learner, or a pair: their ids; none is practice."""
+
+    ids: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The ids as a word, which may stand in the name of a file."""
+        return "-".join("".join(c if c.isalnum() else "_" for c in each) for each in self.ids) or PRACTICE
+
+    def random(self, what: str) -> Random:
+        """The random stream of one thing, such as "07 links": the same for equal ids, in any order, on any machine."""
+        who = "/".join(sorted(each.casefold() for each in self.ids)) or "0"
+        return Random(f"{who}/{what}")
+
+
+_me = Student()
+
+
+def me(*ids: str | int) -> Student:
+    """Say who you are, by your student number: `me("1234567")`, and `me("first", "second")` for a pair.
+
+    Your number chooses your stories, so your neighbor's answers differ. Raises ProtocolMisuse for what is no number.
+    """
+    global _me
+    words = [str(each).strip() if isinstance(each, str | int) and not isinstance(each, bool) else "" for each in ids]
+    for each, word in zip(ids, words, strict=True):
+        if not word or len(word) > MOST_LETTERS or not word.isprintable():
+            why = f"me({shown(each)}); expected your student number, such as me('1234567'), or two of them for a pair"
+            raise ProtocolMisuse(why, each)
+    _me = Student(tuple(words))
+    return _me
+
+
+def student() -> Student:
+    """Who is at work: the number of the roster while somebody marks, else what `me` was told."""
+    roster = os.environ.get(ROSTER, "").strip()
+    return Student(tuple(roster.split("+"))) if roster else _me

@@ -1,0 +1,194 @@
+"""Questions that come before a run: the world is always computed, its picture waits for an answer.
+
+Who has predicted sees what happens; who only watches sees what they expected. Takes questions as values, from the
+file of exercises of a lab; keeps the answers in the lab's progress. Each wrong answer names the misconception
+behind it, with the reason inside the answer; once more may be answered, after talking to a neighbor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import ipywidgets
+
+from mipflow.arguments import WORD, check, one_of, optional
+from mipflow.course import notebook
+from mipflow.course.identity import student
+from mipflow.course.progress import Progress, progress
+from mipflow.course.source import exercises_of, lab_of
+from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.lab.panel import button, frame, show_in
+
+CONFIDENCE = "guessing", "fairly sure", "certain"
+MOST_VOTES = 2
+"""The first answer, and the one after talking to a neighbor."""
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """One answer to choose; `misconception` is the id of the belief that it shows, None for the right one.
+
+    `feedback` is said after the run: what happened, why one could think otherwise, where to look. `{at}` in it is the
+    moment that shows it, in seconds, which `moment(world)` gives.
+    """
+
+    text: str
+    feedback: str
+    misconception: str | None = None
+    moment: Callable[[Any], float | None] | None = None
+
+    def said(self, world: Any = None) -> str:
+        """The feedback, with its moment."""
+        at_s = None if self.moment is None or world is None else self.moment(world)
+        return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.2f} s")
+
+
+@dataclass(slots=True, frozen=True)
+class Question:
+    """A question with its answers by letter. `name` begins with its lab and is unique, such as "07" or "07-exit".
+
+    is_last: there is no run to wait for; what is to be said of an answer is said at once.
+    """
+
+    name: str
+    text: str
+    answers: dict[str, Answer]
+    is_last: bool = False
+
+
+class Prediction:
+    """One learner's answers to one question; None until `store()`. `kept`: the progress that has them."""
+
+    def __init__(self, question: Question, kept: Progress | None = None) -> None:
+        self.question = question
+        self._kept = progress(lab_of(question.name)) if kept is None else kept
+        earlier = self._kept.predictions(question.name)
+        self.votes = [each["answer"] for each in earlier if each["answer"] in question.answers][:MOST_VOTES]
+        """The letters of the stored answers."""
+        self._when_stored: list[Callable[[], None]] = []
+
+    @property
+    def chosen(self) -> str | None:
+        """The letter of the answer that counts, the last one."""
+        return self.votes[-1] if self.votes else None
+
+    @property
+    def last(self) -> tuple[object, ...] | None:
+        """Letter, confidence and reason of the last answer."""
+        kept = self._kept.predictions(self.question.name)
+        return tuple(kept[-1].get(name) for name in ("answer", "confidence", "why")) if kept else None
+
+    def when_stored(self, callback: Callable[[], None]) -> None:
+        """Call `callback` as soon as there is an answer, at once where there is, and again at another answer."""
+        self._when_stored.append(callback)
+        if self.votes:
+            callback()
+
+    def store(self, letter: str, confidence: str | None = None, why: str = "") -> str:
+        """Take an answer, keep it, unlock what waits for it; gives a sentence about that.
+
+        Where the file cannot be written, the answer holds all the same, until the kernel stops. Raises ProtocolMisuse
+        for an unknown letter, another confidence than those of `CONFIDENCE`, and a third answer.
+        """
+        answers = self.question.answers
+        if isinstance(letter, str) and letter not in answers and letter.swapcase() in answers:
+            letter = letter.swapcase()
+        check(one_of(*answers), answer=letter)
+        check(optional(one_of(*CONFIDENCE)), confidence=confidence)
+        check(WORD, why=why)
+        if len(self.votes) >= MOST_VOTES:
+            told = " and then ".join(self.votes)
+            raise ProtocolMisuse(f"you answered {told}; both are kept, and two answers are all there are", letter)
+        self.votes.append(letter)
+        self._kept.predict(
+            student(), self.question.name, answer=letter, misconception=answers[letter].misconception,
+            confidence=confidence, why=why[:400],
+        )  # fmt: skip
+        for callback in self._when_stored:
+            callback()
+        again = "Both are kept." if len(self.votes) == MOST_VOTES else ""
+        if not self.question.is_last:
+            again = f"The picture below is unlocked. {again or 'Talk to your neighbor; you may answer once more.'}"
+        return " ".join(filter(None, (f"Stored: {letter}.", again, self._kept.note)))
+
+    def feedback(self, world: Any = None) -> str:
+        """What to say about the answer after the run; empty where there is none."""
+        if self.chosen is None:
+            return ""
+        answer = self.question.answers[self.chosen]
+        verb = "answered" if self.question.is_last else "predicted"
+        return f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
+
+    def form(self) -> ipywidgets.VBox:
+        """The question as a form for a notebook: choose, say how sure you are and why, store."""
+        options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
+        choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "auto"})
+        sure = ipywidgets.Dropdown(
+            options=[("choose", None), *((word, word) for word in CONFIDENCE)], description="How sure are you?",
+            style={"description_width": "initial"},
+        )  # fmt: skip
+        why = ipywidgets.Text(description="In one line, why?", style={"description_width": "initial"})
+        how = {"disabled": True, "button_style": "primary"}
+        store = button("Store my answer", "Keeps your answer and unlocks the picture", **how)
+        said = ipywidgets.HTML("Choose one answer.")
+
+        def ready(*_: object) -> None:
+            store.disabled = choice.value is None or len(self.votes) >= MOST_VOTES
+            store.description = "Store my second answer" if self.votes else "Store my answer"
+
+        def pressed(_: object) -> None:
+            told = self.store(choice.value, sure.value, why.value)
+            said.value = escape(f"{self.feedback()} {told}" if self.question.is_last else told)
+
+        choice.observe(ready, "value")
+        store.on_click(pressed)
+        self.when_stored(ready)
+        text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
+        row = {"flex_flow": "row wrap"}
+        return frame(text, choice, ipywidgets.HBox([sure, why], layout=row), ipywidgets.HBox([store, said], layout=row))
+
+
+_asked: dict[str, Prediction] = {}
+
+
+def prediction(name: str) -> Prediction:
+    """The answers to a question of a lab, by its name. Raises ProtocolMisuse for an unknown one, DatasetError."""
+    known: dict[str, Question] = exercises_of(lab_of(name)).QUESTIONS
+    check(one_of(*known), question=name)
+    kept = progress(lab_of(name))
+    before = _asked.get(name)
+    if before is None or before._kept is not kept:
+        _asked[name] = Prediction(known[name], kept)
+    return _asked[name]
+
+
+def ask(name: str) -> ipywidgets.VBox:
+    """The form of a question."""
+    return prediction(name).form()
+
+
+def predict(name: str, answer: str, confidence: str | None = None, why: str = "") -> None:
+    """Answer a question without the mouse, as in `predict("07", "b", confidence="certain", why="...")`."""
+    try:
+        asked = prediction(name)
+        before = asked.last
+        is_again = before is not None and before == (answer, confidence, why)  # the cell is run once more
+        told = f"Stored: {answer}." if is_again else asked.store(answer, confidence, why)
+        notebook.show_words(f"{asked.feedback()} {told}" if asked.question.is_last else told)
+    except MipflowError as error:
+        notebook.show_words(f"{error}.")
+
+
+def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
+    """What the question `name` is about, with its text twin: shown once there is an answer, with what to say of it."""
+    asked, output = prediction(name), ipywidgets.Output()
+    show_in(output, "Waits for your answer to the question above.")
+
+    def unlock() -> None:
+        show_in(output, f"<p class='mipflow-feedback'>{escape(asked.feedback(world))}</p>", *shown)
+
+    asked.when_stored(unlock)
+    return output

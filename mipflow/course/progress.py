@@ -1,0 +1,134 @@
+"""How far a learner is: attempts, predictions and times of one lab, in a small file beside its notebook.
+
+It earns nothing, for a learner can edit it: marks come from the cells. Whatever is wrong with it, the lab goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from mipflow.course.identity import Student
+from mipflow.errors import shown
+
+KIT = next((each.version for each in distributions(name="mipflow")), "not installed")
+FORM = 1
+"""The form of the file; a higher one is of a newer kit, and is left alone."""
+MOST_ATTEMPTS = 200
+"""Of one exercise that are kept."""
+
+
+class Progress:
+    """The progress in one lab. `note`: a sentence about the file where something is wrong with it, else empty."""
+
+    def __init__(self, lab: str, folder: Path | None = None) -> None:
+        self.lab = lab
+        self.path = (folder or Path()) / f"progress-lab{lab}.json"
+        self.note = ""
+        self._is_ours = True
+        self._kept = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        fresh: dict[str, Any] = {"form": FORM, "lab": self.lab, "attempts": {}, "predictions": {}, "hints": {}}
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            if isinstance(kept, dict) and isinstance(kept.get("form"), int) and kept["form"] > FORM:
+                self._is_ours = False
+                kit = shown(kept.get("kit"))
+                self.note = f"{self.path.name} is of a newer kit ({kit}): it is left as it is, and nothing is added."
+                return fresh
+            _check(kept)
+        except FileNotFoundError:
+            return fresh
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            aside = self.path.with_suffix(".damaged.json")
+            try:
+                self.path.replace(aside)
+                where = f"it is {aside.name} now, and a new one begins"
+            except OSError:
+                self._is_ours, where = False, "it is left as it is"
+            self.note = f"{self.path.name} is damaged ({shown(error, str)}): {where}. Your marks do not depend on it."
+            return fresh
+        return {**fresh, **kept}
+
+    def attempts(self, number: str) -> list[dict[str, Any]]:
+        """The attempts at an exercise, different ones only, the oldest first."""
+        found: list[dict[str, Any]] = self._kept["attempts"].get(number, [])
+        return found
+
+    def add(self, student: Student, number: str, answer: str, **said: object) -> int:
+        """Enter an attempt, where it is a new one; gives how many there have been. `answer`: its text."""
+        mark = hashlib.sha256(answer.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        kept = self._kept["attempts"].setdefault(number, [])
+        if all(each["answer"] != mark for each in kept) and len(kept) < MOST_ATTEMPTS:
+            kept.append({"at": _now(), "answer": mark, **said})
+            self._write(student)
+        return len(kept)
+
+    def hints(self, number: str) -> int:
+        """How many hints are open."""
+        return int(self._kept["hints"].get(number, 0))
+
+    def open_hint(self, student: Student, number: str) -> None:
+        """Count one more hint."""
+        self._kept["hints"][number] = self.hints(number) + 1
+        self._write(student)
+
+    def predictions(self, question: str) -> list[dict[str, Any]]:
+        """The answers to a question: the first, and the one after talking to a neighbor."""
+        found: list[dict[str, Any]] = self._kept["predictions"].get(question, [])
+        return found
+
+    def predict(self, student: Student, question: str, **answer: object) -> None:
+        """Enter an answer to a question."""
+        self._kept["predictions"].setdefault(question, []).append({"at": _now(), **answer})
+        self._write(student)
+
+    def _write(self, student: Student) -> None:
+        if not self._is_ours:
+            return
+        self._kept |= {"kit": KIT, "who": list(student.ids) or ["practice"]}
+        text = json.dumps(self._kept, indent=1, ensure_ascii=True) + "\n"
+        try:
+            beside = self.path.with_suffix(".new")
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(self.path)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            self.note = f"{self.path.name} cannot be written ({why}): it is kept until the kernel stops."
+
+
+def _check(kept: Any) -> None:
+    """Raise ValueError or a like error for what is not such a file."""
+    if not isinstance(kept, dict) or not isinstance(kept["form"], int):
+        raise ValueError("it holds no progress")
+    for name, entries in (("attempts", "answer"), ("predictions", "answer")):
+        for kind in kept[name].values():
+            if any(not isinstance(each[entries], str) for each in kind):
+                raise ValueError(f"its {name} cannot be read")
+    if any(type(count) is not int for count in kept["hints"].values()):
+        raise ValueError("its hints cannot be read")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+_known: dict[tuple[str, str], Progress] = {}
+
+
+def progress(lab: str) -> Progress:
+    """The progress in a lab, in the notebook's folder; the file is read once, and again where it has gone."""
+    key = str(Path.cwd()), lab
+    if key not in _known:
+        _known[key] = Progress(lab, Path.cwd())
+    return _known[key]
+
+
+def forget() -> None:
+    """Read the files again when they are next asked for."""
+    _known.clear()

@@ -1,0 +1,64 @@
+"""Finds what stands beside a lab: its exercises and questions, in labs/exercises/labNN.py."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from mipflow.course.exercise import Exercise
+from mipflow.errors import DatasetError, ProtocolMisuse, shown
+from mipflow.lab.folders import find_folder
+
+NUMBER = re.compile(r"(\d{1,2})(\.\w{1,4})?")
+
+
+def lab_of(number: object) -> str:
+    """The lab of an exercise or a question as two digits: "07" of "7.3" and of "07". Raises ProtocolMisuse."""
+    found = NUMBER.match(number) if isinstance(number, str) else None
+    if found is None:
+        raise ProtocolMisuse(f"{shown(number)} is no exercise; expected its number as a word, such as '7.3'", number)
+    return found[1].zfill(2)
+
+
+def file_of(lab: str) -> Path:
+    """The file of exercises of a lab. Raises DatasetError where there is none."""
+    folder = find_folder("labs") / "exercises"
+    path = folder / f"lab{lab}.py"
+    if not path.exists():
+        there = ", ".join(each.stem[3:] for each in sorted(folder.glob("lab??.py"))) or "none"
+        raise DatasetError(f"lab {lab} has no exercises here; labs that have: {there}", lab)
+    return path
+
+
+def exercises_of(lab: str) -> ModuleType:
+    """The file of exercises of a lab as a module; read again once somebody has changed it. Raises DatasetError."""
+    path = file_of(lab)
+    # As one of ours: a learner's function may call what it makes, and the guard looks into strangers' code alone.
+    name = f"mipflow.exercises.lab{lab}"
+    written = path.stat().st_mtime_ns
+    known = sys.modules.get(name)
+    if known is not None and vars(known).get("WRITTEN") == (str(path), written):
+        return known
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    vars(module)["WRITTEN"] = str(path), written
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise DatasetError(f"{path.name} cannot be read ({type(error).__name__}: {shown(error, str)})", path) from error
+    return module
+
+
+def exercise(number: object) -> Exercise:
+    """The exercise of a number. Raises ProtocolMisuse for an unknown one, DatasetError for a lab that is not there."""
+    lab = lab_of(number)
+    known: dict[str, Exercise] = {each.number: each for each in exercises_of(lab).EXERCISES}
+    if number not in known:
+        raise ProtocolMisuse(f"there is no exercise {shown(number)}; lab {lab} has {', '.join(known)}", number)
+    return known[str(number)]

@@ -1,0 +1,189 @@
+"""An exercise whose answer is a function, judged by stories that are told in order of length.
+
+The shortest story that goes wrong is the first one that does. What a wrong function does in all stories is its
+signature: the known wrong version that does the same, or nearly the same, has the feedback that names the cause. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from mipflow.course.exercise import Share, Step, Verdict
+from mipflow.course.identity import Student
+from mipflow.course.trial import Trial
+from mipflow.errors import FunctionFailed
+
+ENOUGH = 0.55
+"""How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
+RAISED = "raised "
+"""What begins `Step.got` where the function did not come to an answer."""
+
+SIGNED = 330
+"""How many of the shortest stories make the signature."""
+
+Story = tuple[Hashable, tuple[str, ...]]
+"""How it begins, and its events."""
+Begin = Callable[[Any, Student], Any]
+"""The state at the beginning of a story; it is never changed."""
+Go = Callable[[Callable[..., Any], Any, str, Student], tuple[Any, Step | None]]
+"""One event: gives the state after it, None where the story ends here, and the step if the function was asked."""
+
+
+class Criterion(NamedTuple):
+    """A part of the points, earned where every step that it is about is right, and there is one.
+
+    `holds(step)`: True or False where the step is about it, else None.
+    """
+
+    words: str
+    points: int
+    holds: Callable[[Step], bool | None]
+
+
+@dataclass(slots=True, frozen=True)
+class Wrong:
+    """A wrong version that is known: programs that do it, the feedback, with {names} of `Step.values`, the belief.
+
+    `shows(step)` picks, among the steps that go wrong, those that the feedback speaks of; `is_it(steps)` knows the
+    version by the steps of the shortest story that goes wrong, whatever else it does.
+    """
+
+    name: str
+    feedback: str
+    programs: tuple[Callable[..., Any], ...] = ()
+    misconception: str | None = None
+    shows: Callable[[Step], bool] = lambda step: True
+    is_it: Callable[[Sequence[Step]], bool] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Stories:
+    """Judges a function. `name`, `parameters`: as it is called; `check`: what is wrong with a result.
+
+    tell: all stories for a student, in order of length, with each also what it begins with; begin, go: how one is
+    played, and one that raised ends it. unknown: the feedback where no version fits; passed: what to say of a right
+    one; withheld: attributes of ours that refuse meanwhile.
+    """
+
+    name: str
+    parameters: str
+    check: Callable[..., str]
+    tell: Callable[[Student], Sequence[Story]]
+    begin: Begin
+    go: Go
+    points: int
+    wrong: Sequence[Wrong]
+    criteria: Sequence[Criterion]
+    unknown: str
+    passed: Callable[[Callable[..., Any], Student], str]
+    withheld: tuple[tuple[Any, str], ...] = ()
+    _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
+
+    def __call__(self, function: Any, student: Student) -> Verdict:
+        """The verdict on a learner's function."""
+        try:
+            trial = Trial(self.name, function, self.parameters, self.check, self.withheld)
+        except FunctionFailed as failed:
+            return Verdict("error", 0, f"Not yet: {failed}.")
+        known = self._versions(student)  # before the learner's runs, which may not use ours
+        plays: list[list[Step]] = []
+        for steps in self.plays(trial, self.tell(student), student):
+            plays.append(steps)
+            if steps and _raised(steps[-1]):
+                break  # it would again, and each time may take long
+        return self._verdict(plays, known, function, student)
+
+    def plays(self, function: Callable[..., Any], stories: Iterable[Story], student: Student) -> Iterator[list[Step]]:
+        """The steps of each story with a function; what stories begin alike with is played once."""
+        played: dict[Story, tuple[Any, list[Step]]] = {}
+
+        def upto(start: Hashable, events: tuple[str, ...]) -> tuple[Any, list[Step]]:
+            if (start, events) not in played:
+                if not events:
+                    return self.begin(start, student), []
+                state, steps = upto(start, events[:-1])
+                if state is not None:
+                    state, step = self.go(function, state, events[-1], student)
+                    steps = steps if step is None else [*steps, step]
+                played[start, events] = state, steps
+            return played[start, events]
+
+        for start, events in stories:
+            yield upto(start, events)[1]
+
+    def play(self, function: Callable[..., Any], story: Story, student: Student) -> list[Step]:
+        """The steps of one story."""
+        return next(self.plays(function, [story], student))
+
+    def _verdict(
+        self, plays: list[list[Step]], known: list[tuple[Wrong, list[Hashable]]], function: Callable[..., Any],
+        student: Student,
+    ) -> Verdict:  # fmt: skip
+        is_broken = bool(plays and plays[-1]) and _raised(plays[-1][-1])
+        failing = plays[-1] if is_broken else shortest(plays)  # what raises comes before what is not so
+        if failing is None:
+            return Verdict("passed", self.points, self.passed(function, student), shares=self._shares(plays))
+        shares = self._shares(plays)
+        if len({step.answer for steps in plays for step in steps}) == 1:  # whatever was asked
+            shares = [Share(words, 0, of) for words, _, of in shares]
+        points = min(sum(share.earned for share in shares), self.points - 1)
+        found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
+        found = found or (None if is_broken else nearest(plays, known))
+        if found is None and is_broken:
+            return Verdict("error", 0, f"Not yet: {failing[-1].values['why']}.", steps=failing)
+        if found is None:
+            said = self.unknown.format_map(failing[-1].values)
+            return Verdict("wrong", points, said, steps=failing, shares=shares)
+        steps = failing if is_broken else shortest(plays, found.shows) or failing
+        said = found.feedback.format_map(steps[-1].values)
+        return Verdict("wrong", points, said, found.misconception, steps, shares, found.name)
+
+    def _shares(self, plays: list[list[Step]]) -> list[Share]:
+        shares = []
+        for words, points, holds in self.criteria:
+            told = [held for steps in plays for step in steps if (held := holds(step)) is not None]
+            shares.append(Share(words, points if told and all(told) else 0, points))
+        return shares
+
+    def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:
+        """What each known version does in all stories, worked out once for a student."""
+        if student.ids not in self._known:
+            stories = self.tell(student)[:SIGNED]
+            self._known[student.ids] = [
+                (one, [_outcome(steps) for steps in self.plays(program, stories, student)])
+                for one in self.wrong for program in one.programs
+            ]  # fmt: skip
+        return self._known[student.ids]
+
+
+def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True) -> list[Step] | None:
+    """The steps of the shortest story that goes wrong, up to the step where it does; None where all is right."""
+    found: list[Step] | None = None
+    for steps in plays:
+        wrong = next((number for number, step in enumerate(steps) if not step.is_right and shows(step)), None)
+        if wrong is not None and (found is None or wrong + 1 < len(found)):
+            found = list(steps[: wrong + 1])
+    return found
+
+
+def nearest(plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]]) -> Wrong | None:
+    """The known version that goes wrong in the same stories in the same way; None where none is near."""
+    done = [_outcome(steps) for steps in plays]
+    is_wrong = [any(not step.is_right for step in steps) for steps in plays]
+    best, found = ENOUGH, None
+    for version, outcomes in known:
+        agree = sum(bad and mine == theirs for bad, mine, theirs in zip(is_wrong, done, outcomes, strict=False))
+        differ = sum(mine != theirs for mine, theirs in zip(done, outcomes, strict=False))
+        if agree and (score := agree / (agree + differ)) > best:
+            best, found = score, version
+    return found
+
+
+def _outcome(steps: Iterable[Step]) -> Hashable:
+    return tuple(step.got for step in steps)
+
+
+def _raised(step: Step) -> bool:
+    return isinstance(step.got, str) and step.got.startswith(RAISED)

@@ -1,0 +1,77 @@
+"""Handing in: notebook and progress there and back again."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mipflow.course.checks import check
+from mipflow.course.handin import hand_in, pack, restore, viva
+from mipflow.course.identity import me
+from mipflow.course.progress import progress
+from mipflow.errors import DatasetError
+
+
+def test_a_server_that_is_culled_takes_nothing_away(nobody: Path, tmp_path: Path) -> None:
+    me("7", "8")
+    check("99.2", {"number": -1})
+    packed = pack("99")
+    assert packed.name == "7-8-lab99.zip"
+    kept = tmp_path / "kept.zip"
+    packed.rename(kept)
+    (nobody / "99_sums.ipynb").write_text("an empty one")
+    progress("99").path.unlink()
+    assert sorted(path.name for path in restore(kept)) == ["99_sums.ipynb", "progress-lab99.json"]
+    assert (nobody / "99_sums.ipynb").read_text() == '{"cells": []}'
+    assert [path.read_text() for path in nobody.glob("99_sums.before-*")] == ["an empty one"]
+    assert len(progress("99").attempts("99.2")) == 1
+
+
+def test_the_notebook_that_runs_is_taken(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nobody / "99_sums-Copy1.ipynb").write_text("mine")
+    monkeypatch.setenv("JPY_SESSION_NAME", "labs/99_sums-Copy1.ipynb")
+    with zipfile.ZipFile(pack("99")) as packed:
+        assert packed.read("99_sums-Copy1.ipynb") == b"mine"
+
+
+def test_a_zip_reaches_no_other_folder(nobody: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        bad.writestr("../../99_out.ipynb", "x")
+        bad.writestr("..\\other.json", "y")
+        bad.writestr("run.py", "z")
+    assert sorted(path.parent for path in restore(tmp_path / "bad.zip")) == [nobody, nobody]
+    assert not (nobody / "run.py").exists()
+
+
+def test_what_is_no_zip_of_a_lab_is_refused_in_a_line(nobody: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(b"PK no zip")
+    for call in (restore, viva):
+        with pytest.raises(DatasetError, match="no zip"):
+            call(bad)
+        with pytest.raises(DatasetError, match="cannot be read"):
+            call(tmp_path / "none.zip")
+    with zipfile.ZipFile(bad, "w") as empty:
+        empty.writestr("readme.txt", "x")
+    with pytest.raises(DatasetError, match="no notebook"):
+        restore(bad)
+    with pytest.raises(DatasetError, match="holds no progress"):
+        viva(bad)
+    with pytest.raises(DatasetError, match="no notebook of lab 98"):
+        pack("98")
+
+
+def test_one_button_makes_the_file() -> None:
+    form = hand_in("99")
+    make, said = form.children[0].children[0], form.children[1]
+    make.click()
+    assert "download='practice-lab99.zip'" in said.value
+
+
+def test_three_questions_about_what_was_handed_in() -> None:
+    me("7")
+    check("99.2", {"number": -1})
+    asked = viva(pack("99"))
+    assert len(asked) == 3 and asked[0] == ("What did 7 try?", "1")

@@ -1,0 +1,46 @@
+"""`me`: a number that chooses; without one, practice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mipflow.course import identity
+from mipflow.course.identity import Student, me, student
+from mipflow.errors import ProtocolMisuse
+
+
+def test_without_a_number_it_is_practice_and_variant_0() -> None:
+    assert student() == Student() and student().name == "practice"
+    assert student().random("07").random() == Student().random("07").random()
+
+
+def test_a_number_chooses_the_same_each_time_and_another_for_others() -> None:
+    assert me("1234567") is student()
+    draws = {Student((str(who),)).random("07 links").random() for who in range(100)}
+    assert len(draws) == 100
+    assert me(1234567).random("x").random() == me(" 1234567 ").random("x").random()
+
+
+def test_a_pair_is_the_same_in_any_order() -> None:
+    assert me("b", "a").random("x").random() == me("A", "b").random("x").random() != me("a").random("x").random()
+    assert student().name == "a"
+
+
+@pytest.mark.parametrize("bad", ["", "  ", "x" * 65, "a\nb", None, True, 1.5, ["a"]])
+def test_what_is_no_number_is_refused(bad: Any) -> None:
+    me("7")
+    with pytest.raises(ProtocolMisuse, match="expected your student number"):
+        me(bad)
+    assert student() == Student(("7",))
+
+
+def test_a_name_can_stand_in_the_name_of_a_file() -> None:
+    assert Student(("../x y", "b")).name == "___x_y-b"
+
+
+def test_marking_takes_the_number_of_the_roster(monkeypatch: pytest.MonkeyPatch) -> None:
+    me("mine")
+    monkeypatch.setenv(identity.ROSTER, "1+2")
+    assert student() == Student(("1", "2"))

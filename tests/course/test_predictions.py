@@ -1,0 +1,84 @@
+"""Predictions: an answer with its confidence and reason, once more after talking, and what waits for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mipflow.course.predictions import CONFIDENCE, Prediction, ask, predict, prediction, reveal
+from mipflow.course.progress import forget, progress
+from mipflow.errors import ProtocolMisuse
+from mipflow.view.picture import Picture
+
+
+def test_an_answer_is_kept_with_confidence_and_reason() -> None:
+    said = prediction("99").store("a", "certain", "I guess")
+    assert said == "Stored: a. The picture below is unlocked. Talk to your neighbor; you may answer once more."
+    kept = progress("99").predictions("99")[0]
+    assert {name: kept[name] for name in ("answer", "misconception", "confidence", "why")} == {
+        "answer": "a", "misconception": "M1", "confidence": "certain", "why": "I guess",
+    }  # fmt: skip
+
+
+def test_one_may_answer_twice_and_both_are_kept() -> None:
+    asked = prediction("99")
+    asked.store("a")
+    assert "Both are kept." in asked.store("b") and asked.votes == ["a", "b"] and asked.chosen == "b"
+    with pytest.raises(ProtocolMisuse, match="you answered a and then b"):
+        asked.store("a")
+    forget()
+    assert prediction("99").votes == ["a", "b"], "a new kernel reads them"
+
+
+@pytest.mark.parametrize("bad", ["c", "", None, 1, ["a"], "ab"])
+def test_another_letter_is_refused(bad: Any) -> None:
+    with pytest.raises(ProtocolMisuse, match="expected one of 'a', 'b'"):
+        prediction("99").store(bad)
+    with pytest.raises(ProtocolMisuse, match="guessing"):
+        prediction("99").store("a", "70 percent")
+    assert prediction("99").chosen is None
+
+
+def test_without_the_mouse(capsys: pytest.CaptureFixture[str], nobody: Path) -> None:
+    predict("99", "a", confidence="guessing", why="so")
+    predict("99", "a", confidence="guessing", why="so")  # the cell is run once more
+    assert prediction("99").votes == ["a"]
+    predict("99", "q")
+    predict("98", "a")
+    predict("99-other", "a")
+    said = capsys.readouterr()
+    assert said.err == "" and "expected one of 'a', 'b'" in said.out and "lab 98" in said.out
+
+
+def test_what_is_revealed_waits_for_an_answer() -> None:
+    picture = Picture("Sums", lambda: ["One and one."], lambda: [{"sum": 2}], html="<table></table>")
+    output = reveal("99", 4.25, picture)
+
+    def shown() -> str:
+        return " ".join(each["data"].get("text/html", "") for each in output.outputs)
+
+    assert "Waits for your answer" in shown() and "One and one" not in shown()
+    prediction("99").store("a")
+    assert "One and one" in shown() and "It was two, at 4.25 s." in shown()
+    prediction("99").store("b")
+    assert "So it was." in shown()
+
+
+def test_a_form_stores_what_was_chosen() -> None:
+    form = ask("99")
+    choice, (sure, why), (store, said) = form.children[1], form.children[2].children, form.children[3].children
+    assert store.disabled
+    choice.value, sure.value, why.value = "b", CONFIDENCE[1], "because"
+    store.click()
+    assert "Stored: b." in said.value and store.description == "Store my second answer"
+    store.click()
+    assert store.disabled and prediction("99").votes == ["b", "b"]
+
+
+def test_who_waits_is_told_at_once_where_there_is_an_answer() -> None:
+    told: list[str] = []
+    prediction("99").store("a")
+    Prediction(prediction("99").question).when_stored(lambda: told.append("now"))
+    assert told == ["now"]

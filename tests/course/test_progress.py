@@ -1,0 +1,70 @@
+"""The file of progress: whatever is wrong with it, the lab goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mipflow.course.identity import Student
+from mipflow.course.progress import FORM, MOST_ATTEMPTS, Progress, progress
+
+WHO = Student(("7",))
+
+
+def test_what_is_entered_is_there_again(nobody: Path) -> None:
+    kept = Progress("99", nobody)
+    assert not kept.path.exists()
+    assert [kept.add(WHO, "99.1", answer, status="wrong") for answer in ("x", "x", "y")] == [1, 1, 2]
+    kept.open_hint(WHO, "99.1")
+    kept.predict(WHO, "99", answer="a")
+    again = Progress("99", nobody)
+    assert [each["status"] for each in again.attempts("99.1")] == ["wrong", "wrong"]
+    assert again.hints("99.1") == 1 and again.predictions("99")[0]["answer"] == "a"
+    text = json.loads(kept.path.read_text())
+    assert text["who"] == ["7"] and text["form"] == FORM and text["kit"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "null", '{"form": 1}', '{"form": "1"}', "\udcff", "[" * 100_000,
+        '{"form": 1, "attempts": {"1": [{}]}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {"1": 5}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {}, "predictions": {"99": [{"answer": 4}]}, "hints": {}}',
+        '{"form": 1, "attempts": {}, "predictions": {}, "hints": {"99.1": "x"}}',
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_put_aside_and_said(text: str, nobody: Path) -> None:
+    path = nobody / "progress-lab99.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    kept = Progress("99", nobody)
+    assert "is damaged" in kept.note and "marks do not depend on it" in kept.note
+    assert kept.add(WHO, "99.1", "x") == 1
+    assert (nobody / "progress-lab99.damaged.json").exists() and Progress("99", nobody).note == ""
+
+
+def test_a_file_of_a_newer_kit_is_left_alone(nobody: Path) -> None:
+    path = nobody / "progress-lab99.json"
+    text = json.dumps({"form": FORM + 1, "kit": "9.9", "attempts": "a new form"})
+    path.write_text(text)
+    kept = Progress("99", nobody)
+    assert "of a newer kit ('9.9')" in kept.note and kept.add(WHO, "99.1", "x") == 1
+    assert path.read_text() == text
+
+
+def test_a_folder_in_which_nothing_can_be_written(nobody: Path) -> None:
+    (nobody / "progress-lab99.new").mkdir()
+    kept = Progress("99", nobody)
+    assert kept.add(WHO, "99.1", "x") == 1 and "cannot be written" in kept.note
+
+
+def test_attempts_have_an_end(nobody: Path) -> None:
+    kept = Progress("99", nobody)
+    kept._kept["attempts"]["99.1"] = [{"answer": str(each)} for each in range(MOST_ATTEMPTS)]
+    assert kept.add(WHO, "99.1", "one more") == MOST_ATTEMPTS
+
+
+def test_there_is_one_for_a_folder(nobody: Path) -> None:
+    assert progress("99") is progress("99") and progress("99").path.parent == nobody

@@ -1,0 +1,25 @@
+"""Slides go back and on, with all of them in words below."""
+
+from __future__ import annotations
+
+from mipflow.course.slides import Slide, Slides
+
+
+def test_slides_go_back_and_on() -> None:
+    slides = Slides([Slide("One.", [{"at": 1}]), Slide("Two & three.", [{"at": 2}])])
+    back, on = slides.output.children[0].children
+    shown, words = slides.output.children[1:3]
+    assert back.disabled and not on.disabled and "Step 1 of 2. One." in shown.value
+    on.click()
+    assert on.disabled and "Step 2 of 2. Two &amp; three." in shown.value and "<td>2</td>" in shown.value
+    on.click()
+    assert slides.at == 1
+    back.click()
+    assert slides.at == 0 and "<li>Two &amp; three.</li>" in words.value
+    assert slides.describe() == "One.\nTwo & three."
+
+
+def test_others_can_be_shown() -> None:
+    slides = Slides()
+    slides.show([Slide(str(number), []) for number in range(4)], 2)
+    assert slides.at == 2
