@@ -6,6 +6,8 @@ Takes a notebook's file; gives a page. nbconvert lays it out; plotly.js is added
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     """Write a page of a notebook's text, code and saved outputs; gives its path, by default beside the notebook.
 
-    Widgets need a kernel, so what they would show in words stands in their place. Raises DatasetError for a file that
-    is no notebook, has no saved outputs or cannot be written, MipflowError where nbconvert is missing.
+    Widgets need a kernel: in their place stands what they have caught, where the notebook has it saved, else words.
+    Raises DatasetError for a file that is no notebook, has no saved outputs or cannot be written, MipflowError where
+    nbconvert is missing.
     """
     check(PATH, DatasetError, notebook=notebook)
     check(optional(PATH), DatasetError, html=html)
@@ -40,16 +43,17 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     try:
         content = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(content)
+        outputs = [output for cell in content.cells for output in cell.get("outputs", ())]
+        saved = content.metadata.pop("widgets", {})  # with it the page would ask a network for what draws widgets
+        widgets = saved.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+        for output in outputs:
+            _make_still(output.get("data", {}), widgets)
     except Exception as error:  # of nbformat's many kinds
         raise DatasetError(f"{shown(notebook, str)} is no notebook ({shown(error, str)}); {EXPECTED}") from error
-    outputs = [output for cell in content.cells for output in cell.get("outputs", ())]
     if not outputs:
         what = "run all its cells in JupyterLab, save it, and export it again"
         raise DatasetError(f"{shown(notebook, str)} has no saved outputs: {what}", notebook)
     check_writable(target)
-    for output in outputs:
-        _make_still(output.get("data", {}))
-    content.metadata.pop("widgets", None)  # their state would be asked for from a network
     exporter = HTMLExporter(theme="light", **{f"{name}_url": "" for name in FROM_A_NETWORK})  # type: ignore[no-untyped-call]
     page, _ = exporter.from_notebook_node(content, {"metadata": {"name": Path(notebook).stem}})
     page = re.sub(r'<script src="">\s*</script>', "", page).replace("<head>", f"<head>{ALONE}", 1)
@@ -59,10 +63,25 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     return target
 
 
-def _make_still(data: dict[str, Any]) -> None:
-    """Put a figure's values in place of what only a front end with its own plotly can draw, and leave widgets out."""
-    if PLOTLY_MIME in data:
-        figure = data.pop(PLOTLY_MIME)
+def _make_still(data: dict[str, Any], widgets: Mapping[str, Any]) -> None:
+    """Put HTML in place of what only a front end with its own plotly, or with a kernel, can draw."""
+    view = data.pop(WIDGET_MIME, None)
+    shown = _html(data) if PLOTLY_MIME in data else "" if view is None else _caught(view.get("model_id"), widgets)
+    if shown:
         data.clear()
-        data["text/html"] = place_of(figure)
-    data.pop(WIDGET_MIME, None)
+        data["text/html"] = shown
+
+
+def _caught(model: str, widgets: Mapping[str, Any]) -> str:
+    """The pictures and words that a widget, and those in it, have caught; "" where widgets were not saved."""
+    state = widgets.get(model, {}).get("state", {})
+    others = {name: widget for name, widget in widgets.items() if name != model}  # none is inside itself
+    inside = (_caught(str(child).removeprefix("IPY_MODEL_"), others) for child in state.get("children", ()))
+    outputs = "".join(f"<div>{_html(output.get('data', {}))}</div>" for output in state.get("outputs", ()))
+    return "".join(inside) + (f"<div>{outputs}</div>" if outputs else "")
+
+
+def _html(data: Mapping[str, Any]) -> str:
+    if PLOTLY_MIME in data:
+        return place_of(data[PLOTLY_MIME])
+    return str(data.get("text/html") or f"<pre>{escape(str(data.get('text/plain', '')))}</pre>")

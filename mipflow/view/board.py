@@ -12,6 +12,7 @@ from html import escape
 
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
+from mipflow.view.picture import opens
 from mipflow.view.scene import SIDES, Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
@@ -157,7 +158,7 @@ class Board:
                 cell = (f"<del>{escape(old)}</del> " if old else "") + f"<ins>{cell}</ins>"
             mark = " class='mipflow-changed'" * (old is not None) + " class='mipflow-same'" * (same is not None)
             home = escape(self.words.value(row["home_address"]))
-            lines.append(f"<tr {where}{mark}><th scope='row'>{_opens(home)}</th><td>{cell}</td></tr>")
+            lines.append(f"<tr {where}{mark}><th scope='row'>{opens(home)}</th><td>{cell}</td></tr>")
             if same is not None:
                 lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
         more = len(self._state[node]) - len(shown)
@@ -171,7 +172,7 @@ class Board:
         known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "not yet"
         flow = self.stage.flows[int(str(row["flow_id"]))].word
         cells = (self.words.value(row.get("home_address")), self._care_of(row), known)
-        return f"<th scope='row'>{_opens(escape(flow))}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        return f"<th scope='row'>{opens(escape(flow))}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
     # --- flows -------------------------------------------------------------------------------------------------------
 
@@ -255,11 +256,6 @@ class Board:
         return lines + [
             f"{stage.flows[flow].word}: one packet in {each} is drawn" for flow, each in stage.every.items() if each > 1
         ]
-
-
-def _opens(name: str) -> str:
-    """The name of a row as a button, for who has no mouse: a row opens its history."""
-    return f"<button type='button' class='mipflow-row' title='History of this row'>{name}</button>"
 
 
 def sign(style: FlowStyle) -> str:

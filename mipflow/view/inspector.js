@@ -58,16 +58,13 @@
     const own = told.events.findIndex((each) => each.hops.some((hop) => hops.includes(hop)));
     return own >= 0 ? own : told.events.findIndex((each) => Math.abs(each.us - us) <= 500);
   };
+  const none = (at, why) => Object.entries({ "aria-disabled": true, title: why }).forEach((each) => at.setAttribute(...each));
   // Of several films that show a time: the one around the place, else the last before it.
   const lead = (from, us) => {
     const found = shows().filter(({ told }) => us >= told.start - 500 && us <= told.start + told.clock.at(-1)[1] + 500);
     const isBefore = ({ board }) => board.compareDocumentPosition(from) & Node.DOCUMENT_POSITION_FOLLOWING;
     const show = found.find(({ host }) => host.contains(from)) ?? found.findLast(isBefore) ?? found[0];
-    if (!show) {
-      from.setAttribute("aria-disabled", "true");
-      from.setAttribute("title", "No film in this page shows this time.");
-      return;
-    }
+    if (!show) return none(from, "No film in this page shows this time.");
     const event = eventOf(show, us - show.told.start, hopsOf(from));
     if (event < 0) show.go(show.seen(us - show.told.start)); else show.act("mark", event);
     show.way?.remove();
@@ -107,10 +104,14 @@
     const other = alike.includes(hop) ? `<p>One like it: packet-hop ${hop} is of the same flow and has the same road.</p>` : "";
     open(show, title, `${other}${html}<p>In a notebook, world.inspect(${hop}) shows the very packet.</p>`, ...ways);
   };
+  // Of several films the one whose table it is, else the last that shows such a row.
   const openRow = (at) => {
     const where = (show) => Math.max(show.plates.findIndex((each) => each.contains(at)),
       all(show.board, "section").findIndex((each) => each.contains(at)));
-    const show = shows().find((each) => where(each) >= 0), { row } = at.dataset, stage = where(show);
+    const { row } = at.dataset, has = (show) => show.told.history.findIndex((each) => each[row]);
+    const show = shows().find((each) => where(each) >= 0) ?? shows().findLast((each) => has(each) >= 0);
+    if (!show) return none(at, "No film in this page shows this row.");
+    const stage = where(show) < 0 ? has(show) : where(show);
     const [title, versions] = show.told.history[stage][row] ?? [row, []];
     open(show, title, "<ol></ol>");
     show.panel.querySelector("ol").append(...versions.map(([us, text]) => {
@@ -182,7 +183,7 @@
     if (ns) lead(at, Number(ns) / 1000);
     else if (show && look !== "inside") save(show, look);
     else { // the packet of this event, or the one that led to it
-      const { hops, stage } = show.told.events.slice(0, show.number + 1).findLast((each) => each.hops.length) ?? show.told.events[0];
+      const { hops, stage } = show.told.events.slice(0, show.number + 1).findLast((each) => each.hops.length) ?? { hops: [] };
       if (hops.length) openPacket(show, hops[0], stage);
     }
   };

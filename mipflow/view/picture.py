@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from itertools import zip_longest
 from typing import Any
 
 from mipflow.view.style import Dict
@@ -100,20 +101,28 @@ def as_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
-def html_table(rows: Sequence[dict[str, object]], caption: str = "") -> str:
-    """Rows as an HTML table with a header; nested values in one cell."""
+def html_table(rows: Sequence[dict[str, object]], caption: str = "", names_of: Sequence[str] = ()) -> str:
+    """Rows as an HTML table with a header; nested values in one cell. names_of: how a film's board names each row, so
+    that it opens its history.
+    """
     if not rows:
         return ""
     names = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th scope='col'>{escape(name.replace('_', ' '))}</th>" for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell(row.get(name)))}</td>" for name in names) + "</tr>"
-        for row in rows[:MOST_ROWS]
-    )
+    body = ""
+    for row, name_of in zip_longest(rows[:MOST_ROWS], names_of[:MOST_ROWS]):
+        first, *others = (escape(cell(row.get(name))) for name in names)
+        cells = "".join(f"<td>{each}</td>" for each in (opens(first) if name_of else first, *others))
+        body += f"<tr data-row='{escape(name_of)}'>{cells}</tr>" if name_of else f"<tr>{cells}</tr>"
     left = len(rows) - MOST_ROWS
     more = f"<p>{left} more rows are not shown; rows() has them all.</p>" if left > 0 else ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def opens(name: str) -> str:
+    """The name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
+    return f"<button type='button' class='mipflow-row' title='History of this row'>{name}</button>"
 
 
 def cell(value: object) -> str:

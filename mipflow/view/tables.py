@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change, Row, Trace
-from mipflow.view.focus import Focus
+from mipflow.view.focus import TABLE, Focus
+from mipflow.view.moment import CACHE
 from mipflow.view.picture import Picture, html_table
 from mipflow.view.words import Words, field_name, seconds
 from mipflow.wire.address import Address
@@ -42,7 +43,11 @@ def tables(
     def plain() -> list[dict[str, object]]:
         return [{"node": node, "table": table, **words.plain(row)} for node, table, rows in held for row in rows]
 
-    parts = [html_table([shown_row(words, row) for row in rows], f"{node}: {table}") for node, table, rows in held]
+    keys = {CACHE: "home_address", TABLE: "flow_id"}
+    parts = []
+    for node, table, rows in held:
+        names_of = [f"{node}|{row.get(keys[table])}" for row in rows] if table in keys else []
+        parts.append(html_table([shown_row(words, row) for row in rows], f"{node}: {table}", names_of))
     html = "".join(parts) or "<p>All tables are empty.</p>"
     return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
 

@@ -17,6 +17,8 @@ from mipflow.errors import DatasetError
 from mipflow.lab.export import export
 from mipflow.view.picture import Picture
 
+VIEW = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+BROKEN = {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {"1": {"state": {"children": 7}}}}}}
 HOSTILE = "</script><script>document.title = 'taken'</script>"
 
 
@@ -38,6 +40,15 @@ def pictures() -> list[Picture]:
     world.mn.handover(flow, "cell0")
     world.run(2)
     return [world.animate(5.9, 6.2), world.ladder(5.9, 7), world.timeline(), world.tables(), world.inspect(17)]
+
+
+def film() -> Picture:
+    """One flow moves."""
+    world = mf.figure2(seed=7)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(6)
+    world.mn.handover(flow, "cell0")
+    return world.run(1).animate(5.9, 6.5)
 
 
 @pytest.fixture
@@ -84,6 +95,24 @@ def test_it_plays_without_a_network(saved: Path, pictures: list[Picture], browse
     assert browser_page.get_by_text("in words").first.is_visible()
 
 
+def test_a_film_that_a_widget_has_caught_plays(pictures: list[Picture], tmp_path: Path, browser_page: Any) -> None:
+    """As the forms of the labs do: an Output widget in a box, saved with the notebook's widgets."""
+    caught = [v4.new_output("display_data", data=bundle) for bundle in film().bundles()]
+    state = {
+        "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_out", "IPY_MODEL_box"]}},
+        "out": {"model_name": "OutputModel", "state": {"outputs": caught}},
+    }
+    widgets = {"application/vnd.jupyter.widget-state+json": {"version_major": 2, "version_minor": 0, "state": state}}
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}, "text/plain": "VBox(...)"}
+    lost = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "a form"}
+    path = notebook(tmp_path / "lab.ipynb", cell("form()", view), cell("other()", lost), widgets=widgets)
+    browser_page.goto(export(path).as_uri())
+    browser_page.locator(".mipflow-driven").wait_for()
+    browser_page.get_by_role("button", name="Next event").click()
+    assert browser_page.locator(".mipflow-clock").inner_text() == "6.000 s"
+    assert browser_page.get_by_text("a form").is_visible() and not browser_page.get_by_text("VBox").count()
+
+
 def test_only_plain_values_and_words_are_taken(tmp_path: Path) -> None:
     """Nothing is executed: the code is not even correct."""
     path = notebook(tmp_path / "lab.ipynb", cell("this is no Python", {"text/plain": "what it said"}))
@@ -97,6 +126,7 @@ def test_only_plain_values_and_words_are_taken(tmp_path: Path) -> None:
         ("not JSON", "is no notebook"),
         ("[]", "is no notebook"),
         (json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 7}), "is no notebook"),
+        (nbformat.writes(v4.new_notebook(cells=[cell("", VIEW)], metadata=BROKEN)), "is no notebook"),
         (nbformat.writes(v4.new_notebook()), "no saved outputs: run all its cells"),
         (nbformat.writes(v4.new_notebook(cells=[v4.new_code_cell("1 + 1")])), "no saved outputs: run all its cells"),
     ],
