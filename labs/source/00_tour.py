@@ -6,7 +6,7 @@
 # the video uses, is at the WLAN address too. You move only the video to the cellular network: what will the call
 # do?](picture:before)
 #
-# **To begin: Run > Run All Cells in the menu, then press Play in the first picture below.**
+# **To begin: Run > Run All Cells in the menu, then press Play (▶) in the first picture below.**
 # About 20 minutes. Everything runs inside this page, and you cannot break anything.
 #
 # ## Who is who
@@ -68,11 +68,11 @@ tour = Tour(lambda *choice: story(*choice))  # whatever `story` is when Run is p
 tour.ask()
 
 # %% [markdown]
-# **Now move it: press Run, then Play. Which of these six messages changes the row at CN1, and what happens to the
-# road in that moment?** Each message has its name where it flies; half speed helps.
+# **Now move it: press Run, then Play (▶). Which of these six messages changes the row at CN1, and what happens to the
+# road in that moment?** Each message has its name where it flies; half speed (½×) helps, and so do single steps.
 #
 # 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
-#    the home agent, in a tunnel (the ring), the other by way of the new network.
+#    the home agent, in a tunnel (a purple frame), the other by way of the new network.
 # 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
 #    reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
 # 3. **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address".
