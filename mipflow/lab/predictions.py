@@ -102,4 +102,5 @@ class Prediction:
         choice.observe(lambda _: setattr(store, "disabled", choice.value is None), "value")
         store.on_click(pressed)
         text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
-        return frame(text, choice, ipywidgets.HBox([store, said], layout={"flex_flow": "row wrap", "align_items": "center"}))
+        row = {"flex_flow": "row wrap", "align_items": "center"}
+        return frame(text, choice, ipywidgets.HBox([store, said], layout=row))

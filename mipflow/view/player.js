@@ -273,16 +273,16 @@
       host.classList.add("mipflow-grid");
       host.append(this.tie);
       if (this.host !== host) new ResizeObserver(() => this.fit()).observe(host);
-      this.host = host;
-      this.fit();
+      this.host = host; this.fit();
     }
-    fit() {
+    fit(tries = 5) {
       for (const { graph, told } of this.stages) { // plates stand beside their nodes where there is room
-        const { margin } = graph.layout, right = told.edge + (graph.clientWidth >= PLATES_FROM ? PLATE : 0);
-        const stale = margin.r !== right || Math.abs(graph.clientWidth - graph._fullLayout.width) > 2;
-        margin.r = right;
-        // plotly hears of a change of the window only, the grid changes the stage alone.
-        if (stale && graph.clientWidth) window.dispatchEvent(new Event("resize"));
+        const { margin } = graph.layout, { margin: drawn, width } = graph._fullLayout;
+        const right = (margin.r = told.edge + (graph.clientWidth >= PLATES_FROM ? PLATE : 0));
+        if (!graph.clientWidth || (drawn.r === right && Math.abs(graph.clientWidth - width) <= 2)) continue;
+        // plotly hears of a change of the window only, and not before it has drawn; the grid changes the stage alone.
+        window.dispatchEvent(new Event("resize"));
+        if (tries > 0) setTimeout(() => graph.isConnected && this.fit(tries - 1), 400);
       }
       const width = this.rail.clientWidth - 16, places = [], { length } = this.told; // numbers move apart
       this.stops.forEach((ms, k) => places.push(Math.max(8 + (ms * width) / length, k && places[k - 1] + GAP)));
