@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from mipflow.lab.comparison import compare as compare
     from mipflow.lab.exhaustion import exhaustion_table as exhaustion_table
     from mipflow.lab.latency import latency_table as latency_table
-    from mipflow.lab.machines import state_machines as state_machines
     from mipflow.lab.scenario_panel import panel as panel
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.scenarios import plain_mobile_ipv6 as plain_mobile_ipv6
+    from mipflow.lab.states import state_machines as state_machines
     from mipflow.lab.world import World as World
     from mipflow.node import apps as apps
     from mipflow.sim.link import Link as Link
@@ -42,7 +42,7 @@ _HOMES = {
     "compare": "mipflow.lab.comparison",
     "exhaustion_table": "mipflow.lab.exhaustion",
     "latency_table": "mipflow.lab.latency",
-    "state_machines": "mipflow.lab.machines",
+    "state_machines": "mipflow.lab.states",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
     "load_rules": "mipflow.flow.rules",

@@ -194,7 +194,9 @@ PUBLIC: dict[str, Row] = {
     "mf.latency_table": maker(mf.latency_table, moves=plain(1), seed=SEED),
     "mf.panel": maker(
         mf.panel, open=plain(("flow", "network"), "list"), left_out=frozenset(["choices"])),  # each has its own line
-    "mf.state_machines": maker(mf.state_machines),
+    "mf.state_machines": Row(
+        lambda it, **given: mf.state_machines(**{"world": it} | given), (mf.state_machines,), {
+            "world": made(lambda it: it), "at": plain(2, "None")}),
     "mf.apps.Voice": maker(mf.apps.Voice, **STREAM, both_ways=FLAG, **APP_TIMES),
     "mf.apps.Video": maker(
         mf.apps.Video, rate_bps=plain(10**6), frames_per_s=plain(25), packet_bytes=plain(1200), group=plain(5),
@@ -228,7 +230,7 @@ PUBLIC: dict[str, Row] = {
     "World.animate": method("animate", World.animate, **SPAN, slow=plain([(1, 2)], "None", "list")),
     "World.ladder": method("ladder", World.ladder, **SPAN, data=FLAG, scale=plain("time")),
     "World.timeline": method("timeline", World.timeline, **SPAN),
-    "World.tables": method("tables", World.tables, at=plain(2, "None")),
+    "World.tables": method("tables", World.tables, at=plain(2, "None"), since=plain(1, "None")),
     "World.inspect": method("inspect", World.inspect, number=plain(17, "True")),
     "World.listen": method(
         "listen", World.listen, flow=FLOW, **SPAN, direction=plain("up"), playout_ms=plain(150)),

@@ -12,9 +12,9 @@ from html import escape
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from mipflow.arguments import TEXT, Expected, check, fits, instance, optional, several
+from mipflow.arguments import TEXT, Expected, check, fits, optional, several
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.world import World, slowly, span
+from mipflow.lab.world import WORLD, World, slowly, span
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
@@ -24,7 +24,6 @@ from mipflow.view.show import Part, Show
 from mipflow.view.spine import Moment, Spine, spine
 from mipflow.view.words import Words, count, seconds
 
-WORLD = instance(World, "a world that has run, such as mf.figure2()")
 _NAMES = Expected(
     'two different words, such as ("one address", "two")',
     lambda it: fits(it, several(TEXT, "")) and len(it) == len(set(it)) == 2,

@@ -1,14 +1,14 @@
-"""The state machines of Mobile IPv6 as diagrams, each drawn from the very table that the protocol runs on."""
+"""The state machines of Mobile IPv6 as one picture, each drawn from the very table that the protocol runs on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from mipflow.mip6 import binding_cache, binding_update_list, movement, routability_tests
+from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
-from mipflow.view.state_diagram import state_diagram
+from mipflow.view.state_diagram import state_diagrams
+from mipflow.view.words import Words, seconds
 
 MACHINES: dict[str, Any] = {
     "Registration of a home address at a peer (mobile node)": binding_update_list.TRANSITIONS,
@@ -17,8 +17,21 @@ MACHINES: dict[str, Any] = {
     "Movement of an interface (mobile node)": movement.TRANSITIONS,
 }
 """Title -> `{(state, event): next state}`."""
+TABLES = dict(zip(("binding update list", "return routability", "binding cache", "movement"), MACHINES, strict=True))
+"""The table of a node whose rows say in which state they are -> the machine."""
+_TOLD = {
+    "binding update list": "{home_address} at {peer}",
+    "return routability": "{kind} test of {address} at {correspondent}",
+    "binding cache": "{home_address} at {node}", "movement": "{interface}",
+}  # fmt: skip
 
 
-def state_machines() -> list[Picture]:
-    """A diagram of each machine."""
-    return [state_diagram(title, cast(Mapping[tuple[Enum, Enum], Enum], table)) for title, table in MACHINES.items()]
+def draw_machines(trace: Trace, words: Words, at_ns: int) -> Picture:
+    """All machines, with the states lit in which the rows of a trace are at `at_ns` nanoseconds."""
+    present = dict[str, dict[str, list[str]]]()
+    for node, tables in trace.tables(at_ns).items():
+        for table, title in TABLES.items():
+            for row in tables.get(table, {}).values():
+                who = _TOLD[table].format(node=node, **{name: words.value(value) for name, value in row.items()})
+                present.setdefault(title, {}).setdefault(str(row["state"]), []).append(who)
+    return state_diagrams(f"State machines at {seconds(at_ns)}", MACHINES, present)

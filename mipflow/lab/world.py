@@ -48,6 +48,7 @@ from mipflow.wire import capture
 from mipflow.wire.address import Address
 from mipflow.wire.files import check_writable
 
+WORLD = Expected("a world that has run, such as mf.figure2()", lambda it: isinstance(it, World))
 Scale = Literal["even", "time"]
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
 
@@ -98,6 +99,8 @@ class World(Unique):
             getattr(self, name)  # tab completion looks behind an attribute that is there, and calls no property
         self._read = 0
         """How many records of the trace these are read from: home and care-of addresses, times of handovers."""
+        self._looked_ns = -1
+        """For which moment the tables were looked at last; -1 before the first time."""
         self._homes: dict[Address, None] = {}
         self._care_of: dict[Address, str] = {}
         self._handovers: list[float] = []
@@ -270,18 +273,19 @@ class World(Unique):
             mobile=self.mn.name,
         )  # fmt: skip
 
-    def tables(self, at: float | None = None) -> Picture:
-        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now). Raises
-        ProtocolMisuse for one that has not come.
+    def tables(self, at: float | None = None, since: float | None = None) -> Picture:
+        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now), with marks on
+        what has changed `since` another one (default: the moment of the last call). Raises ProtocolMisuse for one that
+        has not come, and for a `since` after `at`.
         """
         from mipflow.view.tables import tables
 
-        check(optional(SECONDS), at=at)
-        now = self.network.clock.now
-        at_ns = now if at is None else seconds(at)
-        if at_ns > now:
-            raise ProtocolMisuse(f"at={at} has not come: it is {self.now:g} s; run the world on, or look earlier", at)
-        return tables(self.trace, at_ns, names=self.names(), flows=self.flow_names())
+        at_ns = moment(self.network.clock.now, at=at)
+        since_ns = self._looked_ns if since is None else moment(self.network.clock.now, since=since)
+        if since is not None and since_ns > at_ns:
+            raise ProtocolMisuse(f"since={since} is after {at_ns / NS_PER_S:g} s; expected an earlier moment", since)
+        before, self._looked_ns = (since_ns if 0 <= since_ns <= at_ns else None), at_ns
+        return tables(self.trace, at_ns, names=self.names(), flows=self.flow_names(), since_ns=before)
 
     def inspect(self, number: int) -> Picture:
         """One packet-hop as a protocol analyser would show it."""
@@ -343,17 +347,33 @@ class World(Unique):
 
         Packets and rows open there too. Raises DatasetError where it cannot be written, ProtocolMisuse before a run.
         """
-        from mipflow.lab.machines import state_machines
+        from mipflow.lab.machines import draw_machines
         from mipflow.view.page import save
 
         check_writable(path)
-        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables(), *state_machines()]
-        save(path, pictures, self.title)
+        looked_ns, self._looked_ns = self._looked_ns, -1  # a file is no look
+        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables()]
+        self._looked_ns = looked_ns
+        states = draw_machines(self.trace, Words(self.names(), self.flow_names()), self.network.clock.now)
+        save(path, [*pictures, states], self.title)
 
 
 def slowly(handovers_s: Iterable[float]) -> list[tuple[float, float]]:
     """The spans around handovers that a film shows slowly, in seconds."""
     return [(max(0.0, at - HANDOVER_SLOW_S / 8), at + HANDOVER_SLOW_S) for at in handovers_s]
+
+
+def moment(now_ns: int, **given: float | None) -> int:
+    """A moment in seconds, by the name of its argument, in nanoseconds; now for None. Raises ProtocolMisuse for one
+    that has not come.
+    """
+    check(optional(SECONDS), **given)
+    ((name, at),) = given.items()
+    at_ns = now_ns if at is None else seconds(at)
+    if at_ns > now_ns:
+        now = f"it is {now_ns / NS_PER_S:g} s"
+        raise ProtocolMisuse(f"{name}={at} has not come: {now}; run the world on, or look earlier", at)
+    return at_ns
 
 
 def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]:

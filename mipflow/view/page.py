@@ -33,11 +33,11 @@ def page(pictures: Sequence[Picture], title: str) -> str:
     """Pictures as one HTML page, plotly.js in it once, each picture with its text twin."""
     parts = [f"<h1>{escape(title)}</h1>"]
     for picture in pictures:
-        heading = "" if picture.title == title or picture.figure is None else f"<h2>{escape(picture.title)}</h2>"
+        heading = "" if picture.title == title or picture.html else f"<h2>{escape(picture.title)}</h2>"
         outputs = "".join(f"<div>{bundle['text/html']}</div>" for bundle in picture.bundles())
         parts.append(f"<section aria-label='{escape(picture.title)}'>{heading}<div>{outputs}</div></section>")
     body = "".join(parts).replace(script(), "")
-    if any(picture.figure is not None for picture in pictures):
+    if any(not picture.html for picture in pictures):
         body += library()
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>{ALONE}<title>{escape(title)}</title>"

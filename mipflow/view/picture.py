@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
+from mipflow.view.drawing import as_figure
 from mipflow.view.style import Dict
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -35,8 +36,13 @@ class Picture:
         self, title: str, sentences: Callable[[], Sequence[str]], rows: Callable[[], list[dict[str, object]]], *,
         figure: Dict | None = None, drawing: str = "", html: str = "",
     ) -> None:  # fmt: skip
-        self.title, self.figure, self.html, self._is_table = title, figure, drawing or html, bool(html)
+        self.title, self.html, self._figure, self._is_table = title, drawing or html, figure, bool(html)
         self._make_sentences, self._make_rows = cache(sentences), cache(rows)
+
+    @property
+    def figure(self) -> Dict | None:
+        """The picture as a plotly figure, of a drawing too; None for a table. What has `html` is shown as that."""
+        return self._figure if self._is_table or not self.html else as_figure(self.title, self.html)
 
     def describe(self) -> str:
         """The picture in sentences, one a line."""
@@ -65,7 +71,8 @@ class Picture:
         """
         heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
         words = {"text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script()}
-        return [words] if self.figure is None else [figure_bundle(self.figure, self.title), words]
+        figure = None if self.html else self.figure
+        return [words] if figure is None else [figure_bundle(figure, self.title), words]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

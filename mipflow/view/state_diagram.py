@@ -1,103 +1,242 @@
-"""A state machine as a diagram, drawn from the same table that the protocol runs on.
+"""State machines as diagrams, drawn from the same tables that the protocol runs on; the present state is lit.
 
-Takes a title and `{(state, event): next state}` of two Enums; gives a Picture: states on a ring in the order of their
-Enum, an arrow for each pair of states with the events that take it, and below a state's name what leaves it as it is.
+Takes `{(state, event): next state}` of two Enums; gives a Picture: states on a ring in the order of their Enum, an
+arrow for each pair of states with the events that take it. What leads to one state from nearly everywhere stands in the
+card of that state, and so does what leaves a state as it is: few arrows are left, and they can be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from html import escape
+from itertools import count as counting
+from itertools import permutations
 from math import cos, hypot, pi, sin
 from textwrap import wrap
+from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.view.drawing import Drawing, style, width_of
 from mipflow.view.picture import Picture
-from mipflow.view.style import BLUE, CARD, CLEAR, EDGE, INK, Dict, bare_axis, base_layout, font, label, literal
+from mipflow.view.scene import Box
+from mipflow.view.words import cut
 
 Point = tuple[float, float]
-RING = (1.0, 0.82)
-"""Half axes of the ring on which the states stand."""
-CARD_HALF = (0.23, 0.11)
-"""Half width and half height of a state's card, in the units of the axes."""
-LETTERS = 22
-"""Letters of a state's name that fit one line of its card."""
-BEND = 0.16
-"""How far an arrow bends away from the straight line, as a part of its length: the two directions stay apart."""
-ALONG = (0.42, 0.34, 0.5, 0.27, 0.58, 0.2, 0.66, 0.14, 0.76, 0.86)
-"""Where on an arrow its events may stand, from 0 at its tail to 1: at the first place where nothing else stands."""
-LABEL_HALF = (0.16, 0.045)
-"""Half width and half height that the events of an arrow need."""
+Table = Mapping[tuple[Enum, Enum], Enum]
+Present = Mapping[str, Sequence[str]]
+"""The value of a state -> what is in it now."""
+WIDTH, EDGE, LINE = 1000, 10, 18
+"""Pixels: the width of a diagram, around a card's words, and for a line of words."""
+LETTERS, ON_ARROW = 30, 22
+"""Letters of a line in a card, and on an arrow."""
+FOLDED = 3
+"""An event that leads to one state from so many others stands in the card of that state."""
+MOST_PRESENT = 5
+"""What is in a state now, at most by name."""
+MOST_DOWN = 360
+"""Half of the height of the ring of cards, at most."""
+BENDS = (0.2, 0.4, -0.3, 0.6, -0.6, 0.9, -0.9)
+"""How far an arrow may bend away from the straight line, as a part of its length: the first that crosses no card.
+
+To the right of its way at first, so that the two directions stay apart.
+"""
+MOST_TRIED = 8
+"""With fewer other states than so many, every order of them is tried."""
+ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
+"""Where on an arrow its events may stand, from 0 at its tail to 1: where nothing is covered, or as near as can be."""
+_NUMBERS = counting(1)
 
 
-def state_diagram(title: str, transitions: Mapping[tuple[Enum, Enum], Enum]) -> Picture:
-    """Draw a state machine. Raises ProtocolMisuse for a table without transitions."""
-    if not transitions:
-        raise ProtocolMisuse("a state machine without transitions has no diagram", transitions)
-    states = list(type(next(iter(transitions))[0]))
-    arrows: dict[tuple[Enum, Enum], list[Enum]] = {}
-    for (state, event), following in transitions.items():
-        arrows.setdefault((state, following), []).append(event)
-    angles = {state: pi / 2 - 2 * pi * number / len(states) for number, state in enumerate(states)}
-    places = {state: (RING[0] * cos(angle), RING[1] * sin(angle)) for state, angle in angles.items()}
-    shapes: list[Dict] = []
-    texts: list[Dict] = []
-    taken = [(place, CARD_HALF) for place in places.values()]
-    for (state, following), events in arrows.items():
-        if state is not following:
-            line, head, words = _arrow(places[state], places[following], _names(events), taken)
-            shapes.append(line)
-            texts += [head, words]
-    for state in states:
-        staying = _names(arrows.get((state, state), []))
-        card, words = _state(places[state], str(state.value), staying)
-        shapes.append(card)
-        texts.append(words)
-    layout = base_layout(
-        title, 640, shapes=shapes, annotations=texts, margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        xaxis=bare_axis(-1.3, 1.3), yaxis=bare_axis(-1.05, 1.05),
-    )  # fmt: skip
-    # An axis needs a trace to be drawn at all.
-    figure = {"data": [{"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"color": CLEAR}}]}
+class Card(NamedTuple):
+    """A state as it is drawn: the lines of its name, of what leads here or stays, and what is in it now."""
+
+    name: list[str]
+    more: list[str]
+    now: list[str]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, in pixels."""
+        bold = max(width_of(line, bold=True) for line in self.name)
+        wide = max([bold, *(width_of(line) for line in self.more), *(width_of(line, bold=True) for line in self.now)])
+        return wide + 2 * EDGE, LINE * (len(self.name) + len(self.more) + len(self.now)) + 2 * EDGE
+
+
+def state_diagram(title: str, transitions: Table, present: Present | None = None) -> Picture:
+    """Draw a state machine; `present` is lit. Raises ProtocolMisuse for a table without transitions."""
+    return state_diagrams(title, {title: transitions}, {title: present or {}})
+
+
+def state_diagrams(title: str, machines: Mapping[str, Table], present: Mapping[str, Present]) -> Picture:
+    """Several state machines as one picture, of which one is chosen; `present`: title of a machine -> what is lit."""
+    if not machines or not all(machines.values()):
+        raise ProtocolMisuse("a state machine without transitions has no diagram", machines)
 
     def rows() -> list[dict[str, object]]:
         return [
-            {"state": state.value, "event": event.value, "next": following.value}
-            for (state, event), following in transitions.items()
-        ]
-
-    def sentences() -> list[str]:
-        return [
-            f"{state.value}: " + "; ".join(f"{row['event']} leads to {row['next']}" for row in rows()
-            if row["state"] == state.value) + "."
-            for state in states
+            {"machine": name, "state": state.value, "event": event.value, "next": following.value}
+            for name, table in machines.items() for (state, event), following in table.items()
         ]  # fmt: skip
 
-    return Picture(title, sentences, rows, figure={**figure, "layout": layout})
+    def sentences() -> list[str]:
+        lines = []
+        for name, table in machines.items():
+            lines += [f"{name}:"] * (len(machines) > 1)
+            for state in _states(table):
+                leads = [f"{e.value} leads to {to.value}" for (from_, e), to in table.items() if from_ is state]
+                now = ", ".join(present.get(name, {}).get(str(state.value), ()))
+                lines.append(f"{state.value}: {'; '.join(leads)}.{f' Now: {now}.' if now else ''}")
+        return lines
+
+    drawn = [_drawing(name, table, present.get(name, {})) for name, table in machines.items()]
+    return Picture(title, sentences, rows, drawing=drawn[0] if len(drawn) == 1 else _chooser(list(machines), drawn))
 
 
-def _names(events: list[Enum]) -> str:
-    return ", ".join(event.name.lower().replace("_", " ") for event in events)
+def _chooser(names: Sequence[str], drawn: Sequence[str]) -> str:
+    """Radio buttons that show one of several drawings, without a script; all are shown where no style is kept."""
+    group = f"mipflow-choice-{next(_NUMBERS)}"
+    buttons = "".join(
+        f'<label><input type="radio" name="{group}" data-lm-suppress-shortcuts="true"{" checked" * (number == 0)}>'
+        f" {escape(name)}</label>" for number, name in enumerate(names)
+    )  # fmt: skip
+    panels = "".join(f'<div class="mipflow-panel">{each}</div>' for each in drawn)
+    panels = panels.replace(f"<style>{style()}</style>", "")
+    chosen, panel = ".mipflow-chooser:has(label:nth-of-type({0}) :checked)", ".mipflow-panel:nth-of-type({0})"
+    shown = "".join(f"{chosen} > {panel} {{{{ display: block }}}}".format(n) for n in range(1, len(drawn) + 1))
+    form = f"<fieldset><legend>Which machine</legend>{buttons}</fieldset>"
+    return f'<style>{style()}{shown}</style><div class="mipflow-drawing mipflow-chooser">{form}{panels}</div>'
 
 
-def _arrow(start: Point, end: Point, words: str, taken: list[tuple[Point, Point]]) -> tuple[Dict, Dict, Dict]:
-    """A bent line between two cards, its head, and its events on it. `taken`: middles and half sizes of what stands."""
-    (x0, y0), (x1, y1) = start, end
-    bend = ((x0 + x1) / 2 - (y1 - y0) * BEND * 2, (y0 + y1) / 2 + (x1 - x0) * BEND * 2)
-    tip, tail = _edge(end, bend), _edge(start, bend)
+def _states(table: Table) -> list[Enum]:
+    return list(type(next(iter(table))[0]))
+
+
+def _drawing(title: str, table: Table, present: Present) -> str:
+    states, folded = _states(table), _folded(table)
+    arrows: dict[tuple[Enum, Enum], list[Enum]] = {}
+    for (state, event), following in table.items():
+        if state is following or (event, following) not in folded:
+            arrows.setdefault((state, following), []).append(event)
+    cards = {state: _card(state, states, arrows.get((state, state), []), folded, present) for state in states}
+    boxes = _places(cards, [pair for pair in arrows if pair[0] is not pair[1]])
+    lines, labels, whole = Drawing(), Drawing(), Drawing()
+    taken = list(boxes.values())
+    for (state, following), events in arrows.items():
+        if state is not following:
+            _arrow(lines, labels, boxes[state], boxes[following], events, list(boxes.values()), taken)
+    for state, card in cards.items():
+        _draw_card(labels, boxes[state], card)
+    whole.parts = lines.parts + labels.parts
+    height = max(box.y + box.height / 2 for box in taken) + EDGE
+    return whole.html(title, WIDTH, height)
+
+
+def _folded(table: Table) -> dict[tuple[Enum, Enum], list[Enum]]:
+    """(event, next state) -> the other states from which it leads there, where these are many."""
+    sources: dict[tuple[Enum, Enum], list[Enum]] = {}
+    for (state, event), following in table.items():
+        if state is not following:
+            sources.setdefault((event, following), []).append(state)
+    return {key: found for key, found in sources.items() if len(found) >= FOLDED}
+
+
+def _card(
+    state: Enum, states: Sequence[Enum], stays: Sequence[Enum], folded: Mapping[tuple[Enum, Enum], list[Enum]],
+    present: Present,
+) -> Card:  # fmt: skip
+    more = []
+    for (event, following), found in folded.items():
+        if following is state:
+            missing = [str(other.value) for other in states if other not in found and other is not state]
+            where = "any other state" if not missing else " or ".join(str(each.value) for each in found)
+            but = f"any state but {' and '.join(missing)}"
+            where = but if missing and len(but) < len(where) else where
+            more += wrap(f"→ {event.value}, from {where}", LETTERS)
+    if stays:
+        more += wrap(f"stays: {'; '.join(str(event.value) for event in stays)}", LETTERS)
+    names = [cut(name, LETTERS) for name in present.get(str(state.value), ())]
+    now = [f"now: {name}" for name in names[:MOST_PRESENT]]
+    now += [f"and {len(names) - MOST_PRESENT} more"] if len(names) > MOST_PRESENT else []
+    return Card(wrap(str(state.value), LETTERS), more, now)
+
+
+def _places(cards: Mapping[Enum, Card], arrows: Sequence[tuple[Enum, Enum]]) -> dict[Enum, Box]:
+    """Cards on a ring that is as high as they need to stand apart, in the order in which arrows are shortest."""
+    first, *others = cards
+
+    def length(order: Sequence[Enum]) -> int:
+        number = {state: place for place, state in enumerate(order)}
+        apart = (abs(number[a] - number[b]) for a, b in arrows)
+        return sum(min(steps, len(order) - steps) ** 2 for steps in apart)
+
+    ring = min(permutations(others), key=lambda order: length([first, *order])) if len(others) < MOST_TRIED else others
+    sizes = {state: card.size for state, card in cards.items()}
+    wide, high = (max(size[axis] for size in sizes.values()) for axis in (0, 1))
+    across, down = (WIDTH - wide) / 2 - 2, high
+    while True:
+        angles = {state: pi / 2 - 2 * pi * number / len(cards) for number, state in enumerate([first, *ring])}
+        boxes = {
+            state: Box(WIDTH / 2 + across * cos(angle), down + high / 2 + 4 - down * sin(angle), *sizes[state])
+            for state, angle in angles.items()
+        }
+        grown = [Box(box.x, box.y, box.width + 60, box.height + 90) for box in boxes.values()]
+        if down > MOST_DOWN or not any(a.overlap(b) for n, a in enumerate(grown) for b in grown[n + 1 :]):
+            return boxes
+        down += 10
+
+
+def _draw_card(labels: Drawing, box: Box, card: Card) -> None:
+    kind, inside = "lit" if card.now else "card", " on-lit" if card.now else ""
+    left, y = box.x - box.width / 2, box.y - box.height / 2
+    labels.rect(kind, left, y, box.width, box.height, rx=6, style="stroke-width:2px")
+    for lines, look in ((card.name, "strong"), (card.more, "" if card.now else "quiet"), (card.now, "strong")):
+        for line in lines:
+            labels.text(f"{look}{inside}".strip(), left + EDGE, y + EDGE + LINE / 2, line)
+            y += LINE
+
+
+def _curve(start: Box, end: Box, share: float) -> tuple[Point, Point, Point]:
+    dx, dy = end.x - start.x, end.y - start.y
+    bend = ((start.x + end.x) / 2 + dy * share, (start.y + end.y) / 2 - dx * share)
+    return _edge(start, bend), bend, _edge(end, bend)
+
+
+def _arrow(
+    lines: Drawing, labels: Drawing, start: Box, end: Box, events: Sequence[Enum], cards: Sequence[Box],
+    taken: list[Box],
+) -> None:  # fmt: skip
+    """A bent line between two cards, its head, and its events where least is covered; `taken`: what stands already."""
+    others = [box for box in cards if box not in (start, end)]
+    curves = [_curve(start, end, share) for share in BENDS]
+
+    def crossed(curve: tuple[Point, Point, Point]) -> float:
+        points = (Box(*_on_curve(*curve, part / 20), 8, 8) for part in range(21))
+        return sum(point.overlap(other) for point in points for other in others)
+
+    tail, bend, tip = min(curves, key=crossed)
+    lines.add("path", "signal", d="M{:.0f} {:.0f}Q{:.0f} {:.0f} {:.0f} {:.0f}".format(*tail, *bend, *tip))
+    length = hypot(tip[0] - bend[0], tip[1] - bend[1]) or 1
+    along = ((tip[0] - bend[0]) / length, (tip[1] - bend[1]) / length)
+    back = (tip[0] - along[0] * 12, tip[1] - along[1] * 12)
+    sides = [(back[0] - along[1] * side, back[1] + along[0] * side) for side in (5, -5)]
+    lines.path("signal-tip", [tip, *sides])
+    taken += [Box(*tip, 26, 26), Box(*tail, 26, 26)]  # where an arrow comes from and leads to is seen
+    words = wrap("; ".join(str(event.value) for event in events), ON_ARROW)
+    size = max(map(width_of, words)) + 6, LINE * len(words)
     spots = [_on_curve(tail, bend, tip, share) for share in ALONG]
-    along = next((spot for spot in spots if not any(_overlaps(spot, *other) for other in taken)), spots[0])
-    taken.append((along, LABEL_HALF))
-    path = "M {:.3f} {:.3f} Q {:.3f} {:.3f} {:.3f} {:.3f}".format(*tail, *bend, *tip)
-    line = {"type": "path", "path": path, "layer": "below", "line": {"color": EDGE, "width": 1.5}}
-    length = hypot(bend[0] - tip[0], bend[1] - tip[1])
-    before = [tip[i] + (bend[i] - tip[i]) * 0.03 / length for i in (0, 1)]
-    head = {
-        "x": tip[0], "y": tip[1], "ax": before[0], "ay": before[1], "axref": "x", "ayref": "y", "text": "",
-        "showarrow": True, "arrowhead": 2, "arrowsize": 1.6, "arrowwidth": 1.5, "arrowcolor": EDGE,
-    }  # fmt: skip
-    on_it = {**label(0, 0, literal(words), 11, borderpad=1), "x": round(along[0], 3), "y": round(along[1], 3)}
-    return line, head, on_it
+    around = (
+        (x + far * cos(turn * pi / 4), y + far * sin(turn * pi / 4))
+        for far in range(0, 600, 8) for x, y in spots for turn in range(8)
+    )  # fmt: skip
+    wide, high = size[0] / 2, size[1] / 2
+    boxes = (Box(x, y, *size) for x, y in around if wide < x < WIDTH - wide and y > high)
+    best = next((box for box in boxes if not any(box.overlap(other) for other in taken)), Box(*spots[0], *size))
+    taken.append(best)
+    top = best.y - best.height / 2
+    labels.rect("blank", best.x - best.width / 2, top, best.width, best.height)
+    for number, line in enumerate(words):
+        labels.text("middle", best.x, top + LINE * (number + 0.5), line)
 
 
 def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:
@@ -106,25 +245,8 @@ def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:
     return x, y
 
 
-def _overlaps(spot: Point, middle: Point, half: Point) -> bool:
-    """True where a label at `spot` would touch what stands around `middle`."""
-    return all(abs(spot[axis] - middle[axis]) < half[axis] + LABEL_HALF[axis] * 0.6 for axis in (0, 1))
-
-
-def _edge(middle: Point, towards: Point) -> Point:
+def _edge(box: Box, towards: Point) -> Point:
     """Where the line from the middle of a card towards a point leaves the card."""
-    dx, dy = towards[0] - middle[0], towards[1] - middle[1]
-    scale = min(half / abs(d) if d else 99.0 for half, d in zip(CARD_HALF, (dx, dy), strict=True))
-    return middle[0] + dx * scale, middle[1] + dy * scale
-
-
-def _state(place: Point, name: str, staying: str) -> tuple[Dict, Dict]:
-    (x, y), (width, height) = place, CARD_HALF
-    shape = {
-        "type": "rect", "layer": "between", "x0": x - width, "x1": x + width, "y0": y - height, "y1": y + height,
-        "fillcolor": CARD, "line": {"color": BLUE, "width": 2},
-    }  # fmt: skip
-    lines = [f"<b>{literal(line)}</b>" for line in wrap(name, LETTERS)]
-    lines += [f"<i>{literal(line)}</i>" for line in wrap(f"stays: {staying}", LETTERS + 6)] if staying else []
-    text = "<br>".join(lines)
-    return shape, {"x": x, "y": y, "text": text, "showarrow": False, "font": font(11, INK), "captureevents": False}
+    dx, dy = towards[0] - box.x, towards[1] - box.y
+    scale = min(half / abs(d) if d else 99.0 for half, d in ((box.width / 2, dx), (box.height / 2, dy)))
+    return box.x + dx * scale, box.y + dy * scale

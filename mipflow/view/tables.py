@@ -1,14 +1,17 @@
-"""All tables at one moment, as HTML tables: node by node, with the learner's words for addresses."""
+"""All tables at one moment, as HTML tables: node by node, with the learner's words for addresses, and with marks on the
+rows that came, changed or went since another moment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.trace import Change, Row, Trace
+from mipflow.sim.trace import Change, Row, Tables, Trace
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.moment import CACHE
-from mipflow.view.picture import Picture, html_table
+from mipflow.view.picture import Picture, cell, html_table
 from mipflow.view.words import Words, field_name, seconds
 from mipflow.wire.address import Address
 
@@ -16,47 +19,102 @@ MOST_LINES = 100
 """Rows of a table that are told in words."""
 
 
+_STYLE = (
+    "<style>.mipflow-marked tbody tr:has(> td:first-child:not(:empty)) > td:first-child"
+    " { background: #f0e442; color: #111; font-weight: bold }</style>"
+)
+
+
+class Marked(NamedTuple):
+    """A row, what has happened to it ("new", "changed", "gone" or nothing), and what it was before."""
+
+    mark: str
+    row: Row
+    before: Row
+
+
 def tables(
-    trace: Trace, at_ns: int, *, names: Mapping[Address, str], flows: Mapping[int, str] | None = None
-) -> Picture:
+    trace: Trace, at_ns: int, *, names: Mapping[Address, str], flows: Mapping[int, str] | None = None,
+    since_ns: int | None = None,
+) -> Picture:  # fmt: skip
     """Every table that has rows at `at_ns` nanoseconds: binding caches, and the tables of the mobile node.
 
-    names: address -> short word; flows: flow id -> word, to name the flows. `rows()` gives one dict for each row, with
-    `node` and `table` in front. Raises ProtocolMisuse for a time before zero.
+    names: address -> short word; flows: flow id -> word, to name the flows; since_ns: rows that changed since are
+    marked. `rows()` gives one dict for each row, with `node` and `table` in front, and with `since_ns` what has
+    happened to it. Raises ProtocolMisuse for a time before zero.
     """
     if at_ns < 0:
         raise ProtocolMisuse(f"tables at {seconds(at_ns)}; expected a time of at least 0", at_ns)
     words, focus = Words(names, flows or {}), Focus(trace, flows or {})
+    now = trace.tables(at_ns)
+    then = now if since_ns is None else trace.tables(since_ns)
     held = [
-        (node, table, _in_order(table, rows, focus))
-        for node, of_node in sorted(trace.tables(at_ns).items()) for table, rows in of_node.items() if rows
+        (node, table, _in_order(table, _marked(then.get(node, {}).get(table, {}), rows), focus))
+        for node, of_node in sorted(_with_gone(now, then).items()) for table, rows in of_node.items()
     ]  # fmt: skip
+    held = [each for each in held if each[2]]
 
     def sentences() -> list[str]:
         lines = []
         for node, table, rows in held:
             more = [f"{len(rows) - MOST_LINES} more, which rows() has"] if len(rows) > MOST_LINES else []
-            told = [words.line(table, row) for row in rows[:MOST_LINES]] + more
+            told = [f"{words.line(table, row)}{f' ({mark})' * bool(mark)}" for mark, row, _ in rows[:MOST_LINES]] + more
             lines.append(f"{node}, {table}: {'; '.join(told)}.")
+        if since_ns is not None and not any(mark for _, _, rows in held for mark, _, _ in rows):
+            lines.append(f"Nothing has changed since {seconds(since_ns)}.")
         return lines or ["All tables are empty."]
 
     def plain() -> list[dict[str, object]]:
-        return [{"node": node, "table": table, **words.plain(row)} for node, table, rows in held for row in rows]
+        since = [] if since_ns is None else ["since"]
+        return [
+            {"node": node, "table": table, **dict.fromkeys(since, mark), **words.plain(row)}
+            for node, table, rows in held for mark, row, _ in rows
+        ]  # fmt: skip
 
-    keys = {CACHE: "home_address", TABLE: "flow_id"}
-    parts = []
+    keys, parts = {CACHE: "home_address", TABLE: "flow_id"}, []
+    column = "" if since_ns is None else f"since {seconds(since_ns)}"
     for node, table, rows in held:
-        names_of = [f"{node}|{row.get(keys[table])}" for row in rows] if table in keys else []
-        parts.append(html_table([shown_row(words, row) for row in rows], f"{node}: {table}", names_of))
-    html = "".join(parts) or "<p>All tables are empty.</p>"
+        names_of = [f"{node}|{each.row.get(keys[table])}" for each in rows] if table in keys else []
+        parts.append(html_table([_shown(words, each, column) for each in rows], f"{node}: {table}", names_of))
+    html = f"{_STYLE}<div class='mipflow-marked'>{''.join(parts)}</div>" if column else "".join(parts)
+    html = html if parts else "<p>All tables are empty.</p>"
     return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
 
 
-def _in_order(table: str, rows: dict[str, Row], focus: Focus) -> list[Row]:
+def _with_gone(now: Tables, then: Tables) -> Tables:
+    """The tables of both moments, with the rows of the later."""
+    return {
+        node: {table: now.get(node, {}).get(table, {}) for table in {**then.get(node, {}), **now.get(node, {})}}
+        for node in {**then, **now}
+    }
+
+
+def _marked(then: Mapping[str, Row], now: Mapping[str, Row]) -> list[Marked]:
+    """The rows of a table, with what has happened to each."""
+    marked = [
+        Marked("new" if key not in then else "changed" * (then[key] != row), row, then.get(key, row))
+        for key, row in now.items()
+    ]
+    return marked + [Marked("gone", row, row) for key, row in then.items() if key not in now]
+
+
+def _shown(words: Words, marked: Marked, column: str) -> dict[str, object]:
+    """A row as a table shows it, in `column` its mark, and in each cell that has changed what was there before too."""
+    if not column:
+        return shown_row(words, marked.row)
+    before, after = shown_row(words, marked.before), shown_row(words, marked.row)
+    cells = {
+        name: value if before.get(name) == value else f"{cell(before.get(name)) or 'none'} → {cell(value) or 'none'}"
+        for name, value in after.items()
+    }
+    return {column: marked.mark, **cells}
+
+
+def _in_order(table: str, rows: list[Marked], focus: Focus) -> list[Marked]:
     """The rows of a table; where there are too many for a picture, first those of the flows that it shows."""
     if len(rows) <= MOST_LINES:
-        return list(rows.values())
-    return sorted(rows.values(), key=lambda row: not focus.has_change(Change(table, "", None, row)))
+        return rows
+    return sorted(rows, key=lambda each: not focus.has_change(Change(table, "", None, each.row)))
 
 
 def shown_row(words: Words, row: Row) -> dict[str, object]:

@@ -66,7 +66,7 @@ def saved(tmp_path: Path, pictures: list[Picture]) -> Path:
 
 def figures(pictures: list[Picture]) -> int:
     """How many figures of plotly's there are, with the hostile one."""
-    return 1 + sum(picture.figure is not None for picture in pictures)
+    return 1 + sum(not picture.html for picture in pictures)
 
 
 def test_a_page_beside_the_notebook(saved: Path, pictures: list[Picture], capsys: pytest.CaptureFixture[str]) -> None:

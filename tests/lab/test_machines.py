@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from mipflow.lab.machines import MACHINES, state_machines
-from mipflow.view.picture import Picture
+import mipflow as mf
+from mipflow.errors import ProtocolMisuse
+from mipflow.lab.machines import MACHINES
+from mipflow.lab.states import state_machines
+from mipflow.lab.world import World
+from mipflow.view.state_diagram import FOLDED, state_diagram
+from tests.view.svg import check_words, of_class, texts
 
 
 @pytest.fixture(scope="module")
-def pictures() -> dict[str, Picture]:
-    return {picture.title: picture for picture in state_machines()}
+def world() -> World:
+    """A call and a video, which moves at 5 s."""
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Voice())
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(5)
+    world.mn.handover(video, "cell0")
+    return world.run(1)
 
 
 @pytest.mark.parametrize("title", MACHINES)
-def test_a_diagram_has_every_transition_of_the_table_that_the_protocol_runs_on(
-    pictures: dict[str, Picture], title: str
-) -> None:
-    table = MACHINES[title]
-    assert len(pictures[title].rows()) == len(table)
-    shapes = pictures[title].figure["layout"]["shapes"]
-    pairs = {(state, following) for (state, _), following in table.items() if state is not following}
-    assert sum(shape["type"] == "path" for shape in shapes) == len(pairs)
-    assert sum(shape["type"] == "rect" for shape in shapes) == len(type(next(iter(table))[0]))
+def test_a_diagram_has_every_transition_of_the_table_that_the_protocol_runs_on(title: str) -> None:
+    table, picture = MACHINES[title], state_diagram(title, MACHINES[title])
+    assert len(picture.rows()) == len(table)
+    states = list(type(next(iter(table))[0]))
+    assert len(of_class(picture, "card")) == len(states)
+    sources = Counter((event, to) for (state, event), to in table.items() if state is not to)
+    pairs = {(state, to) for (state, event), to in table.items() if state is not to and sources[event, to] < FOLDED}
+    assert len(of_class(picture, "signal")) == len(pairs)
+    words = " ".join(texts(picture))
+    for event, _ in ((event, to) for (event, to), number in sources.items() if number >= FOLDED):
+        assert f"→ {event.value}, from" in words
+
+
+@pytest.mark.parametrize("title", MACHINES)
+def test_its_words_can_be_read(title: str) -> None:
+    check_words(state_diagram(title, MACHINES[title]))
+
+
+def test_all_are_one_picture_with_a_chooser() -> None:
+    picture = state_machines()
+    assert picture.title == "State machines" and isinstance(picture.figure, dict)
+    assert {row["machine"] for row in picture.rows()} == set(MACHINES)
+    assert all(title.split(" (")[0] in picture.html for title in MACHINES)
+
+
+def test_the_present_states_are_lit_at_any_time_of_a_run(world: World) -> None:
+    """The witness: the mobile node's own list now, and the time of its binding update in the trace."""
+    assert "Now: H@2 at CN1" in state_machines(world, at=5.12).describe()
+    sent = "binding update sent: "
+    (line,) = [line for line in state_machines(world, at=5.12).describe().split("\n") if line.startswith(sent)]
+    assert line.endswith("Now: H@2 at CN1.")
+    now = state_machines(world).describe()
+    assert {entry.state.value for entry in world.mn.binding_updates} == {"bound"}
+    assert "Now: H@1 at HA, H@2 at HA, H@1 at CN1, H@2 at CN1." in now
+    assert "Now:" not in state_machines(world, at=0).describe().split("A binding (")[0]
+
+
+def test_a_moment_needs_a_world_and_must_have_come(world: World) -> None:
+    with pytest.raises(ProtocolMisuse, match="at=3 of no world"):
+        state_machines(at=3)
+    with pytest.raises(ProtocolMisuse, match="at=99 has not come"):
+        state_machines(world, at=99)
 
 
 @pytest.mark.parametrize("title", MACHINES)
@@ -35,13 +81,3 @@ def test_every_state_can_be_reached_and_left(title: str) -> None:
         reached, grown = reached | more, not more <= reached
     assert reached == set(states)
     assert {state for (state, _), following in table.items() if following is not state} == set(states)
-
-
-@pytest.mark.parametrize("title", MACHINES)
-def test_no_label_lies_on_the_card_of_a_state(pictures: dict[str, Picture], title: str) -> None:
-    layout = pictures[title].figure["layout"]
-    cards = [shape for shape in layout["shapes"] if shape["type"] == "rect"]
-    labels = [text for text in layout["annotations"] if text["text"] and not text["text"].startswith("<b>")]
-    assert labels
-    for text in labels:
-        assert not any(c["x0"] < text["x"] < c["x1"] and c["y0"] < text["y"] < c["y1"] for c in cards), text["text"]

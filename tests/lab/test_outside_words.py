@@ -154,7 +154,7 @@ def test_no_word_acts_in_a_page_or_a_notebook(pictures: list[Picture], hostile: 
     saved = page(pictures, hostile.title)
     scripts = re.findall(r"<script type='application/json'>(.*?)</script>", saved)
     figures = [found for found in map(json.loads, scripts) if "data" in found]
-    assert figures == [each.figure for each in pictures if each.figure is not None]
+    assert figures == [each.figure for each in pictures if not each.html]
     for text in (saved, *(bundle["text/html"] for each in pictures for bundle in each.bundles())):
         tags = Tags(re.sub(r"<script>/\*\*\n\* plotly\.js.*?</script>", "", text, flags=re.DOTALL))
         assert not tags.found & {"img", "u"}

@@ -304,3 +304,21 @@ def test_what_a_node_saw_is_written_in_the_order_of_time(tmp_path) -> None:  # t
 def test_nothing_has_run_yet(view: str) -> None:
     with pytest.raises(ProtocolMisuse, match=r"nothing has run yet: world\.run\(10\) first"):
         getattr(mf.figure2(), view)()
+
+
+def test_tables_mark_what_has_changed_since_the_last_look() -> None:
+    world = mf.figure2(seed=7)
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(4)
+    assert "since" not in world.tables().rows()[0], "the first look"
+    world.mn.handover(flow, "cell0")
+    world.run(1)
+    moved = [(row["node"], row["since"]) for row in world.tables().rows() if row["table"] == "binding cache"]
+    assert moved == [("CN1", "changed"), ("HA", "")]
+    assert not any(row["since"] for row in world.tables().rows()), "nothing since"
+    assert any(row["since"] == "new" for row in world.tables(at=4, since=0).rows())
+    assert "since" not in world.tables(at=1).rows()[0], "an earlier moment than that of the last look"
+    with pytest.raises(ProtocolMisuse, match=r"since=5 is after 3 s"):
+        world.tables(at=3, since=5)
+    with pytest.raises(ProtocolMisuse, match=r"since=9 has not come: it is 5 s"):
+        world.tables(since=9)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.sim.trace import TableChanged
 from mipflow.view.tables import tables
-from tests.view.story import FLOWS, HOME2, NAMES, handover
+from tests.view.story import CELL, FLOWS, HOME2, NAMES, WLAN, S, Story, handover
 
 STORY, AT = handover()
 TRACE = STORY.trace()
@@ -42,3 +43,24 @@ def test_before_anything_happened_all_tables_are_empty() -> None:
 def test_there_is_no_time_before_zero() -> None:
     with pytest.raises(ProtocolMisuse):
         tables(TRACE, -1, names=NAMES)
+
+
+def test_what_has_changed_since_is_marked() -> None:
+    """The witness: the changes that the trace has between the two moments."""
+    picture = tables(TRACE, AT.end, names=NAMES, flows=FLOWS, since_ns=AT.asked - 1)
+    marked = {(row["node"], row["table"]) for row in picture.rows() if row["since"] == "changed"}
+    changes = TRACE.between(AT.asked - 1, AT.end)
+    assert marked == {(r.node, r.change.table) for r in changes if isinstance(r, TableChanged)}
+    assert "WLAN address" in picture.html and f"WLAN address ({WLAN}) → cellular address ({CELL})" in picture.html
+    assert "H@2 → cellular address seq 7 (changed)" in picture.describe()
+    assert "Nothing has changed since 9.000 s." in tables(TRACE, 10 * S, names=NAMES, since_ns=9 * S).describe()
+
+
+def test_rows_that_came_and_went_are_marked() -> None:
+    story, row = Story(), {"home_address": str(HOME2), "care_of_address": str(WLAN)}
+    story.table(S, "HA", "binding cache", HOME2, None, row)
+    story.table(3 * S, "HA", "binding cache", HOME2, row, None)
+    for at, since, mark in ((2 * S, 0, "new"), (4 * S, 2 * S, "gone")):
+        (only,) = tables(story.trace(), at, names=NAMES, since_ns=since).rows()
+        assert only["since"] == mark
+    assert tables(story.trace(), 4 * S, names=NAMES, since_ns=0).rows() == []
