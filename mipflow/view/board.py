@@ -13,7 +13,7 @@ from html import escape
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.picture import opens
-from mipflow.view.scene import SIDES, Way
+from mipflow.view.scene import Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import Dict, FlowStyle
@@ -141,7 +141,7 @@ class Board:
     def _lines(self, node: str) -> int:
         """How many lines a table takes."""
         shown = self._shown(node)
-        notes = sum((node, key) in self._same for key, _ in shown) * self.stage.scene.has_room
+        notes = sum((node, key) in self._same for key, _ in shown) if self.stage.scene.has_room else 0
         return len(shown) + (len(shown) < len(self._state[node]) and node != self.stage.mobile) + notes
 
     def _rows(self, node: str) -> str:
@@ -207,9 +207,9 @@ class Board:
 
     def told(self) -> Dict:
         """What changes, and on which side of its node each plate stands."""
-        sides = self.stage.scene.plate_sides(self.lines)
-        nodes = list(self.stage.scene.places)
-        plates = [[nodes.index(node), *SIDES[side], self.places[node]] for node, side in sides.items()]
+        scene = self.stage.scene
+        sides, nodes = scene.plate_sides(self.lines), list(scene.places)
+        plates = [[nodes.index(node), *scene.plate_at(node, side), self.places[node]] for node, side in sides.items()]
         return {"slots": self.slots, "plates": plates}
 
     def html(self) -> str:

@@ -21,7 +21,7 @@ QUICK_PLAY_MS = 2000
 SLOW_PLAY_S = 26
 """Aim for the playing time of all slow spans together, in seconds."""
 _FACTORS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 250, 500, 1000)
-_SLOW = 4
+_SLOW = 2
 """Slower than life by this factor, single packets can be followed."""
 
 Span = tuple[int, int]

@@ -135,7 +135,9 @@
         const k = latest(road.versions, us), [was, now] = [legs(road.versions[k - 1]), legs(road.versions[k])];
         const share = k > 0 ? (ms - this.show.seen(road.versions[k][0])) / this.show.told.bend : 1;
         road.legs = share < 1 && was.length && now.length ? bend(was, now, Math.max(0, share)) : now;
-        if (now.length) for (const leg of told.ways[road.versions[k][1]][3]) inside.push(now[leg]);
+        const tunnel = now.length ? told.ways[road.versions[k][1]][3] : [];
+        road.led = road.legs[tunnel[0] ?? 0]; // where the row that it follows begins to lead it
+        for (const leg of tunnel) inside.push(now[leg]);
         road.path.setAttribute("d", line(road.legs));
       }
       tunnels.path.setAttribute("d", line(inside));
@@ -194,8 +196,7 @@
       const { target, key } = event, act = key === " " && target.tagName !== "BUTTON" ? ["play"] : KEYS[key];
       if (!act || event.ctrlKey || event.metaKey || event.altKey || target.type === "radio") return;
       this.act(...act);
-      event.preventDefault();
-      event.stopPropagation();
+      event.preventDefault(); event.stopPropagation();
     }
     go(ms) { this.play(false); this.seek(ms); }
     play(wanted) {
@@ -247,7 +248,7 @@
       for (const each of this.stages) for (const part of [...each.roads, ...each.layers])
         part.holder?.classList.toggle("mipflow-lit", each === stage && (part.told || lit(part)));
       const row = event && this.plates[event.stage].querySelector(`[data-row="${CSS.escape(event.key.row)}"]`);
-      const leg = row && stage.roads[event.key.roads[0] + 1]?.legs[0];
+      const leg = row && stage.roads[event.key.roads[0] + 1]?.led;
       if (!leg) return path.removeAttribute("d");
       const [home, from, plot] = [this.host, row, stage.graph].map((each) => each.getBoundingClientRect());
       const { l, t } = stage.graph.layout.margin, top = from.top - home.top + from.height / 2;
@@ -270,8 +271,7 @@
         part.classList.add(`mipflow-${names[k]}`);
       });
       graphs.forEach((graph, k) => graph.after(this.plates[k]));
-      host.classList.add("mipflow-grid");
-      host.append(this.tie);
+      host.classList.add("mipflow-grid"); host.append(this.tie);
       if (this.host !== host) new ResizeObserver(() => this.fit()).observe(host);
       this.host = host; this.fit();
     }
@@ -287,18 +287,18 @@
       const width = this.rail.clientWidth - 16, places = [], { length } = this.told; // numbers move apart
       this.stops.forEach((ms, k) => places.push(Math.max(8 + (ms * width) / length, k && places[k - 1] + GAP)));
       places.forEach((_, k) => { places[k] = Math.min(places[k], width + 8 - GAP * (places.length - 1 - k)); });
-      this.marks.forEach((each, k) => { each.style.left = `${Math.max(8, places[k])}px`; });
+      this.marks.forEach((each, k) => { each.style.left = `${places[k]}px`; });
+      this.rail.classList.toggle("mipflow-many", places[0] < 0);
       this.again();
     }
     place() {
       this.stages.forEach(({ graph, told, places }, k) => {
         const on = graph.clientWidth >= PLATES_FROM, { l, t } = graph.layout.margin;
         this.plates[k].classList.toggle("mipflow-on", on);
-        for (const [node, across, down, slot] of told.plates) {
-          const { style } = this.slots[slot].place.parentElement, [, , w, h] = told.nodes[node];
-          const x = graph.offsetLeft + l + places[node][0] + across * (w + 6), y = places[node][1] + down * (h + 6);
-          const move = `translate(${(across - 1) * 50}%,${(down - 1) * 50}%)`;
-          style.cssText = on ? `left:${x}px;top:${graph.offsetTop + t + y}px;transform:${move}` : "";
+        for (const [node, across, down, before, above, slot] of told.plates) {
+          const x = graph.offsetLeft + l + places[node][0] + across, y = graph.offsetTop + t + places[node][1] + down;
+          const style = `left:${x}px;top:${y}px;transform:translate(${before}%,${above}%)`;
+          this.slots[slot].place.parentElement.style.cssText = on ? style : "";
         }
       });
     }

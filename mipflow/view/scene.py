@@ -100,13 +100,10 @@ class Scene:
         self.edge = max((self.halves[name][0] for name, (x, _) in self.places.items() if x in (self.left, self.right)))
         self.edge += 10
         """Margin beside the outermost nodes, in pixels."""
-        rows = max(sum(abs(x - other) < 0.1 for other in xs) for x in xs)
+        rows = max(sum(abs(x - other) < 0.9 for other in xs) for x in xs)
         self.height = max(400, TOP + BOTTOM + ROW_PX * (rows - 1))
-
-    @property
-    def has_room(self) -> bool:
-        """Whether plates of more than two rows have room above each other."""
-        return self.height <= 400 and len(self.places) < 10
+        self.has_room: bool = rows < 5
+        """Whether plates have room above each other for their headings and notes."""
 
     # --- pixels ------------------------------------------------------------------------------------------------------
 
@@ -189,27 +186,33 @@ class Scene:
         taken = [self.box(node, width) for node in self.places]
         ways = [(self.at(a, width), self.at(b, width)) for a, b in self.links]
         for node, number in sorted(rows.items(), key=lambda each: self.at(each[0], width)[0], reverse=True):
+
             def cost(side: str, node: str = node, number: int = number) -> float:
                 box = self.plate(node, side, number, width)
-                across = self.left_of(box) < -self.edge
+                outside = box.x - box.width / 2 < -self.edge
                 crossed = sum(box.length_inside(*ends) for ends in ways)
-                return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + across * 1e6
+                return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + outside * 1e6
+
             sides[node] = min(SIDES, key=cost)
             taken.append(self.plate(node, sides[node], number, width))
         return sides
 
-    @staticmethod
-    def left_of(box: Box) -> float:
-        """The left edge of a box."""
-        return box.x - box.width / 2
+    def plate_at(self, node: str, side: str) -> tuple[float, float, int, int]:
+        """Where a plate stands from its node's middle (pixels across and down), and how much of it is before there (%).
+
+        Beside the lanes of links that go up or down, and at the top of the stage it grows downwards.
+        """
+        (across, down), (half, up) = SIDES[side], self.halves[node]
+        gap = 6 if self.places[node][0] == self.right or not across else 36
+        x, y, before, above = across * (half + gap), down * (up + 6), (across - 1) * 50, (down - 1) * 50
+        return (x, -TOP, before, 0) if self.at(node)[1] < 1 and across else (x, y, before, above)
 
     def plate(self, node: str, side: str, rows: int, width: float = WIDTH) -> Box:
         """The plate of a node on a side of its card."""
-        x, y, card_width, card_height = self.box(node, width)
-        height = rows * PLATE_ROW + 4
-        across, down = SIDES[side]
-        x, y = x + across * (card_width + PLATE_WIDTH + 12) / 2, y + down * (card_height + height + 12) / 2
-        return Box(x, max(y, height / 2 - TOP), PLATE_WIDTH, height)
+        (x, y), (right, below, before, above) = self.at(node, width), self.plate_at(node, side)
+        height = (rows + self.has_room) * PLATE_ROW + 4
+        left, top = x + right + PLATE_WIDTH * before / 100, y + below + height * above / 100
+        return Box(left + PLATE_WIDTH / 2, top + height / 2, PLATE_WIDTH, height)
 
     # --- what does not move ------------------------------------------------------------------------------------------
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import networkx
 
 MOST_FLOWS_DRAWN = 4
-SPACING_MS = 150
-"""Least playing time between two drawn packets of one stream, in milliseconds: closer ones run into each other."""
 CROSS_MS = 1200
 """How long a cross stands where a packet was lost, in playing milliseconds."""
 NS_PER_US = 1000
@@ -158,11 +156,9 @@ class Stage:
         for trip in found:
             if trip.packet.flow in self.flows:
                 streams[trip.packet.label].append(trip)
-        play = sum(self.film.ms(b) - self.film.ms(a) for a, b in self.film.spans)
         left, room = len(streams), most
         for label, own in sorted(streams.items(), key=lambda stream: len(stream[1])):
-            share = max(1.0, room / left)  # what a thin stream leaves of its share is for the denser ones
-            every = max(1, ceil(len(own) / share), round(len(own) * SPACING_MS / 4 / (play or 1)))
+            every = ceil(len(own) / max(1.0, room / left))  # what a thin stream leaves is for the denser ones
             self.every[abs(label)] = max(self.every[abs(label)], every)
             room, left = room - ceil(len(own) / every), left - 1
         layers = []

@@ -46,7 +46,7 @@ def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> Non
 def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, width: int) -> None:
     world = WORLDS[name]
     scene = Scene(world.network.graph, world.trace.channels, "MN")
-    rows = {"HA": 3, **{cn.name: 2 for cn in world.cns}}
+    rows = {"HA": 2, **{cn.name: 2 for cn in world.cns}}
     plates = {node: scene.plate(node, side, rows[node], width) for node, side in scene.plate_sides(rows).items()}
     assert set(plates) == set(rows)
     for one, other in combinations(plates, 2):
