@@ -19,10 +19,10 @@ from mipflow.view.style import Dict
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 MOST_ROWS = 300
-"""Rows of the text twin; the rest is counted."""
+"""Rows of a table; the rest is counted."""
 
-MOST_LINES = 500
-"""Sentences of the text twin; the rest is counted."""
+MOST_LINES, MOST_TWIN_ROWS = 150, 40
+"""Sentences and rows of the text twin; the rest is counted. A page has several, and each takes a while to be read."""
 
 
 class Picture:
@@ -58,7 +58,7 @@ class Picture:
         left = len(lines) - MOST_LINES
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
         text = "".join(f"<p>{_TIME.sub(_way, escape(line))}</p>" for line in lines)
-        table = "" if self._is_table else html_table(self.rows())
+        table = "" if self._is_table else html_table(self.rows(), most=MOST_TWIN_ROWS)
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
 
@@ -108,7 +108,9 @@ def as_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
-def html_table(rows: Sequence[dict[str, object]], caption: str = "", names_of: Sequence[str] = ()) -> str:
+def html_table(
+    rows: Sequence[dict[str, object]], caption: str = "", names_of: Sequence[str] = (), most: int = MOST_ROWS
+) -> str:
     """Rows as an HTML table with a header; nested values in one cell. names_of: how a film's board names each row, so
     that it opens its history.
     """
@@ -117,11 +119,11 @@ def html_table(rows: Sequence[dict[str, object]], caption: str = "", names_of: S
     names = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th scope='col'>{escape(name.replace('_', ' '))}</th>" for name in names)
     body = ""
-    for row, name_of in zip_longest(rows[:MOST_ROWS], names_of[:MOST_ROWS]):
+    for row, name_of in zip_longest(rows[:most], names_of[:most]):
         first, *others = (escape(cell(row.get(name))) for name in names)
         cells = "".join(f"<td>{each}</td>" for each in (opens(first) if name_of else first, *others))
         body += f"<tr data-row='{escape(name_of)}'>{cells}</tr>" if name_of else f"<tr>{cells}</tr>"
-    left = len(rows) - MOST_ROWS
+    left = len(rows) - most
     more = f"<p>{left} more rows are not shown; rows() has them all.</p>" if left > 0 else ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -124,6 +124,17 @@ def test_a_saved_page_is_one_small_file_without_a_network(saved: Path, opened: A
         assert opened.get_by_text(words).first.count()
 
 
+def test_a_page_of_many_flows_is_no_larger(tmp_path: Path) -> None:
+    world = mf.figure2(cns=6)
+    for cn in world.cns:
+        for _ in range(6):
+            world.mn.open(cn, mf.apps.Voice(interval_ms=200))
+    world.run(8)
+    world.mn.handover_all("cell0")
+    world.run(2).save(tmp_path / "many.html")
+    assert (tmp_path / "many.html").stat().st_size < 5_500_000
+
+
 @pytest.mark.parametrize("width", [390, 640, 1280])
 def test_nothing_is_wider_than_the_page(opened: Any, width: int) -> None:
     """Wide tables and drawings scroll by themselves."""
