@@ -28,7 +28,7 @@ def width_of(text: str, size: float = SIZE, bold: bool = False) -> float:
         1.1 if each in "✓✕▸" or east_asian_width(each) in "WF" else 0.38 if each in _NARROW else 0.96 if each in _WIDE
         else 0.72 if each.isupper() else 0.62 for each in text
     )  # fmt: skip
-    return sum(shares) * size * (1.07 if bold else 1)
+    return sum(shares) * size * (1.16 if bold else 1)
 
 
 class Drawing:

@@ -34,8 +34,8 @@ FOLDED = 3
 """An event that leads to one state from so many others stands in the card of that state."""
 MOST_PRESENT = 5
 """What is in a state now, at most by name."""
-MOST_DOWN = 360
-"""Half of the height of the ring of cards, at most."""
+MOST_DOWN, ABOVE = 360, 30
+"""Half of the height of the ring of cards, at most, and what is left above it; in pixels."""
 BENDS = (0.2, 0.4, -0.3, 0.6, -0.6, 0.9, -0.9)
 """How far an arrow may bend away from the straight line, as a part of its length: the first that crosses no card.
 
@@ -182,7 +182,8 @@ def _places(cards: Mapping[Enum, Card], arrows: Sequence[tuple[Enum, Enum]]) -> 
         }
         grown = [Box(box.x, box.y, box.width + 60, box.height + 90) for box in boxes.values()]
         if down > MOST_DOWN or not any(a.overlap(b) for n, a in enumerate(grown) for b in grown[n + 1 :]):
-            return boxes
+            top = min(box.y - box.height / 2 for box in boxes.values()) - ABOVE
+            return {state: box._replace(y=box.y - top) for state, box in boxes.items()}
         down += 10
 
 

@@ -20,8 +20,9 @@ MOST_LINES = 100
 
 
 _STYLE = (
-    "<style>.mipflow-marked tbody tr:has(> td:first-child:not(:empty)) > td:first-child"
-    " { background: #f0e442; color: #111; font-weight: bold }</style>"
+    "<style>.mipflow-marked tr:has(> td:last-child:not(:empty)) > td:is(:first-child, :last-child)"
+    " { background: #f0e442 !important; color: #111; font-weight: bold }"
+    ".mipflow-marked tr:has(> td:last-child:not(:empty)) button { color: #111; font-weight: bold }</style>"
 )
 
 
@@ -107,7 +108,7 @@ def _shown(words: Words, marked: Marked, column: str) -> dict[str, object]:
         name: value if before.get(name) == value else f"{cell(before.get(name)) or 'none'} → {cell(value) or 'none'}"
         for name, value in after.items()
     }
-    return {column: marked.mark, **cells}
+    return {**cells, column: marked.mark}
 
 
 def _in_order(table: str, rows: list[Marked], focus: Focus) -> list[Marked]:

@@ -53,6 +53,7 @@ def test_what_has_changed_since_is_marked() -> None:
     assert marked == {(r.node, r.change.table) for r in changes if isinstance(r, TableChanged)}
     assert "WLAN address" in picture.html and f"WLAN address ({WLAN}) → cellular address ({CELL})" in picture.html
     assert "H@2 → cellular address seq 7 (changed)" in picture.describe()
+    assert "<td>changed</td></tr>" in picture.html and "'></button>" not in picture.html, "rows keep their names"
     assert "Nothing has changed since 9.000 s." in tables(TRACE, 10 * S, names=NAMES, since_ns=9 * S).describe()
 
 
