@@ -82,7 +82,7 @@ comes out as the pages of WO 2004/057826 say is a test (`tests/lab/test_baseline
   those of one correspondent are always together. The home agent knows one care-of address only.
 - **A home address per flow as needed** (Figure 2) gives a call a home address that no other call to that correspondent
   has. Calls to different correspondents share one, and still move alone.
-- Moving everything takes one binding update for each binding, and the seed's method has the most: that is its price.
+- Moving everything takes one binding update for each binding, and the patent's method has the most: that is its price.
 - The last two rows: packets of a call that a correspondent begins come by the home agent at first, to where the primary
   home address is bound. The binding update that follows brings them to the preferred interface. Where calls of that
   correspondent share the home address, they cannot stay behind.

@@ -18,7 +18,7 @@ PAGE = HERE.parent / "docs" / "seed.md"
 PAGES = range(6, 18)
 
 HEAD = """\
-# The seed, page by page
+# The patent, page by page
 
 What the detailed description of WO 2004/057826 (pages 6 to 17) states, sentence by sentence and step by step, in our
 words, and the test that shows it, or why there is none. Made by `python -m tests.seed` from `tests/seed.csv`; a test

@@ -1,4 +1,4 @@
-"""The page about the seed is what its table and the tests make of it."""
+"""The page about the patent is what its table and the tests make of it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The seed: data flow separator and redirector, the two tables, home-address allocation, per-flow handover."""
+"""The patent: data flow separator and redirector, the two tables, home-address allocation, per-flow handover."""

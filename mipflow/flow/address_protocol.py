@@ -1,4 +1,4 @@
-"""A home address protocol of our own (the seed, page 9, the third way): the mobile node asks, the home agent decides.
+"""A home address protocol of our own (the patent, page 9, the third way): the mobile node asks, the home agent decides.
 
 Stands beside `flow.allocation`. Requests leave the mobile node's primary home address through its tunnel; both ends
 share a key for that address. The home agent is adapted by a part, `AddressGranter`, and by nothing else.

@@ -1,4 +1,4 @@
-"""Allocating further home addresses (the seed, pages 8 and 9): two operations, allocate and free, whoever does it.
+"""Allocating further home addresses (the patent, pages 8 and 9): two operations, allocate and free, whoever does it.
 
 Stateless allocation stands here: addresses made from the home prefix, which the home agent then looks for duplicates
 of. The other two ways are `flow.dhcpv6_client` and `flow.address_protocol`.

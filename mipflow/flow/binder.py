@@ -164,7 +164,7 @@ class FlowBinder(Listener):
         self.redirector.keeping.append((name, Guarded("is_for", is_for, "flow", wrong_truth)))
         self.pool.fill()
 
-    # --- handover of a flow (the seed, page 13) ----------------------------------------------------------------------
+    # --- handover of a flow (the patent, page 13) --------------------------------------------------------------------
 
     def handover(
         self, flow: object = None, interface: str | None = None, *, home_follows: bool | None = None,

@@ -1,4 +1,4 @@
-"""Flows that a correspondent node begins (the seed, pages 10 and 13): to the primary home address, or redirected.
+"""Flows that a correspondent node begins (the patent, pages 10 and 13): to the primary home address, or redirected.
 
 The primary is the address that others know. Where the application allows it, as a call does, the correspondent first
 invites there (`node.invitation`) and is told another home address, which Figure 6 finds as for a flow of ours: so such

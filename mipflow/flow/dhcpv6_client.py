@@ -1,4 +1,4 @@
-"""Further home addresses by DHCPv6 (the seed, page 9; RFC 6275 section 10.4.4): the client on a mobile node.
+"""Further home addresses by DHCPv6 (the patent, page 9; RFC 6275 section 10.4.4): the client on a mobile node.
 
 `LeaseTable` is pure: `now`, answers and a random stream in; messages and changes out. The shell around it sends through
 the tunnel of the primary home address, where the home agent relays; at home it sends on the link. Each home address is

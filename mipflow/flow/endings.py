@@ -1,4 +1,4 @@
-"""When a flow has ended without anybody saying so (the seed, page 13: "or by a timeout"). Pure: `now` in, times out.
+"""When a flow has ended without anybody saying so (the patent, page 13: "or by a timeout"). Pure: `now` in, times out.
 
 A TCP conversation ends two maximum segment lifetimes after both FINs, or after a RST: until then late segments may
 come. Any other ends when it has carried nothing for the time of its protocol.

@@ -127,7 +127,7 @@ class FlowMobileNode(Host):
         return self.stack.accept(cn, app, redirect, local_port, remote_port)
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
-        """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the seed,
+        """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the patent,
         page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
         """
         check_unasked("no flow can be closed")

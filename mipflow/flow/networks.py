@@ -1,4 +1,4 @@
-"""Which network a flow goes over, and where home addresses are bound: the policies at work (the seed, pages 12, 13).
+"""Which network a flow goes over, and where home addresses are bound: the policies at work (the patent, pages 12, 13).
 
 The shell around `flow.policies`: it looks at the interfaces, asks, traces every decision with its reason, and has flows
 moved.

@@ -1,4 +1,4 @@
-"""Over which network should a flow go? Who decides, on what grounds, and who has the last word (the seed, pages 8, 12).
+"""Over which network should a flow go? Who decides, on what grounds, who has the last word (the patent, pages 8, 12).
 
 Stands beside the redirector. Takes what is known of a flow and of the networks as values; gives the name of a network
 and why. A policy is any callable `policy(flow, networks)` that gives the name of a network, or (name, reason), or None

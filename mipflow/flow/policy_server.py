@@ -1,4 +1,4 @@
-"""Rules that the network indicates (the seed, page 11): an operator's server sends them, the mobile node follows.
+"""Rules that the network indicates (the patent, page 11): an operator's server sends them, the mobile node follows.
 
 Stands beside `flow.rules`, which reads them. `PolicyServer` takes a rule set as JSON text and the mobile node's primary
 home address, to which its home agent tunnels; `PolicyClient` gives a `RuleSet` to who applies it, and answers.

@@ -1,4 +1,4 @@
-"""The data flow redirector (the seed, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
+"""The data flow redirector (the patent, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
 a flow?
 
 Pure: it reads and changes the two tables and returns the changes. Packets are sent and passed up by `flow.stack`; what

@@ -1,4 +1,4 @@
-"""The network operator's rules: which conversations are one flow, and which network it takes (the seed, pages 11, 12).
+"""The network operator's rules: which conversations are one flow, which network it takes (the patent, pages 11, 12).
 
 Takes JSON text, from a file or from a policy server; gives values that say what they want of a packet's traits. A field
 of a rule declares its form in JSON, from which come reader, writer, schema, and what an error says was expected. Pure.

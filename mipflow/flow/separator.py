@@ -1,4 +1,4 @@
-"""The data flow separator (the seed, page 11): to which flow does a packet belong? Pure.
+"""The data flow separator (the patent, page 11): to which flow does a packet belong? Pure.
 
 It stands above IP security and below UDP and TCP (Figure 3). A packet of a known conversation belongs to that one's
 flow, so no later rule cuts a conversation in two. For a new conversation the sources of classification are asked in the

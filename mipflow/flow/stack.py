@@ -1,4 +1,4 @@
-"""The seed's IP stack (Figure 3): between transport and roads of a mobile node, a data flow separator and a redirector.
+"""The patent's IP stack (Figure 3): between transport and roads of a mobile node, data flow separator and redirector.
 
 Down: application, UDP or TCP, separator, redirector, the mobile node's road. Up: the mobile node restores the home
 address, separator, redirector, UDP or TCP, application. Here packets become flows, and flows end; Figures 4 to 6

@@ -1,4 +1,4 @@
-"""The mobile node's two tables (the seed, pages 10 and 11). Pure and indexed; every change is returned as a value."""
+"""The mobile node's two tables (the patent, pages 10 and 11). Pure and indexed; every change is returned as a value."""
 
 from __future__ import annotations
 

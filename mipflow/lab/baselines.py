@@ -1,4 +1,4 @@
-"""The baselines of the seed beside its method: the same flows in three worlds, and what can be done with them in each.
+"""The baselines of the patent beside its method: the same flows in three worlds, and what can be done in each.
 
 Takes a question, as the flows that there are, what is done with them, and where each is to be then. Every cell is a
 world of its own that is run; its verdict is which interface the data packets of each flow took in its last second.
@@ -29,7 +29,7 @@ SCHEMES: dict[str, Callable[..., World]] = {
     "plain Mobile IPv6": plain_mobile_ipv6, "a care-of address per correspondent": figure1,
     "a home address per flow as needed": figure2,
 }  # fmt: skip
-"""What pages 1 to 3, Figure 1 (pages 3, 4, 6, 7) and the seed itself say, as worlds."""
+"""What pages 1 to 3, Figure 1 (pages 3, 4, 6, 7) and the patent itself say, as worlds."""
 WLAN, CELL = "wlan0", "cell0"
 SETTLE_S = 5.0
 """Seconds after which a flow is bound, or has moved; the last of them is looked at."""
@@ -152,7 +152,7 @@ def _word(is_so: bool) -> str:
 
 
 def baseline_table(seed: int = 0) -> Picture:
-    """Ask every question of plain Mobile IPv6, of one care-of address per correspondent, and of the seed's method.
+    """Ask every question of plain Mobile IPv6, of one care-of address per correspondent, and of the patent's method.
     Kept for the next time (`lab.found`).
     """
     check(SEED, seed=seed)

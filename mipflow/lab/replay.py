@@ -188,7 +188,7 @@ def play(
     """Open a flow for each flow of a recording, and run the world until all are bound: that is the capture's time zero.
 
     cns: how many correspondent nodes the remote hosts share; min_packets: flows of fewer packets share a home address,
-    those to one correspondent node with each other (the seed, page 14); handovers: such as "1:cell0@5" or
+    those to one correspondent node with each other (the patent, page 14); handovers: such as "1:cell0@5" or
     (1, "cell0", 5.0), in seconds after time zero. Raises ProtocolMisuse for what cannot be, before anything runs, and
     Stopped for an interrupt.
     """

@@ -1,4 +1,4 @@
-"""The ready panel: links, flows, policy, rules and a move of the seed's Figure 2, and a picture of what came of it.
+"""The ready panel: links, flows, policy, rules and a move of the patent's Figure 2, and a picture of what came of it.
 
 Takes the choices; gives the Python text that they stand for, and runs that text: what is shown to be copied is what the
 button does.
@@ -70,7 +70,7 @@ class Ran(NamedTuple):
 
 
 def panel(open: Sequence[str] = ("flow", "network"), **choices: Any) -> Panel:
-    """A panel of the seed's Figure 2: choose links, flows, policy, rules and a move; run; see what came of it.
+    """A panel of the patent's Figure 2: choose links, flows, policy, rules and a move; run; see what came of it.
 
     open: the names of the choices that stand in the open, two at most; all others are folded. choices: what stands in
     them first, by name, such as `panel(open=("wlan_loss", "picture"), wlan_loss=0.1, picture="timeline")`.

@@ -1,4 +1,4 @@
-"""Ready worlds: Figures 1 and 2 of the seed. Each is a function of about thirty lines; write yours beside them."""
+"""Ready worlds: Figures 1 and 2 of the patent. Each is a function of about thirty lines; write yours beside them."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ POLICY_SERVER, DHCP_SERVER, FIRST_LEASE = 0x9, 0x99, 0xD00
 DHCP_SERVER_DUID = b"\0\3\0\1\2\0\0\0\0\x99"
 """DUID-LL with the server's link-layer address (RFC 8415 section 11.4)."""
 Mechanism = Literal["stateless", "dhcpv6", "request"]
-"""The three ways to allocate home addresses of the seed's pages 8 and 9."""
+"""The three ways to allocate home addresses of the patent's pages 8 and 9."""
 MOST_HOME_AGENTS = 8
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
-"""Interface identifiers; 5, 6 and 7 are the numbers of the seed's figures."""
+"""Interface identifiers; 5, 6 and 7 are the numbers of the patent's figures."""
 
 HOME_PLACES = ((3.0, 2.6), (1.7, 2.6), (5.0, 3.2), (6.2, 2.6), (3.0, 3.6), (1.0, 3.6), (6.6, 3.6))
 """Where further home agents stand in pictures, beside the first."""
@@ -92,12 +92,12 @@ def figure2(
     ingress_filtering: bool = False, enhanced: bool = False, allocate: Mechanism | Callable[..., Address] | None = None,
     policy_server: bool = False, operator: RuleSet | str | PathLike[str] | None = None, **mobile_node: Any,
 ) -> World:
-    """The seed's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
+    """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
     seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`: the
     world then stands at the capture's time zero, all its flows bound, and `run` plays them;
     links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
-    bytes; cns: how many correspondent nodes there are, at least the two of the seed, or share the capture's hosts;
+    bytes; cns: how many correspondent nodes there are, at least the two of the patent, or share the capture's hosts;
     correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
     home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
     home_agents: how many stand on the home link, "HA" the most preferable; of several the mobile node discovers one;
@@ -168,7 +168,7 @@ def figure2(
             router.neighbor.advertise_every(served, *advertisements)
         mn.visit(interface, segment)
     mn.networks.check()
-    world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the seed's Figure 2)")
+    world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the patent's Figure 2)")
     world.home_agents, world.address_book = agents, book
     if policy_server:
         world.policy_server = _policy_server(network, internet, mn)
@@ -178,7 +178,7 @@ def figure2(
 
 
 def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
-    """Plain Mobile IPv6 (the seed, pages 1 to 3): one home address, one care-of address, and everything moves at once.
+    """Plain Mobile IPv6 (the patent, pages 1 to 3): one home address, one care-of address, all moves at once.
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
@@ -187,11 +187,11 @@ def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
 
 
 def figure1(seed: int = 0, **keywords: Any) -> World:
-    """The seed's Figure 1, the way before: one home address, so all flows to one correspondent node share one binding.
+    """The patent's Figure 1, the way before: one home address, so all flows to one correspondent share a binding.
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
-    title = "One home address, one care-of address per correspondent (the seed's Figure 1)"
+    title = "One home address, one care-of address per correspondent (the patent's Figure 1)"
     return _before(seed, AssignmentRules(method="care-of address per flow"), title, keywords)
 
 

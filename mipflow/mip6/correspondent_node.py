@@ -1,7 +1,7 @@
 """The correspondent node of RFC 6275 section 9: answers tests without keeping state, checks binding updates, sends
 straight.
 
-It is the seed's unchanged peer: nothing here knows of flows. Takes packets, gives packets and changes of its cache.
+It is the patent's unchanged peer: nothing here knows of flows. Takes packets, gives packets and changes of its cache.
 """
 
 from __future__ import annotations

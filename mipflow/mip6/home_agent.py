@@ -1,6 +1,6 @@
 """The home agent of RFC 6275 section 10: a router on the home link that stands in for mobile nodes that are away.
 
-It is the seed's unchanged home agent: nothing here knows of flows, and one home address is like another.
+It is the patent's unchanged home agent: nothing here knows of flows, and one home address is like another.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class MobileNode(Mobility):
 
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
     primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
-    "triangular" (the seed, page 2: replies go straight, from the home address); reuse_tokens: use keygen tokens younger
+    "triangular" (the patent, page 2: replies go straight, from the home address); reuse_tokens: use tokens younger
     than 210 s again (section 5.2.7), else test before every update; registrations: makes the machine of its
     registrations; link_hints: whether its link layers report movements, or it is left to notice them by router
     advertisements (section 11.5.1).

@@ -1,4 +1,4 @@
-"""What the tables of Mobile IPv6 and of the seed have in common: entries by key, every change given back. Pure."""
+"""What the tables of Mobile IPv6 and of the patent have in common: entries by key, every change given back. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_each_address_once_and_never_the_primary(identifier: int, count: int) ->
 
 
 def test_prefix_discovery_comes_before_the_first_address() -> None:
-    """The seed, page 8: solicitation, advertisement, an address of the prefix, and the home agent asks whether it is
+    """The patent, page 8: solicitation, advertisement, an address of the prefix, and the home agent asks whether it is
     unique; the second address needs no question any more.
     """
     made = world(allocate="stateless")

@@ -1,4 +1,4 @@
-"""Flows that a correspondent begins (the seed, pages 10 and 13): to the primary, or where they are redirected."""
+"""Flows that a correspondent begins (the patent, pages 10 and 13): to the primary, or where they are redirected."""
 
 from __future__ import annotations
 

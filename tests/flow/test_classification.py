@@ -1,4 +1,4 @@
-"""Classification in whole worlds (the seed, page 11): each source has its say, from the octets of a packet to the flow
+"""Classification in whole worlds (the patent, page 11): each source has its say, from a packet's octets to the flow
 that it belongs to, both ways; and no conversation is ever cut in two.
 
 What a packet had on its way is read from the mobile node's own links: its ports or SPI, home address and interface.

@@ -1,4 +1,4 @@
-"""What the seed says of its figures, sentence by sentence, where no other test does."""
+"""What the patent says of its figures, sentence by sentence, where no other test does."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_later_fragments_follow_their_first() -> None:
     assert separator.outgoing(later, OTHER, fragment(8, 5), 10) is None, "to another correspondent"
 
 
-# --- the four sources (the seed, page 11) ----------------------------------------------------------------------------
+# --- the four sources (the patent, page 11) --------------------------------------------------------------------------
 
 
 class Rules:

@@ -1,4 +1,4 @@
-"""The baselines beside the seed's method, and what the seed says that each can do."""
+"""The baselines beside the patent's method, and what the patent says that each can do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_of_several_flows_to_several_correspondents_moves_alone() -> None:
 
 
 def test_one_of_several_flows_to_one_correspondent_moves_alone() -> None:
-    """Pages 4 and 7: with Figure 1 all flows with a correspondent are switched together; pages 10 and 13: with the seed
+    """Pages 4 and 7: with Figure 1 all flows with a correspondent switch together; pages 10 and 13: with the patent
     one binding update moves one.
     """
     outcomes = asked("one of several flows to one correspondent moves alone")

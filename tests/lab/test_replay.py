@@ -1,4 +1,4 @@
-"""Replay: the flows of a capture in the seed's Figure 2, and what one handover moves and what it does not."""
+"""Replay: the flows of a capture in the patent's Figure 2, and what one handover moves and what it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seed's Figures 1 and 2 as worlds."""
+"""The patent's Figures 1 and 2 as worlds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mipflow.node.host import Host
 from mipflow.wire.mobility import HomeTest
 
 
-def test_figure_2_has_the_nodes_of_the_seed() -> None:
+def test_figure_2_has_the_nodes_of_the_patent() -> None:
     world = mf.figure2()
     graph = world.network.graph
     roles = networkx.get_node_attributes(graph, "role")

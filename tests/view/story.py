@@ -1,6 +1,6 @@
 """A small believable trace, made by hand: a call and a video to CN1 over the WLAN, then the video moves to cell0.
 
-The network is that of the seed's Figure 2. Times are chosen so that a test can name them.
+The network is that of the patent's Figure 2. Times are chosen so that a test can name them.
 """
 
 from __future__ import annotations
