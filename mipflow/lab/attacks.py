@@ -21,7 +21,7 @@ from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import Correspondent, CorrespondentNode
 from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
-from mipflow.mip6.return_routability import binding_management_key, proved
+from mipflow.mip6.keygen_tokens import binding_management_key, proved
 from mipflow.node.application import Ends
 from mipflow.node.apps import Voice
 from mipflow.node.node import Arrival

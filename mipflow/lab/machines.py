@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mipflow.mip6 import binding_cache, binding_update_list, movement, routability_tests
+from mipflow.mip6 import binding_cache, binding_update_list, movement, return_routability
 from mipflow.sim.trace import Trace
 from mipflow.view.picture import Picture
 from mipflow.view.state_diagram import state_diagrams
@@ -12,7 +12,7 @@ from mipflow.view.words import Words, seconds
 
 MACHINES: dict[str, Any] = {
     "Registration of a home address at a peer (mobile node)": binding_update_list.TRANSITIONS,
-    "Return routability: one test with one correspondent (mobile node)": routability_tests.ROUTABILITY_TRANSITIONS,
+    "Return routability: one test with one correspondent (mobile node)": return_routability.ROUTABILITY_TRANSITIONS,
     "A binding (home agent and correspondent node)": binding_cache.TRANSITIONS,
     "Movement of an interface (mobile node)": movement.TRANSITIONS,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State, Unanswered
-from mipflow.mip6.return_routability import RoutabilityTest
+from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.updates import is_well_formed
 from mipflow.wire.mobility import BindingAcknowledgement, Status
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from mipflow.mip6.binding_update_list import Event
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
+from mipflow.mip6.keygen_tokens import binding_management_key, proved
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.return_routability import binding_management_key, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road

@@ -80,7 +80,7 @@ for _state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
     _FOLLOWING[_state][Event.OLDER] = _state
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
 """The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's waits for the home
-registration and for tokens, which `mip6.routability_tests` has its own machine for.
+registration and for tokens, which `mip6.return_routability` has its own machine for.
 """
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from mipflow.mip6 import constants
 from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
 from mipflow.mip6.binding_keeper import BindingKeeper
-from mipflow.mip6.return_routability import Nonces, binding_management_key, is_proved, proved
+from mipflow.mip6.keygen_tokens import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road

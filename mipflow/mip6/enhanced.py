@@ -12,7 +12,7 @@ from typing import TypeVar
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.cga import AddressOwner, CgaParameters, proves
-from mipflow.mip6.return_routability import AUTHENTICATOR_SIZE, Token, binding_management_key, proved
+from mipflow.mip6.keygen_tokens import AUTHENTICATOR_SIZE, Token, binding_management_key, proved
 from mipflow.mip6.updates import deleting
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility

@@ -15,7 +15,7 @@ from mipflow.mip6.cga import PURPOSE, AddressOwner, CgaParameters, encrypted
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.correspondent_node import Correspondent
 from mipflow.mip6.enhanced import NO_TOKEN, EnhancedBinding, judged, signature_in
-from mipflow.mip6.return_routability import binding_management_key, is_proved
+from mipflow.mip6.keygen_tokens import binding_management_key, is_proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Node
 from mipflow.node.road import Road

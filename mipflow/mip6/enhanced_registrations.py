@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
 from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
+from mipflow.mip6.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.registration_events import Pair, Settings, Surroundings
 from mipflow.mip6.registrations import Registrations
-from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status

@@ -1,10 +1,10 @@
 """The exchange of a mobile node with its peers: from the tokens of its tests to binding update and acknowledgement
 (RFC 6275 sections 11.6 to 11.8). Pure: events and `now` in, steps out.
 
-A registration that is wanted is pursued: what its update lacks is asked for (`_pursue`), the tests go and come in
-`mip6.routability_procedure`, their tokens let the update leave (`_tested`, `_update_leaves`), the acknowledgement is
-judged (`_acknowledged`). What is wanted, `mip6.registrations` knows; `mip6.registrar` brings the messages in and sends
-what leaves.
+A registration that is wanted is pursued: what its update lacks is asked for (`_pursue`); tests go out, come in and are
+judged in `mip6.return_routability`; their tokens let the update leave (`_tested`, `_update_leaves`). Acknowledgements
+are judged here (`_acknowledged`). What is wanted, `mip6.registrations` knows; `mip6.registrar` brings the messages in
+and sends what leaves.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mipflow.mip6.binding_cache import is_newer
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE
 from mipflow.mip6.handover_waits import its_turn, waits
+from mipflow.mip6.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.peer_proofs import PeerProofs
 from mipflow.mip6.registration_events import (
     Changed,
@@ -35,9 +36,7 @@ from mipflow.mip6.registration_events import (
     Surroundings,
     Timers,
 )
-from mipflow.mip6.return_routability import RoutabilityTest, TestKey, Token
-from mipflow.mip6.routability_procedure import RoutabilityProcedure
-from mipflow.mip6.routability_tests import RoutabilityEvent
+from mipflow.mip6.return_routability import RoutabilityEvent, RoutabilityProcedure
 from mipflow.mip6.updates import correspondent_update, home_update, is_authentic, named
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
@@ -101,8 +100,8 @@ class Exchange:
         else:
             self._steps += self._procedure.has_its_turn(key, self.now)  # type: ignore[arg-type]
 
-    def heard(self, event: Heard) -> None:
-        """An answer of a peer has arrived."""
+    def _sort(self, event: Heard) -> None:
+        """An answer of a peer goes to where its kind is judged."""
         if isinstance(event.message, BindingAcknowledgement):
             self._acknowledged(event)
         else:
@@ -173,7 +172,7 @@ class Exchange:
 
     def _tested(self, event: Heard) -> None:
         """The token of a Home Test or Care-of Test: every update that lacked only this leaves (11.6.2)."""
-        key, steps = self._procedure.heard(event, self.now)
+        key, steps = self._procedure.judge(event, self.now)
         self._steps += steps
         if key is None:
             return

@@ -1,8 +1,9 @@
 """The mobile node of RFC 6275 section 11: what gives a host home addresses that it registers from wherever it is.
 
 A part of its host, and a thin shell: here are addresses and roads. It chooses the road of each (home address,
-correspondent) pair and restores home addresses on what comes in. Tests, acknowledgements and what they lead to are
-heard by `mip6.registrar`, and judged in `mip6.exchange`.
+correspondent) pair and restores home addresses on what comes in. Tests and acknowledgements
+are heard by `mip6.registrar`; tests are judged in `mip6.return_routability`, acknowledgements in `mip6.exchange`. That
+the home agent tunnelled a Home Test is seen here, where it leaves the tunnel (`_tunnel_exit`).
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from mipflow.errors import WireError
 from mipflow.mip6.acknowledgements import ANSWER_DUE
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registration_events import Ceased, Doubted, Gone, Stale
-from mipflow.mip6.return_routability import RoutabilityTest
-from mipflow.mip6.routability_tests import RoutabilityState
+from mipflow.mip6.return_routability import RoutabilityState
 from mipflow.mip6.updates import is_authentic
 from mipflow.node.node import offset_of
 from mipflow.wire import mobility

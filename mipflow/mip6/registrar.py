@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mipflow.arguments import make
+from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registration_events import (
     Changed,
     Decided,
@@ -30,7 +31,6 @@ from mipflow.mip6.registration_events import (
     Want,
 )
 from mipflow.mip6.registrations import Registrations
-from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
@@ -117,7 +117,7 @@ class Registrar:
                 self._steps[type(step)](step)
 
     def _arrived(self, arrival: Arrival) -> None:
-        """A Home Test, Care-of Test or acknowledgement: `Exchange.heard` judges it."""
+        """A test or an acknowledgement: `RoutabilityProcedure.judge`, or `Exchange._acknowledged`, judges it."""
         through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
         self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.return_routability import TestKey
+from mipflow.mip6.keygen_tokens import TestKey
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import (

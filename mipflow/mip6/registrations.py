@@ -53,7 +53,7 @@ class Registrations(Exchange):
         """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             Want: self._want, Unwant: lambda event: self._deregister(*event), AtHome: self._at_home,
-            HomeAgentChanged: self._home_agent_changed, Heard: self.heard, Due: self._due, Lost: self._rescue,
+            HomeAgentChanged: self._home_agent_changed, Heard: self._sort, Due: self._due, Lost: self._rescue,
             Reachable: self._reachable, Gone: self._gone, Stale: self._stale, Shortened: self._shortened,
             Abandoned: self._abandon, Ceased: lambda event: self.cease(*event), Doubted: self._doubt,
             PrefixesLearned: self._prefixes_learned,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, Unanswered
-from mipflow.mip6.return_routability import Message, Token, binding_management_key, is_proved, proved
+from mipflow.mip6.keygen_tokens import Message, Token, binding_management_key, is_proved, proved
 from mipflow.wire import mobility
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
 

@@ -17,7 +17,7 @@ from mipflow.mip6 import updates
 from mipflow.mip6.attackers import Liar
 from mipflow.mip6.correspondent_node import Correspondent, CorrespondentNode
 from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
-from mipflow.mip6.return_routability import is_proved
+from mipflow.mip6.keygen_tokens import is_proved
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.icmpv6 import NeighborSolicitation, RouterAdvertisement

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.enhanced import Credit, judged, mobility_data, signature_in, with_proof
-from mipflow.mip6.return_routability import is_proved, proved
+from mipflow.mip6.keygen_tokens import is_proved, proved
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.codec import encode_mobility
 from mipflow.wire.mobility import (

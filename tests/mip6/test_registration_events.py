@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registration_events import (
     Due,
     Event,
@@ -28,7 +29,6 @@ from mipflow.mip6.registration_events import (
     Want,
 )
 from mipflow.mip6.registrations import Registrations
-from mipflow.mip6.return_routability import RoutabilityTest
 from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest

@@ -1,198 +1,148 @@
-"""Tokens, keys and authenticators: computed by hand from RFC 6275 against what went over the wire."""
+"""Test inits leave when they should, tests are checked and tokens kept, without a node (RFC 6275 sections 5.2.7, 11.6).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import mipflow as mf
-from mipflow.lab.world import World
-from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.errors import ProtocolMisuse
+from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
+from mipflow.mip6.keygen_tokens import RoutabilityTest, TestKey
+from mipflow.mip6.registration_events import Heard, Ignored, SendTestInit, SetTimer, Step, Timers
 from mipflow.mip6.return_routability import (
-    Nonces,
-    authenticator,
-    binding_management_key,
-    care_of_keygen_token,
-    home_keygen_token,
+    ROUTABILITY_TRANSITIONS,
+    RoutabilityEvent,
+    RoutabilityProcedure,
+    RoutabilityState,
+    RoutabilityTests,
 )
 from mipflow.wire.address import Address
-from tests.mip6 import octets
-from tests.mip6.worlds import S, messages, world
+from mipflow.wire.mobility import HomeTest
+from tests.mip6.worlds import S
 
-addresses = st.integers(0, (1 << 128) - 1).map(Address)
-
-
-@given(st.binary(min_size=20, max_size=20), addresses, st.binary(min_size=8, max_size=8))
-def test_tokens_are_those_of_the_rfc(key: bytes, address: Address, nonce: bytes) -> None:
-    assert home_keygen_token(key, address, nonce) == octets.home_token(key, address.packed, nonce)
-    assert care_of_keygen_token(key, address, nonce) == octets.care_of_token(key, address.packed, nonce)
+CN = Address("2001:db8:a::5")
+KEYS: list[TestKey] = [(RoutabilityTest.HOME, CN, Address(f"2001:db8:100::1{n}")) for n in range(5)]
+KEY = KEYS[0]
+HOME = KEY[2]
 
 
-@given(
-    st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8), addresses, addresses, st.binary(max_size=60)
-)
-def test_keys_and_authenticators(home: bytes, care_of: bytes, one: Address, other: Address, data: bytes) -> None:
-    kbm = binding_management_key(home, care_of)
-    assert kbm == hashlib.sha1(home + care_of).digest()
-    assert binding_management_key(home, None) == hashlib.sha1(home).digest()
-    assert authenticator(kbm, one, other, data) == octets.mac(kbm, one.packed, other.packed, data)[:12]
+def inits(steps: list[Step]) -> list[SendTestInit]:
+    return [step for step in steps if isinstance(step, SendTestInit)]
 
 
-# --- on the wire -----------------------------------------------------------------------------------------------------
+def answer(to: SendTestInit, cookie: bytes | None = None, through_home: bool = True) -> Heard:
+    test = HomeTest(3, to.message.cookie if cookie is None else cookie, b"token   ")
+    return Heard(test, to.key[1], to.key[2], through_home)
 
 
-def a_full_life(**keywords: object) -> World:
-    """Registered, handed over twice, closed: every kind of message is on the wire."""
-    made = world(**keywords)
-    made.mn.open(made.cn1, mf.apps.Voice())
-    video = made.mn.open(made.cn1, mf.apps.Voice(interval_ms=40))
-    made.run(5)
-    made.mn.handover(video, "cell0")
-    made.run(40)
-    made.mn.handover(video, "wlan0")
-    made.run(3)
-    made.mn.close(video)
-    return made.run(5)
+# --- the procedure: inits leave, answers are judged ------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["tokens reused", "always tested"])
-def life(request: pytest.FixtureRequest) -> World:
-    return a_full_life(reuse_tokens=request.param)
+def test_a_token_is_asked_for_once_until_an_answer_is_overdue() -> None:
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
+    (first,) = inits(procedure.ask(KEY, 0))
+    assert procedure.ask(KEY, INITIAL_BINDACK_TIMEOUT_NS - 1) == [] and procedure.unanswered(KEY) == 1
+    (second,) = inits(procedure.repeat(KEY, INITIAL_BINDACK_TIMEOUT_NS))
+    assert first.message.cookie != second.message.cookie and procedure.unanswered(KEY) == 2
 
 
-def nonce(cn: CorrespondentNode, index: int) -> bytes:
-    return cn.nonces.nonce(index)
+def test_only_the_newest_cookie_through_the_home_agent_brings_the_token() -> None:
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
+    (init,) = inits(procedure.ask(KEY, 0))
+    for wrong in (answer(init, b"another "), answer(init, through_home=False)):
+        whose, steps = procedure.judge(wrong, 1)
+        assert whose is None and isinstance(steps[0], Ignored) and procedure.tests.token(KEY, 1) is None
+    whose, steps = procedure.judge(answer(init), S)
+    assert whose == KEY and steps[-1] == SetTimer((Timers.TEST, KEY), S + MAX_TOKEN_LIFETIME_NS)
+    token = procedure.tests.token(KEY, S)
+    assert token is not None and (token.nonce_index, token.value) == (3, b"token   ")
+    assert procedure.unanswered(KEY) == 0 and isinstance(procedure.judge(answer(init), S)[1][0], Ignored)
 
 
-def test_every_message_of_a_life_recomputed(life: World) -> None:
-    cn = life.cn1
-    kcn, own = cn.nonces.node_key, cn.address.packed
-    sent, answered = messages(life, "MN"), messages(life, "CN1")
-    seen = {"HoT": 0, "CoT": 0, "BU": 0, "BA": 0, "delete": 0}
-    keys: dict[int, tuple[bytes, bytes]] = {}
-    for message in sorted(sent + answered, key=lambda m: m.t_ns):
-        if message.name in ("HoTI", "CoTI"):
-            assert message.home is None, "no Home Address option in a test init (sections 11.6.1, 9.4.1)"
-            assert (message.tunnel is not None) == (message.name == "HoTI")
-        if message.name in ("HoT", "CoT"):
-            (asked,) = [m for m in sent if m.name == message.name + "I" and m.cookie == message.cookie]
-            assert (asked.source, asked.destination) == (message.destination, message.source)
-            assert message.nonce_index == message.t_ns // (30 * S) + 1
-            make = octets.home_token if message.name == "HoT" else octets.care_of_token
-            assert message.token == make(kcn, message.destination, nonce(cn, message.nonce_index))
-            seen[message.name] += 1
-        if message.name == "BU" and message.destination == own:
-            home, care_of = message.home, message.source
-            assert home is not None and message.flags == 0x80, "A is set and nothing else"
-            home_index, care_of_index = message.indices
-            token = octets.home_token(kcn, home, nonce(cn, home_index))
-            if message.lifetime_s:
-                kbm = hashlib.sha1(token + octets.care_of_token(kcn, care_of, nonce(cn, care_of_index))).digest()
-                signed = care_of
-            else:
-                kbm, signed = hashlib.sha1(token).digest(), home
-                assert care_of_index == 0, "section 11.7.2"
-                seen["delete"] += 1
-            assert message.authenticator == octets.authenticator(kbm, signed, own, message)
-            assert len(message.authenticator) == 12
-            keys[message.sequence] = (kbm, signed)
-            seen["BU"] += 1
-        if message.name == "BA" and message.source == own:
-            kbm, signed = keys[message.sequence]
-            assert message.status == 0 and message.home is not None, "a type 2 routing header (section 9.5.4)"
-            assert message.authenticator == octets.authenticator(kbm, signed, own, message)
-            seen["BA"] += 1
-    assert seen["BU"] == seen["BA"] >= 5 and seen["HoT"] >= 2 and seen["CoT"] >= 2
-    assert seen["delete"] == 1
+def test_inits_of_one_kind_to_one_correspondent_leave_at_max_update_rate() -> None:
+    procedure = RoutabilityProcedure(Random(1), lambda key: [key])
+    asked = [procedure.ask(key, 0) for key in KEYS]
+    assert [len(inits(steps)) for steps in asked] == [1] * MAX_UPDATE_RATE + [0] * (len(KEYS) - MAX_UPDATE_RATE)
+    late = KEYS[MAX_UPDATE_RATE]
+    assert asked[MAX_UPDATE_RATE] == [SetTimer((Timers.TEST_INIT, late), S)] and late in procedure.in_turn
+    assert procedure.ask(late, 1) == [], "it has its turn already"
+    assert len(inits(procedure.has_its_turn(late, S))) == 1
 
 
-def test_sequence_numbers_are_used_once_per_peer(life: World) -> None:
-    numbers: dict[bytes, list[int]] = {}
-    for message in messages(life, "MN"):
-        if message.name == "BU":
-            numbers.setdefault(message.destination, []).append(message.sequence)
-    for used in numbers.values():
-        assert len(used) == len(set(used))
-        assert all((b - a) & 0xFFFF < 0x8000 for a, b in itertools.pairwise(used))
+def test_a_token_that_nobody_waits_for_any_more_is_not_asked_for() -> None:
+    wanted = {KEY}
+    procedure = RoutabilityProcedure(Random(1), lambda key: list(wanted))
+    procedure.askers[KEY] = {}
+    procedure.ask(KEY, 0)
+    wanted.clear()
+    steps = procedure.repeat(KEY, S)
+    assert inits(steps) == [] and steps[-1] == SetTimer((Timers.TEST, KEY), None)
+    assert KEY not in procedure.tests and KEY not in procedure.askers
 
 
-def test_home_registrations_carry_flags_and_alternate_care_of_address(life: World) -> None:
-    home_agent = life.mn.home_agent.packed
-    updates = [m for m in messages(life, "MN") if m.name == "BU" and m.destination == home_agent]
-    assert len(updates) >= 3
-    for update in updates:
-        same = update.home is not None and update.home[8:] == update.source[8:]
-        assert update.flags == (0xE0 if same else 0xC0), "A and H; L where the interface identifiers are the same"
-        assert update.options[3] == update.source, "alternate care-of address in every home BU (section 11.7.1)"
-        assert 4 not in update.options and 5 not in update.options
-    answers = [m for m in messages(life, "HA") if m.name == "BA"]
-    assert [a.sequence for a in answers] and all(5 not in a.options for a in answers)
+# --- the table: cookies, ages, the state machine ---------------------------------------------------------------------
 
 
-def test_the_life_leaves_nothing_behind(life: World) -> None:
-    assert len(list(life.cn1.bindings)) == 1 and len(list(life.ha.bindings)) == 1
+def begun(cookie: bytes = b"cookie 1", now: int = 0) -> RoutabilityTests:
+    tests = RoutabilityTests()
+    tests.begin(KEY, cookie, now)
+    return tests
 
 
-# --- nonces and tokens -----------------------------------------------------------------------------------------------
+def test_a_token_needs_its_cookie() -> None:
+    """Section 11.6.2: the cookie that was sent, for this very test, and no token yet."""
+    tests = begun()
+    assert not tests.is_expected(KEY, b"cookie 2")
+    assert not tests.is_expected((RoutabilityTest.CARE_OF, CN, HOME), b"cookie 1")
+    assert tests.is_expected(KEY, b"cookie 1")
+    (change,) = tests.receive(KEY, HomeTest(3, b"cookie 1", b"12345678"), 5)
+    assert change.table == "return routability" and change.after is not None
+    assert (change.key, change.after["state"]) == (f"home test of {HOME} at {CN}", "token received")
+    assert not tests.is_expected(KEY, b"cookie 1"), "a cookie counts once"
+    token = tests.token(KEY, 6)
+    assert token is not None and (token.nonce_index, token.value, token.received_ns) == (3, b"12345678", 5)
 
 
-def test_a_nonce_every_30_seconds_and_the_last_eight_are_accepted() -> None:
-    nonces = Nonces(Random(1))
-    assert [nonces.index(t * S) for t in (0, 29, 30, 59, 60)] == [1, 1, 2, 2, 3]
-    now = 1000 * S
-    current = nonces.index(now)
-    assert [n for n in range(current - 20, current + 5) if nonces.is_valid(n, now)] == list(
-        range(current - 7, current + 1)
-    )
-    assert len({nonces.nonce(n) for n in range(100)}) == 100 and len(nonces.nonce(3)) == 8
+def test_a_new_cookie_ends_the_old_one_of_the_same_test_only() -> None:
+    """Section 11.8: a retransmitted test init has a new cookie."""
+    tests, other = begun(), (RoutabilityTest.HOME, CN, Address("2001:db8:100::11"))
+    tests.begin(other, b"cookie 2", 0)
+    tests.begin(KEY, b"cookie 3", 0)
+    assert not tests.is_expected(KEY, b"cookie 1")
+    assert tests.is_expected(KEY, b"cookie 3") and tests.is_expected(other, b"cookie 2")
+    assert tests.of(RoutabilityTest.HOME, CN) == [KEY, other] and tests.of(RoutabilityTest.CARE_OF, CN) == []
 
 
-@given(st.integers(0, 70_000 * 30), st.integers(0, 300))
-def test_a_nonce_is_good_for_210_to_240_seconds(given_s: int, age_s: int) -> None:
-    nonces = Nonces(Random(1))
-    index = nonces.index(given_s * S)
-    valid = nonces.is_valid(index, (given_s + age_s) * S)
-    if age_s <= 210:
-        assert valid
-    if age_s >= 240:
-        assert not valid
+def test_a_token_is_good_for_210_seconds_and_may_be_asked_to_be_newer() -> None:
+    """Section 5.2.7: MAX_TOKEN_LIFETIME."""
+    tests = begun()
+    tests.receive(KEY, HomeTest(0, b"cookie 1", bytes(8)), 10 * S)
+    assert tests.token(KEY, 220 * S - 1) is not None
+    assert tests.token(KEY, 220 * S) is None
+    assert tests.token(KEY, 20 * S, not_before=10 * S) is not None
+    assert tests.token(KEY, 20 * S, not_before=10 * S + 1) is None
 
 
-def test_no_nonce_of_the_future_or_from_before_time_zero() -> None:
-    nonces = Nonces(Random(1))
-    assert [index for index in range(-1, 0x10001) if nonces.is_valid(index, 0)] == [1]
+@pytest.mark.parametrize("event", [RoutabilityEvent.EXPIRE, RoutabilityEvent.FORGET])
+def test_a_token_that_is_good_no_longer_leaves_nothing(event: RoutabilityEvent) -> None:
+    tests = begun()
+    assert tests.end(KEY, event) == [], "there is no token yet"
+    tests.receive(KEY, HomeTest(0, b"cookie 1", bytes(8)), S)
+    assert tests.end(KEY, RoutabilityEvent.GIVE_UP) == [], "there is one"
+    assert tests.end(KEY, event)[-1].after is None
+    assert KEY not in tests and tests.token(KEY, S) is None
 
 
-def test_no_nonce_has_the_index_zero() -> None:
-    """RFC 4866 section 4.1: zero says that there is none, also after 65,535 nonces (22 days)."""
-    nonces = Nonces(Random(1))
-    assert [nonces.index(at * 30 * S) for at in (0xFFFE, 0xFFFF)] == [0xFFFF, 1]
-    assert nonces.is_valid(0xFFFF, 0xFFFF * 30 * S) and not nonces.is_valid(0, 0xFFFF * 30 * S)
+def test_what_the_table_lacks_is_refused() -> None:
+    tests = begun()
+    tests.receive(KEY, HomeTest(0, b"cookie 1", bytes(8)), S)
+    with pytest.raises(ProtocolMisuse, match="cannot happen to a test that is 'token received'"):
+        tests.receive(KEY, HomeTest(0, b"cookie 1", bytes(8)), S)
 
 
-def test_an_index_comes_again_after_weeks_but_its_nonce_does_not() -> None:
-    """Section 5.2.7: no nonce is accepted beyond 240 s, and that must hold when its 16-bit index is used once more."""
-    nonces = Nonces(Random(1))
-    then, later = 100 * 30 * S, (100 + 65535) * 30 * S
-    index = nonces.index(then)
-    old = nonces.nonce(index)
-    assert nonces.index(later) == index and nonces.nonce(index) != old
-    before_the_wrap = 65534 * 30 * S
-    last = nonces.index(before_the_wrap)
-    known = nonces.nonce(last)
-    for age in range(8):
-        now = before_the_wrap + age * 30 * S
-        assert nonces.is_valid(last, now) and nonces.nonce(last) == known, "the last eight are good across the wrap"
-        assert nonces.index(now) == (last + age - 1) % 65535 + 1
-    assert not nonces.is_valid(last, before_the_wrap + 8 * 30 * S)
-
-
-def test_two_correspondents_have_different_keys() -> None:
-    made = world()
-    assert made.cn1.nonces.node_key != made.cn2.nonces.node_key
-    assert len(made.cn1.nonces.node_key) == 20
+def test_the_table_is_closed_and_every_state_can_be_reached_and_left() -> None:
+    assert {state for state, _ in ROUTABILITY_TRANSITIONS} == set(RoutabilityState)
+    assert set(ROUTABILITY_TRANSITIONS.values()) == set(RoutabilityState)
+    assert {event for _, event in ROUTABILITY_TRANSITIONS} == set(RoutabilityEvent)
