@@ -18,7 +18,7 @@ from mipflow.lab.scenarios import HOME, figure2
 from mipflow.lab.world import World
 from mipflow.mip6.attackers import Forger, Hoarder
 from mipflow.mip6.binding_update_list import RateLimit
-from mipflow.mip6.registration_events import Ceased, Doubted, Event, Step
+from mipflow.mip6.registration_events import Ceased, Doubted, RegistrationEvent, Step
 from mipflow.mip6.registrations import Registrations
 from mipflow.node.apps import Voice
 from mipflow.node.token_bucket import TokenBucket
@@ -43,7 +43,7 @@ class Believer(Registrations):
         super().__init__(*given)
         self._unproved = RateLimit(BOUNDLESS)
 
-    def handle(self, event: Event, now: int) -> list[Step]:
+    def handle(self, event: RegistrationEvent, now: int) -> list[Step]:
         """Give route optimisation up, whatever the peer has proved."""
         return super().handle(Ceased(event.peer, event.why) if isinstance(event, Doubted) else event, now)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mipflow.mip6.binding_update_list import Event
+from mipflow.mip6.binding_update_list import EntryEvent
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.keygen_tokens import binding_management_key, proved
 from mipflow.mip6.mobile_node import MobileNode
@@ -75,9 +75,9 @@ class Liar(Host):
         updates.want(self.mobility.home_agent, home_address, self.address, home_registration=True)
         entry = updates.get(self.mobility.home_agent, home_address)
         assert entry is not None
-        updates.step(entry, Event.UPDATE)
+        updates.step(entry, EntryEvent.UPDATE)
         # Its own home agent, it grants itself an hour.
-        updates.step(entry, Event.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
+        updates.step(entry, EntryEvent.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
         self.mobility.registrar.register_correspondent(correspondent, home_address, care_of_address)
 
     def _send_and_guess(self, packet: Packet, road: Road) -> None:

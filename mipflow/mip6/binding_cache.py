@@ -15,7 +15,7 @@ from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 
 
-class State(Enum):
+class BindingState(Enum):
     """Where the binding of one home address stands."""
 
     NONE = "none"
@@ -26,7 +26,7 @@ class State(Enum):
     REMEMBERED = "deleted, its number remembered"
 
 
-class Event(Enum):
+class BindingEvent(Enum):
     """What can happen to a binding."""
 
     PROBE = "home registration of an address that is not bound"
@@ -40,24 +40,29 @@ class Event(Enum):
 
 
 _IN_FORCE = {
-    Event.ACCEPT: State.BOUND, Event.NEAR_END: State.EXPIRING, Event.DELETE: State.REMEMBERED,
-    Event.EXPIRE: State.REMEMBERED,
+    BindingEvent.ACCEPT: BindingState.BOUND, BindingEvent.NEAR_END: BindingState.EXPIRING,
+    BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.EXPIRE: BindingState.REMEMBERED,
 }  # fmt: skip
 _FOLLOWING = {
-    State.NONE: {Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.DELETE: State.REMEMBERED},
-    State.PROBING: {
-        Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.REFUSE: State.NONE, Event.DELETE: State.REMEMBERED,
+    BindingState.NONE: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.DELETE: BindingState.REMEMBERED,
     },
-    State.BOUND: _IN_FORCE,
-    State.EXPIRING: {**_IN_FORCE, Event.ASK: State.ASKED},
-    State.ASKED: _IN_FORCE,
-    State.REMEMBERED: {
-        Event.PROBE: State.PROBING, Event.ACCEPT: State.BOUND, Event.DELETE: State.REMEMBERED, Event.FORGET: State.NONE,
+    BindingState.PROBING: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.REFUSE: BindingState.NONE, BindingEvent.DELETE: BindingState.REMEMBERED,
+    },
+    BindingState.BOUND: _IN_FORCE,
+    BindingState.EXPIRING: {**_IN_FORCE, BindingEvent.ASK: BindingState.ASKED},
+    BindingState.ASKED: _IN_FORCE,
+    BindingState.REMEMBERED: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.FORGET: BindingState.NONE,
     },
 }  # fmt: skip
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
 """The state machine of a binding. A home agent detects duplicates first; a correspondent node asks for refreshes."""
-IN_FORCE = frozenset({State.BOUND, State.EXPIRING, State.ASKED})
+IN_FORCE = frozenset({BindingState.BOUND, BindingState.EXPIRING, BindingState.ASKED})
 
 
 @dataclass(slots=True, frozen=True)
@@ -78,7 +83,7 @@ class Binding(Entry):
     """When its last binding update was accepted."""
     wakes_ns: int | None = None
     """When something is due before it expires."""
-    state: State = State.BOUND
+    state: BindingState = BindingState.BOUND
 
     @property
     def expires_at_s(self) -> float:
@@ -128,16 +133,16 @@ class BindingCache(Table[Address, Binding]):
         """Entries of any state, those not in force included."""
         return len(self._entries) + len(self._apart)
 
-    def step(self, event: Event, binding: Binding) -> list[Change]:
+    def step(self, event: BindingEvent, binding: Binding) -> list[Change]:
         """Take one transition; `binding` is what the entry says from then on. Changes tell of entries in force only.
 
         Raises ProtocolMisuse for an event that the table does not know in this state.
         """
         home_address, old = binding.home_address, self.entry(binding.home_address)
-        state = State.NONE if old is None else old.state
+        state = BindingState.NONE if old is None else old.state
         following = follow(TRANSITIONS, state, event, "a binding")
         self._apart.pop(home_address, None)
-        if following is State.NONE:
+        if following is BindingState.NONE:
             return self._take(home_address)
         binding = replace(binding, state=following)
         if following in IN_FORCE:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mipflow.mip6.binding_cache import Binding, BindingCache, Event, State
+from mipflow.mip6.binding_cache import Binding, BindingCache, BindingEvent, BindingState
 from mipflow.mip6.binding_errors import BindingErrors
 from mipflow.node.node import Arrival, Handler, Mobility, Node
 from mipflow.node.road import Road
@@ -28,7 +28,7 @@ class BindingKeeper(Mobility):
     """
 
     def __init__(
-        self, node: Node, heard: Handler, remembered_ns: Mapping[Event, int],
+        self, node: Node, heard: Handler, remembered_ns: Mapping[BindingEvent, int],
         ended: Callable[[Binding], None] = lambda binding: None,
     ) -> None:  # fmt: skip
         super().__init__(node)
@@ -107,7 +107,7 @@ class BindingKeeper(Mobility):
 
     # --- the cache ---------------------------------------------------------------------------------------------------
 
-    def step(self, event: Event, binding: Binding) -> None:
+    def step(self, event: BindingEvent, binding: Binding) -> None:
         """Take a transition of the cache, put it into the trace and into effect."""
         self.node.record(self.bindings.step(event, binding))
         self.node.forget_roads()
@@ -115,31 +115,31 @@ class BindingKeeper(Mobility):
 
     def bind(self, binding: Binding) -> None:
         """Put a binding into the cache."""
-        self.step(Event.ACCEPT, replace(binding, accepted_ns=self.node.clock.now))
+        self.step(BindingEvent.ACCEPT, replace(binding, accepted_ns=self.node.clock.now))
 
     def unbind(self, home_address: Address) -> None:
         """Take the binding of a home address out of the cache, if there is one."""
         binding = self.bindings.get(home_address)
         if binding is not None:
-            self.end(binding, Event.DELETE)
+            self.end(binding, BindingEvent.DELETE)
 
-    def end(self, binding: Binding, event: Event) -> None:
+    def end(self, binding: Binding, event: BindingEvent) -> None:
         """Take a binding out of force; its number is remembered as long as an older update could come."""
         now = self.node.clock.now
-        last = now if event is Event.DELETE else binding.accepted_ns
+        last = now if event is BindingEvent.DELETE else binding.accepted_ns
         until = max(last + self._remembered_ns[event], now)
         self.step(event, replace(binding, expires_ns=until, wakes_ns=None))
         if until == now:
-            self.step(Event.FORGET, binding)
+            self.step(BindingEvent.FORGET, binding)
         self._ended(binding)
 
     def binding_due(self, binding: Binding) -> None:
         """Something is to be done about an entry: by default it has ended."""
-        if binding.state is State.REMEMBERED:
-            self.step(Event.FORGET, binding)
-        elif binding.state is not State.PROBING:
+        if binding.state is BindingState.REMEMBERED:
+            self.step(BindingEvent.FORGET, binding)
+        elif binding.state is not BindingState.PROBING:
             self.node.decided("binding expired", f"lifetime of {binding.home_address} ended")
-            self.end(binding, Event.EXPIRE)
+            self.end(binding, BindingEvent.EXPIRE)
 
     def _wake(self) -> None:
         for binding in self.bindings.due(self.node.clock.now):

@@ -35,8 +35,8 @@ class State(Enum):
     DELETING = "de-registering"
 
 
-class Event(Enum):
-    """What can happen to a registration."""
+class EntryEvent(Enum):
+    """What can happen to an entry. (What the machine of all registrations is told: `registration_events`.)"""
 
     WANT = "wanted, but something is missing"
     UPDATE = "binding update goes out"
@@ -49,35 +49,35 @@ class Event(Enum):
 
 
 _FOLLOWING = {
-    State.IDLE: {Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED},
+    State.IDLE: {EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED},
     State.WAITING: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
-        Event.FAIL: State.FALLBACK, Event.EXPIRE: State.WAITING, Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED,
+        EntryEvent.FAIL: State.FALLBACK, EntryEvent.EXPIRE: State.WAITING, EntryEvent.DELETE: State.DELETING,
     },
     State.UPDATING: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.ACCEPT: State.BOUND,
-        Event.REFUSE: State.REFUSED, Event.FAIL: State.FALLBACK, Event.EXPIRE: State.UPDATING,
-        Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.ACCEPT: State.BOUND,
+        EntryEvent.REFUSE: State.REFUSED, EntryEvent.FAIL: State.FALLBACK, EntryEvent.EXPIRE: State.UPDATING,
+        EntryEvent.DELETE: State.DELETING,
     },
     State.BOUND: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
-        Event.EXPIRE: State.IDLE, Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED,
+        EntryEvent.EXPIRE: State.IDLE, EntryEvent.DELETE: State.DELETING,
     },
     State.FALLBACK: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.FALLBACK, Event.ACCEPT: State.BOUND,
-        Event.REFUSE: State.REFUSED, Event.FAIL: State.FALLBACK, Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.FALLBACK, EntryEvent.ACCEPT: State.BOUND,
+        EntryEvent.REFUSE: State.REFUSED, EntryEvent.FAIL: State.FALLBACK, EntryEvent.DELETE: State.DELETING,
     },
     State.REFUSED: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.UPDATING, Event.REFUSE: State.REFUSED,
-        Event.EXPIRE: State.REFUSED, Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED,
+        EntryEvent.EXPIRE: State.REFUSED, EntryEvent.DELETE: State.DELETING,
     },
     State.DELETING: {
-        Event.WANT: State.WAITING, Event.UPDATE: State.DELETING, Event.ACCEPT: State.IDLE, Event.REFUSE: State.IDLE,
-        Event.DELETE: State.DELETING,
+        EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.DELETING, EntryEvent.ACCEPT: State.IDLE,
+        EntryEvent.REFUSE: State.IDLE, EntryEvent.DELETE: State.DELETING,
     },
 }
 for _state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
-    _FOLLOWING[_state][Event.OLDER] = _state
+    _FOLLOWING[_state][EntryEvent.OLDER] = _state
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
 """The registration state machine. A home registration goes from IDLE to UPDATING; a correspondent's waits for the home
 registration and for tokens, which `mip6.return_routability` has its own machine for.
@@ -271,7 +271,7 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
             return self._put(key, entry)
         return self._set(key, entry, care_of_address=care_of)
 
-    def step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> list[Change]:
+    def step(self, entry: BindingUpdateEntry, event: EntryEvent, **values: object) -> list[Change]:
         """Take one transition of the state machine and set fields of the entry with it.
 
         Raises ProtocolMisuse for an event that the table does not know in this state.

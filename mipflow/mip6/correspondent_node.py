@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mipflow.mip6 import constants
-from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
+from mipflow.mip6.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.keygen_tokens import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
@@ -35,7 +35,8 @@ class Correspondent(BindingKeeper):
     """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
 
     def __init__(self, node: Host) -> None:
-        lasts = dict.fromkeys((Event.DELETE, Event.EXPIRE), constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
+        over = BindingEvent.DELETE, BindingEvent.EXPIRE
+        lasts = dict.fromkeys(over, constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
         super().__init__(node, self.binding_update, lasts)
         self.nonces = Nonces(node.network.random(f"{node.name}/nonces"))
         self._unreachable: dict[Address, tuple[int, int]] = {}
@@ -130,7 +131,7 @@ class Correspondent(BindingKeeper):
         if update.lifetime_units == 0:
             # Also where nothing is bound: an older update that comes late must not bind.
             if self.bindings.has_room(home_address):
-                self.end(Binding(home_address, care_of, update.sequence, 0), Event.DELETE)
+                self.end(Binding(home_address, care_of, update.sequence, 0), BindingEvent.DELETE)
             return 0
         lifetime_s = min(update.lifetime_units * LIFETIME_UNIT_S, self.longest_s(update))
         expires_ns = self.node.clock.now + lifetime_s * NS_PER_S
@@ -184,19 +185,19 @@ class Correspondent(BindingKeeper):
     def binding_due(self, binding: Binding) -> None:
         """A binding nears its end: the next packet that uses it asks for a refresh; and so at half of what is left."""
         now, left_ns = self.node.clock.now, binding.expires_ns - self.node.clock.now
-        if left_ns <= 0 or binding.state is State.REMEMBERED:
+        if left_ns <= 0 or binding.state is BindingState.REMEMBERED:
             super().binding_due(binding)
         else:
             wakes_ns = now + left_ns // 2 if left_ns >= 2 * constants.MIN_REFRESH_WAIT_NS else None
-            self.step(Event.NEAR_END, replace(binding, wakes_ns=wakes_ns))
+            self.step(BindingEvent.NEAR_END, replace(binding, wakes_ns=wakes_ns))
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """Straight to where the destination is bound. Roads are forgotten when a binding nears its end, so that this
         is asked again if, and only if, it is in use.
         """
         binding = self.bindings.get(destination)
-        if binding is not None and binding.state is State.EXPIRING:
-            self.step(Event.ASK, binding)
+        if binding is not None and binding.state is BindingState.EXPIRING:
+            self.step(BindingEvent.ASK, binding)
             self.node.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
         return super().find_road(source, destination)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, State, Unanswered
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, EntryEvent, State, Unanswered
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
 from mipflow.mip6.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
 from mipflow.mip6.keygen_tokens import RoutabilityTest, TestKey, Token
@@ -134,7 +134,7 @@ class EnhancedRegistrations(Registrations):
         super().accepted(entry, answer, update)
         if care_of is not None and entry.state is State.BOUND and key in self.permanent:
             self._given[key] = (entry.care_of_address, Token(TOKEN_OF_OPTION, care_of.data, now))
-            self._step(entry, Event.WANT)
+            self._step(entry, EntryEvent.WANT)
             self._send_update(entry)
 
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:

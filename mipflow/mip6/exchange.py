@@ -15,7 +15,14 @@ from random import Random
 from mipflow.mip6 import constants
 from mipflow.mip6.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, NOTHING_HELD, answered_update
 from mipflow.mip6.binding_cache import is_newer
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, BindingUpdateList, Event, RateLimit, State, Unanswered
+from mipflow.mip6.binding_update_list import (
+    BindingUpdateEntry,
+    BindingUpdateList,
+    EntryEvent,
+    RateLimit,
+    State,
+    Unanswered,
+)
 from mipflow.mip6.constants import MAX_RO_FAILURE
 from mipflow.mip6.handover_waits import its_turn, waits
 from mipflow.mip6.keygen_tokens import RoutabilityTest, TestKey, Token
@@ -77,7 +84,7 @@ class Exchange:
             t_ns = min(t_ns, max(entry.expires_ns, self.now + 1))
         self._steps.append(SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), t_ns))
 
-    def _step(self, entry: BindingUpdateEntry, event: Event, **values: object) -> None:
+    def _step(self, entry: BindingUpdateEntry, event: EntryEvent, **values: object) -> None:
         self._steps.append(Changed(self.list.step(entry, event, **values)))
 
     def _decided(self, what: str, why: str) -> None:
@@ -114,7 +121,7 @@ class Exchange:
         entry.tests_since_ns = self.now
         entry.attempts = entry.corrections = 0
         if entry.state is State.FALLBACK:
-            self._step(entry, Event.WANT)
+            self._step(entry, EntryEvent.WANT)
         self._pursue(entry)
 
     def _pursue(self, entry: BindingUpdateEntry) -> None:
@@ -129,7 +136,7 @@ class Exchange:
             self._send_update(entry)
             return
         if entry.state not in (State.DELETING, State.FALLBACK):
-            self._step(entry, Event.WANT)
+            self._step(entry, EntryEvent.WANT)
         if not is_ready:
             entry.attempts = 0  # nothing is under way: it goes on when the home agent has answered
             self._steps += waits(entry, "the home agent's acknowledgement, before which it may drop a home test")
@@ -165,7 +172,7 @@ class Exchange:
         if entry.state is not State.FALLBACK:
             why = f"{entry.peer} has left {MAX_RO_FAILURE} attempts for {entry.home_address} unanswered"
             self._decided("fallback to the tunnel", why)
-        self._step(entry, Event.FAIL, registered=None, held=entry.registered or entry.held)
+        self._step(entry, EntryEvent.FAIL, registered=None, held=entry.registered or entry.held)
         self._notify(News.CHANGED, entry)
 
     # --- tokens that come and go (sections 5.2.7 and 11.6.2) ---------------------------------------------------------
@@ -243,7 +250,7 @@ class Exchange:
         lifetime_s = update.lifetime_units * LIFETIME_UNIT_S
         sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, entry.key)
         values = {"sequence": update.sequence, "sent_ns": now, "lifetime_s": lifetime_s}
-        self._step(entry, Event.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
+        self._step(entry, EntryEvent.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
         self._steps.append(SendUpdate(entry, update))
         self._timer(entry, now + entry.timeout_ns())
 
@@ -307,7 +314,7 @@ class Exchange:
         """The peer holds the binding now, or has deleted it (section 11.7.3)."""
         if update.deletes:
             # A home agent says so where it had a binding; a correspondent node also where it had none (9.5.3).
-            self._deleted(entry, update, Event.ACCEPT, is_final=entry.home_registration)
+            self._deleted(entry, update, EntryEvent.ACCEPT, is_final=entry.home_registration)
             return
         # What the peer granted less than was asked for is taken off what is left (section 11.7.3).
         granted_s = answer.lifetime_units * LIFETIME_UNIT_S
@@ -317,7 +324,8 @@ class Exchange:
             self._proofs.proved(entry.peer, self.now, expires_ns)
         values: dict[str, object] = {"registered": update.care_of_address, "held": None, "unanswered": later}
         if entry.state is State.DELETING:
-            self._step(entry, Event.OLDER, **values, expires_ns=max(entry.expires_ns, expires_ns), lingers_until_ns=0)
+            values["expires_ns"] = max(entry.expires_ns, expires_ns)
+            self._step(entry, EntryEvent.OLDER, **values, lingers_until_ns=0)
             entry.attempts = 0
             self._pursue(entry)  # what was to delete it may have come before it
             return
@@ -327,7 +335,7 @@ class Exchange:
             return
         values["expires_ns"] = expires_ns
         if entry.state is State.WAITING or {one.care_of_address for one in (update, *later)} != {entry.care_of_address}:
-            self._step(entry, Event.OLDER, **values)
+            self._step(entry, EntryEvent.OLDER, **values)
             self._notify(News.CHANGED, entry)
             if entry.state is State.WAITING and not self._missing(entry):  # it may have brought what was missing
                 self._pursue(entry)
@@ -335,7 +343,7 @@ class Exchange:
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
         refresh_s = 0 if advice is None else advice.interval_units * LIFETIME_UNIT_S
         self._step(
-            entry, Event.ACCEPT,
+            entry, EntryEvent.ACCEPT,
             **values, lifetime_s=granted_s, sent_ns=update.sent_ns, attempts=0, corrections=0, refresh_s=refresh_s,
         )  # fmt: skip
         self._timer(entry, entry.refresh_ns())
@@ -348,7 +356,7 @@ class Exchange:
                 self._notify(News.PREFIXES_WANTED)
         self._notify(News.CHANGED, entry)
 
-    def _deleted(self, entry: BindingUpdateEntry, update: Unanswered, event: Event, is_final: bool) -> None:
+    def _deleted(self, entry: BindingUpdateEntry, update: Unanswered, event: EntryEvent, is_final: bool) -> None:
         """A peer has nothing to delete any more, unless an older update that binds is still under way: then it is asked
         once more when that is acknowledged, or can arrive no longer.
         """
@@ -365,7 +373,7 @@ class Exchange:
     def _linger(self, entry: BindingUpdateEntry, until_ns: int, older: Sequence[Unanswered]) -> None:
         """A peer is asked to delete once more at `until_ns`; `older` updates may be answered until then."""
         entry.lingers_until_ns = until_ns
-        self._step(entry, Event.OLDER, registered=None, held=None, unanswered=tuple(older))
+        self._step(entry, EntryEvent.OLDER, registered=None, held=None, unanswered=tuple(older))
         self._timer(entry, until_ns)
         if entry.care_of_address == entry.home_address:  # its home agent lets go of it: it can be used here
             self.released(entry.home_address)
@@ -389,7 +397,7 @@ class Exchange:
         elif entry.state is State.DELETING:
             self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
             if status in NOTHING_HELD:
-                self._deleted(entry, update, Event.REFUSE, is_final=False)
+                self._deleted(entry, update, EntryEvent.REFUSE, is_final=False)
             else:
                 entry.corrections = 0
                 self._linger(entry, self.now + constants.HOME_RETRY_NS, others)
@@ -397,7 +405,7 @@ class Exchange:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"
             self._decided("registration refused", why)
-            self._step(entry, Event.REFUSE, registered=None, held=None, unanswered=())
+            self._step(entry, EntryEvent.REFUSE, registered=None, held=None, unanswered=())
             self._forget(entry)
             self._notify(News.REFUSED, entry, status)
         else:
@@ -417,7 +425,7 @@ class Exchange:
 
     def _refuse(self, entry: BindingUpdateEntry, retry_ns: int, **values: object) -> None:
         """Send no more about an entry before `retry_ns` (sections 11.3.5 and 11.7.3)."""
-        self._step(entry, Event.REFUSE, retry_ns=retry_ns, **values)
+        self._step(entry, EntryEvent.REFUSE, retry_ns=retry_ns, **values)
         self._timer(entry, retry_ns)
         self._notify(News.CHANGED, entry)
 
@@ -476,7 +484,7 @@ class Exchange:
 
     def _lost(self, entry: BindingUpdateEntry) -> None:
         """The peer holds the binding no longer."""
-        self._step(entry, Event.EXPIRE, registered=None)
+        self._step(entry, EntryEvent.EXPIRE, registered=None)
         self._notify(News.CHANGED, entry)
 
     def _forget(self, entry: BindingUpdateEntry) -> None:

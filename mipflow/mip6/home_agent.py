@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from mipflow.mip6.address_discovery import AddressDiscoveryService
-from mipflow.mip6.binding_cache import Binding, Event, State, is_newer
+from mipflow.mip6.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
 from mipflow.mip6.home_link import HomeLink
@@ -40,7 +40,7 @@ class HomeAgent(Router):
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
-        lasts = {Event.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, Event.EXPIRE: 0}  # section 10.3.2
+        lasts = {BindingEvent.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, BindingEvent.EXPIRE: 0}  # section 10.3.2
         self.keeper, self.home = BindingKeeper(self, self.binding_update, lasts, self._stand_down), HomeLink(self)
         self.bindings, self.unbind = self.keeper.bindings, self.keeper.unbind
         self.ip_security = IpSecurity(self)
@@ -147,8 +147,8 @@ class HomeAgent(Router):
         """Ask on the home link whether anybody has the address; a newer update takes the place of the one before."""
         home_address = arrival.source
         before, binding = self.bindings.entry(home_address), self._binding(arrival, update, update.lifetime_units)
-        self.keeper.step(Event.PROBE, binding)
-        if before is not None and before.state is State.PROBING and before.link_local == update.link_local:
+        self.keeper.step(BindingEvent.PROBE, binding)
+        if before is not None and before.state is BindingState.PROBING and before.link_local == update.link_local:
             self._detecting[home_address] = (arrival, update, self._detecting[home_address][2])
             return
         self._detecting[home_address] = (arrival, update, set(_defended(binding)))
@@ -172,8 +172,8 @@ class HomeAgent(Router):
     def _give_up(self, arrival: Arrival, update: BindingUpdate, status: Status) -> None:
         """Refuse what was to be bound after the detection."""
         entry = self.bindings.entry(arrival.source)
-        if entry is not None and entry.state is State.PROBING:
-            self.keeper.step(Event.REFUSE, entry)
+        if entry is not None and entry.state is BindingState.PROBING:
+            self.keeper.step(BindingEvent.REFUSE, entry)
         self.keeper.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
     def _accept(self, arrival: Arrival, update: BindingUpdate) -> None:
@@ -210,12 +210,12 @@ class HomeAgent(Router):
         """
         entry = self.bindings.entry(arrival.source)
         assert entry is not None
-        if entry.state is State.PROBING:
+        if entry.state is BindingState.PROBING:
             del self._detecting[arrival.source]
-            self.keeper.end(replace(entry, sequence=update.sequence), Event.DELETE)  # an older update may still come
+            self.keeper.end(replace(entry, sequence=update.sequence), BindingEvent.DELETE)  # an older may still come
             self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
-            self.keeper.end(replace(entry, sequence=update.sequence), Event.DELETE)
+            self.keeper.end(replace(entry, sequence=update.sequence), BindingEvent.DELETE)
             keys_survive = update.key_management and self.ip_security.keys_survive_movement
             self.keeper.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
 
@@ -226,7 +226,7 @@ class HomeAgent(Router):
             prefix = self.home.prefixes.of(binding.home_address)
             until_ns = now + (0 if prefix is None else prefix.valid_s(now)) * NS_PER_S
             if until_ns <= now:
-                self.keeper.end(binding, Event.EXPIRE)
+                self.keeper.end(binding, BindingEvent.EXPIRE)
             elif until_ns < binding.expires_ns:
                 self.bind(replace(binding, expires_ns=until_ns))
 

@@ -16,11 +16,11 @@ from mipflow.mip6.registration_events import (
     Changed,
     Decided,
     Due,
-    Event,
     Heard,
     Ignored,
     News,
     Notify,
+    RegistrationEvent,
     SendTestInit,
     SendUpdate,
     SetTimer,
@@ -107,7 +107,7 @@ class Registrar:
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
-    def tell(self, event: Event, arrival: Arrival | None = None) -> None:
+    def tell(self, event: RegistrationEvent, arrival: Arrival | None = None) -> None:
         """Tell the machine, and do as it says; `arrival` is what an event was heard in."""
         for step in self.machine.handle(event, self._node.clock.now):
             if isinstance(step, Ignored):

@@ -154,7 +154,7 @@ class PrefixesLearned(NamedTuple):
     """Mobile prefix discovery has told what home prefixes are valid."""
 
 
-Event = (
+RegistrationEvent = (
     Want | Unwant | AtHome | HomeAgentChanged | Heard | Due | Reachable | Lost | Gone | Stale | Shortened | Ceased
     | Doubted | Abandoned | PrefixesLearned
 )  # fmt: skip

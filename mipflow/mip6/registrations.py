@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, Event, RateLimit, State
+from mipflow.mip6.binding_update_list import BindingUpdateEntry, EntryEvent, RateLimit, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.exchange import Exchange
 from mipflow.mip6.registration_events import (
@@ -29,6 +29,7 @@ from mipflow.mip6.registration_events import (
     News,
     PrefixesLearned,
     Reachable,
+    RegistrationEvent,
     Settings,
     Shortened,
     Stale,
@@ -37,7 +38,6 @@ from mipflow.mip6.registration_events import (
     Unwant,
     Want,
 )
-from mipflow.mip6.registration_events import Event as RegistrationEvent
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import UNSPECIFIED, Address
 
@@ -106,7 +106,7 @@ class Registrations(Exchange):
             return None
         if entry is not None and entry.lingers_until_ns:  # a new update has a higher number than the one awaited
             entry.lingers_until_ns = 0
-            self._step(entry, Event.WANT)
+            self._step(entry, EntryEvent.WANT)
         if entry is not None and entry.care_of_address == care_of and self.now < entry.retry_ns:
             return None
         self._enter(peer, home_address, care_of, home_registration)
@@ -129,7 +129,7 @@ class Registrations(Exchange):
 
     def _delete(self, entry: BindingUpdateEntry) -> None:
         entry.attempts = entry.corrections = entry.retry_ns = 0
-        self._step(entry, Event.DELETE, tests_since_ns=self.now, expires_ns=entry.last_ns())
+        self._step(entry, EntryEvent.DELETE, tests_since_ns=self.now, expires_ns=entry.last_ns())
         self._pursue(entry)
 
     # --- home and home agents ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 import mipflow as mf
-from mipflow.mip6.binding_cache import Binding, BindingCache, Event
+from mipflow.mip6.binding_cache import Binding, BindingCache, BindingEvent
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
@@ -136,7 +136,7 @@ def bindings() -> None:
     def filled(count: int) -> BindingCache:
         cache = BindingCache()
         for number in range(count):
-            cache.step(Event.ACCEPT, bound(number, number))
+            cache.step(BindingEvent.ACCEPT, bound(number, number))
         return cache
 
     def bound(number: int, expires_ns: int) -> Binding:
@@ -147,7 +147,7 @@ def bindings() -> None:
         begin = process_time()
         if refresh:
             for number, home_address in enumerate(known):
-                cache.step(Event.ACCEPT, bound(home_address.interface_identifier, 10**12 + number))
+                cache.step(BindingEvent.ACCEPT, bound(home_address.interface_identifier, 10**12 + number))
         else:
             for home_address in known:
                 cache.get(home_address)

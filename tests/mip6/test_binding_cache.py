@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6.binding_cache import IN_FORCE, TRANSITIONS, Binding, BindingCache, Event, State, is_newer
+from mipflow.mip6.binding_cache import (
+    IN_FORCE,
+    TRANSITIONS,
+    Binding,
+    BindingCache,
+    BindingEvent,
+    BindingState,
+    is_newer,
+)
 from mipflow.wire.address import Address
 
 HOME, CARE_OF = Address("2001:db8:100::10"), Address("2001:db8:200::10")
@@ -42,34 +50,34 @@ def test_newer_moves_with_the_window(number: int, last: int, shift: int) -> None
 
 
 def test_every_state_can_be_reached_and_left() -> None:
-    reached, new = {State.NONE}, {State.NONE}
+    reached, new = {BindingState.NONE}, {BindingState.NONE}
     while new:
         new = {following for (state, _), following in TRANSITIONS.items() if state in reached} - reached
         reached |= new
-    assert reached == set(State) == {state for state, _ in TRANSITIONS}
-    assert {event for _, event in TRANSITIONS} == set(Event)
+    assert reached == set(BindingState) == {state for state, _ in TRANSITIONS}
+    assert {event for _, event in TRANSITIONS} == set(BindingEvent)
 
 
 def test_an_accepted_update_always_leads_to_bound_and_stops_asking_for_a_refresh() -> None:
     """Section 9.5.5: the correspondent node MUST stop retransmitting when it receives a binding update."""
-    assert {TRANSITIONS[state, Event.ACCEPT] for state in State} == {State.BOUND}
+    assert {TRANSITIONS[state, BindingEvent.ACCEPT] for state in BindingState} == {BindingState.BOUND}
 
 
 def test_an_event_that_cannot_be_names_itself_and_the_state() -> None:
     with pytest.raises(ProtocolMisuse, match="ASK cannot happen to a binding that is 'none'"):
-        BindingCache().step(Event.ASK, bound(1))
+        BindingCache().step(BindingEvent.ASK, bound(1))
 
 
-events = st.sampled_from(list(Event))
+events = st.sampled_from(list(BindingEvent))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), events), max_size=40))
-def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, Event]]) -> None:
+def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, BindingEvent]]) -> None:
     cache, model, replay = BindingCache(), {}, {}
     for number, expires, event in script:
         binding = bound(number, expires)
         home, old = binding.home_address, model.get(binding.home_address)
-        following = TRANSITIONS.get((old.state if old else State.NONE, event))
+        following = TRANSITIONS.get((old.state if old else BindingState.NONE, event))
         if following is None:
             with pytest.raises(ProtocolMisuse):
                 cache.step(event, binding)
@@ -78,7 +86,7 @@ def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, Event
             assert change.before == replay.get(change.key)
             replay[change.key] = change.after
         model[home] = replace(binding, state=following)
-        if following is State.NONE:
+        if following is BindingState.NONE:
             del model[home]
     in_force = {home: binding for home, binding in model.items() if binding.state in IN_FORCE}
     assert {binding.home_address: binding for binding in cache} == in_force and len(cache) == len(in_force)
@@ -96,22 +104,22 @@ def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, Event
 
 def test_what_is_not_in_force_is_remembered_but_in_no_table() -> None:
     cache = BindingCache()
-    cache.step(Event.ACCEPT, bound(0))
-    (change,) = cache.step(Event.DELETE, replace(bound(0), sequence=7))
+    cache.step(BindingEvent.ACCEPT, bound(0))
+    (change,) = cache.step(BindingEvent.DELETE, replace(bound(0), sequence=7))
     assert change.after is None and HOME not in cache and cache.get(HOME) is None and list(cache) == []
     kept = cache.entry(HOME)
-    assert kept is not None and (kept.state, kept.sequence) == (State.REMEMBERED, 7)
-    assert cache.step(Event.FORGET, kept) == [] and cache.entry(HOME) is None
+    assert kept is not None and (kept.state, kept.sequence) == (BindingState.REMEMBERED, 7)
+    assert cache.step(BindingEvent.FORGET, kept) == [] and cache.entry(HOME) is None
 
 
 def test_room_is_for_entries_of_any_state_and_known_addresses_keep_theirs() -> None:
     cache = BindingCache(max_bindings=2)
-    cache.step(Event.PROBE, bound(0))
+    cache.step(BindingEvent.PROBE, bound(0))
     assert cache.has_room(bound(1).home_address)
-    cache.step(Event.DELETE, bound(1))
+    cache.step(BindingEvent.DELETE, bound(1))
     assert cache.has_room(bound(0).home_address) and cache.has_room(bound(1).home_address)
     assert not cache.has_room(bound(2).home_address)
-    cache.step(Event.FORGET, bound(1))
+    cache.step(BindingEvent.FORGET, bound(1))
     assert cache.has_room(bound(2).home_address)
 
 
@@ -156,7 +164,7 @@ class CountedAddress(Address):
 def test_a_lookup_takes_as_long_among_ten_thousand_as_among_a_hundred(count: int) -> None:
     cache = BindingCache()
     for number in range(count):
-        cache.step(Event.ACCEPT, bound(number))
+        cache.step(BindingEvent.ACCEPT, bound(number))
     CountedAddress.comparisons = 0
     for number in range(0, count, 7):
         assert cache.get(CountedAddress(HOME + number)) is not None
@@ -169,10 +177,10 @@ def test_binding_and_expiring_take_logarithmic_time() -> None:
     cache = BindingCache()
     Counted.comparisons = 0
     for number in range(count):
-        cache.step(Event.ACCEPT, bound(number, Counted(number * 7919 % count)))
+        cache.step(BindingEvent.ACCEPT, bound(number, Counted(number * 7919 % count)))
     for now in range(count):
         for one in cache.due(now):
-            cache.step(Event.EXPIRE, replace(one, expires_ns=count))
+            cache.step(BindingEvent.EXPIRE, replace(one, expires_ns=count))
     assert Counted.comparisons <= 4 * count * log2(count)
 
 
@@ -180,7 +188,7 @@ def test_refreshes_leave_no_more_behind_than_there_are_bindings() -> None:
     cache = BindingCache()
     for round_ in range(100):
         for number in range(50):
-            cache.step(Event.ACCEPT, bound(number, 1000 + round_))
+            cache.step(BindingEvent.ACCEPT, bound(number, 1000 + round_))
     assert len(cache._heap) <= 2 * 50 + 17
     assert cache.next_due_ns() == 1099 and len(cache.due(1099)) == 50
 
@@ -192,7 +200,8 @@ def test_a_binding_takes_at_most_a_kilobyte() -> None:
         cache = BindingCache()
         for number in range(count):
             home, care_of = Address(HOME + number), Address(CARE_OF + number)
-            cache.step(Event.ACCEPT, Binding(home, care_of, 300 + number, 10**12 + number, accepted_ns=10**11 + number))
+            accepted_ns, expires_ns = 10**11 + number, 10**12 + number
+            cache.step(BindingEvent.ACCEPT, Binding(home, care_of, 300 + number, expires_ns, accepted_ns=accepted_ns))
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -11,7 +11,7 @@ from mipflow.mip6.binding_update_list import (
     TRANSITIONS,
     BindingUpdateEntry,
     BindingUpdateList,
-    Event,
+    EntryEvent,
     RateLimit,
     State,
     Unanswered,
@@ -23,8 +23,8 @@ S = 1_000_000_000
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", Event)
-def test_a_step_is_one_of_the_table_or_refused(state: State, event: Event) -> None:
+@pytest.mark.parametrize("event", EntryEvent)
+def test_a_step_is_one_of_the_table_or_refused(state: State, event: EntryEvent) -> None:
     table = BindingUpdateList()
     table.want(CN, HOME, A, False)
     entry = table.get(CN, HOME)

@@ -14,11 +14,11 @@ from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registration_events import (
     Due,
-    Event,
     Heard,
     News,
     Notify,
     Reachable,
+    RegistrationEvent,
     SendTestInit,
     SendUpdate,
     SetTimer,
@@ -133,7 +133,9 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(st.tuples(EVENTS, st.integers(0, 20 * S)), max_size=30))
-def test_the_same_events_give_the_same_steps_and_only_what_is_due_is_set(script: list[tuple[Event, int]]) -> None:
+def test_the_same_events_give_the_same_steps_and_only_what_is_due_is_set(
+    script: list[tuple[RegistrationEvent, int]],
+) -> None:
     one, other, now = machine(), machine(), 0
     for event, wait_ns in script:
         now += wait_ns

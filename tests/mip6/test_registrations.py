@@ -11,7 +11,7 @@ import pytest
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.mip6.binding_cache import Binding
-from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateList, Event, State
+from mipflow.mip6.binding_update_list import TRANSITIONS, BindingUpdateList, EntryEvent, State
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
@@ -600,7 +600,7 @@ def test_the_table_is_closed_and_every_state_can_be_reached_and_left() -> None:
     assert all(
         any(before is state and after is not state for (before, _), after in TRANSITIONS.items()) for state in State
     )
-    assert {event for _, event in TRANSITIONS} == set(Event)
+    assert {event for _, event in TRANSITIONS} == set(EntryEvent)
 
 
 def test_a_forged_update_is_dropped_and_changes_no_cache() -> None:
