@@ -141,9 +141,9 @@ class BindingUpdateEntry(Entry):
     unanswered: tuple[Unanswered, ...] = ()
     """The updates that may still be answered, the last one last."""
     held: Address | None = None
-    """The care-of address that a peer held when it fell silent."""
+    """The care-of address that a peer held when it fell silent, or refused to delete its binding."""
     lingers_until_ns: int = 0
-    """While deleting: the peer has nothing to delete, but until then an older update may still bind."""
+    """While deleting: no update leaves until then. An older one may still bind, or the peer refused to delete."""
     waits_for_its_turn: bool = False
     """An update is ready to leave as soon as MAX_UPDATE_RATE allows it."""
     waits_for: str = ""

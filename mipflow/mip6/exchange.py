@@ -370,10 +370,14 @@ class Exchange:
             return
         self._linger(entry, older[-1].sent_ns + constants.MAX_DELETE_BCE_TIMEOUT_NS, older)
 
-    def _linger(self, entry: BindingUpdateEntry, until_ns: int, older: Sequence[Unanswered]) -> None:
-        """A peer is asked to delete once more at `until_ns`; `older` updates may be answered until then."""
+    def _linger(
+        self, entry: BindingUpdateEntry, until_ns: int, older: Sequence[Unanswered], held: Address | None = None
+    ) -> None:
+        """A peer is asked to delete once more at `until_ns`; `older` updates may be answered until then. `held`: the
+        care-of address that it still has where it refused to delete.
+        """
         entry.lingers_until_ns = until_ns
-        self._step(entry, EntryEvent.OLDER, registered=None, held=None, unanswered=tuple(older))
+        self._step(entry, EntryEvent.OLDER, registered=None, held=held, unanswered=tuple(older))
         self._timer(entry, until_ns)
         if entry.care_of_address == entry.home_address:  # its home agent lets go of it: it can be used here
             self.released(entry.home_address)
@@ -386,7 +390,7 @@ class Exchange:
         if not is_last or entry.state is State.WAITING or (entry.state is State.DELETING and not update.deletes):
             # Something newer is under way, or is wanted: this one alone has come to nothing.
             entry.unanswered = others
-            if entry.lingers_until_ns and not any(one.may_bind(self.now) for one in others):
+            if entry.lingers_until_ns and not entry.held and not any(one.may_bind(self.now) for one in others):
                 self._forget(entry)
         elif status in EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
             entry.corrections += 1
@@ -400,7 +404,7 @@ class Exchange:
                 self._deleted(entry, update, EntryEvent.REFUSE, is_final=False)
             else:
                 entry.corrections = 0
-                self._linger(entry, self.now + constants.HOME_RETRY_NS, others)
+                self._linger(entry, self.now + constants.HOME_RETRY_NS, others, entry.registered or entry.held)
         elif status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"

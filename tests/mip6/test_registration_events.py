@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registration_events import (
+    AtHome,
     Due,
     Heard,
     News,
@@ -142,3 +143,39 @@ def test_the_same_events_give_the_same_steps_and_only_what_is_due_is_set(
         steps = one.handle(event, now)
         assert [repr(step) for step in steps] == [repr(step) for step in other.handle(event, now)]
         assert all(step.t_ns is None or step.t_ns >= now for step in steps if isinstance(step, SetTimer))
+
+
+def test_a_refusal_of_an_older_update_is_no_end_of_a_deregistration_that_was_refused_itself() -> None:
+    """The home agent holds the first binding still: neither refusal has changed that (RFC 6275 section 11.7.3)."""
+    made = machine()
+
+    def number(event: RegistrationEvent, now: int) -> int:
+        (step,) = sent(made.handle(event, now))
+        assert isinstance(step, SendUpdate)
+        return step.message.sequence
+
+    def heard(status: int, sequence: int, now: int) -> None:
+        made.handle(Heard(BindingAcknowledgement(status, sequence, 900), HOME_AGENT, HOME, True), now)
+
+    heard(0, number(Want(HOME, ONE), 0), 1)
+    late, deletes = number(Want(HOME, OTHER), 10 * S), number(Unwant(HOME_AGENT, HOME), 10 * S + 1)
+    heard(129, deletes, 10 * S + 2)
+    heard(129, late, 10 * S + 3)
+    (entry,) = made.list
+    assert entry.state is State.DELETING
+    heard(0, number(Due((Timers.REGISTRATION, (HOME_AGENT, HOME))), entry.lingers_until_ns), entry.lingers_until_ns + 1)
+    assert list(made.list) == []
+
+
+def test_a_deregistration_that_was_refused_is_made_at_home_too() -> None:
+    """Refused from abroad, then the node comes home: the home agent still stands in for the address."""
+    made = machine()
+    (first,) = sent(made.handle(Want(HOME, ONE), 0))
+    assert isinstance(first, SendUpdate)
+    made.handle(Heard(BindingAcknowledgement(0, first.message.sequence, 900), HOME_AGENT, HOME, True), 1)
+    (deletes,) = sent(made.handle(Unwant(HOME_AGENT, HOME), 10 * S))
+    assert isinstance(deletes, SendUpdate)
+    made.handle(Heard(BindingAcknowledgement(129, deletes.message.sequence, 0), HOME_AGENT, HOME, True), 10 * S + 1)
+    (again,) = sent(made.handle(AtHome(HOME), 11 * S))
+    assert isinstance(again, SendUpdate) and again.message.lifetime_units == 0
+    assert again.entry.care_of_address == HOME
