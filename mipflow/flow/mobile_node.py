@@ -141,9 +141,10 @@ class FlowMobileNode(Host):
 
         Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
         moves the home binding first (default: as `home_bindings` says). While the interface so far is up, the new
-        binding is made before the old one breaks. It returns at once; then come a care-of test, the update and its
-        acknowledgement (docs/life_of_a_handover.md). Raises ProtocolMisuse for an unknown flow or interface, or one
-        without a care-of address; where one is left out it names those that there are.
+        binding is made before the old one breaks. No virtual time passes in the call, but the first messages leave:
+        test inits, or the update where all tokens are there (docs/life_of_a_handover.md). Raises ProtocolMisuse for an
+        unknown flow or interface, or one without a care-of address; where one is left out it names those that there
+        are.
         """
         check_unasked("no flow can be moved")
         return self.binder.handover(flow, interface, home_follows=home_follows, alone=alone)

@@ -1,24 +1,58 @@
-"""The page names functions in files; they are there."""
+"""The page names functions in files; they are there, and messages leave when it says."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
+import mipflow as mf
+from tests.mip6.worlds import S, messages
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "life_of_a_handover.md"
+NAMES_OR_FILES = re.compile(r"\]\(\.\./([a-z0-9_/]+\.py)\)|`(_?[a-z_]+)`")
 
 
-def test_every_file_that_the_page_names_has_the_functions_that_follow() -> None:
-    where, found = None, 0
-    for path, name in re.findall(r"\]\(\.\./([a-z0-9_/]+\.py)\)|`(_?[a-z_]+)`", PAGE.read_text()):
-        if path:
-            where = ROOT / path
-            assert where.is_file(), path
-        elif where is not None and name not in ("wlan0", "cell0"):
-            found += 1
-            texts = [where.read_text(), (ROOT / "mipflow/mip6/registrar.py").read_text()]
-            texts.append((ROOT / "mipflow/flow/binder.py").read_text())
-            texts.append((ROOT / "mipflow/mip6/exchange.py").read_text())
-            assert any(f"def {name}(" in text for text in texts), f"{name} of {where}"
-    assert found > 12
+def named(text: str) -> list[tuple[str, str]]:
+    """Each function that a text names, with the file that was named last before it."""
+    found, file = [], ""
+    for path, name in NAMES_OR_FILES.findall(text):
+        file = path or file
+        if name:
+            found.append((file, name))
+    return found
+
+
+def misfiled(text: str) -> list[tuple[str, str]]:
+    return [(file, name) for file, name in named(text) if f"def {name}(" not in (ROOT / file).read_text()]
+
+
+def test_every_function_that_the_page_names_is_in_the_file_named_before_it() -> None:
+    assert len(named(PAGE.read_text())) > 20
+    assert misfiled(PAGE.read_text()) == []
+
+
+def test_a_function_under_another_file_is_found() -> None:
+    text = "[a](../mipflow/mip6/registrar.py) `tell`, then [b](../mipflow/mip6/exchange.py) `_pursue`, `tell`"
+    assert misfiled(text) == [("mipflow/mip6/exchange.py", "tell")]
+
+
+@pytest.mark.parametrize(
+    ("reuse_tokens", "seen_before", "leaves"),
+    [(True, False, ["CoTI"]), (True, True, ["BU"]), (False, False, ["CoTI", "HoTI"])],
+)
+def test_inside_the_call_the_messages_leave_that_steps_1_to_3_name(
+    reuse_tokens: bool, seen_before: bool, leaves: list[str]
+) -> None:
+    world = mf.figure2(seed=7, reuse_tokens=reuse_tokens)
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    if seen_before:  # then the tokens of both care-of addresses are young
+        world.mn.handover(video, "cell0")
+        world.run(6)
+    begin = world.mn.clock.now
+    world.mn.handover(video, "wlan0" if seen_before else "cell0")
+    assert world.mn.clock.now == begin
+    assert sorted(m.name for m in messages(world, "MN", begin / S) if m.t_ns == begin) == leaves
