@@ -34,7 +34,6 @@
     const at = fieldAt(target);
     if (!at) return;
     for (const each of all(at.closest(".mipflow-packet"), `${at.tagName}[data-f]`)) each.tabIndex = each === at ? 0 : -1;
-    at.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's
     mark(at);
   });
   document.addEventListener("keydown", (event) => {

@@ -344,7 +344,7 @@
     .observe(document.documentElement, { childList: true, subtree: true });
   // JupyterLab takes keys away from controls in an output unless the focused element itself says otherwise.
   document.addEventListener("focusin", ({ target }) => {
-    if (target.closest(".jupyter-widgets, .mipflow-grid")) target.setAttribute("data-lm-suppress-shortcuts", "true");
+    if (target.closest(".jupyter-widgets, [class*=mipflow-]")) target.dataset.lmSuppressShortcuts = "true";
   });
   window.addEventListener("load", soon); soon();
 })();
