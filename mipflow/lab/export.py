@@ -53,6 +53,8 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     if not outputs:
         what = "run all its cells in JupyterLab, save it, and export it again"
         raise DatasetError(f"{shown(notebook, str)} has no saved outputs: {what}", notebook)
+    if target.resolve() == Path(notebook).resolve():
+        raise DatasetError(f"{shown(target, str)} is the notebook itself; expected another name for the page", target)
     check_writable(target)
     exporter = HTMLExporter(theme="light", **{f"{name}_url": "" for name in FROM_A_NETWORK})  # type: ignore[no-untyped-call]
     page, _ = exporter.from_notebook_node(content, {"metadata": {"name": Path(notebook).stem}})

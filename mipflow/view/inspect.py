@@ -29,6 +29,8 @@ MOST_OCTETS = 2048
 """Octets of one header, or of one field's value, that a card shows; the rest is counted."""
 OCTETS_CARRIED, MOST_CARRIED = 64, 80
 """The same for a card that a page carries along, and how many of them one does."""
+LARGEST = 64
+"""Bits of a field that is told as a number; of a larger one the octets say more."""
 MOST_LETTERS = 120
 """Letters of a field's value that a card shows."""
 
@@ -120,6 +122,9 @@ RFC = {
 }  # fmt: skip
 """Scapy's class of a header or an option -> where it is defined."""
 _PADDING_OF_MOBILITY = {"Pad1": "RFC 6275 section 6.2.2", "PadN": "RFC 6275 section 6.2.3"}
+
+
+HINT = "Point at a field or at a byte to see what belongs to it; with the keys: Tab, arrows, and Enter to go across."
 
 
 class Field(NamedTuple):
@@ -292,6 +297,8 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[l
             for place, each in enumerate(value):
                 found.append(Field(name, _text(layer, description, each, words), at + 128 * place, 128, depth))
         elif not parts:
+            if isinstance(value, int) and bits > LARGEST:
+                value = int(value).to_bytes(bits // 8, "big")
             found.append(Field(name, _text(layer, description, value, words), at, bits, depth))
         for part in parts:
             sort = type(part).__name__
@@ -377,7 +384,7 @@ def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS
     Without a script both are there to be read, and each row says which its octets are.
     """
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("field", "value", "octets"))
-    parts, number = [f"<p>{escape(' '.join(said))}</p>"], 0
+    parts, number = [f"<p>{escape(' '.join(said))}</p><p class='mipflow-hint'>{HINT}</p>"], 0
     for header in headers:
         rows = "".join(
             f"<tr data-f='{place}' tabindex='{'-1' if place else '0'}'><td>{'– ' * field.depth}"

@@ -5,6 +5,7 @@
 (() => {
   if (window.mipflowInspector) return;
   window.mipflowInspector = true;
+  document.documentElement.classList.add("mipflow-inspects");
   const all = (place, what) => [...place.querySelectorAll(what)];
   const make = (tag, more, ...inside) => {
     const element = Object.assign(document.createElement(tag), more);

@@ -142,6 +142,14 @@ def test_what_cannot_be_exported_is_said_in_one_line(
     assert words in told and told.count("\n") == 1 and not path.with_suffix(".html").exists()
 
 
+def test_the_notebook_is_not_written_over(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = saved.read_bytes()
+    assert cli.main(["export", str(saved), "--html", str(saved.parent / "." / saved.name)]) == 2
+    assert "is the notebook itself" in capsys.readouterr().err and saved.read_bytes() == before
+    assert cli.main(["export", str(saved.parent)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_page_that_cannot_be_written(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be written"):
         export(saved, tmp_path / "no folder" / "page.html")

@@ -74,6 +74,13 @@ def test_a_binding_update() -> None:
     assert "From MN (cell0) to AR3 (air0) on MN-AR3: sent at 12.090000 s, arrived at 12.115000 s" in picture.describe()
 
 
+def test_a_large_number_is_told_in_octets() -> None:
+    """An authenticator of 96 bits says nothing as 29 digits; the octets are those on the wire."""
+    message = BindingUpdate(1, options=(mobility.BindingAuthorizationData(bytes(range(12))),))
+    picture = inspect(alone(Packet(CELL, CN1, message)), 0, names={})
+    assert field(picture, "Binding Update", "authenticator") == bytes(range(12)).hex(" ")
+
+
 def test_both_headers_of_a_tunnelled_packet() -> None:
     picture = inspect(TRACE, number_of(HomeTest, tunnelled=True), names=NAMES)
     starts = [(row["header"], row["first_octet"]) for row in picture.rows() if row["field"] in ("version", "message")]
