@@ -1,7 +1,7 @@
-"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow export`, `mipflow doctor`.
+"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow export`, `mipflow viva`, `mipflow doctor`.
 
-Takes the command line, hands over to `lab`, gives the exit status: 0 done, 1 something is missing (doctor),
-2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
+Takes the command line, hands over to `lab` or `course`, gives the exit status: 0 done, 1 something is missing
+(doctor), 2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--html", metavar="FILE", type=Path, help="the page (default: beside the notebook)")
     export.set_defaults(command=_export)
 
+    viva = commands.add_parser("viva", help="print three oral questions about a lab that was handed in, with answers")
+    viva.add_argument("zip", metavar="ID-labNN.zip", type=Path, help="what the learner's notebook made")
+    viva.set_defaults(command=_viva)
+
     doctor = "say what is there, what is missing and how to get it"
     commands.add_parser("doctor", help=doctor).set_defaults(command=_doctor)
     return parser
@@ -109,6 +113,14 @@ def _export(chosen: argparse.Namespace) -> int:
 
     page = export(chosen.notebook, chosen.html)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB): its pictures play in any browser, without a network")
+    return 0
+
+
+def _viva(chosen: argparse.Namespace) -> int:
+    from mipflow.course.handin import viva
+
+    for number, (question, answer) in enumerate(viva(chosen.zip), start=1):
+        print(f"{number}. {question}\n   Answer: {answer}\n")
     return 0
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import mipflow.lab
 from mipflow import cli
+from mipflow.course.handin import pack
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab import folders
 
@@ -152,3 +153,17 @@ def test_the_tour_opens_in_a_browser(open_notebook: Callable[[str], Any]) -> Non
     page = open_notebook("labs/00_tour.ipynb")
     assert page.get_by_role("dialog").count() == 0
     assert page.get_by_text("Jupyter news").count() == 0
+
+
+def test_viva_asks_three_questions_with_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIPFLOW_STUDENT", "7")
+    monkeypatch.chdir(tmp_path)
+    kept = {"form": 1, "lab": "07", "who": ["7"], "attempts": {}, "predictions": {}, "hints": {}}
+    for name in ("07_figure_six.ipynb", "progress-lab07.json"):
+        (tmp_path / name).write_text(json.dumps(kept))
+    assert cli.main(["viva", str(pack("07", tmp_path))]) == 0
+    said = capsys.readouterr().out
+    assert [f"\n{number}. " in f"\n{said}" for number in (1, 2, 3)] == [True] * 3 and said.count("Answer: ") == 3
+    assert cli.main(["viva", str(tmp_path / "none.zip")]) == 2

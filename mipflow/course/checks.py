@@ -14,7 +14,7 @@ from typing import Any
 
 from mipflow import arguments
 from mipflow.course import notebook
-from mipflow.course.exercise import Exercise, Result, Step, Verdict
+from mipflow.course.exercise import Exercise, Result, Step, Verdict, failed
 from mipflow.course.exercise import error as no_answer
 from mipflow.course.identity import Student, student
 from mipflow.course.progress import Progress, progress
@@ -68,7 +68,7 @@ def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, str]:
             empty = bool(task.is_empty(given)) or is_stub(given)
             verdict = Verdict("not attempted", 0, "") if empty else task.judge(given, who)
         except MipflowError as error:
-            verdict = no_answer(f"Not yet: {error}.")
+            verdict = failed(error)
         except Exception as error:
             why = f"{type(error).__name__}: {shown(error, str)}"
             verdict = no_answer(f"This answer cannot be judged ({why}). Is {task.answer} what the exercise asks for?")
@@ -117,8 +117,8 @@ def hint(number: str) -> None:
 
 
 def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
-    """The learner's function at work inside the simulated node, right or wrong: in the story that the last check found,
-    or in theirs. Without one, ours.
+    """The learner's function at work inside the simulated node, right or wrong, in the story that the last check found,
+    or in one of theirs.
     """
     try:
         task = exercise(number)

@@ -20,21 +20,21 @@ MOST_WORDS = 60
 class Step(NamedTuple):
     """One event of a story: what a learner's answer made of it, and what is due in the very same situation.
 
-    got, due: all that counts, state included; answer: what was given back; values: what a feedback may quote; row: the
-    step as a row of a table, without what is due.
+    got, due: all that counts, state included, as hashable values; answer: what was given back; values: what a feedback
+    may quote; row: the step as a row of a table, without what is due.
     """
 
     told: str
     answer: Hashable
-    got: Hashable
-    due: Hashable
+    got: Any
+    due: Any
     values: Mapping[str, Any]
     row: dict[str, object]
 
     @property
     def is_right(self) -> bool:
         """True where answer and state are what is due."""
-        return self.got == self.due
+        return bool(self.got == self.due)
 
 
 class Share(NamedTuple):
@@ -112,3 +112,9 @@ def wrong(feedback: str, points: int = 0, misconception: str | None = None, **mo
 def error(feedback: str) -> Verdict:
     """The verdict on what is no answer: of another kind, or it raises."""
     return Verdict("error", 0, feedback)
+
+
+def failed(why: object, steps: Sequence[Step] = ()) -> Verdict:
+    """The verdict on what stopped, with why in words."""
+    words = str(why)
+    return Verdict("error", 0, f"Not yet: {words}" + ("" if words.endswith(".") else "."), steps=steps)

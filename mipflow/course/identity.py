@@ -23,6 +23,9 @@ class Student:
 
     ids: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"{' and '.join(self.ids)}: your own stories" if self.ids else "practice: the stories of everybody"
+
     @property
     def name(self) -> str:
         """The ids as a word, which may stand in the name of a file."""

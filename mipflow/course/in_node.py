@@ -79,6 +79,8 @@ class InNode:
         """What correspondent nodes are called."""
         self.homes = Homes(["H@1"])
         self.fresh = Fresh(self.homes)
+        self.failed = ""
+        """What went wrong in the learner's function last, in words."""
         self._names: dict[Address, str] = {}
         self._waiting: dict[int, str] = {}
         """Names that were given to flows that still wait for their addresses, by flow."""
@@ -87,7 +89,11 @@ class InNode:
         """The home address for a new flow; None for a new one. Raises FunctionFailed."""
         self._names.setdefault(homes.primary, "H@1")
         rows = [self._row(each) for each in flows if each is not flow and each.flow_id != flow.flow_id]
-        given = self._assign(self._row(flow), self.homes, rows, self.fresh)
+        try:
+            given = self._assign(self._row(flow), self.homes, rows, self.fresh)
+        except FunctionFailed as error:
+            self.failed = str(error)
+            raise
         for address, name in self._names.items():
             if name == given:
                 if address in homes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mipflow.course.exercise import Share, Step, Verdict
+from mipflow.course.exercise import Share, Step, Verdict, failed
 from mipflow.course.identity import Student
 from mipflow.course.trial import Trial
 from mipflow.errors import FunctionFailed
@@ -85,8 +85,8 @@ class Stories:
         """The verdict on a learner's function."""
         try:
             trial = Trial(self.name, function, self.parameters, self.check, self.withheld)
-        except FunctionFailed as failed:
-            return Verdict("error", 0, f"Not yet: {failed}.")
+        except FunctionFailed as error:
+            return failed(error)
         known = self._versions(student)  # before the learner's runs, which may not use ours
         plays: list[list[Step]] = []
         for steps in self.plays(trial, self.tell(student), student):
@@ -132,7 +132,7 @@ class Stories:
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
         found = found or (None if is_broken else nearest(plays, known))
         if found is None and is_broken:
-            return Verdict("error", 0, f"Not yet: {failing[-1].values['why']}.", steps=failing)
+            return failed(failing[-1].values["why"], failing)
         if found is None:
             said = self.unknown.format_map(failing[-1].values)
             return Verdict("wrong", points, said, steps=failing, shares=shares)

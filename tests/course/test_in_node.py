@@ -61,7 +61,8 @@ def test_what_goes_wrong_is_said_in_the_learners_words() -> None:
     def failed(world: World) -> list[str]:
         return [one.why for one in world.trace.records if isinstance(one, Decided) and one.what == "function failed"]
 
-    _, _, world = served(lambda flow, homes, flows, allocate: 1 / 0, "1")
+    _, mine, world = served(lambda flow, homes, flows, allocate: 1 / 0, "1")
+    assert "raised ZeroDivisionError" in mine.failed
     assert failed(world)[0].startswith("your assign() raised ZeroDivisionError in line ")
     _, _, world = served(lambda flow, homes, flows, allocate: "H@9", "1")
     assert failed(world)[0] == "your assign() gave 'H@9'; expected one of `homes`, or what allocate() gave"

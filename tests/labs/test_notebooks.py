@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LABS = REPOSITORY / "labs"
 NOTEBOOKS = sorted(LABS.glob("*.ipynb"))
 SOLVED = [path for path in NOTEBOOKS if "### BEGIN SOLUTION" in (LABS / "source" / f"{path.stem}.py").read_text()]
-MOST_SECONDS = {"00_tour": 10}
+MOST_SECONDS = {"00_tour": 10, "07_figure_six": 10}
 OTHERWISE_SECONDS = 30
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
@@ -63,6 +63,9 @@ def test_the_labs_run_with_their_solutions(tmp_path: Path) -> None:
         notebook, took = execute(tmp_path / path.name, tmp_path)
         assert complaints(notebook) == [], path.name
         assert took < OTHERWISE_SECONDS, path.name
+        for cell in notebook.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+                assert cell.outputs[-1].data["text/plain"] == str(cell.metadata.nbgrader.points), cell.source
 
 
 def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -> None:
@@ -71,3 +74,39 @@ def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -
     films = [kind for kind in kinds if "application/vnd.plotly.v1+json" in kind]
     forms = [kind for kind in kinds if "application/vnd.jupyter.widget-view+json" in kind]
     assert (len(films), len(forms)) == (1, 5)
+
+
+HOSTILE = {
+    "trace = ": "trace = 5",
+    "def assign(": "def assign(flow, homes, flows, allocate):\n    print(flow)\n    while True:\n        pass",
+    "# assign = ": 'check = film = "mine"\nimport mipflow as mf\nother = mf.figure2()',
+    "waited_ms = ": None,
+    "def release(": "def release(flow, homes, flows):\n    other.run(1)",
+    "story = ": "story = assign",
+}
+"""What learners do to cells, by how they begin; None takes one away."""
+
+
+def test_whatever_learners_write_run_all_reaches_the_end(tmp_path: Path) -> None:
+    notebook = nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
+    (tmp_path / "progress-lab07.json").write_text("{")
+    for begins, source in HOSTILE.items():
+        cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
+        if source is None:
+            notebook.cells.remove(cell)
+        else:
+            cell.source = source
+    early = nbformat.v4.new_code_cell("from mipflow.course import check\ncheck('7.4').points")
+    notebook.cells.insert(1, early)
+    path = tmp_path / "07_figure_six.ipynb"
+    nbformat.write(notebook, path)
+    done, took = execute(path, tmp_path)
+    assert complaints(done) == [] and took < OTHERWISE_SECONDS
+    said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
+    for words in (
+        "trace is no list of words", "took more than 1 s and was stopped", "`check` is a name of the lab",
+        "Write waited_ms in the cell above",
+        "somebody waits for the answer of your release()", "story is no text", "is damaged",
+        "Write release in the cell above",
+    ):  # fmt: skip
+        assert words in said, words

@@ -1,0 +1,247 @@
+# %% [markdown]
+# # Figure 6, or who gets which home address
+#
+# **Core (play, predict, 7.2, 7.3, read it off, break it, exit) 50 minutes; all of it 80.** First time with Python: take
+# the blocks in 7.3; the same marks, about the same time.
+# You need lab 04 (why one binding moves everything to a correspondent) and lab 06 (where home addresses come from).
+#
+# After this lab you can
+#
+# - trace by hand which home address a new flow gets;
+# - build the rule, with blocks or in code, and see it run inside a mobile node;
+# - find the short story that makes a wrong rule fail, and say what a user would notice.
+#
+# Patent (WO 2004/057826) pages 12 to 16, Figure 6. Work alone or in pairs: one types, the other holds the finger on the
+# table; swap at 7.3.
+#
+# *Your number chooses your stories, so your neighbor's answers differ. Use any help you like for the code: no helper
+# has seen your run, and more than half of the marks are about that.*
+#
+# Write your student number between the brackets, as in `me("1234567")`, in pairs `me("first", "second")`. Then choose
+# **Run > Run All Cells** in the menu, and work from here down. After a change run that cell again, and the next one.
+
+# %%
+from mipflow.course import ask, blocks, check, film, hand_in, hint, me, part, predict, reveal
+
+me()
+
+# %% [markdown]
+# ## Play (5 minutes)
+#
+# MN is your phone, CN1 and CN2 are who it talks to. A finger climbs the list of MN's home addresses (H@).
+#
+# **Can you make the list three addresses long? What is the smallest number of clicks?**
+
+# %% tags=["hide"]
+part("07", "play")
+
+# %% [markdown]
+# ## Predict (3 minutes)
+#
+# | home address | its flows |
+# |---|---|
+# | H@1 (primary) | call → CN1 |
+# | H@2 | video → CN1, page → CN2 |
+#
+# Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
+# *Without the mouse: `predict("07", "b", confidence="certain", why="...")` in a new cell.*
+
+# %% tags=["hide"]
+ask("07")
+
+# %% tags=["hide"]
+world = part("07", "predicted")
+reveal("07", world, world.animate(8.4, 9.2), world.tables())
+
+# %% [markdown]
+# **What did you see?** Which address did the finger touch *first*? Do the same clicks in the list at the top.
+#
+# ## The rule in four lines
+#
+# 1. Put your finger on the **last** home address of the list.
+# 2. Look at **all** flows that use it. Does one of them go to the new flow's correspondent (CN)?
+# 3. No: take this address. Yes: climb to the address before it, and look again.
+# 4. Nothing left to climb to: ask for a new address, and write it at the end of the list.
+#
+# *Why from the last?* The primary is first in the list, so it is tried last and stays free for those who call you.
+# Page 12 of the patent only says "search the list": first-to-last fits that text too. **In this lab follow Figure 6.**
+#
+# *Where the figure is silent:* step 36 takes "the first flow" of an address. It may have none. What then?
+#
+# ## 7.2 Trace it (8 minutes, 5 points, on paper first)
+#
+# Five flows begin, none ends. The list holds H@1 alone. Fill in what each flow gets: one point for each slot, and
+# a slot after a slip is judged from *your* tables, so one slip costs one point.
+
+# %% tags=["hide"]
+part("07", "flows")
+
+# %% tags=["answer:7.2"]
+trace = ["H@1", "", "", "", ""]  # one entry for each flow, in order
+### BEGIN SOLUTION
+trace = ["H@1", "H@2", "H@2", "H@1", "H@3"]  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:7.2:5"]
+check("7.2").points
+
+# %% [markdown]
+# ## 7.3 Build it (20 minutes, 10 points)
+#
+# | | |
+# |---|---|
+# | `homes` | the list of home addresses, such as `["H@1", "H@2"]`; the first is the primary |
+# | `flows` | the flows that run; each has `.cn` and `.home` |
+# | `flow` | the new one; it has `.cn`, and is not in `flows` yet |
+# | `allocate()` | gives a fresh address, never an old one. It does **not** write it into `homes`: you do |
+#
+# Give back the home address. The node enters it in the flow mapping table (step 39); leave `flows` as it is.
+#
+# **Door 1, a blank page:** write it here, in about eight lines, in place of the line with `raise`.
+
+# %% tags=["answer:7.3"]
+def assign(flow, homes, flows, allocate):
+    """The home address for a new flow, as Figure 6 chooses it."""
+    ### BEGIN SOLUTION
+    for home in reversed(homes):
+        if not any(other.home == home and other.cn == flow.cn for other in flows):
+            return home
+    homes.append(allocate())
+    return homes[-1]
+    ### END SOLUTION
+
+
+# %% [markdown]
+# **Door 2, blocks.** Nine of these eleven, in order; they are indented already. The same check, the same marks.
+#
+#     A  for home in reversed(homes):              G      if not taken: return home
+#     B  for home in homes:                        H  home = allocate()
+#     C      taken = False                         I  homes.append(home)
+#     D      for other in flows:                   J  return home
+#     E          if other.home == home and other.cn == flow.cn:
+#     F          if other.cn == flow.cn:           K              taken = True
+#
+# Take away the `#` in front of what you use.
+#
+# Points: spends no address without need 2 · last first 2 · looks at every flow of an address 3 · a new one when all are
+# taken 2 · writes it down 1. A function that always gives the same answer gets none.
+
+# %%
+# assign = blocks("7.3", "A ...")  # prints the program that you built
+# hint("7.3")  # opens one of three hints; each waits for a new attempt
+
+# %% tags=["check:7.3:10"]
+check("7.3").points
+
+# %% [markdown]
+# **Run it in the node.** Your function serves a real mobile node, right or wrong: in the story that the check found, or
+# in five flows of your own. Flows begin two seconds apart, because a new address costs one second of checking. Run the
+# cell below again after each check.
+
+# %% tags=["hide"]
+film("7.3")
+
+# %% [markdown]
+# ## Read it off your run (5 minutes, 5 points)
+#
+# Here are MN's packets of a run that is yours alone. Find the **Binding Update** to the home agent whose *Home Address*
+# option is H@2's address, and its **Binding Acknowledgement**. How long was it between the two, from sent to arrived?
+# `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves all of them for Wireshark.
+#
+# In one line: what did the home agent do in that time?
+
+# %% tags=["hide"]
+run = part("07", "run")
+part("07", "messages")
+
+# %% tags=["answer:7.R"]
+waited_ms = ...  # milliseconds, from your packets
+### BEGIN SOLUTION
+waited_ms = 5672.4 - 4500.0  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:7.R:5"]
+check("7.R").points
+
+# %% [markdown]
+# ## 7.4 When a flow ends (15 minutes, 5 points)
+#
+# An address goes when no flow uses it any more; the primary never goes (pages 13 and 14). Two lines.
+
+# %% tags=["answer:7.4"]
+def release(flow, homes, flows):
+    """A flow has ended; it is out of `flows` already. Its address was `flow.home`."""
+    ### BEGIN SOLUTION
+    if flow.home != homes[0] and all(other.home != flow.home for other in flows):
+        homes.remove(flow.home)
+    ### END SOLUTION
+
+
+# %% tags=["check:7.4:5"]
+check("7.4").points
+
+# %% [markdown]
+# ## Break it (8 minutes, 5 points)
+#
+# Somebody hands you this, says it passes every test they tried, and goes home:
+
+# %% tags=["hide"]
+part("07", "dealt")
+
+# %% [markdown]
+# Find the **shortest** story in which it goes wrong. Letters are new flows, A to one correspondent, B and C to others;
+# `-2` ends flow 2, as in `"A B -1 A"`. Three points for a story that breaks it, two more for a shortest one.
+#
+# Then one sentence without code: what would the person holding the phone notice?
+
+# %% tags=["answer:7.5"]
+story = "..."
+### BEGIN SOLUTION
+story = "A A -2 A"  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:7.5:5"]
+check("7.5").points
+
+# %% [markdown]
+# ## Explain it back (5 minutes; your teacher reads this one)
+
+# %% tags=["hide"]
+part("07", "explain")
+
+# %% [markdown] tags=["essay:7.6:3"]
+# ### BEGIN SOLUTION
+# 0 retells the rule · 1 names the address refused · 2 names the flow that refused it · 3 says what would have moved
+# together.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## What to take with you
+#
+# - A home address may serve many flows, as long as no two of them go to the same correspondent.
+# - So you need as many addresses as the *busiest correspondent* has had flows at one time, not as many as there are
+#   flows.
+# - Searching from the last keeps the primary for those who call you.
+#
+# ## Exit question
+
+# %% tags=["hide"]
+ask("07-exit")
+
+# %% [markdown]
+# Minutes you needed, and what surprised you:
+#
+# ## Hand in
+#
+# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+
+# %% tags=["hide"]
+hand_in("07")
+
+# %% [markdown]
+# ## Next
+#
+# Every flow now has a name that nobody else uses towards its correspondent. So far nothing has moved. In **lab 08**
+# you change one care-of address, send one binding update, and watch a single stream jump while its neighbor's numbers
+# run on.
+# One thing to take along: all this was for flows that *you* began. What if CN1 calls you twice?

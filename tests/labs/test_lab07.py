@@ -1,0 +1,349 @@
+"""Lab 07: each wrong version reads the feedback that was written for it, and a right one passes for every number."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mipflow.course import checks, identity, predictions, progress
+from mipflow.course.blocks import blocks
+from mipflow.course.checks import check, film, judged
+from mipflow.course.exercise import MOST_WORDS, Result, Verdict
+from mipflow.course.handin import pack, viva
+from mipflow.course.identity import Student, me
+from mipflow.course.source import exercise, exercises_of
+from mipflow.view.picture import Picture
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LAB = exercises_of("07")
+NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """In an empty folder, with nobody's number and answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(identity, "_me", Student())
+    for kept in (checks._steps, predictions._asked, progress._known):
+        kept.clear()
+    yield tmp_path
+    progress.forget()
+
+
+def made(source: str, name: str = "assign") -> Callable[..., Any]:
+    """What a learner's cell makes: the body of a function."""
+    names: dict[str, Any] = {}
+    parameters = "flow, homes, flows, allocate" if name == "assign" else "flow, homes, flows"
+    exec(f"def {name}({parameters}):\n" + "\n".join("    " + line for line in source.strip("\n").split("\n")), names)
+    function: Callable[..., Any] = names[name]
+    return function
+
+
+def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
+    return judged(exercise(number), answer, student)[0]
+
+
+RIGHT = """
+for home in reversed(homes):
+    if not any(other.home == home and other.cn == flow.cn for other in flows):
+        return home
+homes.append(allocate())
+return homes[-1]
+"""
+RELEASE = """
+if flow.home != homes[0] and all(other.home != flow.home for other in flows):
+    homes.remove(flow.home)
+"""
+VERSIONS = [(wrong, program) for wrong in LAB.WRONG for program in wrong.programs]
+RELEASES = [(wrong, program) for wrong in LAB.RELEASE.wrong for program in wrong.programs]
+
+
+@pytest.mark.parametrize(("known", "program"), VERSIONS, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize("student", NUMBERS[:2], ids=str)
+def test_each_wrong_version_reads_what_was_written_for_it(known: Any, program: Any, student: Student) -> None:
+    found = verdict("7.3", program, student)
+    assert (found.status, found.matched) == ("wrong", known.name) and 0 <= found.points < 10
+    assert found.misconception == known.misconception
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+    assert found.steps and not found.steps[-1].is_right
+    # It quotes what the learner's program did.
+    assert str(found.steps[-1].answer) in found.feedback or known.name == "writes it in front"
+
+
+@pytest.mark.parametrize(("known", "program"), RELEASES, ids=lambda each: getattr(each, "name", ""))
+def test_each_wrong_release_reads_what_was_written_for_it(known: Any, program: Any) -> None:
+    source = {"_never_frees": "x = 1"}.get(program.__name__)
+    found = verdict("7.4", program if source is None else made(source, "release"))
+    assert (found.status, found.matched) == ("wrong", known.name) and found.points < 5
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+STUMBLING = [
+    "for home in reversed(homes):\n    if [f for f in flows if f.home == home][0].cn != flow.cn:\n        return home\nreturn allocate()",
+    "for home in reversed(homes):\n    if next(f for f in flows if f.home == home).cn != flow.cn:\n        return home\nreturn allocate()",
+    "for home in reversed(homes):\n    for f in flows:\n        if f.home == home:\n            ok = f.cn != flow.cn\n    if ok:\n        return home\nreturn allocate()",
+    "for home in reversed(homes):\n    first = next((f for f in flows if f.home == home), None)\n    if first.cn != flow.cn:\n        return home\nreturn allocate()",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", STUMBLING)
+def test_who_stumbles_over_an_address_without_flows_reads_so(source: str) -> None:
+    found = verdict("7.3", made(source))
+    assert (
+        found.matched == "stumbles over an address without flows" and "the figure forgets this case" in found.feedback
+    )
+
+
+OTHERS = {
+    "takes the first flow's word, and does not write down": (
+        "for home in reversed(homes):\n    there = [f for f in flows if f.home == home]\n"
+        "    if not there or there[0].cn != flow.cn:\n        return home\nnew = allocate()\nreturn new",
+        {"looks at one flow of an address", "does not write it down"},
+    ),
+    "returns inside the inner loop": (
+        "for home in reversed(homes):\n    for other in flows:\n        if other.home == home and other.cn != flow.cn:\n"
+        "            return home\n    if not any(o.home == home for o in flows):\n        return home\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        {"enough that some flow differs", "looks at one flow of an address"},
+    ),
+    "forgets which address": (
+        "for home in reversed(homes):\n    if all(o.cn != flow.cn for o in flows):\n        return home\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        {"a flow to this CN anywhere: new"},
+    ),
+    "forgets reversed and tests well": (
+        "for home in homes:\n    if flow.cn not in [o.cn for o in flows if o.home == home]:\n        return home\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        {"primary first"},
+    ),
+    "inserts at the front by concatenation": (
+        "for home in homes[::-1]:\n    if flow.cn not in [o.cn for o in flows if o.home == home]:\n        return home\n"
+        "new = allocate()\nhomes[:] = [new] + homes\nreturn new",
+        {"writes it in front"},
+    ),
+    "rebinds the name": (
+        "for home in homes[::-1]:\n    if flow.cn not in [o.cn for o in flows if o.home == home]:\n        return home\n"
+        "new = allocate()\nhomes = homes + [new]\nreturn new",
+        {"does not write it down"},
+    ),
+    "allocates for each flow but the first": (
+        "if not flows:\n    return homes[0]\nhomes.append(allocate())\nreturn homes[-1]",
+        {"a new one for every flow"},
+    ),
+    "else in the wrong place": (
+        "for home in reversed(homes):\n    if not any(o.home == home and o.cn == flow.cn for o in flows):\n"
+        "        return home\n    else:\n        homes.append(allocate())\n        return homes[-1]",
+        {"gives up after the last address"},
+    ),
+    "the last one only, always": ("return homes[-1]", {"always the primary"}),
+    "ports too": (
+        "for home in reversed(homes):\n    if (home, flow.cn, flow.port) not in [(o.home, o.cn, o.port) for o in flows]:\n"
+        "        return home\nhomes.append(allocate())\nreturn homes[-1]",
+        {"compares ports as well"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
+    source, causes = OTHERS[name]
+    found = verdict("7.3", made(source))
+    assert found.status == "wrong" and found.matched in causes, found
+
+
+def test_a_version_that_nobody_knows_reads_its_shortest_story() -> None:
+    odd = "return homes[-1] if len(flows) < 3 else homes[0]"
+    found = verdict("7.3", made(odd))
+    assert found.status == "wrong" and len(found.steps) == 2 and found.steps[-1].told == "flow 2 to CN1 begins"
+
+
+def test_the_shortest_story_is_the_shortest() -> None:
+    """Told again by another way: all histories, without the engine's order."""
+    program = LAB.some_differs
+    lengths = [
+        len(story[1])
+        for story in LAB.stories()
+        if not all(s.is_right for s in LAB.ASSIGN.play(program, story, Student()))
+    ]
+    assert len(verdict("7.3", program).steps) == min(lengths) == 3
+
+
+def test_all_histories_of_six_events_are_told() -> None:
+    told = [story[1] for story in LAB.stories() if story[0] == ("H@1",)]
+    assert len(told) == len(set(told)) == 1763 and max(map(len, told)) == 6
+    assert [len(each[1]) for each in LAB.stories()] == sorted(len(each[1]) for each in LAB.stories())
+
+
+@pytest.mark.parametrize("student", NUMBERS, ids=str)
+def test_right_answers_pass_for_every_number(student: Student) -> None:
+    assert verdict("7.3", made(RIGHT), student).points == 10
+    assert verdict("7.4", made(RELEASE, "release"), student).points == 5
+    trace = [step.answer for step in LAB.told(LAB.figure6, LAB.trace_of(student), student)]
+    assert verdict("7.2", trace, student).points == 5 and len(set(trace)) >= 2
+    program = LAB.dealt_to(student)
+    story = next(s[1] for s in LAB.stories() if s[0] == ("H@1",) and LAB._first_wrong(program, s[1], student))
+    assert verdict("7.5", " ".join(story), student).points == 5
+    longer = ("A", *(f"-{int(e[1:]) + 1}" if e[0] == "-" else e for e in story))
+    found = verdict("7.5", " ".join(longer), student)
+    assert found.points in (0, 3)
+
+
+def test_the_blocks_pass_too() -> None:
+    assert verdict("7.3", blocks("7.3", "A C D E K G H I J")).points == 10
+    assert verdict("7.3", blocks("7.3", "B C D E K G H I J")).matched == "primary first"
+
+
+@pytest.mark.parametrize(
+    ("number", "constant"),
+    [
+        ("7.2", ["H@1"] * 5), ("7.2", ["H@2"] * 5), ("7.3", made("return 'H@1'")), ("7.3", made("return homes[0]")),
+        ("7.4", made("x = 0", "release")), ("7.4", made("homes[:] = []", "release")), ("7.5", "A"), ("7.R", 0),
+        ("7.R", 1000),
+    ],
+)  # fmt: skip
+def test_a_constant_answer_earns_nothing(number: str, constant: Any) -> None:
+    assert [verdict(number, constant, student).points for student in NUMBERS[:4]] == [0] * 4
+
+
+def test_a_slip_costs_one_point() -> None:
+    student = Student()
+    right = [step.answer for step in LAB.told(LAB.figure6, LAB.trace_of(student), student)]
+    assert right == ["H@1", "H@2", "H@2", "H@1", "H@3"]
+    slipped = ["H@1", "H@2", "H@1", "H@2", "H@3"]  # the third ought to be at H@2; from there on it is right
+    found = verdict("7.2", slipped, student)
+    assert found.points == 4 and "Flow 3 goes to CN1; you gave it H@1." in found.feedback
+    assert "The finger begins at H@2" in found.feedback
+
+
+@pytest.mark.parametrize("bad", [5, "H@1", ["H@1", "H@2"], [1, 2, 3, 4, 5], {"a": 1}, ["H@1"] * 6, [["H@1"]] * 5])
+def test_a_trace_of_another_shape_is_answered_in_words(bad: Any) -> None:
+    found = verdict("7.2", bad)
+    assert found.status == "error" and "expected" in found.feedback
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("A X", "X in your story"),
+        ("A -2", "does not run"),
+        ("A -1 -1", "does not run"),
+        (5, "no text"),
+        ("A " * 30, "30"),
+    ],
+)
+def test_a_story_that_is_none_is_answered_in_words(bad: Any, words: str) -> None:
+    found = verdict("7.5", bad)
+    assert found.status == "error" and words in found.feedback
+
+
+def test_a_story_in_which_it_holds_says_so() -> None:
+    found = verdict("7.5", "A B")
+    assert found.status == "wrong" and found.feedback.startswith("In “A B” both give H@1, H@1: it holds.")
+
+
+def test_numbers_read_different_values_off_their_packets() -> None:
+    waits = [LAB.waits_ms(LAB.run_of(student))["H@2"] for student in NUMBERS[:5]]
+    assert all(wait > 1000 for wait in waits)
+    assert len({round(wait / (2 * LAB.TOLERANCE_MS)) for wait in waits}) >= 4
+    for student, wait in zip(NUMBERS, waits, strict=False):
+        assert verdict("7.R", wait + 4, student).points == 5
+        assert verdict("7.R", wait - 6, student).points == 0
+        assert "seconds" in verdict("7.R", wait / 1000, student).feedback
+        assert "round trip" in verdict("7.R", 116.6, student).feedback
+
+
+def test_the_wait_is_that_of_the_packets_as_a_capture_has_them(tmp_path: Path) -> None:
+    """By another way: the times of the packets at the mobile node's interface, read back from a file."""
+    from mipflow.wire import capture
+    from mipflow.wire.decode import decode
+    from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
+
+    world = LAB.run_of(Student())
+    world.pcap(tmp_path / "run.pcap", node="MN")
+    home = next(address for address, name in world.names().items() if name == "H@2")
+    sent = waited = 0.0
+    for record in capture.read(tmp_path / "run.pcap"):
+        packet = decode(record.data)
+        message = packet.payload
+        if not sent and isinstance(message, BindingUpdate) and message.home_registration and str(home) in repr(packet):
+            sent, sequence = record.time_ns / 1e6, message.sequence
+        elif sent and isinstance(message, BindingAcknowledgement) and message.sequence == sequence and not waited:
+            waited = record.time_ns / 1e6 - sent
+    assert waited == pytest.approx(LAB.waits_ms(world)["H@2"], abs=0.01)
+
+
+def test_a_wrong_function_has_its_film_too() -> None:
+    check("7.3", {"assign": made("return homes[0]")})
+    shown = film("7.3", {"assign": made("return homes[0]")})
+    assert isinstance(shown, Picture) and "served 2 flows with 1 addresses" in shown.title
+    broken = film("7.3", {"assign": made("return 1 / 0")})
+    assert "ZeroDivisionError" in broken.title
+
+
+def test_a_film_waits_for_a_function() -> None:
+    assert "Write assign first" in repr(film("7.3", {}))
+
+
+def test_a_right_function_serves_five_flows_in_the_node() -> None:
+    me("5")
+    check("7.3", {"assign": made(RIGHT)})
+    assert "Your function served 5 flows with" in film("7.3", {"assign": made(RIGHT)}).title
+
+
+def test_what_we_say_never_holds_the_line_to_write() -> None:
+    lines = {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(f"def f():\n{RIGHT.replace(chr(10), chr(10) + '    ')}"))
+        if isinstance(node, ast.expr) and len(ast.unparse(node)) > 12
+    }
+    for wrong in LAB.WRONG:
+        assert not any(line in wrong.feedback for line in lines)
+
+
+def test_the_film_of_the_prediction_shows_what_refutes_it() -> None:
+    world = LAB.predicted()
+    assert [world.names()[flow.home_address] for flow in world.flows()] == ["H@1", "H@2", "H@2", "H@1"]
+    for letter in "abc":
+        assert "8.50 s" in LAB.QUESTIONS["07"].answers[letter].said(world)
+
+
+def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None:
+    me("31")
+    (nobody / "07_figure_six.ipynb").write_text("{}")
+    check("7.3", {"assign": made("return homes[0]")})
+    asked = viva(pack("07"))
+    assert len(asked) == 3 and "attempt 1 gave H@1 where flow 2" in asked[0][0]
+    assert asked != viva_of("32", nobody)
+
+
+def viva_of(number: str, folder: Path) -> list[tuple[str, str]]:
+    me(number)
+    check("7.3", {"assign": made("return homes[-1]")})
+    return viva(pack("07", folder))
+
+
+def test_a_finger_climbs_the_list() -> None:
+    form = LAB.play(Student())
+    (first, second, end, clicks), shown = form.children[0].children, form.children[1].children[1]
+    for pressed in (end, first, first, first):
+        pressed.click()
+    assert clicks.value == "3 clicks"
+    told = LAB.slides("AAA", Student())
+    assert [slide.told for slide in told][-2:] == [
+        "Flow 3 to CN1: nothing left to climb to. A new address.", "Flow 3 to CN1 has H@3.",
+    ]  # fmt: skip
+    second.click()
+    end.click()
+    assert clicks.value == "5 clicks" and "Flow 4 ends." in shown.value
+
+
+def test_a_check_is_quick() -> None:
+    from time import process_time
+
+    begun = process_time()
+    result: Result = check("7.3", {"assign": made(RIGHT)})
+    assert result.points == 10 and process_time() - begun < 2
