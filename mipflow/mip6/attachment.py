@@ -13,6 +13,7 @@ from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Place, Ste
 from mipflow.mip6.registration_events import AtHome, Reachable
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
 from mipflow.sim.clock import Timer
+from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 
@@ -67,6 +68,8 @@ class Attachment:
         self._duplicates: set[Address] = set()
         self._was_up = interface.up
         self._is_new_link = False
+        self._placed: dict[str, object] | None = None
+        """Where the interface stands, as the trace has it."""
         self._care_of: Address | None = None
         self._last: HeardRouter | None = None
         """The default router so far, also after it was given up; None on a link that the link layer reports as new."""
@@ -128,7 +131,15 @@ class Attachment:
 
     # --- what is to be done ------------------------------------------------------------------------------------------
 
+    def _record_place(self) -> None:
+        """Put where the interface stands into the trace, where that has changed."""
+        row: dict[str, object] = {"interface": self.interface.name, "state": self.detection.place.value}
+        if row != self._placed:
+            self._node.record([Change("movement", self.interface.name, self._placed, row)])
+            self._placed = row
+
     def _do(self, steps: list[Step]) -> None:
+        self._record_place()
         neighbor = self._node.neighbor
         for do, router in steps:
             if do is Do.SOLICIT:

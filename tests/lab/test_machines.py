@@ -64,6 +64,22 @@ def test_the_present_states_are_lit_at_any_time_of_a_run(world: World) -> None:
     assert "Now:" not in state_machines(world, at=0).describe().split("A binding (")[0]
 
 
+def test_the_movement_of_an_interface_is_lit() -> None:
+    """The witness: what the detection of each interface says itself, after an access router has fallen silent."""
+    world = mf.figure2(seed=7, advertisements=(0.5, 1.0)).run(4)
+    world.network.segments["wlan0"].set_up(False)
+    places = set()
+    for _ in range(40):
+        world.run(0.25)
+        told = state_machines(world).describe().split("Movement of an interface")[1]
+        for interface, attachment in world.mn.mobility.attachments.items():
+            (line,) = [line for line in told.split("\n") if line.startswith(f"{attachment.detection.place.value}: ")]
+            assert interface.name in line.split("Now: ")[1]
+            places.add(attachment.detection.place)
+    assert len(places) > 1
+    assert "Now: wlan0, cell0." in state_machines(world, at=3.9).describe().split("Movement of an interface")[1]
+
+
 def test_a_moment_needs_a_world_and_must_have_come(world: World) -> None:
     with pytest.raises(ProtocolMisuse, match="at=3 of no world"):
         state_machines(at=3)
