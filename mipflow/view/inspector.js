@@ -55,7 +55,8 @@
   const hopsOf = (node) => (node.dataset.hops ?? "").split(" ").filter(Boolean).map(Number);
   const arrows = (hops) => all(document, "[data-hops]").filter((each) => hopsOf(each).some((hop) => hops.includes(hop)));
   const eventOf = ({ told }, us, hops) => {
-    const own = told.events.findIndex((each) => each.hops.some((hop) => hops.includes(hop)));
+    // Another world has other packets of the same numbers: but hardly at the same time.
+    const own = told.events.findIndex((each) => Math.abs(each.us - us) < 1e6 && each.hops.some((hop) => hops.includes(hop)));
     return own >= 0 ? own : told.events.findIndex((each) => Math.abs(each.us - us) <= 500);
   };
   const none = (at, why) => Object.entries({ "aria-disabled": true, title: why }).forEach((each) => at.setAttribute(...each));

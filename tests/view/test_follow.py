@@ -285,3 +285,17 @@ def test_a_time_that_no_film_shows_says_so(browser_page: Any, world: World, tmp_
     browser_page.locator(".mipflow-arrow").first.dispatch_event("click")
     title = browser_page.locator("[aria-disabled=true]").get_attribute("title")
     assert title == "No film in this page shows this time."
+
+
+def test_a_ladder_of_another_world_leads_to_its_time_at_least(browser_page: Any, world: World, tmp_path: Path) -> None:
+    """Its packets have numbers that the film's have at other times."""
+    other = mf.figure2(seed=7)
+    flow = other.mn.open(other.cn1, mf.apps.Voice(interval_ms=100))
+    other.run(6.5)
+    other.mn.handover(flow, "cell0")
+    other.run(0.5)
+    pictures = [world.animate(0, 7), other.ladder(6.4, 7)]
+    browser_page.goto(save(tmp_path / "other.html", pictures, "Two worlds").as_uri())
+    browser_page.locator(".mipflow-driven").wait_for()
+    browser_page.locator(".mipflow-arrow").first.dispatch_event("click")
+    assert 6.4 < float(browser_page.locator(".mipflow-clock").inner_text()[:-2]) < 7
