@@ -70,10 +70,10 @@ def test_every_option_of_every_choice_can_be_run() -> None:
 
 
 def test_choices_can_be_mixed() -> None:
-    """Sixty mixtures: the text can always be read, and what can be run is run or refused in one line."""
+    """Mixtures: each is run as its text runs, or refused in one line."""
     draw = random.Random(7)
     made = panel(moment_s=0.5, then_s=0.1)
-    for _ in range(60):
+    for _ in range(30):
         for name, widget in made.controls.items():
             options = list(dict(getattr(widget, "_options_full", ())).values())
             if options:
@@ -84,8 +84,11 @@ def test_choices_can_be_mixed() -> None:
                 widget.value = draw.choice([0, 1])
         made.button.click()
         compile(made.python, "<text>", "exec")
-        assert made.result is not None or told(made).startswith("Not yet. ")
         assert "\n" not in told(made)
+        if made.result is None:
+            assert told(made).startswith("Not yet. ")
+        else:
+            assert copied(made.python).trace.digest() == made.result.world.trace.digest()
 
 
 def test_what_is_chosen_does_something() -> None:
