@@ -277,10 +277,10 @@
     }
     fit(tries = 5) {
       for (const { graph, told } of this.stages) { // plates stand beside their nodes where there is room
-        const { margin } = graph.layout, { margin: drawn, width } = graph._fullLayout;
+        const { margin } = graph.layout, { _size: drawn, width } = graph._fullLayout;
         const right = (margin.r = told.edge + (graph.clientWidth >= PLATES_FROM ? PLATE : 0));
-        if (!graph.clientWidth || (drawn.r === right && Math.abs(graph.clientWidth - width) <= 2)) continue;
-        // plotly hears of a change of the window only, and not before it has drawn; the grid changes the stage alone.
+        if (!graph.clientWidth || Math.abs(drawn.r - right) + Math.abs(graph.clientWidth - width) < 3) continue;
+        graph._fullLayout.width = 0; // plotly hears of the window only, after it has drawn, and asks what changed
         window.dispatchEvent(new Event("resize"));
         if (tries > 0) setTimeout(() => graph.isConnected && this.fit(tries - 1), 400);
       }

@@ -214,7 +214,7 @@ class Show(Picture):
         places = []
         for number, board in enumerate(self.boards):
             name = escape(f"{self._label(number)}{self.parts[number].title}")
-            heading = f"<h4>{name}</h4>" if len(self.parts) > 1 else ""
+            heading = f"<p class='mipflow-name'>{name}</p>" if len(self.parts) > 1 else ""
             places.append(f"<section aria-label='{name}: tables'>{heading}{board.html()}</section>")
         chips = "".join(
             f"<li><button type='button' tabindex='-1' data-act='mark' data-by='{number}'>{number + 1}."

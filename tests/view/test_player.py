@@ -265,7 +265,7 @@ def overlaps(boxes: list[list[float]]) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(390, 800), (640, 360), (1280, 720)])
+@pytest.mark.parametrize("size", [(390, 800), (640, 360), (860, 720), (1280, 720)])
 def test_nothing_overlaps_and_nothing_is_small(
     opened: Any, browser_page: Any, size: tuple[int, int], scheme: Any
 ) -> None:
@@ -279,6 +279,7 @@ def test_nothing_overlaps_and_nothing_is_small(
         found = page.evaluate(BOXES)
         assert len(found["cards"]) == 7 and len(found["plates"]) == 2
         assert overlaps([*found["cards"], *found["plates"]]) < 1
+        assert max(right for _, _, right, _ in found["plates"]) <= size[0] - 8, "plates stand on the stage"
         assert overlaps(found["buttons"]) < 1
         assert overlaps(found["parts"]) < 1
         assert found["small"] == [] and found["wide"] <= 0
