@@ -35,6 +35,7 @@ def page(pictures: Sequence[Picture], title: str) -> str:
     for picture in pictures:
         heading = "" if picture.title == title or picture.html else f"<h2>{escape(picture.title)}</h2>"
         outputs = "".join(f"<div>{bundle['text/html']}</div>" for bundle in picture.bundles())
+        outputs = outputs.replace(f"<h3>{escape(picture.title)}</h3>", f"<h2>{escape(picture.title)}</h2>", 1)
         parts.append(f"<section aria-label='{escape(picture.title)}'>{heading}<div>{outputs}</div></section>")
     body = "".join(parts).replace(script(), "")
     if any(not picture.html for picture in pictures):
