@@ -166,8 +166,8 @@ class Show(Picture):
         """What the caption says from which playing time on: at the end, how it came out."""
         said = [(0, "Press play, or step from event to event.")]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
-        turn = self._turn
-        return said + ([(self.film.length_ms, f"{turn['text']}.")] if turn.get("moved") else [])
+        ends = {each["stage"]: each["text"] for each in self.events if each.get("moved")}
+        return said + ([(self.film.length_ms, f"{'. '.join(ends.values())}.")] if ends else [])
 
     def _paces(self) -> list[tuple[int, str]]:
         """How fast it plays from which playing time on, in words."""

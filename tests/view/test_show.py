@@ -90,6 +90,10 @@ def test_two_worlds_play_on_one_clock() -> None:
     assert {event["stage"] for event in plain["events"]} == {0, 1}
     assert [event["ms"] for event in plain["events"]] == sorted(event["ms"] for event in plain["events"])
     texts = [text for _, text in plain["captions"]]
+    assert texts[-1] == (
+        "A: CN1 now sends the video to the cellular address. H@1 unchanged: the call stays."
+        " B: CN1 now sends the call and the video to the cellular address."
+    )
     assert any("A: CN1 now sends the video" in text for text in texts)
     assert any("B: CN1 now sends the call and the video" in text for text in texts)
     numbers = [int(each) for each in re.findall(r"data-slot='(\d+)'", both.board())]
