@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from html import escape
 from itertools import product
@@ -192,6 +192,10 @@ def nodes(student: Student) -> dict[str, str]:
 def _list(words: Sequence[object], word: str = "and") -> str:
     told = [str(each) for each in words]
     return f" {word} ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
+
+
+def _many(homes: Collection[object]) -> str:
+    return f"{len(homes)} home address{'es' * (len(homes) != 1)}"
 
 
 def _row(words: Sequence[object]) -> str:
@@ -851,7 +855,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
     world, failed = in_world(mine, events, student)
     homes = {world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None}
-    world.title = f"Your function served {len(world.flows())} flows with {len(homes)} addresses"
+    world.title = f"Your function served {len(world.flows())} flows with {_many(homes)}"
     if failed:
         world.title += f"; {failed}"
     return world.animate(2.4)

@@ -10,6 +10,7 @@ import os
 import zipfile
 from base64 import b64encode
 from datetime import datetime
+from html import escape
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +22,7 @@ from mipflow.course.identity import Student, student
 from mipflow.course.progress import forget, progress
 from mipflow.course.source import exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
-from mipflow.lab.panel import button, frame
+from mipflow.lab.panel import button, frame, show_in
 
 MOST_OCTETS = 50_000_000
 """Of one file in a zip, unpacked."""
@@ -92,22 +93,26 @@ def hand_in(lab: str) -> ipywidgets.VBox:
     """One button that makes the zip and offers it for download, and one that takes it back."""
     make = button("Make the file to hand in", "Notebook and progress as one zip; save the notebook first (Ctrl+S)")
     back = ipywidgets.FileUpload(accept=".zip", description="Restore from a zip", layout={"width": "auto"})
-    said = ipywidgets.HTML("Save the notebook first (Ctrl+S), then make the file, and keep it.")
+    said = ipywidgets.Output()  # a form of HTML would take the link for dangerous
+    show_in(said, "Save the notebook first (Ctrl+S), then make the file, and keep it.")
 
     def made(_: object) -> None:
         try:
             path = pack(lab)
             data = b64encode(path.read_bytes()).decode()
-            said.value = f"<a download='{path.name}' href='data:application/zip;base64,{data}'>Download {path.name}</a>"
+            link = f"<a download='{path.name}' href='data:application/zip;base64,{data}'>Download {path.name}</a>"
+            show_in(said, f"{link} It is in the list of files, too, beside the notebook.")
         except MipflowError as error:
-            said.value = f"{error}."
+            show_in(said, escape(f"{error}."))
 
     def uploaded(_: object) -> None:
         try:
             names = [each.name for upload in back.value for each in _restored(bytes(upload["content"]), Path.cwd())]
-            said.value = f"Back again: {', '.join(names)}. Close this notebook without saving, and open it again."
+            show_in(
+                said, escape(f"Back again: {', '.join(names)}. Close this notebook without saving, and open it again.")
+            )
         except MipflowError as error:
-            said.value = f"{error}."
+            show_in(said, escape(f"{error}."))
 
     make.on_click(made)
     back.observe(uploaded, "value")

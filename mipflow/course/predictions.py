@@ -127,8 +127,8 @@ class Prediction:
         options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
         choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "auto"})
         sure = ipywidgets.Dropdown(
-            options=[("choose", None), *((word, word) for word in CONFIDENCE)], description="How sure are you?",
-            style={"description_width": "initial"},
+            options=[("choose", None), *((word, word) for word in CONFIDENCE)], index=0,
+            description="How sure are you?", style={"description_width": "initial"},
         )  # fmt: skip
         why = ipywidgets.Text(description="In one line, why?", style={"description_width": "initial"})
         how = {"disabled": True, "button_style": "primary"}

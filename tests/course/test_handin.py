@@ -67,7 +67,7 @@ def test_one_button_makes_the_file() -> None:
     form = hand_in("99")
     make, said = form.children[0].children[0], form.children[1]
     make.click()
-    assert "download='practice-lab99.zip'" in said.value
+    assert "download='practice-lab99.zip'" in said.outputs[0]["data"]["text/html"]
 
 
 def test_three_questions_about_what_was_handed_in() -> None:

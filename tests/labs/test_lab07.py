@@ -279,7 +279,7 @@ def test_the_wait_is_that_of_the_packets_as_a_capture_has_them(tmp_path: Path) -
 def test_a_wrong_function_has_its_film_too() -> None:
     check("7.3", {"assign": made("return homes[0]")})
     shown = film("7.3", {"assign": made("return homes[0]")})
-    assert isinstance(shown, Picture) and "served 2 flows with 1 addresses" in shown.title
+    assert isinstance(shown, Picture) and "served 2 flows with 1 home address" in shown.title
     broken = film("7.3", {"assign": made("return 1 / 0")})
     assert "ZeroDivisionError" in broken.title
 
