@@ -84,7 +84,7 @@ class FlowBinder(Listener):
         if home_address in self._node.addresses:  # at home, where packets go straight (RFC 6275 section 11.3.1)
             interface = self._node.addresses[home_address].name
             self.record(self.flows.change(entry, interface=interface, care_of_address=home_address))
-            self._is_ready(entry)
+            self._make_ready(entry)
             return
         if entry.care_of_address is None:
             return
@@ -103,7 +103,7 @@ class FlowBinder(Listener):
             self._bind_home(home_address, entry.care_of_address)
             if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
                 return
-        self._is_ready(entry)
+        self._make_ready(entry)
         if self._node.mode == "route_optimisation" and (home_address, entry.cn) not in self._follow_home:
             binding = self._registrar.list.get(entry.cn, home_address)
             if binding is None or binding.care_of_address != entry.care_of_address or binding.state is State.DELETING:
@@ -123,7 +123,7 @@ class FlowBinder(Listener):
             self.journal.function_failed(error)
             self.refuse_flow(entry, str(error))
 
-    def _is_ready(self, entry: FlowMappingEntry) -> None:
+    def _make_ready(self, entry: FlowMappingEntry) -> None:
         if not entry.ready:
             entry.ready, entry.refused, entry.ready_ns = True, "", self._node.clock.now
             self.waiting.release(entry)

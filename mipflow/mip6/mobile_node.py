@@ -464,6 +464,7 @@ class MobileNode(Mobility):
         return True
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
+        """First check of a Home Test too (section 11.6.2): it was the home agent that tunnelled it."""
         inner: Packet = arrival.payload
         if arrival.packet.source != self.home_agent_of(inner.destination) or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")

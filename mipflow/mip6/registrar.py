@@ -117,7 +117,9 @@ class Registrar:
                 self._steps[type(step)](step)
 
     def _arrived(self, arrival: Arrival) -> None:
-        """A test or an acknowledgement: `RoutabilityProcedure.judge`, or `Exchange._acknowledged`, judges it."""
+        """A test (section 11.6.2) or an acknowledgement (11.7.3): `RoutabilityProcedure.judge`, or
+        `Exchange._acknowledged`, judges it.
+        """
         through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
         self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
 

@@ -1,7 +1,8 @@
 """The registrations of a mobile node at its home agent and its correspondents (RFC 6275 sections 11.5.5 and 11.7), as
 one machine: `handle(event, now)` gives the steps that follow. Pure: it reads no clock, sends nothing, knows no node.
 
-Here is what is wanted of peers, and what ends it; `mip6.exchange` is how the messages go. The events and steps are
+Here is what is wanted of peers, and what ends it; `Registrations` derives from `mip6.exchange.Exchange`: how the
+messages go. The events and steps are
 values of `mip6.registration_events`.
 """
 

@@ -190,7 +190,7 @@ class RoutabilityProcedure:
         if kind is RoutabilityTest.HOME and not event.through_home:
             return None, [Ignored("home test that did not come through the home agent")]
         if not self.tests.is_expected(key, message.cookie):
-            return None, [Ignored(f"{kind.value} test with a cookie that was not sent")]
+            return None, [Ignored(f"{kind.value} test that nobody waits for, or with another cookie")]
         received = Changed(self.tests.receive(key, message, now))
         return key, [received, SetTimer((Timers.TEST, key), now + MAX_TOKEN_LIFETIME_NS)]
 
