@@ -129,7 +129,8 @@ def test_only_plain_values_and_words_are_taken(tmp_path: Path) -> None:
         (nbformat.writes(v4.new_notebook(cells=[cell("", VIEW)], metadata=BROKEN)), "is no notebook"),
         (nbformat.writes(v4.new_notebook()), "no saved outputs: run all its cells"),
         (nbformat.writes(v4.new_notebook(cells=[v4.new_code_cell("1 + 1")])), "no saved outputs: run all its cells"),
-    ],
+    ],  # nbformat gives cells random names: a test's own name must not hold them.
+    ids=["missing", "words", "list", "number", "damaged", "empty", "not run"],
 )
 def test_what_cannot_be_exported_is_said_in_one_line(
     content: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
