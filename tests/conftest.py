@@ -105,18 +105,25 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `jupyter_server` serves."""
+    return tmp_path_factory.mktemp("jupyter")
+
+
+@pytest.fixture(scope="session")
+def jupyter_server(served_folder: Path) -> Iterator[str]:
     """The address (http://127.0.0.1:port) of a JupyterLab that `mipflow lab` serves without a token.
 
     It works on a copy of labs/, so that running a notebook changes no file of the repository.
     """
     if not (REPOSITORY / "labs" / "00_tour.ipynb").exists():
         pytest.skip("labs/00_tour.ipynb is not built")
-    folder = tmp_path_factory.mktemp("jupyter")
+    folder = served_folder
     shutil.copytree(REPOSITORY / "labs", folder / "labs")
     (folder / "datasets").symlink_to(REPOSITORY / "datasets")
     (folder / "config").mkdir()
-    open_to_all = {"IdentityProvider": {"token": ""}, "ServerApp": {"password": "", "ip": "127.0.0.1"}}
+    server = {"password": "", "ip": "127.0.0.1", "disable_check_xsrf": True}
+    open_to_all = {"IdentityProvider": {"token": ""}, "ServerApp": server}
     (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(open_to_all))
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -128,7 +135,7 @@ def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = _free_port()
     log = folder / "log"
     with log.open("w") as output:
-        server = subprocess.Popen(
+        served = subprocess.Popen(
             [sys.executable, "-m", "mipflow.cli", "lab", "--no-browser", "--port", str(port)],
             cwd=folder,
             env=environment,
@@ -137,14 +144,14 @@ def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_up(server, address, log)
+        _wait_until_up(served, address, log)
         yield address
     finally:
-        server.terminate()
+        served.terminate()
         try:
-            server.wait(timeout=20)
+            served.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            server.kill()
+            served.kill()
 
 
 def _free_port() -> int:
@@ -181,13 +188,18 @@ def browser_page(chromium: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_notebook(jupyter_server: str, browser_page: Any) -> Callable[[str], Any]:
+def open_notebook(jupyter_server: str, served_folder: Path, browser_page: Any) -> Callable[[str], Any]:
     """A function that opens a notebook, such as "labs/00_tour.ipynb", in JupyterLab and returns the page.
 
-    It waits for the kernel: JupyterLab forgets a "Run All Cells" that comes earlier.
+    It waits for the kernel: JupyterLab forgets a "Run All Cells" that comes earlier. Nobody has answered anything.
     """
 
     def open_(path: str) -> Any:
+        kernels = f"{jupyter_server}/api/kernels"
+        for kernel in browser_page.request.get(kernels).json():  # it remembers what was answered before
+            browser_page.request.delete(f"{kernels}/{kernel['id']}")
+        for kept in (served_folder / "labs").glob("progress-*"):
+            kept.unlink()
         browser_page.goto(f"{jupyter_server}/lab/tree/{path}?reset")
         browser_page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         return browser_page

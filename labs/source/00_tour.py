@@ -62,7 +62,7 @@ def story(figure, flow, interface, moment):
 
 
 # %% tags=["hide"]
-from mipflow.lab.tour import Tour
+from mipflow.course.tour import Tour
 
 tour = Tour(lambda *choice: story(*choice))  # whatever `story` is when Run is pressed
 tour.ask()

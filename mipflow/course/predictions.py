@@ -132,12 +132,13 @@ class Prediction:
         )  # fmt: skip
         why = ipywidgets.Text(description="In one line, why?", style={"description_width": "initial"})
         how = {"disabled": True, "button_style": "primary"}
-        store = button("Store my answer", "Keeps your answer and unlocks the picture", **how)
+        store = button("Store my prediction", "Keeps your answer and unlocks the picture", **how)
         said = ipywidgets.HTML("Choose one answer.")
 
         def ready(*_: object) -> None:
             store.disabled = choice.value is None or len(self.votes) >= MOST_VOTES
-            store.description = "Store my second answer" if self.votes else "Store my answer"
+            first = "Store my answer" if self.question.is_last else "Store my prediction"
+            store.description = "Store my second answer" if self.votes else first
 
         def pressed(_: object) -> None:
             told = self.store(choice.value, sure.value, why.value)
@@ -146,8 +147,9 @@ class Prediction:
         choice.observe(ready, "value")
         store.on_click(pressed)
         self.when_stored(ready)
+        ready()
         text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
-        row = {"flex_flow": "row wrap"}
+        row = {"flex_flow": "row wrap", "align_items": "center"}
         return frame(text, choice, ipywidgets.HBox([sure, why], layout=row), ipywidgets.HBox([store, said], layout=row))
 
 

@@ -70,7 +70,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     assert film.locator(".js-plotly-plot").count() == 0
     form = cell(page, 'ask("07")')
     form.get_by_role("radio", name="b.  H@2").click()
-    form.get_by_role("button", name="Store my answer").click()
+    form.get_by_role("button", name="Store my prediction").click()
     form.get_by_text("Stored: b.").wait_for()
     film.locator(".js-plotly-plot").first.wait_for()
     film.get_by_text("Sharing sounds tidy.").wait_for()

@@ -17,10 +17,10 @@ from jupyter_client.manager import start_new_kernel
 
 import mipflow as mf
 from mipflow import cli
+from mipflow.course.tour import Tour
 from mipflow.errors import Stopped
 from mipflow.flow import learner
 from mipflow.lab.replay import replay
-from mipflow.lab.tour import Tour
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from tests.lab.frames import OFFICE

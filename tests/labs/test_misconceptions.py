@@ -10,7 +10,6 @@ import pytest
 
 from mipflow.course.source import exercises_of
 from mipflow.course.stories import Stories
-from mipflow.lab import tour
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LABS = sorted(path.stem[3:] for path in (REPOSITORY / "labs" / "exercises").glob("lab*.py"))
@@ -23,8 +22,6 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def used() -> Iterator[str | None]:
     """What the wrong answers of questions and the wrong versions of exercises are tied to."""
-    for question in (tour.QUESTION, tour.SECOND):
-        yield from (answer.misconception for answer in question.answers.values())
     for lab in LABS:
         module = exercises_of(lab)
         for question in module.QUESTIONS.values():

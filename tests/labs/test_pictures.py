@@ -107,7 +107,7 @@ def test_the_tours_first_picture_asks_and_does_not_tell(drawn: dict[str, str], p
     root = ElementTree.fromstring(drawn["before"])
     words = [each.text or "" for each in root.iter(f"{SVG}text")]
     assert pictures.QUESTION in words
-    assert pictures.QUESTION in (LABS.parent / "mipflow/lab/tour.py").read_text(encoding="utf-8"), "the tour's question"
+    assert pictures.QUESTION in (LABS / "exercises" / "lab00.py").read_text(encoding="utf-8"), "the tour's question"
     assert words.count("→  WLAN address") == 2 and not any("cellular address" in each for each in words)
     middle = pictures.places()["Internet"][1]
     marks = [

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.arguments import number as numbers
+from mipflow.course.predictions import Prediction, prediction
 from mipflow.lab import panel
-from mipflow.lab.predictions import Answer, Prediction, Question
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
 from mipflow.sim.clock import seconds
@@ -31,38 +31,6 @@ BEFORE_S, AFTER_S = 0.3, 0.7
 SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
 """The tables that are compared."""
 
-QUESTION = Question("00-call", "You move only the video to the cellular network. What will the call do?", {
-    "A": Answer(
-        "It moves as well: a handover moves the whole mobile node.",
-        "Not yet: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a node"
-        " has one home address for all its flows you are right: see the last section.", "M15"),
-    "B": Answer(
-        "It stays: the update names the video's port numbers, so only the video moves.",
-        "It did stay, but not for that reason: there are no ports in CN1's binding cache. A row is found by the home"
-        " address, and only the video uses H@2. The last section shows what happens without it.", "M16"),
-    "C": Answer(
-        "It uses both networks from now on, because both are switched on.",
-        "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its row,"
-        " and the row of the call's home address, H@1, has not changed.", "M17"),
-    "D": Answer(
-        "It stays: the call has a home address of its own, and the update does not name that one.",
-        "So it was: the update named H@2 only. The row of H@1 has not changed, and the call noticed nothing."),
-})  # fmt: skip
-
-
-SECOND = Question("00-shared", "Now call and video share H@1, and you give the same order again. What will move?", {
-    "A": Answer(
-        "Only the flow that is told to move, as before.",
-        "Not yet: the binding update names a home address, and both flows have the same one. CN1 has one row for it,"
-        " and that row is for both.", "M16"),
-    "B": Answer(
-        "Both: they share a home address, so they share CN1's row.",
-        "So it was: whatever sends to H@1 goes where its one row says."),
-    "C": Answer(
-        "Neither: with one home address, nothing can move.",
-        "Not yet: a move needs no second home address. It changes the row of H@1, and all that uses H@1 goes along. The"
-        " second one is for moving one flow without the other.", "M22"),
-})  # fmt: skip
 MOMENTS_S = numbers(3.2, 60, "a second")
 """Call and video begin at 3 s, and the network is built anew for each run."""
 
@@ -161,7 +129,7 @@ class Tour:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.prediction, self.second = Prediction(QUESTION), Prediction(SECOND)
+        self.prediction, self.second = prediction("00-call"), prediction("00-shared")
         self.choice: Choice | None = None
         """The last move; None before the first."""
         networks = {"cellular network (cell0)": "cell0", "WLAN (wlan0)": "wlan0"}

@@ -1,17 +1,15 @@
-"""mipflow/lab/tour.py: the tour's forms, worked without a browser, and what they read from the trace."""
+"""mipflow/course/tour.py: the tour's forms, worked without a browser, and what they read from the trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mipflow as mf
+from mipflow.course.tour import Choice, Tour, accounts, before_and_after, landing_s, verdict
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.predictions import Question
-from mipflow.lab.tour import QUESTION, SECOND, Choice, Tour, accounts, before_and_after, landing_s, verdict
 from tests.lab.test_panel import html, is_grey, told
 
 
@@ -28,8 +26,8 @@ def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: fl
 
 
 @pytest.fixture
-def tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tour:
-    monkeypatch.chdir(tmp_path)
+def tour(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Tour:
+    monkeypatch.chdir(tmp_path_factory.mktemp("tour"))  # away from the labs of other tests here
     return Tour(story)
 
 
@@ -130,11 +128,11 @@ def test_the_verdict_is_of_the_run_and_not_of_the_figure() -> None:
 # --- the forms -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("question", "beliefs"), [(QUESTION, ["M15", "M16", "M17", None]), (SECOND, ["M16", None, "M22"])]
-)
-def test_every_wrong_answer_names_a_misconception(question: Question, beliefs: list[str | None]) -> None:
-    assert [answer.misconception for answer in question.answers.values()] == beliefs
+def test_every_wrong_answer_names_a_misconception(tour: Tour) -> None:
+    beliefs = [
+        [each.misconception for each in asked.question.answers.values()] for asked in (tour.prediction, tour.second)
+    ]
+    assert beliefs == [["M15", "M16", "M17", None], ["M16", None, "M22"]]
 
 
 def test_the_run_is_locked_until_a_prediction_is_stored(tour: Tour) -> None:
