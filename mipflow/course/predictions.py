@@ -40,9 +40,13 @@ class Answer:
     misconception: str | None = None
     moment: Callable[[Any], float | None] | None = None
 
+    def at_s(self, world: Any) -> float | None:
+        """The moment that shows it, in seconds; None where there is none."""
+        return None if self.moment is None or world is None else self.moment(world)
+
     def said(self, world: Any = None) -> str:
         """The feedback, with its moment."""
-        at_s = None if self.moment is None or world is None else self.moment(world)
+        at_s = self.at_s(world)
         return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.2f} s")
 
 
@@ -190,7 +194,13 @@ def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
     show_in(output, "Waits for your answer to the question above.")
 
     def unlock() -> None:
-        show_in(output, f"<p class='mipflow-feedback'>{escape(asked.feedback(world))}</p>", *shown)
+        at_s = None if asked.chosen is None else asked.question.answers[asked.chosen].at_s(world)
+        words = escape(asked.feedback(world))
+        if at_s is not None:  # view/inspector.js leads from there to the film
+            words += (
+                f" <button type='button' class='mipflow-way' data-ns='{round(at_s * 1e9)}'>Go to {at_s:.2f} s</button>"
+            )
+        show_in(output, f"<p class='mipflow-feedback'>{words}</p>", *shown)
 
     asked.when_stored(unlock)
     return output
