@@ -16,7 +16,7 @@ from mipflow.view.picture import opens
 from mipflow.view.scene import Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
-from mipflow.view.style import Dict, FlowStyle
+from mipflow.view.style import Dict, FlowStyle, line_colour
 from mipflow.view.trips import reasons, why_lost
 from mipflow.view.words import count, network, seconds
 
@@ -25,8 +25,13 @@ MOST_LINES, MOST_LINES_DENSE = 5, 2
 MOST_COUNTS = 30
 """How often the losses of a flow, and the rows that are not shown, are counted anew."""
 
-MARKS = "<li><b class='mipflow-tunnel'></b> in a tunnel</li><li><b class='mipflow-cross'>✕</b> lost</li>"
-"""What else the legend explains."""
+TUNNEL = "<li><b class='mipflow-tunnel'></b> in a tunnel</li>"
+LOST = "<li><b class='mipflow-cross'>✕</b> lost</li>"
+ROLES = ("mobile node", "home agent", "correspondent node")
+"""What the legend calls by its whole name."""
+DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
+"""The dashes of plotly in SVG."""
+NOT_ASKED = "not asked, so it stays"
 
 Rows = dict[str, Row]
 Version = tuple[int, str]
@@ -68,11 +73,13 @@ class Board:
             if change.table != (TABLE if node == stage.mobile else CACHE):
                 continue
             rows = self._state[node]
+            if self._care_of(change.before) != self._care_of(change.after):
+                self._same.pop((node, change.key), None)
             if change.after is None:
                 rows.pop(change.key, None)
             else:
                 rows[change.key] = change.after
-            touched, us = {node}, stage.us(record.t_ns)
+            touched, us = {node} | self._named_at(record), stage.us(record.t_ns)
             if not self.focus.has(record):  # it is only counted, now and then
                 stale[node] = us
                 if us - versions[node][-1][0] < step:
@@ -84,6 +91,7 @@ class Board:
                     self._same.clear()
                     at = record.t_ns
                 self._mark(record)
+                touched |= {each for each, _ in self._same}
             for each in touched:
                 stale.pop(each, None)
                 html = self._rows(each)
@@ -99,7 +107,6 @@ class Board:
     def _mark(self, record: TableChanged) -> None:
         """Mark a row by which flows take another road, and say of its neighbors that they did not change."""
         node, change = record.node, record.change
-        self._same.pop((node, change.key), None)
         self._old[node, change.key] = self._care_of(change.before)
         if change.before is None or change.after is None:
             return
@@ -109,6 +116,25 @@ class Board:
                 stays = f"{self.words.flows_named(flows)} {'stays' if len(flows) == 1 else 'stay'}"
                 self._same[node, key] = f"unchanged: {stays}"
                 self.notes.append((record.t_ns, f"{self.words.value(row['home_address'])} unchanged: {stays}"))
+        for agent in [each for each, role in self.stage.scene.roles.items() if role == "home agent" and each != node]:
+            kept = self._state[agent].get(change.key)
+            if kept and self._care_of(kept) != self._care_of(change.after) and self._is_not_asked(record, agent):
+                self._same[agent, change.key] = NOT_ASKED
+
+    def _is_not_asked(self, record: TableChanged, agent: str) -> bool:
+        """Whether from the handover before a row's change to the next one nobody tells a home agent of its address."""
+        moments, home = self.stage.spine.moments, record.change.key
+        asked = [moment.t_ns for moment in moments if moment.kind == "handover"]
+        begin = max((t_ns for t_ns in asked if t_ns <= record.t_ns), default=None)
+        end = min((t_ns for t_ns in asked if t_ns > record.t_ns), default=self.stage.spine.end_ns)
+        told = [each for each in moments if each.kind == "BU" and each.nodes[-1] == agent and each.address == home]
+        return begin is not None and not any(begin <= each.t_ns <= end for each in told)
+
+    def _named_at(self, record: TableChanged) -> set[str]:
+        """The nodes at whose rows a changed row of the mobile node names its flow."""
+        change = record.change
+        both = (change.before, change.after) if record.node == self.stage.mobile else ()
+        return {self.words.address(row.get("cn")) for row in both if row} & self._state.keys()
 
     def _flows(self, node: str, home: str) -> list[int]:
         """The flows whose packets a row of a binding cache leads."""
@@ -120,7 +146,7 @@ class Board:
         ]  # fmt: skip
 
     def _care_of(self, row: Row | None) -> str:
-        """A care-of address by its network alone: the column says already that it is one."""
+        """A care-of address by its network alone: on a plate there is no room for more."""
         return "" if row is None else re.sub(r" address( \d+)?$", r"\1", self.words.value(row.get("care_of_address")))
 
     def _shown(self, node: str) -> list[tuple[str, Row]]:
@@ -158,7 +184,9 @@ class Board:
                 cell = (f"<del>{escape(old)}</del> " if old else "") + f"<ins>{cell}</ins>"
             mark = " class='mipflow-changed'" * (old is not None) + " class='mipflow-same'" * (same is not None)
             home = escape(self.words.value(row["home_address"]))
-            lines.append(f"<tr {where}{mark}><th scope='row'>{opens(home)}</th><td>{cell}</td></tr>")
+            is_agent = self.stage.scene.roles[node] == "home agent"  # flows may pass by it
+            used = "".join(f"{sign(self.stage.flows[flow])} " for flow in self._flows(node, key)) * (not is_agent)
+            lines.append(f"<tr {where}{mark}><th scope='row'>{used}{opens(home)}</th><td>{cell}</td></tr>")
             if same is not None:
                 lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
         more = len(self._state[node]) - len(shown)
@@ -171,7 +199,7 @@ class Board:
         care_of = row.get("care_of_address")
         known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "not yet"
         flow = self.stage.flows[int(str(row["flow_id"]))].word
-        cells = (self.words.value(row.get("home_address")), self._care_of(row), known)
+        cells = (self.words.value(row.get("home_address")), self.words.value(care_of) if care_of else "", known)
         return f"<th scope='row'>{opens(escape(flow))}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
     # --- flows -------------------------------------------------------------------------------------------------------
@@ -185,7 +213,8 @@ class Board:
         versions: list[Version] = []
         for t_ns in sorted(moments):
             way = next(way for at, way in reversed(stage.roads[flow]) if at <= t_ns)
-            versions.append((stage.us(t_ns), f"{escape(self._way(way))}; {sum(at <= t_ns for at in lost)} lost"))
+            number = sum(at <= t_ns for at in lost)
+            versions.append((stage.us(t_ns), f"{escape(self._way(way))}; {number}\N{NO-BREAK SPACE}lost"))
         return versions
 
     def _way(self, way: Way | None) -> str:
@@ -215,7 +244,8 @@ class Board:
     def html(self) -> str:
         """The board as it is at the end."""
         flows = [
-            f"<li>{sign(style)} {escape(style.word)}: <span data-slot='{slot}'>{self._final(slot)}</span></li>"
+            f"<li>{sign(style)}{sample(style)} <span>{escape(style.word)}: <span data-slot='{slot}'>"
+            f"{self._final(slot)}</span></span></li>"
             for style, slot in zip(self.stage.flows.values(), self._flow_places.values(), strict=True)
         ]
         tables = "".join(self._table(node, slot) for node, slot in self.places.items() if node != self.stage.mobile)
@@ -223,18 +253,37 @@ class Board:
         notes = "".join(f"<p class='mipflow-quiet'>{escape(note)}.</p>" for note in self.sampled())
         dense = "" if self.stage.scene.has_room else " mipflow-dense"
         plates = f"<div class='mipflow-plates{dense}'>{tables}</div>"
-        return f"<ul class='mipflow-legend'>{''.join(flows)}{MARKS}</ul>{notes}{plates}{own}"
+        return f"<ul class='mipflow-legend'>{''.join(flows)}{self._marks()}</ul>{notes}{plates}{own}"
+
+    def _marks(self) -> str:
+        """What else the legend explains: whatever occurs in this film, and what the nodes' names mean."""
+        stage = self.stage
+        ways = [flight.way for layer in stage.layers for flight in layer.flights]
+        ways += [way for flow in stage.flows for _, way in stage.roads[flow] if way]
+        named = []
+        for role in ROLES:
+            nodes = [node for node, own in stage.scene.roles.items() if own == role]
+            if nodes:
+                few = nodes if len(nodes) < 4 else [nodes[0], "…", nodes[-1]]
+                named.append(f"<b>{escape(', '.join(few))}</b> {role}{'s' * (len(nodes) > 1)}")
+        tunnel, lost = TUNNEL * any(way.tunnel for way in ways), LOST * bool(stage.layers[-1].flights)
+        return f"{tunnel}{lost}<li class='mipflow-roles'>{'; '.join(named)}</li>"
 
     def _table(self, node: str, slot: int) -> str:
         own = node == self.stage.mobile
         name = f"{self.stage.scene.words[node]}: {'flow mapping table' if own else 'binding cache'}"
-        heads = ["flow"] * own + ["home address", "care-of address"] + ["known there"] * own
+        heads = ["flow"] * own + ["home address", "care-of address"] + [f"known at {self._peer()}"] * own
         head = "".join(f"<th scope='col'>{each}</th>" for each in heads)
         look = "mipflow-own" if own else "mipflow-plate"
         return (
             f"<table class='{look}'><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody data-slot='{slot}'>{self._final(slot)}</tbody></table>"
         )
+
+    def _peer(self) -> str:
+        """To whom the mobile node's flows go: one correspondent node, or several."""
+        peers = {self.words.address(row.get("cn")) for row in self._state[self.stage.mobile].values()}
+        return peers.pop() if len(peers) == 1 else "its CN"
 
     def sentences(self) -> list[str]:
         """Which way each flow went when, and what it lost where and why."""
@@ -261,5 +310,11 @@ class Board:
 def sign(style: FlowStyle) -> str:
     """The mark of a flow as HTML: its colour, its shape, its letter."""
     shape = {"circle": "50%", "square": "2px"}.get(style.symbol, "7px")
-    look = f"background:{style.colour};color:{style.letter_colour};border-radius:{shape}"
-    return f"<b class='mipflow-sign' style='{look}' aria-hidden='true'>{escape(style.letter)}</b>"
+    look = f"background:{line_colour(style.colour)};color:{style.letter_colour};border-radius:{shape}"
+    return f"<b class='mipflow-sign' style='{look}' title='{escape(style.word)}'>{escape(style.letter)}</b>"
+
+
+def sample(style: FlowStyle) -> str:
+    """A piece of the line that a flow's road is."""
+    look = f"stroke='{line_colour(style.colour)}' stroke-width='4' stroke-dasharray='{DASHES[style.dash]}'"
+    return f"<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M0 11h32' {look}/></svg>"

@@ -4,7 +4,7 @@
 (() => {
   if (window.mipflowPlayer) return window.mipflowPlayer.look();
   const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
-  const [PLATES_FROM, PLATE, GAP, ROOM, STEP_MS] = [640, 200, 26, 10, 2500];
+  const [PLATES_FROM, PLATE, GAP, ROOM, STEP_MS] = [640, 220, 26, 12, 2500];
   const [PLAY, PAUSE] = ["M4 2l10 6-10 6z", "M4 2h3v12H4zM9 2h3v12H9z"];
   const UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page.";
   const KEYS = { ",": ["step", -1], ".": ["step", 1], ArrowRight: ["by", 250], ArrowLeft: ["by", -250],

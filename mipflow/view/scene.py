@@ -22,7 +22,7 @@ WIDTH = 700
 """Width of the plotting area, in pixels, for which a figure is made; a page may give it any other."""
 ROW_PX, TOP, BOTTOM = 56, 30, 30
 """Least height of a node that has others above and below it; margins above and below the nodes' middles."""
-PLATE_WIDTH, PLATE_ROW = 200, 22
+PLATE_WIDTH, PLATE_ROW = 220, 22
 """Size of a plate and of a row in it, in pixels."""
 SIDES = {"right": (1, 0), "left": (-1, 0), "below": (0, 1), "above": (0, -1)}
 """Where plates may stand beside their cards: across and down."""
@@ -101,7 +101,7 @@ class Scene:
         self.edge += 10
         """Margin beside the outermost nodes, in pixels."""
         rows = max(sum(abs(x - other) < 0.9 for other in xs) for x in xs)
-        self.height = max(400, TOP + BOTTOM + ROW_PX * (rows - 1))
+        self.height = max(416, TOP + BOTTOM + ROW_PX * (rows - 1))
         self.has_room: bool = rows < 5
         """Whether plates have room above each other for their headings and notes."""
 
@@ -189,7 +189,7 @@ class Scene:
 
             def cost(side: str, node: str = node, number: int = number) -> float:
                 box = self.plate(node, side, number, width)
-                outside = box.x - box.width / 2 < -self.edge
+                outside = box.x - box.width / 2 < -self.edge or box.y - box.height / 2 < -TOP - 1
                 crossed = sum(box.length_inside(*ends) for ends in ways)
                 return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + outside * 1e6
 

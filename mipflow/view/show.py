@@ -39,6 +39,11 @@ BEFORE_MS = 2500
 SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
 """What player.js has of an event."""
+TIE = (
+    "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
+    " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
+)
+"""The leader from a row to its road: a thin line that ends in a dot."""
 _NUMBERS = counting(1)
 
 
@@ -223,7 +228,7 @@ class Show(Picture):
         )
         return (
             f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}<ol class='mipflow-chips'>{chips}</ol>"
-            f"{self.twin()}<svg class='mipflow-tie' aria-hidden='true'><path/></svg></div>"
+            f"{self.twin()}{TIE}</div>"
             f"<script type='application/json'>{as_json(self.plain())}</script>{script()}"
         )
 

@@ -39,7 +39,7 @@ HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, ROADS_FROM = 1, 2
 """Numbers of plotly's traces: links, tunnels, then the roads."""
-ROOM = 10
+ROOM = 12
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from mipflow.view.board import Board
-from tests.view.story import CELL, CN1, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping
+from mipflow.wire.mobility import BindingUpdate
+from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping, message
 from tests.view.test_stage import show, told
 
 
@@ -35,8 +36,8 @@ def key_ns() -> int:
 
 def test_the_row_changes_at_its_moment_beside_what_stood_there(board: Board) -> None:
     at = key_ns()
-    assert rows(board, "CN1", at - 1000) == "H@1 WLAN; H@2 WLAN;"
-    assert rows(board, "CN1", at) == "H@1 WLAN; unchanged: the call stays; H@2 [WLAN] cellular;"
+    assert rows(board, "CN1", at - 1000) == "c H@1 WLAN; v H@2 WLAN;"
+    assert rows(board, "CN1", at) == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] cellular;"
 
 
 def test_row_and_road_change_at_the_same_playing_time(board: Board) -> None:
@@ -51,21 +52,50 @@ def test_only_the_row_at_the_correspondent_is_marked(board: Board) -> None:
     for slot in board.slots[:3]:
         marked = [html for _, html in slot if "mipflow-changed" in html]
         assert bool(marked) == (slot is board.slots[board.places["CN1"]])
-    assert rows(board, "HA", key_ns()) == "H@1 WLAN; H@2 WLAN;"
-    assert rows(board, "MN", key_ns()) == "call H@1 WLAN yes; video H@2 cellular not yet;"
+    assert rows(board, "HA", key_ns()) == "H@1 WLAN; H@2 WLAN; not asked, so it stays;"
+    assert rows(board, "MN", key_ns()) == "call H@1 WLAN address yes; video H@2 cellular address not yet;"
     assert "mipflow-own" in board.html() and board.html().count("mipflow-plate'") == 2
 
 
 def test_a_marked_row_stays_until_the_next_one_at_another_time() -> None:
     early = show("figure 2", 0, 4.8).boards[0]
     end = rows(early, "CN1", key_ns() + 500 * MS)
-    assert end == "H@1 WLAN; unchanged: the call stays; H@2 [WLAN] cellular;"
+    assert end == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] cellular;"
     assert "[" not in rows(early, "HA", key_ns())
+
+
+def test_a_row_names_the_flows_that_use_it_from_when_they_do() -> None:
+    early = show("figure 2", 0, 4.8).boards[0]
+    begins = [at for at, html in early.slots[early.places["CN1"]] if ">v</b>" in html]
+    registered = [r for r in early.stage.trace.changes() if r.node == "CN1" and r.change.table == "binding cache"]
+    assert begins[0] == early.stage.us(registered[1].t_ns), "with the row, since the flow had its address before"
+    assert "v H@2 WLAN;" in rows(early, "CN1", key_ns() - 1000)
+    assert "c H@" not in rows(early, "HA", key_ns()), "what a correspondent sends straight does not pass by"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_home_agent_is_said_to_be_left_out_only_where_nobody_asked_it(asks: bool) -> None:
+    story, at = handover()
+    if asks:
+        update = message(CELL, HA, BindingUpdate(8, lifetime_units=105), HOME2)
+        story.send(["MN", "AR3", "Internet", "HA"], update, at.update_lands + 300 * MS)
+    for t_ns in (at.update_lands - 1000, at.update_lands, at.end):
+        said = "not asked" in rows(told(story).boards[0], "HA", t_ns)
+        assert said == (not asks and t_ns >= at.update_lands)
+
+
+def test_the_legend_explains_what_occurs() -> None:
+    board = show().boards[0]
+    legend = text(board.html().partition("</ul>")[0])
+    assert "in a tunnel" in legend and "✕" not in legend, "the tests of the home address are in a tunnel"
+    assert legend.endswith("MN mobile node; HA home agent; CN1, CN2 correspondent nodes")
+    story, _ = handover()
+    assert "✕ lost" in text(told(story).boards[0].html())
 
 
 def test_where_both_flows_share_a_row_nothing_is_said_to_stay() -> None:
     shared = show("figure 1").boards[0]
-    assert rows(shared, "CN1", show("figure 1").film.corners[-1][1]) == "H@1 [WLAN] cellular;"
+    assert rows(shared, "CN1", show("figure 1").film.corners[-1][1]) == "c v H@1 [WLAN] cellular;"
     assert shared.notes == []
 
 
@@ -94,7 +124,7 @@ def test_of_many_rows_those_that_count_are_shown() -> None:
         story.table(1, "CN1", "binding cache", home, None, {"home_address": home, "care_of_address": str(WLAN)})
     board = told(story).boards[0]
     shown = rows(board, "CN1", at.update_lands)
-    assert "H@2 [WLAN] cellular;" in shown and "H@1 WLAN; unchanged: the call stays;" in shown
+    assert "v H@2 [WLAN] cellular;" in shown and "c H@1 WLAN; unchanged: the call stays;" in shown
     assert shown.endswith("… 38 more;") and board.lines["CN1"] <= 7
 
 

@@ -18,7 +18,7 @@ from mipflow.node.host import Host
 from mipflow.sim.trace import LOST
 from mipflow.view.scene import Box
 from mipflow.view.show import Show, animate
-from mipflow.view.stage import MESSAGE, Layer, Stage, most_at_once, spots
+from mipflow.view.stage import MESSAGE, ROOM, Layer, Stage, most_at_once, spots
 from tests.view.story import FLOWS, MS, NAMES, S, Story, handover
 
 PHONE, DESK = 285, 700
@@ -81,7 +81,7 @@ def test_each_drawn_packet_lies_where_the_trace_says(share: float, width: int) -
             assert alone.link == (name.sender, name.receiver)
             gone = min(1.0, (t_ns - trace.started[hop]) / (trace.arrived[hop] - trace.started[hop]))
             number = list(zip(flight.way.nodes, flight.way.nodes[1:], strict=False)).index(alone.link)
-            margin = (layer.size[0] / 2 + 10, layer.size[1] / 2 + 10)
+            margin = (layer.size[0] / 2 + ROOM, layer.size[1] / 2 + ROOM)
             (ax, ay), (bx, by) = this.scene.legs(flight.way, margin, width)[number]
             length = abs(bx - ax) + abs(by - ay)
             assert abs(ax + (bx - ax) * gone - alone.x) + abs(ay + (by - ay) * gone - alone.y) <= 0.01 * length + 1e-6
