@@ -8,15 +8,16 @@ from mipflow.course.predictions import Answer, Question
 CALL = Question("00-call", "You move only the video to the cellular network. What will the call do?", {
     "A": Answer(
         "It moves as well: a handover moves the whole mobile node.",
-        "Not yet: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a node"
+        "Not quite: the binding update named one home address, H@2, and CN1 changed that row and no other. Where a node"
         " has one home address for all its flows you are right: see the last section.", "M15"),
     "B": Answer(
         "It stays: the update names the video's port numbers, so only the video moves.",
         "It did stay, but not for that reason: there are no ports in CN1's binding cache. A row is found by the home"
-        " address, and only the video uses H@2. The last section shows what happens without it.", "M16"),
+        " address, and only the video uses H@2. The last section shows what happens"
+        " without that second home address.", "M16"),
     "C": Answer(
         "It uses both networks from now on, because both are switched on.",
-        "Not yet: a second network alone spreads nothing. Packets for a home address go to the one place in its row,"
+        "Not quite: a second network alone spreads nothing. Packets for a home address go to the one place in its row,"
         " and the row of the call's home address, H@1, has not changed.", "M17"),
     "D": Answer(
         "It stays: the call has a home address of its own, and the update does not name that one.",
@@ -27,15 +28,15 @@ CALL = Question("00-call", "You move only the video to the cellular network. Wha
 SHARED = Question("00-shared", "Now call and video share H@1, and you give the same order again. What will move?", {
     "A": Answer(
         "Only the flow that is told to move, as before.",
-        "Not yet: the binding update names a home address, and both flows have the same one. CN1 has one row for it,"
+        "Not quite: the binding update names a home address, and both flows have the same one. CN1 has one row for it,"
         " and that row is for both.", "M16"),
     "B": Answer(
         "Both: they share a home address, so they share CN1's row.",
-        "So it was: whatever sends to H@1 goes where its one row says."),
+        "So it was: whatever is sent to H@1 goes where its one row says."),
     "C": Answer(
         "Neither: with one home address, nothing can move.",
-        "Not yet: a move needs no second home address. It changes the row of H@1, and all that uses H@1 goes along. The"
-        " second one is for moving one flow without the other.", "M22"),
+        "Not quite: a move needs no second home address. It changes the row of H@1, and all that uses H@1 goes along."
+        " The second one is for moving one flow without the other.", "M22"),
 })  # fmt: skip
 
 QUESTIONS = {question.name: question for question in (CALL, SHARED)}

@@ -115,7 +115,7 @@ class Prediction:
             callback()
         again = "Both are kept." if len(self.votes) == MOST_VOTES else ""
         if not self.question.is_last:
-            again = f"The picture below is unlocked. {again or 'Talk to your neighbor; you may answer once more.'}"
+            again = again or "Talk to your neighbor; you may answer once more."
         return " ".join(filter(None, (f"Stored: {letter}.", again, self._kept.note)))
 
     def feedback(self, world: Any = None) -> str:

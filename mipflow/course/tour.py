@@ -1,7 +1,8 @@
 """The tour's forms: predict, move one flow, read what happened, predict again, take the second home address away.
 
 Takes the learner's `story(figure, flow, interface, moment)`, a function that gives a world in which one flow was handed
-over; gives panels and forms for labs/00_tour. Only that notebook uses it.
+over; gives panels and forms for labs/00_tour. Only that notebook uses it. What is to be looked for stands above a
+film; what came of it is folded below, and opens when the film was watched.
 """
 
 from __future__ import annotations
@@ -31,8 +32,32 @@ BEFORE_S, AFTER_S = 0.3, 0.7
 SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
 """The tables that are compared."""
 
+WATCH = (
+    "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
+)
+WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): how many rows has CN1, and which roads bend?"
+NOTHING = "Ran: {}. Press Play (▶) and look for a message. What came of it is told below the film."
+"""What to look for in a film, above it: none gives away what is to be seen there."""
+WATCHED = "I have watched it: what happened?"
+WHY = (
+    "<b>The moment the binding update lands, CN1 changes one row,</b> and from then on sends by the other router."
+    " Packets that were already on their way to the old care-of address still arrive, because MN still listens there."
+    " MN itself cannot know when the update lands. Until the acknowledgement is there, it sends its own packets from that"
+    " home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
+)
+AT_HOME = " The home agent's rows have not changed."
+"""What the trace shows of a move, for both films."""
 MOMENTS_S = numbers(3.2, 60, "a second")
 """Call and video begin at 3 s, and the network is built anew for each run."""
+
+
+LOCKED = {
+    (True, True): "Locked: store your prediction, and run the move above.",
+    (True, False): "Locked: run the move above.",
+    (False, True): "Locked: store your prediction first.",
+}
+"""Why the last move waits, by what is missing: the move, the prediction."""
+STILL = "Locked: the last run moved nothing. Move a flow to the other network above."
 
 
 class Choice(NamedTuple):
@@ -101,7 +126,10 @@ def verdict(world: World, choice: Choice) -> str:
     """What moved, which rows CN1 has, and when: in a sentence or two, read from the trace."""
     landed, moved = landing_s(world.trace, world.cn1.name, choice.moment), moved_flows(world, choice.moment)
     if landed is None:
-        return f"Nothing moved: the {choice.flow} is on {network(choice.interface)} already, so no message is sent."
+        where = network(choice.interface)
+        if where == network_before(world, choice):
+            return f"Nothing moved: the {choice.flow} is on {where} already, so no message is sent."
+        return f"Nothing moved up to {world.now:.1f} s: no binding update changed a row at {world.cn1.name}."
     when = f"at {landed:.3f} s, {(landed - choice.moment) * 1000:.0f} ms after the word to move"
     cached = [
         row for row in before_and_after(world, choice.moment) if row["table"] == f"{world.cn1.name}: binding cache"
@@ -124,6 +152,21 @@ def moved_flows(world: World, moment: float) -> list[str]:
     ]  # fmt: skip
 
 
+def why(world: World, moment: float) -> str:
+    """What the trace shows of a move at `moment` seconds; empty where no row changed at the correspondent node."""
+    if landing_s(world.trace, world.cn1.name, moment) is None:
+        return ""
+    home = [row for row in before_and_after(world, moment) if row["table"] == f"{world.ha.name}: binding cache"]
+    return WHY + AT_HOME * (not any(row[""] for row in home))
+
+
+def network_before(world: World, choice: Choice) -> str:
+    """The network that the chosen flow was on before the move, as a sentence names it; empty where it was on none."""
+    own = next(each for each in accounts(world, choice.moment) if each["flow"] == choice.flow)
+    kinds = {interface_kind(each): network(each) for each in ("wlan0", "cell0")}
+    return kinds.get(str(own["network before"]), "")
+
+
 class Tour:
     """The forms of one notebook; each method gives one to show, and what one of them stores unlocks the next."""
 
@@ -131,7 +174,7 @@ class Tour:
         self.story = story
         self.prediction, self.second = prediction("00-call"), prediction("00-shared")
         self.choice: Choice | None = None
-        """The last move; None before the first."""
+        """The last move; None before the first, and after one that moved nothing."""
         networks = {"cellular network (cell0)": "cell0", "WLAN (wlan0)": "wlan0"}
         self.panel = panel.Panel(
             [
@@ -139,18 +182,16 @@ class Tour:
                 panel.choice("interface", "to the", networks),
                 panel.number("moment", "at second", 4.0, MOMENTS_S, "When", 0.1),
             ],
-            lambda **chosen: self._run(figure2, Choice(**chosen)), self._moved,
+            lambda **chosen: (self.story(figure2, *chosen.values()), Choice(**chosen)), self._moved,
             lambda **chosen: _python("figure2", Choice(**chosen)),
             ready="Unlocked: choose, then press Run.", locked="Locked: store your prediction first.",
         )  # fmt: skip
         self.again = panel.Panel(
-            [], lambda: self._run(figure1, self.choice), self._taken_away,
-            lambda: _python("figure1", self.choice or Choice("video", "cell0", 4.0)),
-            go="Take away the second home address", locked="Locked: run the move above, and store your prediction.",
+            [], lambda: (self.story(figure1, *self._last), self._last), self._taken_away,
+            lambda: _python("figure1", self._last),
+            go="Take away the second home address", locked=LOCKED[True, True],
         )  # fmt: skip
-        self.found = ipywidgets.Output()
-        panel.show_in(self.found, "Nothing yet: run the move above.")
-        self.panel.results += [self.found, self.again.output]
+        self.panel.results.append(self.again.output)
         self.prediction.when_stored(self.panel.unlock)
         self.second.when_stored(self._ready)
 
@@ -162,10 +203,6 @@ class Tour:
         """Choose a flow, a network and a moment; run the world again; watch."""
         return self.panel
 
-    def outcome(self) -> ipywidgets.Output:
-        """What the trace says after the move: packets by flow, and the tables before and after."""
-        return self.found
-
     def ask_again(self) -> ipywidgets.VBox:
         """The question that unlocks the last move."""
         return self.second.form()
@@ -174,28 +211,39 @@ class Tour:
         """One button: the same move in a world where both flows have one home address."""
         return self.again
 
-    def _run(self, figure: Figure, chosen: Choice | None) -> tuple[World, Choice]:
-        assert chosen is not None
-        return self.story(figure, *chosen), chosen
+    @property
+    def _last(self) -> Choice:
+        return self.choice or Choice("video", "cell0", 4.0)
 
     def _moved(self, ran: tuple[World, Choice]) -> list[Any]:
-        self.choice = ran[1]
-        shown = [verdict(*ran), *self._feedback(self.prediction, self.choice[:2] == ("video", "cell0")), _film(*ran)]
-        panel.show_in(self.found, _tables(*ran))
+        world, choice = ran
+        is_move = landing_s(world.trace, world.cn1.name, choice.moment) is not None
+        self.choice = choice if is_move else None
         self._ready()
-        return shown
+        if not is_move and self.second.chosen is not None:
+            self.again.lock(STILL)
+        fits = is_move and choice[:2] == ("video", "cell0")
+        return _shown(*ran, WATCH if is_move else NOTHING, self.prediction.feedback() if fits else "")
 
     def _taken_away(self, ran: tuple[World, Choice]) -> list[Any]:
-        return [verdict(*ran), *self._feedback(self.second, True), _film(*ran), _tables(*ran)]
+        return _shown(*ran, WATCH_AGAIN, self.second.feedback())
 
     def _ready(self) -> None:
         """The last move waits for the first one and for a prediction; what it gave before is of an older choice."""
-        if self.choice is not None and self.second.chosen is not None:
+        missing = self.choice is None, self.second.chosen is None
+        if any(missing):
+            self.again.lock(LOCKED[missing])
+        else:
             self.again.reset(f"Ready: the same move ({self.choice}), with H@1 for both flows.")
 
-    @staticmethod
-    def _feedback(prediction: Prediction, fits: bool) -> list[str]:
-        return [f"<p class='mipflow-feedback'>{escape(prediction.feedback())}</p>"] if fits else []
+
+def _shown(world: World, chosen: Choice, watch: str, feedback: str) -> list[Any]:
+    """What to look for, the film, and folded below it what came of it."""
+    said = f"<p><b>{escape(verdict(world, chosen))}</b></p>"
+    said += f"<p class='mipflow-feedback'>{escape(feedback)}</p>" * bool(feedback)
+    said += f"<p>{why(world, chosen.moment)}</p>"
+    fold = f"<details class='mipflow-fold'><summary>{WATCHED}</summary>{said}{_tables(world, chosen)}</details>"
+    return [watch.format(chosen), _film(world, chosen), fold]
 
 
 def _python(figure: str, chosen: Choice) -> str:

@@ -173,10 +173,16 @@ class Panel:
 
     def reset(self, sentence: str) -> None:
         """As before the first run, and ready for it."""
-        self.result = self._shown = None
-        show_in(self.output)
+        self.lock("")
         self._ready = sentence
         self.unlock()
+
+    def lock(self, why: str) -> None:
+        """As before the first run, and not to be run until `unlock()` or `reset()`."""
+        self.result = self._shown = None
+        show_in(self.output)
+        self.button.disabled = True
+        self.say(why)
 
     def __repr__(self) -> str:
         return f"A panel, for a notebook. {PYTHON} as its button:\n{self.python}"

@@ -15,7 +15,7 @@ from mipflow.view.picture import Picture
 
 def test_an_answer_is_kept_with_confidence_and_reason() -> None:
     said = prediction("99").store("a", "certain", "I guess")
-    assert said == "Stored: a. The picture below is unlocked. Talk to your neighbor; you may answer once more."
+    assert said == "Stored: a. Talk to your neighbor; you may answer once more."
     kept = progress("99").predictions("99")[0]
     assert {name: kept[name] for name in ("answer", "misconception", "confidence", "why")} == {
         "answer": "a", "misconception": "M1", "confidence": "certain", "why": "I guess",
