@@ -185,7 +185,9 @@ class FlowBinder(Listener):
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
             raise ProtocolMisuse(f"flows {ids} share a binding; leave out alone=True to move them all", ids)
-        self._node.decided("handover", f"{flows_named(ids)} to move to {interface}")
+        others = [each for each in ids if each != entry.flow_id]
+        along = f"; {flows_named(others)} bound by the same row" if others else ""
+        self._node.decided("handover", f"{flows_named([entry.flow_id])} to move to {interface}{along}")
         for other in together:
             other.requested = interface  # what policies of a higher priority may overrule
         follows = self.networks.home_follows if home_follows is None else home_follows

@@ -50,6 +50,12 @@ class Teller:
         self.home_agents = {node for node, role in self.roles.items() if role == "home agent"}
         self.tables = trace.tables(max(0, start_ns - 1))
         self.moments: list[Moment] = []
+        self._unknown: dict[int, int] = {}
+        """Flow -> since when its peer does not know its care-of address (nanoseconds)."""
+        self._tunnelled: dict[int, int] = {}
+        """Flow -> when the mobile node sent the latest of its packets through the tunnel (nanoseconds)."""
+        self._looked = bisect_left(trace.sent, start_ns)
+        """How many packet-hops have been looked at for that."""
         self._losses: dict[object, int] = {}
         """What is lost, where and why -> the number of the latest moment that says so."""
 
@@ -143,18 +149,19 @@ class Teller:
         before, after = (None if row is None else words.plain(row) for row in (change.before, change.after))
         values = {"table": change.table, "key": words.value(change.key), "before": before, "after": after}
         looks = [words.shown(change.table, row) for row in (change.before, change.after)]
-        is_shown, is_key = change.table in SHOWN and looks[0] != looks[1], False
+        is_shown, is_key, is_quiet = change.table in SHOWN and looks[0] != looks[1], False, False
         told, brief, flows, kind = words.change(record.node, change), "", tuple[int, ...](), _ROW
         if is_shown and change.table == CACHE:
             told, brief, flows, is_key = self._bound(record)
         elif is_shown:
             kind, told, brief, flows = self._mapped(record)
+            is_quiet = kind == "road" and not self._rode(*flows, record.t_ns)
         elif change.table == HOMES and change.before is None:
             home = words.value(change.key)
             kind, told, brief = "address", f"{self.who(record.node)} has the home address {home}", f"{home} allocated"
         return Moment(
             record.t_ns, record.t_ns, kind, _capital(told), brief or told, (record.node,), rows=(record,), flows=flows,
-            is_key=is_key, is_told=bool(brief) and self.focus.has(record), values=tuple(values.items()),
+            is_key=is_key, is_told=bool(brief) and not is_quiet and self.focus.has(record), values=tuple(values.items()),
         )  # fmt: skip
 
     def _bound(self, record: TableChanged) -> tuple[str, str, tuple[int, ...], bool]:
@@ -184,6 +191,8 @@ class Teller:
         named, peer = words.flows_named((flow,)), words.address((after or before).get("cn"))
         home, care_of = words.the(after.get("home_address")), words.the(after.get("care_of_address"))
         differs = {name for name in (after or before) if before.get(name) != after.get(name)}
+        if "care_of_address" in differs:
+            self._unknown[flow] = record.t_ns
         if not after:
             return "ended", f"{named} has ended", f"{named} ended", (flow,)
         if not before:
@@ -193,8 +202,22 @@ class Teller:
         if "care_of_address" in differs:
             return "row", f"{who} chooses {care_of} for {named}", f"{named}: {care_of} chosen", (flow,)
         if after.get("registered_at_cn") == after.get("care_of_address"):
-            return "road", f"{who} now sends {named} straight to {peer}, from {care_of}", f"{named} straight", (flow,)
+            again = " again" if before.get("registered_at_cn") else ""
+            told = f"{who}'s own packets of {named} go straight to {peer}{again}, no longer through the tunnel"
+            return "road", told, f"{named} out of the tunnel", (flow,)
         return "row", f"{peer} does not know of {care_of} for {named} yet", f"{named} not yet known", (flow,)
+
+    def _rode(self, flow: int, t_ns: int) -> bool:
+        """Whether the mobile node sent packets of a flow through the tunnel since its peer did not know where it is."""
+        trace = self.trace
+        until = bisect_left(trace.sent, t_ns)
+        for number in range(self._looked, until):
+            packet = trace.packets[number]
+            inner = packet.innermost()
+            if inner is not packet and inner.label > 0 and trace.channels[trace.channel[number]].sender == self.mobile:
+                self._tunnelled[inner.label] = trace.sent[number]
+        self._looked = max(self._looked, until)
+        return self._tunnelled.get(flow, -1) >= self._unknown.get(flow, 0)
 
     # --- losses and decisions ----------------------------------------------------------------------------------------
 
@@ -239,11 +262,13 @@ class Teller:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
         if kind == "handover":
-            *_, interface = record.why.split(" ")
-            everything = not flows
-            flows = flows or tuple(_flow_of(row) for row in self._flows())
-            named = "everything" if everything else words.flows_named(flows)
-            told, brief = f"{who} is asked to move {named} to {network(interface)}", f"move {named}"
+            order, _, along = record.why.partition("; ")
+            named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
+            told, brief = f"{who} is asked to move {named} to {network(order.split(' ')[-1])}", f"move {named}"
+            if sharing:
+                shares = "shares" if len(sharing) == 1 else "share"
+                told += f"; {words.flows_named(sharing)} {shares} {'its' if len(flows) == 1 else 'their'} row"
+            flows = (*flows, *sharing) or tuple(_flow_of(row) for row in self._flows())
         elif kind == "address":
             address, _, interface = record.why.partition(" on ")
             told, brief = f"{who} has an address in {network(interface)}, {address}", words.address(address)

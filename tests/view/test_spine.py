@@ -238,3 +238,35 @@ class TestPhases:
         world.run(400)
         assert {phase.handover_ns < 2 * S for phase in of_world(world).phases} == {True}
         assert of_world(world, 300 * S).phases == [] and of_world(world, 300 * S).moments
+
+
+class TestUplink:
+    """The mobile node's own road: told where packets of the flow went through the tunnel, and only there."""
+
+    @pytest.mark.parametrize("name", NAMES_OF_WORLDS)
+    def test_the_road_is_told_of_flows_whose_packets_took_the_tunnel(self, name: str) -> None:
+        world = worlds()[name]
+        roads = [m for m in of_world(world, 3 * S).moments if m.kind == "road"]
+        told = {flow for moment in roads if moment.is_told for flow in moment.flows}
+        rode: set[int] = set()
+        trace = world.trace
+        for number, packet in enumerate(trace.packets):
+            inner, sent = packet.innermost(), trace.sent[number]
+            is_own = trace.channels[trace.channel[number]].sender == "MN" and inner.upward and packet is not inner
+            if is_own and any(4 * S <= sent < m.t_ns and inner.flow in m.flows for m in roads):
+                rode.add(inner.flow)
+        assert told == rode
+        assert all("no longer through the tunnel" in m.sentence for m in roads)
+
+    def test_a_call_rides_and_a_video_that_only_comes_down_does_not(self) -> None:
+        captions = [caption.sentence for caption in of_world(worlds()["one home address"], 3 * S).captions]
+        own = "The mobile node's own packets of the call go straight to CN1 again, no longer through the tunnel"
+        assert own in captions and not any("own packets of the video" in each for each in captions)
+        assert not any("own packets" in c.sentence for c in of_world(worlds()["one flow moves"], 3 * S).captions)
+
+    def test_who_is_asked_for_one_flow_and_moves_two_says_which_shares_its_row(self) -> None:
+        asked = [m for m in of_world(worlds()["one home address"]).moments if m.kind == "handover"]
+        assert [m.sentence for m in asked] == [
+            "The mobile node is asked to move the video to the cellular network; the call shares its row"
+        ]
+        assert (asked[0].brief, sorted(asked[0].flows)) == ("move the video", [1, 2])
