@@ -13,7 +13,7 @@
 #
 # - **MN**, the mobile node, is your phone: on a WLAN, by the WLAN router (`wlan0`), and on a cellular network, by the
 #   cellular router (`cell0`), at the same time. **CN1**, a correspondent node, is who it talks to: here by a call and a
-#   video at once.
+#   video at once. (CN2 is another one, to whom nobody talks in this tour.)
 # - A **home address** (H@) says *who*: it stays the same wherever MN goes, so a call survives a move.
 # - A **care-of address** says *where*: every network that MN visits gives it another one. Here they are called the
 #   *WLAN address* and the *cellular address*.
@@ -45,6 +45,13 @@ FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.
 # MN took a second home address by itself, because both flows go to the same CN1.
 #
+# *How to read the film.* A mark is a packet, and ×2 or ×4 beside it are as many so close together that they are one
+# mark. Nothing but packets moves in this first film; the later ones have numbered **events** too, and the buttons
+# **‹ Event** and **Event ›** go from one to the next. By keyboard, once a button of the film is chosen: space plays, ←
+# and → go a little back and on, comma and full stop from packet to packet, Page Down and Page Up to the event before
+# and after, Home and End to both ends. Below the film stands MN's own **flow mapping table**: for each flow its home
+# address and the care-of address chosen for it; *known there* is "yes" once CN1 has confirmed that it knows that one.
+#
 # *Why does the film begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check
 # that nobody else has them: duplicate address detection, one second each time. At 2.2 s all is registered. Call and
 # video begin at 3 s; packets sent earlier would wait, and some would be lost for a reason that is not a move.
@@ -71,33 +78,28 @@ tour.ask()
 # **Now move it: press Run, then Play (▶). Which of these six messages changes the row at CN1, and what happens to the
 # road in that moment?** Each message has its name where it flies; half speed (½×) helps, and so do single steps.
 #
-# 1. **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
-#    the home agent, in a tunnel (a purple frame), the other by way of the new network.
-# 2. **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
-#    reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
-# 3. **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address".
-# 4. **BA** (binding acknowledgement): "done".
+# - **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
+#   the home agent, in a tunnel (a purple frame), the other by way of the new network.
+# - **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
+#   reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
+# - **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address".
+# - **BA** (binding acknowledgement): "done".
+#
+# What happened is told below the film, folded: watch first, then open it.
 
 # %% tags=["hide"]
 tour.move()
 
 # %% [markdown]
-# ## What happened, read from the trace
+# What is told there is read from the trace, the log of every packet on every link: nothing of it is an estimate.
 #
-# **The moment the binding update lands, CN1 changes one row,** and from then on sends the video by the cellular router.
-# Packets that were already on their way to the old care-of address still arrive, because MN still listens there.
-#
-# The trace is the log of every packet on every link: nothing below is an estimate. The home agent's rows have not
-# changed: it only sends on what arrives at home, and call and video take the direct way.
-
-# %% tags=["hide"]
-tour.outcome()
-
-# %% [markdown]
 # Choose something else above and run again: move the call, at another moment, or "move" a flow to where it already is.
+# If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in the tunnel to the
+# home agent, because MN does not know yet that CN1 has the new row, and by way of home they arrive in any case.
 #
 # *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
-# every time, so that you see all six messages.*
+# every time, so that you see all six messages. `mf.figure2` is the network of Figure 2 of the patent WO 2004/057826,
+# from which the method is; `mf.figure1` that of its Figure 1, where MN has one home address only.*
 #
 # ## Take away the second home address
 #

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.arguments import number as numbers
-from mipflow.course.predictions import Prediction, prediction
+from mipflow.course.predictions import prediction
 from mipflow.lab import panel
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
@@ -32,18 +32,16 @@ BEFORE_S, AFTER_S = 0.3, 0.7
 SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
 """The tables that are compared."""
 
-WATCH = (
-    "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
-)
-WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): how many rows has CN1, and which roads bend?"
+WATCH = "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
+WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): which roads bend, and in which moment?"
 NOTHING = "Ran: {}. Press Play (▶) and look for a message. What came of it is told below the film."
 """What to look for in a film, above it: none gives away what is to be seen there."""
 WATCHED = "I have watched it: what happened?"
 WHY = (
     "<b>The moment the binding update lands, CN1 changes one row,</b> and from then on sends by the other router."
     " Packets that were already on their way to the old care-of address still arrive, because MN still listens there."
-    " MN itself cannot know when the update lands. Until the acknowledgement is there, it sends its own packets from that"
-    " home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
+    " MN itself cannot know when the update lands. Until the acknowledgement is there, it sends its own packets from"
+    " that home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
 )
 AT_HOME = " The home agent's rows have not changed."
 """What the trace shows of a move, for both films."""

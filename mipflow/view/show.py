@@ -37,6 +37,10 @@ FLIES_MS = 350
 BEFORE_MS = 2500
 """How much is seen before the change when it is played from there, in playing milliseconds."""
 SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
+BEGIN = "Press play, or step from event to event."
+UNTOLD = "Nothing to tell happens here: packets only."
+HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Page Down next and previous event; Home, End"
+"""What the keys of player.js do."""
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
 """What player.js has of an event."""
 TIE = (
@@ -169,7 +173,7 @@ class Show(Picture):
 
     def _captions(self) -> list[tuple[int, str]]:
         """What the caption says from which playing time on: at the end, how it came out."""
-        said = [(0, "Press play, or step from event to event.")]
+        said = [(0, BEGIN if self.events else UNTOLD)]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
         ends = {each["stage"]: each["text"] for each in self.events if each.get("moved")}
         return said + ([(self.film.length_ms, f"{'. '.join(ends.values())}.")] if ends else [])
@@ -185,9 +189,9 @@ class Show(Picture):
         """Buttons, speeds, the bar with the events as numbered marks, and the caption."""
         before = _button("before", 0, "Play from before the change", "", "Before the change")
         buttons = [
-            _button("event", -1, "Previous event", "first"), _button("step", -1, "Step back", "back"),
+            _button("event", -1, "Previous event", "", "‹ Event"), _button("step", -1, "Step back", "back"),
             _button("play", 0, "Play", "play"), _button("step", 1, "Step on", "on"),
-            _button("event", 1, "Next event", "last"), before if self._turn else "",
+            _button("event", 1, "Next event", "", "Event ›"), before if self._turn else "",
             _button("full", 0, "Full screen", "full"),
             _look("inside", "Look inside the packet of this event", "Look inside"),
             _look("svg", "Save what is seen as SVG", "SVG"), _look("png", "Save what is seen as PNG", "PNG"),
@@ -202,7 +206,7 @@ class Show(Picture):
             f" aria-label='Event {number + 1}, {each['at']}: {escape(each['text'])}'>{number + 1}</button>"
             for number, each in enumerate(self.events)
         )
-        last = self._captions()[-1][1] if self.events else "Nothing is told of this time."
+        last = self._captions()[-1][1] if self.events else UNTOLD
         return (
             f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
             f" aria-label='{escape(self.title)}: player'>"
@@ -211,7 +215,8 @@ class Show(Picture):
             f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
             f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1' value='0'"
             f" aria-label='Time'><div class='mipflow-marks' role='group' aria-label='Events'>{marks}</div></div>"
-            f"<p class='mipflow-caption' aria-live='polite'>{escape(last)}</p></div>"
+            f"<p class='mipflow-caption' aria-live='polite'>{escape(last)}</p>"
+            f"<p class='mipflow-keys'>Keys, once a button here has the focus: {HOW}</p></div>"
         )
 
     def board(self) -> str:
@@ -251,7 +256,7 @@ def _look(what: str, name: str, text: str) -> str:
 
 # Signs as paths: not every font has them.
 SIGNS = {
-    "first": "M3 2h2v5l8-5v12L5 9v5H3z", "last": "M13 2h-2v5L3 2v12l8-5v5h2z", "back": "M11 3 5 8l6 5z",
+    "back": "M11 3 5 8l6 5z",
     "on": "M5 3l6 5-6 5z", "play": "M4 2l10 6-10 6z", "pause": "M4 2h3v12H4zM9 2h3v12H9z",
     "full": "M2 2h5v2H4v3H2zM14 14H9v-2h3V9h2z",
 }  # fmt: skip

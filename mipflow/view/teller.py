@@ -149,19 +149,20 @@ class Teller:
         before, after = (None if row is None else words.plain(row) for row in (change.before, change.after))
         values = {"table": change.table, "key": words.value(change.key), "before": before, "after": after}
         looks = [words.shown(change.table, row) for row in (change.before, change.after)]
-        is_shown, is_key, is_quiet = change.table in SHOWN and looks[0] != looks[1], False, False
+        is_shown, is_key = change.table in SHOWN and looks[0] != looks[1], False
         told, brief, flows, kind = words.change(record.node, change), "", tuple[int, ...](), _ROW
+        has = self.focus.has(record)
         if is_shown and change.table == CACHE:
             told, brief, flows, is_key = self._bound(record)
         elif is_shown:
             kind, told, brief, flows = self._mapped(record)
-            is_quiet = kind == "road" and not self._rode(*flows, record.t_ns)
+            has = has and (kind != "road" or self._rode(flows[0], record.t_ns))
         elif change.table == HOMES and change.before is None:
             home = words.value(change.key)
             kind, told, brief = "address", f"{self.who(record.node)} has the home address {home}", f"{home} allocated"
         return Moment(
             record.t_ns, record.t_ns, kind, _capital(told), brief or told, (record.node,), rows=(record,), flows=flows,
-            is_key=is_key, is_told=bool(brief) and not is_quiet and self.focus.has(record), values=tuple(values.items()),
+            is_key=is_key, is_told=bool(brief) and has, values=tuple(values.items()),
         )  # fmt: skip
 
     def _bound(self, record: TableChanged) -> tuple[str, str, tuple[int, ...], bool]:

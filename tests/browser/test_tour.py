@@ -112,7 +112,17 @@ class Tour:
         networks.select_option(next(each for each in networks.locator("option").all_inner_texts() if interface in each))
         form.get_by_role("button", name="Run", exact=True).click()
 
-    def counted(self, cell: str = "tour.outcome()") -> dict[str, list[str]]:
+    def watched(self, cell: str = "tour.move()") -> Any:
+        """Open by keyboard what is told below the film of a cell, which was folded."""
+        fold = self.page.locator(".jp-CodeCell").filter(has_text=cell).locator("details.mipflow-fold")
+        fold.wait_for()
+        assert fold.get_attribute("open") is None and not fold.locator("p").first.is_visible()
+        fold.locator("summary").focus()
+        self.page.keyboard.press("Enter")
+        fold.locator("p").first.wait_for()
+        return fold
+
+    def counted(self, cell: str = "tour.move()") -> dict[str, list[str]]:
         """Flow -> its row in the table of counted packets, without the flow."""
         table = (
             self.page.locator(".jp-CodeCell")
@@ -198,6 +208,8 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert "call: over the WLAN; 0 lost" in " ".join(seen["legend"])
     assert "video: over the cellular network; 0 lost" in " ".join(seen["legend"])
 
+    fold = tour.watched()
+    assert fold.get_by_text("Only the video moved: CN1 changed one of its 2 rows, H@2").is_visible()
     counted = tour.counted()
     assert [counted["call"][place] for place in (0, 1, 2, 5)] == ["H@1", "WLAN", "WLAN", "0"]
     assert [counted["video"][place] for place in (0, 1, 2, 5)] == ["H@2", "WLAN", "cellular", "0"]
@@ -209,13 +221,14 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert taken.is_disabled()
     tour.predict("A", "tour.ask_again()")
     taken.click()
-    tour.page.get_by_text("Both moved: CN1 has one row, H@1, for both.").wait_for()
+    tour.page.get_by_text("Ran again with H@1 for both").wait_for()
     film = tour.film("tour.take_away()")
     tour.go_to(film, 4.3)
     tour.shoot(f"6-taken-away-{short}", tmp_path)
     seen = film.evaluate(READ)
     for flow in (CALL, VIDEO):
         assert passes(seen, flow, CELLULAR) and not passes(seen, flow, WLAN)
+    assert tour.watched("tour.take_away()").get_by_text("Both moved: CN1 has one row, H@1, for both.").is_visible()
     assert {flow: row[2] for flow, row in tour.counted("tour.take_away()").items()} == {
         "call": "cellular",
         "video": "cellular",
@@ -226,10 +239,11 @@ def test_the_forms_run_again_with_another_choice(tour: Tour) -> None:
     tour.run_all()
     tour.predict("D")
     tour.move("call", "cell0")
-    tour.page.get_by_text("Only the call moved: CN1 changed one of its 2 rows, H@1").wait_for()
+    assert tour.watched().get_by_text("Only the call moved: CN1 changed one of its 2 rows, H@1").is_visible()
     assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "cellular", "video": "WLAN"}
     tour.move("video", "wlan0")
-    tour.page.get_by_text("Nothing moved: the video is on the WLAN already").wait_for()
+    tour.page.get_by_text("Ran: the video to the WLAN").wait_for()
+    assert tour.watched().get_by_text("Nothing moved: the video is on the WLAN already").is_visible()
     tour.page.wait_for_function("!document.querySelector('.mipflow-old')")
     assert {flow: row[2] for flow, row in tour.counted().items()} == {"call": "WLAN", "video": "WLAN"}
 

@@ -127,7 +127,7 @@ def test_hostile_words_are_no_markup() -> None:
 def test_nothing_to_show_is_said() -> None:
     empty = animate(Trace(), Story().graph, names={}, flows={}, start_ns=0, end_ns=S)
     assert empty.figure is not None and empty.rows() == [] and empty.describe().startswith("The network at work.")
-    assert "Nothing is told of this time." in empty.controls() and "Before the change" not in empty.controls()
+    assert "Nothing to tell happens here" in empty.controls() and "Before the change" not in empty.controls()
     story, _ = handover()
     quiet = animate(story.trace(), story.graph, names=NAMES, flows=FLOWS, start_ns=90 * S, end_ns=91 * S)
     assert all(not layer.flights for layer in quiet.stages[0].layers)
@@ -149,3 +149,15 @@ def test_the_script_is_short() -> None:
     assert len(lines) <= MOST_LINES
     assert [number for number, line in enumerate(lines, 1) if len(line) > MOST_LETTERS] == []
     assert mf.__name__ == "mipflow"
+
+
+def test_a_film_in_which_nothing_is_told_says_so_and_the_keys_stand_below() -> None:
+    of = world("figure 2")
+    calm = of.animate(3.4, 3.6)
+    assert isinstance(calm, Show) and not calm.events
+    assert calm.plain()["captions"] == [(0, "Nothing to tell happens here: packets only.")]
+    assert "Nothing to tell happens here" in calm.controls()
+    script = files("mipflow.view").joinpath("player.js").read_text(encoding="utf-8")
+    keys = {"ArrowLeft": "←", "ArrowRight": "→", "PageUp": "Page Up", "PageDown": "Page Down", "Home": "Home"}
+    for key, name in keys.items():
+        assert f"{key}: [" in script and name in calm.controls().split("mipflow-keys")[1]
