@@ -46,7 +46,7 @@
     constructor(graph, told, show) {
       Object.assign(this, { graph, told, show });
       graph.style.height = `${graph.layout.meta.height}px`; // plotly forgets it when the window changes, and asks
-      graph.on("plotly_afterplot", () => { this.find(); show.again(); });
+      graph.on("plotly_afterplot", () => { this.find(); if (show.host) show.fit(); });
       graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
         const spot = this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber];
         if (spot && spot.flight.hop >= 0) show.picked("hop", spot.flight.hop, this);
@@ -148,7 +148,7 @@
   class Show {
     constructor(told, controls, board, graphs) {
       const find = (...names) => names.map((name) => controls.querySelector(name));
-      Object.assign(this, { told, controls, board, ms: 0, speed: 1, playing: false, shown: [] });
+      Object.assign(this, { told, controls, board, ms: 0, speed: 1, playing: false, shown: [], patience: 200 });
       const layers = told.stages.flatMap((stage) => stage.layers), times = new Set();
       for (const { flights } of layers) flights.forEach(([way, hop, start, steps, text], k) => {
         flights[k] = { way, hop, text, times: steps.reduce((so, by) => [...so, so[so.length - 1] + by], [start]) };
@@ -161,7 +161,7 @@
       [this.marks, this.chips] = [all(controls, ".mipflow-marks button"), all(board, ".mipflow-chips button")];
       this.plates = all(board, ".mipflow-plates");
       this.slots = told.slots.map((versions, k) => ({ versions, place: board.querySelector(`[data-slot="${k}"]`) }));
-      this.tie = board.querySelector(".mipflow-tie");
+      [this.tie, this.sizes] = [board.querySelector(".mipflow-tie"), new ResizeObserver(() => this.fit())];
       const click = ({ target }) => this.click(target), speed = ({ target }) => { this.speed = Number(target.value); };
       for (const place of [controls, board, ...this.plates]) place.addEventListener("click", click);
       for (const radio of all(controls, "[type=radio]")) radio.addEventListener("change", speed);
@@ -169,7 +169,6 @@
       controls.addEventListener("keydown", (event) => this.key(event));
       this.join(graphs);
     }
-    again() { if (this.host) { this.place(); this.seek(this.ms); } }
     leave() { for (const each of [this.tie, ...this.plates]) each.remove(); shows.delete(this); }
     seen(us) { return along(this.told.clock, us, 1, 0); } // when a moment (microseconds) is seen first, in playing ms
     // What a click chose: a "hop" of the trace, a "row" of a table, an "event". Who listens goes on from there.
@@ -203,9 +202,9 @@
       if (wanted === this.playing) return;
       if (wanted && this.ms >= this.told.length) this.seek(0);
       this.playing = wanted;
-      this.toggle.querySelector("path").setAttribute("d", wanted ? PAUSE : PLAY);
-      for (const name of ["aria-label", "title"]) this.toggle.setAttribute(name, wanted ? "Pause" : "Play");
-      let before = performance.now(), waited = STEP_MS;
+      this.toggle.firstChild.firstChild.setAttribute("d", wanted ? PAUSE : PLAY);
+      this.toggle.ariaLabel = this.toggle.title = wanted ? "Pause" : "Play";
+      let [before, waited] = [performance.now(), STEP_MS];
       const picture = (now) => {
         if (!this.playing) return;
         const passed = Math.max(0, now - before) * this.speed;
@@ -251,7 +250,7 @@
       const leg = row && stage.roads[event.key.roads[0] + 1]?.led;
       if (!leg) return path.removeAttribute("d");
       const [home, from, plot] = [this.host, row, stage.graph].map((each) => each.getBoundingClientRect());
-      const { l, t } = stage.graph.layout.margin, top = from.top - home.top + from.height / 2;
+      const { l, t } = stage.graph._fullLayout._size, top = from.top - home.top + from.height / 2;
       const x = between(leg[0], leg[2], 0.3) + plot.left + l - home.left;
       const y = between(leg[1], leg[3], 0.3) + plot.top + t - home.top, below = from.top > plot.bottom;
       const way = below ? `${from.right - home.left},${top}h7V${y}H${x}` : `${from.left - home.left},${top}L${x},${y}`;
@@ -262,8 +261,7 @@
     // Stages, controls and board are outputs of their own: their common parent becomes a grid (player.css).
     join(graphs) {
       this.stages = graphs.map((graph, k) => new Stage(graph, this.told.stages[k], this));
-      const parts = [...graphs, this.controls, this.board];
-      const names = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
+      const parts = [...graphs, this.controls, this.board], names = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
       let host = this.board.parentElement;
       while (!parts.every((part) => host.contains(part))) host = host.parentElement;
       parts.forEach((part, k) => {
@@ -272,28 +270,30 @@
       });
       graphs.forEach((graph, k) => graph.after(this.plates[k]));
       host.classList.add("mipflow-grid"); host.append(this.tie);
-      if (this.host !== host) new ResizeObserver(() => this.fit()).observe(host);
+      for (const each of [host, ...graphs]) this.sizes.observe(each);
       this.host = host; this.fit();
     }
-    fit(tries = 5) {
-      for (const { graph, told } of this.stages) { // plates stand beside their nodes where there is room
-        const { margin } = graph.layout, { _size: drawn, width } = graph._fullLayout;
-        const right = (margin.r = told.edge + (graph.clientWidth >= PLATES_FROM ? PLATE : 0));
-        if (!graph.clientWidth || Math.abs(drawn.r - right) + Math.abs(graph.clientWidth - width) < 3) continue;
-        graph._fullLayout.width = 0; // plotly hears of the window only, after it has drawn, and asks what changed
+    fit() { // plotly hears of the window only, and may draw again what it was given first: it is asked until it fits
+      const off = this.stages.filter(({ graph, told }) => {
+        const { margin } = graph.layout, { _size: drawn, width } = graph._fullLayout, across = graph.clientWidth;
+        margin.r = told.edge + (across >= PLATES_FROM ? PLATE : 0); // plates stand beside their nodes
+        return across && Math.abs(drawn.r - margin.r) + Math.abs(across - width) >= 3;
+      });
+      if (!off.length) this.patience = 200; else if (!this.due) {
+        this.due = setTimeout(() => { this.due = 0; this.fit(); }, (this.patience *= 2));
+        for (const { graph } of off) graph._fullLayout.width = 0; // plotly asks what changed
         window.dispatchEvent(new Event("resize"));
-        if (tries > 0) setTimeout(() => graph.isConnected && this.fit(tries - 1), 400);
       }
       const width = this.rail.clientWidth - 16, places = [], { length } = this.told; // numbers move apart
       this.stops.forEach((ms, k) => places.push(Math.max(8 + (ms * width) / length, k && places[k - 1] + GAP)));
       places.forEach((_, k) => { places[k] = Math.min(places[k], width + 8 - GAP * (places.length - 1 - k)); });
       this.marks.forEach((each, k) => { each.style.left = `${places[k]}px`; });
       this.rail.classList.toggle("mipflow-many", places[0] < 0);
-      this.again();
+      this.place(); this.seek(this.ms);
     }
     place() {
       this.stages.forEach(({ graph, told, places }, k) => {
-        const on = graph.clientWidth >= PLATES_FROM, { l, t } = graph.layout.margin;
+        const { l, r, t } = graph._fullLayout._size, on = r >= told.edge + PLATE - 3; // as drawn, not as asked for
         this.plates[k].classList.toggle("mipflow-on", on);
         for (const [node, across, down, before, above, slot] of told.plates) {
           const x = graph.offsetLeft + l + places[node][0] + across, y = graph.offsetTop + t + places[node][1] + down;
@@ -305,7 +305,7 @@
   }
 
   // --- what there is in the page ------------------------------------------------------------------------------------
-  const shows = new Set();
+  const shows = new Set(); let due = 0;
   // The nearest place that holds what is looked for: a notebook may be open twice.
   const around = (near, found) => {
     for (let host = near; host; host = host.parentElement)
@@ -330,21 +330,21 @@
       const graphs = told.stages.map((_, stage) =>
         around(board, drawn.filter(({ layout: { meta } }) => meta?.show === id && meta.stage === stage)));
       const controls = around(board, all(document, `.mipflow-controls[data-show="${id}"]`));
-      if (!controls || graphs.some((graph) => !graph)) continue;
+      if (!controls || graphs.includes(null)) continue;
       for (const old of known ? [] : shows) if (old.told.id === id && !old.board.isConnected) old.leave(); // drawn anew
       if (known) known.join(graphs); else shows.add(new Show(told, controls, board, graphs));
     }
   }
-  let due = 0;
   const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
   window.mipflowPlayer = { look: soon, shows };
   const NEW = ".mipflow-board, .plot-container, .js-plotly-plot, .main-svg, .mipflow-figure";
   const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));
   new MutationObserver((changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isNew)) && soon())
     .observe(document.documentElement, { childList: true, subtree: true });
-  // JupyterLab takes keys away from controls in an output unless the focused element itself says otherwise.
-  document.addEventListener("focusin", ({ target }) => {
-    if (target.closest(".jupyter-widgets, [class*=mipflow-]")) target.dataset.lmSuppressShortcuts = "true";
+  // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.
+  document.addEventListener("focusin", ({ target }) => { // inspector.js gives the root element a class of ours
+    const isControl = target.matches("button, input, select, textarea, summary, a[href], [tabindex]:not([class*=jp-])");
+    if (isControl && target.closest("[class*=mipflow-]:not(html)")) target.dataset.lmSuppressShortcuts = "true";
   });
   window.addEventListener("load", soon); soon();
 })();
