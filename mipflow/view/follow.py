@@ -34,7 +34,7 @@ def packets(stage: Stage, names: Mapping[Address, str]) -> str:
             kind = (packet.label, packet.source, packet.destination, packet.size > SMALL, kinds)
             alike[flight.hop] = first.setdefault(kind, flight.hop)
     told = [hop for moment in stage.spine.moments if moment.is_told for hop in moment.hops]
-    return carried(trace, [*first.values(), *told], alike, names=names)
+    return carried(trace, [*first.values(), *told], alike, names=names, nodes=stage.scene.words)
 
 
 def histories(stage: Stage) -> dict[str, History]:

@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mipflow.errors import WireError
@@ -191,13 +192,15 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
 
 
 def carried(
-    trace: Trace, hops: Iterable[int], alike: Mapping[int, int] | None = None, *, names: Mapping[Address, str]
-) -> str:
+    trace: Trace, hops: Iterable[int], alike: Mapping[int, int] | None = None, *, names: Mapping[Address, str],
+    nodes: Mapping[str, str] = MappingProxyType({}),
+) -> str:  # fmt: skip
     """The cards of packet-hops for a page that goes on without a kernel: JSON, as gzip in base64.
 
-    alike: further hops, each with the one of `hops` whose card stands in for its own. It is [cards, hops, alike]: each
-    card [title, HTML], of long headers the first octets only; hop -> number of its card; and which are only alike. Hops
-    of one packet that differ in their hop limit share the card of the first; there are `MOST_CARRIED` at most.
+    nodes: node -> what the picture calls it. alike: further hops, each with the one of `hops` whose card stands in for
+    its own. It is [cards, hops, alike]: each card [title, HTML], of long headers the first octets only; hop -> number
+    of its card; and which are only alike. Hops of one packet that differ in their hop limit share the card of the
+    first; there are `MOST_CARRIED` at most.
     """
     cards: list[tuple[str, str]] = []
     seen: dict[int, int] = {}
@@ -206,7 +209,7 @@ def carried(
         packet = id(trace.packets[number])
         if packet not in seen and len(cards) < MOST_CARRIED:
             hop, seen[packet] = trace[number], len(cards)
-            cards.append((_title(hop), _card(_said(hop), dissect(hop, names), OCTETS_CARRIED)))
+            cards.append((_title(hop), _card(_said(hop, nodes), dissect(hop, names), OCTETS_CARRIED)))
         if packet in seen:
             numbers[number] = seen[packet]
     others = {hop: numbers[other] for hop, other in (alike or {}).items() if hop not in numbers and other in numbers}
@@ -218,11 +221,13 @@ def _title(hop: Hop) -> str:
     return f"Packet-hop {hop.number}: {long(hop.packet)}"
 
 
-def _said(hop: Hop) -> list[str]:
+def _said(hop: Hop, nodes: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     link, lost = hop.channel, hop.arrived_ns == LOST
-    ends = f"From {link.sender} ({link.sender_interface}) to {link.receiver} ({link.receiver_interface})"
+    sender, receiver = (nodes.get(each, each) for each in (link.sender, link.receiver))
+    ends = f"From {sender} ({link.sender_interface}) to {receiver} ({link.receiver_interface})"
     end = "lost there" if lost else f"arrived at {seconds(hop.arrived_ns, 6)}"
-    way = f"{ends} on {link.segment}: sent at {seconds(hop.started_ns, 6)}, {end}; {hop.packet.size} octets."
+    segment = "" if nodes else f" on {link.segment}"  # it is named after the nodes
+    way = f"{ends}{segment}: sent at {seconds(hop.started_ns, 6)}, {end}; {hop.packet.size} octets."
     inner = hop.packet.innermost()
     sealed = [] if inner.carried is inner.payload else [f"Only its two ends can read what is in ESP: {long(inner)}."]
     return [way, *sealed, *(f"Receivers take it, but it is not aligned: {remark}." for remark in remarks(hop.packet))]

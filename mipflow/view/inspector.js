@@ -79,16 +79,20 @@
     const octets = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     return new Response(new Blob([octets]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
   };
-  const open = (show, title, html, ...ways) => {
+  const open = (show, title, inside, ...ways) => {
     const back = show.panel?.back ?? (document.activeElement === document.body ? show.toggle : document.activeElement);
+    const places = show.panel?.places ?? []; // how far the reader had scrolled
+    for (let each = places.length ? null : show.host; each; each = each.parentElement) places.push([each, each.scrollTop]);
     const close = () => {
       show.panel.remove();
       show.panel = null;
-      if (back.isConnected) back.focus();
+      if (back.isConnected) back.focus({ preventScroll: true });
+      for (const [each, top] of places) each.scrollTop = top;
     };
     show.panel?.remove();
-    const heading = make("p", { className: "mipflow-title", textContent: title, tabIndex: -1 }), body = make("div", { innerHTML: html });
-    show.panel = make("section", { className: "mipflow-inspector", ariaLabel: title, back }, heading, ...ways, button("Close", close), body);
+    const heading = make("p", { className: "mipflow-title", textContent: title, tabIndex: -1 });
+    const body = typeof inside === "string" ? make("div", { innerHTML: inside }) : inside;
+    show.panel = make("section", { className: "mipflow-inspector", ariaLabel: title, back, places }, heading, ...ways, button("Close", close), body);
     show.panel.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
     show.host.append(show.panel);
     show.panel.scrollIntoView({ block: "nearest" });
@@ -102,8 +106,9 @@
     const ways = event < 0 ? [] : [button("To this moment", () => show.act("mark", event))];
     if (arrow) ways.push(button("In the ladder", () => visit(arrow)));
     const [title, html] = card ?? [`Packet-hop ${hop}`, "<p>This packet is not carried along.</p>"];
-    const other = alike.includes(hop) ? `<p>One like it: packet-hop ${hop} is of the same flow and has the same road.</p>` : "";
-    open(show, title, `${other}${html}<p>In a notebook, world.inspect(${hop}) shows the very packet.</p>`, ...ways);
+    const other = alike.includes(hop);
+    const why = other ? `<p>This page does not carry packet-hop ${hop} along, but one of the same flow, with the same road:</p>` : "";
+    open(show, other ? `One like the packet that you chose. ${title}` : title, `${why}${html}<p>In a notebook, world.inspect(${hop}) shows the very packet.</p>`, ...ways);
   };
   // Of several films the one whose table it is, else the last that shows such a row.
   const openRow = (at) => {
@@ -114,12 +119,11 @@
     if (!show) return none(at, "No film in this page shows this row.");
     const stage = where(show) < 0 ? has(show) : where(show);
     const [title, versions] = show.told.history[stage][row] ?? [row, []];
-    open(show, title, "<ol></ol>");
-    show.panel.querySelector("ol").append(...versions.map(([us, text]) => {
+    open(show, title, make("ol", {}, ...versions.map(([us, text]) => {
       const way = button(`${((show.told.start + us) / 1e6).toFixed(3)} s`);
       way.dataset.ns = (show.told.start + us) * 1000;
       return make("li", {}, way, ` ${text}`);
-    }));
+    })));
   };
   document.addEventListener("mipflow", ({ detail: { what, value, stage, show } }) => {
     if (what === "hop") openPacket(show, value, show.stages.indexOf(stage));
@@ -185,7 +189,10 @@
     else if (show && look !== "inside") save(show, look);
     else { // the packet of this event, or the one that led to it
       const { hops, stage } = show.told.events.slice(0, show.number + 1).findLast((each) => each.hops.length) ?? { hops: [] };
+      const isLater = show.told.events.some((each) => each.hops.length);
+      const hint = isLater ? "Go on to an event with a message" : "No message is told in this film: stop it while packets are seen";
       if (hops.length) openPacket(show, hops[0], stage);
+      else open(show, "No message has been sent yet that could be opened", `<p>${hint}, or click a packet in the picture.</p>`);
     }
   };
   document.addEventListener("click", act);

@@ -261,12 +261,12 @@
     // Stages, controls and board are outputs of their own: their common parent becomes a grid (player.css).
     join(graphs) {
       this.stages = graphs.map((graph, k) => new Stage(graph, this.told.stages[k], this));
-      const parts = [...graphs, this.controls, this.board], names = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
+      const own = [...graphs, this.controls, this.board], as = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
       let host = this.board.parentElement;
-      while (!parts.every((part) => host.contains(part))) host = host.parentElement;
-      parts.forEach((part, k) => {
+      while (!own.every((part) => host.contains(part))) host = host.parentElement;
+      own.forEach((part, k) => {
         while (part.parentElement !== host) part = part.parentElement;
-        part.classList.add(`mipflow-${names[k]}`);
+        part.classList.add(`mipflow-${as[k]}`);
       });
       graphs.forEach((graph, k) => graph.after(this.plates[k]));
       host.classList.add("mipflow-grid"); host.append(this.tie);

@@ -28,9 +28,7 @@ OVER = """(grid) => [...grid.querySelectorAll(".mipflow-plates.mipflow-on table"
 
 
 @pytest.fixture
-def page(
-    jupyter_server: str, open_notebook: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
-) -> Any:
+def page(jupyter_server: str, open_notebook: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = next(path for path in tmp_path_factory.getbasetemp().iterdir() if (path / "labs").is_dir())
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     notebook = v4.new_notebook(cells=list(map(v4.new_code_cell, CELLS)), metadata={"kernelspec": kernel})

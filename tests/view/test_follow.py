@@ -174,8 +174,10 @@ def test_a_packet_of_the_film_opens(world: World, opened: Any) -> None:
 
 def test_the_same_by_keyboard(opened: Any) -> None:
     to_update(opened)
+    before = opened.evaluate("[scrollX, scrollY]")
     opened.locator("[data-look=inside]").press("Enter")
     panel(opened).wait_for()
+    assert opened.evaluate("scrollY") > before[1], "what was opened is in sight"
     for _ in range(8):  # the panel's buttons, and the fold of the first header
         if opened.evaluate("document.activeElement.tagName") != "TR":
             opened.keyboard.press("Tab")
@@ -186,6 +188,14 @@ def test_the_same_by_keyboard(opened: Any) -> None:
     assert opened.locator(".mipflow-found").count() == 2
     opened.keyboard.press("Escape")
     assert opened.evaluate("document.activeElement.textContent") == "Look inside"
+    assert opened.evaluate("[scrollX, scrollY]") == before, "back where it was"
+
+
+def test_before_the_first_message_there_is_nothing_to_look_into_and_a_sentence_says_so(opened: Any) -> None:
+    opened.locator("[type=range]").first.press("Home")
+    opened.locator("[data-look=inside]").first.press("Enter")
+    assert panel(opened).locator(".mipflow-title").inner_text().startswith("No message has been sent yet")
+    assert "Go on to an event with a message" in panel(opened).inner_text()
 
 
 def test_a_row_shows_its_history_and_each_moment_of_it(opened: Any) -> None:
@@ -194,6 +204,8 @@ def test_a_row_shows_its_history_and_each_moment_of_it(opened: Any) -> None:
     row.press("Enter")
     items = panel(opened).locator("li")
     assert items.count() >= 2 and "WLAN address → cellular address" in items.last.inner_text()
+    box, size = items.last.bounding_box(), opened.viewport_size
+    assert box["y"] + box["height"] <= size["height"], "no history below the fold"
     items.last.locator("button").click()
     assert "CN1 now sends the video to the cellular address" in opened.locator(".mipflow-caption").inner_text()
     time = items.last.locator("button").inner_text()

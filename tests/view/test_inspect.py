@@ -299,6 +299,8 @@ def test_packets_that_a_page_carries_along() -> None:
     assert len(cards) == len({id(TRACE.packets[number]) for number in numbers}) < len(numbers)
     assert all(cards[place][0].endswith(long(TRACE.packets[int(number)])) for number, place in hops.items())
     assert text == carried(TRACE, numbers, names=NAMES)
+    called = unpacked(carried(TRACE, numbers, names=NAMES, nodes={"AR3": "cellular router"}))[0]
+    assert any("cellular router (" in html for _, html in called) and not any("AR3" in html for _, html in called)
     many, hops, _ = unpacked(carried(TRACE, range(len(TRACE)), names=NAMES))
     assert len(many) == MOST_CARRIED and len(hops) < len(TRACE)
     _, hops, alike = unpacked(carried(TRACE, [4], {4: 4, 6: 4, 8: 5}, names=NAMES))
