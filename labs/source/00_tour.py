@@ -21,6 +21,11 @@
 #   **binding cache**.
 # - The **home agent** (HA), a router at home, keeps bindings too, and sends on to MN what arrives at home for it.
 
+# %% tags=["hide"]
+from mipflow.lab.first_picture import FirstPicture, building
+
+building(2)  # cells further down
+
 # %%
 import mipflow as mf
 
@@ -37,20 +42,19 @@ def begin(figure, seconds):
 world, flows = begin(mf.figure2, 4)
 
 # %% tags=["hide"]
-from mipflow.lab.first_picture import FirstPicture
-
 FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 
 # %% [markdown]
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.
 # MN took a second home address by itself, because both flows go to the same CN1.
 #
-# *How to read the film.* A mark is a packet, and ×2 or ×4 beside it are as many so close together that they are one
-# mark. Nothing but packets moves in this first film; the later ones have numbered **events** too, and the buttons
-# **‹ Event** and **Event ›** go from one to the next. By keyboard, once a button of the film is chosen: space plays, ←
-# and → go a little back and on, comma and full stop from packet to packet, Page Down and Page Up to the event before
-# and after, Home and End to both ends. Below the film stands MN's own **flow mapping table**: for each flow its home
-# address and the care-of address chosen for it; *known there* is "yes" once CN1 has confirmed that it knows that one.
+# *How to read the film.* A mark is a packet, and ×2 or ×4 in it are as many so close together that they are one mark.
+# Nothing but packets moves in this first film; the later ones have numbered **events** too, and the buttons **‹ Event**
+# and **Event ›** go from one to the next. By keyboard, once a button of the film is chosen: space plays, ← and → go a
+# little back and on, comma and full stop from packet to packet, Page Up and Page Down to the next and the previous
+# event, Home and End to both ends. Beside or below the film stands MN's own **flow mapping table**: for each flow its
+# home address and the care-of address chosen for it; *known at CN1* is "yes" once CN1 has confirmed that it knows that
+# one.
 #
 # *Why does the film begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check
 # that nobody else has them: duplicate address detection, one second each time. At 2.2 s all is registered. Call and

@@ -2,7 +2,7 @@
 
 JupyterLab makes the last cell the active one when all are run, and scrolls there. Takes a picture; gives it with a few
 lines of script that bring the reader back, and make its cell the active one, unless they have done something
-themselves.
+themselves. `building()` in an earlier cell does so as soon as the run begins.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ class FirstPicture:
     def bundles(self) -> list[dict[str, Any]]:
         """Those of the picture, the last with the script."""
         *others, last = self.picture.bundles()
-        code = files(__package__).joinpath("first_picture.js").read_text(encoding="utf-8")
-        back = f"<span class='mipflow-here'></span><script>{code}</script>"
-        return [*others, last | {"text/html": last["text/html"] + back}]
+        return [*others, last | {"text/html": last["text/html"] + _back(0)}]
 
     def __repr__(self) -> str:
         return repr(self.picture)
@@ -34,3 +32,15 @@ class FirstPicture:
 
         for bundle in self.bundles():
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+
+def building(ahead: int) -> None:
+    """Bring the reader to the cell of the first picture, so many cells ahead, and say there that it is on its way."""
+    from IPython.display import display
+
+    display({"text/html": _back(ahead), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def _back(ahead: int) -> str:
+    code = files(__package__).joinpath("first_picture.js").read_text(encoding="utf-8")
+    return f"<span class='mipflow-here' data-ahead='{ahead}'></span><script>{code}</script>"

@@ -189,9 +189,10 @@ class Show(Picture):
         """Buttons, speeds, the bar with the events as numbered marks, and the caption."""
         before = _button("before", 0, "Play from before the change", "", "Before the change")
         buttons = [
-            _button("event", -1, "Previous event", "", "‹ Event"), _button("step", -1, "Step back", "back"),
-            _button("play", 0, "Play", "play"), _button("step", 1, "Step on", "on"),
-            _button("event", 1, "Next event", "", "Event ›"), before if self._turn else "",
+            _button("event", -1, "Previous event", "", "‹ Event") if self.events else "",
+            _button("step", -1, "Step back", "back"), _button("play", 0, "Play", "play"),
+            _button("step", 1, "Step on", "on"),
+            _button("event", 1, "Next event", "", "Event ›") if self.events else "", before if self._turn else "",
             _button("full", 0, "Full screen", "full"),
             _look("inside", "Look inside the packet of this event", "Look inside"),
             _look("svg", "Save what is seen as SVG", "SVG"), _look("png", "Save what is seen as PNG", "PNG"),

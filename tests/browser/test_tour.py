@@ -63,6 +63,20 @@ IN_VIEW = """() => {
 }"""
 
 
+# Counts how often the page moves by more than a line or two, and whether it is said meanwhile what is being done.
+MOVES = """() => {
+  const page = document.querySelector(".jp-WindowedPanel-outer"), seen = (window.seen = { moves: 0, said: false });
+  let before = page.scrollTop;
+  const look = () => {
+    seen.moves += Math.abs(page.scrollTop - before) > 60;
+    seen.said ||= !!document.querySelector(".mipflow-building")?.checkVisibility();
+    before = page.scrollTop;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
 class Tour:
     """The tour in a page: what a learner does, and what there is to see."""
 
@@ -155,13 +169,17 @@ def passes(seen: Any, look: Any, node: str) -> bool:
 
 def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     tour.shoot("1-first-sight", tmp_path)
+    tour.page.evaluate(MOVES)
     tour.run_all()
     assert tour.page.locator(".jp-RenderedImage, .jp-MarkdownOutput img[alt]").first.is_visible()
     assert tour.page.get_by_text("Traceback").count() == 0
     tour.page.wait_for_function(IN_VIEW)
     tour.page.wait_for_timeout(3500)
     assert tour.page.evaluate(IN_VIEW), "and there the reader stays"
-    film = tour.film("FirstPicture")
+    seen = tour.page.evaluate("() => window.seen")
+    assert seen == {"moves": 2, "said": True}, "to the end, where JupyterLab goes, and back at once"
+    assert tour.page.locator(".mipflow-building").count() == 0
+    film = tour.film("FirstPicture(")
     tour.shoot("2-before", tmp_path)
     best = (0.0, 0.0)
     for _ in range(3):  # another process may take the processor for a moment
@@ -266,7 +284,7 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.keyboard.press("b")
     assert moment.input_value() == "4.1"
 
-    film = tour.film("FirstPicture")
+    film = tour.film("FirstPicture(")
     before = film.locator(".mipflow-clock").inner_text()
     film.get_by_role("button", name="Play", exact=True).focus()
     tour.page.keyboard.press("b")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mipflow.lab.first_picture import FirstPicture
+import pytest
+
+from mipflow.lab.first_picture import FirstPicture, building
 from mipflow.view.picture import Picture
 
 
@@ -13,3 +15,10 @@ def test_it_is_the_picture_with_a_script_at_its_end() -> None:
     assert others == same and {**last, "text/html": ""} == {**before, "text/html": ""}
     assert last["text/html"].startswith(before["text/html"]) and "scrollIntoView" in last["text/html"]
     assert repr(FirstPicture(picture)) == repr(picture)
+
+
+def test_a_cell_before_it_leads_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: said.append(bundle["text/html"]))
+    building(2)
+    assert len(said) == 1 and "data-ahead='2'" in said[0] and "is being built" in said[0]
