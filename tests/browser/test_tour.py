@@ -63,13 +63,14 @@ IN_VIEW = """() => {
 }"""
 
 
-# Counts how often the page moves by more than a line or two, and whether it is said meanwhile what is being done.
+# When it was said at the picture's place what is being done, and how often the page moved by more than two lines half a
+# second later or after that.
 MOVES = """() => {
-  const page = document.querySelector(".jp-WindowedPanel-outer"), seen = (window.seen = { moves: 0, said: false });
+  const page = document.querySelector(".jp-WindowedPanel-outer"), seen = (window.seen = { moves: 0, said: 0 });
   let before = page.scrollTop;
   const look = () => {
-    seen.moves += Math.abs(page.scrollTop - before) > 60;
-    seen.said ||= !!document.querySelector(".mipflow-building")?.checkVisibility();
+    if (document.querySelector(".mipflow-building")?.checkVisibility()) seen.said ||= performance.now();
+    seen.moves += seen.said && performance.now() - seen.said > 500 && Math.abs(page.scrollTop - before) > 60;
     before = page.scrollTop;
     requestAnimationFrame(look);
   };
@@ -177,7 +178,7 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     tour.page.wait_for_timeout(3500)
     assert tour.page.evaluate(IN_VIEW), "and there the reader stays"
     seen = tour.page.evaluate("() => window.seen")
-    assert seen == {"moves": 2, "said": True}, "to the end, where JupyterLab goes, and back at once"
+    assert seen["said"] and seen["moves"] == 0, "to the end, where JupyterLab goes, and back at once"
     assert tour.page.locator(".mipflow-building").count() == 0
     film = tour.film("FirstPicture(")
     tour.shoot("2-before", tmp_path)
@@ -212,7 +213,8 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     tour.go_to(film, 4.15)
     seen = film.evaluate(READ)
     assert passes(seen, VIDEO, WLAN) and not passes(seen, VIDEO, CELLULAR)
-    assert seen["tables"]["CN1: binding cache"] == ["H@1 WLAN", "H@2 WLAN"] == seen["tables"]["HA: binding cache"]
+    assert seen["tables"]["HA: binding cache"] == ["H@1 WLAN", "H@2 WLAN"]
+    assert seen["tables"]["CN1: binding cache"] == ["c H@1 WLAN", "v H@2 WLAN"]
     tour.go_to(film, 4.21)
     tour.shoot(f"4-moved-{short}", tmp_path)
     seen = film.evaluate(READ)
