@@ -221,8 +221,8 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert passes(seen, CALL, WLAN) and not passes(seen, CALL, CELLULAR)
     assert passes(seen, VIDEO, CELLULAR) and not passes(seen, VIDEO, WLAN)
     assert passes(seen, CALL, "CN1") and passes(seen, VIDEO, "CN1")
-    assert [row[:4] for row in seen["marked"]] == ["H@2 "], "the home agent's row stays, CN1's changes"
-    assert seen["tables"]["HA: binding cache"] == ["H@1 WLAN", "H@2 WLAN"]
+    assert [row[:6] for row in seen["marked"]] == ["v H@2 "], "the home agent's row stays, CN1's changes"
+    assert seen["tables"]["HA: binding cache"] == ["H@1 WLAN", "H@2 WLAN", "not asked, so it stays"]
     assert "cellular" in seen["marked"][0]
     assert "unchanged: the call stays" in " ".join(seen["tables"]["CN1: binding cache"])
     assert "call: over the WLAN; 0 lost" in " ".join(seen["legend"])
