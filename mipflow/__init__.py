@@ -77,8 +77,9 @@ _IN_CELLS = {
     "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
     "mipflow.wire.packet": "Packet",
 }  # fmt: skip
-"""What a cell shows as a small table (`lab.cells`). A class with a `repr` of its own is named beside its base: IPython
-looks no further."""
+"""Classes that a cell shows as a small table (`lab.cells`). A class with a `repr` of its own is named beside its base:
+IPython looks no further.
+"""
 
 
 class _Offering(metaclass=ABCMeta):  # noqa: B024

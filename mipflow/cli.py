@@ -168,7 +168,7 @@ def _doctor(chosen: argparse.Namespace) -> int:
 
 
 def _findings() -> Iterator[tuple[str, str, bool, str]]:
-    """What doctor looks for: its name, what was found or "", whether the labs need it, how to get it."""
+    """Look for each thing that labs use: its name, what was found or "", whether they need it, how to get it."""
     python = platform.python_version()
     yield "python", python if sys.version_info >= (3, 11) else "", True, f"3.11 or newer; this is {python}"
     for package in _PACKAGES:

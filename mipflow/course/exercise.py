@@ -47,7 +47,7 @@ class Share(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Verdict:
-    """What is said of one answer. `steps`: the story that shows it, the last step being the one that goes wrong."""
+    """The judgement on one answer. `steps`: the story that shows it, the last step being the one that goes wrong."""
 
     status: Status
     points: int
@@ -82,7 +82,7 @@ class Exercise:
 
 @dataclass(slots=True, frozen=True)
 class Result:
-    """What `check` gives: `status`, `points` of `of`, `feedback`, `misconception`, and `evidence`, the steps done."""
+    """The result of `check`: `status`, `points` of `of`, `feedback`, `misconception`; `evidence`: the steps done."""
 
     number: str
     status: Status

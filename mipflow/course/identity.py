@@ -1,4 +1,4 @@
-"""Who is at work: the number of a student, which chooses the stories, delays and programs of their labs.
+"""The student at work: a number, which chooses the stories, delays and programs of their labs.
 
 Pure but for one name that is kept while the kernel runs. Without a number everybody has variant 0, for practice.
 """
@@ -56,6 +56,6 @@ def me(*ids: str | int) -> Student:
 
 
 def student() -> Student:
-    """Who is at work: the number of the roster while somebody marks, else what `me` was told."""
+    """The student at work: the number of the roster while somebody marks, else the one that `me` was told."""
     roster = os.environ.get(ROSTER, "").strip()
     return Student(tuple(roster.split("+"))) if roster else _me

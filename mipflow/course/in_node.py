@@ -63,7 +63,7 @@ class Fresh:
 
 
 def wrong_name(result: object, flow: object, homes: list[str], flows: object, allocate: Fresh) -> str:
-    """What is wrong with a result of `assign`; empty where nothing is."""
+    """Say what is wrong with a result of `assign`; empty where nothing is."""
     known = [*homes, *allocate.given] if isinstance(homes, list) else allocate.given
     if type(result) is str and result in known:
         return ""
@@ -76,11 +76,11 @@ class InNode:
     def __init__(self, assign: Callable[..., Any]) -> None:
         self._assign = Guarded("assign", assign, PARAMETERS, wrong_name)
         self.cns: dict[Address, str] = {}
-        """What correspondent nodes are called."""
+        """The correspondent nodes' names, by address."""
         self.homes = Homes(["H@1"])
         self.fresh = Fresh(self.homes)
         self.failed = ""
-        """What went wrong in the learner's function last, in words."""
+        """The latest failure of the learner's function, in words."""
         self._names: dict[Address, str] = {}
         self._waiting: dict[int, str] = {}
         """Names that were given to flows that still wait for their addresses, by flow."""

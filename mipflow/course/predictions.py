@@ -119,7 +119,7 @@ class Prediction:
         return " ".join(filter(None, (f"Stored: {letter}.", again, self._kept.note)))
 
     def feedback(self, world: Any = None) -> str:
-        """What to say about the answer after the run; empty where there is none."""
+        """Comment on the answer after the run; empty where there is none."""
         if self.chosen is None:
             return ""
         answer = self.question.answers[self.chosen]
@@ -189,7 +189,7 @@ def predict(name: str, answer: str, confidence: str | None = None, why: str = ""
 
 
 def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
-    """What the question `name` is about, with its text twin: shown once there is an answer, with what to say of it."""
+    """Show `shown`, which the question `name` is about, with its text twin and feedback, once there is an answer."""
     asked, output = prediction(name), ipywidgets.Output()
     show_in(output, "Waits for your answer to the question above.")
 

@@ -18,7 +18,7 @@ from mipflow.errors import FunctionFailed
 ENOUGH = 0.55
 """How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
 RAISED = "raised "
-"""What begins `Step.got` where the function did not come to an answer."""
+"""Begins `Step.got` where the function did not come to an answer."""
 
 SIGNED = 330
 """How many of the shortest stories make the signature."""
@@ -148,7 +148,7 @@ class Stories:
         return shares
 
     def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:
-        """What each known version does in all stories, worked out once for a student."""
+        """The answers of each known version in all stories, worked out once for a student."""
         if student.ids not in self._known:
             stories = self.tell(student)[:SIGNED]
             self._known[student.ids] = [

@@ -35,7 +35,7 @@ SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping
 WATCH = "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
 WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): which roads bend, and in which moment?"
 NOTHING = "Ran: {}. Press Play (▶) and look for a message. What came of it is told below the film."
-"""What to look for in a film, above it: none gives away what is to be seen there."""
+"""Hints above a film, where to look: none gives away what is to be seen there."""
 WATCHED = "I have watched it: what happened?"
 WHY = (
     "<b>The moment the binding update lands, CN1 changes one row,</b> and from then on sends by the other router."
@@ -44,7 +44,7 @@ WHY = (
     " that home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
 )
 AT_HOME = " The home agent's rows have not changed."
-"""What the trace shows of a move, for both films."""
+"""Explanations of a move, from the trace, for both films."""
 MOMENTS_S = numbers(3.2, 60, "a second")
 """Call and video begin at 3 s, and the network is built anew for each run."""
 
@@ -59,7 +59,7 @@ STILL = "Locked: the last run moved nothing. Move a flow to the other network ab
 
 
 class Choice(NamedTuple):
-    """What the learner chose to move, to where, and when (seconds of virtual time)."""
+    """The learner's choice: which flow to move, to where, and when (seconds of virtual time)."""
 
     flow: str
     interface: str
@@ -121,7 +121,7 @@ def before_and_after(world: World, moment: float) -> list[dict[str, object]]:
 
 
 def verdict(world: World, choice: Choice) -> str:
-    """What moved, which rows CN1 has, and when: in a sentence or two, read from the trace."""
+    """Say what moved, which rows CN1 has, and when: in a sentence or two, read from the trace."""
     landed, moved = landing_s(world.trace, world.cn1.name, choice.moment), moved_flows(world, choice.moment)
     if landed is None:
         where = network(choice.interface)
@@ -151,7 +151,7 @@ def moved_flows(world: World, moment: float) -> list[str]:
 
 
 def why(world: World, moment: float) -> str:
-    """What the trace shows of a move at `moment` seconds; empty where no row changed at the correspondent node."""
+    """Explain a move at `moment` seconds from the trace; empty where no row changed at the correspondent node."""
     if landing_s(world.trace, world.cn1.name, moment) is None:
         return ""
     home = [row for row in before_and_after(world, moment) if row["table"] == f"{world.ha.name}: binding cache"]
@@ -236,7 +236,7 @@ class Tour:
 
 
 def _shown(world: World, chosen: Choice, watch: str, feedback: str) -> list[Any]:
-    """What to look for, the film, and folded below it what came of it."""
+    """A hint where to look, the film, and folded below it what came of it."""
     said = f"<p><b>{escape(verdict(world, chosen))}</b></p>"
     said += f"<p class='mipflow-feedback'>{escape(feedback)}</p>" * bool(feedback)
     said += f"<p>{why(world, chosen.moment)}</p>"

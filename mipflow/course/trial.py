@@ -54,7 +54,7 @@ class Trial:
         self._took_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """What the learner's function gives."""
+        """Call the learner's function and give its answer."""
         if self._took_s > CHECK_S:
             why = f"your {self._name}() is slow: its stories took more than {CHECK_S:g} s in all"
             raise FunctionFailed(why, self._function)
@@ -88,7 +88,7 @@ def _refuse(*_: object, **__: object) -> None:
 
 @contextmanager
 def silence() -> Iterator[StringIO]:
-    """What is printed meanwhile goes nowhere: what a check writes to stderr would cost the learner their marks."""
+    """Swallow all that is printed meanwhile: what a check writes to stderr would cost the learner their marks."""
     heard = StringIO()
     with redirect_stdout(heard), redirect_stderr(StringIO()):
         yield heard

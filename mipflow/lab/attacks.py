@@ -75,11 +75,11 @@ DEFENCES: dict[str, dict[str, Any]] = {
     "return routability and ESP": {"security": True},
     "generated addresses": {"enhanced": True},
 }
-"""What stands against the attacker: keywords of `figure2`."""
+"""Defences against the attacker: keywords of `figure2`."""
 
 
 class Means(NamedTuple):
-    """What an attacker has: ears on a link, and a key of its own to generate addresses from (RFC 4866)."""
+    """The means of an attacker: ears on a link, and a key of its own to generate addresses from (RFC 4866)."""
 
     ears: Segment | None
     has_key: bool

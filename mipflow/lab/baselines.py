@@ -29,7 +29,7 @@ SCHEMES: dict[str, Callable[..., World]] = {
     "plain Mobile IPv6": plain_mobile_ipv6, "a care-of address per correspondent": figure1,
     "a home address per flow as needed": figure2,
 }  # fmt: skip
-"""What pages 1 to 3, Figure 1 (pages 3, 4, 6, 7) and the patent itself say, as worlds."""
+"""The schemes of pages 1 to 3, of Figure 1 (pages 3, 4, 6, 7) and of the patent itself, as worlds."""
 WLAN, CELL = "wlan0", "cell0"
 SETTLE_S = 5.0
 """Seconds after which a flow is bound, or has moved; the last of them is looked at."""
@@ -46,7 +46,7 @@ class Begun(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What is asked of a scheme: the pages that speak of it, calls begun one after the other, and which of them, by
+    """A question to a scheme: the pages that speak of it, calls begun one after the other, and which of them, by
     number, move to the cellular network then: none, one, or all.
     """
 
@@ -71,7 +71,7 @@ QUESTIONS: dict[str, Question] = {
 
 
 class Outcome(NamedTuple):
-    """What a run came to: whether each flow was where it should be, and that alone; how many flows changed their
+    """The outcome of a run: whether each flow was where it should be, and that alone; how many flows changed their
     interface; how many home addresses were in use; binding updates that the mobile node sent, from the move on where
     something moved; packets lost; and whether home agent and correspondents are those of Mobile IPv6.
     """

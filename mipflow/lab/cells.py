@@ -1,4 +1,4 @@
-"""What a cell shows of a thing that a learner has in hand: a world, a node, a table, a trace, a packet, a decision.
+"""Show in a cell the thing that a learner has in hand: a world, a node, a table, a trace, a packet, a decision.
 
 Takes the thing; gives a small table with the words of its world. `mipflow/__init__.py` has IPython ask here, so that
 nodes and tables know nothing of it. A thing does not know its world: worlds that are alive are looked through.

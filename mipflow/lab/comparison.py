@@ -81,7 +81,7 @@ class Comparison(Show):
         return [*self.lead(), *super()._sentences()]
 
     def lead(self) -> list[str]:
-        """What differed and when, the most telling first, and how the two are set up differently."""
+        """Say what differed and when, the most telling first, and how the two are set up differently."""
         told = [each.sentence for each in self._found] or [_alike(*self._sides)]
         told += [f"Set up: {each.sentence}" for each in self._setup]
         if _are_whole(*self._sides):
@@ -199,7 +199,7 @@ def _handovers(one: Side, other: Side) -> Iterator[Difference]:
 
 
 def _stay(one: Side, other: Side, moved: tuple[dict[int, Moment], dict[int, Moment]]) -> str:
-    """What stays where it is in one of the two only."""
+    """Name the flows that stay where they are in one of the two only."""
     stays = []
     for side, mine in zip((one, other), moved, strict=True):
         rest = {flow.id for flow in side.world.flows()} - mine.keys()
@@ -294,7 +294,7 @@ def setups(one: Side, other: Side) -> Iterator[Difference]:
 
 
 def _setup(world: World) -> Iterator[tuple[str, str]]:
-    """What a world is made of, in words."""
+    """Describe the setup of a world, in words."""
     yield "scenario", world.title
     yield "seed", str(world.network.seed)
     yield "way of data", world.mn.mobility.mode.replace("_", " ")

@@ -66,7 +66,7 @@ def _source() -> str:
 
 
 def _read(path: Path) -> list[Any] | None:
-    """What is kept in a file; None where it is not there, or not as it was written."""
+    """Read the contents of a file; None where it is not there, or not as it was written."""
     with suppress(MipflowError, ValueError):
         digest, _, text = read_text(path, MOST_OCTETS, "").partition("\n")
         if digest == hashlib.sha256(text.encode()).hexdigest():

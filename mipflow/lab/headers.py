@@ -75,7 +75,7 @@ class HeaderReader:
         self._fragmented: dict[object, _Datagram] = {}
 
     def read(self, frame: Frame) -> Heard | str:
-        """What was heard, or why the frame is left out."""
+        """Read the headers of a frame: the packet heard, or why the frame is left out."""
         try:
             return self._read(frame)
         except (error, IndexError):
@@ -134,7 +134,7 @@ class HeaderReader:
         return self._fate(datagram)
 
     def _carried(self, tunnel: str, frame: Frame, depth: int, cut_off: int) -> Heard | str:
-        """What is heard of the packet inside another one, of whose octets the capture has cut off so many."""
+        """Read the packet inside another one, of whose octets the capture has cut off so many."""
         if depth > _MOST_TUNNELS:
             return f"more than {_MOST_TUNNELS} packets inside each other"
         self.tunnels[tunnel] += 1

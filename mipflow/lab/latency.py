@@ -113,7 +113,7 @@ def _other_access(world: World, advertisements: Intervals) -> Segment:
 
 
 def _parts(world: World, since_ns: int) -> Parts:
-    """What the trace says of the handover that began at `since_ns`."""
+    """Read from the trace the parts of the handover that began at `since_ns`."""
     at: dict[str, int] = {}
     for record in world.trace.records:
         if record.t_ns < since_ns or record.node != world.mn.name:

@@ -26,7 +26,7 @@ from mipflow.view.picture import Picture, script
 MOST_OPEN = 2
 """Choices that stand in the open; all others are folded, by their groups."""
 AT_ONCE_S = 0.4
-"""What takes longer shows how far it is, and can be stopped."""
+"""Seconds after which a run shows how far it is, and can be stopped."""
 TURN_S = 0.005
 """How long the kernel hears what else is asked of it, between two pieces of a run."""
 PYTHON = "The Python that does the same"
@@ -117,7 +117,7 @@ class Panel:
         self.controls = {control.name: control.widget for control in controls}
         """The widgets by the names of their choices."""
         self.result: Any = None
-        """What the last run gave; None before the first, and after one that failed."""
+        """The last run's result; None before the first, and after one that failed."""
         self.when_shown: list[Callable[[Any, dict[str, Any]], object]] = []
         """Called with the result and its choices, once they are shown."""
         self.button = button(
@@ -126,7 +126,7 @@ class Panel:
         self.said = ipywidgets.HTML(_status(locked or ready))
         self.output = ipywidgets.Output()
         self.results: list[ipywidgets.DOMWidget] = [self.output]
-        """What turns grey when a choice has changed; others may be added."""
+        """Widgets that turn grey when a choice has changed; others may be added."""
         self.stop = button("Stop", "Ends the run", button_style="warning")
         self.progress = ipywidgets.FloatProgress(min=0.0, max=1.0, layout={"width": "16em", "max_width": "60%"})
         self._run, self._show, self._python, self._ready = run, show, python, ready
@@ -149,7 +149,7 @@ class Panel:
 
     @property
     def choices(self) -> dict[str, Any]:
-        """What is chosen now, by name."""
+        """The present choices, by name."""
         return {name: widget.value for name, widget in self.controls.items()}
 
     @property

@@ -150,7 +150,7 @@ def _on_one_clock(recording: Recording, path: Path, most: int) -> list[Placed]:
 
 
 def _read_frames(recording: Recording, path: Path, placed: list[Placed], progress: Progress | None) -> list[Heard]:
-    """What was heard, in the order of time. The order of a connection is that of each interface in the file."""
+    """Read all packets heard, in the order of time. The order of a connection is that of each interface in the file."""
     reader = HeaderReader(recording.skipped)
     heard: list[Heard] = []
     latest: dict[object, int] = {}

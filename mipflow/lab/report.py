@@ -1,4 +1,4 @@
-"""What a run came to, as text of at most 120 columns: flows, handovers, what arrived, what was left out.
+"""Report the outcome of a run, as text of at most 120 columns: flows, handovers, what arrived, what was left out.
 
 Takes a world and its flows; gives lines for a terminal.
 """

@@ -63,7 +63,7 @@ class Source(str):
 
 
 class Ran(NamedTuple):
-    """What a text gave: its world, and the value of its last line."""
+    """The outcome of a text: its world, and the value of its last line."""
 
     world: World
     picture: Picture
@@ -121,7 +121,7 @@ def _controls() -> Iterator[Control]:
 
 
 def _follow_flows(controls: Mapping[str, Control]) -> None:
-    """What can be moved is what there is."""
+    """Let those flows be moved that there are, and no others."""
     moved = controls["flow"].widget
     places = [controls[place].widget for place in PLACES]
 

@@ -72,7 +72,7 @@ LINKS: dict[str, Link] = {
     "Internet-HA": Link(delay_ms=10, rate_bps=1_000_000_000), "home": Link(delay_ms=1, rate_bps=1_000_000_000),
     "cn1": Link(delay_ms=10, rate_bps=100_000_000), "cn2": Link(delay_ms=15, rate_bps=100_000_000),
 }
-"""What the links of the figures are like where nothing else is asked for."""
+"""The links of the figures where nothing else is asked for."""
 
 _INTERVALS = Expected("two numbers of seconds", lambda it: len(it) == 2 and all(SECONDS.fits(each) for each in it))
 _MECHANISM = one_of(None, *get_args(Mechanism))
@@ -236,7 +236,7 @@ def _allocation(
     allocate: Mechanism | Callable[..., Address], network: Network, agents: list[HomeAgent], home_address: Address,
     book: AddressBook | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """What makes further home addresses, as keywords of the mobile node; the servers that it takes are set up."""
+    """Choose the maker of further home addresses, as keywords of the mobile node; set up the servers that it takes."""
     if callable(allocate):
         return {"allocate": allocate}
     if allocate == "stateless":
@@ -275,7 +275,7 @@ def _policy_server(network: Network, internet: Router, mn: FlowMobileNode) -> Po
 def _kinds(
     named: Mapping[str, Callable[..., CorrespondentNode]], total: int, usual: Callable[..., CorrespondentNode]
 ) -> list[Callable[..., CorrespondentNode]]:
-    """What makes each correspondent node. Raises TopologyError for the name of one that there is not."""
+    """Choose the maker of each correspondent node. Raises TopologyError for the name of one that there is not."""
     names = [f"CN{number}" for number in range(1, total + 1)]
     unknown = sorted(set(named) - set(names))
     if unknown:

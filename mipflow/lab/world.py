@@ -85,9 +85,9 @@ class World(Unique):
         self.home_agents = [ha]
         """All home agents, `ha` the first."""
         self.address_book: AddressBook | None = None
-        """What home agents grant home addresses from, where they do."""
+        """The book from which home agents grant home addresses, where they do."""
         self.policy_server: PolicyServer | None = None
-        """What sends rules to the mobile node, where there is one."""
+        """Sends rules to the mobile node, where there is one."""
         self.cns = list(cns)
         self.title = title
         self.start_s = 0.0
@@ -252,7 +252,7 @@ class World(Unique):
     def ladder(
         self, start: float | None = None, end: float | None = None, data: bool = False, scale: Scale = "even"
     ) -> Picture:
-        """Who sent which message to whom, when; `scale`: "even" for a line for each event, "time" for time to scale."""
+        """Draw the messages from node to node; `scale`: "even" for a line for each event, "time" for time to scale."""
         from mipflow.view.ladder import ladder
 
         check(FLAG, data=data)

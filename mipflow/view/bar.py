@@ -22,7 +22,7 @@ class Bar:
         self.title, self.total, self.done = title, total, 0
         self._due_s = 0.0
         self._handle: Any = None
-        """What shows it in a notebook."""
+        """IPython's handle of the display, in a notebook."""
 
     def __enter__(self) -> Bar:
         if _is_notebook():

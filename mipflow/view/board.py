@@ -28,7 +28,7 @@ MOST_COUNTS = 30
 TUNNEL = "<li><b class='mipflow-tunnel'></b> in a tunnel</li>"
 LOST = "<li><b class='mipflow-cross'>✕</b> lost</li>"
 ROLES = ("mobile node", "home agent", "correspondent node")
-"""What the legend calls by its whole name."""
+"""Roles that the legend calls by their whole names."""
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
 """The dashes of plotly in SVG."""
 NOT_ASKED = "not asked, so it stays"
@@ -235,7 +235,7 @@ class Board:
         return self.slots[slot - self._first][-1][1]
 
     def told(self) -> Dict:
-        """What changes, and on which side of its node each plate stands."""
+        """Tell player.js all that changes, and on which side of its node each plate stands."""
         scene = self.stage.scene
         sides, nodes = scene.plate_sides(self.lines), list(scene.places)
         plates = [[nodes.index(node), *scene.plate_at(node, side), self.places[node]] for node, side in sides.items()]
@@ -256,7 +256,7 @@ class Board:
         return f"<ul class='mipflow-legend'>{''.join(flows)}{self._marks()}</ul>{notes}{plates}{own}"
 
     def _marks(self) -> str:
-        """What else the legend explains: whatever occurs in this film, and what the nodes' names mean."""
+        """Explain the other signs in the legend: whatever occurs in this film, and what the nodes' names mean."""
         stage = self.stage
         ways = [flight.way for layer in stage.layers for flight in layer.flights]
         ways += [way for flow in stage.flows for _, way in stage.roads[flow] if way]

@@ -94,7 +94,7 @@ class Film:
         return a + (b - a) * min(1.0, max(0.0, (t_ns - s) / ((t - s) or 1)))
 
     def time(self, ms: float) -> int:
-        """What is seen at a playing time (milliseconds), in nanoseconds of virtual time."""
+        """The virtual time in nanoseconds that is seen at a playing time (milliseconds)."""
         after = min(max(bisect_right(self._at, ms), 1), len(self._at) - 1)
         (a, s), (b, t) = self.corners[after - 1 : after + 1]
         return s + round((t - s) * min(1.0, max(0.0, (ms - a) / ((b - a) or 1))))

@@ -263,8 +263,8 @@ def _headers(layer: Any, octets: bytes, words: Words) -> Iterator[Header]:
 
 
 def _inside(carrier: Any, octets: bytes) -> Any:
-    """What is known of octets that a packet carries as data: the packet that an ICMPv6 error is about, as far as it is
-    quoted, and a DHCPv6 message. None for all else.
+    """Read octets that a packet carries as data: the packet that an ICMPv6 error is about, as far as it is quoted, and
+    a DHCPv6 message. None for all else.
     """
     if RFC.get(type(carrier).__name__, "").startswith("RFC 4443 section 3"):
         return layers.inet6.IPv6(octets) if len(octets) >= 40 else None

@@ -50,7 +50,7 @@ _REST = re.compile(r", (?=sequence |nonce index )")
 
 
 class Event(NamedTuple):
-    """What stands on the ladder: an arrow (`leg`), or a note of one moment or, folded, of several on a lifeline."""
+    """An event on the ladder: an arrow (`leg`), or a note of one moment or, folded, of several on a lifeline."""
 
     t_ns: int
     moments: tuple[Moment, ...]
@@ -78,7 +78,7 @@ def ladder(
     trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
     end_ns: int, data: bool = False, scale: Scale = "even", mobile: str = "MN",
 ) -> Picture:  # fmt: skip
-    """Who sent which message to whom, between two times (nanoseconds).
+    """Draw which messages went from whom to whom, between two times (nanoseconds).
 
     names: address -> short word; flows: flow id -> word; data: draw user data too; scale: "even" for a line for each
     event, "time" for time to scale; mobile: the mobile node's name. At most `MOST_MESSAGES` are drawn, the picture says
@@ -254,7 +254,7 @@ class _Chart:
         return whole.html(title, width, bottom + 10, f"<p>{key}</p>", told)
 
     def _said(self, leg: Trip) -> tuple[str, str, str]:
-        """What stands above an arrow, its name and its essence, and what stands below."""
+        """The words above an arrow, its name and its essence, and those below."""
         flow = self.words.flow(leg.packet)
         essence, *rest = [""] if flow else _REST.split(self.words.detail(leg.packet), 1)
         return flow or short(leg.packet), essence + " (ESP)" * leg.encrypted, "".join(rest)

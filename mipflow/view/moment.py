@@ -20,7 +20,7 @@ CACHE = "binding cache"
 SHOWN = (CACHE, TABLE)
 """The tables that pictures show."""
 TOGETHER_NS = NS_PER_MS
-"""What belongs together and happens within this time is one caption, in nanoseconds."""
+"""Moments that belong together and happen within this time are one caption, in nanoseconds."""
 MOST_JOINED = 3
 """Sentences of one caption; the others are counted."""
 _TOGETHER = {"HoTI": "tests", "CoTI": "tests", "HoT": "answers", "CoT": "answers"}
@@ -53,11 +53,11 @@ class Moment:
     is_lost: bool = False
     """True for a message that a link lost."""
     address: str = ""
-    """What a message is about: the home address that it binds or tests, or the care-of address that it tests."""
+    """The message's subject: the home address that it binds or tests, or the care-of address that it tests."""
     count: int = 1
     """How often it happened: equal losses within a second are one moment."""
     values: tuple[tuple[str, object], ...] = ()
-    """What else `row()` says, by name."""
+    """Further columns of `row()`, by name."""
 
     def row(self) -> dict[str, object]:
         """The moment as plain values."""
@@ -75,7 +75,7 @@ class Phase(NamedTuple):
 
 
 class Caption(NamedTuple):
-    """What is said at a time (nanoseconds): one moment, or several that belong together."""
+    """The words for a time (nanoseconds): one moment, or several that belong together."""
 
     t_ns: int
     sentence: str

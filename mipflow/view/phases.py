@@ -16,13 +16,13 @@ from mipflow.view.words import NS_PER_S
 QUIET_NS = 5 * NS_PER_S
 _QUESTIONS = {"HoTI": "HoT", "CoTI": "CoT", "BU": "BA"}
 MOVES = {"movement detected", "interface failed", "router lost", "advertisements missing", "new router"}
-"""What a node says when it notices that it has moved, or that it may have."""
+"""Words of a node that notices that it has moved, or that it may have."""
 _Key = tuple[str, str, str]
 
 
 @dataclass(eq=False)
 class _Handover:
-    """What is known of one: when it began, its phases so far, which questions still have no answer."""
+    """Knowledge of one handover: when it began, its phases so far, which questions still have no answer."""
 
     began_ns: int
     is_moving: bool

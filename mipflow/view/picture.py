@@ -26,7 +26,7 @@ MOST_LINES, MOST_TWIN_ROWS = 150, 40
 
 
 class Picture:
-    """What a view returns.
+    """The result of a view.
 
     figure: a plotly figure as a dict of plain values; or `drawing`: a picture as HTML; or `html`: a table, which is its
     own rows. The sentences and the rows are worked out when they are first asked for.

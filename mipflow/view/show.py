@@ -40,9 +40,9 @@ SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
 BEGIN = "Press play, or step from event to event."
 UNTOLD = "Nothing to tell happens here: packets only."
 HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Page Down next and previous event; Home, End"
-"""What the keys of player.js do."""
+"""Explains the keys of player.js."""
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
-"""What player.js has of an event."""
+"""Fields of an event that player.js gets."""
 TIE = (
     "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
     " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
@@ -172,7 +172,7 @@ class Show(Picture):
         return next((event for event in reversed(keys) if event["moved"]), keys[-1] if keys else {})
 
     def _captions(self) -> list[tuple[int, str]]:
-        """What the caption says from which playing time on: at the end, how it came out."""
+        """The captions, each with the playing time that it begins at: at the end, how it came out."""
         said = [(0, BEGIN if self.events else UNTOLD)]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
         ends = {each["stage"]: each["text"] for each in self.events if each.get("moved")}

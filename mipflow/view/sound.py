@@ -61,7 +61,7 @@ class Sound(Picture):
         super().__init__(title, lambda: gaps, lambda: [span.row() for span in spans], html=player + told)
 
     def twin(self) -> str:
-        """What is heard and what is not as a table that opens on request; its words stand in the open."""
+        """All that is heard, and what is not, as a table that opens on request; its words stand in the open."""
         summary = f"<summary>{escape(self.title)}: as a table</summary>"
         return f"<details class='mipflow-twin'>{summary}{html_table(self.rows())}</details>"
 
@@ -73,7 +73,7 @@ class Sound(Picture):
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the packets that were sent in one moment."""
+    """The fate of the packets that were sent in one moment."""
 
     came: set[object] = field(default_factory=set)
     """Those that came; a datagram in fragments is one."""
@@ -99,7 +99,7 @@ class Span:
 
     @property
     def why(self) -> str:
-        """What became of the packets."""
+        """The fate of the packets, in words."""
         told = (f"{count(number, 'packet')} {fate}" for fate, number in self.packets.most_common())
         return "; ".join(told) or "nothing was sent"
 
@@ -155,7 +155,7 @@ def listen(
 
 
 def _sent(trace: Trace, label: int, hearer: str, start_ns: int, end_ns: int, now_ns: int) -> dict[int, Sent]:
-    """What was sent when, in order: packets with this label, read where they arrive, and from the drops."""
+    """Find the packets with this label, by when they were sent: read where they arrive, and from the drops."""
     found: dict[int, Sent] = {}
     packets, arrived, channel = trace.packets, trace.arrived, trace.channel
     ends = [name.receiver == hearer for name in trace.channels]
@@ -216,7 +216,7 @@ def _fate(sent: Sent, at_ns: int, now_ns: int, playout_ns: int) -> tuple[bool, C
 
 
 def _sentences(spans: list[Span]) -> list[str]:
-    """What is missing, and when; where much is, the longest gaps, and how many pauses there are."""
+    """Say what is missing, and when; where much is, the longest gaps, and how many pauses there are."""
     gaps = [span for span in spans if not span.is_heard and span.was_sent]
     pauses = [span for span in spans if not span.was_sent]
     told = sorted(gaps, key=lambda span: span.from_ns - span.to_ns)[:MOST_GAPS]

@@ -57,7 +57,7 @@ def spine(
     trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, start_ns: int, end_ns: int, *,
     mobile: str = "MN", found: Iterable[Trip] | None = None,
 ) -> Spine:  # fmt: skip
-    """What matters between two times (nanoseconds, both included), in order.
+    """Tell all that matters between two times (nanoseconds, both included), in order.
 
     focus: of which flows is told; mobile: the mobile node's name; found: the trips of that time, where somebody has
     them already.

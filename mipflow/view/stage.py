@@ -71,7 +71,7 @@ class Spot(NamedTuple):
     packets: int = 1
 
     def said(self, layer: Layer) -> str:
-        """What it says: for several packets how many, and a message keeps its name."""
+        """The text on it: for several packets how many, and a message keeps its name."""
         name = self.text if layer.size == MESSAGE else ""
         return self.text if self.packets == 1 else f"{name}×{self.packets}"
 
@@ -249,7 +249,7 @@ class Stage:
         return (t_ns - self.spine.start_ns) // NS_PER_US
 
     def told(self) -> Dict:
-        """What player.js needs: cards and ways, flights and roads; times in microseconds from the start."""
+        """Tell player.js all that it draws: cards and ways, flights and roads; times in microseconds from the start."""
         scene, nodes = self.scene, {name: number for number, name in enumerate(self.scene.places)}
         ways: dict[Way, int] = {}
 

@@ -33,7 +33,7 @@ LETTERS, ON_ARROW = 30, 22
 FOLDED = 3
 """An event that leads to one state from so many others stands in the card of that state."""
 MOST_PRESENT = 5
-"""What is in a state now, at most by name."""
+"""Names of entries in a state now, at most."""
 MOST_DOWN, ABOVE = 360, 30
 """Half of the height of the ring of cards, at most, and what is left above it; in pixels."""
 BENDS = (0.2, 0.4, -0.3, 0.6, -0.6, 0.9, -0.9)

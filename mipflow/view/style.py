@@ -98,7 +98,7 @@ def bare_axis(low: float, high: float) -> Dict:
 
 
 def base_layout(title: str, height: int, **more: Any) -> Dict:
-    """What every figure's layout has: a transparent page, own fonts, no legend of plotly's."""
+    """The layout that every figure has: a transparent page, own fonts, no legend of plotly's."""
     return {
         "height": height, "autosize": True, "showlegend": False, "hovermode": "closest", "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR, "font": font(12), "meta": {"title": title},

@@ -57,7 +57,7 @@ class Teller:
         self._looked = bisect_left(trace.sent, start_ns)
         """How many packet-hops have been looked at for that."""
         self._losses: dict[object, int] = {}
-        """What is lost, where and why -> the number of the latest moment that says so."""
+        """Each loss, where and why -> the number of the latest moment that says so."""
 
     def tell(self, what: Trip | Record) -> None:
         """Add what comes next; equal losses within a second are one moment."""
@@ -117,7 +117,7 @@ class Teller:
         )  # fmt: skip
 
     def _said(self, packet: Packet, sender: str, receiver: str) -> str:
-        """What a message says, from whom to whom."""
+        """Say what a message says, from whom to whom."""
         words, inner = self.words, packet.unsealed()
         who, whom, (home, care_of) = self.who(sender), self.who(receiver), bound(inner)
         match inner.carried:

@@ -326,7 +326,7 @@ def _took(phase: Phase) -> str:
 
 
 def handover_sentences(story: Spine) -> list[str]:
-    """What each handover's phases took, without full stops."""
+    """Say how long each handover's phases took, without full stops."""
     by_handover: dict[int, list[Phase]] = {}
     for phase in story.phases:
         by_handover.setdefault(phase.handover_ns, []).append(phase)

@@ -69,7 +69,7 @@ def short(packet: Packet) -> str:
 
 
 def long(packet: Packet) -> str:
-    """What a packet is, in the words of its RFC: "binding update"."""
+    """Name a packet in full, in the words of its RFC: "binding update"."""
     payload = packet.unsealed().carried
     if type(payload) is UDP and payload.destination_port in _PORTS:
         return _PORTS[payload.destination_port][1]
