@@ -202,4 +202,9 @@
       event.preventDefault();
     }
   });
+  // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.
+  document.addEventListener("focusin", ({ target }) => { // the root element may have a class of ours
+    const isControl = target.matches("button, input, select, textarea, summary, a[href], [tabindex]:not([class*=jp-])");
+    if (isControl && target.closest("[class*=mipflow-]:not(html)")) target.dataset.lmSuppressShortcuts = "true";
+  });
 })();

@@ -4,9 +4,8 @@
 (() => {
   if (window.mipflowPlayer) return window.mipflowPlayer.look();
   const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
-  const [PLATES_FROM, PLATE, GAP, ROOM, STEP_MS] = [640, 220, 26, 12, 2500];
+  const [PLATES_FROM, PLATE, STEP_MS, FAR, NEAR] = [640, 220, 2500, 60, 30];
   const [PLAY, PAUSE] = ["M4 2l10 6-10 6z", "M4 2h3v12H4zM9 2h3v12H9z"];
-  const UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page.";
   const KEYS = { ",": ["step", -1], ".": ["step", 1], ArrowRight: ["by", 250], ArrowLeft: ["by", -250],
     ArrowUp: ["event", 1], ArrowDown: ["event", -1], PageUp: ["event", 1], PageDown: ["event", -1], Home: ["by", -1e9],
     End: ["by", 1e9] };
@@ -18,29 +17,30 @@
   const latest = (list, time, at = (each) => each[0]) => list.findLastIndex((each) => at(each) <= time);
   // Corners are pairs in order; what stands in column `to` where `value` stands first in column `from`.
   const along = (corners, value, from, to) => {
-    const found = corners.findIndex((each, k) => k && each[from] >= value), k = found < 0 ? corners.length - 1 : found;
-    const [a, b] = corners.slice(k - 1, k + 1);
+    const k = corners.findIndex((each, n) => n && each[from] >= value), [a, b] = corners.slice(k < 0 ? -2 : k - 1);
     return between(a[to], b[to], b[from] > a[from] ? within(0, (value - a[from]) / (b[from] - a[from]), 1) : 1);
   };
-  const line = (legs) => legs.map(([ax, ay, bx, by]) => `M${ax},${ay}L${bx},${by}`).join("") || "M-999,-999L-998,-999";
+  // Legs as a path, in one line where one begins at the end of another.
+  const line = (legs) => legs.map(([ax, ay, bx, by]) => `M${ax},${ay}L${bx},${by}`).join("")
+    .replace(/L([^M]+)M\1(?=L)/g, "L$1") || "M-999,-999L-998,-999";
+  // Where two legs cross, or the middle of what is between them.
+  const meet = ([ax, ay, bx, by], [cx, cy, dx, dy]) => {
+    const [ux, uy, vx, vy] = [bx - ax, by - ay, dx - cx, dy - cy], turn = ux * vy - uy * vx;
+    const share = ((cx - ax) * vy - (cy - ay) * vx) / (turn || 1e-9), [x, y] = [ax + ux * share, ay + uy * share];
+    return Math.hypot(x - bx, y - by) < FAR ? [x, y] : [(bx + cx) / 2, (by + cy) / 2];
+  };
   // An arrowhead before a mark of half the size w, h.
   const head = (w, h, ux, uy) => {
-    const far = w === h ? w : Math.min(w / Math.abs(ux || 1e-9), h / Math.abs(uy || 1e-9));
+    const far = Math.min(w / Math.abs(ux || 1e-9), h / Math.abs(uy || 1e-9), Math.hypot(w, h) - 2);
     const at = (ahead, side) => [ux * ahead - uy * side, uy * ahead + ux * side];
-    return `M${at(far + 10, 0)}L${at(far - 2, -9)}L${at(far - 2, 9)}Z`;
+    return `M${at(far + 11, 0)}L${at(far + 1, -7)}L${at(far + 1, 7)}Z`;
   };
-  // A road swings from where it was to where it is: legs that both have first stay, and where one has fewer, one opens.
+  // A road swings from where it was to where it is; where one has fewer legs, others open from its end.
   const bend = (was, now, share) => {
-    const same = Math.max(0, now.findIndex((leg, k) => String(leg) !== String(was[k])));
-    const most = Math.max(was.length, now.length), turned = share * share * (3 - 2 * share);
-    const filled = (legs) => {
-      const [x, y] = same ? legs[same - 1].slice(2) : legs[0];
-      return [...legs.slice(0, same), ...Array(most - legs.length).fill([x, y, x, y]), ...legs.slice(same)];
-    };
-    const [a, b] = [filled(was), filled(now)];
-    return b.map((leg, k) => leg.map((value, place) => between(a[k][place], value, turned)));
+    const turned = share * share * (3 - 2 * share), length = Math.max(was.length, now.length);
+    const leg = (legs, k) => legs[k] ?? [...legs.at(-1).slice(2), ...legs.at(-1).slice(2)];
+    return Array.from({ length }, (_, k) => leg(was, k).map((from, at) => between(from, leg(now, k)[at], turned)));
   };
-
   // --- a stage: the points of a plotly figure -----------------------------------------------------------------------
   class Stage {
     constructor(graph, told, show) {
@@ -67,7 +67,9 @@
       this.roads = [{ trace: told.tunnels }, ...told.roads].map((road) => {
         const holder = holderOf(road.trace), [path, ...more] = holder ? all(holder, "path.js-line") : [];
         more.forEach((each) => each.remove()); // plotly has a path for each leg: the first has them all
-        return { ...road, holder, path, legs: [] };
+        const ghost = holder?.querySelector(".mipflow-ghost") || path?.cloneNode(); // where the road was
+        ghost?.setAttribute("class", "mipflow-ghost"); path?.before(ghost);
+        return { ...road, holder, path, ghost, legs: [] };
       });
       this.ok = this.layers.every(({ ok }) => ok) && this.roads.every(({ path }) => path);
       [this.places, this.ways] = [told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]), new Map()];
@@ -94,15 +96,23 @@
       this.ways.set(name, legs);
       return legs;
     }
+    // A road in one line: its legs meet where their lanes cross, and it ends in the middle of cards, which cover it.
+    road(number) {
+      if (!(number >= 0)) return [];
+      const legs = this.legs(number, -999, -999), ends = this.told.ways[number][0].map((node) => this.places[node]);
+      const turns = legs.slice(1).map((leg, k) => meet(legs[k], leg)), last = legs.at(-1).slice(2);
+      const points = [ends[0], legs[0].slice(0, 2), ...turns, last, ends.at(-1)];
+      return points.slice(1).map((point, k) => [...points[k], ...point]);
+    }
     // What is under way; marks that would overlap on a link are one, at the place of the first: spots() in stage.py.
-    spots({ size: [w, h], flights }, us) {
+    spots({ size: [w, h], margin, flights }, us) {
       const seen = [];
       for (const flight of flights) {
         const { way, times } = flight, [nodes, , , tunnel] = this.told.ways[way];
         if (us <= times[0] || us > times[times.length - 1]) continue;
         const leg = Math.floor(times.findLastIndex((at, k) => k % 2 === 0 && at <= us) / 2);
         const [left, arrived] = times.slice(2 * leg), share = arrived > left ? (us - left) / (arrived - left) : 1;
-        const [ax, ay, bx, by] = this.legs(way, w / 2 + ROOM, h / 2 + ROOM)[leg];
+        const [ax, ay, bx, by] = this.legs(way, ...margin)[leg];
         const [x, y] = [between(ax, bx, Math.min(1, share)), between(ay, by, Math.min(1, share))];
         const link = `${nodes[leg]} ${nodes[leg + 1]}`, length = Math.hypot(bx - ax, by - ay) || 1;
         const near = (each) => each.link === link && Math.abs(each.x - x) < w + 2 && Math.abs(each.y - y) < h + 2;
@@ -115,35 +125,37 @@
     draw(us, ms) {
       const { xaxis, yaxis } = this.graph._fullLayout, { told } = this, inside = [];
       for (const layer of this.layers) {
-        const { nodes, texts, known, letter, size: [w, h] } = layer, seen = (layer.seen = this.spots(layer, us));
+        const { nodes, texts, known, letter, wide, size: [w, h] } = layer, seen = (layer.seen = this.spots(layer, us));
         nodes.forEach((node, k) => {
           const spot = seen[k], text = texts[k];
           node.style.display = text.style.display = spot ? "inline" : "none";
           [known[k].x, known[k].y] = spot ? [xaxis.p2c(spot.x), yaxis.p2c(spot.y)] : [-99, -99];
           if (!spot) return;
           const { x, y, ux, uy, count, flight } = spot, name = flight.text || letter;
-          node.shape ??= h === w ? node.getAttribute("d") : `M${-w / 2},${-h / 2}h${w}v${h}h${-w}Z`;
-          if (flight.hop >= 0) node.setAttribute("d", node.shape + head(w / 2, h / 2, ux, uy));
-          node.setAttribute("transform", `translate(${x},${y})`);
-          node.classList.toggle("mipflow-inside", spot.inside);
-          put(text, count < 2 ? name : flight.text ? `${name}×${count}` : `×${count}`);
+          const half = flight.text || (count > 1 && w > h) ? w / 2 : h / 2; // of several it is as wide as a message
+          node.shape ??= node.getAttribute("d"); const shape = half > h / 2 ? wide : node.shape;
+          node.setAttribute("d", flight.hop < 0 ? shape : shape + head(half, h / 2, ux, uy));
+          node.setAttribute("transform", `translate(${x},${y})`); node.classList.toggle("mipflow-inside", spot.inside);
+          put(text, count < 2 ? name : `${name}×${count}`);
           text.setAttribute("x", x); text.setAttribute("y", y);
         });
       }
-      const [tunnels, ...roads] = this.roads, legs = (each) => (each?.[1] >= 0 ? this.legs(each[1], 2, 2) : []);
+      const [tunnels, ...roads] = this.roads, { turn, stages } = this.show;
       for (const road of roads) {
-        const k = latest(road.versions, us), [was, now] = [legs(road.versions[k - 1]), legs(road.versions[k])];
+        const k = latest(road.versions, us), [was, now] = [k - 1, k].map((each) => this.road(road.versions[each]?.[1]));
+        const gone = turn?.us === road.versions[k][0] && this === stages[turn.stage] ? was : [];
+        const near = (a) => now.some((b) => a.every((value, place) => Math.abs(value - b[place]) < NEAR));
+        road.ghost.setAttribute("d", line(gone.filter((leg) => !near(leg))));
         const share = k > 0 ? (ms - this.show.seen(road.versions[k][0])) / this.show.told.bend : 1;
         road.legs = share < 1 && was.length && now.length ? bend(was, now, Math.max(0, share)) : now;
         const tunnel = now.length ? told.ways[road.versions[k][1]][3] : [];
-        road.led = road.legs[tunnel[0] ?? 0]; // where the row that it follows begins to lead it
-        for (const leg of tunnel) inside.push(now[leg]);
+        road.led = road.legs[(tunnel[0] ?? 0) + 1]; // where the row that it follows begins to lead it
+        for (const leg of tunnel) inside.push(now[leg + 1]);
         road.path.setAttribute("d", line(road.legs));
       }
       tunnels.path.setAttribute("d", line(inside));
     }
   }
-
   // --- a show: stages, clock, controls, board -----------------------------------------------------------------------
   class Show {
     constructor(told, controls, board, graphs) {
@@ -156,12 +168,12 @@
       });
       this.beats = [...times].map((us) => this.seen(us)).sort((a, b) => a - b);
       this.stops = told.events.map(({ stop }) => stop);
-      [this.range, this.rail, this.toggle] = find("[type=range]", ".mipflow-rail", "[data-act=play]");
+      [this.range, this.toggle] = find("[type=range]", "[data-act=play]");
       [this.clock, this.pace, this.caption] = find(".mipflow-clock", ".mipflow-pace", ".mipflow-caption");
       [this.marks, this.chips] = [all(controls, ".mipflow-marks button"), all(board, ".mipflow-chips button")];
-      this.plates = all(board, ".mipflow-plates");
       this.slots = told.slots.map((versions, k) => ({ versions, place: board.querySelector(`[data-slot="${k}"]`) }));
       [this.tie, this.sizes] = [board.querySelector(".mipflow-tie"), new ResizeObserver(() => this.fit())];
+      this.plates = all(board, ".mipflow-plates");
       const click = ({ target }) => this.click(target), speed = ({ target }) => { this.speed = Number(target.value); };
       for (const place of [controls, board, ...this.plates]) place.addEventListener("click", click);
       for (const radio of all(controls, "[type=radio]")) radio.addEventListener("change", speed);
@@ -194,8 +206,7 @@
     key(event) {
       const { target, key } = event, act = key === " " && target.tagName !== "BUTTON" ? ["play"] : KEYS[key];
       if (!act || event.ctrlKey || event.metaKey || event.altKey || target.type === "radio") return;
-      this.act(...act);
-      event.preventDefault(); event.stopPropagation();
+      this.act(...act); event.preventDefault(); event.stopPropagation();
     }
     go(ms) { this.play(false); this.seek(ms); }
     play(wanted) {
@@ -207,8 +218,7 @@
       let [before, waited] = [performance.now(), STEP_MS];
       const picture = (now) => {
         if (!this.playing) return;
-        const passed = Math.max(0, now - before) * this.speed;
-        before = now;
+        const passed = Math.max(0, now - before) * this.speed; before = now;
         if (!CALM.matches) this.seek(this.ms + Math.min(passed, 250 * this.speed));
         else if ((waited += passed) >= STEP_MS) { // from event to event, each long enough to be read
           waited = 0;
@@ -222,23 +232,25 @@
     seek(ms) {
       const { events, clock, length, captions, paces, start } = this.told, at = (this.ms = within(0, ms, length));
       const us = along(clock, at, 0, 1), number = latest(events, at, (each) => each.ms), event = events[number];
+      this.turn = events.findLast(({ key }, k) => key && k <= number); // the last in which a road bent
       this.slots.forEach(({ versions, place }, k) => {
         const version = Math.max(0, latest(versions, us));
         if (this.shown[k] !== version) place.innerHTML = versions[(this.shown[k] = version)][1];
       });
       const ok = this.stages.every((stage) => stage.ok), seconds = `${((us + start) / 1e6).toFixed(3)} s`;
       if (ok) for (const stage of this.stages) stage.draw(us, at);
-      put(this.clock, seconds);
-      put(this.pace, paces[latest(paces, at)][1]);
-      put(this.caption, ok ? captions[latest(captions, at)][1] : UNKNOWN);
+      put(this.clock, seconds); put(this.pace, paces[latest(paces, at)][1]);
+      put(this.caption, ok ? captions[latest(captions, at)][1] : this.told.unknown);
       this.range.value = at;
-      this.range.setAttribute("aria-valuetext", `${seconds}, ${event ? event.brief : "the beginning"}`);
+      this.range.ariaValueText = `${seconds}, ${at < length ? event?.brief || "the beginning" : "the end"}`;
       if (number !== this.number) for (const list of [this.marks, this.chips])
         list.forEach((each, k) => each.toggleAttribute("data-now", k === number));
+      const chip = number !== this.number && this.chips[number]?.parentElement; // its list is scrolled, never the page
+      if (chip) chip.parentElement.scrollTop = chip.offsetTop - chip.parentElement.clientHeight / 2;
       this.number = number;
       const held = event?.key && us === event.us && at < length && event;
       this.host.classList.toggle("mipflow-held", !!held);
-      this.light(held || (at >= length && events.findLast(({ key }) => key)));
+      this.light(held || (at >= length && this.turn));
     }
     // Light the row and the road of a moment in which one bends by the other, and join them by a line.
     light(event) {
@@ -256,7 +268,6 @@
       const way = below ? `${from.right - home.left},${top}h7V${y}H${x}` : `${from.left - home.left},${top}L${x},${y}`;
       path.setAttribute("d", `M${way}`);
     }
-
     // --- layout ---------------------------------------------------------------------------------------------------
     // Stages, controls and board are outputs of their own: their common parent becomes a grid (player.css).
     join(graphs) {
@@ -284,11 +295,6 @@
         for (const { graph } of off) graph._fullLayout.width = 0; // plotly asks what changed
         window.dispatchEvent(new Event("resize"));
       }
-      const width = this.rail.clientWidth - 16, places = [], { length } = this.told; // numbers move apart
-      this.stops.forEach((ms, k) => places.push(Math.max(8 + (ms * width) / length, k && places[k - 1] + GAP)));
-      places.forEach((_, k) => { places[k] = Math.min(places[k], width + 8 - GAP * (places.length - 1 - k)); });
-      this.marks.forEach((each, k) => { each.style.left = `${places[k]}px`; });
-      this.rail.classList.toggle("mipflow-many", places[0] < 0);
       this.place(); this.seek(this.ms);
     }
     place() {
@@ -303,7 +309,6 @@
       });
     }
   }
-
   // --- what there is in the page ------------------------------------------------------------------------------------
   const shows = new Set(); let due = 0;
   // The nearest place that holds what is looked for: a notebook may be open twice.
@@ -341,10 +346,5 @@
   const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));
   new MutationObserver((changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isNew)) && soon())
     .observe(document.documentElement, { childList: true, subtree: true });
-  // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.
-  document.addEventListener("focusin", ({ target }) => { // inspector.js gives the root element a class of ours
-    const isControl = target.matches("button, input, select, textarea, summary, a[href], [tabindex]:not([class*=jp-])");
-    if (isControl && target.closest("[class*=mipflow-]:not(html)")) target.dataset.lmSuppressShortcuts = "true";
-  });
   window.addEventListener("load", soon); soon();
 })();

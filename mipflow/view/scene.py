@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from math import hypot, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,11 @@ PLATE_WIDTH, PLATE_ROW = 220, 22
 """Size of a plate and of a row in it, in pixels."""
 SIDES = {"right": (1, 0), "left": (-1, 0), "below": (0, 1), "above": (0, -1)}
 """Where plates may stand beside their cards: across and down."""
+
+FAR = 999
+"""Beyond the middle of any card, in pixels."""
+MEETS = 60
+"""How far from the end of its leg a road may still turn, in pixels."""
 
 Point = tuple[float, float]
 Leg = tuple[Point, Point]
@@ -147,6 +153,13 @@ class Scene:
             made = [((x, y - self.halves[way.nodes[0]][1] - margin[1]),) * 2]
         return made
 
+    def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
+        """A way as one line: legs meet where their lanes cross, and it ends in the middle of cards, which cover it."""
+        corners = [point for leg in self.legs(way, (-FAR, -FAR), width) for point in leg]
+        met = [_meet(*corners[place : place + 4]) for place in range(0, len(corners) - 2, 2)]
+        ends = self.at(way.nodes[0], width), self.at(way.nodes[-1], width)
+        return list(pairwise([ends[0], corners[0], *met, corners[-1], ends[1]]))
+
     def _leaves(self, node: str, off: Point, towards: Point, margin: Point) -> float:
         """How far from its middle a way beside it leaves a card."""
         sides = zip(self.halves[node], margin, off, towards, strict=True)
@@ -234,3 +247,11 @@ class Scene:
             note = label(0, 0, text, 15, bgcolor=QUIET_CARD if quiet else CARD, **size, **edge)
             labels.append({**note, "x": self.places[name][0], "y": self.places[name][1]})
         return labels
+
+
+def _meet(a: Point, b: Point, c: Point, d: Point) -> Point:
+    """Where a leg (from a to b) and the next (from c to d) cross, or the middle of what is between them."""
+    (ux, uy), (vx, vy) = (b[0] - a[0], b[1] - a[1]), (d[0] - c[0], d[1] - c[1])
+    share = ((c[0] - a[0]) * vy - (c[1] - a[1]) * vx) / (ux * vy - uy * vx or 1e-9)
+    x, y = a[0] + ux * share, a[1] + uy * share
+    return (x, y) if hypot(x - b[0], y - b[1]) < MEETS else ((b[0] + c[0]) / 2, (b[1] + c[1]) / 2)

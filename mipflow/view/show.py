@@ -43,6 +43,9 @@ HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Pag
 """Explains the keys of player.js."""
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
 """Fields of an event that player.js gets."""
+UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page."
+MARK = 0.04
+"""The share of the bar that the number of an event takes: where there are more than have room, they stand in rows."""
 TIE = (
     "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
     " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
@@ -156,7 +159,7 @@ class Show(Picture):
         return {
             "id": self.id, "start": start // 1000, "length": self.film.length_ms, "bend": BEND_MS,
             "clock": [[ms, (t_ns - start) // 1000] for ms, t_ns in self.film.corners],
-            "before": max(0, self._turn["ms"] - BEFORE_MS) if keys else 0,
+            "unknown": UNKNOWN, "before": max(0, self._turn["ms"] - BEFORE_MS) if keys else 0,
             "events": [{name: each[name] for name in TOLD if name in each} for each in self.events],
             "captions": self._captions(), "paces": self._paces(),
             "slots": [slot for board in boards for slot in board.pop("slots")],
@@ -202,11 +205,13 @@ class Show(Picture):
             f"<label><input type='radio' {name} value='{value}'{' checked' * (value == '1')}> {word}</label>"
             for value, word in SPEEDS.items()
         )
+        places = _apart([each["stop"] / self.film.length_ms for each in self.events])
         marks = "".join(
-            f"<button type='button' data-act='mark' data-by='{number}' tabindex='-1' title='{escape(each['text'])}'"
+            f"<button type='button' data-act='mark' data-by='{number}' tabindex='-1' style='left:{place:.1%}'"
             f" aria-label='Event {number + 1}, {each['at']}: {escape(each['text'])}'>{number + 1}</button>"
-            for number, each in enumerate(self.events)
+            for number, (each, place) in enumerate(zip(self.events, places, strict=True))
         )
+        many = " mipflow-many" * (len(places) * MARK > 1)
         last = self._captions()[-1][1] if self.events else UNTOLD
         return (
             f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
@@ -214,8 +219,9 @@ class Show(Picture):
             f"<div class='mipflow-buttons'>{''.join(buttons)}<span class='mipflow-clock'></span>"
             f"<span class='mipflow-pace'></span>"
             f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
-            f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1' value='0'"
-            f" aria-label='Time'><div class='mipflow-marks' role='group' aria-label='Events'>{marks}</div></div>"
+            f"<div class='mipflow-rail{many}'><input type='range' min='0' max='{self.film.length_ms}' step='1'"
+            f" value='0' aria-label='Time'>"
+            f"<div class='mipflow-marks' role='group' aria-label='Events'>{marks}</div></div>"
             f"<p class='mipflow-caption' aria-live='polite'>{escape(last)}</p>"
             f"<p class='mipflow-keys'>Keys, once a button here has the focus: {HOW}</p></div>"
         )
@@ -261,6 +267,14 @@ SIGNS = {
     "on": "M5 3l6 5-6 5z", "play": "M4 2l10 6-10 6z", "pause": "M4 2h3v12H4zM9 2h3v12H9z",
     "full": "M2 2h5v2H4v3H2zM14 14H9v-2h3V9h2z",
 }  # fmt: skip
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Shares of the bar for its numbers: each at its place, or as near as its neighbors let it."""
+    put, last = list[float](), 1 - MARK / 2
+    for place in places:
+        put.append(max(place, put[-1] + MARK if put else MARK / 2))
+    return [min(place, last - MARK * (len(put) - 1 - number)) for number, place in enumerate(put)]
 
 
 def _pace(ratio: float) -> str:

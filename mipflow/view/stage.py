@@ -33,13 +33,13 @@ CROSS_MS = 1200
 NS_PER_US = 1000
 PARKED = -99
 """Where points that no packet needs just now wait, out of sight."""
-PACKET, MESSAGE, CROSS = (20, 20), (50, 22), (17, 17)
-"""Sizes of marks in pixels."""
+PACKET, MESSAGE, CROSS = (40, 20), (50, 22), (17, 17)
+"""Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it."""
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, ROADS_FROM = 1, 2
 """Numbers of plotly's traces: links, tunnels, then the roads."""
-ROOM = 12
+ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
 
@@ -59,6 +59,12 @@ class Layer(NamedTuple):
     size: tuple[int, int]
     flights: list[Flight]
 
+    @property
+    def margin(self) -> tuple[float, float]:
+        """How far from a card a mark ends its way, across and up: one for several packets may touch it there."""
+        across, up = self.size
+        return (up if self.size == PACKET else across) / 2 + ROOM, up / 2 + ROOM
+
 
 class Spot(NamedTuple):
     """A mark as it is seen: its middle in pixels, what it says, on which link, whether in a tunnel, for how many."""
@@ -70,10 +76,10 @@ class Spot(NamedTuple):
     tunnelled: bool
     packets: int = 1
 
-    def said(self, layer: Layer) -> str:
-        """The text on it: for several packets how many, and a message keeps its name."""
-        name = self.text if layer.size == MESSAGE else ""
-        return self.text if self.packets == 1 else f"{name}×{self.packets}"
+    @property
+    def said(self) -> str:
+        """The text on it: its letter or name, and for several packets how many."""
+        return self.text if self.packets == 1 else f"{self.text}×{self.packets}"
 
 
 def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[Spot]:
@@ -87,7 +93,7 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
         leg = max(0, bisect_right(times[::2], t_ns) - 1)
         left, arrived = times[2 * leg : 2 * leg + 2]
         share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
-        (ax, ay), (bx, by) = scene.legs(way, (across / 2 + ROOM, up / 2 + ROOM), width)[leg]
+        (ax, ay), (bx, by) = scene.legs(way, layer.margin, width)[leg]
         spot = Spot(
             ax + (bx - ax) * share, ay + (by - ay) * share, flight.text, way.nodes[leg : leg + 2], leg in way.tunnel
         )
@@ -266,7 +272,9 @@ class Stage:
                 flights.append([way(flight.way), flight.hop, times[0], steps, *text])
             style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
             letter: Dict = {"letter": style.letter if style else "✕", "told": layer.size == MESSAGE}
-            layers.append({"trace": self._first_layer + number, "size": layer.size, "flights": flights, **letter})
+            letter["wide"] = outline(layer.size, style.symbol if style else "square")
+            letter |= {"size": layer.size, "margin": layer.margin, "flights": flights}
+            layers.append({"trace": self._first_layer + number, **letter})
         roads = [
             {"trace": ROADS_FROM + number, "versions": [[self.us(t_ns), way(each)] for t_ns, each in self.roads[flow]]}
             for number, flow in enumerate(self.flows)
@@ -296,12 +304,13 @@ class Stage:
             line = {"color": look.line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False}
             data.append(look.scatter("lines", *self._line([roads[flow]], False), line=line))
         marks = [
-            (look.marker(style.symbol, PACKET[0], style.colour), style.letter_colour) for style in self.flows.values()
+            (look.marker(style.symbol, PACKET[1], look.line_colour(style.colour)), style.letter_colour)
+            for style in self.flows.values()
         ]
         marks += [(look.marker("square", 40, look.VERMILION), look.INK)]
         marks += [(look.marker("x", CROSS[0], look.VERMILION), look.CLEAR)]
         for layer, (marker, ink), room, seen in zip(self.layers, marks, rooms, now, strict=True):
-            texts = [look.literal(spot.said(layer)) for spot in seen[:room]]
+            texts = [look.literal(spot.said) for spot in seen[:room]]
             inside = [spot.tunnelled for spot in seen] + [False] * room
             marker["line"] = {"color": [look.PURPLE if each else look.EDGE for each in inside[:room]], "width": 1.5}
             more: Dict = {"text": texts + ["-"] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
@@ -327,11 +336,19 @@ class Stage:
         xs: list[float | None] = []
         ys: list[float | None] = []
         for way in roads:
-            for number, leg in enumerate(self.scene.legs(way, (2, 2)) if way else []):
+            for number, leg in enumerate(self.scene.road(way) if way else [], -1):
                 if way and (number in way.tunnel or not only_tunnels):
                     (ax, ay), (bx, by) = (self.scene.units(point) for point in leg)
                     xs, ys = [*xs, ax, bx, None], [*ys, ay, by, None]
         return xs or [PARKED, PARKED + 1], ys or [PARKED, PARKED]
+
+
+def outline(size: tuple[int, int], symbol: str) -> str:
+    """The outline of a wide mark around its middle, as the path of an SVG; its corners tell a flow's symbol."""
+    bend = {"circle": size[1] // 2, "square": 2}.get(symbol, 6)
+    across, up = size[0] - 2 * bend, size[1] - 2 * bend
+    right, left = f"h{across}q{bend},0 {bend},{bend}v{up}", f"h{-across}q{-bend},0 {-bend},{-bend}v{-up}"
+    return f"M{-across // 2},{-size[1] // 2}{right}q0,{bend} {-bend},{bend}{left}q0,{-bend} {bend},{-bend}z"
 
 
 def changes(spine: Spine) -> list[TableChanged]:

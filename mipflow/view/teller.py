@@ -199,9 +199,9 @@ class Teller:
         if not before:
             return "row", f"{named} to {peer} begins", f"{named} begins", (flow,)
         if "home_address" in differs:
-            return "row", f"{named} has the home address {home}", f"{named}: {home}", (flow,)
+            return "row", f"{named} has the home address {home}", f"{home} for {named}", (flow,)
         if "care_of_address" in differs:
-            return "row", f"{who} chooses {care_of} for {named}", f"{named}: {care_of} chosen", (flow,)
+            return "row", f"{who} chooses {care_of} for {named}", f"{care_of} for {named}", (flow,)
         if after.get("registered_at_cn") == after.get("care_of_address"):
             again = " again" if before.get("registered_at_cn") else ""
             told = f"{who}'s own packets of {named} go straight to {peer}{again}, no longer through the tunnel"

@@ -93,7 +93,7 @@ def test_each_mark_is_seen_where_the_stage_says_to_one_pixel(opened: Any, browse
                 continue
             for (x, y, text, text_x, text_y), spot in zip(seen, due, strict=True):
                 assert abs(x - spot.x) < 1 and abs(y - spot.y) < 1, (at, layer.name)
-                assert (text_x, text_y) == (x, y) and text == spot.said(layer)
+                assert (text_x, text_y) == (x, y) and text == spot.said
                 checked += 1
     assert checked > 150
     assert page.evaluate(f"{SHOW}.stages[0].ok")
@@ -154,9 +154,26 @@ def test_the_last_still_tells_the_story(opened: Any) -> None:
     call, video = page.evaluate(MARKS)[0][:2]
     assert call and video, "packets are under way on both roads"
     assert page.locator(".mipflow-tie path").get_attribute("d")
+    assert {text.rstrip("0123456789×") for *_, text, _, _ in call + video} == {"c", "v"}, "each has its letter"
     assert page.locator(".mipflow-changed").count() == 1
     notes = page.locator(".mipflow-note:visible").all_inner_texts()
     assert notes == ["not asked, so it stays", "unchanged: the call stays"], "at the home agent and at CN1"
+
+
+def test_the_road_before_a_change_stays_as_a_ghost_until_the_next(opened: Any) -> None:
+    page, event = opened(show()), key_event()
+    ghosts = f"{SHOW}.stages[0].roads.slice(1).map(({{ ghost }}) => ghost.getAttribute('d'))"
+    nowhere = "M-999,-999L-998,-999"
+    go(page, event["ms"] - 5)
+    before = page.evaluate(ROADS)[1]
+    assert page.evaluate(ghosts) == [nowhere, nowhere]
+    for at in (event["ms"] + 450, show().film.length_ms):
+        go(page, at)
+        call, video = page.evaluate(ghosts)
+        assert call == nowhere, "the call's road is the same"
+        assert video.startswith("M") and video.partition("L")[2] in before, "a part of the road that was"
+    go(page, 0)
+    assert page.evaluate(ghosts) == [nowhere, nowhere]
 
 
 # --- controls --------------------------------------------------------------------------------------------------------
@@ -314,7 +331,7 @@ def test_two_worlds_play_on_one_clock(opened: Any) -> None:
     assert left["x"] + left["width"] <= right["x"] and left["y"] == right["y"]
     go(page, both.film.length_ms)
     roads = page.evaluate(f"{SHOW}.stages.map(({{ roads }}) => roads.slice(1).map(({{ legs }}) => legs.length))")
-    assert roads == [[3, 3], [3, 3]]
+    assert roads == [[5, 5], [5, 5]]
     assert overlaps(page.evaluate(BOXES)["cards"]) < 1
 
 

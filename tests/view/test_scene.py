@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import hypot
 
 import networkx
@@ -91,6 +91,19 @@ def test_paths_go_through_routers_only() -> None:
     assert SCENE.path("CN1", "AR3") == ("CN1", "Internet", "AR3")
     assert SCENE.path("AR2", "AR3") == ("AR2", "Internet", "AR3"), "not through the mobile node"
     assert SCENE.path("CN1", "nowhere") == ()
+
+
+@pytest.mark.parametrize("width", [PHONE, TABLET, DESK])
+@pytest.mark.parametrize("lane", [-18, 0, 18])
+def test_a_road_is_one_line_from_card_to_card(width: int, lane: float) -> None:
+    for nodes in (("MN", "AR2", "Internet", "CN1"), ("MN", "AR3", "Internet", "HA", "Internet", "CN1")):
+        road = SCENE.road(Way(nodes, lane), width)
+        assert road[0][0] == SCENE.at("MN", width) and road[-1][1] == SCENE.at("CN1", width)
+        assert all(one[1] == other[0] for one, other in pairwise(road)) and len(road) == len(nodes) + 1
+        legs = SCENE.legs(Way(nodes, lane), (0, 0), width)
+        for leg, ((ax, ay), (bx, by)) in zip(legs, road[1:-1], strict=True):
+            for x, y in leg:  # on the lane that packets keep to
+                assert abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / hypot(bx - ax, by - ay) < 1
 
 
 def test_a_place_in_pixels_has_its_place_in_units() -> None:
