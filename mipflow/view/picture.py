@@ -52,13 +52,17 @@ class Picture:
         """The picture as plain values: numbers, text, None."""
         return self._make_rows()
 
+    def _twin_rows(self) -> list[dict[str, object]]:
+        """The rows of the text twin's table."""
+        return self.rows()
+
     def twin(self) -> str:
         """The picture in words and as a table, as a piece of HTML that opens on request."""
         lines = self.describe().split("\n")
         left = len(lines) - MOST_LINES
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
         text = "".join(f"<p>{_TIME.sub(_way, escape(line))}</p>" for line in lines)
-        table = "" if self._is_table else html_table(self.rows(), most=MOST_TWIN_ROWS)
+        table = "" if self._is_table else html_table(self._twin_rows(), most=MOST_TWIN_ROWS)
         table = table.replace("<table>", "<table tabindex='0'>", 1)  # it scrolls where it is too wide
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"

@@ -41,6 +41,8 @@ BEGIN = "Press play, or step from event to event."
 UNTOLD = "Nothing to tell happens here: packets only."
 HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Page Down next and previous event; Home, End"
 """Explains the keys of player.js."""
+TWIN = ("part", "time_s", "what", "node", "to", "message", "detail")
+"""The columns of the text twin's table."""
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
 """Fields of an event that player.js gets."""
 UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page."
@@ -133,6 +135,12 @@ class Show(Picture):
             return self.spines[0].rows()
         return [{"part": "ABCDEFGH"[number], **row} for number, each in enumerate(self.spines) for row in each.rows()]
 
+    def _twin_rows(self) -> list[dict[str, object]]:
+        """What is told, without what the sentences above say already; rows() has everything."""
+        told = [moment.row() for each in self.spines for moment in each.moments if moment.is_told]
+        told = told if len(self.spines) == 1 else self.rows()
+        return [{name: row[name] for name in TWIN if name in row} for row in told]
+
     @cached_property
     def events(self) -> list[Dict]:
         """The captions as player.js has them: when each is told, where a step to it leads, what belongs to it."""
@@ -208,7 +216,7 @@ class Show(Picture):
         places = _apart([each["stop"] / self.film.length_ms for each in self.events])
         marks = "".join(
             f"<button type='button' data-act='mark' data-by='{number}' tabindex='-1' style='left:{place:.1%}'"
-            f" aria-label='Event {number + 1}, {each['at']}: {escape(each['text'])}'>{number + 1}</button>"
+            f" aria-label='Event {number + 1}, {each['at']}: {escape(each['brief'])}'>{number + 1}</button>"
             for number, (each, place) in enumerate(zip(self.events, places, strict=True))
         )
         many = " mipflow-many" * (len(places) * MARK > 1)

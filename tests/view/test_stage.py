@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from functools import cache
 from time import process_time
@@ -16,6 +15,7 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import LOST
+from mipflow.view.picture import script
 from mipflow.view.scene import Box
 from mipflow.view.show import Show, animate
 from mipflow.view.stage import MESSAGE, Layer, Stage, most_at_once, spots
@@ -212,8 +212,8 @@ def test_a_minute_around_a_handover_is_small_and_quickly_made() -> None:
         times.append(process_time() - begin)
     assert min(times) < 0.2
     assert isinstance(shown, Show)
-    size = len(json.dumps(shown.figures, separators=(",", ":"))) + len(json.dumps(shown.plain(), separators=(",", ":")))
-    assert size <= 60_000
+    outputs = "".join(bundle["text/html"] for bundle in shown.bundles())
+    assert len(outputs.replace(script(), "")) <= 60_000, "figure, controls, board and text twin"
 
 
 def test_it_costs_what_the_window_costs() -> None:
