@@ -109,7 +109,7 @@
       const seen = [];
       for (const flight of flights) {
         const { way, times } = flight, [nodes, , , tunnel] = this.told.ways[way];
-        if (us <= times[0] || us > times[times.length - 1]) continue;
+        if (us < times[0] + !flight.text || us > times[times.length - 1]) continue;
         const leg = Math.floor(times.findLastIndex((at, k) => k % 2 === 0 && at <= us) / 2);
         const [left, arrived] = times.slice(2 * leg), share = arrived > left ? (us - left) / (arrived - left) : 1;
         const [ax, ay, bx, by] = this.legs(way, ...margin)[leg];

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 BEND_MS = 900
 """How long a road takes to bend, in playing milliseconds: who steps to such a moment sees it bent."""
-FLIES_MS = 350
-"""How long a message has been under way where a step to it leads, in playing milliseconds."""
 BEFORE_MS = 2500
 """How much is seen before the change when it is played from there, in playing milliseconds."""
 SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
@@ -149,7 +147,7 @@ class Show(Picture):
             stage, board = self.stages[number], self.boards[number]
             hops = [hop for moment in caption.moments for hop in moment.hops]
             text = self._label(number) + caption.sentence
-            event: Dict = {"ms": ms, "stop": ms + FLIES_MS * bool(hops), "us": stage.us(caption.t_ns), "stage": number}
+            event: Dict = {"ms": ms, "stop": ms, "us": stage.us(caption.t_ns), "stage": number}
             if caption.is_key:
                 rows = [record for moment in caption.moments for record in moment.rows]
                 flows = {flow for moment in caption.moments for flow in moment.flows}

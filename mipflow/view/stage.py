@@ -88,7 +88,8 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
     across, up = layer.size
     for flight in layer.flights:
         way, times = flight.way, flight.times
-        if not times[0] < t_ns <= times[-1]:
+        is_sent = t_ns == times[0] and layer.name == "messages"  # a step leads there
+        if not times[0] < t_ns <= times[-1] and not is_sent:
             continue
         leg = max(0, bisect_right(times[::2], t_ns) - 1)
         left, arrived = times[2 * leg : 2 * leg + 2]

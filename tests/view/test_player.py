@@ -16,6 +16,7 @@ from mipflow.view.stage import spots
 from tests.view.story import S, handover
 from tests.view.test_stage import show, told, world
 
+SEEN = "(all) => all.filter(({ style }) => style.display !== 'none').length"
 SHOW = "[...mipflowPlayer.shows][0]"
 # Where the marks of each layer are seen, and what they say; where a line's path goes.
 MARKS = f"""() => {SHOW}.stages.map((stage) => stage.layers.map(({{ nodes, texts }}) => nodes
@@ -231,7 +232,9 @@ def test_the_bar_and_its_numbers_lead_to_each_event(opened: Any) -> None:
     page = opened(show())
     for number, event in enumerate(show().events):
         page.locator(".mipflow-marks button").nth(number).click()
-        assert ms(page) == event["stop"]
+        assert ms(page) == event["stop"] and page.locator(".mipflow-clock").inner_text() == event["at"]
+        seen = page.locator(".points > path").evaluate_all(SEEN)
+        assert seen or not event["hops"], "and what is told has left its node"
         caption = page.locator(".mipflow-caption").inner_text()
         assert caption == f"{number + 1}. {event['at']}: {event['text']}."
         assert page.locator(".mipflow-chips [data-now]").inner_text() == f"{number + 1}. {event['brief']}"

@@ -15,6 +15,7 @@ from mipflow.sim.trace import Trace
 from mipflow.view.film import CAPTION_MS
 from mipflow.view.picture import PLOTLY_MIME
 from mipflow.view.show import BEND_MS, Part, Show, animate
+from mipflow.view.words import seconds
 from tests.view.story import FLOWS, NAMES, S, Story, handover
 from tests.view.test_stage import show, told, world
 
@@ -161,3 +162,9 @@ def test_a_film_in_which_nothing_is_told_says_so_and_the_keys_stand_below() -> N
     keys = {"ArrowLeft": "←", "ArrowRight": "→", "PageUp": "Page Up", "PageDown": "Page Down", "Home": "Home"}
     for key, name in keys.items():
         assert f"{key}: [" in script and name in calm.controls().split("mipflow-keys")[1]
+
+
+def test_where_a_step_leads_the_clock_says_what_the_caption_says() -> None:
+    film = show()
+    for event in film.events:
+        assert seconds(film.film.time(event["stop"])) == event["at"]
