@@ -134,7 +134,7 @@ class Show(Picture):
         return [{"part": "ABCDEFGH"[number], **row} for number, each in enumerate(self.spines) for row in each.rows()]
 
     def _twin_rows(self) -> list[dict[str, object]]:
-        """What is told, without what the sentences above say already; rows() has everything."""
+        """Rows of what is told, without what the sentences above say already; rows() has everything."""
         told = [moment.row() for each in self.spines for moment in each.moments if moment.is_told]
         told = told if len(self.spines) == 1 else self.rows()
         return [{name: row[name] for name in TWIN if name in row} for row in told]
