@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import io
+import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -50,6 +51,7 @@ liar sends from any address. `role` and `offered_names`, values, are everybody's
 """
 MOST_LINES = 21700
 MOST_LINES_OF_A_MODULE = 420
+NO_OPENINGS = re.compile(r"\s*(what|who|that)\b", re.IGNORECASE)
 
 
 class Import(NamedTuple):
@@ -249,6 +251,16 @@ def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
     return complaints
 
 
+def badly_opened(file: Path) -> list[str]:
+    """Docstrings of a file, those of attributes included, that open with one of `NO_OPENINGS`: they say nothing yet."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))) if NO_OPENINGS.match(text):
+                found.append(f"{file.name}:{node.lineno}: {text.strip().splitlines()[0]}")
+    return found
+
+
 def test_each_layer_imports_only_what_the_table_allows() -> None:
     assert forbidden_imports(PACKAGE) == []
 
@@ -317,6 +329,10 @@ def test_nothing_of_a_node_hides_a_name_of_its_classes() -> None:
 
 def test_the_package_stays_small() -> None:
     assert too_long(PACKAGE, MOST_LINES, MOST_LINES_OF_A_MODULE) == []
+
+
+def test_docstrings_open_in_plain_english() -> None:
+    assert [found for file in modules(PACKAGE).values() for found in badly_opened(file)] == []
 
 
 # The checker itself, on a made-up package.
@@ -465,3 +481,28 @@ counted, too
         "made_up/wire/packet.py: 5 lines of code, at most 4: split it",
         "made_up: 5 lines of code, at most 4: delete before you add",
     ]
+
+
+def test_a_docstring_that_opens_badly_is_seen_wherever_it_stands(tmp_path: Path) -> None:
+    source = '''"""What a module is."""
+x = 1
+"""Who is at work."""
+y = "What a value is no docstring"
+"""Whatever fits; whose it is, and what."""
+
+
+class C:
+    r"""
+    That of a class.
+    """
+
+    def f(self) -> None:
+        """What's in it."""
+        self.z = 1
+        """WHAT of an attribute."""
+'''
+    package = package_of(tmp_path, {"wire.packet": source})
+    assert set(badly_opened(package / "wire" / "packet.py")) == {
+        "packet.py:1: What a module is.", "packet.py:3: Who is at work.", "packet.py:9: That of a class.",
+        "packet.py:14: What's in it.", "packet.py:16: WHAT of an attribute.",
+    }  # fmt: skip

@@ -34,7 +34,7 @@ MOST_AHEAD = 1000
 
 
 class Cost(NamedTuple):
-    """What the pool and the hold-down have cost: how many home addresses were allocated ahead, how often a flow got one
+    """The cost of the pool and the hold-down: how many home addresses were allocated ahead, how often a flow got one
     that stood ready, and for how many seconds such addresses stood unused at the home agent, all together.
     """
 
@@ -134,7 +134,7 @@ class AddressPool:
 
     @property
     def cost(self) -> Cost:
-        """What it has cost until now."""
+        """The cost until now."""
         now = self._journal.clock.now
         idle_ns = self._idle_ns + sum(now - since for since in self._idle.values())
         return Cost(self._allocated_ahead, self._used, idle_ns / NS_PER_S)

@@ -44,7 +44,7 @@ REMEMBERED = 64
 
 
 class Kind(IntEnum):
-    """What a datagram is."""
+    """The type of a datagram."""
 
     ALLOCATE = 1
     FREE = 2
@@ -60,7 +60,7 @@ class Reason(IntEnum):
 
 
 class Status(IntEnum):
-    """What became of a request."""
+    """The outcome of a request."""
 
     GRANTED = 0
     FREED = 1
@@ -89,8 +89,8 @@ class Assignment(Entry):
 
 
 class AddressBook(Table[Address, Assignment]):
-    """Who has which of the `size` addresses of `prefix` from interface identifier `first` on; `most` for one mobile
-    node. Pure.
+    """The `size` addresses of `prefix` from interface identifier `first` on, and which mobile node has which; `most`
+    for one mobile node. Pure.
     """
 
     name = "home address book"
@@ -108,7 +108,7 @@ class AddressBook(Table[Address, Assignment]):
     def answer(
         self, owner: Address, request: Message, is_taken: Callable[[Address], bool]
     ) -> tuple[Message, list[Change]]:
-        """What the mobile node with the primary home address `owner` is answered; to the same number the same again.
+        """Answer the mobile node with the primary home address `owner`; to the same number the same again.
 
         is_taken: tells addresses that cannot be granted now, whoever asks. Raises WireError for what is no request, or
         one so old that its answer is forgotten.
@@ -228,7 +228,7 @@ class AddressProtocolAllocation:
         self._give_back(address, Reason.DUPLICATE)
 
     def lead_with(self, home_address: Address) -> None:
-        """What was given goes on."""
+        """Do nothing: addresses that were given stay."""
 
     def primary_bound(self) -> None:
         """There is a tunnel: what waits for it leaves."""

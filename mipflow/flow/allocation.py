@@ -94,7 +94,7 @@ class GeneratedAllocation(Immediate):
         self.prefix = prefix
         self._owner = owner
         self._next: list[Address] = []
-        """What comes in the place of duplicates."""
+        """Addresses that take the place of duplicates."""
 
     def make(self) -> Address:
         """A home address that a key proves, and that this node has not tried yet."""
@@ -167,7 +167,7 @@ class FunctionAllocation(Immediate):
         self._collided: list[Address] = []
 
     def make(self) -> Address:
-        """What the function gives. Raises FunctionFailed."""
+        """Call the function for a new home address. Raises FunctionFailed."""
         taken = [*self._node.mobility.home_addresses_in_order(), *self._collided]
         try:
             return self._function(Prefix.around(self._node.mobility.primary_home_address, 64), taken)
@@ -181,7 +181,7 @@ class FunctionAllocation(Immediate):
 
 
 def wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
-    """What is wrong with the result of a learner's `allocate`; empty where nothing is."""
+    """Say what is wrong with the result of a learner's `allocate`; empty where nothing is."""
     if isinstance(result, Address) and result in prefix and result not in taken and not prefix.is_anycast(result):
         return ""
     return f"expected an Address in {prefix} that is not in `taken`, and no anycast address"

@@ -34,7 +34,7 @@ ATTEMPTS = 5
 
 
 class Message(NamedTuple):
-    """What an authenticated datagram says. kind: 0 to 255; sequence: 0 to 2**64 - 1."""
+    """The contents of an authenticated datagram. kind: 0 to 255; sequence: 0 to 2**64 - 1."""
 
     kind: int
     sequence: int

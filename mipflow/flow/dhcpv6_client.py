@@ -60,7 +60,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """What can happen to a lease. SEND is a message that leaves, again perhaps, and changes no state."""
+    """Events of a lease. SEND is a message that leaves, again perhaps, and changes no state."""
 
     SEND = "a message leaves"
     OFFER = "advertised"
@@ -95,7 +95,7 @@ KINDS = {
     State.SOLICITING: Kind.SOLICIT, State.REQUESTING: Kind.REQUEST, State.RENEWING: Kind.RENEW,
     State.REBINDING: Kind.REBIND, State.RELEASING: Kind.RELEASE, State.DECLINING: Kind.DECLINE,
 }  # fmt: skip
-"""What is sent in a state."""
+"""The type of message that is sent in a state."""
 TO_ANY_SERVER = (Kind.SOLICIT, Kind.REBIND)
 NEW, LEAVING = (State.SOLICITING, State.REQUESTING), (State.RELEASING, State.DECLINING)
 RETRANSMISSIONS = {
@@ -141,7 +141,7 @@ class Lease(Entry):
     state: State = State.SOLICITING
     address: Address | None = None
     offered: Address | None = None
-    """What is asked for while nothing is leased."""
+    """The address to ask for while nothing is leased."""
     server: bytes = b""
     """DUID of the server that leased it, or is to."""
     t1_ns: int = 0
@@ -155,7 +155,7 @@ class Lease(Entry):
         return Entry.row(self) | {name: round(t_ns / NS_PER_S, 3) for name, t_ns in times.items()}
 
     def next(self, has_way: bool) -> tuple[int, Event]:
-        """What time brings next, and when in nanoseconds; without a way nothing is sent, and silence does not count."""
+        """The next event, and when in nanoseconds; without a way nothing is sent, and silence does not count."""
         moments, exchange = [(FOREVER_NS, Event.EXPIRE)], self.exchange
         if self.address is not None:
             ends = (self.until_ns, Event.EXPIRE), (self.t2_ns, Event.T2), (self.t1_ns, Event.T1)
@@ -205,7 +205,7 @@ class LeaseTable(Table[int, Lease]):
         return changes + (self._take(lease.iaid) if following is State.ENDED else [])
 
     def send(self, lease: Lease, random: Random, now: int) -> dhcpv6.ClientMessage:
-        """What a lease has to send now, for the first time or again (sections 15, 18.2.1 to 18.2.8)."""
+        """Build the message that a lease has to send now, first or again (sections 15, 18.2.1 to 18.2.8)."""
         exchange, kind, address = lease.exchange, KINDS[lease.state], lease.address or lease.offered
         if not exchange.sent:
             exchange.transaction, exchange.began_ns = random.getrandbits(24), now
@@ -242,7 +242,7 @@ class LeaseTable(Table[int, Lease]):
     def _contents(
         self, message: Any, lease: Lease, server: bytes, fits: Fits, now: int
     ) -> tuple[Event | None, dict[str, object]]:
-        """What an answer says of the identity association of a lease."""
+        """Read the identity association of a lease from an answer."""
         exchange = lease.exchange
         found = [o for o in message.options if isinstance(o, dhcpv6.IdentityAssociation) and o.iaid == lease.iaid]
         told = found[0] if found else dhcpv6.IdentityAssociation(lease.iaid)
@@ -310,7 +310,7 @@ class Dhcpv6Allocation:
         self._leave(address, Event.COLLIDE)
 
     def lead_with(self, home_address: Address) -> None:
-        """What was given goes on."""
+        """Do nothing: leases go on."""
 
     def primary_bound(self) -> None:
         """The primary home address is bound, again perhaps: what waits for the tunnel leaves."""

@@ -28,7 +28,7 @@ def idle_until_ns(entry: FlowMappingEntry, now: int, lasts_ns: int = 0) -> int:
 
 
 class TcpEndings:
-    """What FIN and RST were seen of each TCP conversation (RFC 9293 section 3.6)."""
+    """The FIN and RST segments seen of each TCP conversation (RFC 9293 section 3.6)."""
 
     def __init__(self) -> None:
         self._seen: dict[Key, set[bool]] = {}

@@ -14,7 +14,7 @@ from mipflow.wire.address import Address
 
 
 class FlowStatistics(NamedTuple):
-    """What became of a flow's packets: `up` from the mobile node, `down` to it."""
+    """The fate of a flow's packets: `up` from the mobile node, `down` to it."""
 
     up: Meter
     down: Meter
@@ -57,7 +57,7 @@ class Flow(Unique):
 
     @property
     def conversation(self) -> Conversation:
-        """What its application's first packet belongs to."""
+        """The conversation of its application's first packet."""
         return self.conversations[0]
 
     @property

@@ -36,7 +36,7 @@ class _TooLong(BaseException):
 
 
 def wrong_truth(result: object, flow: object) -> str:
-    """What is wrong with the answer of a function that says yes or no; empty where nothing is."""
+    """Say what is wrong with the answer of a function that says yes or no; empty where nothing is."""
     return "" if isinstance(result, bool) else "expected True or False"
 
 
@@ -77,7 +77,7 @@ class Guarded:
             raise FunctionFailed(f"your {name}() {takes}; it is {called}", function) from None
 
     def __call__(self, *arguments: Any) -> Any:
-        """What the learner's function gives. Raises FunctionFailed."""
+        """Call the learner's function and give its answer. Raises FunctionFailed."""
         with Asked(self.name):
             return self._answer(arguments)
 
@@ -122,7 +122,7 @@ class Guarded:
         return begun_s
 
     def _wrong(self, result: object, arguments: tuple[Any, ...]) -> str:
-        """What is wrong with a result; one may be that it cannot be compared."""
+        """Say what is wrong with a result; one fault may be that it cannot be compared."""
         try:
             return self._check(result, *arguments)
         except (KeyboardInterrupt, _TooLong):

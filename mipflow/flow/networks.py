@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from mipflow.wire.address import Address
 
 ANCHOR = "anchor "
-"""What the name begins with under which an interface's anchor is kept."""
+"""Begins the name under which an interface's anchor is kept."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What is known of a network beside its link: cost per megabyte, signal from 0 to 1, and load as last measured."""
+    """Facts of a network beside its link: cost per megabyte, signal from 0 to 1, and load as last measured."""
 
     cost: float = 0.0
     signal: float = 1.0
@@ -160,8 +160,8 @@ class NetworkChooser:
         return named
 
     def _ask(self, flow: FlowMappingEntry) -> tuple[Choice | None, str]:
-        """What the policies say of a flow, None where there are none or no network is usable; and, where one failed,
-        what it said, which the trace has too.
+        """Ask the policies about a flow: their choice, None where there are none or no network is usable; and, where
+        one failed, what it said, which the trace has too.
         """
         if self.policies is None:
             return None, flow.refused

@@ -42,7 +42,7 @@ class NetworkState:
 
 
 class FlowFacts(NamedTuple):
-    """What a policy is told of a flow.
+    """The facts that a policy is told of a flow.
 
     traits: those of its first packet; word: the separator's word for it; interface: over which it goes now, None for a
     new flow; requested: the network that its application asks for, None where it does not.
@@ -98,7 +98,7 @@ class HasNetwork(Protocol):
 
     @property
     def name(self) -> str:
-        """What a reason calls it."""
+        """The network's name in a reason."""
 
     @property
     def network(self) -> str | None:
@@ -106,7 +106,7 @@ class HasNetwork(Protocol):
 
 
 class HasNetworkRules(Protocol):
-    """What `flow.rules.RuleSet` has."""
+    """The side of `flow.rules.RuleSet` that a policy needs."""
 
     def network_of(self, traits: Traits) -> HasNetwork | None:
         """The first rule that matches and names a network."""
@@ -126,13 +126,13 @@ class ByOperator(Checked):
     rules: Annotated[HasNetworkRules, RULES]
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
-        """What the first rule says that matches."""
+        """Follow the first rule that matches."""
         return _ruled(self.rules, flow, "the operator's")
 
 
 @dataclass
 class Request(Checked):
-    """What the network asks for at run time: `rules` is replaced when a policy server sends others; None before."""
+    """The network's request at run time: `rules` is replaced when a policy server sends others; None before."""
 
     rules: Annotated[HasNetworkRules | None, optional(RULES)] = None
 
@@ -147,7 +147,7 @@ class ByRequest(Checked):
     request: Annotated[Request, REQUEST] = field(default_factory=Request)
 
     def __call__(self, flow: FlowFacts, networks: Sequence[NetworkState]) -> Wish | None:
-        """What the first rule says that matches; None as long as nothing is asked for."""
+        """Follow the first rule that matches; None as long as nothing is asked for."""
         return _ruled(self.request.rules, flow, "the network's")
 
 
@@ -241,7 +241,7 @@ def _leaving(
 
 
 def wrong_with(wish: object, flow: FlowFacts, networks: Sequence[NetworkState]) -> str:
-    """What is wrong with the result of a policy, as `learner.Guarded` asks; empty where nothing is."""
+    """Say what is wrong with the result of a policy, as `learner.Guarded` asks; empty where nothing is."""
     network, reason = wish if isinstance(wish, tuple) and len(wish) == 2 else (wish, "")
     names = [known.name for known in networks]
     is_known = network is None or (isinstance(network, str) and network in names)

@@ -38,7 +38,7 @@ MOST_REASON = 1000
 
 
 class Kind(IntEnum):
-    """What a datagram is; `flow.address_protocol` has the numbers up to 3."""
+    """The type of a datagram; `flow.address_protocol` has the numbers up to 3."""
 
     RULES = 4
     APPLIED = 5

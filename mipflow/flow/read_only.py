@@ -1,4 +1,4 @@
-"""What a learner's function is given of the mobile node's tables: to look at, not to change.
+"""Views of the mobile node's tables for a learner's function: to look at, not to change.
 
 Pure. Beside `flow.learner`, which hands it out. A view costs the same however many flows there are: nothing is copied,
 and what is looked up in one is a view too. Of one thing there is one view while the call lasts, so that `is` tells.
@@ -20,7 +20,7 @@ CHANGING = frozenset(
 
 
 def read_only(arguments: tuple[Any, ...]) -> list[Any]:
-    """What a function is called with, in place of these; a list is one of its own, which it may sort."""
+    """Put views in the place of a function's arguments; a list is one of its own, which it may sort."""
     views: dict[int, View] = {}
     given = [list(each) if type(each) is list else each for each in arguments]
     return [_seen(each, views) if isinstance(each, Entry | Table) else each for each in given]

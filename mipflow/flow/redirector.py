@@ -137,7 +137,7 @@ class DataFlowRedirector:
         return self.flows.change(flow, home_address=destination)
 
     def group(self, flow: FlowMappingEntry) -> str | None:
-        """What `AssignmentRules.together` says of a new flow. Raises FunctionFailed."""
+        """Ask `AssignmentRules.together` about a new flow. Raises FunctionFailed."""
         return None if self.rules.together is None else self.rules.together(flow)
 
     def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
@@ -202,12 +202,12 @@ class DataFlowRedirector:
 
 
 def wrong_group(result: object, flow: object) -> str:
-    """What is wrong with the result of a learner's `together`; empty where nothing is."""
+    """Say what is wrong with the result of a learner's `together`; empty where nothing is."""
     return "" if result is None or fits(result, WORD) else "expected a word, or None for a flow of its own"
 
 
 def wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:
-    """What is wrong with the result of a learner's `assign`; empty where nothing is."""
+    """Say what is wrong with the result of a learner's `assign`; empty where nothing is."""
     if result is None or (isinstance(result, Address) and result in homes):
         return ""
     return "expected a home address of `homes`, or None for a new one"

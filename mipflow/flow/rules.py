@@ -38,7 +38,7 @@ _WITH_PORTS = ("TCP", "UDP")
 
 
 class _Form(NamedTuple):
-    """What is expected of a field, in words and as JSON Schema; `read` raises for what a schema cannot tell."""
+    """The form of a field, in words and as JSON Schema; `read` raises for what a schema cannot tell."""
 
     expected: str
     schema: Schema
@@ -85,7 +85,7 @@ _DIRECTION = _Form('"out" for what the mobile node sends, "in" for what it gets'
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the operator wants of packets that have all of a rule's fields; None matches every packet.
+    """The operator's wish for packets that have all of a rule's fields; None matches every packet.
 
     flow: the word that makes one flow of all conversations with the same correspondent, or EACH; network: an
     interface's name; ports: those of UDP and TCP, so that other packets do not match; header: one of the packet's;

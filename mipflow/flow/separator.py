@@ -41,7 +41,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What the flow mapping table calls it."""
+        """The source's name in the flow mapping table."""
 
     def classify(self, traits: Traits) -> str | None:
         """The word of the flow of a new conversation: conversations with equal words and one correspondent are one
@@ -58,14 +58,14 @@ class ApplicationWord:
         self._words: dict[tuple[str, int], str] = {}
 
     def say(self, protocol: str, local_port: int, word: str | None) -> None:
-        """What begins at this port from now on belongs to the flow of this word; None takes back what was said."""
+        """Put what begins at this port from now on into the flow of this word; None takes back what was said."""
         if word is None:
             self._words.pop((protocol, local_port), None)
         else:
             self._words[protocol, local_port] = word
 
     def classify(self, traits: Traits) -> str | None:
-        """What was said of the local port."""
+        """The word that was said of the local port."""
         return self._words.get((traits.protocol, traits.local_port))
 
 
@@ -92,7 +92,7 @@ class RuleSource:
         self.rules = rules
 
     def classify(self, traits: Traits) -> str | None:
-        """What the first rule says that matches."""
+        """The word of the first rule that matches."""
         rule = None if self.rules is None else self.rules.flow_of(traits)
         if rule is None:
             return None
@@ -118,7 +118,7 @@ def sources_in_order(
 
 
 def wrong_word(result: object, traits: object) -> str:
-    """What is wrong with the result of a learner's `separator`; empty where nothing is."""
+    """Say what is wrong with the result of a learner's `separator`; empty where nothing is."""
     return "" if result is None or fits(result, WORD) else "expected a word, '' for a flow of its own, or None"
 
 
@@ -190,7 +190,7 @@ class DataFlowSeparator:
     # --- new conversations -------------------------------------------------------------------------------------------
 
     def classify(self, traits: Traits) -> FlowInformation:
-        """What the first source says that has an opinion; a flow of its own where none has."""
+        """Ask the sources in order until one has an opinion; a flow of its own where none has."""
         for _, source in self._sources:
             word = source.classify(traits)
             if word is not None:
@@ -212,7 +212,7 @@ class DataFlowSeparator:
 
 
 def traits_of(conversation: Conversation, outgoing: bool, marks: Marks, application: str = "") -> Traits:
-    """What can be seen of a packet of a conversation."""
+    """The visible traits of a packet of a conversation."""
     spi = conversation.local_port or conversation.remote_port if conversation.protocol == "ESP" else 0
     names = tuple(name for header in marks.extensions for name in _names(header))
     dscp = marks.traffic_class >> 2

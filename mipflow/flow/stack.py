@@ -48,7 +48,7 @@ class FlowStack:
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
         self._known, self._meters = binder.flows.get, node.network.meters
         self.words = ApplicationWord()
-        """What applications say of their sockets."""
+        """The applications' words for their sockets."""
         self.network_rules = RuleSource("network")
         """Rules that the network sends at run time."""
         sources = sources_in_order(self.words, self.network_rules, operator, separator)

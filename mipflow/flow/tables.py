@@ -25,7 +25,7 @@ MOST_LISTED = 40
 
 
 class Conversation(NamedTuple):
-    """What the packets of one conversation have in common, seen from the mobile node; never an address of its own.
+    """The common traits of all packets of one conversation, seen from the mobile node; never an address of its own.
 
     For ICMPv6 the ports are the echo identifier and 0; for ESP the SPI in use: outgoing as local, incoming as remote
     port, the other one 0.
@@ -38,7 +38,7 @@ class Conversation(NamedTuple):
 
     @classmethod
     def of(cls, traits: Traits) -> Conversation:
-        """That of a packet."""
+        """The conversation of a packet."""
         return cls(traits.protocol, traits.local_port, traits.cn, traits.remote_port)
 
     @classmethod
@@ -61,7 +61,7 @@ Key = tuple[str, int, "Address", int]
 
 
 class FlowInformation(NamedTuple):
-    """What the separator needs to know of a flow (page 11), and what policies look at.
+    """The facts of a flow that the separator needs (page 11), and that policies look at.
 
     traits: those of its first packet; word: what further conversations with the same correspondent join it by, empty
     for a flow of one conversation; source: who classified it.

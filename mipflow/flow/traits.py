@@ -1,4 +1,4 @@
-"""What can be seen of a packet where the data flow separator stands: above IP security, below UDP and TCP (Figure 3).
+"""Traits of a packet as seen by the data flow separator: above IP security, below UDP and TCP (Figure 3).
 
 Plain values, seen from the mobile node: rules, sources of classification and a learner's own function look at these.
 """

@@ -1,4 +1,4 @@
-"""What waits until a flow's home address is bound: its first packets, and callbacks such as a TCP connection's begin.
+"""Keep what waits until a flow's home address is bound: first packets, and callbacks such as a TCP connection's begin.
 
 Takes packets by flow id; lets them go when the flow is ready, or drops them with their reason.
 """

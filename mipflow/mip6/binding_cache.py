@@ -27,7 +27,7 @@ class BindingState(Enum):
 
 
 class BindingEvent(Enum):
-    """What can happen to a binding."""
+    """Events of a binding."""
 
     PROBE = "home registration of an address that is not bound"
     ACCEPT = "binding update accepted"
@@ -121,7 +121,7 @@ class BindingCache(Table[Address, Binding]):
         """(due_ns, home address); one whose entry says another time is stale."""
 
     def entry(self, home_address: Address) -> Binding | None:
-        """What is known of a home address in any state, or None."""
+        """The binding of a home address in any state, or None."""
         return self._entries.get(home_address) or self._apart.get(home_address)
 
     def has_room(self, home_address: Address) -> bool:

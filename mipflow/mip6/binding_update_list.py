@@ -36,7 +36,7 @@ class State(Enum):
 
 
 class EntryEvent(Enum):
-    """What can happen to an entry. (What the machine of all registrations is told: `registration_events`.)"""
+    """Events of an entry. (Those of the machine of all registrations: `registration_events`.)"""
 
     WANT = "wanted, but something is missing"
     UPDATE = "binding update goes out"

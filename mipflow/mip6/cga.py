@@ -23,7 +23,7 @@ TYPE_TAG = bytes.fromhex("5F2705868D6C4C56A2469EBB9B2A2E13")
 PURPOSE = "enhanced route optimisation (enhanced=True)"
 """For what addresses that prove a key are used here, towards a learner."""
 KEY_BITS = 1024
-"""What RFC 4866 section 6.1 recommends at least."""
+"""The least that RFC 4866 section 6.1 recommends."""
 PUBLIC_EXPONENT = 65537
 MOST_COLLISIONS = 2
 """The largest collision count; after the third collision no further address is tried (RFC 3972 section 4)."""
@@ -150,7 +150,7 @@ class KeyPair:
         return self._private.sign(TYPE_TAG + message, self._padding, SHA1())
 
     def decrypt(self, ciphertext: bytes) -> bytes | None:
-        """What `encrypted` hid; None for octets that it did not make."""
+        """Recover the octets that `encrypted` hid; None for octets that it did not make."""
         try:
             return self._private.decrypt(ciphertext, self._padding)
         except ValueError:

@@ -29,7 +29,7 @@ MAX_RO_FAILURE = 3
 MAX_UPDATE_RATE = 3
 """Messages of one type a second to one correspondent node (section 11.8)."""
 HOME_BINDING_LIFETIME_S = 3600
-"""What a mobile node asks of its home agent where nothing else is said."""
+"""Lifetime that a mobile node asks of its home agent where nothing else is said."""
 REFRESH_AT = 0.8
 """Part of a binding's lifetime after which the mobile node refreshes it (section 11.7.1 leaves the moment open)."""
 MIN_REFRESH_WAIT_NS = NS_PER_S

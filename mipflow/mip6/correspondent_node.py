@@ -171,7 +171,7 @@ class Correspondent(BindingKeeper):
         return constants.MAX_RR_BINDING_LIFETIME_S
 
     def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> Binding:
-        """What the cache is to hold of a new binding."""
+        """The entry that the cache is to hold of a new binding."""
         return binding
 
     def completed(

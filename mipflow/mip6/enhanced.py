@@ -56,7 +56,7 @@ def with_proof(
 
 
 def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
-    """What is signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
+    """The octets that are signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
     end = max(at + one.size for at, one in message.placed() if isinstance(one, mobility.CgaParametersOption))
     return care_of.packed + correspondent.packed + encode_mobility(message)[:end]
 
@@ -86,8 +86,8 @@ def judged(
 
 
 class Credit:
-    """What a mobile node has earned by sending from addresses that were verified: octets that may be sent to one that
-    is not yet (sections 3.6, 4.10 and 4.11). Every five seconds an eighth of it is gone.
+    """The credit that a mobile node has earned by sending from addresses that were verified: octets that may be sent to
+    one that is not yet (sections 3.6, 4.10 and 4.11). Every five seconds an eighth of it is gone.
     """
 
     __slots__ = ("_interval", "_octets")
@@ -96,7 +96,7 @@ class Credit:
         self._octets = self._interval = 0
 
     def octets(self, now: int) -> int:
-        """What is there at `now` nanoseconds."""
+        """The credit in octets at `now` nanoseconds."""
         interval = now // CREDIT_AGING_INTERVAL_NS
         if interval != self._interval:
             times = min(interval - self._interval, 1000)  # nothing is left of any credit by then

@@ -46,7 +46,7 @@ class EnhancedCorrespondent(Correspondent):
         """Proofs are work: more than these are not looked at (section 6.6)."""
         self._random = node.network.random(f"{node.name}/permanent home keygen tokens")
         self._proof: CgaParameters | None = None
-        """What the update that is being processed has proved its home address with."""
+        """The proof of its home address in the update that is being processed."""
 
     def _held(self, home_address: Address) -> EnhancedBinding:
         """The binding of a home address; one that is worth nothing where there is none."""
@@ -138,7 +138,7 @@ class EnhancedCorrespondent(Correspondent):
     # --- payload packets (section 4.10) ------------------------------------------------------------------------------
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
-        """What comes from a verified care-of address earns credit."""
+        """Give credit for what comes from a verified care-of address."""
         if not super().home_address_option(option, arrival):
             return False
         packet, held = arrival.packet, self._held(option.home_address)

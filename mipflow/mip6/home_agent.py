@@ -324,7 +324,7 @@ class HomeAgent(Router):
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
 
     def _told_of_error(self, arrival: Arrival) -> None:
-        """What became of a tunnelled packet is told to who sent it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
+        """Tell the sender of a tunnelled packet what became of it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
         self._icmp_error(arrival)
         error: icmpv6.IcmpError = arrival.payload
         outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
@@ -351,6 +351,6 @@ def granted(asked_units: int, most_s: int, valid_s: int, preferred_s: int) -> tu
 
 
 def _defended(binding: Binding) -> list[Address]:
-    """What is probed for and defended: the home address, with the L bit its link-local one too (section 10.3.1)."""
+    """Addresses to probe for and defend: the home address, with the L bit its link-local one too (section 10.3.1)."""
     link_local = LINK_LOCAL.address(binding.home_address.interface_identifier)
     return [binding.home_address, link_local] if binding.link_local else [binding.home_address]

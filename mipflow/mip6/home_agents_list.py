@@ -46,8 +46,7 @@ class HomeAgentEntry(Entry):
 def heard(
     advertisement: RouterAdvertisement, source: Address, now: int, known: Mapping[Address, int] = MappingProxyType({})
 ) -> HomeAgentEntry | None:
-    """What a router says of itself as a home agent; None where it is none (any more). `known`: addresses of it so far.
-    """
+    """Read a router as a home agent; None where it is none (any more). `known`: addresses of it so far."""
     told = next((option for option in advertisement.options if isinstance(option, HomeAgentInformation)), None)
     preference, lifetime_s = (told.preference, told.lifetime_s) if told else (0, advertisement.router_lifetime_s)
     if not advertisement.home_agent or lifetime_s == 0:

@@ -35,7 +35,7 @@ class HomePrefix(Entry):
 
     @classmethod
     def told(cls, option: PrefixInformation, now: int) -> HomePrefix:
-        """What a prefix information option says at `now`; with the R bit it has the router's address (section 7.2)."""
+        """Read a prefix information option at `now`; with the R bit it has the router's address (section 7.2)."""
         prefix = Prefix.around(option.prefix, option.prefix_length)
         home_agent = option.prefix if option.router_address else None
         lifetimes = (option.valid_lifetime_s, option.preferred_lifetime_s)

@@ -36,9 +36,9 @@ class IpSecurity:
         self._node = node
         self._associations: SecurityAssociations | None = None
         self._beyond: Handler = node.unhandled
-        """What takes ESP that ends beyond this node."""
+        """Takes ESP that ends beyond this node."""
         self.key_exchanges: list[Establishes] = []
-        """What makes security associations with home agents, for home addresses that have none yet."""
+        """Makers of security associations with home agents, for home addresses that have none yet."""
 
     def disown(self, home_address: Address) -> None:
         """A home address is given up: its associations go."""
@@ -68,7 +68,7 @@ class IpSecurity:
 
     @property
     def keys_survive_movement(self) -> bool:
-        """What bit K of a binding update says: associations come from an exchange that movements leave alone."""
+        """True for bit K of a binding update: associations come from an exchange that movements leave alone."""
         return self._associations is not None and self._associations.is_dynamic
 
     def tunnel_sender(self, road: Road) -> Callable[[Packet], None]:

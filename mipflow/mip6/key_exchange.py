@@ -42,7 +42,7 @@ class KeyExchange:
         self._mobile_node, self._home_agent = mobile_node, home_agent
         self._algorithms = (encryption, integrity)
         self._secret = network.random(f"{mobile_node.name}/{home_agent.name}/shared secret").randbytes(32)
-        """What IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
+        """The secret that IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
         self._nonces = [network.random(f"{node.name}/key exchange") for node in (mobile_node, home_agent)]
         for node, home_agents in ((mobile_node, []), (home_agent, [home_agent.addresses])):
             if not node.ip_security.is_on:

@@ -30,7 +30,7 @@ class Place(Enum):
 
 
 class Sign(Enum):
-    """What can be noticed."""
+    """Signs of movement that can be noticed."""
 
     LINK = "the link layer reports another link"
     ROUTER = "a router advertised where none was known"
@@ -44,7 +44,7 @@ class Sign(Enum):
 
 
 class Do(Enum):
-    """What is to be done."""
+    """Actions to take."""
 
     SOLICIT = "ask for routers"
     PROBE = "ask the router in doubt whether it is there"
@@ -93,7 +93,7 @@ class HeardRouter:
 
     @classmethod
     def of(cls, source: Address, port: Port | None, message: RouterAdvertisement, now: int) -> HeardRouter:
-        """What an advertisement says of its sender."""
+        """Read what an advertisement says of its sender."""
         told = message.prefixes
         prefixes = frozenset(Prefix.around(option.prefix, option.prefix_length) for option in told if option.on_link)
         addresses = frozenset(option.prefix for option in told if option.router_address)
@@ -121,7 +121,7 @@ class HeardRouter:
 
 
 Step = tuple[Do, "HeardRouter | None"]
-"""What is to be done, and with which router."""
+"""An action to take, and with which router."""
 
 
 class MovementDetection:

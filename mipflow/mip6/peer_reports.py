@@ -1,4 +1,4 @@
-"""What peers report to a mobile node besides acknowledgements: binding errors, binding refresh requests, and ICMPv6
+"""Reports of peers to a mobile node besides acknowledgements: binding errors, binding refresh requests, and ICMPv6
 parameter problems (RFC 6275 sections 11.3.5, 11.3.6, 11.7.4).
 
 All of it is unauthenticated: it counts only where it is about something that this node sent or holds.

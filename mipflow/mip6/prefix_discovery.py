@@ -62,7 +62,7 @@ class Reconfigures(Protocol):
 
 
 class PrefixDiscovery:
-    """What one mobile node knows of its home link, and how it learns more."""
+    """One mobile node's knowledge of its home link, and how it learns more."""
 
     def __init__(
         self, node: Node, homes: HasHomeAddresses, does: Reconfigures, registrar: Registrar
@@ -85,7 +85,7 @@ class PrefixDiscovery:
         return next((agent for prefix, agent in self._home_agents.items() if home_address in prefix), None)
 
     def valid_s(self, home_address: Address, most_s: int) -> int:
-        """What is left of the valid lifetime of a home address's prefix, `most_s` at most, one unit of 4 s at least."""
+        """Seconds left of the valid lifetime of a home address's prefix, `most_s` at most, one unit of 4 s at least."""
         entry = self.known.of(home_address)
         left_s = most_s if entry is None else entry.valid_s(self._node.clock.now)
         return max(min(left_s, most_s), LIFETIME_UNIT_S)

@@ -32,7 +32,7 @@ class RoutabilityState(Enum):
 
 
 class RoutabilityEvent(Enum):
-    """What can happen to a test."""
+    """Events of a test."""
 
     SEND = "test init goes out"
     RECEIVE = "answered with the right cookie"

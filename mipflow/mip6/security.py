@@ -31,7 +31,7 @@ LAST_SEQUENCE = 0xFFFF_FFFF
 
 
 class Mode(Enum):
-    """What ESP stands around (RFC 4303 section 3.1)."""
+    """The extent of ESP's protection: a payload or a whole packet (RFC 4303 section 3.1)."""
 
     TRANSPORT = "transport"
     TUNNEL = "tunnel"
@@ -59,7 +59,7 @@ discovery too (RFC 6275 section 5.3).
 
 
 class Selector(NamedTuple):
-    """What an association is chosen by: one for each message, home address and home agent."""
+    """The key that an association is chosen by: one for each message, home address and home agent."""
 
     message: type
     home_address: Address
@@ -168,7 +168,7 @@ class SecurityAssociations:
         return [] if before is None else [Change(self.name, str(home_address), before, None)]
 
     def _row(self, home_address: Address) -> Row | None:
-        """What the trace shows: the SPIs for a home address."""
+        """The row of the trace: the SPIs for a home address."""
         own = [each for each in self if each.selector.home_address == home_address]
         inbound, outbound = (", ".join(str(e.keys.spi) for e in own if e.is_inbound is way) for way in (True, False))
         return {"home_address": str(home_address), "spi_in": inbound, "spi_out": outbound} if own else None

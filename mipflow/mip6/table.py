@@ -1,4 +1,4 @@
-"""What the tables of Mobile IPv6 and of the patent have in common: entries by key, every change given back. Pure."""
+"""The common base of the tables of Mobile IPv6 and of the patent: entries by key, every change given back. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Table(Unique, Generic[K, E]):
     """Entries by key, in the order in which they came. Iterates over its entries, also while they come and go."""
 
     name: ClassVar[str]
-    """What a trace calls the table."""
+    """The table's name in a trace."""
 
     def __init__(self) -> None:
         self._entries: dict[K, E] = {}

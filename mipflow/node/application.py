@@ -1,4 +1,4 @@
-"""What an application is made of: the two ends of its flow, and what `start` gives.
+"""The parts of an application: the two ends of its flow, and what `start` gives.
 
 Stands under the applications (`node.apps`, `node.recorded`); whoever opens a flow makes the `Ends`.
 """
@@ -60,7 +60,7 @@ class Ends(Checked):
 
     @property
     def label(self) -> int:
-        """What marks packets of the near end (see `Packet`)."""
+        """The mark on packets of the near end (see `Packet`)."""
         return self.flow if self.upward else -self.flow
 
     def esp(self) -> tuple[EspSocket, EspSocket]:
@@ -105,7 +105,7 @@ class Running(Unique):
 
 
 class Application(Protocol):
-    """What `mn.open(cn, application)` takes."""
+    """An application as `mn.open(cn, application)` takes it."""
 
     @property
     def protocol(self) -> str:
@@ -117,7 +117,7 @@ class Application(Protocol):
 
     @property
     def name(self) -> str:
-        """What pictures call its flow."""
+        """Its flow's name in pictures."""
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""

@@ -33,7 +33,7 @@ OCTETS = whole(0, 60_000, "octets")
 
 
 def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
-    """What does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`."""
+    """Make a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`."""
     clock = running.ends.clock
     last = 1 << 62 if end_ns is None else end_ns
     is_going = False
@@ -56,7 +56,7 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
 
 
 def counter(running: Running) -> Callable[[bytes], None]:
-    """What counts the octets that it is called with as received."""
+    """Make a function that counts the octets it is called with as received."""
 
     def count(data: bytes) -> None:
         running.received_bytes += len(data)

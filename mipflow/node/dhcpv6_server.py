@@ -33,7 +33,7 @@ class Lease:
 
 
 class Leases:
-    """Who has which of the `size` addresses of `prefix` from interface identifier `first` on; lifetimes in seconds.
+    """The `size` addresses of `prefix` from interface identifier `first` on, by client; lifetimes in seconds.
 
     preference: what its advertisements say (section 21.8); with 255 a client waits for those of no other server.
     """
@@ -54,7 +54,7 @@ class Leases:
         """Addresses that somebody has without a lease: nobody is given them any more (section 18.3.8)."""
 
     def answer(self, message: dhcpv6.ClientMessage, now: int) -> dhcpv6.ClientMessage | None:
-        """What a client is answered; None for what a server discards (sections 16 and 18.3)."""
+        """Answer a client; None for what a server discards (sections 16 and 18.3)."""
         kind, client = message.type, message.option(dhcpv6.ClientIdentifier)
         server = message.option(dhcpv6.ServerIdentifier)
         if kind not in ANSWERED or server not in (None, self.server):

@@ -27,7 +27,7 @@ class Interface(Unique):
         self.interface_identifier = interface_identifier
         self.link_local = LINK_LOCAL.address(interface_identifier)
         self.link_layer_address = b"\2" + (interface_identifier & 0xFF_FFFF_FFFF).to_bytes(5, "big")
-        """What neighbor discovery tells of it: six octets, administered locally. Nothing is delivered by it."""
+        """Six octets, administered locally, that neighbor discovery tells of it. Nothing is delivered by them."""
         self.segment: Segment | None = None
         self.up = True
         self.addresses: list[Address] = []

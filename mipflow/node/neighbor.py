@@ -32,7 +32,7 @@ MIN_INTERVALS_S = 0.03, 0.07
 MAX_INTERVAL_S = 1800.0
 
 Heard = Callable[[Interface, icmpv6.RouterAdvertisement, Address], None]
-"""What hears of a router advertisement: where it arrived, the message, the router's link-local address."""
+"""Hears of a router advertisement: where it arrived, the message, the router's link-local address."""
 
 
 Questions = dict[tuple[Interface, Address], tuple[Timer, Callable[[bool], None]]]
@@ -40,7 +40,7 @@ Questions = dict[tuple[Interface, Address], tuple[Timer, Callable[[bool], None]]
 
 
 class Advertising:
-    """What a router remembers of an interface that it advertises on at intervals of `min_s` to `max_s` seconds."""
+    """A router's memory of an interface that it advertises on at intervals of `min_s` to `max_s` seconds."""
 
     def __init__(self, min_s: float, max_s: float, timer: Timer) -> None:
         self.min_s = min_s

@@ -1,4 +1,4 @@
-"""What every IPv6 node does: own addresses, read the header chain, hand what is inside to whoever handles it, send.
+"""The work of every IPv6 node: own addresses, read the header chain, hand what is inside to whoever handles it, send.
 
 A host and a router are nodes; a mobile node, home agent and correspondent node are hosts and routers that
 put their own handlers in. A bad packet is a traced drop with its reason, never an exception.
@@ -71,7 +71,7 @@ class Arrival:
 
     @property
     def payload(self) -> Any:
-        """What the packet carries: of the type for which a handler is in the table."""
+        """The packet's contents: of the type for which a handler is in the table."""
         return self.packet.payload
 
 
@@ -186,7 +186,7 @@ class Node:
         raise TopologyError(f"{self.name} has no global address yet", self.name)
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
-        """What a router advertises on a link; a host never does (RFC 4861 section 6.2.4)."""
+        """The advertisement that a router sends on a link; a host never does (RFC 4861 section 6.2.4)."""
         return None
 
     def drop(self, packet: Packet, reason: str) -> None:
@@ -266,7 +266,7 @@ class Node:
     # --- receiving ---------------------------------------------------------------------------------------------------
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
-        """What a link calls with each packet that arrives at an interface of ours."""
+        """Make the function that a link calls with each packet that arrives at an interface of ours."""
         addresses, local = self.addresses, self.local
 
         def receive(packet: Packet) -> None:
@@ -287,7 +287,7 @@ class Node:
             self.pass_on(packet)
 
     def pass_on(self, packet: Packet) -> None:
-        """What is for another node ends here; a router forwards it."""
+        """Drop a packet for another node; a router forwards it."""
         self.drop(packet, f"{packet.destination} is not an address of {self.name}")
 
     def _is_for_link(self, destination: Address, interface: Interface) -> bool:

@@ -42,7 +42,7 @@ class Datagram(Checked):
 
 @dataclass(slots=True, frozen=True)
 class Write(Checked):
-    """What one end of a TCP connection does at one go: it writes, or it ends.
+    """One act of an end of a TCP connection: it writes, or it ends.
 
     It waits until `heard` octets of the other end have arrived, its FIN counting as one, and `pause_ns` longer. `end`
     "close" sends a FIN. "reset" sends a RST, and waits until all else is done: it would destroy what is under way.

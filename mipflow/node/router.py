@@ -63,7 +63,7 @@ class Router(Node):
         self.lifetimes_s[prefix] = (valid_s, preferred_s)
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
-        """What this router advertises on a link: its prefixes, and how often it does (RFC 6275 sections 7.3, 7.5)."""
+        """The advertisement of this router: its prefixes, and how often it comes (RFC 6275 sections 7.3, 7.5)."""
         prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
         if not prefixes:
             return None

@@ -32,7 +32,7 @@ class UdpSocket:
         self.label = label
         self.hears_everybody = remote[0] is None
         self.marks = NO_MARKS
-        """What stands in the IPv6 headers of what it sends."""
+        """Marks for the IPv6 headers of all that it sends."""
         self.local: Address | None = None
         self.on_datagram: Callable[[bytes], None] = lambda data: None
         """Called with the payload of each datagram that arrives."""

@@ -53,7 +53,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """What moves a connection on: the labels of RFC 9293 figure 5."""
+    """Events of a connection: the labels of RFC 9293 figure 5."""
 
     PASSIVE_OPEN = "passive open"
     ACTIVE_OPEN = "active open"
@@ -311,7 +311,7 @@ class Connection:
 
 
 def reset_for(segment: TCP) -> list[TCP]:
-    """What answers a segment of no connection: a reset, or nothing to a reset (section 3.10.7.1)."""
+    """Answer a segment of no connection: a reset, or nothing to a reset (section 3.10.7.1)."""
     if segment.rst:
         return []
     ports = segment.destination_port, segment.source_port

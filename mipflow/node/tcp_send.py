@@ -11,7 +11,7 @@ from mipflow.node.congestion import SECOND, NewReno, RetransmissionTimer, initia
 from mipflow.wire.packet import TCP
 
 SEQUENCE_MASK = (1 << 32) - 1
-"""What of a sequence number stands in a segment."""
+"""The bits of a sequence number that stand in a segment."""
 
 
 class Counters:

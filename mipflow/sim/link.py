@@ -34,7 +34,7 @@ PROBABILITY = number(0, 1, "a number, as probabilities are,")
 
 @dataclass(slots=True, frozen=True)
 class Link:
-    """What a link is like, each direction by itself.
+    """The properties of a link, each direction by itself.
 
     delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
     queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1;
@@ -234,9 +234,9 @@ class Segment(Unique):
         self.ports: list[Port] = []
         self.neighbors: dict[Address, Port] = {}
         self.claims: dict[Address, Port] = {}
-        """Who has an address for which another answers still, as a home agent does for a node that has come home."""
+        """Ports that claim an address for which another still answers: a home agent's, for a node back at home."""
         self.elsewhere: Port | None = None
-        """Who answers for all other addresses, where somebody does (`sim.port`)."""
+        """The port that answers for all other addresses, where there is one (`sim.port`)."""
         self.network: Network | None = None
         """Where it is one's (`Network.add_segment`)."""
         self._random = random
@@ -268,7 +268,7 @@ class Segment(Unique):
         self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
     def neighbor(self, address: Address) -> Port | None:
-        """Who answers for an address here, or None."""
+        """The port that answers for an address here, or None."""
         return self.neighbors.get(address) or self.claims.get(address) or self.elsewhere
 
     def channel(self, sender: Port, receiver: Port) -> Channel:

@@ -1,4 +1,4 @@
-"""What became of the packets of one flow in one direction: counted where they are sent, received and dropped."""
+"""Count the packets of one flow in one direction: where they are sent, received and dropped."""
 
 from __future__ import annotations
 

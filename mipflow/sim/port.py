@@ -40,7 +40,7 @@ class BytePort(Unique):
         self._departed: list[bytes] = []
         self._encode = Encoder().encode
         self.receive: Callable[[Packet], None] = self._leaves
-        """What a link calls with each packet that leaves the network here (`sim.link.Port`)."""
+        """Called by a link with each packet that leaves the network here (`sim.link.Port`)."""
         network.add_node(owner, x, y, "router", forwards=True)
         network.attach(self, segment)
         network.attach(self, network.segments.get(BEYOND) or network.add_segment(BEYOND, Link(), EVERYWHERE))
@@ -78,7 +78,7 @@ class BytePort(Unique):
             self.segment.channel(self, receiver).send(packet.copy())
 
     def _receivers(self, packet: Packet) -> list[Port]:
-        """Who on the segment gets a packet: all a multicast, a neighbor its own, a router the rest."""
+        """The ports on the segment that get a packet: all a multicast, a neighbor its own, a router the rest."""
         others = [port for port in self.segment.ports if port is not self]
         if packet.destination.is_multicast:
             return others
@@ -95,7 +95,7 @@ class BytePort(Unique):
         self._departed.append(self._encode(packet))
 
     def too_big(self, packet: Packet, mtu: int) -> None:
-        """What came from outside does not fit the segment."""
+        """Drop a packet from outside that does not fit the segment."""
         self._drop(packet, f"{packet.size} octets do not fit the link's {mtu}")
 
     def _drop(self, packet: Packet, reason: str) -> None:

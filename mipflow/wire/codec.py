@@ -102,7 +102,7 @@ def encode_mobility(message: MobilityMessage) -> bytes:
 
 
 def authenticated_part(message: MobilityMessage) -> bytes:
-    """What the authenticator is computed over, behind the two addresses: "MH Data" of RFC 6275 section 6.2.7.
+    """The octets that the authenticator covers, behind the two addresses: "MH Data" of RFC 6275 section 6.2.7.
 
     It is the whole Mobility Header but the authenticator, its checksum field zero. The binding authorization
     data option must be there, as the last one, with 12 octets of anything. Raises WireError where it is not.

@@ -23,7 +23,7 @@ MOST_OCTETS = 1 << 26
 
 
 class Damage(Exception):
-    """What is wrong with the record behind the last whole one."""
+    """Damage to the record behind the last whole one, in words."""
 
 
 Record = tuple[int, int, bytes, int, int, bool, int]

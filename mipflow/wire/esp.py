@@ -44,7 +44,7 @@ INTEGRITY = {"SHA2-256-128": Integrity(32, 16), "HMAC-SHA1-96": Integrity(20, 12
 
 @dataclass(slots=True, frozen=True)
 class EspKeys:
-    """What both ends of a security association share; `encryption` and `integrity` name their algorithms."""
+    """The keys that both ends of a security association share; `encryption` and `integrity` name their algorithms."""
 
     spi: int
     encryption_key: bytes

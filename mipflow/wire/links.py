@@ -13,7 +13,7 @@ IPV4, IPV6, ETHERNET, PPP, PPPOE, MPLS = 0x0800, 0x86DD, 0x6558, 0x880B, 0x8864,
 """Ethertypes. Those of Ethernet and PPP serve in tunnels (RFC 1701, RFC 2637)."""
 IP_TYPES = {IPV4, IPV6}
 LEAST_TYPE = 0x600
-"""What is less is the length of a frame with an LLC header (IEEE 802.3)."""
+"""Smaller values are the length of a frame with an LLC header (IEEE 802.3)."""
 LLC = 0
 VLAN_TAGS = {0x8100, 0x88A8, 0x9100, 0x9200}
 PPP_TYPES = {0x21: IPV4, 0x57: IPV6, 0x281: MPLS, 0x283: MPLS}

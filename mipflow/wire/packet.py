@@ -350,7 +350,7 @@ class Packet:
         return packet
 
     def fields(self) -> tuple[object, ...]:
-        """What is on the wire, as plain values: two packets with equal fields have equal bytes."""
+        """The contents on the wire, as plain values: two packets with equal fields have equal bytes."""
         payload = self.payload.fields() if isinstance(self.payload, Packet) else self.payload
         ends = (self.source, self.destination)
         return (*ends, self.hop_limit, self.traffic_class, self.flow_label, self.extensions, payload)
@@ -366,7 +366,7 @@ class Packet:
 
 
 class Marks(NamedTuple):
-    """What an upper layer puts into the IPv6 header of what it sends, and behind it, beside the addresses.
+    """An upper layer's share in the IPv6 header of all that it sends, and behind it, beside the addresses.
 
     traffic_class: its upper six bits are the DSCP (RFC 2474); flow_label: RFC 6437; extensions: in their order.
     """

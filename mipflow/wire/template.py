@@ -58,7 +58,7 @@ class Encoder:
 
 
 def _shape(packet: Packet) -> tuple[object, ...]:
-    """What a packet must share with another for their bytes to differ only where `_patched` writes."""
+    """The values that a packet must share with another for their bytes to differ only where `_patched` writes."""
     payload = packet.payload
     shape: object
     if type(payload) is UDP:

@@ -88,7 +88,7 @@ OVER_UDP: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
 FILLING = {"GTP-U", "Teredo"}
 """Tunnels of whose headers any octets look like one: the packet in them fills the datagram."""
 WELL_KNOWN = 1024
-"""Who talks to a port below this may have a tunnel's port by chance."""
+"""Ports below this are well known: whoever talks to one may have a tunnel's port by chance."""
 
 
 def inside(frame: Frame, protocol: int, start: int) -> tuple[str, Frame] | str | None:
