@@ -15,8 +15,8 @@ from typing import Any, ParamSpec, TypeVar
 from mipflow.errors import FunctionFailed
 from mipflow.flow.learner import Guarded
 
-CALL_S, CHECK_S = 1.0, 5.0
-"""How long one call may take, and all calls of one check, in seconds."""
+CALL_S, LEAST_LINES, CHECK_S = 1.0, 1000, 10.0
+"""How long one call may take, in seconds, where it runs more lines than these; and all calls of one check."""
 THAT_IS_OURS = "that is ours, write yours"
 
 _under_way = 0
@@ -49,7 +49,7 @@ class Trial:
         self, name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str],
         withheld: Sequence[tuple[Any, str]] = (),
     ) -> None:  # fmt: skip
-        self._guarded = Guarded(name, function, parameters, check, CALL_S)
+        self._guarded = Guarded(name, function, parameters, check, CALL_S, LEAST_LINES)
         self._withheld, self._name, self._function = withheld, name, function
         self._took_s = 0.0
 

@@ -45,23 +45,27 @@ class Guarded:
 
     `check(result, *arguments)` says what is wrong with a result, as in "expected a home address of this node, or None
     for a new one", and "" where nothing is. `limit_s`: how long one call may take, in seconds, and how long it may take
-    to check and to show what came of it. Lines in Python are stopped, whatever they catch. No trace
-    function looks into one call of what is written in C, such as `time.sleep(5)`, `sum(iter(int, 1))` or `10**10**10`:
-    that is reported once it returns, and hangs where it never does; nor into threads of the learner's, or past a
-    `sys.settrace` of theirs. Of tables and their entries the function gets views, which it cannot change (`read_only`).
+    to check and to show what came of it; `least_lines`: how many lines it may run at any rate, so that a machine which
+    is busy elsewhere stops nobody. Lines in Python are stopped, whatever they catch. No trace function looks into one
+    call of what is written in C, such as `time.sleep(5)`, `sum(iter(int, 1))` or `10**10**10`: that is reported once it
+    returns, and hangs where it never does; nor into threads of the learner's, or past a `sys.settrace` of theirs. Of
+    tables and their entries the function gets views, which it cannot change (`read_only`).
     KeyboardInterrupt passes through. Raises FunctionFailed for no function, or one that does not take the parameters.
     """
 
     def __init__(
         self, name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str],
-        limit_s: float = TWO_SECONDS,
+        limit_s: float = TWO_SECONDS, least_lines: int = 0,
     ) -> None:  # fmt: skip
         self.name = name
         self._function = function
         self._check = check
         self._limit_s = limit_s
+        self._least_lines = least_lines
         self._ends_s = inf
         """When the call that is under way has taken too long, on the monotonic clock; infinite while there is none."""
+        self._lines = 0
+        """Lines of the learner's since then began to be counted."""
         called = f"called as {name}({parameters})"
         if not fits(function, FUNCTION):
             raise FunctionFailed(f"{name} is {shown(function)}; expected a function, {called}", function)
@@ -117,6 +121,7 @@ class Guarded:
     def _allow(self) -> float:
         """Begin to count the time; gives when that was, in seconds."""
         self._ends_s = inf  # somebody may put in a clock of theirs
+        self._lines = 0
         begun_s = monotonic()
         self._ends_s = begun_s + self._limit_s
         return begun_s
@@ -138,8 +143,9 @@ class Guarded:
         return _Line(self)
 
     def is_over(self) -> bool:
-        """True while a call is under way that has taken too long."""
-        return monotonic() > self._ends_s
+        """Count a line, and say whether the call that is under way has taken too long."""
+        self._lines += 1
+        return self._lines > self._least_lines and monotonic() > self._ends_s
 
     def resume(self, frame: FrameType) -> None:
         """Trace again, and so in a function that was entered before."""

@@ -423,3 +423,19 @@ def test_a_method_of_mipflow_that_is_under_way_comes_to_its_end() -> None:
     assign = written("def assign(change, do):\n change(do)\n do('further')\n")
     assert said(assign, table["change"], done.append).endswith(" was stopped in line 3, `do('further')`")
     assert done == ["half", "whole"]
+
+
+def test_a_machine_that_is_busy_elsewhere_stops_no_short_call(ticking: None) -> None:
+    """Time that passes while few lines run is not the learner's; a loop runs past any number of lines."""
+
+    def assign(turns: int) -> int:
+        total = 0
+        for number in range(turns):
+            total += number
+        return total
+
+    limit_s = 0.05  # 100 readings of the clock
+    guarded = Guarded("assign", assign, "turns", anything, limit_s, least_lines=1000)
+    assert guarded(400) == 79800
+    with pytest.raises(FunctionFailed, match="was stopped"):
+        guarded(10**6)

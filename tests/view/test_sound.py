@@ -295,7 +295,7 @@ def test_what_cannot_be_heard_is_said_in_one_line_with_its_value(broken: World) 
         (broken, {"flow": 1, "start": 0, "end": 2}, r"The call had nothing sent to MN from 0\.000 s to 2\.000 s", 1),
         (broken, {"flow": 1, "direction": "left"}, "direction='left'; expected one of 'down', 'up'", "left"),
         (broken, {"flow": 1, "playout_ms": -1}, "playout_ms=-1", -1),
-        (world, {"flow": video}, r"nothing has run yet: world\.run\(10\) first", (0, 0)),
+        (world, {"flow": video}, r"nothing has run yet: world\.run\(10\) first", (0.0, 10.0)),
     ]
     for where, given, complaint, value in refused:
         with pytest.raises(ProtocolMisuse, match=complaint) as caught:
