@@ -86,6 +86,7 @@ def test_a_stop_that_is_left_behind_ends_nothing_and_turns_no_time_back() -> Non
 @pytest.mark.parametrize("where", ["line", "call", "return"])
 def test_wherever_in_the_loop_it_comes_time_goes_forward_and_no_event_is_lost(where: str) -> None:
     """An interrupt at each step of the loop itself, also between taking an event off the heap and playing it."""
+    held = sys.exception()  # Python may keep one of a learner's function that another test has stopped
     for step in range(60):
         seen: list[int] = []
         clock, count = ticking(seen), [0]
@@ -114,7 +115,7 @@ def test_wherever_in_the_loop_it_comes_time_goes_forward_and_no_event_is_lost(wh
         clock.run_until(FOR * NS_PER_S)
         assert seen == [second * NS_PER_S for second in range(FOR + 1)], step
         assert clock.now == FOR * NS_PER_S and not clock._is_busy
-        assert sys.exception() is None, "of no other test"
+        assert sys.exception() is held
 
 
 def test_a_second_one_breaks_off_what_does_not_end_and_says_what_that_costs() -> None:
