@@ -160,7 +160,7 @@ def test_a_replay_that_is_stopped_before_it_begins_says_that_it_is_to_be_made_an
 def test_a_learners_endless_function_ends_by_its_guard_and_then_the_run_stops(
     stop: Stop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learner.Guarded.__init__, "__defaults__", (0.1,))
+    monkeypatch.setattr(learner.Guarded.__init__, "__defaults__", (0.1, 0))
 
     def policy(flow: object, networks: object) -> str:
         signal.raise_signal(signal.SIGINT)
