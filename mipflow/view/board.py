@@ -133,7 +133,8 @@ class Board:
     def _named_at(self, record: TableChanged) -> set[str]:
         """The nodes at whose rows a changed row of the mobile node names its flow."""
         change = record.change
-        both = (change.before, change.after) if record.node == self.stage.mobile else ()
+        is_named = record.node == self.stage.mobile and self.focus.has(record)
+        both = (change.before, change.after) if is_named else ()
         return {self.words.address(row.get("cn")) for row in both if row} & self._state.keys()
 
     def _flows(self, node: str, home: str) -> list[int]:
