@@ -232,7 +232,7 @@ class AddressPool:
         self._answered(request)
         self._journal.decided("no home address", why)
         for flow in request.flows:
-            if flow.flow_id in self._flows:
+            if flow.flow_id in self._flows and flow.home_address is None:  # one may have fallen free for it meanwhile
                 self.refuse(flow, why)
 
     def refuse(self, flow: FlowMappingEntry, why: str) -> None:

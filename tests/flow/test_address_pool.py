@@ -322,6 +322,27 @@ def test_a_refused_flow_that_got_an_address_otherwise_keeps_it() -> None:
     assert third.home_address == further[0] and third.home_address in bound(w)
 
 
+def test_a_refusal_that_comes_late_is_nothing_to_a_flow_that_has_an_address() -> None:
+    """An address fell free while a server was silent; the request for another ends, and the flow goes on."""
+    w = made(allocate="dhcpv6", hold_down_s=60)
+    first = w.mn.open(w.cn1, TALK)
+    w.run(2)
+    second = w.mn.open(w.cn1, TALK)
+    w.run(5)
+    server(w).interfaces["eth0"].set_up(False)
+    third = w.mn.open(w.cn1, TALK)
+    w.run(2)
+    assert third.home_address is None
+    w.mn.close(second)
+    w.mn.handover(third, "cell0")
+    w.run(2)
+    assert third.home_address is not None
+    w.run(30)
+    received = third.stats.down.received
+    w.run(5)
+    assert not third.refused and third.stats.down.received > received and first.home_address is not None
+
+
 def test_a_learners_function_that_fails_for_a_refused_flow_stops_nothing() -> None:
     calls: list[int] = []
 
