@@ -1,4 +1,4 @@
-"""Lab 00, the tour: its two questions. `mipflow.course` finds this file by the number of the lab."""
+"""Lab 00, the tour: its two questions, and what its forms say. `mipflow.course` finds this file by the number of the lab."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ SHARED = Question("00-shared", "Now call and video share H@1, and you give the s
 
 QUESTIONS = {question.name: question for question in (CALL, SHARED)}
 EXERCISES: list[Exercise] = []
+
+WATCH = "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
+WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): which roads bend, and in which moment?"
+NOTHING = "Ran: {}. Press Play (▶) and look for a message. What came of it is told below the film."
+"""Hints above a film, where to look: none gives away what is to be seen there."""
+WATCHED = "I have watched it: what happened?"
+WHY = (
+    "<b>The moment the binding update lands, CN1 changes one row,</b> and from then on sends by the other router."
+    " Packets that were already on their way to the old care-of address still arrive, because MN still listens there."
+    " MN itself cannot know when the update lands. Until the acknowledgement is there, it sends its own packets from"
+    " that home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
+)
+AT_HOME = " The home agent's rows have not changed."
+"""Explanations of a move, from the trace, for both films."""
+LOCKED_MOVE = "Locked: store your prediction first."
+UNLOCKED = "Unlocked: choose, then press Run."
+TAKE_AWAY = "Take away the second home address"
+LOCKED = {
+    (True, True): "Locked: store your prediction, and run the move above.",
+    (True, False): "Locked: run the move above.",
+    (False, True): "Locked: store your prediction first.",
+}
+"""Why the last move waits, by what is missing: the move, the prediction."""
+STILL = "Locked: the last run moved nothing. Move a flow to the other network above."
+READY = "Ready: the same move ({}), with H@1 for both flows."

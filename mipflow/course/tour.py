@@ -2,7 +2,7 @@
 
 Takes the learner's `story(figure, flow, interface, moment)`, a function that gives a world in which one flow was handed
 over; gives panels and forms for labs/00_tour. Only that notebook uses it. What is to be looked for stands above a
-film; what came of it is folded below, and opens when the film was watched.
+film; what came of it is folded below, and opens when the film was watched. What they say stands in the lab's own file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ipywidgets
 
 from mipflow.arguments import number as numbers
 from mipflow.course.predictions import prediction
+from mipflow.course.source import exercises_of
 from mipflow.lab import panel
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
@@ -32,30 +33,8 @@ BEFORE_S, AFTER_S = 0.3, 0.7
 SHOWN = (("CN1", "binding cache"), ("HA", "binding cache"), ("MN", "flow mapping table"))
 """The tables that are compared."""
 
-WATCH = "Ran: {}. Now press Play (▶): which message changes the row at CN1, and what do the roads do in that moment?"
-WATCH_AGAIN = "Ran again with H@1 for both: {}. Now press Play (▶): which roads bend, and in which moment?"
-NOTHING = "Ran: {}. Press Play (▶) and look for a message. What came of it is told below the film."
-"""Hints above a film, where to look: none gives away what is to be seen there."""
-WATCHED = "I have watched it: what happened?"
-WHY = (
-    "<b>The moment the binding update lands, CN1 changes one row,</b> and from then on sends by the other router."
-    " Packets that were already on their way to the old care-of address still arrive, because MN still listens there."
-    " MN itself cannot know when the update lands. Until the acknowledgement is there, it sends its own packets from"
-    " that home address through the tunnel to the home agent, which sends them on to CN1: that road is never wrong."
-)
-AT_HOME = " The home agent's rows have not changed."
-"""Explanations of a move, from the trace, for both films."""
 MOMENTS_S = numbers(3.2, 60, "a second")
 """Call and video begin at 3 s, and the network is built anew for each run."""
-
-
-LOCKED = {
-    (True, True): "Locked: store your prediction, and run the move above.",
-    (True, False): "Locked: run the move above.",
-    (False, True): "Locked: store your prediction first.",
-}
-"""Why the last move waits, by what is missing: the move, the prediction."""
-STILL = "Locked: the last run moved nothing. Move a flow to the other network above."
 
 
 class Choice(NamedTuple):
@@ -155,7 +134,8 @@ def why(world: World, moment: float) -> str:
     if landing_s(world.trace, world.cn1.name, moment) is None:
         return ""
     home = [row for row in before_and_after(world, moment) if row["table"] == f"{world.ha.name}: binding cache"]
-    return WHY + AT_HOME * (not any(row[""] for row in home))
+    said = exercises_of("00")
+    return str(said.WHY + said.AT_HOME * (not any(row[""] for row in home)))
 
 
 def network_before(world: World, choice: Choice) -> str:
@@ -169,7 +149,7 @@ class Tour:
     """The forms of one notebook; each method gives one to show, and what one of them stores unlocks the next."""
 
     def __init__(self, story: Story) -> None:
-        self.story = story
+        self.story, self.says = story, exercises_of("00")
         self.prediction, self.second = prediction("00-call"), prediction("00-shared")
         self.choice: Choice | None = None
         """The last move; None before the first, and after one that moved nothing."""
@@ -182,16 +162,16 @@ class Tour:
             ],
             lambda **chosen: (self.story(figure2, *chosen.values()), Choice(**chosen)), self._moved,
             lambda **chosen: _python("figure2", Choice(**chosen)),
-            ready="Unlocked: choose, then press Run.", locked="Locked: store your prediction first.",
+            ready=self.says.UNLOCKED, locked=self.says.LOCKED_MOVE,
         )  # fmt: skip
         self.again = panel.Panel(
             [], lambda: (self.story(figure1, *self._last), self._last), self._taken_away,
             lambda: _python("figure1", self._last),
-            go="Take away the second home address", locked=LOCKED[True, True],
+            go=self.says.TAKE_AWAY, locked=self.says.LOCKED[True, True],
         )  # fmt: skip
         self.panel.results.append(self.again.output)
         self.prediction.when_stored(self.panel.unlock)
-        self.second.when_stored(self._ready)
+        self.second.when_stored(self._voted)
 
     def ask(self) -> ipywidgets.VBox:
         """The question that unlocks the move."""
@@ -219,20 +199,26 @@ class Tour:
         self.choice = choice if is_move else None
         self._ready()
         if not is_move and self.second.chosen is not None:
-            self.again.lock(STILL)
+            self.again.lock(self.says.STILL)
         fits = is_move and choice[:2] == ("video", "cell0")
-        return _shown(*ran, WATCH if is_move else NOTHING, self.prediction.feedback() if fits else "")
+        watch = self.says.WATCH if is_move else self.says.NOTHING
+        return _shown(*ran, watch, self.prediction.feedback() if fits else "")
 
     def _taken_away(self, ran: tuple[World, Choice]) -> list[Any]:
-        return _shown(*ran, WATCH_AGAIN, self.second.feedback())
+        return _shown(*ran, self.says.WATCH_AGAIN, self.second.feedback())
+
+    def _voted(self) -> None:
+        """A second vote clears no film."""
+        if self.again.button.disabled:
+            self._ready()
 
     def _ready(self) -> None:
         """The last move waits for the first one and for a prediction; what it gave before is of an older choice."""
         missing = self.choice is None, self.second.chosen is None
         if any(missing):
-            self.again.lock(LOCKED[missing])
+            self.again.lock(self.says.LOCKED[missing])
         else:
-            self.again.reset(f"Ready: the same move ({self.choice}), with H@1 for both flows.")
+            self.again.reset(self.says.READY.format(self.choice))
 
 
 def _shown(world: World, chosen: Choice, watch: str, feedback: str) -> list[Any]:
@@ -240,7 +226,8 @@ def _shown(world: World, chosen: Choice, watch: str, feedback: str) -> list[Any]
     said = f"<p><b>{escape(verdict(world, chosen))}</b></p>"
     said += f"<p class='mipflow-feedback'>{escape(feedback)}</p>" * bool(feedback)
     said += f"<p>{why(world, chosen.moment)}</p>"
-    fold = f"<details class='mipflow-fold'><summary>{WATCHED}</summary>{said}{_tables(world, chosen)}</details>"
+    summary = f"<summary>{exercises_of('00').WATCHED}</summary>"
+    fold = f"<details class='mipflow-fold'>{summary}{said}{_tables(world, chosen)}</details>"
     return [watch.format(chosen), _film(world, chosen), fold]
 
 

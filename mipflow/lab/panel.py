@@ -167,9 +167,10 @@ class Panel:
         self.said.value = _status(sentence)
 
     def unlock(self) -> None:
-        """From now on the button runs."""
-        self.button.disabled = False
-        self.say(self._ready)
+        """From now on the button runs; where it does already, what is said beside it stays."""
+        if self.button.disabled:
+            self.button.disabled = False
+            self.say(self._ready)
 
     def reset(self, sentence: str) -> None:
         """As before the first run, and ready for it."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mipflow as mf
-from mipflow.course.tour import STILL, Choice, Tour, accounts, before_and_after, landing_s, verdict, why
+from mipflow.course.source import exercises_of
+from mipflow.course.tour import Choice, Tour, accounts, before_and_after, landing_s, verdict, why
 from mipflow.errors import ProtocolMisuse
 from tests.lab.test_panel import html, is_grey, told
+
+STILL = exercises_of("00").STILL
 
 
 def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: float) -> mf.World:
@@ -25,9 +29,14 @@ def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: fl
     return world.run(2)
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(nobody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Away from the small lab of other tests here."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("tour"))
+
+
 @pytest.fixture
-def tour(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Tour:
-    monkeypatch.chdir(tmp_path_factory.mktemp("tour"))  # away from the labs of other tests here
+def tour() -> Tour:
     return Tour(story)
 
 
@@ -254,6 +263,30 @@ def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_onl
     assert told(again).startswith("Ran again with H@1 for both: the video to the cellular network at 4.5 s.")
     fold = html(again)[-1]
     assert "Both moved: CN1 has one row, H@1, for both. It changed at 4.665 s" in fold and "You predicted A" in fold
+
+
+def test_a_second_vote_leaves_standing_what_was_shown(tour: Tour) -> None:
+    form, again = Form(tour), tour.take_away()
+    tour.prediction.store("A")
+    said = form.run()
+    tour.prediction.store("D")
+    assert told(form.panel) == said and len(html(form.panel)) > 1
+    tour.second.store("A")
+    again.button.click()
+    shown, said = html(again), told(again)
+    tour.second.store("B")
+    assert shown and html(again) == shown and told(again) == said
+    again.button.click()
+    assert "You predicted B" in html(again)[-1], "the answer that counts is the last one"
+
+
+def test_no_text_of_the_lesson_stands_in_the_package(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
+    lesson, form = exercises_of("00"), Form(tour)
+    for name, words in {"WATCH": "look at {}", "WATCHED": "seen", "WHY": "so", "UNLOCKED": "go"}.items():
+        monkeypatch.setattr(lesson, name, words)
+    tour.prediction.store("D")
+    assert form.run() == "look at the video to the cellular network at 4.0 s"
+    assert "<summary>seen</summary>" in html(form.panel)[-1] and "<p>so" in html(form.panel)[-1]
 
 
 @pytest.mark.parametrize("error", [ProtocolMisuse("run(-1.0) would go back in time"), NameError("name 'x' <is> not")])
