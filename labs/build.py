@@ -10,6 +10,7 @@ What a source may say beyond plain cells:
   because `nbgrader generate_assignment` takes them out itself and would empty an answer cell that has none.
 - cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
   `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
+- a code cell that calls something of `mipflow.course`, such as `check`, gets the import of it; the source needs none
 - `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py, as an image that needs no
   kernel and no file
 
@@ -39,6 +40,7 @@ Cell = dict[str, Any]
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 MOST_VISIBLE_CELLS, MOST_LINES = 12, 15
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+IMPORT = "from mipflow.course import"
 YOURS = "*Your answer here.*"
 NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
@@ -143,6 +145,8 @@ def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool 
 def _cell(read: Any, identifier: str, drawn: dict[str, str], solutions: bool) -> Cell:
     is_code = read.cell_type == "code"
     text = read.source if solutions else without_solution(read.source, is_code)
+    if is_code:
+        text = with_imports(text)
     metadata = _metadata(read.metadata.get("tags", []), read.cell_type, BEGIN in read.source)
     if not is_code:
         text = PICTURE.sub(lambda found: _image(found[1], found[2], drawn), text)
@@ -153,6 +157,18 @@ def _cell(read: Any, identifier: str, drawn: dict[str, str], solutions: bool) ->
         "source": text.splitlines(keepends=True),
     }
     return {**cell, "execution_count": None, "outputs": []} if is_code else cell
+
+
+def with_imports(text: str) -> str:
+    """A code cell that stands alone: whatever was deleted or not yet run, it has the names of the course that it calls,
+    and has them as they are, whatever another cell made of them.
+    """
+    from mipflow import course
+
+    called = [name for name in sorted(course.__all__) if re.search(rf"(?<![\w.]){name}\(", text)]
+    if not called or IMPORT in text:
+        return text
+    return f"{IMPORT} {', '.join(called)}\n{text}"
 
 
 def without_solution(text: str, is_code: bool) -> str:
@@ -188,6 +204,8 @@ def _metadata(tags: list[str], cell_type: str, has_solution: bool) -> Cell:
             metadata["jupyter"] = {"source_hidden": True}
         elif kind in GRADED and rest and "nbgrader" not in metadata:
             metadata["nbgrader"] = _nbgrader(tag, cell_type)
+            if kind == "answer":
+                metadata["tags"] = ["raises-exception"]  # Jupyter's word: Run All goes on where this cell fails
         else:
             raise SourceError(f"tag {tag!r}; expected one of hide (code), {', '.join(f'{kind}:ID' for kind in GRADED)}")
     if has_solution and not metadata.get("nbgrader", {}).get("solution"):

@@ -125,6 +125,16 @@ def test_solutions_keep_their_marks(build: ModuleType, lab: Path) -> None:
     assert [cell["id"] for cell in cells] == [cell["id"] for cell in made(build, lab, SOLVED)]
 
 
+def test_a_cell_brings_what_it_calls_of_the_course(build: ModuleType, lab: Path) -> None:
+    def first_line(source: str) -> str:
+        return text(made(build, lab, f"{TITLE}\n# %%\n{source}\n")[1]).split("\n")[0]
+
+    assert first_line('check("9.1").points') == "from mipflow.course import check"
+    assert first_line('# assign = blocks("9.1", "A")\nhint("9.1")') == "from mipflow.course import blocks, hint"
+    for alone in ("tour.ask()", "recheck(3)", "from mipflow.course import me\nme()", "part = 3", "checks(1)"):
+        assert first_line(alone) == alone.split("\n")[0]
+
+
 def test_tags_become_the_metadata_of_nbgrader_and_jupyterlab(build: ModuleType, lab: Path) -> None:
     title, answer, check, essay, drawing = (cell["metadata"] for cell in made(build, lab, SOLVED))
     common = {"schema_version": 3, "task": False}
@@ -133,7 +143,8 @@ def test_tags_become_the_metadata_of_nbgrader_and_jupyterlab(build: ModuleType, 
     assert answer == {
         "nbgrader": {
             **common, "cell_type": "code", "grade": False, "grade_id": "answer-9-1", "locked": False, "solution": True,
-        }
+        },
+        "tags": ["raises-exception"],
     }  # fmt: skip
     assert check["nbgrader"] == {
         **common, "cell_type": "code", "grade": True, "grade_id": "check-9-1", "locked": True, "points": 2,

@@ -77,9 +77,10 @@ def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -
 
 
 HOSTILE = {
+    "from mipflow.course import ask, blocks": None,
     "trace = ": "trace = 5",
     "def assign(": "def assign(flow, homes, flows, allocate):\n    print(flow)\n    while True:\n        pass",
-    "# assign = ": 'check = film = "mine"\nimport mipflow as mf\nother = mf.figure2()',
+    "from mipflow.course import blocks": 'check = film = "mine"\nimport mipflow as mf\nother = mf.figure2()',
     "waited_ms = ": None,
     "def release(": "def release(flow, homes, flows):\n    other.run(1)",
     "story = ": "story = assign",
@@ -110,3 +111,14 @@ def test_whatever_learners_write_run_all_reaches_the_end(tmp_path: Path) -> None
         "Write release in the cell above",
     ):  # fmt: skip
         assert words in said, words
+
+
+def test_an_answer_that_python_cannot_read_stops_nothing(tmp_path: Path) -> None:
+    notebook = nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
+    for begins, source in (("trace = ", "trace = [H@1"), ("waited_ms = ", "waited_ms = 1 / 0")):
+        next(cell for cell in notebook.cells if cell.source.startswith(begins)).source = source
+    path = tmp_path / "07_figure_six.ipynb"
+    nbformat.write(notebook, path)
+    done, _ = execute(path, tmp_path)
+    assert len(complaints(done)) == 2, "Python's own words at the two cells"
+    assert done.cells[-2].outputs, "the last cell has run"
