@@ -70,7 +70,7 @@ def __dir__() -> list[str]:
 
 
 _IN_CELLS = {
-    "mipflow.lab.world": "World", "mipflow.node.node": "Node", "mipflow.mip6.table": "Table Entry",
+    "mipflow.lab.views": "Views", "mipflow.node.node": "Node", "mipflow.mip6.table": "Table Entry",
     "mipflow.mip6.binding_cache": "Binding", "mipflow.mip6.binding_update_list": "BindingUpdateEntry",
     "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.address_pool": "AddressPool",
     "mipflow.flow.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
@@ -98,7 +98,7 @@ def load_ipython_extension(shell: Any) -> None:
     for module, names in _IN_CELLS.items():
         for name in names.split():
             formatters["text/html"].for_type_by_name(module, name, _html)
-            if name != "World":  # its text is two lines anywhere
+            if name != "Views":  # its text is two lines anywhere
                 formatters["text/plain"].for_type_by_name(module, name, _text)
     with suppress(ImportError):
         from IPython.utils.generics import complete_object

@@ -34,7 +34,7 @@ LAYERS: dict[str, set[str]] = {
 }
 BESIDE = {"errors", "arguments"}  # every layer may import these
 DOORS = {"", "cli"}  # "" is mipflow/__init__.py
-MAY_IMPORT_LATE = DOORS | {"lab.world"}
+MAY_IMPORT_LATE = DOORS | {"lab.views"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
 KNOWN_CIRCLES = {
@@ -380,9 +380,9 @@ def test_imports_downward_outside_and_within_a_layer_are_allowed(tmp_path: Path)
             "mip6.host": "from . import bindings\nfrom ..sim.trace import Trace",
             "mip6.bindings": "from made_up import errors",
             "view.ladder": "from made_up.sim.trace import Trace\nfrom made_up.wire.packet import Packet",
-            "lab.world": "from made_up.mip6 import host\ndef draw():\n    from made_up.view import ladder",
-            "__init__": "from made_up.mip6 import host\nTABLE = {'World': '.lab.world'}",
-            "cli": "from made_up import __version__\ndef run():\n    from made_up.lab.world import World",
+            "lab.views": "from made_up.mip6 import host\ndef draw():\n    from made_up.view import ladder",
+            "__init__": "from made_up.mip6 import host\nTABLE = {'World': '.lab.views'}",
+            "cli": "from made_up import __version__\ndef run():\n    from made_up.lab.views import World",
         },
     )
     assert forbidden_imports(package) == []
@@ -418,7 +418,7 @@ def test_a_late_import_is_seen_even_within_a_layer(tmp_path: Path) -> None:
 
 def test_importing_by_name_is_for_a_package_that_opens_lazily(tmp_path: Path) -> None:
     lazy = "import importlib\ndef __getattr__(name):\n    return importlib.import_module(TABLE[name])"
-    package = package_of(tmp_path, {"wire.__init__": lazy, "lab.world": lazy, "__init__": lazy})
+    package = package_of(tmp_path, {"wire.__init__": lazy, "lab.views": lazy, "__init__": lazy})
     assert late_imports(package) == []
     package = package_of(tmp_path, {"wire.packet": lazy})
     assert late_imports(package) == ["made_up/wire/packet.py:3: imports by name"]

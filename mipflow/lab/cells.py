@@ -13,7 +13,7 @@ from typing import Any
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.mobile_node import FlowMobileNode
-from mipflow.lab.world import MOST_LETTERS, WORLDS, World
+from mipflow.lab.views import MOST_LETTERS, WORLDS, Views
 from mipflow.mip6.table import Entry, Table
 from mipflow.node.node import Node
 from mipflow.sim.meter import Meter
@@ -45,11 +45,11 @@ def shown(thing: object) -> SmallTable | None:
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
-def _nodes(world: World) -> list[Node]:
+def _nodes(world: Views) -> list[Node]:
     return [world.mn, *world.home_agents, *world.cns]
 
 
-def _owner(thing: object) -> tuple[World, Node] | None:
+def _owner(thing: object) -> tuple[Views, Node] | None:
     """The world and the node that a table or a pool is of."""
     for world in list(WORLDS):
         for node in _nodes(world):
@@ -58,7 +58,7 @@ def _owner(thing: object) -> tuple[World, Node] | None:
     return None
 
 
-def _words(world: World | None) -> Words:
+def _words(world: Views | None) -> Words:
     """The words of a world; where it is not known, those for addresses on which all worlds agree."""
     if world is not None:
         return Words(world.names(), world.flow_names())
@@ -72,12 +72,10 @@ def _words(world: World | None) -> Words:
 # --- worlds and nodes ------------------------------------------------------------------------------------------------
 
 
-def _world(world: World) -> SmallTable:
-    head, flows, bindings = world.stands()
-    rows: list[dict[str, object]] = [
-        {"": "flows", "now": flows}, {"": "bindings", "now": bindings},
-    ]  # fmt: skip
-    return SmallTable(head, rows, 2, most_letters=MOST_LETTERS)
+def _world(world: Views) -> SmallTable:
+    head, told = world.stands()
+    rows: list[dict[str, object]] = [{"": name, "now": now} for name, now in told]
+    return SmallTable(head, rows, len(rows), most_letters=MOST_LETTERS)
 
 
 def _node(node: Node) -> SmallTable:
@@ -130,7 +128,7 @@ def _pool(pool: AddressPool) -> SmallTable:
 
 
 def _flow(flow: Flow) -> SmallTable:
-    world = next((one for one in list(WORLDS) if flow in one.mn.opened.values()), None)
+    world = next((one for one in list(WORLDS) if flow in one.flows()), None)
     words = _words(world)
     where = words.the(flow.home_address) if flow.home_address else "no home address yet"
     caption = f"flow {flow.id}, {flow.app.name} with {flow.cn.name}: {where} over {flow.interface or 'no interface'}"
@@ -243,7 +241,7 @@ def _changed(record: TableChanged) -> SmallTable:
 
 
 _MAKERS: dict[type, Callable[[Any], SmallTable]] = {
-    World: _world, Node: _node, Table: _table, Entry: _entry, AddressPool: _pool, Flow: _flow,
+    Views: _world, Node: _node, Table: _table, Entry: _entry, AddressPool: _pool, Flow: _flow,
     FlowStatistics: _statistics, Meter: _meter, Trace: _trace, Hop: _hop, Packet: _packet, Decided: _decided,
     Dropped: _dropped, TableChanged: _changed,
 }  # fmt: skip

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from mipflow.arguments import TEXT, Expected, check, fits, optional, several
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.world import WORLD, World, slowly, span
+from mipflow.lab.views import slowly, span
+from mipflow.lab.world import WORLD, World
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link

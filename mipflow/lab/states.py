@@ -5,7 +5,8 @@ from __future__ import annotations
 from mipflow.arguments import check, optional
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.machines import MACHINES, draw_machines
-from mipflow.lab.world import WORLD, World, moment
+from mipflow.lab.views import moment
+from mipflow.lab.world import WORLD, World
 from mipflow.view.picture import Picture
 from mipflow.view.state_diagram import state_diagrams
 from mipflow.view.words import Words

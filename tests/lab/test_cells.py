@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 
 import mipflow as mf
 from mipflow.lab.cells import shown
-from mipflow.lab.world import WORLDS, World
+from mipflow.lab.views import WORLDS
+from mipflow.lab.world import World
 from mipflow.sim.trace import Trace
 from tests.view.test_small import HOSTILE, Reader
 
