@@ -11,6 +11,8 @@ What a source may say beyond plain cells:
 - cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
   `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
 - a code cell that calls something of `mipflow.course`, such as `check`, gets the import of it; the source needs none
+- `[care-of address](word:care-of-address)` in a text cell: a link to that word of glossary.py, each of whose cells is a
+  word under its heading; `[Figure 6](lab:07)`: a link to that lab, and "(to come)" where it is not there yet
 - `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py, as an image that needs no
   kernel and no file
 
@@ -42,8 +44,11 @@ MOST_VISIBLE_CELLS, MOST_LINES = 12, 15
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 IMPORT = "from mipflow.course import"
 YOURS = "*Your answer here.*"
-NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py")
+NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py|(index|glossary)\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
+WORD = re.compile(r"\]\(word:([^)\s]*)\)")
+LAB = re.compile(r"\[([^\]]+)\]\(lab:(\d\d)\)")
+GLOSSARY = "glossary"
 SHOWN = re.compile(r"\(labs/pictures/(\w+)\.svg\)")
 GRADED = {  # tag: what nbgrader does with such a cell
     "answer": {"grade": False, "solution": True, "locked": False},
@@ -121,13 +126,13 @@ def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool 
 
     match = NAME.fullmatch(source.name)
     if match is None:
-        raise SourceError(f"{source.name}: expected a name such as 07_figure_six.py")
+        raise SourceError(f"{source.name}: expected a name such as 07_figure_six.py, or index.py or glossary.py")
     read = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
     pictures = {} if drawn is None else drawn
     cells: list[Cell] = []
     for number, cell in enumerate(read.cells, start=1):
         try:
-            cells.append(_cell(cell, f"lab{match[1]}-{number:02}", pictures, solutions))
+            cells.append(_cell(cell, _identifier(match, number, cell), source.parent, pictures, solutions))
         except SourceError as error:
             raise SourceError(f"{source.name}, cell {number}: {error}") from None
     if not solutions:
@@ -142,14 +147,46 @@ def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool 
     return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _cell(read: Any, identifier: str, drawn: dict[str, str], solutions: bool) -> Cell:
+def _identifier(name: re.Match[str], number: int, read: Any) -> str:
+    """A cell's id. Those of the glossary are its words: a link finds them before the page is drawn."""
+    word = re.match(r"## (.+)", read.source) if name[2] == GLOSSARY else None
+    return _anchor(word[1]) if word else f"{name[2] or 'lab' + name[1]}-{number:02}"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"\W+", "-", heading.strip().lower())
+
+
+def words(sources: Path) -> set[str]:
+    """The anchors of the glossary."""
+    path = sources / f"{GLOSSARY}.py"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return {_anchor(heading) for heading in re.findall(r"^# ## (.+)$", text, re.MULTILINE)}
+
+
+def _linked(text: str, sources: Path) -> str:
+    """A text with its links to words and labs."""
+
+    def to_word(found: re.Match[str]) -> str:
+        if found[1] not in words(sources):
+            raise SourceError(f"word:{found[1]} is not in {GLOSSARY}.py; give it a cell there, or choose one that is")
+        return f"]({GLOSSARY}.ipynb#cell-id={found[1]})"
+
+    def to_lab(found: re.Match[str]) -> str:
+        there = sorted(sources.glob(f"{found[2]}_*.py"))
+        return f"[{found[1]}]({there[0].stem}.ipynb)" if there else f"{found[1]} (to come)"
+
+    return LAB.sub(to_lab, WORD.sub(to_word, text))
+
+
+def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solutions: bool) -> Cell:
     is_code = read.cell_type == "code"
     text = read.source if solutions else without_solution(read.source, is_code)
     if is_code:
         text = with_imports(text)
     metadata = _metadata(read.metadata.get("tags", []), read.cell_type, BEGIN in read.source)
     if not is_code:
-        text = PICTURE.sub(lambda found: _image(found[1], found[2], drawn), text)
+        text = _linked(PICTURE.sub(lambda found: _image(found[1], found[2], drawn), text), sources)
     cell: Cell = {
         "cell_type": read.cell_type,
         "id": identifier,

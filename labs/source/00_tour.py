@@ -11,15 +11,18 @@
 #
 # ## Who is who
 #
-# - **MN**, the mobile node, is your phone: on a WLAN, by the WLAN router (`wlan0`), and on a cellular network, by the
-#   cellular router (`cell0`), at the same time. **CN1**, a correspondent node, is who it talks to: here by a call and a
-#   video at once. (CN2 is another one, to whom nobody talks in this tour.)
-# - A **home address** (H@) says *who*: it stays the same wherever MN goes, so a call survives a move.
-# - A **care-of address** says *where*: every network that MN visits gives it another one. Here they are called the
-#   *WLAN address* and the *cellular address*.
-# - A **binding** joins the two, "this home address is now at that care-of address": one row of a table, the
-#   **binding cache**.
-# - The **home agent** (HA), a router at home, keeps bindings too, and sends on to MN what arrives at home for it.
+# - **MN**, the [mobile node](word:mobile-node), is your phone: on a WLAN, by the WLAN router (`wlan0`), and on a
+#   cellular network, by the cellular router (`cell0`), at the same time: two [interfaces](word:interface). **CN1**, a
+#   [correspondent node](word:correspondent-node), is who it talks to: here by a call and a video at once, two
+#   [flows](word:flow). (CN2 is another one, to whom nobody talks in this tour.)
+# - A [**home address**](word:home-address) (H@) says *who*: it stays the same wherever MN goes, so a call survives a
+#   move.
+# - A [**care-of address**](word:care-of-address) says *where*: every network that MN visits gives it another one. Here
+#   they are called the *WLAN address* and the *cellular address*.
+# - A [**binding**](word:binding) joins the two, "this home address is now at that care-of address": one row of a table,
+#   the [**binding cache**](word:binding-cache).
+# - The [**home agent**](word:home-agent) (HA), a router at home, keeps bindings too, and sends on to MN what arrives at
+#   home for it.
 
 # %% tags=["hide"]
 from mipflow.lab.first_picture import FirstPicture, building
@@ -52,17 +55,18 @@ FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 # Nothing but packets moves in this first film; the later ones have numbered **events** too, and the buttons **‹ Event**
 # and **Event ›** go from one to the next. By keyboard, once a button of the film is chosen: space plays, ← and → go a
 # little back and on, comma and full stop from packet to packet, Page Up and Page Down to the next and the previous
-# event, Home and End to both ends. Beside or below the film stands MN's own **flow mapping table**: for each flow its
-# home address and the care-of address chosen for it; *known at CN1* is "yes" once CN1 has confirmed that it knows that
-# one.
+# event, Home and End to both ends. Beside or below the film stands MN's own [**flow mapping
+# table**](word:flow-mapping-table): for each flow its home address and the care-of address chosen for it; *known at
+# CN1* is "yes" once CN1 has confirmed that it knows that one.
 #
 # *Why does the film begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check
-# that nobody else has them: duplicate address detection, one second each time. At 2.2 s all is registered. Call and
+# that nobody else has them: [duplicate address
+# detection](word:duplicate-address-detection), one second each time. At 2.2 s all is registered. Call and
 # video begin at 3 s; packets sent earlier would wait, and some would be lost for a reason that is not a move.
 #
 # ## Predict, then move the video
 #
-# The handover is one line, the one with `handover` below. Say first what you expect.
+# The [handover](word:handover) is one line, the one with `handover` below. Say first what you expect.
 
 # %%
 def story(figure, flow, interface, moment):
@@ -82,12 +86,13 @@ tour.ask()
 # **Now move it: press Run, then Play (▶). Which of these six messages changes the row at CN1, and what happens to the
 # road in that moment?** Each message has its name where it flies; half speed (½×) helps, and so do single steps.
 #
-# - **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two tokens. One question goes by way of
-#   the home agent, in a tunnel (a purple frame), the other by way of the new network.
+# - **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two [tokens](word:token). One question
+#   goes by way of the home agent, in a [tunnel](word:tunnel) (a purple frame), the other by way of the new network.
 # - **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
-#   reached at both addresses. That keeps strangers out, though not one who listens between the home agent and CN1.
-# - **BU** (binding update), authenticated with both tokens: "H@2 is now at my cellular address".
-# - **BA** (binding acknowledgement): "done".
+#   reached at both addresses. That keeps strangers out (the [return routability](word:return-routability) test), though
+#   not one who listens between the home agent and CN1.
+# - **BU** ([binding update](word:binding-update)), authenticated with both tokens: "H@2 is now at my cellular address".
+# - **BA** ([binding acknowledgement](word:binding-acknowledgement)): "done".
 #
 # What happened is told below the film, folded: watch first, then open it.
 
@@ -95,7 +100,8 @@ tour.ask()
 tour.move()
 
 # %% [markdown]
-# What is told there is read from the trace, the log of every packet on every link: nothing of it is an estimate.
+# What is told there is read from the [trace](word:trace), the log of every packet on every link: nothing of it is an
+# estimate.
 #
 # Choose something else above and run again: move the call, at another moment, or "move" a flow to where it already is.
 # If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in the tunnel to the

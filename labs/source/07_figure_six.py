@@ -28,7 +28,8 @@ me()
 # %% [markdown]
 # ## Play (5 minutes)
 #
-# MN is your phone, CN1 and CN2 are who it talks to. A finger climbs the list of MN's home addresses (H@).
+# MN is your phone, CN1 and CN2 are who it talks to. A finger climbs the list of MN's [home
+# addresses](word:home-address) (H@).
 #
 # **Can you make the list three addresses long? What is the smallest number of clicks?**
 
@@ -63,8 +64,9 @@ reveal("07", world, world.animate(8.4, 9.2), world.tables())
 # 3. No: take this address. Yes: climb to the address before it, and look again.
 # 4. Nothing left to climb to: ask for a new address, and write it at the end of the list.
 #
-# *Why from the last?* The primary is first in the list, so it is tried last and stays free for those who call you.
-# Page 12 of the patent only says "search the list": first-to-last fits that text too. **In this lab follow Figure 6.**
+# *Why from the last?* The [primary](word:primary-home-address) is first in the list, so it is tried last and stays free
+# for those who call you. Page 12 of the patent only says "search the list": first-to-last fits that text too. **In this
+# lab follow Figure 6.**
 #
 # *Where the figure is silent:* step 36 takes "the first flow" of an address. It may have none. What then?
 #
@@ -95,7 +97,8 @@ check("7.2").points
 # | `flow` | the new one; it has `.cn`, and is not in `flows` yet |
 # | `allocate()` | gives a fresh address, never an old one. It does **not** write it into `homes`: you do |
 #
-# Give back the home address. The node enters it in the flow mapping table (step 39); leave `flows` as it is.
+# Give back the home address. The node enters it in the [flow mapping table](word:flow-mapping-table) (step 39); leave
+# `flows` as it is.
 #
 # **Door 1, a blank page:** write it here, in about eight lines, in place of the line with `raise`.
 
@@ -144,9 +147,10 @@ film("7.3")
 # %% [markdown]
 # ## Read it off your run (5 minutes, 5 points)
 #
-# Here are MN's packets of a run that is yours alone. Find the **Binding Update** to the home agent whose *Home Address*
-# option is H@2's address, and its **Binding Acknowledgement**. How long was it between the two, from sent to arrived?
-# `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves all of them for Wireshark.
+# Here are MN's packets of a run that is yours alone. Find the [**Binding Update**](word:binding-update) to the home
+# agent whose *Home Address* option is H@2's address, and its **Binding Acknowledgement**. How long was it between the
+# two, from sent to arrived? `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves all of them
+# for Wireshark.
 #
 # In one line: what did the home agent do in that time?
 

@@ -1,0 +1,113 @@
+# %% [markdown]
+# # Words
+#
+# Each word of the labs in a sentence or two. The labs lead here from the place where a word first matters; the tab of
+# the lab stays open, so close this one to go back.
+
+# %% [markdown]
+# ## Binding
+#
+# "This [home address](word:home-address) is now at that [care-of address](word:care-of-address)": who, joined with
+# where, for a while. It knows nothing of calls, videos or ports.
+
+# %% [markdown]
+# ## Binding acknowledgement
+#
+# BA: "done", or why not. It comes back from the node that got a [binding update](word:binding-update).
+
+# %% [markdown]
+# ## Binding cache
+#
+# The table in which a [home agent](word:home-agent) or a [correspondent node](word:correspondent-node) keeps
+# [bindings](word:binding): one row for each home address.
+
+# %% [markdown]
+# ## Binding update
+#
+# BU: the message by which the [mobile node](word:mobile-node) says where one of its home addresses is now. Whoever
+# believes it changes one row of its [binding cache](word:binding-cache).
+
+# %% [markdown]
+# ## Care-of address
+#
+# CoA: an address that says *where*. The mobile node makes itself one in each network that it visits, and it is of no
+# use anywhere else. In the pictures: the *WLAN address*, the *cellular address*.
+
+# %% [markdown]
+# ## Correspondent node
+#
+# CN: whoever the mobile node talks to. It may stand anywhere and need not move.
+
+# %% [markdown]
+# ## Duplicate address detection
+#
+# Before a node uses a new address it asks on the link whether anybody has it already, and waits for a second. Nobody
+# answers: it is free.
+
+# %% [markdown]
+# ## Flow
+#
+# One conversation, such as a call, a video or the loading of a page: packets with the same two ends, ports included, in
+# both directions.
+
+# %% [markdown]
+# ## Flow mapping table
+#
+# The mobile node's own list of its flows: for each its correspondent node, its home address, and the care-of address
+# that is chosen for it. It is from the patent (pages 11 and 12).
+
+# %% [markdown]
+# ## Handover
+#
+# Changing the network by which something is reached: a whole node, or here a single flow, while it goes on.
+
+# %% [markdown]
+# ## Home address
+#
+# H@: an address that says *who*. It belongs to the network at home and stays the same wherever the mobile node goes, so
+# a call goes on. One node may have several: H@1, H@2 and so on.
+
+# %% [markdown]
+# ## Home agent
+#
+# HA: a router at home. It takes what arrives for a home address and sends it on, through a [tunnel](word:tunnel), to
+# the care-of address in its [binding cache](word:binding-cache).
+
+# %% [markdown]
+# ## Interface
+#
+# A node's door to one network, such as the phone's `wlan0` and `cell0`.
+
+# %% [markdown]
+# ## Mobile node
+#
+# MN: the node that moves; here a phone, in two networks at once.
+
+# %% [markdown]
+# ## Primary home address
+#
+# H@1, the first home address of a mobile node. It is always there, and whoever calls the node calls that one.
+
+# %% [markdown]
+# ## Return routability
+#
+# How a correspondent node makes sure that somebody is really reached at both addresses, before it believes a [binding
+# update](word:binding-update): it sends one [token](word:token) to the home address and one to the care-of address.
+# Questions: HoTI and CoTI (home test init, care-of test init). Answers: HoT and CoT.
+
+# %% [markdown]
+# ## Token
+#
+# A few random octets that only those can know who received them. With both tokens of a
+# [return routability](word:return-routability) test the mobile node signs its update.
+
+# %% [markdown]
+# ## Trace
+#
+# The log of every packet on every link of the simulated network. Pictures, tables and captures are read from it.
+
+# %% [markdown]
+# ## Tunnel
+#
+# A packet inside a packet: outside the addresses of the tunnel's two ends, inside the packet as it was. In the films, a
+# purple frame.
