@@ -147,6 +147,7 @@ LINK = {
 CALL = {"cn": CN, "app": APP, "local_port": PORT, "remote_port": PORT}
 MOBILE = {
     "rules": plain(mf.AssignmentRules(), "None"), "assign": plain(_nothing, "None"), "pool": plain(1),
+    "handover": plain(_nothing, "None"),
     "hold_down_s": SECONDS, "allocation": plain(None, "None"), "separator": plain(lambda traits: None, "None"),
     "policy": plain(lambda flow, networks: None, "None"), "home_bindings": plain(mf.policies.HomeBindings(), "None"),
     "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
@@ -269,7 +270,7 @@ PUBLIC: dict[str, Row] = {
     "mn.open": method(
         "mn.open", FlowMobileNode.open, **CALL, interface=plain("cell0", "None"),
         word=plain("w", "None", "empty", "blank", *WORDS)),
-    "mn.accept": method("mn.accept", FlowMobileNode.accept, **CALL, redirect=FLAG),
+    "mn.accept": method("mn.accept", FlowMobileNode.accept, **CALL, redirect=FLAG, to=plain(None, "None")),
     "mn.close": method("mn.close", FlowMobileNode.close, flow=FLOW),
     "mn.handover": method(
         "mn.handover", FlowMobileNode.handover, flow=FLOW, interface=INTERFACE,

@@ -8,8 +8,9 @@ asks where to bind (`mip6.listener`); `flow.networks` chooses where a flow goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from mipflow.arguments import FLAG, TEXT, check, optional
+from mipflow.arguments import FLAG, TEXT, check, fits, optional, several
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation import Allocation, StatelessAllocation
@@ -29,7 +30,25 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change
-from mipflow.wire.address import Address, Prefix
+from mipflow.wire.address import ADDRESS, Address, Prefix
+
+Says = Callable[
+    [FlowMappingEntry, Address, FlowMappingTable], tuple[dict[int, Address], list[tuple[Address, Address, Address]]]
+]
+"""Which rows change in a handover, and which binding updates are sent: flow id -> care-of address; (peer, home address,
+care-of address), in order. Called with the flow that is to move, where to, and all flows.
+"""
+
+
+def wrong_move(result: object, flow: object, care_of: object, flows: FlowMappingTable) -> str:
+    """Say what is wrong with the result of a function that tells what a handover is; empty where nothing is."""
+    rows, updates = result if isinstance(result, tuple) and len(result) == 2 else (None, None)
+    homes = {each.home_address for each in flows}
+    if isinstance(rows, dict) and all(each in flows and fits(where, ADDRESS) for each, where in rows.items()):
+        told: list[Any] = updates if isinstance(updates, list) else [None]
+        if all(fits(each, several(ADDRESS, "")) and len(each) == 3 and each[1] in homes for each in told):
+            return ""
+    return "expected ({flow id: care-of address}, [(peer, home address of a flow, care-of address)])"
 
 
 class FlowBinder(Listener):
@@ -38,7 +57,7 @@ class FlowBinder(Listener):
     def __init__(
         self, node: MobileNode, *, home_prefix: Prefix, rules: AssignmentRules | None, assign: Assign | None, pool: int,
         hold_down_s: float, allocation: Allocation | None, policies: Policies | None, home_bindings: HomeBindings,
-        reconsider_every_s: float | None,
+        reconsider_every_s: float | None, handover: Says | None = None,
     ) -> None:  # fmt: skip
         primary = node.primary_home_address
         if primary not in home_prefix:
@@ -55,6 +74,12 @@ class FlowBinder(Listener):
         self.pool = AddressPool(node, self, *tables, made, pool, hold_down_s)
         self.networks = NetworkChooser(node, self, *tables, policies, home_bindings, reconsider_every_s)
         self.shared = SharedBindings(node, node.registrar, self, *tables)
+        self._says = handover
+        """Where there is one, nothing is sent in a handover but what it says, and what differs afterwards stays so."""
+        self.after_home: dict[Address, list[tuple[Address, Address]]] = {}
+        """Home address -> correspondents that it says are to be told, and what, once the home agent has answered."""
+        self._callers: list[tuple[str, Callable[[Address], None]]] = []
+        """Names of kept home addresses, and callbacks that wait until those are bound."""
         self._failed: dict[Interface, list[FlowMappingEntry]] = {}
         """An interface that has failed -> its flows, while what was bound there moves."""
         self._follow_home: set[tuple[Address | None, Address]] = set()
@@ -99,14 +124,15 @@ class FlowBinder(Listener):
                 self._node.bind(home_address, care_of)
             return
         is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
-        if registered != entry.care_of_address and is_at_home_agent:
+        if registered != entry.care_of_address and is_at_home_agent and self._says is None:
             self._bind_home(home_address, entry.care_of_address)
             if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
                 return
         self._make_ready(entry)
         if self._node.mode == "route_optimisation" and (home_address, entry.cn) not in self._follow_home:
             binding = self._registrar.list.get(entry.cn, home_address)
-            if binding is None or binding.care_of_address != entry.care_of_address or binding.state is State.DELETING:
+            differs = binding is not None and binding.care_of_address != entry.care_of_address and self._says is None
+            if binding is None or differs or binding.state is State.DELETING:
                 self._registrar.register_correspondent(entry.cn, home_address, entry.care_of_address)
             else:
                 self.record(self.flows.change(entry, registered_at_cn=binding.registered))
@@ -164,6 +190,28 @@ class FlowBinder(Listener):
         self.redirector.keeping.append((name, Guarded("is_for", is_for, "flow", wrong_truth)))
         self.pool.fill()
 
+    def when_kept(self, name: str) -> Callable[[Callable[[Address], None]], None]:
+        """Give what calls `callback(home address)` once the one kept under this name is bound, at once where it is.
+        Raises ProtocolMisuse for a name under which none is kept.
+        """
+        known = [each for each, _ in self.redirector.keeping]
+        if name not in known:
+            kept = ", ".join(map(shown, known)) or "none, call keep_home_address first"
+            raise ProtocolMisuse(f"to={shown(name)}; expected a name under which a home address is kept: {kept}", name)
+
+        def tell(callback: Callable[[Address], None]) -> None:
+            self._callers.append((name, callback))
+            self._tell_callers()
+
+        return tell
+
+    def _tell_callers(self) -> None:
+        for name, callback in [*self._callers]:
+            home_address = self.home_addresses.kept.get(name)
+            if home_address is not None and self._node.registered_at_home(home_address) is not None:
+                self._callers.remove((name, callback))
+                callback(home_address)
+
     # --- handover of a flow (the patent, page 13) --------------------------------------------------------------------
 
     def handover(
@@ -181,6 +229,8 @@ class FlowBinder(Listener):
         care_of = self._node.care_of_address(interface)
         if entry.home_address in self._node.addresses:
             raise ProtocolMisuse(f"flow {entry.flow_id} is at home and has no binding to move; leave home first", entry)
+        if self._says is not None:
+            return self._move_as_said(entry, interface, care_of)
         together = self.flows.sharing(entry)
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
@@ -193,6 +243,35 @@ class FlowBinder(Listener):
         follows = self.networks.home_follows if home_follows is None else home_follows
         self._move(together, interface, care_of, follows or self.flows.as_one)
         return ids
+
+    def _move_as_said(self, entry: FlowMappingEntry, interface: str, care_of: Address) -> list[int]:
+        """Have a learner's function say which rows change and which updates are sent, and do no more than that.
+
+        What it tells a correspondent of a home address that the home agent is told of before waits for the answer, for
+        the test of the home address goes where the home agent's row says.
+        """
+        self._node.decided("handover", f"{flows_named([entry.flow_id])} to move to {interface}")
+        assert self._says is not None
+        try:
+            rows, updates = self._says(entry, care_of, self.flows)
+            names = {each.address: name for name, each in self._node.interfaces.items()}
+            if strange := [where for where in rows.values() if where not in names]:
+                raise FunctionFailed(f"{strange[0]} is no care-of address of this node", strange[0])
+        except FunctionFailed as error:
+            self.journal.function_failed(error)
+            return []
+        for number, where in rows.items():
+            self.record(self.flows.change(self.flows[number], interface=names[where], care_of_address=where))
+        for peer, home_address, where in updates:
+            if peer == self._node.home_agent:
+                if not self._is_placed(home_address, where):
+                    self.after_home.setdefault(home_address, [])
+                self._node.bind(home_address, where)
+            elif home_address in self.after_home:
+                self.after_home[home_address].append((peer, where))
+            else:
+                self._registrar.register_correspondent(peer, home_address, where)
+        return list(rows)
 
     def handover_all(self, interface: str | None = None, *, break_first: bool = False) -> list[int]:
         """See `FlowMobileNode.handover_all`."""
@@ -356,6 +435,9 @@ class FlowBinder(Listener):
             self.pool.acknowledged(home_address)
             self._follow_home = {pair for pair in self._follow_home if pair[0] != home_address}
         self._home_bound(home_address, entry.registered)
+        if self.after_home and entry.registered == entry.care_of_address:
+            for peer, care_of in self.after_home.pop(home_address, ()):
+                self._registrar.register_correspondent(peer, home_address, care_of)
 
     def _home_bound(self, home_address: Address, care_of: Address | None) -> None:
         """The home agent holds this care-of address for a home address now; None when it holds none."""
@@ -365,6 +447,7 @@ class FlowBinder(Listener):
             if care_of is not None:
                 self.proceed(flow)
         if care_of is not None:
+            self._tell_callers()
             self.pool.fill()
 
     def _correspondent_changed(self, entry: BindingUpdateEntry) -> None:

@@ -1,4 +1,5 @@
-"""Flows that a correspondent node begins (the patent, pages 10 and 13): to the primary home address, or redirected.
+"""Flows that a correspondent node begins (the patent, pages 10 and 13): to the primary home address, to one that is
+kept for them, or redirected.
 
 The primary is the address that others know. Where the application allows it, as a call does, the correspondent first
 invites there (`node.invitation`) and is told another home address, which Figure 6 finds as for a flow of ours: so such
@@ -68,9 +69,13 @@ class Calls:
         """Bounds what nobody expects (RFC 4225 section 3.3.1)."""
 
     def expect(
-        self, cn: Host, app: Application, redirect: bool, local_port: int | None, remote_port: int | None
-    ) -> Flow:
-        """`app` is going to run between `cn`, which opens the flow, and us; see `FlowMobileNode.accept`."""
+        self, cn: Host, app: Application, redirect: bool, local_port: int | None, remote_port: int | None,
+        when_known: Callable[[Callable[[Address], None]], None] | None = None,
+    ) -> Flow:  # fmt: skip
+        """`app` is going to run between `cn`, which opens the flow, and us; see `FlowMobileNode.accept`.
+
+        when_known: has the address called, once it can be, that `cn` calls instead of the primary.
+        """
         node = self._node
         far = local_port if local_port is not None else node.free_port_from(app.port)
         for host, port in ((cn, remote_port), (node, far)):
@@ -86,11 +91,13 @@ class Calls:
         entry = FlowMappingEntry(number, cn.address, information, "", network=node.network)
         flow = self.expected[conversations[0]] = self._stack.new_flow(entry, cn, app, conversations)
         ends = Ends(cn, node, near, far, entry.flow_id, upward=False)
-        if not redirect:
+        if not redirect and when_known is None:
             self._stack.start(flow, ends)
             return flow
 
-        def redirected(address: Address, port: int) -> None:
+        def call(address: Address, port: int = far) -> None:
+            if flow not in self.promised:  # it has been closed meanwhile
+                return
             self._keep_promise(flow)
             try:
                 self._stack.start(flow, replace(ends, far_address=address, far_port=port))
@@ -99,7 +106,10 @@ class Calls:
 
         node.promised_ports.add(far)
         self.promised[flow], self._invited[cn.address, near] = far, flow
-        flow.invitation = Invitation(cn, cn.free_port(), node.mobility.reached_at, near, redirected)
+        if when_known is not None:
+            when_known(call)
+        else:
+            flow.invitation = Invitation(cn, cn.free_port(), node.mobility.reached_at, near, call)
         return flow
 
     def _find_place(self, caller: Address, port: int, tell: Callable[[Address, int], None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
-from mipflow.flow.binder import FlowBinder
+from mipflow.flow.binder import FlowBinder, Says, wrong_move
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner import Guarded, guarded
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
@@ -44,7 +44,8 @@ class FlowMobileNode(Host):
     learner's function in its place; separator: a learner's function that says to which flow a conversation belongs (see
     `Source.classify`); operator: the operator's rules; policy: `Policies` or a learner's function that chooses
     networks; home_bindings: where home addresses are bound at the home agent; reconsider_every_s: how often policies
-    are asked again, in seconds. Raises FunctionFailed for a function that does not take what it is called with.
+    are asked again, in seconds; handover: what says, in the node's place, which rows change and which updates are sent
+    when a flow moves (`binder.Says`). Raises FunctionFailed for a function that does not take what it is called with.
     """
 
     role: Role = "mobile node"
@@ -56,7 +57,7 @@ class FlowMobileNode(Host):
         allocation: AllocationMaker | None = None, allocate: Callable[[Prefix, list[Address]], Address] | None = None,
         separator: Callable[[Traits], str | None] | None = None, operator: RuleSet | None = None,
         policy: Policies | Policy | None = None, home_bindings: HomeBindings | None = None,
-        reconsider_every_s: float | None = None, **settings: object,
+        reconsider_every_s: float | None = None, handover: Says | None = None, **settings: object,
     ) -> None:  # fmt: skip
         check(optional(instance(AssignmentRules, "mf.AssignmentRules(...)")), rules=rules)
         check(optional(instance(HomeBindings, "mf.policies.HomeBindings(...)")), home_bindings=home_bindings)
@@ -66,6 +67,7 @@ class FlowMobileNode(Host):
             made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=made)
         assign = None if assign is None else guarded("assign", assign, "flow, homes, flows", wrong_home)
+        handover = None if handover is None else guarded("handover", handover, "flow, care_of, flows", wrong_move)
         policies = None if policy is None else policies_of(policy)
         super().__init__(network, name, x, y)
         mobile = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
@@ -80,7 +82,7 @@ class FlowMobileNode(Host):
         self.binder = FlowBinder(
             mobile, home_prefix=home_prefix, rules=rules, assign=assign, pool=pool, hold_down_s=hold_down_s,
             allocation=mechanism, policies=policies, home_bindings=home_bindings or HomeBindings(),
-            reconsider_every_s=reconsider_every_s,
+            reconsider_every_s=reconsider_every_s, handover=handover,
         )  # fmt: skip
         self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator)
         self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
@@ -116,15 +118,17 @@ class FlowMobileNode(Host):
 
     def accept(
         self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
-        remote_port: int | None = None,
+        remote_port: int | None = None, to: str | None = None,
     ) -> Flow:  # fmt: skip
         """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
-        another one, which the correspondent is told when it asks there (see `flow.calls`).
+        another one, which the correspondent is told when it asks there (see `flow.calls`), or `to` the one that is kept
+        under that name (page 10), which the correspondent knows from the start: it calls once that is bound.
 
-        Raises ProtocolMisuse for what is no correspondent node, or a port that is taken.
+        Raises ProtocolMisuse for what is no correspondent node, a port that is taken, a name under which no home
+        address is kept, and a redirection from there.
         """
         check_unasked("no flow can be accepted")
-        return self.stack.accept(cn, app, redirect, local_port, remote_port)
+        return self.stack.accept(cn, app, redirect, local_port, remote_port, to)
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the patent,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mipflow.arguments import FLAG, WORD, check, optional
-from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.binder import FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent
 from mipflow.flow.endings import TcpEndings, idle_until_ns
@@ -92,12 +92,16 @@ class FlowStack:
 
     def accept(
         self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
-        remote_port: int | None = None,
+        remote_port: int | None = None, to: str | None = None,
     ) -> Flow:  # fmt: skip
         """See `FlowMobileNode.accept`."""
         self._check_call(cn, app, local_port, remote_port)
         check(FLAG, redirect=redirect)
-        return self.calls.expect(cn, app, redirect, local_port, remote_port)
+        check(optional(WORD), to=to)
+        if redirect and to is not None:
+            raise ProtocolMisuse(f"redirect=True and to={shown(to)}; expected one of the two", to)
+        when_known = None if to is None else self._binder.when_kept(to)
+        return self.calls.expect(cn, app, redirect, local_port, remote_port, when_known)
 
     def _check_call(self, cn: Host, app: Application, local_port: int | None, remote_port: int | None) -> None:
         check_correspondent(cn, self._node)

@@ -314,3 +314,75 @@ def test_once_all_is_quiet_the_tables_say_what_the_peers_hold(
     for cn in w.cns:
         pairs = {flow.home_address for flow in flows if flow.cn is cn}
         assert {binding.home_address for binding in cn.bindings} == (pairs if mode == "route_optimisation" else set())
+
+
+# --- a node in whose place a function says what a handover is ---------------------------------------------------------
+
+
+def told(*tells: str, rows: bool = True) -> tuple[World, Flow, Flow]:
+    """A call and a video with CN1; the video goes to cell0, of which these peers are told, one after the other."""
+
+    def handover(flow: Any, care_of: Address, flows: Any) -> Any:
+        peers = {"HA": w.mn.home_agent, "CN1": w.cn1.address}
+        return {flow.flow_id: care_of} if rows else {}, [(peers[to], flow.home_address, care_of) for to in tells]
+
+    w = made(handover=handover, reuse_tokens=False)
+    call, video = w.mn.open(w.cn1, mf.apps.Voice()), w.mn.open(w.cn1, mf.apps.Video())
+    w.run(4)
+    assert {call.interface, video.interface} == {"wlan0"} and call.home_address != video.home_address
+    assert w.mn.handover(video, "cell0") == ([video.id] if rows else [])
+    return w, call, video
+
+
+def rows_of(w: World, flow: Flow) -> list[str]:
+    """Where the home agent and CN1 hold a flow's home address: by interface."""
+    assert flow.home_address is not None
+    names = {each.address: name for name, each in w.mn.mobility.interfaces.items()}
+    held = [{each.home_address: each.care_of_address for each in node.bindings} for node in (w.ha, w.cn1)]
+    return [names[each[flow.home_address]] for each in held]
+
+
+@pytest.mark.parametrize(
+    ("tells", "held"),
+    [
+        ((), ["wlan0", "wlan0"]), (("HA",), ["cell0", "wlan0"]), (("CN1",), ["wlan0", "cell0"]),
+        (("HA", "CN1"), ["cell0", "cell0"]), (("CN1", "HA"), ["cell0", "cell0"]),
+    ],
+)  # fmt: skip
+def test_nothing_is_sent_but_what_a_function_says(tells: tuple[str, ...], held: list[str]) -> None:
+    w, call, video = told(*tells)
+    w.run(3)
+    assert rows_of(w, video) == held and rows_of(w, call) == ["wlan0", "wlan0"]
+    w.run(400)  # nor when bindings are refreshed
+    assert rows_of(w, video) == held
+
+
+def test_a_right_function_does_packet_by_packet_what_the_node_does() -> None:
+    w, _, _ = told("CN1")
+    w.run(2)
+    usual = made(reuse_tokens=False)
+    usual.mn.open(usual.cn1, mf.apps.Voice())
+    flow = usual.mn.open(usual.cn1, mf.apps.Video())
+    usual.run(4)
+    usual.mn.handover(flow, "cell0")
+    usual.run(2)
+    assert w.trace.digest() == usual.trace.digest()
+
+
+def test_the_home_agent_goes_first_where_it_is_named_first() -> None:
+    """With the road of before silent, the test of the home address comes back by the new one only."""
+    for tells, is_moved in ((("CN1",), False), (("HA", "CN1"), True)):
+        w, _, video = told(*tells)
+        w.network.segments["wlan0"].configure(mf.Link(delay_ms=5, loss=1.0))
+        w.run(1)
+        assert (rows_of(w, video)[1] == "cell0") is is_moved
+
+
+def test_a_function_that_says_no_handover_moves_nothing_and_that_is_told() -> None:
+    w = made(handover=lambda flow, care_of, flows: [("CN1", "H@1", "CoA cell0")])
+    flow = w.mn.open(w.cn1, mf.apps.Voice())
+    w.run(2)
+    assert w.mn.handover(flow, "cell0") == []
+    w.run(1)
+    assert flow.interface == "wlan0"
+    assert any("expected ({flow id: care-of address}" in str(record) for record in w.trace.records)

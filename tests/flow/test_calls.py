@@ -303,3 +303,53 @@ def test_where_the_port_of_invitations_is_taken_nothing_is_expected() -> None:
     with pytest.raises(ProtocolMisuse, match="5060"):
         made.mn.accept(made.cn1, CALL, redirect=True)
     assert made.flows() == [] and not made.mn.calls.expected
+
+
+def keep_voice(made: World) -> None:
+    made.mn.keep_home_address("voice", lambda flow: flow.flow_information.traits.application == "call")
+
+
+def test_who_knows_a_kept_address_calls_there_and_moves_alone() -> None:
+    """Page 10: a home address that is assigned for good to an application, which the correspondent knows."""
+    made = settled()
+    keep_voice(made)
+    made.run(2)
+    begun = made.network.clock.now
+    first, second = made.mn.accept(made.cn1, CALL, to="voice"), made.mn.accept(made.cn1, mf.apps.Video())
+    made.run(2)
+    assert first.home_address == made.mn.home_addresses.kept["voice"] != second.home_address
+    assert made.mn.handover(first, "cell0") == [first.id]
+    since = made.network.clock.now + S // 2
+    made.run(1)
+    assert interfaces(made, first, since) == {"cell0"} and interfaces(made, second, since) == {"wlan0"}
+    assert data_hops(made, first.id, begun)[0].sent_ns == begun  # nobody was asked first
+
+
+def test_a_call_waits_until_the_kept_address_is_bound() -> None:
+    made = settled()
+    keep_voice(made)
+    flow = made.mn.accept(made.cn1, CALL, to="voice")
+    made.run(1)
+    assert flow.home_address is None and not flow.stats.down.sent
+    made.run(1)
+    assert flow.home_address == made.mn.home_addresses.kept["voice"] and flow.stats.down.lost == 0
+
+
+def test_a_call_that_is_closed_before_its_address_is_bound_never_comes() -> None:
+    made = settled()
+    keep_voice(made)
+    flow = made.mn.accept(made.cn1, CALL, to="voice")
+    made.mn.close(flow)
+    assert not made.run(3).mn.flows and not flow.stats.down.sent
+
+
+def test_under_another_name_nothing_is_kept() -> None:
+    made = settled()
+    with pytest.raises(ProtocolMisuse, match=r"'voice'; expected a name .*: none, call keep_home_address first"):
+        made.mn.accept(made.cn1, CALL, to="voice")
+    keep_voice(made)
+    with pytest.raises(ProtocolMisuse, match=r"'video'; expected a name .*: 'voice'"):
+        made.mn.accept(made.cn1, CALL, to="video")
+    with pytest.raises(ProtocolMisuse, match="expected one of the two"):
+        made.mn.accept(made.cn1, CALL, True, to="voice")
+    assert not made.mn.calls.expected
