@@ -7,7 +7,6 @@ which time on. Binding caches stand on the stage, beside their nodes, where that
 from __future__ import annotations
 
 import re
-from collections import Counter
 from html import escape
 
 from mipflow.sim.trace import Change, Row, TableChanged
@@ -17,8 +16,8 @@ from mipflow.view.scene import Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import Dict, FlowStyle, line_colour
-from mipflow.view.trips import reasons, why_lost
-from mipflow.view.words import count, network, seconds
+from mipflow.view.trips import flow_sentences
+from mipflow.view.words import count, network, over
 
 MOST_LINES, MOST_LINES_DENSE = 5, 2
 """Rows of one plate; where there are more, its last line counts them."""
@@ -223,8 +222,8 @@ class Board:
         if way is None:
             return "no road yet"
         router, scene = way.nodes[-2], self.stage.scene
-        over = next((network(interface) for interface, node in scene.interfaces.items() if node == router), router)
-        return f"{'through the home agent, in a tunnel ' if way.tunnel else ''}over {over}"
+        onward = next((network(interface) for interface, node in scene.interfaces.items() if node == router), router)
+        return over(onward, tunnelled=bool(way.tunnel))
 
     # --- HTML --------------------------------------------------------------------------------------------------------
 
@@ -288,16 +287,8 @@ class Board:
 
     def sentences(self) -> list[str]:
         """Which way each flow went when, and what it lost where and why."""
-        stage, lines, lost = self.stage, list[str](), why_lost(self.stage.lost)
-        for flow, roads in stage.roads.items():
-            ways = [self._way(way) for _, way in roads]
-            later = [f", from {seconds(t_ns)} {way}" for (t_ns, _), way in zip(roads[1:], ways[1:], strict=True)]
-            own = lost.pop(flow, Counter[str]())
-            lines.append(f"{self.words.flows[flow]}: {ways[0]}{''.join(later) or ' throughout'}; {reasons(own)}.")
-        if self.focus.hidden:
-            rest = reasons(sum(lost.values(), Counter[str]()))
-            lines.append(f"{count(self.focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
-        return lines
+        ways = {flow: [(t_ns, self._way(way)) for t_ns, way in roads] for flow, roads in self.stage.roads.items()}
+        return flow_sentences(self.words, self.focus, ways, self.stage.lost)
 
     def sampled(self) -> list[str]:
         """Which flows are not drawn, and of which not every packet."""

@@ -6,7 +6,9 @@ Takes a stage; gives plain values for inspector.js.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
+from mipflow.sim.trace import TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.inspect import carried
 from mipflow.view.spine import CACHE
@@ -18,8 +20,11 @@ MOST_ROWS, MOST_CHANGES = 100, 30
 SMALL = 200
 """Octets up to which a packet of a flow is another kind than its large ones: an acknowledgement, a keystroke."""
 
+SEQUENCE = " (counts binding updates: an older one changes nothing)"
+"""Explanation of a sequence number, where a history first names it (RFC 6275 section 9.5.1)."""
+
 History = tuple[str, list[tuple[int, str]]]
-"""Of which row, and its changes: microseconds from the start of the film, and a sentence."""
+"""Of which row, and its changes: microseconds from the start of the film, less than 0 before it, and a sentence."""
 
 
 def packets(stage: Stage, names: Mapping[Address, str]) -> str:
@@ -38,20 +43,43 @@ def packets(stage: Stage, names: Mapping[Address, str]) -> str:
 
 
 def histories(stage: Stage) -> dict[str, History]:
-    """Row, as the board names it -> what it was when the film begins, and each of its changes."""
-    words, found = stage.words, dict[str, History]()
-    tables = stage.trace.tables(stage.spine.start_ns)
+    """Row, as the board names it -> each of its changes, and what it was when the film begins."""
+    words, start_ns, found = stage.words, stage.spine.start_ns, dict[str, list[tuple[int, str]]]()
+    tables = stage.trace.tables(start_ns)
     for node in stage.scene.places:
         table = TABLE if node == stage.mobile else CACHE
         for key, row in tables.get(node, {}).get(table, {}).items():
-            found[f"{node}|{key}"] = _named(stage, node, key), [(0, f"when the film begins: {words.line(table, row)}")]
+            found[f"{node}|{key}"] = [(0, f"when the film begins: {words.line(table, row)}")]
     for record in changes(stage.spine):
-        node, change = record.node, record.change
-        if change.table == (TABLE if node == stage.mobile else CACHE):
-            sentence = words.change(node, change)
-            history = found.setdefault(f"{node}|{change.key}", (_named(stage, node, change.key), []))[1]
-            history.append((stage.us(record.t_ns), sentence.partition(": ")[2] or sentence))
-    return {row: (name, told[-MOST_CHANGES:]) for row, (name, told) in list(found.items())[:MOST_ROWS]}
+        if name := _row(stage, record):
+            found.setdefault(name, []).append(_told(stage, record))
+    kept, full = dict(islice(found.items(), MOST_ROWS)), [(0, "")] * MOST_CHANGES
+    for earlier in reversed(stage.trace.between(0, start_ns)):
+        if isinstance(earlier, TableChanged) and len(own := kept.get(_row(stage, earlier), full)) < MOST_CHANGES:
+            own.insert(0, _told(stage, earlier))
+    return {row: (_named(stage, *row.rsplit("|", 1)), _explained(own[-MOST_CHANGES:])) for row, own in kept.items()}
+
+
+def _row(stage: Stage, record: TableChanged) -> str:
+    """The row of a change as the board names it; empty for other tables."""
+    is_own = record.change.table == (TABLE if record.node == stage.mobile else CACHE)
+    return f"{record.node}|{record.change.key}" * is_own
+
+
+def _told(stage: Stage, record: TableChanged) -> tuple[int, str]:
+    change, words = record.change, stage.words
+    if change.before is None or change.after is None:
+        row = words.line(change.table, change.after or change.before or {})
+        told = f"{'new' if change.before is None else 'gone'}: {row}"
+    else:
+        told = words.change(record.node, change).partition(": ")[2]
+    return stage.us(record.t_ns), told
+
+
+def _explained(told: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The same, its first sequence number with its explanation."""
+    first = next((number for number, (_, sentence) in enumerate(told) if "sequence number" in sentence), len(told))
+    return [(us, sentence + SEQUENCE * (number == first)) for number, (us, sentence) in enumerate(told)]
 
 
 def _named(stage: Stage, node: str, key: str) -> str:

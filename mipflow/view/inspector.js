@@ -120,7 +120,8 @@
     const stage = where(show) < 0 ? has(show) : where(show);
     const [title, versions] = show.told.history[stage][row] ?? [row, []];
     open(show, title, make("ol", {}, ...versions.map(([us, text]) => {
-      const way = button(`${((show.told.start + us) / 1e6).toFixed(3)} s`);
+      const at = `${((show.told.start + us) / 1e6).toFixed(3)} s`, way = button(at);
+      if (us < 0) return make("li", { className: "mipflow-quiet", textContent: `${at} ${text} (before this film)` });
       way.dataset.ns = (show.told.start + us) * 1000;
       return make("li", {}, way, ` ${text}`);
     })));

@@ -136,7 +136,7 @@ def html_table(
 
 def opens(name: str) -> str:
     """The name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
-    return f"<button type='button' class='mipflow-row' title='History of this row'>{name}</button>"
+    return f"<button type='button' class='mipflow-row' title='Its history'>{name}</button>"
 
 
 def cell(value: object) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from itertools import count as counting
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mipflow.sim.trace import Trace
@@ -190,7 +190,8 @@ class Show(Picture):
     def _paces(self) -> list[tuple[int, str]]:
         """How fast it plays from which playing time on, in words."""
         paces = [(a, _pace((t - s) / 1e6 / (b - a or 1))) for (a, s), (b, t) in pairwise(self.film.corners)]
-        return [*paces, (self.film.length_ms, "the end")]
+        firsts = [next(own) for _, own in groupby(paces, key=lambda each: each[1])]
+        return [*firsts, (self.film.length_ms, "the end")]
 
     # --- HTML --------------------------------------------------------------------------------------------------------
 

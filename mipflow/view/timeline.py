@@ -19,7 +19,7 @@ from mipflow.view.moment import Phase
 from mipflow.view.picture import Picture
 from mipflow.view.spine import Spine, spine
 from mipflow.view.style import MOST_FLOWS, FlowStyle, flow_styles
-from mipflow.view.trips import Run, Trip, arrived, leading, losses, reasons, runs, trips, why_lost
+from mipflow.view.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
 from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
@@ -69,7 +69,10 @@ def timeline(
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
 
     def sentences() -> list[str]:
-        lines = flow_sentences(words, focus, found, lost, start_ns)
+        ways: dict[int, list[tuple[int, str]]] = {}
+        for run in found:
+            ways.setdefault(run.flow, []).append((run.from_ns, run.way))
+        lines = flow_sentences(words, focus, ways, lost)
         for flow in shown:
             values = [_delay_ms(trip) for trip in came.get(flow, ())]
             if values:
@@ -335,22 +338,3 @@ def handover_sentences(story: Spine) -> list[str]:
         f"{seconds(t_ns)}: {asked.get(t_ns, 'A registration begins')}; {', '.join(map(_took, own))}"
         for t_ns, own in sorted(by_handover.items())
     ]
-
-
-def flow_sentences(words: Words, focus: Focus, found: list[Run], lost: list[Dropped], start_ns: int) -> list[str]:
-    """For each flow that is shown: which interface it used when, from `start_ns` (nanoseconds) on, and what it lost."""
-    lines: list[str] = []
-    losses = why_lost(lost)
-    used: dict[int, list[Run]] = {}
-    for run in found:
-        if run.to_ns >= start_ns:
-            used.setdefault(run.flow, []).append(run)
-    for flow in focus.shown:
-        own = used.get(flow, [])
-        changes = "".join(f", from {seconds(run.from_ns)} {run.way}" for run in own[1:]) or " throughout"
-        way, lost_why = own[0].way + changes if own else "no packet", reasons(losses.pop(flow, Counter()))
-        lines.append(f"{words.flows[flow]}: {way}; {lost_why}.")
-    if focus.hidden:
-        rest = reasons(sum(losses.values(), Counter()))
-        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
-    return lines

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import LOST, Dropped, Trace, is_control
-from mipflow.view.words import NS_PER_S
+from mipflow.view.focus import Focus
+from mipflow.view.words import NS_PER_S, Words, count, network, over, seconds
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement, RouterSolicitation
 from mipflow.wire.packet import Packet
 
@@ -181,8 +182,8 @@ class Run:
 
     @property
     def way(self) -> str:
-        """The interface in words."""
-        return f"over {self.interface}{' through the tunnel' if self.tunnelled else ''}"
+        """The road in words."""
+        return over(network(self.interface), tunnelled=self.tunnelled)
 
 
 def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
@@ -253,3 +254,19 @@ def reasons(losses: Counter[str]) -> str:
     """How many packets were lost, and where and why, the most frequent first."""
     whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
     return f"{losses.total()} lost{f' ({whys})' if whys else ''}"
+
+
+def flow_sentences(
+    words: Words, focus: Focus, ways: Mapping[int, Sequence[tuple[int, str]]], lost: Iterable[Dropped]
+) -> list[str]:
+    """For each flow that is shown: which way it went from when on (nanoseconds), and what it lost where and why."""
+    lines, losses = list[str](), why_lost(lost)
+    for flow in focus.shown:
+        own = ways.get(flow, ())
+        later = "".join(f", from {seconds(t_ns)} {way}" for t_ns, way in own[1:]) or " throughout"
+        way = own[0][1] + later if own else "no packet"
+        lines.append(f"{words.flows[flow]}: {way}; {reasons(losses.pop(flow, Counter()))}.")
+    if focus.hidden:
+        rest = reasons(sum(losses.values(), Counter()))
+        lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")
+    return lines

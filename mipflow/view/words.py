@@ -57,6 +57,7 @@ MOST_LETTERS = 160
 """Letters of a name that somebody gave, in a sentence."""
 MOST_NAMED = 4
 """Flows that a sentence names."""
+_FIELDS = {"registered_at_cn": "known at CN", "registered_at_ha": "known at HA", "sequence": "sequence number"}
 _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded", 4: "parameter problem"}
 
 
@@ -93,8 +94,8 @@ def count(number: int, singular: str) -> str:
 
 
 def field_name(name: str) -> str:
-    """The name of a field of a row in words: "registered_at_cn" is "registered at CN"."""
-    text = name.replace("care_of", "care-of").replace("_", " ")
+    """The name of a field of a row in words: "registered_at_cn" is "known at CN", as beside a film."""
+    text = _FIELDS.get(name, name).replace("care_of", "care-of").replace("_", " ")
     text = text.removesuffix(" s") + " (s)" if text.endswith(" s") else text
     return re.sub(r"\b(cn|ha)\b", lambda found: found[0].upper(), text)
 
@@ -144,6 +145,11 @@ def network(interface: str) -> str:
 def interface_kind(interface: str) -> str:
     """The kind of an interface: "WLAN" for wlan0, "cellular" for cell0, its own name for any other."""
     return {"wlan": "WLAN", "cell": "cellular"}.get(interface.rstrip("0123456789"), interface)
+
+
+def over(network: str, *, tunnelled: bool) -> str:
+    """A road to the mobile node in words: "over the WLAN"."""
+    return f"{'through the home agent, in a tunnel ' * tunnelled}over {network}"
 
 
 def flow_ids(text: str) -> tuple[int, ...]:
@@ -235,9 +241,9 @@ class Words:
             case mobility.BindingUpdate() as update:
                 where = f"{home} at {care_of or 'home'}" if update.lifetime_units else f"forget {home}"
                 lifetime_s = update.lifetime_units * mobility.LIFETIME_UNIT_S
-                return f"{where}, sequence {update.sequence}, {lifetime_s} s"
+                return f"{where}, sequence number {update.sequence}{f', for {lifetime_s} s' * bool(lifetime_s)}"
             case mobility.BindingAcknowledgement(status=status, sequence=sequence):
-                return f"{home + ', ' if home else ''}{self.status(status)}, sequence {sequence}"
+                return f"{home + ', ' if home else ''}{self.status(status)}, sequence number {sequence}"
             case mobility.HomeTestInit() | mobility.CareOfTestInit():
                 return f"from {self.address(inner.source)}"
             case mobility.HomeTest() | mobility.CareOfTest() as test:
@@ -276,7 +282,8 @@ class Words:
 
     def line(self, table: str, row: Row) -> str:
         """The same in a sentence: without the spaces that make columns, with its sequence number."""
-        return " ".join(self.row(table, row).split()) + (f" seq {row['sequence']}" if "sequence" in row else "")
+        number = f", sequence number {row['sequence']}" if "sequence" in row else ""
+        return " ".join(self.row(table, row).split()) + number
 
     def shown(self, table: str, row: Row | None) -> str:
         """The same, "" where there is no row: two rows with the same text look alike in every picture."""
@@ -292,7 +299,7 @@ class Words:
         different = [
             f"{field_name(name)} {self.value(change.before.get(name))} → {self.value(after[name])}"
             for name in names
-            if name != "expires_at_s" or len(names) == 1
+            if name not in ("expires_at_s", "interface") or len(names) == 1
         ]
         key = self.value(after.get("home_address", change.key))
         if change.table == "flow mapping table":

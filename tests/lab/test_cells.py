@@ -56,7 +56,7 @@ THINGS: dict[str, tuple[str, list[str]]] = {
     "world.trace[17].packet": ("binding acknowledgement, 80 octets", ["routing header type2", "HA (2001:db8:100::7)"]),
     "list(world.trace.decisions())[-1]": ("decision of MN", ["the video is to move to the cellular network"]),
     "list(world.trace.drops())[0]": ("packet dropped at MN", ["64 packets wait"]),
-    "list(world.trace.changes())[-1]": ("MN: flow mapping table, 2", ["registered at CN", "cellular address"]),
+    "list(world.trace.changes())[-1]": ("MN: flow mapping table, 2", ["known at CN", "cellular address"]),
     "list(world.mn.flows)[1]": ("a row: FlowMappingEntry", ["cell0"]),
     "video": ("flow 2, video with CN1: H@2 over cell0", ["up", "down", "received"]),
     "video.stats": ("packets of a flow", ["up", "down"]),

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +15,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.lab.world import World
-from mipflow.view.follow import MOST_CHANGES, histories, packets
+from mipflow.view.follow import MOST_CHANGES, SEQUENCE, histories, packets
 from mipflow.view.page import save
 from mipflow.view.show import animate
 from mipflow.wire.mobility import BindingUpdate
@@ -50,12 +51,40 @@ def test_what_happened_to_a_row() -> None:
     told = histories(stage)
     name, versions = told[ROW]
     assert name == "CN1: binding cache, H@2"
+    began = next(record.t_ns for record in TRACE.changes() if (record.node, record.change.key) == ("CN1", str(HOME2)))
     assert versions == [
-        (0, "when the film begins: H@2 → WLAN address seq 2"),
-        ((AT.update_lands - 11 * S) // 1000, "care-of address WLAN address → cellular address, sequence 2 → 7"),
+        ((began - 11 * S) // 1000, f"new: H@2 → WLAN address, sequence number 2{SEQUENCE}"),
+        (0, "when the film begins: H@2 → WLAN address, sequence number 2"),
+        ((AT.update_lands - 11 * S) // 1000, "care-of address WLAN address → cellular address, sequence number 2 → 7"),
     ]
     lengths = {row.replace(str(HOME2), "H@2"): len(each[1]) for row, each in told.items()}
-    assert lengths["CN1|H@2"] == 2 and lengths["HA|H@2"] == 1 and (lengths["MN|1"], lengths["MN|2"]) == (1, 3)
+    assert lengths["CN1|H@2"] == 3 and lengths["HA|H@2"] == 2 and (lengths["MN|1"], lengths["MN|2"]) == (2, 4)
+
+
+def test_the_history_of_a_row_is_that_of_its_life_wherever_the_film_begins() -> None:
+    """The witness: all changes of the trace, told by a film of the whole run."""
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Voice())
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    world.mn.handover(video, "cell0")
+    world.run(3)
+    keys = ("binding cache", "flow mapping table")
+    changed = Counter(
+        f"{each.node}|{each.change.key}" for each in world.trace.changes()
+        if each.change.table == keys[each.node == "MN"] and each.node in ("MN", "HA", "CN1")
+    )  # fmt: skip
+    for start, end in ((0.5, 9), (6.3, 6.5), (8, 9)):
+        film: Any = world.animate(start, end)
+        told = {row: versions for row, (_, versions) in histories(film.stages[0]).items()}
+        own = {row: [us for us, text in each if not text.startswith("when the film")] for row, each in told.items()}
+        until = {row: [us for us in times if us <= (9 - start) * 1e6] for row, times in own.items()}
+        early = sum(each.t_ns > end * S for each in world.trace.changes())
+        assert sum(map(len, until.values())) + early * (end < 9) >= sum(changed.values())
+        if end == 9:
+            assert {row: len(times) for row, times in own.items()} == changed
+        assert all(times == sorted(times) for times in own.values())
+        assert start < 1 or all(times[0] < 0 for times in own.values()), "before the film"
 
 
 def test_a_long_history_is_cut_to_its_end() -> None:

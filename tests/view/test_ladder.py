@@ -86,7 +86,7 @@ def test_messages_are_named_with_their_key_fields(scale: str) -> None:
     assert {"BU H@2 at cellular address", "HoTI from H@2", "BA H@2, accepted", "HoT to H@2"} <= set(words)
     assert {"H@2 → cellular address", "video H@2 → cellular address ✓"} <= set(words)
     assert "The mobile node is asked to move the video to the cellular network" in words
-    assert ("sequence 7, 420 s" in words) == (scale == "even")
+    assert ("sequence number 7, for 420 s" in words) == (scale == "even")
 
 
 def test_time_is_evenly_spaced_or_to_scale() -> None:
@@ -172,7 +172,8 @@ def test_rows_hold_plain_values() -> None:
     update = next(row for row in made().rows() if row.get("message") == "binding update")
     assert update == {
         "time_s": 12.09, "what": "BU", "node": "MN", "from": "MN", "to": "CN1", "interface": "cell0",
-        "message": "binding update", "detail": "H@2 at cellular address, sequence 7, 420 s", "tunnelled": False,
+        "message": "binding update", "detail": "H@2 at cellular address, sequence number 7, for 420 s",
+        "tunnelled": False,
         "arrived_s": 12.135, "hop": update["hop"], "count": 1,
         "sentence": "The mobile node tells CN1 that H@2 is now at the cellular address (BU)",
     }  # fmt: skip

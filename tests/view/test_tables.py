@@ -31,7 +31,8 @@ def test_the_picture_is_a_table_with_words_and_addresses() -> None:
     assert f"H@2 ({HOME2})" in picture.html
     assert "<caption>CN1: binding cache</caption>" in picture.html
     assert "2 (video)" in picture.html
-    assert "CN1, binding cache: H@1 → WLAN address seq 1; H@2 → cellular address seq 7." in picture.describe()
+    rows = "H@1 → WLAN address, sequence number 1; H@2 → cellular address, sequence number 7"
+    assert f"CN1, binding cache: {rows}." in picture.describe()
 
 
 def test_before_anything_happened_all_tables_are_empty() -> None:
@@ -52,7 +53,7 @@ def test_what_has_changed_since_is_marked() -> None:
     changes = TRACE.between(AT.asked - 1, AT.end)
     assert marked == {(r.node, r.change.table) for r in changes if isinstance(r, TableChanged)}
     assert "WLAN address" in picture.html and f"WLAN address ({WLAN}) → cellular address ({CELL})" in picture.html
-    assert "H@2 → cellular address seq 7 (changed)" in picture.describe()
+    assert "H@2 → cellular address, sequence number 7 (changed)" in picture.describe()
     assert "<td>changed</td></tr>" in picture.html and "'></button>" not in picture.html, "rows keep their names"
     assert "Nothing has changed since 9.000 s." in tables(TRACE, 10 * S, names=NAMES, since_ns=9 * S).describe()
 

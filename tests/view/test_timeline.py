@@ -127,7 +127,8 @@ def test_a_curve_is_cut_where_nothing_arrived() -> None:
 
 def test_the_words_say_the_same_and_do_not_cover_each_other() -> None:
     text = made().describe()
-    ways = "video: over wlan0, from 12.093 s over wlan0 through the tunnel, from 12.181 s over cell0"
+    tunnelled = "through the home agent, in a tunnel over the WLAN"
+    ways = f"video: over the WLAN, from 12.093 s {tunnelled}, from 12.181 s over the cellular network"
     assert f"{ways}; 2 lost (2 AR3-Internet: lost on the link)." in text
     assert "call: one-way delay 24.0 to 24.0 ms, mean 24.0 ms." in text
     check_words(made())

@@ -31,15 +31,21 @@ def test_a_message_is_named_inside_its_tunnel_too() -> None:
 @pytest.mark.parametrize(
     ("packet", "words"),
     [
-        (message(CELL, CN1, BindingUpdate(7, lifetime_units=105), HOME2), "H@2 at cellular address, sequence 7, 420 s"),
+        (
+            message(CELL, CN1, BindingUpdate(7, lifetime_units=105), HOME2),
+            "H@2 at cellular address, sequence number 7, for 420 s",
+        ),
         (
             message(WLAN, HA, BindingUpdate(8, lifetime_units=9, options=(AlternateCareOfAddress(CELL),)), HOME2),
-            "H@2 at cellular address, sequence 8, 36 s",
+            "H@2 at cellular address, sequence number 8, for 36 s",
         ),
-        (message(CELL, CN1, BindingUpdate(9), HOME2), "forget H@2, sequence 9, 0 s"),
-        (message(CN1, CELL, BindingAcknowledgement(0, 7), HOME2), "H@2, accepted, sequence 7"),
-        (message(CN1, CELL, BindingAcknowledgement(135, 7), HOME2), "H@2, sequence number out of window, sequence 7"),
-        (message(CN1, CELL, BindingAcknowledgement(77, 7)), "status 77, sequence 7"),
+        (message(CELL, CN1, BindingUpdate(9), HOME2), "forget H@2, sequence number 9"),
+        (message(CN1, CELL, BindingAcknowledgement(0, 7), HOME2), "H@2, accepted, sequence number 7"),
+        (
+            message(CN1, CELL, BindingAcknowledgement(135, 7), HOME2),
+            "H@2, sequence number out of window, sequence number 7",
+        ),
+        (message(CN1, CELL, BindingAcknowledgement(77, 7)), "status 77, sequence number 7"),
         (message(CN1, HOME2, HomeTest(3, bytes(8), bytes(8))), "to H@2, nonce index 3"),
         (Packet(WLAN, CN1, NeighborSolicitation(HOME2)), "H@2"),
         (Packet(WLAN, CN1, IcmpError(2, 0, 1280, b"")), "packet too big, code 0"),
@@ -72,7 +78,7 @@ def test_a_change_names_what_is_different() -> None:
 
 def test_field_names_in_words() -> None:
     assert [field_name(name) for name in ("care_of_address", "registered_at_cn", "expires_at_s")] == [
-        "care-of address", "registered at CN", "expires at (s)",
+        "care-of address", "known at CN", "expires at (s)",
     ]  # fmt: skip
 
 
