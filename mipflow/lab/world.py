@@ -188,8 +188,9 @@ class World(Views):
         check(optional(SECONDS), start=start, end=end)
         begin, finish = span(self.network.clock.now, *sound.chosen(start, end, self.now, self.handovers_s()))
         return sound.listen(
-            self.trace, number, word=names[number], hearer=hearer, upward=upward, start_ns=begin, end_ns=finish,
-            now_ns=self.network.clock.now, playout_ns=round(playout_ms * NS_PER_MS),
+            self.trace, self.network.graph, number, names=self.names(), flows=names, hearer=hearer, upward=upward,
+            start_ns=begin, end_ns=finish, now_ns=self.network.clock.now, playout_ns=round(playout_ms * NS_PER_MS),
+            mobile=self.mn.name,
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from mipflow.sim.trace import TableChanged
+from mipflow.sim.trace import Dropped, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.words import NS_PER_MS, NS_PER_S
 
@@ -44,6 +44,8 @@ class Moment:
     """The numbers of its packet-hops in the trace."""
     rows: tuple[TableChanged, ...] = ()
     """The rows that change in this moment."""
+    drops: tuple[Dropped, ...] = ()
+    """The packets that are lost in this moment."""
     flows: tuple[int, ...] = ()
     """Ids of the flows that it concerns."""
     is_key: bool = False

@@ -3,7 +3,8 @@
 Takes a trace and a flow in one direction; gives a WAV file of 8,000 samples of 8 bits a second (RFC 3551 section 4.5.14
 has this rate for G.711) with its words. A packet carries the melody from the moment at which it was sent on, as the
 timestamp of RTP says (RFC 3550 section 5.1), so what never came, or too late to be played, is silent. The time of the
-sound is that of the sender: the constant delay of the playout is left out, as in the timeline.
+sound is that of the sender: the constant delay of the playout is left out, as in the timeline. Losses, and the moments
+in which the flow takes another road, are those that the spine tells.
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ import wave
 from base64 import b64encode
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from io import BytesIO
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.trace import LOST, Trace
+from mipflow.sim.trace import LOST, Dropped, Trace
+from mipflow.view.focus import Focus
 from mipflow.view.picture import Picture, html_table
-from mipflow.view.words import NS_PER_MS, NS_PER_S, count, seconds
+from mipflow.view.spine import spine
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, count, seconds, where_lost
+from mipflow.wire.address import Address
 from mipflow.wire.files import AnyPath, written_whole
+
+if TYPE_CHECKING:
+    import networkx
 
 RATE = 8000
 """Samples a second."""
@@ -40,6 +48,10 @@ LONGEST_PACKET_NS = 200 * NS_PER_MS
 """How much sound one packet carries at most (RFC 3551 section 4.2)."""
 USUAL_PACKET_NS = 20 * NS_PER_MS
 """How much it carries where no other one tells (RFC 3551 section 4.2)."""
+LONGEST_LOSS_NS = 10 * NS_PER_S
+"""How long after it was sent a packet is still looked for among the lost ones."""
+MOST_MOVES = 6
+"""Handovers, and rows by which the flow takes another road, that are told, the last ones."""
 MOST_GAPS, MOST_PAUSES = 8, 2
 """Gaps that are told one by one, the longest of them, and pauses in which nothing was sent; the rest is counted."""
 SILENCE, LOUDEST = 128, 100
@@ -131,30 +143,41 @@ def chosen(
 
 
 def listen(
-    trace: Trace, flow: int, *, word: str, hearer: str, upward: bool, start_ns: int, end_ns: int, now_ns: int,
-    playout_ns: int,
+    trace: Trace, graph: networkx.Graph[str], flow: int, *, names: Mapping[Address, str], flows: Mapping[int, str],
+    hearer: str, upward: bool, start_ns: int, end_ns: int, now_ns: int, playout_ns: int, mobile: str = "MN",
 ) -> Sound:  # fmt: skip
     """A flow as its receiver hears it between two times (nanoseconds), at most `LONGEST_S` apart.
 
-    word: the flow's name; hearer: the node that receives it, upward if that is the correspondent; now_ns: how far the
-    run has come; playout_ns: packets that need longer are late. Raises ProtocolMisuse for another length, and where no
-    packet was sent.
+    names: address -> short word; flows: flow id -> word; hearer: the node that receives it, upward if that is the
+    correspondent; now_ns: how far the run has come; playout_ns: packets that need longer are late. Raises
+    ProtocolMisuse for another length, and where no packet was sent.
     """
     if not 0 < end_ns - start_ns <= LONGEST_S * NS_PER_S:
         so_far = f"it is {seconds(now_ns)}" if now_ns else "nothing has run yet: world.run(10) first"
         lasts = f"a sound of {seconds(end_ns - start_ns)}; expected more than 0 and at most {LONGEST_S} s; {so_far}"
         raise ProtocolMisuse(lasts, (start_ns / NS_PER_S, end_ns / NS_PER_S))
+    words, first_ns = Words(names, flows), max(0, start_ns - LONGEST_PACKET_NS)
+    word, until_ns = words.flows[flow], max(first_ns, min(now_ns, end_ns + LONGEST_LOSS_NS))
+    focus = Focus(trace, flows, start_ns=first_ns, end_ns=until_ns)
+    moments = spine(trace, graph, words, focus, first_ns, until_ns, mobile=mobile).moments
+    own = [moment for moment in moments if flow in moment.flows]
     name = f"{'Flow' if word[:1].isdigit() else 'The'} {word}"
-    sent = _sent(trace, flow if upward else -flow, hearer, start_ns - LONGEST_PACKET_NS, end_ns, now_ns)
+    drops = [record for moment in own for record in moment.drops]
+    sent = _sent(trace, drops, flow if upward else -flow, hearer, first_ns, end_ns, now_ns)
     if not any(at_ns >= start_ns for at_ns in sent):
         why = f"had nothing sent to {hearer} from {seconds(start_ns)} to {seconds(end_ns)}"
         raise ProtocolMisuse(f"{name} {why}; run on, or choose another time", flow)
     spans = _spans(sent, start_ns, end_ns, now_ns, playout_ns)
     title = f"{name} as {hearer} hears it, {seconds(start_ns)} to {seconds(end_ns)}"
-    return Sound(title, _sentences(spans), spans, _wav(spans, start_ns, end_ns))
+    moves = [moment for moment in own if moment.is_key or moment.kind == "handover"]
+    inside = [moment for moment in moves if start_ns <= moment.t_ns < end_ns][-MOST_MOVES:]
+    told = [f"{seconds(moment.t_ns)}: {moment.sentence}." for moment in inside]
+    return Sound(title, [*told, *_sentences(spans)], spans, _wav(spans, start_ns, end_ns))
 
 
-def _sent(trace: Trace, label: int, hearer: str, start_ns: int, end_ns: int, now_ns: int) -> dict[int, Sent]:
+def _sent(
+    trace: Trace, drops: Iterable[Dropped], label: int, hearer: str, start_ns: int, end_ns: int, now_ns: int
+) -> dict[int, Sent]:
     """Find the packets with this label, by when they were sent: read where they arrive, and from the drops."""
     found: dict[int, Sent] = {}
     packets, arrived, channel = trace.packets, trace.arrived, trace.channel
@@ -166,11 +189,11 @@ def _sent(trace: Trace, label: int, hearer: str, start_ns: int, end_ns: int, now
             if ends[channel[number]] and LOST < arrived[number] <= now_ns:
                 sent.came.add(inner.datagram() or number)
                 sent.last_ns = max(sent.last_ns, arrived[number])
-    for number, record in enumerate(trace.drops()):
+    for number, record in enumerate(drops):
         inner = record.packet.unsealed()
         if inner.label == label and start_ns <= inner.sent_ns < end_ns:
             lost = found.setdefault(inner.sent_ns, Sent()).lost
-            lost.setdefault(inner.datagram() or number, f"{record.node}: {record.reason}")
+            lost.setdefault(inner.datagram() or number, where_lost(record.node, record.reason))
     return dict(sorted(found.items()))
 
 

@@ -14,7 +14,7 @@ from mipflow.sim.trace import LOST, Decided, Dropped, Record, Row, TableChanged,
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.moment import CACHE, SHOWN, Kind, Moment
 from mipflow.view.trips import Trip
-from mipflow.view.words import NS_PER_S, Words, bound, flow_ids, long, network, short
+from mipflow.view.words import NS_PER_S, ON_LINK, Words, bound, flow_ids, link, long, network, short
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -241,11 +241,12 @@ class Teller:
         if record.node in self.roles:
             sentence = f"{self.who(record.node)} drops {subject}: {self.words.in_words(record.reason)}"
         else:
-            why = "" if record.reason == "lost on the link" else f": {record.reason}"
-            sentence = f"{subject} {'is' if number == 1 else 'are'} lost on {_link(record.node)}{why}"
+            why = f": {record.reason}" * (record.reason != ON_LINK)
+            sentence = f"{subject} {'is' if number == 1 else 'are'} lost on {link(record.node)}{why}"
         brief = f"{number} lost" + (f" of {self.words.flows_named((flow,))}" if flow else f": {what}")
         self.moments[same] = replace(
-            earlier, until_ns=t_ns, count=number, hops=hops, sentence=_capital(sentence), brief=brief
+            earlier, until_ns=t_ns, count=number, hops=hops, sentence=_capital(sentence), brief=brief,
+            drops=(*earlier.drops, record),
         )
 
     def _lost_hop(self, record: Dropped) -> tuple[int, ...]:
@@ -293,12 +294,6 @@ def _takes(flows: tuple[int, ...]) -> str:
 
 def _a(name: str) -> str:
     return f"{'an' if name[0] in 'aeiouI' else 'a'} {name}"
-
-
-def _link(segment: str) -> str:
-    """A link in a sentence: that of an interface by its network."""
-    word = network(segment)
-    return f"the link {segment}" if word.endswith(segment) else word
 
 
 def _capital(text: str) -> str:

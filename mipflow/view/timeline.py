@@ -20,7 +20,7 @@ from mipflow.view.picture import Picture
 from mipflow.view.spine import Spine, spine
 from mipflow.view.style import MOST_FLOWS, FlowStyle, flow_styles
 from mipflow.view.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds
+from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds, where_lost
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 
@@ -241,7 +241,7 @@ class _Chart:
             if flow in self.styles:
                 x = round(self._x(record.t_ns / NS_PER_S) / NEAR) * NEAR
                 place = (x, flow, places[flow, self._interface(flow, record.t_ns)])
-                marks.setdefault(place, Counter())[f"{record.node}: {record.reason}"] += 1
+                marks.setdefault(place, Counter())[where_lost(record.node, record.reason)] += 1
         for (x, flow, y), whys in marks.items():
             self._cross(front, x, y, f"{self.styles[flow].word}: {reasons(whys)}")
         return top + LANE * len(self.lanes) + 10

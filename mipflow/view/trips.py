@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import LOST, Dropped, Trace, is_control
 from mipflow.view.focus import Focus
-from mipflow.view.words import NS_PER_S, Words, count, network, over, seconds
+from mipflow.view.words import NS_PER_S, Words, count, network, over, seconds, where_lost
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement, RouterSolicitation
 from mipflow.wire.packet import Packet
 
@@ -246,7 +246,7 @@ def why_lost(lost: Iterable[Dropped]) -> dict[int, Counter[str]]:
     """Flow -> where and why its packets were lost, and how often."""
     found: dict[int, Counter[str]] = {}
     for record in lost:
-        found.setdefault(record.packet.innermost().flow, Counter())[f"{record.node}: {record.reason}"] += 1
+        found.setdefault(record.packet.innermost().flow, Counter())[where_lost(record.node, record.reason)] += 1
     return found
 
 

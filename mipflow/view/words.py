@@ -53,6 +53,8 @@ _FLOWS = re.compile(r"\b(flows?) (\d+(?:, \d+)*)( and \d+ more)?\b")
 _ADDRESSES = re.compile(r"\b[0-9a-f]{1,4}:[0-9a-f:]*[0-9a-f]\b")
 _NAMED = re.compile(r" address( \d+)?$")
 _INTERFACES = re.compile(r"\b(wlan|cell)\d+\b")
+ON_LINK = "lost on the link"
+"""Reason of a loss on a link that lies in the nature of links."""
 MOST_LETTERS = 160
 """Letters of a name that somebody gave, in a sentence."""
 MOST_NAMED = 4
@@ -145,6 +147,18 @@ def network(interface: str) -> str:
 def interface_kind(interface: str) -> str:
     """The kind of an interface: "WLAN" for wlan0, "cellular" for cell0, its own name for any other."""
     return {"wlan": "WLAN", "cell": "cellular"}.get(interface.rstrip("0123456789"), interface)
+
+
+def link(segment: str) -> str:
+    """A link in a sentence: that of an interface by its network, "the WLAN", others by name, "the link home"."""
+    word = network(segment)
+    return f"the link {segment}" if word.endswith(segment) else word
+
+
+def where_lost(place: str, reason: str) -> str:
+    """Where a packet was lost, and why: "on the WLAN", "on the WLAN: queue full", "MN: 64 packets wait"."""
+    where = place if link(place).endswith(place) and reason != ON_LINK else f"on {link(place)}"
+    return where + f": {_INTERFACES.sub(lambda found: network(found[0]), reason)}" * (reason != ON_LINK)
 
 
 def over(network: str, *, tunnelled: bool) -> str:

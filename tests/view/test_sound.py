@@ -160,9 +160,14 @@ def test_the_words_count_as_the_meters_do(bad_link: tuple[World, Numbered]) -> N
 
 
 def test_it_says_what_is_missing_when_and_why(broken: World) -> None:
-    title, gap, rest = broken.listen(1, 4, 11).describe().split("\n")
+    title, *moves, gap, rest = broken.listen(1, 4, 11).describe().split("\n")
     assert title == "The call as MN hears it, 4.000 s to 11.000 s."
-    assert re.fullmatch(r"From [56]\.\d{3} s to 6\.\d{3} s nothing: \d+ packets lost \(wlan0: link down\).*\.", gap)
+    why = r"\d+ packets lost \(on the WLAN: link down\); 1 packet lost \(MN: the WLAN is down\)"
+    assert re.fullmatch(rf"From [56]\.\d{{3}} s to 6\.\d{{3}} s nothing: {why}\.", gap)
+    film: Any = broken.animate(4, 11)
+    (spine,) = film.spines
+    told = [each for each in spine.moments if each.kind == "handover" or (each.is_key and 1 in each.flows)]
+    assert moves == [f"{each.t_ns / 1e9:.3f} s: {each.sentence}." for each in told] and len(moves) == 2
     lost = broken.flows()[0].stats.down.lost
     assert sum(map(int, re.findall(r"(\d+) packets? lost", gap))) == lost
     assert re.fullmatch(r"All else is heard: \d+ packets\.", rest)
@@ -171,7 +176,7 @@ def test_it_says_what_is_missing_when_and_why(broken: World) -> None:
         "Nothing is missing: 100 packets.",
         "Nothing is missing: 101 packets.",
     )
-    assert broken.listen(1, 2, 4).describe().split("\n")[1].startswith("From 2.000 s to 3.0")
+    assert "\nFrom 2.000 s to 3.0" in broken.listen(1, 2, 4).describe()
     assert "nothing was sent." in broken.listen(1, 2, 4).describe()
 
 

@@ -73,7 +73,7 @@ def test_losses_are_marked_where_they_happened_and_counted() -> None:
     picture = made()
     marks = of_class(picture, "mipflow-lost")
     assert sum(int(re.search(r"(\d+) lost", "".join(each.itertext()))[1]) for each in marks) == 2  # type: ignore[index]
-    assert all("lost on the link" in "".join(each.itertext()) for each in marks)
+    assert all("on the link AR3-Internet" in "".join(each.itertext()) for each in marks)
     assert "✕ lost: 2 of video" in picture.html
 
 
@@ -129,7 +129,7 @@ def test_the_words_say_the_same_and_do_not_cover_each_other() -> None:
     text = made().describe()
     tunnelled = "through the home agent, in a tunnel over the WLAN"
     ways = f"video: over the WLAN, from 12.093 s {tunnelled}, from 12.181 s over the cellular network"
-    assert f"{ways}; 2 lost (2 AR3-Internet: lost on the link)." in text
+    assert f"{ways}; 2 lost (2 on the link AR3-Internet)." in text
     assert "call: one-way delay 24.0 to 24.0 ms, mean 24.0 ms." in text
     check_words(made())
 
