@@ -55,6 +55,17 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
     return go
 
 
+def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
+    """Make a function that does `act`, but for `pause_s` seconds after each `talk_s`."""
+    talk_ns, turn_ns = seconds(talk_s), seconds(talk_s + pause_s)
+
+    def act_unless_silent() -> None:
+        if (ends.clock.now - begin_ns) % turn_ns < talk_ns:
+            act()
+
+    return act_unless_silent
+
+
 def counter(running: Running) -> Callable[[bytes], None]:
     """Make a function that counts the octets it is called with as received."""
 
@@ -72,13 +83,18 @@ def begin_and_end(ends: Ends, start_s: float, duration_s: float | None) -> tuple
 
 @dataclass(slots=True, frozen=True)
 class Voice(Checked):
-    """A call at a constant rate: G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet."""
+    """A call at a constant rate: G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet.
+
+    With `pause_s` both ends are silent for so long after each `talk_s` of talk, in seconds.
+    """
 
     interval_ms: Annotated[float, INTERVAL_MS] = 20.0
     payload_bytes: Annotated[int, OCTETS] = 160 + RTP_HEADER
     both_ways: Annotated[bool, FLAG] = True
     start_s: Annotated[float, SECONDS] = 0.0
     duration_s: Annotated[float | None, optional(SECONDS)] = None
+    talk_s: Annotated[float, number(0.001, YEAR_S, "a positive number of seconds")] = 2.0
+    pause_s: Annotated[float, SECONDS] = 0.0
     protocol: ClassVar[str] = "UDP"
     port: ClassVar[int] = 5004
     name: ClassVar[str] = "call"
@@ -89,7 +105,11 @@ class Voice(Checked):
         near, far = ends.udp()
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
-        answer = periodic(running, interval, partial(far.send, payload), end)
+        ask: Act = partial(near.send, payload)
+        reply: Act = partial(far.send, payload)
+        if self.pause_s:
+            ask, reply = (with_pauses(ends, begin, self.talk_s, self.pause_s, send) for send in (ask, reply))
+        answer = periodic(running, interval, reply, end)
 
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
@@ -97,7 +117,7 @@ class Voice(Checked):
                 answer()
 
         far.on_datagram = heard
-        running.at(begin, periodic(running, interval, partial(near.send, payload), end))
+        running.at(begin, periodic(running, interval, ask, end))
         return running
 
 

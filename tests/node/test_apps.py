@@ -44,6 +44,13 @@ def test_a_call_is_constant_both_ways() -> None:
     assert scene.running.received_bytes == 5 * 172
 
 
+def test_a_call_with_pauses_is_silent_at_both_ends() -> None:
+    scene = Scene(apps.Voice(duration_s=0.6, start_s=0.5, talk_s=0.1, pause_s=0.2)).run(5)
+    talk = [500 + turn + 20 * k for turn in (0, 300) for k in range(5)]
+    assert scene.sent("A") == [(t_ms, 172) for t_ms in talk]
+    assert [t_ms for t_ms, _ in scene.sent("B")] == [t_ms + 10 for t_ms in talk]
+
+
 def test_a_call_one_way() -> None:
     scene = Scene(apps.Voice(both_ways=False, interval_ms=2.5, payload_bytes=10)).run(0.0101)
     assert len(scene.sent("A")) == 5 and scene.sent("B") == []
