@@ -152,7 +152,7 @@ MOBILE = {
     "policy": plain(lambda flow, networks: None, "None"), "home_bindings": plain(mf.policies.HomeBindings(), "None"),
     "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
     "home_lifetime_s": plain(400), "binding_lifetime_s": plain(400), "registrations": plain(Registrations),
-    "link_hints": FLAG,
+    "link_hints": FLAG, "key": plain(lambda packet: None, "None"), "is_over": plain(lambda flow, now: False, "None"),
 }  # fmt: skip
 SCENARIO = {
     "seed": SEED, "traffic": plain(None, "None"), "links": plain({"wlan0": mf.Link()}, "None", "dict"),
@@ -198,7 +198,8 @@ PUBLIC: dict[str, Row] = {
     "mf.state_machines": Row(
         lambda it, **given: mf.state_machines(**{"world": it} | given), (mf.state_machines,), {
             "world": made(lambda it: it), "at": plain(2, "None")}),
-    "mf.apps.Voice": maker(mf.apps.Voice, **STREAM, both_ways=FLAG, **APP_TIMES),
+    "mf.apps.Voice": maker(
+        mf.apps.Voice, **STREAM, both_ways=FLAG, talk_s=plain(1), pause_s=SECONDS, **APP_TIMES),
     "mf.apps.Video": maker(
         mf.apps.Video, rate_bps=plain(10**6), frames_per_s=plain(25), packet_bytes=plain(1200), group=plain(5),
         key_frame_factor=plain(2), **APP_TIMES),
@@ -317,7 +318,7 @@ INSIDE = {
     "Trace.read_columns": "read by the columns, takes nothing",
     "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
     "mn.calls": "a way in for those who read the source", "mn.registrar": "the same",
-    "mn.opened": "a dictionary to look at",
+    "mn.opened": "a dictionary to look at", "mn.packet_keys": "what a learner's key said, to look at",
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }
 """What is public and takes nothing of a learner's: why."""

@@ -35,7 +35,7 @@ class _TooLong(BaseException):
     """Raised at a line of the learner's; `except Exception` does not catch it."""
 
 
-def wrong_truth(result: object, flow: object) -> str:
+def wrong_truth(result: object, *arguments: object) -> str:
     """Say what is wrong with the answer of a function that says yes or no; empty where nothing is."""
     return "" if isinstance(result, bool) else "expected True or False"
 

@@ -6,7 +6,7 @@ hears what the mobile node tells and says where to bind (`mip6.listener`). Mobil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,10 @@ from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
 from mipflow.flow.binder import FlowBinder, Says, wrong_move
+from mipflow.flow.endings import AskedEnding, FlowState
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner import Guarded, guarded
+from mipflow.flow.packet_keys import PacketKeys, Seen
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.rules import RuleSet
@@ -45,7 +47,10 @@ class FlowMobileNode(Host):
     `Source.classify`); operator: the operator's rules; policy: `Policies` or a learner's function that chooses
     networks; home_bindings: where home addresses are bound at the home agent; reconsider_every_s: how often policies
     are asked again, in seconds; handover: what says, in the node's place, which rows change and which updates are sent
-    when a flow moves (`binder.Says`). Raises FunctionFailed for a function that does not take what it is called with.
+    when a flow moves (`binder.Says`); key: a learner's function that says of every packet at an interface which others
+    it belongs to, and changes nothing (see `packet_keys`); is_over: a learner's function that says when a flow has
+    ended, in the place of silence, FINs and applications (`flow.endings`). Raises FunctionFailed for a function that
+    does not take what it is called with.
     """
 
     role: Role = "mobile node"
@@ -57,7 +62,9 @@ class FlowMobileNode(Host):
         allocation: AllocationMaker | None = None, allocate: Callable[[Prefix, list[Address]], Address] | None = None,
         separator: Callable[[Traits], str | None] | None = None, operator: RuleSet | None = None,
         policy: Policies | Policy | None = None, home_bindings: HomeBindings | None = None,
-        reconsider_every_s: float | None = None, handover: Says | None = None, **settings: object,
+        reconsider_every_s: float | None = None, handover: Says | None = None,
+        key: Callable[[Seen], Hashable] | None = None, is_over: Callable[[FlowState, float], bool] | None = None,
+        **settings: object,
     ) -> None:  # fmt: skip
         check(optional(instance(AssignmentRules, "mf.AssignmentRules(...)")), rules=rules)
         check(optional(instance(HomeBindings, "mf.policies.HomeBindings(...)")), home_bindings=home_bindings)
@@ -84,7 +91,10 @@ class FlowMobileNode(Host):
             allocation=mechanism, policies=policies, home_bindings=home_bindings or HomeBindings(),
             reconsider_every_s=reconsider_every_s, handover=handover,
         )  # fmt: skip
-        self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator)
+        ending = None if is_over is None else AskedEnding(is_over, network.meters)
+        self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator, ending)
+        self.packet_keys = None if key is None else PacketKeys(self, key, self.function_failed)
+        """Of every packet, what a learner's `key` says; None without one."""
         self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
         self.redirector, self.separator = self.binder.redirector, self.stack.separator
         self.pool, self.networks = self.binder.pool, self.binder.networks

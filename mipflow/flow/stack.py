@@ -13,7 +13,7 @@ from mipflow.arguments import FLAG, WORD, check, optional
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.binder import FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent
-from mipflow.flow.endings import TcpEndings, idle_until_ns
+from mipflow.flow.endings import ASK_NS, AskedEnding, TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.learner import guarded
 from mipflow.flow.rules import RuleSet
@@ -37,13 +37,14 @@ class FlowStack:
 
     control: UDP ports of mobility's own protocols -> what hears them, which belongs to no flow; operator: the
     operator's rules; separator: a learner's function that says to which flow a conversation belongs (see
-    `Source.classify`).
+    `Source.classify`); asked: a learner's function that says when a flow has ended.
     """
 
     def __init__(
         self, node: Host, mobile: MobileNode, binder: FlowBinder, control: dict[int, Handler], operator: RuleSet | None,
-        separator: Callable[[Traits], str | None] | None,
+        separator: Callable[[Traits], str | None] | None, asked: AskedEnding | None = None,
     ) -> None:  # fmt: skip
+        self._asked = asked
         self._node, self._mobile, self._binder, self._control, self._clock = node, mobile, binder, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
         self._known, self._meters = binder.flows.get, node.network.meters
@@ -163,7 +164,7 @@ class FlowStack:
         self._tcp_endings.forget(flow.conversations)
         for conversation in flow.conversations:
             self._flows.part(conversation)
-        if not entry.conversations:
+        if not entry.conversations and self._asked is None:
             self.end(entry, "closed")
 
     def begin(
@@ -229,19 +230,34 @@ class FlowStack:
     def _silence(self, entry: FlowMappingEntry) -> None:
         """A flow that has been silent for long enough ends; one that has carried nothing yet is waited for."""
         now = self._clock.now
-        until_ns = idle_until_ns(entry, now, self._lasts_ns.get(entry.flow_id, 0))
         if self._flows.get(entry.flow_id) is not entry:
             return
+        if self._asked is not None:
+            self._ask(entry, self._asked)
+            return
+        until_ns = idle_until_ns(entry, now, self._lasts_ns.get(entry.flow_id, 0))
         if now < until_ns:
             self._clock.at(until_ns, self._silence, entry)
         else:
             silent_s = (now - (entry.used_ns or 0)) // NS_PER_S
             self.end(entry, f"it has carried nothing for {silent_s} s")
 
+    def _ask(self, entry: FlowMappingEntry, asked: AskedEnding) -> None:
+        """Ask a learner's function whether a flow has ended, now and again until it has."""
+        try:
+            is_over = asked(entry, self._tcp_endings.fins(entry.conversations), self._clock.now)
+        except FunctionFailed as error:  # it would fail again: the flow goes on
+            self._binder.journal.function_failed(error)
+            return
+        if is_over:
+            self.end(entry, "your is_over() says so")
+        else:
+            self._clock.at(self._clock.now + ASK_NS, self._silence, entry)
+
     def _tcp_end(self, conversation: Key, segment: TCP, outgoing: bool) -> None:
         """A segment with FIN, RST or SYN passes."""
         until_ns = self._tcp_endings.segment(conversation, segment, outgoing, self._clock.now)
-        if until_ns is not None:
+        if until_ns is not None and self._asked is None:
             self._clock.at(until_ns, self._tcp_over, conversation)
 
     def _tcp_over(self, conversation: Key) -> None:

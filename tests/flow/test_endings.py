@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mipflow as mf
-from mipflow.errors import ProtocolMisuse
-from mipflow.flow.endings import TcpEndings, idle_until_ns
+from mipflow.errors import FunctionFailed, ProtocolMisuse
+from mipflow.flow.endings import FlowState, TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
@@ -312,3 +312,96 @@ def test_recorded_traffic_says_how_long_its_flow_lasts(accepted: bool) -> None:
     assert flow.is_open and ended(w) == {}
     w.run(300)
     assert list(ended(w)) == [flow.id] and began_s + 1090 < ended(w)[flow.id][0] < began_s + 1110
+
+
+# --- a learner's is_over ---------------------------------------------------------------------------------------------
+
+
+def silent(limit_s: float) -> Any:
+    return lambda flow, now: flow.closed or now - max(flow.sent, flow.heard) >= limit_s
+
+
+def learners_ends(made: World) -> list[tuple[float, str]]:
+    return [(each.t_ns / S, each.why) for each in made.trace.decisions() if each.what == "flow ended"]
+
+
+def test_a_learner_says_when_a_flow_is_over() -> None:
+    made = world(wire=False, is_over=silent(5)).run(2.5)
+    call = made.mn.open(made.cn1, mf.apps.Voice(start_s=6, duration_s=2))
+    made.run(20)
+    ((at_s, why),) = learners_ends(made)
+    assert why == f"flow {call.id}: your is_over() says so" and 15.5 <= at_s <= 15.8, "not before it has begun"
+
+
+def test_a_learner_is_told_when_it_sent_and_when_it_heard() -> None:
+    asked: list[tuple[FlowState, float]] = []
+
+    def is_over(flow: FlowState, now: float) -> bool:
+        asked.append((flow, now))
+        return False
+
+    made = world(wire=False, is_over=is_over).run(2.5)
+    made.mn.open(made.cn1, mf.apps.Voice(both_ways=False, duration_s=1))
+    film = made.mn.open(made.cn1, mf.apps.Video(duration_s=4))
+    made.run(10)
+    call, watched = asked[-2][0], asked[-1][0]
+    assert call.protocol == "UDP" and (call.began, call.heard) == (2.5, 2.5)
+    assert call.sent == pytest.approx(3.48, abs=0.3)
+    assert film.is_open and watched.began == 2.5 and watched.heard > watched.sent > 5
+    assert [now for _, now in asked] == sorted(now for _, now in asked) and asked[-1][1] == pytest.approx(12.5, abs=0.3)
+
+
+def test_a_learner_decides_about_fins_and_what_the_application_says() -> None:
+    seen: list[int] = []
+
+    def is_over(flow: FlowState, now: float) -> bool:
+        seen.append(flow.fins)
+        return flow.closed
+
+    made = world(wire=False, is_over=is_over).run(2.5)
+    file = made.mn.open(made.cn1, mf.apps.FileTransfer(1000))
+    call = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(2 * TIME_WAIT_S)
+    assert 2 in seen and learners_ends(made) == [], "TIME-WAIT is the learner's affair"
+    made.mn.close(call)
+    assert call.id in made.mn.flows, "the learner is asked first"
+    made.run(1)
+    assert [why for _, why in learners_ends(made)] == [f"flow {call.id}: your is_over() says so"]
+    assert call.id not in made.mn.flows and file.id in made.mn.flows
+
+
+def test_who_does_not_listen_to_the_application_keeps_the_flow() -> None:
+    made = world(wire=False, is_over=lambda flow, now: False).run(2.5)
+    call = made.mn.open(made.cn1, mf.apps.Voice())
+    made.run(2)
+    made.mn.close(call)
+    made.run(400)
+    assert call.id in made.mn.flows and learners_ends(made) == []
+
+
+@pytest.mark.parametrize("bad", [lambda flow, now: None, lambda flow, now: 1 / 0, lambda flow, now: now])
+def test_an_is_over_that_fails_is_told_once_for_a_flow_which_goes_on(bad: Any) -> None:
+    made = world(wire=False, is_over=bad).run(2.5)
+    call = made.mn.open(made.cn1, mf.apps.Voice(duration_s=2))
+    made.run(400)
+    told = [each.why for each in made.trace.decisions() if each.what == "function failed"]
+    assert len(told) == 1 and told[0].startswith("your is_over() ") and call.id in made.mn.flows
+
+
+def test_an_is_over_takes_a_flow_and_a_time() -> None:
+    with pytest.raises(FunctionFailed, match=r"it is called as is_over\(flow, now\)"):
+        mf.figure2(is_over=lambda flow: True)
+
+
+def test_a_pause_that_is_taken_for_the_end_makes_a_flow_of_each_sentence() -> None:
+    """The call of lab 05: cut where a second of silence counts, whole where five do."""
+    counts = []
+    for limit_s in (1, 5):
+        made = world(wire=False, is_over=silent(limit_s)).run(2.5)
+        made.mn.open(made.cn1, mf.apps.Voice())
+        call = made.mn.open(made.cn1, mf.apps.Voice(talk_s=2, pause_s=3))
+        made.run(24.5)
+        changes = [each.change for each in made.trace.changes() if each.node == "MN"]
+        flows = {each.key for each in changes if each.table == "flow mapping table" and each.after}
+        counts.append((len(flows) - 1, call.stats.down.lost > 0))
+    assert counts == [(5, True), (1, False)]
