@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mipflow.lab.comparison import compare as compare
     from mipflow.lab.exhaustion import exhaustion_table as exhaustion_table
     from mipflow.lab.latency import latency_table as latency_table
+    from mipflow.lab.plain import plain_hosts as plain_hosts
     from mipflow.lab.scenario_panel import panel as panel
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
@@ -47,13 +48,14 @@ _HOMES = {
     "figure2": "mipflow.lab.scenarios",
     "load_rules": "mipflow.flow.rules",
     "panel": "mipflow.lab.scenario_panel",
+    "plain_hosts": "mipflow.lab.plain",
     "plain_mobile_ipv6": "mipflow.lab.scenarios",
 }
 _MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
 __all__ = [
     "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "compare",
-    "exhaustion_table", "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_mobile_ipv6",
-    "policies", "state_machines",
+    "exhaustion_table", "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_hosts",
+    "plain_mobile_ipv6", "policies", "state_machines",
 ]
 
 

@@ -18,7 +18,9 @@ import mipflow as mf
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.rules import RuleSet
+from mipflow.lab.plain import CarriedHost, PlainWorld
 from mipflow.lab.replay import Handover, Replay
+from mipflow.lab.views import Views
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.registrations import Registrations
@@ -124,6 +126,14 @@ def last_flow(world: World) -> tuple[int, str, float]:
     return last.number, "cell0", last.last_ns // 10**6 / 1000
 
 
+THE_SERVER = object()
+
+
+def _opened(plain: PlainWorld, cn: object = THE_SERVER, **given: Any) -> Running:
+    """The good server is one of the world that is made for the call."""
+    return plain.mn.open(plain.cn if cn is THE_SERVER else cn, **given)  # type: ignore[arg-type]
+
+
 def _nothing(*_: object) -> None:
     return None
 
@@ -185,6 +195,15 @@ PUBLIC: dict[str, Row] = {
     "mf.figure2": scenario(mf.figure2),
     "mf.figure1": scenario(mf.figure1, mf.figure2, without=frozenset(["rules"])),
     "mf.plain_mobile_ipv6": scenario(mf.plain_mobile_ipv6, mf.figure2, without=frozenset(["rules"])),
+    "mf.plain_hosts": maker(
+        mf.plain_hosts, seed=SEED, links=plain({"wlan0": mf.Link()}, "None", "dict"),
+        lookup=plain(lambda table, segment: None, "None")),
+    "CarriedHost.move": Row(
+        lambda world, **given: mf.plain_hosts().mn.move(**given), (CarriedHost.move,),
+        {"interface": INTERFACE, "keep": FLAG}),
+    "CarriedHost.open": Row(
+        lambda world, **given: _opened(mf.plain_hosts(), **given), (CarriedHost.open,),
+        {"cn": plain(THE_SERVER), "app": APP, "local_port": PORT}),
     "mf.attack_table": maker(mf.attack_table, seed=SEED),
     "mf.baseline_table": maker(mf.baseline_table, seed=SEED),
     "mf.compare": Row(
@@ -204,6 +223,8 @@ PUBLIC: dict[str, Row] = {
         mf.apps.Video, rate_bps=plain(10**6), frames_per_s=plain(25), packet_bytes=plain(1200), group=plain(5),
         key_frame_factor=plain(2), **APP_TIMES),
     "mf.apps.FileTransfer": maker(mf.apps.FileTransfer, size=plain(1), direction=plain("up"), start_s=SECONDS),
+    "mf.apps.Trickle": maker(
+        mf.apps.Trickle, interval_ms=plain(20), piece_bytes=plain(100), **APP_TIMES),
     "mf.apps.Echo": maker(mf.apps.Echo, **STREAM, count=plain(3, "None"), start_s=SECONDS),
     "mf.apps.Protected": maker(mf.apps.Protected, **STREAM, **APP_TIMES),
     "mf.apps.Recorded": maker(
@@ -338,7 +359,8 @@ def names() -> Iterator[str]:
             if own and not name.startswith("_"):
                 yield f"mf.{module}.{name}"
     for kind in (World, Flow, Trace, Picture, Sound, Replay):
-        for name, value in vars(kind).items():
+        found = {**vars(Views), **vars(World)} if kind is World else vars(kind)
+        for name, value in found.items():
             if isfunction(value) and not name.startswith("_"):
                 yield f"{kind.__name__}.{name}"
     sources = [REPOSITORY / "README.md", *REPOSITORY.glob("labs/source/*.py"), *REPOSITORY.glob("docs/*.md")]

@@ -404,3 +404,7 @@ class FlowStack:
     def address_of_flow(self, flow: int) -> Address:
         """The home address of a flow; the primary where it has none."""
         return (self._flows[flow].home_address if flow in self._flows else None) or self._mobile.primary_home_address
+
+    def address_towards(self, remote: Address) -> Address | None:
+        """None: a flow's home address is that of its packets."""
+        return None

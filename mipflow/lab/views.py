@@ -35,6 +35,8 @@ HANDOVER_SLOW_S = 0.4
 
 WORLDS: WeakSet[Views] = WeakSet()
 """All worlds that somebody holds."""
+MOST_TOLD = 4
+"""Flows, and bindings of one node, that the lines about where a world stands name."""
 MOST_LETTERS = 400
 """Of one of the lines about where a world stands."""
 
@@ -254,3 +256,9 @@ def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]
         expected = f"expected 0 <= start <= end, and a start that has been: it is {now_ns / NS_PER_S:g} s"
         raise ProtocolMisuse(f"{start} to {end} s is no span of time; {expected}", (start, end))
     return begin, min(finish, now_ns)
+
+
+def first(told: Sequence[str]) -> str:
+    """The first of many, and how many there are beside."""
+    more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    return ", ".join([*told[:MOST_TOLD], *more]) or "none"

@@ -28,7 +28,7 @@ from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.replay import Replay
-from mipflow.lab.views import Views, span
+from mipflow.lab.views import Views, first, span
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import HOST
@@ -41,8 +41,6 @@ from mipflow.view.words import Words, interface_kind
 from mipflow.wire.address import Address
 
 WORLD = Expected("a world that has run, such as mf.figure2()", lambda it: isinstance(it, World))
-MOST_TOLD = 4
-"""Flows, and bindings of one node, that the lines about where a world stands name."""
 
 
 class World(Views):
@@ -157,8 +155,8 @@ class World(Views):
                 f"{words.address(one.home_address)} at {words.address(one.care_of_address)}"
                 for one in getattr(node, "bindings", ())
             ]
-            bindings.append(f"{node.name}: {_first(held)}")
-        told = _first(flows) if self.mn.opened else "no flow was opened"
+            bindings.append(f"{node.name}: {first(held)}")
+        told = first(flows) if self.mn.opened else "no flow was opened"
         return f"{self.network.name} at {self.now:.3f} s", [("flows", told), ("bindings", "; ".join(bindings))]
 
     offered_names = tuple(
@@ -192,9 +190,3 @@ class World(Views):
             start_ns=begin, end_ns=finish, now_ns=self.network.clock.now, playout_ns=round(playout_ms * NS_PER_MS),
             mobile=self.mn.name,
         )  # fmt: skip
-
-
-def _first(told: Sequence[str]) -> str:
-    """The first of many, and how many there are beside."""
-    more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
-    return ", ".join([*told[:MOST_TOLD], *more]) or "none"

@@ -20,7 +20,9 @@ from mipflow.node.recorded import Recorded as Recorded
 from mipflow.node.sockets import TcpSocket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
-__all__ = ["Application", "Echo", "Ends", "FileTransfer", "Protected", "Recorded", "Running", "Video", "Voice"]
+__all__ = [
+    "Application", "Echo", "Ends", "FileTransfer", "Protected", "Recorded", "Running", "Trickle", "Video", "Voice",
+]  # fmt: skip
 
 Direction = Literal["up", "down"]
 Act = Callable[[], None]
@@ -206,6 +208,35 @@ class FileTransfer(Checked):
                 socket.on_open = lambda: send(socket)
 
         running.at(ends.clock.now + seconds(self.start_s), begin)
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Trickle(Checked):
+    """A piece over TCP every so often, from the far end: what arrives late comes one after the other, all at once."""
+
+    interval_ms: Annotated[float, INTERVAL_MS] = 1300.0
+    piece_bytes: Annotated[int, OCTETS] = 500
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
+    protocol: ClassVar[str] = "TCP"
+    port: ClassVar[int] = 80
+    name: ClassVar[str] = "pieces"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        piece, interval = bytes(self.piece_bytes), round(self.interval_ms * NS_PER_MS)
+
+        def accept(socket: TcpSocket) -> None:
+            periodic(running, interval, partial(socket.write, piece), end)()
+
+        def connect() -> None:
+            ends.near.tcp_connect(ends.near_port, ends.remote, ends.label).on_data = counter(running)
+
+        ends.far.tcp_listen(ends.far_port, accept)
+        running.at(begin, connect)
         return running
 
 

@@ -46,6 +46,9 @@ class FlowSeam(Protocol):
     def address_of_flow(self, flow: int) -> Address:
         """The address that packets of a flow come from."""
 
+    def address_towards(self, remote: Address) -> Address | None:
+        """The address that a new connection to `remote` keeps; None where its flow says it for each packet."""
+
 
 class UpperSeam(FlowSeam, Protocol):
     """Stands between the transport of a host and its roads (see `Host.put_between`)."""
@@ -78,6 +81,10 @@ class NoFlows:
     def address_of_flow(self, flow: int) -> Address:
         """The host's own."""
         return self._host.address
+
+    def address_towards(self, remote: Address) -> Address | None:
+        """The one that it has now: a connection's ends are fixed as it is opened (RFC 9293 section 3.3.1)."""
+        return self._host.mobility.source_for(remote) or self._host.address
 
 
 class Host(Node):
@@ -226,6 +233,11 @@ class Host(Node):
         socket = self._esp[spi] = EspSocket(self, spi, remote_spi, remote, label)
         return socket
 
+    @property
+    def tcp_sockets(self) -> list[TcpSocket]:
+        """Its TCP connections, in the order in which they began."""
+        return list(self._tcp.values())
+
     def close_port(self, port: int, remote: Remote | None = None) -> None:
         """Forget the sockets, listeners and echo identifier of a local port, or only those for one `remote`."""
         remotes = self._remotes.get(port, {})
@@ -269,17 +281,23 @@ class Host(Node):
         port, remote = segment.destination_port, (arrival.source, segment.source_port)
         socket = self._tcp.get((port, remote))
         if socket is None:
-            accept = self._listeners.get((port, remote)) or self._listeners.get((port, EVERYBODY))
-            if accept is None or not segment.syn or segment.ack or arrival.destination.is_multicast:
-                self.no_listener(arrival)
-                return
-            socket = TcpSocket(self, port, remote, -arrival.packet.label, arrival.destination)
-            self._tcp[port, remote] = socket
-            self._remotes.setdefault(port, {})[remote] = None
-            accept(socket)
-            socket.accept(segment)
+            self.unconnected(arrival)
+        else:
+            socket.receive(segment)
+
+    def unconnected(self, arrival: Arrival) -> None:
+        """A segment of no connection: one that begins there, or it is nobody's."""
+        segment: TCP = arrival.payload
+        port, remote = segment.destination_port, (arrival.source, segment.source_port)
+        accept = self._listeners.get((port, remote)) or self._listeners.get((port, EVERYBODY))
+        if accept is None or not segment.syn or segment.ack or arrival.destination.is_multicast:
+            self.no_listener(arrival)
             return
-        socket.receive(segment)
+        socket = TcpSocket(self, port, remote, -arrival.packet.label, arrival.destination)
+        self._tcp[port, remote] = socket
+        self._remotes.setdefault(port, {})[remote] = None
+        accept(socket)
+        socket.accept(segment)
 
     def _protected(self, arrival: Arrival) -> None:
         if self.expects(arrival.payload):

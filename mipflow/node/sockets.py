@@ -76,13 +76,18 @@ class TcpSocket:
         self.on_end: Callable[[], None] = lambda: None
         """Called once when the other end has sent all."""
         self._opened = self._ended = False
+        self.is_forgotten = False
+        """True once its port was closed."""
         stream = host.network.random(f"{host.name}/tcp/{port}/{remote[1]}/{abs(label)}")
         first, most = stream.getrandbits(32), host.maximum_segment_size()
         self.connection = Connection(port, remote[1], initial_sequence=first, maximum_segment_size=most)
         self._timer = Timer(host.clock, lambda: self._do(self.connection.timeout))
 
     def connect(self) -> None:
-        """Send the SYN."""
+        """Send the SYN, from the address that the connection keeps."""
+        remote = self.remote[0]
+        if self.local is None and remote is not None:
+            self.local = self.host.flow_seam.address_towards(remote)
         self._do(self.connection.connect)
 
     def accept(self, syn: TCP) -> None:
@@ -103,6 +108,7 @@ class TcpSocket:
 
     def forget(self) -> None:
         """Its port was closed: send nothing more, not even again."""
+        self.is_forgotten = True
         self._timer.stop()
 
     def receive(self, segment: TCP) -> None:

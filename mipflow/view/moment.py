@@ -16,7 +16,7 @@ Kind = Literal[
     "decision",
 ]  # fmt: skip
 PhaseName = Literal["movement", "home registration", "tests", "correspondent registration"]
-CACHE = "binding cache"
+CACHE, CONNECTIONS = "binding cache", "TCP connections"
 SHOWN = (CACHE, TABLE)
 """The tables that pictures show."""
 TOGETHER_NS = NS_PER_MS

@@ -14,10 +14,11 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from mipflow.sim.trace import LOST, TableChanged, Trace
+from mipflow.sim.trace import LOST, Row, TableChanged, Trace
 from mipflow.view import style as look
 from mipflow.view.film import Film
 from mipflow.view.focus import TABLE, Focus
+from mipflow.view.moment import CONNECTIONS
 from mipflow.view.scene import BOTTOM, TOP, WIDTH, Point, Scene, Way
 from mipflow.view.spine import CACHE, Spine
 from mipflow.view.style import Dict
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import networkx
 
 MOST_FLOWS_DRAWN = 4
+ADDRESSES = "care-of address", "address"
+"""Decisions that tell on which interface an address is."""
 CROSS_MS = 1200
 """How long a cross stands where a packet was lost, in playing milliseconds."""
 NS_PER_US = 1000
@@ -123,7 +126,7 @@ class Stage:
         self.scene = Scene(graph, trace.channels, mobile)
         self._delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
         data = [trip for trip in self._trips() if trip.packet.label and focus.has_packet(trip.packet)]
-        says = (each.why.partition(" on ") for each in trace.decisions() if each.what == "care-of address")
+        says = (each.why.partition(" on ") for each in trace.decisions() if each.what in ADDRESSES)
         self._interfaces = {address: interface for address, _, interface in says}
         packets: dict[int, int] = defaultdict(int)
         for trip in data:
@@ -229,11 +232,13 @@ class Stage:
                     found[:] = [each for each in found if each[0] < record.t_ns] + [(record.t_ns, way)]
         return roads
 
-    def _road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Mapping[str, object]]]]) -> Way | None:
+    def _road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> Way | None:
         row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
         home, peer = row.get("home_address"), self.words.address(row.get("cn"))
         lane = self.lanes.get(flow, 0.0)
-        if home is None or peer not in self.scene.places:
+        if home is None:
+            return self._plain_road(flow, tables, lane)
+        if peer not in self.scene.places:
             return None
         path = self.scene.path
         agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
@@ -248,6 +253,15 @@ class Stage:
         home_way = path(peer, self.mobile)
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
         return Way(home_way, lane) if is_home and home_way else None
+
+    def _plain_road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]], lane: float) -> Way | None:
+        """The road of a connection of plain hosts: to the link whose address stands in the row of the other end."""
+        for node, held in tables.items():
+            for row in held.get(CONNECTIONS, {}).values() if node != self.mobile else ():
+                router = self.scene.interfaces.get(self._interfaces.get(str(row["remote_address"]), ""), "")
+                if row["flow_id"] == flow and (way := self.scene.path(node, router)):
+                    return Way((*way, self.mobile), lane)
+        return None
 
     # --- as plain values ---------------------------------------------------------------------------------------------
 
@@ -355,7 +369,8 @@ def outline(size: tuple[int, int], symbol: str) -> str:
 def changes(spine: Spine) -> list[TableChanged]:
     """The rows that change in the tables that pictures show, in order."""
     rows = (record for moment in spine.moments for record in moment.rows)
-    return [record for record in rows if record.change.table in (CACHE, TABLE) and record.t_ns > spine.start_ns]
+    tables = CACHE, TABLE, CONNECTIONS
+    return [record for record in rows if record.change.table in tables and record.t_ns > spine.start_ns]
 
 
 def most_at_once(flights: Sequence[Flight]) -> int:

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 HOMES = "home address table"
 _KINDS: dict[str, Kind] = {"HoTI": "HoTI", "CoTI": "CoTI", "HoT": "HoT", "CoT": "CoT", "BU": "BU", "BA": "BA"}
-_DECIDED: dict[str, Kind] = {"handover": "handover", "care-of address": "address", "flow ended": "ended"}
+_DECIDED: dict[str, Kind] = {
+    "handover": "handover", "moves": "handover", "care-of address": "address", "address": "address",
+    "flow ended": "ended",
+}  # fmt: skip
 _DECISION: Kind = "decision"
 _ROW: Kind = "row"
 
@@ -263,7 +266,9 @@ class Teller:
     def _decided(self, record: Decided) -> Moment:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
-        if kind == "handover":
+        if record.what == "moves":  # a host that knows nothing of mobility
+            told = f"{who} {told}"
+        elif kind == "handover":
             order, _, along = record.why.partition("; ")
             named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
             told, brief = f"{who} is asked to move {named} to {network(order.split(' ')[-1])}", f"move {named}"

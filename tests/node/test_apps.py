@@ -82,6 +82,17 @@ def test_a_video_has_its_rate_large_frames_first_and_reports() -> None:
     assert scene.running.received_bytes in (octets, octets - sizes[-1])
 
 
+def test_pieces_trickle_over_one_connection_until_their_end() -> None:
+    scene = Scene(apps.Trickle(interval_ms=300, piece_bytes=70, start_s=0.5, duration_s=1)).run(5)
+    sent = [(t, size) for t, size in scene.sent("B") if size]
+    assert sent[1:] == [(810, 70), (1110, 70), (1410, 70)] and sent[0][1] == 70
+    assert scene.running.received_bytes == 4 * 70
+    scene = Scene(apps.Trickle()).run(2)
+    scene.running.stop()
+    count = len(scene.pair.network.trace)
+    assert len(scene.run(5).pair.network.trace) - count <= 2, "nothing but about what was under way"
+
+
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("size", [0, 1, 100_000])
 def test_a_file_arrives_whole(direction: apps.Direction, size: int) -> None:
@@ -169,7 +180,9 @@ def test_stopping_a_protected_stream_stops_both_ends() -> None:
     assert not scene.pair.a.has_port(50000) and not scene.pair.b.has_port(4096)
 
 
-@pytest.mark.parametrize("app", [apps.Voice(), apps.Video(), apps.Echo(), apps.Protected(), apps.FileTransfer(5000)])
+@pytest.mark.parametrize(
+    "app", [apps.Voice(), apps.Video(), apps.Echo(), apps.Protected(), apps.FileTransfer(5000), apps.Trickle()]
+)
 def test_the_near_end_of_an_application_can_be_the_one_that_is_called(app: apps.Application) -> None:
     """Its packets are labelled downward then, and it may be told another address than the far end's first."""
     pair = Pair(Link(delay_ms=10))

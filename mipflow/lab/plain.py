@@ -1,0 +1,155 @@
+"""A world before Mobile IPv6: two plain hosts, one of which is carried from link to link.
+
+The links and routers of the patent's Figure 2, without a home agent: whoever moves keeps an address that leads
+elsewhere, or takes one that no connection knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mipflow.arguments import FLAG, check, mapping, one_of, optional
+from mipflow.errors import TopologyError
+from mipflow.flow.learner import guarded
+from mipflow.lab.scenarios import CELLULAR, CNS, FIRST_CN_NETWORK, LINKS, MOBILE_NODE, WLAN
+from mipflow.lab.views import Views, first
+from mipflow.node.application import APPLICATION, Application, Ends, Running, port_of
+from mipflow.node.connections import CONNECTIONS, ConnectionRow, ConnectionTable, Segment
+from mipflow.node.host import HOST, Host
+from mipflow.node.router import AccessRouter, Router, join_routers
+from mipflow.sim.link import LINK, Link
+from mipflow.sim.network import Network, Role
+from mipflow.wire.address import Address, Prefix
+
+NETWORKS = {"wlan0": ("AR2", WLAN, 1.2), "cell0": ("AR3", CELLULAR, -1.2)}
+"""Interface -> its access router, the prefix of its link, and how high that stands in pictures."""
+USED = "wlan0", "cell0", "AR2-Internet", "AR3-Internet", "cn1"
+"""The links, by the names of `scenarios.LINKS`."""
+SERVER = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK:x}::/64")
+_LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
+
+
+class CarriedHost(Host):
+    """A host with an interface for each network, on one link at a time."""
+
+    role: Role = "mobile node"
+    offered_names = (*Host.offered_names, "move", "open")
+
+    def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__(network, name, x, y)
+        self.called: dict[int, str] = {}
+        """Flow id -> what its application is called in pictures."""
+        for interface in NETWORKS:
+            self.add_interface(interface, MOBILE_NODE)
+
+    def open(self, cn: Host, app: Application, local_port: int | None = None) -> Running:
+        """Set an application going, from here to `cn`. Raises ProtocolMisuse where a port is taken."""
+        check(HOST, cn=cn)
+        check(APPLICATION, app=app)
+        check(optional(port_of(app)), local_port=local_port)
+        number = len(self.called) + 1
+        near_port = self.free_port() if local_port is None else local_port
+        running = app.start(Ends(self, cn, near_port, cn.free_port_from(app.port), number))
+        self.called[number] = app.name if app.name not in self.called.values() else f"{app.name} {number}"
+        return running
+
+    def move(self, interface: str, keep: bool = False) -> Address:
+        """Be on the link of `interface`, and on no other; gives the address there: a new one, of that link's prefix, or
+        with `keep` the one that it had. What it costs to notice and to be let in is left out.
+        """
+        check(one_of(*NETWORKS), interface=interface)
+        check(FLAG, keep=keep)
+        old = next(iter(self.addresses), None)
+        for each in self.interfaces.values():
+            if each.segment is not None:
+                each.leave()
+        arrived, segment = self.interfaces[interface], self.network.segments[interface]
+        arrived.join(segment)
+        forwards = self.network.graph.nodes(data="forwards")
+        arrived.router = next(port for port in segment.ports if forwards[port.owner])
+        address = old if keep and old is not None else NETWORKS[interface][1].address(MOBILE_NODE)
+        arrived.add_address(address)
+        if old is not None:
+            self.decided("moves", f"goes to {interface}" + f" and keeps {address}" * (address == old))
+        if address != old:
+            self.decided("address", f"{address} on {interface}")
+        return address
+
+
+class Server(Host):
+    """A correspondent node that knows nothing of mobility."""
+
+    role: Role = "correspondent node"
+
+
+class PlainWorld(Views):
+    """A network of plain hosts at time 0: `mn` moves, `cn` serves. `title` heads its pictures."""
+
+    def __init__(self, network: Network, mn: CarriedHost, cn: Host, internet: Router, title: str) -> None:
+        super().__init__(network, title)
+        self.mn: CarriedHost = mn
+        self.cn = cn
+        self.cns = [cn]
+        self.internet = internet
+        """The router in the middle, where further links can be joined on."""
+        self.tables_of: dict[str, ConnectionTable] = {}
+        """Node -> its TCP connections."""
+
+    def names(self) -> dict[Address, str]:
+        """Words for the addresses of this world."""
+        known = {WLAN.address(MOBILE_NODE): "WLAN address", CELLULAR.address(MOBILE_NODE): "cellular address"}
+        return {**known, self.cn.address: self.cn.name}
+
+    def flow_names(self) -> dict[int, str]:
+        """Flow id -> what its application is called."""
+        return dict(self.mn.called)
+
+    def handovers_s(self) -> list[float]:
+        """When MN was carried from link to link, in seconds."""
+        return [each.t_ns / 1e9 for each in self.trace.decisions() if each.what == "moves"]
+
+    def stands(self) -> tuple[str, list[tuple[str, str]]]:
+        """Where the world stands: its time, where MN is, its TCP connections."""
+        where = next((each for each in self.mn.interfaces.values() if each.segment is not None), None)
+        at = f"MN is at {where.name} with {where.address}" if where is not None else "MN is on no link"
+        rows = self.trace.tables(self.network.clock.now).get(self.cn.name, {}).get(CONNECTIONS, {}).values()
+        held = [f"{row['remote_address']} port {row['remote_port']}" for row in rows]
+        told = [("MN", at), (f"{self.cn.name} is connected to", first(held))]
+        return f"{self.network.name} at {self.now:.3f} s", told
+
+
+def wrong_row(row: object, table: list[ConnectionRow], segment: Segment) -> str:
+    """Say what is wrong with the answer of a lookup; empty where nothing is."""
+    return "" if row is None or any(row is each for each in table) else "expected a row of the table, or None"
+
+
+def plain_hosts(
+    seed: int = 0, links: Mapping[str, Link] | None = None, lookup: Callable[..., Any] | None = None
+) -> PlainWorld:
+    """Two hosts without Mobile IPv6 on the links of the patent's Figure 2: MN, on the WLAN first, and the server CN.
+
+    seed: of every random stream; links: other links by name (see `scenarios.LINKS`); lookup: a function of the
+    learner's by which CN finds the connection of a segment, called as tcp_lookup(table, segment), gives a row or None.
+    Raises TopologyError for an unknown link, FunctionFailed for no function.
+    """
+    check(optional(_LINKS), TopologyError, links=links)
+    unknown = sorted(set(links or {}) - set(USED))
+    if unknown:
+        raise TopologyError(f"there is no link {unknown[0]!r}; expected one of {', '.join(USED)}", unknown)
+    find = None if lookup is None else guarded("tcp_lookup", lookup, "table, segment", wrong_row)
+    spec = {**LINKS, **(links or {})}
+    network = Network(seed)
+    internet = Router(network, "Internet", 4.0, 0.0)
+    for interface, (name, prefix, y) in NETWORKS.items():
+        router = AccessRouter(network, name, 2.0, y)
+        join_routers(network, router, internet, spec[f"{name}-Internet"])
+        router.serve(network.add_segment(interface, spec[interface], prefix))
+    served = network.add_segment("cn1", spec["cn1"], SERVER)
+    internet.serve(served)
+    mn, cn = CarriedHost(network, "MN"), Server(network, "CN", 6.0, 0.0)
+    cn.settle(served, CNS[0])
+    mn.move("wlan0")
+    world = PlainWorld(network, mn, cn, internet, "Two hosts, one of which moves")
+    world.tables_of = {"MN": ConnectionTable(mn), "CN": ConnectionTable(cn, find)}
+    return world
