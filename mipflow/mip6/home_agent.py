@@ -152,6 +152,7 @@ class HomeAgent(Router):
             self._detecting[home_address] = (arrival, update, self._detecting[home_address][2])
             return
         self._detecting[home_address] = (arrival, update, set(_defended(binding)))
+        self.decided("uniqueness test", f"{home_address} on the home link")
         for address in _defended(binding):
             self.neighbor.detect_duplicate(address, self.home_link, partial(self._detected, home_address, address))
 
@@ -164,6 +165,7 @@ class HomeAgent(Router):
             return
         del self._detecting[home_address]
         if is_unique:
+            self.decided("unique address", f"{home_address} on the home link")
             self._accept(arrival, update)
         else:
             self.decided("duplicate address", f"{address} is in use on the home link")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import NamedTuple
 
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
@@ -30,11 +31,23 @@ ROLES = ("mobile node", "home agent", "correspondent node")
 """Roles that the legend calls by their whole names."""
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
 """The dashes of plotly in SVG."""
+TAKEN_MS = 3000
+"""For how long an address that was refused stays, in playing milliseconds."""
 NOT_ASKED = "not asked, so it stays"
 
 Rows = dict[str, Row]
 Version = tuple[int, str]
 """Microseconds from the start of the film, and the HTML that stands there from then on."""
+
+
+class Tested(NamedTuple):
+    """A home address that a home agent tests: from when to when, and how long it is seen (microseconds)."""
+
+    node: str
+    home: str
+    us: int
+    end_us: int
+    gone_us: int
 
 
 class Board:
@@ -53,6 +66,7 @@ class Board:
         self._old: dict[tuple[str, str], str] = {}
         """(node, key) of each marked row -> the care-of address that stood there before."""
         self._same: dict[tuple[str, str], str] = {}
+        self._tests = self._tested()
         self._play()
         self._flow_places = {flow: self._slot(self._ways(flow)) for flow in stage.flows}
 
@@ -99,9 +113,46 @@ class Board:
                     versions[each] = [one for one in versions[each] if one[0] < us] + [(us, html)]
         for node, us in stale.items():
             versions[node].append((us, self._rows(node)))
+        for node in {test.node for test in self._tests} & versions.keys():
+            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in self._ticks(node))
+            versions[node] = [(us, latest(versions[node], us) + self._ghosts(node, us)) for us in sorted({
+                *(us for us, _ in versions[node]), *self._ticks(node)})]
         self.lines = {node: number for node, number in lines.items() if number and node != stage.mobile}
         self.places = {node: self._slot(versions[node]) for node, number in lines.items() if number}
         """Node -> the slot with the rows of its table."""
+
+    def _tested(self) -> list[Tested]:
+        """The home addresses that home agents test in this film: ghosts, until a row of their own stands there."""
+        film, spine, found = self.stage.film, self.stage.spine, list[Tested]()
+        told = [moment for moment in spine.moments if moment.kind == "test" and moment.is_told]
+        for begin in told:
+            if dict(begin.values)["decision"] != "uniqueness test":
+                continue
+            end = next((each for each in told if each.address == begin.address and each.t_ns > begin.t_ns), None)
+            until = spine.end_ns if end is None else end.t_ns
+            is_taken = end is not None and dict(end.values)["decision"] == "duplicate address"
+            gone = film.time(film.ms(until) + TAKEN_MS) if is_taken else until + (end is None)
+            times = (self.stage.us(each) for each in (begin.t_ns, until, gone))
+            found.append(Tested(begin.nodes[0], self.words.value(begin.address), *times))
+        return found
+
+    def _ticks(self, node: str) -> set[int]:
+        """When the ghosts at a node look otherwise; player.js closes their rings."""
+        return {
+            us for test in self._tests if test.node == node
+            for us in (test.us, test.end_us, test.gone_us)
+        }  # fmt: skip
+
+    def _ghosts(self, node: str, us: int) -> str:
+        """The rows of what is tested at a node, or has just been refused."""
+        lines = []
+        for test in self._tests:
+            if test.node == node and test.us <= us < test.gone_us:
+                home = escape(test.home)
+                ring = f"<b class='mipflow-ring' data-from='{test.us}' data-to='{test.end_us}'></b> tested"
+                cells = (home, ring) if us < test.end_us else (f"<del>{home}</del>", "✕ 134: in use")
+                lines.append(f"<tr class='mipflow-ghost'><th scope='row'>{cells[0]}</th><td>{cells[1]}</td></tr>")
+        return "".join(lines)
 
     def _mark(self, record: TableChanged) -> None:
         """Mark a row by which flows take another road, and say of its neighbors that they did not change."""
@@ -297,6 +348,11 @@ class Board:
         return lines + [
             f"{stage.flows[flow].word}: one packet in {each} is drawn" for flow, each in stage.every.items() if each > 1
         ]
+
+
+def latest(versions: list[Version], us: int) -> str:
+    """The HTML that stands in a slot at a time."""
+    return next(html for at, html in reversed(versions) if at <= us)
 
 
 def sign(style: FlowStyle) -> str:

@@ -13,7 +13,7 @@ from mipflow.view.words import NS_PER_MS, NS_PER_S
 
 Kind = Literal[
     "handover", "HoTI", "CoTI", "HoT", "CoT", "BU", "row", "BA", "road", "lost", "address", "ended", "message",
-    "decision",
+    "decision", "test", "keys",
 ]  # fmt: skip
 PhaseName = Literal["movement", "home registration", "tests", "correspondent registration"]
 CACHE, CONNECTIONS = "binding cache", "TCP connections"
@@ -55,7 +55,9 @@ class Moment:
     is_lost: bool = False
     """True for a message that a link lost."""
     address: str = ""
-    """The message's subject: the home address that it binds or tests, or the care-of address that it tests."""
+    """Its subject: the home address that a message binds or tests, or that a home agent looks for duplicates of, or the
+    care-of address that a message tests.
+    """
     count: int = 1
     """How often it happened: equal losses within a second are one moment."""
     values: tuple[tuple[str, object], ...] = ()

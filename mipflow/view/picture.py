@@ -109,8 +109,9 @@ def place_of(figure: Dict) -> str:
 
 
 def as_json(value: object) -> str:
-    """A plain value as JSON that may stand in a script element: "<" could end it, and can be written otherwise."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    """A plain value as JSON that may stand in a script element: a tag could end it, and a comment hide its end."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    return re.sub("<(?=[!sS])", "\\\\u003c", text)
 
 
 def html_table(
@@ -136,7 +137,7 @@ def html_table(
 
 def opens(name: str) -> str:
     """The name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
-    return f"<button type='button' class='mipflow-row' title='Its history'>{name}</button>"
+    return f"<button class='mipflow-row' title='Its history'>{name}</button>"
 
 
 def cell(value: object) -> str:

@@ -136,8 +136,7 @@
           node.shape ??= node.getAttribute("d"); const shape = half > h / 2 ? wide : node.shape;
           node.setAttribute("d", flight.hop < 0 ? shape : shape + head(half, h / 2, ux, uy));
           node.setAttribute("transform", `translate(${x},${y})`); node.classList.toggle("mipflow-inside", spot.inside);
-          put(text, count < 2 ? name : `${name}×${count}`);
-          text.setAttribute("x", x); text.setAttribute("y", y);
+          put(text, count < 2 ? name : `${name}×${count}`); text.setAttribute("x", x); text.setAttribute("y", y);
         });
       }
       const [tunnels, ...roads] = this.roads, { turn, stages } = this.show;
@@ -237,6 +236,8 @@
         const version = Math.max(0, latest(versions, us));
         if (this.shown[k] !== version) place.innerHTML = versions[(this.shown[k] = version)][1];
       });
+      for (const { style, dataset: { from, to } } of this.plates.flatMap((plate) => all(plate, "[data-from]")))
+        style.setProperty("--done", `${100 * within(0, (us - from) / (to - from), 1)}%`); // a test's ring closes
       const ok = this.stages.every((stage) => stage.ok), seconds = `${((us + start) / 1e6).toFixed(3)} s`;
       if (ok) for (const stage of this.stages) stage.draw(us, at);
       put(this.clock, seconds); put(this.pace, paces[latest(paces, at)][1]);
@@ -281,8 +282,7 @@
       });
       graphs.forEach((graph, k) => graph.after(this.plates[k]));
       host.classList.add("mipflow-grid"); host.append(this.tie);
-      for (const each of [host, ...graphs]) this.sizes.observe(each);
-      this.host = host; this.fit();
+      for (const each of [host, ...graphs]) this.sizes.observe(each); this.host = host; this.fit();
     }
     fit() { // plotly hears of the window only, and may draw again what it was given first: it is asked until it fits
       const off = this.stages.filter(({ graph, told }) => {

@@ -29,12 +29,18 @@ from mipflow.wire.packet import Packet
 if TYPE_CHECKING:
     import networkx
 
-HOMES = "home address table"
+HOMES, KEYS = "home address table", "security association database"
 _KINDS: dict[str, Kind] = {"HoTI": "HoTI", "CoTI": "CoTI", "HoT": "HoT", "CoT": "CoT", "BU": "BU", "BA": "BA"}
 _DECIDED: dict[str, Kind] = {
     "handover": "handover", "moves": "handover", "care-of address": "address", "address": "address",
     "flow ended": "ended",
 }  # fmt: skip
+_TESTED = {
+    "uniqueness test": ("{who} asks at home, and listens for a second: who has {home}", "{home} is tested"),
+    "unique address": ("nobody at home has {home}", "{home} is free"),
+    "duplicate address": ("somebody at home has {home}", "{home} is in use"),
+}
+"""Decisions of a home agent about an address that it tests, at the beginning and at both ends: long and brief."""
 _DECISION: Kind = "decision"
 _ROW: Kind = "row"
 
@@ -163,6 +169,10 @@ class Teller:
         elif change.table == HOMES and change.before is None:
             home = words.value(change.key)
             kind, told, brief = "address", f"{self.who(record.node)} has the home address {home}", f"{home} allocated"
+        elif change.table == KEYS and record.node == self.mobile and None in (change.before, change.after):
+            home, gone = words.value(change.key), change.after is None
+            told = f"{self.who(record.node)} and its home agent {'forget their' if gone else 'have'} keys for {home}"
+            kind, brief = "keys", f"keys for {home}{' gone' * gone}"
         return Moment(
             record.t_ns, record.t_ns, kind, _capital(told), brief or told, (record.node,), rows=(record,), flows=flows,
             is_key=is_key, is_told=bool(brief) and has, values=tuple(values.items()),
@@ -201,6 +211,8 @@ class Teller:
             return "ended", f"{named} has ended", f"{named} ended", (flow,)
         if not before:
             return "row", f"{named} to {peer} begins", f"{named} begins", (flow,)
+        if "home_address" in differs and after.get("home_address") is None:
+            return "row", f"{named} cannot have {words.the(before.get('home_address'))}", f"none for {named}", (flow,)
         if "home_address" in differs:
             return "row", f"{named} has the home address {home}", f"{home} for {named}", (flow,)
         if "care_of_address" in differs:
@@ -266,6 +278,7 @@ class Teller:
     def _decided(self, record: Decided) -> Moment:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
+        tested = ""
         if record.what == "moves":  # a host that knows nothing of mobility
             told = f"{who} {told}"
         elif kind == "handover":
@@ -279,13 +292,16 @@ class Teller:
         elif kind == "address":
             address, _, interface = record.why.partition(" on ")
             told, brief = f"{who} has an address in {network(interface)}, {address}", words.address(address)
+        elif record.what in _TESTED and record.node in self.home_agents:
+            kind, tested = "test", record.why.split(" ")[0]
+            told, brief = (each.format(who=who, home=words.the(tested)) for each in _TESTED[record.what])
         elif kind == "ended":
             told = f"{words.flows_named(flows)} has ended: {record.why.partition(': ')[2]}"
         elif kind == "decision":
             told = f"{who}, {record.what}: {told}"
         return Moment(
             record.t_ns, record.t_ns, kind, _capital(told), brief, (record.node,), flows=flows,
-            is_told=self.focus.has(record), values=(("decision", record.what), ("why", record.why)),
+            is_told=self.focus.has(record), address=tested, values=(("decision", record.what), ("why", record.why)),
         )  # fmt: skip
 
 

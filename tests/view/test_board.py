@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+import mipflow as mf
 from mipflow.view.board import Board
+from mipflow.view.show import Show
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping, message
 from tests.view.test_stage import show, told
@@ -138,3 +140,44 @@ def test_a_row_that_is_deleted_is_gone() -> None:
     assert rows(board, "CN1", 11_500 * MS) == ""
     assert rows(board, "CN1", 12_500 * MS) == "H@2 cellular;"
     assert CN1
+
+
+@pytest.fixture(scope="module")
+def tested() -> Board:
+    """A second address, of which the first that is tried is somebody's."""
+    world = mf.figure2(allocate="stateless", collision=True, security=True).run(2.5)
+    for _ in range(2):
+        world.mn.open(world.cn1, mf.apps.Voice(interval_ms=200))
+        world.run(2)
+    shown = world.animate(4.5, 6.4)
+    assert isinstance(shown, Show)
+    said = shown.describe()
+    for words in (
+        "4.560 s: The home agent asks at home, and listens for a second: who has H@2.", "Somebody at home has H@2.",
+        "The call 2 cannot have H@2, and has the home address H@3.", "forget their keys for H@2, and have keys for H@3",
+        "5.602 s: Nobody at home has H@3.",
+    ):  # fmt: skip
+        assert words in said
+    return shown.boards[0]
+
+
+def test_an_address_that_is_tested_is_a_ghost_until_it_is_bound_or_refused(tested: Board) -> None:
+    def at(ms: int) -> str:
+        return rows(tested, "HA", ms * MS)
+
+    assert at(4550) == "H@1 WLAN;"
+    assert at(4561) == "H@1 WLAN; H@2 tested;"
+    assert at(4563) == "H@1 WLAN; [H@2] ✕ 134: in use;"
+    assert at(5590) == "H@1 WLAN; H@3 tested;", "the refused one is gone"
+    assert at(5604) == "H@1 WLAN; H@3 WLAN;"
+    slot = tested.slots[tested.places["HA"]]
+    ring = next(html for _, html in slot if "H@3</th>" in html)
+    begin, end = map(int, re.findall("data-[a-z]+='([0-9]+)'", ring)[-2:])
+    assert end - begin == 1_000_000, "its ring closes in a second"
+
+
+def test_the_test_is_an_event_of_the_spine(tested: Board) -> None:
+    moments = [moment for moment in tested.stage.spine.moments if moment.kind == "test"]
+    told = [(moment.brief, moment.nodes, moment.is_told) for moment in moments]
+    briefs = ["H@2 is tested", "H@2 is in use", "H@3 is tested", "H@3 is free"]
+    assert told == [(brief, ("HA",), True) for brief in briefs]
