@@ -163,6 +163,7 @@ MOBILE = {
     "reconsider_every_s": plain(2, "None"), "mode": plain("tunnel"), "reuse_tokens": FLAG,
     "home_lifetime_s": plain(400), "binding_lifetime_s": plain(400), "registrations": plain(Registrations),
     "link_hints": FLAG, "key": plain(lambda packet: None, "None"), "is_over": plain(lambda flow, now: False, "None"),
+    "answered": plain(None, "None"), "free": plain(None, "None"),
 }  # fmt: skip
 SCENARIO = {
     "seed": SEED, "traffic": plain(None, "None"), "links": plain({"wlan0": mf.Link()}, "None", "dict"),
@@ -170,6 +171,7 @@ SCENARIO = {
     "correspondents": plain(None, "None", "dict"), "home_router": FLAG, "home_agents": plain(2),
     "advertisements": plain((1, 3), "None"), "security": FLAG, "ingress_filtering": FLAG, "enhanced": FLAG,
     "allocate": plain("stateless", "None"), "policy_server": FLAG, "operator": plain(RuleSet(), "None"),
+    "collision": FLAG, "form": plain(None, "None"),
 }  # fmt: skip
 
 

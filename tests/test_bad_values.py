@@ -241,12 +241,17 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("where", ["separator", "assign", "policy", "allocate", "together", "is_for"])
+LEARNERS = ["separator", "assign", "policy", "allocate", "together", "is_for", "form", "answered", "free"]
+
+
+@pytest.mark.parametrize("where", LEARNERS)
 @pytest.mark.parametrize("number", range(len(ODD)))
 def test_a_learners_function_may_do_anything_and_the_world_goes_on(where: str, number: int) -> None:
     put_in: dict[str, Any] = {where: ODD[number]}
     if where == "together":
         put_in = {"rules": mf.AssignmentRules(together=ODD[number])}
+    if where == "form":
+        put_in["allocate"] = "stateless"
     world = mf.figure2(seed=1, **({} if where == "is_for" else put_in))
     if where == "is_for":
         world.mn.keep_home_address("kept", ODD[number])
@@ -254,6 +259,8 @@ def test_a_learners_function_may_do_anything_and_the_world_goes_on(where: str, n
     flow = world.mn.open(world.cn1, mf.apps.Voice())
     second = world.mn.open(world.cn1, mf.apps.Voice())
     world.run(2)
+    if where == "free":
+        world.mn.close(second)
     assert any(decision.what == "function failed" for decision in world.trace.decisions())
     assert flow.refused or second.refused or flow.is_open
     assert world.tables().describe() and world.trace.digest()

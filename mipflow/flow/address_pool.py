@@ -21,6 +21,7 @@ from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
     from mipflow.flow.allocation import Allocation
+    from mipflow.flow.freeing import Freeing
     from mipflow.flow.journal import Journal
     from mipflow.flow.redirector import DataFlowRedirector
     from mipflow.sim.trace import Change
@@ -113,6 +114,8 @@ class AddressPool:
         self._ahead: dict[Address, Request] = {}
         """Addresses without flows that the home agent has not acknowledged yet."""
         self._freeing: set[Address] = set()
+        self.steps: Freeing | None = None
+        """By which addresses are freed, where a learner says how."""
         self._resting: dict[Address, Timer] = {}
         """Addresses that are held down."""
         self._refused: dict[int, FlowMappingEntry] = {}
@@ -125,7 +128,7 @@ class AddressPool:
 
     def is_freeing(self, home_address: Address) -> bool:
         """True for an address that is being freed: what arrives there is late, and begins nothing."""
-        return home_address in self._freeing
+        return home_address in self._freeing or (self.steps is not None and self.steps.is_freeing(home_address))
 
     @property
     def under_way(self) -> int:
@@ -266,12 +269,9 @@ class AddressPool:
 
     def collided(self, home_address: Address) -> bool:
         """Somebody at home has the address: it is never used again. True if another try is worth it."""
-        self._node.disown(home_address)
-        self._ahead.pop(home_address, None)
-        if home_address == self._homes.primary:  # it stays in the table, for nobody
+        self.lose(home_address)
+        if home_address == self._homes.primary:
             return True
-        if home_address in self._homes:
-            self._strike(home_address)
         self.allocation.collided(home_address)
         self._collisions += 1
         if self._collisions < MAX_COLLISIONS:
@@ -280,8 +280,17 @@ class AddressPool:
         self._collisions = 0  # a flow that is opened later tries anew
         return False
 
-    def _strike(self, home_address: Address) -> None:
-        """An address leaves the table."""
+    def lose(self, home_address: Address) -> None:
+        """An address is not ours any more; the primary stays in the table, for nobody."""
+        self._node.disown(home_address)
+        self._ahead.pop(home_address, None)
+        if home_address != self._homes.primary:
+            self.strike(home_address)
+
+    def strike(self, home_address: Address) -> None:
+        """An address leaves the table, if it is there."""
+        if home_address not in self._homes:
+            return
         self._journal.record(self._homes.remove(home_address))
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
@@ -312,7 +321,9 @@ class AddressPool:
         those that are kept, and the pool.
         """
         self._offer()
-        for address in [address for address in self._unused()[self.size :] if address not in self._resting]:
+        for address in self._unused()[self.size :]:
+            if address in self._resting or self.is_freeing(address):
+                continue
             if self._hold_down_ns:
                 self._resting[address] = Timer(self._journal.clock, partial(self._rested, address))
                 self._resting[address].set(self._journal.clock.now + self._hold_down_ns)
@@ -345,7 +356,10 @@ class AddressPool:
             known = ", ".join(str(entry.home_address) for entry in self._homes)
             why = f"{home_address} is no home address of {self._node.name}; expected one of {known}"
             raise ProtocolMisuse(why, home_address)
-        self._strike(home_address)
+        if self.steps is not None:
+            self.steps.begin(home_address)
+            return
+        self.strike(home_address)
         self._freeing.add(home_address)
         self.continue_freeing(home_address)
 
@@ -376,6 +390,10 @@ class AddressPool:
         """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address
         and its security associations. False for an address that is not being freed.
         """
+        if self.steps is not None:
+            is_freeing = self.steps.is_freeing(home_address)
+            self.steps.go_on()
+            return is_freeing
         if home_address not in self._freeing:
             return False
         if self._node.let_go(home_address):

@@ -7,7 +7,7 @@ of. The other two ways are `flow.dhcpv6_client` and `flow.address_protocol`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from mipflow.errors import FunctionFailed, MipflowError
 from mipflow.wire.address import Address, Prefix
@@ -118,15 +118,41 @@ class HasMobileNode(Protocol):
     mobility: MobileNode
 
 
+class AsksLearner(HasMobileNode, Protocol):
+    """The same, as far as a learner's function is concerned."""
+
+    def function_failed(self, error: MipflowError) -> None:
+        """Say so in the trace."""
+
+
+class Advert(NamedTuple):
+    """A mobile prefix advertisement, as a function that forms an address sees it.
+
+    prefix: as its option has it, with the home agent's own address in it where the R bit is set (section 7.2).
+    """
+
+    source: Address
+    destination: Address
+    prefix: Address
+    length: int
+
+
+Form = Callable[[Advert, "list[Address]"], Address]
+
+
 class DiscoveredAllocation(Immediate):
     """Stateless, from a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2): asks
     once, and keeps what it is told up to date with it. At home a router advertises the prefix.
+
+    form: a learner's function in place of counting up, called as form(advert, taken).
     """
 
-    def __init__(self, node: HasMobileNode) -> None:
-        self._node = node.mobility
+    def __init__(self, node: AsksLearner, form: Form | None = None) -> None:
+        self._host, self._node, self._form = node, node.mobility, form
         self._identifier = node.mobility.primary_home_address.interface_identifier
         """The last that was tried."""
+        self.refused: list[Address] = []
+        """Addresses that somebody else has, for a learner's function."""
         self._waiting: list[tuple[Granted, Refused]] = []
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
@@ -146,16 +172,32 @@ class DiscoveredAllocation(Immediate):
             return
         while self._waiting:
             prefix = next((each for each in preferred if primary in each), preferred[0])
+            granted, refused = self._waiting.pop(0)
+            if self._form is not None:
+                self._formed(prefix, granted, refused)
+                continue
             address = following(prefix, self._identifier)
             self._identifier = address.interface_identifier
-            self._waiting.pop(0)[0](address)
+            granted(address)
 
+    def _formed(self, prefix: Prefix, granted: Granted, refused: Refused) -> None:
+        """Have the learner's function form an address of what was advertised."""
+        assert self._form is not None
+        node, told = self._node, self._node.prefixes.known.get(prefix)
+        whole = prefix.network if told is None or told.home_agent is None else told.home_agent
+        care_of = node.registered_at_home(node.primary_home_address) or node.primary_home_address
+        advert = Advert(node.home_agent, care_of, whole, prefix.length)
+        try:
+            address = self._form(advert, [*node.home_addresses_in_order(), *self.refused])
+        except FunctionFailed as error:
+            self._host.function_failed(error)
+            refused(str(error))
+        else:
+            granted(address)
 
-class AsksLearner(HasMobileNode, Protocol):
-    """The same, as far as a learner's function is concerned."""
-
-    def function_failed(self, error: MipflowError) -> None:
-        """Say so in the trace."""
+    def collided(self, address: Address) -> None:
+        """It is among those that are taken, from now on."""
+        self.refused.append(address)
 
 
 class FunctionAllocation(Immediate):
@@ -185,6 +227,11 @@ def wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
     if isinstance(result, Address) and result in prefix and result not in taken and not prefix.is_anycast(result):
         return ""
     return f"expected an Address in {prefix} that is not in `taken`, and no anycast address"
+
+
+def wrong_formed(result: object, advert: Advert, taken: list[Address]) -> str:
+    """Say what is wrong with the result of a learner's `form`, of which the node says more; empty where nothing is."""
+    return "" if isinstance(result, Address) else "expected an Address, which has 128 bits"
 
 
 def following(prefix: Prefix, identifier: int) -> Address:

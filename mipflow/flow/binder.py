@@ -8,7 +8,7 @@ asks where to bind (`mip6.listener`); `flow.networks` chooses where a flow goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mipflow.arguments import FLAG, TEXT, check, fits, optional, several
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
@@ -31,6 +31,10 @@ from mipflow.mip6.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change
 from mipflow.wire.address import ADDRESS, Address, Prefix
+from mipflow.wire.mobility import Status
+
+if TYPE_CHECKING:
+    from mipflow.flow.answers import Answers
 
 Says = Callable[
     [FlowMappingEntry, Address, FlowMappingTable], tuple[dict[int, Address], list[tuple[Address, Address, Address]]]
@@ -84,6 +88,8 @@ class FlowBinder(Listener):
         """An interface that has failed -> its flows, while what was bound there moves."""
         self._follow_home: set[tuple[Address | None, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
+        self.answers: Answers | None = None
+        """Says what becomes of a further home address, where a learner does."""
         node.listener = self
 
     # --- from a flow's home address to its bindings ------------------------------------------------------------------
@@ -109,7 +115,7 @@ class FlowBinder(Listener):
         if home_address in self._node.addresses:  # at home, where packets go straight (RFC 6275 section 11.3.1)
             interface = self._node.addresses[home_address].name
             self.record(self.flows.change(entry, interface=interface, care_of_address=home_address))
-            self._make_ready(entry)
+            self.make_ready(entry)
             return
         if entry.care_of_address is None:
             return
@@ -128,7 +134,7 @@ class FlowBinder(Listener):
             self._bind_home(home_address, entry.care_of_address)
             if not entry.ready:  # meanwhile the home agent would drop what comes from there (RFC 6275 section 10.4.5)
                 return
-        self._make_ready(entry)
+        self.make_ready(entry)
         if self._node.mode == "route_optimisation" and (home_address, entry.cn) not in self._follow_home:
             binding = self._registrar.list.get(entry.cn, home_address)
             differs = binding is not None and binding.care_of_address != entry.care_of_address and self._says is None
@@ -149,7 +155,8 @@ class FlowBinder(Listener):
             self.journal.function_failed(error)
             self.refuse_flow(entry, str(error))
 
-    def _make_ready(self, entry: FlowMappingEntry) -> None:
+    def make_ready(self, entry: FlowMappingEntry) -> None:
+        """A flow may send from its home address."""
         if not entry.ready:
             entry.ready, entry.refused, entry.ready_ns = True, "", self._node.clock.now
             self.waiting.release(entry)
@@ -432,6 +439,8 @@ class FlowBinder(Listener):
             self._correspondent_changed(entry)
             return
         if entry.registered is not None:
+            if self._is_decided(home_address, int(self._registrar.machine.awaits_prefixes)):
+                return
             self.pool.acknowledged(home_address)
             self._follow_home = {pair for pair in self._follow_home if pair[0] != home_address}
         self._home_bound(home_address, entry.registered)
@@ -460,12 +469,16 @@ class FlowBinder(Listener):
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
         """A home agent does not bind an address: its flows wait for the next try, but their packets do not."""
+        if entry.home_registration and self._is_decided(entry.home_address, status):
+            return
         for flow in list(self.flows.of_home_address(entry.home_address)) if entry.home_registration else ():
             if not flow.ready:
                 self.refuse_flow(flow, f"the home agent does not bind {entry.home_address}: {named(status)}")
 
     def home_address_taken(self, home_address: Address) -> None:
         """Somebody else has this home address (RFC 6275 section 11.7.1): flows that waited for it get another."""
+        if self._is_decided(home_address, Status.DUPLICATE_ADDRESS_DETECTION_FAILED):
+            return
         waiting = list(self.flows.of_home_address(home_address))
         for flow in waiting:
             flow.ready = False
@@ -478,6 +491,10 @@ class FlowBinder(Listener):
             else:
                 refuse = self.refuse_flow if one_address else self.pool.refuse
                 refuse(flow, "no home address could be allocated: all that were tried are in use")
+
+    def _is_decided(self, home_address: Address, status: int) -> bool:
+        """Whether a learner's function has said what becomes of an address, and that is done."""
+        return self.answers is not None and self.answers.decide(home_address, status)
 
     def primary_changed(self, former: Address) -> None:
         """Another home address is the primary: further ones are made from its prefix."""

@@ -13,9 +13,11 @@ from typing import Any
 from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
+from mipflow.flow.answers import PARAMETERS, Answered, Answers, wrong_word
 from mipflow.flow.binder import FlowBinder, Says, wrong_move
 from mipflow.flow.endings import AskedEnding, FlowState
 from mipflow.flow.flows import Flow
+from mipflow.flow.freeing import Free, Freeing, wrong_steps
 from mipflow.flow.learner import Guarded, guarded
 from mipflow.flow.packet_keys import PacketKeys, Seen
 from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
@@ -49,8 +51,9 @@ class FlowMobileNode(Host):
     are asked again, in seconds; handover: what says, in the node's place, which rows change and which updates are sent
     when a flow moves (`binder.Says`); key: a learner's function that says of every packet at an interface which others
     it belongs to, and changes nothing (see `packet_keys`); is_over: a learner's function that says when a flow has
-    ended, in the place of silence, FINs and applications (`flow.endings`). Raises FunctionFailed for a function that
-    does not take what it is called with.
+    ended, in the place of silence, FINs and applications (`flow.endings`); answered: a learner's function that says
+    what becomes of a home address once the home agent has answered (`flow.answers`); free: one that gives the steps
+    that free one (`flow.freeing`). Raises FunctionFailed for a function that does not take what it is called with.
     """
 
     role: Role = "mobile node"
@@ -64,6 +67,7 @@ class FlowMobileNode(Host):
         policy: Policies | Policy | None = None, home_bindings: HomeBindings | None = None,
         reconsider_every_s: float | None = None, handover: Says | None = None,
         key: Callable[[Seen], Hashable] | None = None, is_over: Callable[[FlowState, float], bool] | None = None,
+        answered: Answered | None = None, free: Free | None = None,
         **settings: object,
     ) -> None:  # fmt: skip
         check(optional(instance(AssignmentRules, "mf.AssignmentRules(...)")), rules=rules)
@@ -73,6 +77,8 @@ class FlowMobileNode(Host):
         if allocate is not None:
             made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
             allocation = partial(FunctionAllocation, function=made)
+        answered = None if answered is None else guarded("answered", answered, PARAMETERS, wrong_word)
+        free = None if free is None else guarded("free", free, "address, primary, rows", wrong_steps)
         assign = None if assign is None else guarded("assign", assign, "flow, homes, flows", wrong_home)
         handover = None if handover is None else guarded("handover", handover, "flow, care_of, flows", wrong_move)
         policies = None if policy is None else policies_of(policy)
@@ -95,6 +101,10 @@ class FlowMobileNode(Host):
         self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator, ending)
         self.packet_keys = None if key is None else PacketKeys(self, key, self.function_failed)
         """Of every packet, what a learner's `key` says; None without one."""
+        if answered is not None:
+            self.binder.answers = Answers(mobile, self.binder, answered)
+        if free is not None:
+            self.binder.pool.steps = Freeing(mobile, self.binder.pool, self.binder.journal, free)
         self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
         self.redirector, self.separator = self.binder.redirector, self.stack.separator
         self.pool, self.networks = self.binder.pool, self.binder.networks

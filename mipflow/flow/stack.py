@@ -281,7 +281,8 @@ class FlowStack:
         self._tcp_endings.forget(entry.conversations)
         self._lasts_ns.pop(entry.flow_id, None)
         binder.record(self._flows.remove(entry.flow_id))
-        if entry.home_address is not None and not self._flows.of_pair(entry.home_address, entry.cn):
+        says_when = binder.pool.steps is not None  # a learner's steps delete the row
+        if entry.home_address is not None and not says_when and not self._flows.of_pair(entry.home_address, entry.cn):
             self._mobile.registrar.deregister(entry.cn, entry.home_address)
         if entry.requested is not None or binder.networks.policies is not None:  # others may be where it wished to be
             binder.shared.settle(entry.home_address, entry.cn)

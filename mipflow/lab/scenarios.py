@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any, Literal, cast, get_args
@@ -22,8 +22,9 @@ from mipflow.arguments import (
 )
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
 from mipflow.flow.address_protocol import AddressBook, AddressGranter, AddressProtocolAllocation
-from mipflow.flow.allocation import DiscoveredAllocation, GeneratedAllocation
+from mipflow.flow.allocation import DiscoveredAllocation, Form, GeneratedAllocation, wrong_formed
 from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
+from mipflow.flow.learner import guarded
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policies import ByOperator, ByRequest, Policies
 from mipflow.flow.policy_server import PolicyClient, PolicyServer
@@ -51,7 +52,7 @@ from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 HOME, WLAN, CELLULAR, POLICY = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300", "400"))
 FIRST_CN_NETWORK, MOST_CNS = 0xA, 64
 """CN1 is on 2001:db8:a::/64, CN2 on 2001:db8:b::/64, and so on."""
-POLICY_SERVER, DHCP_SERVER, FIRST_LEASE = 0x9, 0x99, 0xD00
+POLICY_SERVER, DHCP_SERVER, FIRST_LEASE, FIRST_GRANT = 0x9, 0x99, 0xD00, 0x1000
 DHCP_SERVER_DUID = b"\0\3\0\1\2\0\0\0\0\x99"
 """DUID-LL with the server's link-layer address (RFC 8415 section 11.4)."""
 Mechanism = Literal["stateless", "dhcpv6", "request"]
@@ -90,7 +91,8 @@ def figure2(
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False, home_agents: int = 1,
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
     ingress_filtering: bool = False, enhanced: bool = False, allocate: Mechanism | Callable[..., Address] | None = None,
-    policy_server: bool = False, operator: RuleSet | str | PathLike[str] | None = None, **mobile_node: Any,
+    policy_server: bool = False, operator: RuleSet | str | PathLike[str] | None = None, collision: bool = False,
+    form: Form | None = None, **mobile_node: Any,
 ) -> World:
     """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -109,6 +111,8 @@ def figure2(
     server on the home link through the home agent as relay, "request" by a protocol of our own with a home agent that
     is adapted for it, or a function of the learner's, called as allocate(prefix, taken); without it, stateless from the
     home prefix that the mobile node knows from the start;
+    form: a learner's function that forms home addresses, called as form(advert, taken), for "stateless";
+    collision: whether somebody on the home link has the first further home address already, whichever way it comes;
     policy_server: whether "PS" can send rules to the mobile node: `world.policy_server.indicate(home_address, text)`;
     operator: the network operator's rules, or a file of them (see datasets/rules); where no policy is given, networks
     are those that the policy server asks for, then those of the operator's rules; further keywords go to
@@ -119,7 +123,7 @@ def figure2(
     check(whole(1, MOST_CNS, "correspondent nodes"), cns=cns)
     check(whole(1, MOST_HOME_AGENTS, "home agents"), home_agents=home_agents)
     check(FLAG, wire=wire, home_router=home_router, ingress_filtering=ingress_filtering, enhanced=enhanced)
-    check(FLAG, policy_server=policy_server)
+    check(FLAG, policy_server=policy_server, collision=collision)
     check(one_of(False, True, "manual"), security=security)
     check(_ALLOCATE, allocate=allocate)
     check(optional(_INTERVALS), advertisements=advertisements)
@@ -147,9 +151,13 @@ def figure2(
         }  # fmt: skip
     peers = [_correspondent(network, internet, spec, maker, number, total) for number, maker in enumerate(kinds)]
     known = agents[0].home_agent_address if home_agents == 1 else UNSPECIFIED
-    book = AddressBook(HOME) if allocate == "request" else None
+    book = AddressBook(HOME, FIRST_GRANT) if allocate == "request" else None
+    if form is not None:
+        if allocate != "stateless":
+            raise ProtocolMisuse(f"form= with allocate={shown(allocate)}; expected allocate='stateless'", allocate)
+        form = guarded("form", form, "advert, taken", wrong_formed)
     if allocate is not None:
-        mobile_node = {**_allocation(allocate, network, agents, home_address, book), **mobile_node}
+        mobile_node = {**_allocation(allocate, network, agents, home_address, book, form), **mobile_node}
     rules = operator if isinstance(operator, RuleSet | None) else load_rules(operator)
     if rules is not None or policy_server:
         mobile_node = {"policy": _policies(rules, policy_server), **mobile_node}
@@ -172,9 +180,23 @@ def figure2(
     world.home_agents, world.address_book = agents, book
     if policy_server:
         world.policy_server = _policy_server(network, internet, mn)
+    if collision:
+        first = {"dhcpv6": FIRST_LEASE, "request": FIRST_GRANT}.get(str(allocate), MOBILE_NODE + 1)
+        somebody_at_home(network, [HOME.address(first)])
     if traffic is not None:
         replay_capture(world, traffic, **{"cns": cns, **(replay or {})})
     return world
+
+
+def somebody_at_home(network: Network, addresses: Sequence[Address], interface_identifier: int | None = None) -> Host:
+    """Put a printer on the home link that has these addresses, by hand: no server and no home agent knows of it."""
+    printer = Host(network, "Printer", 2.4, 2.6)
+    identifier = addresses[0].interface_identifier if interface_identifier is None else interface_identifier
+    interface = printer.settle(network.segments["home"], identifier)
+    for address in addresses:
+        if address not in interface.addresses:
+            interface.add_address(address)
+    return printer
 
 
 def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
@@ -234,13 +256,13 @@ def _home(
 
 def _allocation(
     allocate: Mechanism | Callable[..., Address], network: Network, agents: list[HomeAgent], home_address: Address,
-    book: AddressBook | None,
+    book: AddressBook | None, form: Form | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Choose the maker of further home addresses, as keywords of the mobile node; set up the servers that it takes."""
     if callable(allocate):
         return {"allocate": allocate}
     if allocate == "stateless":
-        return {"allocation": DiscoveredAllocation}
+        return {"allocation": partial(DiscoveredAllocation, form=form)}
     if allocate == "dhcpv6":
         server = Dhcpv6Server(network, "DHCP", 5.6, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
         server.settle(network.segments["home"], DHCP_SERVER)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mipflow as mf
+from mipflow.errors import ProtocolMisuse
 from mipflow.flow.allocation import Granted, Immediate, Refused, StatelessAllocation
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
@@ -144,3 +145,56 @@ def test_of_two_answers_the_first_counts() -> None:
     w.run(4)
     assert flows[1].home_address == HOME.address(0x500) in w.ha.bindings and not flows[1].refused
     assert HOME.address(0x600) not in w.mn.own_home_addresses
+
+
+def test_a_learner_forms_addresses_of_what_the_home_agent_advertised() -> None:
+    seen: list[tuple[Any, list[Address]]] = []
+
+    def form(advert: Any, taken: list[Address]) -> Address:
+        seen.append((advert, taken))
+        return Address(advert.prefix >> 64 << 64 | 0xBEE0 + len(taken))
+
+    made = world(allocate="stateless", form=form, collision=True).run(3)
+    for _ in range(3):
+        made.mn.open(made.cn1, QUIET)
+        made.run(2)
+    advert, taken = seen[0]
+    primary = made.mn.primary_home_address
+    assert (advert.source, advert.prefix, advert.length) == (made.ha.home_agent_address, made.ha.home_agent_address, 64)
+    assert advert.destination == made.mn.care_of_address("wlan0") and taken == [primary]
+    assert [len(taken) for _, taken in seen] == [1, 2]
+    assert [each.home_address.interface_identifier for each in made.mn.home_addresses] == [0x10, 0xBEE1, 0xBEE2]
+
+
+def test_what_a_learner_forms_and_somebody_has_is_among_those_that_are_taken() -> None:
+    seen: list[list[Address]] = []
+
+    def form(advert: Any, taken: list[Address]) -> Address:
+        seen.append(taken)
+        return HOME.address(max(each.interface_identifier for each in taken) + 1)
+
+    made = world(allocate="stateless", form=form, collision=True).run(3)
+    made.mn.open(made.cn1, QUIET)
+    made.run(1)
+    made.mn.open(made.cn1, QUIET)
+    made.run(3)
+    primary = made.mn.primary_home_address
+    assert seen == [[primary], [primary, HOME.address(0x11)]]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"), [("2001:db8:100::11", "expected an Address"), (HOME.address(7), "it is the home agent's"),
+                       (Address("2001:db8:200::99"), "it has no home prefix"), (HOME.address(0x10), "it is in use")],
+)  # fmt: skip
+def test_what_is_no_address_to_have_is_said(bad: Any, words: str) -> None:
+    made = world(allocate="stateless", form=lambda advert, taken: bad).run(3)
+    made.mn.open(made.cn1, QUIET)
+    second = made.mn.open(made.cn1, QUIET)
+    made.run(2)
+    assert words in second.refused
+
+
+@pytest.mark.parametrize("allocate", [None, "dhcpv6", "request", lambda prefix, taken: None])
+def test_forming_goes_with_stateless_allocation_alone(allocate: Any) -> None:
+    with pytest.raises(ProtocolMisuse, match="expected allocate='stateless'"):
+        world(allocate=allocate, form=lambda advert, taken: None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx
 import pytest
 
@@ -86,3 +88,24 @@ def test_an_unknown_correspondent_and_an_impossible_number_of_home_agents_are_na
         mf.figure2(correspondents={"CN9": Host})
     with pytest.raises(ProtocolMisuse, match="home_agents=0; expected home agents from 1 to 8"):
         mf.figure2(home_agents=0)
+
+
+WAITS = [("stateless", 1.080, 1.122), ("dhcpv6", 1.124, 1.251), ("request", 1.080, 1.162)]
+
+
+@pytest.mark.parametrize(("allocate", "free_s", "taken_s"), WAITS)
+def test_somebody_at_home_has_the_first_address_whichever_way_it_comes(
+    allocate: Any, free_s: float, taken_s: float
+) -> None:
+    """Times from a flow's beginning to its address: the test's second, and the way of each mechanism, twice where the
+    first address is refused.
+    """
+    for collision, wait_s in ((False, free_s), (True, taken_s)):
+        world = mf.figure2(allocate=allocate, collision=collision).run(2.5)
+        world.mn.open(world.cn1, mf.apps.Voice())
+        world.run(2)
+        flow = world.mn.open(world.cn1, mf.apps.Voice())
+        world.run(2)
+        assert flow.entry.ready_ns / 1e9 - 4.5 == pytest.approx(wait_s, abs=1e-3)
+        refused = [each for each in world.trace.decisions() if each.what == "duplicate address"]
+        assert len(refused) == collision
