@@ -132,8 +132,9 @@ class Board:
             until = spine.end_ns if end is None else end.t_ns
             is_taken = end is not None and dict(end.values)["decision"] == "duplicate address"
             gone = film.time(film.ms(until) + TAKEN_MS) if is_taken else until + (end is None)
-            times = (self.stage.us(each) for each in (begin.t_ns, until, gone))
-            found.append(Tested(begin.nodes[0], self.words.value(begin.address), *times))
+            begun, *times = (self.stage.us(each) for each in (begin.t_ns, until, gone))
+            begun -= begun % 1000  # those that begin together are one version
+            found.append(Tested(begin.nodes[0], self.words.value(begin.address), begun, *times))
         return found
 
     def _ticks(self, node: str) -> set[int]:
@@ -151,7 +152,7 @@ class Board:
                 home = escape(test.home)
                 ring = f"<b class='mipflow-ring' data-from='{test.us}' data-to='{test.end_us}'></b> tested"
                 cells = (home, ring) if us < test.end_us else (f"<del>{home}</del>", "✕ 134: in use")
-                lines.append(f"<tr class='mipflow-ghost'><th scope='row'>{cells[0]}</th><td>{cells[1]}</td></tr>")
+                lines.append(f"<tr class='mipflow-ghost'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
         return "".join(lines)
 
     def _mark(self, record: TableChanged) -> None:

@@ -36,7 +36,7 @@ _DECIDED: dict[str, Kind] = {
     "flow ended": "ended",
 }  # fmt: skip
 _TESTED = {
-    "uniqueness test": ("{who} asks at home, and listens for a second: who has {home}", "{home} is tested"),
+    "uniqueness test": ("{who} asks at home, and waits a second: who has {home}", "{home} is tested"),
     "unique address": ("nobody at home has {home}", "{home} is free"),
     "duplicate address": ("somebody at home has {home}", "{home} is in use"),
 }
