@@ -11,22 +11,18 @@ from typing import Any
 from mipflow.arguments import Expected, check, one_of
 from mipflow.course import notebook
 from mipflow.course.source import exercises_of, lab_of
-from mipflow.errors import MipflowError
 
 
+@notebook.in_words
 def blocks(number: str, letters: str) -> Callable[..., Any] | None:
     """Make the program of an exercise from its blocks, as in `assign = blocks("7.3", "A C D")`: print it, and give the
     function. Letters that are none, or a program that Python cannot read, are answered in words; the answer is then
     None, which counts as not attempted.
     """
-    try:
-        known = exercises_of(lab_of(number)).BLOCKS
-        check(one_of(*known), number=number)
-        head, pieces = known[number]
-        check(_letters(pieces), letters=letters)
-    except MipflowError as error:
-        notebook.show_words(f"{error}.")
-        return None
+    known = exercises_of(lab_of(number)).BLOCKS
+    check(one_of(*known), number=number)
+    head, pieces = known[number]
+    check(_letters(pieces), letters=letters)
     chosen = [letter for letter in letters.upper() if letter.isalpha()]
     if not chosen:
         return None

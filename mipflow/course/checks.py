@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any
 
 from mipflow import arguments
-from mipflow.course import notebook
+from mipflow.course import apart, notebook
 from mipflow.course.exercise import Exercise, Result, Step, Verdict, failed
 from mipflow.course.exercise import error as no_answer
 from mipflow.course.identity import Student, student
@@ -33,6 +33,10 @@ DOES_NOTHING = {"RESUME", "NOP", "CACHE", "POP_TOP", "LOAD_CONST", "RETURN_CONST
 
 _steps: dict[str, tuple[Step, ...]] = {}
 """The steps that the last check of an exercise showed."""
+_tried: dict[str, Any] = {}
+"""The answer that was judged last, by exercise."""
+_endless: list[Any] = []
+"""Functions that did not come back from a check: nobody calls them again."""
 
 
 def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Result:
@@ -48,7 +52,6 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     given = (notebook.names() if answers is None else answers).get(task.answer)
     who, kept = student(), progress(lab_of(number))
     verdict, printed = judged(task, given, who)
-    _steps[number] = tuple(verdict.steps)
     tries = _enter(task, given, verdict, who, kept)
     opened = kept.hints(number)
     has_more = opened < len(task.hints) and verdict.status in ("wrong", "error")
@@ -61,20 +64,33 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     return _shown(result, " ".join(notes))
 
 
-def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, str]:
-    """The verdict on an answer, whatever it is, and what was printed meanwhile."""
+def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
+    """The verdict on an answer, whatever it is, and whether something was printed meanwhile."""
     with silence() as heard:
         try:
             empty = bool(task.is_empty(given)) or is_stub(given)
-            verdict = Verdict("not attempted", 0, "") if empty else task.judge(given, who)
+            verdict = Verdict("not attempted", 0, "") if empty else _judged(task, given, who)
         except MipflowError as error:
             verdict = failed(error)
+        except KeyboardInterrupt:
+            verdict = no_answer(notebook.STOPPED)
         except Exception as error:
             why = f"{type(error).__name__}: {shown(error, str)}"
             verdict = no_answer(f"This answer cannot be judged ({why}). Is {task.answer} what the exercise asks for?")
     if verdict.status == "not attempted":
         verdict = Verdict("not attempted", 0, f"Write {task.answer} in the cell above, run that cell, then this one.")
-    return verdict, heard.getvalue()
+    _steps[task.number], _tried[task.number] = tuple(verdict.steps), given
+    return verdict, heard.heard
+
+
+def _judged(task: Exercise, given: Any, who: Student) -> Verdict:
+    """The verdict of the exercise; a function is tried apart first."""
+    if callable(given):
+        why = apart.why_not(lambda: task.judge(given, who), task.answer, given)
+        if why:
+            _endless.append(given)
+            return failed(why)
+    return task.judge(given, who)
 
 
 def is_stub(given: Any) -> bool:
@@ -96,12 +112,10 @@ def evidence(verdict: Verdict, tries: int) -> list[dict[str, object]]:
     return rows
 
 
+@notebook.in_words
 def hint(number: str) -> None:
     """Open the next hint of an exercise; each waits for a new attempt."""
-    try:
-        task, kept = exercise(number), progress(lab_of(number))
-    except MipflowError as error:
-        return notebook.show_words(f"{error}.")
+    task, kept = exercise(number), progress(lab_of(number))
     opened, tries = kept.hints(number), len(kept.attempts(number))
     if not task.hints:
         return notebook.show_words(f"{number} has no hints.")
@@ -116,20 +130,23 @@ def hint(number: str) -> None:
     return None
 
 
+@notebook.in_words
 def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
     """The learner's function at work inside the simulated node, right or wrong, in the story that the last check found,
     or in one of theirs.
     """
-    try:
-        task = exercise(number)
-        if task.film is None:
-            return notebook.show_words(f"{number} has no film.")
-        given = (notebook.names() if answers is None else answers).get(task.answer)
-        with silence():
-            mine = None if task.is_empty(given) or is_stub(given) or not callable(given) else given
-            return task.film(mine, student(), _steps.get(number, ()))
-    except MipflowError as error:
-        return notebook.show_words(f"{error}.")
+    task, who = exercise(number), student()
+    if task.film is None:
+        return notebook.show_words(f"{number} has no film.")
+    names = notebook.names() if answers is None else answers
+    given = names.get(task.answer)
+    mine = given if callable(given) and not is_stub(given) else None
+    if mine is not None and _tried.get(number) is not mine:
+        judged(task, mine, who)
+    if any(function is each for each in _endless for function in names.values()):
+        return notebook.show_words("A function of yours did not come to an end in its check: mend that, then it runs.")
+    with silence():
+        return task.film(mine, who, _steps.get(number, ()))
 
 
 def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Progress) -> int:
@@ -177,11 +194,9 @@ def _shown(result: Result, note: str) -> Result:
     return result
 
 
+@notebook.in_words
 def part(lab: str, name: str) -> Any:
     """Something that a lab shows by its name, made for the student who is at work, such as their own run."""
-    try:
-        known: dict[str, Callable[[Student], Any]] = exercises_of(lab_of(lab)).PARTS
-        arguments.check(arguments.one_of(*known), name=name)
-        return known[name](student())
-    except MipflowError as error:
-        return notebook.show_words(f"{error}.")
+    known: dict[str, Callable[[Student], Any]] = exercises_of(lab_of(lab)).PARTS
+    arguments.check(arguments.one_of(*known), name=name)
+    return known[name](student())

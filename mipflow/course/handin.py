@@ -17,12 +17,13 @@ from typing import Any
 
 import ipywidgets
 
-from mipflow.arguments import PATH, check
 from mipflow.course.identity import Student, student
+from mipflow.course.notebook import in_words
 from mipflow.course.progress import forget, progress
 from mipflow.course.source import exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
 from mipflow.lab.panel import button, frame, show_in
+from mipflow.wire.files import open_ordinary
 
 MOST_OCTETS = 50_000_000
 """Of one file in a zip, unpacked."""
@@ -51,31 +52,36 @@ def _notebook(lab: str, folder: Path) -> Path:
     return found[0]
 
 
-def restore(path: str | os.PathLike[str], folder: Path | None = None) -> list[Path]:
+@in_words
+def restore(path: str | os.PathLike[str]) -> list[Path]:
     """Put notebook and progress of such a zip beside this notebook; what is there is kept under another name. Gives the
-    files written. Raises DatasetError for what is no such zip.
+    files written; what is no such zip is answered in words.
     """
-    check(PATH, DatasetError, path=path)
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{shown(path)} cannot be read ({error.strerror})", path) from error
-    return _restored(content, folder or Path.cwd())
+    return unpack(_octets(path))
 
 
-def _restored(content: bytes, folder: Path) -> list[Path]:
+def unpack(content: bytes, folder: Path | None = None) -> list[Path]:
+    """Put what such a zip holds into a folder, and give the files written. Raises DatasetError for what is none."""
     files = {name: text for name, text in _members(content).items() if name.endswith((".ipynb", ".json"))}
     if not files:
         raise DatasetError("there is no notebook in this zip; expected one such as 1234567-lab07.zip", None)
     written = []
     for name, text in files.items():
-        target = folder / name
-        if target.exists() and target.read_bytes() != text:
-            target.replace(target.with_name(f"{target.stem}.before-{datetime.now():%H%M%S}{target.suffix}"))
-        target.write_bytes(text)
+        target = (folder or Path.cwd()) / name
+        try:
+            if target.is_symlink() or (target.exists() and not (target.is_file() and target.read_bytes() == text)):
+                target.replace(target.with_name(f"{target.stem}.before-{datetime.now():%H%M%S%f}{target.suffix}"))
+            target.write_bytes(text)
+        except OSError as error:
+            raise DatasetError(f"{name} of this zip cannot be written ({error.strerror})", None) from error
         written.append(target)
     forget()
     return written
+
+
+def _octets(path: str | os.PathLike[str]) -> bytes:
+    with open_ordinary(path, "expected the zip of a lab, such as 1234567-lab07.zip") as file:
+        return file.read(MOST_OCTETS)
 
 
 def _members(content: bytes) -> dict[str, bytes]:
@@ -89,6 +95,7 @@ def _members(content: bytes) -> dict[str, bytes]:
         raise DatasetError(f"this is no zip of a lab ({shown(error, str)})", None) from error
 
 
+@in_words
 def hand_in(lab: str) -> ipywidgets.VBox:
     """One button that makes the zip and offers it for download, and one that takes it back."""
     make = button("Make the file to hand in", "Notebook and progress as one zip; save the notebook first (Ctrl+S)")
@@ -107,7 +114,7 @@ def hand_in(lab: str) -> ipywidgets.VBox:
 
     def uploaded(_: object) -> None:
         try:
-            names = [each.name for upload in back.value for each in _restored(bytes(upload["content"]), Path.cwd())]
+            names = [each.name for upload in back.value for each in unpack(bytes(upload["content"]))]
             show_in(
                 said, escape(f"Back again: {', '.join(names)}. Close this notebook without saving, and open it again.")
             )
@@ -121,11 +128,7 @@ def hand_in(lab: str) -> ipywidgets.VBox:
 
 def viva(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Three oral questions about what was handed in, with their answers. Raises DatasetError for no such zip."""
-    check(PATH, DatasetError, path=path)
-    try:
-        files = _members(Path(path).read_bytes())
-    except OSError as error:
-        raise DatasetError(f"{shown(path)} cannot be read ({error.strerror})", path) from error
+    files = _members(_octets(path))
     kept: Any = None
     for name, text in files.items():
         if name.startswith("progress-lab"):

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from random import Random
 
+from mipflow.course.notebook import in_words
 from mipflow.errors import ProtocolMisuse, shown
 
 PRACTICE = "practice"
@@ -40,10 +41,11 @@ class Student:
 _me = Student()
 
 
+@in_words
 def me(*ids: str | int) -> Student:
     """Say who you are, by your student number: `me("1234567")`, and `me("first", "second")` for a pair.
 
-    Your number chooses your stories, so your neighbor's answers differ. Raises ProtocolMisuse for what is no number.
+    Your number chooses your stories, so your neighbor's answers differ. What is no number is answered in words.
     """
     global _me
     words = [str(each).strip() if isinstance(each, str | int) and not isinstance(each, bool) else "" for each in ids]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 import sys
+from collections.abc import Callable
+from functools import wraps
 from html import escape
-from typing import Any
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from mipflow.errors import MipflowError
 
 MARK = "__mipflow__"
+STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def shell() -> Any:
@@ -34,19 +44,59 @@ def show(html: str, text: str) -> None:
 
 
 def keep(ours: dict[str, Any]) -> None:
-    """Give names of ours their meaning back before each cell, where a cell has given them another one."""
+    """Give names of ours their meaning back, where a cell has given them another one: before the next cell, and where
+    this one stumbles over it, in place of Python's words; what comes after it runs.
+    """
     running = shell()
     if running is None or getattr(running, MARK, False):
         return
     setattr(running, MARK, True)
+    excused: list[BaseException] = []
+
+    def taken() -> list[str]:
+        return [name for name, function in ours.items() if running.user_ns.get(name, function) is not function]
 
     def restore(*_: object) -> None:
-        for name, function in ours.items():
-            if name in running.user_ns and running.user_ns[name] is not function:
-                running.user_ns[name] = function
-                show_words(f"`{name}` is a name of the lab, and a cell gave it another meaning. It is the lab's again.")
+        for name in taken():
+            running.user_ns[name] = ours[name]
+            show_words(f"`{name}` is a name of the lab, and a cell gave it another meaning. It is the lab's again.")
+
+    def stumbled(_: Any, kind: type, error: BaseException, way: TracebackType, tb_offset: int | None = None) -> None:
+        while way.tb_next is not None and way.tb_frame.f_globals is not running.user_ns:
+            way = way.tb_next
+        line = linecache.getline(way.tb_frame.f_code.co_filename, way.tb_lineno)
+        if any(re.search(rf"\b{name}\(", line) for name in taken()):
+            excused.append(error)
+            restore()
+        else:
+            running.showtraceback((kind, error, error.__traceback__), tb_offset=tb_offset)
+
+    def excuse(result: Any) -> None:
+        if result.error_in_exec in excused:
+            result.error_in_exec = None
+        excused.clear()
 
     running.events.register("pre_run_cell", restore)
+    running.set_custom_exc((TypeError, AttributeError), stumbled)
+    running.events.register("post_run_cell", excuse)
+
+
+def in_words(function: Callable[P, R]) -> Callable[P, R | None]:
+    """A function of ours whose errors are shown as a sentence, below the cell that called it: no traceback, and Run All
+    goes on. It gives None then.
+    """
+
+    @wraps(function)
+    def speaks(*arguments: P.args, **named: P.kwargs) -> R | None:
+        try:
+            return function(*arguments, **named)
+        except MipflowError as error:
+            show_words(f"{error}.")
+        except KeyboardInterrupt:
+            show_words(STOPPED)
+        return None
+
+    return speaks
 
 
 def show_words(words: str) -> None:

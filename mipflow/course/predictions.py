@@ -19,7 +19,7 @@ from mipflow.course import notebook
 from mipflow.course.identity import student
 from mipflow.course.progress import Progress, progress
 from mipflow.course.source import exercises_of, lab_of
-from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.errors import ProtocolMisuse
 from mipflow.lab.panel import button, frame, show_in
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
@@ -171,23 +171,24 @@ def prediction(name: str) -> Prediction:
     return _asked[name]
 
 
+@notebook.in_words
 def ask(name: str) -> ipywidgets.VBox:
     """The form of a question."""
     return prediction(name).form()
 
 
+@notebook.in_words
 def predict(name: str, answer: str, confidence: str | None = None, why: str = "") -> None:
     """Answer a question without the mouse, as in `predict("07", "b", confidence="certain", why="...")`."""
-    try:
-        asked = prediction(name)
-        before = asked.last
-        is_again = before is not None and before == (answer, confidence, why)  # the cell is run once more
-        told = f"Stored: {answer}." if is_again else asked.store(answer, confidence, why)
-        notebook.show_words(f"{asked.feedback()} {told}" if asked.question.is_last else told)
-    except MipflowError as error:
-        notebook.show_words(f"{error}.")
+    check(WORD, answer=answer, why=why)
+    check(optional(one_of(*CONFIDENCE)), confidence=confidence)
+    asked = prediction(name)
+    is_again = asked.last == (answer, confidence, why)  # the cell is run once more
+    told = f"Stored: {answer}." if is_again else asked.store(answer, confidence, why)
+    notebook.show_words(f"{asked.feedback()} {told}" if asked.question.is_last else told)
 
 
+@notebook.in_words
 def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
     """Show `shown`, which the question `name` is about, with its text twin and feedback, once there is an answer."""
     asked, output = prediction(name), ipywidgets.Output()

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from mipflow.course.identity import Student
-from mipflow.errors import shown
+from mipflow.errors import MipflowError, shown
+from mipflow.wire.files import read_text, written_whole
 
 KIT = next((each.version for each in distributions(name="mipflow")), "not installed")
 FORM = 1
 """The form of the file; a higher one is of a newer kit, and is left alone."""
+WORDS = "at", "status", "said", "gave", "matched", "misconception", "confidence", "why"
+"""What is text in an entry, where it is there."""
+MOST_OCTETS = 10_000_000
 MOST_ATTEMPTS = 200
 """Of one exercise that are kept."""
 
@@ -35,16 +40,16 @@ class Progress:
     def _read(self) -> dict[str, Any]:
         fresh: dict[str, Any] = {"form": FORM, "lab": self.lab, "attempts": {}, "predictions": {}, "hints": {}}
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            if not os.path.lexists(self.path):
+                return fresh
+            kept = json.loads(read_text(self.path, MOST_OCTETS, "expected the progress of a lab"))
             if isinstance(kept, dict) and isinstance(kept.get("form"), int) and kept["form"] > FORM:
                 self._is_ours = False
                 kit = shown(kept.get("kit"))
                 self.note = f"{self.path.name} is of a newer kit ({kit}): it is left as it is, and nothing is added."
                 return fresh
             _check(kept)
-        except FileNotFoundError:
-            return fresh
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (MipflowError, ValueError, TypeError, KeyError, RecursionError) as error:
             aside = self.path.with_suffix(".damaged.json")
             try:
                 self.path.replace(aside)
@@ -94,21 +99,21 @@ class Progress:
         self._kept |= {"kit": KIT, "who": list(student.ids) or ["practice"]}
         text = json.dumps(self._kept, indent=1, ensure_ascii=True) + "\n"
         try:
-            beside = self.path.with_suffix(".new")
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(self.path)
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            self.note = f"{self.path.name} cannot be written ({why}): it is kept until the kernel stops."
+            with written_whole(self.path) as file:
+                file.write(text.encode())
+        except MipflowError:
+            self.note = f"{self.path.name} cannot be written here: what you do is kept until the kernel stops."
 
 
 def _check(kept: Any) -> None:
     """Raise ValueError or a like error for what is not such a file."""
     if not isinstance(kept, dict) or not isinstance(kept["form"], int):
         raise ValueError("it holds no progress")
-    for name, entries in (("attempts", "answer"), ("predictions", "answer")):
-        for kind in kept[name].values():
-            if any(not isinstance(each[entries], str) for each in kind):
+    for name in ("attempts", "predictions"):
+        for each in (one for entries in kept[name].values() for one in entries):
+            told = each.get("story", [])
+            words = each["answer"], *told, *(each[field] for field in WORDS if each.get(field) is not None)
+            if not isinstance(told, list) or not all(isinstance(word, str) for word in words):
                 raise ValueError(f"its {name} cannot be read")
     if any(type(count) is not int for count in kept["hints"].values()):
         raise ValueError("its hints cannot be read")

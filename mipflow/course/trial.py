@@ -5,20 +5,30 @@ Stands beside `flow.learner`, whose guard stops what does not end and says in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import builtins
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import wraps
-from io import StringIO
+from io import TextIOBase
+from pathlib import Path
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from mipflow.course import notebook
 from mipflow.errors import FunctionFailed
 from mipflow.flow.learner import Guarded
 
-CALL_S, LEAST_LINES, CHECK_S = 1.0, 1000, 10.0
+CALL_S, LEAST_LINES, CHECK_S = 1.0, 1000, 5.0
 """How long one call may take, in seconds, where it runs more lines than these; and all calls of one check."""
+ROOM_OCTETS = 1 << 29
+"""How much memory a learner's function may take, where the system can be told so."""
 THAT_IS_OURS = "that is ours, write yours"
+NOBODY_ANSWERS = "nobody answers here; what your function needs, it gets as arguments"
 
+listener: Callable[[bool], object] | None = None
+"""Told when a call of a learner's function begins (True) and ends (False); see `course.apart`."""
 _under_way = 0
 
 
@@ -60,9 +70,13 @@ class Trial:
             raise FunctionFailed(why, self._function)
         begun_s = monotonic()
         try:
+            if listener is not None:
+                listener(True)
             with _learner(self._withheld):
                 return self._guarded(*arguments)
         finally:
+            if listener is not None:
+                listener(False)
             self._took_s += monotonic() - begun_s
 
 
@@ -70,25 +84,90 @@ class Trial:
 def _learner(withheld: Sequence[tuple[Any, str]]) -> Iterator[None]:
     """While a learner's function runs: ours refuses."""
     global _under_way
-    kept = [(owner, name, vars(owner)[name]) for owner, name in withheld]
     _under_way += 1
     try:
-        for owner, name in withheld:
-            setattr(owner, name, _refuse)
-        yield
+        with _instead((owner, name, _refuse) for owner, name in withheld):
+            yield
     finally:
-        for owner, name, was in kept:
-            setattr(owner, name, was)
         _under_way -= 1
 
 
-def _refuse(*_: object, **__: object) -> None:
+def _refuse(*_: object, **__: object) -> NoReturn:
     raise FunctionFailed(THAT_IS_OURS)
 
 
 @contextmanager
-def silence() -> Iterator[StringIO]:
-    """Swallow all that is printed meanwhile: what a check writes to stderr would cost the learner their marks."""
-    heard = StringIO()
-    with redirect_stdout(heard), redirect_stderr(StringIO()):
-        yield heard
+def _instead(others: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Give attributes of somebody another value meanwhile."""
+    kept = []
+    try:
+        for owner, name, value in others:
+            kept.append((owner, name, vars(owner)[name] if isinstance(owner, type) else getattr(owner, name)))
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, was in reversed(kept):
+            setattr(owner, name, was)
+
+
+class Deaf(TextIOBase):
+    """A stream that keeps nothing of what it is given; `heard`: whether it was given anything."""
+
+    heard = False
+
+    def write(self, text: str) -> int:
+        self.heard = True
+        return len(text)
+
+
+class Dark:
+    """A publisher of a notebook that shows nothing."""
+
+    def publish(self, *_: object, **__: object) -> None: ...
+
+    clear_output = publish
+
+
+def _nobody_answers(*_: object) -> NoReturn:
+    raise EOFError(NOBODY_ANSWERS)
+
+
+def _does_not_end(*_: object) -> NoReturn:
+    raise SystemExit("this would end the notebook; a function ends with return")
+
+
+@contextmanager
+def silence() -> Iterator[Deaf]:
+    """Swallow all that is printed or shown meanwhile: what a check writes to stderr would cost the learner their marks.
+    Nobody is asked anything, the notebook goes on, and there is an end to the memory.
+    """
+    heard, shell = Deaf(), notebook.shell()
+    others: list[tuple[Any, str, Any]] = [(builtins, "input", _nobody_answers)]
+    for name, instead in (("display_pub", Dark()), ("ask_exit", _does_not_end)):
+        if hasattr(shell, name):
+            others.append((shell, name, instead))
+    deep = sys.getrecursionlimit()
+    try:
+        with redirect_stdout(heard), redirect_stderr(Deaf()), _instead(others), _room(ROOM_OCTETS):
+            yield heard
+    finally:
+        sys.setrecursionlimit(deep)
+
+
+@contextmanager
+def _room(octets: int) -> Iterator[None]:
+    """Let this process take so much more memory; a list without end is then a MemoryError, and no dead notebook."""
+    try:
+        import resource
+
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        before = soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = min((each for each in (soft, hard) if each != resource.RLIM_INFINITY), default=taken + octets)
+        resource.setrlimit(resource.RLIMIT_AS, (min(most, taken + octets), hard))
+    except (ImportError, OSError, ValueError):  # not on this system
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -66,6 +66,16 @@ def test_what_nobody_wrote_is_not_attempted_and_leaves_nothing_behind(source: st
         ("count = 3", "count is 3; expected a function"),
         ("class count:\n    pass", "expected a function"),
         ("def count(letters):\n    return undefined", "name 'undefined' is not defined"),
+        ("def count(letters):\n    return len(input('?'))", "raised EOFError in line 2: nobody answers here"),
+        ("import sys\ndef count(letters):\n    sys.exit(1)", "raised SystemExit"),
+        ("def count(letters):\n    return [0] * 10**10", "raised MemoryError"),
+        ("def count(letters):\n    kept = [0]\n    while True: kept += kept", "raised MemoryError"),
+        ("def count(letters):\n    kept = []\n    while True: kept.append(letters)", "was stopped"),
+        ("def count(letters):\n    return '9' * 10**9", "raised MemoryError"),
+        (
+            "import sys\ndef count(letters):\n    sys.setrecursionlimit(10**6)\n    return count(letters)",
+            "took more than 1 s and was stopped",
+        ),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_in_a_function_is_said_in_words(
@@ -90,6 +100,30 @@ def test_what_a_function_prints_goes_nowhere(capsys: pytest.CaptureFixture[str])
     assert check("99.1", made(loud)).points == 4
     said = capsys.readouterr()
     assert said.err == "" and "secret" not in said.out and checks.PRINTED in said.out
+
+
+def test_ten_megabytes_of_print_are_kept_nowhere() -> None:
+    import tracemalloc
+
+    loud = RIGHT.replace("return", "print('x' * 10_000_000); return")
+    tracemalloc.start()
+    assert check("99.1", made(loud)).points == 4
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()
+
+
+def test_the_square_stops_a_check_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    result = check("99.1", made("def count(letters):\n    raise KeyboardInterrupt"))
+    assert (result.status, result.points) == ("error", 0) and "You stopped this" in result.feedback
+    assert capsys.readouterr().err == ""
+
+
+def test_the_memory_that_a_function_may_take_is_its_own() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    check("99.1", made("def count(letters):\n    return [0] * 10**10"))
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_ours_refuses_while_a_learners_function_runs() -> None:

@@ -29,6 +29,23 @@ def test_a_name_of_ours_is_ours_again_in_the_next_cell(shell: Any) -> None:
     assert "`check` is a name of the lab" in str(said.outputs[0].data)
 
 
+@pytest.mark.parametrize(
+    ("cell", "is_ours"),
+    [
+        ("check = 3\ncheck('99.2').points", True), ("def check(x):\n    return x\n\ncheck('99.2').points", True),
+        ("check = 3\nlen(check)", False), ("check = 3\n'x' + 1", False), ("check(1, 2, 3)", False),
+    ],
+)  # fmt: skip
+def test_a_name_of_ours_that_a_cell_takes_and_uses_is_explained(shell: Any, cell: str, is_ours: bool) -> None:
+    shell.run_cell("from mipflow.course import *\nfrom mipflow.course.notebook import keep\nkeep({'check': check})")
+    with capture_output() as said:  # type: ignore[no-untyped-call]
+        result = shell.run_cell(cell)
+        again = shell.run_cell("callable(check)").result
+    words = [output for output in said.outputs if "`check` is a name of the lab" in str(output.data)]
+    assert (result.success, "Traceback" not in said.stdout) == (is_ours, is_ours)
+    assert len(words) == ("check =" in cell or "def" in cell) and again
+
+
 def test_an_answer_is_taken_from_the_cells(shell: Any) -> None:
     shell.run_cell("number = -1")
     assert notebook.names()["number"] == -1

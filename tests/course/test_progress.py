@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ def test_what_is_entered_is_there_again(nobody: Path) -> None:
         '{"form": 1, "attempts": {"1": 5}, "predictions": {}, "hints": {}}',
         '{"form": 1, "attempts": {}, "predictions": {"99": [{"answer": 4}]}, "hints": {}}',
         '{"form": 1, "attempts": {}, "predictions": {}, "hints": {"99.1": "x"}}',
+        '{"form": 1, "attempts": {"1": [{"answer": "x", "story": 5}]}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {"1": [{"answer": "x", "story": [5]}]}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {"1": [{"answer": "x", "gave": []}]}, "predictions": {}, "hints": {}}',
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_put_aside_and_said(text: str, nobody: Path) -> None:
@@ -55,9 +59,39 @@ def test_a_file_of_a_newer_kit_is_left_alone(nobody: Path) -> None:
 
 
 def test_a_folder_in_which_nothing_can_be_written(nobody: Path) -> None:
-    (nobody / "progress-lab99.new").mkdir()
-    kept = Progress("99", nobody)
+    kept = Progress("99", nobody / "gone")
     assert kept.add(WHO, "99.1", "x") == 1 and "cannot be written" in kept.note
+    assert kept.add(WHO, "99.1", "y") == 2
+
+
+@pytest.mark.parametrize("what", ["a folder", "a link to itself", "a device", "a pipe", "a link to nothing", "huge"])
+def test_what_is_no_ordinary_file_is_put_aside(what: str, nobody: Path) -> None:
+    path = nobody / "progress-lab99.json"
+    match what:
+        case "a folder":
+            path.mkdir()
+        case "a link to itself":
+            path.symlink_to(path.name)
+        case "a device":
+            path.symlink_to("/dev/zero")
+        case "a pipe":
+            os.mkfifo(path)
+        case "a link to nothing":
+            path.symlink_to("nothing")
+        case "huge":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
+    kept = Progress("99", nobody)
+    assert "is damaged" in kept.note and kept.add(WHO, "99.1", "x") == 1
+    assert json.loads(path.read_text())["attempts"]["99.1"]
+
+
+def test_a_link_to_a_file_is_read_and_written(nobody: Path, tmp_path: Path) -> None:
+    (nobody / "progress-lab99.json").symlink_to(tmp_path / "elsewhere.json")
+    (tmp_path / "elsewhere.json").write_text('{"form": 1, "attempts": {}, "predictions": {}, "hints": {}}')
+    kept = Progress("99", nobody)
+    assert kept.note == "" and kept.add(WHO, "99.1", "x") == 1
+    assert "99.1" in (tmp_path / "elsewhere.json").read_text()
 
 
 def test_attempts_have_an_end(nobody: Path) -> None:

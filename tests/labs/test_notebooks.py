@@ -5,7 +5,9 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pytest
@@ -76,22 +78,62 @@ def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -
     assert (len(films), len(forms)) == (1, 4), "two questions and two panels"
 
 
+class Hostile(NamedTuple):
+    """What learners do to lab 07: to its file of progress, and to cells, by how they begin; None takes one away."""
+
+    progress: Callable[[Path], object]
+    cells: dict[str, str | None]
+    said: tuple[str, ...]
+
+
 HOSTILE = {
-    "from mipflow.course import ask, blocks": None,
-    "trace = ": "trace = 5",
-    "def assign(": "def assign(flow, homes, flows, allocate):\n    print(flow)\n    while True:\n        pass",
-    "from mipflow.course import blocks": 'check = film = "mine"\nimport mipflow as mf\nother = mf.figure2()',
-    "waited_ms = ": None,
-    "def release(": "def release(flow, homes, flows):\n    other.run(1)",
-    "story = ": "story = assign",
-}
-"""What learners do to cells, by how they begin; None takes one away."""
+    "loops": Hostile(
+        lambda path: path.write_text("{"), {
+            "from mipflow.course import ask, blocks": None,
+            "trace = ": "trace = 5",
+            "def assign(": "def assign(flow, homes, flows, allocate):\n    print(flow)\n    while True:\n        pass",
+            "from mipflow.course import blocks": 'check = film = "mine"\nimport mipflow as mf\nother = mf.figure2()',
+            "waited_ms = ": None,
+            "def release(": "def release(flow, homes, flows):\n    other.run(1)",
+            "story = ": "story = assign",
+        }, (
+            "trace is no list of words", "took more than 1 s and was stopped", "`check` is a name of the lab",
+            "Write waited_ms in the cell above", "somebody waits for the answer of your release()", "story is no text",
+            "is damaged",
+        )),
+    "never comes back": Hostile(
+        lambda path: path.mkdir(), {
+            "from mipflow.course import ask, blocks": "from mipflow.course import check, me\nme('')",
+            "trace = ": "trace = ['H@1'] * 5\ncheck = 3\ncheck('7.2').points",
+            "def assign(": "def assign(flow, homes, flows, allocate):\n    return sum(range(10**12))",
+            "waited_ms = ": "waited_ms = '1' * 10**7",
+            "def release(": "def release(flow, homes, flows):\n    print('x' * 10**7)\n    homes.remove(input())",
+            "story = ": "story = 'A ' * 10**6",
+        }, (
+            "expected your student number", "`check` is a name of the lab", "not come back from one call in line 2",
+            "did not come to an end in its check", "waited_ms is no number", "nobody answers here", "is damaged",
+        )),
+    "ends Python": Hostile(
+        lambda path: path.write_text('{"form": 99, "kit": "9.9"}'), {
+            "trace = ": "trace = [[]] * 5",
+            "def assign(": "import os\n\ndef assign(flow, homes, flows, allocate):\n    os._exit(0)",
+            "waited_ms = ": "waited_ms = float('nan')",
+            "def release(": "def release(flow, homes, flows):\n    exit()",
+            "story = ": "story = 'A B ' + chr(0xd800)",
+        }, ("of a newer kit", "ended Python itself", "this would end the notebook", "in your story")),
+    "takes all memory": Hostile(
+        lambda path: path.symlink_to("/dev/zero"), {
+            "def assign(": "def assign(flow, homes, flows, allocate):\n    while True:\n        homes += homes",
+            "def release(": "def release(flow, homes, flows):\n    return release(flow, homes, flows)",
+        }, ("raised MemoryError", "raised RecursionError", "no ordinary file")),
+}  # fmt: skip
 
 
-def test_whatever_learners_write_run_all_reaches_the_end(tmp_path: Path) -> None:
-    notebook = nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
-    (tmp_path / "progress-lab07.json").write_text("{")
-    for begins, source in HOSTILE.items():
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_learners_write_run_all_reaches_the_end(name: str, tmp_path: Path) -> None:
+    hostile, notebook = HOSTILE[name], nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
+    hostile.progress(tmp_path / "progress-lab07.json")
+    for begins, source in hostile.cells.items():
         cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
         if source is None:
             notebook.cells.remove(cell)
@@ -104,12 +146,7 @@ def test_whatever_learners_write_run_all_reaches_the_end(tmp_path: Path) -> None
     done, took = execute(path, tmp_path)
     assert complaints(done) == [] and took < OTHERWISE_SECONDS
     said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
-    for words in (
-        "trace is no list of words", "took more than 1 s and was stopped", "`check` is a name of the lab",
-        "Write waited_ms in the cell above",
-        "somebody waits for the answer of your release()", "story is no text", "is damaged",
-        "Write release in the cell above",
-    ):  # fmt: skip
+    for words in (*hostile.said, "Write release in the cell above"):
         assert words in said, words
 
 
