@@ -21,7 +21,7 @@ KIT = next((each.version for each in distributions(name="mipflow")), "not instal
 FORM = 1
 """The form of the file; a higher one is of a newer kit, and is left alone."""
 WORDS = "at", "status", "said", "gave", "matched", "misconception", "confidence", "why"
-"""What is text in an entry, where it is there."""
+"""Fields of an entry that hold text, where they are there."""
 MOST_OCTETS = 10_000_000
 MOST_ATTEMPTS = 200
 """Of one exercise that are kept."""
