@@ -22,6 +22,7 @@ import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
+from mipflow.course.notebook import Words
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
@@ -530,19 +531,6 @@ def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student
 def run_of(student: Student) -> World:
     """The run that the student reads from: their five flows, with Figure 6."""
     return in_world(figure6, run_story(student), student)[0]
-
-
-class Words:
-    """A piece of HTML with its text."""
-
-    def __init__(self, html: str, text: str) -> None:
-        self._html, self._text = html, text
-
-    def _repr_html_(self) -> str:
-        return self._html
-
-    def __repr__(self) -> str:
-        return self._text
 
 
 class Hop(NamedTuple):

@@ -43,6 +43,19 @@ def show(html: str, text: str) -> None:
     display({"text/html": html, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
 
 
+class Words:
+    """A piece of HTML with its text, as a part of a lab gives it."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self._html, self._text = html, text
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def keep(ours: dict[str, Any]) -> None:
     """Give names of ours their meaning back, where a cell has given them another one: before the next cell, and where
     this one stumbles over it, in place of Python's words; what comes after it runs.
