@@ -49,7 +49,7 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
         task = exercise(number)
     except MipflowError as error:
         return _shown(Result(shown(number, str)[:20], "error", 0, 0, f"{error}."), "")
-    given = (notebook.names() if answers is None else answers).get(task.answer)
+    given = task.taken(notebook.names() if answers is None else answers)
     who, kept = student(), progress(lab_of(number))
     verdict, printed = judged(task, given, who)
     tries = _enter(task, given, verdict, who, kept)

@@ -68,7 +68,7 @@ class Exercise:
 
     judge: gives the verdict on an answer; is_empty: True for what the notebook holds before anybody wrote an answer;
     film: a picture of the learner's function at work, given that function or None, the student and the steps of the
-    last check.
+    last check; also: further names, where several things are one answer.
     """
 
     number: str
@@ -78,6 +78,12 @@ class Exercise:
     is_empty: Callable[[Any], object] = lambda answer: answer is None or answer is ...
     hints: tuple[str, ...] = ()
     film: Callable[[Any, Student, Sequence[Step]], Any] | None = None
+    also: tuple[str, ...] = ()
+
+    def taken(self, names: Mapping[str, Any]) -> Any:
+        """The answer, by its name in the notebook; with further names the tuple of all, None for what is not there."""
+        found = tuple(names.get(each) for each in (self.answer, *self.also))
+        return found if self.also else found[0]
 
 
 @dataclass(slots=True, frozen=True)

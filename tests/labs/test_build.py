@@ -189,6 +189,12 @@ def test_a_wrong_source_is_named_in_one_line(
     assert not list(lab.glob("*.ipynb"))
 
 
+def test_a_check_is_no_cell_to_read(build: ModuleType, lab: Path) -> None:
+    cells = "".join(f'\n# %% tags=["check:99.{number}:1"]\ncheck("99.{number}").points\n' for number in range(13))
+    (lab / "source" / "99_test.py").write_text(TITLE + cells)
+    assert build.main(["--labs", str(lab)]) == 0
+
+
 WORDS = """# %% [markdown]
 # # Words
 #
