@@ -28,7 +28,7 @@ from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
 from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
 from mipflow.course.trial import ours
-from mipflow.errors import FunctionFailed, class_name
+from mipflow.errors import FunctionFailed, class_name, shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.lab.panel import button
@@ -40,8 +40,8 @@ from mipflow.wire.packet import DestinationOptions
 
 MOST_EVENTS = 6
 NODES = ("CN1", "CN2", "CN3")
-PORTS = (80, 443)
-"""Ports of flows, in turn: some flows to one correspondent have the same."""
+PORTS = (80, 443, 443, 80)
+"""Ports of flows, in turn: some flows to one correspondent have the same, and not every other one."""
 NO_FLOW = {"IndexError", "StopIteration", "UnboundLocalError", "ValueError", "AttributeError", "TypeError", "KeyError"}
 """How a program stumbles that compares with the first flow of an address that has none."""
 
@@ -97,7 +97,14 @@ compares_ports = _first_that(
     lambda home, flow, flows: not any(each.cn == flow.cn and each.port == flow.port for each in _at(home, flows))
 )
 one_for_each = _first_that(lambda home, flow, flows: not _at(home, flows))
+idle_is_taken_but_first = _first_that(
+    lambda home, flow, flows: not flows or (bool(_at(home, flows)) and not _taken(home, flow, flows))
+)
+blind_to_the_latest = _first_that(lambda home, flow, flows: not _taken(home, flow, flows[:-1]))
+the_latest_decides = _first_that(lambda home, flow, flows: not _taken(home, flow, flows[-1:]))
+the_oldest_decides = _first_that(lambda home, flow, flows: not _taken(home, flow, flows[:1]))
 friends_together = _first_that(lambda home, flow, flows: all(other.cn == flow.cn for other in _at(home, flows)))
+friends_only = _first_that(_taken)
 friends_first = _first_that(lambda home, flow, flows: not _at(home, flows) or _taken(home, flow, flows))
 
 
@@ -111,9 +118,54 @@ def always_new(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
     return _new(homes, allocate)
 
 
+def always_new_but_first(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The primary for the very first flow, and a new address for every other."""
+    return _new(homes, allocate) if flows else homes[0]
+
+
 def strict(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
     """Never the primary (page 13)."""
     for home in reversed(homes[1:]):
+        if not _taken(home, flow, flows):
+            return home
+    return _new(homes, allocate)
+
+
+def strict_once_there_are_two(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The primary only while it stands alone."""
+    for home in reversed(homes[1:] or homes):
+        if not _taken(home, flow, flows):
+            return home
+    return _new(homes, allocate)
+
+
+def strict_but_for_the_first(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The primary for the very first flow alone."""
+    for home in reversed(homes[1:] if flows else homes):
+        if not _taken(home, flow, flows):
+            return home
+    return _new(homes, allocate)
+
+
+def leaves_out_the_last(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Begins one too far up."""
+    for home in reversed(homes[:-1]):
+        if not _taken(home, flow, flows):
+            return home
+    return _new(homes, allocate)
+
+
+def climbs_from_a_friend(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Begins above the highest address that a flow to this correspondent has."""
+    there = [homes.index(other.home) for other in flows if other.cn == flow.cn]
+    above = min(there, default=len(homes))
+    return homes[above - 1] if above else _new(homes, allocate)
+
+
+def climbs_from_the_lowest_friend(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """Begins above the lowest address that a flow to this correspondent has."""
+    there = [homes.index(other.home) for other in flows if other.cn == flow.cn]
+    for home in reversed(homes[: max(there, default=len(homes))]):
         if not _taken(home, flow, flows):
             return home
     return _new(homes, allocate)
@@ -256,12 +308,16 @@ def go_assign(
         "flows": _row(flows),
         "yours": answer or ("no answer" if failed.endswith(" nothing") else failed),
     }
+    if not all(type(each) is str for each in homes):
+        why = why or f"your assign() left {shown(list(homes))} in homes; expected home addresses, as words"
+        failed, homes = failed or RAISED + "another list", Homes(state.homes)
     values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why}
     if failed:
         return None, Step(told, None, failed, due, {**values, "got": failed.removeprefix(RAISED)}, row)
     row["homes afterwards"] = _row(homes)
     after = State(tuple(homes), tuple(fresh.given), (*flows, flow.at(answer)), flow.number)
-    return after, Step(told, answer, (answer, after.homes, len(fresh.given)), due, values, row)
+    step = Step(told, answer, (answer, after.homes, len(fresh.given)), due, values, row)
+    return after if homes else None, step  # without any address no story goes on
 
 
 def _values(state: State, flow: FlowRow, got: Any, homes: Homes, fresh: Fresh) -> dict[str, Any]:
@@ -296,6 +352,25 @@ def _asked_in_vain(step: Step) -> bool:
     return bool(step.values["is_new"]) and bool(step.values["free"])
 
 
+def _after(step: Step) -> tuple[Any, ...]:
+    """The list of home addresses after a step; empty where the function came to no answer."""
+    found: tuple[Any, ...] = step.got[1] if isinstance(step.got, tuple) else ()
+    return found
+
+
+def _is_rightly_new(step: Step) -> bool:
+    return bool(step.values["is_new"]) and step.answer == step.values["due"]
+
+
+def _is_rearranged(step: Step) -> bool:
+    before, after = step.values["homes"], _after(step)
+    return isinstance(step.got, tuple) and list(dict.fromkeys(home for home in after if home in before)) != before
+
+
+def _is_doubled(step: Step) -> bool:
+    return any(_after(step).count(home) > 1 for home in (*step.values["homes"], step.answer))
+
+
 def _is_stumbling(steps: Sequence[Step]) -> bool:
     got = steps[-1].got
     is_idle = not any(flow.home == home for home in steps[-1].values["homes"] for flow in steps[-1].values["flows"])
@@ -313,22 +388,23 @@ WRONG = (
     ),
     Wrong(
         "never takes an idle address",
-        "Not yet. Your first flow got {got}, though {due} carries nothing. Perhaps you ask for some flow that fits, and an"
+        "Not yet. Flow {n} got {got}, though {due} carries nothing. Perhaps you ask for some flow that fits, and an"
         " empty list has none; or you leave out the primary, which is page 13's stricter rule. Here an idle address is"
         " free.",
-        (idle_is_taken, strict), "M27", lambda step: _asked_in_vain(step) and not step.values["flows"],
+        (idle_is_taken, idle_is_taken_but_first, strict), "M27",
+        lambda step: _asked_in_vain(step) and not _at(step.values["due"], step.values["flows"]),
     ),
     Wrong(
         "primary first",
         "Not yet. Flow {n} to {cn} could have {either}; you gave it {got}. “Search the list” on page 12 allows that. Figure"
         " 6 begins with the last, so that the primary stays free. Which end do you start from?",
-        (primary_first,), "M27", lambda step: step.answer in step.values["free"] and step.answer != step.values["due"],
+        (primary_first,), "M27", lambda step: step.values["free"][:1] == [step.answer],
     ),
     Wrong(
         "looks at one flow of an address",
         "Not yet. {got} carries {carried}; you gave it flow {n} to {cn} too. One flow looked harmless, so you stopped"
         " looking. How many flows must agree? Step 44 is the place.",
-        (looks_at_the_first, looks_at_the_last), None, _clash,
+        (looks_at_the_first, looks_at_the_last, the_latest_decides, the_oldest_decides), None, _clash,
     ),
     Wrong(
         "enough that some flow differs",
@@ -340,25 +416,26 @@ WRONG = (
         "always the primary",
         "Not yet. Flows {other} and {n} both go to {cn} and both got {got}. Either you never leave the first address, or"
         " your test never says “taken”. In {cn} both sit in one row: move one, and the other goes with it.",
-        (always_the_primary, never_taken), None, _clash,
+        (always_the_primary, never_taken), None,
+        lambda step: _clash(step) and step.answer in (step.values["homes"][0], step.values["last"]),
     ),
     Wrong(
         "compares ports as well",
         "Not yet. Flows {other} and {n} go to {cn}, ports {port_other} and {port}, and both got {got}. Two conversations,"
         " yes. But look into {cn}'s binding cache: is there a column for ports? What exactly would one update move?",
-        (compares_ports,), "M16", _clash,
+        (compares_ports,), "M16", lambda step: _clash(step) and step.values["port_other"] != step.values["port"],
     ),
     Wrong(
         "a new one for every flow",
         "Right to keep flows apart, but dear: flow {n} to {cn} got {got} while {due} had nothing with {cn}. Each address"
         " costs a second and bindings to keep alive. When can two flows share one and still move alone?",
-        (always_new, one_for_each), "M23a", _asked_in_vain,
+        (always_new, always_new_but_first, one_for_each), "M23a", _asked_in_vain,
     ),
     Wrong(
         "one address per correspondent",
         "Not yet. Flow {n} to {cn} got {got} because flow {other} to {cn} has it. Keeping friends together is the opposite"
         " of what we need: those two are exactly the ones that one binding would tie. Turn the test round.",
-        (friends_together, friends_first), "M23b", _clash,
+        (friends_together, friends_first, friends_only), "M23b", _clash,
     ),
     Wrong(
         "a flow to this CN anywhere: new",
@@ -369,20 +446,62 @@ WRONG = (
     Wrong(
         "gives up after the last address",
         "Not yet. Flow {n} to {cn} got {got} although {due} was free for it. You tried {last} and asked for a new one at"
-        " once. Is your “none left” inside the climbing, or after it?",
+        " once. Either your “none left” stands inside the climbing, or what you noted of {last} still holds one further up.",
         (gives_up,), None, _asked_in_vain,
+    ),
+    Wrong(
+        "the primary only while it is alone",
+        "Not yet. Flow {n} to {cn} got {got} although {due}, the primary, was free for it. Last does not mean never: that"
+        " is page 13's stricter rule. It stays free as long as another will do. Where does your climb end?",
+        (strict_once_there_are_two, strict_but_for_the_first), None, _asked_in_vain,
+    ),
+    Wrong(
+        "leaves out the last",
+        "Not yet. Flow {n} to {cn} got {got} although {due}, the last of {had}, was free for it. Your finger begins one"
+        " address too far up, or the last one never counts. At which place does a list of one begin?",
+        (leaves_out_the_last,), None, _asked_in_vain,
+    ),
+    Wrong(
+        "climbs from where the correspondent is",
+        "Not yet. Flow {n} to {cn} got {got} although {due} was free for it. {cn} has a flow at {elsewhere}, and you began"
+        " to climb there: what stands behind it in the list, you never touched. Where does the figure put your finger first?",
+        (climbs_from_a_friend, climbs_from_the_lowest_friend), None, _asked_in_vain,
+    ),
+    Wrong(
+        "does not see the latest flow",
+        "Not yet. Flow {other} to {cn} runs at {got}, and you gave flow {n} to {cn} the same. You looked at all flows but"
+        " the last of them. Perhaps you took it for the new one: that is not in flows yet. Whom do you leave out?",
+        (blind_to_the_latest,), None, _clash,
+    ),
+    Wrong(
+        "changes the list while it looks",
+        "Not yet. homes was {had}, and after flow {n} it is {after}: your search itself changed the list, and every later"
+        " climb takes another way. Some words only look at a list from its end; others turn it round or take out of it.",
+        is_it=lambda steps: _is_rearranged(steps[-1]),
+    ),
+    Wrong(
+        "asks twice",
+        "Not yet. For flow {n} you called allocate() {asked} times. Each call is a new address and a second of checking; the"
+        " list has {after}, and the flow got {got}. How do you keep what one call gave you?",
+        is_it=lambda steps: steps[-1].values["asked"] > 1,
+    ),
+    Wrong(
+        "writes it down twice",
+        "Nearly. Flow {n} got {got}, but the list reads {after} now: one address stands there twice. The climb will look at"
+        " it twice, and no end of a flow clears both. Which addresses are not in the list yet?",
+        is_it=lambda steps: _is_doubled(steps[-1]),
     ),
     Wrong(
         "does not write it down",
         "Nearly. Flow {n} got {got}, and that is right. But homes is still {after}: nobody will find {got} again. Every"
         " further flow to {cn} waits a second again. Who writes into the list?",
-        (not_written,),
+        (not_written,), is_it=lambda steps: _is_rightly_new(steps[-1]) and steps[-1].answer not in _after(steps[-1]),
     ),
     Wrong(
         "writes it in front",
         "Nearly. The address is right, the list now reads {after}. The first place is the primary's. From now on your"
         " climb ends at the wrong address. Where do newcomers stand?",
-        (in_front,),
+        (in_front,), is_it=lambda steps: _is_rightly_new(steps[-1]) and _after(steps[-1])[:1] == (steps[-1].answer,),
     ),
     Wrong(
         "asks first, looks later",
@@ -426,10 +545,38 @@ def _served(function: Callable[..., Any], student: Student) -> str:
     )
 
 
+KINDS = (
+    Wrong(
+        "an address that a flow to the same correspondent has",
+        "Not yet. Flow {n} to {cn} got {got}, where {equal} is already. In {cn} both sit in one row: move one, and the other"
+        " goes with it. Go through the story below: by which test did {equal} escape you?",
+        shows=_clash,
+    ),
+    Wrong(
+        "a new address in vain",
+        "Not yet. Flow {n} to {cn} got the new {got}, though {either} had nothing with {cn}. A new one is for when all are"
+        " taken. Go through the story below, finger on the table: why did you refuse {due}?",
+        shows=_asked_in_vain,
+    ),
+    Wrong(
+        "another of those that are free",
+        "Not yet. Flow {n} to {cn} could have {either}; you gave it {got}. Figure 6 looks from the last of the list up, and"
+        " takes the first that has nothing with {cn}. By which rule did you choose?",
+        shows=lambda step: step.answer in step.values["free"],
+    ),
+    Wrong(
+        "another list",
+        "Nearly. Flow {n} got {got}, and that is right. But homes was {had} and is {after} now. What ought to stand there"
+        " when you are done?",
+        shows=lambda step: step.answer == step.values["due"],
+    ),
+)
+"""What can go wrong in a step, whatever the cause."""
+
 ASSIGN = Stories(
     name="assign", parameters=PARAMETERS, check=wrong_name, tell=lambda student: stories(),
     begin=begin, go=go_assign, points=10, wrong=WRONG, criteria=CRITERIA, passed=_served,
-    withheld=((DataFlowRedirector, "assign"),),
+    withheld=((DataFlowRedirector, "assign"),), kinds=KINDS,
     unknown="Not yet. The shortest story that goes wrong is below: flow {n} to {cn} got {got}, and homes was {had};"
     " {got} carries {carried}. Go through it step by step, finger on the table.",
 )  # fmt: skip

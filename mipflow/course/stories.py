@@ -7,7 +7,7 @@ signature: the known wrong version that does the same, or nearly the same, has t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mipflow.course.exercise import Share, Step, Verdict, failed
@@ -15,13 +15,19 @@ from mipflow.course.identity import Student
 from mipflow.course.trial import Trial
 from mipflow.errors import FunctionFailed
 
-ENOUGH = 0.55
+ENOUGH = 0.65
 """How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
 RAISED = "raised "
 """Begins `Step.got` where the function did not come to an answer."""
 
-SIGNED = 330
-"""How many of the shortest stories make the signature."""
+SIGNED, AGAIN = 330, 30
+"""How many of the shortest stories make the signature, and how many are told twice."""
+REMEMBERS = (
+    "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
+    " to call, or draws lots. A record of your own does not hear which flows have ended. What counts now stands in the"
+    " arguments."
+)
+"""Said of a function that answers one question in two ways."""
 
 Story = tuple[Hashable, tuple[str, ...]]
 """How it begins, and its events."""
@@ -63,8 +69,9 @@ class Stories:
     """Judges a function. `name`, `parameters`: as it is called; `check`: what is wrong with a result.
 
     tell: all stories for a student, in order of length, with each also what it begins with; begin, go: how one is
-    played, and one that raised ends it. unknown: the feedback where no version fits; passed: what to say of a right
-    one; withheld: attributes of ours that refuse meanwhile.
+    played, and one that raised ends it. kinds: where no version fits, the first that `shows` the step that goes wrong
+    has the feedback, and unknown where none does; remembers: of a function that answers one question in two ways, with
+    {first} and {then}; passed: what to say of a right one; withheld: attributes of ours that refuse meanwhile.
     """
 
     name: str
@@ -79,6 +86,8 @@ class Stories:
     unknown: str
     passed: Callable[[Callable[..., Any], Student], str]
     withheld: tuple[tuple[Any, str], ...] = ()
+    kinds: Sequence[Wrong] = ()
+    remembers: str = REMEMBERS
     _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
 
     def __call__(self, function: Any, student: Student) -> Verdict:
@@ -93,7 +102,20 @@ class Stories:
             plays.append(steps)
             if steps and _raised(steps[-1]):
                 break  # it would again, and each time may take long
-        return self._verdict(plays, known, function, student)
+        verdict = self._verdict(plays, known, function, student)
+        return verdict if verdict.status != "wrong" else self._again(trial, plays, verdict, student)
+
+    def _again(
+        self, trial: Callable[..., Any], plays: Sequence[list[Step]], verdict: Verdict, student: Student
+    ) -> Verdict:
+        """The verdict after the shortest stories were told once more: a function may answer otherwise now."""
+        told = self.plays(trial, self.tell(student)[:AGAIN], student)
+        for steps, others in zip(plays, told, strict=False):
+            for step, other in zip(steps, others, strict=False):
+                if step.got != other.got:
+                    said = self.remembers.format_map({**step.values, "first": step.answer, "then": other.answer})
+                    return replace(verdict, feedback=said, misconception=None, steps=others, matched="remembers")
+        return verdict
 
     def plays(self, function: Callable[..., Any], stories: Iterable[Story], student: Student) -> Iterator[list[Step]]:
         """The steps of each story with a function; what stories begin alike with is played once."""
@@ -133,6 +155,7 @@ class Stories:
         found = found or (None if is_broken else nearest(plays, known))
         if found is None and is_broken:
             return failed(failing[-1].values["why"], failing)
+        found = found or next((kind for kind in self.kinds if kind.shows(failing[-1])), None)
         if found is None:
             said = self.unknown.format_map(failing[-1].values)
             return Verdict("wrong", points, said, steps=failing, shares=shares)
@@ -169,14 +192,19 @@ def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = la
 
 
 def nearest(plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]]) -> Wrong | None:
-    """The known version that goes wrong in the same stories in the same way; None where none is near."""
+    """The known version that goes wrong in the same stories in the same way; None where none is near.
+
+    One that is only near counts as far as its feedback speaks of what goes wrong here.
+    """
+    wrong = [step for steps in plays for step in steps if not step.is_right]
     done = [_outcome(steps) for steps in plays]
     is_wrong = [any(not step.is_right for step in steps) for steps in plays]
     best, found = ENOUGH, None
     for version, outcomes in known:
         agree = sum(bad and mine == theirs for bad, mine, theirs in zip(is_wrong, done, outcomes, strict=False))
         differ = sum(mine != theirs for mine, theirs in zip(done, outcomes, strict=False))
-        if agree and (score := agree / (agree + differ)) > best:
+        fit = sum(map(version.shows, wrong)) / len(wrong) if differ else 1.0
+        if agree and (score := fit * agree / (agree + differ)) > best:
             best, found = score, version
     return found
 

@@ -17,6 +17,8 @@ from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
+from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
+from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAB = exercises_of("07")
@@ -153,6 +155,106 @@ def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
     source, causes = OTHERS[name]
     found = verdict("7.3", made(source))
     assert found.status == "wrong" and found.matched in causes, found
+
+
+CAUSES = {
+    "minus_zero": "primary first", "all_instead_of_any": "enough that some flow differs",
+    "skips_itself": "does not see the latest flow", "allocates_first": "asks first, looks later",
+    "own_ledger": "remembers", "reverses_the_table": "changes the list while it looks",
+    "climbs_from_its_correspondent": "climbs from where the correspondent is",
+    "empty_is_not_free": "never takes an idle address", "primary_is_reserved": "the primary only while it is alone",
+    "local_list": "does not write it down",
+}  # fmt: skip
+
+
+def program(source: str) -> Callable[..., Any]:
+    names: dict[str, Any] = {}
+    exec(source, names)
+    function: Callable[..., Any] = names["assign"]
+    return function
+
+
+@pytest.mark.parametrize("version", VERSIONS_OF_OTHERS, ids=lambda version: version["name"])
+@pytest.mark.parametrize("student", NUMBERS[:2], ids=str)
+def test_wrong_versions_of_somebody_else_read_their_cause(version: dict[str, str], student: Student) -> None:
+    found = verdict("7.3", program(version["source"]), student)
+    assert (found.status, found.matched) == ("wrong", CAUSES[version["name"]]), found.feedback
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+@pytest.mark.parametrize("number", range(len(RIGHT_OF_OTHERS)))
+def test_right_versions_of_somebody_else_pass(number: int) -> None:
+    assert verdict("7.3", program(RIGHT_OF_OTHERS[number])).points == 10
+
+
+MORE = {
+    "takes them out": (
+        "while homes:\n    home = homes.pop()\n    if not any(o.home == home and o.cn == flow.cn for o in flows):\n"
+        "        return home\nhomes.append(allocate())\nreturn homes[-1]",
+        "changes the list while it looks",
+    ),
+    "writes the old one too": (
+        RIGHT.replace("        return home", "        homes.append(home)\n        return home"), "writes it down twice",
+    ),
+    "asks again": (RIGHT.replace("return homes[-1]", "return allocate()"), "asks twice"),
+    "draws lots": (
+        "import random\nfree = [h for h in homes if not any(o.home == h and o.cn == flow.cn for o in flows)]\n"
+        "if free:\n    return random.choice(free)\nhomes.append(allocate())\nreturn homes[-1]",
+        "remembers",
+    ),
+    "puts no mark back": (
+        "taken = False\nfor home in reversed(homes):\n    for o in flows:\n"
+        "        if o.home == home and o.cn == flow.cn:\n            taken = True\n    if not taken:\n        return home\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        "gives up after the last address",
+    ),
+    "lets the last flow decide": (
+        "for home in reversed(homes):\n    taken = False\n    for o in flows:\n"
+        "        taken = o.home == home and o.cn == flow.cn\n    if not taken:\n        return home\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        "looks at one flow of an address",
+    ),
+    "asks for a number that no two have": (
+        RIGHT.replace("other.cn == flow.cn", "other.number == flow.number"), "always the primary",
+    ),
+    "stops before the primary": (
+        "for i in range(len(homes) - 1, 0, -1):\n"
+        "    if not any(o.home == homes[i] and o.cn == flow.cn for o in flows):\n        return homes[i]\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        "never takes an idle address",
+    ),
+    "begins one too far up": (
+        "for i in range(len(homes) - 2, -1, -1):\n"
+        "    if not any(o.home == homes[i] and o.cn == flow.cn for o in flows):\n        return homes[i]\n"
+        "homes.append(allocate())\nreturn homes[-1]",
+        "leaves out the last",
+    ),
+    "squeezes it in": (RIGHT.replace("homes.append(allocate())\nreturn homes[-1]", "new = allocate()\nhomes.insert(1, new)\nreturn new"), "another list"),
+    "gives the wrong one": (RIGHT.replace("return homes[-1]", "return homes[0]"), "an address that a flow to the same correspondent has"),
+    "turns the test round": (RIGHT.replace("not any", "any"), "one address per correspondent"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_more_programs_read_what_they_do(name: str) -> None:
+    source, cause = MORE[name]
+    found = verdict("7.3", made(source))
+    assert found.matched == cause, found.feedback
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("homes.append(allocate)\nreturn homes[-1]", "expected one of `homes`"),
+        ("homes.append(5)\nreturn homes[0]", "left ['H@1', 5] in homes; expected home addresses"),
+        ("flow.home = homes[0]\nreturn homes[0]", "cannot be changed here"),
+        ("flows.clear()\nhomes.append([])\nreturn homes[0]", "expected home addresses"),
+    ],
+)
+def test_what_is_no_list_of_addresses_is_answered_in_words(source: str, words: str) -> None:
+    found = verdict("7.3", made(source))
+    assert (found.status, found.points) == ("error", 0) and words in found.feedback
 
 
 def test_a_version_that_nobody_knows_reads_its_shortest_story() -> None:
