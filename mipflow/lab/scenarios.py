@@ -61,8 +61,9 @@ MOST_HOME_AGENTS = 8
 MOBILE_NODE, HOME_AGENT, CNS = 0x10, 0x7, (0x5, 0x6, *range(0x8, 0x8 + MOST_CNS))
 """Interface identifiers; 5, 6 and 7 are the numbers of the patent's figures."""
 
-HOME_PLACES = ((3.0, 2.6), (1.7, 2.6), (5.0, 3.2), (6.2, 2.6), (3.0, 3.6), (1.0, 3.6), (6.6, 3.6))
-"""Where further home agents stand in pictures, beside the first."""
+HOME_PLACES = (3.0, 2.6), (1.7, 2.6)
+MORE_HOME_PLACES = (3.2, 3.8), (2.0, 3.8), (0.8, 3.8), (1.2, 3.0), (0.0, 2.6), (4.1, 3.2), (5.2, 3.8)
+"""Where further home agents stand in pictures, two of them or more: no line from the first one is under a card."""
 HOME_ADVERTISEMENTS_S = 0.5, 0.9
 """Between router advertisements of several home agents: they know each other when a mobile node first asks."""
 
@@ -235,14 +236,16 @@ def _home(
     advertisements: tuple[float, float] | None,
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
-    agents = [HomeAgent(network, "HA", 4.0, 2.0)]
+    is_crowded = home_agents > len(HOME_PLACES) + 1
+    first, of_router = ((6.0, 2.4), (4.0, 2.0)) if is_crowded and home_router else ((4.0, 2.0), (4.0, 1.0))
+    agents = [HomeAgent(network, "HA", *first)]
     for number in range(2, home_agents + 1):
-        x, y = HOME_PLACES[number - 2]
+        x, y = (MORE_HOME_PLACES if is_crowded else HOME_PLACES)[number - 2]
         agents.append(HomeAgent(network, f"HA{number}", x, y))
     home = network.add_segment("home", spec["home"], HOME)
     gateway: Router = agents[0]
     if home_router:
-        gateway = Router(network, "HR", 4.0, 1.0)
+        gateway = Router(network, "HR", *of_router)
         gateway.serve(home)
     join_routers(network, internet, gateway, spec["Internet-HA"])
     for number, agent in enumerate(agents):
@@ -286,7 +289,7 @@ def _policy_server(network: Network, internet: Router, mn: FlowMobileNode) -> Po
     """A node in the network whose rules the mobile node follows; both share a key."""
     segment = network.add_segment("policy", LINKS["cn1"], POLICY)
     internet.serve(segment)
-    server = PolicyServer(network, "PS", 5.2, -2.0)
+    server = PolicyServer(network, "PS", 3.6, -1.2)
     server.settle(segment, POLICY_SERVER)
     key = network.random("MN/PS/shared key").randbytes(32)
     server.share_key(mn.primary_home_address, key)

@@ -20,8 +20,6 @@ from mipflow.view.style import Dict, FlowStyle, line_colour
 from mipflow.view.trips import flow_sentences
 from mipflow.view.words import count, network, over
 
-MOST_LINES, MOST_LINES_DENSE = 5, 2
-"""Rows of one plate; where there are more, its last line counts them."""
 MOST_COUNTS = 30
 """How often the losses of a flow, and the rows that are not shown, are counted anew."""
 
@@ -60,7 +58,6 @@ class Board:
         self.stage, self.words, self.focus, self._first = stage, stage.words, stage.focus, first
         self.slots: list[list[Version]] = []
         self.notes: list[tuple[int, str]] = []
-        self._most = MOST_LINES if stage.scene.has_room else MOST_LINES_DENSE
         self._state: dict[str, Rows] = {}
         """Node -> the rows of its binding cache; those of the mobile node's flow mapping table under its name."""
         self._old: dict[tuple[str, str], str] = {}
@@ -209,22 +206,36 @@ class Board:
         ]  # fmt: skip
         if table == TABLE:
             rows = [(key, row) for key, row in rows if row.get("flow_id") in self.stage.flows]
-        if len(self._state[node]) > self._most:
+        most = self._room(node)
+        if len(self._state[node]) > most:
             marked = {key for where, key in (*self._old, *self._same) if where == node}
             first = sorted(rows, key=lambda each: (each[0] not in marked, not self._flows(node, each[0])))
-            kept = {key for key, _ in first[: self._most - 1]}
+            most -= 1 + (self.stage.scene.has_room and any(where == node for where, _ in self._same))
+            kept = {key for key, _ in first[:most]}
             rows = [each for each in rows if each[0] in kept]
         return rows
+
+    def _room(self, node: str) -> int:
+        """How many lines a table may take."""
+        scene = self.stage.scene
+        return {self.stage.mobile: 99}.get(node, scene.agent_room if scene.roles[node] == "home agent" else scene.room)
 
     def _lines(self, node: str) -> int:
         """How many lines a table takes."""
         shown = self._shown(node)
-        notes = sum((node, key) in self._same for key, _ in shown) if self.stage.scene.has_room else 0
-        return len(shown) + (len(shown) < len(self._state[node]) and node != self.stage.mobile) + notes
+        more = len(shown) < len(self._state[node]) and node != self.stage.mobile
+        return len(shown) + more + len(self._noted(node, len(shown) + more, shown))
+
+    def _noted(self, node: str, lines: int, shown: list[tuple[str, Row]]) -> list[str]:
+        """The rows below which there is room to say that they did not change."""
+        room = (self._room(node) - lines) * self.stage.scene.has_room
+        return [key for key, _ in shown if (node, key) in self._same][: max(0, room)]
 
     def _rows(self, node: str) -> str:
         """The rows of a table as HTML."""
         lines, shown = [], self._shown(node)
+        more = len(self._state[node]) - len(shown)
+        noted = self._noted(node, len(shown) + (more > 0), shown)
         for key, row in shown:
             where = f"data-row='{escape(f'{node}|{key}')}'"
             if node == self.stage.mobile:
@@ -239,9 +250,8 @@ class Board:
             is_agent = self.stage.scene.roles[node] == "home agent"  # flows may pass by it
             used = "".join(f"{sign(self.stage.flows[flow])} " for flow in self._flows(node, key)) * (not is_agent)
             lines.append(f"<tr {where}{mark}><th scope='row'>{used}{opens(home)}</th><td>{cell}</td></tr>")
-            if same is not None:
+            if same is not None and key in noted:
                 lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
-        more = len(self._state[node]) - len(shown)
         if more and node != self.stage.mobile:
             lines.append(f"<tr><td colspan='2'>… {more} more</td></tr>")
         return "".join(lines)

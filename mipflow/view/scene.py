@@ -6,7 +6,7 @@ so what stands beside a card is worked out in pixels, here and, by the same rule
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from math import hypot, inf
@@ -23,10 +23,17 @@ WIDTH = 700
 """Width of the plotting area, in pixels, for which a figure is made; a page may give it any other."""
 ROW_PX, TOP, BOTTOM = 56, 30, 30
 """Least height of a node that has others above and below it; margins above and below the nodes' middles."""
+UNIT_PX = 110
+"""Least height of a unit of the graph's coordinates, in pixels."""
 PLATE_WIDTH, PLATE_ROW = 220, 22
 """Size of a plate and of a row in it, in pixels."""
-SIDES = {"right": (1, 0), "left": (-1, 0), "below": (0, 1), "above": (0, -1)}
-"""Where plates may stand beside their cards: across and down."""
+MOST_LINES = 5
+"""Lines of a plate."""
+SIDES = {
+    "right": (1, 0, 0), "left": (-1, 0, 0), "right, downwards": (1, 0, 1), "right, upwards": (1, 0, -1),
+    "left, downwards": (-1, 0, 1), "left, upwards": (-1, 0, -1), "below": (0, 1, 0), "above": (0, -1, 0),
+}  # fmt: skip
+"""Where plates may stand beside their cards: across and down, and which way they grow from there."""
 
 FAR = 999
 """Beyond the middle of any card, in pixels."""
@@ -90,6 +97,8 @@ class Scene:
                 self.interfaces.setdefault(name.sender_interface, name.receiver)
             if (name.receiver, name.sender) not in self.links:
                 self.links.setdefault((name.sender, name.receiver), name.segment)
+        self.drawn = self._drawn()
+        """The links that are drawn: of a link of many nodes those to the node that leads on, and not each to each."""
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
         self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
         self._paths: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -107,9 +116,24 @@ class Scene:
         self.edge += 10
         """Margin beside the outermost nodes, in pixels."""
         rows = max(sum(abs(x - other) < 0.9 for other in xs) for x in xs)
-        self.height = max(416, TOP + BOTTOM + ROW_PX * (rows - 1))
-        self.has_room: bool = rows < 5
+        self.height = TOP + BOTTOM + max(356, ROW_PX * (rows - 1), round(UNIT_PX * (self.high - self.low)))
+        peers = sorted(self.at(name)[1] for name, role in self.roles.items() if role == "correspondent node")
+        apart = min((low - high for high, low in pairwise(peers)), default=self.height)
+        self.has_room = len(peers) < 5
         """Whether plates have room above each other for their headings and notes."""
+        self.room = min(MOST_LINES, int((apart - 4) / PLATE_ROW) - self.has_room)
+        """Lines of one plate; where there are more rows, its last line counts them."""
+        self.agent_room = min(self.room, MOST_LINES - 2)
+        """The same at a home agent, at the height of whose plate others begin."""
+
+    def _drawn(self) -> list[tuple[str, str]]:
+        ends, elsewhere = dict[str, set[str]](), Counter[str]()
+        for (a, b), segment in self.links.items():
+            ends.setdefault(segment, set()).update((a, b))
+        for nodes in ends.values():
+            elsewhere.update(nodes)
+        hubs = {segment: max(sorted(nodes), key=elsewhere.__getitem__) for segment, nodes in ends.items()}
+        return [pair for pair, segment in self.links.items() if hubs[segment] in pair]
 
     # --- pixels ------------------------------------------------------------------------------------------------------
 
@@ -197,12 +221,14 @@ class Scene:
         """On which side of its card the plate of each node stands. rows: node -> lines of its plate."""
         sides: dict[str, str] = {}
         taken = [self.box(node, width) for node in self.places]
-        ways = [(self.at(a, width), self.at(b, width)) for a, b in self.links]
-        for node, number in sorted(rows.items(), key=lambda each: self.at(each[0], width)[0], reverse=True):
+        ways = [(self.at(a, width), self.at(b, width)) for a, b in self.drawn]
+        order = {node: (self.roles[node] != "home agent", -self.at(node, width)[0]) for node in rows}
+        for node, number in sorted(rows.items(), key=lambda each: order[each[0]]):
 
             def cost(side: str, node: str = node, number: int = number) -> float:
                 box = self.plate(node, side, number, width)
-                outside = box.x - box.width / 2 < -self.edge or box.y - box.height / 2 < -TOP - 1
+                top, bottom = box.y - box.height / 2, box.y + box.height / 2
+                outside = box.x - box.width / 2 < -self.edge or top < -TOP - 1 or bottom > self.height - TOP + 1
                 crossed = sum(box.length_inside(*ends) for ends in ways)
                 return sum(box.overlap(other) for other in taken) * 9 + crossed * 30 + outside * 1e6
 
@@ -215,10 +241,11 @@ class Scene:
 
         Beside the lanes of links that go up or down, and at the top of the stage it grows downwards.
         """
-        (across, down), (half, up) = SIDES[side], self.halves[node]
-        gap = 6 if self.places[node][0] == self.right or not across else 36
-        x, y, before, above = across * (half + gap), down * (up + 6), (across - 1) * 50, (down - 1) * 50
-        return (x, -TOP, before, 0) if self.at(node)[1] < 1 and across else (x, y, before, above)
+        (across, down, grows), (half, up) = SIDES[side], self.halves[node]
+        is_free = self.places[node][0] == self.right or self.roles[node] == "correspondent node"
+        gap = 6 if is_free or not across else 36
+        x, y, before, above = across * (half + gap), down * (up + 6) - grows * up, (across - 1) * 50, (down - 1) * 50
+        return (x, -TOP, before, 0) if self.at(node)[1] < 1 and across else (x, y, before, above + grows * 50)
 
     def plate(self, node: str, side: str, rows: int, width: float = WIDTH) -> Box:
         """The plate of a node on a side of its card."""
@@ -231,7 +258,7 @@ class Scene:
 
     def link_line(self) -> Dict:
         """All links as one line with gaps."""
-        ends = [(self.places[a], self.places[b]) for a, b in self.links]
+        ends = [(self.places[a], self.places[b]) for a, b in self.drawn]
         xs = [x for (ax, _), (bx, _) in ends for x in (ax, bx, None)]
         ys = [y for (_, ay), (_, by) in ends for y in (ay, by, None)]
         return scatter("lines", xs, ys, line={"color": EDGE, "width": 2})

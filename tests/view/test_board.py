@@ -8,6 +8,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.view.board import Board
+from mipflow.view.scene import MOST_LINES
 from mipflow.view.show import Show
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping, message
@@ -127,7 +128,7 @@ def test_of_many_rows_those_that_count_are_shown() -> None:
     board = told(story).boards[0]
     shown = rows(board, "CN1", at.update_lands)
     assert "v H@2 [WLAN] cellular;" in shown and "c H@1 WLAN; unchanged: the call stays;" in shown
-    assert shown.endswith("… 38 more;") and board.lines["CN1"] <= 7
+    assert shown.endswith("… 39 more;") and board.lines["CN1"] <= MOST_LINES
 
 
 def test_a_row_that_is_deleted_is_gone() -> None:

@@ -15,6 +15,7 @@ from mipflow.view.show import Part, Show
 from mipflow.view.stage import spots
 from tests.view.story import S, handover
 from tests.view.test_stage import show, told, world
+from tests.view.worlds import film
 
 SEEN = "(all) => all.filter(({ style }) => style.display !== 'none').length"
 SHOW = "[...mipflowPlayer.shows][0]"
@@ -317,11 +318,23 @@ def test_at_1280_the_board_stands_beside_the_stage_and_all_is_on_the_screen(open
     assert controls["y"] >= stage["y"] + stage["height"] and controls["y"] + controls["height"] <= 720
 
 
-def test_eight_correspondents_have_their_plates(opened: Any) -> None:
-    page = opened(show("eight"))
-    found = page.evaluate(BOXES)
-    assert len(found["cards"]) == 13
-    assert overlaps([*found["cards"], *found["plates"]]) < 1
+@pytest.mark.parametrize("name", [
+    "figure 1", "4 correspondents", "8 correspondents", "8 home agents", "home router, 8 home agents", "servers",
+    "tunnel", "host",
+])  # fmt: skip
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_every_scenario_nothing_overlaps(opened: Any, browser_page: Any, name: str, width: int) -> None:
+    """With four flows, so that plates are as long as they get."""
+    browser_page.set_viewport_size({"width": width, "height": 720})
+    shown = film(name, 4)
+    page = opened(shown)
+    for at in (0, *(event["stop"] for event in shown.events if "key" in event), shown.film.length_ms):
+        go(page, at)
+        page.wait_for_timeout(50)
+        found = page.evaluate(BOXES)
+        assert len(found["cards"]) == len(shown.stages[0].scene.places) and found["plates"]
+        assert overlaps([*found["cards"], *found["plates"]]) < 1
+        assert overlaps(found["parts"]) < 1 and found["small"] == [] and found["wide"] <= 0
 
 
 def test_two_worlds_play_on_one_clock(opened: Any) -> None:

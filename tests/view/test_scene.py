@@ -8,56 +8,55 @@ from math import hypot
 import networkx
 import pytest
 
-import mipflow as mf
 from mipflow.sim.trace import ChannelName
 from mipflow.view import style
 from mipflow.view.scene import PLATE_WIDTH, Box, Scene, Way
 from tests.view.story import handover
+from tests.view.worlds import NAMES, film
 
 STORY, _ = handover()
 SCENE = Scene(STORY.graph, STORY.trace().channels, "MN")
 PHONE, TABLET, DESK = 285, 400, 700
-WORLDS = {
-    "figure 1": mf.figure1(), "figure 2": mf.figure2(), "plain": mf.plain_mobile_ipv6(),
-    "a home router and three home agents": mf.figure2(home_agents=3, home_router=True),
-    "a server of each kind": mf.figure2(allocate="dhcpv6", policy_server=True),
-    "eight correspondents": mf.figure2(cns=8),
-}  # fmt: skip
-
-
-# Eight correspondents in a row need a wider screen.
-@pytest.mark.parametrize(
-    "name, width",
-    [(name, width) for name in WORLDS for width in (PHONE, TABLET, DESK, 1000) if width >= DESK or "eight" not in name],
-)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [PHONE, TABLET, DESK, 1000])
 def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> None:
-    scene = Scene(WORLDS[name].network.graph, WORLDS[name].trace.channels, "MN")
+    scene = film(name).stages[0].scene
     for one, other in combinations(scene.places, 2):
         assert scene.box(one, width).overlap(scene.box(other, width)) == 0, (one, other)
     for node in scene.places:
-        for a, b in scene.links:
+        for a, b in scene.drawn:
             if node not in (a, b):
                 inside = scene.box(node, width).length_inside(scene.at(a, width), scene.at(b, width))
                 assert inside == 0, (node, a, b)
 
 
-@pytest.mark.parametrize("name", WORLDS)
-@pytest.mark.parametrize("width", [TABLET, DESK, 1000])
-def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, width: int) -> None:
-    world = WORLDS[name]
-    scene = Scene(world.network.graph, world.trace.channels, "MN")
-    rows = {"HA": 2, **{cn.name: 2 for cn in world.cns}}
+@pytest.mark.parametrize("width", [TABLET, 500, DESK, 1000])
+@pytest.mark.parametrize("flows", [2, 4, 6])
+@pytest.mark.parametrize("name", NAMES)
+def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, flows: int, width: int) -> None:
+    """With all lines that they have at any time of the film."""
+    shown = film(name, flows)
+    scene, rows = shown.stages[0].scene, shown.boards[0].lines
     plates = {node: scene.plate(node, side, rows[node], width) for node, side in scene.plate_sides(rows).items()}
-    assert set(plates) == set(rows)
+    assert set(plates) == set(rows) and plates
     for one, other in combinations(plates, 2):
         assert plates[one].overlap(plates[other]) == 0, (one, other)
     for node, plate in plates.items():
         assert hypot(plate.x - scene.at(node, width)[0], plate.y - scene.at(node, width)[1]) < PLATE_WIDTH
-        assert plate.y - plate.height / 2 >= -31, "it stands on the stage"
+        assert plate.y - plate.height / 2 >= -31 and plate.y + plate.height / 2 <= scene.height - 29, "on the stage"
+        assert plate.x - plate.width / 2 >= -scene.edge
+        assert plate.x + plate.width / 2 <= width + scene.edge + PLATE_WIDTH
         for other in scene.places:
             assert plate.overlap(scene.box(other, width)) == 0, (node, other)
-        if name != "a server of each kind" or width >= DESK:
-            assert sum(plate.length_inside(scene.at(a, width), scene.at(b, width)) for a, b in scene.links) == 0, node
+        assert sum(plate.length_inside(scene.at(a, width), scene.at(b, width)) for a, b in scene.drawn) == 0, node
+
+
+def test_of_a_link_of_many_nodes_those_lines_are_drawn_that_lead_on() -> None:
+    scene = film("8 home agents").stages[0].scene
+    assert sum(segment == "home" for segment in scene.links.values()) == 28
+    assert [pair for pair in scene.drawn if scene.links[pair] == "home"] == [("HA", f"HA{n}") for n in range(2, 9)]
+    behind = film("home router, 8 home agents").stages[0].scene
+    assert all("HR" in pair for pair in behind.drawn if behind.links[pair] == "home")
 
 
 def test_both_directions_of_a_link_share_a_lane_and_keep_to_the_right_of_it() -> None:
