@@ -7,7 +7,9 @@
 # do?](picture:before)
 #
 # **To begin: Run > Run All Cells in the menu, then press Play (▶) in the first picture below.**
-# About 20 minutes. Everything runs inside this page, and you cannot break anything.
+# About 20 minutes, and 10 more for the questions at the end. Everything runs inside this page, and you cannot break
+# anything. For marks write your student number between the brackets of `me()` first, as in `me("1234567")`: it
+# chooses your network, so your neighbor's numbers differ.
 #
 # ## Who is who
 #
@@ -17,8 +19,8 @@
 #   [flows](word:flow). (CN2 is another one, to whom nobody talks in this tour.)
 # - A [**home address**](word:home-address) (H@) says *who*: it stays the same wherever MN goes, so a call survives a
 #   move.
-# - A [**care-of address**](word:care-of-address) says *where*: every network that MN visits gives it another one. Here
-#   they are called the *WLAN address* and the *cellular address*.
+# - A [**care-of address**](word:care-of-address) (CoA) says *where*: every network that MN visits gives it another one.
+#   Here they are called the *WLAN address* and the *cellular address*.
 # - A [**binding**](word:binding) joins the two, "this home address is now at that care-of address": one row of a table,
 #   the [**binding cache**](word:binding-cache).
 # - The [**home agent**](word:home-agent) (HA), a router at home, keeps bindings too, and sends on to MN what arrives at
@@ -27,42 +29,71 @@
 # %% tags=["hide"]
 from mipflow.lab.first_picture import FirstPicture, building
 
-building(2)  # cells further down
+building(3)  # cells further down
+
+# %%
+from mipflow.course import ask, check, hand_in, me, part
+
+me()
 
 # %%
 import mipflow as mf
 
+mine = part("00", "network")  # the delays of your links, and your ports
+
 
 def begin(figure, seconds):
     """A network at work for some seconds, and in it a call and a video from MN to CN1."""
-    world = figure(seed=7, reuse_tokens=False)
-    call = world.mn.open(world.cn1, mf.apps.Voice(start_s=3))
-    video = world.mn.open(world.cn1, mf.apps.Video(start_s=3))
+    world = figure(seed=7, links=mine.links, reuse_tokens=False)
+    call = world.mn.open(world.cn1, mf.apps.Voice(start_s=3), local_port=mine.call_port)
+    video = world.mn.open(world.cn1, mf.apps.Video(start_s=3), local_port=mine.video_port)
     world.run(seconds)
     return world, {"call": call, "video": video}
 
-
-world, flows = begin(mf.figure2, 4)
-
 # %% tags=["hide"]
+world, flows = begin(mf.figure2, 4)
 FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 
 # %% [markdown]
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.
-# MN took a second home address by itself, because both flows go to the same CN1.
+# MN took a second home address by itself, because both flows go to the same CN1. MN keeps a list of its own, the
+# [flow mapping table](word:flow-mapping-table): for each flow its home address and the care-of address chosen for it;
+# *known at CN1* is "yes" once CN1 has confirmed that it knows that one.
 #
-# *How to read the film.* A mark is a packet, and ×2 or ×4 in it are as many so close together that they are one mark.
-# Nothing but packets moves in this first film; the later ones have numbered **events** too, and the buttons **‹ Event**
-# and **Event ›** go from one to the next. By keyboard, once a button of the film is chosen: space plays, ← and → go a
-# little back and on, comma and full stop from packet to packet, Page Up and Page Down to the next and the previous
-# event, Home and End to both ends. Beside or below the film stands MN's own [**flow mapping
-# table**](word:flow-mapping-table): for each flow its home address and the care-of address chosen for it; *known at
-# CN1* is "yes" once CN1 has confirmed that it knows that one.
+# <details><summary>How to read a film, and how to drive it by keyboard</summary>
 #
-# *Why does the film begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check
-# that nobody else has them: [duplicate address
-# detection](word:duplicate-address-detection), one second each time. At 2.2 s all is registered. Call and
-# video begin at 3 s; packets sent earlier would wait, and some would be lost for a reason that is not a move.
+# A mark is a packet, and ×2 or ×4 in it are as many so close together that they are one mark. Nothing but packets moves
+# in this first film; the later ones have numbered **events** too, and the buttons **‹ Event** and **Event ›** go from
+# one to the next. Once a button of the film is chosen: space plays, ← and → go a little back and on, comma and full
+# stop from packet to packet, Page Up and Page Down to the previous and the next event, Home and End to both ends.
+#
+# *Why does it begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check that
+# nobody else has them: [duplicate address detection](word:duplicate-address-detection), one second each time. Call and
+# video begin at 3 s, when all is registered; packets sent earlier would wait, and some would be lost for a reason that
+# is not a move.
+#
+# </details>
+#
+# ## 0.1 Who says so? (3 minutes, 6 points)
+#
+# Six of them speak, a sentence each. Write their names in the order of the sentences, each name once: `MN`, `CN1`,
+# `HA`, `router` (the WLAN's), `H@` (the call's home address), `CoA` (the WLAN address). Not sure? Play the film once
+# more.
+
+# %% tags=["hide"]
+part("00", "clues")
+
+# %% tags=["answer:0.1"]
+names = ["", "", "", "", "", ""]  # such as "MN"
+### BEGIN SOLUTION
+names = ["H@", "HA", "CoA", "CN1", "MN", "router"]  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:0.1:6"]
+check("0.1").points
+
+# %% [markdown]
+# Stuck? `hint("0.1")` in a new cell opens one of three hints.
 #
 # ## Predict, then move the video
 #
@@ -89,8 +120,8 @@ tour.ask()
 # - **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two [tokens](word:token). One question
 #   goes by way of the home agent, in a [tunnel](word:tunnel) (a purple frame), the other by way of the new network.
 # - **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
-#   reached at both addresses. That keeps strangers out (the [return routability](word:return-routability) test), though
-#   not one who listens between the home agent and CN1.
+#   reached at both addresses ([return routability](word:return-routability)). That keeps strangers out, though not one
+#   who listens between the home agent and CN1.
 # - **BU** ([binding update](word:binding-update)), authenticated with both tokens: "H@2 is now at my cellular address".
 # - **BA** ([binding acknowledgement](word:binding-acknowledgement)): "done".
 #
@@ -101,11 +132,10 @@ tour.move()
 
 # %% [markdown]
 # What is told there is read from the [trace](word:trace), the log of every packet on every link: nothing of it is an
-# estimate.
-#
-# Choose something else above and run again: move the call, at another moment, or "move" a flow to where it already is.
-# If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in the tunnel to the
-# home agent, because MN does not know yet that CN1 has the new row, and by way of home they arrive in any case.
+# estimate. Choose something else above and run again: move the call, at another moment, or "move" a flow to where it
+# already is. If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in the
+# tunnel to the home agent, because MN does not know yet that CN1 has the new row, and by way of home they arrive in any
+# case.
 #
 # *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
 # every time, so that you see all six messages. `mf.figure2` is the network of Figure 2 of the patent WO 2004/057826,
@@ -131,3 +161,76 @@ tour.take_away()
 #
 # It is all there in code. Change `story` above, run that cell and press Run again; or try in a new cell
 # `story(mf.figure2, "call", "cell0", 4.5).ladder(4.4, 5)`: who sent what to whom.
+#
+# ## Read it off your packets (3 minutes, 3 points)
+#
+# One move in your network, as Wireshark would capture it at MN. A *Home Test Init* (HoTI) and the *Home Test* (HoT)
+# that answers it have the same *Home Init Cookie*: open both and compare. **How long was it from HoTI to HoT?**
+
+# %% tags=["hide"]
+run = part("00", "run")
+part("00", "packets")
+
+# %% tags=["answer:0.R"]
+home_ms = ...  # milliseconds, from your packets
+### BEGIN SOLUTION
+home_ms = 80.1  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:0.R:3"]
+check("0.R").points
+
+# %% [markdown]
+# ## Break it (3 minutes, 3 points)
+#
+# Somebody says: "That is easy, here is which flows move." `flows` are the home addresses of MN's flows to CN1, and
+# `told` is the number of the flow that you order to move.
+
+# %% tags=["hide"]
+part("00", "dealt")
+
+# %% [markdown]
+# Give an example in which this goes wrong, with as few flows as possible.
+
+# %% tags=["answer:0.2"]
+example = "..."  # such as "H@1 H@2 H@3, move 2": three flows, and the second is told to move
+### BEGIN SOLUTION
+example = "H@1 H@1, move 1"  # for practice, without a number
+### END SOLUTION
+
+# %% tags=["check:0.2:3"]
+check("0.2").points
+
+# %% [markdown]
+# ## Explain it back (3 minutes; your teacher reads this one)
+
+# %% tags=["hide"]
+part("00", "explain")
+
+# %% [markdown] tags=["essay:0.3:3"]
+# ### BEGIN SOLUTION
+# 0 says that the call stayed · 1 names the row that changed, by its home address · 2 says that a row has no port, and
+# whose the other row is · 3 says what would have moved with one home address for both.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## Exit question
+
+# %% tags=["hide"]
+ask("00-exit")
+
+# %% [markdown]
+# Minutes you needed, and what surprised you:
+#
+# ## Hand in
+#
+# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+
+# %% tags=["hide"]
+hand_in("00")
+
+# %% [markdown]
+# ## Next
+#
+# You have moved a flow without anybody noticing. But why does a connection break at all when a phone changes networks?
+# That is [lab 01](lab:01). Or go straight to who gets which home address: [lab 07](lab:07), and there you write it.

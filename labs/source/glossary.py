@@ -99,7 +99,7 @@
 # ## Token
 #
 # A few random octets that only those can know who received them. With both tokens of a
-# [return routability](word:return-routability) test the mobile node signs its update.
+# [return routability](word:return-routability) test the mobile node proves that its update is genuine.
 
 # %% [markdown]
 # ## Trace

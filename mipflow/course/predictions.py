@@ -21,6 +21,7 @@ from mipflow.course.progress import Progress, progress
 from mipflow.course.source import exercises_of, lab_of
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.panel import button, frame, show_in
+from mipflow.view.picture import Picture
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
 MOST_VOTES = 2
@@ -47,7 +48,7 @@ class Answer:
     def said(self, world: Any = None) -> str:
         """The feedback, with its moment."""
         at_s = self.at_s(world)
-        return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.2f} s")
+        return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.3f} s")
 
 
 @dataclass(slots=True, frozen=True)
@@ -126,6 +127,23 @@ class Prediction:
         verb = "answered" if self.question.is_last else "predicted"
         return f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
 
+    def told(self, world: Any, film: Any = None) -> str:
+        """The feedback as HTML, with a button that leads to its moment in the film (view/inspector.js); that one's text
+        twin says the moment too.
+        """
+        if self.chosen is None:
+            return ""
+        answer = self.question.answers[self.chosen]
+        words, at_s, note = escape(self.feedback(world)), answer.at_s(world), ""
+        if at_s is not None:
+            ns = round(at_s * 1e9)
+            words += f" <button type='button' class='mipflow-way' data-ns='{ns}'>Go to {at_s:.3f} s</button>"
+            does = "shows" if answer.misconception is None else "parts from"
+            note = f"{at_s:.3f} s: here the run {does} your answer {self.chosen}: {answer.text}"
+        if isinstance(film, Picture):
+            film.note = note
+        return f"<p class='mipflow-feedback'>{words}</p>"
+
     def form(self) -> ipywidgets.VBox:
         """The question as a form for a notebook: choose, say how sure you are and why, store."""
         options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
@@ -195,13 +213,7 @@ def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
     show_in(output, "Waits for your answer to the question above.")
 
     def unlock() -> None:
-        at_s = None if asked.chosen is None else asked.question.answers[asked.chosen].at_s(world)
-        words = escape(asked.feedback(world))
-        if at_s is not None:  # view/inspector.js leads from there to the film
-            words += (
-                f" <button type='button' class='mipflow-way' data-ns='{round(at_s * 1e9)}'>Go to {at_s:.2f} s</button>"
-            )
-        show_in(output, f"<p class='mipflow-feedback'>{words}</p>", *shown)
+        show_in(output, asked.told(world, *shown[:1]), *shown)
 
     asked.when_stored(unlock)
     return output

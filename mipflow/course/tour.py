@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.arguments import number as numbers
-from mipflow.course.predictions import prediction
+from mipflow.course.predictions import Prediction, prediction
 from mipflow.course.source import exercises_of
 from mipflow.lab import panel
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
 from mipflow.sim.clock import seconds
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.picture import Picture, html_table
+from mipflow.view.picture import html_table
 from mipflow.view.words import interface_kind, network
 
 Figure = Callable[..., World]
@@ -202,10 +202,18 @@ class Tour:
             self.again.lock(self.says.STILL)
         fits = is_move and choice[:2] == ("video", "cell0")
         watch = self.says.WATCH if is_move else self.says.NOTHING
-        return _shown(*ran, watch, self.prediction.feedback() if fits else "")
+        return self._shown(*ran, watch, self.prediction if fits else None)
 
     def _taken_away(self, ran: tuple[World, Choice]) -> list[Any]:
-        return _shown(*ran, self.says.WATCH_AGAIN, self.second.feedback())
+        return self._shown(*ran, self.says.WATCH_AGAIN, self.second)
+
+    def _shown(self, world: World, chosen: Choice, watch: str, asked: Prediction | None) -> list[Any]:
+        """A hint where to look, the film, and folded below it what came of it."""
+        film = world.animate(*_span(chosen))
+        said = f"<p><b>{escape(verdict(world, chosen))}</b></p>{asked.told(world, film) if asked else ''}"
+        said += f"<p>{why(world, chosen.moment)}</p>{_tables(world, chosen)}"
+        fold = f"<details class='mipflow-fold'><summary>{self.says.WATCHED}</summary>{said}</details>"
+        return [watch.format(chosen), film, fold]
 
     def _voted(self) -> None:
         """A second vote clears no film."""
@@ -221,16 +229,6 @@ class Tour:
             self.again.reset(self.says.READY.format(self.choice))
 
 
-def _shown(world: World, chosen: Choice, watch: str, feedback: str) -> list[Any]:
-    """A hint where to look, the film, and folded below it what came of it."""
-    said = f"<p><b>{escape(verdict(world, chosen))}</b></p>"
-    said += f"<p class='mipflow-feedback'>{escape(feedback)}</p>" * bool(feedback)
-    said += f"<p>{why(world, chosen.moment)}</p>"
-    summary = f"<summary>{exercises_of('00').WATCHED}</summary>"
-    fold = f"<details class='mipflow-fold'>{summary}{said}{_tables(world, chosen)}</details>"
-    return [watch.format(chosen), _film(world, chosen), fold]
-
-
 def _python(figure: str, chosen: Choice) -> str:
     begin, end = _span(chosen)
     return (
@@ -241,10 +239,6 @@ def _python(figure: str, chosen: Choice) -> str:
 
 def _span(chosen: Choice) -> tuple[float, float]:
     return max(0.0, chosen.moment - BEFORE_S), chosen.moment + AFTER_S
-
-
-def _film(world: World, chosen: Choice) -> Picture:
-    return world.animate(*_span(chosen))
 
 
 def _tables(world: World, chosen: Choice) -> str:

@@ -38,6 +38,8 @@ class Picture:
     ) -> None:  # fmt: skip
         self.title, self.html, self._figure, self._is_table = title, drawing or html, figure, bool(html)
         self._make_sentences, self._make_rows = cache(sentences), cache(rows)
+        self.note = ""
+        """A last sentence for the text twin, of who shows the picture."""
 
     @property
     def figure(self) -> Dict | None:
@@ -46,7 +48,7 @@ class Picture:
 
     def describe(self) -> str:
         """The picture in sentences, one a line."""
-        return "\n".join([self.title + ".", *self._make_sentences()])
+        return "\n".join(filter(None, [self.title + ".", *self._make_sentences(), self.note]))
 
     def rows(self) -> list[dict[str, object]]:
         """The picture as plain values: numbers, text, None."""

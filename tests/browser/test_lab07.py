@@ -75,7 +75,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film.locator(".js-plotly-plot").first.wait_for()
     film.get_by_text("Sharing sounds tidy.").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.get_by_role("button", name="Go to 8.50 s").click()
+    film.get_by_role("button", name="Go to 8.500 s").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("8.5")
     shoot("2-predicted", film)

@@ -61,10 +61,11 @@ def test_what_is_revealed_waits_for_an_answer() -> None:
 
     assert "Waits for your answer" in shown() and "One and one" not in shown()
     prediction("99").store("a")
-    assert "One and one" in shown() and "It was two, at 4.25 s." in shown()
-    assert "data-ns='4250000000'>Go to 4.25 s</button>" in shown()
+    assert "One and one" in shown() and "It was two, at 4.250 s." in shown()
+    assert "data-ns='4250000000'>Go to 4.250 s</button>" in shown()
+    assert picture.describe().endswith("\n4.250 s: here the run parts from your answer a: One.")
     prediction("99").store("b")
-    assert "So it was." in shown() and "Go to 4.25 s" not in shown()
+    assert "So it was." in shown() and "Go to" not in shown() and picture.describe().endswith("One and one.")
 
 
 def test_a_form_stores_what_was_chosen() -> None:

@@ -165,7 +165,8 @@ def test_what_came_of_it_is_folded_below_the_film_and_nothing_above_gives_it_awa
     opening, inside = fold.split("</summary>")
     assert opening.startswith("<details") and "open" not in opening and "I have watched it" in opening
     verdict_at, feedback_at, table_at = map(inside.index, ("Only the video moved", "You predicted B", "Packets both"))
-    assert verdict_at < feedback_at < table_at and "no ports in CN1" in inside
+    assert verdict_at < feedback_at < table_at and "Look inside the update that leaves at 4.110 s" in inside
+    assert "Go to 4.110 s" in inside
     form.run("call")
     assert "You predicted" not in html(form.panel)[-1], "the question was about the video"
 

@@ -410,7 +410,7 @@ def test_the_film_of_the_prediction_shows_what_refutes_it() -> None:
     world = LAB.predicted()
     assert [world.names()[flow.home_address] for flow in world.flows()] == ["H@1", "H@2", "H@2", "H@1"]
     for letter in "abc":
-        assert "8.50 s" in LAB.QUESTIONS["07"].answers[letter].said(world)
+        assert "8.500 s" in LAB.QUESTIONS["07"].answers[letter].said(world)
 
 
 def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None:
