@@ -229,8 +229,9 @@ def without_solution(text: str, is_code: bool) -> str:
 def _stub(indent: str, is_code: bool) -> str:
     if not is_code:
         return f"{indent}{YOURS}"
-    # At the left edge an exception would end "Run All"; inside a function it waits for the check that calls it.
-    return f'{indent}raise NotImplementedError("your turn")' if indent else "...  # your turn"
+    # At the left edge an exception would end "Run All"; inside a function it waits for the check that calls it. Nor may
+    # it be a value: the cell would show that.
+    return f'{indent}raise NotImplementedError("your turn")' if indent else "# your turn"
 
 
 def _metadata(tags: list[str], cell_type: str, has_solution: bool) -> Cell:

@@ -135,10 +135,9 @@ def clues(student: Student) -> dict[str, str]:
 
 def who_says(student: Student) -> Words:
     """The six sentences of 0.1."""
-    rows: list[dict[str, object]] = [
-        {"": number, "says": said} for number, said in enumerate(clues(student).values(), start=1)
-    ]
-    return Words(html_table(rows, "Who says so?"), "\n".join(f"{row['']}. {row['says']}" for row in rows))
+    said = list(clues(student).values())
+    lines = [f"{number}. {each}" for number, each in enumerate(said, start=1)]
+    return Words(f"<ol>{''.join(f'<li>{escape(each)}</li>' for each in said)}</ol>", "\n".join(lines))
 
 
 def role_of(word: str) -> str:

@@ -4,6 +4,8 @@
   const here = [...document.querySelectorAll(".mipflow-here")].pop(), own = here?.closest(".jp-Cell");
   const cells = [...(own?.closest(".jp-Notebook")?.querySelectorAll(".jp-Cell") ?? [])];
   const ahead = Number(here?.dataset.ahead), cell = cells[cells.indexOf(own) + ahead];
+  const area = here?.closest(".jp-OutputArea");
+  if (ahead && area) Object.assign(area.style, { height: 0, overflow: "hidden", visibility: "hidden" }); // of the empty figure
   here?.remove();
   if (!cell) return;
   for (const old of cell.querySelectorAll(".mipflow-building")) old.remove();

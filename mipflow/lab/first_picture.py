@@ -2,16 +2,22 @@
 
 JupyterLab makes the last cell the active one when all are run, and scrolls there. Takes a picture; gives it with a few
 lines of script that bring the reader back, and make its cell the active one, unless they have done something
-themselves. `building()` in an earlier cell does so as soon as the run begins.
+themselves. `building()` in an earlier cell does so as soon as the run begins, and sends an empty figure ahead: a page
+takes half a second and more to make plotly ready, and does so while the kernel builds the network.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
+from time import sleep
 from typing import Any
 
-from mipflow.view.picture import Picture
+from mipflow.view.picture import PLOTLY_MIME, Picture
 
+AHEAD = "mipflow-first-picture"
+"""The empty figure's display id; it goes when the first picture is there."""
+SEEN_S = 0.05
+"""How long a page has to draw the words before it is busy with plotly, in seconds."""
 
 class FirstPicture:
     """Shows itself as the picture does."""
@@ -28,10 +34,11 @@ class FirstPicture:
         return repr(self.picture)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import display, update_display
 
         for bundle in self.bundles():
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        update_display({"text/plain": ""}, raw=True, display_id=AHEAD)  # type: ignore[no-untyped-call]
 
 
 def building(ahead: int) -> None:
@@ -39,6 +46,9 @@ def building(ahead: int) -> None:
     from IPython.display import display
 
     display({"text/html": _back(ahead), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+    sleep(SEEN_S)
+    figure = {"data": [], "layout": {"width": 10, "height": 10}}
+    display({PLOTLY_MIME: figure, "text/plain": ""}, raw=True, display_id=AHEAD)  # type: ignore[no-untyped-call]
 
 
 def _back(ahead: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mipflow.lab.first_picture import FirstPicture, building
-from mipflow.view.picture import Picture
+from mipflow.view.picture import PLOTLY_MIME, Picture
 
 
 def test_it_is_the_picture_with_a_script_at_its_end() -> None:
@@ -17,8 +19,21 @@ def test_it_is_the_picture_with_a_script_at_its_end() -> None:
     assert repr(FirstPicture(picture)) == repr(picture)
 
 
-def test_a_cell_before_it_leads_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: said.append(bundle["text/html"]))
+def test_a_cell_before_it_leads_there_at_once_and_has_the_page_make_plotly_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[tuple[dict[str, Any], str | None]] = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda bundle, raw, display_id=None: sent.append((bundle, display_id))
+    )
     building(2)
-    assert len(said) == 1 and "data-ahead='2'" in said[0] and "is being built" in said[0]
+    (words, no_id), (ahead, display_id) = sent
+    assert "data-ahead='2'" in words["text/html"] and "is being built" in words["text/html"] and no_id is None
+    assert ahead[PLOTLY_MIME]["data"] == []
+
+    gone: list[tuple[dict[str, Any], str]] = []
+    monkeypatch.setattr(
+        "IPython.display.update_display", lambda bundle, raw, display_id: gone.append((bundle, display_id))
+    )
+    FirstPicture(Picture("t", lambda: ["said"], lambda: [], figure={"data": [], "layout": {}}))._ipython_display_()
+    assert gone == [({"text/plain": ""}, display_id)], "the empty figure goes when the first picture is there"
