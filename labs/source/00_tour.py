@@ -32,13 +32,12 @@ from mipflow.lab.first_picture import FirstPicture, building
 building(3)  # cells further down
 
 # %%
+import mipflow as mf
 from mipflow.course import ask, check, hand_in, me, part
 
 me()
 
 # %%
-import mipflow as mf
-
 mine = part("00", "network")  # the delays of your links, and your ports
 
 
@@ -50,8 +49,10 @@ def begin(figure, seconds):
     world.run(seconds)
     return world, {"call": call, "video": video}
 
-# %% tags=["hide"]
+
 world, flows = begin(mf.figure2, 4)
+
+# %% tags=["hide"]
 FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
 
 # %% [markdown]

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mipflow.course.identity import Student
+from mipflow.course.source import exercises_of
 from mipflow.view.style import flow_styles
+from tests.browser.test_lab07 import cell, run, write
 
 TOUR = "labs/00_tour.ipynb"
 CALL, VIDEO = flow_styles({1: "call", 2: "video"}).values()
@@ -294,3 +298,90 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.wait_for_timeout(1000)
     assert film.locator(".mipflow-clock").inner_text() != before
     assert tour.page.locator(".jp-Cell").count() == cells, "a key in a form or a film is no command to JupyterLab"
+
+
+def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
+    """With a number of one's own: mixed-up names, a wrong prediction, the other trip; and each time better."""
+    page, lab, student = tour.page, exercises_of("00"), Student(("1234567",))
+    page.locator(".jp-CodeCell").filter(has_text="hand_in, me, part").locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text('import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
+    page.keyboard.press("Escape")
+    tour.run_all()
+    assert page.get_by_text("Traceback").count() == 0
+
+    # Within five minutes a check that passes: play, name wrongly, read, name rightly.
+    film = tour.film("FirstPicture(")
+    film.get_by_role("button", name="Play", exact=True).click()
+    right = list(lab.clues(student))
+    swapped = [{"H@": "CoA", "CoA": "H@"}.get(name, name) for name in right]
+    check = cell(page, 'check("0.1").points')
+    write(page, 'names = ["", ', f"names = {swapped}")
+    run(page, 'check("0.1").points')
+    check.get_by_text("0.1 · Not yet · 4 of 6 points").wait_for()
+    assert check.get_by_text("so they are easily mixed up").is_visible()
+    check.scroll_into_view_if_needed()
+    tour.shoot("learner-1-mixed-up", tmp_path)
+    write(page, "names = [", f"names = {right}")
+    run(page, 'check("0.1").points')
+    check.get_by_text("Six of six.").wait_for()
+
+    # Predict wrongly, move, watch, read, and go to the moment that refutes it.
+    tour.predict("A")
+    tour.move("video", "cell0")
+    film, fold = tour.film("tour.move()"), tour.watched()
+    way = fold.get_by_role("button", name=re.compile(r"^Go to \d\.\d{3} s$"))
+    seconds = way.inner_text().split()[2]
+    assert fold.get_by_text("You predicted A").is_visible()
+    way.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert film.locator(".mipflow-clock").inner_text().startswith(seconds)
+    assert film.locator(".mipflow-twin").get_by_text(f"{seconds} s: here the run parts from your answer A").count() == 1
+    tour.shoot("learner-2-refuted", tmp_path)
+    tour.predict("B", "tour.ask_again()")
+    page.get_by_role("button", name=TAKE_AWAY).click()
+    page.get_by_text("Ran again with H@1 for both").wait_for()
+
+    # A number off the packets: first the other trip.
+    trips = lab.trips_ms(student)
+    check = cell(page, 'check("0.R").points')
+    write(page, "home_ms = ", f"home_ms = {trips['Care Of Test Init']:.1f}")
+    run(page, 'check("0.R").points')
+    check.get_by_text("is the trip of the other question").wait_for()
+    write(page, "home_ms = ", f"home_ms = {trips['Home Test Init']:.1f}")
+    run(page, 'check("0.R").points')
+    check.get_by_text("Read well").wait_for()
+    check.scroll_into_view_if_needed()
+    tour.shoot("learner-3-read-off", tmp_path)
+
+    # Break the rule: too long, then as short as can be.
+    check = cell(page, 'check("0.2").points')
+    too_long, due = "H@1 H@1 H@1 H@2 H@2, move 1", shortest(lab, student)
+    for example, said in ((too_long, "Which flow can you leave out?"), (due, "with fewer flows it would not")):
+        write(page, "example = ", f'example = "{example}"')
+        run(page, 'check("0.2").points')
+        check.get_by_text(said).wait_for()
+
+    form = cell(page, 'ask("00-exit")')
+    form.get_by_role("radio", name=re.compile(r"^C\.")).click()
+    form.get_by_role("button", name="Store my answer").click()
+    form.get_by_text("one update, one row").wait_for()
+    hand = cell(page, 'hand_in("00")')
+    hand.get_by_role("button", name="Make the file to hand in").click()
+    with page.expect_download() as download:
+        hand.get_by_role("link", name="Download 1234567-lab00.zip").click()
+    assert set(zipfile.ZipFile(download.value.path()).namelist()) == {"00_tour.ipynb", "progress-lab00.json"}
+    tour.shoot("learner-4-hand-in", tmp_path)
+
+
+def shortest(lab: Any, student: Student) -> str:
+    """An example with as few flows as can be in which the student's rule goes wrong."""
+    rule = lab.dealt_to(student)
+    count = lab.fewest(rule)
+    for code in range(count**count):
+        flows = [f"H@{code // count**place % count + 1}" for place in range(count)]
+        for told in range(1, count + 1):
+            if lab.breaks(rule, flows, told):
+                return f"{' '.join(flows)}, move {told}"
+    raise AssertionError(rule)

@@ -75,7 +75,7 @@ def test_the_tour_shows_a_film_and_then_waits_for_a_prediction(tmp_path: Path) -
     kinds = [set(output.data) for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     films = [kind for kind in kinds if "application/vnd.plotly.v1+json" in kind]
     forms = [kind for kind in kinds if "application/vnd.jupyter.widget-view+json" in kind]
-    assert (len(films), len(forms)) == (1, 4), "two questions and two panels"
+    assert (len(films), len(forms)) == (1, 6), "three questions, two panels, and the file to hand in"
 
 
 class Hostile(NamedTuple):
