@@ -163,32 +163,32 @@ class WrongName(NamedTuple):
 WRONG_NAMES = (
     WrongName(
         "home address and care-of address swapped", _swapped("H@", "CoA"), "H@",
-        "Not yet. You took {gave} for what says “{clue}”. Both are MN's, so they are easily mixed up. One goes with MN"
+        "Not yet. You took {gave} for what says “{clue}” Both are MN's, so they are easily mixed up. One goes with MN"
         " everywhere, the other MN got from the network where it is just now. Look at CN1's rows: which of the two stands"
         " in both?", "M04"),
     WrongName(
         "home agent and correspondent swapped", _swapped("HA", "CN1"), "HA",
-        "Not yet. You took {gave} for what says “{clue}”. Both keep a binding cache, that is why. But only one of them"
+        "Not yet. You took {gave} for what says “{clue}” Both keep a binding cache, that is why. But only one of them"
         " talks with MN: follow one packet of the video in your film to its other end."),
     WrongName(
         "home agent and router swapped", _swapped("HA", "router"), "router",
-        "Not yet. You took {gave} for what says “{clue}”. Both pass packets on. Follow one packet of the call in your"
+        "Not yet. You took {gave} for what says “{clue}” Both pass packets on. Follow one packet of the call in your"
         " film: which of the two does it pass? And which of the two keeps rows?"),
     WrongName(
         "the two ends swapped", _swapped("MN", "CN1"), "MN",
-        "Not yet. You took {gave} for what says “{clue}”. Both flows have these same two ends, fair enough. Only one of"
+        "Not yet. You took {gave} for what says “{clue}” Both flows have these same two ends, fair enough. Only one of"
         " them has two interfaces, wlan0 and cell0: find it in the picture."),
     WrongName(
         "the router for the address", _swapped("router", "CoA"), "CoA",
-        "Not yet. You took {gave} for what says “{clue}”. The address begins like the WLAN's other addresses, so it"
+        "Not yet. You took {gave} for what says “{clue}” The address begins like the WLAN's other addresses, so it"
         " smells of the router. But CN1 writes down with it where *MN* is. Whose address is it, then?", "M04"),
     WrongName(
         "the home agent for the home address", _swapped("HA", "H@"), "H@",
-        "Not yet. You took {gave} for what says “{clue}”. Both have “home” in their name. One is a machine that stays"
+        "Not yet. You took {gave} for what says “{clue}” Both have “home” in their name. One is a machine that stays"
         " there; the other is a number, and the call has it. Which of the two can a packet carry in its header?"),
     WrongName(
         "a node for its address", lambda given: _swapped("MN", "H@")(given) or _swapped("MN", "CoA")(given), "MN",
-        "Not yet. You took {gave} for what says “{clue}”. We often say “the phone” and mean its number. Here they part:"
+        "Not yet. You took {gave} for what says “{clue}” We often say “the phone” and mean its number. Here they part:"
         " MN is one machine and has several addresses, some for who, some for where. Which of the six sentences can an"
         " address say?", "M04"),
 )  # fmt: skip

@@ -94,8 +94,6 @@ names = ["H@", "HA", "CoA", "CN1", "MN", "router"]  # for practice, without a nu
 check("0.1").points
 
 # %% [markdown]
-# Stuck? `hint("0.1")` in a new cell opens one of three hints.
-#
 # ## Predict, then move the video
 #
 # The [handover](word:handover) is one line, the one with `handover` below. Say first what you expect.
