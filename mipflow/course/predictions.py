@@ -128,7 +128,7 @@ class Prediction:
         return f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
 
     def told(self, world: Any, film: Any = None) -> str:
-        """The feedback as HTML, with a button that leads to its moment in the film (view/inspector.js); that one's text
+        """The feedback as HTML, with a button that leads to its moment in the film (view/player.js); that one's text
         twin says the moment too.
         """
         if self.chosen is None:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.picture import opens
-from mipflow.view.scene import Way
+from mipflow.view.scene import PLATE_WIDTH, TOP, Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
-from mipflow.view.style import Dict, FlowStyle, line_colour
+from mipflow.view.style import FlowStyle, line_colour
 from mipflow.view.trips import flow_sentences
 from mipflow.view.words import count, network, over
 
@@ -32,6 +32,11 @@ DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longd
 TAKEN_MS = 3000
 """For how long an address that was refused stays, in playing milliseconds."""
 NOT_ASKED = "not asked, so it stays"
+TIE = (
+    "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
+    " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
+)
+"""The leader from a row to its road: a thin line that ends in a dot."""
 
 Rows = dict[str, Row]
 Version = tuple[int, str]
@@ -65,6 +70,7 @@ class Board:
         self._same: dict[tuple[str, str], str] = {}
         self._tests = self._tested()
         self._play()
+        self._sides = stage.scene.plate_sides(self.lines)
         self._flow_places = {flow: self._slot(self._ways(flow)) for flow in stage.flows}
 
     # --- tables ------------------------------------------------------------------------------------------------------
@@ -244,7 +250,7 @@ class Board:
             old, same = self._old.get((node, key)), self._same.get((node, key))
             cell = escape(self._care_of(row))
             if old is not None:
-                cell = (f"<del>{escape(old)}</del> " if old else "") + f"<ins>{cell}</ins>"
+                cell = (f"<del>{escape(old)}</del> → " if old else "") + f"<ins>{cell}</ins>"
             mark = " class='mipflow-changed'" * (old is not None) + " class='mipflow-same'" * (same is not None)
             home = escape(self.words.value(row["home_address"]))
             is_agent = self.stage.scene.roles[node] == "home agent"  # flows may pass by it
@@ -296,25 +302,19 @@ class Board:
     def _final(self, slot: int) -> str:
         return self.slots[slot - self._first][-1][1]
 
-    def told(self) -> Dict:
-        """Tell player.js all that changes, and on which side of its node each plate stands."""
-        scene = self.stage.scene
-        sides, nodes = scene.plate_sides(self.lines), list(scene.places)
-        plates = [[nodes.index(node), *scene.plate_at(node, side), self.places[node]] for node, side in sides.items()]
-        return {"slots": self.slots, "plates": plates}
-
-    def html(self) -> str:
-        """The board as it is at the end."""
+    def html(self, where: str = "") -> str:
+        """The board as it is at the end. where: attributes that say of which show and stage its rows are."""
         flows = [
-            f"<li>{sign(style)}{sample(style)} <span>{escape(style.word)}: <span data-slot='{slot}'>"
+            f"<li>{sign(style)}{sample(style)} <span data-flow='{flow}'>{escape(style.word)}: <span data-slot='{slot}'>"
             f"{self._final(slot)}</span></span></li>"
-            for style, slot in zip(self.stage.flows.values(), self._flow_places.values(), strict=True)
+            for (flow, style), slot in zip(self.stage.flows.items(), self._flow_places.values(), strict=True)
         ]
         tables = "".join(self._table(node, slot) for node, slot in self.places.items() if node != self.stage.mobile)
         own = "".join(self._table(node, slot) for node, slot in self.places.items() if node == self.stage.mobile)
         notes = "".join(f"<p class='mipflow-quiet'>{escape(note)}.</p>" for note in self.sampled())
         dense = "" if self.stage.scene.has_room else " mipflow-dense"
-        plates = f"<div class='mipflow-plates{dense}'>{tables}</div>"
+        room = f"--room:{PLATE_WIDTH + 2 * self.stage.scene.edge:g}px"
+        plates = f"<div class='mipflow-plates{dense}' {where} style='{room}'>{tables}{TIE}</div>"
         return f"<ul class='mipflow-legend'>{''.join(flows)}{self._marks()}</ul>{notes}{plates}{own}"
 
     def _marks(self) -> str:
@@ -336,11 +336,20 @@ class Board:
         name = f"{self.stage.scene.words[node]}: {'flow mapping table' if own else 'binding cache'}"
         heads = ["flow"] * own + ["home address", "care-of address"] + [f"known at {self._peer()}"] * own
         head = "".join(f"<th scope='col'>{each}</th>" for each in heads)
-        look = "mipflow-own" if own else "mipflow-plate"
+        look = "class='mipflow-own'" if own else f"class='mipflow-plate' style='{self._style(node)}'"
         return (
-            f"<table class='{look}'><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead>"
+            f"<table {look}><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody data-slot='{slot}'>{self._final(slot)}</tbody></table>"
         )
+
+    def _style(self, node: str) -> str:
+        """Where a plate stands beside its node, however wide the stage is: player.css puts it there."""
+        scene = self.stage.scene
+        (x, _), (_, down) = scene.places[node], scene.at(node)
+        right, below, before, above = scene.plate_at(node, self._sides[node])
+        share = (x - scene.left) / (scene.right - scene.left or 1)
+        across, top = scene.edge + right, TOP + down + below
+        return f"--x:{share:.4g};--left:{across:.1f}px;--top:{top:.1f}px;--move:{before}% {above}%"
 
     def _peer(self) -> str:
         """To whom the mobile node's flows go: one correspondent node, or several."""

@@ -1,18 +1,21 @@
 """Where a click in a film leads: the packets that a page carries along, and the history of each row of its tables.
 
-Takes a stage; gives plain values for inspector.js.
+Takes a stage; gives cards for player.js.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from itertools import islice
+from typing import Any
 
 from mipflow.sim.trace import TableChanged
 from mipflow.view.focus import TABLE
-from mipflow.view.inspect import carried
+from mipflow.view.inspect import Card, carried
 from mipflow.view.spine import CACHE
-from mipflow.view.stage import Stage, changes
+from mipflow.view.stage import NS_PER_US, Stage, changes
+from mipflow.view.words import seconds
 from mipflow.wire.address import Address
 
 MOST_ROWS, MOST_CHANGES = 100, 30
@@ -23,12 +26,16 @@ SMALL = 200
 SEQUENCE = " (counts binding updates: an older one changes nothing)"
 """Explanation of a sequence number, where a history first names it (RFC 6275 section 9.5.1)."""
 
+NOTHING = "No message has been sent yet that could be opened"
+
 History = tuple[str, list[tuple[int, str]]]
 """Of which row, and its changes: microseconds from the start of the film, less than 0 before it, and a sentence."""
 
 
-def packets(stage: Stage, names: Mapping[Address, str]) -> str:
-    """The packets of all that is told, and one of each kind that a flow sends, for who clicks another one like it."""
+def cards(stage: Stage, names: Mapping[Address, str]) -> list[Any]:
+    """All that may be opened: the packets of all that is told, one of each kind that a flow sends, which stands in for
+    those like it, and the history of each row, by its name.
+    """
     trace = stage.trace
     first: dict[object, int] = {}
     alike: dict[int, int] = {}
@@ -39,7 +46,21 @@ def packets(stage: Stage, names: Mapping[Address, str]) -> str:
             kind = (packet.label, packet.source, packet.destination, packet.size > SMALL, kinds)
             alike[flight.hop] = first.setdefault(kind, flight.hop)
     told = [hop for moment in stage.spine.moments if moment.is_told for hop in moment.hops]
-    return carried(trace, [*first.values(), *told], alike, names=names, nodes=stage.scene.words)
+    others = {row: _listed(stage, history) for row, history in histories(stage).items()}
+    hint = "Go on to an event with a message" if told else "Stop the film while packets are seen"
+    others["nothing"] = NOTHING, f"<p>{hint}, or click a packet in the picture.</p>"
+    return carried(trace, [*first.values(), *told], alike, names=names, nodes=stage.scene.words, others=others)
+
+
+def _listed(stage: Stage, history: History) -> Card:
+    """A history as a card: each of its times in the film leads there."""
+    (title, told), items = history, list[str]()
+    for us, sentence in told:
+        ns = stage.spine.start_ns + us * NS_PER_US
+        way = f"<button type='button' class='mipflow-way' data-ns='{ns}'>{seconds(ns)}</button>"
+        at, before = (seconds(ns), " (before this film)") if us < 0 else (way, "")
+        items.append(f"<li{' class=mipflow-quiet' * (us < 0)}>{at} {escape(sentence)}{before}</li>")
+    return title, f"<ol>{''.join(items)}</ol>"
 
 
 def histories(stage: Stage) -> dict[str, History]:

@@ -7,11 +7,9 @@ building them field by field.
 
 from __future__ import annotations
 
-import gzip
-import json
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from itertools import count as counting
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -125,7 +123,24 @@ RFC = {
 _PADDING_OF_MOBILITY = {"Pad1": "RFC 6275 section 6.2.2", "PadN": "RFC 6275 section 6.2.3"}
 
 
-HINT = "Point at a field or at a byte to see what belongs to it; with the keys: Tab, arrows, and Enter to go across."
+WAYS = (
+    "<p><button type='button' class='mipflow-way' data-ns='{ns}' data-hops='{hop}'>To this moment</button> <button"
+    " type='button' class='mipflow-way' data-act='ladder' data-by='{hop}'>In the ladder</button></p>"
+)
+"""From a card to the film around it, and to the arrow of a ladder in the same page."""
+HINT = "Point at a field or at a byte to see what belongs to it; with the keys: Tab to fields or to bytes, then arrows."
+FOUND = (
+    '.mipflow-packet:has(tr[data-f="{0}"]:is(:hover,:focus-within)) label[data-f~="{0}"],'
+    '.mipflow-packet:has(label[data-f~="{0}"]:is(:hover,:focus-within)) tr[data-f="{0}"]'
+)
+"""The octets of the field that is pointed at, and the fields of such octets, in CSS."""
+_NUMBERS = counting(1)
+
+
+RADIO = "<input type='radio' name='{}'>"
+"""Of it nothing is seen, but the keys lead there."""
+Card = tuple[str, str]
+"""A title, and HTML."""
 
 
 class Field(NamedTuple):
@@ -188,33 +203,40 @@ def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Pictu
             for header in headers for field in header.fields
         ]  # fmt: skip
 
-    return Picture(_title(hop), sentences, rows, html=_card(said, headers))
+    card = _card(said, headers, f"packet{next(_NUMBERS)}")
+    return Picture(_title(hop), sentences, rows, html=_pointing(sum(len(each.fields) for each in headers)) + card)
 
 
 def carried(
     trace: Trace, hops: Iterable[int], alike: Mapping[int, int] | None = None, *, names: Mapping[Address, str],
-    nodes: Mapping[str, str] = MappingProxyType({}),
-) -> str:  # fmt: skip
-    """The cards of packet-hops for a page that goes on without a kernel: JSON, as gzip in base64.
+    nodes: Mapping[str, str] = MappingProxyType({}), others: Mapping[str, Card] = MappingProxyType({}),
+) -> list[Any]:  # fmt: skip
+    """The cards of packet-hops for a page that goes on without a kernel, as plain values.
 
     nodes: node -> what the picture calls it. alike: further hops, each with the one of `hops` whose card stands in for
-    its own. It is [cards, hops, alike]: each card [title, HTML], of long headers the first octets only; hop -> number
-    of its card; and which are only alike. Hops of one packet that differ in their hop limit share the card of the
-    first; there are `MOST_CARRIED` at most.
+    its own. others: further cards by their names. It is [cards, numbers, alike, styles]: each card [title, HTML], of
+    long headers the first octets only; hop or name -> number of its card; which hops are only alike; and the styles by
+    which all cards point. Hops of one packet that differ in their hop limit share the card of the first; there are
+    `MOST_CARRIED` at most.
     """
-    cards: list[tuple[str, str]] = []
+    cards: list[Card] = []
+    fields = 0
     seen: dict[int, int] = {}
-    numbers: dict[int, int] = {}
+    numbers: dict[int | str, int] = {}
     for number in hops:
         packet = id(trace.packets[number])
         if packet not in seen and len(cards) < MOST_CARRIED:
             hop, seen[packet] = trace[number], len(cards)
-            cards.append((_title(hop), _card(_said(hop, nodes), dissect(hop, names), OCTETS_CARRIED)))
+            ways = WAYS.format(ns=hop.started_ns, hop=number)
+            headers = dissect(hop, names)
+            fields = max(fields, sum(len(each.fields) for each in headers))
+            cards.append((_title(hop), ways + _card(_said(hop, nodes), headers, "carried", OCTETS_CARRIED)))
         if packet in seen:
             numbers[number] = seen[packet]
-    others = {hop: numbers[other] for hop, other in (alike or {}).items() if hop not in numbers and other in numbers}
-    text = json.dumps([cards, numbers | others, list(others)], separators=(",", ":"), ensure_ascii=False)
-    return b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode("ascii")
+    stands_in = {hop: numbers[own] for hop, own in (alike or {}).items() if hop not in numbers and own in numbers}
+    named = {name: len(cards) + number for number, name in enumerate(others)}
+    numbers |= stands_in | named
+    return [[*cards, *others.values()], {str(name): n for name, n in numbers.items()}, [*stands_in], _pointing(fields)]
 
 
 def _title(hop: Hop) -> str:
@@ -383,17 +405,18 @@ def _span(first: int, last: int) -> str:
 # --- as HTML ---------------------------------------------------------------------------------------------------------
 
 
-def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS) -> str:
-    """Rows and bytes with `data-f`, the numbers of the fields that they are of: a script marks what has one in common.
+def _card(said: list[str], headers: list[Header], name: str, most_octets: int = MOST_OCTETS) -> str:
+    """Rows and bytes with `data-f`, the numbers of the fields that they are of: styles mark what has one in common.
 
-    Without a script both are there to be read, and each row says which its octets are.
+    For who has no mouse, the fields are a group of radio buttons, of which none is seen, and the bytes are another;
+    name: that of the groups. Each row says which its octets are.
     """
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("field", "value", "octets"))
     parts, number = [f"<p>{escape(' '.join(said))}</p><p class='mipflow-hint'>{HINT}</p>"], 0
     for header in headers:
         rows = "".join(
-            f"<tr data-f='{place}' tabindex='{'-1' if place else '0'}'><td>{'– ' * field.depth}"
-            f"{escape(field.name)}</td><td>{escape(field.value)}</td><td>{field.place}</td></tr>"
+            f"<tr data-f='{place}'><td><label>{RADIO.format(f'{name} fields')}{'– ' * field.depth}"
+            f"{escape(field.name)}</label></td><td>{escape(field.value)}</td><td>{field.place}</td></tr>"
             for place, field in enumerate(header.fields, number)
         )
         octets = f"octets {_span(header.first, header.first + len(header.octets) - 1)}"
@@ -401,14 +424,21 @@ def _card(said: list[str], headers: list[Header], most_octets: int = MOST_OCTETS
             f"<details{'' if header.name == 'Data' else ' open'}><summary><b>{escape(header.name)}</b>, "
             f"{', '.join(filter(None, (header.rfc, octets)))}</summary><div class='mipflow-header'>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<pre role='group' aria-label='Bytes of {escape(header.name)}'>{_dump(header, number, most_octets)}</pre>"
+            f"<pre role='group' aria-label='Bytes of {escape(header.name)}'>"
+            f"{_dump(header, number, most_octets, f'{name} bytes')}</pre>"
             "</div></details>"
         )
         number += len(header.fields)
     return f"<div class='mipflow-packet'>{''.join(parts)}</div>"
 
 
-def _dump(header: Header, number: int, most_octets: int) -> str:
+def _pointing(fields: int) -> str:
+    """The styles by which the fields of a card, of which there are so many, and their octets point at each other."""
+    found = ",".join(FOUND.format(place) for place in range(fields))
+    return f"<style>{found}{{background:#f0e442!important;color:#111!important}}</style>"
+
+
+def _dump(header: Header, number: int, most_octets: int, name: str) -> str:
     """The bytes of a header: position, hexadecimal, letters; `number` is that of its first field.
 
     Rows have eight, the unit of IPv6's headers: they fit a narrow screen.
@@ -423,8 +453,7 @@ def _dump(header: Header, number: int, most_octets: int) -> str:
         row, runs = header.octets[start : min(start + 8, len(owners))], []
         for mine, run in groupby(range(start, start + len(row)), owners.__getitem__):
             shown = bytes(header.octets[octet] for octet in run).hex(" ")
-            stop = "0" if start == mine[0] == 0 else "-1"  # one for all rows of a card, and one for all its bytes
-            runs.append(f"<span data-f='{' '.join(map(str, mine))}' tabindex='{stop}'>{shown}</span>")
+            runs.append(f"<label data-f='{' '.join(map(str, mine))}'>{RADIO.format(name)}{shown}</label>")
         letters = "".join(chr(each) if 32 <= each < 127 else "." for each in row)
         gap = " " * (23 - len(row.hex(" ")))
         lines.append(f"{header.first + start:04x}  {' '.join(runs)}{gap}  {escape(letters)}")

@@ -1,227 +1,200 @@
-// The player: one clock moves the marks of plotly's stages and fills the HTML beside them. Acts once in a page.
-// plotly draws each stage once; then the player writes places and letters itself, into plotly's SVG and its list of
-// points, so that hover and plotly_click find each mark where it is seen. CONTRIBUTING.md lists what it needs there.
+// The player: one clock moves the marks of plotly's stages and fills the HTML beside them; what is clicked opens, and
+// times lead to the film and back. Acts once in a page. plotly draws each stage once; then the player writes places and
+// letters itself, into plotly's SVG and its list of points, so that hover and plotly_click find each mark where it is
+// seen. All HTML is Python's (show.py): data-act says what a button does, data-slot what is filled; data-ns, data-row
+// and data-hops say which time, which row of a table and which packet-hops something is about.
 (() => {
   if (window.mipflowPlayer) return window.mipflowPlayer.look();
-  const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
-  const [PLATES_FROM, PLATE, STEP_MS, FAR, NEAR] = [640, 220, 2500, 60, 30];
-  const [PLAY, PAUSE] = ["M4 2l10 6-10 6z", "M4 2h3v12H4zM9 2h3v12H9z"];
-  const KEYS = { ",": ["step", -1], ".": ["step", 1], ArrowRight: ["by", 250], ArrowLeft: ["by", -250],
-    ArrowUp: ["event", 1], ArrowDown: ["event", -1], PageUp: ["event", 1], PageDown: ["event", -1], Home: ["by", -1e9],
-    End: ["by", 1e9] };
-  const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+  const CALM = window.matchMedia("(prefers-reduced-motion: reduce)"), STEP_MS = 2500;
+  const PARTS = [".points > path", ".textpoint > text", "path.js-line"]; // of a trace in plotly's SVG
   const all = (place, what) => [...place.querySelectorAll(what)];
+  const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
   const within = (low, value, high) => Math.min(high, Math.max(low, value));
   const between = (a, b, share) => a + (b - a) * share;
-  // The last entry of a list in order that begins at or before a time.
-  const latest = (list, time, at = (each) => each[0]) => list.findLastIndex((each) => at(each) <= time);
+  // The place of the last entry of a list in order that begins at or before a time; -1 where all are later.
+  const latest = (list, time) => list.findLastIndex(([at]) => at <= time);
   // Corners are pairs in order; what stands in column `to` where `value` stands first in column `from`.
   const along = (corners, value, from, to) => {
     const k = corners.findIndex((each, n) => n && each[from] >= value), [a, b] = corners.slice(k < 0 ? -2 : k - 1);
     return between(a[to], b[to], b[from] > a[from] ? within(0, (value - a[from]) / (b[from] - a[from]), 1) : 1);
   };
-  // Legs as a path, in one line where one begins at the end of another.
-  const line = (legs) => legs.map(([ax, ay, bx, by]) => `M${ax},${ay}L${bx},${by}`).join("")
-    .replace(/L([^M]+)M\1(?=L)/g, "L$1") || "M-999,-999L-998,-999";
-  // Where two legs cross, or the middle of what is between them.
-  const meet = ([ax, ay, bx, by], [cx, cy, dx, dy]) => {
-    const [ux, uy, vx, vy] = [bx - ax, by - ay, dx - cx, dy - cy], turn = ux * vy - uy * vx;
-    const share = ((cx - ax) * vy - (cy - ay) * vx) / (turn || 1e-9), [x, y] = [ax + ux * share, ay + uy * share];
-    return Math.hypot(x - bx, y - by) < FAR ? [x, y] : [(bx + cx) / 2, (by + cy) / 2];
-  };
-  // An arrowhead before a mark of half the size w, h.
-  const head = (w, h, ux, uy) => {
-    const far = Math.min(w / Math.abs(ux || 1e-9), h / Math.abs(uy || 1e-9), Math.hypot(w, h) - 2);
+  // How far a way in direction u goes from beside the middle of a rectangle, of which halves are given, to its edge.
+  const leaves = (halves, beside, u) => Math.max(0, Math.min(...halves.map((half, k) =>
+    (Math.abs(u[k]) < 1e-9 ? Infinity : half / Math.abs(u[k]) - beside[k] / u[k]))));
+  const head = (halves, [ux, uy]) => { // the arrowhead before a mark
+    const far = Math.min(leaves(halves, [0, 0], [ux, uy]), Math.hypot(...halves) - 2);
     const at = (ahead, side) => [ux * ahead - uy * side, uy * ahead + ux * side];
     return `M${at(far + 11, 0)}L${at(far + 1, -7)}L${at(far + 1, 7)}Z`;
   };
-  // A road swings from where it was to where it is; where one has fewer legs, others open from its end.
+  // A road swings from where it was to where it is; where one has fewer corners, others open from its end.
   const bend = (was, now, share) => {
-    const turned = share * share * (3 - 2 * share), length = Math.max(was.length, now.length);
-    const leg = (legs, k) => legs[k] ?? [...legs.at(-1).slice(2), ...legs.at(-1).slice(2)];
-    return Array.from({ length }, (_, k) => leg(was, k).map((from, at) => between(from, leg(now, k)[at], turned)));
+    const turned = share * share * (3 - 2 * share), corner = (list, k) => list[k] ?? list.at(-1);
+    const pairs = (was.length > now.length ? was : now).map((_, k) => [corner(was, k), corner(now, k)]);
+    return pairs.map(([[ax, ay], [bx, by]]) => [between(ax, bx, turned), between(ay, by, turned)]);
   };
-  // --- a stage: the points of a plotly figure -----------------------------------------------------------------------
+  // --- a stage: the points and lines of a plotly figure -------------------------------------------------------------
   class Stage {
-    constructor(graph, told, show) {
-      Object.assign(this, { graph, told, show });
+    constructor(graph, told, show, number) {
+      Object.assign(this, { graph, told, show, plates: show.plates[number] });
+      this.tie = this.plates.querySelector(".mipflow-tie path");
       graph.style.height = `${graph.layout.meta.height}px`; // plotly forgets it when the window changes, and asks
-      graph.on("plotly_afterplot", () => { this.find(); if (show.host) show.fit(); });
+      graph.parentElement.classList.add("mipflow-stage"); graph.after(this.plates);
+      graph.on("plotly_afterplot", () => { this.find(); show.fit(); });
       graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
         const spot = this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber];
-        if (spot && spot.flight.hop >= 0) show.picked("hop", spot.flight.hop, this);
+        if (spot?.hop >= 0) show.open(spot.hop, number);
       });
       this.find();
     }
-    // plotly draws anew when its place changes size: then the nodes are others.
-    find() {
-      const { graph, told } = this, { xaxis, yaxis } = graph._fullLayout, data = graph._fullData;
-      const holderOf = (trace) => data[trace] && graph.querySelector(`.trace${data[trace].uid}`);
-      this.layers = told.layers.map((layer) => {
-        const holder = holderOf(layer.trace), known = graph.calcdata[layer.trace] || [];
-        const [nodes, texts] = holder ? [all(holder, ".points > path"), all(holder, ".textpoint > text")] : [[], []];
-        if (holder) for (const node of all(holder, "[display]")) node.removeAttribute("display"); // it was out of sight
-        const ok = nodes.length && nodes.length === known.length && texts.length === known.length;
-        return { ...layer, holder, nodes, texts, known, ok, seen: [] };
-      });
-      this.roads = [{ trace: told.tunnels }, ...told.roads].map((road) => {
-        const holder = holderOf(road.trace), [path, ...more] = holder ? all(holder, "path.js-line") : [];
-        more.forEach((each) => each.remove()); // plotly has a path for each leg: the first has them all
-        const ghost = holder?.querySelector(".mipflow-ghost") || path?.cloneNode(); // where the road was
-        ghost?.setAttribute("class", "mipflow-ghost"); path?.before(ghost);
-        return { ...road, holder, path, ghost, legs: [] };
-      });
-      this.ok = this.layers.every(({ ok }) => ok) && this.roads.every(({ path }) => path);
-      [this.places, this.ways] = [told.nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]), new Map()];
+    find() { // plotly draws anew when its place changes size: then the nodes are others
+      const { graph, told: { layers, lines, nodes } } = this, { xaxis, yaxis } = graph._fullLayout;
+      const found = (each) => {
+        const holder = graph.querySelector(`.trace${graph._fullData[each.trace]?.uid}`) ?? document.createElement("g");
+        const [points, texts, [path, ...pieces]] = PARTS.map((what) => all(holder, what));
+        holder.classList.add(`mipflow-${each.kind}`);
+        for (const point of all(holder, "[display]")) point.removeAttribute("display"); // it was out of sight
+        for (const piece of pieces) piece.remove(); // the first has them all
+        return { ...each, holder, points, texts, path, known: graph.calcdata[each.trace] ?? [], seen: [] };
+      };
+      [this.layers, this.lines] = [layers, lines].map((list) => list.map(found));
+      this.ok = this.lines.every(({ path }) => path) && this.layers.every(({ points, texts, known }) =>
+        points.length && points.length === known.length && texts.length === known.length);
+      this.places = nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]);
       graph.classList.toggle("mipflow-driven", this.ok);
     }
-    // The legs of a way from card to card, cut by a margin before the cards: as Scene.legs in scene.py.
-    legs(number, mx, my) {
-      const { places, told } = this, name = `${number} ${mx} ${my}`;
-      if (this.ways.has(name)) return this.ways.get(name);
-      const [nodes, lane, keep, , share, until] = told.ways[number];
-      const cards = nodes.map((node) => [...places[node], told.nodes[node][2] + mx, told.nodes[node][3] + my]);
-      const far = (half, off, u) => (Math.abs(u) < 1e-9 ? Infinity : half / Math.abs(u) - off / u);
-      const leaves = ([, , w, h], ox, oy, ux, uy) => Math.max(0, Math.min(far(w, ox, ux), far(h, oy, uy)));
-      const legs = cards.slice(1).map((b, k) => {
-        const a = cards[k], length = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
-        const [ux, uy] = [(b[0] - a[0]) / length, (b[1] - a[1]) / length];
-        const side = lane * (ux > 1e-6 || (ux > -1e-6 && uy > 0) ? 1 : -1) - keep, [ox, oy] = [uy * side, -ux * side];
-        let [from, to] = [leaves(a, ox, oy, ux, uy), length - leaves(b, ox, oy, -ux, -uy)];
-        if (from > to) from = to = (from + to) / 2;
-        if (k === cards.length - 2) [from, to] = [between(from, to, share), between(from, to, until)];
-        return [a[0] + ox + ux * from, a[1] + oy + uy * from, a[0] + ox + ux * to, a[1] + oy + uy * to];
-      });
-      if (!legs.length) legs.push([cards[0][0], cards[0][1] - cards[0][3], cards[0][0], cards[0][1] - cards[0][3]]);
-      this.ways.set(name, legs);
-      return legs;
-    }
-    // A road in one line: its legs meet where their lanes cross, and it ends in the middle of cards, which cover it.
-    road(number) {
-      if (!(number >= 0)) return [];
-      const legs = this.legs(number, -999, -999), ends = this.told.ways[number][0].map((node) => this.places[node]);
-      const turns = legs.slice(1).map((leg, k) => meet(legs[k], leg)), last = legs.at(-1).slice(2);
-      const points = [ends[0], legs[0].slice(0, 2), ...turns, last, ends.at(-1)];
-      return points.slice(1).map((point, k) => [...points[k], ...point]);
+    // A leg of a way from card to card, cut by a margin before the cards, and its direction: Scene.legs in scene.py.
+    leg([nodes, sides, , ...last], number, margin) {
+      const [a, b] = [nodes[number], nodes[number + 1] ?? nodes[number]].map((node) =>
+        ({ place: this.places[node], halves: this.told.nodes[node].slice(2).map((half, k) => half + margin[k]) }));
+      const [x, y] = a.place, [dx, dy] = [b.place[0] - x, b.place[1] - y], length = Math.hypot(dx, dy);
+      if (!length) return [x, y - a.halves[1], x, y - a.halves[1], 0, 0]; // at a node: above its card
+      const [ux, uy] = [dx / length, dy / length], beside = [uy * sides[number], -ux * sides[number]];
+      let ends = [leaves(a.halves, beside, [ux, uy]), length - leaves(b.halves, beside, [-ux, -uy])];
+      if (ends[0] > ends[1]) ends = ends.fill((ends[0] + ends[1]) / 2);
+      if (number === nodes.length - 2) ends = last.map((share) => between(...ends, share));
+      return [...ends.flatMap((far) => [x + beside[0] + ux * far, y + beside[1] + uy * far]), ux, uy];
     }
     // What is under way; marks that would overlap on a link are one, at the place of the first: spots() in stage.py.
     spots({ size: [w, h], margin, flights }, us) {
       const seen = [];
-      for (const flight of flights) {
-        const { way, times } = flight, [nodes, , , tunnel] = this.told.ways[way];
-        if (us < times[0] + !flight.text || us > times[times.length - 1]) continue;
-        const leg = Math.floor(times.findLastIndex((at, k) => k % 2 === 0 && at <= us) / 2);
-        const [left, arrived] = times.slice(2 * leg), share = arrived > left ? (us - left) / (arrived - left) : 1;
-        const [ax, ay, bx, by] = this.legs(way, ...margin)[leg];
-        const [x, y] = [between(ax, bx, Math.min(1, share)), between(ay, by, Math.min(1, share))];
-        const link = `${nodes[leg]} ${nodes[leg + 1]}`, length = Math.hypot(bx - ax, by - ay) || 1;
+      for (const [number, hop, times, text] of flights) {
+        if (us < times[0] + !text || us > times.at(-1)) continue; // a step leads to where a message leaves
+        const way = this.told.ways[number], leg = Math.floor(times.findLastIndex((at) => at <= us) / 2);
+        const [left, reached] = times.slice(2 * leg), [ax, ay, bx, by, ...towards] = this.leg(way, leg, margin);
+        const share = reached > left ? Math.min(1, (us - left) / (reached - left)) : 1;
+        const [x, y, link] = [between(ax, bx, share), between(ay, by, share), `${way[0].slice(leg, leg + 2)}`];
         const near = (each) => each.link === link && Math.abs(each.x - x) < w + 2 && Math.abs(each.y - y) < h + 2;
-        const first = seen.find(near), [ux, uy] = [(bx - ax) / length, (by - ay) / length];
-        if (first) first.count += 1;
-        else seen.push({ x, y, link, flight, count: 1, ux, uy, inside: tunnel.includes(leg) });
+        const first = seen.find(near), inside = way[2].includes(leg);
+        if (first) first.count += 1; else seen.push({ x, y, link, hop, text, inside, towards, count: 1 });
       }
       return seen;
     }
     draw(us, ms) {
-      const { xaxis, yaxis } = this.graph._fullLayout, { told } = this, inside = [];
+      const { graph: { _fullLayout: { xaxis, yaxis } }, places, show } = this;
       for (const layer of this.layers) {
-        const { nodes, texts, known, letter, wide, size: [w, h] } = layer, seen = (layer.seen = this.spots(layer, us));
-        nodes.forEach((node, k) => {
-          const spot = seen[k], text = texts[k];
-          node.style.display = text.style.display = spot ? "inline" : "none";
-          [known[k].x, known[k].y] = spot ? [xaxis.p2c(spot.x), yaxis.p2c(spot.y)] : [-99, -99];
-          if (!spot) return;
-          const { x, y, ux, uy, count, flight } = spot, name = flight.text || letter;
-          const half = flight.text || (count > 1 && w > h) ? w / 2 : h / 2; // of several it is as wide as a message
-          node.shape ??= node.getAttribute("d"); const shape = half > h / 2 ? wide : node.shape;
-          node.setAttribute("d", flight.hop < 0 ? shape : shape + head(half, h / 2, ux, uy));
-          node.setAttribute("transform", `translate(${x},${y})`); node.classList.toggle("mipflow-inside", spot.inside);
-          put(text, count < 2 ? name : `${name}×${count}`); text.setAttribute("x", x); text.setAttribute("y", y);
+        layer.seen = this.spots(layer, us);
+        layer.points.forEach((point, k) => {
+          const spot = layer.seen[k], text = layer.texts[k], known = layer.known[k];
+          point.style.display = text.style.display = spot ? "inline" : "none";
+          [known.x, known.y] = spot ? [xaxis.p2c(spot.x), yaxis.p2c(spot.y)] : [-99, -99];
+          if (spot) this.mark(layer, spot, point, text);
         });
       }
-      const [tunnels, ...roads] = this.roads, { turn, stages } = this.show;
-      for (const road of roads) {
-        const k = latest(road.versions, us), [was, now] = [k - 1, k].map((each) => this.road(road.versions[each]?.[1]));
-        const gone = turn?.us === road.versions[k][0] && this === stages[turn.stage] ? was : [];
-        const near = (a) => now.some((b) => a.every((value, place) => Math.abs(value - b[place]) < NEAR));
-        road.ghost.setAttribute("d", line(gone.filter((leg) => !near(leg))));
-        const share = k > 0 ? (ms - this.show.seen(road.versions[k][0])) / this.show.told.bend : 1;
-        road.legs = share < 1 && was.length && now.length ? bend(was, now, Math.max(0, share)) : now;
-        const tunnel = now.length ? told.ways[road.versions[k][1]][3] : [];
-        road.led = road.legs[(tunnel[0] ?? 0) + 1]; // where the row that it follows begins to lead it
-        for (const leg of tunnel) inside.push(now[leg + 1]);
-        road.path.setAttribute("d", line(road.legs));
+      const corner = ([node, x, y]) => [places[node][0] + x, places[node][1] + y]; // they are told beside their nodes
+      const pieces = (version) => (version?.[1] ?? []).map((piece) => piece.map(corner));
+      for (const line of this.lines) {
+        const k = latest(line.versions, us), [was, now] = [k - 1, k].map((each) => pieces(line.versions[each]));
+        const isRoad = line.kind === "road" && was.length && now.length;
+        const share = isRoad ? (ms - show.seen(line.versions[k][0])) / show.told.bend : 1;
+        line.seen = share < 1 ? [bend(was[0], now[0], Math.max(0, share))] : now;
+        line.path.setAttribute("d", line.seen.map((each) => `M${each.join("L")}`).join("") || "M-99,-99L-98,-99");
       }
-      tunnels.path.setAttribute("d", line(inside));
+    }
+    mark({ size: [w, h], wide, letter }, { x, y, towards, count, hop, text, inside }, point, label) {
+      const half = text || (count > 1 && w > h) ? w / 2 : h / 2; // of several it is as wide as a message
+      point.shape ??= point.getAttribute("d");
+      const shape = half > h / 2 ? wide : point.shape, name = text || letter;
+      point.setAttribute("d", hop < 0 ? shape : shape + head([half, h / 2], towards));
+      point.setAttribute("transform", `translate(${x},${y})`); point.classList.toggle("mipflow-inside", inside);
+      label.setAttribute("x", x); label.setAttribute("y", y); put(label, count < 2 ? name : `${name}×${count}`);
+    }
+    // Light the row and the roads of a moment in which they bend by it, and join them by a line.
+    light(key) {
+      for (const { holder, trace } of [...this.layers, ...this.lines])
+        holder.classList.toggle("mipflow-lit", !!key && key.lit.includes(trace));
+      const row = key && this.plates.querySelector(`[data-row="${CSS.escape(key.row)}"]`);
+      const road = row && this.lines.find(({ trace }) => trace === key.lit[0])?.seen[0];
+      if (!road) return this.tie.removeAttribute("d");
+      const [home, box] = [this.tie.parentElement, row].map((each) => each.getBoundingClientRect());
+      const [[ax, ay], [bx, by]] = road.slice(key.leg), { l, t } = this.graph._fullLayout._size;
+      const [x, y, middle] = [l + between(ax, bx, 0.3), t + between(ay, by, 0.3), box.top - home.top + box.height / 2];
+      const isBelow = middle > this.graph.clientHeight, from = (isBelow ? box.right : box.left) - home.left;
+      this.tie.setAttribute("d", `M${from},${middle}${isBelow ? `h7V${y}H${x}` : `L${x},${y}`}`);
     }
   }
   // --- a show: stages, clock, controls, board -----------------------------------------------------------------------
   class Show {
-    constructor(told, controls, board, graphs) {
-      const find = (...names) => names.map((name) => controls.querySelector(name));
-      Object.assign(this, { told, controls, board, ms: 0, speed: 1, playing: false, shown: [], patience: 200 });
-      const layers = told.stages.flatMap((stage) => stage.layers), times = new Set();
-      for (const { flights } of layers) flights.forEach(([way, hop, start, steps, text], k) => {
-        flights[k] = { way, hop, text, times: steps.reduce((so, by) => [...so, so[so.length - 1] + by], [start]) };
-        flights[k].times.forEach((us) => times.add(us));
-      });
-      this.beats = [...times].map((us) => this.seen(us)).sort((a, b) => a - b);
+    constructor(told, board, place) {
+      Object.assign(this, { told, board, ms: 0, playing: false, shown: [], ...place });
+      const find = (what) => [this.controls, board].flatMap((part) => all(part, what));
+      [this.range, this.toggle, this.clock, this.chips, this.panel] = ["[type=range]", "[data-act=play]",
+        ".mipflow-clock", ".mipflow-chips", ".mipflow-inspector"].map((what) => find(what)[0]);
+      [this.plates, this.marks] = [find(".mipflow-plates"), find("[data-act=mark]")];
       this.stops = told.events.map(({ stop }) => stop);
-      [this.range, this.toggle] = find("[type=range]", "[data-act=play]");
-      [this.clock, this.pace, this.caption] = find(".mipflow-clock", ".mipflow-pace", ".mipflow-caption");
-      [this.marks, this.chips] = [all(controls, ".mipflow-marks button"), all(board, ".mipflow-chips button")];
-      this.slots = told.slots.map((versions, k) => ({ versions, place: board.querySelector(`[data-slot="${k}"]`) }));
-      [this.tie, this.sizes] = [board.querySelector(".mipflow-tie"), new ResizeObserver(() => this.fit())];
-      this.plates = all(board, ".mipflow-plates");
-      const click = ({ target }) => this.click(target), speed = ({ target }) => { this.speed = Number(target.value); };
-      for (const place of [controls, board, ...this.plates]) place.addEventListener("click", click);
-      for (const radio of all(controls, "[type=radio]")) radio.addEventListener("change", speed);
-      this.range.addEventListener("input", () => this.go(Number(this.range.value)));
-      controls.addEventListener("keydown", (event) => this.key(event));
-      this.join(graphs);
+      this.slots = told.slots.map((versions, k) => [versions, find(`[data-slot="${k}"]`)[0]]);
+      this.sizes = new ResizeObserver(() => this.fit()); this.join(place);
     }
-    leave() { for (const each of [this.tie, ...this.plates]) each.remove(); shows.delete(this); }
+    // Stages, controls and board are outputs of their own: their common place becomes a grid (player.css).
+    join({ host, graphs }) {
+      this.stages = graphs.map((graph, number) => new Stage(graph, this.told.stages[number], this, number));
+      this.host = host; host.classList.add("mipflow-grid"); host.classList.toggle("mipflow-two", graphs.length > 1);
+      for (const each of [host, ...graphs]) this.sizes.observe(each);
+      this.fit();
+    }
+    fit() { // plotly hears of the window only, and may be slow to: it is asked until it has the width of its place
+      const isOff = ({ graph }) => graph.clientWidth && Math.abs(graph.clientWidth - graph._fullLayout.width) >= 3;
+      const ask = () => { this.due = 0; window.dispatchEvent(new Event("resize")); this.fit(); };
+      if (this.stages.some(isOff)) this.due ||= setTimeout(ask, 200);
+      this.seek(this.ms);
+    }
     seen(us) { return along(this.told.clock, us, 1, 0); } // when a moment (microseconds) is seen first, in playing ms
-    // What a click chose: a "hop" of the trace, a "row" of a table, an "event". Who listens goes on from there.
-    picked(what, value, stage) {
-      const detail = { what, value, stage, show: this };
-      this.board.dispatchEvent(new CustomEvent("mipflow", { bubbles: true, detail }));
+    get speed() { return Number(this.controls.querySelector("[type=radio]:checked").value); }
+    get beats() { // when a packet leaves or reaches a node
+      const flights = this.told.stages.flatMap(({ layers }) => layers).flatMap((layer) => layer.flights);
+      return flights.flatMap(([, , times]) => times).map((us) => this.seen(us)).sort((a, b) => a - b);
     }
-    click(target) {
-      const row = target.closest("[data-row]"), button = target.closest("[data-act]");
-      if (row) this.picked("row", row.dataset.row, this.stages[this.plates.findIndex((each) => each.contains(row))]);
-      if (button) this.act(button.dataset.act, Number(button.dataset.by));
+    next(list, by) { // in a list of playing times, or the end or the beginning of the film
+      const found = by > 0 ? list.find((ms) => ms > this.ms + 1) : list.findLast((ms) => ms < this.ms - 1);
+      return found ?? by * this.told.length;
     }
     act(name, by) {
-      const next = (list) => (by > 0 ? list.find((ms) => ms > this.ms + 1) : list.findLast((ms) => ms < this.ms - 1));
-      const jump = (list) => this.go(next(list) ?? by * this.told.length);
-      ({
+      const { events, before } = this.told, jump = (list) => this.go(this.next(list, by));
+      const acts = {
         play: () => this.play(!this.playing), event: () => jump(this.stops), step: () => jump(this.beats),
-        by: () => this.go(this.ms + by), before: () => { this.go(this.told.before); this.play(true); },
-        mark: () => { this.go(this.stops[by]); this.picked("event", by); },
+        by: () => this.go(this.ms + by), before: () => { this.go(before); this.play(true); },
+        mark: () => { this.go(this.stops[by]); light(events[by].hops); }, back: () => visit(this.from),
         full: () => (document.fullscreenElement ? document.exitFullscreen() : this.host.requestFullscreen()),
-      })[name]();
-    }
-    key(event) {
-      const { target, key } = event, act = key === " " && target.tagName !== "BUTTON" ? ["play"] : KEYS[key];
-      if (!act || event.ctrlKey || event.metaKey || event.altKey || target.type === "radio") return;
-      this.act(...act); event.preventDefault(); event.stopPropagation();
+        save: () => this.save(by ? "png" : "svg"), ladder: () => visit(arrows().find(share([by])) ?? this.panel),
+        look: () => { // into the packet of this event, or into that which led to it
+          const event = events.slice(0, this.number + 1).findLast(({ hops }) => hops.length);
+          this.open(event?.hops[0] ?? "nothing", event?.stage ?? 0);
+        },
+      };
+      acts[name]();
     }
     go(ms) { this.play(false); this.seek(ms); }
     play(wanted) {
       if (wanted === this.playing) return;
       if (wanted && this.ms >= this.told.length) this.seek(0);
       this.playing = wanted;
-      this.toggle.firstChild.firstChild.setAttribute("d", wanted ? PAUSE : PLAY);
-      this.toggle.ariaLabel = this.toggle.title = wanted ? "Pause" : "Play";
+      this.toggle.ariaLabel = this.toggle.title = wanted ? "Pause" : "Play"; // its sign follows (player.css)
       let [before, waited] = [performance.now(), STEP_MS];
       const picture = (now) => {
         if (!this.playing) return;
         const passed = Math.max(0, now - before) * this.speed; before = now;
         if (!CALM.matches) this.seek(this.ms + Math.min(passed, 250 * this.speed));
         else if ((waited += passed) >= STEP_MS) { // from event to event, each long enough to be read
-          waited = 0;
-          this.seek(this.stops.find((ms) => ms > this.ms + 1) ?? this.told.length);
+          waited = 0; this.seek(this.next(this.stops, 1));
         }
         if (this.ms >= this.told.length || !this.controls.isConnected) return this.play(false);
         requestAnimationFrame(picture);
@@ -229,95 +202,128 @@
       if (wanted) requestAnimationFrame(picture);
     }
     seek(ms) {
-      const { events, clock, length, captions, paces, start } = this.told, at = (this.ms = within(0, ms, length));
-      const us = along(clock, at, 0, 1), number = latest(events, at, (each) => each.ms), event = events[number];
-      this.turn = events.findLast(({ key }, k) => key && k <= number); // the last in which a road bent
-      this.slots.forEach(({ versions, place }, k) => {
-        const version = Math.max(0, latest(versions, us));
+      const { events, clock, length, start } = this.told, at = (this.ms = within(0, ms, length));
+      const us = along(clock, at, 0, 1), number = events.findLastIndex((each) => each.ms <= at), event = events[number];
+      this.slots.forEach(([versions, place], k) => {
+        const version = Math.max(0, latest(versions, at));
         if (this.shown[k] !== version) place.innerHTML = versions[(this.shown[k] = version)][1];
       });
       for (const { style, dataset: { from, to } } of this.plates.flatMap((plate) => all(plate, "[data-from]")))
         style.setProperty("--done", `${100 * within(0, (us - from) / (to - from), 1)}%`); // a test's ring closes
       const ok = this.stages.every((stage) => stage.ok), seconds = `${((us + start) / 1e6).toFixed(3)} s`;
       if (ok) for (const stage of this.stages) stage.draw(us, at);
-      put(this.clock, seconds); put(this.pace, paces[latest(paces, at)][1]);
-      put(this.caption, ok ? captions[latest(captions, at)][1] : this.told.unknown);
-      this.range.value = at;
+      this.controls.classList.toggle("mipflow-still", !ok);
+      put(this.clock, seconds); this.range.value = at;
       this.range.ariaValueText = `${seconds}, ${at < length ? event?.brief || "the beginning" : "the end"}`;
-      if (number !== this.number) for (const list of [this.marks, this.chips])
-        list.forEach((each, k) => each.toggleAttribute("data-now", k === number));
-      const chip = number !== this.number && this.chips[number]?.parentElement; // its list is scrolled, never the page
-      if (chip) chip.parentElement.scrollTop = chip.offsetTop - chip.parentElement.clientHeight / 2;
-      this.number = number;
-      const held = event?.key && us === event.us && at < length && event;
-      this.host.classList.toggle("mipflow-held", !!held);
-      this.light(held || (at >= length && this.turn));
-    }
-    // Light the row and the road of a moment in which one bends by the other, and join them by a line.
-    light(event) {
-      const stage = event && this.stages[event.stage], path = this.tie.firstChild;
-      const lit = (part) => event.key.roads.includes(stage.roads.indexOf(part) - 1);
-      for (const each of this.stages) for (const part of [...each.roads, ...each.layers])
-        part.holder?.classList.toggle("mipflow-lit", each === stage && (part.told || lit(part)));
-      const row = event && this.plates[event.stage].querySelector(`[data-row="${CSS.escape(event.key.row)}"]`);
-      const leg = row && stage.roads[event.key.roads[0] + 1]?.led;
-      if (!leg) return path.removeAttribute("d");
-      const [home, from, plot] = [this.host, row, stage.graph].map((each) => each.getBoundingClientRect());
-      const { l, t } = stage.graph._fullLayout._size, top = from.top - home.top + from.height / 2;
-      const x = between(leg[0], leg[2], 0.3) + plot.left + l - home.left;
-      const y = between(leg[1], leg[3], 0.3) + plot.top + t - home.top, below = from.top > plot.bottom;
-      const way = below ? `${from.right - home.left},${top}h7V${y}H${x}` : `${from.left - home.left},${top}L${x},${y}`;
-      path.setAttribute("d", `M${way}`);
-    }
-    // --- layout ---------------------------------------------------------------------------------------------------
-    // Stages, controls and board are outputs of their own: their common parent becomes a grid (player.css).
-    join(graphs) {
-      this.stages = graphs.map((graph, k) => new Stage(graph, this.told.stages[k], this));
-      const own = [...graphs, this.controls, this.board], as = graphs[1] ? ["left", "right"] : ["main", "main", "side"];
-      let host = this.board.parentElement;
-      while (!own.every((part) => host.contains(part))) host = host.parentElement;
-      own.forEach((part, k) => {
-        while (part.parentElement !== host) part = part.parentElement;
-        part.classList.add(`mipflow-${as[k]}`);
-      });
-      graphs.forEach((graph, k) => graph.after(this.plates[k]));
-      host.classList.add("mipflow-grid"); host.append(this.tie);
-      for (const each of [host, ...graphs]) this.sizes.observe(each); this.host = host; this.fit();
-    }
-    fit() { // plotly hears of the window only, and may draw again what it was given first: it is asked until it fits
-      const off = this.stages.filter(({ graph, told }) => {
-        const { margin } = graph.layout, { _size: drawn, width } = graph._fullLayout, across = graph.clientWidth;
-        margin.r = told.edge + (across >= PLATES_FROM ? PLATE : 0); // plates stand beside their nodes
-        return across && Math.abs(drawn.r - margin.r) + Math.abs(across - width) >= 3;
-      });
-      if (!off.length) this.patience = 200; else if (!this.due) {
-        this.due = setTimeout(() => { this.due = 0; this.fit(); }, (this.patience *= 2));
-        for (const { graph } of off) graph._fullLayout.width = 0; // plotly asks what changed
-        window.dispatchEvent(new Event("resize"));
+      if (number !== this.number) for (const each of this.marks) {
+        const { by, to = by } = each.dataset, isNow = by <= number && number <= to;
+        each.toggleAttribute("data-now", isNow); // the chips, which are last, are scrolled, but never the page
+        if (isNow) this.chips.scrollTop = each.parentElement.offsetTop - this.chips.clientHeight / 2;
       }
-      this.place(); this.seek(this.ms);
+      this.number = number;
+      const isHeld = !!event?.key && us === event.us && at < length; // time stands
+      const lit = isHeld ? event : at >= length && events.findLast(({ key }) => key);
+      this.host.classList.toggle("mipflow-held", isHeld);
+      this.stages.forEach((stage, k) => stage.light(lit && lit.stage === k && lit.key));
     }
-    place() {
-      this.stages.forEach(({ graph, told, places }, k) => {
-        const { l, r, t } = graph._fullLayout._size, on = r >= told.edge + PLATE - 3; // as drawn, not as asked for
-        this.plates[k].classList.toggle("mipflow-on", on);
-        for (const [node, across, down, before, above, slot] of told.plates) {
-          const x = graph.offsetLeft + l + places[node][0] + across, y = graph.offsetTop + t + places[node][1] + down;
-          const style = `left:${x}px;top:${y}px;transform:translate(${before}%,${above}%)`;
-          this.slots[slot].place.parentElement.style.cssText = on ? style : "";
-        }
-      });
+    // Open one of the cards that a page carries (follow.py): a packet, or the history of a row.
+    open(name, stage) {
+      this.play(false);
+      const [cards, numbers, alike, styles] = this.told.cards[stage], [heading, , inside] = this.panel.children;
+      const [title, html] = cards[numbers[name]] ?? [`Packet-hop ${name}`, ""], isLike = alike.includes(name);
+      const why = `<p>This page does not carry packet-hop ${name}: in a notebook world.inspect(${name}) shows it.</p>`;
+      put(heading, isLike ? `One like the packet that you chose, of the same flow on the same road. ${title}` : title);
+      inside.innerHTML = styles + (isLike || !html ? why + html : html);
+      this.panel.hidePopover(); this.panel.showPopover(); // who has the focus gets it back when it closes
+    }
+    // Save what is seen as a file: the stages side by side, below them the words and the tables.
+    async save(kind) {
+      const { color, backgroundColor } = getComputedStyle(this.controls), write = new XMLSerializer();
+      let [width, height, parts] = [0, Math.max(...this.stages.map(({ graph }) => graph.clientHeight)), ""];
+      for (const { graph } of this.stages) {
+        const layers = all(graph, ".main-svg").map((each) => write.serializeToString(each));
+        parts += `<g transform="translate(${width},0)">${layers.join("")}</g>`; width += graph.clientWidth;
+      }
+      const lines = new RegExp(`.{1,${Math.floor(width / 9)}}(\\s|$)`, "g"), caption = this.controls.querySelector("p");
+      const said = [caption, ...all(this.board, "[data-flow]"), ...this.plates.flatMap((each) => all(each, "table"))];
+      for (const line of said.flatMap(({ innerText }) => innerText.replaceAll("\t", "  ").match(lines) ?? []))
+        parts += `<text x="10" y="${(height += 21)}">${write.serializeToString(new Text(line.trim()))}</text>`;
+      const box = `width="${width}" height="${(height += 14)}"`, font = 'font-family="system-ui, Arial" font-size="15"';
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${box} viewBox="0 0 ${width} ${height}" fill="${color}"
+        ${font}><rect ${box} fill="${backgroundColor}"/>${parts}</svg>`, link = document.createElement("a");
+      link.href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+      if (kind === "png") {
+        const [image, canvas] = [new Image(), document.createElement("canvas")], size = [2 * width, 2 * height];
+        image.src = link.href; await image.decode();
+        [canvas.width, canvas.height] = size; canvas.getContext("2d").drawImage(image, 0, 0, ...size);
+        link.href = canvas.toDataURL();
+      }
+      link.download = `mipflow ${this.clock.textContent}.${kind}`; link.click();
     }
   }
-  // --- what there is in the page ------------------------------------------------------------------------------------
-  const shows = new Set(); let due = 0;
-  // The nearest place that holds what is looked for: a notebook may be open twice.
-  const around = (near, found) => {
-    for (let host = near; host; host = host.parentElement)
-      for (const each of found) if (host.contains(each)) return each;
-    return null;
+  // --- ways: from a time to the film, from the film to the ladder, from a row to its history ------------------------
+  const shows = new Set(), connected = () => [...shows].filter(({ board }) => board.isConnected);
+  const showOf = (node) => connected().find(({ told, host }) =>
+    told.id === node.closest("[data-show]")?.dataset.show && host.contains(node));
+  const unpacked = (text) => new Response(new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))])
+    .stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  const visit = (element) => { element.scrollIntoView({ block: "center" }); element.focus({ preventScroll: true }); };
+  const refuse = (at, why) => { at.setAttribute("aria-disabled", "true"); at.setAttribute("title", why); };
+  const arrows = () => all(document, ".mipflow-arrow[data-hops]");
+  const share = (hops) => ({ dataset }) => dataset.hops?.split(" ").some((hop) => hops.includes(Number(hop)));
+  const light = (hops) => { for (const each of arrows()) each.classList.toggle("mipflow-here", share(hops)(each)); };
+  // Of several films that show a time: the one around the place, else the last before it.
+  const lead = (from, us) => {
+    const shown = ({ told: { start, clock } }) => us >= start - 500 && us <= start + clock.at(-1)[1] + 500;
+    const isBefore = ({ board }) => board.compareDocumentPosition(from) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const films = connected().filter(shown), around = films.find(({ host }) => host.contains(from));
+    const show = around ?? films.findLast(isBefore) ?? films[0];
+    if (!show) return refuse(from, "No film in this page shows this time.");
+    // Another world has other packets of the same numbers: but hardly at the same time.
+    const near = (most) => show.told.events.filter((each) => Math.abs(each.us + show.told.start - us) <= most);
+    const event = near(1e6).find(({ hops }) => share(hops)(from)) ?? near(500)[0];
+    if (event) show.act("mark", show.told.events.indexOf(event)); else show.go(show.seen(us - show.told.start));
+    if (from.closest("[popover]")) return;
+    show.from = from; show.controls.querySelector("[data-act=back]").hidden = false;
+    show.host.scrollIntoView({ block: "start" }); show.toggle.focus({ preventScroll: true });
   };
-  function look() {
+  // A row's history stands in the film whose table it is, else in the last that shows such a row.
+  const openRow = (at, row) => {
+    const own = showOf(at), stage = Number(at.closest("[data-stage]")?.dataset.stage);
+    const has = ({ told: { cards } }) => cards.findIndex(([, numbers]) => row in numbers);
+    const show = own ?? connected().findLast((each) => has(each) >= 0);
+    if (show) show.open(row, own ? stage : has(show)); else refuse(at, "No film in this page shows this row.");
+  };
+  const follow = (at) => {
+    const { act, by, ns, row } = at?.dataset ?? {};
+    if (act) showOf(at)?.act(act, Number(by)); else if (ns) lead(at, Number(ns) / 1000); else if (row) openRow(at, row);
+  };
+  document.addEventListener("click", ({ target }) => follow(target.closest?.("[data-act], [data-ns], [data-row]")));
+  document.addEventListener("input", ({ target }) =>
+    target.matches(".mipflow-rail input") && showOf(target)?.go(Number(target.value)));
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event, isPress = key === "Enter" || key === " ";
+    if (event.ctrlKey || event.metaKey || event.altKey || (isPress && target.matches("button, summary"))) return;
+    const act = target.matches(".mipflow-controls :not([type=radio])") && showOf(target)?.told.keys[key];
+    if (act) showOf(target).act(...act); else if (isPress && target.matches("[data-ns]")) follow(target); else return;
+    event.preventDefault(); event.stopPropagation();
+  }, true);
+  // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.
+  document.addEventListener("focusin", ({ target }) => { // the root element may have a class of ours
+    const isControl = target.matches("button, input, select, textarea, summary, a[href], [tabindex]:not([class*=jp-])");
+    if (isControl && target.closest("[class*=mipflow-]:not(html)")) target.dataset.lmSuppressShortcuts = "true";
+  });
+  // --- what there is in the page ------------------------------------------------------------------------------------
+  const placeOf = (board, { id, stages }) => { // the nearest that holds all outputs: a notebook may be open twice
+    const isDrawn = ({ layout, calcdata, _fullLayout }) => layout?.meta?.show === id && calcdata && _fullLayout?.xaxis;
+    for (let host = board.parentElement; host; host = host.parentElement) {
+      const drawn = all(host, ".js-plotly-plot").filter(isDrawn);
+      const graphs = stages.map((_, number) => drawn.find(({ layout: { meta } }) => meta.stage === number));
+      const controls = host.querySelector(`.mipflow-controls[data-show="${id}"]`);
+      if (controls && graphs.every(Boolean)) return { host, graphs, controls };
+    }
+  };
+  const look = async () => {
     // A page that was saved or exported has Plotly to itself and figures as text.
     if (window.Plotly) for (const div of all(document, ".mipflow-figure:not(.js-plotly-plot)")) {
       const { data, layout, config } = JSON.parse(div.nextElementSibling.textContent);
@@ -327,20 +333,14 @@
     // A notebook that was saved and opened again shows plotly's picture until a mouse comes: it need not wait.
     for (const image of all(document, ".jp-RenderedPlotly > img.plot-img[src]"))
       if (!image.parentElement.querySelector(".plot-container")) image.dispatchEvent(new MouseEvent("mouseenter"));
-    const drawn = all(document, ".js-plotly-plot").filter((each) => each._fullLayout?.xaxis && each.calcdata);
     for (const board of all(document, ".mipflow-board")) {
-      const id = board.dataset.show, known = [...shows].find((show) => show.board === board);
-      if (known && known.stages.every(({ graph }) => graph.isConnected)) continue;
-      const told = known ? known.told : JSON.parse(board.nextElementSibling.textContent);
-      const graphs = told.stages.map((_, stage) =>
-        around(board, drawn.filter(({ layout: { meta } }) => meta?.show === id && meta.stage === stage)));
-      const controls = around(board, all(document, `.mipflow-controls[data-show="${id}"]`));
-      if (!controls || graphs.includes(null)) continue;
-      for (const old of known ? [] : shows) if (old.told.id === id && !old.board.isConnected) old.leave(); // drawn anew
-      if (known) known.join(graphs); else shows.add(new Show(told, controls, board, graphs));
+      const told = await (board.told ??= unpacked(board.nextElementSibling.textContent));
+      const known = [...shows].find((show) => show.board === board);
+      const place = known?.stages.every(({ graph }) => graph.isConnected) ? null : placeOf(board, told);
+      if (place && known) known.join(place); else if (place) shows.add(new Show(told, board, place));
     }
-  }
-  const soon = () => { due = due || setTimeout(() => { due = 0; look(); }, 60); };
+  };
+  let due = 0; const soon = () => { due ||= setTimeout(() => { due = 0; look(); }, 60); };
   window.mipflowPlayer = { look: soon, shows };
   const NEW = ".mipflow-board, .plot-container, .js-plotly-plot, .main-svg, .mipflow-figure";
   const isNew = (node) => node.nodeType === 1 && (node.matches(NEW) || node.querySelector(NEW));

@@ -163,7 +163,7 @@ class Scene:
             (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
             length = hypot(bx - ax, by - ay) or 1.0
             ux, uy = (bx - ax) / length, (by - ay) / length
-            side = way.lane * (1 if (round(ux, 6), round(uy, 6)) > (0, 0) else -1) - way.keep
+            side = self.sides(way)[number]
             ox, oy = uy * side, -ux * side
             begin = self._leaves(a, (ox, oy), (ux, uy), margin)
             end = length - self._leaves(b, (ox, oy), (-ux, -uy), margin)
@@ -176,6 +176,19 @@ class Scene:
             x, y = self.at(way.nodes[0], width)
             made = [((x, y - self.halves[way.nodes[0]][1] - margin[1]),) * 2]
         return made
+
+    def sides(self, way: Way) -> list[float]:
+        """How far to the left of the middle of its link each leg of a way goes, in pixels; at no width another."""
+        steps = pairwise(self.at(node) for node in way.nodes)
+        onward = [(round(bx - ax, 3), round(by - ay, 3)) > (0, 0) for (ax, ay), (bx, by) in steps]
+        return [(way.lane if each else -way.lane) - way.keep for each in onward]
+
+    def corners(self, way: Way) -> list[tuple[str, float, float]]:
+        """The corners of a way's road, each by the node that it is at, and how far across and down from its middle."""
+        legs = self.road(way)
+        nodes = [way.nodes[0], *way.nodes, way.nodes[-1]]
+        points = zip(nodes, [legs[0][0], *(end for _, end in legs)], strict=True)
+        return [(node, round(x - self.at(node)[0], 1), round(y - self.at(node)[1], 1)) for node, (x, y) in points]
 
     def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
         """A way as one line: legs meet where their lanes cross, and it ends in the middle of cards, which cover it."""

@@ -19,10 +19,10 @@ from mipflow.view import style as look
 from mipflow.view.board import Board
 from mipflow.view.film import Film, Span, around
 from mipflow.view.focus import Focus
-from mipflow.view.follow import histories, packets
-from mipflow.view.picture import Picture, as_json, figure_bundle, script
+from mipflow.view.follow import cards
+from mipflow.view.picture import Picture, figure_bundle, packed, script
 from mipflow.view.spine import Caption, Spine, spine
-from mipflow.view.stage import Stage
+from mipflow.view.stage import NS_PER_US, Stage
 from mipflow.view.style import Dict
 from mipflow.view.words import Words, check_span, seconds
 from mipflow.wire.address import Address
@@ -38,19 +38,29 @@ SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
 BEGIN = "Press play, or step from event to event."
 UNTOLD = "Nothing to tell happens here: packets only."
 HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Page Down next and previous event; Home, End"
-"""Explains the keys of player.js."""
+KEYS = {
+    " ": ["play"], ",": ["step", -1], ".": ["step", 1], "ArrowRight": ["by", 250], "ArrowLeft": ["by", -250],
+    "ArrowUp": ["event", 1], "ArrowDown": ["event", -1], "PageUp": ["event", 1], "PageDown": ["event", -1],
+    "Home": ["by", -1e9], "End": ["by", 1e9],
+}  # fmt: skip
+"""Key -> the act of player.js that it does, and how far (playing milliseconds) or which way."""
 TWIN = ("part", "time_s", "what", "node", "to", "message", "detail")
 """The columns of the text twin's table."""
 TOLD = ("ms", "stop", "us", "stage", "key", "brief", "hops")
 """Fields of an event that player.js gets."""
 UNKNOWN = "This picture stands still at its end: it does not know the plotly of this page."
-MARK = 0.04
-"""The share of the bar that the number of an event takes: where there are more than have room, they stand in rows."""
-TIE = (
-    "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
-    " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
+BARS = {"wide": 660, "middle": 450, "narrow": 280}
+"""How wide the bar is at least, in pixels, on a screen, on a tablet and on a phone (player.css)."""
+MARK, MERGED = 25, 46
+"""Room of a number on the bar in pixels, and of a mark for several events."""
+MOST_ROWS = 4
+"""Rows of numbers below the bar of a phone; where there are more, neighbors share a mark."""
+PANEL = (
+    "<section popover id='{id}-panel' class='mipflow-inspector' aria-label='What was clicked'>"
+    "<p class='mipflow-title' tabindex='-1' autofocus></p><button type='button' class='mipflow-close'"
+    " popovertarget='{id}-panel' popovertargetaction='hide'>Close</button><div></div></section>"
 )
-"""The leader from a row to its road: a thin line that ends in a dot."""
+"""The place of what a click opens: the browser shows it above the page, and closes it on Escape."""
 _NUMBERS = counting(1)
 
 
@@ -104,6 +114,7 @@ class Show(Picture):
         ]  # fmt: skip
         self.boards: list[Board] = []
         for stage in self.stages:
+            stage.turns = sorted({caption.t_ns for _, caption in self.told if caption.is_key})
             self.boards.append(Board(stage, sum(len(board.slots) for board in self.boards)))
         self.id = f"show{next(_NUMBERS)}"
         self.figures = [stage.figure(title) for stage in self.stages]
@@ -151,9 +162,10 @@ class Show(Picture):
             if caption.is_key:
                 rows = [record for moment in caption.moments for record in moment.rows]
                 flows = {flow for moment in caption.moments for flow in moment.flows}
-                roads = [place for place, flow in enumerate(stage.flows) if flow in flows]
+                lit = [stage.road_of(flow) for flow in stage.flows if flow in flows]
                 text = ". ".join([text, *(note for t_ns, note in board.notes if t_ns == caption.t_ns)])
-                key = {"roads": roads, "row": f"{rows[0].node}|{rows[0].change.key}"}
+                key = {"row": f"{rows[0].node}|{rows[0].change.key}", "leg": stage.leg_led(flows, caption.t_ns)}
+                key["lit"] = [*lit, stage.first_layer + len(stage.flows)]  # and the messages
                 event |= {"stop": ms + BEND_MS, "key": key, "moved": any(record.change.before for record in rows)}
             events.append({**event, "at": seconds(caption.t_ns), "brief": caption.brief, "text": text, "hops": hops})
         return events
@@ -161,18 +173,21 @@ class Show(Picture):
     def plain(self) -> Dict:
         """Everything that player.js needs, as plain values."""
         start, keys = self.film.corners[0][1], [event for event in self.events if "key" in event]
-        boards = [board.told() for board in self.boards]
         return {
             "id": self.id, "start": start // 1000, "length": self.film.length_ms, "bend": BEND_MS,
             "clock": [[ms, (t_ns - start) // 1000] for ms, t_ns in self.film.corners],
-            "unknown": UNKNOWN, "before": max(0, self._turn["ms"] - BEFORE_MS) if keys else 0,
+            "keys": KEYS, "before": max(0, self._turn["ms"] - BEFORE_MS) if keys else 0,
             "events": [{name: each[name] for name in TOLD if name in each} for each in self.events],
-            "captions": self._captions(), "paces": self._paces(),
-            "slots": [slot for board in boards for slot in board.pop("slots")],
-            "packets": [packets(stage, part.names) for stage, part in zip(self.stages, self.parts, strict=True)],
-            "history": [histories(stage) for stage in self.stages],
-            "stages": [{**stage.told(), **board} for stage, board in zip(self.stages, boards, strict=True)],
+            "slots": [*self._slots(), self._captions(), self._paces()],
+            "cards": [cards(stage, part.names) for stage, part in zip(self.stages, self.parts, strict=True)],
+            "stages": [stage.told() for stage in self.stages],
         }  # fmt: skip
+
+    def _slots(self) -> list[list[tuple[float, str]]]:
+        """For each place of the boards, the HTML that stands there from which playing time on."""
+        start, ms = self.film.corners[0][1], self.film.ms
+        slots = [slot for board in self.boards for slot in board.slots]
+        return [[(round(ms(start + us * NS_PER_US), 1), html) for us, html in slot] for slot in slots]
 
     @property
     def _turn(self) -> Dict:
@@ -181,11 +196,12 @@ class Show(Picture):
         return next((event for event in reversed(keys) if event["moved"]), keys[-1] if keys else {})
 
     def _captions(self) -> list[tuple[int, str]]:
-        """The captions, each with the playing time that it begins at: at the end, how it came out."""
+        """The captions as HTML, each with the playing time that it begins at: at the end, how it came out."""
         said = [(0, BEGIN if self.events else UNTOLD)]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
         ends = {each["stage"]: each["text"] for each in self.events if each.get("moved")}
-        return said + ([(self.film.length_ms, f"{'. '.join(ends.values())}.")] if ends else [])
+        said += [(self.film.length_ms, f"{'. '.join(ends.values())}.")] if ends else []
+        return [(at, escape(text)) for at, text in said]
 
     def _paces(self) -> list[tuple[int, str]]:
         """How fast it plays from which playing time on, in words."""
@@ -204,34 +220,59 @@ class Show(Picture):
             _button("step", 1, "Step on", "on"),
             _button("event", 1, "Next event", "", "Event ›") if self.events else "", before if self._turn else "",
             _button("full", 0, "Full screen", "full"),
-            _look("inside", "Look inside the packet of this event", "Look inside"),
-            _look("svg", "Save what is seen as SVG", "SVG"), _look("png", "Save what is seen as PNG", "PNG"),
+            _button("look", 0, "Look inside the packet of this event", "", "Look inside"),
+            _button("save", 0, "Save what is seen as SVG", "", "SVG"),
+            _button("save", 1, "Save what is seen as PNG", "", "PNG"),
         ]  # fmt: skip
         name = f"name='{self.id} speed'"
         speeds = "".join(
             f"<label><input type='radio' {name} value='{value}'{' checked' * (value == '1')}> {word}</label>"
             for value, word in SPEEDS.items()
         )
-        places = _apart([each["stop"] / self.film.length_ms for each in self.events])
-        marks = "".join(
-            f"<button type='button' data-act='mark' data-by='{number}' tabindex='-1' style='left:{place:.1%}'"
-            f" aria-label='Event {number + 1}, {each['at']}: {escape(each['brief'])}'>{number + 1}</button>"
-            for number, (each, place) in enumerate(zip(self.events, places, strict=True))
-        )
-        many = " mipflow-many" * (len(places) * MARK > 1)
-        last = self._captions()[-1][1] if self.events else UNTOLD
+        marks, rows = self._marks()
+        number = sum(len(board.slots) for board in self.boards)
+        last = self._captions()[-1][1]
         return (
             f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
             f" aria-label='{escape(self.title)}: player'>"
             f"<div class='mipflow-buttons'>{''.join(buttons)}<span class='mipflow-clock'></span>"
-            f"<span class='mipflow-pace'></span>"
+            f"<span class='mipflow-pace' data-slot='{number + 1}'></span>"
             f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
-            f"<div class='mipflow-rail{many}'><input type='range' min='0' max='{self.film.length_ms}' step='1'"
+            f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1'"
             f" value='0' aria-label='Time'>"
-            f"<div class='mipflow-marks' role='group' aria-label='Events'>{marks}</div></div>"
-            f"<p class='mipflow-caption' aria-live='polite'>{escape(last)}</p>"
-            f"<p class='mipflow-keys'>Keys, once a button here has the focus: {HOW}</p></div>"
+            f"<div class='mipflow-marks' role='group' aria-label='Events' style='{rows}'>{marks}</div></div>"
+            f"<p class='mipflow-caption' aria-live='polite' data-slot='{number}'>{last}</p>"
+            f"<p class='mipflow-unknown' role='status'>{UNKNOWN}</p>"
+            f"<p class='mipflow-keys'>Keys, once a button here has the focus: {HOW}</p>"
+            "<button type='button' data-act='back' hidden>Back to where you came from</button></div>"
         )
+
+    def _marks(self) -> tuple[str, str]:
+        """The numbers of the events below the bar, each at its time, and how many rows they take there.
+
+        In each of `BARS` those that would overlap stand in rows; where that makes too many rows, in one mark.
+        """
+        shares = [each["stop"] / self.film.length_ms for each in self.events]
+        least = MERGED / MOST_ROWS / BARS["narrow"]
+        groups: list[list[int]] = []
+        for number, share in enumerate(shares):
+            if len(shares) * MARK > MOST_ROWS * BARS["narrow"] and groups and share - shares[groups[-1][0]] < least:
+                groups[-1].append(number)
+            else:
+                groups.append([number])
+        sizes = [(shares[group[0]], MARK if len(group) == 1 else MERGED) for group in groups]
+        rows = {name: _rows_of(sizes, pixels) for name, pixels in BARS.items()}
+        parts = []
+        for place, (first, *_, last) in enumerate((*group, group[-1]) for group in groups):
+            text, event = f"{first + 1}–{last + 1}" if last > first else str(first + 1), self.events[first]
+            name = f"Event {text}, {event['at']}: {escape(event['brief'])}"
+            row = "".join(f";--{name}:{own[place]}" for name, own in rows.items() if own[place])
+            until = f" data-to='{last}'" * (last > first)
+            parts.append(
+                f"<button type='button' data-act='mark' data-by='{first}'{until} tabindex='-1'"
+                f" style='--at:{shares[first]:.4f}{row}' aria-label='{name}'>{text}</button>"
+            )
+        return "".join(parts), ";".join(f"--{name}:{max(own, default=-1) + 1}" for name, own in rows.items())
 
     def board(self) -> str:
         """Legend, tables, chips, and the text twin; then what the script reads, and the script."""
@@ -239,7 +280,8 @@ class Show(Picture):
         for number, board in enumerate(self.boards):
             name = escape(f"{self._label(number)}{self.parts[number].title}")
             heading = f"<p class='mipflow-name'>{name}</p>" if len(self.parts) > 1 else ""
-            places.append(f"<section aria-label='{name}: tables'>{heading}{board.html()}</section>")
+            where = f"data-show='{self.id}' data-stage='{number}'"
+            places.append(f"<section {where} aria-label='{name}: tables'>{heading}{board.html(where)}</section>")
         chips = "".join(
             f"<li><button type='button' tabindex='-1' data-act='mark' data-by='{number}'>{number + 1}."
             f" {escape(each['brief'])}</button></li>"
@@ -247,8 +289,8 @@ class Show(Picture):
         )
         return (
             f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}<ol class='mipflow-chips'>{chips}</ol>"
-            f"{self.twin()}{TIE}</div>"
-            f"<script type='application/json'>{as_json(self.plain())}</script>{script()}"
+            f"{self.twin()}{PANEL.format(id=self.id)}</div>"
+            f"<script type='text/plain'>{packed(self.plain())}</script>{script()}"
         )
 
     def bundles(self) -> list[dict[str, Any]]:
@@ -259,13 +301,10 @@ class Show(Picture):
 
 
 def _button(act: str, by: int, name: str, sign: str, text: str = "") -> str:
-    inside = escape(text) or f"<svg viewBox='0 0 16 16' aria-hidden='true'><path d='{SIGNS[sign]}'/></svg>"
+    signs = [sign, "pause"] if sign == "play" else [sign] if sign else []
+    drawn = [f"<svg viewBox='0 0 16 16' aria-hidden='true'><path d='{SIGNS[each]}'/></svg>" for each in signs]
+    inside = escape(text) + "".join(drawn)
     return f"<button type='button' data-act='{act}' data-by='{by}' title='{name}' aria-label='{name}'>{inside}</button>"
-
-
-def _look(what: str, name: str, text: str) -> str:
-    """A button for inspector.js."""
-    return f"<button type='button' data-look='{what}' title='{name}'>{text}</button>"
 
 
 # Signs as paths: not every font has them.
@@ -276,12 +315,15 @@ SIGNS = {
 }  # fmt: skip
 
 
-def _apart(places: Sequence[float]) -> list[float]:
-    """Shares of the bar for its numbers: each at its place, or as near as its neighbors let it."""
-    put, last = list[float](), 1 - MARK / 2
-    for place in places:
-        put.append(max(place, put[-1] + MARK if put else MARK / 2))
-    return [min(place, last - MARK * (len(put) - 1 - number)) for number, place in enumerate(put)]
+def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
+    """The row of each mark (share of the bar, width in pixels): the first in which none before it is in its way."""
+    ends, rows = list[float](), list[int]()
+    for share, width in marks:
+        begin = share * pixels - width / 2
+        row = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
+        ends[row : row + 1] = [begin + width]
+        rows.append(row)
+    return rows
 
 
 def _pace(ratio: float) -> str:

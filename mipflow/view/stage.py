@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.sim.trace import LOST, Row, TableChanged, Trace
 from mipflow.view import style as look
@@ -40,10 +40,22 @@ PACKET, MESSAGE, CROSS = (40, 20), (50, 22), (17, 17)
 """Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it."""
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
-TUNNELS, ROADS_FROM = 1, 2
-"""Numbers of plotly's traces: links, tunnels, then the roads."""
+TUNNELS, GHOSTS_FROM = 1, 2
+"""Numbers of plotly's traces: links, tunnels, then for each flow where its road was, then the roads."""
 ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
+
+
+WIDTHS = {"tunnel": 15, "ghost": 3, "road": 4}
+"""Of lines, in pixels."""
+NEAR = 30
+"""Pixels within which a piece of a road is where it was."""
+
+Kind = Literal["tunnel", "ghost", "road"]
+Corner = tuple[str, float, float]
+Pieces = list[list[Corner]]
+"""Lines by their corners: at which node, and how far across and down from its middle, in pixels."""
+Roads = list[tuple[int, Way | None]]
 
 
 class Flight(NamedTuple):
@@ -139,6 +151,8 @@ class Stage:
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
         self.roads = self._roads([*focus.shown])
+        self.turns: list[int] = []
+        """When a road of this show bends (nanoseconds): where it was is drawn from then to the next."""
         self.every = dict.fromkeys(shown, 1)
         self.layers = [*self._packets(data, keep, max_packets), self._messages(), self._crosses()]
 
@@ -281,43 +295,83 @@ class Stage:
         for number, layer in enumerate(self.layers):
             flights = []
             for flight in layer.flights:
-                times = [self.us(t_ns) for t_ns in flight.times]
-                steps = [b - a for a, b in pairwise(times)]
                 text = [flight.text] if layer.size == MESSAGE else []
-                flights.append([way(flight.way), flight.hop, times[0], steps, *text])
+                flights.append([way(flight.way), flight.hop, [self.us(t_ns) for t_ns in flight.times], *text])
             style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
-            letter: Dict = {"letter": style.letter if style else "✕", "told": layer.size == MESSAGE}
+            letter: Dict = {"letter": style.letter if style else "✕", "kind": "layer"}
             letter["wide"] = outline(layer.size, style.symbol if style else "square")
             letter |= {"size": layer.size, "margin": layer.margin, "flights": flights}
-            layers.append({"trace": self._first_layer + number, **letter})
-        roads = [
-            {"trace": ROADS_FROM + number, "versions": [[self.us(t_ns), way(each)] for t_ns, each in self.roads[flow]]}
-            for number, flow in enumerate(self.flows)
-        ]
+            layers.append({"trace": self.first_layer + number, **letter})
+        lines = [
+            {
+                "trace": trace, "kind": kind,
+                "versions": [
+                    [self.us(t_ns), [[[nodes[node], x, y] for node, x, y in piece] for piece in pieces]]
+                    for t_ns, pieces in versions
+                ],
+            }
+            for trace, (kind, versions) in enumerate(self.lines(), TUNNELS)
+        ]  # fmt: skip
         return {
-            "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "edge": scene.edge,
-            "box": [scene.left, scene.right, scene.low, scene.high], "layers": layers, "roads": roads,
-            "ways": [
-                [[nodes[name] for name in each.nodes], each.lane, each.keep, each.tunnel, *each.last] for each in ways
-            ],
-            "tunnels": TUNNELS,
+            "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "layers": layers, "lines": lines,
+            "ways": [[[nodes[name] for name in way.nodes], scene.sides(way), way.tunnel, *way.last] for way in ways],
         }  # fmt: skip
 
     @property
-    def _first_layer(self) -> int:
-        return ROADS_FROM + len(self.flows)
+    def first_layer(self) -> int:
+        """The number of plotly's trace of the first layer."""
+        return GHOSTS_FROM + 2 * len(self.flows)
+
+    def road_of(self, flow: int) -> int:
+        """The number of plotly's trace of a flow's road."""
+        return GHOSTS_FROM + len(self.flows) + [*self.flows].index(flow)
+
+    def leg_led(self, flows: Iterable[int], t_ns: int) -> int:
+        """The leg of a road of flows at which the row that leads it stands: the first, or the first in the tunnel."""
+        ways = (_way_at(self.roads[flow], t_ns) for flow in flows if flow in self.flows)
+        return next((way.tunnel[0] if way.tunnel else 0 for way in ways if way), 0) + 1
+
+    def lines(self) -> Iterator[tuple[Kind, list[tuple[int, Pieces]]]]:
+        """All that is drawn as lines: tunnels, ghosts, roads, each with what it is from which time on."""
+        corners, roads = self.scene.corners, [self.roads[flow] for flow in self.flows]
+        times = sorted({self.spine.start_ns, *(t_ns for versions in roads for t_ns, _ in versions)})
+        now = [(t_ns, [_way_at(versions, t_ns) for versions in roads]) for t_ns in times]
+        yield "tunnel", [(t_ns, [leg for way in ways if way for leg in self._in_tunnel(way)]) for t_ns, ways in now]
+        for versions in roads:
+            yield "ghost", [(t_ns, self._left_by(versions, t_ns)) for t_ns in (times[0], *self.turns)]
+        for versions in roads:
+            yield "road", [(t_ns, [corners(way)] if way else []) for t_ns, way in versions]
+
+    def _in_tunnel(self, way: Way) -> Pieces:
+        corners = self.scene.corners(way)
+        return [corners[leg + 1 : leg + 3] for leg in way.tunnel]
+
+    def _left_by(self, versions: Roads, t_ns: int) -> Pieces:
+        """The pieces of a road that was left at a time, but for those that the new one has as well."""
+        was, now = _way_at(versions, t_ns - 1), _way_at(versions, t_ns)
+        if was is None or now is None or was == now:
+            return []
+        old, new = (list(pairwise(self.scene.corners(way))) for way in (was, now))
+        left: Pieces = []
+        for begin, end in old:
+            if any(_are_near((begin, end), each) for each in new):
+                continue
+            if not left or left[-1][-1] != begin:
+                left.append([begin])
+            left[-1].append(end)
+        return left
 
     def figure(self, title: str) -> Dict:
         """The plotly figure, as it is at the end of the film."""
         end, scene = self.spine.end_ns, self.scene
         now = [spots(scene, layer, end) for layer in self.layers]
         rooms = [most_at_once(layer.flights) for layer in self.layers]
-        roads = {flow: self.roads[flow][-1][1] for flow in self.flows}
-        line = {"color": look.PURPLE, "width": 15, "simplify": False}
-        data = [scene.link_line(), look.scatter("lines", *self._line(roads.values(), True), line=line, opacity=0.45)]
-        for flow, style in self.flows.items():
-            line = {"color": look.line_colour(style.colour), "width": 4, "dash": style.dash, "simplify": False}
-            data.append(look.scatter("lines", *self._line([roads[flow]], False), line=line))
+        data, styles = [scene.link_line()], 2 * [*self.flows.values()]
+        for (kind, versions), style in zip(self.lines(), [None, *styles], strict=True):
+            line: Dict = {"color": look.line_colour(style.colour) if style else look.PURPLE, "simplify": False}
+            line |= {"width": WIDTHS[kind]} | ({"dash": style.dash if kind == "road" else "dot"} if style else {})
+            opacity = 0.45 if kind == "tunnel" else 1
+            data.append(look.scatter("lines", *self._line(versions[-1][1]), line=line, opacity=opacity))
         marks = [
             (look.marker(style.symbol, PACKET[1], look.line_colour(style.colour)), style.letter_colour)
             for style in self.flows.values()
@@ -346,15 +400,14 @@ class Stage:
         places += [(PARKED, PARKED)] * (room - len(places))
         return [x for x, _ in places], [y for _, y in places]
 
-    def _line(self, roads: Iterable[Way | None], only_tunnels: bool) -> tuple[list[float | None], list[float | None]]:
-        """Roads as one line with gaps, or their legs in a tunnel."""
+    def _line(self, pieces: Pieces) -> tuple[list[float | None], list[float | None]]:
+        """Pieces as one line with gaps."""
         xs: list[float | None] = []
         ys: list[float | None] = []
-        for way in roads:
-            for number, leg in enumerate(self.scene.road(way) if way else [], -1):
-                if way and (number in way.tunnel or not only_tunnels):
-                    (ax, ay), (bx, by) = (self.scene.units(point) for point in leg)
-                    xs, ys = [*xs, ax, bx, None], [*ys, ay, by, None]
+        for piece in pieces:
+            at = [(self.scene.at(node), x, y) for node, x, y in piece]
+            points = [self.scene.units((left + x, top + y)) for (left, top), x, y in at]
+            xs, ys = [*xs, *(x for x, _ in points), None], [*ys, *(y for _, y in points), None]
         return xs or [PARKED, PARKED + 1], ys or [PARKED, PARKED]
 
 
@@ -364,6 +417,16 @@ def outline(size: tuple[int, int], symbol: str) -> str:
     across, up = size[0] - 2 * bend, size[1] - 2 * bend
     right, left = f"h{across}q{bend},0 {bend},{bend}v{up}", f"h{-across}q{-bend},0 {-bend},{-bend}v{-up}"
     return f"M{-across // 2},{-size[1] // 2}{right}q0,{bend} {-bend},{bend}{left}q0,{-bend} {bend},{-bend}z"
+
+
+def _way_at(versions: Roads, t_ns: int) -> Way | None:
+    return next((way for at, way in reversed(versions) if at <= t_ns), None)
+
+
+def _are_near(one: Sequence[Corner], other: Sequence[Corner]) -> bool:
+    """Whether two pieces of roads are nearly the same."""
+    both = zip(one, other, strict=True)
+    return all(a == b and abs(ax - bx) < NEAR and abs(ay - by) < NEAR for (a, ax, ay), (b, bx, by) in both)
 
 
 def changes(spine: Spine) -> list[TableChanged]:

@@ -43,14 +43,14 @@ MEASURE = """async (cell) => {
 # What a film shows: where the nodes stand and each flow's legs, in pixels; each table's rows; the rows that are marked.
 READ = """(cell) => {
   const show = [...window.mipflowPlayer.shows].find(({ board }) => cell.contains(board));
-  const [{ graph, roads, places, told }] = show.stages;
+  const [{ graph, lines, places, told }] = show.stages;
   const words = (each) => each.innerText.replace(/\\s+/g, " ").trim();
   const card = ({ x, y, text }) => [text.replace(/(<[^>]+>)+/g, " ").trim(),
     places[told.nodes.findIndex((node) => node[0] === x && node[1] === y)]];
   return {
     nodes: Object.fromEntries(graph.layout.annotations.map(card)),
-    roads: Object.fromEntries(roads.slice(1).map(({ trace, path }) => [graph._fullData[trace].line.dash,
-      path.getAttribute("d").match(/-?[\\d.]+/g).map(Number)])),
+    roads: Object.fromEntries(lines.filter(({ kind }) => kind === "road").map(({ trace, path }) =>
+      [graph._fullData[trace].line.dash, path.getAttribute("d").match(/-?[\\d.]+/g).map(Number)])),
     tables: Object.fromEntries([...cell.querySelectorAll(".mipflow-plates table")].map((table) =>
       [words(table.caption), [...table.tBodies[0].rows].map(words)])),
     marked: [...cell.querySelectorAll(".mipflow-plates .mipflow-changed")].map(words),

@@ -40,13 +40,14 @@ def key_ns() -> int:
 def test_the_row_changes_at_its_moment_beside_what_stood_there(board: Board) -> None:
     at = key_ns()
     assert rows(board, "CN1", at - 1000) == "c H@1 WLAN; v H@2 WLAN;"
-    assert rows(board, "CN1", at) == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] cellular;"
+    assert rows(board, "CN1", at) == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] → cellular;"
 
 
 def test_row_and_road_change_at_the_same_playing_time(board: Board) -> None:
     us = board.stage.us(key_ns())
     assert us in [at for at, _ in board.slots[board.places["CN1"]]]
-    assert us in [at for at, _ in show().stages[0].told()["roads"][1]["versions"]]
+    road = show().stages[0].told()["lines"][-1]
+    assert road["kind"] == "road" and us in [at for at, _ in road["versions"]]
     film = show().film
     assert film.ms(key_ns()) == film.told_ms[[caption.is_key for _, caption in show().told].index(True)]
 
@@ -57,13 +58,13 @@ def test_only_the_row_at_the_correspondent_is_marked(board: Board) -> None:
         assert bool(marked) == (slot is board.slots[board.places["CN1"]])
     assert rows(board, "HA", key_ns()) == "H@1 WLAN; H@2 WLAN; not asked, so it stays;"
     assert rows(board, "MN", key_ns()) == "call H@1 WLAN address yes; video H@2 cellular address not yet;"
-    assert "mipflow-own" in board.html() and board.html().count("mipflow-plate'") == 2
+    assert "mipflow-own" in board.html() and board.html().count("class='mipflow-plate'") == 2
 
 
 def test_a_marked_row_stays_until_the_next_one_at_another_time() -> None:
     early = show("figure 2", 0, 4.8).boards[0]
     end = rows(early, "CN1", key_ns() + 500 * MS)
-    assert end == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] cellular;"
+    assert end == "c H@1 WLAN; unchanged: the call stays; v H@2 [WLAN] → cellular;"
     assert "[" not in rows(early, "HA", key_ns())
 
 
@@ -98,7 +99,7 @@ def test_the_legend_explains_what_occurs() -> None:
 
 def test_where_both_flows_share_a_row_nothing_is_said_to_stay() -> None:
     shared = show("figure 1").boards[0]
-    assert rows(shared, "CN1", show("figure 1").film.corners[-1][1]) == "c v H@1 [WLAN] cellular;"
+    assert rows(shared, "CN1", show("figure 1").film.corners[-1][1]) == "c v H@1 [WLAN] → cellular;"
     assert shared.notes == []
 
 
@@ -127,7 +128,7 @@ def test_of_many_rows_those_that_count_are_shown() -> None:
         story.table(1, "CN1", "binding cache", home, None, {"home_address": home, "care_of_address": str(WLAN)})
     board = told(story).boards[0]
     shown = rows(board, "CN1", at.update_lands)
-    assert "v H@2 [WLAN] cellular;" in shown and "c H@1 WLAN; unchanged: the call stays;" in shown
+    assert "v H@2 [WLAN] → cellular;" in shown and "c H@1 WLAN; unchanged: the call stays;" in shown
     assert shown.endswith("… 39 more;") and board.lines["CN1"] <= MOST_LINES
 
 

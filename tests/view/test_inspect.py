@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +17,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import ChannelName, Hop, Trace
 from mipflow.view.inspect import MOST_CARRIED, RFC, Field, Header, carried, dissect, inspect
 from mipflow.view.page import save
-from mipflow.view.picture import Picture
+from mipflow.view.picture import Picture, packed
 from mipflow.view.words import long
 from mipflow.wire import capture, codec, decode, dhcpv6, icmpv6, mobility
 from mipflow.wire.address import Address
@@ -255,7 +252,7 @@ def test_a_quoted_packet_is_read_as_far_as_it_goes() -> None:
 
 # --- the card --------------------------------------------------------------------------------------------------------
 
-SPAN = re.compile(r"<span data-f='([\d ]+)' tabindex='-?\d'>([0-9a-f ]+)</span>")
+BYTES = re.compile(r"<label data-f='([\d ]+)'><input[^>]*>([0-9a-f ]+)</label>")
 ROW = re.compile(r"<tr data-f='(\d+)'")
 
 
@@ -268,7 +265,7 @@ def shown(trace: Trace, number: int, names: dict[Address, str] | None = None) ->
 def test_every_byte_is_shown_once_and_names_its_fields(kind: type) -> None:
     number = number_of(kind, tunnelled=kind is HomeTest)
     html, octets = inspect(TRACE, number, names=NAMES).html, codec.encode(TRACE[number].packet)
-    shown = [(byte, names.split()) for names, run in SPAN.findall(html) for byte in run.split()]
+    shown = [(byte, names.split()) for names, run in BYTES.findall(html) for byte in run.split()]
     assert bytes.fromhex("".join(byte for byte, _ in shown)) == octets
     fields = [each for header in dissect(TRACE[number], NAMES) for each in header.fields]
     for place, (_, names) in enumerate(shown):
@@ -279,37 +276,32 @@ def test_every_byte_is_shown_once_and_names_its_fields(kind: type) -> None:
 def test_a_large_packet_is_cut_and_says_so() -> None:
     trace = alone(Packet(CELL, CN1, UDP(1, 2, bytes(60000))))
     html = shown(trace, 0)
-    assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 36_000
-    (((_, small),), _, _) = unpacked(carried(trace, [0], names={}))
+    assert "57952 more octets" in html and "59960 more octets" in html and len(html) < 48_000
+    (((_, small),), *_) = carried(trace, [0], names={})
     assert "59936 more octets" in small and len(small) < 10_000
-
-
-def unpacked(text: str) -> tuple[list[tuple[str, str]], dict[str, int], list[int]]:
-    """As the script does."""
-    cards, hops, alike = json.loads(gzip.decompress(base64.b64decode(text)))
-    return cards, hops, alike
 
 
 def test_packets_that_a_page_carries_along() -> None:
     """Each packet once, however many links it crossed; a long window stays small."""
     numbers = [number for number, packet in enumerate(TRACE.packets) if not packet.innermost().flow]
-    text = carried(TRACE, numbers, names=NAMES)
-    cards, hops, _ = unpacked(text)
-    assert list(hops) == [str(number) for number in numbers] and len(text) < 8_000
+    cards, hops, *_ = carried(TRACE, numbers, names=NAMES)
+    assert list(hops) == [str(number) for number in numbers] and len(packed(cards)) < 8_000
     assert len(cards) == len({id(TRACE.packets[number]) for number in numbers}) < len(numbers)
     assert all(cards[place][0].endswith(long(TRACE.packets[int(number)])) for number, place in hops.items())
-    assert text == carried(TRACE, numbers, names=NAMES)
-    called = unpacked(carried(TRACE, numbers, names=NAMES, nodes={"AR3": "cellular router"}))[0]
+    assert cards == carried(TRACE, numbers, names=NAMES)[0]
+    called = carried(TRACE, numbers, names=NAMES, nodes={"AR3": "cellular router"})[0]
     assert any("cellular router (" in html for _, html in called) and not any("AR3" in html for _, html in called)
-    many, hops, _ = unpacked(carried(TRACE, range(len(TRACE)), names=NAMES))
+    many, hops, *_ = carried(TRACE, range(len(TRACE)), names=NAMES)
     assert len(many) == MOST_CARRIED and len(hops) < len(TRACE)
-    _, hops, alike = unpacked(carried(TRACE, [4], {4: 4, 6: 4, 8: 5}, names=NAMES))
-    assert hops == {"4": 0, "6": 0} and alike == [6]
+    one = "A row", "<p>its history</p>"
+    cards, hops, alike, _ = carried(TRACE, [4], {4: 4, 6: 4, 8: 5}, names=NAMES, others={"row": one})
+    assert hops == {"4": 0, "6": 0, "row": 1} and alike == [6] and cards[1] == one
 
 
-def test_there_is_one_tab_stop_for_the_rows_and_one_for_the_bytes() -> None:
-    html = inspect(TRACE, number_of(BindingUpdate), names=NAMES).html
-    assert html.count("tabindex='0'") == 2 and "<tr data-f='0' tabindex='0'>" in html
+def test_there_is_one_tab_stop_for_the_rows_and_one_for_the_bytes_of_each_card() -> None:
+    one, other = (inspect(TRACE, number_of(BindingUpdate), names=NAMES).html for _ in range(2))
+    names = [set(re.findall(r"<input type='radio' name='(.*?)'>", html)) for html in (one, other)]
+    assert [len(each) for each in names] == [2, 2] and not names[0] & names[1]
 
 
 def test_names_are_no_markup_and_are_cut() -> None:
@@ -345,8 +337,9 @@ def opened(browser_page: Any, tmp_path: Path) -> Any:
 
 def found(page: Any) -> list[str]:
     """What is marked: first cells of rows, and bytes."""
-    marked = page.locator(".mipflow-found").evaluate_all("all => all.map(e => (e.cells ? e.cells[0] : e).textContent)")
-    return [str(text) for text in marked]
+    marked = """all => all.filter(e => getComputedStyle(e).backgroundColor === "rgb(240, 228, 66)")
+      .map(e => (e.cells ? e.cells[0] : e).textContent)"""
+    return [str(text) for text in page.locator("[data-f]").evaluate_all(marked)]
 
 
 def test_a_field_marks_its_bytes_and_a_byte_its_field(opened: Any) -> None:
@@ -355,9 +348,9 @@ def test_a_field_marks_its_bytes_and_a_byte_its_field(opened: Any) -> None:
     assert found(opened) == source
     opened.locator("h1").hover()
     assert found(opened) == []
-    opened.locator("span", has_text=source[2]).hover()
-    assert found(opened) == source
-    opened.locator("span[data-f]").nth(1).hover()
+    opened.locator("label[data-f]", has_text=source[2]).hover()
+    assert found(opened) == [source[0], source[2]]
+    opened.locator("label[data-f]").nth(1).hover()
     assert found(opened) == ["traffic class", "flow label", "00"]  # they share an octet
     opened.locator("tr", has_text="Home Address Option (RFC").hover()
     assert found(opened)[1:] == ["c9", "10", "20 01 0d b8 01 00 00 00", "00 00 00 00 00 00 00 12"]
@@ -365,21 +358,20 @@ def test_a_field_marks_its_bytes_and_a_byte_its_field(opened: Any) -> None:
 
 
 def test_the_same_by_keyboard(opened: Any) -> None:
-    """Tab leads to the rows and on to the bytes, arrows from one to the next, Enter across."""
+    """Tab leads to the fields and on to the bytes, arrows from one to the next."""
     press = opened.keyboard.press
     for key in ("Tab", "Tab", "ArrowDown", "ArrowDown", "ArrowDown"):
         press(key)
     assert found(opened) == ["payload length", "00 30"]
-    press("Enter")
-    assert opened.evaluate("document.activeElement.textContent") == "00 30" and found(opened)[0] == "payload length"
+    press("Tab")
+    assert found(opened) == ["version", "traffic class", "60"]
     press("ArrowRight")
-    assert found(opened) == ["next header", "3c"]
-    press("Enter")
-    press("End")
-    assert found(opened) == ["– data", "00 00 00 00"]
+    assert found(opened) == ["traffic class", "flow label", "00"]
+    press("Shift+Tab")
+    assert found(opened) == ["payload length", "00 30"], "where the keys had been"
     press("Shift+Tab")  # out of the card: nothing is marked any more
     press("Shift+Tab")
-    assert opened.evaluate("document.activeElement.closest('tr')") is None
+    assert found(opened) == [] and opened.evaluate("document.activeElement.closest('tr')") is None
     assert opened.troubles == [opened.url]
 
 
