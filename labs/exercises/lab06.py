@@ -199,7 +199,7 @@ def go_form(function: Callable[..., Any], state: Asked, event: str, student: Stu
         "primary": state.taken[0], "last": _short(state.taken[-1]), "option": state.advert.prefix, "why": why,
         "kind": {"str": "text", "NoneType": "nothing", "tuple": "pair"}.get(class_name(answer), class_name(answer)),
         "network": mf.Address(front(state.advert.prefix) << 64), "of": OF.get(fault, ""),
-        "got": failed.removeprefix(RAISED) or shown, "due": "an address of the advertised network that is not in `taken`",
+        "got": failed.removeprefix(RAISED) or shown, "due": "an address of the advertised network that is not in taken",
         "between": _short(glue(front(state.taken[0]), back(state.taken[0]) + 1)),
     }  # fmt: skip
     row: dict[str, object] = {
@@ -288,48 +288,48 @@ def _fails(*faults: str) -> Callable[[Sequence[Step]], bool]:
 FORM_WRONG = (
     Wrong(
         "no address",
-        "Not yet. You gave {given}, a {kind}. The node wants 128 bits. What does `glue` give?",
+        "Not yet. You gave {given}, a {kind}. The node wants 128 bits. What does glue give?",
         (f_text_result,), is_it=_fails("no address"),
     ),
     Wrong(
         "another network",
-        "Not yet. `{given}` belongs to {of}: good for where you are, not for who you are. Which address in this packet speaks"
+        "Not yet. {given} belongs to {of}: good for where you are, not for who you are. Which address in this packet speaks"
         " of home?", (f_visited, f_link_local), "M14", is_it=_fails("visited", "link-local"),
     ),
     Wrong(
         "not yours to have",
-        "Not yet. `{given}` is {of}. The network is right. Which bits of this address are yours to choose?",
+        "Not yet. {given} is {of}. The network is right. Which bits of this address are yours to choose?",
         (f_whole_option, f_zero), is_it=_fails("HA's own", "zero"),
     ),
     Wrong(
         "the primary again",
-        "Not yet. `{given}` is your primary: same network, same number, same address, and one address has one binding. What"
+        "Not yet. {given} is your primary: same network, same number, same address, and one address has one binding. What"
         " must differ?", (f_same_identifier,), is_it=_fails("the primary"),
     ),
     Wrong(
         "cuts the text",
-        "Nearly. With `{option}` you got {got}. Two colons stand only where zeros are left out. Which bits, not letters, are"
+        "Nearly. With {option} you got {got}. Two colons stand only where zeros are left out. Which bits, not letters, are"
         " the network?", (f_letters,), None, lambda step: step.values["case"] == LONG,
         lambda steps: str(steps[-1].got).startswith(RAISED) and steps[-1].values["case"] == LONG,
     ),
     Wrong(
         "the same one each time",
-        "Half way. The first video got `{short}`, the second too. It was new once. What is `taken` for?",
+        "Half way. The first video got {short}, the second too. It was new once. What is the list taken for?",
         (f_always_the_same,), None, lambda step: step.values["case"] == "twice",
     ),
     Wrong(
         "looks at one entry",
-        "Nearly. Your number follows `{last}`, and `{short}` is yours already. The last entry came back late, with 134. How many"
+        "Nearly. Your number follows {last}, and {short} is yours already. The last entry came back late, with 134. How many"
         " entries must you look at?", (f_last,),
     ),
     Wrong(
         "counts the list",
-        "Nearly. `taken` holds {count} addresses and you formed `{short}`, one of them. Counting works until one is freed, as"
-        " `{between}` was. Which numbers are safe?", (f_counts, f_option_plus),
+        "Nearly. The list taken holds {count} addresses and you formed {short}, one of them. Counting works until one is freed, as"
+        " {between} was. Which numbers are safe?", (f_counts, f_option_plus),
     ),
     Wrong(
         "network by heart",
-        "Nearly. Home has moved to `{network}`, you formed `{given}`. Either the network stands in your code, or you took the"
+        "Nearly. Home has moved to {network}, you formed {given}. Either the network stands in your code, or you took the"
         " primary's. Who tells you where home is now?",
         (f_primary_network, f_hard_coded), None, lambda step: step.values["case"] == "moved",
     ),
@@ -347,7 +347,7 @@ FORM = Stories(
     ),
     passed=lambda function, student: "Four of four: HA gave you one half, you made the other. Nobody has promised that it is"
     " free: run it in the node.",
-    unknown="Not yet. The shortest case that goes wrong: `taken` holds {count} addresses, the option says {option}. You gave"
+    unknown="Not yet. The shortest case that goes wrong: the list taken holds {count} addresses, the option says {option}. You gave"
     " {given}. Step through it below.",
 )  # fmt: skip
 
@@ -445,33 +445,33 @@ def _ends(before: int, refused: object = None) -> str:
 ANSWER_WRONG = (
     Wrong(
         "takes every answer for a yes",
-        'Not yet. HA answered 134 to `{address}`, and you said "use". Now his mail and yours carry one name. Where does an'
+        'Not yet. HA answered 134 to {address}, and you said "use". Now his mail and yours carry one name. Where does an'
         " answer say whether it is a yes?",
         (_answers(yes=lambda status: True, writes=_nothing),), None, lambda step: step.values["status"] == 134,
     ),
     Wrong(
         "asks for the same again",
-        "Not yet. `{address}` came back with 134 and you asked for it once more. The number was unlucky, not the moment. What"
+        "Not yet. {address} came back with 134 and you asked for it once more. The number was unlucky, not the moment. What"
         " else could you ask for?",
         (_answers(writes=_nothing, duplicate=lambda before, refused: "later"), _answers(duplicate=lambda before, refused: "later")),
         None, lambda step: step.values["status"] == 134,
     ),
     Wrong(
         "only 0 is a yes",
-        'Not yet. Status 1 came, you said "{word}". HA has bound `{address}`; 1 only adds a wish. Where does the line between'
+        'Not yet. Status 1 came, you said "{word}". HA has bound {address}; 1 only adds a wish. Where does the line between'
         " yes and no run?",
         (_answers(yes=lambda status: status == 0),), None, lambda step: step.values["status"] == 1,
     ),
     Wrong(
         "other refusals are a yes",
-        'Not yet. Status {status} came, you said "use". HA {refuses}: nobody at home forwards for `{address}`. What do all'
+        'Not yet. Status {status} came, you said "use". HA {refuses}: nobody at home forwards for {address}. What do all'
         " refusals have in common?",
         (_answers(yes=lambda status: status != 134), _answers(yes=lambda status: status not in (134, 130))),
         None, lambda step: step.values["status"] in (130, 135),
     ),
     Wrong(
         "every refusal is a collision",
-        'Not yet. Status {status} came, you said "{word}". Nobody spoke up about `{address}`; in the node it is bound 32 s'
+        'Not yet. Status {status} came, you said "{word}". Nobody spoke up about {address}; in the node it is bound 32 s'
         " later. What does {status} say about the address?",
         (
             _answers(other=_ends, writes=lambda status, before: status >= 128), _answers(other=lambda before: "give up"),
@@ -481,34 +481,34 @@ ANSWER_WRONG = (
     ),
     Wrong(
         "writes down too much",
-        "Nearly. After status {status} `refused` holds `{address}`, and a good address is lost for ever. Either you write before"
+        "Nearly. After status {status} the list refused holds {address}, and a good address is lost for ever. Either you write before"
         " you look, or every no is written. What does 134 alone tell?",
         (_answers(writes=lambda status, before: True), _answers(writes=lambda status, before: status >= 128)),
         None, lambda step: step.values["status"] != 134,
     ),
     Wrong(
         "does not write it down",
-        'Nearly. Your word "{word}" fits, but `{address}` is not in `refused`: the next flow may form it again. Does every 134'
+        'Nearly. Your word "{word}" fits, but {address} is not in the list refused: the next flow may form it again. Does every 134'
         " reach the list, the last one too?",
         (_answers(writes=_nothing), _answers(writes=lambda status, before: status == 134 and before != 2)),
     ),
     Wrong(
         "counts every flow's",
-        "Nearly. This flow met its {nth} duplicate and you gave up. `refused` holds {count}, of which {earlier} came from an"
+        "Nearly. This flow met its {nth} duplicate and you gave up. The list refused holds {count}, of which {earlier} came from an"
         " earlier flow. Which argument counts for this flow alone?",
         (_answers(duplicate=lambda before, refused: "give up" if len(refused) >= 3 else "another"),),
     ),
     Wrong(
         "gives up too soon",
-        "Nearly. At the {nth} duplicate you gave up; `before` was {before}. One more try costs 42 ms. Is the answer in your hand"
-        " counted in `before`?",
+        "Nearly. At the {nth} duplicate you gave up, with before = {before}. One more try costs 42 ms. Is the answer in your hand"
+        " counted in before?",
         (_answers(duplicate=lambda before, refused: "give up" if before else "another"),
          _answers(duplicate=lambda before, refused: "give up")),
     ),
     Wrong(
         "does not give up in time",
-        "Nearly. The {nth} duplicate, and you still ask. Somebody who claims every address would keep you busy for ever. What is"
-        " `before` on the third?",
+        "Nearly. The {nth} duplicate, and you still ask. Somebody who claims every address would keep you busy for ever. How much is"
+        " before on the third?",
         (_answers(duplicate=lambda before, refused: "another"),
          _answers(duplicate=lambda before, refused: "give up" if before == 3 else "another")),
     ),
@@ -541,8 +541,8 @@ ANSWERS = Stories(
         Criterion("the third", 1, _when((134,), "give up", lambda before: before >= 2)),
     ),
     passed=lambda function, student: "Five of five: yes is for the address, 134 against it, and the others are about HA.",
-    unknown='Not yet. The shortest case that goes wrong: HA answers {status} to `{address}`, `before` is {before}. You gave'
-    ' "{word}", and `refused` holds {count}. Step through it below.',
+    unknown='Not yet. The shortest case that goes wrong: HA answers {status} to {address}, before is {before}. You gave'
+    ' "{word}", and the list refused holds {count}. Step through it below.',
 )  # fmt: skip
 
 
@@ -1198,15 +1198,16 @@ class InNode:
 
 
 def film_free(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
-    """The learner's `free` in the node: a call at H@1, a video and a page at H@2, which end."""
+    """The learner's `free` in the node: a call at H@1, and two at H@2, which end."""
     if mine is None:
         return _words(WRITE.format("free"))
     guarded = InNode(mine)
     world = guarded.world = mf.figure2(allocate="stateless", security=True, free=guarded).run(BEGUN_S)
     flows = []
-    for cn, app in ((world.cn1, CALL), (world.cn1, VIDEO), (world.cn2, VIDEO)):
+    brief = mf.apps.Voice(interval_ms=100, duration_s=1)  # silent when they end, so that nothing is under way
+    for cn, app in ((world.cn1, CALL), (world.cn1, brief), (world.cn2, brief)):
         flows.append(world.mn.open(cn, app))
-        world.run(2)
+        world.run(2.5)
     for flow in flows[1:]:
         world.mn.close(flow)
     ended = world.now
@@ -1310,14 +1311,14 @@ EXERCISES = [
         number="6.2", answer="form", points=4, judge=FORM, film=film_form,
         hints=(
             "Which half comes from HA, which from you?",
-            "You need a number that no entry of `taken` has, and they stand in no order.",
+            "You need a number that no entry of taken has, and they stand in no order.",
             "Which function finds the largest back? What is surely larger?",
         ),
     ),
     Exercise(
         number="6.3", answer="answered", points=5, judge=ANSWERS, film=film_answered,
         hints=(
-            "Sort the statuses into three heaps. Which one says something bad about the *address*?",
+            "Sort the statuses into three heaps. Which one says something bad about the address?",
             "Yes first, 134 last. What is in between?",
             "On 134 two things happen: one goes into a list, the other is a word.",
         ),

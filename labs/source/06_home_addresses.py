@@ -167,8 +167,12 @@ film("6.3")
 #
 # Here are HA's packets of a run that is yours alone: *stateless*, and somebody at home has `...::11`. A **Neighbor
 # Solicitation** is the question on the home link, a **Neighbor Advertisement** says "that address is at ...".
-# `run.inspect(184)` in a new cell opens packet 184; `run.pcap("home.pcap", node="HA")` saves all for Wireshark, where
-# `mip6.ba.status == 134` finds the refusal.
+# `run.inspect(180)`, in a new cell and with a number of the table, opens a packet; `run.pcap("home.pcap", node="HA")`
+# saves all for Wireshark, where `mip6.ba.status == 134` finds the refusal.
+#
+# - `refused_ms`: milliseconds from the question for `...::11` to its Binding Acknowledgement;
+# - `silent_ms`: the same for the address that was accepted;
+# - `owner`: who has `...::11`, by the *target link-layer address* in the advertisement.
 
 # %% tags=["hide"]
 run = part("06", "run")
@@ -176,9 +180,9 @@ part("06", "messages")
 
 # %% tags=["answer:6.R"]
 seen = {
-    "refused_ms": ...,  # from the question for ...::11 to its Binding Acknowledgement; within 0.2 ms, 3 points
-    "silent_ms": ...,  # the same for the address that was accepted; within 1 ms, 2 points beside the first
-    "owner": "...",  # who has ...::11: the target link-layer address, as in "02:00:00:00:00:99"; 2 points
+    "refused_ms": ...,  # 3 points, within 0.2 ms
+    "silent_ms": ...,  # 2 points beside the first, within 1 ms
+    "owner": "...",  # 2 points, such as "02:00:00:00:00:99"
 }
 ### BEGIN SOLUTION
 seen = {"refused_ms": 2.001, "silent_ms": 1000.0, "owner": "02:00:00:00:00:11"}  # for practice, without a number
@@ -219,7 +223,7 @@ def free(address, primary, rows):
 check("6.5").points
 
 # %% [markdown]
-# **Run it in the node:** a video and a page at H@2 have just ended. Who still knows H@2 in the end?
+# **Run it in the node:** two calls at H@2, one to CN1 and one to CN2, have just ended. Who still knows H@2 in the end?
 
 # %% tags=["hide"]
 film("6.5")

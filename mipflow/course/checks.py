@@ -22,6 +22,7 @@ from mipflow.course.source import exercise, exercises_of, lab_of
 from mipflow.course.trial import silence
 from mipflow.errors import MipflowError, shown
 from mipflow.view.picture import html_table
+from mipflow.view.words import count
 
 TRIES = 2
 """From which attempt on the steps say what is due; before that, one may find it out."""
@@ -183,7 +184,7 @@ def _shown(result: Result, note: str) -> Result:
         parts.append(html_table(shares, "Points"))
         lines.append("; ".join(f"{each['for']}: {each['points']}" for each in shares))
     if result.evidence:
-        story = f"The shortest story that goes wrong, in {len(result.evidence)} steps"
+        story = f"The shortest story that goes wrong, in {count(len(result.evidence), 'step')}"
         parts.append(f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>")
         rows = (", ".join(f"{name} {value}" for name, value in row.items()) for row in result.evidence)
         lines += [f"{story}:", *rows]

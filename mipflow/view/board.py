@@ -132,7 +132,7 @@ class Board:
             if dict(begin.values)["decision"] != "uniqueness test":
                 continue
             end = next((each for each in told if each.address == begin.address and each.t_ns > begin.t_ns), None)
-            until = spine.end_ns if end is None else end.t_ns
+            until = spine.end_ns if end is None else end.t_ns + (dict(end.values)["decision"] == "unique address")
             is_taken = end is not None and dict(end.values)["decision"] == "duplicate address"
             gone = film.time(film.ms(until) + TAKEN_MS) if is_taken else until + (end is None)
             begun, *times = (self.stage.us(each) for each in (begin.t_ns, until, gone))

@@ -40,7 +40,9 @@ _TESTED = {
     "unique address": ("nobody at home has {home}", "{home} is free"),
     "duplicate address": ("somebody at home has {home}", "{home} is in use"),
 }
-"""Decisions of a home agent about an address that it tests, at the beginning and at both ends: long and brief."""
+"""Decisions of a home agent about an address that it tests, at the beginning and at both ends: long and brief. That it
+is free is told just before what follows from it in the same instant.
+"""
 _DECISION: Kind = "decision"
 _ROW: Kind = "row"
 
@@ -212,7 +214,8 @@ class Teller:
         if not before:
             return "row", f"{named} to {peer} begins", f"{named} begins", (flow,)
         if "home_address" in differs and after.get("home_address") is None:
-            return "row", f"{named} cannot have {words.the(before.get('home_address'))}", f"none for {named}", (flow,)
+            lost = words.the(before.get("home_address"))
+            return "row", f"{named} cannot have {lost}", f"{named} without {lost}", (flow,)
         if "home_address" in differs:
             return "row", f"{named} has the home address {home}", f"{home} for {named}", (flow,)
         if "care_of_address" in differs:
@@ -278,7 +281,7 @@ class Teller:
     def _decided(self, record: Decided) -> Moment:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
-        tested = ""
+        tested, t_ns = "", record.t_ns
         if record.what == "moves":  # a host that knows nothing of mobility
             told = f"{who} {told}"
         elif kind == "handover":
@@ -293,14 +296,14 @@ class Teller:
             address, _, interface = record.why.partition(" on ")
             told, brief = f"{who} has an address in {network(interface)}, {address}", words.address(address)
         elif record.what in _TESTED and record.node in self.home_agents:
-            kind, tested = "test", record.why.split(" ")[0]
+            kind, tested, t_ns = "test", record.why.split(" ")[0], record.t_ns - (record.what == "unique address")
             told, brief = (each.format(who=who, home=words.the(tested)) for each in _TESTED[record.what])
         elif kind == "ended":
             told = f"{words.flows_named(flows)} has ended: {record.why.partition(': ')[2]}"
         elif kind == "decision":
             told = f"{who}, {record.what}: {told}"
         return Moment(
-            record.t_ns, record.t_ns, kind, _capital(told), brief, (record.node,), flows=flows,
+            t_ns, t_ns, kind, _capital(told), brief, (record.node,), flows=flows,
             is_told=self.focus.has(record), address=tested, values=(("decision", record.what), ("why", record.why)),
         )  # fmt: skip
 

@@ -183,3 +183,9 @@ def test_the_test_is_an_event_of_the_spine(tested: Board) -> None:
     told = [(moment.brief, moment.nodes, moment.is_told) for moment in moments]
     briefs = ["H@2 is tested", "H@2 is in use", "H@3 is tested", "H@3 is free"]
     assert told == [(brief, ("HA",), True) for brief in briefs]
+
+
+def test_that_an_address_is_free_is_told_before_its_row(tested: Board) -> None:
+    """On the film's clock too, where a row that bends a road comes first in its instant."""
+    at = {caption.brief: caption.t_ns for caption in reversed(tested.stage.spine.captions)}
+    assert at["H@3 is free"] < at["the call 2 → the WLAN address"]
