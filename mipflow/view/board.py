@@ -18,13 +18,22 @@ from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import FlowStyle, line_colour
 from mipflow.view.trips import flow_sentences
-from mipflow.view.words import count, network, over
+from mipflow.view.words import count, network, over, seconds
 
 MOST_COUNTS = 30
 """How often the losses of a flow, and the rows that are not shown, are counted anew."""
 
-TUNNEL = "<li><b class='mipflow-tunnel'></b> in a tunnel</li>"
-LOST = "<li><b class='mipflow-cross'>✕</b> lost</li>"
+SIGNS = {
+    "several": "<b class='mipflow-several'>×2</b> so many packets close together",
+    "message": "<b class='mipflow-message'>BU</b> a message, by its name",
+    "tunnel": "<b class='mipflow-tunnel'></b> in a tunnel",
+    "lost": "<b class='mipflow-cross'>✕</b> lost",
+    "ghost": "<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M2 11h30'"
+    " stroke='currentColor' stroke-width='3' stroke-dasharray='0 7' stroke-linecap='round'/></svg>"
+    " where a road was before",
+    "row": "<b class='mipflow-mark'></b> the row by which a road turned",
+}  # fmt: skip
+"""Signs of the legend beside those of the flows: each stands in it where the film shows it at some time."""
 ROLES = ("mobile node", "home agent", "correspondent node")
 """Roles that the legend calls by their whole names."""
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
@@ -319,17 +328,19 @@ class Board:
 
     def _marks(self) -> str:
         """Explain the other signs in the legend: whatever occurs in this film, and what the nodes' names mean."""
-        stage = self.stage
-        ways = [flight.way for layer in stage.layers for flight in layer.flights]
-        ways += [way for flow in stage.flows for _, way in stage.roads[flow] if way]
+        stage, end_us = self.stage, self.stage.us(self.stage.spine.end_ns)
+        seen = stage.seen()
+        signs = "".join(
+            f"<li>{sign}{_until(seen[kind], stage.spine.start_ns, end_us)}</li>"
+            for kind, sign in SIGNS.items() if kind in seen
+        )
         named = []
         for role in ROLES:
             nodes = [node for node, own in stage.scene.roles.items() if own == role]
             if nodes:
                 few = nodes if len(nodes) < 4 else [nodes[0], "…", nodes[-1]]
                 named.append(f"<b>{escape(', '.join(few))}</b> {role}{'s' * (len(nodes) > 1)}")
-        tunnel, lost = TUNNEL * any(way.tunnel for way in ways), LOST * bool(stage.layers[-1].flights)
-        return f"{tunnel}{lost}<li class='mipflow-roles'>{'; '.join(named)}</li>"
+        return f"{signs}<li class='mipflow-roles'>{'; '.join(named)}</li>"
 
     def _table(self, node: str, slot: int) -> str:
         own = node == self.stage.mobile
@@ -373,6 +384,11 @@ class Board:
 def latest(versions: list[Version], us: int) -> str:
     """The HTML that stands in a slot at a time."""
     return next(html for at, html in reversed(versions) if at <= us)
+
+
+def _until(last_us: int, start_ns: int, end_us: int) -> str:
+    """Until when a sign is seen, where that is not until the end."""
+    return "" if last_us >= end_us else f" (until {seconds(start_ns + 1000 * last_us)})"
 
 
 def sign(style: FlowStyle) -> str:

@@ -122,6 +122,21 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
     return seen
 
 
+class _OnLink(NamedTuple):
+    """A packet on a link: when it leaves and comes (nanoseconds), on which leg of its flight."""
+
+    left: int
+    came: int
+    leg: int
+    flight: Flight
+
+    def place(self, scene: Scene, layer: Layer, t_ns: int) -> Point:
+        """Its middle at a time, in pixels."""
+        (ax, ay), (bx, by) = scene.legs(self.flight.way, layer.margin)[self.leg]
+        share = min(1.0, (t_ns - self.left) / (self.came - self.left)) if self.came > self.left else 1.0
+        return ax + (bx - ax) * share, ay + (by - ay) * share
+
+
 class Stage:
     """The stage of one world over a film: `figure` is a plotly figure, `told` what player.js moves on it.
 
@@ -276,6 +291,48 @@ class Stage:
                 if row["flow_id"] == flow and (way := self.scene.path(node, router)):
                     return Way((*way, self.mobile), lane)
         return None
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def seen(self) -> dict[str, int]:
+        """Signs that are seen at some time, beside those of the flows -> the last time of each, in microseconds.
+
+        several: a mark for several packets; message, lost; tunnel: a packet or a road in one; ghost: where a road was
+        before it turned; row: one by which a road turns.
+        """
+        start, end = self.spine.start_ns, self.spine.end_ns
+        found: dict[str, list[int]] = defaultdict(list)
+        for layer in self.layers:
+            links: dict[tuple[str, ...], list[_OnLink]] = defaultdict(list)
+            for flight in layer.flights:
+                for leg, (left, came) in enumerate(zip(flight.times[::2], flight.times[1::2], strict=True)):
+                    if came > start and left <= end:
+                        links[flight.way.nodes[leg : leg + 2]].append(_OnLink(left, came, leg, flight))
+                        found[{"messages": "message", "lost": "lost"}.get(layer.name, "packet")].append(came)
+                        found["tunnel"] += [came] * (leg in flight.way.tunnel)
+            for own in links.values():
+                found["several"] += self._together(layer, own) * (layer.name != "lost")
+        keys = {moment.t_ns for moment in self.spine.moments if moment.is_key and moment.is_told}
+        turns = [caption.t_ns for caption in self.spine.captions if caption.is_key]
+        found["row"] += [end] * bool(keys)
+        for flow in self.flows:
+            roads = self.roads[flow]
+            for (_, way), (until, _) in pairwise([*roads, (end, None)]):
+                found["tunnel"] += [until] * bool(way and way.tunnel)
+            for (_, was), (t_ns, now) in pairwise(roads):
+                later = [each for each in turns if each > t_ns]
+                found["ghost"] += [min([*later, end])] * (t_ns in keys and was is not None and was != now)
+        return {kind: self.us(min(max(times), end)) for kind, times in found.items() if times}
+
+    def _together(self, layer: Layer, own: list[_OnLink]) -> list[int]:
+        """When packets that follow each other on a link are one mark, in nanoseconds."""
+        times, (across, up) = list[int](), layer.size
+        for before, after in pairwise(sorted(own, key=lambda each: each.left)):
+            at = max(after.left, self.spine.start_ns) + (layer.name != "messages")
+            if at < min(before.came, self.spine.end_ns):
+                (ax, ay), (bx, by) = (each.place(self.scene, layer, at) for each in (before, after))
+                times += [before.came] * (abs(ax - bx) < across + 2 and abs(ay - by) < up + 2)
+        return times
 
     # --- as plain values ---------------------------------------------------------------------------------------------
 

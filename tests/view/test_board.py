@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
 import mipflow as mf
-from mipflow.view.board import Board
+from mipflow.view.board import SIGNS, Board
 from mipflow.view.scene import MOST_LINES
 from mipflow.view.show import Show
+from mipflow.view.stage import spots
 from mipflow.wire.mobility import BindingUpdate
-from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, Story, binding, handover, mapping, message
+from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, S, Story, binding, handover, mapping, message
 from tests.view.test_stage import show, told
+from tests.view.worlds import NAMES, film
 
 
 def text(html: str) -> str:
@@ -88,11 +91,42 @@ def test_a_home_agent_is_said_to_be_left_out_only_where_nobody_asked_it(asks: bo
         assert said == (not asks and t_ns >= at.update_lands)
 
 
-def test_the_legend_explains_what_occurs() -> None:
+def seen(shown: Show) -> set[str]:
+    """The signs that a film shows, looked for at many moments of it."""
+    (stage,), (board,) = shown.stages, shown.boards
+    start, end = stage.spine.start_ns, stage.spine.end_ns
+    times = {start + (end - start) * share // 300 for share in range(301)}
+    for layer in stage.layers:
+        times |= {at + by for each in layer.flights for at in each.times for by in (0, 1, MS)}
+    found = set[str]()
+    for at in sorted(each for each in times if start <= each <= end):
+        for layer in stage.layers:
+            for spot in spots(stage.scene, layer, at):
+                kind = {"messages": "message", "lost": "lost"}.get(layer.name)
+                found |= {each for each in (kind, "several" * (spot.packets > 1), "tunnel" * spot.tunnelled) if each}
+        now = [next(way for t_ns, way in reversed(stage.roads[flow]) if t_ns <= at) for flow in stage.flows]
+        found |= {"tunnel"} & {"tunnel" * bool(way and way.tunnel) for way in now}
+    keys = [event["us"] for event in shown.events if "key" in event]
+    turned = [(stage.us(t_ns), was) for flow in stage.flows for (_, was), (t_ns, _) in pairwise(stage.roads[flow])]
+    found |= {"ghost" for us, was in turned if us in keys and was}
+    marked = (html for slot in board.places.values() for _, html in board.slots[slot])
+    return found | {"row" for html in marked if "mipflow-changed" in html}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_legend_lists_what_the_film_shows_and_nothing_else(name: str) -> None:
+    shown = film(name)
+    html = shown.boards[0].html().partition("</ul>")[0]
+    assert {kind for kind, sign in SIGNS.items() if sign in html} == seen(shown)
+
+
+def test_the_legend_says_until_when_a_sign_is_seen_and_who_is_who() -> None:
     board = show().boards[0]
     legend = text(board.html().partition("</ul>")[0])
-    assert "in a tunnel" in legend and "✕" not in legend, "the tests of the home address are in a tunnel"
     assert legend.endswith("MN mobile node; HA home agent; CN1, CN2 correspondent nodes")
+    until = float(re.findall(r"in a tunnel \(until ([\d.]+) s\)", legend)[0])
+    tests = [each for each in board.stage.spine.moments if each.kind == "HoT"]
+    assert tests[-1].t_ns / S < until < tests[-1].until_ns / S < 4.8
     story, _ = handover()
     assert "✕ lost" in text(told(story).boards[0].html())
 
