@@ -17,10 +17,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from mipflow.lab.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIRE_ALL = os.environ.get("MIPFLOW_REQUIRE_ALL") == "1"
@@ -102,6 +105,19 @@ def tshark() -> str:
 def chromium() -> str:
     """The path of Chromium, or of a browser built from it."""
     return _program("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """The example of README: a call and a video to CN1; at 6 s the video moves to the cellular network, 2 s more."""
+    import mipflow as mf
+
+    world = mf.figure2(seed=7)
+    world.mn.open(world.cn1, mf.apps.Voice())
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    world.mn.handover(video, "cell0")
+    return world.run(2)
 
 
 @pytest.fixture(scope="session")

@@ -17,17 +17,6 @@ from mipflow.wire.address import Address
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    """The example of the README."""
-    world = mf.figure2(seed=7)
-    world.mn.open(world.cn1, mf.apps.Voice())
-    video = world.mn.open(world.cn1, mf.apps.Video())
-    world.run(6)
-    world.mn.handover(video, "cell0")
-    return world.run(2)
-
-
 def test_module_names() -> None:
     assert {"figure1", "figure2", "Link", "apps", "World"} <= set(dir(mf))
     for name in mf.__all__:

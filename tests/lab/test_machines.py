@@ -15,17 +15,6 @@ from mipflow.view.state_diagram import FOLDED, state_diagram
 from tests.view.svg import check_words, of_class, texts
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    """A call and a video, which moves at 5 s."""
-    world = mf.figure2(seed=7)
-    world.mn.open(world.cn1, mf.apps.Voice())
-    video = world.mn.open(world.cn1, mf.apps.Video())
-    world.run(5)
-    world.mn.handover(video, "cell0")
-    return world.run(1)
-
-
 @pytest.mark.parametrize("title", MACHINES)
 def test_a_diagram_has_every_transition_of_the_table_that_the_protocol_runs_on(title: str) -> None:
     table, picture = MACHINES[title], state_diagram(title, MACHINES[title])
@@ -54,9 +43,9 @@ def test_all_are_one_picture_with_a_chooser() -> None:
 
 def test_the_present_states_are_lit_at_any_time_of_a_run(world: World) -> None:
     """The witness: the mobile node's own list now, and the time of its binding update in the trace."""
-    assert "Now: H@2 at CN1" in state_machines(world, at=5.12).describe()
+    assert "Now: H@2 at CN1" in state_machines(world, at=6.12).describe()
     sent = "binding update sent: "
-    (line,) = [line for line in state_machines(world, at=5.12).describe().split("\n") if line.startswith(sent)]
+    (line,) = [line for line in state_machines(world, at=6.12).describe().split("\n") if line.startswith(sent)]
     assert line.endswith("Now: H@2 at CN1.")
     now = state_machines(world).describe()
     assert {entry.state.value for entry in world.mn.binding_updates} == {"bound"}

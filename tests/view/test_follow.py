@@ -97,16 +97,6 @@ def test_a_long_history_is_cut_to_its_end() -> None:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    world = mf.figure2(seed=7)
-    world.mn.open(world.cn1, mf.apps.Voice())
-    video = world.mn.open(world.cn1, mf.apps.Video())
-    world.run(6)
-    world.mn.handover(video, "cell0")
-    return world.run(1)
-
-
-@pytest.fixture(scope="module")
 def saved(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("saved") / "world.html"
     world.save(path)
