@@ -35,11 +35,6 @@ SIDES = {
 }  # fmt: skip
 """Where plates may stand beside their cards: across and down, and which way they grow from there."""
 
-FAR = 999
-"""Beyond the middle of any card, in pixels."""
-MEETS = 60
-"""How far from the end of its leg a road may still turn, in pixels."""
-
 Point = tuple[float, float]
 Leg = tuple[Point, Point]
 
@@ -186,16 +181,21 @@ class Scene:
     def corners(self, way: Way) -> list[tuple[str, float, float]]:
         """The corners of a way's road, each by the node that it is at, and how far across and down from its middle."""
         legs = self.road(way)
-        nodes = [way.nodes[0], *way.nodes, way.nodes[-1]]
+        nodes = [way.nodes[0], *(node for a, b in pairwise(way.nodes) for node in (a, b, b))]
         points = zip(nodes, [legs[0][0], *(end for _, end in legs)], strict=True)
         return [(node, round(x - self.at(node)[0], 1), round(y - self.at(node)[1], 1)) for node, (x, y) in points]
 
     def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
-        """A way as one line: legs meet where their lanes cross, and it ends in the middle of cards, which cover it."""
-        corners = [point for leg in self.legs(way, (-FAR, -FAR), width) for point in leg]
-        met = [_meet(*corners[place : place + 4]) for place in range(0, len(corners) - 2, 2)]
-        ends = self.at(way.nodes[0], width), self.at(way.nodes[-1], width)
-        return list(pairwise([ends[0], corners[0], *met, corners[-1], ends[1]]))
+        """A way as one line: beside each link from card to card, and from there to the middle of the card, which covers
+        its turns; where two legs cross before a card, it turns there.
+        """
+        legs = self.legs(way, (0.0, 0.0), width)
+        middles = [self.at(node, width) for node in way.nodes]
+        points = [middles[0], legs[0][0]]
+        for (before, after), middle in zip(pairwise(legs), middles[1:], strict=False):
+            met = _crossing(before, after)
+            points += [before[1], middle, after[0]] if met is None else [met, met, met]
+        return list(pairwise([*points, legs[-1][1], middles[-1]]))
 
     def _leaves(self, node: str, off: Point, towards: Point, margin: Point) -> float:
         """How far from its middle a way beside it leaves a card."""
@@ -289,9 +289,10 @@ class Scene:
         return labels
 
 
-def _meet(a: Point, b: Point, c: Point, d: Point) -> Point:
-    """Where a leg (from a to b) and the next (from c to d) cross, or the middle of what is between them."""
-    (ux, uy), (vx, vy) = (b[0] - a[0], b[1] - a[1]), (d[0] - c[0], d[1] - c[1])
-    share = ((c[0] - a[0]) * vy - (c[1] - a[1]) * vx) / (ux * vy - uy * vx or 1e-9)
-    x, y = a[0] + ux * share, a[1] + uy * share
-    return (x, y) if hypot(x - b[0], y - b[1]) < MEETS else ((b[0] + c[0]) / 2, (b[1] + c[1]) / 2)
+def _crossing(one: Leg, other: Leg) -> Point | None:
+    """Where two legs cross, None where they do not."""
+    ((ax, ay), (bx, by)), ((cx, cy), (dx, dy)) = one, other
+    (ux, uy), (vx, vy) = (bx - ax, by - ay), (dx - cx, dy - cy)
+    turn = ux * vy - uy * vx or 1e-9
+    along = ((cx - ax) * vy - (cy - ay) * vx) / turn, ((cx - ax) * uy - (cy - ay) * ux) / turn
+    return (ax + ux * along[0], ay + uy * along[0]) if all(0 < share < 1 for share in along) else None

@@ -264,8 +264,8 @@ class Show(Picture):
         rows = {name: _rows_of(sizes, pixels) for name, pixels in BARS.items()}
         parts = []
         for place, (first, *_, last) in enumerate((*group, group[-1]) for group in groups):
-            text, event = f"{first + 1}–{last + 1}" if last > first else str(first + 1), self.events[first]
-            name = f"Event {text}, {event['at']}: {escape(event['brief'])}"
+            text = f"{first + 1}–{last + 1}" if last > first else str(first + 1)
+            name = f"Event {text}, {self.events[first]['at']}"
             row = "".join(f";--{name}:{own[place]}" for name, own in rows.items() if own[place])
             until = f" data-to='{last}'" * (last > first)
             parts.append(
@@ -284,7 +284,7 @@ class Show(Picture):
             places.append(f"<section {where} aria-label='{name}: tables'>{heading}{board.html(where)}</section>")
         chips = "".join(
             f"<li><button type='button' tabindex='-1' data-act='mark' data-by='{number}'>{number + 1}."
-            f" {escape(each['brief'])}</button></li>"
+            f"<span> {escape(each['brief'])}</span></button></li>"
             for number, each in enumerate(self.events)
         )
         return (

@@ -162,7 +162,7 @@ class Stage:
         shown = sorted(ranked[:MOST_FLOWS_DRAWN])
         self.hidden = len(words.flows) - len(shown)
         self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})
-        pitch, keep = (36, 9) if len(shown) < 3 else (26, 7)
+        pitch, keep = (36, 9) if len(shown) < 3 else (22, 7)
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
         self.roads = self._roads([*focus.shown])
@@ -384,9 +384,11 @@ class Stage:
         return GHOSTS_FROM + len(self.flows) + [*self.flows].index(flow)
 
     def leg_led(self, flows: Iterable[int], t_ns: int) -> int:
-        """The leg of a road of flows at which the row that leads it stands: the first, or the first in the tunnel."""
+        """The corner of a road of flows before which the row that leads it stands: of its first leg, or of the first
+        in the tunnel.
+        """
         ways = (_way_at(self.roads[flow], t_ns) for flow in flows if flow in self.flows)
-        return next((way.tunnel[0] if way.tunnel else 0 for way in ways if way), 0) + 1
+        return 3 * next((way.tunnel[0] if way.tunnel else 0 for way in ways if way), 0) + 1
 
     def lines(self) -> Iterator[tuple[Kind, list[tuple[int, Pieces]]]]:
         """All that is drawn as lines: tunnels, ghosts, roads, each with what it is from which time on."""
@@ -401,7 +403,7 @@ class Stage:
 
     def _in_tunnel(self, way: Way) -> Pieces:
         corners = self.scene.corners(way)
-        return [corners[leg + 1 : leg + 3] for leg in way.tunnel]
+        return [corners[3 * leg + 1 : 3 * leg + 3] for leg in way.tunnel]
 
     def _left_by(self, versions: Roads, t_ns: int) -> Pieces:
         """The pieces of a road that was left at a time, but for those that the new one has as well."""

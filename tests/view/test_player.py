@@ -218,6 +218,13 @@ def test_the_bar_and_its_numbers_lead_to_each_event(opened: Any) -> None:
         caption = page.locator(".mipflow-caption").inner_text()
         assert caption == f"{number + 1}. {event['at']}: {event['text']}."
         assert page.locator(".mipflow-chips [data-now]").inner_text() == f"{number + 1}. {event['brief']}"
+    told = [f"{number}. {event['brief']}" for number, event in enumerate(show().events, 1)]
+    for number, event in enumerate(show().events):
+        go(page, event["stop"])
+        later = [f"{other}." for other in range(number + 2, len(told) + 1)]
+        assert page.locator(".mipflow-chips button").all_inner_texts() == [*told[: number + 1], *later]
+    go(page, 0)
+    assert not any(each["brief"] in page.locator(".mipflow-chips").inner_text() for each in show().events if each["ms"])
     box = page.locator(".mipflow-rail input").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert ms(page) == pytest.approx(show().film.length_ms / 2, rel=0.02)
@@ -345,7 +352,7 @@ def test_two_worlds_play_on_one_clock(opened: Any) -> None:
     assert left["x"] + left["width"] <= right["x"] and left["y"] == right["y"]
     go(page, both.film.length_ms)
     corners = f"{SHOW}.stages.map(({{ lines }}) => lines.slice(-2).map(({{ seen: [road] }}) => road.length))"
-    assert page.evaluate(corners) == [[6, 6], [6, 6]]
+    assert page.evaluate(corners) == [[10, 10], [10, 10]]
     assert page.locator("[class*=undefined]").count() == 0
     assert overlaps(page.evaluate(BOXES)["cards"]) < 1
 

@@ -96,13 +96,34 @@ def test_paths_go_through_routers_only() -> None:
 @pytest.mark.parametrize("lane", [-18, 0, 18])
 def test_a_road_is_one_line_from_card_to_card(width: int, lane: float) -> None:
     for nodes in (("MN", "AR2", "Internet", "CN1"), ("MN", "AR3", "Internet", "HA", "Internet", "CN1")):
-        road = SCENE.road(Way(nodes, lane), width)
+        way = Way(nodes, lane)
+        road, legs = SCENE.road(way, width), SCENE.legs(way, (0, 0), width)
         assert road[0][0] == SCENE.at("MN", width) and road[-1][1] == SCENE.at("CN1", width)
-        assert all(one[1] == other[0] for one, other in pairwise(road)) and len(road) == len(nodes) + 1
-        legs = SCENE.legs(Way(nodes, lane), (0, 0), width)
-        for leg, ((ax, ay), (bx, by)) in zip(legs, road[1:-1], strict=True):
+        assert all(one[1] == other[0] for one, other in pairwise(road)) and len(road) == 3 * len(legs)
+        for leg, ((ax, ay), (bx, by)) in zip(legs, road[1::3], strict=True):
+            length = hypot(bx - ax, by - ay)
             for x, y in leg:  # on the lane that packets keep to
-                assert abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / hypot(bx - ax, by - ay) < 1
+                assert abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_no_road_pokes_out_of_its_lane_or_beyond_a_card(name: str, width: int) -> None:
+    """With four flows: no corner is further from all links of its way than the lane is."""
+    stage = film(name, 4).stages[0]
+    for flow in stage.flows:
+        for _, way in stage.roads[flow]:
+            nodes = [stage.scene.at(node, width) for node in way.nodes] if way else []
+            for corner in (each for leg in (stage.scene.road(way, width) if way else ()) for each in leg):
+                assert min(far_from(corner, *link) for link in pairwise(nodes)) < abs(way.lane) + 1
+
+
+def far_from(point: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """How far a point is from a link."""
+    (x, y), (ax, ay), (bx, by) = point, a, b
+    length = hypot(bx - ax, by - ay)
+    along = max(0.0, min(1.0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length**2))
+    return hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay))
 
 
 def test_a_place_in_pixels_has_its_place_in_units() -> None:
