@@ -485,7 +485,7 @@ OUTGOING = Stories(
             "asks the network each time",
             "Nearly. Flow {n} was moved: its row says {had_care}. Its next packet left by {got_care}, for you asked again"
             " what MN likes. Whose word counts once there is a row?",
-            (asks_again,), None, lambda step: step.values["had_care"] == CELL,
+            (asks_again,), None, lambda step: step.values["had_care"] == CELL != step.values["got_care"],
         ),
         Wrong(
             "glued",
@@ -933,6 +933,10 @@ MOVES = Stories(
     unknown="Not yet. The shortest case is below: {told}, with {rows}. You gave {updates}. Which row changes then, in which"
     " machine?",
 )  # fmt: skip
+
+
+for _each in (OUTGOING, INCOMING, MOVES):
+    _each.kinds = _each.wrong  # a program that nobody wrote before reads of what it does in the shortest story
 
 
 def _passed_move(function: Callable[..., Any], student: Student) -> str:
