@@ -48,7 +48,9 @@ NODES = ("CN1", "CN2", "CN3")
 
 
 def nodes(student: Student) -> dict[str, str]:
-    """Letters to correspondent nodes, by the student's number; in a run they are CN1 and CN2."""
+    """Letters to correspondent nodes in stories about functions, by the student's number; in runs they are CN1 and CN2."""
+    if not student.ids:
+        return {"A": "CN1", "B": "CN2"}
     return dict(zip("AB", student.random("08 nodes").sample(NODES, 2), strict=True))
 
 
@@ -328,6 +330,8 @@ class Table(NamedTuple):
     homes: tuple[str, ...]
     lines: tuple[Line, ...] = ()
     passed: tuple[tuple[int, int, int], ...] = ()
+    before: str = ""
+    """What happened since the function was asked, in words."""
 
     def line(self, number: int) -> Line | None:
         """The row of a flow."""
@@ -368,7 +372,7 @@ def _go(own: str) -> Callable[..., Any]:
         kind, number, *words = event[0], int(event[1]), *event.split()[1:]
         if kind == "m":
             lines = tuple(each._replace(care_of=CELL) if each.number == number else each for each in state.lines)
-            return state._replace(lines=lines), None
+            return state._replace(lines=lines, before=f"{state.before}flow {number} is moved to cell0; "), None
         cn = nodes(student)[words[0]]
         line = state.line(number)
         home = (line.home if line else "H@1") if words[1:2] == ["*"] else (words[1:2] or [""])[0]
@@ -379,7 +383,8 @@ def _go(own: str) -> Callable[..., Any]:
         mn, homes = state.view()
         if kind != own:
             (figure4 if kind == "o" else figure5)(packet(), mn)
-            return Table(tuple(homes), _lines(mn.flows), state.passed), None
+            begun = f"{'MN' if kind == 'o' else cn} begins flow {number}; " if line is None else ""
+            return Table(tuple(homes), _lines(mn.flows), state.passed, state.before + begun), None
         due, due_homes = state.view()
         due_way = (figure4 if kind == "o" else figure5)(packet(), due)
         due_got = due_way, _lines(due.flows), tuple(due_homes), tuple(due.went_up)
@@ -389,7 +394,7 @@ def _go(own: str) -> Callable[..., Any]:
             way = tuple(way) if isinstance(way, list) else way
         except FunctionFailed as raised:
             failed, why = RAISED + (class_name(raised.__cause__) if raised.__cause__ else "nothing"), str(raised)
-        told = _told(number, cn, kind, home, words)
+        told = state.before + _told(number, cn, kind, home, words)
         if failed:
             row = _shown_row(told, state, failed.removeprefix(RAISED), ())
             return None, Step(told, None, failed, due_got, {"why": why, "n": number}, row)
@@ -1357,11 +1362,10 @@ class Played(NamedTuple):
     updates: list[tuple[str, str, str]]
 
 
-def played(function: Callable[..., Any], events: Sequence[str], student: Student) -> Played:
+def played(function: Callable[..., Any], events: Sequence[str]) -> Played:
     """Play a story: home addresses by Figures 5 and 6, moves by the function."""
-    called = nodes(student)
     rows, homes, told = dict[int, Row](), ["H@1"], list[tuple[str, str, str]]()
-    caches: dict[str, dict[str, str]] = {cn: {} for cn in called.values()}
+    caches: dict[str, dict[str, str]] = {"CN1": {}, "CN2": {}}
     for event in events:
         if event[0] == ">":
             flow = rows[int(event[1:])]
@@ -1370,7 +1374,7 @@ def played(function: Callable[..., Any], events: Sequence[str], student: Student
                 told.append((to, home, where))
                 caches.setdefault(to, {})[home] = where
             continue
-        cn = called[event.upper()]
+        cn = "CN1" if event in "Aa" else "CN2"
         home = "H@1" if event.islower() else figure6(cn, [(row.cn, row.home) for row in rows.values()], homes)
         where = next((row.care_of for row in rows.values() if (row.cn, row.home) == (cn, home)), WLAN)
         number = len(rows) + 1
@@ -1380,9 +1384,9 @@ def played(function: Callable[..., Any], events: Sequence[str], student: Student
     return Played(caches, _lines(rows), told)
 
 
-def breaks(function: Callable[..., Any], events: Sequence[str], student: Student) -> bool:
+def breaks(function: Callable[..., Any], events: Sequence[str]) -> bool:
     """True where a program does not do in a story what ours does."""
-    theirs, due = played(function, events, student), played(move, events, student)
+    theirs, due = played(function, events), played(move, events)
     return theirs[:2] != due[:2]
 
 
@@ -1397,11 +1401,11 @@ def move_histories(length: int, begun: int = 0) -> Iterator[tuple[str, ...]]:
 
 
 @cache
-def shortest_of(program: Callable[..., Any], student: Student) -> tuple[str, ...]:
+def shortest_of(program: Callable[..., Any]) -> tuple[str, ...]:
     """A shortest story in which a program goes wrong."""
     return next(
         events for length in range(1, MOST_EVENTS + 1) for events in move_histories(length)
-        if breaks(program, events, student)
+        if breaks(program, events)
     )  # fmt: skip
 
 
@@ -1422,13 +1426,13 @@ def judge_story(answer: Any, student: Student) -> Verdict:
         if each[0] == ">" and int(each[1:]) > begun:
             return error(f"{each} moves a flow that is not there yet; number flows in the order in which they begin, from 1.")
     program = dealt_to(student)
-    theirs, due = played(program, events, student), played(move, events, student)
+    theirs, due = played(program, events), played(move, events)
     if theirs[:2] == due[:2]:
         tos = _list(sorted({to for to, _, _ in due.updates}))
         why = DEALT[program].format(tos=tos)
         return wrong(f"In “{answer[:40]}” it does what is due ({_said(due.updates)[:120]}): it holds. {why}")
     where = _difference(theirs, due)
-    if len(events) > len(shortest_of(program, student)):
+    if len(events) > len(shortest_of(program)):
         return wrong(f"It breaks: {where}. Three points. Can you tell it in fewer events?", 3)
     return passed(5, f"It breaks, and no story is shorter: {where}.")
 

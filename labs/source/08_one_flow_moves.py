@@ -192,14 +192,13 @@ part("08", "troubles")
 #
 # ## Read it off your run (5 minutes, 5 points)
 #
-# `run` is the run of your prediction, and yours alone. Save it with `run.pcap("run.pcap", "MN")` in a new cell, open
-# it in Wireshark, filter `mipv6`. Find the last **Care-of Test Init** and the last **Binding Update** in the list: they
-# are your move's. How long from the one to the other, as they leave MN? No Wireshark: the film above names both, and a
-# click on a message opens it.
+# `run` is the run of your prediction, and yours alone. Save MN's packets with `run.pcap("run.pcap", "MN")` in a new
+# cell, open the file in Wireshark, filter `mipv6`. Find the last **Care-of Test Init** and the last **Binding
+# Update**: they are your move's. How long from the one to the other? No Wireshark: `run.ladder(9)` draws all messages
+# with their times.
 #
-# Then: which token reached MN last, the home token (HoT) or the care-of token (CoT)? Read that in the film: a list is
-# ordered by capture time, which tells nothing about roads. In one line: why does the slower road alone decide, and not
-# the sum?
+# Then: which token reached MN last, the one of the **Home Test** (HoT) or of the **Care-of Test** (CoT)? In one line:
+# why does the slower road alone decide, and not the sum?
 #
 # Points: 4 for the time, within 2 ms · 1 more for the token.
 

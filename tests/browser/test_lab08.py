@@ -108,7 +108,9 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
 
     # A capture of one's own.
     mine = cell(page, "Upload a capture")
-    mine.locator("input[type=file]").set_input_files(OFFICE)
+    with page.expect_file_chooser() as chooser:
+        mine.get_by_role("button", name="Upload a capture").click()
+    chooser.value.set_files(OFFICE)
     mine.get_by_text("office.pcap: 16 flows").wait_for()
     mine.locator("select").select_option(index=5)
     mine.get_by_role("button", name="Move it to cell0").click()

@@ -26,7 +26,7 @@ from mipflow.lab.comparison import Comparison
 from mipflow.lab.world import World
 from mipflow.wire import capture
 from mipflow.wire.decode import decode
-from mipflow.wire.mobility import BindingUpdate, CareOfTestInit
+from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFICE = REPOSITORY / "datasets" / "captures" / "office.pcap"
@@ -92,7 +92,7 @@ VERSIONS = [
 def test_each_wrong_version_reads_what_was_written_for_it(
     number: str, known: Any, program: Any, student: Student
 ) -> None:
-    found = verdict(number, program, student)
+    found = exercise(number).judge(program, student)
     assert (found.status, found.matched) == ("wrong", known.name) and 0 <= found.points < exercise(number).points
     assert found.misconception == known.misconception
     assert "{" not in found.feedback and "None " not in found.feedback.replace("is None.", "")
@@ -142,7 +142,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
     number, source, causes = OTHERS[name]
-    found = verdict(number, made(source, exercise(number).answer))
+    found = exercise(number).judge(made(source, exercise(number).answer), Student())
     assert found.status == "wrong" and found.matched in causes, found
 
 
@@ -157,7 +157,7 @@ def test_right_answers_pass_for_every_number(student: Student) -> None:
     assert verdict("8.R", (LAB.asked_of(run), LAB.last_token(run)), student).points == 5
     assert verdict("8.4", [LAB.along(story) for story in LAB.stories_to(student)], student).points == 4
     program = LAB.dealt_to(student)
-    story = LAB.shortest_of(program, student)
+    story = LAB.shortest_of(program)
     assert verdict("8.5", " ".join(story), student).points == 5 and 3 <= len(story) <= 4
     assert verdict("8.5", " ".join(["B", *(f">{int(e[1:]) + 1}" if e[0] == ">" else e for e in story)]), student).points in (0, 3)
     assert verdict("8.0", LAB.most_lost(student), student).status == "passed"
@@ -247,9 +247,11 @@ def test_the_time_is_that_of_a_capture_as_wireshark_reads_it(student: Student, t
     for record in capture.read(tmp_path / "run.pcap"):
         packet = decode(record.data)
         payload = packet.innermost().payload
-        if isinstance(payload, CareOfTestInit | BindingUpdate):
+        if isinstance(payload, CareOfTestInit | BindingUpdate | HomeTest | CareOfTest):
             times[type(payload)] = record.time_ns
     assert (times[BindingUpdate] - times[CareOfTestInit]) / 1e6 == pytest.approx(LAB.asked_of(run), abs=0.01)
+    last = "HoT" if times[HomeTest] > times[CareOfTest] else "CoT"
+    assert last == LAB.last_token(run)
 
 
 def test_the_numbers_of_the_text_hold_without_a_number() -> None:
@@ -324,9 +326,9 @@ def test_a_slip_in_one_story_costs_one_point() -> None:
 def test_a_dealt_program_holds_in_most_stories_and_each_has_a_shortest() -> None:
     for program in LAB.DEALT:
         stories = [s for length in (2, 3, 4) for s in LAB.move_histories(length)]
-        broken = [s for s in stories if LAB.breaks(program, s, Student())]
+        broken = [s for s in stories if LAB.breaks(program, s)]
         assert 0 < len(broken) < len(stories) / 2
-        assert len(LAB.shortest_of(program, Student())) == min(map(len, broken))
+        assert len(LAB.shortest_of(program)) == min(map(len, broken))
     assert {LAB.dealt_to(Student((str(n),))).__name__ for n in range(40)} == {each.__name__ for each in LAB.DEALT}
 
 
