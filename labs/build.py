@@ -13,6 +13,8 @@ What a source may say beyond plain cells:
 - a code cell that calls something of `mipflow.course`, such as `check`, gets the import of it; the source needs none
 - `[care-of address](word:care-of-address)` in a text cell: a link to that word of glossary.py, each of whose cells is a
   word under its heading; `[Figure 6](lab:07)`: a link to that lab, and "(to come)" where it is not there yet
+- `[map](map:labs)` in a text cell: a table of all labs; what it says of one is read from that lab's first cell, and of
+  one to come from plan.csv
 - `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py, as an image that needs no
   kernel and no file
 
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import json
 import re
 import sys
@@ -48,6 +51,10 @@ NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py|(index|glossary)\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
 WORD = re.compile(r"\]\(word:([^)\s]*)\)")
 LAB = re.compile(r"\[([^\]]+)\]\(lab:(\d\d)\)")
+MAP = "[map](map:labs)"
+CORE = re.compile(r"\*\*Core \([^)]*\) (\d+) minutes; all of it (\d+)")
+MINUTES = re.compile(r"(\d+) minutes")
+NEEDS = re.compile(r"You need ((?:[^.]|\.(?!\s))*)")
 GLOSSARY = "glossary"
 SHOWN = re.compile(r"\(labs/pictures/(\w+)\.svg\)")
 GRADED = {  # tag: what nbgrader does with such a cell
@@ -176,7 +183,31 @@ def _linked(text: str, sources: Path) -> str:
         there = sorted(sources.glob(f"{found[2]}_*.py"))
         return f"[{found[1]}]({there[0].stem}.ipynb)" if there else f"{found[1]} (to come)"
 
+    if MAP in text:
+        text = text.replace(MAP, _map(sources))
     return LAB.sub(to_lab, WORD.sub(to_word, text))
+
+
+def _map(sources: Path) -> str:
+    """A table of all labs: those that are there, and those that are planned."""
+    plan = sources.parent / "plan.csv"
+    with plan.open(encoding="utf-8", newline="") as file:
+        known = {row["lab"]: row for row in csv.DictReader(file)}
+    for source in sources.glob("[0-9][0-9]_*.py"):
+        cell = source.read_text(encoding="utf-8").split("\n# %%")[0].split("\n")[1:]
+        title, *told = (line.removeprefix("#").strip() for line in cell)
+        text = " ".join(told)
+        core, alone, needs = CORE.search(text), MINUTES.search(text), NEEDS.search(text)
+        known[source.name[:2]] = {
+            "title": f"[{title.removeprefix('# ')}]({source.stem}.ipynb)", "core": core[1] if core else "",
+            "minutes": core[2] if core else alone[1] if alone else "",
+            "needs": " ".join(re.findall(r"lab (\d\d)", needs[1])) if needs else "",
+        }  # fmt: skip
+    rows = ["| lab | | minutes | of them core | after |", "|---|---|---|---|---|"]
+    for lab, row in sorted(known.items()):
+        title = row["title"] if row["title"].startswith("[") else f"{row['title']} (to come)"
+        rows.append(f"| {lab} | {title} | {row['minutes']} | {row['core']} | {', '.join(row['needs'].split())} |")
+    return "\n".join(rows)
 
 
 def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solutions: bool) -> Cell:

@@ -21,7 +21,7 @@ from typing import NoReturn
 from mipflow.errors import MipflowError
 from mipflow.lab.folders import find_folder
 
-_TOUR = "labs/00_tour.ipynb"
+_START = "labs/index.ipynb"
 _PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "networkx", "plotly")
 
 
@@ -132,7 +132,7 @@ def _lab(chosen: argparse.Namespace) -> int:
         raise MipflowError(f"JupyterLab does not start ({error}): try pip install jupyterlab") from error
 
     options = [f"--ServerApp.root_dir={top}", f"--ServerApp.port={chosen.port}"]
-    options.append(f"--LabApp.default_url=/lab/tree/{_TOUR}")
+    options.append(f"--LabApp.default_url=/lab/tree/{_START}")
     if chosen.no_browser:
         options.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:

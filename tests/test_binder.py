@@ -33,6 +33,12 @@ def test_every_dependency_is_pinned() -> None:
     assert "notebook" in names(pins), "the service brings one of its own, for another JupyterLab"
 
 
+def test_the_badge_opens_the_start_page() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (badge,) = re.findall(r"https://mybinder.org/v2/\S+?urlpath=lab/tree/([^)\s]+)", readme)
+    assert badge == "labs/index.ipynb" and (REPOSITORY / badge).exists()
+
+
 def test_the_service_reads_what_is_there() -> None:
     assert (BINDER / "runtime.txt").read_text() == "python-3.11\n"
     assert os.access(BINDER / "postBuild", os.X_OK)
@@ -68,5 +74,6 @@ def test_the_tour_runs_in_a_clean_environment(tmp_path: Path) -> None:
     assert (environment / "etc/jupyter/labconfig/default_setting_overrides.json").exists()
     assert str(environment) in run("python", "-P", "-c", "import mipflow; print(mipflow.__file__)")
     execute = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", tmp_path)
-    run(*execute, "labs/00_tour.ipynb")
-    assert (tmp_path / "00_tour.ipynb").exists()
+    for name in ("index.ipynb", "00_tour.ipynb"):
+        run(*execute, f"labs/{name}")
+        assert (tmp_path / name).exists()

@@ -1,4 +1,4 @@
-"""mipflow/cli.py: arguments, one line for every error, doctor, and JupyterLab at the tour."""
+"""mipflow/cli.py: arguments, one line for every error, doctor, and JupyterLab at the start page."""
 
 from __future__ import annotations
 
@@ -136,11 +136,11 @@ def fetch(address: str) -> tuple[str, Any]:
         return answer.url, answer.read()
 
 
-def test_lab_serves_the_tour(jupyter_server: str) -> None:
+def test_lab_serves_the_start_page(jupyter_server: str) -> None:
     where, page = fetch(f"{jupyter_server}/")
-    assert where == f"{jupyter_server}/lab/tree/labs/00_tour.ipynb"
+    assert where == f"{jupyter_server}/lab/tree/labs/index.ipynb"
     assert b"JupyterLab" in page
-    _, notebook = fetch(f"{jupyter_server}/api/contents/labs/00_tour.ipynb")
+    _, notebook = fetch(f"{jupyter_server}/api/contents/labs/index.ipynb")
     assert json.loads(notebook)["type"] == "notebook"
 
 

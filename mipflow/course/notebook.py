@@ -15,6 +15,8 @@ from mipflow.errors import MipflowError
 
 MARK = "__mipflow__"
 STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."
+STYLE = "<style>.mipflow-check td, .mipflow-check th { text-align: left !important }</style>"
+"""JupyterLab sets the words of a table to the right."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -40,7 +42,7 @@ def show(html: str, text: str) -> None:
         return
     from IPython.display import display
 
-    display({"text/html": html, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+    display({"text/html": html + STYLE, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
 
 
 class Words:
@@ -50,7 +52,7 @@ class Words:
         self._html, self._text = html, text
 
     def _repr_html_(self) -> str:
-        return self._html
+        return f"<div class='mipflow-check'>{self._html}</div>{STYLE}"
 
     def __repr__(self) -> str:
         return self._text

@@ -219,6 +219,20 @@ def test_links_lead_to_words_and_to_the_labs_that_are_there(build: ModuleType, l
     assert text(cell).endswith("[lab\n98](98_more.ipynb).")
 
 
+def test_the_map_is_read_from_the_labs_and_the_plan(build: ModuleType, lab: Path) -> None:
+    (lab / "plan.csv").write_text("lab,title,core,minutes,needs\n97,Rivals,50,70,99\n99,A plan,1,2,97\n")
+    told = "#\n# **Core (play, 9.1) 40\n# minutes; all of it 60.** You need lab 97 and\n# lab 98. See lab 11.\n"
+    (lab / "source" / "98_tour.py").write_text("# %% [markdown]\n# # A tour\n#\n# About 20 minutes.\n")
+    (lab / "source" / "index.py").write_text("# %% [markdown]\n# # Labs\n#\n# [map](map:labs)\n")
+    (lab / "source" / "99_test.py").write_text(TITLE + told)
+    (cell,) = json.loads(build.built(lab, lab)[lab / "index.ipynb"])["cells"]
+    assert text(cell).split("\n")[4:] == [
+        "| 97 | Rivals (to come) | 70 | 50 | 99 |",
+        "| 98 | [A tour](98_tour.ipynb) | 20 |  |  |",
+        "| 99 | [A lab](99_test.ipynb) | 60 | 40 | 97, 98 |",
+    ]
+
+
 def test_a_name_and_a_folder_that_cannot_be(build: ModuleType, lab: Path, tmp_path: Path) -> None:
     (lab / "source" / "99_test.py").rename(lab / "source" / "Test.py")
     with pytest.raises(build.SourceError, match=r"Test.py: expected a name such as 07_figure_six.py"):
