@@ -1,0 +1,215 @@
+"""Packets sorted into lanes: in the order in which they passed, then each in the lane of its key.
+
+Takes values: when each packet passed, of which conversation it is, and its key. A lane with two shapes holds what could
+only be moved together; a shape in two lanes has been cut. It stands at its end, and plays when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from math import cos, pi, sin
+from typing import Any, NamedTuple
+
+from mipflow.view.drawing import Drawing, width_of
+from mipflow.view.picture import Picture
+from mipflow.view.style import MOST_FLOWS
+
+NS_PER_S = 10**9
+LEFT, RIGHT, WIDTH = 256, 590, 840
+"""Where the lanes' time begins and ends, and the whole, in pixels."""
+TOP, STRIP, LANE = 34, 46, 44
+"""Heights of the legend, of the strip of what passes, and of a lane, in pixels."""
+MOST_LANES, MARKS = 10, 90
+PLAY_S = 9.0
+"""How long it plays, in seconds; a packet falls for one more."""
+CORNERS = ((24, 0.0), (4, 0.5), (4, 0.0), (5, 0.0), (6, 0.0), (10, 0.0))
+"""Corners of each shape, and how far it is turned, in shares of the angle between two."""
+
+
+class Laned(NamedTuple):
+    """A packet: when it passed, in nanoseconds; its conversation; whether it was sent here; its key."""
+
+    t_ns: int
+    flow: int
+    outgoing: bool
+    key: Hashable
+
+
+class Lane(NamedTuple):
+    """One lane: its number from 1, its key, its packets, and how many there are of each conversation."""
+
+    number: int
+    key: Hashable
+    packets: list[Laned]
+    flows: Counter[int]
+
+
+def sort(packets: Iterable[Laned]) -> list[Lane]:
+    """The lanes in the order in which their first packets passed."""
+    found: dict[Hashable, list[Laned]] = defaultdict(list)
+    for packet in packets:
+        found[packet.key].append(packet)
+    return [
+        Lane(number, key, inside, Counter(each.flow for each in inside))
+        for number, (key, inside) in enumerate(found.items(), start=1)
+    ]
+
+
+def is_clean(lanes: Sequence[Lane]) -> bool:
+    """True where each lane has one conversation, and each conversation one lane."""
+    return all(len(lane.flows) == 1 for lane in lanes) and len({f for lane in lanes for f in lane.flows}) == len(lanes)
+
+
+def lanes(
+    packets: Sequence[Laned], *, flows: Mapping[int, str], names: Mapping[str, str], moved_ns: int | None = None,
+    title: str = "",
+) -> Picture:  # fmt: skip
+    """The packets in their lanes. flows: conversation -> its word; names: words in keys -> shorter ones, such as those
+    of addresses; moved_ns: when something moved, in nanoseconds.
+    """
+    sorted_in = sort(packets)
+    found = len({each.flow for each in packets})
+    told = title or (
+        f"{len(packets):,} packets, {found} conversation{'s' * (found != 1)}, {len(sorted_in)}"
+        f" lane{'s' * (len(sorted_in) != 1)}"
+    )
+    where: dict[int, list[int]] = defaultdict(list)
+    for lane in sorted_in:
+        for flow in lane.flows:
+            where[flow].append(lane.number)
+
+    def sentences() -> list[str]:
+        return [
+            f"Lane {lane.number}, key {_key(lane.key, names)}: {_holds(lane, where, flows)}"
+            for lane in sorted_in[:MOST_LANES]
+        ] + _more(sorted_in)
+
+    def rows() -> list[dict[str, object]]:
+        return [
+            {
+                "lane": lane.number, "key": _key(lane.key, names),
+                "packets": ", ".join(f"{count} of {flows[flow]}" for flow, count in lane.flows.items()),
+            }
+            for lane in sorted_in
+        ]  # fmt: skip
+
+    drawing = _drawn(sorted_in, where, flows, names, moved_ns, told)
+    return Picture(told, sentences, rows, drawing=drawing)
+
+
+def _more(sorted_in: Sequence[Lane]) -> list[str]:
+    left = len(sorted_in) - MOST_LANES
+    return [f"{left:,} more lane{'s' * (left != 1)} not shown."] if left > 0 else []
+
+
+def _key(key: Hashable, names: Mapping[str, str]) -> str:
+    parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+    told = [_key(each, names) if isinstance(each, tuple) else names.get(str(each), str(each)) for each in parts]
+    return ", ".join(told) or "nothing"
+
+
+def _holds(lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> str:
+    words = " and ".join(flows[flow] for flow in lane.flows)
+    cut = [flow for flow in lane.flows if len(where[flow]) > 1]
+    told = f"{len(lane.flows)} shapes: {words}" if len(lane.flows) > 1 else words
+    return told + (f", cut into {max(len(where[flow]) for flow in cut):,} lanes" if cut else "")
+
+
+def _drawn(
+    sorted_in: Sequence[Lane], where: Mapping[int, list[int]], flows: Mapping[int, str], names: Mapping[str, str],
+    moved_ns: int | None, title: str,
+) -> str:  # fmt: skip
+    shown, drawing = sorted_in[:MOST_LANES], Drawing()
+    order = {flow: number % MOST_FLOWS for number, flow in enumerate(sorted(flows))}
+    times = [each.t_ns for lane in sorted_in for each in lane.packets] or [0]
+    begin_ns, span_ns = min(times), max(times) - min(times) or 1
+    first = TOP + STRIP + 30
+    height = first + LANE * len(shown) + (24 if len(sorted_in) > len(shown) else 0)
+
+    def x(t_ns: int) -> float:
+        return LEFT + (RIGHT - LEFT) * (t_ns - begin_ns) / span_ns
+
+    at = 6.0
+    for flow in sorted(flows):
+        drawing.path(f"flow-{order[flow]} full", _shape(order[flow], at + 7, 14))
+        drawing.text("start", at + 20, 14, flows[flow])
+        at += 36 + width_of(flows[flow])
+    strip = TOP + STRIP / 2
+    drawing.rect("soft", LEFT - 14, TOP, RIGHT - LEFT + 28, STRIP, rx=6)
+    drawing.text("end strong", LEFT - 22, strip, "as they pass")
+    for number, lane in enumerate(shown):
+        top = first + LANE * number
+        middle = top + LANE / 2 - 3
+        drawing.rect("card", LEFT - 14, top, RIGHT - LEFT + 28, LANE - 6, rx=6)
+        drawing.text("end strong", LEFT - 22, middle - 9, f"lane {lane.number}")
+        drawing.text("end quiet", LEFT - 22, middle + 9, _short(_key(lane.key, names), LEFT - 10))
+        _tell(drawing, middle, lane, where, flows)
+    if moved_ns is not None and begin_ns < moved_ns < begin_ns + span_ns:
+        drawing.line("asked", x(moved_ns), TOP - 4, x(moved_ns), height - 4)
+        drawing.text("middle", x(moved_ns), TOP + STRIP + 13, f"told to move, {moved_ns / NS_PER_S:.1f} s")
+    for text in _more(sorted_in):
+        drawing.text("start", LEFT, height - 12, text)
+    for number, lane in enumerate(shown):
+        middle = first + LANE * number + LANE / 2 - 3
+        for packet in _chosen(lane, max(2, MARKS // max(1, len(shown)))):
+            aside = -8 if packet.outgoing else 8
+            after = PLAY_S * (packet.t_ns - begin_ns) / span_ns
+            look = f"flow-{order[packet.flow]} full"
+            for kind, y in (("come", strip), ("drop", middle)):
+                mark = Drawing()
+                mark.path(look, _shape(order[packet.flow], x(packet.t_ns), y + aside))
+                how = f"--at:{after:.2f}s" + (f";--up:{strip - middle:.0f}px" if kind == "drop" else "")
+                drawing.group(kind, mark, style=how)
+    foot = "<p>Upper row of each lane: sent by the phone; lower row: received. Few packets of each kind are drawn.</p>"
+    return drawing.html(title, WIDTH, height, _PLAY, foot)
+
+
+_PLAY = (
+    "<p><label class='mipflow-play'><input type='checkbox' data-lm-suppress-shortcuts='true'> Play (take the tick away"
+    " and set it again to see it once more)</label></p>"
+)
+
+
+def _tell(drawing: Drawing, y: float, lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> None:
+    """Beside a lane: its shapes, and what is wrong with them."""
+    x = RIGHT + 24
+    words = " + ".join(flows[flow] for flow in lane.flows)
+    cut = max((len(where[flow]) for flow in lane.flows), default=1)
+    notes = [f"{len(lane.flows)} shapes"] * (len(lane.flows) > 1) + [f"cut into {cut:,} lanes"] * (cut > 1)
+    drawing.text("start strong" if notes else "start", x, y - 9 * bool(notes), _short(words, WIDTH - x))
+    if notes:
+        note = ", ".join(notes)
+        drawing.rect("lit", x - 4, y + 1, width_of(note) + 10, 18, rx=4)
+        drawing.text("start on-lit", x + 1, y + 10, note)
+
+
+def _chosen(lane: Lane, most: int) -> list[Laned]:
+    """A few packets of each conversation and direction, spread over its time."""
+    groups: dict[tuple[int, bool], list[Laned]] = defaultdict(list)
+    for packet in lane.packets:
+        groups[packet.flow, packet.outgoing].append(packet)
+    each = max(2, most // len(groups))
+    chosen = []
+    for number, group in enumerate(groups.values()):
+        count = min(each, len(group))
+        share = (number + 0.5) / len(groups)
+        chosen += [group[min(len(group) - 1, int((place + share) * len(group) / count))] for place in range(count)]
+    return chosen
+
+
+def _short(text: str, width: float) -> str:
+    while width_of(text) > width and len(text) > 2:
+        text = text[:-2] + "…" if not text.endswith("…") else text[:-3] + "…"
+    return text
+
+
+def _shape(look: int, x: float, y: float, radius: float = 7) -> list[tuple[float, float]]:
+    """The corners of a shape; the last one is a star."""
+    corners, turned = CORNERS[look]
+    points = []
+    for number in range(corners + 1):
+        angle = 2 * pi * (number + turned) / corners - pi / 2
+        size = radius * (0.55 if look == 5 and number % 2 else 1.15 if corners < 7 else 1)
+        points.append((x + size * cos(angle), y + size * sin(angle)))
+    return points
