@@ -152,7 +152,8 @@ class Stories:
             shares = [Share(words, 0, of) for words, _, of in shares]
         points = min(sum(share.earned for share in shares), self.points - 1)
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
-        found = found or (None if is_broken else nearest(plays, known))
+        shown = [each for each in known if shortest(plays, each[0].shows)]  # others would speak of what is right
+        found = found or (None if is_broken else nearest(plays, shown))
         if found is None and is_broken:
             return failed(failing[-1].values["why"], failing)
         found = found or next((kind for kind in self.kinds if kind.shows(failing[-1])), None)
