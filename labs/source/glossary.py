@@ -45,10 +45,21 @@
 # answers: it is free.
 
 # %% [markdown]
+# ## ESP
+#
+# Encapsulating Security Payload: a header behind which all is encrypted, ports included. In front of it stands an
+# [SPI](word:spi), in clear.
+
+# %% [markdown]
 # ## Flow
 #
 # One conversation, such as a call, a video or the loading of a page: packets with the same two ends, ports included, in
 # both directions.
+
+# %% [markdown]
+# ## Flow label
+#
+# A number in the IPv6 header. Whoever sends may give the packets of one flow the same one; most programs leave it 0.
 
 # %% [markdown]
 # ## Flow mapping table
@@ -94,6 +105,12 @@
 # How a correspondent node makes sure that somebody is really reached at both addresses, before it believes a [binding
 # update](word:binding-update): it sends one [token](word:token) to the home address and one to the care-of address.
 # Questions: HoTI and CoTI (home test init, care-of test init). Answers: HoT and CoT.
+
+# %% [markdown]
+# ## SPI
+#
+# Security parameters index: the number by which the receiver of [ESP](word:esp) finds the key. Each receiver chooses
+# its own.
 
 # %% [markdown]
 # ## Token

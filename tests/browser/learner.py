@@ -1,0 +1,79 @@
+"""A learner in front of a lab in JupyterLab: finds cells by what they say, writes, runs, looks.
+
+JupyterLab shows the first line only of a folded cell, and takes cells that are far away out of the page; so a cell is
+found by its place in the notebook.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+RUN = "[data-command='notebook:run-cell-and-select-next']"
+LABS = Path(__file__).resolve().parents[2] / "labs"
+STEPS, STEP_PX = 60, 500
+"""How far a learner scrolls to find a cell."""
+SETTLES_MS = 700
+"""How long JupyterLab takes to scroll to the next cell."""
+
+
+class Learner:
+    """`page` shows the notebook labs/`name`.ipynb; screenshots go into `folder`, or where MIPFLOW_SCREENSHOTS says."""
+
+    def __init__(self, page: Any, name: str, folder: Path) -> None:
+        self.page, self._name = page, name
+        cells = nbformat.read(LABS / f"{name}.ipynb", as_version=4).cells
+        self._cells = [cell.source if cell.cell_type == "code" else "" for cell in cells]
+        self._folder = Path(os.environ.get("MIPFLOW_SCREENSHOTS", folder))
+
+    def run_all(self) -> None:
+        """Run > Run All Cells, to the end."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.locator(".lm-Menu-item").filter(has_text="Run All Cells").first.click()
+        self.page.get_by_role("button", name="Make the file to hand in").wait_for()
+        assert self.page.get_by_text("Traceback").count() == 0
+
+    def cell(self, says: str) -> Any:
+        """The first code cell that says so, in view."""
+        place = next(n for n, source in enumerate(self._cells) if says in source)
+        found = self.page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
+        notebook = self.page.locator(".jp-WindowedPanel-outer").first
+        notebook.evaluate("it => { it.scrollTop = 0 }")
+        for _ in range(STEPS):
+            if found.count():
+                break
+            notebook.evaluate(f"it => {{ it.scrollTop += {STEP_PX} }}")
+            self.page.wait_for_timeout(50)
+        found.scroll_into_view_if_needed()
+        return found
+
+    def run(self, says: str) -> Any:
+        """Run a cell; gives it."""
+        found = self.cell(says)
+        found.locator(".jp-InputPrompt").click()
+        return self._ran(says)
+
+    def write(self, says: str, source: str) -> Any:
+        """Write a cell anew and run it; gives it."""
+        found = self.cell(says)
+        found.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+        self._cells[next(n for n, each in enumerate(self._cells) if says in each)] = source
+        return self._ran(source)
+
+    def _ran(self, says: str) -> Any:
+        """Run the chosen cell; the next one is chosen then, which may take this one out of the page."""
+        self.page.locator(RUN).first.click()
+        self.page.wait_for_timeout(SETTLES_MS)
+        return self.cell(says)
+
+    def shoot(self, name: str, place: Any) -> None:
+        """A screenshot of what is in view."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        place.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(300)
+        self.page.screenshot(path=self._folder / f"lab{self._name[:2]}-{name}.png")

@@ -1,0 +1,434 @@
+"""Lab 05: each wrong version reads the feedback that was written for it, and a right one passes for every number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mipflow as mf
+from mipflow.course import checks, identity, predictions, progress
+from mipflow.course.checks import check, film, judged
+from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course.handin import pack, viva
+from mipflow.course.identity import Student, me
+from mipflow.course.source import exercise, exercises_of
+from mipflow.view.lanes import is_clean, sort
+from mipflow.view.picture import Picture
+from mipflow.wire.packet import TCP, UDP
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LAB = exercises_of("05")
+NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 12))]
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """In an empty folder, with nobody's number and answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(identity, "_me", Student())
+    for kept in (checks._steps, predictions._asked, progress._known):
+        kept.clear()
+    yield tmp_path
+    progress.forget()
+
+
+def made(source: str, head: str = "flow_key(packet)") -> Callable[..., Any]:
+    """What a learner's cell makes: the body of a function."""
+    names: dict[str, Any] = {"SILENCE": {"UDP": 300, "TCP": 7440}, "TIME_WAIT": 240}
+    exec(f"def {head}:\n" + "\n".join("    " + line for line in source.strip("\n").split("\n")), names)
+    function: Callable[..., Any] = names[head.partition("(")[0]]
+    return function
+
+
+def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
+    return judged(exercise(number), answer, student)[0]
+
+
+RIGHT = """
+if packet.outgoing:
+    cn, near, far = packet.destination, packet.source_port, packet.destination_port
+else:
+    cn, near, far = packet.source, packet.destination_port, packet.source_port
+return packet.protocol, near, cn, far
+"""
+OVER = """
+if flow.closed:
+    return True
+quiet = now - max(flow.sent, flow.heard)
+return quiet >= (TIME_WAIT if flow.fins == 2 else SILENCE[flow.protocol])
+"""
+IS_OVER = "is_over(flow, now)"
+KEYS = [(wrong, program) for wrong in LAB.WRONG for program in wrong.programs]
+ENDS = [(wrong, program) for wrong in LAB.OVER.wrong for program in wrong.programs]
+
+
+# --- 5.1 -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("known", "program"), KEYS, ids=lambda each: getattr(each, "name", ""))
+@pytest.mark.parametrize("student", NUMBERS[:2], ids=str)
+def test_each_wrong_key_reads_what_was_written_for_it(known: Any, program: Any, student: Student) -> None:
+    found = verdict("5.1", program, student)
+    assert (found.status, found.matched) == ("wrong", known.name) and 0 <= found.points < 10
+    assert found.misconception == known.misconception
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+    assert found.steps and not found.steps[-1].is_right
+
+
+OTHERS = {
+    "only when it sends": ("if packet.outgoing:\n    return packet.protocol, packet.source_port", "no key"),
+    "a list": ("return [packet.protocol, packet.source_port]", "no key"),
+    "a dictionary": ("return {1: packet.protocol}", "no key"),
+    "a counter": ("n.append(1)\nreturn len(n)", "a lane for each packet"),
+    "a new object": ("return object()", "a lane for each packet"),
+    "a word": ("return 'flow'", "one lane for all"),
+    "both addresses sorted": (
+        "return packet.protocol, frozenset([(packet.source, packet.source_port), (packet.destination, packet.destination_port)])",
+        "care-of address in the key",
+    ),
+    "by the phone's address": (
+        "us = packet.source if packet.outgoing else packet.destination\n" + RIGHT.replace("return ", "return us, "),
+        "care-of address in the key",
+    ),
+    "as it leaves": ("return packet.protocol, packet.source_port, packet.destination, packet.destination_port", "the destination is always CN"),
+    "turned the wrong way": (RIGHT.replace("if packet.outgoing", "if not packet.outgoing"), None),
+    "forgets the protocol": (RIGHT.replace("packet.protocol, ", ""), "forgets the protocol"),
+    "only the smaller port": (
+        "cn = packet.destination if packet.outgoing else packet.source\n"
+        "return packet.protocol, cn, min(packet.source_port, packet.destination_port)",
+        "forgets the phone's port",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_keys_of_another_hand_read_the_right_cause(name: str) -> None:
+    source, cause = OTHERS[name]
+    program = made(source)
+    program.__globals__["n"] = []
+    found = verdict("5.1", program)
+    assert found.status == "wrong" and found.points < 10, found
+    assert cause is None or found.matched == cause, found
+
+
+def test_a_key_that_raises_reads_its_line() -> None:
+    found = verdict("5.1", made("return packet.port"))
+    assert found.status == "error" and "AttributeError" in found.feedback
+
+
+@pytest.mark.parametrize("name", ["protocol", "correspondent's port", "correspondent", "phone's port"])
+def test_without_one_of_the_four_it_is_not_enough_and_the_pair_shows_it(name: str) -> None:
+    program = LAB.TICKS
+    found = verdict("5.1", lambda p: tuple(tick(p) for field, tick in program.items() if field in LAB.FIELDS[:4] and field != name))
+    assert found.steps[-1].values["event"] == name and found.points in (7, 8, 9)
+
+
+def test_stories_come_in_the_order_of_their_differences() -> None:
+    counts = [len(LAB.differing(*pair)) + (pair[0].label != pair[1].label) for pair in LAB.pairs(Student()).values()]
+    assert counts == sorted(counts) and counts[0] == 0
+
+
+# --- 5.4 -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("known", "program"), ENDS, ids=lambda each: getattr(each, "name", ""))
+def test_each_wrong_end_reads_what_was_written_for_it(known: Any, program: Any) -> None:
+    found = verdict("5.4", program)
+    assert (found.status, found.matched) == ("wrong", known.name) and found.points < 5
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+@pytest.mark.parametrize("source", ["return False", "return True", "flow.closed", "return now - flow.sent", "return 1"])
+def test_what_is_no_yes_or_no_reads_so(source: str) -> None:
+    found = verdict("5.4", made("x = 1\n" + source, IS_OVER))
+    assert (found.matched, found.points) == ("no yes or no", 0)
+
+
+def test_an_end_that_nobody_knows_reads_its_first_case() -> None:
+    found = verdict("5.4", made(OVER.replace("return True", "return False").replace(">=", "<"), IS_OVER))
+    assert (found.matched, found.points) == ("", 0) and "The first case that goes wrong: talks. You said True" in found.feedback
+
+
+def test_a_call_that_was_cut_reads_what_became_of_it_in_its_run() -> None:
+    impatient = made("return flow.closed or now - max(flow.sent, flow.heard) >= 1", IS_OVER)
+    patient = made("return flow.closed or now - max(flow.sent, flow.heard) >= 60", IS_OVER)
+    run = LAB.paused(impatient, Student())
+    assert (run.flows, run.homes) == (run.sentences, run.sentences - 1) and run.lost > 100
+    text = f"In your run {run.sentences} sentences became {run.flows} flows with {run.homes} new home addresses; {run.lost:,} of CN1's"
+    assert text in verdict("5.4", impatient).feedback
+    assert "In your run" not in verdict("5.4", patient).feedback
+    whole = LAB.paused(made(OVER, IS_OVER), Student())
+    assert (whole.flows, whole.homes, whole.lost) == (1, 0, 0)
+
+
+def test_the_kits_own_limits_are_those_of_the_lab() -> None:
+    from mipflow.flow.endings import IDLE_NS, TIME_WAIT_NS
+
+    assert {name: limit * 10**9 for name, limit in LAB.SILENCE.items()} == {name: IDLE_NS[name] for name in LAB.SILENCE}
+    assert LAB.TIME_WAIT * 10**9 == TIME_WAIT_NS
+
+
+# --- Right answers, and constant ones --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", NUMBERS, ids=str)
+def test_right_answers_pass_for_every_number(student: Student) -> None:
+    assert verdict("5.1", made(RIGHT), student).points == 10
+    assert verdict("5.4", made(OVER, IS_OVER), student).points == 5
+    assert verdict("5.T", dict(LAB.counts(student)), student).points == 4
+    read = {**LAB.spis(LAB.call_of(student, True)), "who": "c"}
+    assert verdict("5.R", read, student).points == 5
+    one, other = LAB.fewest(LAB.dealt_to(student))[1]
+    story = f"{one.protocol} {one.near}{'>' if one.outgoing else '<'}{one.far} {one.cn} {one.network}"
+    story += f" | {other.protocol.lower()} {other.near} {'>' if other.outgoing else '<'} {other.far} {other.cn} {other.network}"
+    assert verdict("5.5", story, student).points == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "constant"),
+    [
+        ("5.T", dict.fromkeys(LAB.COUNTS, 2)), ("5.T", dict.fromkeys(LAB.COUNTS, 6)), ("5.1", made("x = 1\nreturn 1")),
+        ("5.1", lambda packet: object()), ("5.4", lambda flow, now: True), ("5.4", lambda flow, now: False),
+        ("5.R", {"to CN1": 5004, "from CN1": 5004, "who": ""}),
+        ("5.5", "UDP 40000>80 CN1 wlan0 | UDP 40000<80 CN1 wlan0"), ("5.5", "UDP 1>1 CN1 wlan0 | UDP 1>1 CN1 wlan0"),
+    ],
+)  # fmt: skip
+def test_a_constant_answer_earns_nothing(number: str, constant: Any) -> None:
+    assert [verdict(number, constant, student).points for student in NUMBERS[:6]] == [0] * 6
+
+
+def test_numbers_read_different_values_off_their_packets() -> None:
+    read = [tuple(LAB.spis(LAB.call_of(student, True)).values()) for student in NUMBERS]
+    assert len(set(read)) == len(NUMBERS) and all(to != back for to, back in read)
+    assert len({tuple(LAB.counts(student).values()) for student in NUMBERS}) >= 3
+    assert len({LAB.dealt_to(student) for student in NUMBERS}) >= 4
+
+
+# --- The run of one's own --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", NUMBERS[:5], ids=str)
+def test_the_numbers_of_lanes_are_those_of_a_count_by_hand(student: Student) -> None:
+    """By another way: from the conversations alone, without a packet."""
+    fields = LAB.conversations(student).values()
+    moved = sum(each.cn == "CN1" for each in fields)
+    assert LAB.counts(student) == {
+        "CN's port": len({each.far for each in fields}), "protocol, both ports, CN": len(fields),
+        "these and the care-of address": len(fields) + moved, "all as it stands": 2 * (len(fields) + moved),
+    }  # fmt: skip
+
+
+def test_what_the_key_saw_is_what_the_trace_has() -> None:
+    student = NUMBERS[3]
+    world = LAB.in_world(lambda packet: packet, student)
+    told = {flow: name for name, flow in zip(LAB.conversations(student), (each.id for each in world.flows()), strict=True)}
+    on_links: dict[str, int] = dict.fromkeys(told.values(), 0)
+    for hop in world.trace:
+        payload, arrived = hop.packet.innermost().payload, hop.channel.receiver == "MN"
+        if isinstance(payload, UDP | TCP) and hop.packet.flow and "MN" in (hop.channel.sender, hop.channel.receiver):
+            on_links[told[hop.packet.flow]] += not arrived or hop.arrived_ns <= world.network.clock.now
+    keys = world.mn.packet_keys
+    assert keys is not None and on_links == {
+        name: sum(each.flow == flow for each in keys.packets) for flow, name in told.items()
+    }  # fmt: skip
+
+
+def test_four_ticks_are_the_fewest_for_clean_lanes() -> None:
+    from itertools import combinations
+
+    for student in NUMBERS[:2]:
+        clean = [
+            names for count in range(5) for names in combinations(LAB.TICKS, count)
+            if is_clean(sort(LAB.sorted_by(lambda p, names=names: tuple(LAB.TICKS[n](p) for n in names), student)))
+        ]  # fmt: skip
+        assert clean == [("protocol", "phone's port", "correspondent's port", "correspondent")]
+
+
+def test_ticks_sort_the_packets_anew() -> None:
+    from time import process_time
+
+    form = LAB.play(Student())
+    boxes, said = form.children[1].children, form.children[2]
+    assert "1 tick, 2 lanes." in said.value
+    for box in boxes:
+        begun = process_time()
+        box.value = box.description in LAB.FIELDS
+        assert process_time() - begun < 0.5
+    assert "4 ticks, 6 lanes. One lane for each shape" in said.value
+    boxes[4].value = True
+    assert "5 ticks, 10 lanes." in said.value and "One lane" not in said.value
+
+
+def test_a_wrong_key_has_its_lanes_too() -> None:
+    shown = film("5.1", {"flow_key": made("return packet.destination")})
+    assert isinstance(shown, Picture) and f"sorted {len(LAB.packets_of(Student())):,} packets of 6 conversations into 4 lanes" in shown.title
+    assert "shapes: " in shown.describe()
+    assert "ZeroDivisionError" in repr(film("5.1", {"flow_key": made("return 1 / 0")}))
+    late = film("5.1", {"flow_key": made("n.append(1)\nreturn 1 / (len(n) < 50)")})
+    assert "NameError" in repr(late)
+    assert "Write flow_key first" in repr(film("5.1", {}))
+
+
+def test_an_impatient_end_has_its_film_too() -> None:
+    shown = film("5.4", {"is_over": made("return flow.closed or now - max(flow.sent, flow.heard) >= 1", IS_OVER)})
+    assert "10 sentences became 10 flows" in shown.title
+    assert "Write is_over first" in repr(film("5.4", {}))
+    assert "ZeroDivisionError" in film("5.4", {"is_over": made("return 1 / 0", IS_OVER)}).title
+
+
+# --- The prediction --------------------------------------------------------------------------------------------------
+
+
+def test_the_prediction_says_what_its_world_does() -> None:
+    pushed, silent = LAB.rule_rows(True), LAB.rule_rows(False)
+    assert [(row["flow"], row["home address"]) for row in pushed] == [(1, "H@1"), (1, "H@1"), (2, "H@2")]
+    assert [(row["flow"], row["home address"]) for row in silent] == [(1, "H@1")] * 3
+    assert [row["network at 14 s"] for row in pushed] == ["cell0", "cell0", "wlan0"], "the sound went with the film"
+    assert pushed[2]["waited for it"] == "1040 ms"
+    world, *flows = LAB.ruled()
+    assert sum(way.lost for flow in flows for way in (flow.stats.up, flow.stats.down)) == 0
+    answers = LAB.QUESTIONS["05"].answers
+    for letter, at in (("a", "8.04 s"), ("b", "13.00 s"), ("c", "8.04 s"), ("d", "10.00 s")):
+        assert at in answers[letter].said(world)
+
+
+def test_a_segment_from_another_home_address_is_reset_as_the_feedback_says() -> None:
+    """What would be if a running connection were renamed."""
+    world = mf.figure2(seed=1).run(2.5)
+    file = world.mn.open(world.cn1, mf.apps.FileTransfer(size=40_000_000, start_s=0.5))
+    voice = world.mn.open(world.cn1, mf.apps.Voice(start_s=0.5))
+    world.run(3)
+    ports, at_ns = file.conversation, world.network.clock.now
+    segment = TCP(ports.local_port, ports.remote_port, 1000, 5, ack=True, payload=b"x")
+    world.mn.transmit(segment, None, world.cn1.address, voice.id)
+    world.run(0.3)
+    (reset,) = (
+        hop for hop in world.trace
+        if hop.sent_ns >= at_ns and hop.channel.receiver == "MN" and getattr(hop.packet.innermost().payload, "rst", False)
+    )  # fmt: skip
+    said = LAB.QUESTIONS["05"].answers["a"].feedback
+    assert f"its reset was back after {(reset.arrived_ns - at_ns) / 1e6:.0f} ms" in said
+
+
+def test_the_buttons_wait_for_a_prediction() -> None:
+    panel = LAB.rule_panel()
+    push, nothing = panel.children[0].children
+    assert push.disabled and nothing.disabled and "Waits for your answer" in panel.children[1].value
+    predictions.predict("05", "d")
+    assert not nothing.disabled and "was pushed" in panel.children[1].value
+    nothing.click()
+    assert "Nothing was pushed" in panel.children[1].value
+
+
+# --- 5.T, 5.R and 5.5: other answers ---------------------------------------------------------------------------------
+
+
+def test_a_slip_costs_one_point_and_is_quoted() -> None:
+    due = LAB.counts(Student())
+    found = verdict("5.T", {**due, "these and the care-of address": 6})
+    assert found.points == 3 and "you counted 6, your run has more." in found.feedback
+    assert "10" not in found.feedback, "never the answer"
+
+
+@pytest.mark.parametrize("bad", [5, [2, 5, 9, 18], {"CN's port": 2}, dict.fromkeys(LAB.COUNTS, "two"), {1: 2}])
+def test_counts_of_another_shape_are_answered_in_words(bad: Any) -> None:
+    found = verdict("5.T", bad)
+    assert found.status == "error" and "expected" in found.feedback
+
+
+@pytest.mark.parametrize(
+    ("change", "points", "words"),
+    [
+        ({"to CN1": 0x86EA, "from CN1": 0x3C0F}, 2, "the other way round"), ({"who": ""}, 3, "Who can still read the ports?"),
+        ({"who": "a"}, 3, "where is port 5056?"), ({"who": "B "}, 3, "does not pass home"), ({"to CN1": 47300}, 3, "a port of the plain call"),
+        ({"from CN1": 7}, 3, "from CN1: you read 0x7"),
+    ],
+)  # fmt: skip
+def test_what_was_misread_is_quoted(change: dict[str, Any], points: int, words: str) -> None:
+    right = {"to CN1": 0x3C0F, "from CN1": 0x86EA, "who": "c"}
+    assert verdict("5.R", right).points == 5
+    found = verdict("5.R", right | change)
+    assert found.points == points and words in found.feedback
+
+
+@pytest.mark.parametrize("bad", [5, {"who": "c"}, {"to CN1": "0x3c0f", "from CN1": 1, "who": "c"}, {"to CN1": 1, "from CN1": 1, "who": "e"}])
+def test_what_is_no_reading_is_answered_in_words(bad: Any) -> None:
+    assert verdict("5.R", bad).status == "error"
+
+
+def test_the_ports_of_the_call_in_esp_are_in_no_packet_on_the_road() -> None:
+    """The right answer to the question, from the octets of a capture."""
+    from mipflow.wire.decode import decode
+
+    v, world = LAB.variant(Student()), LAB.call_of(Student(), True)
+    ports = {v.port, v.far}
+    assert not any(
+        isinstance(packet.innermost().payload, UDP) and ports & {packet.innermost().payload.source_port} for packet in world.trace.packets
+    )  # fmt: skip
+    assert decode is not None and set(LAB.spis(world).values()) == {v.spi_to_cn, v.spi_to_mn}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("UDP 1>2 CN1 wlan0", "1 packet in your story"), ("UDP 1>2 CN1 | UDP 1>2 CN1 wlan0", "is no packet"),
+        ("SCTP 1>2 CN1 wlan0 | UDP 1>2 CN1 wlan0", "is no packet"), ("UDP 0>2 CN1 wlan0 | UDP 1>2 CN1 wlan0", "1 to 65535"),
+        ("UDP 99999>2 CN1 wlan0 | UDP 1>2 CN1 wlan0", "1 to 65535"), (5, "no text"), ("A B -1", "1 packet"),
+    ],
+)  # fmt: skip
+def test_a_story_that_is_none_is_answered_in_words(bad: Any, words: str) -> None:
+    found = verdict("5.5", bad)
+    assert found.status == "error" and words in found.feedback
+
+
+def test_a_longer_story_gets_three_points_and_one_in_which_it_holds_says_so() -> None:
+    student = next(each for each in NUMBERS if LAB.dealt_to(each) is LAB.dealt_ends)
+    found = verdict("5.5", "UDP 40000>80 CN1 wlan0 | UDP 40000<80 CN1 cell0", student)
+    assert found.points == 3 and "differ in direction and network, are one conversation and got two keys" in found.feedback
+    found = verdict("5.5", "UDP 40000>80 CN1 wlan0 | UDP 40000<80 CN1 wlan0", student)
+    assert found.points == 0 and "differ in direction, are one conversation and got one key: it holds." in found.feedback
+
+
+@pytest.mark.parametrize("program", LAB.DEALT, ids=lambda program: program.__name__)
+def test_no_story_of_a_dealt_program_is_shorter(program: Any) -> None:
+    """By another way: pairs drawn at random from all ports differ in as many fields at least."""
+    from random import Random
+
+    random, least = Random(5), LAB.fewest(program)[0]
+    fields = LAB.Fields
+    for _ in range(4000):
+        one = fields(random.choice(["UDP", "TCP"]), random.randrange(1, 65536), random.randrange(1, 65536), random.choice(["CN1", "CN2"]), random.random() < 0.5, random.choice(["wlan0", "cell0"]))
+        other = [random.choice([a, b]) for a, b in zip(one, fields("TCP", random.randrange(1, 65536), one.near, "CN2", not one.outgoing, "cell0"), strict=True)]
+        other = fields(*other)
+        if LAB.breaks(program, one, other):
+            assert len(LAB.differing(one, other)) >= least
+    assert LAB.breaks(program, *LAB.fewest(program)[1])
+
+
+# --- Words, and handing in -------------------------------------------------------------------------------------------
+
+
+def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None:
+    me("31")
+    (nobody / "05_separating_flows.ipynb").write_text("{}")
+    check("5.1", {"flow_key": made("return packet.protocol, packet.destination_port")})
+    asked = viva(pack("05"))
+    assert len(asked) == 3 and "In your attempt 1 at 5.1" in asked[0][0] and "were in two lanes" in asked[0][0]
+    me("32")
+    check("5.1", {"flow_key": made("return packet.destination_port")})
+    assert viva(pack("05")) != asked
+
+
+def test_who_was_right_at_once_explains_the_program_that_they_broke() -> None:
+    assert "Take the program that you broke" in repr(LAB.explain(Student()))
+
+
+def test_a_check_is_quick() -> None:
+    from time import process_time
+
+    for number, name, function in (("5.1", "flow_key", made(RIGHT)), ("5.4", "is_over", made(OVER, IS_OVER))):
+        begun = process_time()
+        assert check(number, {name: function}).status == "passed" and process_time() - begun < 2
