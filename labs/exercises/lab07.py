@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 import mipflow as mf
+from mipflow.course.checks import TRIES, steps_of
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
@@ -42,6 +43,8 @@ MOST_EVENTS = 6
 NODES = ("CN1", "CN2", "CN3")
 PORTS = (80, 443, 443, 80)
 """Ports of flows, in turn: some flows to one correspondent have the same, and not every other one."""
+TOLERANCE_MS = 2
+"""How near an answer has to be to what the packets say."""
 NO_FLOW = {"IndexError", "StopIteration", "UnboundLocalError", "ValueError", "AttributeError", "TypeError", "KeyError"}
 """How a program stumbles that compares with the first flow of an address that has none."""
 
@@ -649,17 +652,20 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
 # --- The run of one's own ---------------------------------------------------------------------------------------------
 
 
-def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student) -> tuple[World, str]:
-    """A story in a node with delays of the student's own, flows two seconds apart: a new address costs a second; and what
-    went wrong in the function, where the story ends.
+def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student) -> tuple[World, InNode]:
+    """A story in a node with delays of the student's own, flows two seconds apart: a new address costs a second. Where
+    something goes wrong in the function, the story ends.
     """
-    random = student.random("07 links")
-    links = {
-        name: mf.Link(delay_ms=random.randrange(*span) / 2, rate_bps=20_000_000)
-        for name, span in (("wlan0", (4, 60)), ("AR2-Internet", (6, 80)), ("Internet-HA", (10, 100)))
-    }
-    mine = InNode(assign)
-    world = mf.figure2(seed=random.randrange(1000), cns=len(NODES), links=links, assign=mine).run(2.5)
+    random, mine = student.random("07 links"), InNode(assign)
+    # Ways to the home agent differ by more than one can misread; there and back in a second, or updates are sent again.
+    way_ms = 15 + (TOLERANCE_MS + 0.1) * random.randrange(95)
+    near_ms, middle_ms = (round(way_ms * random.uniform(0.2, 0.35), 1) for _ in "12")
+    delays = {"wlan0": near_ms, "AR2-Internet": middle_ms, "Internet-HA": way_ms - near_ms - middle_ms}
+    links = {name: mf.Link(delay_ms=delay_ms, rate_bps=20_000_000) for name, delay_ms in delays.items()}
+    # No address is given back: 7.4 comes later.
+    world = mf.figure2(
+        seed=random.randrange(1000), cns=len(NODES), links=links, assign=mine, hold_down_s=3600
+    ).run(2.5)
     world.title = "Which home address each new flow gets"
     mine.cns = {cn.address: cn.name for cn in world.cns}
     called, cns, opened = nodes(student), {cn.name: cn for cn in world.cns}, list[Flow]()
@@ -670,8 +676,10 @@ def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student
             opened.append(world.mn.open(cns[called[event]], mf.apps.Voice(interval_ms=100)))
         if mine.failed:
             break  # it would be asked again and again
+        world.mn.pool.size = mine.lost  # an address that nobody wrote down is asked for all the same
+        world.mn.pool.fill()
         world.run(2)
-    return world, mine.failed
+    return world, mine
 
 
 @cache
@@ -739,9 +747,6 @@ def messages(student: Student) -> Words:
     text = f"In your run H@2 is {address}."
     lines = [text, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
     return Words(f"<p>{text}</p>" + html_table(rows, "Binding updates and acknowledgements at MN"), "\n".join(lines))
-
-
-TOLERANCE_MS = 5
 
 
 def judge_waited(answer: Any, student: Student) -> Verdict:
@@ -988,11 +993,13 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
             "<p>Write assign first: then it runs in the node.</p>", "Write assign first: then it runs in the node."
         )
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
-    world, failed = in_world(mine, events, student)
+    world, node = in_world(mine, events, student)
     homes = {world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None}
     world.title = f"Your function served {len(world.flows())} flows with {_many(homes)}"
-    if failed:
-        world.title += f"; {failed}"
+    if node.lost:
+        world.title += f"; {node.lost} more {'was' if node.lost == 1 else 'were'} asked for, and no flow has it"
+    if node.failed:
+        world.title += f"; {node.failed}"
     return world.animate(2.4)
 
 
@@ -1002,39 +1009,61 @@ def _events(step: Step, student: Student) -> list[str]:
     return [*ended, letters[step.values["cn"]]]
 
 
+def _climb(flow: FlowRow, homes: Sequence[str], flows: Sequence[FlowRow]) -> Iterator[Slide]:
+    """The finger on its way up the list for one flow, by the steps of Figure 6."""
+    who = f"Flow {flow.number} to {flow.cn}"
+    for home in reversed(homes):
+        same = next((other for other in _at(home, flows) if other.cn == flow.cn), None)
+        if same is None:
+            yield Slide(f"{who}: nothing at {home} goes there. Take it (step 39).", _rows(homes, flows, home))
+            return
+        why = f"flow {same.number} goes to {flow.cn} as well (step 37). Climb (step 42)."
+        yield Slide(f"{who}: at {home}, {why}", _rows(homes, flows, home))
+    yield Slide(f"{who}: nothing left to climb to. A new address (step 43).", _rows(homes, flows, ""))
+
+
 def slides(events: Sequence[str], student: Student) -> list[Slide]:
     """A finger climbs the list of home addresses, from the last up."""
     called, homes, fresh, flows, number = nodes(student), Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow](), 0
-    shown = [Slide("The list holds the primary alone.", _rows(homes, flows, ""))]
+    found = [Slide("The list holds the primary alone.", _rows(homes, flows, ""))]
     for event in events:
         if event.startswith("-"):
             ended = next(each for each in flows if each.number == int(event[1:]))
             flows.remove(ended)
             figure_release(ended, homes, flows)
-            shown.append(Slide(f"Flow {ended.number} ends.", _rows(homes, flows, "")))
+            found.append(Slide(f"Flow {ended.number} ends.", _rows(homes, flows, "")))
             continue
         number += 1
         flow = FlowRow(number, called[event], None)
-        for home in reversed(homes):
-            same = next((other for other in _at(home, flows) if other.cn == flow.cn), None)
-            if same is None:
-                shown.append(
-                    Slide(
-                        f"Flow {number} to {flow.cn}: nothing at {home} goes there. Take it.", _rows(homes, flows, home)
-                    )
-                )
-                break
-            why = f"flow {same.number} goes to {flow.cn} as well. Climb."
-            shown.append(Slide(f"Flow {number} to {flow.cn}: at {home}, {why}", _rows(homes, flows, home)))
-        else:
-            shown.append(
-                Slide(f"Flow {number} to {flow.cn}: nothing left to climb to. A new address.", _rows(homes, flows, ""))
-            )
+        found += _climb(flow, homes, flows)
         flows.append(flow.at(figure6(flow, homes, flows, fresh)))
-        shown.append(
-            Slide(f"Flow {number} to {flow.cn} has {flows[-1].home}.", _rows(homes, flows, str(flows[-1].home)))
-        )
-    return shown
+        home = str(flows[-1].home)
+        found.append(Slide(f"Flow {number} to {flow.cn} has {home}.", _rows(homes, flows, home)))
+    return found
+
+
+def finger(student: Student) -> Slides | Words:
+    """The story that the last check of 7.3 found, with a finger on the list; where it goes wrong the finger climbs from
+    the second attempt on only.
+    """
+    steps, found = steps_of("7.3"), list[Slide]()
+    if not steps:
+        waits = "Here the finger climbs, once a check of 7.3 has found a story that goes wrong."
+        return Words(f"<p>{waits}</p>", waits)
+    tries = len(progress("07").attempts("7.3"))
+    for step in steps:
+        flow, homes, flows = step.values["event"], step.values["homes"], step.values["flows"]
+        who, got = f"Flow {flow.number} to {flow.cn}", step.answer or "no address"
+        if step is not steps[-1]:
+            found += _climb(flow, homes, flows)
+            found.append(Slide(f"{who} has {got}: yours and the figure's.", _rows(homes, [*flows, flow.at(got)], got)))
+            continue
+        begun = f"{who} begins. Finger on {homes[-1]}: which flows are there, and where do they go?"
+        found.append(Slide(begun, _rows(homes, flows, homes[-1])))
+        if tries >= TRIES:
+            found += _climb(flow, homes, flows)
+        found.append(Slide(f"Yours gave {got}. Here it goes wrong.", _rows(homes, flows, str(got))))
+    return Slides(found)
 
 
 def _rows(homes: Sequence[str], flows: Sequence[FlowRow], finger: str) -> list[dict[str, object]]:
@@ -1219,7 +1248,7 @@ BLOCKS = {
 
 PARTS = {
     "play": play, "flows": flows_of, "dealt": dealt, "explain": explain, "messages": messages, "run": run_of,
-    "predicted": lambda student: predicted(),
+    "predicted": lambda student: predicted(), "finger": finger,
 }  # fmt: skip
 """What a notebook shows by `part("07", name)`."""
 

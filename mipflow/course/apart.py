@@ -18,13 +18,16 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from mipflow.course import trial
 
-SILENT_S, MOST_S = 3.0, 60
-"""How long one call of the learner's may say nothing, and how long all of it may take, in seconds."""
+SILENT_S, PATIENCE, MOST_S = 2.0, 4, 60
+"""How much time of the processor one call of the learner's may take, in seconds; how many times as long it may be
+silent, for it may sleep, and the machine may be busy elsewhere; and how long all of it may take.
+"""
 ENTERED, LEFT, DONE = b"(", b")", b"."
 FRAME = re.compile(r'File "(.+)", line (\d+) in ')
 
@@ -45,7 +48,7 @@ def why_not(work: Callable[[], object], name: str, function: Any) -> str:
     os.close(beats)
     os.close(written)
     try:
-        last = _listen(heard)
+        last = _listen(heard, copy)
         if last == DONE:
             return ""
         if last is not None:
@@ -79,19 +82,29 @@ def _try(work: Callable[[], object], beats: int, written: int) -> None:
         os._exit(0)
 
 
-def _listen(heard: int) -> bytes | None:
+def _listen(heard: int, copy: int) -> bytes | None:
     """The last word of the copy once it has ended; None where a call of the learner's goes on and on."""
-    last, ends_s = LEFT, monotonic() + MOST_S
-    while monotonic() < ends_s:
-        ready, _, _ = select.select([heard], [], [], SILENT_S)
+    last, begun_s = LEFT, monotonic()
+    said_s, worked_s = begun_s, 0.0
+    while monotonic() < begun_s + MOST_S:
+        ready, _, _ = select.select([heard], [], [], SILENT_S / 8)
         if ready:
             said = os.read(heard, 1 << 16)
             last = said[-1:] or last
             if not said or last == DONE:
                 return last
-        elif last == ENTERED:
+            said_s, worked_s = monotonic(), _worked_s(copy)
+        elif last == ENTERED and (
+            _worked_s(copy) - worked_s > SILENT_S or monotonic() - said_s > PATIENCE * SILENT_S
+        ):
             return None
     return None
+
+
+def _worked_s(copy: int) -> float:
+    """The time of the processor that a process has had, in seconds (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{copy}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _where(read: int, file: str) -> str:

@@ -94,6 +94,11 @@ def _judged(task: Exercise, given: Any, who: Student) -> Verdict:
     return task.judge(given, who)
 
 
+def steps_of(number: str) -> tuple[Step, ...]:
+    """The steps of the story that the last check of an exercise found to go wrong; none where none was."""
+    return _steps.get(number, ())
+
+
 def is_stub(given: Any) -> bool:
     """True for a function as the notebook has it before anybody wrote one: it only says "your turn", or nothing."""
     code = getattr(given, "__code__", None)
@@ -147,7 +152,7 @@ def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
     if any(function is each for each in _endless for function in names.values()):
         return notebook.show_words("A function of yours did not come to an end in its check: mend that, then it runs.")
     with silence():
-        return task.film(mine, who, _steps.get(number, ()))
+        return task.film(mine, who, steps_of(number))
 
 
 def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Progress) -> int:

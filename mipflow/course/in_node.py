@@ -84,16 +84,19 @@ class InNode:
         self._names: dict[Address, str] = {}
         self._waiting: dict[int, str] = {}
         """Names that were given to flows that still wait for their addresses, by flow."""
+        self._used = {"H@1"}
 
     def __call__(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
         """The home address for a new flow; None for a new one. Raises FunctionFailed."""
         self._names.setdefault(homes.primary, "H@1")
         rows = [self._row(each) for each in flows if each is not flow and each.flow_id != flow.flow_id]
+        self._name_what_nobody_has(homes, flows)
         try:
             given = self._assign(self._row(flow), self.homes, rows, self.fresh)
         except FunctionFailed as error:
             self.failed = str(error)
             raise
+        self._used.add(given)
         for address, name in self._names.items():
             if name == given:
                 if address in homes:
@@ -101,6 +104,20 @@ class InNode:
                 raise FunctionFailed(f"your assign() gave {shown(given)}, which has been given back", given)
         self._waiting[flow.flow_id] = given
         return None
+
+    def _name_what_nobody_has(self, homes: HomeAddressTable, flows: FlowMappingTable) -> None:
+        """An address whose flow has ended before anybody asked again has the name that the flow was given."""
+        running = {each.flow_id for each in flows}
+        ended = [flow_id for flow_id in self._waiting if flow_id not in running]
+        nameless = [each.home_address for each in homes if each.home_address not in self._names]
+        had = [address for address in nameless if not flows.is_used(address)]
+        for flow_id, address in zip(ended, had, strict=False):
+            self._names[address] = self._waiting.pop(flow_id)
+
+    @property
+    def lost(self) -> int:
+        """How many addresses were asked for, and neither written down nor given to a flow."""
+        return len({*self.fresh.given} - self._used - {*self.homes})
 
     def _row(self, entry: FlowMappingEntry) -> FlowRow:
         name = None

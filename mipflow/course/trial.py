@@ -13,15 +13,17 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import wraps
 from io import TextIOBase
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from mipflow.course import notebook
 from mipflow.errors import FunctionFailed
 from mipflow.flow.learner import Guarded
 
-CALL_S, LEAST_LINES, CHECK_S = 1.0, 1000, 5.0
-"""How long one call may take, in seconds, where it runs more lines than these; and all calls of one check."""
+CALL_S, LEAST_LINES, CHECK_S, PATIENCE = 1.0, 1000, 5.0, 4
+"""How long one call may take, in seconds, where it runs more lines than these; how much time of the processor all calls
+of one check, and how many times as long while they sleep, or the machine is busy elsewhere.
+"""
 ROOM_OCTETS = 1 << 29
 """How much memory a learner's function may take, where the system can be told so."""
 THAT_IS_OURS = "that is ours, write yours"
@@ -61,14 +63,14 @@ class Trial:
     ) -> None:  # fmt: skip
         self._guarded = Guarded(name, function, parameters, check, CALL_S, LEAST_LINES)
         self._withheld, self._name, self._function = withheld, name, function
-        self._took_s = 0.0
+        self._took_s = self._worked_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the learner's function and give its answer."""
-        if self._took_s > CHECK_S:
+        if self._worked_s > CHECK_S or self._took_s > PATIENCE * CHECK_S:
             why = f"your {self._name}() is slow: its stories took more than {CHECK_S:g} s in all"
             raise FunctionFailed(why, self._function)
-        begun_s = monotonic()
+        begun_s, before_s = monotonic(), process_time()
         try:
             if listener is not None:
                 listener(True)
@@ -78,6 +80,7 @@ class Trial:
             if listener is not None:
                 listener(False)
             self._took_s += monotonic() - begun_s
+            self._worked_s += process_time() - before_s
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def made(body: str) -> dict[str, Any]:
     [
         ("return sum(range(10**12))", "does not come back from one call in line 2"),
         ("return max(iter(int, 1))", "does not come back from one call in line 2"),
+        ("import time; time.sleep(10**6)", "does not come back from one call in line 2"),
         ("import os; os._exit(3)", "ended Python itself"),
         ("import ctypes; ctypes.string_at(0)", "ended Python itself"),
         ("import os; os.abort()", "ended Python itself"),
