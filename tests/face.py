@@ -9,12 +9,20 @@ from __future__ import annotations
 import decimal
 import math
 import re
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stdout
 from inspect import isclass, isfunction, signature
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import mipflow as mf
+from mipflow import course
+from mipflow.course.exercise import Result
+from mipflow.course.progress import forget
+from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.rules import RuleSet
@@ -175,6 +183,52 @@ SCENARIO = {
 }  # fmt: skip
 
 
+def spoken(function: Callable[..., Any], **arguments: Argument) -> Row:
+    """A function of the course, which refuses in words below its cell and raises nothing; here the words are raised. It
+    runs in a folder of its own, in which nobody has answered anything.
+    """
+
+    def call(_: World, /, **given: Any) -> Any:
+        several = [given.pop(name) for name in ("ids",) if name in given]
+        said = StringIO()
+        with TemporaryDirectory() as folder, chdir(folder), redirect_stdout(said):
+            found = function(*several, **given)
+            forget()
+        if isinstance(found, Result) and found.status == "error":
+            raise ProtocolMisuse(found.feedback, None)
+        if found is None and "expected" in said.getvalue():
+            raise ProtocolMisuse(said.getvalue().strip(), None)
+        return found
+
+    return Row(call, (function,), arguments, frozenset(["shown"]))
+
+
+def packed(world: World) -> Path:
+    """A zip as a learner hands it in."""
+    path: Path = world.folder / "4711-lab07.zip"  # type: ignore[attr-defined]
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("progress-lab07.json", "{}")
+    return path
+
+
+NUMBER = {"number": plain("7.3"), "answers": plain({}, "None", "dict", "odd dict")}
+COURSE = {
+    "ask": spoken(course.ask, name=plain("00-call")),
+    "blocks": spoken(course.blocks, number=plain("7.3"), letters=plain("A C", "empty", "blank", "lines")),
+    "check": spoken(course.check, **NUMBER),
+    "film": spoken(course.film, **NUMBER),
+    "hand_in": spoken(course.hand_in, lab=plain("07")),
+    "hint": spoken(course.hint, number=plain("7.3")),
+    "me": spoken(course.me, ids=plain("4711", "-1", "huge", "word")),
+    "part": spoken(course.part, lab=plain("07"), name=plain("flows")),
+    "predict": spoken(
+        course.predict, name=plain("00-call"), answer=plain("A"), confidence=plain("certain", "None"),
+        why=plain("so", "empty", "blank", *WORDS)),
+    "restore": spoken(course.restore, path=made(packed)),
+    "reveal": spoken(course.reveal, name=plain("00-call"), world=plain(None, *BAD)),
+}  # fmt: skip
+
+
 def scenario(make: Callable[..., World], *more: Callable[..., Any], without: frozenset[str] = NONE) -> Row:
     """A scenario takes its own keywords and those of the mobile node."""
     arguments = {name: argument for name, argument in (SCENARIO | MOBILE).items() if name not in without}
@@ -328,6 +382,7 @@ PUBLIC: dict[str, Row] = {
     "PolicyServer.indicate": method(
         "policy_server.indicate", mf.figure2(policy_server=True).policy_server.indicate.__func__,  # type: ignore[union-attr]
         home_address=made(lambda w: w.mn.primary_home_address), text=plain("{}", "empty", "blank", *WORDS)),
+    **{f"course.{name}": row for name, row in COURSE.items()},
 }  # fmt: skip
 """Every public callable."""
 
@@ -352,6 +407,8 @@ def names() -> Iterator[str]:
     for name in mf.__all__:
         if name not in ("apps", "policies"):
             yield f"mf.{name}"
+    for name in course.__all__:
+        yield f"course.{name}"
     for module in ("apps", "policies"):
         found = getattr(mf, module)
         for name in found.__all__:

@@ -32,6 +32,8 @@ HEADINGS = {"passed": "Passed", "not attempted": "Not attempted", "wrong": "Not 
 DOES_NOTHING = {"RESUME", "NOP", "CACHE", "POP_TOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 """Instructions of a function that holds no more than a docstring, `...`, `pass` or `return`."""
 
+ANSWERS = arguments.instance(Mapping, "answers by their names, as in {'assign': assign}")
+
 _steps: dict[str, tuple[Step, ...]] = {}
 """The steps that the last check of an exercise showed."""
 _tried: dict[str, Any] = {}
@@ -47,7 +49,8 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     """
     number = str(number) if isinstance(number, float) else number  # check(7.3) is easily written
     try:
-        task = exercise(number)
+        task, names = exercise(number), notebook.names() if answers is None else answers
+        arguments.check(ANSWERS, answers=names)
     except MipflowError as error:
         return _shown(Result(shown(number, str)[:20], "error", 0, 0, f"{error}."), "")
     given = task.taken(notebook.names() if answers is None else answers)
@@ -145,6 +148,7 @@ def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
     if task.film is None:
         return notebook.show_words(f"{number} has no film.")
     names = notebook.names() if answers is None else answers
+    arguments.check(ANSWERS, answers=names)
     given = names.get(task.answer)
     mine = given if callable(given) and not is_stub(given) else None
     if mine is not None and _tried.get(number) is not mine:

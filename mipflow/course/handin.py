@@ -98,6 +98,7 @@ def _members(content: bytes) -> dict[str, bytes]:
 @in_words
 def hand_in(lab: str) -> ipywidgets.VBox:
     """One button that makes the zip and offers it for download, and one that takes it back."""
+    exercises_of(lab_of(lab))
     make = button("Make the file to hand in", "Notebook and progress as one zip; save the notebook first (Ctrl+S)")
     back = ipywidgets.FileUpload(accept=".zip", description="Restore from a zip", layout={"width": "auto"})
     said = ipywidgets.Output()  # a form of HTML would take the link for dangerous

@@ -48,11 +48,14 @@ def me(*ids: str | int) -> Student:
     Your number chooses your stories, so your neighbor's answers differ. What is no number is answered in words.
     """
     global _me
-    words = [str(each).strip() if isinstance(each, str | int) and not isinstance(each, bool) else "" for each in ids]
-    for each, word in zip(ids, words, strict=True):
+    words = []
+    for each in ids:
+        is_number = isinstance(each, int) and not isinstance(each, bool) and abs(each) < 10**MOST_LETTERS
+        word = str(each).strip() if is_number or isinstance(each, str) else ""
         if not word or len(word) > MOST_LETTERS or not word.isprintable():
             why = f"me({shown(each)}); expected your student number, such as me('1234567'), or two of them for a pair"
             raise ProtocolMisuse(why, each)
+        words.append(word)
     _me = Student(tuple(words))
     return _me
 

@@ -25,6 +25,8 @@ from mipflow.sim.clock import Asked
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
+PATIENCE = 8
+"""How many times as long one may take that has run few lines, where few are told: the machine may be busy elsewhere."""
 
 _SPIN = bytes((opmap["JUMP_BACKWARD"], 2 if sys.version_info >= (3, 13) else 1))
 """`while True: pass` in one line: a jump to itself, which Python calls an instruction, but not a line. (From 3.13 on it
@@ -97,11 +99,12 @@ class Guarded:
         try:
             sys.settrace(self._entered)
             result = value = self._function(*read_only(arguments))
-            took_s = self._allow() - begun_s
+            lines, took_s = self._lines, self._allow() - begun_s
+            is_slow = took_s > self._limit_s * (1 if lines >= self._least_lines else PATIENCE)
             if type(result) is CoroutineType:  # of an `async def`, which nobody awaits
                 result.close()
-            wrong = "" if took_s > self._limit_s else self._wrong(result, arguments)
-            if took_s > self._limit_s:
+            wrong = "" if is_slow else self._wrong(result, arguments)
+            if is_slow:
                 value, told = self._function, f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
             elif wrong:
                 told = f"gave {shown(result)}; {wrong}"

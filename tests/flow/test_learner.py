@@ -425,6 +425,17 @@ def test_a_method_of_mipflow_that_is_under_way_comes_to_its_end() -> None:
     assert done == ["half", "whole"]
 
 
+def test_a_call_of_few_lines_that_was_long_under_way_is_no_slow_one() -> None:
+    def waits(wait_s: float) -> str:
+        time.sleep(wait_s)
+        return "done"
+
+    guarded = Guarded("assign", waits, "wait_s", lambda *_: "", limit_s=0.02, least_lines=1000)
+    assert guarded(0.05) == "done", "the machine may have been busy elsewhere"
+    with pytest.raises(FunctionFailed, match=r"took more than 0.02 s: 0\.\d s in all"):
+        guarded(0.3)
+
+
 def test_a_machine_that_is_busy_elsewhere_stops_no_short_call(ticking: None) -> None:
     """Time that passes while few lines run is not the learner's; a loop runs past any number of lines."""
 
