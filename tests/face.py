@@ -397,6 +397,7 @@ INSIDE = {
     "mn.pool": "its `cost` is a number", "mn.binding_updates": "a table to look at", "mn.home_addresses": "the same",
     "mn.calls": "a way in for those who read the source", "mn.registrar": "the same",
     "mn.opened": "a dictionary to look at", "mn.packet_keys": "what a learner's key said, to look at",
+    **dict.fromkeys(("mn.assign", "mn.choose", "mn.separate", "mn.up"), "of the mobile node that lab 08 makes"),
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }
 """What is public and takes nothing of a learner's: why."""
