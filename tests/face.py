@@ -218,6 +218,7 @@ COURSE = {
     "check": spoken(course.check, **NUMBER),
     "film": spoken(course.film, **NUMBER),
     "hand_in": spoken(course.hand_in, lab=plain("07")),
+    "how_far": spoken(course.how_far),
     "hint": spoken(course.hint, number=plain("7.3")),
     "me": spoken(course.me, ids=plain("4711", "-1", "huge", "word")),
     "part": spoken(course.part, lab=plain("07"), name=plain("flows")),
