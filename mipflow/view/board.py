@@ -164,7 +164,7 @@ class Board:
                 home = escape(test.home)
                 ring = f"<b class='mipflow-ring' data-from='{test.us}' data-to='{test.end_us}'></b> tested"
                 cells = (home, ring) if us < test.end_us else (f"<del>{home}</del>", "✕ 134: in use")
-                lines.append(f"<tr class='mipflow-ghost'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
+                lines.append(f"<tr class='mipflow-tested'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
         return "".join(lines)
 
     def _mark(self, record: TableChanged) -> None:
