@@ -90,9 +90,26 @@
 # A node's door to one network, such as the phone's `wlan0` and `cell0`.
 
 # %% [markdown]
+# ## Link
+#
+# What an interface is plugged into, with all that one reaches there without a router: a WLAN, a cellular cell, a cable.
+# Its addresses share a [prefix](word:prefix).
+
+# %% [markdown]
 # ## Mobile node
 #
 # MN: the node that moves; here a phone, in two networks at once.
+
+# %% [markdown]
+# ## Port
+#
+# A number from 1 to 65535 that tells the conversations of one machine apart. The web asks at port 80 or 443.
+
+# %% [markdown]
+# ## Prefix
+#
+# The first bits of an address, which name a [link](word:link). `2001:db8:200::/64` are all addresses that begin with
+# the same 64 bits; routers read nothing else.
 
 # %% [markdown]
 # ## Primary home address
@@ -107,10 +124,21 @@
 # Questions: HoTI and CoTI (home test init, care-of test init). Answers: HoT and CoT.
 
 # %% [markdown]
+# ## Segment
+#
+# A packet of [TCP](word:tcp): a piece of what is said, with its number, and the ports of both ends.
+
+# %% [markdown]
 # ## SPI
 #
 # Security parameters index: the number by which the receiver of [ESP](word:esp) finds the key. Each receiver chooses
 # its own.
+
+# %% [markdown]
+# ## TCP
+#
+# How two machines send each other a long text in order: every octet has a number, what nobody confirms is sent again,
+# and the wait doubles each time. A connection is known by four numbers, address and [port](word:port) at both ends.
 
 # %% [markdown]
 # ## Token

@@ -95,11 +95,13 @@ class PlainWorld(Views):
         """The router in the middle, where further links can be joined on."""
         self.tables_of: dict[str, ConnectionTable] = {}
         """Node -> its TCP connections."""
+        self.further_names: dict[Address, str] = {}
+        """Words for the addresses of whoever else is here."""
 
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""
         known = {WLAN.address(MOBILE_NODE): "WLAN address", CELLULAR.address(MOBILE_NODE): "cellular address"}
-        return {**known, self.cn.address: self.cn.name}
+        return {**known, self.cn.address: self.cn.name, **self.further_names}
 
     def flow_names(self) -> dict[int, str]:
         """Flow id -> what its application is called."""

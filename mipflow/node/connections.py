@@ -89,6 +89,10 @@ class ConnectionTable:
             with suppress(ProtocolMisuse, WireError):  # the function may have written into it: packets go there now
                 socket.remote = Address(each.remote), each.remote_port
         found = next((socket for socket, each in self._rows.items() if each is row), None)
+        whose = "no row"
+        if row is not None:
+            whose = f"the row of {row.remote}, port {row.remote_port}, at port {row.local_port}"
+        self._host.decided("lookup", f"the segment of {ends[0]}, port {ends[1]}, to port {ends[3]} gets {whose}")
         if found is None:
             self._host.unconnected(arrival)
         else:

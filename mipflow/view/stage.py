@@ -287,9 +287,10 @@ class Stage:
         """The road of a connection of plain hosts: to the link whose address stands in the row of the other end."""
         for node, held in tables.items():
             for row in held.get(CONNECTIONS, {}).values() if node != self.mobile else ():
-                router = self.scene.interfaces.get(self._interfaces.get(str(row["remote_address"]), ""), "")
-                if row["flow_id"] == flow and (way := self.scene.path(node, router)):
-                    return Way((*way, self.mobile), lane)
+                end = self.words.address(row["remote_address"])
+                router = self.scene.interfaces.get(self._interfaces.get(str(row["remote_address"]), ""), end)
+                if row["flow_id"] == flow and router in self.scene.places and (way := self.scene.path(node, router)):
+                    return Way(way if router == end else (*way, self.mobile), lane)
         return None
 
     # --- what is seen -------------------------------------------------------------------------------------------------

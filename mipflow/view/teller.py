@@ -14,7 +14,7 @@ from mipflow.sim.trace import LOST, Decided, Dropped, Record, Row, TableChanged,
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.moment import CACHE, SHOWN, Kind, Moment
 from mipflow.view.trips import Trip
-from mipflow.view.words import NS_PER_S, ON_LINK, Words, bound, flow_ids, link, long, network, short
+from mipflow.view.words import NS_PER_S, ON_LINK, Words, bound, flow_ids, interface_kind, link, long, network, short
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -58,6 +58,10 @@ class Teller:
     ) -> None:
         self.trace, self.words, self.focus, self.mobile = trace, words, focus, mobile
         self.roles = {node: str(data.get("role", "")) for node, data in graph.nodes(data=True)}
+        self._routers = {
+            name.receiver: f"the {interface_kind(name.sender_interface)} router"
+            for name in trace.channels if name.sender == mobile and self.roles.get(name.receiver) == "access router"
+        }  # fmt: skip
         self.home_agents = {node for node, role in self.roles.items() if role == "home agent"}
         self.tables = trace.tables(max(0, start_ns - 1))
         self.moments: list[Moment] = []
@@ -81,7 +85,11 @@ class Teller:
             self.moments.append(self._decided(what) if isinstance(what, Decided) else self._message(what))
 
     def who(self, node: str) -> str:
-        """A node in a sentence: the mobile node and an only home agent by what they are, others by name."""
+        """A node in a sentence: the mobile node, an only home agent and its access routers by what they are, others by
+        name.
+        """
+        if node in self._routers:
+            return self._routers[node]
         by_role = node == self.mobile or {node} == self.home_agents
         return f"the {self.roles[node]}" if by_role and self.roles.get(node) else node
 

@@ -66,7 +66,7 @@ def test_pictures_tell_it() -> None:
     world, _ = moved(True)
     text = world.animate(2, 12).describe()
     assert "3.000 s: The mobile node goes to the cellular network and keeps the WLAN address." in text
-    assert "AR2 drops a packet of the pieces" in text and "CN, sent again: octets 1501 to 2000" in text
+    assert "The WLAN router drops a packet of the pieces" in text and "CN, sent again: octets 1501 to 2000" in text
     assert "pieces: over the WLAN throughout" in text
     assert world.handovers_s() == [3.0] and "MN is at cell0 with 2001:db8:200::10" in repr(world)
     for picture in (world.ladder(), world.timeline(), world.tables()):

@@ -17,9 +17,17 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LABS = REPOSITORY / "labs"
 NOTEBOOKS = sorted(LABS.glob("*.ipynb"))
 SOLVED = [path for path in NOTEBOOKS if "### BEGIN SOLUTION" in (LABS / "source" / f"{path.stem}.py").read_text()]
-MOST_SECONDS = {
-    "00_tour": 10, "05_separating_flows": 10, "06_home_addresses": 10, "07_figure_six": 10, "08_one_flow_moves": 10,
-}  # fmt: skip
+MOST_SECONDS = dict.fromkeys(
+    (
+        "00_tour",
+        "01_why_moving_breaks",
+        "05_separating_flows",
+        "06_home_addresses",
+        "07_figure_six",
+        "08_one_flow_moves",
+    ),
+    10,
+)
 OTHERWISE_SECONDS = 30
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]

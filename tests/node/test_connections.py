@@ -78,6 +78,17 @@ def test_a_connection_that_is_reset_or_closed_leaves_the_table() -> None:
     assert served.rows == []
 
 
+def test_each_look_up_is_told_with_its_row() -> None:
+    served = Served(right)
+    served.connect(5000)
+    told = [r.why for r in served.pair.network.trace.records if isinstance(r, Decided) and r.what == "lookup"]
+    near = served.pair.a.address
+    assert told == [
+        f"the segment of {near}, port 5000, to port 80 gets no row",
+        f"the segment of {near}, port 5000, to port 80 gets the row of {near}, port 5000, at port 80",
+    ]
+
+
 def test_who_finds_nothing_resets_everybody() -> None:
     served = Served(lambda table, segment: None)
     socket = served.connect(5000)
