@@ -54,7 +54,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film.locator(".js-plotly-plot").first.wait_for()
     film.get_by_text("Two flows under one name move as one").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.get_by_role("button", name="Go to 13.00 s").click()
+    film.get_by_role("button", name="Go to 13.000 s").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("13.0")
     learner.shoot("2-predicted", film)
