@@ -214,7 +214,7 @@ def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solu
     is_code = read.cell_type == "code"
     text = read.source if solutions else without_solution(read.source, is_code)
     if is_code:
-        text = with_imports(text)
+        text = with_imports(text, "; " if "hide" in read.metadata.get("tags", []) else "\n")
     metadata = _metadata(read.metadata.get("tags", []), read.cell_type, BEGIN in read.source)
     if not is_code:
         text = _linked(PICTURE.sub(lambda found: _image(found[1], found[2], drawn), text), sources)
@@ -227,16 +227,17 @@ def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solu
     return {**cell, "execution_count": None, "outputs": []} if is_code else cell
 
 
-def with_imports(text: str) -> str:
+def with_imports(text: str, between: str = "\n") -> str:
     """A code cell that stands alone: whatever was deleted or not yet run, it has the names of the course that it calls,
-    and has them as they are, whatever another cell made of them.
+    and has them as they are, whatever another cell made of them. `between`: a folded cell shows its first line, where
+    what it does is to be seen.
     """
     from mipflow import course
 
     called = [name for name in sorted(course.__all__) if re.search(rf"(?<![\w.]){name}\(", text)]
     if not called or IMPORT in text:
         return text
-    return f"{IMPORT} {', '.join(called)}\n{text}"
+    return f"{IMPORT} {', '.join(called)}{between}{text}"
 
 
 def without_solution(text: str, is_code: bool) -> str:

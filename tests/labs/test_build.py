@@ -134,6 +134,8 @@ def test_a_cell_brings_what_it_calls_of_the_course(build: ModuleType, lab: Path)
     assert first_line('# assign = blocks("9.1", "A")\nhint("9.1")') == "from mipflow.course import blocks, hint"
     for alone in ("tour.ask()", "recheck(3)", "from mipflow.course import me\nme()", "part = 3", "checks(1)"):
         assert first_line(alone) == alone.split("\n")[0]
+    folded = made(build, lab, f'{TITLE}\n# %% tags=["hide"]\nask("99")\n')[1]
+    assert text(folded) == 'from mipflow.course import ask; ask("99")', "its first line is all that is seen"
 
 
 def test_tags_become_the_metadata_of_nbgrader_and_jupyterlab(build: ModuleType, lab: Path) -> None:
