@@ -30,10 +30,9 @@ from mipflow.course.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.stories import RAISED, Criterion, Stories, Story, Wrong
-from mipflow.course.trial import ours
+from mipflow.course.trial import Trial, ours
 from mipflow.errors import FunctionFailed, MipflowError, class_name
 from mipflow.flow.flows import Flow
-from mipflow.flow.learner import Guarded
 from mipflow.lab.panel import button, frame, show_in
 from mipflow.lab.recording import Recording, read
 from mipflow.lab.world import World
@@ -381,6 +380,7 @@ def _go(own: str) -> Callable[..., Any]:
             return FlowPacket(number, None, cn) if kind == "o" else FlowPacket(number, cn, home, f"CoA {words[2]}")
 
         mn, homes = state.view()
+        went_up = mn.went_up
         if kind != own:
             (figure4 if kind == "o" else figure5)(packet(), mn)
             begun = f"{'MN' if kind == 'o' else cn} begins flow {number}; " if line is None else ""
@@ -397,18 +397,19 @@ def _go(own: str) -> Callable[..., Any]:
         told = state.before + _told(number, cn, kind, home, words)
         if failed:
             row = _shown_row(told, state, failed.removeprefix(RAISED), ())
-            return None, Step(told, None, failed, due_got, {"why": why, "n": number}, row)
+            nothing = _packet_values(state, state, number, cn, home, None, due_way, (number, 0, 0), kind)
+            return None, Step(told, None, failed, due_got, {**nothing, "why": why}, row)
         way = way if kind == "o" else None
         lines = _lines(mn.flows)
         entered, out = next(((a, b) for n, a, b in state.passed if n == number), (0, 0))
-        went_on = mn.went_up.count(number) if kind == "i" else int(way is not None)
+        went_on = went_up.count(number) if kind == "i" else int(way is not None)
         counts = (number, entered + 1, out + went_on)
         after = Table(tuple(homes), lines, (*(each for each in state.passed if each[0] != number), counts))
         values = _packet_values(state, after, number, cn, home, way, due_way, counts, kind)
-        answer = way if kind == "o" else (after.line(number), tuple(mn.went_up))
+        answer = way if kind == "o" else (after.line(number), tuple(went_up))
         values |= {"told": told, "due": _way_text(due_way) if kind == "o" else f"the row {due_got[1][-1]}, handed up"}
-        got = way, lines, tuple(homes), tuple(mn.went_up)
-        shown_way = _way_text(way) if kind == "o" else ("handed up" if mn.went_up else "not handed up")
+        got = way, lines, tuple(homes), tuple(went_up)
+        shown_way = _way_text(way) if kind == "o" else ("handed up" if went_up else "not handed up")
         return after, Step(told, answer, got, due_got, values, _shown_row(told, state, shown_way, lines))
 
     return go
@@ -449,6 +450,11 @@ def _packet_values(
         "entered": f"{counts[1]} packet{'s' * (counts[1] != 1)}", "out": counts[2], "lacks": counts[2] < counts[1], "way_is": way is not None, "kind": kind,
         "figure": "Figure 4" if kind == "o" else "Figure 5",
     }  # fmt: skip
+
+
+def _came(step: Step) -> bool:
+    """True where the function came to an answer."""
+    return isinstance(step.got, tuple)
 
 
 def _names_place(step: Step) -> bool:
@@ -511,8 +517,8 @@ OUTGOING = Stories(
         ),
     ),
     criteria=(
-        Criterion("a flow's first packet", 1, lambda step: step.is_right if step.values.get("is_new", True) else None),
-        Criterion("its later packets", 2, lambda step: None if step.values.get("is_new") else step.is_right),
+        Criterion("a flow's first packet", 1, lambda step: step.is_right if step.values["is_new"] else None),
+        Criterion("its later packets", 2, lambda step: None if step.values["is_new"] else step.is_right),
     ),
     passed=lambda function, student: "Three of three: each flow keeps its name, and each packet reads its row.",
     unknown=UNKNOWN,
@@ -557,8 +563,8 @@ INCOMING = Stories(
         ),
     ),
     criteria=(
-        Criterion("the right home address", 2, lambda step: step.got[1:3] == step.due[1:3] if isinstance(step.got, tuple) else False),
-        Criterion("handed up", 1, lambda step: step.got[3] == step.due[3] if isinstance(step.got, tuple) else False),
+        Criterion("the right home address", 2, lambda step: _came(step) and step.got[1:3] == step.due[1:3]),
+        Criterion("handed up", 1, lambda step: _came(step) and step.got[3] == step.due[3]),
     ),
     passed=lambda function, student: "Three of three: who calls chooses the name, and every packet goes up.",
     unknown=UNKNOWN,
@@ -793,7 +799,8 @@ def go_move(
         failed, why = RAISED + (class_name(raised.__cause__) if raised.__cause__ else "nothing"), str(raised)
     if failed:
         row: dict[str, object] = {"event": told, "table": table, "yours": failed.removeprefix(RAISED)}
-        return None, Step(told, None, failed, due, {"why": why, "n": number}, row)
+        nothing = _move_values(state, state.lines, line, care_of, [])
+        return None, Step(told, None, failed, due, {**nothing, "why": why}, row)
     updates, lines = _updates(given), _lines(rows)
     counted = list(updates)
     if {("HA", line.home, care_of), (line.cn, line.home, care_of)} <= set(counted):  # a remark, and no loss
@@ -850,7 +857,7 @@ MOVES = Stories(
             "Not yet. {stranger} was told of {home} as well; it does not send this flow. Either you told everybody, or all"
             " who know {home}, and what they send there jumped too. Who sends what you move?",
             (every_cn, everybody, every_cn_of_home, every_cn_and_rows), "M15",
-            lambda step: bool(step.values["strangers"]), lambda steps: bool(steps[-1].values.get("strangers")),
+            lambda step: bool(step.values["strangers"]), lambda steps: bool(steps[-1].values["strangers"]),
         ),
         Wrong(
             "moves the other home address too",
@@ -868,7 +875,8 @@ MOVES = Stories(
             "the table keeps the old address",
             "Nearly. The update is right, the row still says {own_care}. Figure 4 reads it for each packet, so your two"
             " directions part. What comes first on page 13?",
-            (table_forgotten,), None, lambda step: step.values["own_care"] == step.values["old"],
+            (table_forgotten,), None,
+            lambda step: step.values["own_care"] == step.values["old"] and step.values["told_care"] == step.values["care_of"],
         ),
         Wrong(
             "tells nobody",
@@ -892,7 +900,8 @@ MOVES = Stories(
             "sends the old care-of address",
             "Nearly. Right receiver, right name, but {told_care} is where the flow is already. Perhaps you read the row"
             " before it changed. What is the news?",
-            (old_care_of,), None, lambda step: step.values["told_care"] == step.values["old"],
+            (old_care_of,), None,
+            lambda step: (step.values["told_home"], step.values["told_care"]) == (step.values["home"], step.values["old"]),
         ),
         Wrong(
             "the table moves more than the update",
@@ -921,18 +930,18 @@ MOVES = Stories(
     criteria=(
         Criterion(
             "the right receiver", 3,
-            lambda step: step.values["cn"] in step.values["tos"] and not step.values["strangers"] if "tos" in step.values else False,
+            lambda step: step.values["cn"] in step.values["tos"] and not step.values["strangers"],
         ),
         Criterion(
             "the right row", 2,
             lambda step: (step.values["told_home"], step.values["told_care"], step.values["times"])
-            == (step.values["home"], step.values["care_of"], 1) if "tos" in step.values else False,
+            == (step.values["home"], step.values["care_of"], 1),
         ),
         Criterion(
             "nothing else moves", 2,
-            lambda step: not (step.values["wrong_homes"] or step.values["extra"] or step.values["strangers"]) if "tos" in step.values else False,
+            lambda step: _came(step) and not (step.values["wrong_homes"] or step.values["extra"] or step.values["strangers"]),
         ),
-        Criterion("the table tells the truth", 1, lambda step: step.got[1] == step.due[1] if "tos" in step.values else False),
+        Criterion("the table tells the truth", 1, lambda step: _came(step) and step.got[1] == step.due[1]),
     ),
     passed=lambda function, student: _passed_move(function, student),
     unknown="Not yet. The shortest case is below: {told}, with {rows}. You gave {updates}. Which row changes then, in which"
@@ -1554,7 +1563,7 @@ def judge_calls(function: Any, student: Student) -> Verdict:
     """Two points where two flows that CN1 began can move alone."""
     world = calling_world(student)
     try:
-        first, second = Guarded("two_calls", function, "world", wrong_calls).set_up(world)
+        first, second = Trial("two_calls", function, "world", wrong_calls, sets_up=True)(world)
     except FunctionFailed as failed:
         return error(f"Not yet: {failed}.")
     if world.now > 60:
@@ -1639,8 +1648,9 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             f"In the story “{story}” flow 1 moves. Who goes along, and how could they be parted?",
-            f"{along(story)}: the same home address at the same correspondent node. Tell one of the callers another address:"
-            " a redirection, or one that is kept and known.",
+            f"{_list(along(story)[1:]) if along(story)[1:] else 'Nobody'}: who has the same home address at the same"
+            " correspondent node goes along. Tell one of the callers another address: a redirection, or one that is kept and"
+            " known.",
         ),
     ]  # fmt: skip
 

@@ -60,7 +60,7 @@ ask("08")
 
 # %% tags=["hide"]
 run = part("08", "run")
-reveal("08", run, run.animate(8.9, 9.9), run.tables())
+reveal("08", run, run.animate(8.9, 9.9))
 
 # %% [markdown]
 # **What did you see?** Play it once more: how many of the call's packets came by `cell0`?
@@ -151,13 +151,18 @@ def handover(flow, care_of, flows):
 # %% [markdown]
 # **Door 2, blocks.** Six of these eleven, in order; they are indented already. The same check, the same marks.
 #
-#     A  for other in flows:                       G  updates.append((flow.cn, flow.home, care_of))
-#     B      if other.cn == flow.cn                H  updates.append(("HA", flow.home, care_of))
-#               and other.home == flow.home:       I  for cn in {each.cn for each in flows}:
-#     C          other.care_of = care_of                updates.append((cn, flow.home, care_of))
-#     D      if other.cn == flow.cn:               J  return updates
-#     E      if other.home == flow.home:           K  flow.home = care_of
+#     A  for other in flows:
+#     B      if other.cn == flow.cn and other.home == flow.home:
+#     C          other.care_of = care_of
+#     D      if other.cn == flow.cn:
+#     E      if other.home == flow.home:
 #     F  updates = []
+#     G  updates.append((flow.cn, flow.home, care_of))
+#     H  updates.append(("HA", flow.home, care_of))
+#     I  for cn in {each.cn for each in flows}:
+#            updates.append((cn, flow.home, care_of))
+#     J  return updates
+#     K  flow.home = care_of
 #
 # Take away the `#` in front of what you use.
 #
@@ -171,8 +176,7 @@ def handover(flow, care_of, flows):
 check("8.3").points
 
 # %% [markdown]
-# **Run it in the node.** Two phones on one clock, ours, and one that runs on *your* `outgoing`, `incoming` and
-# `handover`,
+# **Run it in the node.** Two phones on one clock: A is ours, B runs on *your* `outgoing`, `incoming` and `handover`,
 # right or wrong (and on your `assign` of lab 07, if you copy it into a new cell). Both move the video. Does one stream
 # jump, or two, glued? Run the cell below again after each check.
 
@@ -240,10 +244,9 @@ check("8.4").points
 #     return first, second
 #
 # Page 10 offers two ways. **Redirect**, `accept(..., redirect=True)`: the caller is told another address. Or **keep**
-# an
-# address for such flows, and let the caller know it from the start: `world.mn.keep_home_address("voice", is_for)`,
-# where
-# `is_for(flow)` says yes or no, and then `accept(..., to="voice")`.
+# an address for such flows, and let the caller know it from the start: `world.mn.keep_home_address("voice", is_for)`,
+# then `accept(..., to="voice")`. There `is_for(flow)` says yes or no, as
+# `lambda flow: flow.flow_information.traits.application == "call"` does.
 
 # %% tags=["answer:8.4b"]
 import mipflow as mf

@@ -175,6 +175,11 @@ class OwnNode:
         address, interface = self._addresses.get(str(name)), str(name).removeprefix("CoA ")
         return None if address is None or interface not in self._node.interfaces else (interface, address)
 
+    @property
+    def _table(self) -> dict[int, Row]:
+        """The learner's table; an empty one where they made something else of it."""
+        return {} if self.mn.wrong() else self.mn.flows
+
     # --- what the learner's functions say ----------------------------------------------------------------------------
 
     def _call(self, name: str, *given: Any) -> Any:
@@ -195,7 +200,7 @@ class OwnNode:
     def _assigned(self, cn: str) -> str:
         """`mn.assign(cn)`."""
         rows = [
-            FlowRow(number, str(row.cn), row.home) for number, row in self.mn.flows.items() if number != self._asking
+            FlowRow(number, str(row.cn), row.home) for number, row in self._table.items() if number != self._asking
         ]
         name: str = self._calls["assign"](FlowRow(self._asking, cn), self.homes, rows, self._fresh)
         return name
@@ -221,11 +226,11 @@ class OwnNode:
         self, flow: FlowMappingEntry, care_of: Address, flows: FlowMappingTable
     ) -> tuple[dict[int, Address], list[tuple[Address, Address, Address]]]:
         """Ask which rows change and which updates are sent. Raises FunctionFailed."""
-        row, homes = self.mn.flows.get(flow.flow_id), {each.home_address for each in flows}
+        row, homes = self._table.get(flow.flow_id), {each.home_address for each in flows}
         if row is None:
             self._note(f"your table has no row for flow {flow.flow_id}: there is nothing to move")
             raise FunctionFailed(self.failed, row)
-        rows = [each for _, each in sorted(self.mn.flows.items())]
+        rows = [each for _, each in sorted(self._table.items())]
         self._look()
         updates = []
         for to, name, where in self._call("handover", row, self._name(care_of), rows) or ():
@@ -234,13 +239,13 @@ class OwnNode:
                 self._note(f"nobody can be told ({to!r}, {name!r}, {where!r})")
             else:
                 updates.append((peer, home, place[1]))
-        places = {number: self._place(each.care_of) for number, each in self.mn.flows.items() if number in flows}
+        places = {number: self._place(each.care_of) for number, each in self._table.items() if number in flows}
         moved = {number: place[1] for number, place in places.items() if place is not None}
         return {number: to for number, to in moved.items() if to != flows[number].care_of_address}, updates
 
     def _follow(self) -> None:
         """Write what the learner's table says into the node's."""
-        for number, row in self.mn.flows.items():
+        for number, row in self._table.items():
             entry, home, place = self._flows.get(number), self._home(row.home), self._place(row.care_of)
             if entry is None or entry.home_address is None:
                 continue
@@ -301,14 +306,15 @@ class OwnNode:
             came_by = f"CoA {arrival.interface.name}"
             home = self._name(arrival.destination)
             packet = FlowPacket(entry.flow_id, self._name(arrival.source), home, came_by)
-            self.mn.went_up.clear()
+            went_up: list[int] = []
+            self.mn.went_up = went_up
             why = "your incoming() did not hand it up"
             try:
                 self._call("incoming", packet, self.mn)
                 self._follow()
             except FunctionFailed as error:
                 why = str(error)
-            if entry.flow_id in self.mn.went_up:
+            if entry.flow_id in went_up:
                 upper(arrival)
             else:
                 self._note(why)

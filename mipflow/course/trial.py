@@ -54,14 +54,15 @@ class Trial:
     """A learner's function under the guard for one check: raises FunctionFailed, and once the time of all is over, too.
 
     `parameters`: what it is called with; `check`: what is wrong with a result, as in `Guarded`; `withheld`: attributes
-    of ours that refuse while it runs.
+    of ours that refuse while it runs; sets_up: it may open flows in a world.
     """
 
     def __init__(
         self, name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str],
-        withheld: Sequence[tuple[Any, str]] = (),
+        withheld: Sequence[tuple[Any, str]] = (), sets_up: bool = False,
     ) -> None:  # fmt: skip
-        self._guarded = Guarded(name, function, parameters, check, CALL_S, LEAST_LINES)
+        guarded = Guarded(name, function, parameters, check, CALL_S, LEAST_LINES)
+        self._guarded: Callable[..., Any] = guarded.set_up if sets_up else guarded
         self._withheld, self._name, self._function = withheld, name, function
         self._took_s = self._worked_s = 0.0
 

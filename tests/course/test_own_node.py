@@ -115,6 +115,7 @@ def test_a_packet_that_is_not_sent_is_dropped_with_that_reason() -> None:
         ("outgoing", lambda packet, mn: 1 / 0, "your outgoing() raised ZeroDivisionError"),
         ("outgoing", lambda packet, mn: ("CoA wlan0", "CoA wlan0"), "gave 'CoA wlan0' as home address"),
         ("outgoing", lambda packet, mn: 5, "expected a home address and a care-of address"),
+        ("outgoing", lambda packet, mn: setattr(mn, "flows", None), "mn.flows is None; it is the table"),
         ("incoming", lambda packet, mn: mn.flows.update({1: 7}), "mn.flows[1] is 7; expected Row("),
         ("handover", lambda flow, care_of, flows: 5, "expected a list of updates"),
         ("handover", lambda flow, care_of, flows: [("CN9", flow.home, care_of)], "nobody can be told ('CN9', 'H@2', "),

@@ -160,6 +160,42 @@ def test_whatever_learners_write_run_all_reaches_the_end(name: str, tmp_path: Pa
         assert words in said, words
 
 
+OF_08 = {
+    "lost = ": "lost = 'two'",
+    "from mipflow.course.own_node import Row": (
+        "def outgoing(packet, mn):\n    mn.flows = mn.went_up = None\n    while True:\n        pass"
+    ),
+    "def incoming(": "Row = 5\ndef incoming(packet, mn):\n    print(packet)\n    mn.flows[1] = Row\n    mn.up(packet)",
+    "def handover(": "def handover(flow, care_of, flows):\n    flows.clear()\n    flow.cn = care_of\n    return flows",
+    "asked_ms = ": None,
+    "moves = ": "moves = 'one'",
+    "import mipflow as mf": "def two_calls(world):\n    return sum(range(10**12))",
+    "story = ": "story = 'A ' * 10**6",
+}
+"""What learners do to lab 08."""
+
+
+def test_whatever_learners_write_in_lab_08_run_all_reaches_the_end(tmp_path: Path) -> None:
+    notebook = nbformat.read(LABS / "08_one_flow_moves.ipynb", as_version=4)
+    for begins, source in OF_08.items():
+        cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
+        if source is None:
+            notebook.cells.remove(cell)
+        else:
+            cell.source = source
+    path = tmp_path / "08_one_flow_moves.ipynb"
+    nbformat.write(notebook, path)
+    done, took = execute(path, tmp_path)
+    assert complaints(done) == [] and took < OTHERWISE_SECONDS
+    said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
+    for words in (
+        "lost is no whole number", "took more than 1 s and was stopped", "mn.flows[1] is 5",
+        "no update left", "Write asked_ms in the cell above", "moves is no list of 4",
+        "does not come back from one call in line 2", "in your story",
+    ):  # fmt: skip
+        assert words in said, words
+
+
 def test_an_answer_that_python_cannot_read_stops_nothing(tmp_path: Path) -> None:
     notebook = nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
     for begins, source in (("trace = ", "trace = [H@1"), ("waited_ms = ", "waited_ms = 1 / 0")):
