@@ -24,14 +24,16 @@ MOST_COUNTS = 30
 """How often the losses of a flow, and the rows that are not shown, are counted anew."""
 
 SIGNS = {
-    "several": "<b class='mipflow-several'>×2</b> so many packets close together",
-    "message": "<b class='mipflow-message'>BU</b> a message, by its name",
-    "tunnel": "<b class='mipflow-tunnel'></b> in a tunnel",
-    "lost": "<b class='mipflow-cross'>✕</b> lost",
-    "ghost": "<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M2 11h30'"
-    " stroke='currentColor' stroke-width='3' stroke-dasharray='0 7' stroke-linecap='round'/></svg>"
-    " where a road was before",
-    "row": "<b class='mipflow-mark'></b> the row by which a road turned",
+    "several": ("<b class='mipflow-several'>×2</b>", "so many packets close together"),
+    "message": ("<b class='mipflow-message'>BU</b>", "a message, by its name"),
+    "tunnel": ("<b class='mipflow-tunnel'></b>", "in a tunnel"),
+    "lost": ("<b class='mipflow-cross'>✕</b>", "lost"),
+    "ghost": (
+        "<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M2 11h30'"
+        " stroke='currentColor' stroke-width='3' stroke-dasharray='0 7' stroke-linecap='round'/></svg>",
+        "where a road was before",
+    ),
+    "row": ("<b class='mipflow-mark'></b>", "the row by which a road turned"),
 }  # fmt: skip
 """Signs of the legend beside those of the flows: each stands in it where the film shows it at some time."""
 ROLES = ("mobile node", "home agent", "correspondent node")
@@ -91,7 +93,9 @@ class Board:
             self._state[node] = dict(tables.get(node, {}).get(TABLE if node == stage.mobile else CACHE, {}))
         versions: dict[str, list[Version]] = {node: [(0, self._rows(node))] for node in self._state}
         lines = {node: self._lines(node) for node in self._state}
-        keys = {id(record) for moment in stage.spine.moments if moment.is_key for record in moment.rows}
+        turning = [record for moment in stage.spine.moments if moment.is_key for record in moment.rows]
+        keys = {id(record) for record in turning}
+        self._turned = {(stage.spine.handover_of(each.t_ns), each.node, each.change.key) for each in turning}
         at, stale, step = -1, dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
         for record in changes(stage.spine):
             node, change = record.node, record.change
@@ -110,12 +114,12 @@ class Board:
                 if us - versions[node][-1][0] < step:
                     continue
             if id(record) in keys and self.focus.has(record):
-                if record.t_ns != at:  # what was marked before is another story
+                if (handover := stage.spine.handover_of(record.t_ns)) != at:  # what was marked before is another story
                     touched |= {each for each, _ in (*self._old, *self._same)}
                     self._old.clear()
                     self._same.clear()
-                    at = record.t_ns
-                self._mark(record)
+                    at = handover
+                self._mark(record, handover)
                 touched |= {each for each, _ in self._same}
             for each in touched:
                 stale.pop(each, None)
@@ -167,7 +171,7 @@ class Board:
                 lines.append(f"<tr class='mipflow-tested'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
         return "".join(lines)
 
-    def _mark(self, record: TableChanged) -> None:
+    def _mark(self, record: TableChanged, handover: int) -> None:
         """Mark a row by which flows take another road, and say of its neighbors that they did not change."""
         node, change = record.node, record.change
         self._old[node, change.key] = self._care_of(change.before)
@@ -175,7 +179,7 @@ class Board:
             return
         for key, row in self._state[node].items():
             flows = self._flows(node, key)
-            if flows and (node, key) not in self._old:
+            if flows and (handover, node, key) not in self._turned:
                 stays = f"{self.words.flows_named(flows)} {'stays' if len(flows) == 1 else 'stay'}"
                 self._same[node, key] = f"unchanged: {stays}"
                 self.notes.append((record.t_ns, f"{self.words.value(row['home_address'])} unchanged: {stays}"))
@@ -274,7 +278,7 @@ class Board:
     def _mapping(self, row: Row) -> str:
         """A row of the flow mapping table: which flow uses which home address, where, and whether its peer knows."""
         care_of = row.get("care_of_address")
-        known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "not yet"
+        known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "no"
         flow = self.stage.flows[int(str(row["flow_id"]))].word
         cells = (self.words.value(row.get("home_address")), self.words.value(care_of) if care_of else "", known)
         return f"<th scope='row'>{opens(escape(flow))}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
@@ -331,9 +335,10 @@ class Board:
         stage, end_us = self.stage, self.stage.us(self.stage.spine.end_ns)
         seen = stage.seen()
         signs = "".join(
-            f"<li>{sign}{_until(seen[kind], stage.spine.start_ns, end_us)}</li>"
-            for kind, sign in SIGNS.items() if kind in seen
-        )
+            f"<li><span class='mipflow-kind'>{sign}</span>"
+            f"<span>{words}{_until(seen[kind], stage.spine.start_ns, end_us)}</span></li>"
+            for kind, (sign, words) in SIGNS.items() if kind in seen
+        )  # fmt: skip
         named = []
         for role in ROLES:
             nodes = [node for node, own in stage.scene.roles.items() if own == role]

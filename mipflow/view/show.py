@@ -20,6 +20,7 @@ from mipflow.view.board import Board
 from mipflow.view.film import Film, Span, around
 from mipflow.view.focus import Focus
 from mipflow.view.follow import cards
+from mipflow.view.moment import joined
 from mipflow.view.picture import Picture, figure_bundle, packed, script
 from mipflow.view.spine import Caption, Spine, spine
 from mipflow.view.stage import NS_PER_US, Stage
@@ -167,6 +168,7 @@ class Show(Picture):
                 key = {"row": f"{rows[0].node}|{rows[0].change.key}", "leg": stage.leg_led(flows, caption.t_ns)}
                 key["lit"] = [*lit, stage.first_layer + len(stage.flows)]  # and the messages
                 event |= {"stop": ms + BEND_MS, "key": key, "moved": any(record.change.before for record in rows)}
+                event["handover"] = self.spines[number].handover_of(caption.t_ns)
             events.append({**event, "at": seconds(caption.t_ns), "brief": caption.brief, "text": text, "hops": hops})
         return events
 
@@ -199,8 +201,12 @@ class Show(Picture):
         """The captions as HTML, each with the playing time that it begins at: at the end, how it came out."""
         said = [(0, BEGIN if self.events else UNTOLD)]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
-        ends = {each["stage"]: each["text"] for each in self.events if each.get("moved")}
-        said += [(self.film.length_ms, f"{'. '.join(ends.values())}.")] if ends else []
+        ends: dict[object, dict[int, list[str]]] = {}
+        for each in self.events:
+            if each.get("moved"):
+                ends.setdefault(each["stage"], {}).setdefault(each["handover"], []).append(each["text"])
+        last = [joined([*own.values()][-1]) for own in ends.values()]
+        said += [(self.film.length_ms, f"{'. '.join(last)}.")] if last else []
         return [(at, escape(text)) for at, text in said]
 
     def _paces(self) -> list[tuple[int, str]]:
@@ -288,7 +294,8 @@ class Show(Picture):
             for number, each in enumerate(self.events)
         )
         return (
-            f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}<ol class='mipflow-chips'>{chips}</ol>"
+            f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}"
+            f"<ol class='mipflow-chips' tabindex='0' aria-label='Events'{' hidden' * (not chips)}>{chips}</ol>"
             f"{self.twin()}{PANEL.format(id=self.id)}</div>"
             f"<script type='text/plain'>{packed(self.plain())}</script>{script()}"
         )

@@ -41,6 +41,10 @@ class Spine:
         """The moments that are told, those that belong together as one."""
         return captions(self.moments)
 
+    def handover_of(self, t_ns: int) -> int:
+        """When the handover began that a time (nanoseconds) belongs to; the time itself where that is none."""
+        return max((each.handover_ns for each in self.phases if each.start_ns <= t_ns <= each.end_ns), default=t_ns)
+
     def sentences(self) -> list[str]:
         """The captions with their times, and how many moments are not told."""
         lines = [f"{seconds(caption.t_ns)}: {caption.sentence}{_arrival(caption)}." for caption in self.captions]

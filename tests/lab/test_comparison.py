@@ -89,7 +89,7 @@ def test_a_far_home_agent() -> None:
     assert rows(picture)["link Internet-HA, delay ms", ""] == {
         "what": "link Internet-HA, delay ms", "flow": "", "A": "10", "B": "100", "at_s": None
     }  # fmt: skip
-    assert "Up to 2.0" in picture.describe() and "The mean delay of the call" in picture.describe()
+    assert "Up to 1.0" in picture.describe() and "The mean delay of the call" in picture.describe()
 
 
 def test_another_assignment_rule() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_only_the_row_at_the_correspondent_is_marked(board: Board) -> None:
         marked = [html for _, html in slot if "mipflow-changed" in html]
         assert bool(marked) == (slot is board.slots[board.places["CN1"]])
     assert rows(board, "HA", key_ns()) == "H@1 WLAN; H@2 WLAN; not asked, so it stays;"
-    assert rows(board, "MN", key_ns()) == "call H@1 WLAN address yes; video H@2 cellular address not yet;"
+    assert rows(board, "MN", key_ns()) == "call H@1 WLAN address yes; video H@2 cellular address no;"
     assert "mipflow-own" in board.html() and board.html().count("class='mipflow-plate'") == 2
 
 
@@ -117,7 +118,7 @@ def seen(shown: Show) -> set[str]:
 def test_the_legend_lists_what_the_film_shows_and_nothing_else(name: str) -> None:
     shown = film(name)
     html = shown.boards[0].html().partition("</ul>")[0]
-    assert {kind for kind, sign in SIGNS.items() if sign in html} == seen(shown)
+    assert {kind for kind, (sign, words) in SIGNS.items() if sign in html and f">{words}" in html} == seen(shown)
 
 
 def test_the_legend_says_until_when_a_sign_is_seen_and_who_is_who() -> None:
@@ -129,6 +130,28 @@ def test_the_legend_says_until_when_a_sign_is_seen_and_who_is_who() -> None:
     assert tests[-1].t_ns / S < until < tests[-1].until_ns / S < 4.8
     story, _ = handover()
     assert "✕ lost" in text(told(story).boards[0].html())
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_of_two_rows_that_turn_in_one_handover_none_is_said_to_stay(failing: bool) -> None:
+    """One after the other, because their updates are; at the end both are marked, and both are told."""
+    world = mf.figure2(seed=7)
+    for app in (mf.apps.Voice(start_s=3), mf.apps.Video(start_s=3)):
+        world.mn.open(world.cn1, app)
+    world.run(5)
+    if failing:
+        world.mn.interface("wlan0").set_up(False)
+    else:
+        world.mn.handover_all("cell0")
+    shown: Any = world.run(2).animate(4.8, 6.5)
+    (board,) = shown.boards
+    turned = [event["us"] for event in shown.events if event.get("moved") and event["us"] > 200_000]
+    assert len(set(turned)) >= 2 or len(turned) == 1
+    whole = "".join(html for slot in board.slots for _, html in slot)
+    assert "unchanged" not in whole and board.notes == []
+    assert rows(board, "CN1", board.stage.spine.end_ns).count("[WLAN] → cellular") == 2
+    end = shown.plain()["slots"][-2][-1][1]
+    assert "the call" in end and "the video" in end and "unchanged" not in end
 
 
 def test_where_both_flows_share_a_row_nothing_is_said_to_stay() -> None:
