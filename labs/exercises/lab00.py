@@ -9,16 +9,19 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from html import escape
 from typing import Any, NamedTuple
 
 import mipflow as mf
+from mipflow.course import notebook
 from mipflow.course.exercise import Exercise, Share, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
+from mipflow.course.tour import Tour
+from mipflow.lab.first_picture import FirstPicture
 from mipflow.lab.world import World
 from mipflow.view.picture import html_table
 from mipflow.wire.mobility import MobilityMessage
@@ -65,18 +68,59 @@ def network(student: Student) -> Mine:
     return Mine(links, *ports, random.choice(("call", "video")), random.randrange(41, 60) / 10)
 
 
-@cache
-def run_of(student: Student) -> World:
-    """The run that a student reads from: as the notebook's `story` makes it, with their flow at their moment."""
-    mine = network(student)
-    world = mf.figure2(seed=7, links=mine.links, reuse_tokens=False)
+def begin(mine: Mine, figure: Callable[..., World], seconds: float) -> tuple[World, dict[str, Any]]:
+    """As the notebook's `begin`."""
+    world = figure(seed=7, links=mine.links, reuse_tokens=False)
     flows = {
         "call": world.mn.open(world.cn1, mf.apps.Voice(start_s=3), local_port=mine.call_port),
         "video": world.mn.open(world.cn1, mf.apps.Video(start_s=3), local_port=mine.video_port),
     }
-    world.run(mine.moment)
-    world.mn.handover(flows[mine.flow], "cell0")
+    return world.run(seconds), flows
+
+
+def story(mine: Mine, figure: Callable[..., World], flow: str, interface: str, moment: float) -> World:
+    """As the notebook's `story`."""
+    world, flows = begin(mine, figure, moment)
+    world.mn.handover(flows[flow], interface)
     return world.run(2)
+
+
+@cache
+def run_of(student: Student) -> World:
+    """The run that a student reads from: their flow moves at their moment."""
+    mine = network(student)
+    return story(mine, mf.figure2, mine.flow, "cell0", mine.moment)
+
+
+# --- The films and the forms: the learner's `world` and `story` where the notebook has them, else ours -----------------
+
+
+def first(student: Student) -> FirstPicture:
+    """The first film: nothing but packets."""
+    world = notebook.names().get("world")
+    if not isinstance(world, World) or world.now < LAST_S or world.trace.mode == "off":
+        world, _ = begin(network(student), mf.figure2, 4)
+    return FirstPicture(world.animate(FIRST_S, LAST_S, slow=[(FIRST_S, LAST_S)]))
+
+
+FIRST_S, LAST_S = 3.4, 3.6
+
+_forms: dict[tuple[str, ...], Tour] = {}
+
+
+def forms(student: Student, anew: bool = False) -> Tour:
+    """The forms of the tour, which unlock each other; the first of them begins anew."""
+    if anew or student.ids not in _forms:
+        _forms.clear()
+        _forms[student.ids] = Tour(partial(_told_by_the_learner, student))
+    return _forms[student.ids]
+
+
+def _told_by_the_learner(student: Student, *choice: Any) -> World:
+    """Whatever `story` is when Run is pressed."""
+    theirs = notebook.names().get("story")
+    world: World = theirs(*choice) if callable(theirs) else story(network(student), *choice)
+    return world
 
 
 # --- 0.1: six names ---------------------------------------------------------------------------------------------------
@@ -599,6 +643,8 @@ EXIT = Question(
 QUESTIONS = {question.name: question for question in (CALL, SHARED, EXIT)}
 
 PARTS = {
+    "first": first, "ask": lambda student: forms(student, anew=True).ask(), "move": lambda student: forms(student).move(),
+    "ask again": lambda student: forms(student).ask_again(), "take away": lambda student: forms(student).take_away(),
     "network": network, "clues": who_says, "run": run_of, "packets": packets, "dealt": dealt, "explain": explain,
 }  # fmt: skip
 """What a notebook shows by `part("00", name)`."""

@@ -27,7 +27,7 @@
 #   home for it.
 
 # %% tags=["hide"]
-from mipflow.lab.first_picture import FirstPicture, building
+from mipflow.lab.first_picture import building
 
 building(3)  # cells further down
 
@@ -53,7 +53,7 @@ def begin(figure, seconds):
 world, flows = begin(mf.figure2, 4)
 
 # %% tags=["hide"]
-FirstPicture(world.animate(3.4, 3.6, slow=[(3.4, 3.6)]))
+part("00", "first")
 
 # %% [markdown]
 # Both flows go over the WLAN, and CN1's binding cache has **two rows**: the call uses H@1, the video H@2.
@@ -107,10 +107,7 @@ def story(figure, flow, interface, moment):
 
 
 # %% tags=["hide"]
-from mipflow.course.tour import Tour
-
-tour = Tour(lambda *choice: story(*choice))  # whatever `story` is when Run is pressed
-tour.ask()
+part("00", "ask")
 
 # %% [markdown]
 # **Now move it: press Run, then Play (▶). Which of these six messages changes the row at CN1, and what happens to the
@@ -127,7 +124,7 @@ tour.ask()
 # What happened is told below the film, folded: watch first, then open it.
 
 # %% tags=["hide"]
-tour.move()
+part("00", "move")
 
 # %% [markdown]
 # What is told there is read from the [trace](word:trace), the log of every packet on every link: nothing of it is an
@@ -145,10 +142,10 @@ tour.move()
 # Now both flows must share H@1, as in plain Mobile IPv6, and CN1 has one row for both. Say again first what you expect.
 
 # %% tags=["hide"]
-tour.ask_again()
+part("00", "ask again")
 
 # %% tags=["hide"]
-tour.take_away()
+part("00", "take away")
 
 # %% [markdown]
 # ## What to take with you

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from mipflow.course.identity import Student
@@ -20,6 +21,8 @@ from mipflow.view.style import flow_styles
 from tests.browser.test_lab07 import cell, run, write
 
 TOUR = "labs/00_tour.ipynb"
+CELLS = nbformat.read(Path(__file__).resolve().parents[2] / TOUR, as_version=4).cells
+FIRST, ASK, MOVE, AGAIN, AWAY = (f'part("00", "{name}")' for name in ("first", "ask", "move", "ask again", "take away"))
 CALL, VIDEO = flow_styles({1: "call", 2: "video"}).values()
 FIGURE = ".js-plotly-plot"
 TAKE_AWAY = "Take away the second home address"
@@ -88,6 +91,11 @@ class Tour:
     def __init__(self, page: Any) -> None:
         self.page = page
 
+    def cell(self, says: str) -> Any:
+        """The code cell whose source says so: of a folded one JupyterLab shows the first line alone."""
+        place = next(n for n, cell in enumerate(CELLS) if cell.cell_type == "code" and says in cell.source)
+        return self.page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
+
     def menu(self, *path: str) -> None:
         self.page.get_by_role("menuitem", name=path[0], exact=True).click()
         for entry in path[1:]:
@@ -101,7 +109,7 @@ class Tour:
 
     def film(self, cell: str) -> Any:
         """The cell whose code begins so, once the player has its film; the film is brought into view."""
-        place = self.page.locator(".jp-CodeCell").filter(has_text=cell)
+        place = self.cell(cell)
         place.locator(".mipflow-driven").wait_for()
         place.locator(".mipflow-driven").evaluate("(figure) => figure.scrollIntoView({ block: 'start' })")
         self.page.wait_for_timeout(500)
@@ -118,22 +126,22 @@ class Tour:
             self.page.keyboard.press("ArrowRight")
         raise AssertionError(f"the film does not reach {seconds} s")
 
-    def predict(self, letter: str, cell: str = "import Tour") -> None:
-        form = self.page.locator(".jp-CodeCell").filter(has_text=cell)
+    def predict(self, letter: str, cell: str = ASK) -> None:
+        form = self.cell(cell)
         form.get_by_role("radio", name=re.compile(f"^{letter}\\.")).click()
         form.get_by_role("button", name="Store my prediction").click()
         form.get_by_text(f"Stored: {letter}.").wait_for()
 
     def move(self, flow: str, interface: str) -> None:
-        form = self.page.locator(".jp-CodeCell").filter(has_text="tour.move()")
+        form = self.cell(MOVE)
         form.locator("select").nth(0).select_option(flow)
         networks = form.locator("select").nth(1)
         networks.select_option(next(each for each in networks.locator("option").all_inner_texts() if interface in each))
         form.get_by_role("button", name="Run", exact=True).click()
 
-    def watched(self, cell: str = "tour.move()") -> Any:
+    def watched(self, cell: str = MOVE) -> Any:
         """Open by keyboard what is told below the film of a cell, which was folded."""
-        fold = self.page.locator(".jp-CodeCell").filter(has_text=cell).locator("details.mipflow-fold")
+        fold = self.cell(cell).locator("details.mipflow-fold")
         fold.wait_for()
         assert fold.get_attribute("open") is None and not fold.locator("p").first.is_visible()
         fold.locator("summary").focus()
@@ -141,11 +149,10 @@ class Tour:
         fold.locator("p").first.wait_for()
         return fold
 
-    def counted(self, cell: str = "tour.move()") -> dict[str, list[str]]:
+    def counted(self, cell: str = MOVE) -> dict[str, list[str]]:
         """Flow -> its row in the table of counted packets, without the flow."""
         table = (
-            self.page.locator(".jp-CodeCell")
-            .filter(has_text=cell)
+            self.cell(cell)
             .locator("table")
             .filter(has_text="Packets both ways")
         )
@@ -184,7 +191,7 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     seen = tour.page.evaluate("() => window.seen")
     assert seen["said"] and seen["moves"] == 0, "to the end, where JupyterLab goes, and back at once"
     assert tour.page.locator(".mipflow-building").count() == 0
-    film = tour.film("FirstPicture(")
+    film = tour.film(FIRST)
     tour.shoot("2-before", tmp_path)
     best = (0.0, 0.0)
     for _ in range(3):  # another process may take the processor for a moment
@@ -213,7 +220,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     tour.shoot(f"3-predicted-{short}", tmp_path)
 
     tour.move("video", "cell0")
-    film = tour.film("tour.move()")
+    film = tour.film(MOVE)
     tour.go_to(film, 4.15)
     seen = film.evaluate(READ)
     assert passes(seen, VIDEO, WLAN) and not passes(seen, VIDEO, CELLULAR)
@@ -243,17 +250,17 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
 
     taken = tour.page.get_by_role("button", name=TAKE_AWAY)
     assert taken.is_disabled()
-    tour.predict("A", "tour.ask_again()")
+    tour.predict("A", AGAIN)
     taken.click()
     tour.page.get_by_text("Ran again with H@1 for both").wait_for()
-    film = tour.film("tour.take_away()")
+    film = tour.film(AWAY)
     tour.go_to(film, 4.3)
     tour.shoot(f"6-taken-away-{short}", tmp_path)
     seen = film.evaluate(READ)
     for flow in (CALL, VIDEO):
         assert passes(seen, flow, CELLULAR) and not passes(seen, flow, WLAN)
-    assert tour.watched("tour.take_away()").get_by_text("Both moved: CN1 has one row, H@1, for both.").is_visible()
-    assert {flow: row[2] for flow, row in tour.counted("tour.take_away()").items()} == {
+    assert tour.watched(AWAY).get_by_text("Both moved: CN1 has one row, H@1, for both.").is_visible()
+    assert {flow: row[2] for flow, row in tour.counted(AWAY).items()} == {
         "call": "cellular",
         "video": "cellular",
     }
@@ -290,7 +297,7 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     tour.page.keyboard.press("b")
     assert moment.input_value() == "4.1"
 
-    film = tour.film("FirstPicture(")
+    film = tour.film(FIRST)
     before = film.locator(".mipflow-clock").inner_text()
     film.get_by_role("button", name="Play", exact=True).focus()
     tour.page.keyboard.press("b")
@@ -311,7 +318,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     assert page.get_by_text("Traceback").count() == 0
 
     # Within five minutes a check that passes: play, name wrongly, read, name rightly.
-    film = tour.film("FirstPicture(")
+    film = tour.film(FIRST)
     film.get_by_role("button", name="Play", exact=True).click()
     right = list(lab.clues(student))
     swapped = [{"H@": "CoA", "CoA": "H@"}.get(name, name) for name in right]
@@ -329,7 +336,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     # Predict wrongly, move, watch, read, and go to the moment that refutes it.
     tour.predict("A")
     tour.move("video", "cell0")
-    film, fold = tour.film("tour.move()"), tour.watched()
+    film, fold = tour.film(MOVE), tour.watched()
     way = fold.get_by_role("button", name=re.compile(r"^Go to \d\.\d{3} s$"))
     seconds = way.inner_text().split()[2]
     assert fold.get_by_text("You predicted A").is_visible()
@@ -339,7 +346,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     assert film.locator(".mipflow-clock").inner_text().startswith(seconds)
     assert film.locator(".mipflow-twin").get_by_text(f"{seconds} s: here the run parts from your answer A").count() == 1
     tour.shoot("learner-2-refuted", tmp_path)
-    tour.predict("B", "tour.ask_again()")
+    tour.predict("B", AGAIN)
     page.get_by_role("button", name=TAKE_AWAY).click()
     page.get_by_text("Ran again with H@1 for both").wait_for()
 
