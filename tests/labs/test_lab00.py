@@ -408,3 +408,14 @@ def test_a_check_is_quick() -> None:
     for number, answer in (("0.1", right(student)), ("0.R", 100), ("0.2", "H@1 H@1, move 1")):
         verdict(number, answer, student)
         assert process_time() - begun < 2
+
+
+def test_it_is_read_in_less_than_twenty_minutes() -> None:
+    """By somebody who reads 90 words a minute: texts, questions with their answers, and the six sentences."""
+    import nbformat
+
+    book = nbformat.read(Path(__file__).resolve().parents[2] / "labs" / "00_tour.ipynb", as_version=4)
+    texts = [re.sub(r"<img[^>]*>|\]\([^)]*\)", "", cell.source) for cell in book.cells if cell.cell_type == "markdown"]
+    asked = [f"{each.text} {answer.text}" for each in LAB.QUESTIONS.values() for answer in each.answers.values()]
+    count = sum(len(text.split()) for text in (*texts, *asked, *LAB.clues(Student()).values()))
+    assert count / 90 < 20
