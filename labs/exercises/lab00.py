@@ -6,7 +6,6 @@ A teacher may change all of it; the notebook's text is in labs/source/00_tour.py
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -17,7 +16,7 @@ import mipflow as mf
 from mipflow.course import notebook
 from mipflow.course.exercise import Exercise, Share, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words
+from mipflow.course.notebook import Words, program
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.tour import Tour
@@ -472,9 +471,7 @@ def fewest(rule: Callable[..., list[int]]) -> int:
 
 def dealt(student: Student) -> Words:
     """The rule to be broken, as text."""
-    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
-    text = re.sub(r"def \w+", "def moves", text)
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return program(dealt_to(student), "moves")
 
 
 def judge_story(answer: Any, student: Student) -> Verdict:

@@ -8,7 +8,6 @@ labs/source/01_moving_breaks.py. In stories "A1" is a segment from host A, its p
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -22,12 +21,12 @@ import ipywidgets
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words, show_words
+from mipflow.course.notebook import Words, program, show_words
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
+from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
-from mipflow.errors import FunctionFailed, MipflowError, class_name
+from mipflow.errors import MipflowError
 from mipflow.flow.learner import wrong_truth
 from mipflow.lab.panel import button, choice, frame, show_in
 from mipflow.lab.plain import SERVER, PlainWorld
@@ -37,17 +36,6 @@ from mipflow.node.sockets import TcpSocket
 from mipflow.sim.trace import Dropped
 from mipflow.view.picture import html_table
 from mipflow.wire.packet import TCP
-
-
-def _ask(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
-    """What a function gives; else how it failed, and why."""
-    try:
-        return function(*given), "", ""
-    except FunctionFailed as failed:
-        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
-    except Exception as raised:  # of a version of ours, which has no guard
-        return None, RAISED + class_name(raised), ""
-
 
 REMEMBERS = (
     "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call to"
@@ -133,7 +121,7 @@ def go_link(function: Callable[..., Any], state: Any, event: str, student: Stude
     a, b, length, kind = event.split()
     plen = int(length)
     due = same_prefix(a, b, plen)
-    answer, failed, why = _ask(function, a, b, plen)
+    answer, failed, why = outcome(function, a, b, plen)
     values = {
         "a": a, "b": b, "plen": plen, "got": failed.removeprefix(RAISED) or answer, "due": due, "why": why, "kind": kind,
         "down": plen // 16 * 16, "up": -(-plen // 16) * 16, "digits": plen // 4 * 4,
@@ -384,7 +372,7 @@ def go_lookup(
     table = Table(ConnectionRow(*row) for row in state.rows)
     due = next((row for row in state.rows if row == (*_to(segment), *_from(segment))), None)
     rows = list(table)
-    found, failed, why = _ask(function, table, segment)
+    found, failed, why = outcome(function, table, segment)
     after = tuple(Conversation(row.local, row.local_port, row.remote, row.remote_port) for row in table)
     is_touched = after != state.rows
     row = next((state.rows[place] for place, each in enumerate(rows) if each is found), None)
@@ -725,7 +713,7 @@ def segments(student: Student) -> Words:
     ]  # fmt: skip
     text = f"MN moves at {plan(student).move_s:.1f} s, and keeps 2001:db8:200::10."
     lines = [text, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
-    return Words(f"<p>{text}</p>" + html_table(rows, "Segments with text that CN sent"), "\n".join(lines))
+    return Words(f"<p>{text}</p>" + html_table(rows, "Segments with pieces, as CN sent them"), "\n".join(lines))
 
 
 TOLERANCE_S = 0.01
@@ -927,9 +915,7 @@ def dealt_to(student: Student) -> Callable[..., Any]:
 
 def dealt(student: Student) -> Words:
     """The program to be broken, as text."""
-    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
-    text = re.sub(r"def dealt_\w+", "def tcp_lookup", text)
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return program(dealt_to(student), "tcp_lookup")
 
 
 def _first_wrong(program: Callable[..., Any], events: Sequence[str], student: Student) -> Step | None:

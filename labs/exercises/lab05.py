@@ -26,8 +26,8 @@ from mipflow.course.identity import Student
 from mipflow.course.notebook import Words
 from mipflow.course.predictions import Answer, Question, prediction
 from mipflow.course.progress import progress
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
-from mipflow.errors import FunctionFailed, class_name, shown
+from mipflow.course.stories import Criterion, Stories, Wrong, outcome
+from mipflow.errors import shown
 from mipflow.flow.endings import FlowState
 from mipflow.flow.packet_keys import Seen, wrong_key
 from mipflow.flow.rules import read_rules
@@ -244,14 +244,6 @@ def in_words(key: Any) -> str:
     return shown(", ".join(NAMES.get(each, str(each)) if isinstance(each, Hashable) else shown(each) for each in parts), str)
 
 
-def _ask(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
-    """What a function gives; else how it failed, and why."""
-    try:
-        return function(*given), "", ""
-    except FunctionFailed as failed:
-        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
-
-
 def go_key(function: Callable[..., Any], state: Any, event: str, student: Student) -> tuple[Any, Step]:
     """Both packets of a pair are shown to the function: do they get one key?"""
     one, other = pairs(student)[event]
@@ -260,7 +252,7 @@ def go_key(function: Callable[..., Any], state: Any, event: str, student: Studen
     names = {fields.conversation: name for name, fields in conversations(student).items()}
     keys, bad, said = [], "", ""
     for fields in (one, other):
-        key, failed, why = _ask(function, fields.seen)
+        key, failed, why = outcome(function, fields.seen)
         if failed:
             values = {"why": why}
             return None, Step(told, None, failed, is_one, values, _row(one, other, ["no answer"] * 2))
@@ -865,12 +857,12 @@ class _In:
 def go_end(function: Callable[..., Any], state: Any, event: str, student: Student) -> tuple[Any, Step]:
     """One case: is it over?"""
     flow, now, due = CASES[event]
-    answer, failed, why = _ask(function, flow, now)
+    answer, failed, why = outcome(function, flow, now)
     values: dict[str, Any] = {"event": event, "why": why, "due": due}
     row: dict[str, object] = {"flow": event, **flow._asdict(), "now": now, "yours": shown(answer) if not failed else "no answer"}
     if failed:
         return None, Step(event, None, failed, due, values, row)
-    told = {name: _ask(function, *CASES[name][:2])[0] for name in CASES}
+    told = {name: outcome(function, *CASES[name][:2])[0] for name in CASES}
     values |= {
         "got": shown(answer), "sent": f"{flow.sent:g}", "heard": f"{flow.heard:g}", "fins": flow.fins, "now": f"{now:g}",
         "quiet": f"{now - max(flow.sent, flow.heard):g} s", "began": f"{flow.began:g}",

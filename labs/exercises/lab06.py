@@ -19,7 +19,7 @@ from mipflow.course.identity import Student
 from mipflow.course.notebook import Words
 from mipflow.course.predictions import Answer, Question, prediction
 from mipflow.course.progress import progress
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
+from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
 from mipflow.errors import FunctionFailed, class_name
 from mipflow.flow.allocation import Advert
@@ -73,16 +73,6 @@ ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
 
 def _words(text: str) -> Words:
     return Words(f"<p>{escape(text)}</p>", text)
-
-
-def _ask(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
-    """What a function gives; else how it failed, and why."""
-    try:
-        return function(*given), "", ""
-    except FunctionFailed as failed:
-        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
-    except Exception as raised:  # of a version of ours, which has no guard
-        return None, RAISED + class_name(raised), ""
 
 
 # --- 6.1: who chooses -------------------------------------------------------------------------------------------------
@@ -190,7 +180,7 @@ OF = {
 
 def go_form(function: Callable[..., Any], state: Asked, event: str, student: Student) -> tuple[Asked | None, Step]:
     """One more address is asked for; each that is given joins `taken`."""
-    answer, failed, why = _ask(function, state.advert, list(state.taken))
+    answer, failed, why = outcome(function, state.advert, list(state.taken))
     fault, calls = failed or _fault(answer, state), state.calls + 1
     shown = str(mf.Address(answer)) if not failed and fault != "no address" else repr(answer)[:40]
     told = f"address {calls} is asked for"
@@ -395,7 +385,7 @@ def go_answered(
     status, address = STATUS[event], HOME.address(state.number)
     due_list, mine = Refused(state.refused), Refused(state.refused)
     due = answered(status, address, due_list, state.before)
-    word, failed, why = _ask(function, status, address, mine, state.before)
+    word, failed, why = outcome(function, status, address, mine, state.before)
     told = f"HA answers {status} to {_short(address)}"
     values = {
         "word": word, "status": status, "refuses": REFUSES.get(status, ""), "address": _short(address), "before": state.before,
@@ -628,7 +618,7 @@ def faults_of(steps: Sequence[Row | str], address: str, rows: Sequence[Row]) -> 
 def go_free(function: Callable[..., Any], state: str, event: str, student: Student) -> tuple[None, Step]:
     """One address is freed."""
     (address, _), rows = FREED[state], rows_of(state, student)
-    steps, failed, why = _ask(function, address, "H@1", list(rows))
+    steps, failed, why = outcome(function, address, "H@1", list(rows))
     given = steps or []
     faults = failed or faults_of(given, address, rows)
     missing = [row for row in rows if row.home == address and row not in given]

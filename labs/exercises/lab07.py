@@ -7,7 +7,6 @@ flow 2.
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -23,13 +22,13 @@ from mipflow.course.checks import TRIES, steps_of
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
-from mipflow.course.notebook import Words
+from mipflow.course.notebook import Words, program
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
+from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
-from mipflow.errors import FunctionFailed, class_name, shown
+from mipflow.errors import shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.lab.panel import button
@@ -282,16 +281,6 @@ def begin(start: Any, student: Student) -> State:
     return State(start, start)
 
 
-def _ask(function: Callable[..., Any], state: State, *given: Any) -> tuple[Any, str, str]:
-    """What a function gives; else how it failed, and why."""
-    try:
-        return function(*given), "", ""
-    except FunctionFailed as failed:
-        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
-    except Exception as raised:  # of a version of ours, which has no guard
-        return None, RAISED + class_name(raised), ""
-
-
 def go_assign(
     function: Callable[..., Any], state: State, event: str, student: Student
 ) -> tuple[State | None, Step | None]:
@@ -303,7 +292,7 @@ def go_assign(
     due_homes, due_fresh, homes, fresh = Homes(state.homes), Fresh(state.given), Homes(state.homes), Fresh(state.given)
     home = figure6(flow, due_homes, flows, due_fresh)
     due = home, tuple(due_homes), len(due_fresh.given)
-    answer, failed, why = _ask(function, state, flow, homes, list(flows), fresh)
+    answer, failed, why = outcome(function, flow, homes, list(flows), fresh)
     told = f"{state.ended}flow {flow.number} to {flow.cn} begins"
     row = {
         "event": told,
@@ -791,7 +780,7 @@ def go_release(
     flows = [each for each in state.flows if each is not ended]
     due, homes = Homes(state.homes), Homes(state.homes)
     figure_release(ended, due, flows)
-    _, failed, why = _ask(function, state, ended, homes, list(flows))
+    _, failed, why = outcome(function, ended, homes, list(flows))
     users = [_to(each) for each in _at(str(ended.home), flows)]
     text = f"flow {ended.number} to {ended.cn} at {ended.home} ends"
     values: dict[str, Any] = {
@@ -1107,9 +1096,7 @@ def flows_of(student: Student) -> Words:
 
 def dealt(student: Student) -> Words:
     """The program to be broken, as text."""
-    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
-    text = re.sub(r"def dealt_\w+", "def assign", text)
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return program(dealt_to(student), "assign")
 
 
 def _last_climb(student: Student) -> tuple[Step, str]:

@@ -7,7 +7,6 @@ correspondent begins, A and a with the first one, B and b with the second; ">2":
 
 from __future__ import annotations
 
-import inspect
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from mipflow.course.checks import is_stub
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.identity import Student
 from mipflow.course.in_node import FlowRow
-from mipflow.course.notebook import Words
+from mipflow.course.notebook import Words, program
 from mipflow.course.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
@@ -1594,9 +1593,7 @@ def judge_calls(function: Any, student: Student) -> Verdict:
 
 def dealt(student: Student) -> Words:
     """The program to be broken, as text."""
-    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
-    text = re.sub(r"def dealt_\w+", "def handover", text)
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return program(dealt_to(student), "handover")
 
 
 def stories_shown(student: Student) -> Words:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mipflow.course.exercise import Share, Step, Verdict, failed
 from mipflow.course.identity import Student
 from mipflow.course.trial import Trial
-from mipflow.errors import FunctionFailed
+from mipflow.errors import FunctionFailed, class_name
 
 ENOUGH = 0.65
 """How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
@@ -180,6 +180,16 @@ class Stories:
                 for one in self.wrong for program in one.programs
             ]  # fmt: skip
         return self._known[student.ids]
+
+
+def outcome(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
+    """Call a function: its answer; else None, how it failed (begins with RAISED), and why in words."""
+    try:
+        return function(*given), "", ""
+    except FunctionFailed as failed:
+        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
+    except Exception as raised:  # of a version of ours, which has no guard
+        return None, RAISED + class_name(raised), ""
 
 
 def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True) -> list[Step] | None:

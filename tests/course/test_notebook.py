@@ -57,3 +57,14 @@ def test_an_answer_is_taken_from_the_cells(shell: Any) -> None:
 def test_outside_a_notebook_its_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     notebook.show("<b>x \ud800</b>", "x \ud800")
     assert capsys.readouterr().out == "x \\ud800\n"
+
+
+def given_to_break(flow):  # type: ignore[no-untyped-def]
+    """A program of a lab's."""
+    return flow
+
+
+def test_a_program_is_shown_under_the_name_that_the_learner_writes() -> None:
+    shown = notebook.program(given_to_break, "assign")
+    text = 'def assign(flow):\n    """A program of a lab\'s."""\n    return flow\n'
+    assert repr(shown) == text and "<pre>def assign(flow):" in shown._repr_html_()
