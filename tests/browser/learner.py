@@ -41,14 +41,22 @@ class Learner:
         place = next(n for n, source in enumerate(self._cells) if says in source)
         found = self.page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
         notebook = self.page.locator(".jp-WindowedPanel-outer").first
-        notebook.evaluate("it => { it.scrollTop = 0 }")
-        for _ in range(STEPS):
+        for step in range(STEPS):
             if found.count():
                 break
-            notebook.evaluate(f"it => {{ it.scrollTop += {STEP_PX} }}")
+            notebook.evaluate(f"it => {{ it.scrollTop = {STEP_PX * step} }}")
             self.page.wait_for_timeout(50)
         found.scroll_into_view_if_needed()
         return found
+
+    def see(self, says: str, selector: str) -> Any:
+        """Wait until something is to be seen below a cell, and go back to it where JupyterLab leads elsewhere."""
+        for _ in range(STEPS):
+            found = self.cell(says).locator(selector).first
+            if found.is_visible():
+                return found
+            self.page.wait_for_timeout(SETTLES_MS)
+        raise AssertionError(f"{selector} is not to be seen below {says}")
 
     def run(self, says: str) -> Any:
         """Run a cell; gives it."""

@@ -85,15 +85,15 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.shoot("7-passed", check)
 
     # Read it off the packet.
-    table = learner.cell('part("05", "packets of the secret")')
     found = {}
     for way in ("to CN1", "from CN1"):
-        number = table.locator("tbody tr").filter(has_text=way).first.locator("td").first.inner_text()
-        inspected = learner.write("secret.inspect(" if found else 'hint("5.1")', f"secret.inspect({number})")
-        row = inspected.locator("tr").filter(has_text="security parameters index").first
-        row.wait_for()
-        found[way] = row.locator("td").nth(1).inner_text().split()[0]
-        learner.shoot(f"8-inspected-{way[:4]}", inspected)
+        table = learner.see('part("05", "packets of the secret")', f"tbody tr:has-text('{way}')")
+        number = table.locator("td").first.text_content()
+        inspect = f"secret.inspect({number})"
+        inspected = learner.write("secret.inspect(" if found else 'hint("5.1")', inspect)
+        row = learner.see(inspect, "tr:has-text('security parameters index')")
+        found[way] = row.locator("td").nth(1).text_content().split()[0]
+        learner.shoot(f"8-inspected-{way.split()[0]}", inspected)
     learner.write('read = {', f'read = {{"to CN1": {found["to CN1"]}, "from CN1": {found["from CN1"]}, "who": "c"}}')
     learner.run('check("5.R").points')
     learner.cell('check("5.R").points').get_by_text("Five of five.").wait_for()
