@@ -72,7 +72,7 @@ def handed_in() -> dict[str, dict[str, str]]:
     return {
         "right": right,
         "partly": right | {
-            "trace = ": right["trace = "].replace("'H@3'", "'H@1'", 1),
+            "trace = ": right["trace = "] + "\ntrace[-1] = 'H@9'",
             "def assign(": BY_FIGURE.replace("homes.append(allocate())\n    return homes[-1]", "return allocate()"),
             "def release(": "def release(flow, homes, flows):\n    x = 1",
             "story = ": right["story = "][:-1] + " C'",
