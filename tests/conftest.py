@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -132,9 +133,15 @@ def jupyter_server(served_folder: Path) -> Iterator[str]:
 
     It works on a copy of labs/, so that running a notebook changes no file of the repository.
     """
+    with serving(served_folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A JupyterLab for a folder, which gets a copy of labs/: its address, and its process."""
     if not (REPOSITORY / "labs" / "00_tour.ipynb").exists():
         pytest.skip("labs/00_tour.ipynb is not built")
-    folder = served_folder
     shutil.copytree(REPOSITORY / "labs", folder / "labs")
     (folder / "datasets").symlink_to(REPOSITORY / "datasets")
     (folder / "config").mkdir()
@@ -161,7 +168,7 @@ def jupyter_server(served_folder: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(served, address, log)
-        yield address
+        yield address, served
     finally:
         served.terminate()
         try:
