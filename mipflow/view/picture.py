@@ -90,13 +90,15 @@ class Picture:
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
+ACTS = "role='button' tabindex='0'"
+"""Of what acts by the script and reads as words without it."""
 _TIME = re.compile(r"^((?:[A-H]: )?)(\d+\.\d{3}) s(?=: )")
 
 
 def _way(found: re.Match[str]) -> str:
     """The time that a line begins with as a button that leads to the film of the page (player.js)."""
     ns = int(found[2].replace(".", "")) * 10**6
-    return f"{found[1]}<button type='button' class='mipflow-way' data-ns='{ns}'>{found[2]} s</button>"
+    return f"{found[1]}<span {ACTS} class='mipflow-way' data-ns='{ns}'>{found[2]} s</span>"
 
 
 def figure_bundle(figure: Dict, title: str) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def html_table(
 
 def opens(name: str) -> str:
     """The name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
-    return f"<button class='mipflow-row' title='Its history'>{name}</button>"
+    return f"<span {ACTS} class='mipflow-row' title='Its history'>{name}</span>"
 
 
 def cell(value: object) -> str:

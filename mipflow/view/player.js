@@ -137,6 +137,7 @@
     constructor(told, board, place) {
       Object.assign(this, { told, board, ms: 0, playing: false, shown: [], ...place });
       const find = (what) => [this.controls, board].flatMap((part) => all(part, what));
+      for (const each of find("[type='text/html']")) each.outerHTML = each.textContent; // what is nothing without us
       [this.range, this.toggle, this.clock, this.chips, this.panel] = ["[type=range]", "[data-act=play]",
         ".mipflow-clock", ".mipflow-chips", ".mipflow-inspector"].map((what) => find(what)[0]);
       [this.plates, this.marks] = [find(".mipflow-plates"), find("[data-act=mark]")];
@@ -148,8 +149,7 @@
     join({ host, graphs }) {
       this.stages = graphs.map((graph, number) => new Stage(graph, this.told.stages[number], this, number));
       this.host = host; host.classList.add("mipflow-grid"); host.classList.toggle("mipflow-two", graphs.length > 1);
-      for (const each of [host, ...graphs]) this.sizes.observe(each);
-      this.fit();
+      [host, ...graphs].forEach((each) => this.sizes.observe(each)); this.fit();
     }
     fit() { // plotly hears of the window only, and may be slow to: it is asked until it has the width of its place
       const isOff = ({ graph }) => graph.clientWidth && Math.abs(graph.clientWidth - graph._fullLayout.width) >= 3;
@@ -294,18 +294,18 @@
     const show = own ?? connected().findLast((each) => has(each) >= 0);
     if (show) show.open(row, own ? stage : has(show)); else refuse(at, "No film in this page shows this row.");
   };
-  const follow = (at) => {
-    const { act, by, ns, row } = at?.dataset ?? {};
+  const follow = ({ target }) => {
+    const at = target.closest?.("[data-act], [data-ns], [data-row]"), { act, by, ns, row } = at?.dataset ?? {};
     if (act) showOf(at)?.act(act, Number(by)); else if (ns) lead(at, Number(ns) / 1000); else if (row) openRow(at, row);
   };
-  document.addEventListener("click", ({ target }) => follow(target.closest?.("[data-act], [data-ns], [data-row]")));
+  document.addEventListener("click", follow);
   document.addEventListener("input", ({ target }) =>
     target.matches(".mipflow-rail input") && showOf(target)?.go(Number(target.value)));
   document.addEventListener("keydown", (event) => {
     const { target, key } = event, isPress = key === "Enter" || key === " ";
     if (event.ctrlKey || event.metaKey || event.altKey || (isPress && target.matches("button, summary"))) return;
     const act = target.matches(".mipflow-controls :not([type=radio])") && showOf(target)?.told.keys[key];
-    if (act) showOf(target).act(...act); else if (isPress && target.matches("[data-ns]")) follow(target); else return;
+    if (act) showOf(target).act(...act); else if (isPress && target.matches("[role=button]")) follow(event); else return;
     event.preventDefault(); event.stopPropagation();
   }, true);
   // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.

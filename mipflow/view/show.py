@@ -238,19 +238,23 @@ class Show(Picture):
         marks, rows = self._marks()
         number = sum(len(board.slots) for board in self.boards)
         last = self._captions()[-1][1]
-        return (
-            f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
-            f" aria-label='{escape(self.title)}: player'>"
+        above = (
             f"<div class='mipflow-buttons'>{''.join(buttons)}<span class='mipflow-clock'></span>"
             f"<span class='mipflow-pace' data-slot='{number + 1}'></span>"
             f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
             f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1'"
             f" value='0' aria-label='Time'>"
             f"<div class='mipflow-marks' role='group' aria-label='Events' style='{rows}'>{marks}</div></div>"
-            f"<p class='mipflow-caption' aria-live='polite' data-slot='{number}'>{last}</p>"
+        )
+        below = (
             f"<p class='mipflow-unknown' role='status'>{UNKNOWN}</p>"
             f"<p class='mipflow-keys'>Keys, once a button here has the focus: {HOW}</p>"
-            "<button type='button' data-act='back' hidden>Back to where you came from</button></div>"
+            "<button type='button' data-act='back' hidden>Back to where you came from</button>"
+        )
+        return (
+            f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
+            f" aria-label='{escape(self.title)}: player'>{_for_script(above)}"
+            f"<p class='mipflow-caption' aria-live='polite' data-slot='{number}'>{last}</p>{_for_script(below)}</div>"
         )
 
     def _marks(self) -> tuple[str, str]:
@@ -293,10 +297,11 @@ class Show(Picture):
             f"<span> {escape(each['brief'])}</span></button></li>"
             for number, each in enumerate(self.events)
         )
+        look = f"class='mipflow-chips' tabindex='0' aria-label='Events'{' hidden' * (not chips)}"
+        chips = _for_script(f"<ol {look}>{chips}</ol>")
         return (
             f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}"
-            f"<ol class='mipflow-chips' tabindex='0' aria-label='Events'{' hidden' * (not chips)}>{chips}</ol>"
-            f"{self.twin()}{PANEL.format(id=self.id)}</div>"
+            f"{chips}{self.twin()}{_for_script(PANEL.format(id=self.id))}</div>"
             f"<script type='text/plain'>{packed(self.plain())}</script>{script()}"
         )
 
@@ -305,6 +310,11 @@ class Show(Picture):
         figures = [figure_bundle(figure, self.title) for figure in self.figures]
         board = {"text/html": self.board(), "text/plain": self.describe()}
         return [*figures, {"text/html": self.controls(), "text/plain": ""}, board]
+
+
+def _for_script(html: str) -> str:
+    """HTML that is nothing without the script, which puts it there: where none runs there are no dead buttons."""
+    return f"<script type='text/html'>{html}</script>"
 
 
 def _button(act: str, by: int, name: str, sign: str, text: str = "") -> str:

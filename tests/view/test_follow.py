@@ -217,7 +217,7 @@ def test_before_the_first_message_there_is_nothing_to_look_into_and_a_sentence_s
 
 def test_a_row_shows_its_history_and_each_moment_of_it(opened: Any) -> None:
     to_update(opened)
-    row = opened.locator(".mipflow-plates [data-row^='CN1|']", has_text="H@2").locator("button")
+    row = opened.locator(".mipflow-plates [data-row^='CN1|']", has_text="H@2").locator(".mipflow-row")
     row.press("Enter")
     items = panel(opened).locator("li")
     assert items.count() >= 2 and "WLAN address → cellular address" in items.last.inner_text()
@@ -232,7 +232,7 @@ def test_a_row_shows_its_history_and_each_moment_of_it(opened: Any) -> None:
 
 def test_a_row_of_the_tables_shows_its_history_in_the_film(opened: Any) -> None:
     table = opened.locator("table", has=opened.locator("caption", has_text=re.compile("^CN1: binding cache$"))).last
-    table.locator("tr", has_text="H@2").locator("button").press("Enter")
+    table.locator("tr", has_text="H@2").locator(".mipflow-row").press("Enter")
     assert panel(opened).locator(".mipflow-title").inner_text() == "CN1: binding cache, H@2"
     homes = opened.locator("table", has=opened.locator("caption", has_text="home address table")).last
     assert homes.locator("tr").count() > 1 and homes.locator("[data-row]").count() == 0  # no film has them
