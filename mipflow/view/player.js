@@ -305,7 +305,7 @@
     const { target, key } = event, isPress = key === "Enter" || key === " ";
     if (event.ctrlKey || event.metaKey || event.altKey || (isPress && target.matches("button, summary"))) return;
     const act = target.matches(".mipflow-controls :not([type=radio])") && showOf(target)?.told.keys[key];
-    if (act) showOf(target).act(...act); else if (isPress && target.matches("[role=button]")) follow(event); else return;
+    if (act) showOf(target).act(...act); else if (isPress && target.role === "button") follow(event); else return;
     event.preventDefault(); event.stopPropagation();
   }, true);
   // JupyterLab takes keys from controls in an output unless the focused one says otherwise: a cell never may.

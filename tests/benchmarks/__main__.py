@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
+from mipflow.view.page import save
 from mipflow.wire import capture
 from mipflow.wire.address import Prefix
 from mipflow.wire.packet import UDP, Packet
@@ -30,6 +32,20 @@ from .reference import HALF_S, START_S, measure, mobile_world
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 MANY = 100_000
+# Plays a film for three seconds from its middle on: pictures a second, and the longest time between two (milliseconds).
+PLAYS = """() => new Promise((done) => {
+  const [show] = [...mipflowPlayer.shows], gaps = []; show.go(show.told.length / 4); show.play(true);
+  let last = performance.now(); const end = last + 3000;
+  const look = (now) => {
+    gaps.push(now - last); last = now;
+    if (now < end) requestAnimationFrame(look);
+    else { show.play(false); done([gaps.length / 3, Math.max(...gaps.slice(2))]); }
+  };
+  requestAnimationFrame(look); })"""
+IN_FLIGHT = """() => { const [show] = [...mipflowPlayer.shows]; let most = 0;
+  for (let ms = 0; ms < show.told.length; ms += 50) { show.go(ms);
+    most = Math.max(most, show.stages[0].layers.flatMap(({ seen }) => seen).reduce((so, { count }) => so + count, 0)); }
+  return most; }"""
 
 
 def show(what: str, value: str, reach: str) -> None:
@@ -94,6 +110,34 @@ def pictures() -> None:
         times.append(process_time() - begin)
     assert panel.result is not None
     show("a panel's redraw, in the kernel", f"{median(times):.3f} s", "at most 0.2, of 0.5 on the screen")
+
+
+def films() -> None:
+    """A film in Chromium with thirty packets in flight: pictures a second as it plays, and the longest between two."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.conftest import CHROMIUM_FLAGS
+
+    world = mf.figure2(seed=7)
+    for _ in range(3):
+        world.mn.open(world.cn1, mf.apps.Voice(interval_ms=4))
+    video = world.mn.open(world.cn1, mf.apps.Video())
+    world.run(6)
+    world.mn.handover(video, "cell0")
+    world.run(1)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.goto(save(Path(folder) / "film.html", [world.animate(6.05, 6.15)], "A film").as_uri())
+        page.locator(".mipflow-driven").wait_for()
+        page.wait_for_timeout(1000)
+        found = [page.evaluate(PLAYS) for _ in range(ROUNDS)]
+        packets = page.evaluate(IN_FLIGHT)
+        browser.close()
+    show("packets in flight in a film, at most", str(packets), "at least 30")
+    show("pictures a second while it plays", f"{median(rate for rate, _ in found):.1f}", "at least 55")
+    show("  longest between two of them", f"{median(worst for _, worst in found):.0f} ms", "at most 50")
 
 
 def memory() -> None:
@@ -173,5 +217,5 @@ def flows() -> None:
 
 
 if __name__ == "__main__":
-    for part in (engine, export, import_time, pictures, memory, bindings, flows):
+    for part in (engine, export, import_time, pictures, films, memory, bindings, flows):
         part()

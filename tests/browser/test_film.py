@@ -10,6 +10,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from mipflow.view.stage import spots
+
 CELLS = (
     "import mipflow as mf\nimport ipywidgets\nworld = mf.figure2(seed=7)\n"
     "call, video = world.mn.open(world.cn1, mf.apps.Voice()), world.mn.open(world.cn1, mf.apps.Video())\n"
@@ -101,3 +103,72 @@ def test_plates_stand_within_their_film(page: Any) -> None:
             assert len(over) == 2 and max(over) <= 1, (number, times, over)
             assert film.evaluate(DRAW_ANEW) < 100
             assert film.evaluate(OVER) == over, "never cut off, not even then"
+
+
+DENSE = """import mipflow as mf
+world = mf.figure2(seed=7)
+for number in range(3):
+    world.mn.open(world.cn1, mf.apps.Voice(interval_ms=4))
+video = world.mn.open(world.cn1, mf.apps.Video())
+world.run(6)
+world.mn.handover(video, 'cell0')
+world.run(1)
+film = world.animate(6.05, 6.15)
+film"""
+# What is seen at a playing time: where each mark of each layer is, and how many packets it stands for.
+SEEN_AT = """([ms]) => {
+  const [show] = [...mipflowPlayer.shows], [stage] = show.stages, width = stage.graph._fullLayout.xaxis._length;
+  show.go(ms);
+  const place = (point) => point.getAttribute("transform").match(/-?[0-9.]+(e-?[0-9]+)?/g).map(Number);
+  const isSeen = ({ point }) => getComputedStyle(point).display !== "none";
+  return [stage.ok, width, stage.layers.map(({ points, texts, known }) => [points.length, texts.length, known.length,
+    points.map((point, k) => ({ point, text: texts[k].textContent })).filter(isSeen)
+      .map(({ point, text }) => [...place(point), text])])];
+}"""
+
+
+def test_a_film_with_thirty_packets_in_flight_is_exact_and_asks_no_network(
+    jupyter_server: str, browser_page: Any, open_notebook: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    """What it is like to look at is measured by `python -m tests.benchmarks`; here nothing depends on the time."""
+    here: dict[str, Any] = {}
+    exec(DENSE, here)
+    film, (stage,) = here["film"], here["film"].stages
+    troubles: list[str] = []
+    browser_page.on("pageerror", lambda error: troubles.append(str(error)))
+    browser_page.on("console", lambda said: troubles.extend([said.text] if said.type == "error" else []))
+    own = (jupyter_server, jupyter_server.replace("http", "ws", 1), "data:", "blob:")
+    browser_page.on("request", lambda asked: troubles.extend([] if asked.url.startswith(own) else [asked.url]))
+    folder = next(path for path in tmp_path_factory.getbasetemp().iterdir() if (path / "labs").is_dir())
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(DENSE)], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "labs" / "dense.ipynb")
+    page = open_notebook(str(Path("labs") / "dense.ipynb"))
+    troubles.clear()
+    page.get_by_role("menuitem", name="Run").click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".mipflow-driven").wait_for()
+    page.wait_for_timeout(1000)  # until plotly knows how wide the grid lets it be
+    most = checked = 0
+    for number in range(40):
+        at = film.film.length_ms * number / 39
+        is_ok, width, layers = page.evaluate(SEEN_AT, [at])
+        assert is_ok
+        t_ns, in_flight = film.film.time(at), 0
+        for layer, (points, texts, known, seen) in zip(stage.layers, layers, strict=True):
+            assert points == texts == known, "every mark has its node"
+            due = spots(stage.scene, layer, t_ns, width)
+            in_flight += sum(spot.packets for spot in due)
+            if len(seen) != len(due):  # within the microsecond in which one leaves or comes
+                assert abs(len(seen) - len(due)) <= 1
+                continue
+            for (x, y, text), spot in zip(seen, due, strict=True):
+                assert abs(x - spot.x) < 1 and abs(y - spot.y) < 1 and text == spot.said
+                checked += 1
+        most = max(most, in_flight)
+    assert most >= 30 and checked > 200
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    assert troubles == []
