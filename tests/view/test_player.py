@@ -323,6 +323,21 @@ def test_at_1280_the_board_stands_beside_the_stage_and_all_is_on_the_screen(open
     assert controls["y"] >= stage["y"] + stage["height"] and controls["y"] + controls["height"] <= 720
 
 
+def test_no_table_is_wider_than_its_place_beside_the_stage(opened: Any, browser_page: Any) -> None:
+    """From where they stand side by side: there they have least room."""
+    page = opened(film("figure 2", 4))
+    over = """() => [...document.querySelectorAll(".mipflow-board table:not(details *)")].map((table) =>
+      table.getBoundingClientRect().right - table.closest("section").getBoundingClientRect().right)"""
+    beside = "document.querySelector('.mipflow-board').offsetLeft > 300"
+    sides = set()
+    for width in (1060, 1096, 1104, 1130, 1160, 1280):
+        browser_page.set_viewport_size({"width": width, "height": 720})
+        page.wait_for_timeout(200)
+        sides.add(page.evaluate(beside))
+        assert max(page.evaluate(over)) < 1, width
+    assert sides == {False, True}
+
+
 @pytest.mark.parametrize("name", [
     "figure 1", "4 correspondents", "8 correspondents", "8 home agents", "home router, 8 home agents", "servers",
     "tunnel", "host",
