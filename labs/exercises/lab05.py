@@ -476,12 +476,13 @@ def film_key(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     world = in_world(mine, student)
     keys = world.mn.packet_keys
     assert keys is not None
+    failed = keys.failed.replace("your key()", "your flow_key()")
     if not keys.packets:
-        return words(f"Your function stopped at the first packet: {keys.failed}.")
+        return words(f"It stopped at the first packet: {failed}.")
     packets = _laned(world)
     found, made = len({each.flow for each in packets}), len(sort(packets))
     title = f"Your function sorted {len(packets):,} packets of {found} conversations into {made:,} lane{'s' * (made != 1)}"
-    return _picture(packets, student, title + (f"; then {keys.failed}" if keys.failed else ""))
+    return _picture(packets, student, title + (f"; then {failed}" if failed else ""))
 
 
 # --- 5.T: by hand -----------------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def test_a_wrong_key_has_its_lanes_too() -> None:
     shown = film("5.1", {"flow_key": made("return packet.destination")})
     assert isinstance(shown, Picture) and f"sorted {len(LAB.packets_of(Student())):,} packets of 6 conversations into 4 lanes" in shown.title
     assert "shapes: " in shown.describe()
-    assert "ZeroDivisionError" in repr(film("5.1", {"flow_key": made("return 1 / 0")}))
+    assert "your flow_key() raised ZeroDivisionError" in repr(film("5.1", {"flow_key": made("return 1 / 0")}))
     late = film("5.1", {"flow_key": made("n.append(1)\nreturn 1 / (len(n) < 50)")})
     assert "NameError" in repr(late)
     assert "Write flow_key first" in repr(film("5.1", {}))
