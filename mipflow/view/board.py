@@ -34,6 +34,7 @@ SIGNS = {
         "where a road was before",
     ),
     "row": ("<b class='mipflow-mark'></b>", "the row by which a road turned"),
+    "test": ("<b class='mipflow-ring' style='--done:60%'></b>", "a home address under test, until the ring is full"),
 }  # fmt: skip
 """Signs of the legend beside those of the flows: each stands in it where the film shows it at some time."""
 ROLES = ("mobile node", "home agent", "correspondent node")
@@ -334,6 +335,8 @@ class Board:
         """Explain the other signs in the legend: whatever occurs in this film, and what the nodes' names mean."""
         stage, end_us = self.stage, self.stage.us(self.stage.spine.end_ns)
         seen = stage.seen()
+        if self._tests:
+            seen["test"] = max(test.gone_us for test in self._tests)
         signs = "".join(
             f"<li><span class='mipflow-kind'>{sign}</span>"
             f"<span>{words}{_until(seen[kind], stage.spine.start_ns, end_us)}</span></li>"

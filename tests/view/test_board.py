@@ -235,6 +235,11 @@ def test_an_address_that_is_tested_is_a_ghost_until_it_is_bound_or_refused(teste
     assert end - begin == pytest.approx(1_000_000, abs=1000), "its ring closes in a second"
 
 
+def test_the_legend_says_that_a_ring_is_a_test(tested: Board, board: Board) -> None:
+    words = "a home address under test, until the ring is full"
+    assert words in text(tested.html()) and words not in text(board.html())
+
+
 def test_the_test_is_an_event_of_the_spine(tested: Board) -> None:
     moments = [moment for moment in tested.stage.spine.moments if moment.kind == "test"]
     told = [(moment.brief, moment.nodes, moment.is_told) for moment in moments]
