@@ -191,7 +191,7 @@ part("00", "dealt")
 # %% tags=["answer:0.2"]
 example = "..."  # such as "H@1 H@2 H@3, move 2": three flows, and the second is told to move
 ### BEGIN SOLUTION
-example = "H@1 H@1, move 1"  # for practice, without a number
+example = "H@1 H@2, move 1"  # for practice, without a number
 ### END SOLUTION
 
 # %% tags=["check:0.2:3"]
