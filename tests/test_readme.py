@@ -46,3 +46,12 @@ def test_every_file_that_it_names_is_there() -> None:
     """Links and pictures."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), f"{target} is named in the README and is not there"
+
+
+def test_every_lab_is_named() -> None:
+    """With the minutes that its card says."""
+    for lab in sorted((ROOT / "labs").glob("[0-9][0-9]_*.ipynb")):
+        row = next((line for line in README.splitlines() if f"(labs/{lab.name})" in line), "")
+        assert row.startswith("|"), f"{lab.name} is not in the README's table of labs"
+        minutes = re.search(r"all of it (\d+)", lab.read_text(encoding="utf-8"))
+        assert minutes is None or f", {minutes[1]} minutes" in row, f"{row}: {lab.name} says {minutes[1]} minutes"
