@@ -26,6 +26,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.rules import RuleSet
+from mipflow.lab.outside import Outside
 from mipflow.lab.plain import CarriedHost, PlainWorld
 from mipflow.lab.replay import Handover, Replay
 from mipflow.lab.views import Views
@@ -316,6 +317,12 @@ PUBLIC: dict[str, Row] = {
         "listen", World.listen, flow=FLOW, **SPAN, direction=plain("up"), playout_ms=plain(150)),
     "Sound.save": Row(
         lambda world, **given: world.listen(1, 1, 2, direction="up").save(**given), (Sound.save,), {"path": FILE}),
+    "World.port": Row(
+        lambda world, **given: mf.figure2().port(**given), (World.port,),
+        {"link": plain("wlan0"), "name": plain("you", "empty", "blank", *WORDS)}),
+    "Outside.send": Row(
+        lambda world, **given: mf.figure2().port("wlan0").send(**given), (Outside.send,),
+        {"packet": plain(bytes([0x60]) + bytes(39)), "wait_s": SECONDS}),
     "World.pcap": method(
         "pcap", World.pcap, path=FILE, node=plain("MN", "None"), interface=plain("wlan0", "None")),
     "World.save": method("save", World.save, path=FILE),

@@ -95,8 +95,6 @@ class PlainWorld(Views):
         """The router in the middle, where further links can be joined on."""
         self.tables_of: dict[str, ConnectionTable] = {}
         """Node -> its TCP connections."""
-        self.further_names: dict[Address, str] = {}
-        """Words for the addresses of whoever else is here."""
 
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""

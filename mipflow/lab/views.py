@@ -51,6 +51,8 @@ class Views(Unique):
     def __init__(self, network: Network, title: str) -> None:
         self.network = network
         self.title = title
+        self.further_names: dict[Address, str] = {}
+        """Words for the addresses of whoever else is here."""
         self._looked_ns = -1
         """For which moment the tables were looked at last; -1 before the first time."""
         WORLDS.add(self)

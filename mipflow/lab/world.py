@@ -13,6 +13,7 @@ from typing import Literal
 from mipflow.arguments import (
     MILLISECONDS,
     SECONDS,
+    TEXT,
     Expected,
     check,
     fits,
@@ -27,6 +28,7 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
+from mipflow.lab.outside import Outside
 from mipflow.lab.replay import Replay
 from mipflow.lab.views import Views, first, span
 from mipflow.mip6.correspondent_node import CorrespondentNode
@@ -106,7 +108,7 @@ class World(Views):
             word = f"{interface_kind(interface)} address"
             names.setdefault(address, word if kinds[interface] < 2 else f"{word} {kinds[interface]}")
         names.update({cn.address: cn.name for cn in self.cns})
-        return names
+        return names | self.further_names
 
     def _read_on(self) -> None:
         """Read what has been recorded since the last call: an address that is gone keeps its name in pictures."""
@@ -159,9 +161,20 @@ class World(Views):
         told = first(flows) if self.mn.opened else "no flow was opened"
         return f"{self.network.name} at {self.now:.3f} s", [("flows", told), ("bindings", "; ".join(bindings))]
 
-    offered_names = tuple(
-        sorted((*Views.offered_names, "cn1", "cn2", "flows", "ha", "home_agents", "listen", "policy_server", "replay"))
-    )
+    offered_names = tuple(sorted((
+        *Views.offered_names, "cn1", "cn2", "flows", "ha", "home_agents", "listen", "policy_server", "port", "replay",
+    )))  # fmt: skip
+
+    def port(self, link: str, name: str = "you") -> Outside:
+        """A place on a link, such as "wlan0", from where somebody outside sends packets of their own making:
+        `world.port("wlan0").send(packet)`. `name`: theirs in pictures. Raises TopologyError for an unknown link.
+        """
+        check(one_of(*self.network.segments), TopologyError, link=link)
+        check(TEXT, name=name)
+        nodes = self.network.graph.nodes
+        there = [nodes[port.owner] for port in self.network.segments[link].ports]
+        x, y = (max(node["x"] for node in there), max(node["y"] for node in there)) if there else (0.0, 0.0)
+        return Outside(self.network, self.network.segments[link], name, x - 2.0, y)
 
     def listen(
         self, flow: Flow | int, start: float | None = None, end: float | None = None, *,
