@@ -180,7 +180,7 @@ SCENARIO = {
     "correspondents": plain(None, "None", "dict"), "home_router": FLAG, "home_agents": plain(2),
     "advertisements": plain((1, 3), "None"), "security": FLAG, "ingress_filtering": FLAG, "enhanced": FLAG,
     "allocate": plain("stateless", "None"), "policy_server": FLAG, "operator": plain(RuleSet(), "None"),
-    "collision": FLAG, "form": plain(None, "None"),
+    "collision": FLAG, "form": plain(None, "None"), "intercept": plain(_nothing, "None"),
 }  # fmt: skip
 
 

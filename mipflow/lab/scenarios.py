@@ -30,6 +30,7 @@ from mipflow.flow.policies import ByOperator, ByRequest, Policies
 from mipflow.flow.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.rules import RuleSet, load_rules
+from mipflow.lab.interception import Interception
 from mipflow.lab.replay import play
 from mipflow.lab.replay import replay as replay_capture
 from mipflow.lab.world import World
@@ -93,7 +94,7 @@ def figure2(
     advertisements: tuple[float, float] | None = None, security: bool | Literal["manual"] = False,
     ingress_filtering: bool = False, enhanced: bool = False, allocate: Mechanism | Callable[..., Address] | None = None,
     policy_server: bool = False, operator: RuleSet | str | PathLike[str] | None = None, collision: bool = False,
-    form: Form | None = None, **mobile_node: Any,
+    form: Form | None = None, intercept: Callable[..., Any] | None = None, **mobile_node: Any,
 ) -> World:
     """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
@@ -113,6 +114,8 @@ def figure2(
     is adapted for it, or a function of the learner's, called as allocate(prefix, taken); without it, stateless from the
     home prefix that the mobile node knows from the start;
     form: a learner's function that forms home addresses, called as form(advert, taken), for "stateless";
+    intercept: a learner's function by which home agents forward, called as intercept(packet, cache, now), with what
+    `lab.interception` says;
     collision: whether somebody on the home link has the first further home address already, whichever way it comes;
     policy_server: whether "PS" can send rules to the mobile node: `world.policy_server.indicate(home_address, text)`;
     operator: the network operator's rules, or a file of them (see datasets/rules); where no policy is given, networks
@@ -179,6 +182,8 @@ def figure2(
     mn.networks.check()
     world = World(network, mn, agents[0], peers, internet, "A home address for each flow (the patent's Figure 2)")
     world.home_agents, world.address_book = agents, book
+    if intercept is not None:
+        world.interceptions = [Interception(agent, intercept) for agent in agents]
     if policy_server:
         world.policy_server = _policy_server(network, internet, mn)
     if collision:

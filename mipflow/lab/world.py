@@ -28,6 +28,7 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy_server import PolicyServer
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
+from mipflow.lab.interception import Interception
 from mipflow.lab.outside import Outside
 from mipflow.lab.replay import Replay
 from mipflow.lab.views import Views, first, span
@@ -71,6 +72,8 @@ class World(Views):
         self.policy_server: PolicyServer | None = None
         """Sends rules to the mobile node, where there is one."""
         self.cns: list[CorrespondentNode] = list(cns)
+        self.interceptions: list[Interception] = []
+        """A learner's function in each home agent, where there is one."""
         self.start_s = 0.0
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
         self.replay: Replay | None = None

@@ -55,6 +55,8 @@ class HomeAgent(Router):
         self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """
+        self.intercept: Forward | None = None
+        """Takes every packet that is to be forwarded, in the place of the binding cache, where there is one."""
         self.handlers[Packet], self.handlers[icmpv6.IcmpError] = self._tunnel_exit, self._told_of_error
 
     @property
@@ -278,9 +280,20 @@ class HomeAgent(Router):
 
     def find_forward(self, destination: Address) -> Forward | None:
         """Packets for a bound home address are intercepted and tunnelled (sections 10.4.1, 10.4.2)."""
-        if destination not in self.bindings:
-            return super().find_forward(destination)
-        road = self._tunnel(destination)
+        if self.intercept is not None:
+            return self.intercept
+        binding = self.bindings.get(destination)
+        if binding is None:
+            return self.route(destination)
+        return self.tunnel(binding.home_agent or self.home_agent_address, binding.care_of_address)
+
+    def route(self, destination: Address) -> Forward | None:
+        """How a router without bindings passes packets on."""
+        return super().find_forward(destination)
+
+    def tunnel(self, source: Address, destination: Address) -> Forward | None:
+        """How packets are passed on inside others with these addresses; None where there is no way (section 10.4.2)."""
+        road = self.road("tunnel", source, destination, tunnel=(source, destination))
         if road is None:
             return None
         send = self.ip_security.tunnel_sender(road)
@@ -300,13 +313,6 @@ class HomeAgent(Router):
                 self.send_error(packet, icmpv6.PACKET_TOO_BIG, 0, max(road.mtu, MIN_MTU))
 
         return send
-
-    def _tunnel(self, home_address: Address) -> Road | None:
-        binding = self.bindings.get(home_address)
-        if binding is None:
-            return None
-        own, care_of = binding.home_agent or self.home_agent_address, binding.care_of_address
-        return self.road("tunnel", own, care_of, tunnel=(own, care_of))
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""

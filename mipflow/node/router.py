@@ -123,13 +123,17 @@ class Router(Node):
             return
         forward = self._forward.get(packet.destination) or self.find_forward(packet.destination)
         if forward is None or packet.destination.is_link_local:
-            self.drop(packet, f"no route to {packet.destination}")
-            segment = self.network.segment_of(packet.destination)
-            self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
+            self.give_up(packet, packet.destination)
             return
         self._forward[packet.destination] = forward
         packet.hop_limit -= 1
         forward(packet)
+
+    def give_up(self, packet: Packet, destination: Address) -> None:
+        """Drop a packet for which there is no way to `destination`, and tell its source (RFC 4443 section 3.1)."""
+        self.drop(packet, f"no route to {destination}")
+        segment = self.network.segment_of(destination)
+        self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
 
     def find_forward(self, destination: Address) -> Forward | None:
         """How packets for `destination` are passed on; a home agent puts its tunnels in here."""
