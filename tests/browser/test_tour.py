@@ -193,15 +193,11 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     assert tour.page.locator(".mipflow-building").count() == 0
     film = tour.film(FIRST)
     tour.shoot("2-before", tmp_path)
-    best = (0.0, 0.0)
-    for _ in range(3):  # another process may take the processor for a moment
-        film.get_by_role("button", name="Play", exact=True).click()
-        best = max(best, tuple(film.evaluate(MEASURE)), key=min)
-        film.get_by_role("button", name="Pause", exact=True).click()
-        if min(best) >= 30:
-            break
-    print(f"{best[0]:.0f} frames and {best[1]:.0f} different pictures a second")
-    assert min(best) >= 30
+    film.get_by_role("button", name="Play", exact=True).click()
+    frames, pictures = film.evaluate(MEASURE)
+    film.get_by_role("button", name="Pause", exact=True).click()
+    print(f"{frames:.0f} frames and {pictures:.0f} different pictures a second")
+    assert pictures > 1, "how many is a question for tests/benchmarks"
     seen = film.evaluate(READ)
     assert passes(seen, CALL, WLAN) and passes(seen, VIDEO, WLAN)
     assert not passes(seen, CALL, CELLULAR) and not passes(seen, VIDEO, CELLULAR)
