@@ -772,7 +772,7 @@ TALES = (
     ),
     Tale(
         "A laptop sleeps, wakes in a library, and opens a page.", "N",
-        "It moved, but nothing was running. Whose row could be lost?", {"M": "M01"},
+        "Its old address does not lead here, and nothing was running. What does it need, and what not?", {"M": "M01"},
     ),
     Tale(
         "A machine on a cable is plugged into another network, during a backup.", "M",
@@ -780,7 +780,7 @@ TALES = (
     ),
     Tale(
         "A passenger streams a film over the train's own WLAN.", "S",
-        "The laptop's link is the train's. Fast is not the same as moving between links.", {"M": "M01"},
+        "The passenger's link is the train's WLAN, all the way. Fast is not the same as moving between links.", {"M": "M01"},
     ),
     Tale(
         "A sensor sends one reading an hour, each time from another network.", "N",

@@ -435,8 +435,8 @@ def _ends(before: int, refused: object = None) -> str:
 ANSWER_WRONG = (
     Wrong(
         "takes every answer for a yes",
-        'Not yet. HA answered 134 to {address}, and you said "use". Now his mail and yours carry one name. Where does an'
-        " answer say whether it is a yes?",
+        'Not yet. HA answered 134 to {address}, and you said "use". Somebody at home has that address: his packets and'
+        " yours would go to one place. Which statuses are a yes, and which a no?",
         (_answers(yes=lambda status: True, writes=_nothing),), None, lambda step: step.values["status"] == 134,
     ),
     Wrong(
@@ -461,8 +461,8 @@ ANSWER_WRONG = (
     ),
     Wrong(
         "every refusal is a collision",
-        'Not yet. Status {status} came, you said "{word}". Nobody spoke up about {address}; in the node it is bound 32 s'
-        " later. What does {status} say about the address?",
+        'Not yet. Status {status} came, you said "{word}". Nobody else has {address}: asked for again 32 s later, it is'
+        " bound. Which refusals speak of the address, and which of the home agent?",
         (
             _answers(other=_ends, writes=lambda status, before: status >= 128), _answers(other=lambda before: "give up"),
             _answers(other=_ends), _answers(other=lambda before: "another"),

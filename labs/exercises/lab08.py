@@ -879,7 +879,7 @@ MOVES = Stories(
         ),
         Wrong(
             "tells nobody",
-            "Not yet. Your table says {own_care}, and no update left. {cn} cannot see your table. What must it hear?",
+            "Not yet. Your table says {own_care}, but you sent no update. {cn} cannot see your table. What must it hear?",
             (tells_nobody,), None, lambda step: not step.values["tos"],
         ),
         Wrong(
