@@ -213,7 +213,7 @@ def test_whatever_learners_write_in_lab_08_run_all_reaches_the_end(tmp_path: Pat
     said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
     for words in (
         "lost is no whole number", "took more than 1 s and was stopped", "mn.flows[1] is 5",
-        "no update left", "Write asked_ms in the cell above", "moves is no list of 4",
+        "you sent no update", "Write asked_ms in the cell above", "moves is no list of 4",
         "does not come back from one call in line 2", "in your story",
     ):  # fmt: skip
         assert words in said, words
