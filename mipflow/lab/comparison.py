@@ -146,10 +146,14 @@ class Side:
         return found
 
     @property
-    def homes(self) -> dict[str, str]:
-        """Flow by name -> its home address in words."""
+    def homes(self) -> dict[str, tuple[str, int]]:
+        """Flow by name -> its home address in words, and since when it has it."""
+        rows = [each for each in self.world.trace.changes() if each.change.table == TABLE and each.change.after]
         return {
-            self.words.flows[flow.id]: self.words.address(flow.home_address)
+            self.words.flows[flow.id]: (self.words.address(flow.home_address), next(
+                each.t_ns for each in rows if (each.change.after or {})["home_address"] == str(flow.home_address)
+                and each.change.key == flow.id
+            ))
             for flow in self.world.flows() if flow.home_address is not None
         }  # fmt: skip
 

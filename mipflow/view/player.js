@@ -1,8 +1,7 @@
 // The player: one clock moves the marks of plotly's stages and fills the HTML beside them; what is clicked opens, and
 // times lead to the film and back. Acts once in a page. plotly draws each stage once; then the player writes places and
 // letters itself, into plotly's SVG and its list of points, so that hover and plotly_click find each mark where it is
-// seen. All HTML is Python's (show.py): data-act says what a button does, data-slot what is filled; data-ns, data-row
-// and data-hops say which time, which row of a table and which packet-hops something is about.
+// seen. All HTML is Python's: data-act says what a button does, data-slot what is filled, others what it is about.
 (() => {
   if (window.mipflowPlayer) return window.mipflowPlayer.look();
   const CALM = window.matchMedia("(prefers-reduced-motion: reduce)"), STEP_MS = 2500;
@@ -53,6 +52,7 @@
         const [points, texts, [path, ...pieces]] = PARTS.map((what) => all(holder, what));
         holder.classList.add(`mipflow-${each.kind}`);
         for (const point of all(holder, "[display]")) point.removeAttribute("display"); // it was out of sight
+        for (const text of texts) for (const at of "xy") text.setAttribute(at, 0); // they go where their points go
         for (const piece of pieces) piece.remove(); // the first has them all
         return { ...each, holder, points, texts, path, known: graph.calcdata[each.trace] ?? [], seen: [] };
       };
@@ -63,19 +63,20 @@
       graph.classList.toggle("mipflow-driven", this.ok);
     }
     // A leg of a way from card to card, cut by a margin before the cards, and its direction: Scene.legs in scene.py.
-    leg([nodes, sides, , ...last], number, margin) {
+    leg([nodes, lanes, keep, , ...last], number, margin) {
       const [a, b] = [nodes[number], nodes[number + 1] ?? nodes[number]].map((node) =>
         ({ place: this.places[node], halves: this.told.nodes[node].slice(2).map((half, k) => half + margin[k]) }));
       const [x, y] = a.place, [dx, dy] = [b.place[0] - x, b.place[1] - y], length = Math.hypot(dx, dy);
       if (!length) return [x, y - a.halves[1], x, y - a.halves[1], 0, 0]; // at a node: above its card
-      const [ux, uy] = [dx / length, dy / length], beside = [uy * sides[number], -ux * sides[number]];
+      const [ux, uy] = [dx / length, dy / length], [p, q] = [ux, uy].map(Math.abs), lane = lanes[number] * (p + q);
+      const side = lane - keep[0] * q - keep[1] * p, beside = [uy * side, -ux * side];
       let ends = [leaves(a.halves, beside, [ux, uy]), length - leaves(b.halves, beside, [-ux, -uy])];
       if (ends[0] > ends[1]) ends = ends.fill((ends[0] + ends[1]) / 2);
       if (number === nodes.length - 2) ends = last.map((share) => between(...ends, share));
       return [...ends.flatMap((far) => [x + beside[0] + ux * far, y + beside[1] + uy * far]), ux, uy];
     }
     // What is under way; marks that would overlap on a link are one, at the place of the first: spots() in stage.py.
-    spots({ size: [w, h], margin, flights }, us) {
+    spots({ size, margin, flights }, us) {
       const seen = [];
       for (const [number, hop, times, text] of flights) {
         if (us < times[0] + !text || us > times.at(-1)) continue; // a step leads to where a message leaves
@@ -83,9 +84,10 @@
         const [left, reached] = times.slice(2 * leg), [ax, ay, bx, by, ...towards] = this.leg(way, leg, margin);
         const share = reached > left ? Math.min(1, (us - left) / (reached - left)) : 1;
         const [x, y, link] = [between(ax, bx, share), between(ay, by, share), `${way[0].slice(leg, leg + 2)}`];
+        const [p, q] = towards.map(Math.abs), isSteep = !text && q > p, [w, h] = isSteep ? size.toReversed() : size;
         const near = (each) => each.link === link && Math.abs(each.x - x) < w + 2 && Math.abs(each.y - y) < h + 2;
-        const first = seen.find(near), inside = way[2].includes(leg);
-        if (first) first.count += 1; else seen.push({ x, y, link, hop, text, inside, towards, count: 1 });
+        const first = seen.find(near), inside = way[3].includes(leg);
+        if (first) first.count += 1; else seen.push({ x, y, link, hop, text, inside, towards, isSteep, count: 1 });
       }
       return seen;
     }
@@ -110,13 +112,14 @@
         line.path.setAttribute("d", line.seen.map((each) => `M${each.join("L")}`).join("") || "M-99,-99L-98,-99");
       }
     }
-    mark({ size: [w, h], wide, letter }, { x, y, towards, count, hop, text, inside }, point, label) {
-      const half = text || (count > 1 && w > h) ? w / 2 : h / 2; // of several it is as wide as a message
-      point.shape ??= point.getAttribute("d");
-      const shape = half > h / 2 ? wide : point.shape, name = text || letter;
-      point.setAttribute("d", hop < 0 ? shape : shape + head([half, h / 2], towards));
-      point.setAttribute("transform", `translate(${x},${y})`); point.classList.toggle("mipflow-inside", inside);
-      label.setAttribute("x", x); label.setAttribute("y", y); put(label, count < 2 ? name : `${name}×${count}`);
+    mark({ size: [w, h], wide, letter, upright }, { x, y, towards, count, hop, text, inside, isSteep }, point, label) {
+      const isWide = text || (count > 1 && w > h), half = [isWide ? w / 2 : h / 2, h / 2], isTall = isWide && isSteep;
+      point.shape ??= point.getAttribute("d"); point.classList.toggle("mipflow-inside", inside);
+      const shape = isWide ? wide[Number(isTall)] : point.shape, name = text || letter;
+      point.setAttribute("d", hop < 0 ? shape : shape + head(isTall ? half.reverse() : half, towards));
+      for (const each of [point, label]) each.setAttribute("transform", `translate(${x},${y})`);
+      put(label, isTall ? `×${count}${name}` : count < 2 ? name : `${name}×${count}`);
+      if (isTall && !label.children.length) label.innerHTML = upright.replace("#", count); // in two lines
     }
     // Light the row and the roads of a moment in which they bend by it, and join them by a line.
     light(key) {
@@ -186,8 +189,7 @@
     play(wanted) {
       if (wanted === this.playing) return;
       if (wanted && this.ms >= this.told.length) this.seek(0);
-      this.playing = wanted;
-      this.toggle.ariaLabel = this.toggle.title = wanted ? "Pause" : "Play"; // its sign follows (player.css)
+      this.playing = wanted; this.toggle.ariaLabel = this.toggle.title = wanted ? "Pause" : "Play"; // its sign: CSS
       let [before, waited] = [performance.now(), STEP_MS];
       const picture = (now) => {
         if (!this.playing) return;
@@ -212,19 +214,17 @@
         style.setProperty("--done", `${100 * within(0, (us - from) / (to - from), 1)}%`); // a test's ring closes
       const ok = this.stages.every((stage) => stage.ok), seconds = `${((us + start) / 1e6).toFixed(3)} s`;
       if (ok) for (const stage of this.stages) stage.draw(us, at);
-      this.controls.classList.toggle("mipflow-still", !ok);
-      put(this.clock, seconds); this.range.value = at;
+      this.controls.classList.toggle("mipflow-still", !ok); put(this.clock, seconds); this.range.value = at;
       this.range.ariaValueText = `${seconds}, ${at < length ? event?.brief || "the beginning" : "the end"}`;
       if (number !== this.number) for (const each of this.marks) {
         const { by, to = by } = each.dataset, isNow = by <= number && number <= to;
         each.toggleAttribute("data-now", isNow); // the chips, which are last, are scrolled, but never the page
         if (isNow) this.chips.scrollTop = each.parentElement.offsetTop - this.chips.clientHeight / 2;
       }
-      this.number = number;
       const isHeld = !!event?.key && us === event.us && at < length; // time stands
-      const lit = isHeld ? event : at >= length && events.findLast(({ key }) => key);
-      this.host.classList.toggle("mipflow-held", isHeld);
-      this.stages.forEach((stage, k) => stage.light(lit && lit.stage === k && lit.key));
+      const ends = isHeld ? [event] : at < length ? [] : events; // at the end each stage tells its last
+      this.number = number; this.host.classList.toggle("mipflow-held", isHeld);
+      this.stages.forEach((one, k) => one.light(ends.findLast(({ stage, key }) => stage === k && key)?.key));
     }
     // Open one of the cards that a page carries (follow.py): a packet, or the history of a row.
     open(name, stage) {

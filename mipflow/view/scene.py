@@ -67,13 +67,14 @@ class Box(NamedTuple):
 class Way(NamedTuple):
     """A way along nodes, beside the middle of its links.
 
-    lane: how far on one side of each link, whichever way it goes; keep: how far to the right of where it goes; tunnel:
-    which of its legs are in a tunnel; last: from which to which share its last leg is gone. Distances in pixels.
+    lane: how far on one side of each link, whichever way it goes, and more on a slanting one; keep: half of what goes
+    there, across and up: it goes so far to the right that what comes towards it passes beside it; tunnel: which of its
+    legs are in a tunnel; last: from which to which share its last leg is gone. Distances in pixels.
     """
 
     nodes: tuple[str, ...]
     lane: float = 0.0
-    keep: float = 0.0
+    keep: Point = (0.0, 0.0)
     tunnel: tuple[int, ...] = ()
     last: tuple[float, float] = (0.0, 1.0)
 
@@ -158,7 +159,7 @@ class Scene:
             (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
             length = hypot(bx - ax, by - ay) or 1.0
             ux, uy = (bx - ax) / length, (by - ay) / length
-            side = self.sides(way)[number]
+            side = self.lanes(way)[number] * (abs(ux) + abs(uy)) - way.keep[0] * abs(uy) - way.keep[1] * abs(ux)
             ox, oy = uy * side, -ux * side
             begin = self._leaves(a, (ox, oy), (ux, uy), margin)
             end = length - self._leaves(b, (ox, oy), (-ux, -uy), margin)
@@ -172,11 +173,16 @@ class Scene:
             made = [((x, y - self.halves[way.nodes[0]][1] - margin[1]),) * 2]
         return made
 
-    def sides(self, way: Way) -> list[float]:
-        """How far to the left of the middle of its link each leg of a way goes, in pixels; at no width another."""
+    def is_steep(self, link: tuple[str, ...], width: float = WIDTH) -> bool:
+        """Whether a link goes further up or down than across."""
+        (ax, ay), (bx, by) = self.at(link[0], width), self.at(link[-1], width)
+        return abs(by - ay) > abs(bx - ax)
+
+    def lanes(self, way: Way) -> list[float]:
+        """The lane of each leg of a way, as seen by who goes there: to the left of the link; at no width another."""
         steps = pairwise(self.at(node) for node in way.nodes)
         onward = [(round(bx - ax, 3), round(by - ay, 3)) > (0, 0) for (ax, ay), (bx, by) in steps]
-        return [(way.lane if each else -way.lane) - way.keep for each in onward]
+        return [way.lane if each else -way.lane for each in onward]
 
     def corners(self, way: Way) -> list[tuple[str, float, float]]:
         """The corners of a way's road, each by the node that it is at, and how far across and down from its middle."""

@@ -19,7 +19,7 @@ from mipflow.view import style as look
 from mipflow.view.film import Film
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.moment import CONNECTIONS
-from mipflow.view.scene import BOTTOM, TOP, WIDTH, Point, Scene, Way
+from mipflow.view.scene import BOTTOM, TOP, WIDTH, Box, Point, Scene, Way
 from mipflow.view.spine import CACHE, Spine
 from mipflow.view.style import Dict
 from mipflow.view.trips import Leg, Trip, losses, trips
@@ -37,7 +37,10 @@ NS_PER_US = 1000
 PARKED = -99
 """Where points that no packet needs just now wait, out of sight."""
 PACKET, MESSAGE, CROSS = (40, 20), (50, 22), (17, 17)
-"""Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it."""
+"""Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it, upright on
+a steep link, so that what comes towards it passes beside it."""
+UPRIGHT = "<tspan dy='.5em'>×#</tspan><tspan x='0' dy='-1em'>{}</tspan>"
+"""What such a mark says: its letter above, and below how many."""
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, GHOSTS_FROM = 1, 2
@@ -74,6 +77,11 @@ class Layer(NamedTuple):
     size: tuple[int, int]
     flights: list[Flight]
 
+    def room(self, is_steep: bool) -> tuple[int, int]:
+        """The room of a mark on a link: names of messages are never upright."""
+        across, up = self.size
+        return (up, across) if is_steep and self.size != MESSAGE else self.size
+
     @property
     def margin(self) -> tuple[float, float]:
         """How far from a card a mark ends its way, across and up: one for several packets may touch it there."""
@@ -82,13 +90,16 @@ class Layer(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A mark as it is seen: its middle in pixels, what it says, on which link, whether in a tunnel, for how many."""
+    """A mark as it is seen: its middle in pixels, what it says, on which link, whether in a tunnel, its room where it
+    is for several, and for how many it is.
+    """
 
     x: float
     y: float
     text: str
     link: tuple[str, ...]
     tunnelled: bool
+    room: tuple[int, int]
     packets: int = 1
 
     @property
@@ -96,11 +107,16 @@ class Spot(NamedTuple):
         """The text on it: its letter or name, and for several packets how many."""
         return self.text if self.packets == 1 else f"{self.text}×{self.packets}"
 
+    @property
+    def box(self) -> Box:
+        """What it covers."""
+        alone = self.packets == 1 and self.room != MESSAGE
+        return Box(self.x, self.y, *((min(self.room),) * 2 if alone else self.room))
+
 
 def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[Spot]:
     """The marks of a layer at a time. Those that would overlap on one link are one mark, at the place of the first."""
     seen: list[Spot] = []
-    across, up = layer.size
     for flight in layer.flights:
         way, times = flight.way, flight.times
         is_sent = t_ns == times[0] and layer.name == "messages"  # a step leads there
@@ -110,9 +126,9 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
         left, arrived = times[2 * leg : 2 * leg + 2]
         share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
         (ax, ay), (bx, by) = scene.legs(way, layer.margin, width)[leg]
-        spot = Spot(
-            ax + (bx - ax) * share, ay + (by - ay) * share, flight.text, way.nodes[leg : leg + 2], leg in way.tunnel
-        )
+        x, y, link = ax + (bx - ax) * share, ay + (by - ay) * share, way.nodes[leg : leg + 2]
+        across, up = room = layer.room(scene.is_steep(link, width))
+        spot = Spot(x, y, flight.text, link, leg in way.tunnel, room)
         for number, other in enumerate(seen):
             if other.link == spot.link and abs(other.x - spot.x) < across + 2 and abs(other.y - spot.y) < up + 2:
                 seen[number] = other._replace(packets=other.packets + 1)
@@ -162,7 +178,8 @@ class Stage:
         shown = sorted(ranked[:MOST_FLOWS_DRAWN])
         self.hidden = len(words.flows) - len(shown)
         self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})
-        pitch, keep = (36, 9) if len(shown) < 3 else (22, 7)
+        half = PACKET[1] / 2 + 1 if len(shown) < 3 else 7.0  # of more flows marks may touch
+        pitch, keep = (4 * half, (half, half)) if len(shown) < 3 else (22, (half, half))
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
         self.roads = self._roads([*focus.shown])
@@ -189,7 +206,7 @@ class Stage:
         segment = self.trace.channels[self.trace.channel[leg.number]].segment
         return leg.started_ns + round(self._delays.get(segment, 5.0) / 2 * NS_PER_MS) + 1
 
-    def _packets(self, found: Iterable[Trip], keep: float, most: int) -> list[Layer]:
+    def _packets(self, found: Iterable[Trip], keep: Point, most: int) -> list[Layer]:
         """A layer for each flow; where there is more than can be told apart, one packet in so many."""
         streams: dict[int, list[Trip]] = defaultdict(list)
         for trip in found:
@@ -207,7 +224,7 @@ class Stage:
             layers.append(Layer(str(flow), PACKET, sorted(flights, key=lambda flight: flight.times[0])))
         return layers
 
-    def _flight(self, trip: Trip, lane: float, keep: float, text: str) -> Flight:
+    def _flight(self, trip: Trip, lane: float, keep: Point, text: str) -> Flight:
         legs = trip.legs
         times = [t_ns for leg in legs for t_ns in (leg.started_ns, leg.arrived_ns)]
         is_lost = times[-1] == LOST
@@ -220,12 +237,12 @@ class Stage:
 
     def _messages(self) -> Layer:
         """All signalling that is told, each by its name from the start of its flight to the end."""
-        flights = []
+        flights, keep = [], (MESSAGE[0] / 2, MESSAGE[1] / 2 + 1)
         for moment in self.spine.moments:
             if moment.is_told and moment.hops and moment.kind != "lost":
                 packet = self.trace.packets[moment.hops[0]]
                 trip = Trip(self.trace, packet.unsealed(), list(moment.hops))
-                flights.append(self._flight(trip, 0.0, MESSAGE[1] / 2 + 1, short(packet)))
+                flights.append(self._flight(trip, 0.0, keep, short(packet)))
         return Layer("messages", MESSAGE, sorted(flights, key=lambda flight: flight.times[0]))
 
     def _crosses(self) -> Layer:
@@ -242,7 +259,7 @@ class Stage:
                 nodes = ends.get(record.node, (self.mobile,))
                 at += round(self._delays.get(record.node, 5.0) / 2 * NS_PER_MS)
             until = max(at + 1, self.film.time(self.film.ms(at) + CROSS_MS))
-            flights.append(Flight(Way(nodes, self.lanes[flow], 0.0, (), (0.5, 0.5)), -1, "✕", (at, until)))
+            flights.append(Flight(Way(nodes, self.lanes[flow], last=(0.5, 0.5)), -1, "✕", (at, until)))
         return Layer("lost", CROSS, sorted(flights, key=lambda flight: flight.times[0]))
 
     # --- roads -------------------------------------------------------------------------------------------------------
@@ -278,7 +295,7 @@ class Stage:
             there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
                 nodes = (*there, *onward[1:], self.mobile)
-                return Way(nodes, lane, 0.0, tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
+                return Way(nodes, lane, tunnel=tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
         home_way = path(peer, self.mobile)
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
         return Way(home_way, lane) if is_home and home_way else None
@@ -327,10 +344,11 @@ class Stage:
 
     def _together(self, layer: Layer, own: list[_OnLink]) -> list[int]:
         """When packets that follow each other on a link are one mark, in nanoseconds."""
-        times, (across, up) = list[int](), layer.size
+        times = list[int]()
         for before, after in pairwise(sorted(own, key=lambda each: each.left)):
             at = max(after.left, self.spine.start_ns) + (layer.name != "messages")
             if at < min(before.came, self.spine.end_ns):
+                across, up = layer.room(self.scene.is_steep(before.flight.way.nodes[before.leg : before.leg + 2]))
                 (ax, ay), (bx, by) = (each.place(self.scene, layer, at) for each in (before, after))
                 times += [before.came] * (abs(ax - bx) < across + 2 and abs(ay - by) < up + 2)
         return times
@@ -357,7 +375,9 @@ class Stage:
                 flights.append([way(flight.way), flight.hop, [self.us(t_ns) for t_ns in flight.times], *text])
             style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
             letter: Dict = {"letter": style.letter if style else "✕", "kind": "layer"}
-            letter["wide"] = outline(layer.size, style.symbol if style else "square")
+            symbol = style.symbol if style else "square"
+            letter["upright"] = UPRIGHT.format(letter["letter"])
+            letter["wide"] = [outline(layer.room(is_steep), symbol) for is_steep in (False, True)]
             letter |= {"size": layer.size, "margin": layer.margin, "flights": flights}
             layers.append({"trace": self.first_layer + number, **letter})
         lines = [
@@ -370,9 +390,10 @@ class Stage:
             }
             for trace, (kind, versions) in enumerate(self.lines(), TUNNELS)
         ]  # fmt: skip
+        drawn = [[[nodes[it] for it in way.nodes], scene.lanes(way), way.keep, way.tunnel, *way.last] for way in ways]
         return {
             "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "layers": layers, "lines": lines,
-            "ways": [[[nodes[name] for name in way.nodes], scene.sides(way), way.tunnel, *way.last] for way in ways],
+            "ways": drawn,
         }  # fmt: skip
 
     @property
@@ -473,7 +494,7 @@ class Stage:
 
 def outline(size: tuple[int, int], symbol: str) -> str:
     """The outline of a wide mark around its middle, as the path of an SVG; its corners tell a flow's symbol."""
-    bend = {"circle": size[1] // 2, "square": 2}.get(symbol, 6)
+    bend = {"circle": min(size) // 2, "square": 2}.get(symbol, 6)
     across, up = size[0] - 2 * bend, size[1] - 2 * bend
     right, left = f"h{across}q{bend},0 {bend},{bend}v{up}", f"h{-across}q{-bend},0 {-bend},{-bend}v{-up}"
     return f"M{-across // 2},{-size[1] // 2}{right}q0,{bend} {-bend},{bend}{left}q0,{-bend} {bend},{-bend}z"

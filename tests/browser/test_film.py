@@ -122,7 +122,7 @@ SEEN_AT = """([ms]) => {
   const place = (point) => point.getAttribute("transform").match(/-?[0-9.]+(e-?[0-9]+)?/g).map(Number);
   const isSeen = ({ point }) => getComputedStyle(point).display !== "none";
   return [stage.ok, width, stage.layers.map(({ points, texts, known }) => [points.length, texts.length, known.length,
-    points.map((point, k) => ({ point, text: texts[k].textContent })).filter(isSeen)
+    points.map((point, k) => ({ point, text: texts[k].textContent.replace(/^(×\\d+)(.+)/, "$2$1") })).filter(isSeen)
       .map(({ point, text }) => [...place(point), text])])];
 }"""
 

@@ -23,7 +23,8 @@ SHOW = "[...mipflowPlayer.shows][0]"
 MARKS = f"""() => {SHOW}.stages.map((stage) => stage.layers.map(({{ points, texts }}) => points
   .map((node, k) => [node, texts[k]]).filter(([node]) => getComputedStyle(node).display !== "none")
   .map(([node, text]) => [...node.getAttribute("transform").match(/-?\\d[\\d.]*(e-?\\d+)?/g).map(Number),
-    text.textContent, Number(text.getAttribute("x")), Number(text.getAttribute("y"))])))"""
+    text.textContent.replace(/^(×\\d+)(.+)/, "$2$1"),
+    ...text.getAttribute("transform").match(/-?\\d[\\d.]*(e-?\\d+)?/g).map(Number)])))"""
 LINES = "{}.stages[0].lines.filter(({{ kind }}) => kind === '{}').map(({{ path }}) => path.getAttribute('d'))"
 ROADS, GHOSTS = LINES.format(SHOW, "road"), LINES.format(SHOW, "ghost")
 BOXES = """() => {
@@ -368,6 +369,8 @@ def test_two_worlds_play_on_one_clock(opened: Any) -> None:
     go(page, both.film.length_ms)
     corners = f"{SHOW}.stages.map(({{ lines }}) => lines.slice(-2).map(({{ seen: [road] }}) => road.length))"
     assert page.evaluate(corners) == [[10, 10], [10, 10]]
+    for what in (".mipflow-lit", ".mipflow-tie path[d]", ".mipflow-changed"):  # each tells its last still
+        assert all(page.locator(".mipflow-stage").nth(number).locator(what).count() for number in (0, 1)), what
     assert page.locator("[class*=undefined]").count() == 0
     assert overlaps(page.evaluate(BOXES)["cards"]) < 1
 
