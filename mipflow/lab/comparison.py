@@ -20,7 +20,7 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
-from mipflow.view.focus import Focus
+from mipflow.view.focus import TABLE, Focus
 from mipflow.view.show import Part, Show
 from mipflow.view.spine import Moment, Spine, spine
 from mipflow.view.words import Words, count, seconds
@@ -147,14 +147,14 @@ class Side:
 
     @property
     def homes(self) -> dict[str, tuple[str, int]]:
-        """Flow by name -> its home address in words, and since when it has it."""
-        rows = [each for each in self.world.trace.changes() if each.change.table == TABLE and each.change.after]
+        """Flow by name -> its home address in words, and since when it has it (nanoseconds)."""
+        since: dict[tuple[str, object], int] = {}
+        for record in self.world.trace.changes():
+            if record.change.table == TABLE and record.change.after:
+                since.setdefault((record.change.key, record.change.after.get("home_address")), record.t_ns)
         return {
-            self.words.flows[flow.id]: (self.words.address(flow.home_address), next(
-                each.t_ns for each in rows if (each.change.after or {})["home_address"] == str(flow.home_address)
-                and each.change.key == flow.id
-            ))
-            for flow in self.world.flows() if flow.home_address is not None
+            self.words.flows[flow.id]: (self.words.address(home), since.get((str(flow.id), str(home)), 0))
+            for flow in self.world.flows() if (home := flow.home_address) is not None
         }  # fmt: skip
 
 
@@ -214,19 +214,24 @@ def _stay(one: Side, other: Side, moved: tuple[dict[int, Moment], dict[int, Mome
 
 
 def _homes(one: Side, other: Side) -> Iterator[Difference]:
-    """How many home addresses flows have, and which."""
-    numbers = [len(set(side.homes.values())) for side in (one, other)]
-    if numbers[0] != numbers[1]:
+    """How many home addresses flows have, and which, and since when."""
+    homes = one.homes, other.homes
+    first = [dict(sorted(own.values(), key=lambda each: -each[1])) for own in homes]
+    fewer, more = sorted(first, key=len)
+    if len(fewer) < len(more):
         told = ", ".join(
-            f"{number} home address{'es' * (number != 1)} in {side.name}"
-            for number, side in zip(numbers, (one, other), strict=True)
+            f"{len(own)} home address{'es' * (len(own) != 1)} in {side.name}"
+            for own, side in zip(first, (one, other), strict=True)
         )
-        yield Difference("home addresses", "", str(numbers[0]), str(numbers[1]), None, f"The flows have {told}.")
-    for name in (each for each in one.homes if each in other.homes):
-        a, b = one.homes[name], other.homes[name]
+        at_s = sorted(more.values())[len(fewer)] / NS_PER_S
+        a, b = (str(len(own)) for own in first)
+        yield Difference("home addresses", "", a, b, at_s, f"From {at_s:.3f} s on the flows have {told}.")
+    for name in (each for each in homes[0] if each in homes[1]):
+        (a, since), (b, then) = homes[0][name], homes[1][name]
         if a != b:
-            told = f"The {name} has the home address {a} in {one.name}, {b} in {other.name}."
-            yield Difference("home address", name, a, b, None, told)
+            told = f"{a} in {one.name} (since {seconds(since)}), {b} in {other.name} (since {seconds(then)})"
+            at_s = min(since, then) / NS_PER_S
+            yield Difference("home address", name, a, b, at_s, f"The {name} has the home address {told}.")
 
 
 def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:

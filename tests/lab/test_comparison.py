@@ -47,7 +47,7 @@ def test_one_home_address_against_two() -> None:
     title, first, *more = picture.describe().splitlines()
     assert title == "A: two addresses; B: one address."
     assert first == "The handover at 8.000 s moves the video in A, the call and the video in B; the call stays in A."
-    assert "The flows have 2 home addresses in A, 1 home address in B." in more
+    assert any(line.endswith("s on the flows have 2 home addresses in A, 1 home address in B.") for line in more)
     found = rows(picture)
     assert found["flows that move", ""] == {
         "what": "flows that move", "flow": "", "A": "the video", "B": "the call and the video", "at_s": 8.0,
@@ -93,9 +93,27 @@ def test_a_far_home_agent() -> None:
 
 
 def test_another_assignment_rule() -> None:
-    picture = mf.compare(usual(), ran(rules=mf.AssignmentRules(never_primary=True)))
-    assert "The call has the home address H@1 in A, H@2 in B." in picture.describe()
+    """Which address, and since when: as the mobile node's table in the trace says."""
+    other = ran(rules=mf.AssignmentRules(never_primary=True))
+    picture = mf.compare(usual(), other)
+    since = [
+        next(
+            each.t_ns for each in world.trace.changes()
+            if each.change.table == "flow mapping table" and (each.change.after or {}).get("home_address")
+        ) / 1e9
+        for world in (usual(), other)
+    ]  # fmt: skip
+    told = f"H@1 in A (since {since[0]:.3f} s), H@2 in B (since {since[1]:.3f} s)."
+    assert f"The call has the home address {told}" in picture.describe()
+    assert rows(picture)["home address", "call"]["at_s"] == min(since)
     assert rows(picture)["rule never primary", ""]["B"] == "True"
+
+
+def test_the_rule_that_readme_names_makes_both_flows_move() -> None:
+    together = mf.AssignmentRules(together=lambda flow: "meeting")
+    first, second, *_ = mf.compare(usual(), ran(rules=together)).lead()
+    assert first == "The handover at 8.000 s moves the video in A, the call and the video in B; the call stays in A."
+    assert second.startswith("From ") and second.endswith("the flows have 2 home addresses in A, 1 home address in B.")
 
 
 def test_the_first_event_that_differs() -> None:
