@@ -40,7 +40,7 @@ PACKET, MESSAGE, CROSS = (40, 20), (50, 22), (17, 17)
 """Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it, upright on
 a steep link, so that what comes towards it passes beside it."""
 UPRIGHT = "<tspan dy='.5em'>×#</tspan><tspan x='0' dy='-1em'>{}</tspan>"
-"""What such a mark says: its letter above, and below how many."""
+"""The text of an upright mark: its letter, and below it how many."""
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, GHOSTS_FROM = 1, 2
@@ -109,7 +109,7 @@ class Spot(NamedTuple):
 
     @property
     def box(self) -> Box:
-        """What it covers."""
+        """The rectangle that it covers."""
         alone = self.packets == 1 and self.room != MESSAGE
         return Box(self.x, self.y, *((min(self.room),) * 2 if alone else self.room))
 
