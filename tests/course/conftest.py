@@ -80,6 +80,16 @@ def viva(student, attempts):
 '''
 
 
+def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Stand in a folder with nobody's number, progress and answers."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(identity, "_me", identity.Student())
+    for kept in (checks._steps, checks._tried, predictions._asked, progress._known):
+        kept.clear()
+    yield folder
+    progress.forget()
+
+
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """In a folder with lab 99 beside it, and nobody's number, progress or answers."""
@@ -88,9 +98,4 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (labs / "00_tour.ipynb").write_text("{}")
     (labs / "99_sums.ipynb").write_text('{"cells": []}')
     (labs / "exercises" / "lab99.py").write_text(LAB)
-    monkeypatch.chdir(labs)
-    monkeypatch.setattr(identity, "_me", identity.Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield labs
-    progress.forget()
+    yield from fresh(labs, monkeypatch)

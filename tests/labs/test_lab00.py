@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mipflow as mf
-from mipflow.course import checks, identity, predictions, progress
-from mipflow.course.checks import check, judged
-from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course import predictions, progress
+from mipflow.course.checks import check
+from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.in_node import InNode
 from mipflow.course.predictions import prediction
-from mipflow.course.source import exercise, exercises_of
+from mipflow.course.source import exercises_of
 from mipflow.lab.world import World
+from tests.labs.learner import verdict
 
 LAB = exercises_of("00")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 13))]
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
 
 
 def right(student: Student) -> list[str]:

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import ast
+import ipaddress
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mipflow.course import checks, identity, predictions, progress
-from mipflow.course.checks import check, film, judged
-from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course.checks import check, film
+from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
+from tests.labs.learner import verdict, written
 
 LAB = exercises_of("01")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
 
 
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
 def made(source: str, parameters: str = "table, segment") -> Callable[..., Any]:
-    """What a learner's cell makes: the body of a function."""
-    names: dict[str, Any] = {}
-    body = "\n".join("    " + line for line in source.strip("\n").split("\n"))
-    exec(f"from ipaddress import *\nknown = []\ndef answer({parameters}):\n{body}", names)
-    function: Callable[..., Any] = names["answer"]
-    return function
+    return written(f"answer({parameters})", source, **vars(ipaddress), known=[])
 
 
 def link(source: str) -> Callable[..., Any]:
     return made(source, "a, b, plen")
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
 
 
 LINK = "return int(IPv6Address(a)) >> (128 - plen) == int(IPv6Address(b)) >> (128 - plen)"

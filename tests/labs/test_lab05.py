@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mipflow as mf
-from mipflow.course import checks, identity, predictions, progress
-from mipflow.course.checks import check, film, judged
-from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course import predictions
+from mipflow.course.checks import check, film
+from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
-from mipflow.course.source import exercise, exercises_of
+from mipflow.course.source import exercises_of
 from mipflow.view.lanes import is_clean, sort
 from mipflow.view.picture import Picture
 from mipflow.wire.packet import TCP, UDP
+from tests.labs.learner import verdict, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAB = exercises_of("05")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 12))]
 
 
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
 def made(source: str, head: str = "flow_key(packet)") -> Callable[..., Any]:
-    """What a learner's cell makes: the body of a function."""
-    names: dict[str, Any] = {"SILENCE": {"UDP": 300, "TCP": 7440}, "TIME_WAIT": 240}
-    exec(f"def {head}:\n" + "\n".join("    " + line for line in source.strip("\n").split("\n")), names)
-    function: Callable[..., Any] = names[head.partition("(")[0]]
-    return function
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
+    return written(head, source, SILENCE={"UDP": 300, "TCP": 7440}, TIME_WAIT=240)
 
 
 RIGHT = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from time import process_time
@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.course import checks, identity, predictions, progress
-from mipflow.course.checks import check, film, judged
-from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course.checks import check, film
+from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import prediction
@@ -25,6 +24,7 @@ from mipflow.wire import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.icmpv6 import NeighborSolicitation
 from mipflow.wire.mobility import BindingAcknowledgement
+from tests.labs.learner import verdict, written
 
 LAB = exercises_of("06")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
@@ -32,28 +32,10 @@ PARAMETERS = {"form": "advert, taken", "answered": "status, address, refused, be
 NUMBER_OF = {"form": "6.2", "answered": "6.3", "free": "6.5"}
 
 
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, checks._tried, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
 def made(name: str, source: str) -> Callable[..., Any]:
-    """What a learner's cell makes: the body of a function, with the three tools of 6.2."""
-    names: dict[str, Any] = {"front": LAB.front, "back": LAB.back, "glue": LAB.glue, "Address": mf.Address}
-    body = "\n".join("    " + line for line in source.strip("\n").split("\n"))
-    exec(f"def {name}({PARAMETERS[name]}):\n{body}", names)
-    function: Callable[..., Any] = names[name]
-    return function
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
+    """With the three tools of 6.2."""
+    tools = {"front": LAB.front, "back": LAB.back, "glue": LAB.glue, "Address": mf.Address}
+    return written(f"{name}({PARAMETERS[name]})", source, **tools)
 
 
 RIGHT = {

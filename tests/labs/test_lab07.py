@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mipflow.course import checks, identity, predictions, progress
 from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film, judged
-from mipflow.course.exercise import MOST_WORDS, Result, Verdict
+from mipflow.course.checks import check, film
+from mipflow.course.exercise import MOST_WORDS, Result
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
-from mipflow.course.source import exercise, exercises_of
+from mipflow.course.source import exercises_of
 from mipflow.view.picture import Picture
+from tests.labs.learner import verdict, written
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
 from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
 
@@ -25,28 +25,8 @@ LAB = exercises_of("07")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
 
 
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
 def made(source: str, name: str = "assign") -> Callable[..., Any]:
-    """What a learner's cell makes: the body of a function."""
-    names: dict[str, Any] = {}
-    parameters = "flow, homes, flows, allocate" if name == "assign" else "flow, homes, flows"
-    exec(f"def {name}({parameters}):\n" + "\n".join("    " + line for line in source.strip("\n").split("\n")), names)
-    function: Callable[..., Any] = names[name]
-    return function
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
+    return written(f"{name}(flow, homes, flows{', allocate' * (name == 'assign')})", source)
 
 
 RIGHT = """

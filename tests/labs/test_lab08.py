@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.course import checks, identity, notebook, predictions, progress
+from mipflow.course import notebook
 from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film, judged
-from mipflow.course.exercise import MOST_WORDS, Verdict
+from mipflow.course.checks import check, film
+from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.own_node import OwnNode, Row
@@ -27,6 +27,7 @@ from mipflow.lab.world import World
 from mipflow.wire import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
+from tests.labs.learner import verdict, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFICE = REPOSITORY / "datasets" / "captures" / "office.pcap"
@@ -38,28 +39,8 @@ PARAMETERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In an empty folder, with nobody's number and answers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(identity, "_me", Student())
-    for kept in (checks._steps, predictions._asked, progress._known):
-        kept.clear()
-    yield tmp_path
-    progress.forget()
-
-
 def made(source: str, name: str) -> Callable[..., Any]:
-    """What a learner's cell makes: the body of a function."""
-    names: dict[str, Any] = {"mf": mf, "Row": Row}
-    body = "\n".join("    " + line for line in source.strip("\n").split("\n"))
-    exec(f"def {name}({PARAMETERS[name]}):\n{body}", names)
-    function: Callable[..., Any] = names[name]
-    return function
-
-
-def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    return judged(exercise(number), answer, student)[0]
+    return written(f"{name}({PARAMETERS[name]})", source, mf=mf, Row=Row)
 
 
 DOWN = """

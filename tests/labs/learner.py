@@ -1,0 +1,26 @@
+"""A learner's answers in tests of labs: a function of its text, and the verdict on an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from mipflow.course import apart
+from mipflow.course.checks import judged
+from mipflow.course.exercise import Verdict
+from mipflow.course.identity import Student
+from mipflow.course.source import exercise
+
+
+def written(head: str, body: str, **names: Any) -> Callable[..., Any]:
+    """A function as a learner writes it. `head`: as in "assign(flow, homes)"; names: what cells before it made."""
+    exec(f"def {head}:\n" + "\n".join("    " + line for line in body.strip("\n").split("\n")), names)
+    made: Callable[..., Any] = names[head.partition("(")[0]]
+    return made
+
+
+def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
+    """The verdict on an answer, without the copy of the process in which a check tries it first."""
+    with patch.object(apart, "why_not", return_value=""):
+        return judged(exercise(number), answer, student)[0]
