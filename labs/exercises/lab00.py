@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import mipflow as mf
 from mipflow.course import notebook
 from mipflow.course.exercise import Exercise, Share, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words, program
+from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.progress import progress
 from mipflow.course.tour import Tour
 from mipflow.lab.first_picture import FirstPicture
 from mipflow.lab.world import World
-from mipflow.view.picture import html_table
 from mipflow.wire.mobility import MobilityMessage
 
 # --- The network of a number ------------------------------------------------------------------------------------------
@@ -336,8 +335,7 @@ def packets(student: Student) -> Words:
     ]  # fmt: skip
     text = f"Your run: the {mine.flow} moves to the cellular network at {mine.moment:.1f} s. run.inspect({rows[0]['packet']})"
     text += f" in a new cell opens packet {rows[0]['packet']}."
-    lines = [text, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
-    return Words(f"<p>{text}</p>" + html_table(rows, "Captured at MN, both interfaces"), "\n".join(lines))
+    return words_of(text, rows, "Captured at MN, both interfaces")
 
 
 def judge_trip(answer: Any, student: Student) -> Verdict:
@@ -517,7 +515,7 @@ def _landed(student: Student) -> tuple[str, str, float]:
     return home, "video" if mine.flow == "call" else "call", at
 
 
-def _asked(student: Student, attempts: dict[str, Any]) -> str:
+def _asked(student: Student, attempts: Attempts) -> str:
     mine = network(student)
     port = mine.call_port if mine.flow == "call" else mine.video_port
     _, stayed, at = _landed(student)
@@ -526,17 +524,11 @@ def _asked(student: Student, attempts: dict[str, Any]) -> str:
         f" named the {mine.flow}'s port, {port}.” Answer in two or three sentences, with the row that changed and the one"
         " that did not."
     )
-    tries = [each for each in attempts.get("0.1", []) if each.get("status") == "wrong"]
-    if not tries:
+    failed = last_failed(attempts, "0.1", lambda attempt: attempt.get("status") == "wrong")
+    if failed is None:
         return words + " Then: which of the six sentences of 0.1 could a friend mix up, and how would you explain it?"
-    number = attempts["0.1"].index(tries[-1]) + 1
-    return f"{words} Then: your attempt {number} at 0.1 was {tries[-1].get('gave')}. What had you mixed up?"
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own run and attempts."""
-    text = _asked(student, {"0.1": progress("00").attempts("0.1")})
-    return Words(f"<p>{escape(text)}</p>", text)
+    number, attempt = failed
+    return f"{words} Then: your attempt {number} at 0.1 was {attempt.get('gave')}. What had you mixed up?"
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -642,7 +634,8 @@ QUESTIONS = {question.name: question for question in (CALL, SHARED, EXIT)}
 PARTS = {
     "first": first, "ask": lambda student: forms(student, anew=True).ask(), "move": lambda student: forms(student).move(),
     "ask again": lambda student: forms(student).ask_again(), "take away": lambda student: forms(student).take_away(),
-    "network": network, "clues": who_says, "run": run_of, "packets": packets, "dealt": dealt, "explain": explain,
+    "network": network, "clues": who_says, "run": run_of, "packets": packets, "dealt": dealt,
+    "explain": explains("0.1", _asked),
 }  # fmt: skip
 """What a notebook shows by `part("00", name)`."""
 

@@ -20,10 +20,10 @@ import ipywidgets
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words, program, show_words
+from mipflow.course.notebook import Words, program, show_words, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.progress import progress
 from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
 from mipflow.errors import MipflowError
@@ -34,7 +34,6 @@ from mipflow.node.connections import ConnectionRow, Segment
 from mipflow.node.host import Host
 from mipflow.node.sockets import TcpSocket
 from mipflow.sim.trace import Dropped
-from mipflow.view.picture import html_table
 from mipflow.wire.packet import TCP
 
 REMEMBERS = (
@@ -618,7 +617,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's function in CN: in the story of the last check, or in one of ours."""
     if mine is None:
         words = "Write tcp_lookup first: then it serves CN."
-        return Words(f"<p>{words}</p>", words)
+        return words_of(words)
     events = [event for step in steps for event in step.values["events"]] or list(SHOW)
     world, answers = in_world(mine, events, student)
     failed = world.tables_of["CN"].failed
@@ -712,8 +711,7 @@ def segments(student: Student) -> Words:
         for each in sent_of(run_of(student))
     ]  # fmt: skip
     text = f"MN moves at {plan(student).move_s:.1f} s, and keeps 2001:db8:200::10."
-    lines = [text, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
-    return Words(f"<p>{text}</p>" + html_table(rows, "Segments with pieces, as CN sent them"), "\n".join(lines))
+    return words_of(text, rows, "Segments with pieces, as CN sent them")
 
 
 TOLERANCE_S = 0.01
@@ -1031,21 +1029,15 @@ def film_of_it(student: Student) -> Any:
     return world.animate(*shown_s(world))
 
 
-def _asked(student: Student, attempts: dict[str, Any]) -> str:
+def _asked(student: Student, attempts: Attempts) -> str:
     again = deaths(student)[2].sent_s
     words = f"At {again:.2f} s in your run CN sent to 2001:db8:200::10 again. A friend says: “MN's radio was perfect, so TCP"
     words += " must be broken.” Answer in two or three sentences, with the four numbers."
-    tries = [each for each in attempts.get("1.3", []) if each.get("status") != "passed" and each.get("story")]
-    if not tries:
+    failed = last_failed(attempts, "1.3")
+    if failed is None:
         return words + " Then: which line of your tcp_lookup would a new address fail at?"
-    number = attempts["1.3"].index(tries[-1]) + 1
-    return f"{words} Then: attempt {number} of 1.3 gave {tries[-1].get('gave')} for {tries[-1]['story'][-1]}. What did you change?"
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own run and attempts."""
-    text = _asked(student, {"1.3": progress("01").attempts("1.3")})
-    return Words(f"<p>{escape(text)}</p>", text)
+    number, attempt = failed
+    return f"{words} Then: attempt {number} of 1.3 gave {attempt.get('gave')} for {attempt['story'][-1]}. What did you change?"
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1124,7 +1116,7 @@ QUESTIONS = {
 
 PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": predicted, "film": film_of_it, "segments": segments, "run": run_of, "stories": tales,
-    "dealt": dealt, "explain": explain,
+    "dealt": dealt, "explain": explains("1.3", _asked),
 }  # fmt: skip
 """What a notebook shows by `part("01", name)`."""
 

@@ -7,7 +7,6 @@ phone's port, ">" for what the phone sends and "<" for what it gets, the corresp
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import json
 import re
@@ -15,17 +14,16 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words
+from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question, prediction
-from mipflow.course.progress import progress
 from mipflow.course.stories import Criterion, Stories, Wrong, outcome
 from mipflow.errors import shown
 from mipflow.flow.endings import FlowState
@@ -472,13 +470,13 @@ KEY = Stories(
 def film_key(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's function in the phone, asked of every packet."""
     if mine is None:
-        return words("Write flow_key first: then it sorts a phone's packets.")
+        return words_of("Write flow_key first: then it sorts a phone's packets.")
     world = in_world(mine, student)
     keys = world.mn.packet_keys
     assert keys is not None
     failed = keys.failed.replace("your key()", "your flow_key()")
     if not keys.packets:
-        return words(f"It stopped at the first packet: {failed}.")
+        return words_of(f"It stopped at the first packet: {failed}.")
     packets = _laned(world)
     found, made = len({each.flow for each in packets}), len(sort(packets))
     title = f"Your function sorted {len(packets):,} packets of {found} conversations into {made:,} lane{'s' * (made != 1)}"
@@ -535,17 +533,10 @@ def paper(student: Student) -> Words:
         for name, fields in conversations(student).items()
     ]
     text = f"All run both ways, before and after {v.moment:g} s, when those to CN1 move to cellular."
-    return words(text, rows)
+    return words_of(text, rows)
 
 
 # --- Play, and the question -------------------------------------------------------------------------------------------
-
-
-def words(text: str, rows: Sequence[dict[str, object]] = (), pre: str = "") -> Words:
-    """A sentence, a piece of Python, a table: those that there are."""
-    html = (f"<p>{escape(text)}</p>" if text else "") + (f"<pre>{escape(pre)}</pre>" if pre else "") + html_table(rows)
-    lines = (", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)
-    return Words(html, "\n".join(filter(None, [text, pre, *lines])))
 
 
 def play(student: Student) -> ipywidgets.VBox:
@@ -739,7 +730,7 @@ def messages(student: Student, is_protected: bool) -> Words:
                 else f"ESP, {len(payload.data)} octets" if isinstance(payload, Opaque) else ""
             )  # fmt: skip
             rows.append({"packet": number, "sent, ms": f"{world.trace.sent[number] / 1e6:.1f}", "way": way, "holds": inside})
-    return words(f"{world.title}: some packets on the phone's link.", rows)
+    return words_of(f"{world.title}: some packets on the phone's link.", rows)
 
 
 WHO = {
@@ -1007,7 +998,7 @@ def paused(is_over: Callable[..., Any], student: Student) -> Paused:
 def film_end(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's function in the phone, around the first pause of a call."""
     if mine is None:
-        return words("Write is_over first: then it decides in a phone.")
+        return words_of("Write is_over first: then it decides in a phone.")
     run = paused(mine, student)
     flows = "1 flow" if run.flows == 1 else f"{run.flows} flows"
     run.world.title = f"{run.sentences} sentences became {flows}; {run.lost:,} of CN1's {run.sent:,} packets got lost"
@@ -1158,34 +1149,28 @@ def judge_story(answer: Any, student: Student) -> Verdict:
 
 def dealt(student: Student) -> Words:
     """The program to be broken, as text."""
-    text = inspect.getsource(dealt_to(student)).replace("  # type: ignore[no-untyped-def]", "")
-    return words("", pre=re.sub(r"def dealt_\w+", "def flow_key", text))
+    return program(dealt_to(student), "flow_key")
 
 
 # --- Explain back, and three questions --------------------------------------------------------------------------------
 
 
-def _asked(attempts: Mapping[str, Any]) -> str:
-    tries = [each for each in attempts.get("5.1", []) if each.get("status") == "wrong" and " | " in str(each.get("story"))]
-    if not tries:
+def _asked(student: Student, attempts: Attempts) -> str:
+    failed = last_failed(attempts, "5.1", lambda each: each.get("status") == "wrong" and " | " in str(each.get("story")))
+    if failed is None:
         return (
             "Take the program that you broke and the two packets of your story. A friend says: “It sorted every capture that"
             " I tried.” Answer in two or three sentences, with both packets. Then: what had its author believed?"
         )
-    number = attempts["5.1"].index(tries[-1]) + 1
-    one, other = tries[-1]["story"][-1].split(" | ")
-    has_merged = tries[-1].get("gave") == "one key"
+    number, attempt = failed
+    one, other = attempt["story"][-1].split(" | ")
+    has_merged = attempt.get("gave") == "one key"
     where = "shared a lane" if has_merged else "were in two lanes"
     says = "They look much alike: why part them?" if has_merged else "They look different: why join them?"
     return (
         f"In your attempt {number} at 5.1 {one} and {other} {where}. A friend says: “{says}” Answer in two or three"
         " sentences, with both packets. Then: what did you change, and what had you believed?"
     )
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own attempts."""
-    return words(_asked({"5.1": progress("05").attempts("5.1")}))
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1195,7 +1180,7 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
     stay = _list([name for name, fields in conversations(student).items() if fields.cn == "CN2"])
     one, other = fewest(dealt_to(student))[1]
     return [
-        (_asked(attempts), "Names both packets, the field that decides, and what could not have moved alone or was cut."),
+        (_asked(student, attempts), "Names both packets, the field that decides, and what could not have moved alone or was cut."),
         (
             f"With the care-of address in the key your run has {five} lanes and not {four}. Why not twice {four}?",
             f"At {v.moment:g} s only those to CN1 moved; {stay} kept the care-of address.",
@@ -1214,7 +1199,8 @@ PARTS = {
     "play": play, "conversations": paper, "rule": lambda student: rule_panel(), "ruled": lambda student: ruled().world,
     "call": lambda student: call_of(student, False), "secret": lambda student: call_of(student, True),
     "packets of the call": lambda student: messages(student, False),
-    "packets of the secret": lambda student: messages(student, True), "dealt": dealt, "explain": explain,
+    "packets of the secret": lambda student: messages(student, True), "dealt": dealt,
+    "explain": explains("5.1", _asked),
 }  # fmt: skip
 """What a notebook shows by `part("05", name)`."""
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from html import escape
 from itertools import product
 from typing import Any, NamedTuple, cast
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
-from mipflow.course.notebook import Words
+from mipflow.course.notebook import Words, words_of
 from mipflow.course.predictions import Answer, Question, prediction
-from mipflow.course.progress import progress
 from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
 from mipflow.errors import FunctionFailed, class_name
@@ -31,7 +30,6 @@ from mipflow.lab.panel import Panel, choice, flag
 from mipflow.lab.scenarios import HOME, MOBILE_NODE, somebody_at_home
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
-from mipflow.view.picture import html_table
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 
@@ -69,10 +67,6 @@ def _list(words: Sequence[object]) -> str:
 
 
 ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
-
-
-def _words(text: str) -> Words:
-    return Words(f"<p>{escape(text)}</p>", text)
 
 
 # --- 6.1: who chooses -------------------------------------------------------------------------------------------------
@@ -1036,9 +1030,8 @@ def messages(student: Student) -> Words:
         rows.append({
             "packet": each.number, "at HA, ms": f"{each.t_ms:.3f}", "from": source, "to": destination, "message": what + about,
         })  # fmt: skip
-    lines = [", ".join(f"{name} {value}" for name, value in row.items()) for row in rows]
     title = "HA's packets, from the video's beginning on"
-    return Words(html_table(rows, title), "\n".join([title, *lines]))
+    return words_of(rows=rows, caption=title)
 
 
 REFUSED_MS, SILENT_MS = 0.2, 1.0
@@ -1130,7 +1123,7 @@ def _failed(world: World) -> str:
 def film_form(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's `form` in the node, where somebody at home has ::11."""
     if mine is None:
-        return _words(WRITE.format("form"))
+        return words_of(WRITE.format("form"))
     world = world_of(collision=True, form=_adapted(mine)).run(2)
     world.title = f"Your function formed {_list(_formed(world))}{_failed(world)}"
     return world.animate(ASKED_S - 0.05, ASKED_S + 1.5)
@@ -1139,7 +1132,7 @@ def film_form(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
 def film_answered(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's `answered` in the node, in the story of the last check, or where somebody has the first address."""
     if mine is None:
-        return _words(WRITE.format("answered"))
+        return words_of(WRITE.format("answered"))
     told = [(step.values["letter"], step.values["flow"], step.values["number"]) for step in steps if "letter" in step.values]
     told = told or [("D", 1, FIRST), ("A", 1, FIRST + 1)]
     world = mf.figure2(allocate="stateless", form=_adapted(form), answered=mine, security=True)
@@ -1190,7 +1183,7 @@ class InNode:
 def film_free(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's `free` in the node: a call at H@1, and two at H@2, which end."""
     if mine is None:
-        return _words(WRITE.format("free"))
+        return words_of(WRITE.format("free"))
     guarded = InNode(mine)
     world = guarded.world = mf.figure2(allocate="stateless", security=True, free=guarded).run(BEGUN_S)
     flows = []
@@ -1211,25 +1204,20 @@ def film_free(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
 def dealt(student: Student) -> Words:
     """The keeper to be broken, as text."""
     text = text_of(dealt_to(student))
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return words_of(code=text)
 
 
-def _asked(student: Student, attempts: dict[str, Any]) -> str:
+def _asked(student: Student, attempts: Attempts) -> str:
     read = read_of(student)
     words = (
         f"In your run HA refused …::11 after {read.refused_ms:.1f} ms and accepted …::12 after {read.silent_ms:.0f} ms. A friend"
         " says: “So HA is slow with good addresses; buy a faster one.” Answer in two or three sentences: who spoke, who did not?"
     )
-    tries = [each for each in attempts.get("6.3", []) if each.get("status") != "passed" and each.get("story")]
-    if not tries:
+    failed = last_failed(attempts, "6.3")
+    if failed is None:
         return words + " Then: which line of your program needs the answer 134, and why?"
-    number = attempts["6.3"].index(tries[-1]) + 1
-    return f"{words} Then: attempt {number} of 6.3 said {tries[-1].get('gave')} where {tries[-1]['story'][-1]}. What did you change?"
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own run and attempts."""
-    return _words(_asked(student, {"6.3": progress("06").attempts("6.3")}))
+    number, attempt = failed
+    return f"{words} Then: attempt {number} of 6.3 said {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1288,7 +1276,7 @@ BLOCKS: dict[str, Any] = {}
 
 PARTS = {
     "halves": lambda student: (front, back, glue), "play": play, "predicted": lambda student: predicted(), "both": both, "run": run_of, "messages": messages, "dealt": dealt,
-    "explain": explain,
+    "explain": explains("6.3", _asked),
 }  # fmt: skip
 """What a notebook shows by `part("06", name)`."""
 

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
-from html import escape
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -20,9 +19,10 @@ import ipywidgets
 import mipflow as mf
 from mipflow.course.checks import TRIES, steps_of
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
-from mipflow.course.notebook import Words, program
+from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
@@ -34,7 +34,6 @@ from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.lab.panel import button
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
-from mipflow.view.picture import html_table
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 from mipflow.wire.packet import DestinationOptions
 
@@ -734,8 +733,7 @@ def messages(student: Student) -> Words:
     ]  # fmt: skip
     address = next(address for address, name in world.names().items() if name == "H@2")
     text = f"In your run H@2 is {address}."
-    lines = [text, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
-    return Words(f"<p>{text}</p>" + html_table(rows, "Binding updates and acknowledgements at MN"), "\n".join(lines))
+    return words_of(text, rows, "Binding updates and acknowledgements at MN")
 
 
 def judge_waited(answer: Any, student: Student) -> Verdict:
@@ -978,9 +976,7 @@ def judge_story(answer: Any, student: Student) -> Verdict:
 def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """The learner's function in the node: in the story of the last check, or in the five flows of their run."""
     if mine is None:
-        return Words(
-            "<p>Write assign first: then it runs in the node.</p>", "Write assign first: then it runs in the node."
-        )
+        return words_of("Write assign first: then it runs in the node.")
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
     world, node = in_world(mine, events, student)
     homes = {world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None}
@@ -1038,7 +1034,7 @@ def finger(student: Student) -> Slides | Words:
     steps, found = steps_of("7.3"), list[Slide]()
     if not steps:
         waits = "Here the finger climbs, once a check of 7.3 has found a story that goes wrong."
-        return Words(f"<p>{waits}</p>", waits)
+        return words_of(waits)
     tries = len(progress("07").attempts("7.3"))
     for step in steps:
         flow, homes, flows = step.values["event"], step.values["homes"], step.values["flows"]
@@ -1112,7 +1108,7 @@ def _last_climb(student: Student) -> tuple[Step, str]:
     return found, "" if refused is None else f"flow {refused.number} to {refused.cn}"
 
 
-def _asked(student: Student, attempts: dict[str, Any]) -> str:
+def _asked(student: Student, attempts: Attempts) -> str:
     step, _ = _last_climb(student)
     count = len(_at("H@1", step.values["flows"]))
     words = (
@@ -1122,17 +1118,11 @@ def _asked(student: Student, attempts: dict[str, Any]) -> str:
         f" {count} flow{'s' * (count != 1)}, why not that one?” Answer in two or three sentences, with the names of the"
     )
     words += " flows that stood in the way."
-    tries = [each for each in attempts.get("7.3", []) if each.get("status") != "passed" and each.get("story")]
-    if not tries:
+    failed = last_failed(attempts, "7.3")
+    if failed is None:
         return words + " Then: which part of your program says so?"
-    number = attempts["7.3"].index(tries[-1]) + 1
-    return f"{words} Then: attempt {number} gave {tries[-1].get('gave')} where {tries[-1]['story'][-1]}. What did you change?"
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own run and attempts."""
-    text = _asked(student, {"7.3": progress("07").attempts("7.3")})
-    return Words(f"<p>{escape(text)}</p>", text)
+    number, attempt = failed
+    return f"{words} Then: attempt {number} gave {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1234,8 +1224,8 @@ BLOCKS = {
 }  # fmt: skip
 
 PARTS = {
-    "play": play, "flows": flows_of, "dealt": dealt, "explain": explain, "messages": messages, "run": run_of,
-    "predicted": lambda student: predicted(), "finger": finger,
+    "play": play, "flows": flows_of, "dealt": dealt, "explain": explains("7.3", _asked),
+    "messages": messages, "run": run_of, "predicted": lambda student: predicted(), "finger": finger,
 }  # fmt: skip
 """What a notebook shows by `part("07", name)`."""
 

@@ -22,12 +22,12 @@ import mipflow as mf
 from mipflow.course import notebook
 from mipflow.course.checks import is_stub
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
 from mipflow.course.in_node import FlowRow
-from mipflow.course.notebook import Words, program
+from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.progress import progress
 from mipflow.course.stories import RAISED, Criterion, Stories, Story, Wrong
 from mipflow.course.trial import Trial, ours
 from mipflow.errors import FunctionFailed, MipflowError, class_name
@@ -55,17 +55,6 @@ def nodes(student: Student) -> dict[str, str]:
 def _list(words: Sequence[object]) -> str:
     told = [str(each) for each in words]
     return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
-
-
-def said(words: str) -> Words:
-    """A sentence."""
-    return Words(f"<p>{escape(words)}</p>", words)
-
-
-def table_of(rows: list[dict[str, object]], caption: str) -> Words:
-    """A table with its text."""
-    lines = [caption, *(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)]
-    return Words(html_table(rows, caption), "\n".join(lines))
 
 
 # --- 8.1 and 8.2: Figures 4 and 5, and programs that are not ----------------------------------------------------------
@@ -1230,7 +1219,7 @@ def troubles(student: Student) -> Words:
         {"trouble": words, **{name: told(trouble, tells) for name, tells in TELLS.items()}}
         for words, trouble in TROUBLES.items()
     ]
-    return table_of(rows, "The video moves to cell0, in your run")
+    return words_of(rows=rows, caption="The video moves to cell0, in your run")
 
 
 # --- The learner's phone beside ours ----------------------------------------------------------------------------------
@@ -1250,7 +1239,7 @@ def answers_of(names: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
 def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     """Two phones on one clock: ours, and one that runs on what the learner wrote, right or wrong."""
     if mine is None:
-        return said("Write handover first: then your phone runs on it, beside ours.")
+        return words_of("Write handover first: then your phone runs on it, beside ours.")
     written = answers_of({**notebook.names(), "handover": mine})
     theirs = [name for name in ("assign", "outgoing", "incoming", "handover") if written[name].__module__ != __name__]
     own = OwnNode(**written)
@@ -1603,7 +1592,7 @@ def stories_shown(student: Student) -> Words:
     return Words(f"<p>Your four stories:</p><ol>{lines}</ol>", "Your four stories: " + "; ".join(told))
 
 
-def _asked_back(student: Student, attempts: dict[str, Any]) -> str:
+def _asked_back(student: Student, attempts: Attempts) -> str:
     world = run_of(student)
     changed, late = changed_s(world), late_of(world)
     assert changed is not None
@@ -1612,17 +1601,12 @@ def _asked_back(student: Student, attempts: dict[str, Any]) -> str:
         " says: “So the move had not worked yet.” Answer in two or three sentences, with your numbers. What did the call do"
         " meanwhile?"
     )
-    tries = [each for each in attempts.get("8.3", []) if each.get("status") != "passed" and each.get("story")]
-    if not tries:
+    failed = last_failed(attempts, "8.3")
+    if failed is None:
         return words + " Then: which line of your handover keeps the call where it is?"
-    number = attempts["8.3"].index(tries[-1]) + 1
-    gave = tries[-1].get("gave")
-    return f"{words} Then: attempt {number} of 8.3 gave {gave} where {tries[-1]['story'][-1]}. What did you change, and why?"
-
-
-def explain(student: Student) -> Words:
-    """The question of the explain-back, from the student's own run and attempts."""
-    return said(_asked_back(student, {"8.3": progress("08").attempts("8.3")}))
+    number, attempt = failed
+    gave = attempt.get("gave")
+    return f"{words} Then: attempt {number} of 8.3 gave {gave} where {attempt['story'][-1]}. What did you change, and why?"
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1825,7 +1809,8 @@ QUESTIONS = {
 }  # fmt: skip
 
 PARTS: dict[str, Callable[[Student], Any]] = {
-    "play": lambda student: Play(student).form, "run": run_of, "troubles": troubles, "dealt": dealt, "explain": explain,
+    "play": lambda student: Play(student).form, "run": run_of, "troubles": troubles, "dealt": dealt,
+    "explain": explains("8.3", _asked_back),
     "stories": stories_shown, "capture": lambda student: Capture().form,
 }  # fmt: skip
 """What a notebook shows by `part("08", name)`."""

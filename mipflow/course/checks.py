@@ -17,6 +17,7 @@ from mipflow.course import apart, notebook
 from mipflow.course.exercise import Exercise, Result, Step, Verdict, failed
 from mipflow.course.exercise import error as no_answer
 from mipflow.course.identity import Student, student
+from mipflow.course.notebook import Words, lines, words_of
 from mipflow.course.progress import Progress, progress
 from mipflow.course.source import exercise, exercises_of, lab_of
 from mipflow.course.trial import silence
@@ -184,23 +185,17 @@ def _text(given: Any) -> str:
 def _shown(result: Result, note: str) -> Result:
     heading = f"{result.number} · {HEADINGS[result.status]}"
     heading += f" · {result.points} of {result.of} points" if result.of else ""
-    shares: list[dict[str, object]] = [
-        {"for": words, "points": f"{earned} of {of}"} for words, earned, of in result.shares
-    ]
-    parts = [f"<p><b>{escape(heading)}</b></p>", f"<p>{escape(result.feedback)}</p>"]
-    lines = [heading, result.feedback]
-    if shares and result.status != "passed":
-        parts.append(html_table(shares, "Points"))
-        lines.append("; ".join(f"{each['for']}: {each['points']}" for each in shares))
+    parts = [Words(f"<p><b>{escape(heading)}</b></p>", heading), words_of(result.feedback)]
+    if result.shares and result.status != "passed":
+        rows: list[dict[str, object]] = [{"for": what, "points": f"{had} of {of}"} for what, had, of in result.shares]
+        parts.append(Words(html_table(rows, "Points"), "; ".join(f"{row['for']}: {row['points']}" for row in rows)))
     if result.evidence:
         story = f"The shortest story that goes wrong, in {count(len(result.evidence), 'step')}"
-        parts.append(f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>")
-        rows = (", ".join(f"{name} {value}" for name, value in row.items()) for row in result.evidence)
-        lines += [f"{story}:", *rows]
-    for words in filter(None, (result.next_hint, note)):
-        parts.append(f"<p>{escape(words)}</p>")
-        lines.append(words)
-    notebook.show(f"<div class='mipflow-check' role='status'>{''.join(parts)}</div>", "\n".join(lines))
+        html = f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>"
+        parts.append(Words(html, "\n".join([f"{story}:", *lines(result.evidence)])))
+    parts += [words_of(words) for words in (result.next_hint, note) if words]
+    html = "".join(each.html for each in parts)
+    notebook.show(f"<div class='mipflow-check' role='status'>{html}</div>", "\n".join(each.text for each in parts))
     return result
 
 

@@ -6,13 +6,14 @@ import inspect
 import linecache
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from html import escape
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from mipflow.errors import MipflowError
+from mipflow.view.picture import html_table
 
 MARK = "__mipflow__"
 STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."
@@ -50,20 +51,30 @@ class Words:
     """A piece of HTML with its text, as a part of a lab gives it."""
 
     def __init__(self, html: str, text: str) -> None:
-        self._html, self._text = html, text
+        self.html, self.text = html, text
 
     def _repr_html_(self) -> str:
-        return f"<div class='mipflow-check'>{self._html}</div>{STYLE}"
+        return f"<div class='mipflow-check'>{self.html}</div>{STYLE}"
 
     def __repr__(self) -> str:
-        return self._text
+        return self.text
+
+
+def lines(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Rows of a table, each as a line of text."""
+    return [", ".join(f"{name} {value}" for name, value in row.items()) for row in rows]
+
+
+def words_of(text: str = "", rows: Sequence[dict[str, object]] = (), caption: str = "", code: str = "") -> Words:
+    """A sentence, a piece of Python, a table with its caption: those that there are."""
+    html = (f"<p>{escape(text)}</p>" if text else "") + (f"<pre>{escape(code)}</pre>" if code else "")
+    return Words(html + html_table(rows, caption), "\n".join(filter(None, [text or caption, code, *lines(rows)])))
 
 
 def program(function: Callable[..., Any], name: str) -> Words:
     """The text of a function of a lab's, which a learner is to read under another name."""
     text = inspect.getsource(function).replace("  # type: ignore[no-untyped-def]", "")
-    text = re.sub(r"\A(\s*def )\w+", rf"\g<1>{name}", text)
-    return Words(f"<pre>{escape(text)}</pre>", text)
+    return words_of(code=re.sub(r"\A(\s*def )\w+", rf"\g<1>{name}", text))
 
 
 def keep(ours: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from mipflow.course.notebook import Words, in_words
+from mipflow.course.notebook import Words, in_words, lines, words_of
 from mipflow.course.progress import Progress
 from mipflow.course.source import exercises_of
 from mipflow.errors import DatasetError
@@ -24,15 +24,13 @@ def how_far() -> Words:
     here = Path.cwd()
     books = sorted(here.glob("[0-9][0-9]_*.ipynb"))
     rows = [_row(book, here) for book in books]
-    lines = [", ".join(f"{name} {value}" for name, value in row.items()) for row in rows]
     if not rows:
-        none = f"There is no lab in {here}; expected files such as 00_tour.ipynb."
-        return Words(f"<p>{escape(none)}</p>", none)
+        return words_of(f"There is no lab in {here}; expected files such as 00_tour.ipynb.")
     html = html_table(rows, "Your progress, from the best of your attempts")
     for book, row in zip(books, rows, strict=True):  # a front end makes it a way to the lab
         word = escape(str(row["lab"]))
         html = html.replace(f"<td>{word}</td>", f"<td><a href='{escape(book.name)}'>{word}</a></td>", 1)
-    return Words(html, "\n".join(lines))
+    return Words(html, "\n".join(lines(rows)))
 
 
 def _row(book: Path, here: Path) -> dict[str, object]:

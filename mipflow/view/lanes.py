@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from mipflow.view.drawing import Drawing, width_of
 from mipflow.view.picture import Picture
 from mipflow.view.style import MOST_FLOWS
+from mipflow.view.words import NS_PER_S, count
 
-NS_PER_S = 10**9
 LEFT, RIGHT, WIDTH = 256, 590, 840
 """Where the lanes' time begins and ends, and the whole, in pixels."""
 TOP, STRIP, LANE = 34, 46, 44
@@ -70,10 +70,7 @@ def lanes(
     """
     sorted_in = sort(packets)
     found = len({each.flow for each in packets})
-    told = title or (
-        f"{len(packets):,} packets, {found} conversation{'s' * (found != 1)}, {len(sorted_in)}"
-        f" lane{'s' * (len(sorted_in) != 1)}"
-    )
+    told = title or f"{len(packets):,} packets, {count(found, 'conversation')}, {count(len(sorted_in), 'lane')}"
     where: dict[int, list[int]] = defaultdict(list)
     for lane in sorted_in:
         for flow in lane.flows:
@@ -89,7 +86,7 @@ def lanes(
         return [
             {
                 "lane": lane.number, "key": _key(lane.key, names),
-                "packets": ", ".join(f"{count} of {flows[flow]}" for flow, count in lane.flows.items()),
+                "packets": ", ".join(f"{many} of {flows[flow]}" for flow, many in lane.flows.items()),
             }
             for lane in sorted_in
         ]  # fmt: skip
@@ -192,9 +189,9 @@ def _chosen(lane: Lane, most: int) -> list[Laned]:
     each = max(2, most // len(groups))
     chosen = []
     for number, group in enumerate(groups.values()):
-        count = min(each, len(group))
+        most = min(each, len(group))
         share = (number + 0.5) / len(groups)
-        chosen += [group[min(len(group) - 1, int((place + share) * len(group) / count))] for place in range(count)]
+        chosen += [group[min(len(group) - 1, int((place + share) * len(group) / most))] for place in range(most)]
     return chosen
 
 

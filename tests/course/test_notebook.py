@@ -68,3 +68,10 @@ def test_a_program_is_shown_under_the_name_that_the_learner_writes() -> None:
     shown = notebook.program(given_to_break, "assign")
     text = 'def assign(flow):\n    """A program of a lab\'s."""\n    return flow\n'
     assert repr(shown) == text and "<pre>def assign(flow):" in shown._repr_html_()
+
+
+def test_a_sentence_a_table_and_a_piece_of_python_have_their_text() -> None:
+    made = notebook.words_of("a < b", [{"a": 1, "b": 2}], "Table", "a = 1")
+    assert repr(made) == "a < b\na = 1\na 1, b 2"
+    assert all(part in made._repr_html_() for part in ("<p>a &lt; b</p>", "<pre>a = 1</pre>", "Table</caption>"))
+    assert repr(notebook.words_of(rows=[{"a": 1}], caption="Table")) == "Table\na 1"

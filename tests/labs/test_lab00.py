@@ -373,10 +373,10 @@ def test_the_explain_back_quotes_the_run_and_an_attempt_and_so_do_the_oral_quest
     student = me("31")
     (nobody / "00_tour.ipynb").write_text("{}")
     mine = LAB.network(student)
-    told = repr(LAB.explain(student))
+    told = repr(LAB.PARTS["explain"](student))
     assert f"{LAB.row_changes(LAB.run_of(student)):.3f} s" in told and f"the {mine.flow}'s port" in told
     check("0.1", {"names": swapped(student, ("H@", "CoA"))})
-    assert "Then: your attempt 1 at 0.1 was [" in repr(LAB.explain(student))
+    assert "Then: your attempt 1 at 0.1 was [" in repr(LAB.PARTS["explain"](student))
     asked = viva(pack("00"))
     assert len(asked) == 3 and "your attempt 1 at 0.1 was [" in asked[0][0]
     assert all(question.endswith("?") and answer for question, answer in asked)

@@ -405,7 +405,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
 
 
 def test_who_was_right_at_once_explains_the_program_that_they_broke() -> None:
-    assert "Take the program that you broke" in repr(LAB.explain(Student()))
+    assert "Take the program that you broke" in repr(LAB.PARTS["explain"](Student()))
 
 
 def test_a_check_is_quick() -> None:

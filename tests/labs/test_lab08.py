@@ -406,7 +406,7 @@ def test_what_refutes_a_prediction_is_a_moment_of_the_run() -> None:
 
 def test_the_explain_back_quotes_the_run_and_an_attempt(nobody: Path) -> None:
     me("31")
-    assert "which line of your handover" in repr(LAB.explain(Student(("31",))))
+    assert "which line of your handover" in repr(LAB.PARTS["explain"](Student(("31",))))
     (nobody / "08_one_flow_moves.ipynb").write_text("{}")
     check("8.3", {"handover": made(MOVE.replace("flow.cn, flow.home", "'HA', flow.home"), "handover")})
     asked = viva(pack("08"))

@@ -1,0 +1,22 @@
+"""The explain-back quotes the last attempt that failed."""
+
+from __future__ import annotations
+
+from mipflow.course.checks import check
+from mipflow.course.explain import explains, last_failed
+from mipflow.course.identity import Student
+
+
+def test_the_last_attempt_that_failed_is_found_with_its_place() -> None:
+    failed, passed = {"status": "wrong", "story": ["A"]}, {"status": "passed", "story": []}
+    assert last_failed({"1.1": [failed, passed]}, "1.1") == (1, failed)
+    assert last_failed({"1.1": [passed, failed, failed, {"status": "error", "story": []}]}, "1.1") == (3, failed)
+    assert last_failed({"1.1": [failed, passed]}, "1.2") is None and last_failed({"1.1": [passed]}, "1.1") is None
+    assert last_failed({"1.1": [passed, failed]}, "1.1", lambda attempt: not attempt["story"]) is None
+
+
+def test_a_part_asks_about_the_attempts_that_were_made() -> None:
+    asks = explains("99.1", lambda student, attempts: f"{student.name} tried {len(attempts['99.1'])} & lost")
+    check("99.1", {"count": lambda letters: 5})
+    assert repr(asks(Student())) == "practice tried 1 & lost"
+    assert "practice tried 1 &amp; lost" in asks(Student())._repr_html_()
