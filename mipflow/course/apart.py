@@ -24,9 +24,10 @@ from typing import Any
 
 from mipflow.course import trial
 
-SILENT_S, PATIENCE, MOST_S = 2.0, 4, 60
+SILENT_S, PATIENCE, MOST_S, TELLS_S = 2.0, 4, 60, 10
 """How much time of the processor one call of the learner's may take, in seconds; how many times as long it may be
-silent, for it may sleep, and the machine may be busy elsewhere; and how long all of it may take.
+silent, for it may sleep, and the machine may be busy elsewhere; how long all of it may take; and how long a copy is
+waited for that is to say where it is: it does so at once, where the machine has time for it.
 """
 ENTERED, LEFT, DONE = b"(", b")", b"."
 FRAME = re.compile(r'File "(.+)", line (\d+) in ')
@@ -110,7 +111,7 @@ def _worked_s(copy: int) -> float:
 def _where(read: int, file: str) -> str:
     """The line of the learner's in which the copy is, as " in line 3, `sum(it)`"; empty where it does not say."""
     told = b""
-    while select.select([read], [], [], 0.1 if told else 1)[0]:
+    while select.select([read], [], [], 0.1 if told else TELLS_S)[0]:
         told += os.read(read, 1 << 16)
     for name, number in FRAME.findall(told.decode("utf-8", "replace")):
         if name == file:

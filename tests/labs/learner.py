@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from mipflow.course import apart
 from mipflow.course.checks import judged
 from mipflow.course.exercise import Verdict
@@ -18,6 +20,14 @@ def written(head: str, body: str, **names: Any) -> Callable[..., Any]:
     exec(f"def {head}:\n" + "\n".join("    " + line for line in body.strip("\n").split("\n")), names)
     made: Callable[..., Any] = names[head.partition("(")[0]]
     return made
+
+
+def students(count: int) -> list[Any]:
+    """Practice and the numbers from 1, as parameters of a test; from the fourth on they are slow."""
+    return [
+        pytest.param(Student((str(number),) if number else ()), marks=[pytest.mark.slow] * (number > 2))
+        for number in range(count)
+    ]
 
 
 def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008

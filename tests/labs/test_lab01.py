@@ -18,7 +18,7 @@ from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
-from tests.labs.learner import verdict, written
+from tests.labs.learner import students, verdict, written
 
 LAB = exercises_of("01")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
@@ -116,7 +116,7 @@ def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
     assert len(found.feedback.split()) <= MOST_WORDS
 
 
-@pytest.mark.parametrize("student", NUMBERS, ids=str)
+@pytest.mark.parametrize("student", students(9), ids=str)
 def test_right_answers_pass_for_every_number(student: Student) -> None:
     assert verdict("1.1", link(LINK), student).points == 3
     by_networks = link("return IPv6Address(b) in IPv6Network((a, plen), strict=False)")

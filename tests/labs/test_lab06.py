@@ -24,7 +24,7 @@ from mipflow.wire import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.icmpv6 import NeighborSolicitation
 from mipflow.wire.mobility import BindingAcknowledgement
-from tests.labs.learner import verdict, written
+from tests.labs.learner import students, verdict, written
 
 LAB = exercises_of("06")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
@@ -140,7 +140,7 @@ ALSO_RIGHT = [
 ]
 
 
-@pytest.mark.parametrize("student", NUMBERS, ids=str)
+@pytest.mark.parametrize("student", students(9), ids=str)
 def test_right_answers_pass_for_every_number(student: Student) -> None:
     for name, source in RIGHT.items():
         found = verdict(NUMBER_OF[name], made(name, source), student)

@@ -16,7 +16,7 @@ from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.view.picture import Picture
-from tests.labs.learner import verdict, written
+from tests.labs.learner import students, verdict, written
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
 from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
 
@@ -260,7 +260,7 @@ def test_all_histories_of_six_events_are_told() -> None:
     assert [len(each[1]) for each in LAB.stories()] == sorted(len(each[1]) for each in LAB.stories())
 
 
-@pytest.mark.parametrize("student", NUMBERS, ids=str)
+@pytest.mark.parametrize("student", students(9), ids=str)
 def test_right_answers_pass_for_every_number(student: Student) -> None:
     assert verdict("7.3", made(RIGHT), student).points == 10
     assert verdict("7.4", made(RELEASE, "release"), student).points == 5

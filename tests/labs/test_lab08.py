@@ -27,7 +27,7 @@ from mipflow.lab.world import World
 from mipflow.wire import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
-from tests.labs.learner import verdict, written
+from tests.labs.learner import students, verdict, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFICE = REPOSITORY / "datasets" / "captures" / "office.pcap"
@@ -130,7 +130,7 @@ def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
 RIGHT = {"8.1": ("outgoing", DOWN), "8.2": ("incoming", UP), "8.3": ("handover", MOVE)}
 
 
-@pytest.mark.parametrize("student", NUMBERS, ids=str)
+@pytest.mark.parametrize("student", students(5), ids=str)
 def test_right_answers_pass_for_every_number(student: Student) -> None:
     for number, (name, source) in RIGHT.items():
         assert verdict(number, made(source, name), student).points == exercise(number).points
