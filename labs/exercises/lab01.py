@@ -36,13 +36,6 @@ from mipflow.node.sockets import TcpSocket
 from mipflow.sim.trace import Dropped
 from mipflow.wire.packet import TCP
 
-REMEMBERS = (
-    "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call to"
-    " call, or draws lots. All that counts stands in the arguments."
-)
-"""Said of a function that answers one question in two ways."""
-
-
 # --- 1.1: programs that compare addresses -----------------------------------------------------------------------------
 
 
@@ -218,7 +211,7 @@ def _kind(kind: str) -> Callable[[Step], bool | None]:
 LINK = Stories(
     name="same_link", parameters="a, b, plen", check=lambda result, *_: wrong_truth(result, None),
     tell=lambda student: [((), (pair.name,)) for pair in pairs(student)], begin=lambda start, student: (), go=go_link,
-    points=3, wrong=LINK_WRONG, remembers=REMEMBERS,
+    points=3, wrong=LINK_WRONG,
     criteria=(
         Criterion("tells links apart", 1, _kind("plain")), Criterion("in any spelling", 1, _kind("spelling")),
         Criterion("at any length", 1, _kind("length")),
@@ -547,7 +540,7 @@ LOOKUP_CRITERIA = (
 
 LOOKUP = Stories(
     name="tcp_lookup", parameters="table, segment", check=wrong_find, tell=lambda student: stories(),
-    begin=lambda start, student: State(), go=go_lookup, remembers=REMEMBERS, points=6, wrong=LOOKUP_WRONG, criteria=LOOKUP_CRITERIA,
+    begin=lambda start, student: State(), go=go_lookup, points=6, wrong=LOOKUP_WRONG, criteria=LOOKUP_CRITERIA,
     unknown="Not yet. In the shortest story that goes wrong, segment {n}, from {source} port {port} to port {service}, got"
     " {got}. Step through the table below, number by number.",
     passed=lambda function, student: "Six of six. Your function tells every conversation from every other, and lets nobody in"

@@ -47,6 +47,14 @@ NO_FLOW = {"IndexError", "StopIteration", "UnboundLocalError", "ValueError", "At
 """How a program stumbles that compares with the first flow of an address that has none."""
 
 
+REMEMBERS = (
+    "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
+    " to call, or draws lots. A record of your own does not hear which flows have ended. What counts now stands in the"
+    " arguments."
+)
+"""Said of a function that answers one question in two ways."""
+
+
 # --- Figure 6, and programs that are not ------------------------------------------------------------------------------
 
 
@@ -565,7 +573,7 @@ KINDS = (
 """What can go wrong in a step, whatever the cause."""
 
 ASSIGN = Stories(
-    name="assign", parameters=PARAMETERS, check=wrong_name, tell=lambda student: stories(),
+    remembers=REMEMBERS, name="assign", parameters=PARAMETERS, check=wrong_name, tell=lambda student: stories(),
     begin=begin, go=go_assign, points=10, wrong=WRONG, criteria=CRITERIA, passed=_served,
     withheld=((DataFlowRedirector, "assign"),), kinds=KINDS,
     unknown="Not yet. The shortest story that goes wrong is below: flow {n} to {cn} got {got}, and homes was {had};"
@@ -815,7 +823,7 @@ def _never_frees(flow, homes, flows):  # type: ignore[no-untyped-def]
 
 
 RELEASE = Stories(
-    name="release", parameters="flow, homes, flows", check=lambda *_: "", tell=lambda student: stories(ends=True),
+    remembers=REMEMBERS, name="release", parameters="flow, homes, flows", check=lambda *_: "", tell=lambda student: stories(ends=True),
     begin=begin, go=go_release, points=5,
     wrong=(
         Wrong(

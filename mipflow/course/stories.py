@@ -24,8 +24,7 @@ SIGNED, AGAIN = 330, 30
 """How many of the shortest stories make the signature, and how many are told twice."""
 REMEMBERS = (
     "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
-    " to call, or draws lots. A record of your own does not hear which flows have ended. What counts now stands in the"
-    " arguments."
+    " to call, or draws lots. All that counts stands in the arguments."
 )
 """Said of a function that answers one question in two ways."""
 
