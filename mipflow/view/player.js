@@ -130,7 +130,7 @@
       if (!road) return this.tie.removeAttribute("d");
       const [home, box] = [this.tie.parentElement, row].map((each) => each.getBoundingClientRect());
       const [[ax, ay], [bx, by]] = road.slice(key.leg), { l, t } = this.graph._fullLayout._size;
-      const [x, y, middle] = [l + between(ax, bx, 0.3), t + between(ay, by, 0.3), box.top - home.top + box.height / 2];
+      const [x, y, middle] = [l + between(ax, bx, 0.4), t + between(ay, by, 0.4), box.top - home.top + box.height / 2];
       const isBelow = middle > this.graph.clientHeight, from = (isBelow ? box.right : box.left) - home.left;
       this.tie.setAttribute("d", `M${from},${middle}${isBelow ? `h7V${y}H${x}` : `L${x},${y}`}`);
     }

@@ -109,7 +109,7 @@ class Scene:
         xs, ys = zip(*self.places.values(), strict=True)
         self.left, self.right, self.low, self.high = min(xs), max(xs), min(ys), max(ys)
         self.edge = max((self.halves[name][0] for name, (x, _) in self.places.items() if x in (self.left, self.right)))
-        self.edge += 10
+        self.edge += 18
         """Margin beside the outermost nodes, in pixels."""
         rows = max(sum(abs(x - other) < 0.9 for other in xs) for x in xs)
         self.height = TOP + BOTTOM + max(356, ROW_PX * (rows - 1), round(UNIT_PX * (self.high - self.low)))

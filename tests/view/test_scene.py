@@ -16,7 +16,7 @@ from tests.view.worlds import NAMES, film
 
 STORY, _ = handover()
 SCENE = Scene(STORY.graph, STORY.trace().channels, "MN")
-PHONE, TABLET, DESK = 285, 400, 700
+PHONE, TABLET, DESK = 270, 400, 700
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [PHONE, TABLET, DESK, 1000])
 def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> None:

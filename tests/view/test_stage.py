@@ -21,7 +21,7 @@ from mipflow.view.show import Show, animate
 from mipflow.view.stage import MESSAGE, Layer, Stage, most_at_once, spots
 from tests.view.story import FLOWS, MS, NAMES, S, Story, handover
 
-PHONE, DESK = 285, 700
+PHONE, DESK = 270, 700
 WIDTHS = (PHONE, 400, DESK, 1000)
 
 
