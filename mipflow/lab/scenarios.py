@@ -242,7 +242,7 @@ def _home(
 ) -> list[HomeAgent]:  # fmt: skip
     """The home link with its home agents, behind the first of them or behind a router of its own."""
     is_crowded = home_agents > len(HOME_PLACES) + 1
-    first, of_router = ((6.0, 2.4), (4.0, 2.0)) if is_crowded and home_router else ((4.0, 2.0), (4.0, 1.0))
+    first, of_router = ((6.0, 2.6), (4.0, 2.0)) if is_crowded and home_router else ((4.0, 2.0), (4.0, 1.0))
     agents = [HomeAgent(network, "HA", *first)]
     for number in range(2, home_agents + 1):
         x, y = (MORE_HOME_PLACES if is_crowded else HOME_PLACES)[number - 2]
@@ -272,7 +272,8 @@ def _allocation(
     if allocate == "stateless":
         return {"allocation": partial(DiscoveredAllocation, form=form)}
     if allocate == "dhcpv6":
-        server = Dhcpv6Server(network, "DHCP", 5.6, 2.6, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
+        above = 2.6 if len(agents) <= len(HOME_PLACES) + 1 else 3.1
+        server = Dhcpv6Server(network, "DHCP", 5.6, above, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
         server.settle(network.segments["home"], DHCP_SERVER)
         for agent in agents:
             agent.home.relay = Dhcpv6Relay(agent, server.address)

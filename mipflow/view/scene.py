@@ -27,8 +27,8 @@ UNIT_PX = 110
 """Least height of a unit of the graph's coordinates, in pixels."""
 PLATE_WIDTH, PLATE_ROW = 220, 22
 """Size of a plate and of a row in it, in pixels."""
-MOST_LINES = 5
-"""Lines of a plate."""
+MOST_LINES = 4
+"""Lines of a plate: those of two correspondents stand above each other beside their nodes."""
 SIDES = {
     "right": (1, 0, 0), "left": (-1, 0, 0), "right, downwards": (1, 0, 1), "right, upwards": (1, 0, -1),
     "left, downwards": (-1, 0, 1), "left, upwards": (-1, 0, -1), "below": (0, 1, 0), "above": (0, -1, 0),
@@ -119,7 +119,7 @@ class Scene:
         """Whether plates have room above each other for their headings and notes."""
         self.room = min(MOST_LINES, int((apart - 4) / PLATE_ROW) - self.has_room)
         """Lines of one plate; where there are more rows, its last line counts them."""
-        self.agent_room = min(self.room, MOST_LINES - 2)
+        self.agent_room = min(self.room, MOST_LINES - 1)
         """The same at a home agent, at the height of whose plate others begin."""
 
     def _drawn(self) -> list[tuple[str, str]]:

@@ -341,7 +341,7 @@ def test_no_table_is_wider_than_its_place_beside_the_stage(opened: Any, browser_
 
 @pytest.mark.parametrize("name", [
     "figure 1", "4 correspondents", "8 correspondents", "8 home agents", "home router, 8 home agents", "servers",
-    "tunnel", "host",
+    "tunnel", "host", "all of it",
 ])  # fmt: skip
 @pytest.mark.parametrize("width", [390, 1280])
 def test_in_every_scenario_nothing_overlaps(opened: Any, browser_page: Any, name: str, width: int) -> None:

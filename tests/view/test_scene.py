@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, pairwise
 from math import dist, hypot
+from typing import Any
 
 import networkx
 import pytest
 
+import mipflow as mf
 from mipflow.sim.trace import ChannelName
 from mipflow.view import style
 from mipflow.view.scene import PLATE_WIDTH, Box, Scene, Way
@@ -35,7 +38,26 @@ def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, flows: int, width: int) -> None:
     """With all lines that they have at any time of the film."""
-    shown = film(name, flows)
+    plates_stand_well(film(name, flows), width)
+
+
+@cache
+def full_tables() -> Any:
+    """Six flows to each of two correspondents, of which one moves: a plate is as long as it gets at both."""
+    world = mf.figure2(seed=7)
+    opened = [world.mn.open(cn, mf.apps.Voice(start_s=3)) for cn in (world.cn1, world.cn2) for _ in range(6)]
+    world.run(9)
+    world.mn.handover(opened[5], "cell0")
+    return world.run(1).animate(8.8, 9.6)
+
+
+@pytest.mark.parametrize("width", [TABLET, 500, DESK, 1000])
+def test_full_plates_of_two_correspondents_cover_nothing(width: int) -> None:
+    assert min(full_tables().boards[0].lines[node] for node in ("CN1", "CN2")) >= 4
+    plates_stand_well(full_tables(), width)
+
+
+def plates_stand_well(shown: Any, width: int) -> None:
     scene, rows = shown.stages[0].scene, shown.boards[0].lines
     plates = {node: scene.plate(node, side, rows[node], width) for node, side in scene.plate_sides(rows).items()}
     assert set(plates) == set(rows) and plates

@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Callable[..., World]] = {
     "home router, 8 home agents": figure2(home_router=True, home_agents=8),
     "servers": figure2(allocate="dhcpv6", policy_server=True),
     "servers, 8 correspondents": figure2(allocate="dhcpv6", policy_server=True, cns=8),
+    "all of it": figure2(allocate="dhcpv6", policy_server=True, cns=8, home_agents=8, home_router=True),
     "addresses on request": figure2(allocate="request"), "security": figure2(security=True),
     "tunnel": figure2(mode="tunnel"), "triangular": figure2(mode="triangular"),
     "host": figure2(correspondents={"CN1": Host}),
