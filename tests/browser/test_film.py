@@ -46,7 +46,13 @@ def page(jupyter_server: str, open_notebook: Callable[[str], Any], tmp_path_fact
     return page
 
 
-def test_keys_of_the_notebook_live_beside_films(page: Any) -> None:
+def test_films_in_a_notebook(page: Any) -> None:
+    """In one JupyterLab, as it takes far longer to open than both to look at."""
+    keys_of_the_notebook_live_beside_films(page)
+    plates_stand_within_their_film(page)
+
+
+def keys_of_the_notebook_live_beside_films(page: Any) -> None:
     cells, film = page.locator(".jp-Cell"), page.locator(".mipflow-grid").first
     count = cells.count()
     last = page.locator(".jp-CodeCell").filter(has_text="1 + 1")
@@ -87,7 +93,7 @@ DRAW_ANEW = """async (grid) => {
 }"""
 
 
-def test_plates_stand_within_their_film(page: Any) -> None:
+def plates_stand_within_their_film(page: Any) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_role("button", name="Run it").click()
     page.locator(".mipflow-grid").nth(1).wait_for()
@@ -98,7 +104,7 @@ def test_plates_stand_within_their_film(page: Any) -> None:
         places = "all => all.map((each) => getComputedStyle(each).position)"
         assert film.locator(".mipflow-plates table").evaluate_all(places) == ["absolute"] * 2, "beside their nodes"
         for times in range(3):
-            page.wait_for_timeout(1000)
+            page.wait_for_timeout(300)
             over = film.evaluate(OVER)
             assert len(over) == 2 and max(over) <= 1, (number, times, over)
             assert film.evaluate(DRAW_ANEW) < 100
