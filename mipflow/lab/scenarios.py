@@ -272,8 +272,8 @@ def _allocation(
     if allocate == "stateless":
         return {"allocation": partial(DiscoveredAllocation, form=form)}
     if allocate == "dhcpv6":
-        above = 2.6 if len(agents) <= len(HOME_PLACES) + 1 else 3.1
-        server = Dhcpv6Server(network, "DHCP", 5.6, above, leases=Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE))
+        leases = Leases(DHCP_SERVER_DUID, HOME, FIRST_LEASE)
+        server = Dhcpv6Server(network, "DHCP", 5.6, 3.1 if len(agents) > 3 else 2.6, leases=leases)
         server.settle(network.segments["home"], DHCP_SERVER)
         for agent in agents:
             agent.home.relay = Dhcpv6Relay(agent, server.address)

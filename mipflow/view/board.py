@@ -219,7 +219,7 @@ class Board:
         return "" if row is None else re.sub(r" address( \d+)?$", r"\1", self.words.value(row.get("care_of_address")))
 
     def _shown(self, node: str) -> list[tuple[str, Row]]:
-        """The rows of a table that there is room for: those that are marked, then those of flows that are drawn."""
+        """The rows of a table that there is room for: what changed, what is said to stay, flows that are drawn."""
         table = TABLE if node == self.stage.mobile else CACHE
         rows = [
             (key, row) for key, row in self._state[node].items() if self.focus.has_change(Change(table, key, None, row))
@@ -228,8 +228,8 @@ class Board:
             rows = [(key, row) for key, row in rows if row.get("flow_id") in self.stage.flows]
         most = self._room(node)
         if len(self._state[node]) > most:
-            marked = {key for where, key in (*self._old, *self._same) if where == node}
-            first = sorted(rows, key=lambda each: (each[0] not in marked, not self._flows(node, each[0])))
+            first = sorted(rows, key=lambda each: (
+                (node, each[0]) not in self._old, (node, each[0]) not in self._same, not self._flows(node, each[0])))
             most -= 1 + (self.stage.scene.has_room and any(where == node for where, _ in self._same))
             kept = {key for key, _ in first[:most]}
             rows = [each for each in rows if each[0] in kept]

@@ -79,8 +79,7 @@ class Layer(NamedTuple):
 
     def room(self, is_steep: bool) -> tuple[int, int]:
         """The room of a mark on a link: names of messages are never upright."""
-        across, up = self.size
-        return (up, across) if is_steep and self.size != MESSAGE else self.size
+        return (self.size[1], self.size[0]) if is_steep and self.size != MESSAGE else self.size
 
     @property
     def margin(self) -> tuple[float, float]:
@@ -178,15 +177,14 @@ class Stage:
         shown = sorted(ranked[:MOST_FLOWS_DRAWN])
         self.hidden = len(words.flows) - len(shown)
         self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})
-        half = PACKET[1] / 2 + 1 if len(shown) < 3 else 7.0  # of more flows marks may touch
-        pitch, keep = (4 * half, (half, half)) if len(shown) < 3 else (22, (half, half))
+        half, pitch = (PACKET[1] / 2 + 1, 44) if len(shown) < 3 else (7.0, 22)  # marks of more flows may touch
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
         self.roads = self._roads([*focus.shown])
         self.turns: list[int] = []
         """When a road of this show bends (nanoseconds): where it was is drawn from then to the next."""
         self.every = dict.fromkeys(shown, 1)
-        self.layers = [*self._packets(data, keep, max_packets), self._messages(), self._crosses()]
+        self.layers = [*self._packets(data, (half, half), max_packets), self._messages(), self._crosses()]
 
     # --- what moves --------------------------------------------------------------------------------------------------
 

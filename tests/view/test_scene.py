@@ -55,6 +55,7 @@ def full_tables() -> Any:
 def test_full_plates_of_two_correspondents_cover_nothing(width: int) -> None:
     assert min(full_tables().boards[0].lines[node] for node in ("CN1", "CN2")) >= 4
     plates_stand_well(full_tables(), width)
+    assert full_tables().board().count("<ins>cellular</ins>") >= 1, "whatever else is left out, what changed is there"
 
 
 def plates_stand_well(shown: Any, width: int) -> None:
