@@ -395,9 +395,16 @@ def _go(own: str) -> Callable[..., Any]:
         after = Table(tuple(homes), lines, (*(each for each in state.passed if each[0] != number), counts))
         values = _packet_values(state, after, number, cn, home, way, due_way, counts, kind)
         answer = way if kind == "o" else (after.line(number), tuple(went_up))
-        values |= {"told": told, "due": _way_text(due_way) if kind == "o" else f"the row {due_got[1][-1]}, handed up"}
-        got = way, lines, tuple(homes), tuple(went_up)
+        wanting = [each for each in due_got[1] if each not in lines] or [each for each in due_got[1] if each.number == number]
+        rows = " and ".join(f"the row {each.number}: {each}" for each in wanting)
+        due_words = f"{_way_text(due_way)}, with {rows}" if kind == "o" else f"{rows}, handed up"
         shown_way = _way_text(way) if kind == "o" else ("handed up" if went_up else "not handed up")
+        if homes != due_homes:  # where that alone goes wrong, all else looks right
+            due_words += f"; home addresses {_list(due_homes)}"
+            shown_way += f"; home addresses {_list(homes)}"
+            values["row"] = f"{values['row']}, with home addresses {_list(homes)}"
+        values |= {"told": told, "due": due_words}
+        got = way, lines, tuple(homes), tuple(went_up)
         return after, Step(told, answer, got, due_got, values, _shown_row(told, state, shown_way, lines))
 
     return go
@@ -1092,14 +1099,15 @@ def judge_read(given: tuple[Any, Any], student: Student) -> Verdict:
     if is_read and is_token:
         return passed(5, f"Read well: {due:.1f} ms, and {token} came last. Why does the slower road alone decide?")
     if is_read:
-        return wrong("Nearly. The time is read well. Which token reached MN last? Ask the film, not the list.", 4)
+        return wrong("Nearly. The time is read well. Which token reached MN last? An arrow is dated by its"
+                     " sending; look at the moments at which both came in.", 4)
     if abs(asked * 1000 - due) <= TOLERANCE_MS:
         return wrong(f"Nearly. {asked:g} is in seconds, and the exercise asks for milliseconds.")
     round_trip = (changed_s(world) or 0) - world.handovers_s()[0]
     if abs(asked - round_trip * 1000) <= TOLERANCE_MS:
         return wrong(f"Not yet. {asked:g} ms ends when CN1's row changes. The update left MN before that: both moments are MN's.")
     return wrong(
-        f"Not yet. You read {asked:g} ms. Take the last Care-of Test Init and the last Binding Update of the list, and the"
+        f"Not yet. You read {asked:g} ms. Take the last Care-of Test Init and the last Binding Update of your capture, and the"
         " moments at which they leave MN."
     )  # the token alone earns nothing: it is one of two
 
@@ -1479,7 +1487,9 @@ def judge_moves(answer: Any, student: Student) -> Verdict:
         return passed(4, "Four of four: who stands in one row, moves as one.")
     place = right.index(False)
     feedback = _moves_said(stories[place], given[place])
-    points = 0 if len({tuple(each) for each in given}) == 1 else sum(right)
+    points = sum(right)
+    if len({tuple(each) for each in given}) == 1:
+        points, feedback = 0, f"{feedback} (One and the same answer for all four earns no points.)"
     return wrong(feedback, points, "M16" if len(given[place]) < len(along(stories[place])) else "M15")
 
 
@@ -1649,7 +1659,7 @@ class Capture:
         self.path: Path | None = None
         self.recording: Recording | None = None
         self.upload = ipywidgets.FileUpload(accept=".pcap,.pcapng,.cap,.gz", description="Upload a capture", layout={"width": "auto"})
-        self.where = ipywidgets.Text(placeholder="or a path, such as datasets/captures/office.pcap", layout={"width": "26em"})
+        self.where = ipywidgets.Text(description="or a path:", placeholder="(empty)", layout={"width": "30em"})
         self.look = button("See its flows", "Reads the capture")
         self.flow = ipywidgets.Dropdown(options=[], description="Move flow", layout={"width": "34em"})
         self.go = button("Move it to cell0", "Plays the capture, and moves this flow in its middle", disabled=True, button_style="primary")
@@ -1675,6 +1685,9 @@ class Capture:
         """Read a capture and show its flows, or say in a sentence why not."""
         self.recording, self.go.disabled, self.flow.options = None, True, []
         show_in(self.shown)
+        if not path.strip():
+            self.say("Nothing is chosen yet: upload a capture, or write the path of one, such as datasets/captures/office.pcap.")
+            return
         try:
             found = _found(path)
             recording = read(found, packets=MOST_READ)
@@ -1743,7 +1756,7 @@ class Capture:
 
 def _found(path: str) -> Path:
     """A capture by its path, as it is or from where the labs are."""
-    here = Path(path.strip() or "nothing").expanduser()
+    here = Path(path.strip()).expanduser()
     beside = Path(__file__).resolve().parents[2] / here
     found = here if here.exists() or not beside.exists() else beside
     if not found.is_file():

@@ -120,12 +120,17 @@ class Prediction:
         return " ".join(filter(None, (f"Stored: {letter}.", again, self._kept.note)))
 
     def feedback(self, world: Any = None) -> str:
-        """Comment on the answer after the run; empty where there is none."""
+        """Comment on the answer after the run, and say which is right after a second wrong one; "" without any.
+        """
         if self.chosen is None:
             return ""
         answer = self.question.answers[self.chosen]
         verb = "answered" if self.question.is_last else "predicted"
-        return f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
+        told = f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
+        if answer.misconception is None or len(self.votes) < MOST_VOTES:
+            return told
+        letter, right = next(each for each in self.question.answers.items() if each[1].misconception is None)
+        return f"{told} Right is {letter}: “{right.text}” {right.said(world)}"
 
     def told(self, world: Any, film: Any = None) -> str:
         """The feedback as HTML, with a button that leads to its moment in the film (view/player.js); that one's text

@@ -28,6 +28,14 @@ TWO_SECONDS = 2.0
 PATIENCE = 8
 """How many times as long one may take that has run few lines, where few are told: the machine may be busy elsewhere."""
 
+PLAIN = {
+    "KeyError": "nothing is stored under this key", "IndexError": "there is no such place; the first one is 0",
+    "TypeError": "a value is not of the kind that this line needs",
+    "AttributeError": "a value has nothing of this name",
+    "NameError": "nothing has this name yet; is it spelled right?",
+    "UnboundLocalError": "on this way through the function the name was given no value",
+}
+"""Errors of Python as a beginner may read them."""
 _SPIN = bytes((opmap["JUMP_BACKWARD"], 2 if sys.version_info >= (3, 13) else 1))
 """`while True: pass` in one line: a jump to itself, which Python calls an instruction, but not a line. (From 3.13 on it
 has a cache, which is another unit to jump over.)"""
@@ -95,7 +103,7 @@ class Guarded:
         before, outer_s = sys.gettrace(), self._ends_s
         begun_s = self._allow()
         value: object = self._function
-        cause, traceback, words = None, None, ""
+        cause, traceback, words, meaning = None, None, "", ""
         try:
             sys.settrace(self._entered)
             result = value = self._function(*read_only(arguments))
@@ -119,10 +127,11 @@ class Guarded:
             self._allow()
             value, cause, traceback = error, error, sys.exc_info()[2]
             told, words = f"raised {class_name(error)}", shown(error, str)
+            meaning = PLAIN.get(class_name(error), "")
         finally:
             self._ends_s = outer_s
             sys.settrace(before)  # a debugger's, or that of an outer call
-        told += _where(traceback) + (f": {words}" if words else "")
+        told += _where(traceback) + (f": {words}" if words else "") + (f" ({meaning})" if meaning else "")
         raise FunctionFailed(f"your {self.name}() {told}", value) from cause
 
     def _allow(self) -> float:

@@ -23,7 +23,7 @@ from mipflow.sim.meter import Meter
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.show import Part, Show
 from mipflow.view.spine import Moment, Spine, spine
-from mipflow.view.words import Words, count, seconds
+from mipflow.view.words import Words, count, seconds, the_flow
 
 _NAMES = Expected(
     'two different words, such as ("one address", "two")',
@@ -87,8 +87,11 @@ class Comparison(Show):
         told += [f"Set up: {each.sentence}" for each in self._setup]
         if _are_whole(*self._sides):
             return told
-        ran = " and ".join(f"{side.name} has run for {side.world.now:g} s" for side in self._sides)
-        return [*told, f"Mean delays and silences are those of whole runs, so they are not compared here: {ran}."]
+        one, other = (f"{side.world.now:g} s" for side in self._sides)
+        whole = one if one == other else f"{one} in {self._sides[0].name}, {other} in {self._sides[1].name}"
+        here = f"{seconds(self._sides[0].spine.start_ns)} to {seconds(self._sides[0].spine.end_ns)}"
+        why = f"they are of whole runs ({whole}), and this is {here}"
+        return [*told, f"Mean delays and silences are not compared: {why}."]
 
     def _rows(self) -> list[dict[str, object]]:
         one, other = self._sides
@@ -231,7 +234,9 @@ def _homes(one: Side, other: Side) -> Iterator[Difference]:
         if a != b:
             told = f"{a} in {one.name} (since {seconds(since)}), {b} in {other.name} (since {seconds(then)})"
             at_s = min(since, then) / NS_PER_S
-            yield Difference("home address", name, a, b, at_s, f"The {name} has the home address {told}.")
+            whose = the_flow(name)
+            said = f"{whose[0].upper()}{whose[1:]} has the home address {told}."
+            yield Difference("home address", name, a, b, at_s, said)
 
 
 def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:
@@ -242,7 +247,7 @@ def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:
         if a[0] != b[0]:
             told = " and ".join(_lost(side, each) for side, each in ((one, a), (other, b)))
             at_s = min(each[1] for each in (a, b) if each[0]) / NS_PER_S
-            yield Difference("lost packets", name, str(a[0]), str(b[0]), at_s, f"Of the {name} {told} lost.")
+            yield Difference("lost packets", name, str(a[0]), str(b[0]), at_s, f"Of {the_flow(name)} {told} lost.")
 
 
 def _lost(side: Side, lost: tuple[int, int, int]) -> str:
@@ -265,7 +270,7 @@ def _delays(one: Side, other: Side) -> Iterator[Difference]:
             first, second = (float(value or 0) for value in values)
             if abs(first - second) > max(least, LEAST_SHARE * max(first, second)):
                 ms = f"{first:.0f} ms", f"{second:.0f} ms"
-                told = f"{said} of the {name} {where} is {ms[0]} in {one.name}, {ms[1]} in {other.name}."
+                told = f"{said} of {the_flow(name)} {where} is {ms[0]} in {one.name}, {ms[1]} in {other.name}."
                 yield Difference(f"{about} {where}", name, ms[0], ms[1], None, told)
 
 
@@ -284,8 +289,9 @@ def _first(one: Side, other: Side) -> Iterator[Difference]:
     if apart is not None:
         at_ns, *pair = apart
         a, b = ("nothing more" if each is None else f"{each.sentence} ({seconds(each.t_ns)})" for each in pair)
-        begin = f"Up to {seconds(at_ns)} both tell the same, then" if at_ns > one.spine.start_ns else "From the start"
-        yield Difference("first event", "", a, b, at_ns / NS_PER_S, f"{begin} {one.name}: {a}; {other.name}: {b}.")
+        when = f"at {seconds(at_ns)}" if at_ns > one.spine.start_ns else "at the start"
+        said = f"The first event that differs, {when}: {one.name}: {a}; {other.name}: {b}."
+        yield Difference("first event", "", a, b, at_ns / NS_PER_S, said)
 
 
 def _alike(one: Side, other: Side) -> str:

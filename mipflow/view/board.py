@@ -44,6 +44,14 @@ DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longd
 TAKEN_MS = 3000
 """For how long an address that was refused stays, in playing milliseconds."""
 NOT_ASKED = "not asked, so it stays"
+SHAPES = {
+    "circle": "border-radius:50%", "square": "border-radius:2px",
+    "diamond": "clip-path:polygon(50% 0,100% 50%,50% 100%,0 50%)",
+    "pentagon": "clip-path:polygon(50% 0,100% 38%,81% 100%,19% 100%,0 38%)",
+    "hexagon": "clip-path:polygon(50% 0,93% 25%,93% 75%,50% 100%,7% 75%,7% 25%)",
+    "star-square": "clip-path:polygon(0 0,50% 14%,100% 0,86% 50%,100% 100%,50% 86%,0 100%,14% 50%)",
+}
+"""plotly's symbols, which fly on the roads, as CSS: a flow has one shape in its film."""
 TIE = (
     "<svg class='mipflow-tie' aria-hidden='true'><path/><marker id='mipflow-dot' viewBox='0 0 8 8' refX='4' refY='4'"
     " markerWidth='8' markerHeight='8' markerUnits='userSpaceOnUse'><circle cx='4' cy='4' r='4'/></marker></svg>"
@@ -401,8 +409,7 @@ def _until(last_us: int, start_ns: int, end_us: int) -> str:
 
 def sign(style: FlowStyle) -> str:
     """The mark of a flow as HTML: its colour, its shape, its letter."""
-    shape = {"circle": "50%", "square": "2px"}.get(style.symbol, "7px")
-    look = f"background:{line_colour(style.colour)};color:{style.letter_colour};border-radius:{shape}"
+    look = f"background:{line_colour(style.colour)};color:{style.letter_colour};{SHAPES[style.symbol]}"
     return f"<b class='mipflow-sign' style='{look}' title='{escape(style.word)}'>{escape(style.letter)}</b>"
 
 

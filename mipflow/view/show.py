@@ -336,7 +336,7 @@ def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
     """The row of each mark (share of the bar, width in pixels): the first in which none before it is in its way."""
     ends, rows = list[float](), list[int]()
     for share, width in marks:
-        begin = share * pixels - width / 2
+        begin = max(0, min(share * pixels - width / 2, pixels - width))
         row = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
         ends[row : row + 1] = [begin + width]
         rows.append(row)
@@ -346,7 +346,7 @@ def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
 def _pace(ratio: float) -> str:
     """How fast virtual time goes by."""
     factor = max(ratio, 1 / ratio) if ratio else 0.0
-    rounded = f"{factor:.0f}" if factor >= 3 else f"{factor:.1f}"
+    rounded = f"{float(f'{factor:.2g}'):.0f}" if factor >= 3 else f"{factor:.1f}"
     if 0.95 < ratio < 1.05:
         return "as in life"
     return f"{rounded} times {'slower' if ratio < 1 else 'faster'}" if ratio else "time stands"

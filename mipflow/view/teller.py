@@ -14,7 +14,19 @@ from mipflow.sim.trace import LOST, Decided, Dropped, Record, Row, TableChanged,
 from mipflow.view.focus import TABLE, Focus
 from mipflow.view.moment import CACHE, SHOWN, Kind, Moment
 from mipflow.view.trips import Trip
-from mipflow.view.words import NS_PER_S, ON_LINK, Words, bound, flow_ids, interface_kind, link, long, network, short
+from mipflow.view.words import (
+    NS_PER_S,
+    ON_LINK,
+    Words,
+    bound,
+    flow_ids,
+    interface_kind,
+    link,
+    long,
+    network,
+    seconds,
+    short,
+)  # fmt: skip
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -264,11 +276,13 @@ class Teller:
         name, plural = (f"packet of {self.words.flows_named((flow,))}", f"{number} packets of") if flow else (what, "")
         many = f"{plural} {self.words.flows_named((flow,))}" if flow else f"{number} {what}s"
         subject = _a(name) if number == 1 else many
+        is_lasting = t_ns - earlier.t_ns >= NS_PER_S // 20  # it must not read as if all were lost at once
+        until = f" up to {seconds(t_ns)}" * is_lasting
         if record.node in self.roles:
-            sentence = f"{self.who(record.node)} drops {subject}: {self.words.in_words(record.reason)}"
+            sentence = f"{self.who(record.node)} drops {subject}{until}: {self.words.in_words(record.reason)}"
         else:
             why = f": {record.reason}" * (record.reason != ON_LINK)
-            sentence = f"{subject} {'is' if number == 1 else 'are'} lost on {link(record.node)}{why}"
+            sentence = f"{subject} {'is' if number == 1 else 'are'} lost on {link(record.node)}{until}{why}"
         brief = f"{number} lost" + (f" of {self.words.flows_named((flow,))}" if flow else f": {what}")
         self.moments[same] = replace(
             earlier, until_ns=t_ns, count=number, hops=hops, sentence=_capital(sentence), brief=brief,

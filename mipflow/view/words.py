@@ -155,6 +155,11 @@ def link(segment: str) -> str:
     return f"the link {segment}" if word.endswith(segment) else word
 
 
+def the_flow(word: str) -> str:
+    """A flow in a sentence, by its word: "the call", "flow 6 TCP 5202", "flow 7"."""
+    return f"flow {word}" if word[:1].isdigit() else word if word.startswith("flow ") else f"the {word}"
+
+
 def where_lost(place: str, reason: str) -> str:
     """Where a packet was lost, and why: "on the WLAN", "on the WLAN: queue full", "MN: 64 packets wait"."""
     where = place if link(place).endswith(place) and reason != ON_LINK else f"on {link(place)}"
@@ -242,7 +247,7 @@ class Words:
 
     def flows_named(self, flows: Sequence[int]) -> str:
         """Flows in a sentence: "the call and the video"; of many the first, and how many others there are."""
-        named = [f"the {self._flow(flow)}" if flow in self.flows else f"flow {flow}" for flow in flows[:MOST_NAMED]]
+        named = [the_flow(self._flow(flow)) for flow in flows[:MOST_NAMED]]
         more = len(flows) - len(named)
         named += [f"{count(more, 'other flow')}"] if more else []
         return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)

@@ -84,3 +84,12 @@ def test_who_waits_is_told_at_once_where_there_is_an_answer() -> None:
     prediction("99").store("a")
     Prediction(prediction("99").question).when_stored(lambda: told.append("now"))
     assert told == ["now"]
+
+
+def test_after_two_wrong_answers_the_right_one_is_told() -> None:
+    asked = prediction("99")
+    asked.store("a")
+    assert "Right is" not in asked.feedback(4.25), "the neighbor has not been asked yet"
+    asked.store("a")
+    right = asked.question.answers["b"]
+    assert asked.feedback(4.25).endswith(f"Right is b: “{right.text}” {right.said(4.25)}")

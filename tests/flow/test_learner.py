@@ -215,7 +215,7 @@ def test_an_error_is_told_with_its_line() -> None:
 def test_without_the_source_the_line_number_remains() -> None:
     assign = written("def assign(flow):\n    return {}['H2']\n")
     del linecache.cache[CELL]
-    assert said(assign, None) == "your assign() raised KeyError in line 2: 'H2'"
+    assert said(assign, None) == "your assign() raised KeyError in line 2: 'H2' (nothing is stored under this key)"
 
 
 def test_an_error_without_words_and_one_of_many_lines() -> None:
@@ -370,7 +370,8 @@ def test_what_cannot_be_interrupted_is_reported_once_it_returns() -> None:
 
 def test_an_error_that_comes_when_the_time_is_over_is_told_all_the_same() -> None:
     late = "def assign():\n return time.sleep(0.1) or {}['H2']\n"
-    assert said(written(late)) == "your assign() raised KeyError in line 2, `return time.sleep(0.1) or {}['H2']`: 'H2'"
+    raised = "your assign() raised KeyError in line 2, `return time.sleep(0.1) or {}['H2']`: 'H2'"
+    assert said(written(late)) == f"{raised} (nothing is stored under this key)"
     slow = "class Slow(Exception):\n def __str__(self):\n  time.sleep(1)\n  return ''\ndef assign():\n raise Slow\n"
     assert said(written(slow)).startswith("your assign() raised Slow in line 6, `raise Slow`: ")
 

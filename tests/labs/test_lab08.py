@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import random
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -311,6 +312,52 @@ def test_a_dealt_program_holds_in_most_stories_and_each_has_a_shortest() -> None
         assert 0 < len(broken) < len(stories) / 2
         assert len(LAB.shortest_of(program)) == min(map(len, broken))
     assert {LAB.dealt_to(Student((str(n),))).__name__ for n in range(40)} == {each.__name__ for each in LAB.DEALT}
+
+
+@pytest.mark.parametrize(
+    ("source", "wanting"),
+    [
+        ("n = mn.separate(packet)\nrow = mn.flows.get(n) or Row(packet.destination, mn.assign(packet.destination), mn.choose())\nreturn row.home, row.care_of",
+         ", with the row 1: H@1 → CN1 at CoA wlan0"),
+        ("h = mn.assign(packet.destination)\n" + DOWN.strip().replace("mn.assign(packet.destination)", "h"), "; home addresses H@1"),
+    ],
+)  # fmt: skip
+def test_what_is_due_is_never_what_the_learner_gave(source: str, wanting: str) -> None:
+    """Where the addresses are right and the table is not, the table says so: what is due differs from what is theirs."""
+    last = verdict("8.1", made(source, "outgoing")).steps[-1]
+    assert wanting in last.values["due"] and last.values["due"] != last.row["yours"]
+    for number, stories in JUDGES.items():
+        for known in stories.wrong:
+            for program in known.programs:
+                last = exercise(number).judge(program, Student()).steps[-1]
+                assert last.values["due"] != (last.row["yours"], last.row.get("table afterwards")), known.name
+
+
+def test_one_answer_to_four_stories_earns_nothing_and_hears_why() -> None:
+    found = verdict("8.4", [[1], [1], [1], [1]])
+    assert found.points == 0 and "One and the same answer for all four earns no points." in found.feedback
+    assert len(found.feedback.split()) <= MOST_WORDS
+    assert "earns no points" not in verdict("8.4", [[1], [1], [1, 2], [1, 3]]).feedback
+
+
+def test_a_field_without_a_path_says_what_to_do() -> None:
+    mine = LAB.Capture()
+    for empty in ("", "  "):
+        mine.read(empty)
+        assert mine.said.value.startswith("Nothing is chosen yet: upload a capture, or write the path of one")
+
+
+def test_a_slip_of_python_is_told_in_plain_words() -> None:
+    found = verdict("8.1", made("return mn.flows[mn.separate(packet)].home, 'CoA wlan0'", "outgoing"))
+    assert "raised KeyError" in found.feedback and "(nothing is stored under this key)" in found.feedback
+
+
+def test_a_silence_is_not_told_as_if_all_were_lost_at_once() -> None:
+    play = LAB.Play(Student())
+    play.trouble.value = "silent"
+    play.move()
+    told = play.world.animate(8.9, 9.6).describe()
+    assert re.search(r"8\.900 s: \d+ packets of the call are lost on the WLAN up to 9\.\d+ s\.", told)
 
 
 # --- in the node ------------------------------------------------------------------------------------------------------
