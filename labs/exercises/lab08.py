@@ -466,7 +466,8 @@ STAYS_BEHIND = (
 )
 NOT_ENTERED = (
     "Not yet. The packet of flow {n} passed, but the table holds no row: nothing for a move to change, and MN's next packet"
-    " may get another name. Either nothing was written, or you never looked. Steps 23 and 30?"
+    " may get another name. Either nothing was written, or you never looked. In the figure a new flow passes one more"
+    " step. Which line of yours is that?"
 )
 UNKNOWN = (
     "Not yet. The shortest story that fails is below: {told}. You gave {way} and {row}; {figure} gives {due}. Step through"
@@ -525,8 +526,8 @@ INCOMING = Stories(
     wrong=(
         Wrong(
             "Figure 6 for a caller",
-            "Not yet. {cn} wrote to {called}; you entered {row_home}. Tidy, but the answer now comes from somebody whom {cn}"
-            " never called: TCP resets, 0 bytes get through. Who chose the address here?",
+            "Not yet. {cn} wrote to {called}; you entered {row_home}. Then MN answers from {row_home}, which {cn} never called:"
+            " TCP resets, 0 bytes get through. Who chose the address here?",
             (by_figure6,), None, lambda step: step.values["is_new"] and step.values["row_home"] != step.values["called"],
         ),
         Wrong("care-of address as the name", NAME_IS_PLACE, (care_of_as_home,), "M14", _names_place),
@@ -1097,7 +1098,8 @@ def judge_read(given: tuple[Any, Any], student: Student) -> Verdict:
     due, token = asked_of(world), last_token(world)
     is_read, is_token = abs(asked - due) <= TOLERANCE_MS, str(last).strip().upper() == token.upper()
     if is_read and is_token:
-        return passed(5, f"Read well: {due:.1f} ms, and {token} came last. Why does the slower road alone decide?")
+        return passed(5, f"Read well: {due:.1f} ms, and {token} came last. Both tests run at once, and the"
+                      " update waits for the later token: the slower road alone decides.")
     if is_read:
         return wrong("Nearly. The time is read well. Which token reached MN last? An arrow is dated by its"
                      " sending; look at the moments at which both came in.", 4)
@@ -1117,13 +1119,18 @@ def judge_read(given: tuple[Any, Any], student: Student) -> Verdict:
 TROUBLES = {"none": "none", "wlan0 falls silent": "silent", "CN1 keeps no bindings": "plain"}
 
 
+def moved_s(student: Student) -> float:
+    """When the video moves in the student's run, in seconds; so it does in all other worlds of theirs."""
+    return run_of(student).handovers_s()[0]
+
+
 def troubled(student: Student, trouble: str, own: OwnNode | None = None, **keywords: Any) -> World:
-    """The three flows, and a trouble that begins half a second before the move."""
+    """The three flows, and a trouble that begins about half a second before the move."""
     plain = {"correspondents": {"CN1": Host}} if trouble == "plain" else {}
     world = opened(student, own, **plain, **keywords)
     if trouble == "silent":
         world.network.segments["wlan0"].configure(mf.Link(loss=1.0))
-    return world.run(MOVED_S - world.now)
+    return world.run(moved_s(student) - world.now)
 
 
 class Play:
@@ -1156,7 +1163,7 @@ class Play:
         to = "cell0" if flow.interface == "wlan0" else "wlan0"
         lost, at_s = moved(world, flow, to)
         costs = [f"the {name} {count}" for name, count in zip(world.flow_names().values(), lost, strict=True)]
-        words = f"The {flow.app.name} goes to {to}. Packets lost in this move: {', '.join(costs)}."
+        words = f"The {flow.app.name} goes to {to}. Packets lost in this move: {', '.join(costs)}. {told_of(world, at_s)}"
         self.said.value = f"<b>{escape(words)}</b>"
         show_in(self.shown, world.animate(at_s - 0.1, at_s + 0.6))
 
@@ -1167,6 +1174,17 @@ def moved(world: World, flow: Flow, to: str) -> tuple[list[int], float]:
     world.mn.handover(flow, to)
     world.run(1.0)
     return [lost_of(each) - was for each, was in zip(world.flows(), before, strict=True)], at_s
+
+
+def told_of(world: World, since_s: float) -> str:
+    """Say to whom the mobile node sent binding updates since a moment."""
+    trace, names, told = world.trace, world.names(), list[str]()
+    for number, packet in enumerate(trace.packets):
+        inner = packet.innermost()
+        is_own = trace.channels[trace.channel[number]].sender == "MN" and trace.sent[number] / 1e9 >= since_s
+        if is_own and isinstance(inner.payload, BindingUpdate):
+            told.append(names[inner.destination])
+    return f"MN sent binding updates to {_list(dict.fromkeys(told))}." if told else "MN sent no binding update: it got no token."
 
 
 def lost_of(flow: Flow) -> int:
@@ -1256,7 +1274,8 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
         world.mn.handover(2, "cell0")
         world.run(1)
     names = ("ours", f"yours, by your {_list(theirs)}")
-    shown = mf.compare(our, yours, MOVED_S - 0.1, MOVED_S + 0.6, names=names)
+    at_s = moved_s(student)
+    shown = mf.compare(our, yours, at_s - 0.1, at_s + 0.6, names=names)
     return Told(f"In your phone something failed: {own.failed}.", shown) if own.failed else shown
 
 
@@ -1439,7 +1458,8 @@ def judge_story(answer: Any, student: Student) -> Verdict:
     where = _difference(theirs, due)
     if len(events) > len(shortest_of(program)):
         return wrong(f"It breaks: {where}. Three points. Can you tell it in fewer events?", 3)
-    return passed(5, f"It breaks, and no story is shorter: {where}.")
+    return passed(5, f"It breaks, and no story is shorter: {where}. The person finds a stream on another"
+                      " network than they asked for.")
 
 
 def _difference(theirs: Played, due: Played) -> str:
@@ -1547,10 +1567,10 @@ def waits_of(student: Student) -> tuple[float, float]:
     for kept in (False, True):
         world = calling_world(student)
         if kept:
-            world.mn.keep_home_address("voice", lambda flow: flow.flow_information.traits.application == "call")
+            world.mn.keep_home_address("calls", lambda flow: flow.flow_information.traits.application == "call")
             world.run(3)
         begin = world.now
-        flow = world.mn.accept(world.cn1, mf.apps.Voice(), **({"to": "voice"} if kept else {"redirect": True}))
+        flow = world.mn.accept(world.cn1, mf.apps.Voice(), **({"to": "calls"} if kept else {"redirect": True}))
         world.mn.accept(world.cn1, mf.apps.Video())
         world.run(3)
         waits.append(((heard_s(world, flow) or begin) - begin) * 1000)
@@ -1648,6 +1668,8 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
 
 # --- A capture of one's own -------------------------------------------------------------------------------------------
 
+LEAST_PACKETS = 3
+"""Flows of fewer packets share a home address in a replay."""
 MOST_OCTETS, MOST_READ, LONGEST_S = 50_000_000, 20_000, 120.0
 """Of a capture: its size, the packets that are read, and how long what is read may last, in seconds."""
 
@@ -1728,7 +1750,7 @@ class Capture:
         number, recorded = self.flow.value, self.recording.flows[self.flow.value - 1]
         self.say("Playing it ...")
         try:
-            world = mf.figure2(seed=7, traffic=self.path, replay={"packets": MOST_READ}, reuse_tokens=False)
+            world = mf.figure2(seed=7, traffic=self.path, replay={"packets": MOST_READ, "min_packets": LEAST_PACKETS}, reuse_tokens=False)
             played = world.replay
             assert played is not None
             played.handover(number, "cell0", (recorded.first_ns + recorded.last_ns) / 2e9)
@@ -1750,8 +1772,11 @@ class Capture:
             }
             for each in played.flows if each.home_address is not None
         ]  # fmt: skip
+        small = [each.number for each in self.recording.flows if each.packets < LEAST_PACKETS]
+        why = f"Flow {_list(small)}: fewer than {LEAST_PACKETS} packets. Such flows to one correspondent share an address (page 14)."
+        few = [f"<p>{why}</p>"] if len(small) > 1 else []
         self.say(words)
-        show_in(self.shown, world.timeline(), html_table(rows, "Which flows share a row: the same home address and correspondent"))
+        show_in(self.shown, world.timeline(), html_table(rows, "Which flows share a row: the same home address and correspondent"), *few)
 
 
 def _found(path: str) -> Path:
@@ -1788,7 +1813,7 @@ QUESTIONS = {
     question.name: question
     for question in (
         Question(
-            "08", "MN moves the video to cell0, as quietly as it can. How many of the five rows change, and why?", {
+            "08", "MN moves the video to cell0, and tells nobody more than it must. How many of the five rows change, and why?", {
                 "a": Answer(
                     "Three: all rows of H@2, for a home address is in one place only.",
                     "It can be in two places: at cell0 for CN1, at wlan0 for CN2. Each believes its own row. At {at} the page"

@@ -3,7 +3,8 @@
 #
 # **Core (play, predict, 8.1+8.2, 8.3, read it off, break it, exit) 50 minutes; all of it 80.** First time with Python:
 # take the blocks in 8.3; the same marks, about the same time.
-# You need lab 04 (one binding moves all that shares it) and lab 07 (your `assign` works on here).
+# You need lab 07 (your `assign` works on here). Lab 03 (tokens) and lab 04 (one binding moves all that shares it) help;
+# what you need of them is said here.
 #
 # After this lab you can
 #
@@ -69,7 +70,8 @@ reveal("08", run, run.animate(8.9, 9.9))
 #
 # 1. Write the new [care-of address](word:care-of-address) into the flow's row of the [flow mapping
 #    table](word:flow-mapping-table), MN's own list of flows (page 11).
-# 2. Get two [tokens](word:token) from CN1, one by each road (lab 03).
+# 2. Get two [tokens](word:token) from CN1, one by way of HA, one by the new road: together they show that MN may speak
+#    for both addresses ([lab 03](lab:03)).
 # 3. Send CN1 one **binding update**: "H@2 is now at cell0".
 # 4. CN1 changes one row. What was under way still arrives by the old road.
 #
@@ -132,8 +134,7 @@ check("8.2").points
 # ## 8.3 Move it (14 minutes, 8 points)
 #
 # `flow` is the row to move, `flows` are all rows, `care_of` says where it is to go. Bring the table up to date; give
-# back
-# the binding updates, a list of `(to, home, care_of)`. `to` is a name such as `"CN1"`, or `"HA"`.
+# back the binding updates, a list of `(to, home, care_of)`. `to` is a name such as `"CN1"`, or `"HA"`.
 #
 # **Door 1, a blank page:** write it here, in about four lines, in place of the line with `raise`.
 
@@ -185,8 +186,7 @@ film("8.3")
 
 # %% [markdown]
 # **When one update is not enough.** You may tell CN1 alone, or HA first and then CN1. Try the second control at the
-# top,
-# *trouble*; here is what came of both in your run:
+# top, *trouble*: the line below it says whom MN told. Here is what came of both in your run:
 
 # %% tags=["hide"]
 part("08", "troubles")
@@ -198,17 +198,18 @@ part("08", "troubles")
 #
 # `run` is the run of your prediction, and yours alone. Save MN's packets with `run.pcap("run.pcap", "MN")` in a new
 # cell, open the file in Wireshark, filter `mipv6`. Find the last **Care-of Test Init** and the last **Binding
-# Update**: they are your move's. How long from the one to the other? No Wireshark: `run.ladder(9)` draws all messages
-# with their times.
+# Update**: they are your move's. How long from the one to the other? No Wireshark: `print(run.ladder(9).describe())`
+# tells of each message when it leaves and when it arrives.
 #
-# Then: which token reached MN last, the one of the **Home Test** (HoT) or of the **Care-of Test** (CoT)? In one line:
-# why does the slower road alone decide, and not the sum?
+# Then: which token reached MN last, the one of the **Home Test** (HoT) or of the **Care-of Test** (CoT)? And why does
+# the slower road alone decide, and not the sum? Write a line behind `why`; once both are right, the check tells ours.
 #
 # Points: 4 for the time, within 2 ms · 1 more for the token.
 
 # %% tags=["answer:8.R"]
 asked_ms = ...  # milliseconds, from the one to the other
 last = ...  # "HoT" or "CoT"
+why = "..."  # one line, for yourself
 ### BEGIN SOLUTION
 asked_ms, last = 110.2, "CoT"  # for practice, without a number
 ### END SOLUTION
@@ -220,9 +221,8 @@ check("8.R").points
 # ## 8.4 When CN1 begins (12 minutes, 6 points)
 #
 # Small letter: the correspondent begins a flow; capital: MN does. A, a: with CN1; B, b: with CN2. MN gives home
-# addresses
-# by Figure 6; who calls MN uses the primary, H@1. Two seconds between flows. Then **flow 1 moves**. Who goes along? By
-# hand first.
+# addresses by Figure 6; who calls MN uses the primary, H@1. Two seconds between flows. Then **flow 1 moves**. Who goes
+# along? By hand first. One point for each story; one and the same answer to all four earns none.
 
 # %% tags=["hide"]
 part("08", "stories")
@@ -244,9 +244,10 @@ check("8.4").points
 #     return first, second
 #
 # Page 10 offers two ways. **Redirect**, `accept(..., redirect=True)`: the caller is told another address. Or **keep**
-# an address for such flows, and let the caller know it from the start: `world.mn.keep_home_address("voice", is_for)`,
-# then `accept(..., to="voice")`. There `is_for(flow)` says yes or no, as
-# `lambda flow: flow.flow_information.traits.application == "call"` does.
+# an address for such flows, and let the caller know it from the start: `world.mn.keep_home_address("calls", is_for)`,
+# then `accept(..., to="calls")`; "calls" is a name of your choice for that address. There `is_for(flow)` says which
+# flows may use it, as `lambda flow: flow.flow_information.traits.application == "call"` does: what `mf.apps.Voice()`
+# begins is of the application "call".
 
 # %% tags=["answer:8.4b"]
 import mipflow as mf
@@ -276,10 +277,12 @@ part("08", "dealt")
 # Find the **shortest** story in which it goes wrong. Letters as in 8.4; `>2`: flow 2 goes to the other network, as in
 # `"A B >1 >1"`. All flows begin on wlan0. Three points for a story that breaks it, two more for a shortest one.
 #
-# Then one sentence without code: what would the person holding the phone notice?
+# Then one sentence without code behind `notice`: what would the person holding the phone notice? The check of a
+# shortest story tells ours.
 
 # %% tags=["answer:8.5"]
 story = "..."
+notice = "..."  # one sentence, for yourself
 ### BEGIN SOLUTION
 story = "A A >2"  # for practice, without a number
 ### END SOLUTION
@@ -333,5 +336,5 @@ part("08", "capture")
 # %% [markdown]
 # ## Next
 #
-# You can move any flow. Should you? A call hates delay, a film wants bits, your purse has an opinion. In **lab 09** you
-# write the rule that decides, and find out what a wrong one costs on a walk through town.
+# You can move any flow. Should you? A call hates delay, a film wants bits, your purse has an opinion. In
+# [lab 09](lab:09) you write the rule that decides, and find out what a wrong one costs on a walk through town.

@@ -65,7 +65,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film = cell(page, "import part, reveal")
     film.scroll_into_view_if_needed()
     film.get_by_text("Waits for your answer").wait_for()
-    form = cell(page, "MN moves the video to cell0, as quietly")
+    form = cell(page, "MN moves the video to cell0, and tells")
     form.get_by_role("radio", name="b.  Two: CN1's row").click()
     form.get_by_role("button", name="Store my prediction").click()
     form.get_by_text("Stored: b.").wait_for()

@@ -516,3 +516,34 @@ def test_a_check_is_quick(number: str) -> None:
     name, source = RIGHT[number]
     begun = process_time()
     assert check(number, {name: made(source, name)}).status == "passed" and process_time() - begun < 2
+
+
+def test_what_shares_an_address_though_it_begins_at_mn_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows 7, 11, 12 and 14 of the capture have two packets each, and one home address (the patent, page 14)."""
+    mine = LAB.Capture()
+    mine.read(str(OFFICE))
+    mine.flow.value = 6
+    mine.move()
+    shown = " ".join(each["data"].get("text/html", "") for each in mine.shown.outputs)
+    assert "Flow 7, 11, 12 and 14: fewer than 3 packets." in shown
+
+
+@pytest.mark.parametrize("student", NUMBERS[:3], ids=str)
+def test_all_worlds_of_a_student_move_at_one_moment(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "names", dict)
+    at_s = LAB.run_of(student).handovers_s()[0]
+    shown = LAB.film(made(MOVE, "handover"), student, ())
+    assert [side.world.handovers_s()[0] for side in shown._sides] == [at_s, at_s]
+    play = LAB.Play(student)
+    play.move()
+    assert play.world.handovers_s() == [at_s]
+
+
+def test_play_says_whom_the_node_told() -> None:
+    play, told = LAB.Play(Student()), []
+    for trouble in LAB.TROUBLES.values():
+        play.trouble.value = trouble
+        play.again()
+        play.move()
+        told.append(play.said.value.rpartition(". ")[2] or play.said.value)
+    assert [("to CN1." in each, "no token" in each) for each in told[:2]] == [(True, False), (False, True)], told
