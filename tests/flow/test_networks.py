@@ -31,8 +31,7 @@ from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.mip6.binding_cache import Binding
 from mipflow.mip6.home_agent import HomeAgent
-from mipflow.node.road import Road
-from mipflow.node.router import AccessRouter, join_routers
+from mipflow.node.router import AccessRouter, Forward, join_routers
 from mipflow.wire.address import Address, Prefix
 from tests.mip6.worlds import S, data_hops, instant, messages, world
 
@@ -424,11 +423,10 @@ class SharedTunnels(HomeAgent):
             self.stale.pop(binding.home_address, None)
         super().bind(binding)
 
-    def _tunnel(self, home_address: Address) -> Road | None:
-        if home_address not in self.stale:
-            return super()._tunnel(home_address)
-        own, care_of = self.home_agent_address, self.stale[home_address]
-        return self.road("tunnel", own, care_of, tunnel=(own, care_of))
+    def find_forward(self, destination: Address) -> Forward | None:
+        if destination not in self.stale:
+            return super().find_forward(destination)
+        return self.tunnel(self.home_agent_address, self.stale[destination])
 
 
 @pytest.mark.parametrize("anchors", [False, True])
