@@ -70,7 +70,7 @@ class Fields(NamedTuple):
         return Seen(False, them, us, self.protocol, self.far, self.near, self.label)
 
     def __str__(self) -> str:
-        label = f", label {self.label:#x}" if self.label else ""
+        label = f", label {self.label}" if self.label else ""
         return f"{self.protocol} {self.near}{'>' if self.outgoing else '<'}{self.far} {self.cn}{label}"
 
 
@@ -203,7 +203,7 @@ def pairs(student: Student) -> dict[str, tuple[Fields, Fields]]:
     v = variant(student)
     p = Fields("UDP", v.port, v.far)
     answer = p._replace(outgoing=False)
-    labelled = p._replace(label=0x51)
+    labelled = p._replace(label=81)
     return {
         "again": (p, p),
         "both ways": (p, answer),
@@ -218,7 +218,7 @@ def pairs(student: Student) -> dict[str, tuple[Fields, Fields]]:
         "protocol": (p, p._replace(protocol="TCP")),
         "protocol, coming in": (answer, answer._replace(protocol="TCP")),
         "label": (p, labelled),
-        "label, the other way": (labelled, answer._replace(label=0x52)),
+        "label, the other way": (labelled, answer._replace(label=82)),
         "ports the other way round": (p, p._replace(near=v.far, far=v.port)),
         "both ways and the move": (p, answer._replace(network="cell0")),
         "sum of ports": (p, p._replace(near=v.port + 2, far=v.far - 2)),
@@ -248,24 +248,25 @@ def go_key(function: Callable[..., Any], state: Any, event: str, student: Studen
     told = f"{_on(one)} | {_on(other)}"
     is_one = one.conversation == other.conversation
     names = {fields.conversation: name for name, fields in conversations(student).items()}
-    keys, bad, said = [], "", ""
+    keys, told_keys, bad, said = [], list[str](), "", ""
     for fields in (one, other):
         key, failed, why = outcome(function, fields.seen)
         if failed:
             values = {"why": why}
             return None, Step(told, None, failed, is_one, values, _row(one, other, ["no answer"] * 2))
-        if not bad and wrong_key(key, fields.seen):
+        is_none = bool(wrong_key(key, fields.seen))
+        if is_none and not bad:
             bad, said = str(fields), shown(key)
         keys.append(key)
+        told_keys.append(in_words(key) + " (no key)" * is_none)
     got: Any = NO_KEY if bad else bool(keys[0] == keys[1])
     differ = differing(one, other) + ["flow label"] * (one.label != other.label)
-    told_keys = [in_words(key) for key in keys]
     values = {
         "event": event, "a": one, "b": other, "key": told_keys[0], "key_b": told_keys[1], "bad": bad, "gave": said,
         "call": names.get(one.conversation, "one"), "other": names.get(other.conversation, "another"),
         "moment": f"{variant(student).moment:g} s", "count": _Late(lambda: f"{len(packets_of(student)):,}"),
         "truth": "one conversation" if is_one else "two conversations", "got": "one key" if got else "two keys",
-        "differ": f"differ in the {_list(differ)} alone" if differ else "do not differ", "label": f"{0x51:#x}",
+        "differ": f"differ in the {_list(differ)} alone" if differ else "do not differ", "label": 81,
         "near": one.near, "near_b": other.near, "far": one.far, "far_b": other.far, "due": "one key" if is_one else "two keys",
     }  # fmt: skip
     return None, Step(told, NO_KEY if bad else values["got"], got, is_one, values, _row(one, other, told_keys))
@@ -542,18 +543,26 @@ def paper(student: Student) -> Words:
 def play(student: Student) -> ipywidgets.VBox:
     """Tick fields of the header: the packets sort themselves by them."""
     boxes = {
-        name: ipywidgets.Checkbox(description=name, indent=False, layout={"width": "auto"}, value=name == "correspondent")
+        name: ipywidgets.Checkbox(description=name, indent=False, layout={"width": "auto", "margin": "0 28px 0 0"}, value=name == "correspondent")
         for name in TICKS
     }
     said, output = ipywidgets.HTML(), ipywidgets.Output()
 
+    def ticked_by(ticks: Sequence[Callable[[Seen], Hashable]]) -> list[Laned]:
+        return sorted_by(lambda p: tuple(tick(p) for tick in ticks), student)
+
     def draw(*_: object) -> None:
         ticked = [TICKS[name] for name, box in boxes.items() if box.value]
-        packets = sorted_by(lambda p: tuple(tick(p) for tick in ticked), student)
+        packets = ticked_by(ticked)
         made = sort(packets)
         told = f"{len(ticked)} tick{'s' * (len(ticked) != 1)}, {len(made)} lane{'s' * (len(made) != 1)}."
         if is_clean(made):
-            told += " One lane for each shape, one shape in each lane. Can you do it with fewer ticks?"
+            fewer = ([tick for tick in ticked if tick is not left] for left in ticked)
+            can_less = any(is_clean(sort(ticked_by(few))) for few in fewer)
+            told += " One lane for each shape, one shape in each lane."
+            told += " Can you do it with fewer ticks?" if can_less else " None of these ticks can be left out."
+        if boxes["flow label"].value and len({p.key.label for p in packets_of(student)}) == 1:  # type: ignore[attr-defined]
+            told += " Nobody sets a flow label here: it is 0 in every packet."
         said.value = f"<p role='status'><b>{told}</b></p>"
         show_in(output, _picture(packets, student))
 
@@ -570,13 +579,13 @@ PUSHED = {"rules": [{"name": "each for itself", "priority": 10, "flow": "each"}]
 
 @dataclass(slots=True, frozen=True)
 class Meeting(mf.apps.Voice):
-    """The sound of a meeting, whose film is in the same flow."""
+    """The sound of a meeting, whose video is in the same flow."""
 
     name: ClassVar[str] = "meeting"
 
 
 class Ruled(NamedTuple):
-    """A meeting of sound and film, and a call that begins later."""
+    """A meeting of sound and video, and a call that begins later."""
 
     world: World
     sound: Any
@@ -586,12 +595,12 @@ class Ruled(NamedTuple):
 
 @cache
 def ruled(is_pushed: bool = True) -> Ruled:
-    """Sound and film of a meeting are one flow by the operator's rule; at 8 s the network sends another; at 10 s a
-    call begins, and at 13 s the film is moved.
+    """Sound and video of a meeting are one flow by the operator's rule; at 8 s the network sends another; at 10 s a
+    call begins, and at 13 s the video is moved.
     """
     operator = read_rules(json.dumps({"rules": [RULE]}), "operator")
     world = mf.figure2(seed=1, operator=operator, policy_server=True).run(2.5)
-    world.title = "Sound and film are one flow; then a rule comes"
+    world.title = "Sound and video are one flow; then a rule comes"
     sound, film = (world.mn.open(world.cn1, app) for app in (Meeting(start_s=0.5), mf.apps.Video(start_s=0.5)))
     world.run(5.5)
     if is_pushed:
@@ -618,24 +627,25 @@ def rule_rows(is_pushed: bool) -> list[dict[str, object]]:
             "conversation": word, "flow": flow.id, "home address": names.get(flow.home_address, ""),
             "waited for it": f"{flow.wait_ms or 0:.0f} ms", "network at 14 s": flow.interface,
         }
-        for word, flow in zip(("sound", "film", "new call"), flows, strict=True)
+        for word, flow in zip(("sound", "video", "new call"), flows, strict=True)
     ]  # fmt: skip
 
 
 def rule_panel() -> ipywidgets.VBox:
     """Two buttons: push the rule, or push nothing; they wait for the answer to the question."""
     output, said = ipywidgets.Output(), ipywidgets.HTML("<p>Waits for your answer to the question above.</p>")
-    push = button("Push the rule at 8 s", "The network says: each conversation is a flow of its own", disabled=True)
-    nothing = button("Push nothing", "The operator's rule stays alone", disabled=True)
+    push = button("Send the rule at 8 s", "The network says: each conversation is a flow of its own", disabled=True)
+    nothing = button("Send nothing", "The operator's rule stays alone", disabled=True)
 
     def pressed(is_pushed: bool) -> None:
-        told = "The rule was pushed at 8 s." if is_pushed else "Nothing was pushed."
+        told = "The rule was sent at 8 s." if is_pushed else "Nothing was sent."
         show_in(output, html_table(rule_rows(is_pushed)))
         said.value = f"<p role='status'><b>{told}</b></p>"
 
     def unlock() -> None:
         push.disabled = nothing.disabled = False
-        pressed(True)
+        if "Waits" in said.value:  # a second answer takes nothing away
+            said.value = "<p>Watch the film, then press one.</p>"
 
     push.on_click(lambda _: pressed(True))
     nothing.on_click(lambda _: pressed(False))
@@ -647,25 +657,25 @@ def rule_panel() -> ipywidgets.VBox:
 QUESTIONS = {
     question.name: question
     for question in (
-        Question("05", "At 8 s you push the rule, at 10 s another call to CN1 begins. What becomes of the sound and the film"
+        Question("05", "At 8 s the policy server pushes its rule, at 10 s another call to CN1 begins. What becomes of the sound and the video"
             " that run?", {
             "a": Answer(
-                "They are cut apart: the film becomes flow 2, with a home address of its own.",
+                "They are cut apart: the video becomes flow 2, with a home address of its own.",
                 "That renames a conversation in mid-sentence. We tried: one piece of a running file left from H@2. CN1 knew"
                 " no such connection; its reset was back after 111 ms. In the film nothing jumps at {at}.",
                 "M21", applied_s),
             "b": Answer(
                 "They are cut apart in the phone's table, and can move alone. Both keep H@1, so nobody notices.",
-                "A table can say so. But CN1 has one row for H@1. At {at} the phone moves the film: the sound goes with it."
+                "A table can say so. But CN1 has one row for H@1. At {at} the phone moves the video: the sound goes with it."
                 " Two flows under one name move as one (page 14).",
                 "M16", lambda world: 13.0),
             "c": Answer(
                 "They stay one flow. The new rule sorts what begins later.",
-                "So it was. From {at} on the rule is in force; film and sound stay flow 1, the new call is flow 2 and waits"
+                "So it was. From {at} on the rule is in force; video and sound stay flow 1, the new call is flow 2 and waits"
                 " 1.04 s for H@2.", None, applied_s),
             "d": Answer(
                 "Nothing changes, now or later: the operator's rule was there first.",
-                "Right for what runs. But without your push the new call would have joined the meeting: this kit asks the"
+                "Right for what runs. But without the new rule the new call would have joined the meeting: this kit asks the"
                 " network's rule before the operator's. Watch {at}.",
                 "M28", lambda world: 10.0),
         }),
@@ -754,8 +764,8 @@ def judge_read(answer: Any, student: Student) -> Verdict:
     good = [name for name in due if given[name] == due[name]]
     points = {0: 0, 1: 1, 2: 3}[len(good)] + 2 * (who == "c")
     if points == 5:
-        return passed(5, f"Five of five. Your phone's flow information says ESP {due['to CN1']} > 0: the programs encrypt, so"
-            " the separator, too, sees only SPIs, one each way.")  # fmt: skip
+        return passed(5, f"Five of five. Your phone's flow information has the SPI {due['to CN1']:#x} where other calls have ports: the"
+            " programs encrypt, so the separator, too, sees only SPIs, one each way.")  # fmt: skip
     if given == dict(zip(due, reversed(list(due.values())), strict=True)):
         said = "You have the two the other way round. Each receiver chooses the SPI of what it gets."
     elif {v.port, v.far} & set(given.values()):
@@ -856,7 +866,7 @@ def go_end(function: Callable[..., Any], state: Any, event: str, student: Studen
         return None, Step(event, None, failed, due, values, row)
     told = {name: outcome(function, *CASES[name][:2])[0] for name in CASES}
     values |= {
-        "got": shown(answer), "sent": f"{flow.sent:g}", "heard": f"{flow.heard:g}", "fins": flow.fins, "now": f"{now:g}",
+        "got": shown(answer), "sent": f"{flow.sent:g}", "heard": f"{flow.heard:g}", "fins": flow.fins, "closed": flow.closed, "now": f"{now:g}",
         "quiet": f"{now - max(flow.sent, flow.heard):g} s", "began": f"{flow.began:g}",
         "talks": shown(told["talks"]), "forgotten": shown(told["forgotten for 400 s"]),
         "is_one": len({shown(each) for each in told.values()}) == 1, "run": _In(function, student),
@@ -964,8 +974,15 @@ OVER = Stories(
     ),
     passed=lambda function, student: "Five of five: a word or a long silence ends a flow, a pause does not.",
     unknown="Not yet. The first case that goes wrong: {event}. You said {got} with sent {sent}, heard {heard}, fins {fins},"
-    " now {now}.",
+    " closed {closed}, now {now}.",
 )  # fmt: skip
+
+
+@dataclass(slots=True, frozen=True)
+class Pausing(mf.apps.Voice):
+    """A call with pauses, which a film tells from one without."""
+
+    name: ClassVar[str] = "pausing call"
 
 
 class Paused(NamedTuple):
@@ -985,7 +1002,7 @@ def paused(is_over: Callable[..., Any], student: Student) -> Paused:
     sentences = variant(student).sentences
     world = mf.figure2(seed=1, is_over=is_over).run(2.5)
     world.mn.open(world.cn1, mf.apps.Voice(start_s=0.5))
-    call = world.mn.open(world.cn1, mf.apps.Voice(start_s=0.5, talk_s=2, pause_s=3, duration_s=5 * sentences - 3))
+    call = world.mn.open(world.cn1, Pausing(start_s=0.5, talk_s=2, pause_s=3, duration_s=5 * sentences - 3))
     world.run(5 * sentences)
     changes = [each.change for each in world.trace.changes() if each.node == "MN" and each.change.after]
     flows = {each.key for each in changes if each.table == "flow mapping table"}

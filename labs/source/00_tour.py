@@ -20,7 +20,8 @@
 # - A [**home address**](word:home-address) (H@) says *who*: it stays the same wherever MN goes, so a call survives a
 #   move.
 # - A [**care-of address**](word:care-of-address) (CoA) says *where*: every network that MN visits gives it another one.
-#   Here they are called the *WLAN address* and the *cellular address*.
+#   Here they are called the *WLAN address* and the *cellular address*. By its beginning you know where an address is
+#   from: `2001:db8:100:` from home, `2001:db8:200:` from the WLAN, `2001:db8:300:` from the cellular network.
 # - A [**binding**](word:binding) joins the two, "this home address is now at that care-of address": one row of a table,
 #   the [**binding cache**](word:binding-cache).
 # - The [**home agent**](word:home-agent) (HA), a router at home, keeps bindings too, and sends on to MN what arrives at
@@ -65,7 +66,8 @@ part("00", "first")
 #
 # A mark is a packet, and ×2 or ×4 in it are as many so close together that they are one mark. Nothing but packets moves
 # in this first film; the later ones have numbered **events** too, and the buttons **‹ Event** and **Event ›** go from
-# one to the next. Once a button of the film is chosen: space plays, ← and → go a little back and on, comma and full
+# one to the next; **Before the change** plays from just before a road turns, and there *time stands* for a moment, so
+# that you can look. Once a button of the film is chosen: space plays, ← and → go a little back and on, comma and full
 # stop from packet to packet, Page Up and Page Down to the previous and the next event, Home and End to both ends.
 #
 # *Why does it begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check that
@@ -161,7 +163,10 @@ part("00", "take away")
 # ## Read it off your packets (3 minutes, 3 points)
 #
 # One move in your network, as Wireshark would capture it at MN. A *Home Test Init* (HoTI) and the *Home Test* (HoT)
-# that answers it have the same *Home Init Cookie*: open both and compare. **How long was it from HoTI to HoT?**
+# that answers it have the same *Home Init Cookie*. **How long was it from HoTI to HoT?**
+#
+# The other fields you may leave: a [nonce index](word:nonce-index), the [sequence number](word:sequence-number) of a
+# binding update. There the WLAN router is called AR2, the cellular one AR3.
 
 # %% tags=["hide"]
 run = part("00", "run")

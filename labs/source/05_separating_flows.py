@@ -3,7 +3,7 @@
 #
 # **Core (play, predict, 5.T, 5.1, read it off, break it, exit) 50 minutes; all of it 75.** First time with Python:
 # double; 5.1 is six short lines. You need lab 01 (ports) and lab 04 (why one binding moves everything to a
-# correspondent).
+# correspondent). Where one of them is still to come, [the tour](lab:00) is enough.
 #
 # After this lab you can
 #
@@ -12,7 +12,7 @@
 # - decide when a flow is over, and say who can still sort an encrypted call.
 #
 # Patent (WO 2004/057826) pages 10 to 12, Figure 3; page 13 for 5.4. Work alone or in pairs: one types, the other
-# holds two packets side by side; swap at 5.1.
+# holds two packets side by side; swap at 5.1. The exercises are 5.T, 5.1, 5.R, 5.4 and 5.5; there is no other.
 #
 # *Your number chooses your conversations, so your neighbor's answers differ. Use any help you like for the code: more
 # than half of the marks are about your own run, which no helper has seen.*
@@ -33,7 +33,8 @@ me()
 # **data flow separator** of the patent's Figure 3 decides by some fields of the header. These are the **key**: packets
 # with equal keys share a lane.
 #
-# Each conversation below has its own shape. Half-way all that goes to CN1 moves to the cellular network, as in lab 04.
+# Each conversation below has its own shape. The phone has one home address here, as at the end of the tour; so half-way
+# all that goes to CN1 moves to the cellular network.
 #
 # **Can you get one lane for each shape, and one shape in each lane? How few ticks does it take?**
 
@@ -41,11 +42,11 @@ me()
 part("05", "play")
 
 # %% [markdown]
-# ## Predict (3 minutes)
+# ## Predict (5 minutes with the film)
 #
-# Your operator's rule says: "UDP to ports 5004-5020 is one flow, *meeting*". So sound and film of your meeting with
-# CN1 are flow 1, at [home address](word:home-address) H@1. At 8 s you press *push a rule*: now the network says "each
-# conversation is a flow of its own". At 10 s another call to CN1 begins.
+# Your operator's rule says: "UDP to ports 5004-5020 is one flow, *meeting*". So sound and video of your meeting with
+# CN1 are flow 1, at [home address](word:home-address) H@1. At 8 s the network's [policy server](word:policy-server)
+# sends your phone a new rule: "each conversation is a flow of its own". At 10 s another call to CN1 begins.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
 # *Without the mouse: `predict("05", "b", confidence="certain", why="...")` in a new cell.*
@@ -58,7 +59,8 @@ world = part("05", "ruled")
 reveal("05", world, world.animate(7.7, 14, slow=[(8.0, 8.1), (10.0, 11.1), (13.0, 13.3)]))
 
 # %% [markdown]
-# **What did you see?** In which flow is the film at 9 s, and in which the new call at 12 s? And had you pushed nothing?
+# **What did you see?** In which flow is the video at 9 s, and in which the new call at 12 s? And had the policy server
+# sent nothing? Say it first, then press a button.
 
 # %% tags=["hide"]
 part("05", "rule")
@@ -69,7 +71,7 @@ part("05", "rule")
 # | page 11 names | for example | this kit asks |
 # |---|---|---|
 # | the application | "these two sockets are my meeting" | first |
-# | the network, at run time | the rule that you pushed | second |
+# | the network, at run time | the policy server's rule | second |
 # | the operator, beforehand | a file of rules | third |
 # | the headers | ports, flow label, options | last |
 #
@@ -90,7 +92,8 @@ part("05", "conversations")
 # %% [markdown]
 # How many lanes does each of these keys make? One point each. In the first three the ports are seen from the phone:
 # an answer has the same as what it answers. The last takes protocol, source, destination and both ports just as they
-# stand in each packet.
+# stand in each packet on the phone's link: there the phone's address is its
+# [care-of address](word:care-of-address) just then.
 
 # %% tags=["answer:5.T"]
 lanes = {
@@ -114,13 +117,13 @@ check("5.T").points
 # | `packet.` | |
 # |---|---|
 # | `outgoing` | `True` where the phone sends it |
-# | `source`, `destination` | one is the phone's [care-of address](word:care-of-address) just now, the other CN's |
+# | `source`, `destination` | one is the phone's care-of address just now, the other CN's |
 # | `source_port`, `destination_port` | as the header says |
 # | `protocol` | `"UDP"` or `"TCP"` |
 # | `label` | [flow label](word:flow-label): a number that each end may set on what it sends, else 0 |
 #
-# A *tuple*, several values with commas between, makes a good key, as in `return packet.protocol, packet.label`. Write
-# yours in place of the line with `raise`, in about six lines.
+# A [*tuple*](word:tuple), several values with commas between, makes a good key, as in
+# `return packet.protocol, packet.label`. Write yours in place of the line with `raise`, in about six lines.
 
 # %% tags=["answer:5.1"]
 def flow_key(packet):
@@ -145,8 +148,8 @@ def flow_key(packet):
 check("5.1").points
 
 # %% [markdown]
-# **Run it in the node.** Your function sorts a real phone's packets, right or wrong. Run the cell below again after
-# each check.
+# **Run it in the node.** Your function sorts the packets of your simulated phone, right or wrong. Run the cell below
+# again after each check.
 
 # %% tags=["hide"]
 film("5.1")
@@ -179,7 +182,8 @@ part("05", "packets of the secret")
 # filters are `udp` and `esp`, and its column *Source* shows the home address, from the Home Address option. Read the
 # *security parameters index*, which Wireshark calls *ESP SPI*.
 #
-# Three points for both numbers, exactly as in your packets, such as `0x3a51`; two for your letter.
+# Three points for both numbers, exactly as in your packets, such as `0x3a51` (one point for one of them); two for your
+# letter.
 
 # %% tags=["answer:5.R"]
 read = {"to CN1": 0x0, "from CN1": 0x0, "who": ""}
@@ -203,7 +207,7 @@ check("5.R").points
 # | `protocol` | `"UDP"` or `"TCP"` |
 # | `began` | when it began |
 # | `sent`, `heard` | when it last did; `began` where it has not |
-# | `fins` | how many ends have said FIN, TCP's "nothing more from me" |
+# | `fins` | how many ends have said [FIN](word:fin), TCP's "nothing more from me" |
 # | `closed` | `True` where the application said so |
 #
 # Points: believes the application 1 · counts silence, not age, and bears a pause 1 · either direction counts 1 · a
@@ -228,7 +232,8 @@ def is_over(flow, now):
 check("5.4").points
 
 # %% [markdown]
-# **Run it in the node.** A call pauses for three seconds after every two. Your function says when it is over.
+# **Run it in the node.** The *pausing call* is silent for three seconds after every two; the other call never is. Your
+# function says when they are over. What comes after a flow's end is a new flow, with another home address.
 
 # %% tags=["hide"]
 film("5.4")

@@ -3,7 +3,8 @@
 #
 # **Core (play, predict, 6.2, 6.3, read it off, break it, exit) 50 minutes; all of it 85.** Each function has one to six
 # lines. First time with Python: double the minutes of 6.2 and 6.3.
-# You need lab 02 (home agent, binding update) and lab 04 (why one home address is not enough).
+# You need lab 02 (home agent, binding update) and lab 04 (why one home address is not enough). Where one of them is
+# still to come, [the tour](lab:00) is enough.
 #
 # After this lab you can
 #

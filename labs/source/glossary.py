@@ -51,10 +51,17 @@
 # [SPI](word:spi), in clear.
 
 # %% [markdown]
+# ## FIN
+#
+# A mark in a [segment](word:segment) of [TCP](word:tcp): "nothing more from me". When both ends have said so, the
+# connection is over.
+
+# %% [markdown]
 # ## Flow
 #
-# One conversation, such as a call, a video or the loading of a page: packets with the same two ends, ports included, in
-# both directions.
+# What the mobile node moves as one thing. Mostly that is one conversation, such as a call, a video or the loading of a
+# page: packets with the same two ends, ports included, in both directions. Where a program or a rule says so, several
+# conversations are one flow.
 
 # %% [markdown]
 # ## Flow label
@@ -101,6 +108,18 @@
 # MN: the node that moves; here a phone, in two networks at once.
 
 # %% [markdown]
+# ## Nonce index
+#
+# A correspondent node makes its [tokens](word:token) with random numbers, its nonces, and changes them every half
+# minute or so. The nonce index says which of them: so it need not remember to whom it gave which token.
+
+# %% [markdown]
+# ## Policy server
+#
+# PS: a machine of the network operator that may tell the mobile node, while it runs, by which rules to sort its
+# [flows](word:flow) and over which network to send them. The patent (page 11) names the network as one who may know.
+
+# %% [markdown]
 # ## Port
 #
 # A number from 1 to 65535 that tells the conversations of one machine apart. The web asks at port 80 or 443.
@@ -127,6 +146,12 @@
 # ## Segment
 #
 # A packet of [TCP](word:tcp): a piece of what is said, with its number, and the ports of both ends.
+
+# %% [markdown]
+# ## Sequence number
+#
+# A number that grows from one [binding update](word:binding-update) to the next, so that an old one that comes late, or
+# again, changes nothing. In [TCP](word:tcp) it is the number of a segment's first octet.
 
 # %% [markdown]
 # ## SPI
@@ -156,3 +181,9 @@
 #
 # A packet inside a packet: outside the addresses of the tunnel's two ends, inside the packet as it was. In the films, a
 # purple frame.
+
+# %% [markdown]
+# ## Tuple
+#
+# Several values as one, in Python with commas between: `"UDP", 40000, 5004`. Two tuples are equal where all their
+# values are.

@@ -5,7 +5,7 @@
 # write it yourself. Everything runs inside this page, and you cannot break anything.
 #
 # **New here? Open the tour: [Move one flow and leave the others where they are](lab:00).** It takes twenty minutes and
-# needs nothing.
+# needs nothing. **Some labs are still to come: the tour is enough for those that are there.**
 #
 # ## Map
 #
@@ -28,6 +28,8 @@ how_far()
 # the notebooks' cells.
 #
 # ## Three ways through
+#
+# Leave out what is to come.
 #
 # - **One session** (90 minutes): [the tour](lab:00), then the limit of one home address, [lab 04](lab:04), then
 #   [lab 08](lab:08) as far as its film.

@@ -46,7 +46,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film, rule = learner.cell('part("05", "ruled")'), learner.cell('part("05", "rule")')
     film.get_by_text("Waits for your answer").wait_for()
     assert film.locator(".js-plotly-plot").count() == 0
-    assert rule.get_by_role("button", name="Push nothing").is_disabled()
+    assert rule.get_by_role("button", name="Send nothing").is_disabled()
     form = learner.cell('ask("05")')
     form.get_by_role("radio", name="b.  They are cut apart in").click()
     form.get_by_role("button", name="Store my prediction").click()
@@ -58,8 +58,8 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("13.0")
     learner.shoot("2-predicted", film)
-    rule.get_by_role("button", name="Push nothing").click()
-    rule.get_by_text("Nothing was pushed.").wait_for()
+    rule.get_by_role("button", name="Send nothing").click()
+    rule.get_by_text("Nothing was sent.").wait_for()
     assert rule.locator("tbody tr").filter(has_text="new call").inner_text().split("\t")[1:3] == ["1", "H@1"]
     learner.shoot("3-rule", rule)
 

@@ -101,6 +101,13 @@ def test_a_key_that_raises_reads_its_line() -> None:
     assert found.status == "error" and "AttributeError" in found.feedback
 
 
+def test_what_is_no_key_is_not_shown_as_one() -> None:
+    found = verdict("5.1", made("packet.source"))
+    assert found.steps[-1].row["your keys"] == "None (no key) and None (no key)"
+    found = verdict("5.1", made("return packet.protocol if packet.outgoing else None"))
+    assert found.steps[-1].row["your keys"] == "UDP and None (no key)"
+
+
 @pytest.mark.parametrize("name", ["protocol", "correspondent's port", "correspondent", "phone's port"])
 def test_without_one_of_the_four_it_is_not_enough_and_the_pair_shows_it(name: str) -> None:
     program = LAB.TICKS
@@ -238,7 +245,10 @@ def test_ticks_sort_the_packets_anew() -> None:
         begun = process_time()
         box.value = box.description in LAB.FIELDS
         assert process_time() - begun < 0.5
-    assert "4 ticks, 6 lanes. One lane for each shape" in said.value
+    assert "4 ticks, 6 lanes. One lane for each shape" in said.value and "None of these ticks can be left out" in said.value
+    boxes[5].value = True
+    assert "Can you do it with fewer" in said.value and "0 in every packet" in said.value
+    boxes[5].value = False
     boxes[4].value = True
     assert "5 ticks, 10 lanes." in said.value and "One lane" not in said.value
 
@@ -267,7 +277,7 @@ def test_the_prediction_says_what_its_world_does() -> None:
     pushed, silent = LAB.rule_rows(True), LAB.rule_rows(False)
     assert [(row["flow"], row["home address"]) for row in pushed] == [(1, "H@1"), (1, "H@1"), (2, "H@2")]
     assert [(row["flow"], row["home address"]) for row in silent] == [(1, "H@1")] * 3
-    assert [row["network at 14 s"] for row in pushed] == ["cell0", "cell0", "wlan0"], "the sound went with the film"
+    assert [row["network at 14 s"] for row in pushed] == ["cell0", "cell0", "wlan0"], "the sound went with the video"
     assert pushed[2]["waited for it"] == "1040 ms"
     world, *flows = LAB.ruled()
     assert sum(way.lost for flow in flows for way in (flow.stats.up, flow.stats.down)) == 0
@@ -299,9 +309,12 @@ def test_the_buttons_wait_for_a_prediction() -> None:
     push, nothing = panel.children[0].children
     assert push.disabled and nothing.disabled and "Waits for your answer" in panel.children[1].value
     predictions.predict("05", "d")
-    assert not nothing.disabled and "was pushed" in panel.children[1].value
+    output = panel.children[2]
+    assert not nothing.disabled and "Watch the film" in panel.children[1].value and not output.outputs, "that would answer"
     nothing.click()
-    assert "Nothing was pushed" in panel.children[1].value
+    assert "Nothing was sent" in panel.children[1].value and output.outputs
+    predictions.predict("05", "c")
+    assert "Nothing was sent" in panel.children[1].value, "a second answer takes nothing away"
 
 
 # --- 5.T, 5.R and 5.5: other answers ---------------------------------------------------------------------------------
