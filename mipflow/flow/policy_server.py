@@ -23,7 +23,7 @@ from mipflow.flow.authenticated import ATTEMPTS, Message, Repetition, Replay, ch
 from mipflow.flow.rules import RuleSet, read_rules
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
-from mipflow.sim.network import Network
+from mipflow.sim.network import Network, Role
 from mipflow.wire.address import ADDRESS, Address
 from mipflow.wire.packet import POLICY_PORT as PORT
 from mipflow.wire.packet import UDP
@@ -47,6 +47,8 @@ class Kind(IntEnum):
 
 class PolicyServer(Host):
     """A host of the operator's, anywhere in the Internet, that tells mobile nodes how to separate flows."""
+
+    role: Role = "policy server"
 
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)

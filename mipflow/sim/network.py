@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import networkx
 
 _NUMBERS = count(1)
-Role = Literal["mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker"]
+Role = Literal[
+    "mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker", "policy server"
+]
 
 
 class Network(Unique):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.picture import opens
-from mipflow.view.scene import PLATE_WIDTH, TOP, Way
+from mipflow.view.scene import PLATE_WIDTH, TOP
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import FlowStyle, line_colour
@@ -37,7 +37,7 @@ SIGNS = {
     "test": ("<b class='mipflow-ring' style='--done:60%'></b>", "a home address under test, until the ring is full"),
 }  # fmt: skip
 """Signs of the legend beside those of the flows: each stands in it where the film shows it at some time."""
-ROLES = ("mobile node", "home agent", "correspondent node")
+ROLES = ("mobile node", "home agent", "correspondent node", "policy server")
 """Roles that the legend calls by their whole names."""
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
 """The dashes of plotly in SVG."""
@@ -302,15 +302,16 @@ class Board:
         moments = {t_ns for t_ns, _ in stage.roads[flow]} | counted
         versions: list[Version] = []
         for t_ns in sorted(moments):
-            way = next(way for at, way in reversed(stage.roads[flow]) if at <= t_ns)
             number = sum(at <= t_ns for at in lost)
-            versions.append((stage.us(t_ns), f"{escape(self._way(way))}; {number}\N{NO-BREAK SPACE}lost"))
+            versions.append((stage.us(t_ns), f"{escape(self._way(flow, t_ns))}; {number}\N{NO-BREAK SPACE}lost"))
         return versions
 
-    def _way(self, way: Way | None) -> str:
-        """A road in words."""
+    def _way(self, flow: int, t_ns: int) -> str:
+        """The road of a flow at a time (nanoseconds) in words."""
+        ways = [way for at_ns, way in self.stage.roads[flow] if at_ns <= t_ns]
+        way = ways[-1]
         if way is None:
-            return "no road yet"
+            return "no road any more" if any(ways) else "no road yet"
         router, scene = way.nodes[-2], self.stage.scene
         onward = next((network(interface) for interface, node in scene.interfaces.items() if node == router), router)
         return over(onward, tunnelled=bool(way.tunnel))
@@ -385,7 +386,7 @@ class Board:
 
     def sentences(self) -> list[str]:
         """Which way each flow went when, and what it lost where and why."""
-        ways = {flow: [(t_ns, self._way(way)) for t_ns, way in roads] for flow, roads in self.stage.roads.items()}
+        ways = {flow: [(t_ns, self._way(flow, t_ns)) for t_ns, _ in roads] for flow, roads in self.stage.roads.items()}
         return flow_sentences(self.words, self.focus, ways, self.stage.lost)
 
     def sampled(self) -> list[str]:

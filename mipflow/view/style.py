@@ -50,11 +50,15 @@ def line_colour(colour: str) -> str:
 
 
 def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
-    """Flow id -> its look. Letters are the first of each word that no earlier flow has, else the flow id."""
+    """Flow id -> its look. Letters are the first of each word that no earlier flow has, of "call 2" its number before
+    others; else the flow id.
+    """
     styles: dict[int, FlowStyle] = {}
     for number, (flow, word) in enumerate(sorted(flows.items())):
         taken = {style.letter for style in styles.values()}
-        letter = next((each for each in word if each.isalnum() and each not in taken), str(flow))
+        first, *others = [each for each in word if each.isalnum()] or [""]
+        own = [last] if (last := word.split(" ")[-1]).isdecimal() and len(last) < 3 else []
+        letter = next((each for each in (first, *own, *others) if each and each not in taken), str(flow))
         styles[flow] = FlowStyle(word, letter, *_LOOKS[number % len(_LOOKS)])
     return styles
 

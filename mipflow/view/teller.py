@@ -75,6 +75,7 @@ class Teller:
             for name in trace.channels if name.sender == mobile and self.roles.get(name.receiver) == "access router"
         }  # fmt: skip
         self.home_agents = {node for node, role in self.roles.items() if role == "home agent"}
+        self._by_role = {mobile} | {node for node, role in self.roles.items() if role == "policy server"}
         self.tables = trace.tables(max(0, start_ns - 1))
         self.moments: list[Moment] = []
         self._unknown: dict[int, int] = {}
@@ -97,12 +98,12 @@ class Teller:
             self.moments.append(self._decided(what) if isinstance(what, Decided) else self._message(what))
 
     def who(self, node: str) -> str:
-        """A node in a sentence: the mobile node, an only home agent and its access routers by what they are, others by
-        name.
+        """A node in a sentence: the mobile node, an only home agent, a policy server and access routers by what they
+        are, others by name.
         """
         if node in self._routers:
             return self._routers[node]
-        by_role = node == self.mobile or {node} == self.home_agents
+        by_role = node in self._by_role or {node} == self.home_agents
         return f"the {self.roles[node]}" if by_role and self.roles.get(node) else node
 
     # --- what the tables say at this time ----------------------------------------------------------------------------
@@ -322,6 +323,16 @@ class Teller:
             told, brief = (each.format(who=who, home=words.the(tested)) for each in _TESTED[record.what])
         elif kind == "ended":
             told = f"{words.flows_named(flows)} has ended: {record.why.partition(': ')[2]}"
+        elif record.what == "network choice":
+            named, _, chosen = told.partition(" over ")
+            where, _, reason = chosen.partition(": ")
+            told = f"{who} chooses {where} for {named}: {reason}"
+        elif record.what == "rules applied":
+            number, _, other = told.removeprefix("number ").partition(" ")
+            has_heard = other.startswith("to ")  # the server's own record, once the mobile node has answered
+            told = f"{who} knows that its rules (message {number}) are in force" if has_heard else (
+                f"{who} has new rules (message {number}) and sorts by them what begins from now on"
+            )
         elif kind == "decision":
             told = f"{who}, {record.what}: {told}"
         return Moment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,25 @@ def test_the_buttons_wait_for_a_prediction() -> None:
     assert "Nothing was sent" in panel.children[1].value and output.outputs
     predictions.predict("05", "c")
     assert "Nothing was sent" in panel.children[1].value, "a second answer takes nothing away"
+
+
+def test_its_film_names_the_policy_server_and_tells_decisions_in_plain_words() -> None:
+    shown = LAB.ruled().world.animate(7.7, 14)
+    told = shown.describe()
+    assert "The policy server sends a policy message to the mobile node" in told
+    assert "The mobile node has new rules (message 1) and sorts by them what begins from now on" in told
+    assert "The policy server knows that its rules (message 1) are in force" in told
+    assert "chooses the WLAN for the call: no rule names a network that is up, and the WLAN is the first" in told
+    assert not re.search(r"2001:db8:400|rules applied|network choice|\bPS\b", told)
+    assert "<b>PS</b> policy server" in shown.board()
+
+
+def test_its_legend_and_its_events_count_lost_packets_alike() -> None:
+    shown = film("5.4", {"is_over": made("return flow.closed or now - max(flow.sent, flow.heard) >= 2", IS_OVER)})
+    told = shown.describe()
+    lost = [int(number) for number in re.findall(r"drops (\d+) packets of the pausing call up to ", told)]
+    counted = int(re.search(r"pausing call: .*; (\d+).lost", told)[1])
+    assert lost and counted == sum(lost) and "no road any more" in told, told
 
 
 # --- 5.T, 5.R and 5.5: other answers ---------------------------------------------------------------------------------

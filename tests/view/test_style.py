@@ -8,7 +8,7 @@ from html import unescape
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mipflow.view.style import literal
+from mipflow.view.style import flow_styles, literal
 
 
 @given(st.text())
@@ -19,3 +19,8 @@ def test_a_literal_holds_nothing_that_acts_and_reads_as_it_was(text: str) -> Non
     assert re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), made) == text, "as plotly reads numbers"
     if "\r" not in text and "\0" not in text:
         assert unescape(made) == text
+
+
+def test_the_second_of_two_calls_has_its_number_as_its_letter() -> None:
+    styles = flow_styles({1: "call", 2: "call 2", 3: "video", 4: "call 10", 5: "...", 6: "call"})
+    assert [style.letter for style in styles.values()] == ["c", "2", "v", "10", "5", "a"]
