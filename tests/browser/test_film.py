@@ -80,6 +80,24 @@ def keys_of_the_notebook_live_beside_films(page: Any) -> None:
     assert page.locator(".jp-Cell[data-lm-suppress-shortcuts], .jp-Notebook[data-lm-suppress-shortcuts]").count() == 0
 
 
+# What lies uppermost at the left edge of each button of a film, where it is not the button.
+COVERED = """(grid) => [...grid.querySelectorAll(".mipflow-buttons button")].filter((button) => {
+  const { left, top, height } = button.getBoundingClientRect(), y = top + height / 2;
+  return !button.contains(document.elementFromPoint(left + 2, y)) || !button.contains(document.elementFromPoint(left + 12, y));
+}).map((button) => button.title)"""
+
+
+def test_nothing_of_the_notebook_lies_over_a_film(page: Any) -> None:
+    page.get_by_role("button", name="Run it").click()
+    page.locator(".mipflow-driven").nth(1).wait_for()
+    for number in range(2):  # one at the edge of its cell, one in a panel
+        film = page.locator(".mipflow-grid").nth(number)
+        film.locator(".mipflow-buttons").scroll_into_view_if_needed()
+        page.wait_for_timeout(500)
+        assert film.locator(".mipflow-buttons button").count() > 5
+        assert film.evaluate(COVERED) == []
+
+
 # JupyterLab's renderer may draw anew what the kernel sent, with that one's margins, while no size changes.
 DRAW_ANEW = """async (grid) => {
   for (const graph of grid.querySelectorAll(".js-plotly-plot")) {
