@@ -54,7 +54,9 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
         arguments.check(ANSWERS, answers=names)
     except MipflowError as error:
         return _shown(Result(shown(number, str)[:20], "error", 0, 0, f"{error}."), "")
-    given = task.taken(notebook.names() if answers is None else answers)
+    if answers is None and (words := _unmade(task)):
+        return _shown(Result(number, "error", 0, task.points, words), "")
+    given = task.taken(names)
     who, kept = student(), progress(lab_of(number))
     verdict, printed = judged(task, given, who)
     tries = _enter(task, given, verdict, who, kept)
@@ -67,6 +69,13 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     )  # fmt: skip
     notes = [PRINTED] * bool(printed) + [kept.note] * bool(kept.note)
     return _shown(result, " ".join(notes))
+
+
+def _unmade(task: Exercise) -> str:
+    """Words for an answer whose cell stopped with an error: nobody judges what was there before; empty for others."""
+    names = notebook.unmade((task.answer, *task.also))
+    told = " and ".join(f"`{name}`" for name in names)
+    return f"Your cell for {told} stopped with an error. Mend it and run it, then run this one." * bool(told)
 
 
 def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
@@ -148,6 +157,8 @@ def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
     task, who = exercise(number), student()
     if task.film is None:
         return notebook.show_words(f"{number} has no film.")
+    if answers is None and (words := _unmade(task)):
+        return notebook.show_words(words)
     names = notebook.names() if answers is None else answers
     arguments.check(ANSWERS, answers=names)
     given = names.get(task.answer)

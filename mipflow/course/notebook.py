@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from html import escape
+from symtable import symtable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,6 +20,10 @@ MARK = "__mipflow__"
 STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."
 STYLE = "<style>.mipflow-check td, .mipflow-check th { text-align: left !important }</style>"
 """JupyterLab sets the words of a table to the right."""
+GIVES = re.compile(r"^(?:async +)?(?:def|class) +(\w+)|^([\w ,*]+?)(?: *:[^=\n]*)?=(?!=)", re.MULTILINE)
+"""A line that gives names a value, in a cell that is no Python."""
+_unmade: dict[str, Any] = {}
+"""Name that a cell was to make when it stopped with an error -> what it was before, `MARK` where it was nothing."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -34,6 +39,21 @@ def names() -> dict[str, Any]:
     running = shell()
     found: dict[str, Any] = vars(sys.modules["__main__"]) if running is None else running.user_ns
     return found
+
+
+def unmade(wanted: Iterable[str]) -> list[str]:
+    """Those of some names that the learner's last cell with them did not make: it stopped with an error before."""
+    now = names()
+    return [name for name in wanted if name in _unmade and now.get(name, MARK) is _unmade[name]]
+
+
+def gives(source: str) -> set[str]:
+    """The names that the source of a cell gives a value, as far as one can tell where it is no Python."""
+    try:
+        found = symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {name for line in GIVES.finditer(source) for name in re.findall(r"\w+", line[1] or line[2])}
+    return {each.get_name() for each in found.get_symbols() if each.is_assigned()}
 
 
 def show(html: str, text: str) -> None:
@@ -86,6 +106,11 @@ def keep(ours: dict[str, Any]) -> None:
         return
     setattr(running, MARK, True)
     excused: list[BaseException] = []
+    before: dict[str, Any] = {}
+
+    def remember(*_: object) -> None:
+        before.clear()
+        before.update(running.user_ns)
 
     def taken() -> list[str]:
         return [name for name, function in ours.items() if running.user_ns.get(name, function) is not function]
@@ -109,8 +134,13 @@ def keep(ours: dict[str, Any]) -> None:
         if result.error_in_exec in excused:
             result.error_in_exec = None
         excused.clear()
+        for name in gives(running.transform_cell(result.info.raw_cell or "")):
+            _unmade.pop(name, None)
+            if not result.success:
+                _unmade[name] = before.get(name, MARK)
 
     running.events.register("pre_run_cell", restore)
+    running.events.register("pre_run_cell", remember)
     running.set_custom_exc((TypeError, AttributeError), stumbled)
     running.events.register("post_run_cell", excuse)
 

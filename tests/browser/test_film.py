@@ -82,8 +82,8 @@ def keys_of_the_notebook_live_beside_films(page: Any) -> None:
 
 # What lies uppermost at the left edge of each button of a film, where it is not the button.
 COVERED = """(grid) => [...grid.querySelectorAll(".mipflow-buttons button")].filter((button) => {
-  const { left, top, height } = button.getBoundingClientRect(), y = top + height / 2;
-  return !button.contains(document.elementFromPoint(left + 2, y)) || !button.contains(document.elementFromPoint(left + 12, y));
+  const { left, top, height } = button.getBoundingClientRect();
+  return [2, 12].some((x) => !button.contains(document.elementFromPoint(left + x, top + height / 2)));
 }).map((button) => button.title)"""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mipflow.course import checks, identity, predictions, progress
+from mipflow.course import checks, identity, notebook, predictions, progress
 
 LAB = '''
 from mipflow.course.exercise import Exercise, Step, passed, wrong
@@ -84,7 +84,7 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Stand in a folder with nobody's number, progress and answers."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(identity, "_me", identity.Student())
-    for kept in (checks._steps, checks._tried, predictions._asked, progress._known):
+    for kept in (checks._steps, checks._tried, notebook._unmade, predictions._asked, progress._known):
         kept.clear()
     yield folder
     progress.forget()

@@ -54,6 +54,59 @@ def test_an_answer_is_taken_from_the_cells(shell: Any) -> None:
     assert shell.user_ns["points"] == 0 and "-1 is not it." in str(said.outputs[0].data["text/html"])
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "number = nothing", "number = 31dd", "other, number = 1, 31dd", "number: int = 08", "def number(:\n    pass",
+        "1 / 0\nnumber = 5", "other = number = [1, nothing]", "%matplotlib nowhere\nnumber = 1 / 0", "number = (1,",
+        "number = await nothing", "if True:\n    number = nothing", "raise KeyboardInterrupt\nnumber = 1",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("first", ["number = -1", "pass"])
+def test_a_cell_that_failed_is_not_judged_by_what_was_there_before(shell: Any, cell: str, first: str) -> None:
+    def checked() -> Any:
+        with capture_output() as said:  # type: ignore[no-untyped-call]
+            shell.run_cell("result = check('99.2')")
+        return shell.user_ns["result"], str(said.outputs[-1].data["text/html"])
+
+    shell.run_cell(f"from mipflow.course import *\nfrom mipflow.course.notebook import keep\nkeep({{}})\n{first}")
+    with capture_output():  # type: ignore[no-untyped-call]
+        shell.run_cell(cell)
+    result, words = checked()
+    assert result.status == "error" and "Your cell for `number` stopped with an error" in words
+    with capture_output():  # type: ignore[no-untyped-call]
+        shell.run_cell("1 / 0")
+        shell.run_cell("print(number == 2")
+    assert checked()[0].status == "error", "other cells change nothing"
+    shell.run_cell("number = -1")
+    assert checked()[0].status == "wrong" and "-1 is not it." in checked()[1]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "number = -2\n1 / 0", "def f():\n    number = 1\nf(1)", "print(number=-1, x=nothing)", "number == 08",
+        "  number -",
+    ],
+)  # fmt: skip
+def test_a_cell_that_fails_elsewhere_does_not_take_an_answer(shell: Any, cell: str) -> None:
+    shell.run_cell("from mipflow.course import *\nfrom mipflow.course.notebook import keep\nkeep({})\nnumber = -1")
+    with capture_output():  # type: ignore[no-untyped-call]
+        shell.run_cell(cell)
+        shell.run_cell("result = check('99.2')")
+    assert shell.user_ns["result"].status == "wrong"
+
+
+def test_what_a_cell_makes_after_its_error_is_taken(shell: Any) -> None:
+    shell.run_cell("from mipflow.course import *\nfrom mipflow.course.notebook import keep\nkeep({})\nnumber = -1")
+    with capture_output():  # type: ignore[no-untyped-call]
+        shell.run_cell("number = nothing")
+        shell.run_cell("result = check('99.2', {'number': -3})")
+        assert shell.user_ns["result"].status == "wrong", "answers that are given are taken"
+        shell.run_cell("globals()['number'] = -4\nresult = check('99.2')")
+    assert "-4 is not it." in shell.user_ns["result"].feedback
+
+
 def test_outside_a_notebook_its_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     notebook.show("<b>x \ud800</b>", "x \ud800")
     assert capsys.readouterr().out == "x \\ud800\n"
