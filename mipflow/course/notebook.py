@@ -163,6 +163,11 @@ def in_words(function: Callable[P, R]) -> Callable[P, R | None]:
     return speaks
 
 
+def broken(words: str) -> str:
+    """Words as HTML, their lines below each other."""
+    return escape(words).replace("\n", "<br>")
+
+
 def show_words(words: str) -> None:
     """Show a sentence."""
-    show(f"<p>{escape(words)}</p>", words)
+    show(f"<p>{broken(words)}</p>", words)

@@ -126,11 +126,11 @@ class Prediction:
             return ""
         answer = self.question.answers[self.chosen]
         verb = "answered" if self.question.is_last else "predicted"
-        told = f"You {verb} {self.chosen}: “{answer.text}” {answer.said(world)}"
+        told = f"You {verb} {self.chosen}, “{answer.text}”:\n{answer.said(world)}"
         if answer.misconception is None or len(self.votes) < MOST_VOTES:
             return told
         letter, right = next(each for each in self.question.answers.items() if each[1].misconception is None)
-        return f"{told} Right is {letter}: “{right.text}” {right.said(world)}"
+        return f"{told}\nRight is {letter}, “{right.text}”:\n{right.said(world)}"
 
     def told(self, world: Any, film: Any = None) -> str:
         """The feedback as HTML, with a button that leads to its moment in the film (view/player.js); that one's text
@@ -139,7 +139,7 @@ class Prediction:
         if self.chosen is None:
             return ""
         answer = self.question.answers[self.chosen]
-        words, at_s, note = escape(self.feedback(world)), answer.at_s(world), ""
+        words, at_s, note = notebook.broken(self.feedback(world)), answer.at_s(world), ""
         if at_s is not None:
             ns = round(at_s * 1e9)
             words += f" <button type='button' class='mipflow-way' data-ns='{ns}'>Go to {at_s:.3f} s</button>"
@@ -161,15 +161,21 @@ class Prediction:
         how = {"disabled": True, "button_style": "primary"}
         store = button("Store my prediction", "Keeps your answer and unlocks the picture", **how)
         said = ipywidgets.HTML("Choose one answer.")
+        words = ["Store my answer" if self.question.is_last else "Store my prediction", "Store my second answer"]
 
         def ready(*_: object) -> None:
-            store.disabled = choice.value is None or len(self.votes) >= MOST_VOTES
-            first = "Store my answer" if self.question.is_last else "Store my prediction"
-            store.description = "Store my second answer" if self.votes else first
+            is_over = len(self.votes) >= MOST_VOTES
+            store.disabled = choice.value is None or is_over
+            store.description = "Both answers are stored" if is_over else words[len(self.votes)]
+
+        def say(told: str) -> None:
+            said.value = notebook.broken(f"{self.feedback()} {told}" if self.question.is_last else told)
 
         def pressed(_: object) -> None:
-            told = self.store(choice.value, sure.value, why.value)
-            said.value = escape(f"{self.feedback()} {told}" if self.question.is_last else told)
+            say(self.store(choice.value, sure.value, why.value))
+
+        if self.votes:  # stored before this kernel began
+            say(f"Stored: {' and then '.join(self.votes)}.")
 
         choice.observe(ready, "value")
         store.on_click(pressed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,28 @@ def test_a_form_stores_what_was_chosen() -> None:
     assert "Stored: b." in said.value and store.description == "Store my second answer"
     store.click()
     assert store.disabled and prediction("99").votes == ["b", "b"]
+    assert store.description == "Both answers are stored"
+
+
+def test_after_a_restart_a_form_says_what_is_stored() -> None:
+    prediction("99").store("a")
+    forget()
+    (store, said) = ask("99").children[3].children
+    assert store.description == "Store my second answer" and said.value == "Stored: a."
+    prediction("99").store("b")
+    forget()
+    (store, said) = ask("99").children[3].children
+    assert store.disabled and store.description == "Both answers are stored" and said.value == "Stored: a and then b."
+
+
+def test_what_is_said_of_an_answer_stands_below_it() -> None:
+    asked = Prediction(replace(prediction("99").question, is_last=True))
+    form = asked.form()
+    form.children[1].value = "b"
+    store, said = form.children[3].children
+    store.click()
+    assert said.value.startswith("You answered b, “Two.”:<br>So it was. Stored: b.")
+    assert "You answered b, “Two.”:<br>So it was." in asked.told(None)
 
 
 def test_who_waits_is_told_at_once_where_there_is_an_answer() -> None:
