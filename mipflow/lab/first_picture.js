@@ -16,8 +16,12 @@
     cell.dataset.mipflowWaits = "true";
     const words = "The network is being built. Its first picture comes here in a moment ...";
     cell.insertAdjacentHTML("beforeend", `<p class="mipflow-building" role="status">${words}</p>`);
-    const said = cell.lastChild;
-    setTimeout(() => said.remove(), 60000); // a cell before it may have failed
+    const said = cell.lastChild, prompt = cell.querySelector(".jp-InputPrompt");
+    const looks = setInterval(() => { // where a cell before it fails, it waits for its turn no more
+      if (prompt?.textContent.includes("*")) return;
+      said.remove();
+      clearInterval(looks);
+    }, 300);
     Object.assign(said.style, { margin: "12px 0 0 80px", fontSize: "16px", minHeight: "70vh" });
   }
   let isOver = false;
