@@ -338,13 +338,21 @@ class _Chart:
             if self.to_scale:
                 top, bottom = self._height(phase.start_ns), self._height(phase.end_ns)
             else:
-                top, bottom = self.y[inside[0]] - 14, self.y[inside[-1]] + 14
+                top, bottom = self.y[inside[0]] - 14, self._end(phase, inside[-1])
             whole.path("bracket", [(x - 6, top), (x, top), (x, bottom), (x - 6, bottom)])
             name, took = _phase_name(phase)
             y = low = max((top + bottom) / 2, low + 40)
             whole.text("", names, y - 8, name)
             whole.text("quiet", names, y + 9, took)
         return max([right, *(names + width_of(_phase_name(each)[0]) + 8 for each in self.phases)])
+
+    def _end(self, phase: Phase, last: int) -> float:
+        """Where a phase is over, evenly spaced: its last message, which stands where it is sent, has arrived then."""
+        y, sent_ns = self.y[last], self.events[last].t_ns
+        if last + 1 == len(self.events):
+            return y + 14
+        share = min(1.0, (phase.end_ns - sent_ns) / max(self.events[last + 1].t_ns - sent_ns, 1))
+        return max(y + 14, y + (self.y[last + 1] - y) * share - 18)
 
     def _height(self, t_ns: int) -> float:
         """Where a time is, to scale: between those that are known."""

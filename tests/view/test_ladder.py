@@ -123,6 +123,7 @@ def test_phases_are_bracketed_with_what_they_take(worlds: list[World]) -> None:
     (tests, registration) = [sorted({float(n) for n in re.findall(r" (\d+\.?\d*)", b.get("d", ""))}) for b in brackets]
     update = next(shaft(each)[1] for each in arrows(made()) if int(each.get("data-ns", "")) == AT.update_sent)
     assert tests[0] < tests[-1] < update and registration[0] < update < registration[-1]
+    assert tests[-1] >= update - 20, "the last answer arrives as the update is sent, not where that answer is sent"
 
 
 def test_above_eight_notes_those_that_change_no_road_are_folded(worlds: list[World]) -> None:
