@@ -196,3 +196,19 @@ def test_a_film_with_thirty_packets_in_flight_is_exact_and_asks_no_network(
     page.wait_for_timeout(500)
     page.get_by_role("button", name="Pause", exact=True).click()
     assert troubles == []
+
+
+def test_no_picture_is_on_its_way_where_a_cell_before_it_fails(
+    jupyter_server: str, open_notebook: Callable[[str], Any], served_folder: Path,
+) -> None:  # fmt: skip
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    ahead, fails = "from mipflow.lab.first_picture import building\nbuilding(2)", "import time; time.sleep(2); 1 / 0"
+    cells = (ahead, fails, "1", "2")
+    notebook = v4.new_notebook(cells=list(map(v4.new_code_cell, cells)), metadata={"kernelspec": kernel})
+    nbformat.write(notebook, served_folder / "labs" / "ahead.ipynb")
+    page = open_notebook("labs/ahead.ipynb")
+    page.get_by_role("menuitem", name="Run").click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".mipflow-building").wait_for()
+    page.locator(".jp-OutputArea").get_by_text("ZeroDivisionError").first.wait_for()
+    page.locator(".mipflow-building").wait_for(state="detached", timeout=3000)
