@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             learner = Learner(page, NAME, tmp_path)
             learner.cell("def assign(").filter(has_text="there[0].cn != flow.cn").wait_for()
             film = learner.cell('part("07", "predicted")')
-            film.get_by_text("You predicted b:").wait_for()
+            film.get_by_text("You predicted b,").wait_for()
             assert film.get_by_text("Waits for your answer").count() == 0, "nobody is asked again"
             learner.cell('check("7.3").points').get_by_text("looked harmless, so you stopped looking").wait_for()
             learner.cell('part("07", "explain")').get_by_text("Then: attempt 1 gave").wait_for()

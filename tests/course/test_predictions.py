@@ -115,4 +115,4 @@ def test_after_two_wrong_answers_the_right_one_is_told() -> None:
     assert "Right is" not in asked.feedback(4.25), "the neighbor has not been asked yet"
     asked.store("a")
     right = asked.question.answers["b"]
-    assert asked.feedback(4.25).endswith(f"Right is b: “{right.text}” {right.said(4.25)}")
+    assert asked.feedback(4.25).endswith(f"\nRight is b, “{right.text}”:\n{right.said(4.25)}")
