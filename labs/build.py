@@ -15,8 +15,8 @@ What a source may say beyond plain cells:
   word under its heading; `[Figure 6](lab:07)`: a link to that lab, and "(to come)" where it is not there yet
 - `[map](map:labs)` in a text cell: a table of all labs; what it says of one is read from that lab's first cell, and of
   one to come from plan.csv
-- `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py, as an image that needs no
-  kernel and no file
+- `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py or a chart of
+  labs/flowcharts.py, as an image that needs no kernel and no file
 
 The pictures that the README beside `labs` shows are written to labs/pictures.
 
@@ -302,11 +302,13 @@ def _nbgrader(tag: str, cell_type: str) -> Cell:
 def _drawn(name: str, drawn: dict[str, str]) -> str:
     """A picture by its name, drawn once."""
     if name not in drawn:
+        from flowcharts import CHARTS
         from pictures import PICTURES
 
-        if name not in PICTURES:
-            raise SourceError(f"there is no picture {name!r} in labs/pictures.py; expected {' or '.join(PICTURES)}")
-        drawn[name] = PICTURES[name]()
+        known = {**PICTURES, **CHARTS}
+        if name not in known:
+            raise SourceError(f"there is no picture {name!r}; expected {' or '.join(known)}")
+        drawn[name] = known[name]()
     return drawn[name]
 
 

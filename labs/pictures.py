@@ -409,18 +409,20 @@ def changed_row(number: int, home: str, was: str, where: str) -> str:
     ])  # fmt: skip
 
 
-def svg(title: str, story: str, parts: Iterable[str], motion: Motion | None = None) -> str:
+def svg(
+    title: str, story: str, parts: Iterable[str], motion: Motion | None = None, *, height: int = HEIGHT
+) -> str:
     """The whole picture on an opaque card: the page behind may be of any colour."""
     rules = [
         "".join(f".{name}{{{what}:{value[tone]}}}" for name, (what, *value) in PALETTES.items()) for tone in (0, 1)
     ]
     style = f"{rules[0]}\n@media (prefers-color-scheme:dark){{{rules[1]}}}\n" + ("" if motion is None else motion.css())
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="{escape(SANS)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="{escape(SANS)}"'
         ' role="img" aria-labelledby="title story">',
         f'<title id="title">{escape(title)}</title>', f'<desc id="story">{escape(story)}</desc>',
         f"<style>{style}</style>", f"<defs>{''.join(mark(look, f'p{flow}') for flow, look in LOOKS.items())}</defs>",
-        box(1, 1, WIDTH - 2, HEIGHT - 2, "page line", 10), *parts, "</svg>\n",
+        box(1, 1, WIDTH - 2, height - 2, "page line", 10), *parts, "</svg>\n",
     ])  # fmt: skip
 
 
