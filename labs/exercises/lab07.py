@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -34,6 +34,8 @@ from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.lab.panel import button
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
+from mipflow.view.picture import html_table
+from mipflow.view.words import count
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 from mipflow.wire.packet import DestinationOptions
 
@@ -43,6 +45,9 @@ PORTS = (80, 443, 443, 80)
 """Ports of flows, in turn: some flows to one correspondent have the same, and not every other one."""
 TOLERANCE_MS = 2
 """How near an answer has to be to what the packets say."""
+MOST_WAIT_MS = 30
+"""How long a packet of a run waits at most between Internet and home agent."""
+DRAWS = 20
 NO_FLOW = {"IndexError", "StopIteration", "UnboundLocalError", "ValueError", "AttributeError", "TypeError", "KeyError"}
 """How a program stumbles that compares with the first flow of an address that has none."""
 
@@ -254,10 +259,6 @@ def nodes(student: Student) -> dict[str, str]:
 def _list(words: Sequence[object], word: str = "and") -> str:
     told = [str(each) for each in words]
     return f" {word} ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
-
-
-def _many(homes: Collection[object]) -> str:
-    return f"{len(homes)} home address{'es' * (len(homes) != 1)}"
 
 
 def _row(words: Sequence[object]) -> str:
@@ -648,19 +649,25 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
 # --- The run of one's own ---------------------------------------------------------------------------------------------
 
 
-def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student) -> tuple[World, InNode]:
+def in_world(
+    assign: Callable[..., Any], events: Sequence[str], student: Student, draw: int = 0
+) -> tuple[World, InNode]:
     """A story in a node with delays of the student's own, flows two seconds apart: a new address costs a second. Where
-    something goes wrong in the function, the story ends.
+    something goes wrong in the function, the story ends. draw: other waits of single packets.
     """
     random, mine = student.random("07 links"), InNode(assign)
-    # Ways to the home agent differ by more than one can misread; there and back in a second, or updates are sent again.
+    # Ways to the home agent differ by more than one can misread; there and back in half a second, or updates are sent
+    # again. Each packet waits a little besides, so that no two home addresses take equally long.
     way_ms = 15 + (TOLERANCE_MS + 0.1) * random.randrange(95)
     near_ms, middle_ms = (round(way_ms * random.uniform(0.2, 0.35), 1) for _ in "12")
     delays = {"wlan0": near_ms, "AR2-Internet": middle_ms, "Internet-HA": way_ms - near_ms - middle_ms}
-    links = {name: mf.Link(delay_ms=delay_ms, rate_bps=20_000_000) for name, delay_ms in delays.items()}
+    waits = {"Internet-HA": MOST_WAIT_MS}
+    links = {
+        name: mf.Link(delay_ms=delay_ms, rate_bps=20_000_000, jitter_ms=waits.get(name, 0)) for name, delay_ms in delays.items()
+    }
     # No address is given back: 7.4 comes later.
     world = mf.figure2(
-        seed=random.randrange(1000), cns=len(NODES), links=links, assign=mine, hold_down_s=3600
+        seed=random.randrange(1000) + 1000 * draw, cns=len(NODES), links=links, assign=mine, hold_down_s=3600
     ).run(2.5)
     world.title = "Which home address each new flow gets"
     mine.cns = {cn.address: cn.name for cn in world.cns}
@@ -680,8 +687,15 @@ def in_world(assign: Callable[..., Any], events: Sequence[str], student: Student
 
 @cache
 def run_of(student: Student) -> World:
-    """The run that the student reads from: their five flows, with Figure 6."""
-    return in_world(figure6, run_story(student), student)[0]
+    """The run that the student reads from: their five flows, with Figure 6. No two of its home addresses wait so nearly
+    alike that one could be taken for the other.
+    """
+    runs = (in_world(figure6, run_story(student), student, draw)[0] for draw in range(DRAWS))
+    return next(run for run in runs if _tells_apart(waits_ms(run)))
+
+
+def _tells_apart(waits: dict[str, float]) -> bool:
+    return all(abs(one - other) > 2 * TOLERANCE_MS for one, other in combinations(waits.values(), 2))
 
 
 class Hop(NamedTuple):
@@ -715,17 +729,22 @@ def bindings_of(world: World) -> list[Hop]:
     return found
 
 
-def waits_ms(world: World) -> dict[str, float]:
-    """How long each home address waited between its first binding update to the home agent and the acknowledgement."""
-    sent, waits = dict[int, Hop](), dict[str, float]()
+def registrations(world: World) -> dict[str, tuple[Hop, Hop]]:
+    """The first binding update of each home address to the home agent, and its acknowledgement."""
+    sent, found = dict[int, Hop](), dict[str, tuple[Hop, Hop]]()
     for hop in bindings_of(world):
         if isinstance(hop.message, BindingAcknowledgement):
             asked = sent.get(hop.message.sequence)
             if asked is not None:
-                waits.setdefault(asked.home, hop.arrived_ms - asked.sent_ms)
+                found.setdefault(asked.home, (asked, hop))
         elif hop.message.home_registration:
             sent.setdefault(hop.message.sequence, hop)
-    return waits
+    return found
+
+
+def waits_ms(world: World) -> dict[str, float]:
+    """How long each home address waited between its first binding update to the home agent and the acknowledgement."""
+    return {home: reply.arrived_ms - asked.sent_ms for home, (asked, reply) in registrations(world).items()}
 
 
 def messages(student: Student) -> Words:
@@ -748,19 +767,36 @@ def judge_waited(answer: Any, student: Student) -> Verdict:
     """The wait of H@2, read off the student's own packets."""
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         return error("waited_ms is no number; expected milliseconds, such as 1234.5.")
-    waits = waits_ms(run_of(student))
+    found = registrations(run_of(student))
+    waits, (asked, reply) = waits_ms(run_of(student)), found["H@2"]
     if abs(answer - waits["H@2"]) <= TOLERANCE_MS:
-        return passed(5, f"Read well: {waits['H@2']:.1f} ms. What did the home agent do in that time?")
+        return passed(
+            5, f"Read well: {waits['H@2']:.1f} ms. Compare with your line: for a second of it the home agent asked on its link"
+            " whether anybody else has this address (duplicate address detection); then it bound it and answered.",
+        )  # fmt: skip
     if abs(answer * 1000 - waits["H@2"]) <= TOLERANCE_MS:
         return wrong(f"Nearly. {answer:g} is in seconds, and the exercise asks for milliseconds.")
+    slips = {
+        "when each was sent": reply.sent_ms - asked.sent_ms, "when each arrived": reply.arrived_ms - asked.arrived_ms,
+        "when the update arrived and the answer was sent": reply.sent_ms - asked.arrived_ms,
+    }  # fmt: skip
+    others = [
+        *((abs(answer - waits[home]), f"That is the wait of {home}. Open the updates with run.inspect(...): in the one you"
+           " want, the Home Address option holds H@2's address.") for home in waits if home != "H@2"),
+        *((abs(answer - ms), f"You took the right two packets, and {words}. MN waits from the moment the update is sent to"
+           " the moment the answer has arrived.") for words, ms in slips.items()),
+    ]  # fmt: skip
+    nearest = min(others)
+    if nearest[0] <= TOLERANCE_MS:
+        return wrong(f"Nearly. You read {answer:g} ms. {nearest[1]}")
     if 0 <= answer < 900:
         return wrong(
             f"Not yet. {answer:g} ms is a round trip, to a correspondent perhaps. Look at the destination: the update you"
             " want goes to the home agent, and its acknowledgement comes from there."
         )
     return wrong(
-        f"Not yet. You read {answer:g} ms. Take the time of the first binding update that names H@2 and goes to the home"
-        " agent, and of the acknowledgement with the same sequence number."
+        f"Not yet. You read {answer:g} ms. Find the first binding update to HA whose Home Address option is H@2's address;"
+        " run.inspect(...) shows it, and its sequence number. The answer from HA with the same number ends the wait."
     )
 
 
@@ -791,7 +827,8 @@ def go_release(
     text = f"flow {ended.number} to {ended.cn} at {ended.home} ends"
     values: dict[str, Any] = {
         "n": ended.number, "cn": ended.cn, "home": ended.home, "homes": list(state.homes), "why": why, "users": users,
-        "user": _list(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _text(due),
+        "user": _list(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _row(due),
+        "left": _row(homes) if homes else "empty",
     }  # fmt: skip
     gone = tuple(each for each in state.homes if each not in homes)
     row: dict[str, object] = {
@@ -841,7 +878,7 @@ RELEASE = Stories(
         ),
         Wrong(
             "frees the primary",
-            "Not yet. The last flow at {home} ended, and the list is {after}. Nobody can call this phone at {primary} now."
+            "Not yet. The last flow at {home} ended, and the list is {left} now. Nobody can call this phone at {primary} now."
             " Which address must outlive every flow?",
             (_frees_the_primary,), None, lambda step: step.values["home"] == step.values["primary"],
         ),
@@ -918,11 +955,11 @@ def dealt_mixed(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
 
 
 DEALT = {
-    dealt_newest: "does anybody stand second in a row here?",
-    dealt_latest: "does anybody return to a correspondent that was there before?",
-    dealt_quick: "does this program ever climb?",
-    dealt_counting: "do flows end, or stand in an unusual order?",
-    dealt_mixed: "what if an address has company of both kinds?",
+    dealt_newest: "At which flows of an address does this program look? Tell a story in which another one of them matters.",
+    dealt_latest: "For each address this program remembers one flow. Which? Tell a story in which another one matters.",
+    dealt_quick: "How many addresses does this program look at? Tell a story in which another one would have been free.",
+    dealt_counting: "This program counts. Tell a story in which the count misleads: flows end, or begin in another order.",
+    dealt_mixed: "What does this program do with an address that has flows to the same correspondent and to another one?",
 }
 """Programs to be broken, each with what to ask of a story in which it holds."""
 EVENT = re.compile(r"[ABC]|-[1-9]\d?")
@@ -968,14 +1005,27 @@ def judge_story(answer: Any, student: Student) -> Verdict:
     if failing is None:
         gave = [str(step.answer) for step in told(program, events, student)]
         return wrong(
-            f"In “{answer[:40]}” both give {_row(gave)}: it holds. {DEALT[program][0].upper()}{DEALT[program][1:]}"
+            f"In “{answer[:40]}” both give {_row(gave)}: it holds. {DEALT[program]}"
         )
     if len(events) > shortest_of(program, student):
         return wrong(
             f"It breaks: {failing.told}, and it gives {failing.answer}, Figure 6 {failing.values['due']}. Three points. Can"
             " you tell it in fewer events?", 3,
         )  # fmt: skip
-    return passed(5, f"It breaks, and no story is shorter: {failing.told}, and it gives {failing.answer}.")
+    return passed(
+        5, f"It breaks, and no story is shorter: {failing.told}, and it gives {failing.answer}. {_noticed(failing)}"
+    )
+
+
+def _noticed(step: Step) -> str:
+    """What a person notices of a wrong address."""
+    if _clash(step):
+        told = f"who moves flow {step.values['n']} to another network moves {step.values['equal']} with it."
+    elif _asked_in_vain(step):
+        told = "this flow begins a second late, for an address that nobody needed."
+    else:
+        told = "nothing yet; but the primary is no longer kept free for those who call."
+    return f"Compare with your sentence: {told}"
 
 
 # --- What the notebook shows ------------------------------------------------------------------------------------------
@@ -987,13 +1037,13 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
         return words_of("Write assign first: then it runs in the node.")
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
     world, node = in_world(mine, events, student)
-    homes = {world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None}
-    world.title = f"Your function served {len(world.flows())} flows with {_many(homes)}"
+    homes = [world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None]
+    world.title = f"Your function served {count(len(homes), 'flow')} with {_list(sorted({*homes}))}"
     if node.lost:
         world.title += f"; {node.lost} more {'was' if node.lost == 1 else 'were'} asked for, and no flow has it"
     if node.failed:
         world.title += f"; {node.failed}"
-    return world.animate(2.4)
+    return world.animate(2.4 if steps else world.now - 4.1)  # of five flows the last two begin in it
 
 
 def _events(step: Step, student: Student) -> list[str]:
@@ -1069,12 +1119,17 @@ def _rows(homes: Sequence[str], flows: Sequence[FlowRow], finger: str) -> list[d
     ]  # fmt: skip
 
 
+GOAL = 3
+"""How many addresses the list is to have in Play."""
+
+
 def play(student: Student) -> ipywidgets.VBox:
-    """Three buttons and the list: how long can you make it?"""
+    """Buttons and the list: how long can you make it?"""
     shown, events = Slides(slides((), student)), list[str]()
     called, clicks = nodes(student), ipywidgets.HTML("0 clicks")
     first, second = (button(f"New flow to {called[letter]}", "Begins a flow") for letter in "AB")
-    end = button("End the last flow", "Ends the flow that began last")
+    end, again = button("End the last flow", "Ends the flow that began last"), button("Start again", "Empties the list")
+    fewest = next(len(each) for start, each in stories() if len(start) == 1 and _length(each, student) == GOAL)
 
     def add(event: str) -> None:
         running = [number for number in range(1, sum(e in "ABC" for e in events) + 1) if f"-{number}" not in events]
@@ -1083,13 +1138,27 @@ def play(student: Student) -> ipywidgets.VBox:
         before = len(slides(events, student))
         events.append(f"-{running[-1]}" if event == "end" else event)
         shown.show(slides(events, student), before)
-        clicks.value = f"{len(events)} clicks"
+        clicks.value = count(len(events), "click")
+        if _length(events, student) >= GOAL:
+            fewer = "Fewer are not possible." if len(events) == fewest else "Can you do it with fewer? Start again."
+            clicks.value += f". <b>The list is {GOAL} addresses long.</b> {fewer}"
+
+    def empty(_: object) -> None:
+        events.clear()
+        shown.show(slides((), student))
+        clicks.value = "0 clicks"
 
     first.on_click(lambda _: add("A"))
     second.on_click(lambda _: add("B"))
     end.on_click(lambda _: add("end"))
-    row = ipywidgets.HBox([first, second, end, clicks], layout={"flex_flow": "row wrap"})
+    again.on_click(empty)
+    row = ipywidgets.HBox([first, second, end, again, clicks], layout={"flex_flow": "row wrap"})
     return ipywidgets.VBox([row, shown.output])
+
+
+def _length(events: Sequence[str], student: Student) -> int:
+    """How long the list of home addresses is after a story."""
+    return len(slides(events, student)[-1].rows)
 
 
 def flows_of(student: Student) -> Words:
@@ -1118,19 +1187,26 @@ def _last_climb(student: Student) -> tuple[Step, str]:
 
 def _asked(student: Student, attempts: Attempts) -> str:
     step, _ = _last_climb(student)
-    count = len(_at("H@1", step.values["flows"]))
+    there = count(len(_at("H@1", step.values["flows"])), "flow")
     words = (
-        f"In your run flow {step.values['n']} to {step.values['cn']} got {step.answer}. A friend says: “H@1 has only"
+        f"In your run (its flows stand below) flow {step.values['n']} to {step.values['cn']} got {step.answer}. A friend"
+        f" says: “H@1 has only {there}, why not that one?” Answer in two or three sentences, with the numbers of the flows"
+        " that stood in the way."
     )
-    words += (
-        f" {count} flow{'s' * (count != 1)}, why not that one?” Answer in two or three sentences, with the names of the"
-    )
-    words += " flows that stood in the way."
     failed = last_failed(attempts, "7.3")
     if failed is None:
         return words + " Then: which part of your program says so?"
     number, attempt = failed
     return f"{words} Then: attempt {number} gave {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
+
+
+def explain(student: Student) -> Words:
+    """The question of the explain-back, with the flows of the student's own run."""
+    rows: list[dict[str, object]] = [
+        {"flow": step.values["n"], "goes to": step.values["cn"], "home address": step.answer}
+        for step in told(figure6, run_story(student), student)
+    ]
+    return words_of(explains("7.3", _asked)(student).text, rows, "Your run")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1161,11 +1237,30 @@ def _after_end(student: Student) -> str:
 def predicted() -> World:
     """The world of the prediction: a call, a video and a page, and then a file to CN2."""
     world = mf.figure2(seed=7).run(2.5)
-    for cn in (world.cn1, world.cn1, world.cn2, world.cn2):
-        world.mn.open(cn, mf.apps.Voice(interval_ms=100))
+    for name, cn in (("call", world.cn1), ("video", world.cn1), ("page", world.cn2), ("file", world.cn2)):
+        world.mn.open(cn, type(name, (mf.apps.Voice,), {"name": name})(interval_ms=100))
         world.run(2)
     world.title = "A file to CN2: which home address?"
     return world
+
+
+def climbed() -> str:
+    """The finger's way up the list for the file, as a table."""
+    world = predicted()
+    names, called = world.names(), world.flow_names()
+    *others, file = world.flows()
+    homes = list(dict.fromkeys(names[each.home_address] for each in others))
+    rows: list[dict[str, object]] = []
+    for home in reversed(homes):
+        there = [each for each in others if names[each.home_address] == home]
+        same = [called[each.id] for each in there if each.cn is file.cn]
+        so = f"{_list(same)} goes to {file.cn.name} as well: climb" if same else f"nothing goes to {file.cn.name}: take it"
+        rows.append({
+            "finger on": home, "its flows": ", ".join(f"{called[each.id]} → {each.cn.name}" for each in there), "so": so,
+        })  # fmt: skip
+        if not same:
+            break
+    return html_table(rows, f"The finger's way for the {called[file.id]}")
 
 
 def _file_got(world: World) -> float | None:
@@ -1187,7 +1282,7 @@ QUESTIONS = {
             "b": Answer(
                 "H@2: the page goes to CN2 as well, so the two belong together.",
                 "Sharing sounds tidy. But CN2 keeps one row for H@2: page and file would sit in it together, and no update"
-                " could move one without the other. That is the knot you met in lab 04. Watch {at}.",
+                " could move one without the other. That is the knot that this method unties. Watch {at}.",
                 "M23b", _file_got),
             "c": Answer(
                 "H@1: the primary is always tried first.",
@@ -1205,8 +1300,8 @@ QUESTIONS = {
                     "7", "One for each flow is safe, but flows to different correspondents never meet in one row. Look at"
                     " 7.2, flow 2.", "M23a"),
                 "b": Answer(
-                    "3, one for each correspondent", "Then CN1's four flows share one row, and move as one. That is lab 04"
-                    " again.", "M23b"),
+                    "3, one for each correspondent", "Then CN1's four flows share one row, and move as one. What did you want to"
+                    " do with them?", "M23b"),
                 "c": Answer(
                     "2, one for each interface", "Interfaces give care-of addresses. Home addresses say who, and the four"
                     " flows to CN1 need four.", "M22"),
@@ -1232,8 +1327,8 @@ BLOCKS = {
 }  # fmt: skip
 
 PARTS = {
-    "play": play, "flows": flows_of, "dealt": dealt, "explain": explains("7.3", _asked),
-    "messages": messages, "run": run_of, "predicted": lambda student: predicted(), "finger": finger,
+    "play": play, "flows": flows_of, "dealt": dealt, "explain": explain, "messages": messages, "run": run_of,
+    "predicted": lambda student: predicted(), "climbed": lambda student: climbed(), "finger": finger,
 }  # fmt: skip
 """What a notebook shows by `part("07", name)`."""
 

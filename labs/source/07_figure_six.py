@@ -3,7 +3,8 @@
 #
 # **Core (play, predict, 7.2, 7.3, read it off, break it, exit) 50 minutes; all of it 80.** First time with Python: take
 # the blocks in 7.3; the same marks, about the same time.
-# You need lab 04 (why one binding moves everything to a correspondent) and lab 06 (where home addresses come from).
+# You need [lab 06](lab:06) (where home addresses come from), and one fact, which [lab 04](lab:04) shows: a
+# correspondent keeps one row for each home address, its *binding*. All flows that share this row move together.
 #
 # After this lab you can
 #
@@ -28,8 +29,8 @@ me()
 # %% [markdown]
 # ## Play (5 minutes)
 #
-# MN is your phone, CN1 and CN2 are who it talks to. A finger climbs the list of MN's [home
-# addresses](word:home-address) (H@).
+# MN is your phone; the CNs are who it talks to. A finger climbs the list of MN's [home addresses](word:home-address)
+# (H@). Begin a flow, then press **Step** to follow the finger; only flows that begin or end count as clicks.
 #
 # **Can you make the list three addresses long? What is the smallest number of clicks?**
 
@@ -52,10 +53,11 @@ ask("07")
 
 # %% tags=["hide"]
 world = part("07", "predicted")
-reveal("07", world, world.animate(8.4, 9.2), world.tables())
+reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"), world.tables())
 
 # %% [markdown]
-# **What did you see?** Which address did the finger touch *first*? Do the same clicks in the list at the top.
+# **What did you see?** Below the film stands the finger's way. Which address did it touch *first*, and which flow made
+# it climb?
 #
 # ## The rule in four lines
 #
@@ -154,7 +156,8 @@ part("07", "finger")
 
 # %% [markdown]
 # **Run it in the node.** Your function serves a real mobile node, right or wrong: in the story that the check found, or
-# in five flows of your own. Flows begin two seconds apart, because a new address costs one second of checking.
+# (once it has passed) with five flows that your number chooses; the film shows the last two begin. Flows begin two
+# seconds apart, because a new address costs one second of checking.
 
 # %% tags=["hide"]
 film("7.3")
@@ -166,8 +169,6 @@ film("7.3")
 # agent whose *Home Address* option is H@2's address, and its **Binding Acknowledgement**. How long was it between the
 # two, from sent to arrived? `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves all of them
 # for Wireshark.
-#
-# In one line: what did the home agent do in that time?
 
 # %% tags=["hide"]
 run = part("07", "run")
@@ -176,11 +177,16 @@ part("07", "messages")
 # %% tags=["answer:7.R"]
 waited_ms = ...  # milliseconds, from your packets
 ### BEGIN SOLUTION
-waited_ms = 5908.4 - 4500.0  # for practice, without a number
+waited_ms = 5932.2 - 4500.0  # for practice, without a number
 ### END SOLUTION
 
 # %% tags=["check:7.R:5"]
 check("7.R").points
+
+# %% [markdown]
+# In one line: what did the home agent do in that time? *Double-click here, and write in place of these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## 7.4 When a flow ends (15 minutes, 5 points)
@@ -210,8 +216,6 @@ part("07", "dealt")
 # %% [markdown]
 # Find the **shortest** story in which it goes wrong. Letters are new flows, A to one correspondent, B and C to others;
 # `-2` ends flow 2, as in `"A B -1 A"`. Three points for a story that breaks it, two more for a shortest one.
-#
-# Then one sentence without code: what would the person holding the phone notice?
 
 # %% tags=["answer:7.5"]
 story = "..."
@@ -221,6 +225,12 @@ story = "A A -2 A"  # for practice, without a number
 
 # %% tags=["check:7.5:5"]
 check("7.5").points
+
+# %% [markdown]
+# One sentence without code: what would the person holding the phone notice? *Double-click here, and write in place of
+# these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -260,7 +270,7 @@ hand_in("07")
 # %% [markdown]
 # ## Next
 #
-# Every flow now has a name that nobody else uses towards its correspondent. So far nothing has moved. In **lab 08**
-# you change one care-of address, send one binding update, and watch a single stream jump while its neighbor's numbers
-# run on.
+# Every flow now has a name that nobody else uses towards its correspondent. So far nothing has moved. In
+# [lab 08](lab:08) you change one care-of address, send one binding update, and watch a single stream jump while its
+# neighbor's numbers run on.
 # One thing to take along: all this was for flows that *you* began. What if CN1 calls you twice?

@@ -173,7 +173,10 @@ class Stage:
         packets: dict[int, int] = defaultdict(int)
         for trip in data:
             packets[trip.packet.flow] += 1
-        ranked = sorted(focus.shown, key=lambda flow: (flow not in focus.moved, -packets[flow], flow))
+        changes = (one.change for one in trace.between(spine.start_ns, spine.end_ns) if isinstance(one, TableChanged))
+        begun = {int(one.key) for one in changes if one.table == TABLE and one.before is None}
+        order = {flow: (flow not in focus.moved, flow not in begun, -packets[flow]) for flow in focus.shown}
+        ranked = sorted(focus.shown, key=order.__getitem__)
         shown = sorted(ranked[:MOST_FLOWS_DRAWN])
         self.hidden = len(words.flows) - len(shown)
         self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -338,6 +339,48 @@ def test_numbers_read_different_values_off_their_packets() -> None:
         assert "round trip" in verdict("7.R", 116.6, student).feedback
 
 
+@pytest.mark.parametrize("student", [*NUMBERS, Student(("4711020",))], ids=str)
+def test_the_wait_of_another_address_or_read_another_way_says_so(student: Student) -> None:
+    """By the hops themselves: the pair of each home address, and each way to take the times of a pair."""
+    run = LAB.run_of(student)
+    pairs = LAB.registrations(run)
+    waits = {home: reply.arrived_ms - asked.sent_ms for home, (asked, reply) in pairs.items()}
+    assert set(waits) >= {"H@1", "H@2"} and max(waits.values()) < 1500
+    for home, wait in waits.items():
+        assert home == "H@2" or abs(wait - waits["H@2"]) > 2 * LAB.TOLERANCE_MS
+        found = verdict("7.R", round(wait, 1), student)
+        assert (found.points == 5) is (home == "H@2") and (found.points or f"the wait of {home}" in found.feedback)
+    asked, reply = pairs["H@2"]
+    found = verdict("7.R", reply.sent_ms - asked.sent_ms, student)
+    assert found.points == 0 and ("when each was sent" in found.feedback or "the wait of" in found.feedback)
+    assert len(found.feedback.split()) <= MOST_WORDS
+
+
+def test_the_prediction_names_its_flows_as_the_question_does() -> None:
+    world = LAB.predicted()
+    assert list(world.flow_names().values()) == ["call", "video", "page", "file"]
+    told = " ".join(re.sub(r"<[^>]+>", " ", LAB.climbed()).split())
+    assert told.index("H@2") < told.index("H@1")
+    assert "page goes to CN2 as well: climb" in told and "nothing goes to CN2: take it" in told
+
+
+def test_the_film_of_a_right_function_draws_the_last_flow() -> None:
+    me("4711020")
+    check("7.3", {"assign": made(RIGHT)})
+    shown = film("7.3", {"assign": made(RIGHT)})
+    assert shown.title.startswith("Your function served 5 flows with H@1, H@2 and H@3")
+    legend = re.search(r"mipflow-legend.*?</ul>", str(shown.bundles()), re.DOTALL)
+    assert legend is not None and all(f"call {number}" in legend[0] for number in (4, 5))
+
+
+def test_the_run_that_is_asked_about_stands_beside_the_question() -> None:
+    me("4711020")
+    told = repr(LAB.explain(Student(("4711020",)))).split("\n")
+    flows = [f"flow {step.values['n']}, goes to {step.values['cn']}, home address {step.answer}"
+             for step in LAB.told(LAB.figure6, LAB.run_story(Student(("4711020",))), Student(("4711020",)))]  # fmt: skip
+    assert told[1:] == flows and "numbers of the flows" in told[0]
+
+
 def test_the_wait_is_that_of_the_packets_as_a_capture_has_them(tmp_path: Path) -> None:
     """By another way: the times of the packets at the mobile node's interface, read back from a file."""
     from mipflow.wire import capture
@@ -361,7 +404,7 @@ def test_the_wait_is_that_of_the_packets_as_a_capture_has_them(tmp_path: Path) -
 def test_a_wrong_function_has_its_film_too() -> None:
     check("7.3", {"assign": made("return homes[0]")})
     shown = film("7.3", {"assign": made("return homes[0]")})
-    assert isinstance(shown, Picture) and "served 2 flows with 1 home address" in shown.title
+    assert isinstance(shown, Picture) and shown.title == "Your function served 2 flows with H@1"
     broken = film("7.3", {"assign": made("return 1 / 0")})
     assert "ZeroDivisionError" in broken.title
 
@@ -444,17 +487,22 @@ def viva_of(number: str, folder: Path) -> list[tuple[str, str]]:
 
 def test_a_finger_climbs_the_list() -> None:
     form = LAB.play(Student())
-    (first, second, end, clicks), shown = form.children[0].children, form.children[1].children[1]
+    (first, second, end, again, clicks), shown = form.children[0].children, form.children[1].children[1]
     for pressed in (end, first, first, first):
         pressed.click()
-    assert clicks.value == "3 clicks"
+    assert clicks.value.startswith("3 clicks") and clicks.value.endswith("Fewer are not possible.")
     told = LAB.slides("AAA", Student())
     assert [slide.told for slide in told][-2:] == [
         "Flow 3 to CN1: nothing left to climb to. A new address (step 43).", "Flow 3 to CN1 has H@3.",
     ]  # fmt: skip
     second.click()
     end.click()
-    assert clicks.value == "5 clicks" and "Flow 4 ends." in shown.value
+    assert clicks.value.startswith("5 clicks") and clicks.value.endswith("Start again.") and "Flow 4 ends." in shown.value
+    again.click()
+    assert clicks.value == "0 clicks" and "The list holds the primary alone." in shown.value
+    for pressed in (first, first, end):
+        pressed.click()
+    assert clicks.value == "3 clicks", "two addresses at most: nothing is reached"
 
 
 def test_a_check_is_quick() -> None:
