@@ -60,6 +60,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     for _ in range(3):
         play.get_by_role("button", name="New flow to CN1").click()
     play.get_by_text("3 clicks").wait_for()
+    play.get_by_text("Fewer are not possible.").wait_for()
     play.get_by_role("button", name="Step ▶").click()
     shoot("1-play", play)
 
@@ -94,6 +95,18 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     run(page, 'check("7.3").points')
     check.get_by_text("Ten of ten.").wait_for()
     shoot("5-passed", check)
+    run(page, 'film("7.3")')
+    film = cell(page, 'film("7.3")')
+    film.get_by_text("served 5 flows").first.wait_for()
+    assert film.locator(".mipflow-legend li").filter(has_text="call 5:").is_visible()
+    both = film, cell(page, 'part("07", "predicted")')
+    edge, other = (each.locator(".js-plotly-plot").first.bounding_box() for each in both)
+    assert abs(edge["x"] - other["x"]) < 4, "both stand where the cells' own outputs do"
+    shoot("5b-five-flows", film.locator(".mipflow-legend").first)
+    page.get_by_text("Figure 6, step by step").click()
+    page.get_by_alt_text("Figure 6 as a flow chart").wait_for()
+    shoot("5c-figure", page.get_by_alt_text("Figure 6 as a flow chart"))
+    shoot("5d-explain", cell(page, 'part("07", "explain")'))
     shoot("6-read-off", cell(page, 'part("07", "run")'))
     shoot("7-break", cell(page, 'part("07", "dealt")'))
 
