@@ -70,14 +70,12 @@ reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"), world.tables
 # for those who call you. Page 12 of the patent only says "search the list": first-to-last fits that text too. **In this
 # lab follow Figure 6.**
 #
-# <details><summary><b>Figure 6, step by step</b>, drawn anew with the patent's numbers: click to open</summary>
+# **Figure 6, step by step**, drawn anew with the patent's numbers:
 #
 # ![Figure 6 as a flow chart. 33 to 36: note the new flow's CN, put the finger on the last home address, take the first
 # flow there. 37: is its CN the same? No: 38, more flows at this address? Yes: 44, take the next one, back to 37. No:
 # 39, the new flow gets this address. If 37 says yes: 41, is there an address before this one? Yes: 42, climb to it,
 # back to 36. No: 43, get a new one, then 39.](picture:figure6)
-#
-# </details>
 #
 # *Where the figure is silent:* step 36 takes "the first flow" of an address. It may have none. What then?
 #

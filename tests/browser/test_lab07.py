@@ -103,9 +103,6 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     edge, other = (each.locator(".js-plotly-plot").first.bounding_box() for each in both)
     assert abs(edge["x"] - other["x"]) < 4, "both stand where the cells' own outputs do"
     shoot("5b-five-flows", film.locator(".mipflow-legend").first)
-    page.get_by_text("Figure 6, step by step").click()
-    page.get_by_alt_text("Figure 6 as a flow chart").wait_for()
-    shoot("5c-figure", page.get_by_alt_text("Figure 6 as a flow chart"))
     shoot("5d-explain", cell(page, 'part("07", "explain")'))
     shoot("6-read-off", cell(page, 'part("07", "run")'))
     shoot("7-break", cell(page, 'part("07", "dealt")'))
