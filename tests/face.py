@@ -319,7 +319,7 @@ PUBLIC: dict[str, Row] = {
         lambda world, **given: world.listen(1, 1, 2, direction="up").save(**given), (Sound.save,), {"path": FILE}),
     "World.port": Row(
         lambda world, **given: mf.figure2().port(**given), (World.port,),
-        {"link": plain("wlan0"), "name": plain("you", "empty", "blank", *WORDS)}),
+        {"link": plain("wlan0"), "name": plain("you", *WORDS)}),
     "Outside.send": Row(
         lambda world, **given: mf.figure2().port("wlan0").send(**given), (Outside.send,),
         {"packet": plain(bytes([0x60]) + bytes(39)), "wait_s": SECONDS}),

@@ -16,6 +16,8 @@ from mipflow.lab.world import World
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *REPOSITORY.glob("labs/source/*.py")]
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+LAB_08 = {"assign", "choose", "separate", "up"}
+"""Of the mobile node that lab 08 gives a learner's functions: `course.own_node.OwnNodeView`."""
 MAKERS: list[Callable[..., World]] = [mf.figure1, mf.figure2, mf.plain_mobile_ipv6]
 # The table of a learner's names in the design.
 DESIGN = {
@@ -66,6 +68,8 @@ def test_what_readme_and_labs_use_is_offered_and_all_that_is_offered_is_there(ma
     world = make(seed=7)
     for name, thing in (("world", world), ("mn", world.mn), ("ha", world.ha), ("cn1", world.cn1)):
         used = set(re.findall(rf"\b{name}\.([a-z]\w*)", TEXT)) - {"py"}
+        if name == "mn":
+            used -= LAB_08
         assert used <= set(dir(thing)), "enter it in offered_names, or use another"
         for one in dir(thing):
             getattr(thing, one)

@@ -238,5 +238,5 @@ class FlowMobileNode(Host):
 
     offered_names = (
         "accept", "binding_updates", "calls", "care_of_address", "close", "flows", "handover", "handover_all",
-        "home_addresses", "interface", "keep_home_address", "name", "networks", "open", "pool", "visit",
+        "home_addresses", "keep_home_address", "name", "networks", "open", "packet_keys", "pool", "visit",
     )  # fmt: skip
