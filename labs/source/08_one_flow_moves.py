@@ -82,6 +82,16 @@ reveal("08", run, run.animate(8.9, 9.9))
 #
 # Write both figures, about five lines each: they decide for every packet that leaves or comes in.
 #
+# <details><summary><b>Figures 4 and 5, step by step</b>, drawn anew with the patent's numbers: click to open</summary>
+#
+# ![Figure 4 as a flow chart. 20, 21: a packet is to go out, ask which flow it is of. 22: is the flow new? Yes: 23,
+# assign a home address. Then, new or not: 24, look up both addresses; 25, send it with them; 26, end.](picture:figure4)
+#
+# ![Figure 5 as a flow chart. 27, 28: a packet has come in, ask which flow it is of. 29: is the flow new? Yes: 30, its
+# home address is the packet's destination. Then, new or not: 31, hand it to its program; 32, end.](picture:figure5)
+#
+# </details>
+#
 # | | |
 # |---|---|
 # | `packet` | `.source`, None where it leaves, and `.destination`, by name: `"CN1"`, `"H@1"` |
