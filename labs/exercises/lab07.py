@@ -18,7 +18,7 @@ import ipywidgets
 
 import mipflow as mf
 from mipflow.course.checks import TRIES, steps_of
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercise import MOST_WORDS, Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
@@ -221,6 +221,16 @@ def asks_first(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
     return fresh
 
 
+def dealt_counting(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
+    """The home address of a new flow, by counting those to its correspondent."""
+    same = [other for other in flows if other.cn == flow.cn]
+    # As many flows there, as many addresses are taken.
+    if len(same) < len(homes):
+        return homes[len(homes) - 1 - len(same)]
+    homes.append(allocate())
+    return homes[-1]
+
+
 # --- Stories ----------------------------------------------------------------------------------------------------------
 
 Story = tuple[tuple[str, ...], tuple[str, ...]]
@@ -284,6 +294,10 @@ class State(NamedTuple):
         return FlowRow(self.begun + 1, nodes(student)[event], None, PORTS[self.begun % len(PORTS)])
 
 
+class Rows(list[FlowRow]):
+    """The flows that run, in a list that a learner's function can change (of a mere list it gets a copy)."""
+
+
 def begin(start: Any, student: Student) -> State:
     """The state at the beginning of a story; the primary was never asked for."""
     return State(start, start)
@@ -299,25 +313,33 @@ def go_assign(
     flow, flows = state.next(event, student), list(state.flows)
     due_homes, due_fresh, homes, fresh = Homes(state.homes), Fresh(state.given), Homes(state.homes), Fresh(state.given)
     home = figure6(flow, due_homes, flows, due_fresh)
-    due = home, tuple(due_homes), len(due_fresh.given)
-    answer, failed, why = outcome(function, flow, homes, list(flows), fresh)
+    due = home, tuple(due_homes), len(due_fresh.given), True
+    mine = Rows(flows)
+    answer, failed, why = outcome(function, flow, homes, mine, fresh)
     told = f"{state.ended}flow {flow.number} to {flow.cn} begins"
     row = {
         "event": told,
         "homes": _row(state.homes),
         "flows": _row(flows),
-        "yours": answer or ("no answer" if failed.endswith(" nothing") else failed),
+        "yours": answer or ("no answer" if failed.endswith(" nothing") else failed or "None"),
     }
     if not all(type(each) is str for each in homes):
         why = why or f"your assign() left {shown(list(homes))} in homes; expected home addresses, as words"
         failed, homes = failed or RAISED + "another list", Homes(state.homes)
-    values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why}
+    values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why, "changed": _changed(flows, mine)}
     if failed:
         return None, Step(told, None, failed, due, {**values, "got": failed.removeprefix(RAISED)}, row)
     row["homes afterwards"] = _row(homes)
-    after = State(tuple(homes), tuple(fresh.given), (*flows, flow.at(answer)), flow.number)
-    step = Step(told, answer, (answer, after.homes, len(fresh.given)), due, values, row)
+    # Who gave nothing is taken at what they asked for, or was due: what comes after is theirs again.
+    meant = answer or (fresh.given[-1] if values["asked"] else home)
+    after = State(tuple(homes), tuple(fresh.given), (*flows, flow.at(meant)), flow.number)
+    step = Step(told, answer, (answer, after.homes, len(fresh.given), mine == flows), due, values, row)
     return after if homes else None, step  # without any address no story goes on
+
+
+def wrong_answer(result: object, *given: Any) -> str:
+    """Say what is wrong with a result; None has its own words (`_nothing`)."""
+    return "" if result is None else wrong_name(result, *given)
 
 
 def _values(state: State, flow: FlowRow, got: Any, homes: Homes, fresh: Fresh) -> dict[str, Any]:
@@ -332,8 +354,25 @@ def _values(state: State, flow: FlowRow, got: Any, homes: Homes, fresh: Fresh) -
         "there": there, "same": same, "carried": _list(list(map(_to, there))), "equal": _to(same) if same else "",
         "other": same.number if same else 0, "port_other": same.port if same else 0,
         "differs": next((_to(other) for other in there if other.cn != flow.cn), ""),
+        "fault": _fault(same, free, got, state.homes),
         "elsewhere": next((str(other.home) for other in flows if other.cn == flow.cn), ""),
     }  # fmt: skip
+
+
+def _changed(flows: Sequence[FlowRow], mine: Sequence[Any]) -> str:
+    """What was done to a list of flows."""
+    came = [shown(each, str) for each in mine if each not in flows]
+    gone = [_to(each) for each in flows if each not in mine]
+    if came or gone:
+        return " and ".join(f"{_list(each[:2])} {verb}" for each, verb in ((came, "came in"), (gone, "went")) if each)
+    return "it has another order" if len(mine) == len(flows) else "one stands there twice"
+
+
+def _fault(same: FlowRow | None, free: Sequence[str], got: Any, homes: Sequence[str]) -> str:
+    """Why a choice is not what is due, in half a sentence."""
+    if same is not None:
+        return f"where {_to(same)} is already"
+    return f"though {_list(free, 'or')} was free" if got not in homes else f"while {_list(free)} were free"
 
 
 def _to(flow: FlowRow) -> str:
@@ -358,6 +397,11 @@ def _after(step: Step) -> tuple[Any, ...]:
     return found
 
 
+def _is_in_vain(step: Step) -> bool:
+    """Was an address asked for, and one that was free given all the same?"""
+    return step.values["asked"] == 1 and step.answer in step.values["free"]
+
+
 def _is_rightly_new(step: Step) -> bool:
     return bool(step.values["is_new"]) and step.answer == step.values["due"]
 
@@ -379,6 +423,10 @@ def _is_stumbling(steps: Sequence[Step]) -> bool:
     return len(steps) == 1 and is_idle and str(got).removeprefix(RAISED) in NO_FLOW and in_none
 
 
+def _is_stopped(step: Step) -> bool:
+    return str(step.got).removeprefix(RAISED) in NO_FLOW and "NoneType" not in str(step.values["why"])
+
+
 WRONG = (
     Wrong(
         "stumbles over an address without flows",
@@ -387,12 +435,31 @@ WRONG = (
         is_it=_is_stumbling,
     ),
     Wrong(
+        "stops where all are taken",
+        "Not yet. For flow {n} to {cn} {why}. All were taken then: your climb goes on where nothing is left. How"
+        " does your program notice that it has touched every address?",
+        is_it=lambda steps: _is_stopped(steps[-1]) and bool(steps[-1].values["flows"]) and not steps[-1].values["free"],
+    ),
+    Wrong(
+        "gives a place",
+        "Not yet. For flow {n} to {cn} {why}. A number is a place in the list, or a count; the node wants the home address"
+        " itself, a word such as {last}. Which address did you mean by it?",
+        is_it=lambda steps: bool(re.search(r"\bgave (-?\d|True|False)", str(steps[-1].values["why"]))),
+    ),
+    Wrong(
         "never takes an idle address",
-        "Not yet. Flow {n} got {got}, though {due} carries nothing. Perhaps you ask for some flow that fits, and an"
-        " empty list has none; or you leave out the primary, which is page 13's stricter rule. Here an idle address is"
-        " free.",
-        (idle_is_taken, idle_is_taken_but_first, strict), "M27",
+        "Not yet. Flow {n} got {got}, though {due} carries nothing. An address without flows never counts as free for"
+        " you: perhaps you ask for some flow that fits, and among none there is none. What has an idle address that"
+        " forbids it?",
+        (idle_is_taken, idle_is_taken_but_first), None,
         lambda step: _asked_in_vain(step) and not _at(step.values["due"], step.values["flows"]),
+    ),
+    Wrong(
+        "never the primary",
+        "Not yet. Flow {n} got {got}, though {due}, the primary, was free. In no story do you ever give it: either your"
+        " climb ends one address too early, or you spare the primary, which is page 13's stricter rule. Last is not never."
+        " Where does your climb end?",
+        (strict,), None, _asked_in_vain,
     ),
     Wrong(
         "primary first",
@@ -401,10 +468,16 @@ WRONG = (
         (primary_first,), "M27", lambda step: step.values["free"][:1] == [step.answer],
     ),
     Wrong(
-        "looks at one flow of an address",
-        "Not yet. {got} carries {carried}; you gave it flow {n} to {cn} too. One flow looked harmless, so you stopped"
-        " looking. How many flows must agree? Step 44 is the place.",
-        (looks_at_the_first, looks_at_the_last, the_latest_decides, the_oldest_decides), None, _clash,
+        "lets the first flow decide",
+        "Not yet. {got} carries {carried}; you gave it flow {n} to {cn} too. The oldest flow alone decided: perhaps you"
+        " answer once one flow looks harmless, or look at no other. How many flows must agree? Step 44 is the place.",
+        (looks_at_the_first, the_oldest_decides), None, _clash,
+    ),
+    Wrong(
+        "lets the last flow decide",
+        "Not yet. {got} carries {carried}; you gave it flow {n} to {cn} too. The newest flow alone decided: either you look"
+        " at no other, or a later flow took back what an earlier one had found. {equal} was found, and then?",
+        (looks_at_the_last, the_latest_decides), None, _clash,
     ),
     Wrong(
         "enough that some flow differs",
@@ -415,7 +488,7 @@ WRONG = (
     Wrong(
         "always the primary",
         "Not yet. Flows {other} and {n} both go to {cn} and both got {got}. Either you never leave the first address, or"
-        " your test never says “taken”. In {cn} both sit in one row: move one, and the other goes with it.",
+        " your test never says “taken”: whose .home and .cn do you compare? In {cn} both sit in one row: move one, and the other goes with it.",
         (always_the_primary, never_taken), None,
         lambda step: _clash(step) and step.answer in (step.values["homes"][0], step.values["last"]),
     ),
@@ -474,10 +547,37 @@ WRONG = (
         (blind_to_the_latest,), None, _clash,
     ),
     Wrong(
+        "counts flows",
+        "Not yet. Flow {n} to {cn} got {got}, {fault}. All your answers look as if you counted the flows to the CN, and"
+        " climbed so many places from the last. That goes well while nobody ends and all stand in order. Which flow sits"
+        " where? Only .home says so.",
+        (dealt_counting,), None,
+    ),
+    Wrong(
+        "writes into a flow",
+        "Not yet: for flow {n} {why}. The node enters the address and the flow in its table itself (step 39). So neither"
+        " write into a flow, nor put one into flows. What is left for you to do?",
+        is_it=lambda steps: "cannot be changed here" in str(steps[-1].values["why"]),
+    ),
+    Wrong(
+        "changes flows",
+        "Not yet. When flow {n} to {cn} began, your function changed flows: {changed}. The node enters flows (step 39) and"
+        " takes them out itself, and what you change there misleads the next climb. Which of your lines touches flows, other"
+        " than to look?",
+        is_it=lambda steps: isinstance(steps[-1].got, tuple) and not steps[-1].got[3],
+    ),
+    Wrong(
         "changes the list while it looks",
         "Not yet. homes was {had}, and after flow {n} it is {after}: your search itself changed the list, and every later"
         " climb takes another way. Some words only look at a list from its end; others turn it round or take out of it.",
         is_it=lambda steps: _is_rearranged(steps[-1]),
+    ),
+    Wrong(
+        "asks at each address",
+        "Not yet. For flow {n} to {cn} you called allocate() {asked} times, and {asked} addresses were taken: you ask at each"
+        " one that is, on your way up. Each call is a new address and a second of checking. When do you know that none is"
+        " left?",
+        is_it=lambda steps: 1 < steps[-1].values["asked"] == len(steps[-1].values["homes"]) - len(steps[-1].values["free"]),
     ),
     Wrong(
         "asks twice",
@@ -500,14 +600,32 @@ WRONG = (
     Wrong(
         "writes it in front",
         "Nearly. The address is right, the list now reads {after}. The first place is the primary's. From now on your"
-        " climb ends at the wrong address. Where do newcomers stand?",
+        " climb ends at the wrong address. (While there is one, before the last is in front as well.) Where do newcomers stand?",
         (in_front,), is_it=lambda steps: _is_rightly_new(steps[-1]) and _after(steps[-1])[:1] == (steps[-1].answer,),
+    ),
+    Wrong(
+        "writes it in between",
+        "Nearly. Flow {n} got {got}, and that is right. But the list reads {after} now: the newcomer is not at its end, and"
+        " your climb begins elsewhere from now on. Where do newcomers stand?",
+        is_it=lambda steps: _is_rightly_new(steps[-1]) and steps[-1].answer in _after(steps[-1])[1:-1],
+    ),
+    Wrong(
+        "asks, and gives another",
+        "Not yet. For flow {n} to {cn} all were taken; you asked for a new address, as is due, and then gave {got}, where"
+        " {equal} is. The list is {after} now. What allocate() gives, where does it go in your program?",
+        is_it=lambda steps: steps[-1].values["asked"] == 1 and not steps[-1].values["free"] and _clash(steps[-1]),
+    ),
+    Wrong(
+        "writes down what nobody gets",
+        "Not yet. You called allocate() for flow {n}, wrote the fresh address down, and gave {got}. homes is {after} now, and"
+        " grows though {got} was free. Each address costs a second and bindings. When do you know that you need one?",
+        is_it=lambda steps: _is_in_vain(steps[-1]) and len(_after(steps[-1])) > len(steps[-1].values["homes"]),
     ),
     Wrong(
         "asks first, looks later",
         "Nearly. You called allocate() for flow {n}, and then gave it {got}. The fresh address is lost, and a real network"
         " spent a second checking it. When do you know that you need one?",
-        (asks_first,),
+        (asks_first,), is_it=lambda steps: _is_in_vain(steps[-1]),
     ),
 )  # fmt: skip
 
@@ -516,7 +634,13 @@ def _is_inner(step: Step) -> bool | None:
     """Is it right where an address has several flows, and one of them is in the way?"""
     flows, cn = step.values["flows"], step.values["cn"]
     among = [_at(home, flows) for home in step.values["homes"]]
-    return step.is_right if any(len(at) > 1 and any(each.cn == cn for each in at) for at in among) else None
+    return _does(step) if any(len(at) > 1 and any(each.cn == cn for each in at) for at in among) else None
+
+
+def _does(step: Step) -> bool:
+    """Is it right, but for `flows`, and for a new address that was asked for, written down and not given back?"""
+    answer = step.due[0] if step.answer is None and not step.values["free"] else step.answer
+    return isinstance(step.got, tuple) and (answer, *step.got[1:3]) == step.due[:3]
 
 
 def _is_new(step: Step) -> bool | None:
@@ -525,14 +649,15 @@ def _is_new(step: Step) -> bool | None:
 
 CRITERIA = (
     Criterion(
-        "spends no address without need", 2, lambda step: step.values["asked"] == 0 if step.values["free"] else None
+        "spends no address without need", 2,
+        lambda step: step.answer is not None and step.values["asked"] == 0 if step.values["free"] else None,
     ),
     Criterion(
         "last first", 2, lambda step: step.answer == step.values["due"] if len(step.values["free"]) > 1 else None
     ),
     Criterion("looks at every flow of an address", 3, _is_inner),
     Criterion("a new one when all are taken", 2, _is_new),
-    Criterion("writes it down", 1, lambda step: step.is_right if not step.values["free"] else None),
+    Criterion("writes it down", 1, lambda step: _does(step) if not step.values["free"] else None),
 )
 
 
@@ -573,8 +698,343 @@ KINDS = (
 )
 """What can go wrong in a step, whatever the cause."""
 
+# --- 7.3: the rule that all answers follow ----------------------------------------------------------------------------
+
+Test = Callable[[str, Sequence[str], FlowRow, Sequence[FlowRow]], object]
+"""Is an address taken? Told it, the list, the new flow and those that run."""
+Order = Callable[[Sequence[str], FlowRow, Sequence[FlowRow]], Sequence[str]]
+"""Which addresses are looked at, in turn."""
+End = Callable[[Sequence[str]], str | None]
+"""What is given where all are taken; None for a new address."""
+Pick = Callable[[str, Sequence[str]], str | None]
+"""What is given where one was found."""
+
+
+def _here(test: Callable[[FlowRow, list[FlowRow]], object]) -> Test:
+    """A test of the flows of an address alone."""
+    return lambda home, homes, flow, flows: test(flow, _at(home, flows))
+
+
+def _some(flow: FlowRow, among: Sequence[FlowRow]) -> bool:
+    return any(each.cn == flow.cn for each in among)
+
+
+TESTS: dict[str, Test] = {
+    "": lambda home, homes, flow, flows: _taken(home, flow, flows),
+    "when any flow is there, or one to the same CN runs anywhere: half of your condition is enough":
+        lambda home, homes, flow, flows: bool(_at(home, flows)) or _some(flow, flows),
+    "when a flow to the same CN is at another address":
+        lambda home, homes, flow, flows: any(each.home != home and each.cn == flow.cn for each in flows),
+    "when a flow to the same CN runs anywhere": lambda home, homes, flow, flows: _some(flow, flows),
+    "only when every flow that runs is there and goes to the same CN (all, and not any)":
+        lambda home, homes, flow, flows: flows and all(each.home == home and each.cn == flow.cn for each in flows),
+    "when every flow that runs is there and goes to the same CN, or none runs (all, and not any)":
+        lambda home, homes, flow, flows: all(each.home == home and each.cn == flow.cn for each in flows),
+    "only when all its flows go to the same CN": _here(lambda flow, at: at and all(each.cn == flow.cn for each in at)),
+    "when any flow is there, whatever its CN": _here(lambda flow, at: at),
+    "when a flow to another CN is there": _here(lambda flow, at: any(each.cn != flow.cn for each in at)),
+    "when no flow to the same CN is there": _here(lambda flow, at: not _some(flow, at)),
+    "when its flows go elsewhere": _here(lambda flow, at: at and not _some(flow, at)),
+    "when it has no flow, or one to the same CN": _here(lambda flow, at: not at or _some(flow, at)),
+    "when its first flow goes to the same CN; the others are not asked": _here(lambda flow, at: _some(flow, at[:1])),
+    "when its newest flow goes to the same CN; a later one outweighs those before": _here(lambda flow, at: _some(flow, at[-1:])),
+    "by its flows but the first": _here(lambda flow, at: _some(flow, at[1:])),
+    "by its flows but the last": _here(lambda flow, at: _some(flow, at[:-1])),
+    "only when two flows to the same CN are there": _here(lambda flow, at: sum(each.cn == flow.cn for each in at) > 1),
+    "when it has two flows, whatever their CN": _here(lambda flow, at: len(at) > 1),
+    "when it has three flows, whatever their CN": _here(lambda flow, at: len(at) > 2),
+    "by the port, whatever the CN": _here(lambda flow, at: any(each.port == flow.port for each in at)),
+    "only when CN and port are the same":
+        _here(lambda flow, at: any(each.cn == flow.cn and each.port == flow.port for each in at)),
+    "when CN or port is the same": _here(lambda flow, at: any(each.cn == flow.cn or each.port == flow.port for each in at)),
+    "without a look at the first of flows": lambda home, homes, flow, flows: _taken(home, flow, flows[1:]),
+    "without a look at the last of flows": lambda home, homes, flow, flows: _taken(home, flow, flows[:-1]),
+    "by the first of flows alone": lambda home, homes, flow, flows: _taken(home, flow, flows[:1]),
+    "by the last of flows alone": lambda home, homes, flow, flows: _taken(home, flow, flows[-1:]),
+    "when the newest flow of all goes to the same CN": lambda home, homes, flow, flows: _some(flow, flows[-1:]),
+    "when the oldest flow of all goes to the same CN": lambda home, homes, flow, flows: _some(flow, flows[:1]),
+    "by the primary's flows, whatever address is under your finger":
+        lambda home, homes, flow, flows: _taken(homes[0], flow, flows),
+    "by the last address's flows, whatever address is under your finger":
+        lambda home, homes, flow, flows: _taken(homes[-1], flow, flows),
+    "by the flows of this address and of all behind it: what you noted there still holds":
+        lambda home, homes, flow, flows: any(_taken(each, flow, flows) for each in homes[homes.index(home) :]),
+    "by the flows of this address and of all before it: what you noted there still holds":
+        lambda home, homes, flow, flows: any(_taken(each, flow, flows) for each in homes[: homes.index(home) + 1]),
+    "only when the newest flow to the same CN is there; older ones are not asked":
+        lambda home, homes, flow, flows: [each.home for each in flows if each.cn == flow.cn][-1:] == [home],
+    "only when the oldest flow to the same CN is there; later ones are not asked":
+        lambda home, homes, flow, flows: [each.home for each in flows if each.cn == flow.cn][:1] == [home],
+    "by the first of flows alone, and called it taken when none runs":
+        lambda home, homes, flow, flows: not flows or _taken(home, flow, flows[:1]),
+    "by the last of flows alone, and called it taken when none runs":
+        lambda home, homes, flow, flows: not flows or _taken(home, flow, flows[-1:]),
+    "when it has no flow, or its first goes to the same CN; the others are not asked":
+        _here(lambda flow, at: not at or at[0].cn == flow.cn),
+    "when it has no flow, or its newest goes to the same CN; a later one outweighs those before":
+        _here(lambda flow, at: not at or at[-1].cn == flow.cn),
+    "when no flow to another CN is there; one that differs is enough for you":
+        _here(lambda flow, at: all(each.cn == flow.cn for each in at)),
+    "only when there is more than one address": lambda home, homes, flow, flows: len(homes) > 1 and _taken(home, flow, flows),
+    "never called an address taken": lambda home, homes, flow, flows: False,
+    "called every address taken": lambda home, homes, flow, flows: True,
+}  # fmt: skip
+
+
+def _by_flows(homes: Sequence[str], flows: Sequence[FlowRow], least: bool) -> list[str]:
+    return sorted(homes, key=lambda home: len(_at(home, flows)) * (1 if least else -1))
+
+
+def _without_first(homes: Sequence[str], flows: Sequence[FlowRow], last: bool = False) -> list[str]:
+    up = homes[::-1]
+    return sorted(up, key=lambda home: bool(_at(home, flows)) != last)
+
+
+def _friends(homes: Sequence[str], flow: FlowRow, flows: Sequence[FlowRow]) -> list[int]:
+    return [homes.index(str(each.home)) for each in flows if each.cn == flow.cn and each.home in homes]
+
+
+ORDERS: dict[str, Order] = {
+    "": lambda homes, flow, flows: homes[::-1],
+    "from the first to the last": lambda homes, flow, flows: homes,
+    "from the last up, but never at the primary": lambda homes, flow, flows: homes[:0:-1],
+    "from the last up, and at the primary only while it is alone": lambda homes, flow, flows: homes[:0:-1] or homes,
+    "from the last up, and at the primary only when nothing runs":
+        lambda homes, flow, flows: homes[:0:-1] if flows else homes[::-1],
+    "from the second to the last, and never at the primary": lambda homes, flow, flows: homes[1:],
+    "from the second to the last, and then at the primary": lambda homes, flow, flows: [*homes[1:], homes[0]],
+    "from the last but one up": lambda homes, flow, flows: homes[:-1][::-1],
+    "from the last but one up, unless there is only one": lambda homes, flow, flows: homes[:-1][::-1] or homes,
+    "from the first to the last but one": lambda homes, flow, flows: homes[:-1],
+    "at the last alone": lambda homes, flow, flows: homes[-1:],
+    "at the primary alone": lambda homes, flow, flows: homes[:1],
+    "at the last two alone": lambda homes, flow, flows: homes[:-3:-1],
+    "at the last and the primary alone": lambda homes, flow, flows: [homes[-1], homes[0]],
+    "at the primary first, and then from the last up": lambda homes, flow, flows: [homes[0], *homes[:0:-1]],
+    "at the last first, and then from the first down": lambda homes, flow, flows: [homes[-1], *homes[:-1]],
+    "at the primary first when nothing runs, and else from the last up":
+        lambda homes, flow, flows: homes[::-1] if flows else homes,
+    "at the primary first for flow 1, and else from the last up":
+        lambda homes, flow, flows: homes[::-1] if flow.number > 1 else homes,
+    "at every second one, from the last up": lambda homes, flow, flows: homes[::-2],
+    "at those with the fewest flows first": lambda homes, flow, flows: _by_flows(homes[::-1], flows, True),
+    "at those with the fewest flows first, from the first down": lambda homes, flow, flows: _by_flows(homes, flows, True),
+    "at those with the most flows first": lambda homes, flow, flows: _by_flows(homes[::-1], flows, False),
+    "at those with the most flows first, from the first down": lambda homes, flow, flows: _by_flows(homes, flows, False),
+    "at those without flows first": lambda homes, flow, flows: _without_first(homes, flows),
+    "at those with flows first": lambda homes, flow, flows: _without_first(homes, flows, last=True),
+    "at those with flows alone": lambda homes, flow, flows: [home for home in homes[::-1] if _at(home, flows)],
+    "only above the highest address that has a flow to this CN":
+        lambda homes, flow, flows: homes[: min(_friends(homes, flow, flows), default=len(homes))][::-1],
+    "only above the lowest address that has a flow to this CN":
+        lambda homes, flow, flows: homes[: max(_friends(homes, flow, flows), default=len(homes))][::-1],
+    "only behind the address that has a flow to this CN":
+        lambda homes, flow, flows: homes[max(_friends(homes, flow, flows), default=-1) + 1 :],
+    "only from the address of the newest flow up":
+        lambda homes, flow, flows: homes[: homes.index(flows[-1].home) + 1][::-1] if flows and flows[-1].home in homes else homes[::-1],
+}  # fmt: skip
+ENDS: dict[str, End] = {
+    "": lambda homes: None,
+    "you gave the primary, and asked for none": lambda homes: homes[0],
+    "you gave the last of the list, and asked for none": lambda homes: homes[-1],
+    "you asked while there was one address, and later gave the last": lambda homes: homes[-1] if len(homes) > 1 else None,
+    "you asked while there was one address, and later gave the primary": lambda homes: homes[0] if len(homes) > 1 else None,
+    "you asked up to three addresses, and then gave the last": lambda homes: homes[-1] if len(homes) > 2 else None,
+    "you asked up to three addresses, and then gave the primary": lambda homes: homes[0] if len(homes) > 2 else None,
+}  # fmt: skip
+PICKS: dict[str, Pick] = {
+    "": lambda home, homes: home,
+    "the last of the list": lambda home, homes: homes[-1],
+    "the primary": lambda home, homes: homes[0],
+    "the one above it": lambda home, homes: homes[max(homes.index(home) - 1, 0)],
+    "the one before it, counted round": lambda home, homes: homes[homes.index(home) - 1],
+    "the one behind it": lambda home, homes: homes[min(homes.index(home) + 1, len(homes) - 1)],
+    "the one behind it, counted round": lambda home, homes: homes[(homes.index(home) + 1) % len(homes)],
+    "a new one": lambda home, homes: None,
+}
+Whole = Callable[[Sequence[str], FlowRow, Sequence[FlowRow]], str | None]
+"""A choice without any test of addresses; None for a new one."""
+
+
+def _place(count: Callable[[FlowRow, Sequence[FlowRow]], int], way: int, is_round: bool) -> Whole:
+    """The address at a place that is counted from the last up, or the first down; a new one beyond the list."""
+
+    def chosen(homes: Sequence[str], flow: FlowRow, flows: Sequence[FlowRow]) -> str | None:
+        place = count(flow, flows)
+        if is_round:
+            place %= len(homes)
+        return homes[::way][place] if place < len(homes) else None
+
+    return chosen
+
+
+def _enough(count: Callable[[FlowRow, Sequence[FlowRow]], int], at: int) -> Whole:
+    """One address whatever it carries, as long as the list is longer than a count."""
+    return lambda homes, flow, flows: homes[at] if count(flow, flows) < len(homes) else None
+
+
+def _seen_before(flow: FlowRow, flows: Sequence[FlowRow]) -> int:
+    called = list(dict.fromkeys(each.cn for each in flows))
+    return called.index(flow.cn) if flow.cn in called else len(called)
+
+
+def _beside(newest: bool, step: int) -> Whole:
+    """The address beside that of a flow to the same correspondent; the last where there is none."""
+
+    def chosen(homes: Sequence[str], flow: FlowRow, flows: Sequence[FlowRow]) -> str | None:
+        there = _friends(homes, flow, flows)
+        place = there[-newest] + step if there else len(homes) - 1
+        return homes[place] if 0 <= place < len(homes) else None
+
+    return chosen
+
+
+def _busiest(least: bool, way: int) -> Whole:
+    return lambda homes, flow, flows: _by_flows(homes[::way], flows, least)[0]
+
+
+COUNTS: dict[str, Callable[[FlowRow, Sequence[FlowRow]], int]] = {
+    "the flows to the CN": lambda flow, flows: sum(each.cn == flow.cn for each in flows),
+    "the flows to other CNs": lambda flow, flows: sum(each.cn != flow.cn for each in flows),
+    "all flows": lambda flow, flows: len(flows),
+    "the CNs that have flows": lambda flow, flows: len({each.cn for each in flows}),
+    "the addresses with flows to the CN": lambda flow, flows: len({each.home for each in flows if each.cn == flow.cn}),
+    "the addresses with flows": lambda flow, flows: len({each.home for each in flows}),
+    "the flows that ever began": lambda flow, flows: flow.number - 1,
+    "the CNs, each with a place of its own": _seen_before,
+}
+WHOLES: dict[str, Whole] = {
+    f"you counted {words} and went so many places {where}{'' if not is_round else ', and round again'}": _place(count, way, is_round)
+    for words, count in COUNTS.items()
+    for where, way in (("up from the last", -1), ("down from the first", 1))
+    for is_round in (False, True)
+} | {
+    f"you counted {words}, gave {where} while the list is longer, and else a new one": _enough(count, at)
+    for words, count in COUNTS.items()
+    for where, at in (("the last", -1), ("the primary", 0))
+}  # fmt: skip
+WHOLES |= {
+    f"you gave the address {words} that of the {which} flow to the CN, whatever it carries, and a new one beyond the list":
+        _beside(which == "newest", step)
+    for which in ("oldest", "newest") for words, step in (("above", -1), ("behind", 1))
+} | {
+    f"you gave the address with the {which} flows, {where} of them, whatever their CNs": _busiest(which == "fewest", way)
+    for which in ("fewest", "most") for where, way in (("the last", -1), ("the first", 1))
+} | {
+    "you gave the newest flow's address, whatever its CN": lambda homes, flow, flows: flows[-1].home if flows else homes[-1],
+    "you gave the address of a flow to the same CN, and else the last": lambda homes, flow, flows: next(
+        (each.home for each in flows if each.cn == flow.cn), homes[-1]),
+    "you gave the address of a flow to another CN, whatever else it carries, and else a new one": lambda homes, flow, flows: next(
+        (each.home for each in flows if each.cn != flow.cn), None if flows else homes[-1]),
+    "you gave the address of a flow to another CN, whatever else it carries, and a new one where none runs": lambda homes, flow, flows: next(
+        (each.home for each in flows if each.cn != flow.cn), None),
+    "you gave the address of the newest flow to another CN, whatever else it carries, and else a new one":
+        lambda homes, flow, flows: next((each.home for each in flows[::-1] if each.cn != flow.cn), None if flows else homes[-1]),
+}  # fmt: skip
+ASKED = (
+    "Say your test aloud for one address: when must the finger climb?", "Which addresses does your finger touch, in which order?",
+    "What is due when nothing is left to climb to?", "Which address do you give back at step 39?",
+    "Which flow is where? Only .home says so.",
+)  # fmt: skip
+"""Where to look: the test, the order, the end, what is given, and where no address is looked at."""
+
+
+def _rule(test: str, order: str, end: str, pick: str) -> Whole:
+    """The choice by a test, an order, an end and what is given."""
+    is_taken, ordered, ends, picks = TESTS[test], ORDERS[order], ENDS[end], PICKS[pick]
+
+    def chosen(homes: Sequence[str], flow: FlowRow, flows: Sequence[FlowRow]) -> str | None:
+        for home in ordered(homes, flow, flows):
+            if not is_taken(home, homes, flow, flows):
+                return picks(home, homes)
+        return ends(homes)
+
+    return chosen
+
+
+@cache
+def rules() -> list[list[tuple[str, int, Whole]]]:
+    """Each rule in words, where to look, and its choice: those with one thing that is odd, then those with two."""
+    told = ("you {}", "you looked {}", "where all were taken {}", "you found an address, and gave {}")
+    odd: list[list[tuple[str, int, Whole]]] = [[], []]
+    for parts in product(TESTS, ORDERS, ENDS, PICKS):
+        strange = [number for number, part in enumerate(parts) if part]
+        if 1 <= len(strange) <= 2:
+            words = ", and ".join(told[number].format(_clause(parts[number])) for number in strange)
+            odd[len(strange) - 1].append((words, strange[0], _rule(*parts)))
+    odd[0] += [(words, 4, whole) for words, whole in WHOLES.items()]
+    return odd
+
+
+def _clause(words: str) -> str:
+    begins = {"when ": "called an address taken ", "only when": "called an address taken ", "by ": "tested addresses ",
+              "without": "tested addresses "}  # fmt: skip
+    return next((begun for first, begun in begins.items() if words.startswith(first)), "") + words
+
+
+def explained(plays: Sequence[Sequence[Step]], failing: Step) -> Wrong | None:
+    """What all answers of a program have in common: where it gives nothing, else the rule that gives each of them.
+
+    Judged by each step for itself, so that a fault of the list does not hide the choice.
+    """
+    steps = list({id(step): step for steps in plays for step in steps}.values())
+    if any(step.answer is None for step in steps):
+        return _nothing(steps, failing)
+    if failing.answer == failing.due[0]:
+        return None
+    given = [
+        (step.values["homes"], step.values["event"], step.values["flows"], None if step.values["is_new"] else step.answer)
+        for step in sorted(steps, key=lambda step: step.is_right)  # what goes wrong tells more
+    ]
+    for few in rules():
+        found = [
+            (words, ask) for words, ask, chosen in few
+            if all(chosen(homes, flow, flows) == answer for homes, flow, flows, answer in given)
+        ]  # fmt: skip
+        if found:
+            begun, ask = "Not yet. Flow {n} to {cn} got {got}, {fault}. All your answers look", " " + ASKED[found[0][1]]
+            one, *others = (words for words, _ in found[:2])
+            forms = [f"{begun} as if {one}.{ask}", f"{begun} as if {one}."]
+            if others:  # two that do the same
+                both = f"{begun} as if either {one}, or {others[0]}."
+                forms = [both + ask, both, *forms]
+            said = next((form for form in forms if len(form.format_map(failing.values).split()) <= MOST_WORDS), forms[-1])
+            return Wrong("rule: " + one, said, shows=lambda step: step.answer != step.due[0])
+    return None
+
+
+def _nothing(steps: Sequence[Step], failing: Step) -> Wrong:
+    """Of a program that gives None: in which steps it does."""
+    none = [bool(step.values["free"]) for step in steps if step.answer is None]
+    some = [bool(step.values["free"]) for step in steps if step.answer is not None]
+    step = next(step for step in steps if step.answer is None)
+    when = "that is so in some flows, and not in others"
+    if not some:
+        when = "that is so in every flow"
+    elif not any(none) and all(some):
+        when = "that is so whenever all are taken, and only then"
+    elif all(none) and not any(some):
+        when = "that is so whenever one is free, and only then"
+    elif not any(none):
+        when = "that is so only where all are taken"
+    elif all(none):
+        when = "that is so only where one is free"
+    fresh = sorted(set(_after(step)) - set(step.values["homes"]))
+    if fresh:
+        why = f" {fresh[0]} was asked for and stands in homes: the address is there, but nothing gives it back. append() only writes; what it gives is None."
+    elif step.values["asked"]:
+        why = " A new address was asked for, and nothing gives it back."
+    else:
+        why = " Your function came to its end on a way without return, or gave back what is None: a new flow's .home, or what print() or append() gives."
+    return Wrong(
+        "gives nothing", f"Not yet. Flow {{n}} to {{cn}} got None, no address; {when}.{why} Which line is the last that runs then?",
+        shows=lambda step: step.answer is None,
+    )  # fmt: skip
+
+
 ASSIGN = Stories(
-    remembers=REMEMBERS, name="assign", parameters=PARAMETERS, check=wrong_name, tell=lambda student: stories(),
+    remembers=REMEMBERS, name="assign", parameters=PARAMETERS, check=wrong_answer, tell=lambda student: stories(),
+    explains=explained,
     begin=begin, go=go_assign, points=10, wrong=WRONG, criteria=CRITERIA, passed=_served,
     withheld=((DataFlowRedirector, "assign"),), kinds=KINDS,
     unknown="Not yet. The shortest story that goes wrong is below: flow {n} to {cn} got {got}, and homes was {had};"
@@ -929,16 +1389,6 @@ def dealt_quick(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
     if flow.cn not in busy:
         return home
     # The last one is taken, so it is time for another.
-    homes.append(allocate())
-    return homes[-1]
-
-
-def dealt_counting(flow, homes, flows, allocate):  # type: ignore[no-untyped-def]
-    """The home address of a new flow, by counting those to its correspondent."""
-    same = [other for other in flows if other.cn == flow.cn]
-    # As many flows there, as many addresses are taken.
-    if len(same) < len(homes):
-        return homes[len(homes) - 1 - len(same)]
     homes.append(allocate())
     return homes[-1]
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from mipflow.course.exercise import Share, Step, Verdict, failed
+from mipflow.course.exercise import MOST_WORDS, Share, Step, Verdict, failed
 from mipflow.course.identity import Student
 from mipflow.course.trial import Trial
 from mipflow.errors import FunctionFailed, class_name
 
 ENOUGH = 0.65
 """How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
+SAME = 0.999
+"""The same, of a version that does in all stories what another does."""
 RAISED = "raised "
 """Begins `Step.got` where the function did not come to an answer."""
 
@@ -71,6 +73,7 @@ class Stories:
     played, and one that raised ends it. kinds: where no version fits, the first that `shows` the step that goes wrong
     has the feedback, and unknown where none does; remembers: of a function that answers one question in two ways, with
     {first} and {then}; passed: what to say of a right one; withheld: attributes of ours that refuse meanwhile.
+    explains: names the rule that all answers follow, where no known version does the very same.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Stories:
     withheld: tuple[tuple[Any, str], ...] = ()
     kinds: Sequence[Wrong] = ()
     remembers: str = REMEMBERS
+    explains: Callable[[Sequence[Sequence[Step]], Step], Wrong | None] = lambda plays, failing: None
     _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
 
     def __call__(self, function: Any, student: Student) -> Verdict:
@@ -152,9 +156,9 @@ class Stories:
         points = min(sum(share.earned for share in shares), self.points - 1)
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
         shown = [each for each in known if shortest(plays, each[0].shows)]  # others would speak of what is right
-        found = found or (None if is_broken else nearest(plays, shown))
         if found is None and is_broken:
-            return failed(failing[-1].values["why"], failing)
+            return _stopped(failing)
+        found = found or nearest(plays, shown, SAME) or self.explains(plays, failing[-1]) or nearest(plays, shown)
         found = found or next((kind for kind in self.kinds if kind.shows(failing[-1])), None)
         if found is None:
             said = self.unknown.format_map(failing[-1].values)
@@ -201,7 +205,9 @@ def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = la
     return found
 
 
-def nearest(plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]]) -> Wrong | None:
+def nearest(
+    plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]], enough: float = ENOUGH
+) -> Wrong | None:
     """The known version that goes wrong in the same stories in the same way; None where none is near.
 
     One that is only near counts as far as its feedback speaks of what goes wrong here.
@@ -209,7 +215,7 @@ def nearest(plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[H
     wrong = [step for steps in plays for step in steps if not step.is_right]
     done = [_outcome(steps) for steps in plays]
     is_wrong = [any(not step.is_right for step in steps) for steps in plays]
-    best, found = ENOUGH, None
+    best, found = enough, None
     for version, outcomes in known:
         agree = sum(bad and mine == theirs for bad, mine, theirs in zip(is_wrong, done, outcomes, strict=False))
         differ = sum(mine != theirs for mine, theirs in zip(done, outcomes, strict=False))
@@ -221,6 +227,13 @@ def nearest(plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[H
 
 def _outcome(steps: Iterable[Step]) -> Hashable:
     return tuple(step.got for step in steps)
+
+
+def _stopped(steps: Sequence[Step]) -> Verdict:
+    """The verdict on a function that stopped, with the step in which it did."""
+    why = failed(steps[-1].values["why"], steps)
+    said = f"{why.feedback} It happened here: {steps[-1].told}."
+    return replace(why, feedback=said) if len(said.split()) <= MOST_WORDS else why
 
 
 def _raised(step: Step) -> bool:

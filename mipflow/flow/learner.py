@@ -25,6 +25,7 @@ from mipflow.sim.clock import Asked
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
+NO_RETURN = " (None comes from a way through without return, or from what a call such as append() gives back)"
 PATIENCE = 8
 """How many times as long one may take that has run few lines, where few are told: the machine may be busy elsewhere."""
 
@@ -115,7 +116,7 @@ class Guarded:
             if is_slow:
                 value, told = self._function, f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
             elif wrong:
-                told = f"gave {shown(result)}; {wrong}"
+                told = f"gave {shown(result)}; {wrong}" + (NO_RETURN if result is None else "")
             else:
                 return result
         except KeyboardInterrupt:

@@ -288,3 +288,164 @@ def assign(new, table, running, ask):
         place -= 1                               # 42
 ''',
 ]
+
+TEN_MORE = [
+    {"name": 'only-the-last',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+        else:
+            home = allocate()
+            homes.append(home)
+            return home
+''',
+     "cause": "Looks at the last address only: when it is taken, the function allocates at once instead "
+              "of climbing to the address before it."},
+    {"name": 'flag-never-reset',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    taken = False
+    for home in reversed(homes):
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "`taken` is set to False once, before the loop over the addresses, so after one taken "
+              "address every address above it counts as taken too."},
+    {"name": 'flag-overwritten',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home:
+                taken = (other.cn == flow.cn)
+        if not taken:
+            return home
+    new = allocate()
+    homes.append(new)
+    return new
+''',
+     "cause": "`taken` is overwritten by each further flow of the address, so only the address's last "
+              "(newest) flow decides and an earlier hit is forgotten."},
+    {"name": 'counts-flows',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    n = 0
+    for other in flows:
+        if other.cn == flow.cn:
+            n = n + 1
+    if n < len(homes):
+        return homes[len(homes) - 1 - n]
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "Counts how many flows go to the correspondent and takes that many steps up the list, "
+              "without looking at which addresses those flows really have."},
+    {"name": 'reverse-in-place',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    homes.reverse()
+    for home in homes:
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "homes.reverse() turns the real list round and leaves it so: at the next call the order is "
+              "wrong, the primary no longer comes first, and the search goes from first to last every "
+              "other time."},
+    {"name": 'allocates-twice',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        used = [f.cn for f in flows if f.home == home]
+        if flow.cn not in used:
+            return home
+    homes.append(allocate())
+    return allocate()
+''',
+     "cause": "Calls allocate() twice, once for the list and once for the answer: the address given to "
+              "the flow is not the one written in the list."},
+    {"name": 'range-stops-short',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for i in range(len(homes) - 1, 0, -1):
+        ok = True
+        for f in flows:
+            if f.home == homes[i] and f.cn == flow.cn:
+                ok = False
+        if ok:
+            return homes[i]
+    new = allocate()
+    homes.append(new)
+    return new
+''',
+     "cause": "Off by one: range(len(homes) - 1, 0, -1) stops before index 0, so the first address, the "
+              "primary, is never tried."},
+    {"name": 'allocates-up-front',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    new_home = allocate()
+    for home in reversed(homes):
+        cns = [f.cn for f in flows if f.home == home]
+        if flow.cn not in cns:
+            return home
+    homes.append(new_home)
+    return new_home
+''',
+     "cause": "Asks for a new address at the top of every call, before it knows whether one is needed; "
+              "most of them are thrown away."},
+    {"name": 'returns-append',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+    return homes.append(allocate())
+''',
+     "cause": "`return homes.append(...)`: append gives None back, so whenever a new address is made the "
+              "function returns None instead of the address."},
+    {"name": 'enters-the-flow',
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            flow.home = home
+            flows.append(flow)
+            return home
+    home = allocate()
+    homes.append(home)
+    flow.home = home
+    flows.append(flow)
+    return home
+''',
+     "cause": "Enters the new flow in `flows` itself (step 39), though the node does that: every flow "
+              "stands there twice, and the second entry stays when the flow ends."},
+]  # fmt: skip
+"""By a second one, from the notebook and pages 12 to 15 of the patent alone."""

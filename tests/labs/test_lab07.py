@@ -19,6 +19,7 @@ from mipflow.course.source import exercises_of
 from mipflow.view.picture import Picture
 from tests.labs.learner import students, verdict, written
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
+from tests.labs.others_of_73 import TEN_MORE
 from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -85,13 +86,13 @@ OTHERS = {
     "takes the first flow's word, and does not write down": (
         "for home in reversed(homes):\n    there = [f for f in flows if f.home == home]\n"
         "    if not there or there[0].cn != flow.cn:\n        return home\nnew = allocate()\nreturn new",
-        {"looks at one flow of an address", "does not write it down"},
+        {"lets the first flow decide", "does not write it down"},
     ),
     "returns inside the inner loop": (
         "for home in reversed(homes):\n    for other in flows:\n        if other.home == home and other.cn != flow.cn:\n"
         "            return home\n    if not any(o.home == home for o in flows):\n        return home\n"
         "homes.append(allocate())\nreturn homes[-1]",
-        {"enough that some flow differs", "looks at one flow of an address"},
+        {"enough that some flow differs"},
     ),
     "forgets which address": (
         "for home in reversed(homes):\n    if all(o.cn != flow.cn for o in flows):\n        return home\n"
@@ -139,7 +140,7 @@ def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
 
 
 CAUSES = {
-    "minus_zero": "primary first", "all_instead_of_any": "enough that some flow differs",
+    "minus_zero": "rule: you looked at the primary first, and then from the last up", "all_instead_of_any": "enough that some flow differs",
     "skips_itself": "does not see the latest flow", "allocates_first": "asks first, looks later",
     "own_ledger": "remembers", "reverses_the_table": "changes the list while it looks",
     "climbs_from_its_correspondent": "climbs from where the correspondent is",
@@ -161,6 +162,49 @@ def test_wrong_versions_of_somebody_else_read_their_cause(version: dict[str, str
     found = verdict("7.3", program(version["source"]), student)
     assert (found.status, found.matched) == ("wrong", CAUSES[version["name"]]), found.feedback
     assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+THEIRS = {
+    "only-the-last": "gives up after the last address", "flag-never-reset": "gives up after the last address",
+    "flag-overwritten": "lets the last flow decide", "counts-flows": "counts flows",
+    "reverse-in-place": "changes the list while it looks", "allocates-twice": "asks twice",
+    "range-stops-short": "never the primary", "allocates-up-front": "asks first, looks later",
+    "returns-append": "gives nothing", "enters-the-flow": "writes into a flow",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", TEN_MORE, ids=lambda version: version["name"])
+def test_ten_more_wrong_versions_read_their_cause(version: dict[str, str]) -> None:
+    found = verdict("7.3", program(version["source"]), Student(("4242",)))
+    assert (found.status, found.matched) == ("wrong", THEIRS[version["name"]]), found.feedback
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+    assert found.misconception is None, "none of them takes the primary for the default"
+
+
+APPENDS = RIGHT.replace("        return home", "        flows.append(flow)\n        return home")
+RULES = {
+    "changes flows, and is right": (APPENDS, "changed flows: flow 1 to CN1 came in", 9),
+    "gives None when all are taken": (RIGHT.replace("\nreturn homes[-1]", ""), "whenever all are taken, and only then", 8),
+    "gives None always": ("print(homes)", "in every flow", 0),
+    "or for and": (RIGHT.replace(" and ", " or "), "when any flow is there, or one to the same CN runs anywhere", 3),
+    "two at once": (RIGHT.replace(" and ", " or ").replace("reversed(homes)", "homes"), "and you looked from the first to the last", 3),
+    "counts from the first": (
+        "n = sum(o.cn == flow.cn for o in flows)\nif n < len(homes):\n    return homes[n]\n"
+        "homes.append(allocate())\nreturn homes[-1]", "counted the flows to the CN and went so many places down", 3,
+    ),
+    "never a third": (
+        RIGHT.replace("homes.append", "if len(homes) > 1:\n    return homes[-1]\nhomes.append"),
+        "asked while there was one address, and later gave the last", 4,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_version_that_nobody_knows_reads_the_rule_of_its_answers(name: str) -> None:
+    source, words, points = RULES[name]
+    found = verdict("7.3", made(source))
+    assert words in found.feedback and found.points == points, (found.feedback, found.points)
+    assert len(found.feedback.split()) <= MOST_WORDS
 
 
 @pytest.mark.parametrize("number", range(len(RIGHT_OF_OTHERS)))
@@ -193,7 +237,7 @@ MORE = {
         "for home in reversed(homes):\n    taken = False\n    for o in flows:\n"
         "        taken = o.home == home and o.cn == flow.cn\n    if not taken:\n        return home\n"
         "homes.append(allocate())\nreturn homes[-1]",
-        "looks at one flow of an address",
+        "lets the last flow decide",
     ),
     "asks for a number that no two have": (
         RIGHT.replace("other.cn == flow.cn", "other.number == flow.number"), "always the primary",
@@ -202,7 +246,7 @@ MORE = {
         "for i in range(len(homes) - 1, 0, -1):\n"
         "    if not any(o.home == homes[i] and o.cn == flow.cn for o in flows):\n        return homes[i]\n"
         "homes.append(allocate())\nreturn homes[-1]",
-        "never takes an idle address",
+        "never the primary",
     ),
     "begins one too far up": (
         "for i in range(len(homes) - 2, -1, -1):\n"
@@ -210,8 +254,8 @@ MORE = {
         "homes.append(allocate())\nreturn homes[-1]",
         "leaves out the last",
     ),
-    "squeezes it in": (RIGHT.replace("homes.append(allocate())\nreturn homes[-1]", "new = allocate()\nhomes.insert(1, new)\nreturn new"), "another list"),
-    "gives the wrong one": (RIGHT.replace("return homes[-1]", "return homes[0]"), "an address that a flow to the same correspondent has"),
+    "squeezes it in": (RIGHT.replace("homes.append(allocate())\nreturn homes[-1]", "new = allocate()\nhomes.insert(1, new)\nreturn new"), "writes it in between"),
+    "gives the wrong one": (RIGHT.replace("return homes[-1]", "return homes[0]"), "asks, and gives another"),
     "turns the test round": (RIGHT.replace("not any", "any"), "one address per correspondent"),
 }  # fmt: skip
 
@@ -229,7 +273,6 @@ def test_more_programs_read_what_they_do(name: str) -> None:
     [
         ("homes.append(allocate)\nreturn homes[-1]", "expected one of `homes`"),
         ("homes.append(5)\nreturn homes[0]", "left ['H@1', 5] in homes; expected home addresses"),
-        ("flow.home = homes[0]\nreturn homes[0]", "cannot be changed here"),
         ("flows.clear()\nhomes.append([])\nreturn homes[0]", "expected home addresses"),
     ],
 )
