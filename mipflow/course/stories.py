@@ -22,7 +22,7 @@ SAME = 0.999
 RAISED = "raised "
 """Begins `Step.got` where the function did not come to an answer."""
 
-SIGNED, AGAIN = 330, 30
+SIGNED, AGAIN = 330, 60
 """How many of the shortest stories make the signature, and how many are told twice."""
 REMEMBERS = (
     "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
