@@ -140,13 +140,19 @@ def _does_not_end(*_: object) -> NoReturn:
     raise SystemExit("this would end the notebook; a function ends with return")
 
 
+def _stays_as_it_is(*_: object) -> None:
+    """Let calls inside calls end where Python ends them: a million of them take seconds to leave again."""
+
+
 @contextmanager
 def silence() -> Iterator[Deaf]:
     """Swallow all that is printed or shown meanwhile: what a check writes to stderr would cost the learner their marks.
-    Nobody is asked anything, the notebook goes on, and there is an end to the memory.
+    Nobody is asked anything, the notebook goes on, and there is an end to the memory and to calls inside calls.
     """
     heard, shell = Deaf(), notebook.shell()
-    others: list[tuple[Any, str, Any]] = [(builtins, "input", _nobody_answers)]
+    others: list[tuple[Any, str, Any]] = [
+        (builtins, "input", _nobody_answers), (sys, "setrecursionlimit", _stays_as_it_is),
+    ]  # fmt: skip
     for name, instead in (("display_pub", Dark()), ("ask_exit", _does_not_end)):
         if hasattr(shell, name):
             others.append((shell, name, instead))

@@ -76,13 +76,15 @@ class Freeing:
         if self._is_at_work:
             return
         self._is_at_work = True
-        for home_address, steps in list(self._steps.items()):
-            while steps and self._is_done(home_address, steps[0]):
-                del steps[0]
-            if not steps:
-                del self._steps[home_address]
-                self._over(home_address)
-        self._is_at_work = False
+        try:
+            for home_address, steps in list(self._steps.items()):
+                while steps and self._is_done(home_address, steps[0]):
+                    del steps[0]
+                if not steps:
+                    del self._steps[home_address]
+                    self._over(home_address)
+        finally:
+            self._is_at_work = False
 
     def _is_done(self, home_address: Address, step: Step) -> bool:
         if isinstance(step, Held):
