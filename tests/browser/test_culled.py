@@ -43,7 +43,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
         form.get_by_role("button", name="Store my prediction").click()
         form.get_by_text("Stored: b.").wait_for()
         learner.write("def assign(", ONE_FLOW)
-        learner.run('check("7.3").points').get_by_text("looked harmless, so you stopped looking").wait_for()
+        learner.run('check("7.3").points').get_by_text("flow alone decided").wait_for()
         page.keyboard.press("Control+s")
         hand = learner.cell('hand_in("07")')
         page.wait_for_timeout(1500)
@@ -71,5 +71,5 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             film = learner.cell('part("07", "predicted")')
             film.get_by_text("You predicted b,").wait_for()
             assert film.get_by_text("Waits for your answer").count() == 0, "nobody is asked again"
-            learner.cell('check("7.3").points').get_by_text("looked harmless, so you stopped looking").wait_for()
+            learner.cell('check("7.3").points').get_by_text("flow alone decided").wait_for()
             learner.cell('part("07", "explain")').get_by_text("Then: attempt 1 gave").wait_for()

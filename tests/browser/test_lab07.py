@@ -85,7 +85,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     write(page, "def assign(", ONE_FLOW)
     check = cell(page, 'check("7.3").points')
     run(page, 'check("7.3").points')
-    check.get_by_text("looked harmless, so you stopped looking").wait_for()
+    check.get_by_text("flow alone decided").wait_for()
     check.get_by_text("The shortest story that goes wrong, in 3 steps").wait_for()
     shoot("3-not-yet", check)
     run(page, 'film("7.3")')

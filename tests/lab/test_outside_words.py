@@ -132,22 +132,36 @@ def test_every_word_is_shown_letter_by_letter(pictures: list[Picture]) -> None:
 
 
 class Tags(HTMLParser):
-    """The tags of a page, and the text that stands in none of its scripts."""
+    """The tags of a page, and its text: that of scripts too, where the player puts it into the page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: set[str] = set()
         self.text = ""
+        self._inside: str | None = None
+        """What stands in a script that holds HTML, while one is read."""
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.add(tag)
         assert not any(name.startswith("on") or name == "src" for name, _ in attributes)
-        assert tag != "script" or attributes in ([], [("type", "application/json")])
+        assert tag != "script" or not attributes or attributes[0][1] in ("application/json", "text/html", "text/plain")
+        if tag == "script" and attributes == [("type", "text/html")]:
+            self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        self.text += data if self.cdata_elem is None else ""
+        if self._inside is not None:
+            self._inside += data
+        elif self.cdata_elem is None:
+            self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script" and self._inside is not None:
+            inside = Tags(self._inside)
+            self.found |= inside.found
+            self.text += inside.text
+            self._inside = None
 
 
 def test_no_word_acts_in_a_page_or_a_notebook(pictures: list[Picture], hostile: World) -> None:
