@@ -153,7 +153,7 @@ HOSTILE = {
         }, ("of a newer kit", "ended Python itself", "this would end the notebook", "in your story")),
     "takes all memory": Hostile(
         lambda path: path.symlink_to("/dev/zero"), {
-            "def assign(": "def assign(flow, homes, flows, allocate):\n    while True:\n        homes += homes",
+            "def assign(": "def assign(flow, homes, flows, allocate):\n    return homes * 10**10",
             "def release(": "def release(flow, homes, flows):\n    return release(flow, homes, flows)",
         }, ("raised MemoryError", "raised RecursionError", "no ordinary file")),
 }  # fmt: skip
