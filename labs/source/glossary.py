@@ -92,6 +92,12 @@
 # the care-of address in its [binding cache](word:binding-cache).
 
 # %% [markdown]
+# ## Ingress filter
+#
+# A router's rule at the edge of a network: out goes only what has a source address of that network. It stops those who
+# write somebody else's address as their own.
+
+# %% [markdown]
 # ## Interface
 #
 # A node's door to one network, such as the phone's `wlan0` and `cell0`.

@@ -22,10 +22,10 @@ def written(head: str, body: str, **names: Any) -> Callable[..., Any]:
     return made
 
 
-def students(count: int) -> list[Any]:
-    """Practice and the numbers from 1, as parameters of a test; from the fourth on they are slow."""
+def students(count: int, quick: int = 3) -> list[Any]:
+    """Practice and the numbers from 1, as parameters of a test; those after the quick ones are slow."""
     return [
-        pytest.param(Student((str(number),) if number else ()), marks=[pytest.mark.slow] * (number > 2))
+        pytest.param(Student((str(number),) if number else ()), marks=[pytest.mark.slow] * (number >= quick))
         for number in range(count)
     ]
 
