@@ -28,6 +28,7 @@ from mipflow.wire.packet import UDP, Packet
 
 from .flows import assignment, carrying, setting_up
 from .reference import HALF_S, START_S, measure, mobile_world
+from .screen import redraws
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROUNDS = 5
@@ -140,6 +141,12 @@ def films() -> None:
     show("  longest between two of them", f"{median(worst for _, worst in found):.0f} ms", "at most 50")
 
 
+def screen() -> None:
+    """What a learner waits for in JupyterLab."""
+    for what, value, reach in redraws():
+        show(what, value, reach)
+
+
 def memory() -> None:
     """Octets per packet in flight, plain and tunnelled, and per traced hop."""
     network = Network(trace="off")
@@ -217,5 +224,5 @@ def flows() -> None:
 
 
 if __name__ == "__main__":
-    for part in (engine, export, import_time, pictures, films, memory, bindings, flows):
+    for part in (engine, export, import_time, pictures, films, screen, memory, bindings, flows):
         part()

@@ -28,17 +28,6 @@ WRITE = """async ([path, content]) => {
   const done = await fetch(`/api/contents/${path}`, { method: "PUT", body, headers: { "X-XSRFToken": token } });
   return done.status;
 }"""
-# From a click to the picture that it leads to, in milliseconds.
-REDRAW = """async (button) => {
-  const old = document.querySelector(".js-plotly-plot"), begin = performance.now();
-  button.click();
-  while (performance.now() - begin < 10000) {
-    await new Promise(requestAnimationFrame);
-    const now = document.querySelector(".js-plotly-plot");
-    if (now && now !== old && now.querySelector(".points path")) break;
-  }
-  return performance.now() - begin;
-}"""
 
 
 class Panel:
@@ -82,14 +71,12 @@ def panel(jupyter_server: str, browser_page: Any, open_notebook: Callable[[str],
 
 def test_a_redraw_draws_each_table_once(panel: Panel, tmp_path: Path) -> None:
     flow = panel.box.locator("select").first
-    took = []
     for number in range(8):
         flow.select_option(["call", "video"][number % 2])
         panel.page.wait_for_timeout(150)
-        took.append(panel.run.evaluate(REDRAW))
+        panel.run.click()
         panel.page.wait_for_timeout(300)
     panel.shoot("run", tmp_path)
-    print("from click to picture:", ", ".join(f"{each:.0f} ms" for each in took), "(at most 500; tests/benchmarks)")
     panel.box.locator(".mipflow-grid").wait_for()
     assert panel.box.locator(".mipflow-plates").count() == 1, "JupyterLab draws a board twice, its tables stand once"
     assert panel.troubles == []

@@ -1,0 +1,57 @@
+"""From a click to the picture that it leads to, as a learner in JupyterLab waits for it: kernel, wire and browser."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import quantiles
+
+import nbformat
+
+from tests.conftest import CHROMIUM_FLAGS, serving
+
+REDRAWS, FIRST = 24, 4
+"""How often to click, and how many of the first clicks do not count: a browser compiles what it runs again."""
+TWENTIETHS = 20
+REDRAW = """async (button) => {
+  const old = document.querySelector(".js-plotly-plot"), begin = performance.now();
+  button.click();
+  while (performance.now() - begin < 10000) {
+    await new Promise(requestAnimationFrame);
+    const now = document.querySelector(".js-plotly-plot");
+    if (now && now !== old && now.querySelector(".points path")) break;
+  }
+  return performance.now() - begin;
+}"""
+
+
+def redraws() -> Iterator[tuple[str, str, str]]:
+    """A panel's redraw on the screen, in the middle and for the slowest twentieth, as lines of the table."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as name, serving(Path(name)) as (address, _), sync_playwright() as driver:
+        panel = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import mipflow as mf\nmf.panel()")])
+        panel.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        nbformat.write(panel, Path(name) / "labs" / "panel.ipynb")
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.goto(f"{address}/lab/tree/labs/panel.ipynb?reset")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+        page.locator(".jp-CodeCell .cm-content").click()
+        page.keyboard.press("Control+Enter")
+        box = page.locator(".mipflow-panel")
+        run, flow = box.get_by_role("button", name="Run", exact=True), box.locator("select").first
+        run.wait_for()
+        times_ms = []
+        for number in range(FIRST + REDRAWS):
+            flow.select_option(["call", "video"][number % 2])
+            page.wait_for_timeout(150)
+            times_ms.append(run.evaluate(REDRAW))
+            page.wait_for_timeout(300)
+        browser.close()
+    twentieths = quantiles(times_ms[FIRST:], n=TWENTIETHS)
+    yield "a panel's redraw on the screen, in the middle", f"{twentieths[TWENTIETHS // 2 - 1]:.0f} ms", "at most 500"
+    yield "  and 19 of 20", f"{twentieths[-1]:.0f} ms", ""
