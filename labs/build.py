@@ -1,13 +1,13 @@
 """Builds what learners open, labs/NN_name.ipynb, from labs/source/NN_name.py (jupytext, py:percent).
 
-    python labs/build.py                  write all notebooks and pictures
-    python labs/build.py --check          write nothing; exit status 1 and the names where one is not as built
-    python labs/build.py --solutions DIR  write the notebooks with their solutions into DIR (a teacher's, for nbgrader)
+    python labs/build.py          write all notebooks and pictures
+    python labs/build.py --check  write nothing; exit status 1 and the names where one is not as built
 
 What a source may say beyond plain cells:
 
-- `### BEGIN SOLUTION` to `### END SOLUTION`: taken out of the learner's notebook. In the solutions these marks stay,
-  because `nbgrader generate_assignment` takes them out itself and would empty an answer cell that has none.
+- `### BEGIN SOLUTION` to `### END SOLUTION`: taken out of the learner's notebook. In the solutions (`mipflow
+  solutions FOLDER`) these marks stay, because `nbgrader generate_assignment` takes them out itself and would empty an
+  answer cell that has none.
 - cell tags: `hide` (code that only draws: its source is folded away), `answer:7.3` (code the learner writes),
   `check:7.3:2` (a check of two points, locked), `essay:7.5:3` (graded by a person), `given:7.1` (locked, not graded)
 - a code cell that calls something of `mipflow.course`, such as `check`, gets the import of it; the source needs none
@@ -73,13 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Build or check; returns the exit status: 0 done, 1 something is not as built, 2 a source is wrong."""
     parser = argparse.ArgumentParser(description="Builds labs/*.ipynb from labs/source/*.py.")
     parser.add_argument("--check", action="store_true", help="write nothing; say what is not as built")
-    parser.add_argument("--solutions", metavar="DIR", type=Path, help="write the notebooks with solutions there")
     parser.add_argument("--labs", metavar="DIR", type=Path, default=LABS, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.solutions is not None:
-            _write(built(chosen.labs, chosen.solutions, solutions=True))
-            return 0
         files = built(chosen.labs, chosen.labs)
     except SourceError as error:
         print(f"labs/build.py: {error}", file=sys.stderr)
@@ -212,7 +208,8 @@ def _map(sources: Path) -> str:
 
 def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solutions: bool) -> Cell:
     is_code = read.cell_type == "code"
-    text = read.source if solutions else without_solution(read.source, is_code)
+    stubbed = without_solution(read.source, is_code)  # also where it stays: what is marked wrongly is released
+    text = read.source if solutions else stubbed
     if is_code:
         text = with_imports(text, "; " if "hide" in read.metadata.get("tags", []) else "\n")
     metadata = _metadata(read.metadata.get("tags", []), read.cell_type, BEGIN in read.source)

@@ -1,4 +1,4 @@
-"""The shell's door: `mipflow lab`, `mipflow run`, `mipflow export`, `mipflow viva`, `mipflow doctor`.
+"""The shell's door: `mipflow lab`, `run`, `export`, `viva`, `solutions` and `doctor`.
 
 Takes the command line, hands over to `lab` or `course`, gives the exit status: 0 done, 1 something is missing
 (doctor), 2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     viva.add_argument("zip", metavar="ID-labNN.zip", type=Path, help="what the learner's notebook made")
     viva.set_defaults(command=_viva)
 
+    solutions = commands.add_parser("solutions", help="write the labs with their solutions, for who teaches")
+    into = "new folder outside the labs; each goes into FOLDER/labNN, as nbgrader's source has it"
+    solutions.add_argument("folder", metavar="FOLDER", type=Path, help=into)
+    solutions.add_argument("labs", metavar="LAB", nargs="*", help="such as 07 (default: all)")
+    solutions.set_defaults(command=_solutions)
+
     doctor = "say what is there, what is missing and how to get it"
     commands.add_parser("doctor", help=doctor).set_defaults(command=_doctor)
     return parser
@@ -121,6 +127,14 @@ def _viva(chosen: argparse.Namespace) -> int:
 
     for number, (question, answer) in enumerate(viva(chosen.zip), start=1):
         print(f"{number}. {question}\n   Answer: {answer}\n")
+    return 0
+
+
+def _solutions(chosen: argparse.Namespace) -> int:
+    from mipflow.course.solutions import solutions
+
+    for line in solutions(chosen.folder, chosen.labs):
+        print(line)
     return 0
 
 

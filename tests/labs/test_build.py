@@ -261,10 +261,3 @@ def test_check_writes_nothing_and_names_what_differs(
         "98_stray.ipynb has no source",
     ]
     assert notebook.read_text() == before
-
-
-def test_solutions_go_into_a_folder_of_their_own(build: ModuleType, lab: Path, tmp_path: Path) -> None:
-    assert build.main(["--labs", str(lab), "--solutions", str(tmp_path / "teacher")]) == 0
-    assert [path.name for path in (tmp_path / "teacher").iterdir()] == ["99_test.ipynb"]
-    assert "return 2 * x" in (tmp_path / "teacher" / "99_test.ipynb").read_text()
-    assert not list(lab.glob("*.ipynb"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from mipflow import cli
 from mipflow.course import progress
 from mipflow.course.identity import ROSTER, Student
 from mipflow.course.source import exercises_of
@@ -100,16 +100,10 @@ def handed_in() -> dict[str, dict[str, str]]:
 def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of nbgrader's in which lab 07 is released, handed in and marked."""
     folder = tmp_path_factory.mktemp("class")
-    source = folder / "source" / "lab07" / NAME
-    source.parent.mkdir(parents=True)
-    spec = importlib.util.spec_from_file_location("labs_build", REPOSITORY / "labs/build.py")
-    assert spec is not None and spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "path", list(sys.path))
         patched.chdir(REPOSITORY)
-        spec.loader.exec_module(build)
-        source.write_text(build.notebook(REPOSITORY / "labs/source" / NAME.replace("ipynb", "py"), solutions=True))
+        assert cli.main(["solutions", str(folder / "source"), "07"]) == 0
         # nbgrader calls alembic by its name.
         patched.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         nbgrader(folder, "generate_assignment", "lab07", "--create")
