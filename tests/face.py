@@ -362,6 +362,7 @@ PUBLIC: dict[str, Row] = {
         "mn.handover", FlowMobileNode.handover, flow=FLOW, interface=INTERFACE,
         home_follows=plain(None, "None", "True"), alone=FLAG),
     "mn.handover_all": method("mn.handover_all", FlowMobileNode.handover_all, interface=INTERFACE, break_first=FLAG),
+    "mn.bind": method("mn.bind", FlowMobileNode.bind, to=plain("HA"), interface=INTERFACE),
     "mn.keep_home_address": method(
         "mn.keep_home_address", FlowMobileNode.keep_home_address, name=plain("banking", *WORDS),
         is_for=plain(lambda flow: False)),

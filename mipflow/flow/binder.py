@@ -301,6 +301,36 @@ class FlowBinder(Listener):
             other.set_up(False)
         return [flow.flow_id for flow in away]
 
+    def bind(self, peer: Address, interface: str | None) -> list[int]:
+        """See `FlowMobileNode.bind`. The flows that follow the row are moved in the table too: what differs from it
+        would be taken back.
+        """
+        if interface is None:
+            known = ", ".join(self._node.interfaces)
+            raise ProtocolMisuse(f"bind() at None; expected an interface, one of {known}", interface)
+        node, home_address, care_of = self._node, self._node.primary_home_address, self._node.care_of_address(interface)
+        if home_address in node.addresses:
+            raise ProtocolMisuse(f"{home_address} is at home and has no binding to change; leave home first", peer)
+        if self.flows.as_one:
+            why = "here all peers are told the same care-of address; expected handover_all(interface), or mf.figure1()"
+            raise ProtocolMisuse(why, peer)
+        is_agent = peer == node.home_agent_of(home_address)
+        if not is_agent and (node.mode != "route_optimisation" or self._registrar.has_ceased(peer)):
+            node.decided("binds", f"sends {peer} no update: it keeps no rows")
+            return []
+        own = [*self.flows.of_home_address(home_address)] if is_agent else self.flows.of_pair(home_address, peer)
+        moved = [flow for flow in own if self.flows.takes_tunnel(home_address, flow.cn) is is_agent]
+        node.decided("binds", f"tells {peer} alone that {home_address} is at {care_of}")
+        for flow in moved:
+            flow.requested = interface
+            self.record(self.flows.change(flow, interface=interface, care_of_address=care_of))
+        if is_agent:
+            self._bind_home(home_address, care_of)
+        else:
+            self._follow_home.discard((home_address, peer))
+            self._registrar.register_correspondent(peer, home_address, care_of)
+        return [flow.flow_id for flow in moved]
+
     def move(self, entry: FlowMappingEntry, interface: str) -> None:
         """Move a flow and those of the same binding, as a policy says; nobody has asked for it."""
         care_of = self._node.interfaces[interface].address

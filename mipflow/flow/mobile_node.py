@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mipflow.arguments import Expected, check, instance, make, optional
-from mipflow.errors import MipflowError, ProtocolMisuse
+from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
 from mipflow.flow.answers import PARAMETERS, Answered, Answers, wrong_word
 from mipflow.flow.binder import FlowBinder, Says, wrong_move
@@ -35,6 +35,8 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire.address import ADDRESS, Address, Prefix
 from mipflow.wire.packet import UDP, Packet
 
+HOME_AGENT = "HA"
+"""The home agent by its name, whichever it is."""
 AllocationMaker = Callable[[Any], Allocation]
 """Makes a mechanism for this node."""
 
@@ -183,6 +185,27 @@ class FlowMobileNode(Host):
         check_unasked("no flow can be moved")
         return self.binder.handover_all(interface, break_first=break_first)
 
+    def bind(self, to: Host | str | None = None, interface: str | None = None) -> list[int]:
+        """Tell one peer, "HA" or a correspondent node (`world.cn1`, or the name of one that a flow goes to), that the
+        primary home address is at an interface: one binding update, which this node stands by. Gives the ids of the
+        flows that follow the row that it changes, and so move; an update to a correspondent that does not know Mobile
+        IPv6 is not sent, and moves none (RFC 6275 section 11.3.5).
+
+        No virtual time passes in the call, but the first messages leave: test inits, or the update. Raises
+        ProtocolMisuse for another peer, an interface that is unknown or without a care-of address, a primary that is at
+        home, and where one care-of address is for everything (plain Mobile IPv6).
+        """
+        check_unasked("no update can be sent")
+        if isinstance(to, str) and to == HOME_AGENT:
+            return self.binder.bind(self.mobility.home_agent_of(self.primary_home_address), interface)
+        named = {flow.cn.name: flow.cn for flow in self.opened.values()}
+        peer = named.get(to, to) if isinstance(to, str) else to
+        if not isinstance(peer, Host) or peer is self:
+            known = ", ".join([HOME_AGENT, *named])
+            raise ProtocolMisuse(f"bind() to {shown(to)}; expected one of {known}, or a node such as world.cn1", to)
+        self.network.check_own(peer, peer.network)
+        return self.binder.bind(peer.address, interface)
+
     def network_asks(self, rules: RuleSet) -> None:
         """The network has sent other rules (page 11): they hold for conversations that begin from now on; the networks
         that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
@@ -237,6 +260,6 @@ class FlowMobileNode(Host):
         return True
 
     offered_names = (
-        "accept", "binding_updates", "calls", "care_of_address", "close", "flows", "handover", "handover_all",
+        "accept", "bind", "binding_updates", "calls", "close", "flows", "handover", "handover_all",
         "home_addresses", "keep_home_address", "name", "networks", "open", "packet_keys", "pool", "visit",
     )  # fmt: skip

@@ -43,6 +43,8 @@ from mipflow.view import sound
 from mipflow.view.words import Words, interface_kind
 from mipflow.wire.address import Address
 
+MOVES = "handover", "binds"
+"""Decisions of a mobile node that was told to move something."""
 WORLD = Expected("a world that has run, such as mf.figure2()", lambda it: isinstance(it, World))
 
 
@@ -123,7 +125,7 @@ class World(Views):
             elif isinstance(record, Decided) and record.what == "care-of address":
                 address, interface = record.why.split(" on ")
                 self._care_of[Address(address)] = interface
-            elif isinstance(record, Decided) and record.what == "handover":
+            elif isinstance(record, Decided) and record.what in MOVES:
                 self._handovers.append(record.t_ns / NS_PER_S)
         self._read = len(self.trace.records)
 

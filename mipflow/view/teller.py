@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 HOMES, KEYS = "home address table", "security association database"
 _KINDS: dict[str, Kind] = {"HoTI": "HoTI", "CoTI": "CoTI", "HoT": "HoT", "CoT": "CoT", "BU": "BU", "BA": "BA"}
 _DECIDED: dict[str, Kind] = {
-    "handover": "handover", "moves": "handover", "care-of address": "address", "address": "address",
-    "flow ended": "ended",
+    "handover": "handover", "binds": "handover", "moves": "handover", "care-of address": "address",
+    "address": "address", "flow ended": "ended",
 }  # fmt: skip
 _TESTED = {
     "uniqueness test": ("{who} asks at home, and waits a second: who has {home}", "{home} is tested"),
@@ -305,8 +305,8 @@ class Teller:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
         tested, t_ns = "", record.t_ns
-        if record.what == "moves":  # a host that knows nothing of mobility
-            told = f"{who} {told}"
+        if record.what in ("binds", "moves"):  # one update of a mobile node's; a host that knows nothing of mobility
+            told, brief = f"{who} {told}", "one update" if record.what == "binds" else brief
         elif kind == "handover":
             order, _, along = record.why.partition("; ")
             named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
