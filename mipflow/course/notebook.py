@@ -168,6 +168,11 @@ def broken(words: str) -> str:
     return escape(words).replace("\n", "<br>")
 
 
+def fold(words: str, html: str) -> str:
+    """Words about a film as HTML, for below it: folded, since read first they would answer for the film."""
+    return f"<details class='mipflow-fold'><summary>{escape(words)}</summary>{html}</details>"
+
+
 def show_words(words: str) -> None:
     """Show a sentence."""
     show(f"<p>{broken(words)}</p>", words)

@@ -24,6 +24,7 @@ from mipflow.lab.panel import button, frame, show_in
 from mipflow.view.picture import Picture
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
+WATCHED = "I have watched it: what of my answer?"
 MOST_VOTES = 2
 """The first answer, and the one after talking to a neighbor."""
 
@@ -224,7 +225,8 @@ def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
     show_in(output, "Waits for your answer to the question above.")
 
     def unlock() -> None:
-        show_in(output, asked.told(world, *shown[:1]), *shown)
+        told = asked.told(world, *shown[:1])
+        show_in(output, *shown, notebook.fold(WATCHED, told))
 
     asked.when_stored(unlock)
     return output

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.arguments import number as numbers
+from mipflow.course import notebook
 from mipflow.course.predictions import Prediction, prediction
 from mipflow.course.source import exercises_of
 from mipflow.lab import panel
@@ -212,8 +213,7 @@ class Tour:
         film = world.animate(*_span(chosen))
         said = f"<p><b>{escape(verdict(world, chosen))}</b></p>{asked.told(world, film) if asked else ''}"
         said += f"<p>{why(world, chosen.moment)}</p>{_tables(world, chosen)}"
-        fold = f"<details class='mipflow-fold'><summary>{self.says.WATCHED}</summary>{said}</details>"
-        return [watch.format(chosen), film, fold]
+        return [watch.format(chosen), film, notebook.fold(self.says.WATCHED, said)]
 
     def _voted(self) -> None:
         """A second vote clears no film."""

@@ -20,6 +20,17 @@ SETTLES_MS = 700
 """How long JupyterLab takes to scroll to the next cell."""
 
 
+def watched(place: Any) -> Any:
+    """Open by keyboard what is told below a film, which is folded until somebody asks; gives it."""
+    fold = place.locator("details.mipflow-fold")
+    fold.wait_for()
+    assert fold.get_attribute("open") is None and not fold.locator("p").first.is_visible()
+    fold.locator("summary").focus()
+    fold.page.keyboard.press("Enter")
+    fold.locator("p").first.wait_for()
+    return fold
+
+
 class Learner:
     """`page` shows the notebook labs/`name`.ipynb; screenshots go into `folder`, or where MIPFLOW_SCREENSHOTS says."""
 

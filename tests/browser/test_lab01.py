@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner
+from tests.browser.learner import Learner, watched
 
 THREE = """def tcp_lookup(table, segment):
     for row in table:
@@ -40,9 +40,10 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     form.get_by_role("radio", name="d.  It reaches MN: the address").click()
     form.get_by_role("button", name="Store my prediction").click()
     film = learner.cell('part("01", "predicted")')
-    film.get_by_text("A name it is, for TCP.").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.locator(".mipflow-feedback .mipflow-way").click()
+    told = watched(film)
+    told.get_by_text("A name it is, for TCP.").wait_for()
+    told.locator(".mipflow-way").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("3.9")
     learner.shoot("3-predicted", film)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner
+from tests.browser.learner import Learner, watched
 
 LAB = "05_separating_flows"
 AS_IT_STANDS = """def flow_key(packet):
@@ -52,9 +52,10 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     form.get_by_role("button", name="Store my prediction").click()
     form.get_by_text("Stored: b.").wait_for()
     film.locator(".js-plotly-plot").first.wait_for()
-    film.get_by_text("Two flows under one name move as one").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.get_by_role("button", name="Go to 13.000 s").click()
+    told = watched(film)
+    told.get_by_text("Two flows under one name move as one").wait_for()
+    told.get_by_role("button", name="Go to 13.000 s").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("13.0")
     learner.shoot("2-predicted", film)

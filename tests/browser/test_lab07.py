@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.learner import watched
+
 RUN = "[data-command='notebook:run-cell-and-select-next']"
 LAB = "labs/07_figure_six.ipynb"
 ONE_FLOW = """def assign(flow, homes, flows, allocate):
@@ -74,9 +76,10 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     form.get_by_role("button", name="Store my prediction").click()
     form.get_by_text("Stored: b.").wait_for()
     film.locator(".js-plotly-plot").first.wait_for()
-    film.get_by_text("Sharing sounds tidy.").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.get_by_role("button", name="Go to 8.500 s").click()
+    told = watched(film)
+    told.get_by_text("Sharing sounds tidy.").wait_for()
+    told.get_by_role("button", name="Go to 8.500 s").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("8.5")
     shoot("2-predicted", film)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.learner import watched
 from tests.browser.test_lab07 import cell, run, write
 
 LAB = "labs/08_one_flow_moves.ipynb"
@@ -70,7 +71,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     form.get_by_role("button", name="Store my prediction").click()
     form.get_by_text("Stored: b.").wait_for()
     film.locator(".js-plotly-plot").first.wait_for()
-    film.get_by_text("nobody asked its leave").wait_for()
+    watched(film).get_by_text("nobody asked its leave").wait_for()
     shoot("2-predicted", film)
 
     # Down and up: wrong, read, right.

@@ -18,6 +18,7 @@ import pytest
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from mipflow.view.style import flow_styles
+from tests.browser.learner import watched
 from tests.browser.test_lab07 import cell, run, write
 
 TOUR = "labs/00_tour.ipynb"
@@ -141,13 +142,7 @@ class Tour:
 
     def watched(self, cell: str = MOVE) -> Any:
         """Open by keyboard what is told below the film of a cell, which was folded."""
-        fold = self.cell(cell).locator("details.mipflow-fold")
-        fold.wait_for()
-        assert fold.get_attribute("open") is None and not fold.locator("p").first.is_visible()
-        fold.locator("summary").focus()
-        self.page.keyboard.press("Enter")
-        fold.locator("p").first.wait_for()
-        return fold
+        return watched(self.cell(cell))
 
     def counted(self, cell: str = MOVE) -> dict[str, list[str]]:
         """Flow -> its row in the table of counted packets, without the flow."""

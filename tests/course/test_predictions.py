@@ -62,7 +62,9 @@ def test_what_is_revealed_waits_for_an_answer() -> None:
 
     assert "Waits for your answer" in shown() and "One and one" not in shown()
     prediction("99").store("a")
-    assert "One and one" in shown() and "It was two, at 4.250 s." in shown()
+    before, folded = shown().split("<details class='mipflow-fold'><summary>")
+    assert "One and one" in before and "It was two" not in before, "below the picture, and folded"
+    assert folded.startswith("I have watched it") and "It was two, at 4.250 s." in folded
     assert "data-ns='4250000000'>Go to 4.250 s</button>" in shown()
     assert picture.describe().endswith("\n4.250 s: here the run parts from your answer a: One.")
     prediction("99").store("b")
