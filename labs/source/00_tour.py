@@ -166,7 +166,7 @@ part("00", "take away")
 # that answers it have the same *Home Init Cookie*. **How long was it from HoTI to HoT?**
 #
 # The other fields you may leave: a [nonce index](word:nonce-index), the [sequence number](word:sequence-number) of a
-# binding update. There the WLAN router is called AR2, the cellular one AR3.
+# binding update.
 
 # %% tags=["hide"]
 run = part("00", "run")

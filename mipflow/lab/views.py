@@ -187,8 +187,10 @@ class Views(Unique):
     def inspect(self, number: int) -> Picture:
         """One packet-hop as a protocol analyser would show it."""
         from mipflow.view.inspect import inspect
+        from mipflow.view.scene import Scene
 
-        return inspect(self.trace, number, names=self.names())
+        scene = Scene(self.network.graph, self.trace.channels, self.mn.name)
+        return inspect(self.trace, number, names=self.names(), nodes=scene.words)
 
     # --- files -------------------------------------------------------------------------------------------------------
 

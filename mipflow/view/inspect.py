@@ -179,15 +179,17 @@ class Header(NamedTuple):
     octets: bytes
 
 
-def inspect(trace: Trace, number: int, *, names: Mapping[Address, str]) -> Picture:
+def inspect(
+    trace: Trace, number: int, *, names: Mapping[Address, str], nodes: Mapping[str, str] = MappingProxyType({})
+) -> Picture:
     """Packet-hop `number` of the trace: every header, every field, its bytes.
 
-    names: address -> short word. `rows()` gives one dict for each field: header, rfc, field, value, and its place in
-    the packet: first_octet and octets, and of these first_bit and bits. Raises ProtocolMisuse where there is no such
-    hop.
+    names: address -> short word; nodes: node -> what the pictures call it. `rows()` gives one dict for each field:
+    header, rfc, field, value, and its place in the packet: first_octet and octets, and of these first_bit and bits.
+    Raises ProtocolMisuse where there is no such hop.
     """
     hop = trace[number]
-    headers, said = dissect(hop, names), _said(hop)
+    headers, said = dissect(hop, names), _said(hop, nodes)
 
     def sentences() -> list[str]:
         told = [(each, ", ".join(f"{field.name} {field.value}" for field in each.fields)) for each in headers]

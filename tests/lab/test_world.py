@@ -322,3 +322,9 @@ def test_tables_mark_what_has_changed_since_the_last_look() -> None:
         world.tables(at=3, since=5)
     with pytest.raises(ProtocolMisuse, match=r"since=9 has not come: it is 5 s"):
         world.tables(since=9)
+
+
+def test_a_packet_and_the_film_call_a_router_the_same(world: World) -> None:
+    number = next(hop.number for hop in world.trace if hop.channel.receiver == "AR2")
+    assert "to WLAN router (" in world.inspect(number).describe()
+    assert "WLAN" in str(world.animate(0, 1).bundles()) and "AR2" not in world.animate(0, 1).describe()
