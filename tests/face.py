@@ -308,7 +308,9 @@ PUBLIC: dict[str, Row] = {
     "mf.policies.Request": maker(mf.policies.Request, rules=plain(RuleSet(), "None")),
     "mf.policies.HomeBindings": maker(mf.policies.HomeBindings, at=plain("its flow", *WORDS), anchors=FLAG),
     "World.run": method("run", World.run, duration_s=SECONDS),
-    "World.animate": method("animate", World.animate, **SPAN, slow=plain([(1, 2)], "None", "list")),
+    "World.animate": method(
+        "animate", World.animate, **SPAN, slow=plain([(1, 2)], "None", "list"),
+        wishes=plain({1: "cell0"}, "None", "dict")),
     "World.ladder": method("ladder", World.ladder, **SPAN, data=FLAG, scale=plain("time")),
     "World.timeline": method("timeline", World.timeline, **SPAN),
     "World.tables": method("tables", World.tables, at=plain(2, "None"), since=plain(1, "None")),

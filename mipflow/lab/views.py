@@ -5,7 +5,7 @@ Takes a network; gives the views of `mipflow.view` with its trace, its graph, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import ClassVar, Literal, Self
@@ -29,6 +29,7 @@ from mipflow.wire.files import check_writable
 
 Scale = Literal["even", "time"]
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
+WISHES = Expected('flows and interfaces, such as {video: "cell0"}', lambda wishes: isinstance(wishes, Mapping))
 
 HANDOVER_SLOW_S = 0.4
 """Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
@@ -131,20 +132,32 @@ class Views(Unique):
     # --- views -------------------------------------------------------------------------------------------------------
 
     def animate(
-        self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None
-    ) -> Picture:
+        self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None,
+        wishes: Mapping[Flow | int, str] | None = None,
+    ) -> Picture:  # fmt: skip
         """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
-        slowly.
+        slowly; `wishes`: flow -> the interface over which somebody wishes it, which is drawn as a dashed lane.
         """
         from mipflow.view.show import animate
 
         slow = slowly(self.handovers_s()) if slow is None else slow
         begin, finish = span(self.network.clock.now, start, end)
         check(several(SPAN, "pairs (start, end) of seconds"), slow=slow)
+        check(optional(WISHES), wishes=wishes)
         return animate(
             self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
             slow=[(seconds(max(a, 0.0)), seconds(b)) for a, b in slow], mobile=self.mn.name, title=self.title,
+            wishes=dict(self._wish(*each) for each in (wishes or {}).items()),
         )  # fmt: skip
+
+    def _wish(self, flow: Flow | int, interface: str) -> tuple[int, str]:
+        """The id of a flow of this world, and an interface. Raises ProtocolMisuse for what is none."""
+        if isinstance(flow, Flow):
+            self.network.check_own(flow, flow.entry.network)
+            flow = flow.id
+        check(one_of(*self.flow_names()), flow=flow)
+        check(one_of(*self.mn.interfaces), interface=interface)
+        return flow, interface
 
     def ladder(
         self, start: float | None = None, end: float | None = None, data: bool = False, scale: Scale = "even"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.picture import opens
-from mipflow.view.scene import PLATE_WIDTH, TOP
+from mipflow.view.scene import PLATE_WIDTH, TOP, Way
 from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import FlowStyle, line_colour
@@ -37,6 +38,11 @@ SIGNS = {
     "test": ("<b class='mipflow-ring' style='--done:60%'></b>", "a home address under test, until the ring is full"),
 }  # fmt: skip
 """Signs of the legend beside those of the flows: each stands in it where the film shows it at some time."""
+WISH = (
+    "<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M0 4h32M0 18h32' stroke='{}'"
+    " stroke-width='1.5' stroke-dasharray='5 4'/></svg>"
+)
+"""The lane where a flow is wished, in a colour."""
 ROLES = ("mobile node", "home agent", "correspondent node", "policy server")
 """Roles that the legend calls by their whole names."""
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
@@ -312,9 +318,12 @@ class Board:
         way = ways[-1]
         if way is None:
             return "no road any more" if any(ways) else "no road yet"
-        router, scene = way.nodes[-2], self.stage.scene
-        onward = next((network(interface) for interface, node in scene.interfaces.items() if node == router), router)
-        return over(onward, tunnelled=bool(way.tunnel))
+        return over(self._leads_to(way), tunnelled=bool(way.tunnel))
+
+    def _leads_to(self, way: Way) -> str:
+        """The network by which a way ends."""
+        found = (network(each) for each, node in self.stage.scene.interfaces.items() if node == way.nodes[-2])
+        return next(found, way.nodes[-2])
 
     # --- HTML --------------------------------------------------------------------------------------------------------
 
@@ -344,6 +353,10 @@ class Board:
         """Explain the other signs in the legend: whatever occurs in this film, and what the nodes' names mean."""
         stage, end_us = self.stage, self.stage.us(self.stage.spine.end_ns)
         seen = stage.seen()
+        wishes = "".join(
+            f"<li><span class='mipflow-kind'>{WISH.format(line_colour(stage.flows[flow].colour))}</span>"
+            f"<span>the lane wished for the {escape(stage.flows[flow].word)}</span></li>" for flow in stage.wished
+        )
         if self._tests:
             seen["test"] = max(test.gone_us for test in self._tests)
         signs = "".join(
@@ -357,7 +370,7 @@ class Board:
             if nodes:
                 few = nodes if len(nodes) < 4 else [nodes[0], "…", nodes[-1]]
                 named.append(f"<b>{escape(', '.join(few))}</b> {role}{'s' * (len(nodes) > 1)}")
-        return f"{signs}<li class='mipflow-roles'>{'; '.join(named)}</li>"
+        return f"{wishes}{signs}<li class='mipflow-roles'>{'; '.join(named)}</li>"
 
     def _table(self, node: str, slot: int) -> str:
         own = node == self.stage.mobile
@@ -385,9 +398,20 @@ class Board:
         return peers.pop() if len(peers) == 1 else "its CN"
 
     def sentences(self) -> list[str]:
-        """Which way each flow went when, and what it lost where and why."""
+        """Which way each flow went when, and what it lost where and why; and where it was wished."""
         ways = {flow: [(t_ns, self._way(flow, t_ns)) for t_ns, _ in roads] for flow, roads in self.stage.roads.items()}
-        return flow_sentences(self.words, self.focus, ways, self.stage.lost)
+        told = flow_sentences(self.words, self.focus, ways, self.stage.lost)
+        return told + [self._wished(flow, way) for flow, way in self.stage.wished.items()]
+
+    def _wished(self, flow: int, wish: Way) -> str:
+        """Say when a flow was where it is wished."""
+        end, roads = self.stage.spine.end_ns, self.stage.roads[flow]
+        spans = [
+            f"from {seconds(t_ns)} to {seconds(until)}" for (t_ns, way), (until, _) in pairwise([*roads, (end, None)])
+            if way is not None and way.nodes[-2] == wish.nodes[-2]
+        ]  # fmt: skip
+        where = over(self._leads_to(wish), tunnelled=False)
+        return f"{self.words.flows[flow]}: wished {where}; it goes there {' and '.join(spans) or 'never'}."
 
     def sampled(self) -> list[str]:
         """Which flows are not drawn, and of which not every packet."""

@@ -66,7 +66,7 @@ _NUMBERS = counting(1)
 
 
 class Part(NamedTuple):
-    """A world of a show: names are address -> short word, flows are flow id -> word."""
+    """A world of a show: names: address -> short word; flows: flow id -> word; wishes: flow id -> interface."""
 
     trace: Trace
     graph: networkx.Graph[str]
@@ -74,20 +74,22 @@ class Part(NamedTuple):
     flows: Mapping[int, str]
     mobile: str = "MN"
     title: str = ""
+    wishes: Mapping[int, str] | None = None
 
 
 def animate(
     trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
     end_ns: int, slow: Sequence[Span] = (), mobile: str = "MN", max_packets: int = 240,
-    title: str = "The network at work",
+    title: str = "The network at work", wishes: Mapping[int, str] | None = None,
 ) -> Show:  # fmt: skip
     """The network between two times (nanoseconds): packets moving, rows changing, roads bending.
 
     names: address -> short word; flows: flow id -> word; slow: the spans in slow motion, where none is given around
-    what is told; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is). Raises
-    ProtocolMisuse where time does not go forward.
+    what is told; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is); wishes: flow
+    id -> the interface over which it is wished, drawn as an empty lane. Raises ProtocolMisuse where time does not go
+    forward.
     """
-    return Show([Part(trace, graph, names, flows, mobile, title)], start_ns, end_ns, slow, title, max_packets)
+    return Show([Part(trace, graph, names, flows, mobile, title, wishes)], start_ns, end_ns, slow, title, max_packets)
 
 
 class Show(Picture):
@@ -100,7 +102,7 @@ class Show(Picture):
         check_span(start_ns, end_ns)
         self.parts, self.spines = parts, list[Spine]()
         focused = []
-        for trace, graph, names, flows, mobile, _ in parts:
+        for trace, graph, names, flows, mobile, *_ in parts:
             words, focus = Words(names, flows), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
             focused.append((words, focus))
             self.spines.append(spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile))
@@ -110,7 +112,10 @@ class Show(Picture):
         captions = [(caption.t_ns, caption.is_key) for _, caption in self.told]
         self.film = Film(start_ns, end_ns, slow or around(t_ns for t_ns, _ in captions), captions)
         self.stages = [
-            Stage(part.trace, part.graph, *two, each, self.film, mobile=part.mobile, max_packets=max_packets)
+            Stage(
+                part.trace, part.graph, *two, each, self.film, mobile=part.mobile, max_packets=max_packets,
+                wishes=part.wishes,
+            )
             for part, two, each in zip(parts, focused, self.spines, strict=True)
         ]  # fmt: skip
         self.boards: list[Board] = []

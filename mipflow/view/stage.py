@@ -44,17 +44,20 @@ UPRIGHT = "<tspan dy='.5em'>×#</tspan><tspan x='0' dy='-1em'>{}</tspan>"
 HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, GHOSTS_FROM = 1, 2
-"""Numbers of plotly's traces: links, tunnels, then for each flow where its road was, then the roads."""
+"""Numbers of plotly's traces: links, tunnels, then for each flow where its road was, then the roads, then wishes."""
 ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
 
-WIDTHS = {"tunnel": 15, "ghost": 3, "road": 4}
+WIDTHS = {"tunnel": 15, "ghost": 3, "road": 4, "wish": 1.5}
 """Of lines, in pixels."""
+_DASH = {"ghost": "dot", "wish": "dash"}
+WISHED = 8
+"""From the middle of the lane where a flow wishes to be to its edges, which are all that is drawn of it, in pixels."""
 NEAR = 30
 """Pixels within which a piece of a road is where it was."""
 
-Kind = Literal["tunnel", "ghost", "road"]
+Kind = Literal["tunnel", "ghost", "road", "wish"]
 Corner = tuple[str, float, float]
 Pieces = list[list[Corner]]
 """Lines by their corners: at which node, and how far across and down from its middle, in pixels."""
@@ -156,12 +159,13 @@ class Stage:
     """The stage of one world over a film: `figure` is a plotly figure, `told` what player.js moves on it.
 
     flows: flow id -> look of those that are drawn; roads: flow id -> (time, way) of each road that it took, None where
-    it had none; every: flow id -> one packet in so many is drawn.
+    it had none; wished: flow id -> the way that it would take over the interface that `wishes` has for it; every: flow
+    id -> one packet in so many is drawn.
     """
 
     def __init__(
         self, trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, spine: Spine, film: Film, *,
-        mobile: str, max_packets: int,
+        mobile: str, max_packets: int, wishes: Mapping[int, str] | None = None,
     ) -> None:  # fmt: skip
         self.trace, self.words, self.focus, self.spine, self.film = trace, words, focus, spine, film
         self.mobile = mobile
@@ -183,6 +187,8 @@ class Stage:
         half, pitch = (PACKET[1] / 2 + 1, 44) if len(shown) < 3 else (7.0, 22)  # marks of more flows may touch
         self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
+        self._wishes = {flow: interface for flow, interface in (wishes or {}).items() if flow in self.flows}
+        self.wished: dict[int, Way] = {}
         self.roads = self._roads([*focus.shown])
         self.turns: list[int] = []
         """When a road of this show bends (nanoseconds): where it was is drawn from then to the next."""
@@ -271,15 +277,25 @@ class Stage:
         """
         tables = self.trace.tables(self.spine.start_ns)
         roads = {flow: [(self.spine.start_ns, self._road(flow, tables))] for flow in flows}
+        self._wish(tables)
         for record in changes(self.spine):
             record.apply(tables)
+            self._wish(tables)
             for flow, found in roads.items():
                 way = self._road(flow, tables)
                 if way != found[-1][1]:
                     found[:] = [each for each in found if each[0] < record.t_ns] + [(record.t_ns, way)]
         return roads
 
-    def _road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> Way | None:
+    def _wish(self, tables: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> None:
+        """Where flows wish to be: their road, but for its end."""
+        for flow, interface in self._wishes.items():
+            if (way := self._road(flow, tables, interface)) is not None:
+                self.wished[flow] = way
+
+    def _road(
+        self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]], wish: str | None = None
+    ) -> Way | None:
         row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
         home, peer = row.get("home_address"), self.words.address(row.get("cn"))
         lane = self.lanes.get(flow, 0.0)
@@ -291,7 +307,8 @@ class Stage:
         agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
-            router = self.scene.interfaces.get(self._interfaces.get(str(binding.get("care_of_address")), ""), "")
+            interface = wish or self._interfaces.get(str(binding.get("care_of_address")), "")
+            router = self.scene.interfaces.get(interface, "") if binding else ""
             onward = path(node, router) if router else ()
             there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
@@ -400,7 +417,7 @@ class Stage:
     @property
     def first_layer(self) -> int:
         """The number of plotly's trace of the first layer."""
-        return GHOSTS_FROM + 2 * len(self.flows)
+        return GHOSTS_FROM + 2 * len(self.flows) + len(self.wished)
 
     def road_of(self, flow: int) -> int:
         """The number of plotly's trace of a flow's road."""
@@ -423,6 +440,8 @@ class Stage:
             yield "ghost", [(t_ns, self._left_by(versions, t_ns)) for t_ns in (times[0], *self.turns)]
         for versions in roads:
             yield "road", [(t_ns, [corners(way)] if way else []) for t_ns, way in versions]
+        for way in self.wished.values():
+            yield "wish", [(times[0], [corners(way._replace(lane=way.lane + edge)) for edge in (-WISHED, WISHED)])]
 
     def _in_tunnel(self, way: Way) -> Pieces:
         corners = self.scene.corners(way)
@@ -448,10 +467,10 @@ class Stage:
         end, scene = self.spine.end_ns, self.scene
         now = [spots(scene, layer, end) for layer in self.layers]
         rooms = [most_at_once(layer.flights) for layer in self.layers]
-        data, styles = [scene.link_line()], 2 * [*self.flows.values()]
+        data, styles = [scene.link_line()], 2 * [*self.flows.values()] + [self.flows[flow] for flow in self.wished]
         for (kind, versions), style in zip(self.lines(), [None, *styles], strict=True):
             line: Dict = {"color": look.line_colour(style.colour) if style else look.PURPLE, "simplify": False}
-            line |= {"width": WIDTHS[kind]} | ({"dash": style.dash if kind == "road" else "dot"} if style else {})
+            line |= {"width": WIDTHS[kind]} | ({"dash": style.dash if kind == "road" else _DASH[kind]} if style else {})
             opacity = 0.45 if kind == "tunnel" else 1
             data.append(look.scatter("lines", *self._line(versions[-1][1]), line=line, opacity=opacity))
         marks = [

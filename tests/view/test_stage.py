@@ -255,3 +255,66 @@ def test_dense_traffic_is_sampled_and_says_so() -> None:
     shown = told(story, max_packets=30)
     assert sum(len(layer.flights) for layer in shown.stages[0].layers[:2]) <= 34
     assert any("is drawn" in line for line in shown.boards[0].sampled())
+
+
+# --- wishes ----------------------------------------------------------------------------------------------------------
+
+
+def wishing(wishes: dict[int, str], name: str = "figure 2") -> Show:
+    """The film of the move, with wished lanes."""
+    shown = world(name).animate(3.9, 4.8, wishes=wishes)
+    assert isinstance(shown, Show)
+    return shown
+
+
+@pytest.mark.parametrize("name", ["figure 2", "figure 1", "host", "plain"])
+def test_a_wished_lane_lies_around_the_road_that_a_flow_would_have(name: str) -> None:
+    """At the start of the film both flows go by WLAN: so does the lane of who wishes that, to its left and right."""
+    stage = wishing({1: "wlan0"}, name).stages[0]
+    first = stage.roads[1][0][1]
+    assert first is not None and stage.wished[1].nodes == first.nodes
+    ((kind, [(_, (left, right))]),) = [each for each in stage.lines() if each[0] == "wish"]
+    assert kind == "wish"
+    road = stage.scene.corners(first)
+    for (node, x, y), (a, ax, ay), (b, bx, by) in list(zip(road, left, right, strict=True))[1:2]:
+        assert node == a == b and abs(ax + bx - 2 * x) < 3 and abs(ay + by - 2 * y) < 3 and (ax, ay) != (bx, by)
+
+
+def test_wished_lanes_stand_still_and_move_no_layer() -> None:
+    plain, wished = show().stages[0], wishing({1: "wlan0", 2: "wlan0"}).stages[0]
+    assert [each.flights for each in wished.layers] == [each.flights for each in plain.layers]
+    assert wished.roads == plain.roads and plain.wished == {}
+    kinds = [line["kind"] for line in wished.told()["lines"]]
+    assert kinds == [line["kind"] for line in plain.told()["lines"]] + ["wish", "wish"]
+    assert {len(versions) for kind, versions in wished.lines() if kind == "wish"} == {1}
+    data = wishing({1: "wlan0", 2: "wlan0"}).figures[0]["data"]
+    for layer, told in zip(wished.layers, wished.told()["layers"], strict=True):
+        assert "marker" in data[told["trace"]], layer.name
+    assert wished.first_layer == plain.first_layer + 2 and wished.road_of(2) == plain.road_of(2)
+
+
+def test_a_wish_is_told_in_words_and_in_the_legend() -> None:
+    both = wishing({1: "cell0", 2: "wlan0"})
+    said = both.describe()
+    assert "call: wished over the cellular network; it goes there never." in said
+    assert "video: wished over the WLAN; it goes there from 3.900 s to 4." in said
+    assert both.board().count("the lane wished for the") == 2 and "wished" not in show().board()
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({9: "wlan0"}, "expected one of 1, 2"), ({1: "eth9"}, "'wlan0', 'cell0'"), ([1], "such as {video"),
+        ({1: None}, "one of"),
+    ],
+)  # fmt: skip
+def test_wishes_for_what_there_is_not_are_refused(wishes: Any, words: str) -> None:
+    with pytest.raises(mf.errors.ProtocolMisuse) as refused:
+        world().animate(3.9, 4.8, wishes=wishes)
+    assert words in str(refused.value)
+
+
+def test_a_flow_itself_names_its_wish_and_that_of_another_world_is_none() -> None:
+    assert world().animate(3.9, 4.8, wishes={world().flows()[0]: "cell0"}).describe().count("wished") == 1
+    with pytest.raises(mf.errors.ProtocolMisuse, match="is of world"):
+        world("figure 1").animate(3.9, 4.8, wishes={world().flows()[0]: "cell0"})
