@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from mipflow.arguments import SEED, check, fits, one_of
+from mipflow.arguments import FLAG, SEED, check, fits, one_of
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.lab.found import found
 from mipflow.lab.scenarios import figure2
@@ -24,6 +24,7 @@ from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
 from mipflow.mip6.keygen_tokens import binding_management_key, proved
 from mipflow.node.application import Ends
 from mipflow.node.apps import Voice
+from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link, Segment
@@ -33,11 +34,17 @@ from mipflow.wire.address import Address, Prefix
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 
 MALLORY = Prefix.parse("2001:db8:bad::/64")
+ATTACKER, PLACE = "Attacker", (4.0, -2.0)
+"""Its name, and where it stands in pictures."""
 FLOOD = 999
 """Flow id of what the attacker has sent to its victim."""
 
 CALL = Voice(interval_ms=500)
 """It is there to be stolen; how much is said in it does not matter."""
+
+VICTIMS: dict[str, str | None] = {"CN2": None, "Laptop": "wlan0", "Printer": "home"}
+"""Who can be flooded -> the link that it is put on, where it is not in the world already."""
+VICTIM_PLACES = {"Laptop": (0.0, 2.2), "Printer": (2.4, 2.6)}
 
 PLACES: dict[str, str | None] = {
     "off the path": None, "MN's access": "wlan0", "HA-CN path": "Internet-HR", "CN's access": "cn1",
@@ -79,59 +86,81 @@ DEFENCES: dict[str, dict[str, Any]] = {
 
 
 class Means(NamedTuple):
-    """The means of an attacker: ears on a link, and a key of its own to generate addresses from (RFC 4866)."""
+    """The means of an attacker: ears on a link, and a key of its own to generate addresses from (RFC 4866).
+
+    victim: who is flooded; tests: whether it tests as a mobile node does, before it lies.
+    """
 
     ears: Segment | None
     has_key: bool
+    victim: str = "CN2"
+    tests: bool = True
 
 
-def _steal(world: World, means: Means) -> bool:
+class Attack(NamedTuple):
+    """An attack that was run: its world, who attacked there, whether it succeeded."""
+
+    world: World
+    attacker: Liar | Replayer
+    succeeds: bool
+
+    @property
+    def held(self) -> dict[str, float]:
+        """The true keygen tokens that a liar came by: "home", "care-of" -> since when, in seconds."""
+        return self.attacker.tokens.true() if isinstance(self.attacker, Liar) else {}
+
+
+def _steal(world: World, means: Means) -> Attack:
     """Have CN1 send to the attacker what is for the mobile node (RFC 4225 section 3.1.1)."""
     flow = world.mn.open(world.cn1, CALL)
     world.run(6)
     assert flow.home_address is not None
     liar = _liar(world, means)
-    liar.claim(world.cn1.address, flow.home_address, liar.address)
+    _claim(liar, means, world.cn1.address, flow.home_address, liar.address)
     world.run(8)
-    return _came_to_believe(world, "CN1", flow.home_address, liar.address)
+    return Attack(world, liar, _came_to_believe(world, "CN1", flow.home_address, liar.address))
 
 
-def _steal_at_home(world: World, means: Means) -> bool:
+def _steal_at_home(world: World, means: Means) -> Attack:
     """Have the home agent send to the attacker what is for the mobile node (RFC 6275 section 15.3)."""
     flow = world.mn.open(world.cn1, CALL)
     world.run(6)
     assert flow.home_address is not None
     liar = _liar(world, means)
+    liar.mobility.own_home_addresses.add(flow.home_address)  # an answer about the sequence number reaches it
     liar.mobility.home_agent = world.ha.home_agent_address
     liar.mobility.registrar.register_home(flow.home_address, liar.address)
     world.run(4)
-    return _came_to_believe(world, "HA", flow.home_address, liar.address)
+    return Attack(world, liar, _came_to_believe(world, "HA", flow.home_address, liar.address))
 
 
-def _flood(world: World, means: Means) -> bool:
+def _flood(world: World, means: Means) -> Attack:
     """Ask CN1 for a stream, then send it to a victim by a false care-of address (RFC 4225 section 3.2.1)."""
-    liar = _liar(world, means)
+    liar, victim = _liar(world, means), _victim(world, means.victim)
     home_address = liar.address
-    Voice().start(Ends(liar, world.cn1, 5004, 5004, FLOOD))
-    world.run(2)
+    world.run(3)
+    Voice(interval_ms=100).start(Ends(liar, world.cn1, 5004, 5004, FLOOD))
+    world.further_flows[FLOOD] = "stream"
+    world.run(1)
     if means.has_key:  # a true binding first: under its permanent token the false one can be early
         other = MALLORY.address(0x667)
         liar.interfaces["eth0"].add_address(other)
         liar.claim(world.cn1.address, home_address, other)
         world.run(3)
-    liar.claim(world.cn1.address, home_address, world.cn2.address)
+    _claim(liar, means, world.cn1.address, home_address, victim.address)
     world.run(9)
     trace, since_ns = world.trace, world.network.clock.now - NS_PER_S  # it is no flood if it has ended by then
     late = range(bisect_left(trace.sent, since_ns), len(trace))
-    return any(
-        hop.channel.receiver == world.cn2.name and hop.packet.innermost().flow == FLOOD
+    comes = any(
+        hop.channel.receiver == victim.name and hop.packet.innermost().flow == FLOOD
         for hop in map(trace.__getitem__, late)
     )
+    return Attack(world, liar, comes)
 
 
-def _replay(world: World, means: Means) -> bool:
+def _replay(world: World, means: Means) -> Attack:
     """Send a binding update again after the mobile node has deleted its binding (RFC 4225 section 3.1.6)."""
-    replayer = Replayer(world.network, "Mallory", 4.0, -2.0)
+    replayer = Replayer(world.network, ATTACKER, *PLACE)
     settle(world, replayer.settle, 0x666)
     if means.ears is not None:
         replayer.listen(means.ears)
@@ -146,34 +175,43 @@ def _replay(world: World, means: Means) -> bool:
     since = world.network.clock.now
     replayer.replay(world.cn1.address)
     world.run(2)
-    return _came_to_believe(world, "CN1", home_address, old, since)
+    return Attack(world, replayer, _came_to_believe(world, "CN1", home_address, old, since))
 
 
-ATTACKS: dict[str, Callable[[World, Means], bool]] = {
+ATTACKS: dict[str, Callable[[World, Means], Attack]] = {
     "steal at the correspondent": _steal, "steal at the home agent": _steal_at_home, "flood": _flood,
     "replay": _replay,
 }  # fmt: skip
 
 
-def attack(what: str, place: str, defence: str, seed: int = 0) -> bool:
-    """Run one attack; True where it succeeds. Raises ProtocolMisuse for an attack, place or defence that is unknown."""
-    for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES)):
+def attack(
+    what: str, place: str, defence: str, seed: int = 0, *, victim: str = "CN2", tests: bool = True
+) -> Attack:  # fmt: skip
+    """Run one attack: its world, who attacked, and whether it succeeded.
+
+    victim: who is flooded, one of `VICTIMS`; tests: whether the attacker does both tests before it lies, or lies at
+    once. Raises ProtocolMisuse for an attack, place, defence or victim that is unknown.
+    """
+    for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES), (victim, VICTIMS)):
         if not fits(name, one_of(*table)):
             raise ProtocolMisuse(f"{shown(name)} is not known here; expected one of {', '.join(table)}", name)
+    check(SEED, seed=seed)
+    check(FLAG, tests=tests)
     keywords, segment = DEFENCES[defence], PLACES[place]
-    succeeds = False
     for has_key in (False, True)[: 1 + ("enhanced" in keywords)]:  # where keys count, with one and without
         world = figure2(seed, home_router=True, **keywords)
         ears = None if segment is None else world.network.segments[segment]
-        succeeds |= ATTACKS[what](world, Means(ears, has_key))
-    return succeeds
+        made = ATTACKS[what](world, Means(ears, has_key, victim, tests))
+        if made.succeeds:
+            break
+    return made
 
 
 def attack_table(seed: int = 0) -> Picture:
     """Run every attack from every place against every defence: who succeeds. Kept for the next time (`lab.found`)."""
     check(SEED, seed=seed)
     cells = [(what, place, defence) for what in ATTACKS for defence in DEFENCES for place in PLACES]
-    verdicts = found("attack_table", (seed, cells), len(cells), (attack(*cell, seed) for cell in cells))
+    verdicts = found("attack_table", (seed, cells), len(cells), (attack(*cell, seed).succeeds for cell in cells))
     succeeds = dict(zip(cells, verdicts, strict=True))
     rows: list[dict[str, object]] = [
         {"attack": what, "defence": defence, **{place: _word(succeeds[what, place, defence]) for place in PLACES}}
@@ -204,13 +242,30 @@ def settle(world: World, live: Callable[[Segment, int], object], interface_ident
 def _liar(world: World, means: Means) -> Liar:
     address, settings = MALLORY.address(0x666), {}
     if means.has_key:
-        owner = AddressOwner(world.network.random("Mallory/generated addresses"))
+        owner = AddressOwner(world.network.random(f"{ATTACKER}/generated addresses"))
         address, settings = owner.generate(MALLORY), {"registrations": partial(EnhancedRegistrations, owner=owner)}
-    liar = Liar(world.network, "Mallory", 4.0, -2.0, address=address, **settings)
+    liar = Liar(world.network, ATTACKER, PLACE[0], PLACE[1], address=address, **settings)
     settle(world, liar.settle, address.interface_identifier)
+    world.further_names[address] = "attacker's address"
     if means.ears is not None:
         liar.listen(means.ears)
     return liar
+
+
+def _claim(liar: Liar, means: Means, *claim: Address) -> None:
+    """Say to a correspondent that a home address is at a care-of address."""
+    (liar.claim if means.tests else liar.lie)(*claim)
+
+
+def _victim(world: World, name: str) -> Host:
+    """Who is flooded: a correspondent that has nothing to do with it, or a machine on a link of the mobile node's."""
+    link = VICTIMS[name]
+    if link is None:
+        return world.cn2
+    victim = Host(world.network, name, *VICTIM_PLACES[name])
+    victim.settle(world.network.segments[link], 0x777)
+    world.further_names[victim.address] = f"{name.lower()}'s address"
+    return victim
 
 
 def _came_to_believe(world: World, node: str, home_address: Address, care_of: Address, since_ns: int = 0) -> bool:

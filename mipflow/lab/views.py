@@ -54,6 +54,8 @@ class Views(Unique):
         self.title = title
         self.further_names: dict[Address, str] = {}
         """Words for the addresses of whoever else is here."""
+        self.further_flows: dict[int, str] = {}
+        """Flow id -> a word for what others send to each other here."""
         self._looked_ns = -1
         """For which moment the tables were looked at last; -1 before the first time."""
         WORLDS.add(self)

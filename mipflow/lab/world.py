@@ -137,7 +137,7 @@ class World(Views):
             name = flow.app.name
             counts[name] += 1
             names[flow.id] = name if counts[name] == 1 else f"{name} {counts[name]}"
-        return names
+        return names | self.further_flows
 
     def flows(self) -> list[Flow]:
         """All flows that were opened, ended ones included."""
@@ -194,8 +194,8 @@ class World(Views):
         check(one_of("down", "up"), direction=direction)
         check(MILLISECONDS, playout_ms=playout_ms)
         number, names = self.mn.binder.flow_id(flow), self.flow_names()
-        if number not in names:
-            known = ", ".join(f"{each} ({word})" for each, word in names.items())
+        if number not in self.mn.opened:
+            known = ", ".join(f"{each} ({word})" for each, word in names.items() if each in self.mn.opened)
             raise ProtocolMisuse(f"there is no flow {shown(number)}; flows: {known or 'none'}", flow)
         if self.trace.mode != "all":
             raise ProtocolMisuse(f"trace={self.trace.mode!r} keeps no packets of flows; expected trace='all'", flow)

@@ -6,24 +6,58 @@ ears on one other link of the network. What a peer then believes is the peer's a
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from mipflow.mip6.binding_update_list import EntryEvent
 from mipflow.mip6.constants import MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.keygen_tokens import binding_management_key, proved
+from mipflow.mip6.keygen_tokens import RoutabilityTest, binding_management_key, proved
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.table import Entry, Table
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
+from mipflow.sim.trace import Change
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
-PATIENCE_NS = 2 * NS_PER_S
+PATIENCE_NS = NS_PER_S // 2
 """How long a liar hopes to overhear an answer before it makes one up."""
+LIFETIME_UNITS = MAX_RR_BINDING_LIFETIME_S // mobility.LIFETIME_UNIT_S
+
+How = Literal["received", "overheard", "guessed"]
+
+
+@dataclass(slots=True)
+class HeldToken(Entry):
+    """A keygen token in a liar's hands: for which address, how it came by it, and since when (seconds)."""
+
+    columns = "kind address how since_s".split()
+    kind: RoutabilityTest
+    address: Address
+    how: How
+    since_s: float
+
+
+class HeldTokens(Table[RoutabilityTest, HeldToken]):
+    """The two tokens for what a liar claims, as far as it has them."""
+
+    name = "keygen tokens"
+
+    def hold(self, held: HeldToken) -> list[Change]:
+        """Take a token; one that is true already stays as it is."""
+        return [] if held.kind.value in self.true() else self._put(held.kind, held)
+
+    def true(self) -> dict[str, float]:
+        """The kinds of those that are no guesses: "home", "care-of" -> since when, in seconds."""
+        return {each.kind.value: each.since_s for each in self if each.how != "guessed"}
+
+    def _text(self, key: RoutabilityTest) -> str:
+        return key.value
 
 
 class StraightOnly(MobileNode):
@@ -53,7 +87,10 @@ class Liar(Host):
         super().__init__(network, name, x, y)
         self.mobility: MobileNode = StraightOnly(self, home_agent=address, home_address=address, **settings)
         self.send_by = self._send_and_guess
+        self.tokens = HeldTokens()
         self._guess = network.random(f"{name}/guesses")
+        self._judge = self.handlers[mobility.HomeTest]
+        self.handlers[mobility.HomeTest] = self.handlers[mobility.CareOfTest] = self._received
 
     def listen(self, segment: Segment) -> None:
         """Have ears on a link: tests that pass there are answers to this node too, inside tunnels that are open."""
@@ -63,10 +100,11 @@ class Liar(Host):
             while isinstance(inner.payload, Packet):  # what is in ESP stays closed to it
                 inner = inner.payload
             if isinstance(inner.payload, mobility.HomeTest | mobility.CareOfTest):
-                self.clock.at(now, lambda _: self._take(inner.copy()))
+                self.clock.at(now, lambda _: self._take(inner.copy(), "overheard"))
 
         self.network.check_segment(segment)
         segment.tap(overhear)
+        self.decided("ears", segment.name)
 
     def claim(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
         """Try to have a correspondent send what is for `home_address` to `care_of_address`."""
@@ -80,6 +118,13 @@ class Liar(Host):
         updates.step(entry, EntryEvent.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
         self.mobility.registrar.register_correspondent(correspondent, home_address, care_of_address)
 
+    def lie(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
+        """Say the same at once, without any test: for a correspondent that asks for no proof."""
+        where = mobility.AlternateCareOfAddress(care_of_address)
+        update = mobility.BindingUpdate(1, lifetime_units=LIFETIME_UNITS, options=(where,))
+        option = DestinationOptions((HomeAddressOption(home_address),))
+        forge(self, Packet(self.address, correspondent, update, extensions=(option,)))
+
     def _send_and_guess(self, packet: Packet, road: Road) -> None:
         """Send signalling; if nobody answers, take a guess for the answer."""
         road.send(packet)
@@ -88,12 +133,28 @@ class Liar(Host):
             kind = mobility.HomeTest if isinstance(message, mobility.HomeTestInit) else mobility.CareOfTest
             answer = kind(guess.randrange(8), message.cookie, guess.randbytes(8))
             made_up = Packet(packet.destination, packet.source, answer)
-            self.clock.after(PATIENCE_NS, lambda _: self._take(made_up))
+            self.clock.after(PATIENCE_NS, lambda _: self._take(made_up, "guessed"))
 
-    def _take(self, packet: Packet) -> None:
+    def _received(self, arrival: Arrival) -> None:
+        """An answer came to this node itself."""
+        self._hold(arrival.packet, "received")
+        self._judge(arrival)
+
+    def _take(self, packet: Packet, how: How) -> None:
         """Take an answer for one of ours, wherever it was heard; its cookie tells which it is."""
-        arrival = Arrival(packet, next(iter(self.interfaces.values())), tunnel=packet)
-        self.handlers[type(packet.payload)](arrival)
+        if self._hold(packet, how):
+            self._judge(Arrival(packet, next(iter(self.interfaces.values())), tunnel=packet))
+
+    def _hold(self, packet: Packet, how: How) -> bool:
+        """Note a token; False where no test of ours waits for it."""
+        answer = packet.payload
+        assert isinstance(answer, mobility.HomeTest | mobility.CareOfTest)
+        kind = RoutabilityTest.HOME if isinstance(answer, mobility.HomeTest) else RoutabilityTest.CARE_OF
+        tests = self.mobility.registrar.tests
+        is_ours = tests.is_expected((kind, packet.source, packet.destination), answer.cookie)
+        if is_ours:
+            self.record(self.tokens.hold(HeldToken(kind, packet.destination, how, self.clock.now / NS_PER_S)))
+        return is_ours
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
         """From any source address that is wanted."""
@@ -141,8 +202,7 @@ class Hoarder(Host):
         if care_of_test is not None:
             key = binding_management_key(home_test.keygen_token, care_of_test.keygen_token)
             indices = mobility.NonceIndices(home_test.nonce_index, care_of_test.nonce_index)
-            lifetime_units = MAX_RR_BINDING_LIFETIME_S // mobility.LIFETIME_UNIT_S
-            update = mobility.BindingUpdate(1, lifetime_units=lifetime_units, options=(indices,))
+            update = mobility.BindingUpdate(1, lifetime_units=LIFETIME_UNITS, options=(indices,))
             option = DestinationOptions((HomeAddressOption(home_address),))
             message = proved(update, key, self.address, correspondent)
             forge(self, Packet(self.address, correspondent, message, extensions=(option,)))

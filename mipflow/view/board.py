@@ -15,7 +15,6 @@ from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
 from mipflow.view.picture import opens
 from mipflow.view.scene import PLATE_WIDTH, TOP, Way
-from mipflow.view.spine import CACHE
 from mipflow.view.stage import Stage, changes
 from mipflow.view.style import FlowStyle, line_colour
 from mipflow.view.trips import flow_sentences
@@ -94,6 +93,8 @@ class Board:
         self._old: dict[tuple[str, str], str] = {}
         """(node, key) of each marked row -> the care-of address that stood there before."""
         self._same: dict[tuple[str, str], str] = {}
+        self._own_flows: set[int] = set()
+        """Those that the mobile node has, or a plain host: its peers and it, and nobody else."""
         self._tests = self._tested()
         self._play()
         self._sides = stage.scene.plate_sides(self.lines)
@@ -105,7 +106,9 @@ class Board:
         stage = self.stage
         tables = stage.trace.tables(stage.spine.start_ns)
         for node in stage.scene.places:
-            self._state[node] = dict(tables.get(node, {}).get(TABLE if node == stage.mobile else CACHE, {}))
+            self._state[node] = dict(tables.get(node, {}).get(stage.table_of(node), {}))
+        self._own_flows = {int(key) for key in self._state[stage.mobile]}
+        self._own_flows |= {flow for flow, roads in stage.roads.items() if any(way for _, way in roads)}
         versions: dict[str, list[Version]] = {node: [(0, self._rows(node))] for node in self._state}
         lines = {node: self._lines(node) for node in self._state}
         turning = [record for moment in stage.spine.moments if moment.is_key for record in moment.rows]
@@ -114,8 +117,10 @@ class Board:
         at, stale, step = -1, dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
         for record in changes(stage.spine):
             node, change = record.node, record.change
-            if change.table != (TABLE if node == stage.mobile else CACHE):
+            if change.table != stage.table_of(node):
                 continue
+            if change.table == TABLE:
+                self._own_flows.add(int(change.key))
             rows = self._state[node]
             if self._care_of(change.before) != self._care_of(change.after):
                 self._same.pop((node, change.key), None)
@@ -234,7 +239,7 @@ class Board:
 
     def _shown(self, node: str) -> list[tuple[str, Row]]:
         """The rows of a table that there is room for: what changed, what is said to stay, flows that are drawn."""
-        table = TABLE if node == self.stage.mobile else CACHE
+        table = self.stage.table_of(node)
         rows = [
             (key, row) for key, row in self._state[node].items() if self.focus.has_change(Change(table, key, None, row))
         ]  # fmt: skip
@@ -274,6 +279,10 @@ class Board:
             where = f"data-row='{escape(f'{node}|{key}')}'"
             if node == self.stage.mobile:
                 lines.append(f"<tr {where}>{self._mapping(row)}</tr>")
+                continue
+            if "how" in row:  # a keygen token of an attacker's
+                how = f"{'? ' * (row['how'] == 'guessed')}{row['how']}"
+                lines.append(f"<tr {where}><th scope='row'>{opens(escape(key))}</th><td>{escape(how)}</td></tr>")
                 continue
             old, same = self._old.get((node, key)), self._same.get((node, key))
             cell = escape(self._care_of(row))
@@ -316,6 +325,8 @@ class Board:
         """The road of a flow at a time (nanoseconds) in words."""
         ways = [way for at_ns, way in self.stage.roads[flow] if at_ns <= t_ns]
         way = ways[-1]
+        if way is None and flow not in self._own_flows:
+            return "between others"
         if way is None:
             return "no road any more" if any(ways) else "no road yet"
         return over(self._leads_to(way), tunnelled=bool(way.tunnel))
@@ -374,7 +385,7 @@ class Board:
 
     def _table(self, node: str, slot: int) -> str:
         own = node == self.stage.mobile
-        name = f"{self.stage.scene.words[node]}: {'flow mapping table' if own else 'binding cache'}"
+        name = f"{self.stage.scene.words[node]}: {self.stage.table_of(node)}"
         heads = ["flow"] * own + ["home address", "care-of address"] + [f"known at {self._peer()}"] * own
         head = "".join(f"<th scope='col'>{each}</th>" for each in heads)
         look = "class='mipflow-own'" if own else f"class='mipflow-plate' style='{self._style(node)}'"

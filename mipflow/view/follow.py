@@ -11,9 +11,7 @@ from itertools import islice
 from typing import Any
 
 from mipflow.sim.trace import TableChanged
-from mipflow.view.focus import TABLE
 from mipflow.view.inspect import Card, carried
-from mipflow.view.spine import CACHE
 from mipflow.view.stage import NS_PER_US, Stage, changes
 from mipflow.view.words import seconds
 from mipflow.wire.address import Address
@@ -68,7 +66,7 @@ def histories(stage: Stage) -> dict[str, History]:
     words, start_ns, found = stage.words, stage.spine.start_ns, dict[str, list[tuple[int, str]]]()
     tables = stage.trace.tables(start_ns)
     for node in stage.scene.places:
-        table = TABLE if node == stage.mobile else CACHE
+        table = stage.table_of(node)
         for key, row in tables.get(node, {}).get(table, {}).items():
             found[f"{node}|{key}"] = [(0, f"when the film begins: {words.line(table, row)}")]
     for record in changes(stage.spine):
@@ -83,8 +81,7 @@ def histories(stage: Stage) -> dict[str, History]:
 
 def _row(stage: Stage, record: TableChanged) -> str:
     """The row of a change as the board names it; empty for other tables."""
-    is_own = record.change.table == (TABLE if record.node == stage.mobile else CACHE)
-    return f"{record.node}|{record.change.key}" * is_own
+    return f"{record.node}|{record.change.key}" * (record.change.table == stage.table_of(record.node))
 
 
 def _told(stage: Stage, record: TableChanged) -> tuple[int, str]:
@@ -104,6 +101,5 @@ def _explained(told: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 def _named(stage: Stage, node: str, key: str) -> str:
-    if node == stage.mobile:
-        return f"{node}: flow mapping table, {stage.words.flows_named([int(key)])}"
-    return f"{node}: binding cache, {stage.words.value(key)}"
+    about = stage.words.flows_named([int(key)]) if node == stage.mobile else stage.words.value(key)
+    return f"{node}: {stage.table_of(node)}, {about}"

@@ -16,8 +16,8 @@ Kind = Literal[
     "decision", "test", "keys",
 ]  # fmt: skip
 PhaseName = Literal["movement", "home registration", "tests", "correspondent registration"]
-CACHE, CONNECTIONS = "binding cache", "TCP connections"
-SHOWN = (CACHE, TABLE)
+CACHE, CONNECTIONS, TOKENS = "binding cache", "TCP connections", "keygen tokens"
+SHOWN = (CACHE, TABLE, TOKENS)
 """The tables that pictures show."""
 TOGETHER_NS = NS_PER_MS
 """Moments that belong together and happen within this time are one caption, in nanoseconds."""

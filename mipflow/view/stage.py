@@ -18,7 +18,7 @@ from mipflow.sim.trace import LOST, Row, TableChanged, Trace
 from mipflow.view import style as look
 from mipflow.view.film import Film
 from mipflow.view.focus import TABLE, Focus
-from mipflow.view.moment import CONNECTIONS
+from mipflow.view.moment import CONNECTIONS, TOKENS
 from mipflow.view.scene import BOTTOM, TOP, WIDTH, Box, Point, Scene, Way
 from mipflow.view.spine import CACHE, Spine
 from mipflow.view.style import Dict
@@ -419,6 +419,12 @@ class Stage:
         """The number of plotly's trace of the first layer."""
         return GHOSTS_FROM + 2 * len(self.flows) + len(self.wished)
 
+    def table_of(self, node: str) -> str:
+        """The table of a node that stands on the stage, or beside it."""
+        if node == self.mobile:
+            return TABLE
+        return TOKENS if self.scene.roles.get(node) == "attacker" else CACHE
+
     def road_of(self, flow: int) -> int:
         """The number of plotly's trace of a flow's road."""
         return GHOSTS_FROM + len(self.flows) + [*self.flows].index(flow)
@@ -533,7 +539,7 @@ def _are_near(one: Sequence[Corner], other: Sequence[Corner]) -> bool:
 def changes(spine: Spine) -> list[TableChanged]:
     """The rows that change in the tables that pictures show, in order."""
     rows = (record for moment in spine.moments for record in moment.rows)
-    tables = CACHE, TABLE, CONNECTIONS
+    tables = CACHE, TABLE, CONNECTIONS, TOKENS
     return [record for record in rows if record.change.table in tables and record.t_ns > spine.start_ns]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mipflow.sim.trace import LOST, Decided, Dropped, Record, Row, TableChanged, Trace
 from mipflow.view.focus import TABLE, Focus
-from mipflow.view.moment import CACHE, SHOWN, Kind, Moment
+from mipflow.view.moment import CACHE, SHOWN, TOKENS, Kind, Moment
 from mipflow.view.trips import Trip
 from mipflow.view.words import (
     NS_PER_S,
@@ -55,6 +55,8 @@ _TESTED = {
 """Decisions of a home agent about an address that it tests, at the beginning and at both ends: long and brief. That it
 is free is told just before what follows from it in the same instant.
 """
+_HOW = {"received": "receives {}", "overheard": "overhears {}", "guessed": "does not hear {}, and guesses it"}
+"""How an attacker comes by a keygen token."""
 _DECISION: Kind = "decision"
 _ROW: Kind = "row"
 
@@ -186,6 +188,10 @@ class Teller:
         has = self.focus.has(record)
         if is_shown and change.table == CACHE:
             told, brief, flows, is_key = self._bound(record)
+        elif is_shown and change.table == TOKENS and change.after is not None:
+            how = str(change.after["how"])
+            about = f"the {change.key} token of {words.the(change.after['address'])}"
+            told, brief = f"{self.who(record.node)} {_HOW[how].format(about)}", f"{change.key} token {how}"
         elif is_shown:
             kind, told, brief, flows = self._mapped(record)
             has = has and (kind != "road" or self._rode(flows[0], record.t_ns))
@@ -305,7 +311,9 @@ class Teller:
         words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
         kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
         tested, t_ns = "", record.t_ns
-        if record.what in ("binds", "moves"):  # one update of a mobile node's; a host that knows nothing of mobility
+        if record.what == "ears":  # of an attacker
+            told, brief = f"{who} hears all that passes on {link(record.why)}", f"ears on {link(record.why)}"
+        elif record.what in ("binds", "moves"):  # one update of a mobile node's; a host that knows nothing of mobility
             told, brief = f"{who} {told}", "one update" if record.what == "binds" else brief
         elif kind == "handover":
             order, _, along = record.why.partition("; ")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import mipflow as mf
+from mipflow.lab.attacks import attack
 from mipflow.view.board import SIGNS, Board
 from mipflow.view.scene import MOST_LINES
 from mipflow.view.show import Show
@@ -251,3 +252,13 @@ def test_that_an_address_is_free_is_told_before_its_row(tested: Board) -> None:
     """On the film's clock too, where a row that bends a road comes first in its instant."""
     at = {caption.brief: caption.t_ns for caption in reversed(tested.stage.spine.captions)}
     assert at["H@3 is free"] < at["the call 2 → the WLAN address"]
+
+
+def test_an_attacker_has_a_plate_of_the_tokens_that_it_came_by_with_a_question_mark_at_a_guess() -> None:
+    world = attack("steal at the correspondent", "MN's access", "return routability and ESP").world
+    (board,) = world.animate(5.9, 6.54).boards  # type: ignore[attr-defined]
+    assert "Attacker: keygen tokens" in board.html()
+    assert rows(board, "Attacker", int(6.02 * S)) == ""
+    assert rows(board, "Attacker", int(6.04 * S)) == "care-of received;"
+    assert rows(board, "Attacker", int(6.51 * S)) == "care-of received; home ? guessed;"
+    assert rows(board, "CN1", int(6.53 * S)).startswith("c H@1 WLAN")
