@@ -43,7 +43,7 @@ CALL = Voice(interval_ms=500)
 """It is there to be stolen; how much is said in it does not matter."""
 
 VICTIMS: dict[str, str | None] = {"CN2": None, "Laptop": "wlan0", "Printer": "home"}
-"""Who can be flooded -> the link that it is put on, where it is not in the world already."""
+"""Machines that can be flooded -> the link that one is put on, where it is not in the world already."""
 VICTIM_PLACES = {"Laptop": (0.0, 2.2), "Printer": (2.4, 2.6)}
 
 PLACES: dict[str, str | None] = {
@@ -258,7 +258,7 @@ def _claim(liar: Liar, means: Means, *claim: Address) -> None:
 
 
 def _victim(world: World, name: str) -> Host:
-    """Who is flooded: a correspondent that has nothing to do with it, or a machine on a link of the mobile node's."""
+    """Choose who is flooded: an uninvolved correspondent, or a machine on a link of the mobile node's."""
     link = VICTIMS[name]
     if link is None:
         return world.cn2
