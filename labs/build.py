@@ -18,7 +18,8 @@ What a source may say beyond plain cells:
 - `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py or a chart of
   labs/flowcharts.py, as an image that needs no kernel and no file
 
-The pictures that the README beside `labs` shows are written to labs/pictures.
+The pictures that the README beside `labs` shows are written to labs/pictures, and the pre-test and post-test, as a page
+to print, to docs/pretest.html.
 
 jupytext is needed here only; learners and teachers do without.
 """
@@ -47,10 +48,10 @@ MOST_VISIBLE_CELLS, MOST_LINES = 12, 15
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 IMPORT = "from mipflow.course import"
 YOURS = "*Your answer here.*"
-NAME = re.compile(r"(\d\d)_[a-z][a-z0-9_]*\.py|(index|glossary)\.py")
+NAME = re.compile(r"(\d\d|pre|post)_[a-z][a-z0-9_]*\.py|(index|glossary)\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
 WORD = re.compile(r"\]\(word:([^)\s]*)\)")
-LAB = re.compile(r"\[([^\]]+)\]\(lab:(\d\d)\)")
+LAB = re.compile(r"\[([^\]]+)\]\(lab:(\d\d|pre|post)\)")
 MAP = "[map](map:labs)"
 CORE = re.compile(r"\*\*Core \([^)]*\) (\d+) minutes; all of it (\d+)")
 MINUTES = re.compile(r"(\d+) minutes")
@@ -102,6 +103,10 @@ def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
     if not solutions and readme.exists():
         for name in SHOWN.findall(readme.read_text(encoding="utf-8")):
             files[target / "pictures" / f"{name}.svg"] = _drawn(name, drawn)
+    if not solutions and (labs / "exercises" / "pre.py").exists():
+        from paper import page
+
+        files[labs.parent / "docs" / "pretest.html"] = page()
     return files
 
 

@@ -7,6 +7,9 @@
 # **New here? Open the tour: [Move one flow and leave the others where they are](lab:00).** It takes twenty minutes and
 # needs nothing. **Some labs are still to come: the tour is enough for those that are there.**
 #
+# In a course, begin with the [pre-test](lab:pre) and end with the [post-test](lab:post): ten questions, ten minutes, no
+# marks.
+#
 # ## Map
 #
 # [map](map:labs)

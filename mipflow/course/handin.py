@@ -20,7 +20,7 @@ import ipywidgets
 from mipflow.course.identity import Student, student
 from mipflow.course.notebook import in_words
 from mipflow.course.progress import forget, progress
-from mipflow.course.source import exercises_of, lab_of
+from mipflow.course.source import called, exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
 from mipflow.lab.panel import button, frame, show_in
 from mipflow.wire.files import open_ordinary
@@ -33,10 +33,10 @@ def pack(lab: str, folder: Path | None = None) -> Path:
     """Write notebook and progress of a lab into ID-labNN.zip beside them; gives its path. Raises DatasetError."""
     here, lab = folder or Path.cwd(), lab_of(lab)
     book, kept = _notebook(lab, here), here / progress(lab).path.name
-    path = here / f"{student().name}-lab{lab}.zip"
+    path = here / f"{student().name}-{called(lab)}.zip"
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.write(book, f"{lab}{book.name[2:]}")
+            packed.write(book, book.name)
             if kept.exists():
                 packed.write(kept, kept.name)
     except OSError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 
@@ -25,13 +25,13 @@ from mipflow.view.picture import Picture
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
 WATCHED = "I have watched it: what of my answer?"
-MOST_VOTES = 2
-"""The first answer, and the one after talking to a neighbor."""
+GAP = ""
+"""The misconception of "I do not know yet": there is none, and nor is it the right answer."""
 
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """One answer to choose; `misconception` is the id of the belief that it shows, None for the right one.
+    """One answer to choose; `misconception` is the id of the belief that it shows, None for the right one, or `GAP`.
 
     `feedback` is said after the run: what happened, why one could think otherwise, where to look. `{at}` in it is the
     moment that shows it, in seconds, which `moment(world)` gives.
@@ -52,17 +52,47 @@ class Answer:
         return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.3f} s")
 
 
+class _Words(NamedTuple):
+    """Words of a form: first of all; after each answer that one may give; on its button, before each and at the end."""
+
+    begin: str
+    after: tuple[str, ...]
+    buttons: tuple[str, ...]
+
+
+_OF_A_PREDICTION = _Words(
+    "Choose one answer.", ("Talk to your neighbor; you may answer once more.", "Both are kept."),
+    ("Store my prediction", "Store my second answer", "Both answers are stored"),
+)  # fmt: skip
+_AT_THE_END = _Words("Choose one answer.", ("", "Both are kept."), ("Store my answer", *_OF_A_PREDICTION.buttons[1:]))
+_OF_A_TEST = _Words("Choose one answer, and how sure you are.", ("",), ("Store my answer", "Stored"))
+
+
 @dataclass(slots=True, frozen=True)
 class Question:
     """A question with its answers by letter. `name` begins with its lab and is unique, such as "07" or "07-exit".
 
-    is_last: there is no run to wait for; what is to be said of an answer is said at once.
+    is_last: there is no run to wait for; what is to be said of an answer is said at once. is_test: there is no run and
+    no neighbor, one answer, and nothing is said of it; each learner has an order of answers of their own. like: the
+    name of the question of which this one is another form; the letters of both show the same beliefs.
     """
 
     name: str
     text: str
     answers: dict[str, Answer]
     is_last: bool = False
+    is_test: bool = False
+    like: str = ""
+
+    @property
+    def words(self) -> _Words:
+        """The words of its form."""
+        return _OF_A_TEST if self.is_test else _AT_THE_END if self.is_last else _OF_A_PREDICTION
+
+    @property
+    def most_votes(self) -> int:
+        """How often one may answer: the first answer, and the one after talking to a neighbor."""
+        return len(self.words.after)
 
 
 class Prediction:
@@ -72,7 +102,7 @@ class Prediction:
         self.question = question
         self._kept = progress(lab_of(question.name)) if kept is None else kept
         earlier = self._kept.predictions(question.name)
-        self.votes = [each["answer"] for each in earlier if each["answer"] in question.answers][:MOST_VOTES]
+        self.votes = [each["answer"] for each in earlier if each["answer"] in question.answers][: question.most_votes]
         """The letters of the stored answers."""
         self._when_stored: list[Callable[[], None]] = []
 
@@ -97,7 +127,7 @@ class Prediction:
         """Take an answer, keep it, unlock what waits for it; gives a sentence about that.
 
         Where the file cannot be written, the answer holds all the same, until the kernel stops. Raises ProtocolMisuse
-        for an unknown letter, another confidence than those of `CONFIDENCE`, and a third answer.
+        for an unknown letter, another confidence than those of `CONFIDENCE`, and an answer too many.
         """
         answers = self.question.answers
         if isinstance(letter, str) and letter not in answers and letter.swapcase() in answers:
@@ -105,9 +135,9 @@ class Prediction:
         check(one_of(*answers), answer=letter)
         check(optional(one_of(*CONFIDENCE)), confidence=confidence)
         check(WORD, why=why)
-        if len(self.votes) >= MOST_VOTES:
+        if len(self.votes) >= self.question.most_votes:
             told = " and then ".join(self.votes)
-            raise ProtocolMisuse(f"you answered {told}; both are kept, and two answers are all there are", letter)
+            raise ProtocolMisuse(f"you answered {told}; that is kept, and there is no further answer", letter)
         self.votes.append(letter)
         self._kept.predict(
             student(), self.question.name, answer=letter, misconception=answers[letter].misconception,
@@ -115,10 +145,12 @@ class Prediction:
         )  # fmt: skip
         for callback in self._when_stored:
             callback()
-        again = "Both are kept." if len(self.votes) == MOST_VOTES else ""
-        if not self.question.is_last:
-            again = again or "Talk to your neighbor; you may answer once more."
-        return " ".join(filter(None, (f"Stored: {letter}.", again, self._kept.note)))
+        again = self.question.words.after[len(self.votes) - 1]
+        return " ".join(filter(None, (self._stored(letter), again, self._kept.note)))
+
+    def _stored(self, *letters: str) -> str:
+        """A sentence about what is kept; a test shows its answers without letters."""
+        return "Stored." if self.question.is_test else f"Stored: {' and then '.join(letters)}."
 
     def feedback(self, world: Any = None) -> str:
         """Comment on the answer after the run, and say which is right after a second wrong one; "" without any.
@@ -128,7 +160,7 @@ class Prediction:
         answer = self.question.answers[self.chosen]
         verb = "answered" if self.question.is_last else "predicted"
         told = f"You {verb} {self.chosen}, “{answer.text}”:\n{answer.said(world)}"
-        if answer.misconception is None or len(self.votes) < MOST_VOTES:
+        if answer.misconception is None or len(self.votes) < self.question.most_votes:
             return told
         letter, right = next(each for each in self.question.answers.items() if each[1].misconception is None)
         return f"{told}\nRight is {letter}, “{right.text}”:\n{right.said(world)}"
@@ -152,7 +184,15 @@ class Prediction:
 
     def form(self) -> ipywidgets.VBox:
         """The question as a form for a notebook: choose, say how sure you are and why, store."""
-        options = [(f"{letter}.  {answer.text}", letter) for letter, answer in self.question.answers.items()]
+        is_test, answers, words = self.question.is_test, self.question.answers, self.question.words
+        options = [(each.text if is_test else f"{letter}.  {each.text}", letter) for letter, each in answers.items()]
+
+        def is_gap(letter: str) -> bool:
+            return answers[letter].misconception == GAP
+
+        if is_test:
+            student().random(self.question.name).shuffle(options)
+            options.sort(key=lambda each: is_gap(each[1]))
         choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "auto"})
         sure = ipywidgets.Dropdown(
             options=[("choose", None), *((word, word) for word in CONFIDENCE)], index=0,
@@ -160,14 +200,13 @@ class Prediction:
         )  # fmt: skip
         why = ipywidgets.Text(description="In one line, why?", style={"description_width": "initial"})
         how = {"disabled": True, "button_style": "primary"}
-        store = button("Store my prediction", "Keeps your answer and unlocks the picture", **how)
-        said = ipywidgets.HTML("Choose one answer.")
-        words = ["Store my answer" if self.question.is_last else "Store my prediction", "Store my second answer"]
+        store = button(words.buttons[0], "Keeps your answer" + " and unlocks the picture" * (not is_test), **how)
+        said = ipywidgets.HTML(words.begin)
 
         def ready(*_: object) -> None:
-            is_over = len(self.votes) >= MOST_VOTES
-            store.disabled = choice.value is None or is_over
-            store.description = "Both answers are stored" if is_over else words[len(self.votes)]
+            is_open = choice.value is None or (is_test and sure.value is None and not is_gap(choice.value))
+            store.disabled = is_open or len(self.votes) >= self.question.most_votes
+            store.description = words.buttons[len(self.votes)]
 
         def say(told: str) -> None:
             said.value = notebook.broken(f"{self.feedback()} {told}" if self.question.is_last else told)
@@ -176,15 +215,17 @@ class Prediction:
             say(self.store(choice.value, sure.value, why.value))
 
         if self.votes:  # stored before this kernel began
-            say(f"Stored: {' and then '.join(self.votes)}.")
+            say(self._stored(*self.votes))
 
         choice.observe(ready, "value")
+        sure.observe(ready, "value")
         store.on_click(pressed)
         self.when_stored(ready)
         ready()
         text = ipywidgets.HTML(f"<b>{escape(self.question.text)}</b>")
         row = {"flex_flow": "row wrap", "align_items": "center"}
-        return frame(text, choice, ipywidgets.HBox([sure, why], layout=row), ipywidgets.HBox([store, said], layout=row))
+        more = ipywidgets.HBox([sure] if is_test else [sure, why], layout=row)
+        return frame(text, choice, more, ipywidgets.HBox([store, said], layout=row))
 
 
 _asked: dict[str, Prediction] = {}
@@ -214,7 +255,7 @@ def predict(name: str, answer: str, confidence: str | None = None, why: str = ""
     check(optional(one_of(*CONFIDENCE)), confidence=confidence)
     asked = prediction(name)
     is_again = asked.last == (answer, confidence, why)  # the cell is run once more
-    told = f"Stored: {answer}." if is_again else asked.store(answer, confidence, why)
+    told = asked._stored(answer) if is_again else asked.store(answer, confidence, why)
     notebook.show_words(f"{asked.feedback()} {told}" if asked.question.is_last else told)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mipflow.course.identity import Student
+from mipflow.course.source import called
 from mipflow.errors import MipflowError, shown
 from mipflow.wire.files import read_text, written_whole
 
@@ -32,7 +33,7 @@ class Progress:
 
     def __init__(self, lab: str, folder: Path | None = None) -> None:
         self.lab = lab
-        self.path = (folder or Path()) / f"progress-lab{lab}.json"
+        self.path = (folder or Path()) / f"progress-{called(lab)}.json"
         self.note = ""
         self._is_ours = True
         self._kept = self._read()

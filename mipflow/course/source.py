@@ -12,21 +12,28 @@ from mipflow.course.exercise import Exercise
 from mipflow.errors import DatasetError, ProtocolMisuse, shown
 from mipflow.lab.folders import find_folder
 
-NUMBER = re.compile(r"(\d{1,2})(\.\w{1,4})?")
+NUMBER = re.compile(r"((?:pre|post)\b|\d{1,2})(\.\w{1,4})?")
 
 
 def lab_of(number: object) -> str:
-    """The lab of an exercise or a question as two digits: "07" of "7.3" and of "07". Raises ProtocolMisuse."""
+    """The lab of an exercise or a question as two digits: "07" of "7.3" and of "07"; the tests before and after all
+    labs are "pre" and "post". Raises ProtocolMisuse.
+    """
     found = NUMBER.match(number) if isinstance(number, str) else None
     if found is None:
         raise ProtocolMisuse(f"{shown(number)} is no exercise; expected its number as a word, such as '7.3'", number)
     return found[1].zfill(2)
 
 
+def called(lab: str) -> str:
+    """A lab in the name of a file: "lab07" of "07", "pre" of "pre"."""
+    return f"lab{lab}" if lab.isdecimal() else lab
+
+
 def file_of(lab: str) -> Path:
     """The file of exercises of a lab. Raises DatasetError where there is none."""
     folder = find_folder("labs") / "exercises"
-    path = folder / f"lab{lab}.py"
+    path = folder / f"{called(lab)}.py"
     if not path.exists():
         there = ", ".join(each.stem[3:] for each in sorted(folder.glob("lab??.py"))) or "none"
         raise DatasetError(f"lab {lab} has no exercises here; labs that have: {there}", lab)

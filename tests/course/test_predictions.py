@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mipflow.course.predictions import CONFIDENCE, Prediction, ask, predict, prediction, reveal
+from mipflow.course.identity import me
+from mipflow.course.predictions import CONFIDENCE, GAP, Answer, Prediction, Question, ask, predict, prediction, reveal
 from mipflow.course.progress import forget, progress
 from mipflow.errors import ProtocolMisuse
 from mipflow.view.picture import Picture
@@ -118,3 +119,33 @@ def test_after_two_wrong_answers_the_right_one_is_told() -> None:
     asked.store("a")
     right = asked.question.answers["b"]
     assert asked.feedback(4.25).endswith(f"\nRight is b, “{right.text}”:\n{right.said(4.25)}")
+
+
+def test_a_test_says_nothing_of_an_answer_and_asks_how_sure_one_is() -> None:
+    answers = {"a": Answer("One.", "Told.", "M1"), "b": Answer("Two.", "Told."), "x": Answer("Not yet.", "", GAP)}
+    asked = Prediction(Question("99-T1", "What?", answers, is_test=True))
+    form = asked.form()
+    choice, (sure,), (store, said) = form.children[1], form.children[2].children, form.children[3].children
+    choice.value = "a"
+    assert store.disabled, "how sure?"
+    choice.value = "x"
+    assert not store.disabled, "who does not know cannot be sure"
+    choice.value, sure.value = "a", "certain"
+    store.click()
+    assert said.value == "Stored." and store.description == "Stored" and store.disabled
+    with pytest.raises(ProtocolMisuse, match="you answered a; that is kept"):
+        asked.store("b")
+    assert [(each["answer"], each["confidence"]) for each in progress("99").predictions("99-T1")] == [("a", "certain")]
+
+
+def test_a_test_has_an_order_of_answers_for_each_learner_with_the_gap_at_the_end() -> None:
+    answers = {letter: Answer(f"{letter}?", "", None if letter == "b" else letter) for letter in "abcd"}
+    asked = Prediction(Question("99-T1", "What?", answers | {"x": Answer("x?", "", GAP)}, is_test=True))
+
+    def order(who: str) -> str:
+        me(who)
+        return "".join(letter for _, letter in asked.form().children[1].options)
+
+    orders = {order(str(number)) for number in range(30)}
+    assert len(orders) > 10 and all(sorted(each) == list("abcdx") and each[-1] == "x" for each in orders)
+    assert order("7") == order("7")

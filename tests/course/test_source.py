@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mipflow.course.source import exercise, exercises_of, lab_of
+from mipflow.course.source import called, exercise, exercises_of, lab_of
 from mipflow.errors import DatasetError, ProtocolMisuse
 
 
 def test_a_lab_is_found_by_the_number_of_an_exercise() -> None:
     assert [lab_of(each) for each in ("7.3", "07", "99.1", "07-exit", "7.R")] == ["07", "07", "99", "07", "07"]
+    assert [lab_of(each) for each in ("pre", "post", "pre-A3", "post-B10")] == ["pre", "post", "pre", "post"]
+    assert [called(each) for each in ("07", "pre")] == ["lab07", "pre"]
+    for no_lab in ("prefix", "pretest-1", "x", "", 7):
+        with pytest.raises(ProtocolMisuse, match="is no exercise"):
+            lab_of(no_lab)
     assert exercise("99.1").points == 4
     with pytest.raises(ProtocolMisuse, match=r"lab 99 has 99\.1, 99\.2"):
         exercise("99.3")

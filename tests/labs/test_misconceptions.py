@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mipflow.course.source import exercises_of
+from mipflow.course.predictions import GAP
+from mipflow.course.source import called, exercises_of
 from mipflow.course.stories import Stories
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LABS = sorted(path.stem[3:] for path in (REPOSITORY / "labs" / "exercises").glob("lab*.py"))
+EXERCISES = REPOSITORY / "labs" / "exercises"
+LABS = sorted(path.stem[3:] for path in EXERCISES.glob("lab*.py"))
+ASKING = [*LABS, "pre", "post"]
 SPLIT = "M03 M06 M07 M08 M23 M26".split()
 PLANNED = {f"{number:02}" for number in range(12)}
 
@@ -30,8 +33,10 @@ def catalogue() -> list[dict[str, str]]:
 
 
 def used(lab: str) -> set[str]:
-    """The ids that a lab's file of exercises has: in its questions, its wrong versions and its judges."""
-    tree = ast.parse((REPOSITORY / "labs" / "exercises" / f"lab{lab}.py").read_text(encoding="utf-8"))
+    """The ids that a lab's file of exercises has: in its questions, its wrong versions and its judges. The post-test's
+    are those of the pre-test.
+    """
+    tree = ast.parse((EXERCISES / f"{called(lab).replace('post', 'pre')}.py").read_text(encoding="utf-8"))
     words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {word for word in words if re.fullmatch(r"M\d\d[a-z]?", word)}
 
@@ -50,12 +55,12 @@ def test_a_misconception_is_used_by_the_labs_that_it_names_and_are_there(row: di
         assert row["id"] in used(lab), f"{row['id']} is in no question or check of lab {lab}"
 
 
-@pytest.mark.parametrize("lab", LABS)
+@pytest.mark.parametrize("lab", ASKING)
 def test_what_a_lab_uses_is_in_the_catalogue(lab: str) -> None:
     assert used(lab) <= {row["id"] for row in catalogue()}
 
 
-@pytest.mark.parametrize("lab", LABS)
+@pytest.mark.parametrize("lab", ASKING)
 def test_what_answers_and_wrong_versions_are_tied_to_is_among_what_a_lab_uses(lab: str) -> None:
     """By another way: from the values that the course gets."""
     module = exercises_of(lab)
@@ -65,7 +70,7 @@ def test_what_answers_and_wrong_versions_are_tied_to_is_among_what_a_lab_uses(la
         wrong.misconception for each in module.EXERCISES if isinstance(each.judge, Stories)
         for wrong in each.judge.wrong
     }  # fmt: skip
-    assert found - {None} <= used(lab)
+    assert found - {None, GAP} <= used(lab)
 
 
 def test_who_holds_two_beliefs_is_two_rows() -> None:
@@ -75,6 +80,6 @@ def test_who_holds_two_beliefs_is_two_rows() -> None:
 
 
 def test_each_question_has_one_right_answer() -> None:
-    for lab in LABS:
+    for lab in ASKING:
         for question in exercises_of(lab).QUESTIONS.values():
             assert [answer.misconception for answer in question.answers.values()].count(None) == 1, question.name

@@ -1,0 +1,66 @@
+"""The post-test, after lab 08: the other form of the ten questions of labs/exercises/pre.py, and what is so.
+
+Only here something is said of the answers, once all are stored; nothing is counted for anybody (`mipflow class` does it
+for a class).
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets
+
+from mipflow.course.identity import Student
+from mipflow.course.progress import progress
+from mipflow.course.source import exercises_of
+from mipflow.lab.panel import show_in
+
+_pre = exercises_of("pre")
+
+
+def _before(name: str) -> str:
+    """The answer to a question of the pre-test in this folder, in words; empty where there is none."""
+    kept = progress("pre").predictions(name)
+    answer = _pre.QUESTIONS[name].answers.get(kept[-1]["answer"]) if kept else None
+    return "" if answer is None else _told(answer.text, kept[-1].get("confidence"))
+
+
+def _told(text: str, confidence: Any) -> str:
+    return f"“{text}”" + f" ({confidence})" * bool(confidence)
+
+
+def answers(student: Student) -> ipywidgets.Output:
+    """Say what is so, beside both answers, once all ten are stored."""
+    asked, output = _pre.asked_of(student, "post"), ipywidgets.Output()
+
+    def show() -> None:
+        missing = sum(each.chosen is None for each in asked)
+        if missing:
+            show_in(output, f"Waits for your answers to the questions above: {missing} to go.")
+            return
+        form = _pre.form_of(student, "pre")
+        parts = []
+        for number, each in enumerate(asked, start=1):
+            right = next(answer for answer in each.question.answers.values() if answer.misconception is None)
+            _, sure, _ = each.last
+            lines = [
+                f"<b>{number}. {escape(each.question.text)}</b>",
+                f"So it is: “{escape(right.text)}” {escape(right.feedback)}",
+                f"You said: {escape(_told(each.question.answers[each.chosen].text, sure))}",
+            ]
+            if before := _before(f"pre-{form}{number}"):
+                lines.append(f"In other words, before the labs: {escape(before)}")
+            parts.append(f"<p>{'<br>'.join(lines)}</p>")
+        show_in(output, "".join(parts))
+
+    show()
+    for each in asked:
+        each.when_stored(show)
+    return output
+
+
+QUESTIONS = _pre.questions_of("post")
+EXERCISES: list[Any] = []
+PARTS = {"questions": lambda student: _pre.sheet(student, "post"), "answers": answers}
+"""What a notebook shows by `part("post", name)`."""
