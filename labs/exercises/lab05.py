@@ -985,6 +985,16 @@ class Pausing(mf.apps.Voice):
     name: ClassVar[str] = "pausing call"
 
 
+@dataclass(slots=True, frozen=True)
+class Short(mf.apps.Voice):
+    """A call that is hung up while another pauses."""
+
+    name: ClassVar[str] = "short call"
+
+
+HANGS_UP_S = 6.9
+
+
 class Paused(NamedTuple):
     """A call with pauses: its flows, home addresses beyond the one that it needs, CN1's packets that were sent and lost."""
 
@@ -998,18 +1008,23 @@ class Paused(NamedTuple):
 
 
 def paused(is_over: Callable[..., Any], student: Student) -> Paused:
-    """A call that pauses for three seconds after every two, beside one that does not, in the phone."""
+    """A call that pauses for three seconds after every two, in the phone, beside one that does not and one that is hung up
+    in the first pause.
+    """
     sentences = variant(student).sentences
     world = mf.figure2(seed=1, is_over=is_over).run(2.5)
+    short = world.mn.open(world.cn2, Short(start_s=0.5, duration_s=3.85))
     world.mn.open(world.cn1, mf.apps.Voice(start_s=0.5))
     call = world.mn.open(world.cn1, Pausing(start_s=0.5, talk_s=2, pause_s=3, duration_s=5 * sentences - 3))
-    world.run(5 * sentences)
+    world.run(HANGS_UP_S - world.now)
+    world.mn.close(short)
+    world.run(2.5 + 5 * sentences - world.now)
     changes = [each.change for each in world.trace.changes() if each.node == "MN" and each.change.after]
     flows = {each.key for each in changes if each.table == "flow mapping table"}
     homes = {each.key for each in changes if each.table == "home address table"}
     down = call.stats.down
     failed = next((each.why for each in world.trace.decisions() if each.what == "function failed"), "")
-    return Paused(world, sentences, len(flows) - 1, len(homes) - 2, down.sent, down.sent - down.received, failed)
+    return Paused(world, sentences, len(flows) - 2, len(homes) - 2, down.sent, down.sent - down.received, failed)
 
 
 def film_end(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
@@ -1018,7 +1033,9 @@ def film_end(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
         return words_of("Write is_over first: then it decides in a phone.")
     run = paused(mine, student)
     flows = "1 flow" if run.flows == 1 else f"{run.flows} flows"
-    run.world.title = f"{run.sentences} sentences became {flows}; {run.lost:,} of CN1's {run.sent:,} packets got lost"
+    run.world.title = (
+        f"The pausing call: {run.sentences} sentences became {flows}; {run.lost:,} of CN1's {run.sent:,} packets got lost"
+    )
     if run.failed:
         run.world.title += f"; {run.failed}"
     return run.world.animate(4.6, 9.6)

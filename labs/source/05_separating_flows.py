@@ -232,8 +232,9 @@ def is_over(flow, now):
 check("5.4").points
 
 # %% [markdown]
-# **Run it in the node.** The *pausing call* is silent for three seconds after every two; the other call never is. Your
-# function says when they are over. What comes after a flow's end is a new flow, with another home address.
+# **Run it in the node.** The *pausing call* is silent for three seconds after every two. The *call* never is. The
+# *short call* is hung up at 6.9 s, while the pausing call is silent too. Your function says which of them is over, and
+# the film why. What comes after a flow's end is a new flow, with another home address.
 
 # %% tags=["hide"]
 film("5.4")

@@ -32,6 +32,11 @@ def idle_until_ns(entry: FlowMappingEntry, now: int, lasts_ns: int = 0) -> int:
     return max(used_ns, lasts_ns) + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
 
 
+SAID = "", "one end has said FIN", "both ends have said FIN"
+SILENT_NS = NS_PER_S
+"""After how much silence it is told that a flow goes on by a learner's `is_over`."""
+
+
 class TcpEndings:
     """The FIN and RST segments seen of each TCP conversation (RFC 9293 section 3.6)."""
 
@@ -87,22 +92,28 @@ class FlowState(NamedTuple):
 class AskedEnding:
     """A learner's is_over(flow, now), asked four times a second about each flow: when it last sent and heard is known
     as well as that. One that has carried nothing yet is waited for. Raises FunctionFailed for what is no such function.
+
+    A flow that goes on though it is silent or closed, and one that breaks its silence, is told once, by `tell`.
     """
 
-    def __init__(self, is_over: Callable[[FlowState, float], bool], meters: Mapping[int, Meter]) -> None:
+    def __init__(
+        self, is_over: Callable[[FlowState, float], bool], meters: Mapping[int, Meter], tell: Callable[[str, str], None]
+    ) -> None:
         self._is_over = Guarded("is_over", is_over, "flow, now", wrong_truth)
-        self._meters = meters
+        self._meters, self._tell = meters, tell
         self._began_ns: dict[int, int] = {}
         self._last: dict[int, tuple[int, int]] = {}
         """Flow id, negative for the way to the mobile node -> packets so far, and when there were more last."""
+        self._told: dict[int, tuple[bool, int]] = {}
+        """Flow id -> whether it was closed, and when it fell silent, where it was told to go on all the same."""
 
-    def __call__(self, entry: FlowMappingEntry, fins: int, now: int) -> bool:
-        """Ask. Raises FunctionFailed."""
+    def __call__(self, entry: FlowMappingEntry, fins: int, now: int) -> str:
+        """Ask; gives why it has ended, "" where it goes on. Raises FunctionFailed."""
         number, closed, used_ns, last_s = entry.flow_id, not entry.conversations, entry.used_ns, list[float]()
         began_ns = self._began_ns.setdefault(number, now)
         if used_ns is None:
             if not closed:
-                return False
+                return ""
             used_ns = began_ns
         for way, count in ((number, self._meters[number].sent), (-number, self._meters[-number].received)):
             before, last_ns = self._last.get(way, (0, began_ns))
@@ -110,4 +121,19 @@ class AskedEnding:
             last_s.append(self._last[way][1] / NS_PER_S)
         protocol = entry.flow_information.traits.protocol
         state = FlowState(protocol, began_ns / NS_PER_S, last_s[0], last_s[1], fins, closed)
-        return bool(self._is_over(state, now / NS_PER_S))
+        is_over, quiet_ns = self._is_over(state, now / NS_PER_S), now - used_ns
+        known = ["closed by its application"] * closed + [SAID[fins]] * (fins > 0)
+        why = f"your is_over() says so ({'; '.join([*known, f'silent for {quiet_ns / NS_PER_S:.1f} s'])})"
+        if is_over:
+            return why
+        told = self._told.get(number)
+        if closed or quiet_ns >= SILENT_NS:
+            self._told[number] = closed, used_ns
+            if told is None or told[0] != closed:
+                self._tell("flow goes on", f"flow {number}: {why}")
+        elif told is not None:
+            del self._told[number]
+            was_s, home = (used_ns - told[1]) / NS_PER_S, entry.home_address
+            still = f", still from {home}" * (home is not None)
+            self._tell("flow goes on", f"flow {number}: packets again, after {was_s:.0f} s of silence{still}")
+        return ""

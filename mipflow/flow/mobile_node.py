@@ -99,7 +99,7 @@ class FlowMobileNode(Host):
             allocation=mechanism, policies=policies, home_bindings=home_bindings or HomeBindings(),
             reconsider_every_s=reconsider_every_s, handover=handover,
         )  # fmt: skip
-        ending = None if is_over is None else AskedEnding(is_over, network.meters)
+        ending = None if is_over is None else AskedEnding(is_over, network.meters, self.binder.journal.decided)
         self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator, ending)
         self.packet_keys = None if key is None else PacketKeys(self, key, self.function_failed)
         """Of every packet, what a learner's `key` says; None without one."""

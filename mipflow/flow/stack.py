@@ -245,12 +245,12 @@ class FlowStack:
     def _ask(self, entry: FlowMappingEntry, asked: AskedEnding) -> None:
         """Ask a learner's function whether a flow has ended, now and again until it has."""
         try:
-            is_over = asked(entry, self._tcp_endings.fins(entry.conversations), self._clock.now)
+            why = asked(entry, self._tcp_endings.fins(entry.conversations), self._clock.now)
         except FunctionFailed as error:  # it would fail again: the flow goes on
             self._binder.journal.function_failed(error)
             return
-        if is_over:
-            self.end(entry, "your is_over() says so")
+        if why:
+            self.end(entry, why)
         else:
             self._clock.at(self._clock.now + ASK_NS, self._silence, entry)
 

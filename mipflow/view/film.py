@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
+from mipflow.view.words import NS_PER_MS, NS_PER_S, count, seconds
 
 CAPTION_MS = 1500
 """Least playing time from one caption to the next, in milliseconds."""
@@ -102,7 +102,7 @@ class Film:
     def in_words(self) -> str:
         """Which parts are in slow motion."""
         parts = " and ".join(f"from {seconds(a)} to {seconds(b)}" for a, b in self.spans[:3])
-        more = f" and in {len(self.spans) - 3} other spans" if len(self.spans) > 3 else ""
+        more = f" and in {count(len(self.spans) - 3, 'other span')}" if len(self.spans) > 3 else ""
         return f"in slow motion {parts}{more}" if parts else "as fast as life, or faster"
 
 

@@ -9,18 +9,19 @@ from typing import Literal, NamedTuple
 
 from mipflow.sim.trace import Dropped, TableChanged
 from mipflow.view.focus import TABLE
-from mipflow.view.words import NS_PER_MS, NS_PER_S
+from mipflow.view.words import NS_PER_MS, NS_PER_S, seconds
 
 Kind = Literal[
     "handover", "HoTI", "CoTI", "HoT", "CoT", "BU", "row", "BA", "road", "lost", "address", "ended", "message",
-    "decision", "test", "keys",
+    "decision", "test", "keys", "error",
 ]  # fmt: skip
 PhaseName = Literal["movement", "home registration", "tests", "correspondent registration"]
 CACHE, CONNECTIONS, TOKENS = "binding cache", "TCP connections", "keygen tokens"
 SHOWN = (CACHE, TABLE, TOKENS)
 """The tables that pictures show."""
 TOGETHER_NS = NS_PER_MS
-"""Moments that belong together and happen within this time are one caption, in nanoseconds."""
+"""Moments that belong together and happen within this time are one caption, in nanoseconds; equal errors in a second.
+"""
 MOST_JOINED = 3
 """Sentences of one caption; the others are counted."""
 _TOGETHER = {"HoTI": "tests", "CoTI": "tests", "HoT": "answers", "CoT": "answers"}
@@ -101,13 +102,14 @@ def captions(moments: Iterable[Moment]) -> list[Caption]:
             continue
         is_alone = moment.is_key or moment.kind == "lost"
         kind = moment.brief if moment.kind == "decision" else _TOGETHER.get(moment.kind, moment.kind)
-        family = moment if is_alone else (kind, moment.nodes[0])
+        is_error = moment.kind == "error"  # one for each packet that it is about
+        family = moment if is_alone else (kind, moment.sentence if is_error else moment.nodes[0])
         asked = latest.get(("handover", moment.nodes[0]))
         if moment.kind == "row" and asked is not None and asked[0].t_ns == moment.t_ns:
             asked.append(moment)
             continue
         group = latest.get(family)
-        if group is None or moment.t_ns - group[0].t_ns > TOGETHER_NS:
+        if group is None or moment.t_ns - group[0].t_ns > (NS_PER_S if is_error else TOGETHER_NS):
             group = latest[family] = []
             groups.append(group)
         group.append(moment)
@@ -115,11 +117,14 @@ def captions(moments: Iterable[Moment]) -> list[Caption]:
 
 
 def _caption(group: Sequence[Moment]) -> Caption:
-    """A handover says already which rows it changes."""
+    """A handover says already which rows it changes; equal errors are counted."""
     own = [each for each in group if each.kind == "handover"] or group
     said, briefs = dict.fromkeys(each.sentence for each in own), dict.fromkeys(each.brief for each in own)
     told = [one for one in said if not any(other != one and other.startswith(one) for other in said)]
-    return Caption(group[0].t_ns, joined(told), ", ".join(briefs), tuple(group))
+    text, brief = joined(told), ", ".join(briefs)
+    if group[0].kind == "error" and len(group) > 1:
+        text, brief = f"{text}, {len(group)} times up to {seconds(group[-1].t_ns)}", f"{brief}, {len(group)} times"
+    return Caption(group[0].t_ns, text, brief, tuple(group))
 
 
 def joined(sentences: Sequence[str]) -> str:

@@ -27,8 +27,10 @@ from mipflow.view.words import (
     seconds,
     short,
 )  # fmt: skip
+from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
+    BindingError,
     BindingUpdate,
     CareOfTest,
     CareOfTestInit,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 HOMES, KEYS = "home address table", "security association database"
 _KINDS: dict[str, Kind] = {"HoTI": "HoTI", "CoTI": "CoTI", "HoT": "HoT", "CoT": "CoT", "BU": "BU", "BA": "BA"}
+_ERRORS = BindingError, IcmpError
+"""Messages about a packet each."""
 _DECIDED: dict[str, Kind] = {
     "handover": "handover", "binds": "handover", "moves": "handover", "care-of address": "address",
     "address": "address", "flow ended": "ended",
@@ -135,8 +139,8 @@ class Teller:
         sender, receiver = trip.sender, named if named in self.roles else trip.receiver
         is_lost, flow = trip.arrived_ns == LOST, packet.innermost().flow
         sentence = f"{self._said(packet, sender, receiver)}{' in ESP' * trip.encrypted}"
-        kind = _KINDS.get(name, "message")
-        sentence += f" ({name})" * (kind != "message") + ", but it is lost on the way" * is_lost
+        kind = "error" if isinstance(inner.carried, _ERRORS) else _KINDS.get(name, "message")
+        sentence += f" ({name})" * (kind not in ("message", "error")) + ", but it is lost on the way" * is_lost
         values = {
             "from": sender, "to": receiver, "interface": trip.interface, "message": long(packet),
             "detail": words.detail(packet), "tunnelled": trip.tunnelled, "hop": trip.numbers[0],
@@ -329,8 +333,10 @@ class Teller:
         elif record.what in _TESTED and record.node in self.home_agents:
             kind, tested, t_ns = "test", record.why.split(" ")[0], record.t_ns - (record.what == "unique address")
             told, brief = (each.format(who=who, home=words.the(tested)) for each in _TESTED[record.what])
-        elif kind == "ended":
-            told = f"{words.flows_named(flows)} has ended: {record.why.partition(': ')[2]}"
+        elif kind == "ended" or record.what == "flow goes on":
+            does = "has ended" if kind == "ended" else "goes on"
+            named, reason = words.flows_named(flows), words.in_words(record.why.partition(": ")[2])
+            told, brief = f"{named} {does}: {reason}", f"{named} {does.removeprefix('has ')}"
         elif record.what == "network choice":
             named, _, chosen = told.partition(" over ")
             where, _, reason = chosen.partition(": ")

@@ -265,7 +265,7 @@ def flow_sentences(
         own = ways.get(flow, ())
         later = "".join(f", from {seconds(t_ns)} {way}" for t_ns, way in own[1:]) or " throughout"
         way = own[0][1] + later if own else "no packet"
-        lines.append(f"{words.flows[flow]}: {way}; {reasons(losses.pop(flow, Counter()))}.")
+        lines.append(f"{words.flows[flow]}: {way}; {words.in_words(reasons(losses.pop(flow, Counter())))}.")
     if focus.hidden:
         rest = reasons(sum(losses.values(), Counter()))
         lines.append(f"{count(focus.hidden, 'other flow')}, of which nothing more is told; {rest}.")

@@ -110,6 +110,12 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.write("def is_over(", PATIENT)
     learner.run('check("5.4").points')
     over.get_by_text("a pause does not").wait_for()
+    patient = learner.run('film("5.4")')
+    patient.get_by_text("The pausing call: 10 sentences became 1 flow").first.wait_for()
+    patient.locator(".mipflow-driven").wait_for()
+    patient.get_by_role("button", name="Next event").click()
+    patient.locator(".mipflow-caption").get_by_text("The pausing call goes on").wait_for()
+    learner.shoot("10b-patient-in-the-node", patient.locator(".mipflow-caption"))
 
     # Break it.
     story = learner.cell('check("5.5").points')

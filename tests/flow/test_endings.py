@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -325,12 +326,17 @@ def learners_ends(made: World) -> list[tuple[float, str]]:
     return [(each.t_ns / S, each.why) for each in made.trace.decisions() if each.what == "flow ended"]
 
 
+def goes_on(made: World) -> list[str]:
+    return [each.why for each in made.trace.decisions() if each.what == "flow goes on"]
+
+
 def test_a_learner_says_when_a_flow_is_over() -> None:
     made = world(wire=False, is_over=silent(5)).run(2.5)
     call = made.mn.open(made.cn1, mf.apps.Voice(start_s=6, duration_s=2))
     made.run(20)
     ((at_s, why),) = learners_ends(made)
-    assert why == f"flow {call.id}: your is_over() says so" and 15.5 <= at_s <= 15.8, "not before it has begun"
+    assert 15.5 <= at_s <= 15.8, "not before it has begun"
+    assert re.fullmatch(rf"flow {call.id}: your is_over\(\) says so \(silent for 5\.[0-3] s\)", why)
 
 
 def test_a_learner_is_told_when_it_sent_and_when_it_heard() -> None:
@@ -366,7 +372,8 @@ def test_a_learner_decides_about_fins_and_what_the_application_says() -> None:
     made.mn.close(call)
     assert call.id in made.mn.flows, "the learner is asked first"
     made.run(1)
-    assert [why for _, why in learners_ends(made)] == [f"flow {call.id}: your is_over() says so"]
+    ((_, why),) = learners_ends(made)
+    assert why.startswith(f"flow {call.id}: your is_over() says so (closed by its application; silent for 0.")
     assert call.id not in made.mn.flows and file.id in made.mn.flows
 
 
@@ -377,6 +384,8 @@ def test_who_does_not_listen_to_the_application_keeps_the_flow() -> None:
     made.mn.close(call)
     made.run(400)
     assert call.id in made.mn.flows and learners_ends(made) == []
+    (told,) = goes_on(made)
+    assert told.startswith(f"flow {call.id}: your is_over() says so (closed by its application; "), "told once"
 
 
 @pytest.mark.parametrize("bad", [lambda flow, now: None, lambda flow, now: 1 / 0, lambda flow, now: now])
@@ -395,7 +404,7 @@ def test_an_is_over_takes_a_flow_and_a_time() -> None:
 
 def test_a_pause_that_is_taken_for_the_end_makes_a_flow_of_each_sentence() -> None:
     """The call of lab 05: cut where a second of silence counts, whole where five do."""
-    counts = []
+    counts, told = [], []
     for limit_s in (1, 5):
         made = world(wire=False, is_over=silent(limit_s)).run(2.5)
         made.mn.open(made.cn1, mf.apps.Voice())
@@ -404,4 +413,10 @@ def test_a_pause_that_is_taken_for_the_end_makes_a_flow_of_each_sentence() -> No
         changes = [each.change for each in made.trace.changes() if each.node == "MN"]
         flows = {each.key for each in changes if each.table == "flow mapping table" and each.after}
         counts.append((len(flows) - 1, call.stats.down.lost > 0))
+        told.append(goes_on(made))
     assert counts == [(5, True), (1, False)]
+    home, pauses = call.home_address, 5
+    assert told[0] == [] and len(told[1]) == 2 * pauses - 1, "of each pause its silence, and its end"
+    for kept, again in zip(told[1][:-1:2], told[1][1::2], strict=True):
+        assert re.fullmatch(rf"flow {call.id}: your is_over\(\) says so \(silent for 1\.[0-3] s\)", kept)
+        assert again == f"flow {call.id}: packets again, after 3 s of silence, still from {home}"

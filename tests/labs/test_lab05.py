@@ -266,12 +266,29 @@ def test_a_wrong_key_has_its_lanes_too() -> None:
 
 def test_an_impatient_end_has_its_film_too() -> None:
     shown = film("5.4", {"is_over": made("return flow.closed or now - max(flow.sent, flow.heard) >= 1", IS_OVER)})
-    assert "10 sentences became 10 flows" in shown.title
+    assert "The pausing call: 10 sentences became 10 flows" in shown.title
+    told = shown.describe()
+    assert re.search(r"The pausing call has ended: your is_over\(\) says so \(silent for 1\.\d s\)", told)
+    (errors,) = re.findall(r"ICMPv6 error to CN1 \(destination unreachable, code 3\), (\d+) times up to", told)
+    assert int(errors) > 15 and sum("ICMPv6 error" in each["text"] for each in shown.events) == 1
     assert "Write is_over first" in repr(film("5.4", {}))
     assert "ZeroDivisionError" in film("5.4", {"is_over": made("return 1 / 0", IS_OVER)}).title
 
 
 # --- The prediction --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "hung_up"), [(OVER, "has ended"), ("return now - flow.heard >= 300", "goes on")])
+def test_a_patient_end_has_a_story_too(source: str, hung_up: str) -> None:
+    """One call pauses and one is hung up meanwhile: the film says what became of each, and why."""
+    shown = film("5.4", {"is_over": made(source, IS_OVER)})
+    told = [each["text"] for each in shown.events]
+    assert "The pausing call: 10 sentences became 1 flow; 0 of" in shown.title
+    kept, ended = (next(n for n, each in enumerate(told) if each.startswith(f"The {name} ")) for name in ("pausing call", "short call"))
+    assert kept < ended and told[kept] == "The pausing call goes on: your is_over() says so (silent for 1.2 s)"
+    assert told[ended] == f"The short call {hung_up}: your is_over() says so (closed by its application; silent for 0.1 s)"
+    assert told[-1] == "The pausing call goes on: packets again, after 3 s of silence, still from H@2"
+    assert ("CN2 forgets where H@1 is" in told) == (hung_up == "has ended")
 
 
 def test_the_prediction_says_what_its_world_does() -> None:

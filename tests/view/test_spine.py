@@ -181,8 +181,24 @@ class TestWords:
             got = of_world(world)
             assert sum(len(caption.moments) for caption in got.captions) == sum(m.is_told for m in got.moments), name
             for caption in got.captions:
-                assert caption.moments[-1].t_ns - caption.t_ns <= TOGETHER_NS
+                is_error = {moment.kind for moment in caption.moments} == {"error"}
+                assert caption.moments[-1].t_ns - caption.t_ns <= (S if is_error else TOGETHER_NS)
                 assert len(caption.moments) == 1 or not any(moment.is_key for moment in caption.moments)
+
+    def test_equal_errors_within_a_second_are_one_caption_with_their_number(self) -> None:
+        world = mf.figure2(seed=7)
+        call = world.mn.open(world.cn1, mf.apps.Voice(start_s=2))
+        world.run(4)
+        world.cn1.close_port(call.conversation.remote_port)
+        world.run(2)
+        got = of_world(world)
+        errors = [moment for moment in got.moments if moment.kind == "error"]
+        told = [caption for caption in got.captions if caption.moments[0].kind == "error"]
+        assert len(errors) > 20 and 2 <= len(told) <= 3 and sum(len(caption.moments) for caption in told) == len(errors)
+        for caption in told:
+            number, last = len(caption.moments), caption.moments[-1].t_ns
+            assert caption.sentence.endswith(f"code 4), {number} times up to {last / S:.3f} s")
+        assert not any("; it arrives" in line for line in got.sentences() if "ICMPv6" in line)
 
     def test_equal_losses_within_a_second_are_one_moment_with_their_hops(self) -> None:
         world = worlds()["links that lose packets"]
