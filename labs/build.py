@@ -20,6 +20,8 @@ What a source may say beyond plain cells:
 
 The pictures that the README beside `labs` shows are written to labs/pictures, and the pre-test and post-test, as a page
 to print, to docs/pretest.html.
+The pictures that the README beside `labs` shows are written to labs/pictures, and the tables of docs/teaching.md into
+that page.
 
 jupytext is needed here only; learners and teachers do without.
 """
@@ -28,7 +30,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import csv
 import json
 import re
 import sys
@@ -53,9 +54,6 @@ PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
 WORD = re.compile(r"\]\(word:([^)\s]*)\)")
 LAB = re.compile(r"\[([^\]]+)\]\(lab:(\d\d|pre|post)\)")
 MAP = "[map](map:labs)"
-CORE = re.compile(r"\*\*Core \([^)]*\) (\d+) minutes; all of it (\d+)")
-MINUTES = re.compile(r"(\d+) minutes")
-NEEDS = re.compile(r"You need ((?:[^.]|\.(?!\s))*)")
 GLOSSARY = "glossary"
 SHOWN = re.compile(r"\(labs/pictures/(\w+)\.svg\)")
 GRADED = {  # tag: what nbgrader does with such a cell
@@ -107,6 +105,11 @@ def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
         from paper import page
 
         files[labs.parent / "docs" / "pretest.html"] = page()
+    teaching = labs.parent / "docs" / "teaching.md"
+    if not solutions and teaching.exists():
+        from cards import taught
+
+        files[teaching] = taught(teaching.read_text(encoding="utf-8"), labs)
     return files
 
 
@@ -185,30 +188,10 @@ def _linked(text: str, sources: Path) -> str:
         return f"[{found[1]}]({there[0].stem}.ipynb)" if there else f"{found[1]} (to come)"
 
     if MAP in text:
-        text = text.replace(MAP, _map(sources))
+        from cards import lab_map
+
+        text = text.replace(MAP, lab_map(sources.parent))
     return LAB.sub(to_lab, WORD.sub(to_word, text))
-
-
-def _map(sources: Path) -> str:
-    """A table of all labs: those that are there, and those that are planned."""
-    plan = sources.parent / "plan.csv"
-    with plan.open(encoding="utf-8", newline="") as file:
-        known = {row["lab"]: row for row in csv.DictReader(file)}
-    for source in sources.glob("[0-9][0-9]_*.py"):
-        cell = source.read_text(encoding="utf-8").split("\n# %%")[0].split("\n")[1:]
-        title, *told = (line.removeprefix("#").strip() for line in cell)
-        text = " ".join(told)
-        core, alone, needs = CORE.search(text), MINUTES.search(text), NEEDS.search(text)
-        known[source.name[:2]] = {
-            "title": f"[{title.removeprefix('# ')}]({source.stem}.ipynb)", "core": core[1] if core else "",
-            "minutes": core[2] if core else alone[1] if alone else "",
-            "needs": " ".join(re.findall(r"lab (\d\d)", needs[1])) if needs else "",
-        }  # fmt: skip
-    rows = ["| lab | | minutes | of them core | after |", "|---|---|---|---|---|"]
-    for lab, row in sorted(known.items()):
-        title = row["title"] if row["title"].startswith("[") else f"{row['title']} (to come)"
-        rows.append(f"| {lab} | {title} | {row['minutes']} | {row['core']} | {', '.join(row['needs'].split())} |")
-    return "\n".join(rows)
 
 
 def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solutions: bool) -> Cell:
