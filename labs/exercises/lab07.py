@@ -631,10 +631,12 @@ WRONG = (
 
 
 def _is_inner(step: Step) -> bool | None:
-    """Is it right where an address has several flows, and one of them is in the way?"""
-    flows, cn = step.values["flows"], step.values["cn"]
+    """Does it give a free one, whichever, where an address has several flows, and one of them is in the way?"""
+    flows, cn, free = step.values["flows"], step.values["cn"], step.values["free"]
     among = [_at(home, flows) for home in step.values["homes"]]
-    return _does(step) if any(len(at) > 1 and any(each.cn == cn for each in at) for at in among) else None
+    if not any(len(at) > 1 and any(each.cn == cn for each in at) for at in among):
+        return None
+    return step.answer in free and step.got[1:3] == step.due[1:3] if free else _does(step)
 
 
 def _does(step: Step) -> bool:

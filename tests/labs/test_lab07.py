@@ -335,6 +335,12 @@ def test_a_constant_answer_earns_nothing(number: str, constant: Any) -> None:
     assert [verdict(number, constant, student).points for student in NUMBERS[:4]] == [0] * 4
 
 
+def test_who_begins_with_the_first_loses_the_points_for_order_alone() -> None:
+    found = verdict("7.3", made(RIGHT.replace("reversed(homes)", "homes")))
+    assert [(share.words, share.of) for share in found.shares if not share.earned] == [("last first", 2)]
+    assert found.points == 8
+
+
 def test_a_slip_costs_one_point() -> None:
     student = Student()
     right = [step.answer for step in LAB.told(LAB.figure6, LAB.trace_of(student), student)]
