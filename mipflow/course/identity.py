@@ -57,7 +57,7 @@ def me(*ids: str | int) -> Student:
             raise ProtocolMisuse(why, each)
         words.append(word)
     _me = Student(tuple(words))
-    return _me
+    return student()
 
 
 def student() -> Student:

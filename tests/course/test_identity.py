@@ -47,3 +47,4 @@ def test_marking_takes_the_number_of_the_roster(monkeypatch: pytest.MonkeyPatch)
     me("mine")
     monkeypatch.setenv(identity.ROSTER, "1+2")
     assert student() == Student(("1", "2"))
+    assert me() == me("somebody else") == student(), "and the notebook that is marked says so"
