@@ -174,7 +174,7 @@
 # %% [markdown]
 # ## Token
 #
-# A few random octets that only those can know who received them. With both tokens of a
+# Keygen token, in lab 03 "half key": a few random octets that only those can know who read them. With both tokens of a
 # [return routability](word:return-routability) test the mobile node proves that its update is genuine.
 
 # %% [markdown]

@@ -22,6 +22,7 @@ MOST_SECONDS = dict.fromkeys(
         "00_tour",
         "01_why_moving_breaks",
         "02_home_agent",
+        "03_return_routability",
         "05_separating_flows",
         "06_home_addresses",
         "07_figure_six",
