@@ -5,28 +5,30 @@ A server that is culled takes the notebook along; the file, kept by the learner,
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import zipfile
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import datetime
 from html import escape
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 
-from mipflow.course.identity import Student, student
+from mipflow.course.identity import PRACTICE, Student, student
 from mipflow.course.notebook import in_words
-from mipflow.course.progress import forget, progress
+from mipflow.course.progress import FORM, forget, parsed, progress
 from mipflow.course.source import called, exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
 from mipflow.lab.panel import button, frame, show_in
 from mipflow.wire.files import open_ordinary
 
 MOST_OCTETS = 50_000_000
-"""Of one file in a zip, unpacked."""
+"""Of what is taken from a zip, unpacked."""
+PROGRESS = re.compile(r"progress-(lab\d\d|pre|post)\.json")
 
 
 def pack(lab: str, folder: Path | None = None) -> Path:
@@ -62,7 +64,7 @@ def restore(path: str | os.PathLike[str]) -> list[Path]:
 
 def unpack(content: bytes, folder: Path | None = None) -> list[Path]:
     """Put what such a zip holds into a folder, and give the files written. Raises DatasetError for what is none."""
-    files = {name: text for name, text in _members(content).items() if name.endswith((".ipynb", ".json"))}
+    files = _members(content, lambda name: name.endswith((".ipynb", ".json")))
     if not files:
         raise DatasetError("there is no notebook in this zip; expected one such as 1234567-lab07.zip", None)
     written = []
@@ -84,15 +86,49 @@ def _octets(path: str | os.PathLike[str]) -> bytes:
         return file.read(MOST_OCTETS)
 
 
-def _members(content: bytes) -> dict[str, bytes]:
-    """The files of a zip, by their names without folders."""
+def _members(content: bytes, is_wanted: Callable[[str], object]) -> dict[str, bytes]:
+    """The files of a zip that are wanted, by their names without folders."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as packed:
-            if any(each.file_size > MOST_OCTETS for each in packed.infolist()):
-                raise DatasetError(f"this zip holds a file of more than {MOST_OCTETS} octets", None)
-            return {PurePosixPath(name.replace("\\", "/")).name: packed.read(name) for name in packed.namelist()}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
+            named = [(PurePosixPath(each.filename.replace("\\", "/")).name, each) for each in packed.infolist()]
+            wanted = [(name, each) for name, each in named if is_wanted(name)]
+            if sum(each.file_size for _, each in wanted) > MOST_OCTETS:
+                raise ValueError(f"it holds more than {MOST_OCTETS} octets")
+            return {name: packed.read(each) for name, each in wanted}
+    except Exception as error:  # of zipfile's and its unpackers' many kinds
         raise DatasetError(f"this is no zip of a lab ({shown(error, str)})", None) from error
+
+
+class HandedIn(NamedTuple):
+    """What was handed in: by whom, of which lab, and the progress (mipflow/course/progress.py)."""
+
+    who: Student
+    lab: str
+    kept: dict[str, Any]
+
+
+def handed_in(path: str | os.PathLike[str]) -> list[HandedIn]:
+    """The progress in a zip that was handed in, or in such a file itself. Raises DatasetError for what is none."""
+    content, name = _octets(path), shown(str(path))
+    try:
+        is_itself = PROGRESS.fullmatch(Path(path).name)
+        texts = [content] if is_itself else _members(content, PROGRESS.fullmatch).values()
+        found = [_whose(parsed(text)) for text in texts]
+    except DatasetError as error:
+        raise DatasetError(f"{name} cannot be read: {error}", path) from error
+    if not found:
+        raise DatasetError(f"{name} holds no progress: nothing was checked or predicted in it", path)
+    return found
+
+
+def _whose(kept: dict[str, Any]) -> HandedIn:
+    if kept["form"] > FORM:
+        raise DatasetError(f"it is of a newer kit ({shown(kept.get('kit'))}): update mipflow", None)
+    try:
+        who = Student(tuple(map(str, kept["who"])))
+        return HandedIn(Student() if who.ids == (PRACTICE,) else who, lab_of(kept["lab"]), kept)
+    except (TypeError, KeyError, ProtocolMisuse) as error:
+        raise DatasetError(f"it does not say whose it is, and of which lab ({shown(error, str)})", None) from error
 
 
 @in_words
@@ -129,19 +165,13 @@ def hand_in(lab: str) -> ipywidgets.VBox:
 
 def viva(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Three oral questions about what was handed in, with their answers. Raises DatasetError for no such zip."""
-    files = _members(_octets(path))
-    kept: Any = None
-    for name, text in files.items():
-        if name.startswith("progress-lab"):
-            try:
-                kept = json.loads(text)
-                who, lab, attempts = Student(tuple(map(str, kept["who"]))), lab_of(kept["lab"]), dict(kept["attempts"])
-            except (ValueError, TypeError, KeyError, RecursionError, ProtocolMisuse) as error:
-                raise DatasetError(
-                    f"{name} in {shown(str(path))} cannot be read ({shown(error, str)})", path
-                ) from error
-    if kept is None:
-        raise DatasetError(f"{shown(str(path))} holds no progress: nothing was checked or predicted in it", path)
-    who = Student() if who.ids == ("practice",) else who
-    asked: list[tuple[str, str]] = exercises_of(lab).viva(who, attempts)
+    who, lab, kept = handed_in(path)[0]
+    exercises = exercises_of(lab)
+    if not hasattr(exercises, "viva"):
+        raise DatasetError(f"lab {lab} has no oral questions", lab)
+    try:
+        asked: list[tuple[str, str]] = exercises.viva(who, kept["attempts"])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # a learner may have edited them
+        why = f"the attempts in {shown(str(path))} cannot be read ({type(error).__name__}: {shown(error, str)})"
+        raise DatasetError(why, path) from error
     return asked

@@ -15,7 +15,7 @@ from typing import Any
 
 from mipflow.course.identity import Student
 from mipflow.course.source import called
-from mipflow.errors import MipflowError, shown
+from mipflow.errors import DatasetError, MipflowError, shown
 from mipflow.wire.files import read_text, written_whole
 
 KIT = next((each.version for each in distributions(name="mipflow")), "not installed")
@@ -43,14 +43,8 @@ class Progress:
         try:
             if not os.path.lexists(self.path):
                 return fresh
-            kept = json.loads(read_text(self.path, MOST_OCTETS, "expected the progress of a lab"))
-            if isinstance(kept, dict) and isinstance(kept.get("form"), int) and kept["form"] > FORM:
-                self._is_ours = False
-                kit = shown(kept.get("kit"))
-                self.note = f"{self.path.name} is of a newer kit ({kit}): it is left as it is, and nothing is added."
-                return fresh
-            _check(kept)
-        except (MipflowError, ValueError, TypeError, KeyError, RecursionError) as error:
+            kept = parsed(read_text(self.path, MOST_OCTETS, "expected the progress of a lab"))
+        except MipflowError as error:
             aside = self.path.with_suffix(".damaged.json")
             try:
                 self.path.replace(aside)
@@ -58,6 +52,11 @@ class Progress:
             except OSError:
                 self._is_ours, where = False, "it is left as it is"
             self.note = f"{self.path.name} is damaged ({shown(error, str)}): {where}. Your marks do not depend on it."
+            return fresh
+        if kept["form"] > FORM:
+            self._is_ours = False
+            kit = shown(kept.get("kit"))
+            self.note = f"{self.path.name} is of a newer kit ({kit}): it is left as it is, and nothing is added."
             return fresh
         return {**fresh, **kept}
 
@@ -104,6 +103,17 @@ class Progress:
                 file.write(text.encode())
         except MipflowError:
             self.note = f"{self.path.name} cannot be written here: what you do is kept until the kernel stops."
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """The content of such a file; that of a newer kit as it is. Raises DatasetError for what is none."""
+    try:
+        kept: dict[str, Any] = json.loads(text)
+        if not (isinstance(kept, dict) and isinstance(kept.get("form"), int) and kept["form"] > FORM):
+            _check(kept)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DatasetError(shown(error, str), None) from error
+    return kept
 
 
 def _check(kept: Any) -> None:

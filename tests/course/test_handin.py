@@ -86,6 +86,53 @@ def test_what_is_no_zip_of_a_lab_is_refused_in_a_line(nobody: Path, tmp_path: Pa
         pack("98")
 
 
+def test_a_zip_that_is_damaged_anywhere_is_refused_in_a_line(tmp_path: Path) -> None:
+    """Each octet of one: of its names, its packed content, its list of contents."""
+    me("7")
+    check("99.2", {"number": -1})
+    whole, path = pack("99").read_bytes(), tmp_path / "bad.zip"
+    refused = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        for call in (restore, viva):
+            refused += bool(refusal(call, path))
+    assert refused > len(whole)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("{", "cannot be read: Expecting"), ("[]", "holds no progress"), ('{"form": 9, "kit": "2.0"}', "a newer kit"),
+        ('{"form": 1, "attempts": {}, "predictions": {}, "hints": {}}', "does not say whose it is"),
+        ('{"form": 1, "attempts": {}, "predictions": {}, "hints": {}, "who": 5, "lab": "99"}', "does not say whose"),
+        ('{"form": 1, "attempts": {}, "predictions": {}, "hints": {}, "who": ["7"], "lab": 99}', "is no exercise"),
+        ('{"form": 1, "attempts": {}, "predictions": {}, "hints": {}, "who": ["7"], "lab": "98"}', "lab 98 has no ex"),
+        ('{"form": 1, "attempts": [], "predictions": {}, "hints": {}, "who": ["7"], "lab": "99"}', "cannot be read"),
+    ],
+)  # fmt: skip
+def test_progress_that_somebody_has_edited_is_refused_in_a_line(kept: str, said: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as file:
+        file.writestr("progress-lab99.json", kept)
+    told = refusal(viva, tmp_path / "odd.zip")
+    assert said in told and told.count("\n") == 0
+
+
+def test_attempts_that_somebody_has_edited_are_refused_in_a_line(nobody: Path) -> None:
+    path = nobody / "exercises" / "lab99.py"
+    path.write_text(path.read_text().replace("str(len(attempts))", 'attempts["99.2"][0]["story"][-1]'))
+    check("99.2", {"number": -1})
+    assert "the attempts in" in refusal(viva, pack("99"))
+
+
+def test_a_lab_without_oral_questions_is_said_so(nobody: Path) -> None:
+    path = nobody / "exercises" / "lab99.py"
+    path.write_text(path.read_text().partition("def viva")[0])
+    check("99.2", {"number": -1})
+    assert refusal(viva, pack("99")) == "lab 99 has no oral questions"
+
+
 def test_one_button_makes_the_file() -> None:
     form = hand_in("99")
     make, said = form.children[0].children[0], form.children[1]
@@ -98,3 +145,4 @@ def test_three_questions_about_what_was_handed_in() -> None:
     check("99.2", {"number": -1})
     asked = viva(pack("99"))
     assert len(asked) == 3 and asked[0] == ("What did 7 try?", "1")
+    assert viva(progress("99").path) == asked, "as nbgrader has it, beside the notebook"

@@ -38,6 +38,10 @@ def test_what_is_entered_is_there_again(nobody: Path) -> None:
         '{"form": 1, "attempts": {"1": [{"answer": "x", "story": 5}]}, "predictions": {}, "hints": {}}',
         '{"form": 1, "attempts": {"1": [{"answer": "x", "story": [5]}]}, "predictions": {}, "hints": {}}',
         '{"form": 1, "attempts": {"1": [{"answer": "x", "gave": []}]}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": [], "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {}, "predictions": {}, "hints": []}',
+        '{"form": 1, "attempts": {"1": ["x"]}, "predictions": {}, "hints": {}}',
+        '{"form": 1, "attempts": {}, "predictions": {"99": {"a": 1}}, "hints": {}}',
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_put_aside_and_said(text: str, nobody: Path) -> None:
