@@ -1,4 +1,4 @@
-"""The shell's door: `mipflow lab`, `run`, `export`, `viva`, `solutions` and `doctor`.
+"""The shell's door: `mipflow lab`, `run`, `export`, `viva`, `class`, `solutions` and `doctor`.
 
 Takes the command line, hands over to `lab` or `course`, gives the exit status: 0 done, 1 something is missing
 (doctor), 2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
@@ -30,9 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _parser().parse_args(arguments)
         status: int = chosen.command(chosen)
+        sys.stdout.flush()
     except MipflowError as error:
         print(f"mipflow: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads has seen enough, as in `| head`; Python would complain again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt as stop:
         if str(stop):
             print(f"mipflow: {stop}", file=sys.stderr)
@@ -68,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     viva = commands.add_parser("viva", help="print three oral questions about a lab that was handed in, with answers")
     viva.add_argument("zip", metavar="ID-labNN.zip", type=Path, help="what the learner's notebook made")
     viva.set_defaults(command=_viva)
+
+    told = "count what a class predicted, believes and has gained, from a folder of what was handed in"
+    classroom = commands.add_parser("class", help=told)
+    into = "folder of ID-labNN.zip files, with folders in it if you like; or nbgrader's folder submitted"
+    classroom.add_argument("folder", metavar="DIR", type=Path, help=into)
+    classroom.add_argument("--html", metavar="FILE", type=Path, help="save what is told as a page, too")
+    classroom.add_argument("--csv", metavar="FILE", type=Path, help="save the counts, one a row, too")
+    classroom.set_defaults(command=_class)
 
     solutions = commands.add_parser("solutions", help="write the labs with their solutions, for who teaches")
     into = "new folder outside the labs; each goes into FOLDER/labNN, as nbgrader's source has it"
@@ -127,6 +139,19 @@ def _viva(chosen: argparse.Namespace) -> int:
 
     for number, (question, answer) in enumerate(viva(chosen.zip), start=1):
         print(f"{number}. {question}\n   Answer: {answer}\n")
+    return 0
+
+
+def _class(chosen: argparse.Namespace) -> int:
+    from mipflow.course.classroom import Classroom, as_text, save_page, save_rows
+
+    classroom = Classroom(chosen.folder)
+    sections = list(classroom.sections())
+    if chosen.html is not None:
+        save_page(chosen.html, sections, "What the class has answered")
+    if chosen.csv is not None:
+        save_rows(chosen.csv, classroom.counts())
+    print(as_text(sections))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import types
@@ -167,3 +168,13 @@ def test_viva_asks_three_questions_with_answers(
     said = capsys.readouterr().out
     assert [f"\n{number}. " in f"\n{said}" for number in (1, 2, 3)] == [True] * 3 and said.count("Answer: ") == 3
     assert cli.main(["viva", str(tmp_path / "none.zip")]) == 2
+
+
+def test_a_reader_who_has_seen_enough_ends_it_without_a_word() -> None:
+    """As in `mipflow ... | head`: what is left to write has nowhere to go."""
+    source = "import sys; from mipflow import cli; sys.exit(cli.main(['doctor']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", source], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

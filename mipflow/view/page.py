@@ -40,10 +40,15 @@ def page(pictures: Sequence[Picture], title: str) -> str:
     body = "".join(parts).replace(script(), "")
     if any(not picture.html for picture in pictures):
         body += library()
+    return whole(body, title, script())
+
+
+def whole(body: str, title: str, end: str = "") -> str:
+    """A piece of HTML as a page that looks like ours and asks no network. end: scripts, which stand behind it."""
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>{ALONE}<title>{escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
-        f"<body><main>{body}</main>{script()}</body></html>\n"
+        f"<body><main>{body}</main>{end}</body></html>\n"
     )
 
 
