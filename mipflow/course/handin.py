@@ -100,7 +100,7 @@ def _members(content: bytes, is_wanted: Callable[[str], object]) -> dict[str, by
 
 
 class HandedIn(NamedTuple):
-    """What was handed in: by whom, of which lab, and the progress (mipflow/course/progress.py)."""
+    """A submission: by whom, of which lab, and the progress (mipflow/course/progress.py)."""
 
     who: Student
     lab: str
