@@ -73,7 +73,8 @@ class Stories:
     played, and one that raised ends it. kinds: where no version fits, the first that `shows` the step that goes wrong
     has the feedback, and unknown where none does; remembers: of a function that answers one question in two ways, with
     {first} and {then}; passed: what to say of a right one; withheld: attributes of ours that refuse meanwhile.
-    explains: names the rule that all answers follow, where no known version does the very same.
+    explains: names the rule that all answers follow, where no known version does the very same; sort: as what an answer
+    counts, where a function that answers always in one way is to earn nothing.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Stories:
     kinds: Sequence[Wrong] = ()
     remembers: str = REMEMBERS
     explains: Callable[[Sequence[Sequence[Step]], Step], Wrong | None] = lambda plays, failing: None
+    sort: Callable[[Step], Hashable] = lambda step: step.answer
     _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
 
     def __call__(self, function: Any, student: Student) -> Verdict:
@@ -151,7 +153,7 @@ class Stories:
         if failing is None:
             return Verdict("passed", self.points, self.passed(function, student), shares=self._shares(plays))
         shares = self._shares(plays)
-        if len({step.answer for steps in plays for step in steps}) == 1:  # whatever was asked
+        if len({self.sort(step) for steps in plays for step in steps}) == 1:  # whatever was asked
             shares = [Share(words, 0, of) for words, _, of in shares]
         points = min(sum(share.earned for share in shares), self.points - 1)
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mipflow.course.stories import outcome
+from collections.abc import Callable
+from typing import Any
+
+from mipflow.course.exercise import Step
+from mipflow.course.identity import Student
+from mipflow.course.stories import Criterion, Stories, outcome
 from mipflow.errors import FunctionFailed
 
 
@@ -17,3 +22,31 @@ def test_an_outcome_is_an_answer_or_how_a_function_failed() -> None:
     assert outcome(guarded) == (None, "raised KeyError", "your assign() raised KeyError: 3")
     assert outcome(gave) == (None, "raised nothing", "your assign() gave 3")
     assert outcome(lambda: 1 // 0) == (None, "raised ZeroDivisionError", "")
+
+
+# --- answers that are always of one sort -----------------------------------------------------------------------------
+
+
+def told(**more: Any) -> Stories:
+    """Stories of one number each: a right function gives it back."""
+
+    def go(function: Callable[..., Any], state: Any, event: str, student: Student) -> tuple[Any, Step]:
+        answer = function(int(event))
+        return (), Step(event, answer, answer, int(event), {}, {})
+
+    return Stories(
+        name="same", parameters="number", check=lambda *_: "", tell=lambda student: [((), (each,)) for each in "1234"],
+        begin=lambda start, student: (), go=go, points=4, wrong=(), unknown="Not yet.", passed=lambda *_: "Right.",
+        criteria=[
+            Criterion("no zero", 3, lambda step: step.answer != 0), Criterion("right", 1, lambda step: step.is_right)
+        ],
+        **more,
+    )  # fmt: skip
+
+
+def test_who_answers_always_in_one_way_earns_nothing() -> None:
+    double = lambda number: 2 * number  # noqa: E731
+    assert told()(lambda number: 7, Student()).points == 0
+    assert told()(double, Student()).points == 3
+    assert told(sort=lambda step: step.answer % 2)(double, Student()).points == 0, "all are even"
+    assert told(sort=lambda step: step.answer % 2)(lambda number: number, Student()).points == 4
