@@ -193,3 +193,8 @@
 #
 # Several values as one, in Python with commas between: `"UDP", 40000, 5004`. Two tuples are equal where all their
 # values are.
+
+# %% [markdown]
+# ## Vertical handover
+#
+# A [handover](word:handover) to another kind of network, such as from WLAN to cellular, and not just to the next cell.

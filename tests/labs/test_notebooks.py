@@ -23,6 +23,7 @@ MOST_SECONDS = dict.fromkeys(
         "01_why_moving_breaks",
         "02_home_agent",
         "03_return_routability",
+        "04_one_home_address",
         "05_separating_flows",
         "06_home_addresses",
         "07_figure_six",
