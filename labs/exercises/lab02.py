@@ -31,7 +31,7 @@ from mipflow.course.notebook import Words, show, show_words, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
 from mipflow.course.trial import ours
-from mipflow.errors import MipflowError
+from mipflow.errors import MipflowError, WireError, shown
 from mipflow.lab.interception import CacheEntry, Data, Packet, wrong_packet
 from mipflow.lab.outside import Answer as Came
 from mipflow.lab.outside import Outside
@@ -96,8 +96,12 @@ SENT_S, PING_S, WAIT_S = 2.0, 4, 18.5
 
 
 def sent(update: Any, student: Student, wait_s: float = WAIT_S) -> Sent:
-    """Send an update into a running world. Raises WireError for what is no packet."""
+    """Send an update into a running world. Raises WireError for what is no packet, or holds no whole number."""
     mine = own(student)
+    for name in ("seq", "mhtime") if isinstance(update, ScapyPacket) and update.haslayer(MIP6MH_BU) else ():
+        value = update[MIP6MH_BU].getfieldval(name)
+        if not isinstance(value, int | None):  # 60 / 4 is 15.0
+            raise WireError(f"{name} is {shown(value)}; expected a whole number, such as {mine.sequence}", value)
     world = mf.plain_mobile_ipv6(seed=1)
     world.further_names = {Address(mine.home): "your H@", Address(mine.care_of): "your CoA"}
     socket = world.cn1.echo(7, Address(mine.home))
@@ -117,9 +121,11 @@ def sent(update: Any, student: Student, wait_s: float = WAIT_S) -> Sent:
 UPDATE_WRONG = {
     "no IPv6 header, or no update": "Not yet. {what}: an update needs an envelope with two addresses on it, and the envelope an update."
     " Which layer is missing?",
+    "an option without a header": "Not yet. HA finds no update in your octets: {came}. Each header names the next one. An option is no"
+    " header, it lies in one; your import line has it. How do you get it in there?",
     "to the correspondent": "Not yet. CN says {status}: “home registration not supported”. You asked the one you want to talk to, which is"
     " natural. Who keeps your row?",
-    "elsewhere": "Not yet. Your packet goes to {to}, which keeps no row for you; {came}. Who on your home link is to be told?",
+    "elsewhere": "Not yet. Your packet goes to {to}: no row is kept for you there; {came}. Who on your home link is to be told?",
     "two addresses exchanged": "Not yet. HA wanted to answer to {source}, and found no way: you live at the address that you call home."
     " Both look alike. Which prefix is the WLAN's?",
     "home address as source": "Not yet. Dropped: a packet from {source} says “I am there”. You do have that address, so it looks right."
@@ -144,6 +150,8 @@ UPDATE_WRONG = {
     " address to defend, R that you are a router. You have none of them. Who set it?",
     "another sequence number": "Nearly. Accepted, with number {sequence}; yours is {mine.sequence}. It is how HA tells an old update from"
     " a new one.",
+    "further layers": "Nearly. Each field says what it should, and still HA keeps no row: {came}. What else is in your packet?"
+    " `update.show()` in a new cell lists its layers.",
 }  # fmt: skip
 
 
@@ -189,10 +197,15 @@ def judge_update(answer: Any, student: Student) -> Verdict:
         what = answer.name if not answer.haslayer(MIP6MH_BU) else "An update without an IPv6 header"
         return wrong(UPDATE_WRONG["no IPv6 header, or no update"].format(what=what), matched="no IPv6 header, or no update")
     became = sent(answer, student)  # raises in words for what scapy cannot write
-    packet = IPv6(bytes(answer))
+    packet, came = IPv6(bytes(answer)), _came(became)
+    if not packet.haslayer(MIP6MH_BU):
+        name = "an option without a header"
+        return wrong(UPDATE_WRONG[name].format(came=came), matched=name)
     name = diagnose(packet, mine)
+    if not name and became.until_s is None:
+        return wrong(UPDATE_WRONG["further layers"].format(came=came), 4, matched="further layers")
     if not name:
-        after = became.answers[0].after_s if became.answers else 0.0
+        after = next(each.after_s for each in became.answers if each.name.startswith("binding acknowledgement"))
         return passed(5, f"Right: after {after:.3f} s HA answers with status 0. In the second before, it asked on the home"
                       " link whether anybody else has your home address. Nobody said so.")
     update = packet[MIP6MH_BU]
@@ -203,13 +216,24 @@ def judge_update(answer: Any, student: Student) -> Verdict:
         + (update.mhtime * UNIT_S == mine.lifetime_s) + (update.seq == mine.sequence)
     ) * is_own  # fmt: skip
     gone = next((t for t, why in became.drops if "HA: no route" in why), SENT_S + 1 + update.mhtime * UNIT_S)
-    came = became.answers[0].name if became.answers else (became.drops[0][1] if became.drops else "nothing came back")
     said = UPDATE_WRONG[name].format(
-        mine=mine, source=packet.src, home=home, to=packet.dst, lasts=update.mhtime * UNIT_S, gone=f"{gone:.2f}",
+        mine=mine, source=packet.src, home=home, to=_named(packet.dst), lasts=update.mhtime * UNIT_S, gone=f"{gone:.2f}",
         shown=update.mhtime * UNIT_S, flags="".join(sorted(set(str(update.flags)))), sequence=update.seq, came=came,
         status=131, alternate=", ".join(str(each.acoa) for each in update.options if isinstance(each, MIP6OptAltCoA)),
     )  # fmt: skip
     return wrong(said, min(points, 4), "M12b" if name == "seconds in the field" else None, matched=name)
+
+
+def _named(address: str) -> str:
+    return f"{address}, scapy's choice where you name none" if address == "::1" else address
+
+
+def _came(became: Sent) -> str:
+    """The first thing that happened after an update, in words."""
+    if became.answers:
+        name = became.answers[0].name
+        return "your own packet came back" if name == "binding update" else name
+    return became.drops[0][1] if became.drops else "nothing came back"
 
 
 def read_by_tshark(octets: bytes) -> str:
@@ -255,7 +279,7 @@ class Sender:
         octets = bytes(update)
         lines = [f"Sent at {SENT_S:.0f} s: {len(octets)} octets."]
         lines += [f"Came back: {answer!r}." for answer in became.answers[:3]] or ["Nothing came back."]
-        lines += [f"HA's row: {mine.home} until {became.until_s:.2f} s."] * (became.until_s is not None)
+        lines += [f"HA has {'no row' if became.until_s is None else f'a row until {became.until_s:.2f} s'} for {mine.home}."]
         lines += [f"At {t:.2f} s {why}." for t, why in became.drops[:2]]
         tshark = read_by_tshark(octets)
         lines += [f"Wireshark's tshark reads: {tshark}."] * bool(tshark)

@@ -81,7 +81,36 @@ def test_layers_that_are_missing() -> None:
     for answer in (MIP6MH_BU(seq=3), IPv6(dst=LAB.HA), IPv6ExtHdrDestOpt()):
         found = verdict("2.1", answer)
         assert found.matched == "no IPv6 header, or no update" and found.points == 0, found
-    assert set(LAB.UPDATE_WRONG) == {*UPDATES, "no IPv6 header, or no update"}
+
+
+@pytest.mark.parametrize("student", students(3, quick=1), ids=str)
+def test_layers_that_do_not_lead_to_a_row(student: Student) -> None:
+    """The fields are right, and still the home agent in the running world does not take it: so it is not right."""
+    own, rest = LAB.own(student), update(student)[MIP6MH_BU]
+    start, home = IPv6(src=own.care_of, dst=LAB.HA), HAO(hoa=own.home)
+    option = IPv6ExtHdrDestOpt(options=[home])
+    near = IPv6(src=own.care_of, dst=LAB.HA, hlim=1)
+    for layers in (start / option / IPv6ExtHdrDestOpt() / rest, near / option / rest):
+        found = verdict("2.1", layers, student)
+        assert (found.status, found.matched, found.points) == ("wrong", "further layers", 4), found
+    alone = verdict("2.1", start / home / rest, student)
+    assert (alone.matched, alone.points) == ("an option without a header", 0) and "HA" in alone.feedback
+    known = {*UPDATES, "no IPv6 header, or no update", "an option without a header", "further layers"}
+    assert set(LAB.UPDATE_WRONG) == known
+
+
+def test_who_names_nobody_hears_whom_scapy_named() -> None:
+    found = verdict("2.1", IPv6() / MIP6MH_BU())
+    assert "goes to ::1, scapy's choice where you name none" in found.feedback
+    assert "your own packet came back" in found.feedback
+
+
+@pytest.mark.parametrize("field", ["seq", "mhtime"])
+def test_a_quotient_is_no_whole_number(field: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = verdict("2.1", update(Student(), **{field: 60 / 4}))
+    assert found.status == "error" and f"{field} is 15.0; expected a whole number" in found.feedback
+    LAB.Sender(Student())(update(Student(), **{field: 60 / 4}))
+    assert f"{field} is 15.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("student", students(7, quick=2), ids=str)
@@ -126,6 +155,14 @@ def test_what_was_sent_and_came_back_is_shown(capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     assert "Sent at 2 s: 80 octets." in said and "after 1.040 s: binding acknowledgement, status 0" in said
     assert isinstance(shown, Picture) and "your H@" in shown.describe()
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_whatever_is_sent_what_became_of_it_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    own = LAB.own(Student())
+    shown = LAB.Sender(Student())(update(Student(), **UPDATES[name](own)))
+    said = capsys.readouterr().out
+    assert isinstance(shown, Picture) and ("HA has no row" in said) is (" until " not in said), said
 
 
 def test_tshark_reads_the_same_update(tshark: str, tmp_path: Path) -> None:
