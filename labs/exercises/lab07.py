@@ -502,7 +502,14 @@ WRONG = (
         "a new one for every flow",
         "Right to keep flows apart, but dear: flow {n} to {cn} got {got} while {due} had nothing with {cn}. Each address"
         " costs a second and bindings to keep alive. When can two flows share one and still move alone?",
-        (always_new, always_new_but_first, one_for_each), "M23a", _asked_in_vain,
+        (always_new, always_new_but_first), "M23a", _asked_in_vain,
+    ),
+    Wrong(
+        "any flow makes it taken",
+        "Dear: flow {n} to {cn} got {got}, while {due} had flows, but none to {cn}. Either one flow at an address is enough for"
+        " you, or your test always holds: does a loop of yours take the name flow? Then flow.cn is the other one's, and"
+        " equal to itself. When can two flows share an address and still move alone?",
+        (one_for_each,), "M23a", lambda step: _asked_in_vain(step) and bool(_at(step.values["due"], step.values["flows"])),
     ),
     Wrong(
         "one address per correspondent",
@@ -630,37 +637,51 @@ WRONG = (
 )  # fmt: skip
 
 
-def _is_inner(step: Step) -> bool | None:
-    """Does it give a free one, whichever, where an address has several flows, and one of them is in the way?"""
-    flows, cn, free = step.values["flows"], step.values["cn"], step.values["free"]
-    among = [_at(home, flows) for home in step.values["homes"]]
-    if not any(len(at) > 1 and any(each.cn == cn for each in at) for at in among):
-        return None
-    return step.answer in free and step.got[1:3] == step.due[1:3] if free else _does(step)
+NEED, LAST, SEES, NEW, LIST = PARTS_OF_73 = (
+    "spends no address without need", "last first", "sees every flow that is in the way", "a new one when all are taken",
+    "writes it down",
+)  # fmt: skip
 
 
-def _does(step: Step) -> bool:
-    """Is it right, but for `flows`, and for a new address that was asked for, written down and not given back?"""
-    answer = step.due[0] if step.answer is None and not step.values["free"] else step.answer
-    return isinstance(step.got, tuple) and (answer, *step.got[1:3]) == step.due[:3]
+def _costs(step: Step) -> str:
+    """The part of the points that a step costs: that of the first thing that goes wrong in it."""
+    values, got = step.values, step.answer
+    if got is None:
+        return NEED if values["free"] else NEW
+    if _clash(step):  # seen to be taken, where a new one was asked for
+        is_end = not values["free"] and (values["asked"] or len(values["there"]) == 1)
+        return NEW if is_end else SEES
+    if values["asked"] > (not values["free"]):
+        return NEED
+    if got != values["due"]:
+        return LAST
+    return LIST if _after(step) != step.due[1] else ""
 
 
-def _is_new(step: Step) -> bool | None:
-    return None if step.values["free"] else bool(step.values["is_new"])
+def _shows(step: Step) -> Iterator[str]:
+    """The parts of the points that a step does right."""
+    values, got, homes, after = step.values, step.answer, step.values["homes"], list(_after(step))
+    free, asked, is_new = values["free"], values["asked"], values["is_new"]
+    among = [_at(home, values["flows"]) for home in homes]
+    if got in free and not asked:
+        yield NEED
+    if len(free) > 1 and got == values["due"]:
+        yield LAST
+    is_seen = got == values["due"] or (is_new and not free)
+    if is_seen and any(len(at) > 1 and any(each.cn == values["cn"] for each in at) for at in among):
+        yield SEES
+    if is_new and asked:
+        yield NEW
+    if asked == 1 and after[:-1] == homes:
+        yield LIST
 
 
-CRITERIA = (
-    Criterion(
-        "spends no address without need", 2,
-        lambda step: step.answer is not None and step.values["asked"] == 0 if step.values["free"] else None,
-    ),
-    Criterion(
-        "last first", 2, lambda step: step.answer == step.values["due"] if len(step.values["free"]) > 1 else None
-    ),
-    Criterion("looks at every flow of an address", 3, _is_inner),
-    Criterion("a new one when all are taken", 2, _is_new),
-    Criterion("writes it down", 1, lambda step: _does(step) if not step.values["free"] else None),
-)
+def _part(words: str, points: int) -> Criterion:
+    """A part of the points, which is lost by its own mistakes alone."""
+    return Criterion(words, points, lambda step: False if _costs(step) == words else words in _shows(step) or None)
+
+
+CRITERIA = tuple(map(_part, PARTS_OF_73, (2, 2, 3, 2, 1)))
 
 
 def _served(function: Callable[..., Any], student: Student) -> str:

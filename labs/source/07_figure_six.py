@@ -135,8 +135,9 @@ def assign(flow, homes, flows, allocate):
 #
 # Take away the `#` in front of what you use.
 #
-# Points: spends no address without need 2 · last first 2 · looks at every flow of an address 3 · a new one when all are
-# taken 2 · writes it down 1. A function that always gives the same answer gets none.
+# Points: spends no address without need 2 · last first 2 · sees every flow that is in the way 3 · a new one when all
+# are taken 2 · writes it down 1. A step that goes wrong costs one of these, that of the first thing wrong in it. A
+# function that always gives the same answer gets none.
 
 # %%
 # assign = blocks("7.3", "A ...")  # prints the program that you built

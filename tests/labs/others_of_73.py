@@ -1,4 +1,4 @@
-"""Ten wrong versions of exercise 7.3 and six right ones, by somebody who had not seen those of the lab.
+"""Three times ten wrong versions of exercise 7.3, and six right ones, by three who had not seen those of the lab.
 
 Each with its cause in their words, and the shortest story that shows it.
 """
@@ -449,3 +449,163 @@ def assign(flow, homes, flows, allocate):
               "stands there twice, and the second entry stays when the flow ends."},
 ]  # fmt: skip
 """By a second one, from the notebook and pages 12 to 15 of the patent alone."""
+
+
+A_THIRD_TEN = [
+    {"name": "shadowed_flow",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for flow in flows:
+            if flow.home == home and flow.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "The inner loop reuses the name `flow`, so `flow.cn == flow.cn` is always true and every address "
+              "with any flow counts as taken."},
+    {"name": "reverse_in_place",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    homes.reverse()
+    for home in homes:
+        if not any(o.home == home and o.cn == flow.cn for o in flows):
+            return home
+    new = allocate()
+    homes.append(new)
+    return new
+''',
+     "cause": "`homes.reverse()` turns the node's own list around at every call, so the primary is no longer "
+              "first and every second search runs the wrong way."},
+    {"name": "dict_overwrites",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    used = {}
+    for other in flows:
+        used[other.home] = other.cn
+    for home in reversed(homes):
+        if used.get(home) != flow.cn:
+            return home
+    new = allocate()
+    homes.append(new)
+    return new
+''',
+     "cause": "A dict home -> cn holds only one CN per address, so a later flow on the same address overwrites "
+              "the earlier one (only the last flow of an address is looked at)."},
+    {"name": "returns_loop_variable",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+    new = allocate()
+    homes.append(new)
+    return home
+''',
+     "cause": "It asks for a new address and writes it down, but gives back the leftover loop variable `home` "
+              "(the primary) instead of `new`."},
+    {"name": "allocate_indented",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other.cn == flow.cn:
+                taken = True
+        if not taken:
+            return home
+        home = allocate()
+        homes.append(home)
+        return home
+''',
+     "cause": "The three lines of the fallback are indented into the loop over homes, so it takes a new address "
+              "as soon as the last one is taken and never climbs."},
+    {"name": "eager_allocate",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    new = allocate()
+    for home in reversed(homes):
+        cns = [f.cn for f in flows if f.home == home]
+        if flow.cn not in cns:
+            return home
+    homes.append(new)
+    return new
+''',
+     "cause": "It calls allocate() at the top for every flow, before knowing whether one is needed, so "
+              "addresses are fetched and thrown away."},
+    {"name": "compares_flow_objects",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        taken = False
+        for other in flows:
+            if other.home == home and other == flow:
+                taken = True
+        if not taken:
+            return home
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "It compares the flows themselves (`other == flow`) and not their CNs; the new flow is never in "
+              "`flows`, so nothing is ever taken."},
+    {"name": "counts_flows",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    n = 0
+    for other in flows:
+        if other.cn == flow.cn:
+            n += 1
+    if n < len(homes):
+        return homes[len(homes) - 1 - n]
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "It counts the flows to this CN and climbs that many places without looking which addresses those "
+              "flows hold, which goes wrong as soon as the list has grown or a flow has ended."},
+    {"name": "writes_flow_table",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        if all(not (o.home == home and o.cn == flow.cn) for o in flows):
+            flow.home = home
+            flows.append(flow)
+            return home
+    home = allocate()
+    homes.append(home)
+    flow.home = home
+    flows.append(flow)
+    return home
+''',
+     "cause": "It enters the new flow in `flows` itself, which the node does too, so the flow stands there "
+              "twice and stays behind when it ends."},
+    {"name": "skips_empty_address",
+     "source": '''
+def assign(flow, homes, flows, allocate):
+    for home in reversed(homes):
+        free = False
+        for other in flows:
+            if other.home == home:
+                free = True
+                if other.cn == flow.cn:
+                    free = False
+                    break
+        if free:
+            return home
+    home = allocate()
+    homes.append(home)
+    return home
+''',
+     "cause": "An address that no flow uses is skipped (`free` starts False and only a flow can set it), so an "
+              "empty address, such as the primary at the very start, is never taken."},
+]
+"""By a third, after the texts had been mended: nine read the right cause, and `shadowed_flow` does now."""

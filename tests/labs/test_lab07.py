@@ -18,8 +18,8 @@ from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.view.picture import Picture
 from tests.labs.learner import students, verdict, written
+from tests.labs.others_of_73 import A_THIRD_TEN, TEN_MORE
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
-from tests.labs.others_of_73 import TEN_MORE
 from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -181,6 +181,41 @@ def test_ten_more_wrong_versions_read_their_cause(version: dict[str, str]) -> No
     assert found.misconception is None, "none of them takes the primary for the default"
 
 
+THIRD = {
+    "shadowed_flow": ("any flow makes it taken", 3), "reverse_in_place": ("changes the list while it looks", 9),
+    "dict_overwrites": ("lets the last flow decide", 7), "returns_loop_variable": ("asks, and gives another", 8),
+    "allocate_indented": ("gives up after the last address", 8), "eager_allocate": ("asks first, looks later", 8),
+    "compares_flow_objects": ("always the primary", 4), "counts_flows": ("counts flows", 3),
+    "writes_flow_table": ("writes into a flow", 0), "skips_empty_address": ("never takes an idle address", 6),
+}  # fmt: skip
+"""The cause that each reads, and its points: a mistake costs its own part, and no other."""
+
+
+@pytest.mark.parametrize("version", A_THIRD_TEN, ids=lambda version: version["name"])
+def test_a_third_ten_read_their_cause_and_lose_what_it_deserves(version: dict[str, str]) -> None:
+    found = verdict("7.3", program(version["source"]), Student(("777123",)))
+    assert (found.matched, found.points) == THIRD[version["name"]], (found.feedback, found.shares)
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+
+
+def test_a_loop_that_takes_the_name_of_the_new_flow_is_told_of_both_causes() -> None:
+    sources = [each["source"] for each in A_THIRD_TEN if each["name"] == "shadowed_flow"]
+    short = RIGHT.replace("other", "flow")
+    for found in (verdict("7.3", program(sources[0])), verdict("7.3", made(short))):
+        assert found.matched == "any flow makes it taken"
+        assert "one flow at an address is enough for you" in found.feedback and "a loop of yours take the name flow" in found.feedback
+
+
+def test_each_step_costs_one_part_at_most_and_a_right_one_none() -> None:
+    """The parts themselves: what one earns, another has not lost."""
+    for known, program in VERSIONS:
+        for story in LAB.stories()[:200]:
+            for step in LAB.ASSIGN.play(program, story, Student()):
+                lost = [each.words for each in LAB.CRITERIA if each.holds(step) is False]
+                is_right = step.is_right or (step.got[:3] == step.due[:3] if isinstance(step.got, tuple) else False)
+                assert len(lost) == (not is_right), (known.name, step.told, lost)
+
+
 APPENDS = RIGHT.replace("        return home", "        flows.append(flow)\n        return home")
 RULES = {
     "changes flows, and is right": (APPENDS, "changed flows: flow 1 to CN1 came in", 9),
@@ -194,7 +229,7 @@ RULES = {
     ),
     "never a third": (
         RIGHT.replace("homes.append", "if len(homes) > 1:\n    return homes[-1]\nhomes.append"),
-        "asked while there was one address, and later gave the last", 4,
+        "asked while there was one address, and later gave the last", 5,
     ),
 }  # fmt: skip
 
