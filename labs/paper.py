@@ -89,7 +89,7 @@ def _key() -> str:
             for each in item.beliefs
         ]  # fmt: skip
         rows.append(f"<tr><th scope='row'>{number}</th>{''.join(cells)}<td>{escape(item.why)}</td></tr>")
-    head = "".join(f"<th scope='col'>{each}</th>" for each in ("", "a", "b", "c", "d", "why"))
+    head = "".join(f"<th scope='col'>{each}</th>" for each in ("no.", "a", "b", "c", "d", "why"))
     return (
         "<section><h1>Key, for the teacher</h1>"
         "<p>The letters of both forms stand for the same beliefs, by their numbers in datasets/misconceptions.csv."
@@ -102,10 +102,10 @@ def _key() -> str:
 
 def _use() -> Iterator[str]:
     yield (
-        "<b>How to use it.</b> Form A for one half of the class and form B for the other, before lab 00; after lab 08"
-        " each half gets the other form, at the same place, for the same ten minutes. So a harder form cannot pass for"
-        " learning, or hide it. In the notebooks pre_test and post_test the student's number chooses the form, and the"
-        " answers stand in another order for each student."
+        "<b>How to use it.</b> Before lab 00, form A for odd student numbers and form B for even ones; after lab 08"
+        " each gets the other form, at the same place, for the same ten minutes. So a harder form cannot pass for"
+        " learning, or hide it. The notebooks pre_test and post_test choose the form in the same way, and put the"
+        " answers in another order for each student."
     )
     yield (
         "<b>Nothing is marked.</b> A <i>certain</i> wrong answer is a belief to teach against, a <i>guessed</i> one"

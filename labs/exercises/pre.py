@@ -245,9 +245,12 @@ ITEMS = (
 
 
 def form_of(student: Student, test: str) -> str:
-    """The form that a student gets: half of a class has form B first, by their number, and the other one at the end."""
-    first = student.random("pre-test form").getrandbits(1) if student.ids else 0
-    return FORMS[first ^ (test == "post")]
+    """The form that a student gets: who has an odd number begins with form A, an even one with form B, on paper too; at
+    the end each gets the other one. An id without a digit falls by lot, always in the same way.
+    """
+    digits = [int(each) for each in "".join(sorted(student.ids)) if each.isdecimal()]
+    odd = digits[-1] % 2 if digits else not student.ids or student.random("pre-test form").getrandbits(1)
+    return FORMS[bool(odd) == (test == "post")]
 
 
 def questions_of(test: str) -> dict[str, Question]:

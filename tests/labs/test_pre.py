@@ -55,21 +55,23 @@ def test_both_forms_ask_for_the_same_beliefs_in_other_words(pre: Any) -> None:
 
 
 def test_half_of_a_class_begins_with_form_b_and_all_end_with_the_other(pre: Any) -> None:
-    forms = [pre.form_of(Student((str(1_234_000 + number),)), "pre") for number in range(400)]
-    assert 150 < forms.count("B") < 250
-    for number in ("7", "1234567", "x"):
+    forms = [pre.form_of(Student((str(1_234_000 + number),)), "pre") for number in range(30)]
+    assert forms == ["B", "A"] * 15, "as on paper: odd numbers begin with form A"
+    words = [pre.form_of(Student((f"{chr(97 + k % 26)}{chr(97 + k // 26)}",)), "pre") for k in range(400)]
+    assert 150 < words.count("B") < 250, "without a digit by lot"
+    for number in ("7", "1234567", "1234568x", "x", "y", "z"):
         who = Student((number,))
         assert {pre.form_of(who, "pre"), pre.form_of(who, "post")} == {"A", "B"}
-    assert pre.form_of(Student(), "pre") == "A"
-    # A number keeps its form in all that is to come: half a class has begun with it.
-    assert "".join(pre.form_of(Student((str(number),)), "pre") for number in range(1, 9)) == "BABABBBB"
+    assert (pre.form_of(Student(), "pre"), pre.form_of(Student(), "post")) == ("A", "B")
+    # An id keeps its form in all that is to come: half a class has begun with it.
+    assert "".join(pre.form_of(Student((word,)), "pre") for word in "abcdefgh") == "ABAABBAA"
 
 
 def test_a_sheet_counts_and_says_nothing_of_an_answer(pre: Any, nobody: Path) -> None:
-    me("1")
-    sheet = pre.PARTS["questions"](Student(("1",)))
+    me("2")
+    sheet = pre.PARTS["questions"](Student(("2",)))
     assert "0 of 10 answers are stored" in words(sheet)
-    for each, key in zip(pre.asked_of(Student(("1",)), "pre"), KEY, strict=True):
+    for each, key in zip(pre.asked_of(Student(("2",)), "pre"), KEY, strict=True):
         each.store(key, "certain")
     said = words(sheet)
     assert "10 of 10 answers are stored. That is all" in said
@@ -79,9 +81,9 @@ def test_a_sheet_counts_and_says_nothing_of_an_answer(pre: Any, nobody: Path) ->
 
 
 def test_the_post_test_tells_once_all_is_stored_beside_what_was_said_before() -> None:
-    me("1")
+    me("2")
     prediction("pre-B3").store("d", "certain")
-    output = exercises_of("post").PARTS["answers"](Student(("1",)))
+    output = exercises_of("post").PARTS["answers"](Student(("2",)))
     for number, key in zip(TEN, KEY, strict=True):
         assert f"{11 - number} to go" in text(output) and "So it is" not in text(output)
         prediction(f"post-A{number}").store(key if number != 5 else "x", "guessing")
