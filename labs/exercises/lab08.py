@@ -1177,14 +1177,21 @@ def moved(world: World, flow: Flow, to: str) -> tuple[list[int], float]:
 
 
 def told_of(world: World, since_s: float) -> str:
-    """Say to whom the mobile node sent binding updates since a moment."""
-    trace, names, told = world.trace, world.names(), list[str]()
+    """Say to whom the mobile node sent binding updates since a moment; else which of the two tokens never came."""
+    trace, names, told, came = world.trace, world.names(), list[str](), set[type]()
     for number, packet in enumerate(trace.packets):
-        inner = packet.innermost()
-        is_own = trace.channels[trace.channel[number]].sender == "MN" and trace.sent[number] / 1e9 >= since_s
-        if is_own and isinstance(inner.payload, BindingUpdate):
+        inner, channel = packet.innermost(), trace.channels[trace.channel[number]]
+        if trace.sent[number] / 1e9 < since_s:
+            continue
+        if channel.sender == "MN" and isinstance(inner.payload, BindingUpdate):
             told.append(names[inner.destination])
-    return f"MN sent binding updates to {_list(dict.fromkeys(told))}." if told else "MN sent no binding update: it got no token."
+        if channel.receiver == "MN" and trace.arrived[number] != LOST:
+            came.add(type(inner.payload))
+    if told:
+        return f"MN sent binding updates to {_list(dict.fromkeys(told))}."
+    tests = {"Home Test": HomeTest in came, "Care-of Test": CareOfTest in came}
+    never = " or ".join(name for name, has_come in tests.items() if not has_come)
+    return f"MN sent no binding update: of its two tokens no {never} ever came."
 
 
 def lost_of(flow: Flow) -> int:
@@ -1360,7 +1367,7 @@ def dealt_pair(flow, care_of, flows):  # type: ignore[no-untyped-def]
 
 
 DEALT: dict[Callable[..., Any], str] = {
-    dealt_friends: "Both told {tos} alone. Who else could know this home address?",
+    dealt_friends: "Both told {tos}, and nobody else. Who else could know this home address?",
     dealt_thrifty: "Does anybody hear of the same care-of address twice here?",
     dealt_first: "With whom could this flow be confused?",
     dealt_homing: "Does any flow go there and back?",
@@ -1408,10 +1415,16 @@ def played(function: Callable[..., Any], events: Sequence[str]) -> Played:
     return Played(caches, _lines(rows), told)
 
 
-def breaks(function: Callable[..., Any], events: Sequence[str]) -> bool:
-    """True where a program does not do in a story what ours does."""
-    theirs, due = played(function, events), played(move, events)
-    return theirs[:2] != due[:2]
+def first_wrong(function: Callable[..., Any], events: Sequence[str]) -> str:
+    """Where a program first does not do in a story what ours does, in words; "" where it holds.
+
+    Judged after each event: what a later move puts right has been wrong all the same.
+    """
+    for count in range(1, len(events) + 1):
+        theirs, due = played(function, events[:count]), played(move, events[:count])
+        if theirs != due:
+            return f"after {events[count - 1]}, {_difference(theirs, due)}"
+    return ""
 
 
 def move_histories(length: int, begun: int = 0) -> Iterator[tuple[str, ...]]:
@@ -1429,7 +1442,7 @@ def shortest_of(program: Callable[..., Any]) -> tuple[str, ...]:
     """A shortest story in which a program goes wrong."""
     return next(
         events for length in range(1, MOST_EVENTS + 1) for events in move_histories(length)
-        if breaks(program, events)
+        if first_wrong(program, events)
     )  # fmt: skip
 
 
@@ -1450,12 +1463,13 @@ def judge_story(answer: Any, student: Student) -> Verdict:
         if each[0] == ">" and int(each[1:]) > begun:
             return error(f"{each} moves a flow that is not there yet; number flows in the order in which they begin, from 1.")
     program = dealt_to(student)
-    theirs, due = played(program, events), played(move, events)
-    if theirs[:2] == due[:2]:
-        tos = _list(sorted({to for to, _, _ in due.updates}))
-        why = DEALT[program].format(tos=tos)
-        return wrong(f"In “{answer[:40]}” it does what is due ({_said(due.updates)[:120]}): it holds. {why}")
-    where = _difference(theirs, due)
+    where = first_wrong(program, events)
+    if not where:
+        updates, story = played(move, events).updates, answer[:40]
+        why = DEALT[program].format(tos=_list(sorted({to for to, _, _ in updates})))
+        if not updates:
+            return wrong(f"In “{story}” no flow moves, so nothing is asked of it: it holds. Which flow could move there?")
+        return wrong(f"In “{story}” it does what is due at each move ({_said(updates)[:120]}): it holds. {why}")
     if len(events) > len(shortest_of(program)):
         return wrong(f"It breaks: {where}. Three points. Can you tell it in fewer events?", 3)
     return passed(5, f"It breaks, and no story is shorter: {where}. The person finds a stream on another"
@@ -1469,8 +1483,11 @@ def _difference(theirs: Played, due: Played) -> str:
             had = theirs.caches.get(cn, {}).get(home)
             if had != where:
                 return f"{cn}'s row of {home} says {had} where it should say {where}"
-    number, line = next((n, b) for n, (a, b) in enumerate(zip(theirs.lines, due.lines, strict=True), 1) if a != b)
-    return f"row {number} of MN's table says {theirs.lines[number - 1].care_of} where it should say {line.care_of}"
+    for number, (line, right) in enumerate(zip(theirs.lines, due.lines, strict=True), 1):
+        if line != right:
+            return f"row {number} of MN's table says {line.care_of} where it should say {right.care_of}"
+    more = [each for each in theirs.updates if each not in due.updates]
+    return f"it has told {_said(more)}, and nobody there needs to hear it"
 
 
 # --- 8.4: when the correspondent begins -------------------------------------------------------------------------------
@@ -1602,9 +1619,37 @@ def judge_calls(function: Any, student: Student) -> Verdict:
         return wrong(
             f"Not yet. Both still share: handover answered {gone}. If you kept an address, nobody told CN1 of it. How does a"
             " caller learn a new name?", 0, "M16")
+    kept_at = world.mn.home_addresses.kept
+    for flow, words in ((first, "first"), (second, "second")):
+        name = next((name for name, home in kept_at.items() if home == flow.entry.home_address), "")
+        if world.mn.redirector.kept_for(flow.entry) != name:
+            app = flow.entry.flow_information.traits.application
+            return wrong(
+                f"Nearly. It moves alone. But the {words} flow ({app}) came to “{name}”, and your is_for says that this"
+                f" address is not for it. What is its flow_information.traits.application?", 1,
+            )  # fmt: skip
+    return passed(2, _parted(first, second, bool(kept_at), student))
+
+
+def _parted(first: Flow, second: Flow, is_kept: bool, student: Student) -> str:
+    """Say what parting two callers cost, by the way that was taken."""
+    told = [flow for flow in (first, second) if flow.invitation is not None]
     redirected, kept = waits_of(student)
-    return passed(2, f"Alone. A redirected caller waited {redirected:.0f} ms, with a kept address {kept:.0f}. What does"
-                     " keeping cost?")  # fmt: skip
+    if len(told) == 2:
+        return (
+            f"Alone. You redirected both, and each caller waited a second ({redirected:.0f} ms) for a name of its own. One at"
+            " H@1 and one elsewhere are parted, too. Which would you spare the wait?"
+        )
+    if is_kept:
+        how = "its caller was redirected there" if told else "CN1 knew it from the start"
+        return (
+            f"Alone. You kept an address, and {how}. Once an address is kept, such a caller waits {kept:.0f} ms, a redirected"
+            f" one without it {redirected:.0f}. What does keeping cost while nobody calls?"
+        )
+    return (
+        f"Alone. You redirected the {'first' if told == [first] else 'second'} caller: it waited {redirected:.0f} ms for its"
+        f" new name; at an address that is kept it would have been {kept:.0f}. What would keeping cost?"
+    )
 
 
 # --- What the notebook shows ------------------------------------------------------------------------------------------
