@@ -1100,10 +1100,13 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
     """One point for each slot; one after a slip is judged from the learner's own tables."""
     if not isinstance(answer, list | tuple) or not all(isinstance(each, str) for each in answer):
         return error('trace is no list of words; expected one such as ["H@1", "H@2", ...], one for each flow.')
-    given = ["".join(each.split()).upper() for each in answer]
+    given = [re.sub(r"^(?:H@?)?(?=\d)", "H@", "".join(each.split()).upper()) for each in answer]
     events, called = trace_of(student), nodes(student)
     if len(given) != len(events):
         return error(f"trace has {len(given)} entries; expected {len(events)}, one for each flow, in order.")
+    strange = next((number for number, each in enumerate(given) if each and not re.fullmatch(r"H@[1-9]\d?", each)), None)
+    if strange is not None:
+        return error(f"{shown(answer[strange])} for flow {strange + 1} is no home address; expected one such as H@1.")
     homes, fresh, flows = Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow]()
     points, said = 0, ""
     for number, (event, home) in enumerate(zip(events, given, strict=True), start=1):
@@ -1111,15 +1114,8 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
         due = figure6(flow, Homes(homes), flows, Fresh(fresh.given))
         if home == due:
             points += 1
-        elif not said and not home:
-            said = f"Flow {number} goes to {flow.cn} and has no address yet. Finger on {before[-1]}: what is there?"
         elif not said:
-            whose = sorted({each.cn for each in _at(before[-1], flows)})
-            where = f"whose flows go to {_list(whose)}" if whose else "which has no flow"
-            said = (
-                f"Not yet. Flow {number} goes to {flow.cn}; you gave it {home[:12]}. The finger begins at {before[-1]},"
-                f" {where}. Does one of them go to {flow.cn}?"
-            )
+            said = _slipped(flow, home, before, flows, fresh.peek())
         kept = home if home in homes or home == fresh.peek() else due
         if kept not in homes:
             homes.append(fresh())
@@ -1127,6 +1123,29 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
     if len(set(given)) == 1:
         return wrong(said, 0)
     return passed(5, "Five of five: your finger went where Figure 6 goes.") if points == 5 else wrong(said, points)
+
+
+def _slipped(flow: FlowRow, home: str, homes: list[str], flows: Sequence[FlowRow], new: str) -> str:
+    """Say where the finger went astray for one flow: from the last address up, as far as the learner has been wrong."""
+    goes = f"Flow {flow.number} goes to {flow.cn}"
+    if not home:
+        return f"{goes} and has no address yet. Finger on {homes[-1]}: what is there?"
+    goes = f"Not yet. {goes}; you gave it {home}"
+    there = next((_to(other) for other in _at(home, flows) if other.cn == flow.cn), "")
+    if there:
+        return f"{goes}, where {there} is already: an update about {home} would move both. What does the finger do there?"
+    if home not in homes and home != new:
+        return f"{goes}. The list is {_row(homes)} then, and a new address would be {new}. Finger on {homes[-1]}: what is there?"
+    place, refused = len(homes) - 1, list[str]()
+    while place and _taken(homes[place], flow, flows):
+        refused.append(next(f"{_to(other)} is at {homes[place]}" for other in _at(homes[place], flows) if other.cn == flow.cn))
+        place -= 1
+    whose = sorted({each.cn for each in _at(homes[place], flows)})
+    where = f"whose flows go to {_list(whose)}" if whose else "which has no flow"
+    asks = f"Does one of them go to {flow.cn}?" if whose else "Is it taken?"
+    if refused:
+        return f"{goes}. F{_list(refused)[1:]}: climb. And {homes[place]}, {where}: {asks[0].lower()}{asks[1:]}"
+    return f"{goes}. The finger begins at {homes[place]}, {where}. {asks}"
 
 
 # --- The run of one's own ---------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from mipflow.course.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.stories import RAISED, Criterion, Stories, Story, Wrong
 from mipflow.course.trial import Trial, ours
-from mipflow.errors import FunctionFailed, MipflowError, class_name
+from mipflow.errors import FunctionFailed, MipflowError, class_name, shown
 from mipflow.flow.flows import Flow
 from mipflow.lab.panel import button, frame, show_in
 from mipflow.lab.recording import Recording, read
@@ -1096,10 +1096,13 @@ def judge_read(given: tuple[Any, Any], student: Student) -> Verdict:
         return error('last is no word; expected "HoT" or "CoT".')
     world = run_of(student)
     due, token = asked_of(world), last_token(world)
-    is_read, is_token = abs(asked - due) <= TOLERANCE_MS, str(last).strip().upper() == token.upper()
+    word = re.sub("[^A-Z]", "", "" if last in (None, ...) else last.upper()).replace("HOMETEST", "HOT").replace("CAREOFTEST", "COT")
+    is_read, is_token = abs(asked - due) <= TOLERANCE_MS, word == token.upper()
     if is_read and is_token:
         return passed(5, f"Read well: {due:.1f} ms, and {token} came last. Both tests run at once, and the"
                       " update waits for the later token: the slower road alone decides.")
+    if is_read and word not in ("", "HOT", "COT"):
+        return wrong(f'Nearly. The time is read well. last is {shown(last)}; expected "HoT" or "CoT", the token that came last.', 4)
     if is_read:
         return wrong("Nearly. The time is read well. Which token reached MN last? An arrow is dated by its"
                      " sending; look at the moments at which both came in.", 4)
@@ -1518,7 +1521,12 @@ def judge_moves(answer: Any, student: Student) -> Verdict:
     stories = stories_to(student)
     if not isinstance(answer, list | tuple) or len(answer) != len(stories):
         return error(f"moves is no list of {len(stories)}; expected one list of flow numbers for each story.")
-    given = [sorted({n for n in each if type(n) is int}) if isinstance(each, list | tuple | set) else [] for each in answer]
+    for story, each in zip(stories, answer, strict=True):
+        most = len(story.split())
+        strange = [n for n in each if type(n) is not int or not 1 <= n <= most] if isinstance(each, list | tuple | set) else [each]
+        if strange:
+            return error(f"{shown(strange[0])} for “{story}”; expected a list of its flows by their numbers, 1 to {most}, such as [1, 2].")
+    given = [sorted(set(each)) for each in answer]
     right = [one == along(story) for one, story in zip(given, stories, strict=True)]
     if all(right):
         return passed(4, "Four of four: who stands in one row, moves as one.")
@@ -1534,7 +1542,7 @@ def _moves_said(story: str, given: list[int]) -> str:
     events = story.split()
     if 1 not in given:
         return f"Not yet. In “{story}” flow 1 is the one that moves, so 1 is among the numbers. Who goes along?"
-    if any(events[n - 1].upper() == "B" for n in given if 1 <= n <= len(events)) and events[0].upper() == "A":
+    if any(events[n - 1].upper() == "B" for n in given) and events[0].upper() == "A":
         return (
             f"Not yet. In “{story}” you have CN2's flow go along. The same home address, yes. But CN2 heard nothing. Whose"
             " row changed?"

@@ -202,8 +202,8 @@ film("8.3")
 part("08", "troubles")
 
 # %% [markdown]
-# Why "never"? MN asks for one of its tokens by way of HA, and asks from the place that HA's row says, which is `wlan0`:
-# its question (*Home Test Init*) is lost in the silence, so that no answer comes. With HA told first it asks from `cell0`.
+# Why "never"? MN asks for one of its tokens by way of HA, and from the place that HA's row says: `wlan0`. Its question
+# (*Home Test Init*) is lost in the silence, so no answer comes. With HA told first, MN asks from `cell0`.
 #
 # ## Read it off your run (5 minutes, 5 points)
 #

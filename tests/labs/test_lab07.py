@@ -384,6 +384,38 @@ def test_a_slip_costs_one_point() -> None:
     found = verdict("7.2", slipped, student)
     assert found.points == 4 and "Flow 3 goes to CN1; you gave it H@1." in found.feedback
     assert "The finger begins at H@2" in found.feedback
+    for typed in ("h@2", " H@2", "H2", "h 2", "2"):
+        assert verdict("7.2", ["H@1", typed, *right[2:]], student).points == 5, typed
+
+
+@pytest.mark.parametrize("word", ["H@", "H@@2", "two", "H@0", "CN1", "CoA 1"])
+def test_what_is_no_home_address_is_named_and_not_judged(word: str) -> None:
+    found = verdict("7.2", ["H@1", word, "H@2", "H@1", "H@3"])
+    assert found.status == "error" and f"'{word}' for flow 2 is no home address" in found.feedback
+
+
+@pytest.mark.parametrize("student", NUMBERS[:6], ids=str)
+def test_what_is_said_of_a_slip_is_so(student: Student) -> None:
+    """Each address for each slot: who is where is so, and the address that is due is no part of what stands as given."""
+    events = LAB.trace_of(student)
+    steps = LAB.told(LAB.figure6, events, student)
+    right = [step.answer for step in steps]
+    for place, step in enumerate(steps):
+        for home in ("H@1", "H@2", "H@3", "H@4", "H@9"):
+            found = verdict("7.2", [*right[:place], home, *right[place + 1 :]], student)
+            if home == step.answer:
+                assert found.points == 5
+                continue
+            said = found.feedback
+            assert f"goes to {step.values['cn']}; you gave it {home}" in said and len(said.split()) <= MOST_WORDS
+            for number, cn, at in re.findall(r"[Ff]low (\d) to (CN\d) is at (H@\d)", said):
+                row = next(each for each in step.values["flows"] if each.number == int(number))
+                assert (row.cn, row.home) == (cn, at) and cn == step.values["cn"]
+            asked = re.search(r"(?:begins at|And) (H@\d), whose flows go to ([^.:]*)[.:] [Dd]oes one", said)
+            if asked is not None:
+                whose = {each.cn for each in step.values["flows"] if each.home == asked[1]}
+                assert set(re.findall(r"CN\d", asked[2])) == whose
+                assert step.values["cn"] not in whose or not step.values["free"] or asked[1] != step.answer
 
 
 @pytest.mark.parametrize("bad", [5, "H@1", ["H@1", "H@2"], [1, 2, 3, 4, 5], {"a": 1}, ["H@1"] * 6, [["H@1"]] * 5])

@@ -309,6 +309,20 @@ def test_a_slip_in_one_story_costs_one_point() -> None:
     assert "CN2 heard nothing" in verdict("8.4", right, student).feedback
 
 
+@pytest.mark.parametrize("strange", ["1", 1.0, 3, 0, True])
+def test_a_number_that_is_no_flow_of_a_story_is_named(strange: Any) -> None:
+    found = verdict("8.4", [[1, strange], [1], [1, 2], [1, 3]])
+    assert found.status == "error" and "for “a a”" in found.feedback and "1 to 2" in found.feedback
+
+
+def test_a_token_may_be_written_out() -> None:
+    due, token = LAB.asked_of(LAB.run_of(Student())), LAB.last_token(LAB.run_of(Student()))
+    long = {"CoT": "Care-of Test", "HoT": "Home Test"}[token]
+    for last, points in ((token, 5), (token.lower(), 5), (long, 5), ("token", 4), ("HoTI", 4), (None, 4)):
+        found = verdict("8.R", (due, last))
+        assert found.points == points and ("expected" in found.feedback) == (last in ("token", "HoTI")), last
+
+
 def test_a_dealt_program_holds_in_most_stories_and_each_has_a_shortest() -> None:
     for program in LAB.DEALT:
         stories = [s for length in (2, 3, 4) for s in LAB.move_histories(length)]
