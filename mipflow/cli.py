@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +28,8 @@ _PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "networkx", "plotly")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` are those of the shell unless given. Returns the exit status."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal or a pipe that lacks a letter shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         chosen = _parser().parse_args(arguments)
         status: int = chosen.command(chosen)

@@ -65,7 +65,7 @@ _OF_A_PREDICTION = _Words(
     ("Store my prediction", "Store my second answer", "Both answers are stored"),
 )  # fmt: skip
 _AT_THE_END = _Words("Choose one answer.", ("", "Both are kept."), ("Store my answer", *_OF_A_PREDICTION.buttons[1:]))
-_OF_A_TEST = _Words("Choose one answer, and how sure you are.", ("",), ("Store my answer", "Stored"))
+_OF_A_TEST = _Words("Choose one answer, and how sure you are. Stored, it stays.", ("",), ("Store my answer", "Stored"))
 
 
 @dataclass(slots=True, frozen=True)
@@ -150,7 +150,7 @@ class Prediction:
 
     def _stored(self, *letters: str) -> str:
         """A sentence about what is kept; a test shows its answers without letters."""
-        return "Stored." if self.question.is_test else f"Stored: {' and then '.join(letters)}."
+        return "It is kept." if self.question.is_test else f"Stored: {' and then '.join(letters)}."
 
     def feedback(self, world: Any = None) -> str:
         """Comment on the answer after the run, and say which is right after a second wrong one; "" without any.

@@ -132,7 +132,7 @@ def test_a_test_says_nothing_of_an_answer_and_asks_how_sure_one_is() -> None:
     assert not store.disabled, "who does not know cannot be sure"
     choice.value, sure.value = "a", "certain"
     store.click()
-    assert said.value == "Stored." and store.description == "Stored" and store.disabled
+    assert said.value == "It is kept." and store.description == "Stored" and store.disabled
     with pytest.raises(ProtocolMisuse, match="you answered a; that is kept"):
         asked.store("b")
     assert [(each["answer"], each["confidence"]) for each in progress("99").predictions("99-T1")] == [("a", "certain")]
