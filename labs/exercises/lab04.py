@@ -738,13 +738,11 @@ def delays_ms(student: Student) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def worth(student: Student) -> Words:
-    """Whether it was worth it for the call."""
+def worth(student: Student) -> str:
+    """Whether it was worth it for the call, as HTML."""
     before, after = delays_ms(student)
-    return words_of(
-        f"Was it worth it? The call's packets took {before:.0f} ms to MN; now they take {after:.0f} ms. The file came along, to a"
-        " slower link."
-    )
+    told = f"Was it worth it? The call's packets took {before:.0f} ms to MN; now they take {after:.0f} ms. The file came along, to"
+    return f"<p>{told} a slower link.</p>"
 
 
 class Hop(NamedTuple):

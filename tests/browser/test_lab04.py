@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner
+from tests.browser.learner import Learner, watched
 
 WISH = """def moved(bindings, update, flows):
     return {flow.name for flow in flows if flow.name == update.wish}"""
@@ -54,10 +54,9 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film = learner.cell('part("04", "predicted")')
     film.locator(".mipflow-driven").wait_for()
     film.get_by_text("the lane wished for the file").wait_for()
-    film.get_by_text("the lane wished for the file").wait_for()
-    film.locator("details summary").last.click()
-    film.get_by_text("no field says so. The file came along").wait_for()
-    film.locator(".mipflow-feedback .mipflow-way").click()
+    told = watched(film)
+    told.get_by_text("no field says so. The file came along").wait_for()
+    told.locator(".mipflow-way").click()
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith("7.22")
     learner.shoot("3-predicted", film)

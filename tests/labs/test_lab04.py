@@ -15,6 +15,7 @@ from mipflow.course.checks import check, film
 from mipflow.course.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
+from mipflow.course.predictions import predict, reveal
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
 from tests.labs.learner import students, verdict, written
@@ -346,7 +347,12 @@ def test_the_film_of_the_prediction_shows_what_refutes_it() -> None:
     told = LAB.film_of_it(Student()).describe()
     assert "file: wished over the WLAN; it goes there from 6.900 s to 7.165 s." in told
     assert "call: over the WLAN, from 7.165 s over the cellular network" in told and "video: over the WLAN throughout" in told
-    assert "took 96 ms to MN; now they take 320 ms" in repr(LAB.worth(Student()))
+    assert "took 96 ms to MN; now they take 320 ms" in LAB.worth(Student())
+    output = reveal("04", world, LAB.film_of_it(Student()), world.tables(), LAB.worth(Student()))
+    assert output is not None
+    predict("04", "a")
+    told = str(output.outputs)
+    assert "now they take 320 ms" in told and "The file came along. Watch 7.223 s" in told and "mipflow-figure" in told
 
 
 def test_plain_mobile_ipv6_tells_three_peers_and_moves_all() -> None:
