@@ -253,7 +253,7 @@ class Teller:
             return "row", f"{who} chooses {care_of} for {named}", f"{care_of} for {named}", (flow,)
         if after.get("registered_at_cn") == after.get("care_of_address"):
             again = " again" if before.get("registered_at_cn") else ""
-            told = f"{who}'s own packets of {named} go straight to {peer}{again}, no longer through the tunnel"
+            told = f"{who} sends its packets of {named} straight to {peer}{again}, no longer through the tunnel"
             return "road", told, f"{named} out of the tunnel", (flow,)
         return "row", f"{peer} does not know of {care_of} for {named} yet", f"{named} not yet known", (flow,)
 

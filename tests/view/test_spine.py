@@ -276,9 +276,9 @@ class TestUplink:
 
     def test_a_call_rides_and_a_video_that_only_comes_down_does_not(self) -> None:
         captions = [caption.sentence for caption in of_world(worlds()["one home address"], 3 * S).captions]
-        own = "The mobile node's own packets of the call go straight to CN1 again, no longer through the tunnel"
-        assert own in captions and not any("own packets of the video" in each for each in captions)
-        assert not any("own packets" in c.sentence for c in of_world(worlds()["one flow moves"], 3 * S).captions)
+        own = "The mobile node sends its packets of the call straight to CN1 again, no longer through the tunnel"
+        assert own in captions and not any("its packets of the video" in each for each in captions)
+        assert not any("sends its packets" in c.sentence for c in of_world(worlds()["one flow moves"], 3 * S).captions)
 
     def test_who_is_asked_for_one_flow_and_moves_two_says_which_shares_its_row(self) -> None:
         asked = [m for m in of_world(worlds()["one home address"]).moments if m.kind == "handover"]
@@ -286,3 +286,13 @@ class TestUplink:
             "The mobile node is asked to move the video to the cellular network; the call shares its row"
         ]
         assert (asked[0].brief, sorted(asked[0].flows)) == ("move the video", [1, 2])
+
+
+def test_two_flows_that_leave_the_tunnel_together_are_one_sentence_that_reads() -> None:
+    world = mf.figure1(seed=1).run(2.5)
+    for name in ("call", "talk"):
+        world.mn.open(world.cn1, type(name, (mf.apps.Voice,), {"name": name})())
+        world.run(1)
+    world.mn.bind("CN1", "cell0")
+    told = world.run(1).ladder(4.4).describe()
+    assert "its packets of the call straight to CN1 again, no longer through the tunnel, and the talk straight" in told
