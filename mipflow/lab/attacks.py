@@ -246,7 +246,7 @@ def _liar(world: World, means: Means) -> Liar:
         address, settings = owner.generate(MALLORY), {"registrations": partial(EnhancedRegistrations, owner=owner)}
     liar = Liar(world.network, ATTACKER, PLACE[0], PLACE[1], address=address, **settings)
     settle(world, liar.settle, address.interface_identifier)
-    world.further_names[address] = "attacker's address"
+    world.further_names[address] = f"{ATTACKER}'s address"
     if means.ears is not None:
         liar.listen(means.ears)
     return liar
@@ -264,7 +264,7 @@ def _victim(world: World, name: str) -> Host:
         return world.cn2
     victim = Host(world.network, name, *VICTIM_PLACES[name])
     victim.settle(world.network.segments[link], 0x777)
-    world.further_names[victim.address] = f"{name.lower()}'s address"
+    world.further_names[victim.address] = f"{name}'s address"
     return victim
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.focus import TABLE
+from mipflow.view.moment import TOKENS
 from mipflow.view.picture import opens
 from mipflow.view.scene import PLATE_WIDTH, TOP, Way
 from mipflow.view.stage import Stage, changes
@@ -329,6 +330,8 @@ class Board:
             return "between others"
         if way is None:
             return "no road any more" if any(ways) else "no road yet"
+        if self.stage.scene.roles[way.nodes[-1]] == "attacker":
+            return f"to {way.nodes[-1]}"
         return over(self._leads_to(way), tunnelled=bool(way.tunnel))
 
     def _leads_to(self, way: Way) -> str:
@@ -387,6 +390,7 @@ class Board:
         own = node == self.stage.mobile
         name = f"{self.stage.scene.words[node]}: {self.stage.table_of(node)}"
         heads = ["flow"] * own + ["home address", "care-of address"] + [f"known at {self._peer()}"] * own
+        heads = ["token", "how"] if self.stage.table_of(node) == TOKENS else heads
         head = "".join(f"<th scope='col'>{each}</th>" for each in heads)
         look = "class='mipflow-own'" if own else f"class='mipflow-plate' style='{self._style(node)}'"
         return (

@@ -272,8 +272,8 @@ class Stage:
     # --- roads -------------------------------------------------------------------------------------------------------
 
     def _roads(self, flows: Iterable[int]) -> dict[int, list[tuple[int, Way | None]]]:
-        """The roads of each flow towards the mobile node: they follow the row at the correspondent node, or that at
-        the home agent where the correspondent has none.
+        """The roads of each flow towards the mobile node, or whoever has its address: they follow the row at the
+        correspondent node, or that at the home agent where the correspondent has none.
         """
         tables = self.trace.tables(self.spine.start_ns)
         roads = {flow: [(self.spine.start_ns, self._road(flow, tables))] for flow in flows}
@@ -308,11 +308,12 @@ class Stage:
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
             interface = wish or self._interfaces.get(str(binding.get("care_of_address")), "")
-            router = self.scene.interfaces.get(interface, "") if binding else ""
-            onward = path(node, router) if router else ()
+            owner = "" if interface else self.words.owner(binding.get("care_of_address"))
+            end = owner if owner in self.scene.places else self.scene.interfaces.get(interface, "")
+            onward = path(node, end) if binding and end else ()
             there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
-                nodes = (*there, *onward[1:], self.mobile)
+                nodes = (*there, *onward[1:], *([] if end == owner else [self.mobile]))
                 return Way(nodes, lane, tunnel=tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
         home_way = path(peer, self.mobile)
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)

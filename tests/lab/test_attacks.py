@@ -130,12 +130,12 @@ def test_a_mobile_node_takes_its_row_back_from_who_lied_once() -> None:
 
 def test_attacker_victim_and_stream_have_names() -> None:
     world = attack("flood", "CN's access", ESP, victim="Laptop").world
-    assert {"attacker's address", "laptop's address"} <= {*world.names().values()}
+    assert {"Attacker's address", "Laptop's address"} <= {*world.names().values()}
     assert world.flow_names() == {FLOOD: "stream"}
     with pytest.raises(ProtocolMisuse, match="there is no flow 999"):
         world.listen(FLOOD)
     told = world.animate(3.9, 4.3).describe()
-    assert "CN1 now knows that the attacker's address is at the laptop's address" in told
+    assert "CN1 now knows that the Attacker's address is at the Laptop's address" in told
     assert "stream: between others throughout" in told
 
 
@@ -143,7 +143,7 @@ def test_a_film_says_what_the_attacker_hears_receives_and_guesses() -> None:
     told = attack("steal at the correspondent", "MN's access", ESP).world.animate(5.9, 6.54).describe()
     for sentence in (
         "6.000 s: Attacker hears all that passes on the WLAN",
-        "Attacker receives the care-of token of the attacker's address",
+        "Attacker receives the care-of token of the Attacker's address",
         "6.500 s: Attacker does not hear the home token of H@1, and guesses it",
     ):  # fmt: skip
         assert sentence in told

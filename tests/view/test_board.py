@@ -262,3 +262,15 @@ def test_an_attacker_has_a_plate_of_the_tokens_that_it_came_by_with_a_question_m
     assert rows(board, "Attacker", int(6.04 * S)) == "care-of received;"
     assert rows(board, "Attacker", int(6.51 * S)) == "care-of received; home ? guessed;"
     assert rows(board, "CN1", int(6.53 * S)).startswith("c H@1 WLAN")
+
+
+def test_a_stolen_call_goes_to_the_attacker_and_its_plate_names_no_addresses() -> None:
+    world = attack("steal at the correspondent", "CN's access", "return routability and ESP").world
+    film = world.animate(5.9, 6.3)
+    (board,), (stage,) = film.boards, film.stages  # type: ignore[attr-defined]
+    ways = [way.nodes for _, way in next(iter(stage.roads.values()))]
+    assert ways == [("CN1", "Internet", "AR2", "MN"), ("CN1", "Internet", "Attacker")]
+    assert "call: over the WLAN, from 6.030 s to Attacker;" in film.describe()
+    assert rows(board, "CN1", int(6.1 * S)) == "c H@1 [WLAN] → Attacker&#x27;s;"
+    head = board.html().partition("Attacker: keygen tokens")[2].partition("</thead>")[0]
+    assert re.findall(r"<th scope='col'>([^<]*)</th>", head) == ["token", "how"]
