@@ -220,7 +220,7 @@ part("03", "dealt")
 # %% tags=["answer:3.6"]
 story = "..."
 ### BEGIN SOLUTION
-story = "1wA +210 1cA 1wA"  # for practice, without a number
+story = "1wA 2wA"  # for practice, without a number
 ### END SOLUTION
 
 # %% tags=["check:3.6:5"]

@@ -125,6 +125,31 @@ def answers_02(lab: Any) -> Answers:
     )  # fmt: skip
 
 
+def answers_03(lab: Any) -> Answers:
+    steal, flood, changed = lab.grid(lab.victim_of(STUDENT))
+    waited_ms, program = lab.waited(STUDENT), lab.dealt_to(STUDENT)
+    story = " ".join(next(words for words in lab.in_order() if lab.first_wrong(program, words, STUDENT)))
+    grids = "steal = {}\nflood = {}\nchanged = {}"
+    both = dict.fromkeys(steal, "both")
+    no_detour = (
+        "new = 2 * (d['cell'] + d['ar3'] + d['cn1'])\nreturn max(2 * (d['wlan'] + d['ar2'] + d['cn1']), new) + new"
+    )
+    no_age = (
+        "both = ('home', cn, home), ('care-of', cn, care_of)\nreturn [each for each in both if each not in halves]"
+    )
+    return Answers(
+        {"3.2": grids.format(steal, flood, changed), "3.R": f"waited_ms = {waited_ms}", "3.6": f"story = {story!r}"},
+        {
+            "3.2": (grids.format({**steal, "MN's access": "both"}, flood, changed), 9), "3.3": (no_detour, 2),
+            "3.5": (no_age, 2), "3.6": (f"story = {'1wA ' + story!r}", 3),
+        },
+        {
+            "3.2": grids.format(both, both, changed), "3.3": "long = 394\nreturn long", "3.R": "waited_ms = 1234",
+            "3.5": "needed = []\nreturn needed", "3.6": "story = '1wA'",
+        },
+    )  # fmt: skip
+
+
 def answers_05(lab: Any) -> Answers:
     counts, spis = lab.counts(STUDENT), lab.spis(lab.call_of(STUDENT, True))
     pair = " | ".join(
@@ -234,8 +259,8 @@ def answers_08(lab: Any) -> Answers:
 
 
 ANSWERS: dict[str, Callable[[Any], Answers]] = {
-    "00": answers_00, "01": answers_01, "02": answers_02, "05": answers_05, "06": answers_06, "07": answers_07,
-    "08": answers_08,
+    "00": answers_00, "01": answers_01, "02": answers_02, "03": answers_03, "05": answers_05, "06": answers_06,
+    "07": answers_07, "08": answers_08,
 }  # fmt: skip
 
 
