@@ -42,9 +42,8 @@ FLOOD = 999
 CALL = Voice(interval_ms=500)
 """It is there to be stolen; how much is said in it does not matter."""
 
-VICTIMS: dict[str, str | None] = {"CN2": None, "Laptop": "wlan0", "Printer": "home"}
-"""Machines that can be flooded -> the link that one is put on, where it is not in the world already."""
-VICTIM_PLACES = {"Laptop": (0.0, 2.2), "Printer": (2.4, 2.6)}
+VICTIMS = {"CN2": None, "Laptop": ("wlan0", 0.0, 2.2), "Printer": ("home", 2.4, 2.6)}
+"""Machines that can be flooded -> the link that one is put on, and its place, where it is not in the world already."""
 
 PLACES: dict[str, str | None] = {
     "off the path": None, "MN's access": "wlan0", "HA-CN path": "Internet-HR", "CN's access": "cn1",
@@ -116,7 +115,7 @@ def _steal(world: World, means: Means) -> Attack:
     world.run(6)
     assert flow.home_address is not None
     liar = _liar(world, means)
-    _claim(liar, means, world.cn1.address, flow.home_address, liar.address)
+    (liar.claim if means.tests else liar.lie)(world.cn1.address, flow.home_address, liar.address)
     world.run(8)
     return Attack(world, liar, _came_to_believe(world, "CN1", flow.home_address, liar.address))
 
@@ -147,7 +146,7 @@ def _flood(world: World, means: Means) -> Attack:
         liar.interfaces["eth0"].add_address(other)
         liar.claim(world.cn1.address, home_address, other)
         world.run(3)
-    _claim(liar, means, world.cn1.address, home_address, victim.address)
+    (liar.claim if means.tests else liar.lie)(world.cn1.address, home_address, victim.address)
     world.run(9)
     trace, since_ns = world.trace, world.network.clock.now - NS_PER_S  # it is no flood if it has ended by then
     late = range(bisect_left(trace.sent, since_ns), len(trace))
@@ -252,18 +251,13 @@ def _liar(world: World, means: Means) -> Liar:
     return liar
 
 
-def _claim(liar: Liar, means: Means, *claim: Address) -> None:
-    """Say to a correspondent that a home address is at a care-of address."""
-    (liar.claim if means.tests else liar.lie)(*claim)
-
-
 def _victim(world: World, name: str) -> Host:
     """Choose who is flooded: an uninvolved correspondent, or a machine on a link of the mobile node's."""
-    link = VICTIMS[name]
-    if link is None:
+    placed = VICTIMS[name]
+    if placed is None:
         return world.cn2
-    victim = Host(world.network, name, *VICTIM_PLACES[name])
-    victim.settle(world.network.segments[link], 0x777)
+    victim = Host(world.network, name, *placed[1:])
+    victim.settle(world.network.segments[placed[0]], 0x777)
     world.further_names[victim.address] = f"{name}'s address"
     return victim
 

@@ -308,7 +308,7 @@ class Stage:
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
             interface = wish or self._interfaces.get(str(binding.get("care_of_address")), "")
-            owner = "" if interface else self.words.owner(binding.get("care_of_address"))
+            owner = self.words.address(binding.get("care_of_address")).removesuffix("'s address") * (not interface)
             end = owner if owner in self.scene.places else self.scene.interfaces.get(interface, "")
             onward = path(node, end) if binding and end else ()
             there = path(peer, node)

@@ -213,10 +213,6 @@ class Words:
         """The short word for an address (a value or its text), the address itself where there is none."""
         return self._names.get(str(address), str(address))
 
-    def owner(self, address: object) -> str:
-        """The node whose name the word for an address says: "Attacker" of "Attacker's address"."""
-        return self.address(address).removesuffix("'s address")
-
     def the(self, address: object) -> str:
         """An address in a sentence: "the WLAN address", "H@1"."""
         word = "no address" if address is None else self.address(address)
