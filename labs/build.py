@@ -1,7 +1,8 @@
 """Builds what learners open, labs/NN_name.ipynb, from labs/source/NN_name.py (jupytext, py:percent).
 
-    python labs/build.py          write all notebooks and pictures
-    python labs/build.py --check  write nothing; exit status 1 and the names where one is not as built
+    python labs/build.py                write all notebooks and pictures
+    python labs/build.py --check        write nothing; exit status 1 and the names where one is not as built
+    python labs/build.py --new 12_name  begin a lab with a small example that works, and build it
 
 What a source may say beyond plain cells:
 
@@ -72,20 +73,32 @@ def main(arguments: list[str] | None = None) -> int:
     """Build or check; returns the exit status: 0 done, 1 something is not as built, 2 a source is wrong."""
     parser = argparse.ArgumentParser(description="Builds labs/*.ipynb from labs/source/*.py.")
     parser.add_argument("--check", action="store_true", help="write nothing; say what is not as built")
+    parser.add_argument("--new", metavar="NN_NAME", help="begin a lab, such as 12_multicast, and build it")
     parser.add_argument("--labs", metavar="DIR", type=Path, default=LABS, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     try:
+        begun = _begun(chosen.new, chosen.labs) if chosen.new is not None else ""
         files = built(chosen.labs, chosen.labs)
     except SourceError as error:
         print(f"labs/build.py: {error}", file=sys.stderr)
         return 2
     if not chosen.check:
         _write(files)
+        print(begun, end="\n" * bool(begun))
         return 0
     wrong = differences(files, chosen.labs)
     for line in wrong:
         print(f"{line}; run python labs/build.py", file=sys.stderr)
     return 1 if wrong else 0
+
+
+def _begun(name: str, labs: Path) -> str:
+    from author import new
+
+    try:
+        return new(name, labs)
+    except (ValueError, OSError) as error:
+        raise SourceError(str(error)) from error
 
 
 def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
