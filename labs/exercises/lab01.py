@@ -1041,7 +1041,7 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
         (
             _asked(student, attempts),
             f"CN's row says 2001:db8:a::5 port 80 and 2001:db8:200::10 port {port}. The address was kept, so who is right;"
-            " where is wrong: its first bits name the WLAN, and AR2 finds nobody. With a new address it is the other way.",
+            " where is wrong: its first bits name the WLAN, whose router finds nobody. With a new address it is the other way.",
         ),
         (
             "When would CN have sent those bytes for the fifth time, and why then?",

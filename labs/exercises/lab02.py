@@ -8,6 +8,7 @@ row goes; w: 40 s pass; C, D and M are packets: from CN to MN, from CN to a desk
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -44,8 +45,16 @@ from mipflow.wire.address import Address
 
 HA, CN, ROUTER = "2001:db8:100::7", "2001:db8:a::5", "2001:db8:200::1"
 DESKTOP = "2001:db8:100::55"
+ROUTERS = {"AR2": "WLAN router", "AR3": "cellular router"}
 TUNNEL_OCTETS = 40
 UNIT_S = 4
+
+
+def in_words(text: str) -> str:
+    """What the world says, with the names that the film gives to routers and links."""
+    called = {name: f"the {word}" for name, word in ROUTERS.items()} | {"wlan0": "the WLAN", "cell0": "the cellular link"}
+    return re.sub("|".join(called), lambda found: called[found[0]], text)
+
 
 # --- 2.1: the binding update ------------------------------------------------------------------------------------------
 
@@ -233,7 +242,7 @@ def _came(became: Sent) -> str:
     if became.answers:
         name = became.answers[0].name
         return "your own packet came back" if name == "binding update" else name
-    return became.drops[0][1] if became.drops else "nothing came back"
+    return in_words(became.drops[0][1]) if became.drops else "nothing came back"
 
 
 def read_by_tshark(octets: bytes) -> str:
@@ -280,7 +289,7 @@ class Sender:
         lines = [f"Sent at {SENT_S:.0f} s: {len(octets)} octets."]
         lines += [f"Came back: {answer!r}." for answer in became.answers[:3]] or ["Nothing came back."]
         lines += [f"HA has {'no row' if became.until_s is None else f'a row until {became.until_s:.2f} s'} for {mine.home}."]
-        lines += [f"At {t:.2f} s {why}." for t, why in became.drops[:2]]
+        lines += [f"At {t:.2f} s {in_words(why)}." for t, why in became.drops[:2]]
         tshark = read_by_tshark(octets)
         lines += [f"Wireshark's tshark reads: {tshark}."] * bool(tshark)
         show("".join(f"<p>{escape(line)}</p>" for line in lines), "\n".join(lines))
@@ -628,6 +637,16 @@ INTERCEPT = Stories(
         Criterion("lifetime", 1, lambda step: bool(step.values["inner"]) == step.values["is_due"] if step.values["has_row"] else None),
         Criterion("passes on what is not MN's", 1, _passes_on),
     ),
+    kinds=(
+        Wrong(
+            "another envelope", "Nearly. The packet lies whole in an envelope that says {outer}. An envelope names who writes it, and where"
+            " it is to go now. Who writes it, and where is MN?", shows=_answered(lambda v: v["is_due"] and v["inner"] == v["came"]),
+        ),
+        Wrong(
+            "another letter", "Not yet. {came} came, and in your envelope lies {inner}. MN's TCP reads what lies inside. What is it to find"
+            " there?", shows=_answered(lambda v: v["is_due"] and v["inner"]),
+        ),
+    ),
     unknown="Not yet. In the shortest story that goes wrong {came} comes at {now} s, and you gave {got}. Step through the table"
     " below: is there a row, and is it over?",
     passed=lambda function, student: "Eight of eight. You put each packet whole into another one, for as long as its row holds, and"
@@ -679,7 +698,7 @@ def in_world(intercept: Callable[..., Any], student: Student) -> tuple[World, st
     ask("MN at place two", home, 4)
     world.run(1)
     late = [each for each in world.trace.records[before:] if isinstance(each, Dropped)]
-    after = f"after the row's end it ends at {late[0].node}: {late[0].reason}" if late else "after the row's end it vanishes"
+    after = f"after the row's end it ends at {in_words(late[0].node)}: {late[0].reason}" if late else "after the row's end it vanishes"
     return world, ", ".join(f"{whom} answers {'once' if count == 1 else 'not at all' if not count else f'{count} times'}"
                             for whom, count in pings.items()) + f"; {after}"
 
@@ -788,7 +807,7 @@ def legs(student: Student, count: int = 3) -> list[list[Leg]]:
 def hops(student: Student) -> Words:
     """The hops of a few of CN's packets as a table, without their octets."""
     rows: list[dict[str, object]] = [
-        {"packet": leg.packet, "from": leg.sender, "to": leg.receiver, "leaves, s": f"{leg.left_s:.5f}", "arrives, s": f"{leg.arrived_s:.5f}"}
+        {"packet": leg.packet, **{end: ROUTERS.get(node, node) for end, node in (("from", leg.sender), ("to", leg.receiver))}, "leaves, s": f"{leg.left_s:.5f}", "arrives, s": f"{leg.arrived_s:.5f}"}
         for way in legs(student) for leg in way
     ]  # fmt: skip
     return words_of("Some of CN's call packets, from link to link:", rows, "CN's call packets")
@@ -880,6 +899,7 @@ COST_WRONG: dict[str, Slip] = {
     "by HA twice": (1, lambda u, d, v: d / u, "{given}: right if both ways took the detour. Follow MN's answer with your finger.", "M07b"),
     "not halved": (1, lambda u, d, v: (u + d) / u, "{given}: you set a round trip against one way. How long is straight, there and back?", None),
     "against the detour": (1, lambda u, d, v: (u + d) / (2 * d), "{given}: you compare with the detour. Compare with straight.", None),
+    "ms, by HA": (0, lambda u, d, v: d, "{given} is a number of milliseconds. How many times as long?", None),
     "ms, both ways": (1, lambda u, d, v: u + d, "{given} is a number of milliseconds. How many times as long?", None),
     "of the voice": (2, lambda u, d, v: 4000 / v, "{given}: of the voice alone. A header is a part of the packet too. How long is it before HA?", None),
     "of UDP's data": (2, lambda u, d, v: 4000 / (v + 12), "{given}: without two headers. What length does the link see before HA?", None),
@@ -1072,7 +1092,8 @@ class Play:
                 f"{name}: {meter.sent} sent, <b>{meter.received} came</b>"
                 for name, meter in (("MN to CN", stats.up), ("CN to MN", stats.down))
             ]
-            why = f" {escape(lost)}." if lost else ""
+            node, _, reason = in_words(lost).partition(": ")
+            why = f" Dropped at {escape(node)} ({escape(reason)})." if lost else ""
             self._say(f"{caller} calls. {'; '.join(told)}.{why}")
             world.title = f"{caller} calls, mode {mode}, ingress filter {'on' if is_filtered else 'off'}"
             show_in(self._output, world.animate(CALL_S - 0.01, CALL_S + 0.3), world.tables())

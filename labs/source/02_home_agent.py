@@ -77,8 +77,9 @@ ask("02-row")
 part("02", "card")
 
 # %% [markdown]
-# Three layers, joined with `/`. Points: addresses 2 · flags 1 · lifetime 1 · number 1. `hint("2.1")` in a new cell
-# opens one of three hints; each waits for a new attempt.
+# Three layers, joined with `/`; options go into a list. `HAO().show()` in a new cell lists a layer's fields, and what
+# scapy would choose. Points: addresses 2 · flags 1 · lifetime 1 · number 1. `hint("2.1")` in a new cell opens one of
+# three hints; each waits for a new attempt.
 
 # %% tags=["answer:2.1"]
 from scapy.layers.inet6 import HAO, MIP6MH_BU, IPv6, IPv6ExtHdrDestOpt
@@ -165,7 +166,7 @@ check("2.R").points
 # %% [markdown]
 # ## 2.3 What the detour costs (8 minutes, 5 points)
 #
-# Your run in *triangular* mode: MN's packets go straight, CN's through HA. Points 2, 2 and 1.
+# Your run in *triangular* mode: MN's packets go straight, CN's through HA. Two decimals will do; points 2, 2 and 1.
 
 # %% tags=["hide"]
 part("02", "measured")

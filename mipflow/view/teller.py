@@ -5,6 +5,7 @@ Flows are called by their names, addresses by what they are for, the only mobile
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,6 +52,8 @@ _DECIDED: dict[str, Kind] = {
     "handover": "handover", "binds": "handover", "moves": "handover", "care-of address": "address",
     "address": "address", "flow ended": "ended",
 }  # fmt: skip
+_YOU = re.compile(r"^(you \w+)s\b")
+"""A verb of somebody outside, who is called "you" (`World.port`)."""
 _TESTED = {
     "uniqueness test": ("{who} asks at home, and waits a second: who has {home}", "{home} is tested"),
     "unique address": ("nobody at home has {home}", "{home} is free"),
@@ -139,6 +142,7 @@ class Teller:
         sender, receiver = trip.sender, named if named in self.roles else trip.receiver
         is_lost, flow = trip.arrived_ns == LOST, packet.innermost().flow
         sentence = f"{self._said(packet, sender, receiver)}{' in ESP' * trip.encrypted}"
+        sentence = _YOU.sub(r"\1", sentence)
         kind = "error" if isinstance(inner.carried, _ERRORS) else _KINDS.get(name, "message")
         sentence += f" ({name})" * (kind not in ("message", "error")) + ", but it is lost on the way" * is_lost
         values = {

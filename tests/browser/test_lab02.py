@@ -77,7 +77,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     check.get_by_text("by a row that ended at 60 s").wait_for()
     learner.shoot("6-not-yet", check)
     served = learner.run('film("2.2")')
-    served.get_by_text("it ends at cell0").first.wait_for()
+    served.get_by_text("it ends at the cellular link").first.wait_for()
     served.locator(".mipflow-driven").wait_for()
     learner.shoot("7-in-ha", served)
     learner.write("def intercept(", RIGHT)
