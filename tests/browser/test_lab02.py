@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner
+from tests.browser.learner import Learner, watched
 
 UPDATE = """from scapy.layers.inet6 import HAO, MIP6MH_BU, IPv6, IPv6ExtHdrDestOpt
 
@@ -46,9 +46,10 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     form.get_by_role("radio", name="a.  CN → CoA: HA has put").click()
     form.get_by_role("button", name="Store my prediction").click()
     film = learner.cell('part("02", "predicted")')
-    film.get_by_text("A letter is sent on like that.").wait_for()
     film.locator(".mipflow-driven").wait_for()
-    film.locator(".mipflow-feedback .mipflow-way").click()
+    told = watched(film)
+    told.get_by_text("A letter is sent on like that.").wait_for()
+    told.locator(".mipflow-way").click()
     page.wait_for_timeout(500)
     learner.shoot("3-predicted", film)
 
