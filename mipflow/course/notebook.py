@@ -18,10 +18,7 @@ from mipflow.view.picture import html_table
 
 MARK = "__mipflow__"
 STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."
-STYLE = (
-    "<style>.mipflow-check :where(td, th) { padding: .2em .6em }"
-    ".mipflow-check td, .mipflow-check th { text-align: left !important }</style>"
-)
+STYLE = "<style>.mipflow-check :where(td, th) { padding: .2em .6em; text-align: left !important }</style>"
 """JupyterLab sets the words of a table to the right; a page of nbgrader's feedback leaves no room between them."""
 GIVES = re.compile(r"^(?:async +)?(?:def|class) +(\w+)|^([\w ,*]+?)(?: *:[^=\n]*)?=(?!=)", re.MULTILINE)
 """A line that gives names a value, in a cell that is no Python."""
