@@ -871,18 +871,18 @@ def stories(student: Student) -> list[tuple[tuple[()], tuple[str, ...]]]:
 def phone() -> tuple[int, int]:
     """How many tests a real phone runs: for the video's own home address, and when the call follows it to cellular."""
     world = mf.figure2(seed=1)
-    call = world.mn.open(world.cn1, mf.apps.Voice(interval_ms=500))
-    world.run(3)
+    call = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(2.5)
     counts = []
 
     def video() -> None:
-        second.append(world.mn.open(world.cn1, mf.apps.Voice(interval_ms=500)))
+        second.append(world.mn.open(world.cn1, mf.apps.Video()))
 
     second: list[Any] = []
     for begin in (video, lambda: world.mn.handover(second[0], "cell0"), lambda: world.mn.handover(call, "cell0")):
         since = world.network.clock.now
         begin()
-        world.run(3)
+        world.run(2.5)
         counts.append(sum(
             hop.sent_ns >= since and hop.channel.sender == "MN"
             and isinstance(hop.packet.innermost().payload, HomeTestInit | CareOfTestInit) for hop in world.trace
@@ -1141,13 +1141,13 @@ QUESTIONS = {
                 "It lies open between your home agent and you. Is the server there? See “steal, off the path”.", "M06c"),
             "b": Answer(
                 "Flood: it owns the home address.",
-                "That gives it the home half. The other went to the stranger: see “flood, off the path”.", "M09"),
+                "That gives it the home half. The other went to the stranger: see “flood, off the path”.", "M38"),
             "c": Answer(
                 "Neither.",
                 "Yes: one half from each lie, and no ears for the other. Most attackers are somewhere else."),
             "d": Answer(
                 "Both, by guessing.",
-                "A half has 64 bits: 2 to the power of 63 tries on average, and it soon grows old.", "M10"),
+                "A half has 64 bits: 2 to the power of 63 tries on average, and it soon grows old.", "M37"),
         }, is_last=True),
     )
 }  # fmt: skip
