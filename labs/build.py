@@ -49,7 +49,6 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 MOST_VISIBLE_CELLS, MOST_LINES = 12, 15
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 IMPORT = "from mipflow.course import"
-YOURS = "*Your answer here.*"
 NAME = re.compile(r"(\d\d|pre|post)_[a-z][a-z0-9_]*\.py|(index|glossary)\.py")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(picture:(\w+)\)")
 WORD = re.compile(r"\]\(word:([^)\s]*)\)")
@@ -258,7 +257,9 @@ def without_solution(text: str, is_code: bool) -> str:
 
 def _stub(indent: str, is_code: bool) -> str:
     if not is_code:
-        return f"{indent}{YOURS}"
+        from mipflow.course.handin import EMPTY
+
+        return f"{indent}{EMPTY}"
     # At the left edge an exception would end "Run All"; inside a function it waits for the check that calls it. Nor may
     # it be a value: the cell would show that.
     return f'{indent}raise NotImplementedError("your turn")' if indent else "# your turn"

@@ -5,8 +5,10 @@ A server that is culled takes the notebook along; the file, kept by the learner,
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import time
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.course.identity import PRACTICE, Student, student
-from mipflow.course.notebook import in_words
+from mipflow.course.notebook import gives, in_words, shell
 from mipflow.course.progress import FORM, forget, parsed, progress
 from mipflow.course.source import called, exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
@@ -29,12 +31,20 @@ from mipflow.wire.files import open_ordinary
 MOST_OCTETS = 50_000_000
 """Of what is taken from a zip, unpacked."""
 PROGRESS = re.compile(r"progress-(lab\d\d|pre|post)\.json")
+EMPTY = "*Double-click here, and write in place of these words.*"
+"""A cell of text that waits for a learner's; labs/build.py puts it there."""
+SAVE = "Choose File > Save Notebook in the menu"
 
 
 def pack(lab: str, folder: Path | None = None) -> Path:
-    """Write notebook and progress of a lab into ID-labNN.zip beside them; gives its path. Raises DatasetError."""
+    """Write notebook and progress of a lab into ID-labNN.zip beside them; gives its path. Raises DatasetError, also
+    where the notebook is not saved as it ran.
+    """
     here, lab = folder or Path.cwd(), lab_of(lab)
     book, kept = _notebook(lab, here), here / progress(lab).path.name
+    if others := _unsaved(lab, _cells(book)):
+        told = f"{', '.join(others)}: the saved notebook does not hold what you ran"
+        raise DatasetError(f"{told}. {SAVE}, then press again; what you have changed since, run first", book)
     path = here / f"{student().name}-{called(lab)}.zip"
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -52,6 +62,38 @@ def _notebook(lab: str, folder: Path) -> Path:
     if not found:
         raise DatasetError(f"no notebook of lab {lab} in {folder}; expected a name such as {lab}_name.ipynb", lab)
     return found[0]
+
+
+def _cells(book: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The text and metadata of each cell of a notebook; none where it is damaged."""
+    try:
+        cells = json.loads(book.read_bytes())["cells"]
+        return [("".join(each["source"]).strip(), each["metadata"]) for each in cells]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _unsaved(lab: str, cells: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Numbers of the exercises, and `me()`, whose cell last ran as it stands nowhere in the notebook. A kernel knows
+    what ran, and not what stands in the page; no clock is asked, since that of a file may be another computer's.
+    """
+    running, last = shell(), dict[str, str]()
+    for source in running.history_manager.input_hist_raw if running else ():
+        names = gives(running.transform_cell(source))
+        marks = [each.number for each in exercises_of(lab).EXERCISES if {each.answer, *each.also} & names]
+        last |= dict.fromkeys(marks + ["me()"] * bool(re.search(r"^me\(", source, re.MULTILINE)), source.strip())
+    there = {text for text, _ in cells}
+    return sorted(mark for mark, source in last.items() if source not in there) if there else []
+
+
+def _saved(lab: str, folder: Path) -> str:
+    """How old the notebook in the file is, and what nobody has written in it."""
+    book = _notebook(lab, folder)
+    minutes = max(0, round((time.time() - book.stat().st_mtime) / 60))
+    said = f"It holds the notebook as saved {f'{minutes} min ago' if minutes else 'just now'}."
+    waits = [each.get("nbgrader", {}).get("grade_id", "") for text, each in _cells(book) if text.endswith(EMPTY)]
+    empty = ", ".join(each.removeprefix("essay-").replace("-", ".") for each in waits if each.startswith("essay-"))
+    return said + f" At {empty} nothing is written in it: if you did write, save, and press again." * bool(empty)
 
 
 @in_words
@@ -135,17 +177,17 @@ def _whose(kept: dict[str, Any]) -> HandedIn:
 def hand_in(lab: str) -> ipywidgets.VBox:
     """One button that makes the zip and offers it for download, and one that takes it back."""
     exercises_of(lab_of(lab))
-    make = button("Make the file to hand in", "Notebook and progress as one zip; save the notebook first (Ctrl+S)")
+    make = button("Make the file to hand in", f"Notebook and progress as one zip. {SAVE} first")
     back = ipywidgets.FileUpload(accept=".zip", description="Restore from a zip", layout={"width": "auto"})
     said = ipywidgets.Output()  # a form of HTML would take the link for dangerous
-    show_in(said, "Save the notebook first (Ctrl+S), then make the file, and keep it.")
+    show_in(said, f"{SAVE}, then make the file, and keep it.")
 
     def made(_: object) -> None:
         try:
             path = pack(lab)
             data = b64encode(path.read_bytes()).decode()
             link = f"<a download='{path.name}' href='data:application/zip;base64,{data}'>Download {path.name}</a>"
-            show_in(said, f"{link} It is in the list of files, too, beside the notebook.")
+            show_in(said, f"{link} {escape(_saved(lab_of(lab), path.parent))} It is in the list of files, too.")
         except MipflowError as error:
             show_in(said, escape(f"{error}."))
 

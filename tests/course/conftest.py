@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from mipflow.course import checks, identity, notebook, predictions, progress
 
@@ -99,3 +101,11 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (labs / "99_sums.ipynb").write_text('{"cells": []}')
     (labs / "exercises" / "lab99.py").write_text(LAB)
     yield from fresh(labs, monkeypatch)
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """IPython around the test, whose cells it runs."""
+    made = InteractiveShell.instance()  # type: ignore[no-untyped-call]
+    yield made
+    InteractiveShell.clear_instance()  # type: ignore[no-untyped-call]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mipflow.course.checks import check
-from mipflow.course.handin import hand_in, pack, restore, viva
+from mipflow.course.handin import EMPTY, hand_in, pack, restore, viva
 from mipflow.course.identity import me
 from mipflow.course.progress import progress
 from mipflow.errors import DatasetError
@@ -138,6 +142,36 @@ def test_one_button_makes_the_file() -> None:
     make, said = form.children[0].children[0], form.children[1]
     make.click()
     assert "download='practice-lab99.zip'" in said.outputs[0]["data"]["text/html"]
+
+
+def test_a_notebook_that_is_not_saved_as_it_ran_makes_no_file(nobody: Path, shell: Any) -> None:
+    def saved(*sources: str, words: str = "Hm.") -> None:
+        essay = {"source": [words], "metadata": {"nbgrader": {"grade_id": "essay-99-3"}}}
+        cells = [{"source": each.splitlines(keepends=True), "metadata": {}} for each in sources]
+        (nobody / "99_sums.ipynb").write_text(json.dumps({"cells": [*cells, essay]}))
+
+    def pressed() -> str:
+        form.children[0].children[0].click()
+        return str(form.children[1].outputs[0]["data"]["text/html"])
+
+    form, mine, me_is = hand_in("99"), "number = -1\nprint(number)", 'from mipflow.course import me\n\nme("7")'
+    saved("me()", "# your turn")
+    assert "Download" in pressed(), "nothing has run"
+    shell.run_cell("import math\nprint(math.pi)", store_history=True)
+    shell.run_cell(mine, store_history=True)
+    shell.run_cell(me_is, store_history=True)
+    told = pressed()
+    assert "99.2, me(): the saved notebook does not hold what you ran. Choose File &gt; Save Notebook" in told
+    assert "Download" not in told and not list(nobody.glob("*.zip"))[1:]
+    saved(me_is, mine + "\n")
+    assert "Download 7-lab99.zip</a> It holds the notebook as saved just now. It is" in pressed()
+    shell.run_cell("number = nothing", store_history=True)
+    shell.run_cell("number = (", store_history=True)
+    assert "99.2: the saved" in pressed()
+    saved(me_is, "number = (", words=f"Why?\n\n{EMPTY}")
+    assert "At 99.3 nothing is written in it" in pressed()
+    os.utime(nobody / "99_sums.ipynb", (time.time() - 180,) * 2)
+    assert "as saved 3 min ago" in pressed()
 
 
 def test_three_questions_about_what_was_handed_in() -> None:

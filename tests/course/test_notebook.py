@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from mipflow.course import notebook
-
-
-@pytest.fixture
-def shell() -> Iterator[Any]:
-    made = InteractiveShell.instance()  # type: ignore[no-untyped-call]
-    yield made
-    InteractiveShell.clear_instance()  # type: ignore[no-untyped-call]
 
 
 def test_a_name_of_ours_is_ours_again_in_the_next_cell(shell: Any) -> None:

@@ -105,6 +105,16 @@ def test_the_first_cell_shows_a_picture_without_a_kernel() -> None:
     assert "Run > Run All Cells" in first
 
 
+@pytest.mark.parametrize("path", sorted(LABS.glob("0*.ipynb")), ids=lambda path: path.name)
+def test_where_a_lab_asks_for_words_there_is_a_place_for_them(path: Path) -> None:
+    """A cell of its own with dots, and the word how to get into it; lab 08 takes a sentence in a cell of code."""
+    asks = re.compile(r"(?i)in one line[:,]|one sentence(?! without code behind `notice`)|minutes you needed")
+    cells = [" ".join(cell.source.split()) for cell in nbformat.read(path, as_version=4).cells]
+    assert sum("Minutes you needed" in each for each in cells) == 1
+    for each in filter(asks.search, cells):
+        assert re.search(r"[Dd]ouble-click here, .*‹…›$", each), each
+
+
 # --- what the builder does -------------------------------------------------------------------------------------------
 
 
@@ -115,7 +125,7 @@ def test_two_builds_are_the_same(build: ModuleType, lab: Path) -> None:
 def test_learners_get_a_stub_for_every_solution(build: ModuleType, lab: Path) -> None:
     _, answer, _, essay, _ = made(build, lab, SOLVED)
     assert text(answer).endswith('"""Twice x."""\n    raise NotImplementedError("your turn")')
-    assert text(essay) == "Why?\n\n*Your answer here.*"
+    assert text(essay) == "Why?\n\n*Double-click here, and write in place of these words.*"
     top = made(build, lab, SOLVED.replace("double(2)", "x = 1").replace("    ###", "###").replace("    return", "y ="))
     assert text(top[1]).endswith("\n# your turn"), "an exception there would end Run All, and a value would be shown"
 
