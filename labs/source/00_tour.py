@@ -157,8 +157,8 @@ part("00", "take away")
 #   update moves one flow.** CN1 and the home agent run as they always did: only MN is new.
 # - The price: a further home address costs about a second of checking, and a binding at home and at CN1.
 #
-# It is all there in code. Change `story` above, run that cell and press Run again; or try in a new cell
-# `story(mf.figure2, "call", "cell0", 4.5).ladder(4.4, 5)`: who sent what to whom.
+# It is all there in code. Change `story` above, run that cell and press Run again; or try in a new cell (Esc, then `b`,
+# makes one) `story(mf.figure2, "call", "cell0", 4.5).ladder(4.4, 5)`: who sent what to whom.
 #
 # ## Read it off your packets (3 minutes, 3 points)
 #
@@ -221,11 +221,13 @@ part("00", "explain")
 ask("00-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("00")

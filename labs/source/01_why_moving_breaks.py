@@ -39,7 +39,7 @@ part("01", "play")
 # You carry MN from wlan0 to cell0, and it **keeps** its address.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("01", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("01", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("01")
@@ -137,8 +137,6 @@ film("1.3")
 # longer: new bytes ride along. `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves them all.
 #
 # When did CN send it first, and when for the **fourth** time, in its third retry? Three points each.
-#
-# In one line: why does CN wait longer each time?
 
 # %% tags=["hide"]
 run = part("01", "run")
@@ -152,6 +150,11 @@ times_s = [3.92, 10.92]  # for practice, without a number
 
 # %% tags=["check:1.R:6"]
 check("1.R").points
+
+# %% [markdown]
+# For yourself, in one line: why does CN wait longer each time? *Double-click here, and write in place of these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## 1.4 Six stories (6 minutes, 3 points)
@@ -184,8 +187,6 @@ part("01", "dealt")
 # CN's port 80, and the first one opens the connection; `A2` is from port 2, `A1s` goes to port 443, `A1b` to CN's
 # second address; `B1` is host B's. `A!`: A moves, and from then on its segments have a new address. Three points for a
 # story that breaks it, two more for a shortest one.
-#
-# Then one sentence without code: what would A's owner notice?
 
 # %% tags=["answer:1.5"]
 story = "..."
@@ -195,6 +196,12 @@ story = "A1 A! A1"  # for practice, without a number
 
 # %% tags=["check:1.5:5"]
 check("1.5").points
+
+# %% [markdown]
+# For yourself, one sentence without code: what would A's owner notice? *Double-click here, and write in place of these
+# dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -221,11 +228,13 @@ part("01", "explain")
 ask("01-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("01")

@@ -38,7 +38,7 @@ part("02", "play")
 # ## Predict (3 minutes)
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("02", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("02", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("02")
@@ -201,8 +201,6 @@ part("02", "dealt")
 # Find the **shortest** story in which it goes wrong, such as `"A C H"`. `A`: MN registers at place one, `B`: at place
 # two, each for 60 s; `H`: MN is home, its row goes; `w`: 40 s pass; `C`: a packet from CN to MN, `D`: to a desktop at
 # home, `M`: from MN to CN. Three points for a story that breaks it, two more for a shortest one.
-#
-# Then one sentence without code: what would MN's owner notice?
 
 # %% tags=["answer:2.5"]
 story = "..."
@@ -212,6 +210,12 @@ story = "A w w C"  # for practice, without a number
 
 # %% tags=["check:2.5:5"]
 check("2.5").points
+
+# %% [markdown]
+# For yourself, one sentence without code: what would MN's owner notice? *Double-click here, and write in place of these
+# dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -238,11 +242,13 @@ part("02", "explain")
 ask("02-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("02")

@@ -51,7 +51,7 @@ part("03", "play")
 # and one to the care-of address, and believes only an update made with both.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("03", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("03", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("03")
@@ -214,8 +214,6 @@ part("03", "dealt")
 # %% [markdown]
 # Find the **shortest** story in which it goes wrong, such as `"1wA +60 2cA"`: the last update is the one that it gets
 # wrong. Three points for a story that breaks it, two more for a shortest one.
-#
-# Then one sentence: does it ask too much (who waits?) or too little (what would CN1 answer?)
 
 # %% tags=["answer:3.6"]
 story = "..."
@@ -225,6 +223,12 @@ story = "1wA 2wA"  # for practice, without a number
 
 # %% tags=["check:3.6:5"]
 check("3.6").points
+
+# %% [markdown]
+# For yourself, one sentence: does it ask too much (who waits?) or too little (what would CN1 answer?) *Double-click
+# here, and write in place of these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -251,11 +255,13 @@ part("03", "explain")
 ask("03-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("03")

@@ -45,7 +45,7 @@ part("04", "play")
 # All three arrive by WLAN; HA, CN1 and CN2 each keep a row for H@.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("04", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("04", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("04")
@@ -206,8 +206,8 @@ came_along_ms = 7222.8 - 7110.2  # for practice, without a number
 check("4.R").points
 
 # %% [markdown]
-# In one line: which fields of that update name the file, or the call? *Double-click here, and write in place of these
-# dots:*
+# For yourself, in one line: which fields of that update name the file, or the call? *Double-click here, and write in
+# place of these dots:*
 #
 # ‹…›
 
@@ -235,8 +235,8 @@ story = "Hc Hw"  # for practice, without a number
 check("4.3").points
 
 # %% [markdown]
-# One sentence without code: what would the person holding the phone notice? *Double-click here, and write in place of
-# these dots:*
+# For yourself, one sentence without code: what would the person holding the phone notice? *Double-click here, and write
+# in place of these dots:*
 #
 # ‹…›
 
@@ -275,11 +275,13 @@ part("04", "calls")
 ask("04-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("04")

@@ -49,7 +49,7 @@ part("05", "play")
 # sends your phone a new rule: "each conversation is a flow of its own". At 10 s another call to CN1 begins.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("05", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("05", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("05")
@@ -195,8 +195,12 @@ read = {"to CN1": 0x3C0F, "from CN1": 0x86EA, "who": "c"}  # for practice, witho
 check("5.R").points
 
 # %% [markdown]
-# In one line: what can a listener on the WLAN still tell about the call?
+# For yourself, in one line: what can a listener on the WLAN still tell about the call? *Double-click here, and write in
+# place of these dots:*
 #
+# ‹…›
+
+# %% [markdown]
 # ## 5.4 When is it over? (12 minutes, 5 points)
 #
 # Page 13: a flow finishes when somebody says so, or by a time-out. The patent gives no numbers; these are the kit's, in
@@ -254,8 +258,7 @@ part("05", "dealt")
 #
 #     story = "UDP 40000>80 CN1 wlan0 | UDP 40000<80 CN1 wlan0"
 #
-# Three points for a pair that breaks it, two more for one with the fewest differences. Then one sentence without
-# code: what would the person holding the phone notice?
+# Three points for a pair that breaks it, two more for one with the fewest differences.
 
 # %% tags=["answer:5.5"]
 story = "..."
@@ -265,6 +268,12 @@ story = "UDP 40000>80 CN1 wlan0 | UDP 40000>80 CN1 cell0"  # for practice, witho
 
 # %% tags=["check:5.5:5"]
 check("5.5").points
+
+# %% [markdown]
+# For yourself, one sentence without code: what would the person holding the phone notice? *Double-click here, and write
+# in place of these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -291,11 +300,13 @@ part("05", "explain")
 ask("05-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("05")

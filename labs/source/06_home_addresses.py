@@ -53,7 +53,7 @@ check("6.1").status  # no marks, a warm-up
 # Now the film runs on, until the video may use its address.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("06", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("06", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("06")
@@ -193,8 +193,12 @@ seen = {"refused_ms": 2.001, "silent_ms": 1000.0, "owner": "02:00:00:00:00:11"} 
 check("6.R").points
 
 # %% [markdown]
-# In one line: who says "`...::12` is at ..." just before the last acknowledgement, and why?
+# For yourself, in one line: who says "`...::12` is at ..." just before the last acknowledgement, and why? *Double-click
+# here, and write in place of these dots:*
 #
+# ‹…›
+
+# %% [markdown]
 # ## 6.5 Free it (15 minutes, 5 points)
 #
 # `rows`, in no order, is who believes what: each has `.home` (`"H@2"`) and `.peer` (`"HA"`, `"CN1"`). A step is
@@ -241,8 +245,6 @@ part("06", "dealt")
 # Find the **shortest** story in which it goes wrong. `A` asks, HA accepts · `D` asks, duplicate · `B` asks, no room ·
 # `-2` frees the second address that it got, as in `"A D A -1"`. Three points for a story that breaks it, two more for a
 # shortest one.
-#
-# Then one sentence without code: what would the person holding the phone notice?
 
 # %% tags=["answer:6.6"]
 story = "..."
@@ -252,6 +254,12 @@ story = "D D D"  # for practice, without a number
 
 # %% tags=["check:6.6:5"]
 check("6.6").points
+
+# %% [markdown]
+# For yourself, one sentence without code: what would the person holding the phone notice? *Double-click here, and write
+# in place of these dots:*
+#
+# ‹…›
 
 # %% [markdown]
 # ## Explain it back (5 minutes; your teacher reads this one)
@@ -284,11 +292,13 @@ part("06", "explain")
 ask("06-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("06")

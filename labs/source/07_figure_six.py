@@ -46,7 +46,7 @@ part("07", "play")
 # | H@2 | video → CN1, page → CN2 |
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("07", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("07", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("07")
@@ -183,7 +183,8 @@ waited_ms = 5932.2 - 4500.0  # for practice, without a number
 check("7.R").points
 
 # %% [markdown]
-# In one line: what did the home agent do in that time? *Double-click here, and write in place of these dots:*
+# For yourself, in one line: what did the home agent do in that time? *Double-click here, and write in place of these
+# dots:*
 #
 # ‹…›
 
@@ -226,8 +227,8 @@ story = "A A -2 A"  # for practice, without a number
 check("7.5").points
 
 # %% [markdown]
-# One sentence without code: what would the person holding the phone notice? *Double-click here, and write in place of
-# these dots:*
+# For yourself, one sentence without code: what would the person holding the phone notice? *Double-click here, and write
+# in place of these dots:*
 #
 # ‹…›
 
@@ -257,11 +258,13 @@ part("07", "explain")
 ask("07-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("07")

@@ -54,7 +54,7 @@ check("8.0")  # no marks
 #
 # H@1 and H@2 are MN's [home addresses](word:home-address), as in lab 07. Talk to your neighbor for a minute after your
 # answer. You may answer once more; both are kept, neither is marked.
-# *Without the mouse: `predict("08", "b", confidence="certain", why="...")` in a new cell.*
+# *Without the mouse: `predict("08", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("08")
@@ -326,11 +326,13 @@ part("08", "explain")
 ask("08-exit")
 
 # %% [markdown]
-# Minutes you needed, and what surprised you:
-#
+# Minutes you needed, and what surprised you (double-click here, and write in place of the dots): ‹…›
+
+# %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, keep it. If the server has gone, upload the file here, and all is back.
+# Choose **File > Save Notebook** in the menu, make the file, keep it. If the server has gone, upload the file here, and
+# all is back.
 
 # %% tags=["hide"]
 hand_in("08")

@@ -62,7 +62,8 @@ how_far()
 #
 # ## Hand in, and come back
 #
-# 1. Save the notebook (Ctrl+S). At its end press **Make the file to hand in**, and download it: `1234567-lab07.zip`.
+# 1. Choose **File > Save Notebook** in the menu. At the notebook's end press **Make the file to hand in**, and download
+#    it: `1234567-lab07.zip`.
 # 2. That is what you hand in. It is also your way back when a server has gone: open the lab anew, run its last cell,
 #    press **Restore from a zip**, and choose the file.
 # 3. Close the notebook without saving, and open it again: all is as it was.

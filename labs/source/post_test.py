@@ -32,7 +32,7 @@ part("post", "answers")
 # %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, and hand it in.
+# Choose **File > Save Notebook** in the menu, make the file, and hand it in.
 
 # %% tags=["hide"]
 hand_in("post")

@@ -25,7 +25,8 @@ part("pre", "questions")
 # %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S), make the file, hand it in and keep it: after lab 08 it shows what you thought.
+# Choose **File > Save Notebook** in the menu, make the file, hand it in and keep it: after lab 08 it shows what you
+# thought.
 
 # %% tags=["hide"]
 hand_in("pre")
