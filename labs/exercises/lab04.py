@@ -9,6 +9,7 @@ that says cellular, "Hw" one to the home agent that says WLAN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from functools import cache
 from html import escape
@@ -133,7 +134,8 @@ def go_update(function: Callable[..., Any], case: Case, event: str, student: Stu
     answer, failed, why = outcome(function, given, update, flows)
     found, flows = names_in(answer, case.flows), list(case.flows)
     is_touched = given != bindings
-    said = failed.removeprefix(RAISED) or (shown(answer) if found is None else _words(found, flows))
+    strange = re.sub(r" at 0x[0-9a-f]+", "", shown(answer))
+    said = failed.removeprefix(RAISED) or (strange if found is None else _words(found, flows))
     extra = [flow for flow in flows if found and flow.name in found - due]
     missed = [flow for flow in flows if found is not None and flow.name in due - found]
     stranger = min(extra or flows, key=lambda flow: (flow.cn == update.to, flow.cn not in bindings))
@@ -150,6 +152,7 @@ def go_update(function: Callable[..., Any], case: Case, event: str, student: Stu
         "is_kept": update.to in bindings, "extras": extra, "missing": missed, "bindings": bindings, "case": case,
         "is_strange": found is None and not failed, "is_touched": is_touched, "before": bindings.get(update.to, ""), "is_all": found == {flow.name for flow in flows},
     }  # fmt: skip
+    values["ask"] = _asks(values)
     got = failed or (said, is_touched)
     row: dict[str, object] = {
         "rows": rows, "update": f"{update.to}: {update.care_of}, wish: {update.wish}", "flows": named,
@@ -159,8 +162,15 @@ def go_update(function: Callable[..., Any], case: Case, event: str, student: Stu
     return (None if failed else ()), Step(told, said, got, (_words(due, flows), False), values, row)
 
 
-def _is(name: str, value: object = True) -> Callable[[Step], bool]:
-    return lambda step: step.values["found"] is not None and step.values[name] == value
+def _asks(values: dict[str, Any]) -> str:
+    """A word about what goes wrong in a case, whoever made the mistake."""
+    if values["extras"]:
+        if not values["is_kept"]:
+            return "{to} keeps no row that could change.".format_map(values)
+        if not values["is_new"]:
+            return "Does {to}'s row say anything new afterwards?".format_map(values)
+        return "The {stranger} comes from {cn}: whose row does it follow?".format_map(values)
+    return "Whose row do the packets of {missed} follow?".format_map(values) if values["missing"] else ""
 
 
 def _one_alone(step: Step) -> bool:
@@ -210,6 +220,11 @@ def _writes_down(bindings: Bindings, update: Update, flows: Sequence[Flow]) -> s
     return names
 
 
+def _writes_what_is_there(bindings: Bindings, update: Update, flows: Sequence[Flow]) -> set[str]:
+    _writes_down(bindings, update, flows)
+    return _move(bindings, update, flows)
+
+
 def _writes_first(bindings: Bindings, update: Update, flows: Sequence[Flow]) -> set[str]:
     bindings[update.to] = update.care_of
     return _move(bindings, update, flows)
@@ -253,6 +268,7 @@ MOVED_WRONG = (
             lambda b, u, flows: {f.name for f in flows if f.name == u.wish and place_of(f, b) != u.care_of},
             lambda b, u, flows: {f.name for f in flows if f.name == u.wish},
             lambda b, u, flows: {name for name in _move(b, u, flows) if name == u.wish},
+            lambda b, u, flows: {u.wish} if b.get(u.to, u.care_of) != u.care_of else set(),
             _first_and_last(0), _first_and_last(-1), lambda b, u, flows: _move(b, u, flows[:1]),
         ), "M16", _one_alone,
     ),
@@ -260,14 +276,21 @@ MOVED_WRONG = (
         "everything",
         "Not yet. Update to {to}, {care_of}: you moved {got}. The {stranger} goes to {cn}, whose row still says {row}. Whose"
         " cache did the update reach?",
-        (lambda b, u, flows: {f.name for f in flows}, _elsewhere), "M15",
+        (
+            lambda b, u, flows: {f.name for f in flows}, _elsewhere,
+            lambda b, u, flows: {f.name for f in flows if b.get(u.to, u.care_of) != u.care_of},
+            lambda b, u, flows: {f.name for f in flows if b.get(u.to) != u.care_of},
+        ), "M15",
         lambda step: _more_than_the_row(step) and len(step.values["found"]) > 1,
     ),
     Wrong(
         "the home agent moves all",
         "Not yet. Update to HA, {care_of}: you moved {got}, though {cn} keeps a row of its own, {row}. The home agent seems to"
         " be in charge. But do packets from {cn} pass it at all?",
-        (lambda b, u, flows: _elsewhere(b, u, flows) if u.to == HOME else _move(b, u, flows),), "M18b",
+        (
+            lambda b, u, flows: _elsewhere(b, u, flows) if u.to == HOME else _move(b, u, flows),
+            lambda b, u, flows: {f.name for f in flows if u.to in (HOME, f.cn) and b.get(u.to, u.care_of) != u.care_of},
+        ), "M18b",
         lambda step: _more_than_the_row(step) and step.values["to"] == HOME,
     ),
     Wrong(
@@ -284,7 +307,7 @@ MOVED_WRONG = (
         "nothing ever moves",
         "Not yet. Update to {to}, {care_of}: you moved {got}. Either nothing is ever put into your set, or you write the update"
         " into bindings before you compare, so that old and new are equal. In the film something did move.",
-        (lambda b, u, flows: set(), _writes_first), None, lambda step: step.answer == "nothing",
+        (lambda b, u, flows: set(), _writes_first, _writes_what_is_there), None, lambda step: step.answer == "nothing",
     ),
     Wrong(
         "only flows whose correspondent is told",
@@ -294,13 +317,18 @@ MOVED_WRONG = (
             lambda b, u, flows: {f.name for f in flows if f.cn == u.to and b.get(f.cn, u.care_of) != u.care_of},
             lambda b, u, flows: {f.name for f in flows if f.cn == u.to},
             lambda b, u, flows: {f.name for f in flows if f.cn == u.to and b.get(f.cn) != u.care_of},
+            lambda b, u, flows: {f.name for f in flows if f.cn == u.to and place_of(f, b) != u.care_of},
         ), None, lambda step: step.values["to"] == HOME and bool(step.values["missing"]),
     ),
     Wrong(
         "old news moves flows",
         "Nearly. {to}'s row said {before} before, and the update says {care_of} again. Such renewals are common. You moved"
         " {got}: from where to where?",
-        (lambda b, u, flows: {f.name for f in flows if row_of(f, b) == u.to},), None,
+        (
+            lambda b, u, flows: {f.name for f in flows if row_of(f, b) == u.to},
+            lambda b, u, flows: {f.name for f in flows if row_of(f, b) == u.to and (u.to == HOME or b[u.to] != u.care_of)},
+            lambda b, u, flows: {f.name for f in flows if row_of(f, b) == u.to and (u.to != HOME or b[u.to] != u.care_of)},
+        ), None,
         lambda step: step.values["before"] == step.values["care_of"] and bool(step.values["extras"]),
     ),
     Wrong(
@@ -312,6 +340,9 @@ MOVED_WRONG = (
             lambda b, u, flows: {
                 f.name for f in flows
                 if (f.cn == u.to and b.get(f.cn) != u.care_of) or (u.to == HOME and f.cn not in b and b[HOME] != u.care_of)
+            },
+            lambda b, u, flows: {
+                f.name for f in flows if f.cn == u.to or (u.to == HOME and f.cn not in b and b[HOME] != u.care_of)
             },
         ), None, lambda step: not step.values["is_kept"] and bool(step.values["extras"]),
     ),
@@ -357,8 +388,8 @@ MOVED = Stories(
     name="moved", parameters="bindings, update, flows", check=lambda result, *_: "",
     tell=lambda student: [(case, ("U",)) for case in cases(student)], begin=lambda case, student: case, go=go_update,
     points=10, wrong=MOVED_WRONG, criteria=MOVED_CRITERIA,
-    unknown="Not yet. The smallest case that goes wrong: rows {rows}, update {to} {care_of}, flow {flows}. You gave {got}. Step"
-    " through it below, a finger on the row that changes.",
+    unknown="Not yet. The smallest case that goes wrong: rows {rows}, update {to} {care_of}, flow {flows}. You gave {got}. {ask}"
+    " Step through it below, a finger on the row that changes.",
     passed=lambda function, student: _most_moved(student),
     sort=lambda step: "all" if step.values["is_all"] else "none" if step.values["found"] == frozenset() else step.answer,
 )  # fmt: skip
@@ -590,7 +621,10 @@ def _own_rows(step: Step) -> int:
 COUNT_WRONG = (
     Wrong(
         "every flow by itself", "Not yet. {cns}: you gave {got}. All flows follow one row. What can be set by itself?",
-        (lambda cns, keepers, n: n ** len(cns),), "M16",
+        (
+            lambda cns, keepers, n: n ** len(cns),
+            lambda cns, keepers, n: n ** (len(set(cns) & set(keepers)) + sum(cn not in keepers for cn in cns)),
+        ), "M16",
         lambda step: len(step.values["flows"]) > 1 and len(set(step.values["flows"])) == 1,
     ),
     Wrong(
@@ -604,11 +638,16 @@ COUNT_WRONG = (
     ),
     Wrong(
         "forgets the home agent's row", "Not yet. {cns}, {keepers}: you gave {got}. Can MN tell the home agent nothing else?",
-        (lambda cns, keepers, n: n ** len(set(cns) & set(keepers)),), None, lambda step: HOME in step.values["followed"],
+        (
+            lambda cns, keepers, n: n ** len(set(cns) & set(keepers)),
+            lambda cns, keepers, n: n ** sum(cn in keepers for cn in cns),
+        ), None, lambda step: HOME in step.values["followed"],
     ),
     Wrong(
         "the home agent's row always counts", "Not yet. {cns}, {keepers}: you gave {got}. Who follows the home agent's row?",
-        (lambda cns, keepers, n: n ** (len(set(cns) & set(keepers)) + 1),), None,
+        (
+            lambda cns, keepers, n: n ** (len(set(cns) & set(keepers)) + 1), lambda cns, keepers, n: n ** (len(set(cns)) + 1)
+        ), None,
         lambda step: HOME not in step.values["followed"],
     ),
     Wrong(
@@ -626,6 +665,7 @@ COUNT_WRONG = (
         (
             lambda cns, keepers, n: n * len({cn if cn in keepers else HOME for cn in cns}),
             lambda cns, keepers, n: len({cn if cn in keepers else HOME for cn in cns}) ** n,
+            lambda cns, keepers, n: n * len(set(cns)),
         ), None, lambda step: step.values["rows"] > 1,
     ),
     Wrong(

@@ -66,6 +66,7 @@ def test_each_wrong_version_reads_what_was_written_for_it(
     assert str(found.steps[-1].answer) in found.feedback, "it quotes what the learner's program said"
 
 
+@pytest.mark.slow
 def test_each_version_behaves_unlike_those_with_other_words() -> None:
     """By another way than the engine's: the answers in all stories, written down."""
     student, seen = NUMBERS[1], dict[Any, str]()
@@ -103,6 +104,24 @@ OTHERS = {
     "a value that was never given": (
         "4.1", "names = set()\nfor flow in flows:\n    if flow.cn in bindings:\n        row = bindings[flow.cn]\n"
         "    if row != update.care_of:\n        names.add(flow.name)\nreturn names", {"stumbles over a row that is not there"}),
+    "the row that is told, or home": (
+        "4.1", "return {f.name for f in flows if bindings.get(f.cn, bindings['HA']) != update.care_of and f.cn == update.to}",
+        {"only flows whose correspondent is told"}),
+    "home agent for all in the second branch": (
+        "4.1", "names = set()\nfor f in flows:\n    if f.cn == update.to and f.cn in bindings:\n"
+        "        if bindings[f.cn] != update.care_of:\n            names.add(f.name)\n"
+        "    elif update.to == 'HA' and bindings['HA'] != update.care_of:\n        names.add(f.name)\nreturn names",
+        {"the home agent moves all"}),
+    "all, where anything changes": (
+        "4.1", "return {f.name for f in flows} if bindings.get(update.to) not in (None, update.care_of) else set()", {"everything"}),
+    "an alias in place of a copy": (
+        "4.1", "after = bindings\nif update.to in after:\n    after[update.to] = update.care_of\n"
+        "place = lambda f, b: b.get(f.cn, b['HA'])\nreturn {f.name for f in flows if place(f, bindings) != place(f, after)}",
+        {"nothing ever moves"}),
+    "a generator": ("4.1", "return (f.name for f in flows)", {"no set of names"}),
+    "no row, no compare": ("4.1", MOVED.replace("bindings[row] != update", "row != update"), {"old news moves flows"}),
+    "each homeless flow by itself": (
+        "4.2b", "return interfaces ** (len(set(cns) & keepers) + len([cn for cn in cns if cn not in keepers]))", {"every flow by itself"}),
     "a power of all that is named": ("4.2b", "return interfaces ** len(set(cns) | {'HA'})", {
         "the home agent's row always counts", "every correspondent has a row", ""}),
     "a product": ("4.2b", "return interfaces * len({cn if cn in keepers else 'HA' for cn in cns})", {"times, or the other way round"}),
@@ -170,7 +189,7 @@ CONSTANTS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("number", "constant"), CONSTANTS, ids=[str(n) for n in range(len(CONSTANTS))])
 def test_a_constant_answer_earns_nothing(number: str, constant: Any) -> None:
-    own = NUMBERS[1:3] if number == "4.1" else NUMBERS[1:6]
+    own = NUMBERS[1:2] if number == "4.1" else NUMBERS[1:4]
     assert max(verdict(number, constant, student).points for student in own) == 0
 
 
@@ -178,7 +197,7 @@ def test_what_the_practice_answers_are_is_nobodys() -> None:
     assert verdict("4.R", 7222.8 - 7110.2).points == 5, "the lesson's own numbers"
     earned = [
         verdict("4.R", 7222.8 - 7110.2, student).points / 5 + verdict("4.3", "Hc Hw", student).points / 5
-        for student in (Student((str(number),)) for number in range(20, 26))
+        for student in (Student((str(number),)) for number in range(1, 4))
     ]
     assert sum(earned) / len(earned) < 0.7
 
