@@ -150,6 +150,23 @@ def answers_03(lab: Any) -> Answers:
     )  # fmt: skip
 
 
+def answers_04(lab: Any) -> Answers:
+    reached, came_along_ms = sorted(lab.reachable(lab.deal_of(STUDENT))), round(lab.came_along(STUDENT), 1)
+    story = " ".join(lab.shortest_of(lab.dealt_name(STUDENT), lab.setting_of(STUDENT)))
+    no_home = "return {f.name for f in flows if f.cn == update.to and bindings.get(f.cn) != update.care_of}"
+    return Answers(
+        {"4.2a": f"reached = {reached}", "4.R": f"came_along_ms = {came_along_ms}", "4.3": f"story = {story!r}"},
+        {
+            "4.1": (no_home, 7), "4.2a": (f"reached = {reached[:3]}", 3),
+            "4.2b": ("return interfaces ** len(set(cns))", 2), "4.3": (f"story = {story[:3] + story!r}", 3),
+        },
+        {
+            "4.1": "return {flow.name for flow in flows}", "4.2a": "reached = ['www', 'ccc']",
+            "4.2b": "return 2 * len(cns)", "4.R": "came_along_ms = 5", "4.3": "story = '1c'",
+        },
+    )  # fmt: skip
+
+
 def answers_05(lab: Any) -> Answers:
     counts, spis = lab.counts(STUDENT), lab.spis(lab.call_of(STUDENT, True))
     pair = " | ".join(
@@ -259,8 +276,8 @@ def answers_08(lab: Any) -> Answers:
 
 
 ANSWERS: dict[str, Callable[[Any], Answers]] = {
-    "00": answers_00, "01": answers_01, "02": answers_02, "03": answers_03, "05": answers_05, "06": answers_06,
-    "07": answers_07, "08": answers_08,
+    "00": answers_00, "01": answers_01, "02": answers_02, "03": answers_03, "04": answers_04, "05": answers_05,
+    "06": answers_06, "07": answers_07, "08": answers_08,
 }  # fmt: skip
 
 
