@@ -195,11 +195,11 @@ def test_a_constant_answer_earns_nothing(number: str, constant: Any) -> None:
 
 def test_what_the_practice_answers_are_is_nobodys() -> None:
     assert verdict("4.R", 7222.8 - 7110.2).points == 5, "the lesson's own numbers"
-    earned = [
-        verdict("4.R", 7222.8 - 7110.2, student).points / 5 + verdict("4.3", "Hc Hw", student).points / 5
-        for student in (Student((str(number),)) for number in range(1, 4))
-    ]
-    assert sum(earned) / len(earned) < 0.7
+    assert not any(verdict("4.R", 7222.8 - 7110.2, student).points for student in NUMBERS[1:4])
+    everybody = [Student((str(number),)) for number in range(200)]
+    assert 55 not in {sum(LAB.plan(student)[1:4]) for student in everybody}, "all else is equal in the two runs"
+    broken = [student for student in everybody if LAB.goes_wrong(LAB.dealt_name(student), ("Hc", "Hw"), LAB.setting_of(student))]
+    assert len(broken) < 60
 
 
 def test_a_students_number_changes_what_is_read_off() -> None:
