@@ -447,8 +447,7 @@ MOST_FLOWS = 6
 
 def dealt_to(student: Student) -> Callable[..., list[int]]:
     """The wrong rule for a student."""
-    rule: Callable[..., list[int]] = student.random("00 break").choice(list(DEALT))
-    return rule
+    return student.dealt("00 break", DEALT)
 
 
 def breaks(rule: Callable[..., list[int]], flows: Sequence[str], told: int) -> bool:

@@ -1003,7 +1003,7 @@ def intercept(packet, cache, now):
 
 def dealt_name(student: Student) -> str:
     """The wrong program for a student, by its name."""
-    return str(student.random("02 break").choice(list(DEALT)))
+    return student.dealt("02 break", DEALT)
 
 
 def dealt_program(name: str) -> Callable[..., Any]:

@@ -1015,8 +1015,7 @@ MOST_WORDS = 20
 
 def dealt_to(student: Student) -> Callable[..., Any]:
     """The wrong program for a student."""
-    found: Callable[..., Any] = student.random("03 break").choice(list(DEALT))
-    return found
+    return student.dealt("03 break", DEALT)
 
 
 def dealt(student: Student) -> Words:

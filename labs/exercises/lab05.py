@@ -34,6 +34,7 @@ from mipflow.lab.world import World
 from mipflow.node.recorded import Datagram, Recorded
 from mipflow.view.lanes import Laned, is_clean, lanes, sort
 from mipflow.view.picture import Picture, html_table
+from mipflow.view.words import series
 from mipflow.wire.packet import UDP, Opaque, Packet
 
 CARE_OF = {"wlan0": "2001:db8:200::10", "cell0": "2001:db8:300::10"}
@@ -231,11 +232,6 @@ def differing(one: Fields, other: Fields) -> list[str]:
     return [name for name, a, b in zip(FIELDS, one, other, strict=False) if a != b]
 
 
-def _list(words: Sequence[object], word: str = "and") -> str:
-    told = [str(each) for each in words]
-    return f" {word} ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "nothing"
-
-
 def in_words(key: Any) -> str:
     """A key as a learner reads it."""
     parts = key if type(key) is tuple else (key,)
@@ -266,7 +262,7 @@ def go_key(function: Callable[..., Any], state: Any, event: str, student: Studen
         "call": names.get(one.conversation, "one"), "other": names.get(other.conversation, "another"),
         "moment": f"{variant(student).moment:g} s", "count": _Late(lambda: f"{len(packets_of(student)):,}"),
         "truth": "one conversation" if is_one else "two conversations", "got": "one key" if got else "two keys",
-        "differ": f"differ in the {_list(differ)} alone" if differ else "do not differ", "label": 81,
+        "differ": f"differ in the {series(differ)} alone" if differ else "do not differ", "label": 81,
         "near": one.near, "near_b": other.near, "far": one.far, "far_b": other.far, "due": "one key" if is_one else "two keys",
     }  # fmt: skip
     return None, Step(told, NO_KEY if bad else values["got"], got, is_one, values, _row(one, other, told_keys))
@@ -1114,8 +1110,7 @@ PORTS = (1, 11, 12, 112, 80, 443, 1443, 2443, 5004, 40000, 40002, 41000)
 
 def dealt_to(student: Student) -> Callable[..., Any]:
     """The wrong program for a student."""
-    program: Callable[..., Any] = student.random("05 break").choice(list(DEALT))
-    return program
+    return student.dealt("05 break", DEALT)
 
 
 def breaks(program: Callable[..., Any], one: Fields, other: Fields) -> bool:
@@ -1173,7 +1168,7 @@ def judge_story(answer: Any, student: Student) -> Verdict:
     is_one = one.conversation == other.conversation
     truth = "one conversation" if is_one else "two conversations"
     got = "one key" if program(one.seen) == program(other.seen) else "two keys"
-    story = f"They differ in {_list(differ)}, are {truth} and got {got}"
+    story = f"They differ in {series(differ, none='nothing')}, are {truth} and got {got}"
     if not breaks(program, one, other):
         return wrong(f"{story}: it holds. Ask of this program: {DEALT[program]}")
     if len(differ) > fewest(program)[0]:
@@ -1211,7 +1206,7 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
     """Three oral questions about the student's run, with their answers."""
     v, due = variant(student), counts(student)
     four, five = due["protocol, both ports, CN"], due["these and the care-of address"]
-    stay = _list([name for name, fields in conversations(student).items() if fields.cn == "CN2"])
+    stay = series([name for name, fields in conversations(student).items() if fields.cn == "CN2"])
     one, other = fewest(dealt_to(student))[1]
     return [
         (_asked(student, attempts), "Names both packets, the field that decides, and what could not have moved alone or was cut."),

@@ -16,6 +16,7 @@ import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
+from mipflow.course.in_node import Own
 from mipflow.course.notebook import Words, words_of
 from mipflow.course.predictions import Answer, Question, prediction
 from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
@@ -357,10 +358,6 @@ REFUSES = {130: "has no room", 135: "has seen a later number"}
 MOST_ANSWERS = 4
 
 
-class Refused(list[mf.Address]):
-    """A learner's own list, which they write into."""
-
-
 class Answering(NamedTuple):
     """Where a story of answers stands: what was refused, duplicates of this flow, the next number, which flow it is."""
 
@@ -377,7 +374,7 @@ def go_answered(
 ) -> tuple[Answering | None, Step]:
     """One acknowledgement."""
     status, address = STATUS[event], HOME.address(state.number)
-    due_list, mine = Refused(state.refused), Refused(state.refused)
+    due_list, mine = Own(state.refused), Own(state.refused)
     due = answered(status, address, due_list, state.before)
     word, failed, why = outcome(function, status, address, mine, state.before)
     told = f"HA answers {status} to {_short(address)}"
@@ -794,7 +791,7 @@ def text_of(name: str) -> str:
 
 def dealt_to(student: Student) -> str:
     """The wrong keeper for a student."""
-    return student.random("06 break").choice(list(DEALT))
+    return student.dealt("06 break", DEALT)
 
 
 class Played(NamedTuple):

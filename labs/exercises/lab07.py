@@ -21,7 +21,7 @@ from mipflow.course.checks import TRIES, steps_of
 from mipflow.course.exercise import MOST_WORDS, Exercise, Step, Verdict, error, passed, wrong
 from mipflow.course.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
-from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, InNode, wrong_name
+from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, InNode, Own, wrong_name
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
@@ -35,7 +35,7 @@ from mipflow.lab.panel import button
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
 from mipflow.view.picture import html_table
-from mipflow.view.words import count
+from mipflow.view.words import count, series
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 from mipflow.wire.packet import DestinationOptions
 
@@ -266,11 +266,6 @@ def nodes(student: Student) -> dict[str, str]:
     return dict(zip("ABC", student.random("07 nodes").sample(NODES, len(NODES)), strict=True))
 
 
-def _list(words: Sequence[object], word: str = "and") -> str:
-    told = [str(each) for each in words]
-    return f" {word} ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
-
-
 def _row(words: Sequence[object]) -> str:
     return ", ".join(map(str, words)) or "none"
 
@@ -294,10 +289,6 @@ class State(NamedTuple):
         return FlowRow(self.begun + 1, nodes(student)[event], None, PORTS[self.begun % len(PORTS)])
 
 
-class Rows(list[FlowRow]):
-    """The flows that run, in a list that a learner's function can change (of a mere list it gets a copy)."""
-
-
 def begin(start: Any, student: Student) -> State:
     """The state at the beginning of a story; the primary was never asked for."""
     return State(start, start)
@@ -311,10 +302,10 @@ def go_assign(
         left = tuple(each for each in state.flows if each.number != int(event[1:]))
         return state._replace(flows=left, ended=f"{state.ended}flow {event[1:]} ends; "), None
     flow, flows = state.next(event, student), list(state.flows)
-    due_homes, due_fresh, homes, fresh = Homes(state.homes), Fresh(state.given), Homes(state.homes), Fresh(state.given)
+    due_homes, due_fresh, homes, fresh = Own(state.homes), Fresh(state.given), Own(state.homes), Fresh(state.given)
     home = figure6(flow, due_homes, flows, due_fresh)
     due = home, tuple(due_homes), len(due_fresh.given), True
-    mine = Rows(flows)
+    mine = Own(flows)
     answer, failed, why = outcome(function, flow, homes, mine, fresh)
     told = f"{state.ended}flow {flow.number} to {flow.cn} begins"
     row = {
@@ -325,7 +316,7 @@ def go_assign(
     }
     if not all(type(each) is str for each in homes):
         why = why or f"your assign() left {shown(list(homes))} in homes; expected home addresses, as words"
-        failed, homes = failed or RAISED + "another list", Homes(state.homes)
+        failed, homes = failed or RAISED + "another list", Own(state.homes)
     values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why, "changed": _changed(flows, mine)}
     if failed:
         return None, Step(told, None, failed, due, {**values, "got": failed.removeprefix(RAISED)}, row)
@@ -342,16 +333,16 @@ def wrong_answer(result: object, *given: Any) -> str:
     return "" if result is None else wrong_name(result, *given)
 
 
-def _values(state: State, flow: FlowRow, got: Any, homes: Homes, fresh: Fresh) -> dict[str, Any]:
+def _values(state: State, flow: FlowRow, got: Any, homes: Own[str], fresh: Fresh) -> dict[str, Any]:
     """What a feedback may quote of a step."""
     flows, there = state.flows, _at(got, state.flows)
     same = next((other for other in there if other.cn == flow.cn), None)
     free = [home for home in state.homes if not _taken(home, flow, flows)]
     return {
         "event": flow, "n": flow.number, "cn": flow.cn, "port": flow.port, "flows": flows, "homes": list(state.homes),
-        "got": got, "had": _text(state.homes), "after": _text(homes), "free": free, "either": _list(free, "or"), "last": state.homes[-1],
+        "got": got, "had": _text(state.homes), "after": _text(homes), "free": free, "either": series(free, "or"), "last": state.homes[-1],
         "is_new": got is not None and got not in state.homes, "asked": len(fresh.given) - len(state.given),
-        "there": there, "same": same, "carried": _list(list(map(_to, there))), "equal": _to(same) if same else "",
+        "there": there, "same": same, "carried": series(list(map(_to, there))), "equal": _to(same) if same else "",
         "other": same.number if same else 0, "port_other": same.port if same else 0,
         "differs": next((_to(other) for other in there if other.cn != flow.cn), ""),
         "fault": _fault(same, free, got, state.homes),
@@ -364,7 +355,7 @@ def _changed(flows: Sequence[FlowRow], mine: Sequence[Any]) -> str:
     came = [shown(each, str) for each in mine if each not in flows]
     gone = [_to(each) for each in flows if each not in mine]
     if came or gone:
-        return " and ".join(f"{_list(each[:2])} {verb}" for each, verb in ((came, "came in"), (gone, "went")) if each)
+        return " and ".join(f"{series(each[:2])} {verb}" for each, verb in ((came, "came in"), (gone, "went")) if each)
     return "it has another order" if len(mine) == len(flows) else "one stands there twice"
 
 
@@ -372,7 +363,7 @@ def _fault(same: FlowRow | None, free: Sequence[str], got: Any, homes: Sequence[
     """Why a choice is not what is due, in half a sentence."""
     if same is not None:
         return f"where {_to(same)} is already"
-    return f"though {_list(free, 'or')} was free" if got not in homes else f"while {_list(free)} were free"
+    return f"though {series(free, 'or')} was free" if got not in homes else f"while {series(free)} were free"
 
 
 def _to(flow: FlowRow) -> str:
@@ -1107,11 +1098,11 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
     strange = next((number for number, each in enumerate(given) if each and not re.fullmatch(r"H@[1-9]\d?", each)), None)
     if strange is not None:
         return error(f"{shown(answer[strange])} for flow {strange + 1} is no home address; expected one such as H@1.")
-    homes, fresh, flows = Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow]()
+    homes, fresh, flows = Own(["H@1"]), Fresh(["H@1"]), list[FlowRow]()
     points, said = 0, ""
     for number, (event, home) in enumerate(zip(events, given, strict=True), start=1):
         flow, before = FlowRow(number, called[event]), list(homes)
-        due = figure6(flow, Homes(homes), flows, Fresh(fresh.given))
+        due = figure6(flow, Own(homes), flows, Fresh(fresh.given))
         if home == due:
             points += 1
         elif not said:
@@ -1141,10 +1132,10 @@ def _slipped(flow: FlowRow, home: str, homes: list[str], flows: Sequence[FlowRow
         refused.append(next(f"{_to(other)} is at {homes[place]}" for other in _at(homes[place], flows) if other.cn == flow.cn))
         place -= 1
     whose = sorted({each.cn for each in _at(homes[place], flows)})
-    where = f"whose flows go to {_list(whose)}" if whose else "which has no flow"
+    where = f"whose flows go to {series(whose)}" if whose else "which has no flow"
     asks = f"Does one of them go to {flow.cn}?" if whose else "Is it taken?"
     if refused:
-        return f"{goes}. F{_list(refused)[1:]}: climb. And {homes[place]}, {where}: {asks[0].lower()}{asks[1:]}"
+        return f"{goes}. F{series(refused)[1:]}: climb. And {homes[place]}, {where}: {asks[0].lower()}{asks[1:]}"
     return f"{goes}. The finger begins at {homes[place]}, {where}. {asks}"
 
 
@@ -1317,19 +1308,19 @@ def go_release(
 ) -> tuple[State | None, Step | None]:
     """One event; a flow that ends is a step, and where it goes wrong the story is over."""
     if not event.startswith("-"):
-        flow, homes, fresh = state.next(event, student), Homes(state.homes), Fresh(state.given)
+        flow, homes, fresh = state.next(event, student), Own(state.homes), Fresh(state.given)
         home = figure6(flow, homes, list(state.flows), fresh)
         return State(tuple(homes), tuple(fresh.given), (*state.flows, flow.at(home)), flow.number), None
     ended = next(each for each in state.flows if each.number == int(event[1:]))
     flows = [each for each in state.flows if each is not ended]
-    due, homes = Homes(state.homes), Homes(state.homes)
+    due, homes = Own(state.homes), Own(state.homes)
     figure_release(ended, due, flows)
     _, failed, why = outcome(function, ended, homes, list(flows))
     users = [_to(each) for each in _at(str(ended.home), flows)]
     text = f"flow {ended.number} to {ended.cn} at {ended.home} ends"
     values: dict[str, Any] = {
         "n": ended.number, "cn": ended.cn, "home": ended.home, "homes": list(state.homes), "why": why, "users": users,
-        "user": _list(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _row(due),
+        "user": series(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _row(due),
         "left": _row(homes) if homes else "empty",
     }  # fmt: skip
     gone = tuple(each for each in state.homes if each not in homes)
@@ -1459,8 +1450,7 @@ EVENT = re.compile(r"[ABC]|-[1-9]\d?")
 
 def dealt_to(student: Student) -> Callable[..., Any]:
     """The wrong program for a student."""
-    program: Callable[..., Any] = student.random("07 break").choice(list(DEALT))
-    return program
+    return student.dealt("07 break", DEALT)
 
 
 @cache
@@ -1530,7 +1520,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
     world, node = in_world(mine, events, student)
     homes = [world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None]
-    world.title = f"Your function served {count(len(homes), 'flow')} with {_list(sorted({*homes}))}"
+    world.title = f"Your function served {count(len(homes), 'flow')} with {series(sorted({*homes}))}"
     if node.lost:
         world.title += f"; {node.lost} more {'was' if node.lost == 1 else 'were'} asked for, and no flow has it"
     if node.failed:
@@ -1559,7 +1549,7 @@ def _climb(flow: FlowRow, homes: Sequence[str], flows: Sequence[FlowRow]) -> Ite
 
 def slides(events: Sequence[str], student: Student) -> list[Slide]:
     """A finger climbs the list of home addresses, from the last up."""
-    called, homes, fresh, flows, number = nodes(student), Homes(["H@1"]), Fresh(["H@1"]), list[FlowRow](), 0
+    called, homes, fresh, flows, number = nodes(student), Own(["H@1"]), Fresh(["H@1"]), list[FlowRow](), 0
     found = [Slide("The list holds the primary alone.", _rows(homes, flows, ""))]
     for event in events:
         if event.startswith("-"):
@@ -1746,7 +1736,7 @@ def climbed() -> str:
     for home in reversed(homes):
         there = [each for each in others if names[each.home_address] == home]
         same = [called[each.id] for each in there if each.cn is file.cn]
-        so = f"{_list(same)} goes to {file.cn.name} as well: climb" if same else f"nothing goes to {file.cn.name}: take it"
+        so = f"{series(same)} goes to {file.cn.name} as well: climb" if same else f"nothing goes to {file.cn.name}: take it"
         rows.append({
             "finger on": home, "its flows": ", ".join(f"{called[each.id]} → {each.cn.name}" for each in there), "so": so,
         })  # fmt: skip

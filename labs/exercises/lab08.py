@@ -38,6 +38,7 @@ from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import LOST, TableChanged
 from mipflow.view.picture import Picture, html_table
+from mipflow.view.words import series
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
 from mipflow.wire.packet import UDP
 
@@ -50,11 +51,6 @@ def nodes(student: Student) -> dict[str, str]:
     if not student.ids:
         return {"A": "CN1", "B": "CN2"}
     return dict(zip("AB", student.random("08 nodes").sample(NODES, 2), strict=True))
-
-
-def _list(words: Sequence[object]) -> str:
-    told = [str(each) for each in words]
-    return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]])) if told else "none"
 
 
 # --- 8.1 and 8.2: Figures 4 and 5, and programs that are not ----------------------------------------------------------
@@ -400,9 +396,9 @@ def _go(own: str) -> Callable[..., Any]:
         due_words = f"{_way_text(due_way)}, with {rows}" if kind == "o" else f"{rows}, handed up"
         shown_way = _way_text(way) if kind == "o" else ("handed up" if went_up else "not handed up")
         if homes != due_homes:  # where that alone goes wrong, all else looks right
-            due_words += f"; home addresses {_list(due_homes)}"
-            shown_way += f"; home addresses {_list(homes)}"
-            values["row"] = f"{values['row']}, with home addresses {_list(homes)}"
+            due_words += f"; home addresses {series(due_homes)}"
+            shown_way += f"; home addresses {series(homes)}"
+            values["row"] = f"{values['row']}, with home addresses {series(homes)}"
         values |= {"told": told, "due": due_words}
         got = way, lines, tuple(homes), tuple(went_up)
         return after, Step(told, answer, got, due_got, values, _shown_row(told, state, shown_way, lines))
@@ -828,9 +824,9 @@ def _move_values(
     return {
         "n": line.number, "home": line.home, "cn": line.cn, "old": line.care_of, "care_of": care_of, "updates": _said(updates),
         "rows": "; ".join(f"{each.number}: {each}" for each in state.lines), "tos": [to for to, _, _ in updates],
-        "strangers": strangers, "stranger": _list(strangers), "wrong_homes": wrong_homes, "wrong_home": _list(wrong_homes),
+        "strangers": strangers, "stranger": series(strangers), "wrong_homes": wrong_homes, "wrong_home": series(wrong_homes),
         "own_home": own.home, "own_care": own.care_of, "told_home": to_cn[0][1] if to_cn else None,
-        "told_care": to_cn[0][2] if to_cn else None, "times": len(to_cn), "mates": _list([each.number for each in mates]),
+        "told_care": to_cn[0][2] if to_cn else None, "times": len(to_cn), "mates": series([each.number for each in mates]),
         "n_mates": len(mates), "behind": [each.number for each in behind], "mate": behind[0].number if behind else 0,
         "mate_care": behind[0].care_of if behind else None, "extra": [each.number for each in extra],
         "extra_n": extra[0].number if extra else 0, "extra_row": f"{extra[0].home} → {extra[0].cn}" if extra else "",
@@ -1191,7 +1187,7 @@ def told_of(world: World, since_s: float) -> str:
         if channel.receiver == "MN" and trace.arrived[number] != LOST:
             came.add(type(inner.payload))
     if told:
-        return f"MN sent binding updates to {_list(dict.fromkeys(told))}."
+        return f"MN sent binding updates to {series(dict.fromkeys(told))}."
     tests = {"Home Test": HomeTest in came, "Care-of Test": CareOfTest in came}
     never = " or ".join(name for name, has_come in tests.items() if not has_come)
     return f"MN sent no binding update: of its two tokens no {never} ever came."
@@ -1283,7 +1279,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     for world in (our, yours):
         world.mn.handover(2, "cell0")
         world.run(1)
-    names = ("ours", f"yours, by your {_list(theirs)}")
+    names = ("ours", f"yours, by your {series(theirs)}")
     at_s = moved_s(student)
     shown = mf.compare(our, yours, at_s - 0.1, at_s + 0.6, names=names)
     return Told(f"In your phone something failed: {own.failed}.", shown) if own.failed else shown
@@ -1384,8 +1380,7 @@ EVENT = re.compile(r"[ABab]|>[1-9]\d?")
 
 def dealt_to(student: Student) -> Callable[..., Any]:
     """The wrong program for a student."""
-    program: Callable[..., Any] = student.random("08 break").choice(list(DEALT))
-    return program
+    return student.dealt("08 break", DEALT)
 
 
 class Played(NamedTuple):
@@ -1469,7 +1464,7 @@ def judge_story(answer: Any, student: Student) -> Verdict:
     where = first_wrong(program, events)
     if not where:
         updates, story = played(move, events).updates, answer[:40]
-        why = DEALT[program].format(tos=_list(sorted({to for to, _, _ in updates})))
+        why = DEALT[program].format(tos=series(sorted({to for to, _, _ in updates})))
         if not updates:
             return wrong(f"In “{story}” no flow moves, so nothing is asked of it: it holds. Which flow could move there?")
         return wrong(f"In “{story}” it does what is due at each move ({_said(updates)[:120]}): it holds. {why}")
@@ -1712,7 +1707,7 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             f"In the story “{story}” flow 1 moves. Who goes along, and how could they be parted?",
-            f"{_list(along(story)[1:]) if along(story)[1:] else 'Nobody'}: who has the same home address at the same"
+            f"{series(along(story)[1:]) if along(story)[1:] else 'Nobody'}: who has the same home address at the same"
             " correspondent node goes along. Tell one of the callers another address: a redirection, or one that is kept and"
             " known.",
         ),
@@ -1785,7 +1780,7 @@ class Capture:
             }
             for each in recording.flows
         ]  # fmt: skip
-        self.say(f"{recording.name}: {len(rows)} flows of {_list(recording.mobile)}.")
+        self.say(f"{recording.name}: {len(rows)} flows of {series(recording.mobile)}.")
         show_in(self.shown, html_table(rows, "Its flows"))
 
     def _named(self, number: int) -> str:
@@ -1815,7 +1810,7 @@ class Capture:
         mine = played.flows[number - 1]
         words = (
             f"Flow {number} is {world.names().get(mine.home_address, 'without home address')} to {mine.cn.name}; the move took"
-            f" flow {_list(gone)}{' alone' if len(gone) == 1 else ' together'}."
+            f" flow {series(gone)}{' alone' if len(gone) == 1 else ' together'}."
             if mine.home_address else f"Flow {number} got no home address."
         )
         rows: list[dict[str, object]] = [
@@ -1826,7 +1821,7 @@ class Capture:
             for each in played.flows if each.home_address is not None
         ]  # fmt: skip
         small = [each.number for each in self.recording.flows if each.packets < LEAST_PACKETS]
-        why = f"Flow {_list(small)}: fewer than {LEAST_PACKETS} packets. Such flows to one correspondent share an address (page 14)."
+        why = f"Flow {series(small)}: fewer than {LEAST_PACKETS} packets. Such flows to one correspondent share an address (page 14)."
         few = [f"<p>{why}</p>"] if len(small) > 1 else []
         self.say(words)
         show_in(self.shown, world.timeline(), html_table(rows, "Which flows share a row: the same home address and correspondent"), *few)

@@ -6,8 +6,10 @@ Pure but for one name that is kept while the kernel runs. Without a number every
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from mipflow.course.notebook import in_words
 from mipflow.errors import ProtocolMisuse, shown
@@ -16,6 +18,7 @@ PRACTICE = "practice"
 ROSTER = "MIPFLOW_STUDENT"
 """The variable of the environment in which who marks puts the number of the roster; it goes before `me`."""
 MOST_LETTERS = 64
+T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,6 +39,10 @@ class Student:
         """The random stream of one thing, such as "07 links": the same for equal ids, in any order, on any machine."""
         who = "/".join(sorted(each.casefold() for each in self.ids)) or "0"
         return Random(f"{who}/{what}")
+
+    def dealt(self, what: str, among: Iterable[T]) -> T:
+        """One of several, drawn for one thing, such as "07 break"."""
+        return self.random(what).choice([*among])
 
 
 _me = Student()

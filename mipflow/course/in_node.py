@@ -8,13 +8,14 @@ not written down stays unknown to them in the node as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.wire.address import Address
 
+T = TypeVar("T")
 PARAMETERS = "flow, homes, flows, allocate"
 
 
@@ -43,8 +44,8 @@ class FlowRow:
         return f"flow {self.number} to {self.cn}" + (f" at {self.home}" if self.home else "")
 
 
-class Homes(list[str]):
-    """A learner's own list of home addresses, which they write into."""
+class Own(list[T]):
+    """A learner's own list, which they write into: of a mere list the guard gives them a copy."""
 
 
 class Fresh:
@@ -77,7 +78,7 @@ class InNode:
         self._assign = Guarded("assign", assign, PARAMETERS, wrong_name)
         self.cns: dict[Address, str] = {}
         """The correspondent nodes' names, by address."""
-        self.homes = Homes(["H@1"])
+        self.homes = Own(["H@1"])
         self.fresh = Fresh(self.homes)
         self.failed = ""
         """The latest failure of the learner's function, in words."""

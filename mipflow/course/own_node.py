@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Homes, wrong_name
+from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, Own, wrong_name
 from mipflow.errors import FunctionFailed, TopologyError, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
@@ -126,7 +126,7 @@ class OwnNode:
         self.failed = ""
         """The first thing that went wrong in the learner's functions, or with what they gave, in words."""
         self._is_broken = False
-        self.homes = Homes(["H@1"])
+        self.homes = Own(["H@1"])
         self._fresh = Fresh(self.homes)
         self.mn = OwnNodeView({}, self._assigned, lambda: f"CoA {self._first}")
         self._addresses: dict[str, Address] = {}

@@ -6,7 +6,7 @@ Takes packet values and rows as the trace has them; gives the short text of a la
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from unicodedata import bidirectional, category
 
 from mipflow.errors import ProtocolMisuse, WireError
@@ -155,6 +155,12 @@ def link(segment: str) -> str:
     return f"the link {segment}" if word.endswith(segment) else word
 
 
+def series(words: Iterable[object], word: str = "and", none: str = "none") -> str:
+    """ "a, b and c"; `none` where there is nothing."""
+    told = [str(each) for each in words]
+    return f" {word} ".join(filter(None, [", ".join(told[:-1]), *told[-1:]])) or none
+
+
 def the_flow(word: str) -> str:
     """A flow in a sentence, by its word: "the call", "flow 6 TCP 5202", "flow 7"."""
     return f"flow {word}" if word[:1].isdigit() else word if word.startswith("flow ") else f"the {word}"
@@ -250,7 +256,7 @@ class Words:
         named = [the_flow(self._flow(flow)) for flow in flows[:MOST_NAMED]]
         more = len(flows) - len(named)
         named += [f"{count(more, 'other flow')}"] if more else []
-        return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+        return series(named, none="")
 
     def detail(self, packet: Packet) -> str:
         """The key fields of a message in a few words; empty where there are none."""

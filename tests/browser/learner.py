@@ -69,6 +69,14 @@ class Learner:
             self.page.wait_for_timeout(SETTLES_MS)
         raise AssertionError(f"{selector} is not to be seen below {says}")
 
+    def answer(self, says: str, choice: str) -> Any:
+        """Store an answer to the question of a cell: `choice` is how it begins. Gives the form."""
+        form = self.cell(says)
+        form.get_by_role("radio", name=choice).click()
+        form.get_by_role("button", name="Store my").click()
+        form.get_by_text(f"Stored: {choice[0]}.").wait_for()
+        return form
+
     def run(self, says: str) -> Any:
         """Run a cell; gives it."""
         found = self.cell(says)

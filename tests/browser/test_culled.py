@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner
+from tests.browser.learner import Learner, watched
 from tests.browser.test_lab07 import ONE_FLOW
 from tests.conftest import serving
 
@@ -38,10 +38,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
     with serving(tmp_path / "first") as (address, server), opened(context, address) as page:
         learner = Learner(page, NAME, tmp_path)
         learner.write("me()", 'from mipflow.course import me\n\nme("4711")')
-        form = learner.cell('ask("07")')
-        form.get_by_role("radio", name="b.  H@2").click()
-        form.get_by_role("button", name="Store my prediction").click()
-        form.get_by_text("Stored: b.").wait_for()
+        learner.answer('ask("07")', "b.  H@2")
         learner.write("def assign(", ONE_FLOW)
         learner.run('check("7.3").points').get_by_text("flow alone decided").wait_for()
         page.keyboard.press("Control+s")
@@ -69,7 +66,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             learner = Learner(page, NAME, tmp_path)
             learner.cell("def assign(").filter(has_text="there[0].cn != flow.cn").wait_for()
             film = learner.cell('part("07", "predicted")')
-            film.get_by_text("You predicted b,").wait_for()
+            watched(film).get_by_text("You predicted b,").wait_for()
             assert film.get_by_text("Waits for your answer").count() == 0, "nobody is asked again"
             learner.cell('check("7.3").points').get_by_text("flow alone decided").wait_for()
             learner.cell('part("07", "explain")').get_by_text("Then: attempt 1 gave").wait_for()

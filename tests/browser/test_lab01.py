@@ -36,9 +36,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
 
     # Predict: the film waits.
     learner.cell('part("01", "predicted")').get_by_text("Waits for your answer").wait_for()
-    form = learner.cell('ask("01")')
-    form.get_by_role("radio", name="d.  It reaches MN: the address").click()
-    form.get_by_role("button", name="Store my prediction").click()
+    learner.answer('ask("01")', "d.  It reaches MN: the address")
     film = learner.cell('part("01", "predicted")')
     film.locator(".mipflow-driven").wait_for()
     told = watched(film)
@@ -75,8 +73,6 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.shoot("8-stories", check)
     learner.write("story =", 'story = "A1 A! A1"')
     learner.run('check("1.5").points').get_by_text("no story is shorter").wait_for()
-    form = learner.cell('ask("01-exit")')
-    form.get_by_role("radio", name="a.  Nothing").click()
-    form.get_by_role("button", name="Store my answer").click()
+    form = learner.answer('ask("01-exit")', "a.  Nothing")
     form.get_by_text("a row knows no links").wait_for()
     learner.shoot("9-exit", form)

@@ -1,18 +1,14 @@
-"""labs/06_home_addresses in JupyterLab in Chromium: predict, watch an address being tested, then refused.
-
-Screenshots go into pytest's temporary folder, or where MIPFLOW_SCREENSHOTS says.
-"""
+"""labs/06_home_addresses in JupyterLab in Chromium: predict, watch an address being tested, then refused."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import watched
+from tests.browser.learner import Learner, watched
 
-LAB = "labs/06_home_addresses.ipynb"
+LAB = "06_home_addresses"
 DONE = "each => parseFloat(each.style.getPropertyValue('--done'))"
 SEEK = "(range, ms) => { range.value = ms; range.dispatchEvent(new Event('input', { bubbles: true })); }"
 COVERED = """stage => {
@@ -25,40 +21,28 @@ COVERED = """stage => {
 
 
 def test_an_address_is_tested_for_a_second(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
-    page = open_notebook(LAB)
-    folder = Path(os.environ.get("MIPFLOW_SCREENSHOTS", tmp_path))
-    cells = page.locator(".jp-CodeCell")
-
-    def shoot(name: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=folder / f"lab06-{name}.png")
-
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator(".lm-Menu-item").filter(has_text="Run All Cells").first.click()
-    page.get_by_role("button", name="Make the file to hand in").wait_for()
-    assert page.get_by_text("Traceback").count() == 0
+    page = open_notebook(f"labs/{LAB}.ipynb")
+    learner = Learner(page, LAB, tmp_path)
+    learner.run_all()
 
     # Play: the film ends when the address is chosen.
-    play = cells.filter(has_text="Home addresses by").first
+    play = learner.cell('part("06", "play")')
     play.get_by_role("button", name="Run", exact=True).click()
     play.get_by_text("which node names all of it first?").wait_for()
-    shoot("1-play")
+    learner.shoot("1-play", play)
 
     # Predict: film and second panel wait.
-    both = cells.filter(has_text="collision").filter(has_text="Home addresses by")
-    both.scroll_into_view_if_needed()
+    both = learner.cell('part("06", "both")')
     assert both.get_by_role("button", name="Run", exact=True).is_disabled()
-    form = cells.filter(has_text="which way is quickest?")
-    form.get_by_role("radio", name="b.  DHCPv6").click()
-    form.get_by_role("button", name="Store my prediction").click()
-    film = cells.filter(has_text="I have watched it")
+    learner.answer('ask("06")', "b.  DHCPv6")
+    film = learner.cell('reveal("06"')
     film.locator(".mipflow-driven").wait_for()
     watched(film).get_by_role("button", name="Go to 4.560 s").click()
     ghost = film.locator(".mipflow-plates tr").filter(has_text="tested")
     ghost.wait_for()
     page.wait_for_timeout(1000)
     assert film.locator(".mipflow-stage").first.evaluate(COVERED) == [], "cards can be seen beside the plates"
-    shoot("2-tested")
+    learner.shoot("2-tested", film)
 
     # Its ring closes in the film's own time.
     ring = ghost.locator(".mipflow-ring")
@@ -77,4 +61,4 @@ def test_an_address_is_tested_for_a_second(open_notebook: Callable[[str], Any], 
     both.locator(".mipflow-driven").wait_for()
     both.locator(".mipflow-chips button").filter(has_text="H@2 is in use").click()
     both.locator(".mipflow-plates tr").filter(has_text="134: in use").wait_for()
-    shoot("3-refused")
+    learner.shoot("3-refused", both)

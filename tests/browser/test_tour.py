@@ -18,8 +18,7 @@ import pytest
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from mipflow.view.style import flow_styles
-from tests.browser.learner import watched
-from tests.browser.test_lab07 import cell, run, write
+from tests.browser.learner import Learner, watched
 
 TOUR = "labs/00_tour.ipynb"
 CELLS = nbformat.read(Path(__file__).resolve().parents[2] / TOUR, as_version=4).cells
@@ -301,10 +300,8 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
 def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     """With a number of one's own: mixed-up names, a wrong prediction, the other trip; and each time better."""
     page, lab, student = tour.page, exercises_of("00"), Student(("1234567",))
-    page.locator(".jp-CodeCell").filter(has_text="hand_in, me, part").locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text('import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
-    page.keyboard.press("Escape")
+    learner = Learner(page, "00_tour", tmp_path)
+    learner.write("hand_in, me, part", 'import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
     tour.run_all()
     assert page.get_by_text("Traceback").count() == 0
 
@@ -313,15 +310,15 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     film.get_by_role("button", name="Play", exact=True).click()
     right = list(lab.clues(student))
     swapped = [{"H@": "CoA", "CoA": "H@"}.get(name, name) for name in right]
-    check = cell(page, 'check("0.1").points')
-    write(page, 'names = ["", ', f"names = {swapped}")
-    run(page, 'check("0.1").points')
+    check = learner.cell('check("0.1").points')
+    learner.write('names = ["", ', f"names = {swapped}")
+    learner.run('check("0.1").points')
     check.get_by_text("0.1 · Not yet · 4 of 6 points").wait_for()
     assert check.get_by_text("so they are easily mixed up").is_visible()
     check.scroll_into_view_if_needed()
     tour.shoot("learner-1-mixed-up", tmp_path)
-    write(page, "names = [", f"names = {right}")
-    run(page, 'check("0.1").points')
+    learner.write("names = [", f"names = {right}")
+    learner.run('check("0.1").points')
     check.get_by_text("Six of six.").wait_for()
 
     # Predict wrongly, move, watch, read, and go to the moment that refutes it.
@@ -343,22 +340,22 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
 
     # A number off the packets: first the other trip.
     trips = lab.trips_ms(student)
-    check = cell(page, 'check("0.R").points')
-    write(page, "home_ms = ", f"home_ms = {trips['Care Of Test Init']:.1f}")
-    run(page, 'check("0.R").points')
+    check = learner.cell('check("0.R").points')
+    learner.write("home_ms = ", f"home_ms = {trips['Care Of Test Init']:.1f}")
+    learner.run('check("0.R").points')
     check.get_by_text("is the trip of the other question").wait_for()
-    write(page, "home_ms = ", f"home_ms = {trips['Home Test Init']:.1f}")
-    run(page, 'check("0.R").points')
+    learner.write("home_ms = ", f"home_ms = {trips['Home Test Init']:.1f}")
+    learner.run('check("0.R").points')
     check.get_by_text("Read well").wait_for()
     check.scroll_into_view_if_needed()
     tour.shoot("learner-3-read-off", tmp_path)
 
     # Break the rule: too long, then as short as can be.
-    check = cell(page, 'check("0.2").points')
+    check = learner.cell('check("0.2").points')
     too_long, due = "H@1 H@1 H@1 H@2 H@2, move 1", shortest(lab, student)
     for example, said in ((too_long, "Which flow can you leave out?"), (due, "with fewer flows it would not")):
-        write(page, "example = ", f'example = "{example}"')
-        run(page, 'check("0.2").points')
+        learner.write("example = ", f'example = "{example}"')
+        learner.run('check("0.2").points')
         check.get_by_text(said).wait_for()
 
     form = page.locator(".jp-CodeCell").filter(has_text="A laptop is on cable")

@@ -27,6 +27,11 @@ def test_a_number_chooses_the_same_each_time_and_another_for_others() -> None:
     assert drawn(1234567) == drawn(" 1234567 ")
 
 
+def test_what_is_dealt_is_the_same_each_time_and_every_one_to_somebody() -> None:
+    dealt = {who: Student((str(who),)).dealt("07 break", "abcd") for who in range(100)}
+    assert set(dealt.values()) == set("abcd") and dealt[7] == Student(("7",)).dealt("07 break", iter("abcd"))
+
+
 def test_a_pair_is_the_same_in_any_order() -> None:
     assert drawn("b", "a") == drawn("A", "b") != drawn("a")
     assert student().name == "a"

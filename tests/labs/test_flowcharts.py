@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from mipflow.course.identity import Student
-from mipflow.course.in_node import FlowRow, Fresh, Homes
+from mipflow.course.in_node import FlowRow, Fresh, Own
 from mipflow.course.source import exercises_of
 
 LABS = Path(__file__).resolve().parents[2] / "labs"
@@ -81,7 +81,7 @@ def test_figure_6_as_it_is_drawn_gives_what_the_lab_calls_right(charts: ModuleTy
     for _, events in lab.stories()[:600]:
         for step in lab.told(lab.figure6, events, Student()):
             homes = list(step.values["homes"])
-            got = walked(ways, step.values["event"], Homes(homes), step.values["flows"], Fresh(homes))
+            got = walked(ways, step.values["event"], Own(homes), step.values["flows"], Fresh(homes))
             assert got == step.answer, (events, step.told)
             asked += 1
     assert asked > 1000

@@ -19,7 +19,7 @@ from mipflow.course.in_node import InNode
 from mipflow.course.predictions import prediction
 from mipflow.course.source import exercises_of
 from mipflow.lab.world import World
-from tests.labs.learner import verdict
+from tests.labs.learner import students, verdict
 
 LAB = exercises_of("00")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 13))]
@@ -60,7 +60,7 @@ def test_the_right_names_pass_in_whatever_words(student: Student) -> None:
 
 
 @pytest.mark.parametrize("name", MIXED_UP)
-@pytest.mark.parametrize("student", NUMBERS[:6], ids=str)
+@pytest.mark.parametrize("student", students(6, quick=1), ids=str)
 def test_who_mixes_up_two_names_reads_so(name: str, student: Student) -> None:
     found = verdict("0.1", swapped(student, MIXED_UP[name]), student)
     known = next(each for each in LAB.WRONG_NAMES if each.name == name)

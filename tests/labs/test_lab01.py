@@ -50,7 +50,7 @@ NEVER = next(wrong for wrong in LAB.LOOKUP_WRONG if wrong.name.startswith("sides
 
 
 @pytest.mark.parametrize(("number", "known", "program"), VERSIONS, ids=lambda each: getattr(each, "name", ""))
-@pytest.mark.parametrize("student", [*NUMBERS[:2], Student(("31", "32"))], ids=str)
+@pytest.mark.parametrize("student", [*students(2, quick=1), pytest.param(Student(("31", "32")), marks=pytest.mark.slow)], ids=str)
 def test_each_wrong_version_reads_what_was_written_for_it(
     number: str, known: Any, program: Any, student: Student
 ) -> None:

@@ -70,7 +70,7 @@ VERSIONS = [
 
 
 @pytest.mark.parametrize(("number", "known", "program"), VERSIONS)
-@pytest.mark.parametrize("student", NUMBERS[:2], ids=str)
+@pytest.mark.parametrize("student", students(2, quick=1), ids=str)
 def test_each_wrong_version_reads_what_was_written_for_it(
     number: str, known: Any, program: Any, student: Student
 ) -> None:
@@ -286,7 +286,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("student", NUMBERS[:2], ids=str)
+@pytest.mark.parametrize("student", students(2, quick=1), ids=str)
 def test_two_callers_are_parted_or_not(name: str, student: Student) -> None:
     source, points, words = CALLS[name]
     found = verdict("8.4b", made(source, "two_calls"), student)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +89,26 @@ def test_the_labs_run_with_their_solutions(tmp_path: Path, monkeypatch: pytest.M
                 assert cell.outputs[-1].data["text/plain"] == str(cell.metadata.nbgrader.points), cell.source
 
 
+def changed(name: str, cells: Mapping[str, str | None]) -> nbformat.NotebookNode:
+    """A lab's notebook with other cells, found by how they begin; None takes one away."""
+    notebook = nbformat.read(LABS / name, as_version=4)
+    for begins, source in cells.items():
+        cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
+        if source is None:
+            notebook.cells.remove(cell)
+        else:
+            cell.source = source
+    return notebook
+
+
+def ran(notebook: nbformat.NotebookNode, path: Path) -> str:
+    """All that is said in a notebook by Run All, in time and without complaints."""
+    nbformat.write(notebook, path)
+    done, took = execute(path, path.parent)
+    assert complaints(done) == [] and took < OTHERWISE_SECONDS
+    return "\n".join(str(output.get("data", output)) for cell in done.cells for output in cell.get("outputs", []))
+
+
 class Hostile(NamedTuple):
     """What learners do to lab 07: to its file of progress, and to cells, by how they begin; None takes one away."""
 
@@ -98,24 +118,15 @@ class Hostile(NamedTuple):
 
 
 def test_a_tour_without_some_of_its_cells_runs_to_the_end(tmp_path: Path) -> None:
-    notebook = nbformat.read(LABS / "00_tour.ipynb", as_version=4)
+    cells = {"names = ": "names = 5", "home_ms = ": "home_ms = 'long'", "example = ": "world = example = print"}
+    notebook = changed("00_tour.ipynb", cells)
     gone = ("building(", "me()", "def begin(", "def story(")
     notebook.cells = [
         cell for cell in notebook.cells if not any(each in cell.source for each in gone if cell.cell_type == "code")
     ]
-    for begins, source in (
-        ("names = ", "names = 5"),
-        ("home_ms = ", "home_ms = 'long'"),
-        ("example = ", "world = example = print"),
-    ):
-        next(cell for cell in notebook.cells if cell.source.startswith(begins)).source = source
     notebook.cells[-1].source = "the end"
     notebook.cells.append(nbformat.v4.new_code_cell("print('the end')"))
-    path = tmp_path / "00_tour.ipynb"
-    nbformat.write(notebook, path)
-    done, _ = execute(path, tmp_path)
-    assert complaints(done) == []
-    said = str([cell.get("outputs", []) for cell in done.cells])
+    said = ran(notebook, tmp_path / "00_tour.ipynb")
     for words in ("names is no list of 6", "home_ms is no number", "application/vnd.plotly.v1+json", "the end"):
         assert words in said, words
 
@@ -165,21 +176,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_whatever_learners_write_run_all_reaches_the_end(name: str, tmp_path: Path) -> None:
-    hostile, notebook = HOSTILE[name], nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
+    hostile = HOSTILE[name]
     hostile.progress(tmp_path / "progress-lab07.json")
-    for begins, source in hostile.cells.items():
-        cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
-        if source is None:
-            notebook.cells.remove(cell)
-        else:
-            cell.source = source
+    notebook = changed("07_figure_six.ipynb", hostile.cells)
     early = nbformat.v4.new_code_cell("from mipflow.course import check\ncheck('7.4').points")
     notebook.cells.insert(1, early)
-    path = tmp_path / "07_figure_six.ipynb"
-    nbformat.write(notebook, path)
-    done, took = execute(path, tmp_path)
-    assert complaints(done) == [] and took < OTHERWISE_SECONDS
-    said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
+    said = ran(notebook, tmp_path / "07_figure_six.ipynb")
     for words in (*hostile.said, "Write release in the cell above"):
         assert words in said, words
 
@@ -200,18 +202,7 @@ OF_08 = {
 
 
 def test_whatever_learners_write_in_lab_08_run_all_reaches_the_end(tmp_path: Path) -> None:
-    notebook = nbformat.read(LABS / "08_one_flow_moves.ipynb", as_version=4)
-    for begins, source in OF_08.items():
-        cell = next(cell for cell in notebook.cells if cell.source.startswith(begins))
-        if source is None:
-            notebook.cells.remove(cell)
-        else:
-            cell.source = source
-    path = tmp_path / "08_one_flow_moves.ipynb"
-    nbformat.write(notebook, path)
-    done, took = execute(path, tmp_path)
-    assert complaints(done) == [] and took < OTHERWISE_SECONDS
-    said = "\n".join(str(output.get("data", "")) for cell in done.cells for output in cell.get("outputs", []))
+    said = ran(changed("08_one_flow_moves.ipynb", OF_08), tmp_path / "08_one_flow_moves.ipynb")
     for words in (
         "lost is no whole number", "took more than 1 s and was stopped", "mn.flows[1] is 5",
         "you sent no update", "Write asked_ms in the cell above", "moves is no list of 4",
@@ -221,9 +212,7 @@ def test_whatever_learners_write_in_lab_08_run_all_reaches_the_end(tmp_path: Pat
 
 
 def test_an_answer_that_python_cannot_read_stops_nothing(tmp_path: Path) -> None:
-    notebook = nbformat.read(LABS / "07_figure_six.ipynb", as_version=4)
-    for begins, source in (("trace = ", "trace = [H@1"), ("waited_ms = ", "waited_ms = 1 / 0")):
-        next(cell for cell in notebook.cells if cell.source.startswith(begins)).source = source
+    notebook = changed("07_figure_six.ipynb", {"trace = ": "trace = [H@1", "waited_ms = ": "waited_ms = 1 / 0"})
     path = tmp_path / "07_figure_six.ipynb"
     nbformat.write(notebook, path)
     done, _ = execute(path, tmp_path)

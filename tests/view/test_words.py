@@ -6,7 +6,7 @@ import pytest
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change
-from mipflow.view.words import Words, check_span, cut, field_name, long, short, tidy
+from mipflow.view.words import Words, check_span, cut, field_name, long, series, short, tidy
 from mipflow.wire.icmpv6 import IcmpError, NeighborSolicitation
 from mipflow.wire.mobility import (
     AlternateCareOfAddress,
@@ -95,3 +95,9 @@ def test_a_name_that_somebody_gave_is_one_short_line() -> None:
     assert tidy("שיחה") == "\u2068שיחה\u2069"
     assert tidy("\u202e") == "unnamed"
     assert Words({}, {1: "x" * 200}).flows_named([1]) == "the " + "x" * 159 + "…"
+
+
+def test_a_series_of_words_is_part_of_a_sentence() -> None:
+    assert [series(range(number)) for number in range(4)] == ["none", "0", "0 and 1", "0, 1 and 2"]
+    assert series([], none="nothing") == "nothing" and series("ab", "or") == "a or b"
+    assert WORDS.flows_named([]) == "", "who asks has their own word for none"
