@@ -36,7 +36,7 @@ class Mark(NamedTuple):
 
 class Card(NamedTuple):
     """A lab: its number and first cell, and its marks. `file`: its name without ending, "" for one to come; minutes as
-    words, `core` those of what is marked; `able`: what one can after it; patent, rfcs: where it comes from; `blocks`:
+    words, `core` those for a class; `able`: what one can after it; patent, rfcs: where it comes from; `blocks`:
     the exercises that need no Python.
     """
 
@@ -103,7 +103,7 @@ def _marks(cells: Sequence[str]) -> list[Mark]:
                 kind = "code"
             elif tag[2].endswith(".R"):
                 kind = "own run"
-            elif heading.startswith("Break it"):
+            elif "Break it" in heading:
                 kind = "break it"
             marks.append(Mark(tag[2], kind, int(tag[3])))
     return marks

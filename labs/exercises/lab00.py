@@ -138,7 +138,7 @@ CLUES = {
     ),
     "CN1": (
         "I am the other end of both flows, and I stay where I am.", "I send the video.",
-        "My table has two rows, and call and video come from me.",
+        "My table has two rows, and the video comes from me.",
     ),
     "HA": (
         "I keep a row for each home address too, and yet nothing of call and video passes me in your film.",
@@ -519,7 +519,8 @@ def _asked(student: Student, attempts: Attempts) -> str:
     port = mine.call_port if mine.flow == "call" else mine.video_port
     _, stayed, at = _landed(student)
     words = (
-        f"In your run the {mine.flow} moved at {at:.3f} s, and the {stayed} did not. A friend says: “Of course: the update"
+        f"In your run CN1 changed a row at {at:.3f} s, between update and acknowledgement: the {mine.flow} moved, the"
+        f" {stayed} did not. A friend says: “Of course: the update"
         f" named the {mine.flow}'s port, {port}.” Answer in two or three sentences, with the row that changed and the one"
         " that did not."
     )

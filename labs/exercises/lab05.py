@@ -657,8 +657,8 @@ QUESTIONS = {
             " that run?", {
             "a": Answer(
                 "They are cut apart: the video becomes flow 2, with a home address of its own.",
-                "That renames a conversation in mid-sentence. We tried: one piece of a running file left from H@2. CN1 knew"
-                " no such connection; its reset was back after 111 ms. In the film nothing jumps at {at}.",
+                "That renames a conversation in mid-sentence. We tried it with a file that ran: one piece left from H@2. CN1 knew"
+                " no such connection, and broke it off after 111 ms. In the film nothing jumps at {at}.",
                 "M21", applied_s),
             "b": Answer(
                 "They are cut apart in the phone's table, and can move alone. Both keep H@1, so nobody notices.",
@@ -760,8 +760,8 @@ def judge_read(answer: Any, student: Student) -> Verdict:
     good = [name for name in due if given[name] == due[name]]
     points = {0: 0, 1: 1, 2: 3}[len(good)] + 2 * (who == "c")
     if points == 5:
-        return passed(5, f"Five of five. Your phone's flow information has the SPI {due['to CN1']:#x} where other calls have ports: the"
-            " programs encrypt, so the separator, too, sees only SPIs, one each way.")  # fmt: skip
+        return passed(5, f"Five of five. Your phone's flow information has the SPI {due['to CN1']:#x} where other calls have ports: an"
+            " end is the program that encrypts. The phone's own separator sees what the road sees: SPIs, one each way.")  # fmt: skip
     if given == dict(zip(due, reversed(list(due.values())), strict=True)):
         said = "You have the two the other way round. Each receiver chooses the SPI of what it gets."
     elif {v.port, v.far} & set(given.values()):

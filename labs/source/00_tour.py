@@ -7,7 +7,7 @@
 # do?](picture:before)
 #
 # **To begin: Run > Run All Cells in the menu, then press Play (▶) in the first picture below.**
-# About 20 minutes, and 10 more for the questions at the end. Everything runs inside this page, and you cannot break
+# About 25 minutes, and 15 more for the questions at the end. Everything runs inside this page, and you cannot break
 # anything. For marks write your student number between the brackets of `me()` first, as in `me("1234567")`: it
 # chooses your network, so your neighbor's numbers differ.
 #
@@ -43,7 +43,7 @@ mine = part("00", "network")  # the delays of your links, and your ports
 
 
 def begin(figure, seconds):
-    """A network at work for some seconds, and in it a call and a video from MN to CN1."""
+    """A network at work for some seconds, and in it a call and a video between MN and CN1."""
     world = figure(seed=7, links=mine.links, reuse_tokens=False)
     call = world.mn.open(world.cn1, mf.apps.Voice(start_s=3), local_port=mine.call_port)
     video = world.mn.open(world.cn1, mf.apps.Video(start_s=3), local_port=mine.video_port)
@@ -120,7 +120,8 @@ part("00", "ask")
 # - **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
 #   reached at both addresses ([return routability](word:return-routability)). That keeps strangers out, though not one
 #   who listens between the home agent and CN1.
-# - **BU** ([binding update](word:binding-update)), authenticated with both tokens: "H@2 is now at my cellular address".
+# - **BU** ([binding update](word:binding-update)), authenticated with both tokens: "this home address is now at that
+#   care-of address".
 # - **BA** ([binding acknowledgement](word:binding-acknowledgement)): "done".
 #
 # What happened is told below the film, folded: watch first, then open it.
@@ -129,11 +130,11 @@ part("00", "ask")
 part("00", "move")
 
 # %% [markdown]
-# What is told there is read from the [trace](word:trace), the log of every packet on every link: nothing of it is an
-# estimate. Choose something else above and run again: move the call, at another moment, or "move" a flow to where it
-# already is. If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in the
-# tunnel to the home agent, because MN does not know yet that CN1 has the new row, and by way of home they arrive in any
-# case.
+# All that is told below a film is read from the [trace](word:trace), the log of every packet on every link: nothing of
+# it is an estimate. Choose something else above and run again: move the call, at another moment, or "move" a flow to
+# where it already is. If it is the call that moves, look at the packets that MN itself sends: for a moment they ride in
+# the tunnel to the home agent, because MN does not know yet that CN1 has the new row, and by way of home they arrive in
+# any case.
 #
 # *RFC 6275 lets a node use tokens again while they are younger than 210 s; `reuse_tokens=False` asks for fresh ones
 # every time, so that you see all six messages. `mf.figure2` is the network of Figure 2 of the patent WO 2004/057826,
@@ -160,13 +161,10 @@ part("00", "take away")
 # It is all there in code. Change `story` above, run that cell and press Run again; or try in a new cell (Esc, then `b`,
 # makes one) `story(mf.figure2, "call", "cell0", 4.5).ladder(4.4, 5)`: who sent what to whom.
 #
-# ## Read it off your packets (3 minutes, 3 points)
+# ## 0.R Read it off your packets (3 minutes, 3 points)
 #
 # One move in your network, as Wireshark would capture it at MN. A *Home Test Init* (HoTI) and the *Home Test* (HoT)
 # that answers it have the same *Home Init Cookie*. **How long was it from HoTI to HoT?**
-#
-# The other fields you may leave: a [nonce index](word:nonce-index), the [sequence number](word:sequence-number) of a
-# binding update.
 
 # %% tags=["hide"]
 run = part("00", "run")
@@ -182,10 +180,10 @@ home_ms = 80.1  # for practice, without a number
 check("0.R").points
 
 # %% [markdown]
-# ## Break it (3 minutes, 3 points)
+# ## 0.2 Break it (3 minutes, 3 points)
 #
 # Somebody says: "That is easy, here is which flows move." `flows` are the home addresses of MN's flows to CN1, and
-# `told` is the number of the flow that you order to move.
+# `told` is the number of the flow that you order to move. Both count from 1.
 
 # %% tags=["hide"]
 part("00", "dealt")
@@ -203,7 +201,7 @@ example = "H@1 H@2, move 1"  # for practice, without a number
 check("0.2").points
 
 # %% [markdown]
-# ## Explain it back (3 minutes; your teacher reads this one)
+# ## 0.3 Explain it back (3 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("00", "explain")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Why moving breaks a connection
 #
-# **Core (play, predict, 1.1, 1.3, read it off, break it, exit) 50 minutes; all of it 65.** First time with Python:
+# **Core (play, predict, 1.1, 1.3, 1.R, 1.5, exit) 50 minutes; all of it 65.** First time with Python:
 # double. You need [lab 00](lab:00). After this lab you can
 #
 # - decide by its first bits whether an address belongs to a link;
@@ -126,14 +126,15 @@ check("1.3").points
 # ours. `A1` is a segment from host A's port 1 to CN's port 80; `A!` means that A (which is MN) moves, takes a new
 # address, and goes on sending from there. Run the cell below again after each check.
 
-# %% tags=["hide"]
+# %%
 film("1.3")
 
 # %% [markdown]
-# ## Read it off your run (6 minutes, 6 points)
+# ## 1.R Read it off your run (6 minutes, 6 points)
 #
 # This is your run in which MN **keeps** its address: all that CN sent. Find the **first segment that dies at the WLAN
-# router**, and CN's later ones with the **same sequence number** (Wireshark says "TCP Retransmission"). They may be
+# router**, and CN's later ones with the **same
+# [sequence number](word:sequence-number)** (Wireshark says "TCP Retransmission"). They may be
 # longer: new bytes ride along. `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves them all.
 #
 # When did CN send it first, and when for the **fourth** time, in its third retry? Three points each.
@@ -175,7 +176,7 @@ kinds = ["S", "M", "N", "M", "S", "M"]  # for practice, without a number
 check("1.4").points
 
 # %% [markdown]
-# ## Break it (8 minutes, 5 points)
+# ## 1.5 Break it (8 minutes, 5 points)
 #
 # Somebody hands you this, says it passes every test they tried, and goes home:
 
@@ -204,7 +205,7 @@ check("1.5").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 1.6 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("01", "explain")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Home agent, tunnel, triangle
 #
-# **Core (play, predict, 2.1, 2.2, break it, exit) 50 minutes; all of it 80.** First time with Python: double. You need
+# **Core (play, predict, 2.1, 2.2, 2.5, exit) 50 minutes; all of it 80.** First time with Python: double. You need
 # [lab 01](lab:01). After this lab you can
 #
 # - write a binding update yourself, and read the home agent's answer;
@@ -138,11 +138,11 @@ check("2.2").points
 # home, and MN at place two. Then MN's battery is empty, its row ends, and CN calls once more. Run the cell below again
 # after each check.
 
-# %% tags=["hide"]
+# %%
 film("2.2")
 
 # %% [markdown]
-# ## Read it off your run (5 minutes, 4 points)
+# ## 2.R Read it off your run (5 minutes, 4 points)
 #
 # Your run in *tunnel* mode: some of CN's call packets, link by link. `run.inspect(17)` in a new cell opens packet 17;
 # open one that CN has sent, and the one that goes **from HA to the Internet**. `run.pcap("mine.pcap")` saves them all.
@@ -183,7 +183,7 @@ one_way, round_trip, more = 40.13 / 20.11, (20.11 + 40.13) / (2 * 20.11), 100 * 
 check("2.3").points
 
 # %% [markdown]
-# ## Break it (10 minutes, 5 points)
+# ## 2.5 Break it (10 minutes, 5 points)
 #
 # **The triangle.** Now the **ingress filter** is on: access routers forward nothing whose source address is not of
 # their link. Which direction dies? Where? Try MN calling, then CN calling; then the tunnel.
@@ -218,7 +218,7 @@ check("2.5").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 2.6 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("02", "explain")

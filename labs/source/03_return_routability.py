@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Why should CN1 believe you? Return routability and attackers
 #
-# **Core (play, predict, 3.2, 3.3, read it off, 3.5, break it, exit) 50 minutes; all of it 65.** First time with Python:
+# **Core (play, predict, 3.2, 3.3, 3.R, 3.5, 3.6, exit) 50 minutes; all of it 65.** First time with Python:
 # double. You need [lab 02](lab:02). After this lab you can
 #
 # - say what an attacker holds, from where it listens, and so what it can do to you;
@@ -70,7 +70,8 @@ reveal("03", world, part("03", "film"), part("03", "try"))
 #    [home agent](word:home-agent), *Care-of Test Init* (CoTI) straight.
 # 2. CN1 answers each to the address that asked, with *Home Test* (HoT) and *Care-of Test* (CoT). In each is half a key,
 #    a keygen [token](word:token).
-# 3. It makes a half from a secret of its own, that address, and a number that it soon replaces. It notes nothing.
+# 3. It makes a half from a secret of its own, that address, and a [number that it soon replaces](word:nonce-index). It
+#    notes nothing.
 # 4. The key is SHA-1(home half | care-of half). The phone stamps its update with it.
 # 5. CN1 makes both halves anew and compares. So somebody **reads** at both addresses. It does not learn who.
 #
@@ -149,7 +150,7 @@ def first_packet_ms(d):
 check("3.3").points
 
 # %% [markdown]
-# ## Read it off your run (4 minutes, 5 points)
+# ## 3.R Read it off your run (4 minutes, 5 points)
 #
 # The same run, link by link. Find the **Home Test** (inside its ESP) and the **Care-of Test** on their *last* link, and
 # when each **arrived**. `run.inspect(17)` in a new cell opens packet 17, and what is inside an ESP of yours.
@@ -204,7 +205,7 @@ def tests(cn, home, care_of, halves, now):
 check("3.5").points
 
 # %% [markdown]
-# ## Break it (6 minutes, 5 points)
+# ## 3.6 Break it (6 minutes, 5 points)
 #
 # Somebody hands you this `tests`, says it never failed, and goes home:
 
@@ -231,7 +232,7 @@ check("3.6").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 3.7 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("03", "explain")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Everything moves at once, or the limit of one home address
 #
-# **Core (play, predict, 4.1, 4.2a, read it off, break it, exit) 50 minutes; all of it 75.** First time with Python:
+# **Core (play, predict, 4.1, 4.2a, 4.R, 4.3, exit) 50 minutes; all of it 75.** First time with Python:
 # take the blocks in 4.1; the same marks, about the same time.
 # You need [lab 02](lab:02) (home agent, binding update) and [lab 03](lab:03) (why a correspondent believes it).
 #
@@ -140,7 +140,7 @@ check("4.1").points
 # your function says, and what moves. The dashed lane is the update's `.wish`. Run the cell below again after each
 # check.
 
-# %% tags=["hide"]
+# %%
 film("4.1")
 
 # %% [markdown]
@@ -185,7 +185,7 @@ def placements(cns, keepers, interfaces):
 check("4.2b").points
 
 # %% [markdown]
-# ## Read it off your run (5 minutes, 5 points)
+# ## 4.R Read it off your run (5 minutes, 5 points)
 #
 # Some packets of the run of your prediction. Find the [**Binding Update**](word:binding-update) to CN1 (when MN *sent*
 # it), and the **file**'s first packet to MN over cell0 (when it *arrived*). How long was it between the two?
@@ -212,7 +212,7 @@ check("4.R").points
 # ‹…›
 
 # %% [markdown]
-# ## Break it (8 minutes, 5 points)
+# ## 4.3 Break it (8 minutes, 5 points)
 #
 # Somebody hands you `where(story)`: on which interface is each flow, after these updates? It passes every test they
 # tried:
@@ -241,7 +241,7 @@ check("4.3").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 4.4 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("04", "explain")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Separating flows, or which packets belong together
 #
-# **Core (play, predict, 5.T, 5.1, read it off, break it, exit) 50 minutes; all of it 75.** First time with Python:
+# **Core (play, predict, 5.T, 5.1, 5.R, 5.5, exit) 50 minutes; all of it 90.** First time with Python:
 # double; 5.1 is six short lines. You need lab 01 (ports) and lab 04 (why one binding moves everything to a
 # correspondent). Where one of them is still to come, [the tour](lab:00) is enough.
 #
@@ -12,7 +12,7 @@
 # - decide when a flow is over, and say who can still sort an encrypted call.
 #
 # Patent (WO 2004/057826) pages 10 to 12, Figure 3; page 13 for 5.4. Work alone or in pairs: one types, the other
-# holds two packets side by side; swap at 5.1. The exercises are 5.T, 5.1, 5.R, 5.4 and 5.5; there is no other.
+# holds two packets side by side; swap at 5.1.
 #
 # *Your number chooses your conversations, so your neighbor's answers differ. Use any help you like for the code: more
 # than half of the marks are about your own run, which no helper has seen.*
@@ -46,7 +46,8 @@ part("05", "play")
 #
 # Your operator's rule says: "UDP to ports 5004-5020 is one flow, *meeting*". So sound and video of your meeting with
 # CN1 are flow 1, at [home address](word:home-address) H@1. At 8 s the network's [policy server](word:policy-server)
-# sends your phone a new rule: "each conversation is a flow of its own". At 10 s another call to CN1 begins.
+# sends your phone a new rule: "each conversation is a flow of its own". At 10 s another call to CN1 begins, and at 13 s
+# you move the video to the cellular network.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
 # *Without the mouse: `predict("05", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
@@ -151,11 +152,11 @@ check("5.1").points
 # **Run it in the node.** Your function sorts the packets of your simulated phone, right or wrong. Run the cell below
 # again after each check.
 
-# %% tags=["hide"]
+# %%
 film("5.1")
 
 # %% [markdown]
-# ## Read it off the packet (8 minutes, 5 points)
+# ## 5.R Read it off the packet (8 minutes, 5 points)
 #
 # The same call once more, and then in [**ESP**](word:esp), which encrypts: in front stands a number in clear, the
 # [**SPI**](word:spi), the *security parameters index*; behind it octets for who holds the key. First answer without
@@ -210,7 +211,8 @@ check("5.R").points
 # |---|---|
 # | `protocol` | `"UDP"` or `"TCP"` |
 # | `began` | when it began |
-# | `sent`, `heard` | when it last did; `began` where it has not |
+# | `sent` | when it last sent; the same as `began` if it never did |
+# | `heard` | when it last heard; the same as `began` if it never did |
 # | `fins` | how many ends have said [FIN](word:fin), TCP's "nothing more from me" |
 # | `closed` | `True` where the application said so |
 #
@@ -239,12 +241,15 @@ check("5.4").points
 # **Run it in the node.** The *pausing call* is silent for three seconds after every two. The *call* never is. The
 # *short call* is hung up at 6.9 s, while the pausing call is silent too. Your function says which of them is over, and
 # the film why. What comes after a flow's end is a new flow, with another home address.
+#
+# Three seconds end nothing by a right rule. So set `UDP` to 2 above, run that cell and the next below, watch what an
+# impatient phone does, and set it back to 300.
 
-# %% tags=["hide"]
+# %%
 film("5.4")
 
 # %% [markdown]
-# ## Break it (6 minutes, 5 points)
+# ## 5.5 Break it (6 minutes, 5 points)
 #
 # Somebody hands you this, says it sorts every capture they tried, and goes home:
 
@@ -276,7 +281,7 @@ check("5.5").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 5.6 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("05", "explain")

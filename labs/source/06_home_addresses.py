@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Getting and freeing home addresses
 #
-# **Core (play, predict, 6.2, 6.3, read it off, break it, exit) 50 minutes; all of it 85.** Each function has one to six
+# **Core (play, predict, 6.2, 6.3, 6.R, 6.6, exit) 50 minutes; all of it 85.** Each function has one to six
 # lines. First time with Python: double the minutes of 6.2 and 6.3.
 # You need lab 02 (home agent, binding update) and lab 04 (why one home address is not enough). Where one of them is
 # still to come, [the tour](lab:00) is enough.
@@ -119,7 +119,7 @@ check("6.2").points
 # **Run it in the node**, right or wrong: here is a real mobile node, and a printer at home that has `...::11`. A random
 # number would do as well: among 2⁶⁴ nobody meets. HA tests it all the same.
 
-# %% tags=["hide"]
+# %%
 film("6.2")
 
 # %% [markdown]
@@ -160,11 +160,11 @@ check("6.3").points
 # %% [markdown]
 # **Run it in the node:** in the story that the check found, or where a printer has the first address.
 
-# %% tags=["hide"]
+# %%
 film("6.3")
 
 # %% [markdown]
-# ## Read it off your run (6 minutes, 7 points)
+# ## 6.R Read it off your run (6 minutes, 7 points)
 #
 # Here are HA's packets of a run that is yours alone: *stateless*, and somebody at home has `...::11`. A **Neighbor
 # Solicitation** is the question on the home link, a **Neighbor Advertisement** says "that address is at ...".
@@ -230,11 +230,11 @@ check("6.5").points
 # %% [markdown]
 # **Run it in the node:** two calls at H@2, one to CN1 and one to CN2, have just ended. Who still knows H@2 in the end?
 
-# %% tags=["hide"]
+# %%
 film("6.5")
 
 # %% [markdown]
-# ## Break it (8 minutes, 5 points)
+# ## 6.6 Break it (8 minutes, 5 points)
 #
 # Somebody hands you a keeper of addresses, `form`, `answered` and `free` in one, and goes home:
 
@@ -262,7 +262,7 @@ check("6.6").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 6.7 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("06", "explain")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 6, or who gets which home address
 #
-# **Core (play, predict, 7.2, 7.3, read it off, break it, exit) 50 minutes; all of it 80.** First time with Python: take
+# **Core (play, predict, 7.2, 7.3, 7.R, 7.5, exit) 50 minutes; all of it 80.** First time with Python: take
 # the blocks in 7.3; the same marks, about the same time.
 # You need [lab 06](lab:06) (where home addresses come from), and one fact, which [lab 04](lab:04) shows: a
 # correspondent keeps one row for each home address, its *binding*. All flows that share this row move together.
@@ -158,11 +158,11 @@ part("07", "finger")
 # (once it has passed) with five flows that your number chooses; the film shows the last two begin. Flows begin two
 # seconds apart, because a new address costs one second of checking.
 
-# %% tags=["hide"]
+# %%
 film("7.3")
 
 # %% [markdown]
-# ## Read it off your run (5 minutes, 5 points)
+# ## 7.R Read it off your run (5 minutes, 5 points)
 #
 # Here are MN's packets of a run that is yours alone. Find the [**Binding Update**](word:binding-update) to the home
 # agent whose *Home Address* option is H@2's address, and its **Binding Acknowledgement**. How long was it between the
@@ -206,7 +206,7 @@ def release(flow, homes, flows):
 check("7.4").points
 
 # %% [markdown]
-# ## Break it (8 minutes, 5 points)
+# ## 7.5 Break it (8 minutes, 5 points)
 #
 # Somebody hands you this, says it passes every test they tried, and goes home:
 
@@ -233,7 +233,7 @@ check("7.5").points
 # ‹…›
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 7.6 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("07", "explain")

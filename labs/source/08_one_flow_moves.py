@@ -1,7 +1,7 @@
 # %% [markdown]
 # # One flow moves, or per-flow handover end to end
 #
-# **Core (play, predict, 8.1+8.2, 8.3, read it off, break it, exit) 50 minutes; all of it 80.** First time with Python:
+# **Core (play, predict, 8.1+8.2, 8.3, 8.R, 8.5, exit) 50 minutes; all of it 80.** First time with Python:
 # take the blocks in 8.3; the same marks, about the same time.
 # You need lab 07 (your `assign` works on here). Lab 03 (tokens) and lab 04 (one binding moves all that shares it) help;
 # what you need of them is said here.
@@ -191,7 +191,7 @@ check("8.3").points
 # right or wrong (and on your `assign` of lab 07, if you copy it into a new cell). Both move the video. Does one stream
 # jump, or two, glued? Run the cell below again after each check.
 
-# %% tags=["hide"]
+# %%
 film("8.3")
 
 # %% [markdown]
@@ -205,7 +205,7 @@ part("08", "troubles")
 # Why "never"? MN asks for one of its tokens by way of HA, and from the place that HA's row says: `wlan0`. Its question
 # (*Home Test Init*) is lost in the silence, so no answer comes. With HA told first, MN asks from `cell0`.
 #
-# ## Read it off your run (5 minutes, 5 points)
+# ## 8.R Read it off your run (5 minutes, 5 points)
 #
 # `run` is the run of your prediction, and yours alone. Save MN's packets with `run.pcap("run.pcap", "MN")` in a new
 # cell, open the file in Wireshark, filter `mipv6`. Find the last **Care-of Test Init** and the last **Binding
@@ -277,7 +277,7 @@ def two_calls(world):
 check("8.4b").points
 
 # %% [markdown]
-# ## Break it (8 minutes, 5 points)
+# ## 8.5 Break it (8 minutes, 5 points)
 #
 # Somebody hands you this `handover`, says it passes every test they tried, and goes home:
 
@@ -302,7 +302,7 @@ story = "A A >2"  # for practice, without a number
 check("8.5").points
 
 # %% [markdown]
-# ## Explain it back (5 minutes; your teacher reads this one)
+# ## 8.6 Explain it back (5 minutes; your teacher reads this one)
 
 # %% tags=["hide"]
 part("08", "explain")

@@ -4,7 +4,7 @@
 # You move one video from one network to another, and the call beside it stays where it is. Then you find out why, and
 # write it yourself. Everything runs inside this page, and you cannot break anything.
 #
-# **New here? Open the tour: [Move one flow and leave the others where they are](lab:00).** It takes twenty minutes and
+# **New here? Open the tour: [Move one flow and leave the others where they are](lab:00).** It takes half an hour and
 # needs nothing. **Some labs are still to come: the tour is enough for those that are there.**
 #
 # In a course, begin with the [pre-test](lab:pre) and end with the [post-test](lab:post): ten questions, ten minutes, no
@@ -14,8 +14,9 @@
 #
 # [map](map:labs)
 #
-# *Core* is what is marked. First time with Python: count double for what you write. A word that you do not know has a
-# link to [what it means](word:flow).
+# *Core* is what fits into 50 minutes; points stand behind each heading that has some, in the core or not. The numbers
+# of exercises have gaps: nothing is missing. First time with Python: count double for what you write. A word that you
+# do not know has a link to [what it means](word:flow).
 #
 # ## How far am I?
 #
