@@ -676,11 +676,11 @@ CRITERIA = tuple(map(_part, PARTS_OF_73, (2, 2, 3, 2, 1)))
 
 
 def _served(function: Callable[..., Any], student: Student) -> str:
-    story = (*trace_of(student), "A")
-    steps = told(function, story, student)
-    homes = len(steps[-1].got[1])
+    steps = told(function, (*trace_of(student), "A"), student)
+    shared = f"{len(steps[-1].got[1])} addresses"
     return (
-        f"Ten of ten. Your function served {len(steps)} flows with {homes} addresses. Could anybody do it with fewer?"
+        f"Ten of ten. Your five flows of 7.2, and one more to {steps[-1].values['cn']}, get by with {shared}. Could anybody"
+        " do it with fewer?"
     )
 
 
@@ -820,10 +820,10 @@ ORDERS: dict[str, Order] = {
     "from the last but one up": lambda homes, flow, flows: homes[:-1][::-1],
     "from the last but one up, unless there is only one": lambda homes, flow, flows: homes[:-1][::-1] or homes,
     "from the first to the last but one": lambda homes, flow, flows: homes[:-1],
-    "at the last alone": lambda homes, flow, flows: homes[-1:],
-    "at the primary alone": lambda homes, flow, flows: homes[:1],
-    "at the last two alone": lambda homes, flow, flows: homes[:-3:-1],
-    "at the last and the primary alone": lambda homes, flow, flows: [homes[-1], homes[0]],
+    "only at the last": lambda homes, flow, flows: homes[-1:],
+    "only at the primary": lambda homes, flow, flows: homes[:1],
+    "only at the last two": lambda homes, flow, flows: homes[:-3:-1],
+    "only at the last and the primary": lambda homes, flow, flows: [homes[-1], homes[0]],
     "at the primary first, and then from the last up": lambda homes, flow, flows: [homes[0], *homes[:0:-1]],
     "at the last first, and then from the first down": lambda homes, flow, flows: [homes[-1], *homes[:-1]],
     "at the primary first when nothing runs, and else from the last up":
@@ -837,7 +837,7 @@ ORDERS: dict[str, Order] = {
     "at those with the most flows first, from the first down": lambda homes, flow, flows: _by_flows(homes, flows, False),
     "at those without flows first": lambda homes, flow, flows: _without_first(homes, flows),
     "at those with flows first": lambda homes, flow, flows: _without_first(homes, flows, last=True),
-    "at those with flows alone": lambda homes, flow, flows: [home for home in homes[::-1] if _at(home, flows)],
+    "only at those that have flows": lambda homes, flow, flows: [home for home in homes[::-1] if _at(home, flows)],
     "only above the highest address that has a flow to this CN":
         lambda homes, flow, flows: homes[: min(_friends(homes, flow, flows), default=len(homes))][::-1],
     "only above the lowest address that has a flow to this CN":
@@ -969,7 +969,7 @@ def _rule(test: str, order: str, end: str, pick: str) -> Whole:
 @cache
 def rules() -> list[list[tuple[str, int, Whole]]]:
     """Each rule in words, where to look, and its choice: those with one thing that is odd, then those with two."""
-    told = ("you {}", "you looked {}", "where all were taken {}", "you found an address, and gave {}")
+    told = ("you {}", "you looked {}", "where all were taken {}", "where you found one free, you gave {}")
     odd: list[list[tuple[str, int, Whole]]] = [[], []]
     for parts in product(TESTS, ORDERS, ENDS, PICKS):
         strange = [number for number, part in enumerate(parts) if part]
@@ -1011,7 +1011,8 @@ def explained(plays: Sequence[Sequence[Step]], failing: Step) -> Wrong | None:
             forms = [f"{begun} as if {one}.{ask}", f"{begun} as if {one}."]
             if others:  # two that do the same
                 both = f"{begun} as if either {one}, or {others[0]}."
-                forms = [both + ask, both, *forms]
+                which = ask if found[1][1] == found[0][1] else " Which of the two do you find in your program?"
+                forms = [both + which, both, *forms]
             said = next((form for form in forms if len(form.format_map(failing.values).split()) <= MOST_WORDS), forms[-1])
             return Wrong("rule: " + one, said, shows=lambda step: step.answer != step.due[0])
     return None
@@ -1143,12 +1144,13 @@ def _slipped(flow: FlowRow, home: str, homes: list[str], flows: Sequence[FlowRow
 
 
 def in_world(
-    assign: Callable[..., Any], events: Sequence[str], student: Student, draw: int = 0
+    assign: Callable[..., Any], events: Sequence[str], student: Student, draw: int = 0, homes: Sequence[str] = ("H@1",)
 ) -> tuple[World, InNode]:
     """A story in a node with delays of the student's own, flows two seconds apart: a new address costs a second. Where
-    something goes wrong in the function, the story ends. draw: other waits of single packets.
+    something goes wrong in the function, the story ends. draw: other waits of single packets; homes: what the node has
+    at the beginning.
     """
-    random, mine = student.random("07 links"), InNode(assign)
+    random, mine = student.random("07 links"), InNode(assign, homes)
     # Ways to the home agent differ by more than one can misread; there and back in half a second, or updates are sent
     # again. Each packet waits a little besides, so that no two home addresses take equally long.
     way_ms = 15 + (TOLERANCE_MS + 0.1) * random.randrange(95)
@@ -1163,6 +1165,11 @@ def in_world(
         seed=random.randrange(1000) + 1000 * draw, cns=len(NODES), links=links, assign=mine, hold_down_s=3600
     ).run(2.5)
     world.title = "Which home address each new flow gets"
+    if len(homes) > 1:
+        world.mn.pool.size = len(homes) - 1
+        world.mn.pool.fill()
+        world.run(2)
+        world.mn.pool.size = 0
     mine.cns = {cn.address: cn.name for cn in world.cns}
     called, cns, opened = nodes(student), {cn.name: cn for cn in world.cns}, list[Flow]()
     for event in events:
@@ -1518,14 +1525,20 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     if mine is None:
         return words_of("Write assign first: then it runs in the node.")
     events = [event for step in steps for event in _events(step, student)] or list(run_story(student))
-    world, node = in_world(mine, events, student)
+    begins = steps[0].values["homes"] if steps else ["H@1"]
+    world, node = in_world(mine, events, student, homes=begins)
     homes = [world.names()[flow.home_address] for flow in world.flows() if flow.home_address is not None]
     world.title = f"Your function served {count(len(homes), 'flow')} with {series(sorted({*homes}))}"
     if node.lost:
         world.title += f"; {node.lost} more {'was' if node.lost == 1 else 'were'} asked for, and no flow has it"
     if node.failed:
         world.title += f"; {node.failed}"
-    return world.animate(2.4 if steps else world.now - 4.1)  # of five flows the last two begin in it
+    if steps and node.homes != list(dict.fromkeys([*begins, *homes])):
+        world.title += f"; your list reads {_row(node.homes)}"
+    if len(begins) > 1:
+        world.title += f"; {_list(begins)} were there before"
+    first = 2.4 + 2 * (len(begins) > 1)
+    return world.animate(first if steps else world.now - 4.1)  # of five flows the last two begin in it
 
 
 def _events(step: Step, student: Student) -> list[str]:
@@ -1535,20 +1548,20 @@ def _events(step: Step, student: Student) -> list[str]:
 
 
 def _climb(flow: FlowRow, homes: Sequence[str], flows: Sequence[FlowRow]) -> Iterator[Slide]:
-    """The finger on its way up the list for one flow, by the steps of Figure 6."""
+    """The finger on its way up the list for one flow, by the numbers of Figure 6."""
     who = f"Flow {flow.number} to {flow.cn}"
     for home in reversed(homes):
         same = next((other for other in _at(home, flows) if other.cn == flow.cn), None)
         if same is None:
-            yield Slide(f"{who}: nothing at {home} goes there. Take it (step 39).", _rows(homes, flows, home))
+            yield Slide(f"{who}: nothing at {home} goes there. Take it (39).", _rows(homes, flows, home))
             return
-        why = f"flow {same.number} goes to {flow.cn} as well (step 37). Climb (step 42)."
+        why = f"flow {same.number} goes to {flow.cn} as well (37). Climb (42)."
         yield Slide(f"{who}: at {home}, {why}", _rows(homes, flows, home))
-    yield Slide(f"{who}: nothing left to climb to. A new address (step 43).", _rows(homes, flows, ""))
+    yield Slide(f"{who}: nothing left to climb to. A new address (43).", _rows(homes, flows, ""))
 
 
 def slides(events: Sequence[str], student: Student) -> list[Slide]:
-    """A finger climbs the list of home addresses, from the last up."""
+    """A finger climbs the list of home addresses, from the last up; the figure and its numbers come later."""
     called, homes, fresh, flows, number = nodes(student), Own(["H@1"]), Fresh(["H@1"]), list[FlowRow](), 0
     found = [Slide("The list holds the primary alone.", _rows(homes, flows, ""))]
     for event in events:
@@ -1560,7 +1573,7 @@ def slides(events: Sequence[str], student: Student) -> list[Slide]:
             continue
         number += 1
         flow = FlowRow(number, called[event], None)
-        found += _climb(flow, homes, flows)
+        found += (Slide(re.sub(r" \(\d+\)", "", told), rows) for told, rows in _climb(flow, homes, flows))
         flows.append(flow.at(figure6(flow, homes, flows, fresh)))
         home = str(flows[-1].home)
         found.append(Slide(f"Flow {number} to {flow.cn} has {home}.", _rows(homes, flows, home)))
@@ -1587,8 +1600,20 @@ def finger(student: Student) -> Slides | Words:
         found.append(Slide(begun, _rows(homes, flows, homes[-1])))
         if tries >= TRIES:
             found += _climb(flow, homes, flows)
-        found.append(Slide(f"Yours gave {got}. Here it goes wrong.", _rows(homes, flows, str(got))))
+        found.append(Slide(f"Yours gave {got}{_beside(step)}", _rows(_after(step) or homes, flows, str(got))))
     return Slides(found)
+
+
+def _beside(step: Step) -> str:
+    """What goes wrong in a step, after what was given: where that is right, what was done besides."""
+    if step.answer != step.values["due"] or not isinstance(step.got, tuple):
+        return ". Here it goes wrong."
+    _, after, _, is_left = step.got
+    if after != step.due[1]:
+        return f", and that is right. But the list reads {_row(after)} now: here it goes wrong."
+    if is_left:
+        return f", and that is right. But allocate() was called {count(step.values['asked'], 'time')}: here it goes wrong."
+    return f", and that is right. But flows was changed ({step.values['changed']}): here it goes wrong."
 
 
 def _rows(homes: Sequence[str], flows: Sequence[FlowRow], finger: str) -> list[dict[str, object]]:
@@ -1623,7 +1648,7 @@ def play(student: Student) -> ipywidgets.VBox:
         clicks.value = count(len(events), "click")
         if _length(events, student) >= GOAL:
             fewer = "Fewer are not possible." if len(events) == fewest else "Can you do it with fewer? Start again."
-            clicks.value += f". <b>The list is {GOAL} addresses long.</b> {fewer}"
+            clicks.value += f". <b>Step on: with this flow the list gets {GOAL} addresses long.</b> {fewer}"
 
     def empty(_: object) -> None:
         events.clear()

@@ -72,24 +72,27 @@ def wrong_name(result: object, flow: object, homes: list[str], flows: object, al
 
 
 class InNode:
-    """`figure2(assign=InNode(mine))`. `homes` is the learner's list."""
+    """`figure2(assign=InNode(mine))`. `homes` is the learner's list, as it begins: names of the addresses that the node
+    has when it is asked for the first time, the primary first.
+    """
 
-    def __init__(self, assign: Callable[..., Any]) -> None:
+    def __init__(self, assign: Callable[..., Any], homes: Iterable[str] = ("H@1",)) -> None:
         self._assign = Guarded("assign", assign, PARAMETERS, wrong_name)
         self.cns: dict[Address, str] = {}
         """The correspondent nodes' names, by address."""
-        self.homes = Own(["H@1"])
+        self.homes = Own(homes)
         self.fresh = Fresh(self.homes)
         self.failed = ""
         """The latest failure of the learner's function, in words."""
         self._names: dict[Address, str] = {}
         self._waiting: dict[int, str] = {}
         """Names that were given to flows that still wait for their addresses, by flow."""
-        self._used = {"H@1"}
+        self._used = {*self.homes}
 
     def __call__(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
         """The home address for a new flow; None for a new one. Raises FunctionFailed."""
-        self._names.setdefault(homes.primary, "H@1")
+        if not self._names:
+            self._names = {each.home_address: name for each, name in zip(homes, self.fresh.given, strict=False)}
         rows = [self._row(each) for each in flows if each is not flow and each.flow_id != flow.flow_id]
         self._name_what_nobody_has(homes, flows)
         try:

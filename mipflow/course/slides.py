@@ -51,7 +51,7 @@ class Slides:
         if not self.slides:
             return
         told, rows = self.slides[self.at]
-        place = f"Step {self.at + 1} of {last + 1}. "
+        place = f"{self.at + 1} of {last + 1}: "  # a step is one of the figure's
         self._shown.value = f"<p role='status'>{escape(place + told)}</p>{html_table(rows)}"
         lines = "".join(f"<li>{escape(each.told)}</li>" for each in self.slides)
         self._words.value = f"<details><summary>All steps in words</summary><ol>{lines}</ol></details>"

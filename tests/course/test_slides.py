@@ -9,9 +9,9 @@ def test_slides_go_back_and_on() -> None:
     slides = Slides([Slide("One.", [{"at": 1}]), Slide("Two & three.", [{"at": 2}])])
     back, on = slides.output.children[0].children
     shown, words = slides.output.children[1:3]
-    assert back.disabled and not on.disabled and "Step 1 of 2. One." in shown.value
+    assert back.disabled and not on.disabled and "1 of 2: One." in shown.value
     on.click()
-    assert on.disabled and "Step 2 of 2. Two &amp; three." in shown.value and "<td>2</td>" in shown.value
+    assert on.disabled and "2 of 2: Two &amp; three." in shown.value and "<td>2</td>" in shown.value
     on.click()
     assert slides.at == 1
     back.click()

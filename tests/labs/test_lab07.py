@@ -545,18 +545,53 @@ def test_a_finger_goes_through_the_story_that_goes_wrong() -> None:
     check("7.3", {"assign": made("return homes[0]")})
     told = LAB.finger(Student()).describe().split("\n")
     assert told[:2] == [
-        "Flow 1 to CN1: nothing at H@1 goes there. Take it (step 39).", "Flow 1 to CN1 has H@1: yours and the figure's.",
+        "Flow 1 to CN1: nothing at H@1 goes there. Take it (39).", "Flow 1 to CN1 has H@1: yours and the figure's.",
     ]  # fmt: skip
     assert told[2:] == [
         "Flow 2 to CN1 begins. Finger on H@1: which flows are there, and where do they go?",
         "Yours gave H@1. Here it goes wrong.",
     ], "no answer at the first try"  # fmt: skip
     check("7.3", {"assign": made("x = 0\nreturn homes[0]")})
-    assert "Flow 2 to CN1: nothing left to climb to. A new address (step 43)." in LAB.finger(Student()).describe()
+    assert "Flow 2 to CN1: nothing left to climb to. A new address (43)." in LAB.finger(Student()).describe()
     check("7.3", {"assign": made("return 1 / 0")})
     assert "Yours gave no address. Here it goes wrong." in LAB.finger(Student()).describe()
     check("7.3", {"assign": made(RIGHT)})
     assert "once a check" in repr(LAB.finger(Student()))
+
+
+BESIDE = {
+    "unwritten": (RIGHT.replace("homes.append(allocate())\nreturn homes[-1]", "return allocate()"), "Yours gave H@2, and that is right. But the list reads H@1 now: here it goes wrong."),
+    "asked too often": (RIGHT.replace("homes.append(", "allocate()\nhomes.append("), "Yours gave H@3. Here it goes wrong."),
+    "asked in vain": ("allocate()\n" + RIGHT.strip().replace("homes.append(allocate())", "homes.append('H@9')"), "Yours gave H@1, and that is right. But allocate() was called 1 time: here it goes wrong."),
+    "changes flows": (RIGHT.replace("    return home", "    flows.clear()\n        return home", 1), "Yours gave H@1, and that is right. But flows was changed (flow"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_the_finger_says_what_goes_wrong_beside_a_right_address(name: str) -> None:
+    source, words = BESIDE[name]
+    check("7.3", {"assign": made(source)})
+    assert words in LAB.finger(Student()).describe().split("\n")[-1]
+
+
+def test_the_film_begins_with_the_list_of_the_story() -> None:
+    """Who looks from the first to the last goes wrong where the second address is idle: so it is in the film."""
+    first_to_last = made(RIGHT.replace("reversed(homes)", "homes"))
+    check("7.3", {"assign": first_to_last})
+    shown = film("7.3", {"assign": first_to_last})
+    assert shown.title == "Your function served 1 flow with H@1; H@1 and H@2 were there before"
+    for assign, home in ((first_to_last, "H@1"), (made(RIGHT), "H@2")):
+        world, node = LAB.in_world(assign, ("A",), Student(), homes=("H@1", "H@2"))
+        assert [world.names()[flow.home_address] for flow in world.flows()] == [home]
+        assert node.failed == "" and node.lost == 0 and node.homes == ["H@1", "H@2"]
+    world, node = LAB.in_world(made(RIGHT), ("A", "A", "A"), Student(), homes=("H@1", "H@2"))
+    assert [world.names()[flow.home_address] for flow in world.flows()] == ["H@2", "H@1", "H@3"] == ["H@2", *node.homes[::2]]
+
+
+def test_the_film_says_what_the_list_reads() -> None:
+    forgets = made(BESIDE["unwritten"][0])
+    check("7.3", {"assign": forgets})
+    assert film("7.3", {"assign": forgets}).title.endswith("with H@1 and H@2; your list reads H@1")
 
 
 def test_a_film_waits_for_a_function() -> None:
@@ -609,7 +644,7 @@ def test_a_finger_climbs_the_list() -> None:
     assert clicks.value.startswith("3 clicks") and clicks.value.endswith("Fewer are not possible.")
     told = LAB.slides("AAA", Student())
     assert [slide.told for slide in told][-2:] == [
-        "Flow 3 to CN1: nothing left to climb to. A new address (step 43).", "Flow 3 to CN1 has H@3.",
+        "Flow 3 to CN1: nothing left to climb to. A new address.", "Flow 3 to CN1 has H@3.",
     ]  # fmt: skip
     second.click()
     end.click()
