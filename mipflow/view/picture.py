@@ -141,7 +141,7 @@ def html_table(
         cells = "".join(f"<td>{each}</td>" for each in (opens(first) if name_of else first, *others))
         body += f"<tr data-row='{escape(name_of)}'>{cells}</tr>" if name_of else f"<tr>{cells}</tr>"
     left = len(rows) - most
-    more = f"<p>{left} more rows are not shown; rows() has them all.</p>" if left > 0 else ""
+    more = f"<p>{left} more rows are not shown; rows() of this picture has them all.</p>" if left > 0 else ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 

@@ -50,7 +50,7 @@ class Spine:
         lines = [f"{seconds(caption.t_ns)}: {caption.sentence}{_arrival(caption)}." for caption in self.captions]
         left = sum(not moment.is_told for moment in self.moments)
         why = "of other flows or rows that pictures do not show"
-        return lines + [f"{count(left, 'more event')}, {why}: rows() has them."] * (left > 0)
+        return lines + [f"{count(left, 'more event')}, {why}: rows() of this picture has them."] * (left > 0)
 
     def rows(self) -> list[dict[str, object]]:
         """All moments as plain values."""

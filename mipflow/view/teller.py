@@ -144,7 +144,7 @@ class Teller:
         sentence = f"{self._said(packet, sender, receiver)}{' in ESP' * trip.encrypted}"
         sentence = _YOU.sub(r"\1", sentence)
         kind = "error" if isinstance(inner.carried, _ERRORS) else _KINDS.get(name, "message")
-        sentence += f" ({name})" * (kind not in ("message", "error")) + ", but it is lost on the way" * is_lost
+        sentence += f" ({name})" * (kind not in ("message", "error")) + ", but this message is lost on the way" * is_lost
         values = {
             "from": sender, "to": receiver, "interface": trip.interface, "message": long(packet),
             "detail": words.detail(packet), "tunnelled": trip.tunnelled, "hop": trip.numbers[0],
@@ -351,6 +351,8 @@ class Teller:
             told = f"{who} knows that its rules (message {number}) are in force" if has_heard else (
                 f"{who} has new rules (message {number}) and sorts by them what begins from now on"
             )
+        elif record.what == "handover waits":
+            told = f"the handover of {told.replace(': ', ' waits for ', 1)}"
         elif kind == "decision":
             told = f"{who}, {record.what}: {told}"
         return Moment(

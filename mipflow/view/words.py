@@ -162,8 +162,10 @@ def series(words: Iterable[object], word: str = "and", none: str = "none") -> st
 
 
 def the_flow(word: str) -> str:
-    """A flow in a sentence, by its word: "the call", "flow 6 TCP 5202", "flow 7"."""
-    return f"flow {word}" if word[:1].isdigit() else word if word.startswith("flow ") else f"the {word}"
+    """A flow in a sentence, by its word: "the call", "call 2", "flow 6 TCP 5202", "flow 7"."""
+    if word[:1].isdigit():
+        return f"flow {word}"
+    return word if word.startswith("flow ") or re.search(r" \d$", word) else f"the {word}"
 
 
 def where_lost(place: str, reason: str) -> str:

@@ -214,7 +214,7 @@ def tested() -> Board:
     said = shown.describe()
     for words in (
         "4.560 s: The home agent asks at home, and waits a second: who has H@2.", "Somebody at home has H@2.",
-        "The call 2 cannot have H@2, and has the home address H@3.", "forget their keys for H@2, and have keys for H@3",
+        "Call 2 cannot have H@2. Call 2 has the home address H@3.", "forget their keys for H@2, and have keys for H@3",
         "5.602 s: Nobody at home has H@3.",
     ):  # fmt: skip
         assert words in said
@@ -251,7 +251,7 @@ def test_the_test_is_an_event_of_the_spine(tested: Board) -> None:
 def test_that_an_address_is_free_is_told_before_its_row(tested: Board) -> None:
     """On the film's clock too, where a row that bends a road comes first in its instant."""
     at = {caption.brief: caption.t_ns for caption in reversed(tested.stage.spine.captions)}
-    assert at["H@3 is free"] < at["the call 2 → the WLAN address"]
+    assert at["H@3 is free"] < at["call 2 → the WLAN address"]
 
 
 def test_an_attacker_has_a_plate_of_the_tokens_that_it_came_by_with_a_question_mark_at_a_guess() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change
-from mipflow.view.words import Words, check_span, cut, field_name, long, series, short, tidy
+from mipflow.view.words import Words, check_span, cut, field_name, long, series, short, the_flow, tidy
 from mipflow.wire.icmpv6 import IcmpError, NeighborSolicitation
 from mipflow.wire.mobility import (
     AlternateCareOfAddress,
@@ -101,3 +101,8 @@ def test_a_series_of_words_is_part_of_a_sentence() -> None:
     assert [series(range(number)) for number in range(4)] == ["none", "0", "0 and 1", "0, 1 and 2"]
     assert series([], none="nothing") == "nothing" and series("ab", "or") == "a or b"
     assert WORDS.flows_named([]) == "", "who asks has their own word for none"
+
+
+def test_a_flow_with_a_number_has_no_article() -> None:
+    said = [the_flow(word) for word in ("call", "call 2", "6 TCP 5202", "flow 7")]
+    assert said == ["the call", "call 2", "flow 6 TCP 5202", "flow 7"]
