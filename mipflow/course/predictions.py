@@ -25,6 +25,11 @@ from mipflow.view.picture import Picture
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
 WATCHED = "I have watched it: what of my answer?"
+DECIDE = (
+    "Your answer is stored. Talk to your neighbor first: the picture would decide between you. Then answer once more above,"
+    " or stay with it."
+)
+STAYS = "I stay with my answer: show me"
 GAP = ""
 """The misconception of "I do not know yet": there is none, and nor is it the right answer."""
 
@@ -104,6 +109,8 @@ class Prediction:
         earlier = self._kept.predictions(question.name)
         self.votes = [each["answer"] for each in earlier if each["answer"] in question.answers][: question.most_votes]
         """The letters of the stored answers."""
+        self.is_decided = False
+        """True once the learner stays with an answer that they could still change."""
         self._when_stored: list[Callable[[], None]] = []
 
     @property
@@ -260,14 +267,23 @@ def predict(name: str, answer: str, confidence: str | None = None, why: str = ""
 
 
 @notebook.in_words
-def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.Output:
-    """Show `shown`, which the question `name` is about, with its text twin and feedback, once there is an answer."""
+def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.VBox:
+    """Show `shown`, which the question `name` is about, with its text twin and feedback, once the learner has decided:
+    has answered a second time, or stays with the first answer, which a button says.
+    """
     asked, output = prediction(name), ipywidgets.Output()
+    stay = button(STAYS, "Shows the picture; you may still answer once more", button_style="primary")
+    stay.layout.display = "none"
     show_in(output, "Waits for your answer to the question above.")
 
-    def unlock() -> None:
+    def unlock(pressed: object = None) -> None:
+        asked.is_decided |= pressed is not None or len(asked.votes) == asked.question.most_votes
+        stay.layout.display = "none" if asked.is_decided else ""
+        if not asked.is_decided:
+            return show_in(output, f"<p>{DECIDE}</p>")
         told = asked.told(world, *shown[:1])
-        show_in(output, *shown, notebook.fold(WATCHED, told))
+        return show_in(output, *shown, notebook.fold(WATCHED, told))
 
+    stay.on_click(unlock)
     asked.when_stored(unlock)
-    return output
+    return ipywidgets.VBox([output, frame(stay)])

@@ -77,6 +77,12 @@ class Learner:
         form.get_by_text(f"Stored: {choice[0]}.").wait_for()
         return form
 
+    def predict(self, says: str, choice: str) -> Any:
+        """Store a prediction and stay with it, so that its picture is shown. Gives the form."""
+        form = self.answer(says, choice)
+        self.page.get_by_role("button", name="I stay with my answer: show me").click()
+        return form
+
     def run(self, says: str) -> Any:
         """Run a cell; gives it."""
         found = self.cell(says)

@@ -36,7 +36,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
 
     # Predict: the film waits.
     learner.cell('part("01", "predicted")').get_by_text("Waits for your answer").wait_for()
-    learner.answer('ask("01")', "d.  It reaches MN: the address")
+    learner.predict('ask("01")', "d.  It reaches MN: the address")
     film = learner.cell('part("01", "predicted")')
     film.locator(".mipflow-driven").wait_for()
     told = watched(film)

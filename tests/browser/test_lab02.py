@@ -42,7 +42,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
 
     # Predict: the film waits.
     learner.cell('part("02", "predicted")').get_by_text("Waits for your answer").wait_for()
-    learner.answer('ask("02")', "a.  CN → CoA: HA has put")
+    learner.predict('ask("02")', "a.  CN → CoA: HA has put")
     film = learner.cell('part("02", "predicted")')
     film.locator(".mipflow-driven").wait_for()
     told = watched(film)

@@ -47,7 +47,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film.get_by_text("Waits for your answer").wait_for()
     assert film.locator(".js-plotly-plot").count() == 0
     assert rule.get_by_role("button", name="Send nothing").is_disabled()
-    learner.answer('ask("05")', "b.  They are cut apart in")
+    learner.predict('ask("05")', "b.  They are cut apart in")
     film.locator(".js-plotly-plot").first.wait_for()
     film.locator(".mipflow-driven").wait_for()
     told = watched(film)

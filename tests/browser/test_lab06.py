@@ -34,7 +34,7 @@ def test_an_address_is_tested_for_a_second(open_notebook: Callable[[str], Any], 
     # Predict: film and second panel wait.
     both = learner.cell('part("06", "both")')
     assert both.get_by_role("button", name="Run", exact=True).is_disabled()
-    learner.answer('ask("06")', "b.  DHCPv6")
+    learner.predict('ask("06")', "b.  DHCPv6")
     film = learner.cell('reveal("06"')
     film.locator(".mipflow-driven").wait_for()
     watched(film).get_by_role("button", name="Go to 4.560 s").click()

@@ -39,7 +39,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film.scroll_into_view_if_needed()
     film.get_by_text("Waits for your answer").wait_for()
     assert film.locator(".js-plotly-plot").count() == 0
-    learner.answer('ask("07")', "b.  H@2")
+    learner.predict('ask("07")', "b.  H@2")
     film.locator(".js-plotly-plot").first.wait_for()
     film.locator(".mipflow-driven").wait_for()
     told = watched(film)

@@ -51,9 +51,9 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     film = learner.cell('reveal("08"')
     film.scroll_into_view_if_needed()
     film.get_by_text("Waits for your answer").wait_for()
-    learner.answer('ask("08")', "b.  Two: CN1's row")
+    learner.predict('ask("08")', "b.  Two: CN1's row")
     film.locator(".js-plotly-plot").first.wait_for()
-    watched(film).get_by_text("nobody asked its leave").wait_for()
+    watched(film).get_by_text("it was not asked whether MN may").wait_for()
     learner.shoot("2-predicted", film)
 
     # Down and up: wrong, read, right.

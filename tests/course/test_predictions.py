@@ -54,22 +54,37 @@ def test_without_the_mouse(capsys: pytest.CaptureFixture[str], nobody: Path) -> 
     assert said.err == "" and "expected one of 'a', 'b'" in said.out and "lab 98" in said.out
 
 
-def test_what_is_revealed_waits_for_an_answer() -> None:
+def revealed(form: Any) -> str:
+    return " ".join(each["data"].get("text/html", "") for each in form.children[0].outputs)
+
+
+def test_what_is_revealed_waits_until_the_learner_stays_with_an_answer() -> None:
     picture = Picture("Sums", lambda: ["One and one."], lambda: [{"sum": 2}], html="<table></table>")
-    output = reveal("99", 4.25, picture)
-
-    def shown() -> str:
-        return " ".join(each["data"].get("text/html", "") for each in output.outputs)
-
-    assert "Waits for your answer" in shown() and "One and one" not in shown()
+    form = reveal("99", 4.25, picture)
+    stay = form.children[1].children[0]
+    assert "Waits for your answer" in revealed(form) and "One and one" not in revealed(form)
+    assert stay.layout.display == "none"
     prediction("99").store("a")
-    before, folded = shown().split("<details class='mipflow-fold'><summary>")
+    assert "Talk to your neighbor first" in revealed(form) and "One and one" not in revealed(form) + picture.note
+    assert stay.layout.display == "" and stay.description == "I stay with my answer: show me"
+    stay.click()
+    before, folded = revealed(form).split("<details class='mipflow-fold'><summary>")
     assert "One and one" in before and "It was two" not in before, "below the picture, and folded"
     assert folded.startswith("I have watched it") and "It was two, at 4.250 s." in folded
-    assert "data-ns='4250000000'>Go to 4.250 s</button>" in shown()
+    assert "data-ns='4250000000'>Go to 4.250 s</button>" in revealed(form) and stay.layout.display == "none"
     assert picture.describe().endswith("\n4.250 s: here the run parts from your answer a: One.")
+    again = reveal("99", 4.25, picture)
+    assert "One and one" in revealed(again) and again.children[1].children[0].layout.display == "none", "the cell is run once more"
     prediction("99").store("b")
-    assert "So it was." in shown() and "Go to" not in shown() and picture.describe().endswith("One and one.")
+    assert "So it was." in revealed(form) and "Go to" not in revealed(form) and picture.describe().endswith("One and one.")
+
+
+def test_a_second_answer_reveals_at_once() -> None:
+    form = reveal("99", 4.25, Picture("Sums", lambda: ["One and one."], lambda: [{"sum": 2}], html="<table></table>"))
+    predict("99", "a")
+    assert "One and one" not in revealed(form)
+    predict("99", "a", why="still")
+    assert "One and one" in revealed(form) and form.children[1].children[0].layout.display == "none"
 
 
 def test_a_form_stores_what_was_chosen() -> None:
