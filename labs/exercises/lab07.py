@@ -1259,7 +1259,7 @@ def messages(student: Student) -> Words:
         for hop in bindings_of(world)
     ]  # fmt: skip
     address = next(address for address, name in world.names().items() if name == "H@2")
-    text = f"In your run H@2 is {address}."
+    text = f"In your run H@2 is {address}. What MN sends “arrives” here at its first router, on the way to the home agent."
     return words_of(text, rows, "Binding updates and acknowledgements at MN")
 
 
@@ -1271,7 +1271,7 @@ def judge_waited(answer: Any, student: Student) -> Verdict:
     waits, (asked, reply) = waits_ms(run_of(student)), found["H@2"]
     if abs(answer - waits["H@2"]) <= TOLERANCE_MS:
         return passed(
-            5, f"Read well: {waits['H@2']:.1f} ms. Compare with your line: for a second of it the home agent asked on its link"
+            5, f"Read well: {waits['H@2']:.1f} ms. For a second of it the home agent asked on its link"
             " whether anybody else has this address (duplicate address detection); then it bound it and answered.",
         )  # fmt: skip
     if abs(answer * 1000 - waits["H@2"]) <= TOLERANCE_MS:
@@ -1536,7 +1536,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     if steps and node.homes != list(dict.fromkeys([*begins, *homes])):
         world.title += f"; your list reads {_row(node.homes)}"
     if len(begins) > 1:
-        world.title += f"; {_list(begins)} were there before"
+        world.title += f"; {series(begins)} were there before"
     first = 2.4 + 2 * (len(begins) > 1)
     return world.animate(first if steps else world.now - 4.1)  # of five flows the last two begin in it
 
@@ -1784,7 +1784,7 @@ QUESTIONS = {
             "a": Answer(
                 "A new one, H@3: H@1 and H@2 are both in use.",
                 "H@1 carries the call, and still it could take the file. What counts is not whether an address is busy, but"
-                " with whom: CN1's binding for H@1 and CN2's are two rows in two machines. Watch the table at {at}.",
+                " with whom: CN1's binding for H@1 and CN2's are two rows in two machines. Watch the list of flows at {at}.",
                 "M23a", _file_got),
             "b": Answer(
                 "H@2: the page goes to CN2 as well, so the two belong together.",

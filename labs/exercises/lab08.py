@@ -830,13 +830,14 @@ def _move_values(
         "n_mates": len(mates), "behind": [each.number for each in behind], "mate": behind[0].number if behind else 0,
         "mate_care": behind[0].care_of if behind else None, "extra": [each.number for each in extra],
         "extra_n": extra[0].number if extra else 0, "extra_row": f"{extra[0].home} → {extra[0].cn}" if extra else "",
+        "changed": tuple(each.number for each in state.lines if after.get(each.number) != each),
         "bystander": next((each.number for each in state.lines if each.cn in strangers and each.home == line.home), 0),
     }  # fmt: skip
 
 
 MOVES = Stories(
     name="handover", parameters=WAYS["handover"][0], check=WAYS["handover"][1], tell=lambda student: move_stories(),
-    begin=begin_moves, go=go_move, points=8,
+    begin=begin_moves, go=go_move, points=8, sort=lambda step: (step.answer, step.values["changed"]),
     wrong=(
         Wrong(
             "tells the home agent alone",
@@ -866,7 +867,7 @@ MOVES = Stories(
         Wrong(
             "the table keeps the old address",
             "Nearly. The update is right, the row still says {own_care}. Figure 4 reads it for each packet, so your two"
-            " directions part. What comes first on page 13?",
+            " directions part. Page 13 of the patent moves a flow by changing one field. Which?",
             (table_forgotten,), None,
             lambda step: step.values["own_care"] == step.values["old"] and step.values["told_care"] == step.values["care_of"],
         ),
@@ -1140,7 +1141,7 @@ class Play:
         self.flow = ipywidgets.Dropdown(
             options=[("call", 1), ("video", 2), ("page", 3)], description="Move the", layout={"width": "14em"}
         )
-        self.trouble = ipywidgets.Dropdown(options=list(TROUBLES.items()), description="Trouble", layout={"width": "18em"})
+        self.trouble = ipywidgets.Dropdown(options=list(TROUBLES.items()), description="Trouble", layout={"width": "23em"})
         go = button("Move it to the other network", "Moves the flow, and shows the second around it", button_style="primary")
         self.said, self.shown = ipywidgets.HTML("All three are on wlan0."), ipywidgets.Output()
         go.on_click(lambda _: self.move())
@@ -1868,8 +1869,8 @@ QUESTIONS = {
                     " has not stirred.", "M15", _after_change),
                 "b": Answer(
                     "Two: CN1's row of H@2, and the home agent's, which must agree first.",
-                    "The home agent helped: one question went through it at {at}. Its own rows never changed, and nobody"
-                    " asked its leave.", "M18b", _asked_home),
+                    "The home agent helped: one question went through it at {at}. But its own rows never changed, and it was"
+                    " not asked whether MN may.", "M18b", _asked_home),
                 "c": Answer(
                     "Two: both rows of CN1, which now knows MN by its cellular address.",
                     "CN1 does not file by phone but by home address: two names, two rows. Watch row H@1 at {at}: it stays.",

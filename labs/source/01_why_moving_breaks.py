@@ -8,8 +8,8 @@
 # - find the connection of a segment by four numbers, and say why a move hides it;
 # - tell stories that need Mobile IP from those that do not.
 #
-# Patent (WO 2004/057826) page 1; RFC 4862 section 5.5.3, RFC 6298 section 5. Work alone or in pairs: one types, the
-# other points; swap at 1.3.
+# [The patent](word:the-patent) (WO 2004/057826), page 1; RFC 4862 section 5.5.3, RFC 6298 section 5. Work alone or in
+# pairs: one types, the other points; swap at 1.3.
 #
 # *Your number sets when MN moves and how often CN sends. Use any help you like for the code: no helper has seen your
 # run, and more than half of the marks are about that.*

@@ -8,8 +8,8 @@
 # - say which addresses stand outside and inside a tunnelled packet, and build that rule;
 # - measure what the detour costs, in time and in octets.
 #
-# Patent (WO 2004/057826) pages 1 and 2; RFC 6275 sections 6.1.7, 10.3.1 and 11.7.1; RFC 2473 section 3.1. Work alone or
-# in pairs: one types, the other points; swap at 2.2.
+# [The patent](word:the-patent) (WO 2004/057826), pages 1 and 2; RFC 6275 sections 6.1.7, 10.3.1 and 11.7.1; RFC 2473
+# section 3.1. Work alone or in pairs: one types, the other points; swap at 2.2.
 #
 # *Your number sets delays, addresses and packet sizes. Use any help you like for the code: no helper has seen your run,
 # and more than half of the marks are about that.*
@@ -45,7 +45,7 @@ ask("02")
 
 # %% tags=["hide"]
 world = part("02", "predicted")
-reveal("02", world, part("02", "film"), world.tables())
+reveal("02", world, part("02", "film"))
 
 # %% [markdown]
 # **What did you see?** Click the packet before HA, and behind it. How many octets had it, and how many after?

@@ -8,8 +8,8 @@
 # - compute how long a move takes, from link delays alone;
 # - decide which test a phone must run again, and break a program that decides wrongly.
 #
-# Patent (WO 2004/057826) pages 2 and 16; RFC 6275 sections 5.2 and 15; RFC 4225. Work alone or in pairs: one is the
-# phone, one the attacker; swap at 3.3.
+# [The patent](word:the-patent) (WO 2004/057826), pages 2 and 16; RFC 6275 sections 5.2 and 15; RFC 4225. Work alone or
+# in pairs: one is the phone, one the attacker; swap at 3.3.
 #
 # *Your number sets delays, victim and wrong program. Use any help you like for the code: no helper has seen your run,
 # and more than half of the marks are about that.*

@@ -11,8 +11,8 @@
 # - list the placements that one home address can reach;
 # - explain why a port number in the update would not help by itself.
 #
-# Patent (WO 2004/057826) pages 2 to 4, 6 and 7, Figure 1; RFC 6275 section 11.7.2. Work alone or in pairs: one types,
-# the other holds the finger on the row; swap at 4.2.
+# [The patent](word:the-patent) (WO 2004/057826), pages 2 to 4, 6 and 7, Figure 1; RFC 6275 section 11.7.2. Work alone
+# or in pairs: one types, the other holds the finger on the row; swap at 4.2.
 #
 # *Your number chooses links, stories and programs. Use any help you like for the code: no helper has seen your run, and
 # more than half of the marks are about that.*
@@ -52,7 +52,7 @@ ask("04")
 
 # %% tags=["hide"]
 world = part("04", "predicted")
-reveal("04", world, part("04", "film"), world.tables(), part("04", "worth"))
+reveal("04", world, part("04", "film"), part("04", "worth"))
 
 # %% [markdown]
 # **What did you see?** Which came by cellular first, call or file? What is in the dashed lane, where the file was to

@@ -11,8 +11,8 @@
 # - write the function that sorts packets into flows, both ways, through a move;
 # - decide when a flow is over, and say who can still sort an encrypted call.
 #
-# Patent (WO 2004/057826) pages 10 to 12, Figure 3; page 13 for 5.4. Work alone or in pairs: one types, the other
-# holds two packets side by side; swap at 5.1.
+# [The patent](word:the-patent) (WO 2004/057826), pages 10 to 12, Figure 3; page 13 for 5.4. Work alone or in pairs: one
+# types, the other holds two packets side by side; swap at 5.1.
 #
 # *Your number chooses your conversations, so your neighbor's answers differ. Use any help you like for the code: more
 # than half of the marks are about your own run, which no helper has seen.*

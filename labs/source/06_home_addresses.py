@@ -12,8 +12,8 @@
 # - say what each answer of the [home agent](word:home-agent) (HA) asks of you, status 134 above all;
 # - give an address back in the right order, and name what must stay.
 #
-# Patent (WO 2004/057826) pages 8, 9, 16 and 17. Work alone or in pairs: one types, the other watches the clock; swap at
-# 6.3.
+# [The patent](word:the-patent) (WO 2004/057826), pages 8, 9, 16 and 17. Work alone or in pairs: one types, the other
+# watches the clock; swap at 6.3.
 #
 # *Your number sets links, addresses, and who owns them. Use any help you like for the code: no helper has seen your
 # run, and more than half of the marks are about that.*
@@ -34,7 +34,7 @@ me()
 #
 # - *stateless*: HA advertises the home network, as a router does;
 # - *DHCPv6*: a server on the home link keeps a list, and HA carries questions and answers;
-# - *own protocol*: the patent's third way (page 9), one question to HA and one answer.
+# - *own protocol*: the patent's third way ([page 9](word:the-patent)), one question to HA and one answer.
 #
 # Press **Run**. The film stops when the address has been chosen.
 #

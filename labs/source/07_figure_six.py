@@ -12,8 +12,8 @@
 # - build the rule, with blocks or in code, and see it run inside a mobile node;
 # - find the short story that makes a wrong rule fail, and say what a user would notice.
 #
-# Patent (WO 2004/057826) pages 12 to 16, Figure 6. Work alone or in pairs: one types, the other holds the finger on the
-# table; swap at 7.3.
+# [The patent](word:the-patent) (WO 2004/057826), pages 12 to 16, Figure 6. Work alone or in pairs: one types, the other
+# holds the finger on the table; swap at 7.3.
 #
 # *Your number chooses your stories, so your neighbor's answers differ. Use any help you like for the code: no helper
 # has seen your run, and more than half of the marks are about that.*
@@ -30,7 +30,8 @@ me()
 # ## Play (5 minutes)
 #
 # MN is your phone; the CNs are who it talks to. A finger climbs the list of MN's [home addresses](word:home-address)
-# (H@). Begin a flow, then press **Step** to follow the finger; only flows that begin or end count as clicks.
+# (H@). Begin a flow, then press **Step ▶** until the finger has found an address; only flows that begin or end count as
+# clicks.
 #
 # **Can you make the list three addresses long? What is the smallest number of clicks?**
 
@@ -53,7 +54,7 @@ ask("07")
 
 # %% tags=["hide"]
 world = part("07", "predicted")
-reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"), world.tables())
+reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"))
 
 # %% [markdown]
 # **What did you see?** Below the film stands the finger's way. Which address did it touch *first*, and which flow made
@@ -67,8 +68,8 @@ reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"), world.tables
 # 4. Nothing left to climb to: ask for a new address, and write it at the end of the list.
 #
 # *Why from the last?* The [primary](word:primary-home-address) is first in the list, so it is tried last and stays free
-# for those who call you. Page 12 of the patent only says "search the list": first-to-last fits that text too. **In this
-# lab follow Figure 6.**
+# for those who call you. [Page 12 of the patent](word:the-patent) only says "search the list": first-to-last fits that
+# text too. **In this lab follow Figure 6.**
 #
 # **Figure 6, step by step**, drawn anew with the patent's numbers:
 #
@@ -164,10 +165,12 @@ film("7.3")
 # %% [markdown]
 # ## 7.R Read it off your run (5 minutes, 5 points)
 #
-# Here are MN's packets of a run that is yours alone. Find the [**Binding Update**](word:binding-update) to the home
-# agent whose *Home Address* option is H@2's address, and its **Binding Acknowledgement**. How long was it between the
-# two, from sent to arrived? `run.inspect(17)` in a new cell opens packet 17; `run.pcap("mine.pcap")` saves all of them
-# for Wireshark.
+# Here are MN's packets of a run that is yours alone, each on the link between MN and its first router. Find the
+# [**Binding Update**](word:binding-update) to the home agent whose *Home Address* option is H@2's address, and its
+# **Binding Acknowledgement**. How long was it between the two, from sent to arrived? `run.inspect(17)` in a new cell
+# opens packet 17; `run.pcap("mine.pcap")` saves all of them for Wireshark.
+#
+# And what did the home agent do in that time? Write a line behind `did`; once the time is right, the check tells ours.
 
 # %% tags=["hide"]
 run = part("07", "run")
@@ -175,6 +178,7 @@ part("07", "messages")
 
 # %% tags=["answer:7.R"]
 waited_ms = ...  # milliseconds, from your packets
+did = "..."  # one line, for yourself
 ### BEGIN SOLUTION
 waited_ms = 5932.2 - 4500.0  # for practice, without a number
 ### END SOLUTION
@@ -183,15 +187,9 @@ waited_ms = 5932.2 - 4500.0  # for practice, without a number
 check("7.R").points
 
 # %% [markdown]
-# For yourself, in one line: what did the home agent do in that time? *Double-click here, and write in place of these
-# dots:*
-#
-# ‹…›
-
-# %% [markdown]
 # ## 7.4 When a flow ends (15 minutes, 5 points)
 #
-# An address goes when no flow uses it any more; the primary never goes (pages 13 and 14). Two lines.
+# An address goes when no flow uses it any more; the primary never goes ([pages 13 and 14](word:the-patent)). Two lines.
 
 # %% tags=["answer:7.4"]
 def release(flow, homes, flows):
@@ -216,21 +214,19 @@ part("07", "dealt")
 # %% [markdown]
 # Find the **shortest** story in which it goes wrong. Letters are new flows, A to one correspondent, B and C to others;
 # `-2` ends flow 2, as in `"A B -1 A"`. Three points for a story that breaks it, two more for a shortest one.
+#
+# Then one sentence without code behind `notice`: what would the person holding the phone notice? The check of a
+# shortest story tells ours.
 
 # %% tags=["answer:7.5"]
 story = "..."
+notice = "..."  # one sentence, for yourself
 ### BEGIN SOLUTION
 story = "A A -2 A"  # for practice, without a number
 ### END SOLUTION
 
 # %% tags=["check:7.5:5"]
 check("7.5").points
-
-# %% [markdown]
-# For yourself, one sentence without code: what would the person holding the phone notice? *Double-click here, and write
-# in place of these dots:*
-#
-# ‹…›
 
 # %% [markdown]
 # ## 7.6 Explain it back (5 minutes; your teacher reads this one)

@@ -8,12 +8,12 @@
 #
 # After this lab you can
 #
-# - take a packet down and up through Figures 4 and 5;
+# - write what the phone does with each packet that leaves, and with each that comes in;
 # - say which [binding updates](word:binding-update) one move needs, to whom, and why no more;
 # - name two cases in which flows stay tied together, and untie one.
 #
-# Patent (WO 2004/057826) pages 7, 8, 10, 13 to 15, Figures 2, 4, 5. In pairs: one types, the other guards the five rows
-# below; swap at 8.3.
+# [The patent](word:the-patent) (WO 2004/057826), pages 7, 8, 10, 13 to 15, Figures 2, 4, 5. In pairs: one types, the
+# other keeps a finger on the five rows of *Predict*; swap at 8.3.
 #
 # *Your number sets delays, moments and stories. Use any help you like for the code: no helper has seen your run, and
 # more than half of the marks are about that.*
@@ -69,7 +69,7 @@ reveal("08", run, run.animate(8.9, 9.9))
 # ## A move in four lines
 #
 # 1. Write the new [care-of address](word:care-of-address) into the flow's row of the [flow mapping
-#    table](word:flow-mapping-table), MN's own list of flows (page 11).
+#    table](word:flow-mapping-table), MN's own list of flows ([page 11](word:the-patent)).
 # 2. Get two [tokens](word:token) from CN1, one by way of HA, one by the new road: together they show that MN may speak
 #    for both addresses ([lab 03](lab:03)).
 # 3. Send CN1 one **binding update**: "H@2 is now at cell0".
@@ -96,15 +96,16 @@ reveal("08", run, run.animate(8.9, 9.9))
 # |---|---|
 # | `packet` | `.source`, None where it leaves, and `.destination`, by name: `"CN1"`, `"H@1"` |
 # | `packet.came_by` | of one that came in: the care-of address of its road |
-# | `mn.flows` | the flow mapping table: `mn.flows[2]` is a row with `.cn`, `.home`, `.care_of` |
+# | `mn.flows` | the flow mapping table, a dictionary: `mn.flows[2]` is flow 2's row, with `.cn`, `.home`, `.care_of` |
 # | `mn.separate(packet)` | the number of its flow (steps 21, 28; lab 05) |
 # | `mn.assign(cn)` | a home address by Figure 6: your lab 07, or ours |
 # | `mn.choose()` | the care-of address of the network that MN likes best now, such as `"CoA wlan0"` |
 # | `mn.up(packet)` | hands it to the application (step 31) |
 # | `Row(cn=..., home=..., care_of=...)` | makes a row |
 #
-# A packet that came in has its home address back already, in `.destination`. *Where the figure is silent:* step 30
-# names the home address only; page 14 lets you choose a care-of address.
+# In a packet that came in, `.destination` is the home address to which its sender wrote, and `.came_by` the care-of
+# address over which it reached MN. *Where Figure 5 is silent:* step 30 gives a new flow its home address only. Its
+# care-of address is yours to choose, as on [page 14](word:the-patent): take what `mn.choose()` says.
 #
 # Points: 8.1 a flow's first packet 1, its later ones 2 · 8.2 the right home address 2, handed up 1. Always the same
 # answer: none. `hint("8.1")` in a new cell opens one of three hints; each waits for a new attempt.
@@ -143,8 +144,8 @@ check("8.2").points
 # %% [markdown]
 # ## 8.3 Move it (14 minutes, 8 points)
 #
-# `flow` is the row to move, `flows` are all rows, `care_of` says where it is to go. Bring the table up to date; give
-# back the binding updates, a list of `(to, home, care_of)`. `to` is a name such as `"CN1"`, or `"HA"`.
+# `flow` is the row to move, `flows` is the list of all rows, `care_of` says where it is to go. Bring the table up to
+# date; give back the binding updates, a list of `(to, home, care_of)`. `to` is a name such as `"CN1"`, or `"HA"`.
 #
 # **Door 1, a blank page:** write it here, in about four lines, in place of the line with `raise`.
 
@@ -189,7 +190,7 @@ check("8.3").points
 # %% [markdown]
 # **Run it in the node.** Two phones on one clock: A is ours, B runs on *your* `outgoing`, `incoming` and `handover`,
 # right or wrong (and on your `assign` of lab 07, if you copy it into a new cell). Both move the video. Does one stream
-# jump, or two, glued? Run the cell below again after each check.
+# change its road, or do two move together? Run the cell below again after each check.
 
 # %%
 film("8.3")

@@ -172,6 +172,35 @@
 # and the wait doubles each time. A connection is known by four numbers, address and [port](word:port) at both ends.
 
 # %% [markdown]
+# ## The patent
+#
+# WO 2004/057826, which describes the method of these labs. What the pages that they name say, in our words:
+#
+# - *1, 2*: Mobile IP. A [home address](word:home-address) stays, the [care-of address](word:care-of-address) changes,
+#   and a [binding update](word:binding-update) tells the [home agent](word:home-agent), then the correspondents.
+# - *3*: to move everything at once ("vertical"), or one flow: wanted, and so far not possible.
+# - *4*: another care-of address for each correspondent. All flows to one correspondent still move together.
+# - *4, 5*: others put the flows into the updates. Then every home agent and correspondent must change.
+# - *6, 7, Figures 1 and 2*: page 4 drawn; beside it the new way: two flows to one correspondent, over two networks.
+# - *8*: several home addresses, each bound by itself. Home agents and correspondents stay as they are. A new address is
+#   made from the home network's [prefix](word:prefix), and tested with a "D bit".
+# - *9*: or DHCP gives it, or a protocol of its own. The [primary](word:primary-home-address) is never freed.
+# - *10*: a new address only where none that is there can be used. One update with the flow's home address moves that
+#   flow alone. Who calls uses the primary; the call may be redirected, or an address be kept for such calls. *Figure 3*:
+#   separator and redirector stand below TCP and UDP.
+# - *11*: the two tables, row by row; what may tell flows apart: the application, headers, rules.
+# - *12*: who may choose the network. For a new flow, "search the list" for an address without a flow to the same
+#   correspondent; there is none: a new one.
+# - *13*: leave the primary free where another will do; or stricter: never use it for own flows. To move one flow, change
+#   the care-of address in its row of the [flow mapping table](word:flow-mapping-table); with that one the update goes to
+#   its correspondent. A flow ends when somebody says so, or by a time-out.
+# - *14*: its address goes if no other flow uses it, but never the primary. Flows that share an address at one
+#   correspondent move together. *Figure 4*: steps 20 to 26. A care-of address may be chosen for each flow.
+# - *15*: *Figure 5*, steps 27 to 32: who called chose the address. *15, 16*: *Figure 6*, steps 33 to 44.
+# - *16, 17*: what proves who one is, such as [return routability](word:return-routability), works as before; a new
+#   address is asked for under the primary's keys, and gets its own.
+
+# %% [markdown]
 # ## Token
 #
 # Keygen token, in lab 03 "half key": a few random octets that only those can know who read them. With both tokens of a

@@ -367,10 +367,11 @@ def test_the_film_of_the_prediction_shows_what_refutes_it() -> None:
     assert "file: wished over the WLAN; it goes there from 6.900 s to 7.165 s." in told
     assert "call: over the WLAN, from 7.165 s over the cellular network" in told and "video: over the WLAN throughout" in told
     assert "took 96 ms to MN; now they take 320 ms" in LAB.worth(Student())
-    output = reveal("04", world, LAB.film_of_it(Student()), world.tables(), LAB.worth(Student()))
+    output = reveal("04", world, LAB.film_of_it(Student()), LAB.worth(Student()))
     assert output is not None
     predict("04", "a")
-    told = str(output.outputs)
+    output.children[1].children[0].click()  # "I stay with my answer"
+    told = str(output.children[0].outputs)
     assert "now they take 320 ms" in told and "The file came along. Watch 7.223 s" in told and "mipflow-figure" in told
 
 

@@ -39,5 +39,30 @@ def test_every_word_of_the_glossary_is_used_by_a_lab() -> None:
 def test_a_word_is_explained_in_a_few_plain_words() -> None:
     for word in BOOKS["glossary.ipynb"].cells[1:]:
         heading, _, told = word.source.partition("\n\n")
-        assert re.fullmatch(r"## [A-Z].*", heading) and 4 <= len(told.split()) <= MOST_WORDS, heading
+        for each in told.split("\n- "):  # of the patent's pages in turn
+            assert re.fullmatch(r"## [A-Z].*", heading) and 4 <= len(each.split()) <= MOST_WORDS, heading
         assert told.rstrip()[-1] in '."*', heading
+
+
+def pages(text: str) -> set[int]:
+    """The pages that are meant by "page 8", "pages 3, 4, 6 and 7" and "pages 13 to 15"."""
+    found: set[int] = set()
+    for listed in re.findall(r"\bpages? (\d+(?:(?:,| and| to) \d+)*)", text):
+        numbers = [int(each) for each in re.findall(r"\d+", listed)]
+        spans = [(int(first), int(last)) for first, last in re.findall(r"(\d+) to (\d+)", listed)]
+        found |= {*numbers, *(page for first, last in spans for page in range(first, last + 1))}
+    return found
+
+
+def test_each_page_of_the_patent_that_a_lab_cites_can_be_looked_up_in_one_place() -> None:
+    told = next(word.source for word in BOOKS["glossary.ipynb"].cells if word.id == "the-patent")
+    known = {int(page) for each in re.findall(r"\*(\d+(?:, \d+)*)", told) for page in each.split(", ")}
+    assert pages("pages 3, 4, 6 and 7; page 9; pages 13 to 15") == {3, 4, 6, 7, 9, 13, 14, 15}
+    for name, book in BOOKS.items():
+        exercises = LABS / "exercises" / f"lab{name[:2]}.py"
+        texts = [cell.source for cell in book.cells if cell.cell_type == "markdown"]
+        if not name[:2].isdigit() or not pages("\n".join(texts)):
+            continue
+        assert pages("\n".join([*texts, exercises.read_text(encoding="utf-8")])) <= known, name
+        first = next(text for text in texts if pages(text))
+        assert "glossary.ipynb#cell-id=the-patent" in first, f"{name} cites a page, and does not say where it is explained"
