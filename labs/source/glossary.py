@@ -186,14 +186,14 @@
 #   made from the home network's [prefix](word:prefix), and tested with a "D bit".
 # - *9*: or DHCP gives it, or a protocol of its own. The [primary](word:primary-home-address) is never freed.
 # - *10*: a new address only where none that is there can be used. One update with the flow's home address moves that
-#   flow alone. Who calls uses the primary; the call may be redirected, or an address be kept for such calls. *Figure 3*:
-#   separator and redirector stand below TCP and UDP.
+#   flow alone. Who calls uses the primary; the call may be redirected, or an address be kept for such calls.
+#   *Figure 3*: separator and redirector stand below TCP and UDP.
 # - *11*: the two tables, row by row; what may tell flows apart: the application, headers, rules.
 # - *12*: who may choose the network. For a new flow, "search the list" for an address without a flow to the same
 #   correspondent; there is none: a new one.
-# - *13*: leave the primary free where another will do; or stricter: never use it for own flows. To move one flow, change
-#   the care-of address in its row of the [flow mapping table](word:flow-mapping-table); with that one the update goes to
-#   its correspondent. A flow ends when somebody says so, or by a time-out.
+# - *13*: leave the primary free where another will do; or stricter: never use it for own flows. To move one flow,
+#   change one field, the care-of address in its row of the [flow mapping table](word:flow-mapping-table), and
+#   send that one to its correspondent, in an update. A flow ends when somebody says so, or by a time-out.
 # - *14*: its address goes if no other flow uses it, but never the primary. Flows that share an address at one
 #   correspondent move together. *Figure 4*: steps 20 to 26. A care-of address may be chosen for each flow.
 # - *15*: *Figure 5*, steps 27 to 32: who called chose the address. *15, 16*: *Figure 6*, steps 33 to 44.

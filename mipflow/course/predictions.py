@@ -26,8 +26,8 @@ from mipflow.view.picture import Picture
 CONFIDENCE = "guessing", "fairly sure", "certain"
 WATCHED = "I have watched it: what of my answer?"
 DECIDE = (
-    "Your answer is stored. Talk to your neighbor first: the picture would decide between you. Then answer once more above,"
-    " or stay with it."
+    "Your answer is stored. Talk to your neighbor first: the picture would decide between you. Then answer once more"
+    " above, or stay with it."
 )
 STAYS = "I stay with my answer: show me"
 GAP = ""

@@ -144,7 +144,8 @@ class Teller:
         sentence = f"{self._said(packet, sender, receiver)}{' in ESP' * trip.encrypted}"
         sentence = _YOU.sub(r"\1", sentence)
         kind = "error" if isinstance(inner.carried, _ERRORS) else _KINDS.get(name, "message")
-        sentence += f" ({name})" * (kind not in ("message", "error")) + ", but this message is lost on the way" * is_lost
+        sentence += f" ({name})" * (kind not in ("message", "error"))
+        sentence += ", but this message is lost on the way" * is_lost
         values = {
             "from": sender, "to": receiver, "interface": trip.interface, "message": long(packet),
             "detail": words.detail(packet), "tunnelled": trip.tunnelled, "hop": trip.numbers[0],

@@ -65,4 +65,4 @@ def test_each_page_of_the_patent_that_a_lab_cites_can_be_looked_up_in_one_place(
             continue
         assert pages("\n".join([*texts, exercises.read_text(encoding="utf-8")])) <= known, name
         first = next(text for text in texts if pages(text))
-        assert "glossary.ipynb#cell-id=the-patent" in first, f"{name} cites a page, and does not say where it is explained"
+        assert "glossary.ipynb#cell-id=the-patent" in first, f"{name} cites a page, and leads to none"

@@ -90,7 +90,8 @@ def test_each_picture_shows_the_one_that_moved_and_says_how_many_are_not_drawn()
     for name in ("animation", "timeline"):
         assert f"{200 - MOST_TOLD} other flows, of which nothing more is told; 0 lost." in pictures[name].describe()
     for name in ("animation", "ladder"):
-        assert "of other flows or rows that pictures do not show: rows() of this picture has them." in pictures[name].describe()
+        said = "of other flows or rows that pictures do not show: rows() of this picture has them."
+        assert said in pictures[name].describe()
     assert len(pictures["ladder"].rows()) > 600, "rows() has everything"
     told = pictures["tables"].describe()
     assert "flow 7 " in told and told.count("100 more, which rows() has") == 2 and len(pictures["tables"].rows()) == 400
