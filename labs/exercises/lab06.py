@@ -173,10 +173,17 @@ OF = {
 }
 
 
+TAKEN = "taken changed"
+"""The fault of a function that changed the list that it was given to look at."""
+GOOD = "", TAKEN
+
+
 def go_form(function: Callable[..., Any], state: Asked, event: str, student: Student) -> tuple[Asked | None, Step]:
     """One more address is asked for; each that is given joins `taken`."""
-    answer, failed, why = outcome(function, state.advert, list(state.taken))
-    fault, calls = failed or _fault(answer, state), state.calls + 1
+    mine = Own(state.taken)
+    answer, failed, why = outcome(function, state.advert, mine)
+    touched = mine.changed(_short)
+    fault, calls = failed or _fault(answer, state) or (TAKEN if touched else ""), state.calls + 1
     shown = str(mf.Address(answer)) if not failed and fault != "no address" else repr(answer)[:40]
     told = f"address {calls} is asked for"
     values = {
@@ -185,14 +192,14 @@ def go_form(function: Callable[..., Any], state: Asked, event: str, student: Stu
         "kind": {"str": "text", "NoneType": "nothing", "tuple": "pair"}.get(class_name(answer), class_name(answer)),
         "network": mf.Address(front(state.advert.prefix) << 64), "of": OF.get(fault, ""),
         "got": failed.removeprefix(RAISED) or shown, "due": "an address of the advertised network that is not in taken",
-        "between": _short(glue(front(state.taken[0]), back(state.taken[0]) + 1)),
+        "between": _short(glue(front(state.taken[0]), back(state.taken[0]) + 1)), "changed": touched,
     }  # fmt: skip
     row: dict[str, object] = {
         "asked for": f"address {calls}", "advert.prefix": str(state.advert.prefix),
         "taken": _list([_short(each) for each in state.taken]), "yours": shown if not failed else failed.removeprefix(RAISED),
     }  # fmt: skip
     step = Step(told, answer if isinstance(answer, int) else shown, fault, "", values, row)
-    after = None if fault else state._replace(taken=(*state.taken, mf.Address(answer)), calls=calls)
+    after = None if fault not in GOOD else state._replace(taken=(*state.taken, mf.Address(answer)), calls=calls)
     return after, step
 
 
@@ -318,6 +325,12 @@ FORM_WRONG = (
         " primary's. Who tells you where home is now?",
         (f_primary_network, f_hard_coded), None, lambda step: step.values["case"] == "moved",
     ),
+    Wrong(
+        "changes taken",
+        "Nearly. {given} is right. But your function changed taken: {changed}. The node keeps that list, and enters an address"
+        " itself once it was given. Which of your lines touches taken, other than to look?",
+        is_it=lambda steps: steps[-1].got == TAKEN,
+    ),
 )  # fmt: skip
 
 AFTER_FREED = ("freed", "refused late", "many")
@@ -326,9 +339,9 @@ FORM = Stories(
     tell=lambda student: [(name, ("N",) * calls) for name, (_, calls) in cases(student).items()],
     begin=lambda start, student: cases(student)[start][0], go=go_form, points=4, wrong=FORM_WRONG,
     criteria=(
-        Criterion("right network", 2, lambda step: step.got in ("", "HA's own", "zero", "the primary", "taken")),
-        Criterion("new", 1, lambda step: None if step.values["case"] in AFTER_FREED else step.is_right),
-        Criterion("still new after one was freed", 1, lambda step: step.is_right if step.values["case"] in AFTER_FREED else None),
+        Criterion("right network", 2, lambda step: step.got in (*GOOD, "HA's own", "zero", "the primary", "taken")),
+        Criterion("new", 1, lambda step: None if step.values["case"] in AFTER_FREED else step.got in GOOD),
+        Criterion("still new after one was freed", 1, lambda step: step.got in GOOD if step.values["case"] in AFTER_FREED else None),
     ),
     passed=lambda function, student: "Four of four: HA gave you one half, you made the other. Nobody has promised that it is"
     " free: run it in the node.",
@@ -566,7 +579,7 @@ def free(address: str, primary: str, rows: Sequence[Row]) -> list[Row | str]:
 
 def wrong_list(result: object, address: object, primary: object, rows: Sequence[Row]) -> str:
     """Say what is wrong with a result of `free`; empty where nothing is."""
-    known = (STRIKE_OUT, FORGET_KEYS, *rows)
+    known = (STRIKE_OUT, FORGET_KEYS, *getattr(rows, "given", rows))
     if isinstance(result, list | tuple) and all(each in known for each in result):
         return ""
     return 'expected a list of steps: rows of `rows`, "strike out", "forget keys"'
@@ -606,12 +619,17 @@ def faults_of(steps: Sequence[Row | str], address: str, rows: Sequence[Row]) -> 
     return frozenset(name for name, is_so in found.items() if is_so)
 
 
+ROWS = frozenset({"rows changed"})
+"""The fault of a function that changed the rows that it was given to look at."""
+
+
 def go_free(function: Callable[..., Any], state: str, event: str, student: Student) -> tuple[None, Step]:
     """One address is freed."""
     (address, _), rows = FREED[state], rows_of(state, student)
-    steps, failed, why = outcome(function, address, "H@1", list(rows))
-    given = steps or []
-    faults = failed or faults_of(given, address, rows)
+    mine = Own(rows)
+    steps, failed, why = outcome(function, address, "H@1", mine)
+    given, touched = steps or [], mine.changed()
+    faults = failed or faults_of(given, address, rows) | (ROWS if touched else set())
     missing = [row for row in rows if row.home == address and row not in given]
     foreign = next((row for row in given if isinstance(row, Row) and row.home != address), None)
     correspondents = [row for row in rows if row.home == address and row.peer != "HA"]
@@ -624,7 +642,7 @@ def go_free(function: Callable[..., Any], state: str, event: str, student: Stude
         "missing": " and ".join(row.peer for row in sorted(missing, key=lambda row: row.peer != "HA")), "foreign": foreign,
         "left": next((row.peer for row in missing if row.peer != "HA"), ""), "behind": behind[0].peer if behind else "",
         "keys": "are never forgotten" if is_missing else "go before HA is told", "due": _list(free(address, "H@1", rows)),
-        "correspondent": correspondents[0].peer if correspondents else "HA",
+        "correspondent": correspondents[0].peer if correspondents else "HA", "changed": touched,
     }  # fmt: skip
     row: dict[str, object] = {"address": address, "rows": _list(rows), "yours": _list(given) if not failed else failed.removeprefix(RAISED)}
     answer = tuple(map(str, given)) if not failed else None
@@ -681,6 +699,11 @@ FREE_WRONG = (
         "Nearly. While {correspondent} was being told, a flow began and got {home}: it was still in the list. 40 ms are enough."
         " What must nobody find any more?", is_it=_has("not struck out", "struck out late"),
     ),
+    Wrong(
+        "changes rows",
+        "Nearly. Your steps for {home} are right. But your function changed rows: {changed}. The node keeps its rows, and takes one"
+        " out once its peer was told. Which of your lines touches rows, other than to look?", is_it=_has(*ROWS),
+    ),
 )  # fmt: skip
 
 
@@ -699,7 +722,7 @@ FREE = Stories(
     name="free", parameters="address, primary, rows", check=wrong_list, tell=lambda student: [(case, ("F",)) for case in FREED],
     begin=lambda start, student: start, go=go_free, points=5, wrong=FREE_WRONG,
     criteria=(
-        Criterion("the primary stays", 1, lambda step: step.is_right if step.values["home"] == "H@1" else None),
+        Criterion("the primary stays", 1, lambda step: step.got in (frozenset(), ROWS) if step.values["home"] == "H@1" else None),
         Criterion("struck out first", 1, _without("not struck out", "struck out late")),
         Criterion("its rows, no others", 1, _without("foreign row", "correspondent left", "home agent left")),
         Criterion("correspondents before HA", 1, _without("home agent first", "correspondent left", "home agent left")),

@@ -317,7 +317,7 @@ def go_assign(
     if not all(type(each) is str for each in homes):
         why = why or f"your assign() left {shown(list(homes))} in homes; expected home addresses, as words"
         failed, homes = failed or RAISED + "another list", Own(state.homes)
-    values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why, "changed": _changed(flows, mine)}
+    values = _values(state, flow, answer, homes, fresh) | {"due": home, "why": why, "changed": mine.changed(_to)}
     if failed:
         return None, Step(told, None, failed, due, {**values, "got": failed.removeprefix(RAISED)}, row)
     row["homes afterwards"] = _row(homes)
@@ -348,15 +348,6 @@ def _values(state: State, flow: FlowRow, got: Any, homes: Own[str], fresh: Fresh
         "fault": _fault(same, free, got, state.homes),
         "elsewhere": next((str(other.home) for other in flows if other.cn == flow.cn), ""),
     }  # fmt: skip
-
-
-def _changed(flows: Sequence[FlowRow], mine: Sequence[Any]) -> str:
-    """What was done to a list of flows."""
-    came = [shown(each, str) for each in mine if each not in flows]
-    gone = [_to(each) for each in flows if each not in mine]
-    if came or gone:
-        return " and ".join(f"{series(each[:2])} {verb}" for each, verb in ((came, "came in"), (gone, "went")) if each)
-    return "it has another order" if len(mine) == len(flows) else "one stands there twice"
 
 
 def _fault(same: FlowRow | None, free: Sequence[str], got: Any, homes: Sequence[str]) -> str:
@@ -1310,6 +1301,10 @@ def figure_release(flow: FlowRow, homes: list[str], flows: list[FlowRow]) -> Non
         homes.remove(str(flow.home))
 
 
+FLOWS = "flows changed"
+"""Ends `Step.got` of a release that changed the flows that it was given to look at."""
+
+
 def go_release(
     function: Callable[..., Any], state: State, event: str, student: Student
 ) -> tuple[State | None, Step | None]:
@@ -1320,15 +1315,15 @@ def go_release(
         return State(tuple(homes), tuple(fresh.given), (*state.flows, flow.at(home)), flow.number), None
     ended = next(each for each in state.flows if each.number == int(event[1:]))
     flows = [each for each in state.flows if each is not ended]
-    due, homes = Own(state.homes), Own(state.homes)
+    due, homes, mine = Own(state.homes), Own(state.homes), Own(flows)
     figure_release(ended, due, flows)
-    _, failed, why = outcome(function, ended, homes, list(flows))
+    _, failed, why = outcome(function, ended, homes, mine)
     users = [_to(each) for each in _at(str(ended.home), flows)]
     text = f"flow {ended.number} to {ended.cn} at {ended.home} ends"
     values: dict[str, Any] = {
         "n": ended.number, "cn": ended.cn, "home": ended.home, "homes": list(state.homes), "why": why, "users": users,
         "user": series(users), "primary": state.homes[0], "had": _text(state.homes), "after": _text(homes), "due": _row(due),
-        "left": _row(homes) if homes else "empty",
+        "left": _row(homes) if homes else "empty", "changed": mine.changed(_to), "is_right": homes == due,
     }  # fmt: skip
     gone = tuple(each for each in state.homes if each not in homes)
     row: dict[str, object] = {
@@ -1337,7 +1332,7 @@ def go_release(
         "flows": _row(flows),
         "homes afterwards": _row(homes),
     }
-    step = Step(text, gone, failed or tuple(homes), tuple(due), values, row)
+    step = Step(text, gone, failed or (*homes, *[FLOWS] * bool(values["changed"])), tuple(due), values, row)
     return state._replace(homes=tuple(homes), flows=tuple(flows)) if step.is_right else None, step
 
 
@@ -1382,11 +1377,18 @@ RELEASE = Stories(
             " Which address must outlive every flow?",
             (_frees_the_primary,), None, lambda step: step.values["home"] == step.values["primary"],
         ),
+        Wrong(
+            "changes flows",
+            "Nearly. When flow {n} at {home} ended, your function changed flows: {changed}. The flow is out of flows already, and"
+            " the node keeps that table. Only homes is yours to write into. Which of your lines touches flows, other than to"
+            " look?",
+            is_it=lambda steps: steps[-1].got == (*steps[-1].due, FLOWS),
+        ),
     ),
     criteria=(
-        Criterion("frees what nobody needs", 2, lambda step: step.is_right if len(step.due) < len(step.values["homes"]) else None),
-        Criterion("keeps what somebody needs", 2, lambda step: step.is_right if step.values["users"] else None),
-        Criterion("keeps the primary", 1, lambda step: step.is_right if step.values["home"] == step.values["primary"] else None),
+        Criterion("frees what nobody needs", 2, lambda step: step.values["is_right"] if len(step.due) < len(step.values["homes"]) else None),
+        Criterion("keeps what somebody needs", 2, lambda step: step.values["is_right"] if step.values["users"] else None),
+        Criterion("keeps the primary", 1, lambda step: step.values["is_right"] if step.values["home"] == step.values["primary"] else None),
     ),
     passed=lambda function, student: "Five of five: an address goes with its last flow, and the primary stays.",
     unknown="Not yet. Flow {n} at {home} ended; homes was {had} and is {after}. Who still uses {home}? Go through the story"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.learner import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.view.words import series
 from mipflow.wire.address import Address
 
 T = TypeVar("T")
@@ -45,7 +46,21 @@ class FlowRow:
 
 
 class Own(list[T]):
-    """A learner's own list, which they write into: of a mere list the guard gives them a copy."""
+    """A learner's own list, which they can write into: of a mere list the guard gives a copy. `given`: as it was."""
+
+    def __init__(self, given: Iterable[T] = ()) -> None:
+        super().__init__(given)
+        self.given = tuple(self)
+
+    def changed(self, named: Callable[[Any], str] = str) -> str:
+        """Say how it was changed, where it was given only to look at: "flow 3 came in"; empty where it was not."""
+        if tuple(self) == self.given:
+            return ""
+        came = [shown(each, str) for each in self if each not in self.given]
+        gone = [named(each) for each in self.given if each not in self]
+        told = [f"{series(each[:2])} {verb}" for each, verb in ((came, "came in"), (gone, "went")) if each]
+        other = "it has another order" if len(self) == len(self.given) else "one stands there twice"
+        return " and ".join(told) or other
 
 
 class Fresh:

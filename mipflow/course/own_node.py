@@ -80,7 +80,7 @@ class OwnNodeView:
         for number, row in self.flows.items():
             if not isinstance(row, Row):
                 return f"mn.flows[{shown(number)}] is {shown(row)}; expected Row(cn=..., home=..., care_of=...)"
-            if not isinstance(number, int):
+            if type(number) is not int:  # True is one for Python
                 return f"mn.flows has a row {shown(number)}; expected the number that mn.separate(packet) gives"
             row.number = number
         return ""

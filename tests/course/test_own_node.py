@@ -146,6 +146,12 @@ def test_a_way_is_two_names(bad: object) -> None:
     assert wrong_way(None, None, view) == wrong_way(["H@1", "CoA wlan0"], None, view) == ""
 
 
+@pytest.mark.parametrize("number", [True, "1", 1.0, None])
+def test_a_row_stands_under_the_number_of_its_flow(number: Any) -> None:
+    view = OwnNodeView({number: Row("CN1", "H@1", "CoA wlan0")}, str, str)
+    assert view.wrong() == f"mn.flows has a row {number!r}; expected the number that mn.separate(packet) gives"
+
+
 @pytest.mark.parametrize("bad", [5, "CN1", [5], [("CN1", "H@1")], [("CN1", "H@1", 5)], ["abc"], {"CN1": 1}])
 def test_updates_are_triples_of_names(bad: object) -> None:
     assert "expected a list of updates" in wrong_updates(bad, None, None, [])

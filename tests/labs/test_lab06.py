@@ -97,7 +97,7 @@ def test_each_wrong_way_to_free_reads_what_was_written_for_it(name: str, source:
     found = verdict("6.5", made("free", source))
     assert (found.status, found.matched) == ("wrong", name) and 0 <= found.points < 5
     assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
-    assert set(FREES) == {wrong.name for wrong in LAB.FREE.wrong}
+    assert set(FREES) | {"changes rows"} == {wrong.name for wrong in LAB.FREE.wrong}
 
 
 OTHERS = {
@@ -131,6 +131,22 @@ def test_programs_of_another_hand_read_the_right_cause(name: str) -> None:
     function, source, cause = OTHERS[name]
     found = verdict(NUMBER_OF[function], made(function, source))
     assert found.status == "wrong" and found.matched == cause, found
+
+
+CHANGES = {
+    "appends": ("form", RIGHT["form"].replace("return", "new =") + "\ntaken.append(new)\nreturn new", "changes taken", 3, "came in"),
+    "sorts": ("form", "taken.sort()\n" + RIGHT["form"], "changes taken", 3, "another order"),
+    "strikes out": ("free", RIGHT["free"].replace("mine = ", "old = rows[:]\nrows.clear()\nrows.extend(r for r in old if r.home != address)\nmine = ").replace("r for r in rows if r.home == address", "r for r in old if r.home == address"), "changes rows", 4, "went"),
+    "takes all": ("free", RIGHT["free"].replace("return ['strike", "rows.clear()\nreturn ['strike"), "changes rows", 4, "went"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_who_changes_what_they_were_given_reads_so_and_loses_little(name: str) -> None:
+    function, source, cause, points, told = CHANGES[name]
+    found = verdict(NUMBER_OF[function], made(function, source))
+    assert (found.status, found.matched, found.points) == ("wrong", cause, points), found.feedback
+    assert told in found.feedback and "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
 
 
 ALSO_RIGHT = [

@@ -66,6 +66,19 @@ def test_each_wrong_release_reads_what_was_written_for_it(known: Any, program: A
     assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("flows.clear()", "went"), ("flows.append(flow)", "came in"), ("flows.reverse()", "it has another order"), ("flows.extend(flows)", "stands there twice")],
+)
+def test_a_release_that_changes_flows_reads_so_and_loses_little(line: str, told: str) -> None:
+    found = verdict("7.4", made(f"{RELEASE}\n{line}", "release"))
+    assert (found.status, found.matched, found.points) == ("wrong", "changes flows", 4), found.feedback
+    assert f"changed flows: {'' if told != 'went' else 'flow '}" in found.feedback and told in found.feedback
+    assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+    first = verdict("7.4", made(f"{line}\nx = 1", "release"))
+    assert first.matched == "never frees" or first.points <= 3, "what it does to homes comes first"
+
+
 STUMBLING = [
     "for home in reversed(homes):\n    if [f for f in flows if f.home == home][0].cn != flow.cn:\n        return home\nreturn allocate()",
     "for home in reversed(homes):\n    if next(f for f in flows if f.home == home).cn != flow.cn:\n        return home\nreturn allocate()",
