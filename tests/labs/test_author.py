@@ -28,7 +28,7 @@ __all__ = ["build"]
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout's labs with what stands around them, without what is built."""
-    leave_out = shutil.ignore_patterns("*.ipynb", "[0-9][0-9]_*.py", "__pycache__")
+    leave_out = shutil.ignore_patterns("*.ipynb", "[0-9][0-9]_*.py", "lab[1-9][0-9].py", "__pycache__")
     for folder in ("labs", "docs"):
         shutil.copytree(REPOSITORY / folder, tmp_path / "kit" / folder, ignore=leave_out)
     shutil.copy(REPOSITORY / "README.md", tmp_path / "kit")
