@@ -480,7 +480,7 @@ TOGETHER = {"www", "ccc"}
 
 def deal_of(student: Student) -> Deal:
     """The story of a student."""
-    return student.random("04 placements").choice(DEALS) if student.ids else Deal(("CN1", "CN2", "CN1"), frozenset({"CN1"}))
+    return student.dealt("04 placements", DEALS) if student.ids else Deal(("CN1", "CN2", "CN1"), frozenset({"CN1"}))
 
 
 def reachable(deal: Deal) -> set[str]:
@@ -980,12 +980,12 @@ DEALT = {
 
 def setting_of(student: Student) -> Setting:
     """Who keeps a row, and where all begin, for a student."""
-    return Setting(*student.random("04 break").choice(["1w", "2w", "1c", "2c"])) if student.ids else Setting()
+    return Setting(*student.dealt("04 break", ("1w", "2w", "1c", "2c"))) if student.ids else Setting()
 
 
 def dealt_name(student: Student) -> str:
     """The wrong program for a student, by its name."""
-    return str(student.random("04 program").choice(list(DEALT)))
+    return student.dealt("04 program", DEALT)
 
 
 def _as_set(text: str, own: Setting) -> str:
