@@ -22,15 +22,19 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 
+from mipflow.course import identity
 from mipflow.course.exercise import Exercise
+from mipflow.course.handin import pack
 from mipflow.course.identity import ROSTER, Student
 from mipflow.course.solutions import solutions
 from mipflow.course.source import exercises_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TEACHING = REPOSITORY / "docs" / "teaching.md"
 STUDENT = Student(("4711",))
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION$", re.MULTILINE | re.DOTALL)
 ENDLESS = ("while True:\n    pass", "return sum(range(10**12))")
@@ -320,7 +324,7 @@ def filled(source: str, answer: str) -> str:
 
 
 def handed_in(lab: str, folder: Path) -> Round:
-    """Release a lab, and have it handed in by all of them."""
+    """Release a lab, have the zips of all of them, and collect these as docs/teaching.md says."""
     for _ in solutions(folder / "source", [lab]):
         pass
     name = next((folder / "source" / f"lab{lab}").glob("*.ipynb")).stem
@@ -353,17 +357,25 @@ def handed_in(lab: str, folder: Path) -> Round:
         "loops": (right | loops, full | dict.fromkeys(functions, 0)),
     }
     nbgrader(made, "generate_assignment", "--create")
+    archive = folder / "downloaded" / f"lab{lab}" / "archive"
+    archive.mkdir(parents=True)
+    edited = {"form": 1, "lab": lab, "attempts": {number: [PASSED] for number in full}, "predictions": {}, "hints": {}}
     for name, (written, due) in who.items():
         notebook = made.notebook()
         for number, cell in cells_of(notebook, "answer").items():
             cell.source = written.get(number) or cell.source
-        place = folder / "submitted" / name / f"lab{lab}"
+        place = folder / "learners" / name
         place.mkdir(parents=True)
         nbformat.write(notebook, place / f"{made.name}.ipynb")
+        if name == "blank":
+            (place / f"progress-lab{lab}.json").write_text(json.dumps(edited))
+        with patch.object(identity, "_me", Student((name,))):
+            pack(lab, place).rename(archive / f"{name}-lab{lab}.zip")
         made.due[name] = due
-    everything = {number: [PASSED] for number in full}
-    edited = {"form": 1, "lab": lab, "attempts": everything, "predictions": {}, "hints": {}}
-    (folder / "submitted" / "blank" / f"lab{lab}" / f"progress-lab{lab}.json").write_text(json.dumps(edited))
+    named = re.search(r"```python\n(c = get_config.*?)```", TEACHING.read_text(encoding="utf-8"), re.DOTALL)
+    assert named is not None, "how zips are called"
+    (folder / "nbgrader_config.py").write_text(named[1])
+    nbgrader(made, "zip_collect")
     return made
 
 
@@ -415,13 +427,13 @@ def main(labs: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for made in played(labs or graded_labs(), Path(folder)):
             print(f"{made.name} (number {made.number or 'none'})")
-            print(f"  {'':8}" + "".join(f"{number:>12}" for number in made.full))
+            print(f"  {'':8}" + "".join(f"  {number:>10}" for number in made.full))
             for who, due in made.due.items():
                 told = (
                     f"{got:g} of {made.full[number]}" + f", due {due[number]:g}" * (got != due[number])
                     for number, got in made.given[who].items()
                 )  # fmt: skip
-                print(f"  {who:8}" + "".join(f"{each:>12}" for each in told))
+                print(f"  {who:8}" + "".join(f"  {each:>10}" for each in told))
                 wrong += made.given[who] != due
     print(f"{wrong} not as due" if wrong else "all marks are those due")
     return bool(wrong)
