@@ -34,7 +34,7 @@ building(3)  # cells further down
 
 # %%
 import mipflow as mf
-from mipflow.course import ask, check, hand_in, me, part
+from mipflow.course import ask, check, hand_in, me, part, predict
 
 me()
 
@@ -99,6 +99,8 @@ check("0.1").points
 # ## Predict, then move the video
 #
 # The [handover](word:handover) is one line, the one with `handover` below. Say first what you expect.
+# *Without the mouse: `predict("00-call", "b", confidence="certain", why="...")` in a new cell (Esc, then
+# `b`, makes one).*
 
 # %%
 def story(figure, flow, interface, moment):

@@ -18,7 +18,7 @@
 # **Run > Run All Cells** in the menu, and work from here down. After a change run that cell again, and the next one.
 
 # %%
-from mipflow.course import ask, check, film, hand_in, me, part, reveal
+from mipflow.course import ask, check, film, hand_in, hint, me, part, predict, reveal
 
 me()
 

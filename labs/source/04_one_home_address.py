@@ -21,7 +21,7 @@
 # **Run > Run All Cells** in the menu, and work from here down. After a change run that cell again, and the next one.
 
 # %%
-from mipflow.course import ask, blocks, check, film, hand_in, hint, me, part, reveal
+from mipflow.course import ask, blocks, check, film, hand_in, hint, me, part, predict, reveal
 
 me()
 

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import nbformat
+import pytest
+
+from mipflow import course
 
 LABS = Path(__file__).resolve().parents[2] / "labs"
 BOOKS = {path.name: nbformat.read(path, as_version=4) for path in sorted(LABS.glob("*.ipynb"))}
@@ -66,3 +69,16 @@ def test_each_page_of_the_patent_that_a_lab_cites_can_be_looked_up_in_one_place(
         assert pages("\n".join([*texts, exercises.read_text(encoding="utf-8")])) <= known, name
         first = next(text for text in texts if pages(text))
         assert "glossary.ipynb#cell-id=the-patent" in first, f"{name} cites a page, and leads to none"
+
+
+@pytest.mark.parametrize("name", [name for name in BOOKS if name[:2].isdigit()])
+def test_what_a_lab_names_of_the_kit_is_there(name: str) -> None:
+    """A learner types `predict(...)` into a new cell because the text says so."""
+    kit, first = set(course.__all__), ""
+    for cell in BOOKS[name].cells:
+        first += cell.source if cell.cell_type == "code" else ""
+    lines = re.findall(r"^from mipflow\.course import (.+)$", first, re.M)
+    imported = {word for names in lines for word in names.split(", ")}
+    prose = "\n".join(cell.source for cell in BOOKS[name].cells if cell.cell_type == "markdown")
+    named = {found for found in re.findall(r"`(\w+)\(", prose) if found in kit}
+    assert named <= imported and "predict" in named
