@@ -319,7 +319,7 @@ def test_a_segment_from_another_home_address_is_reset_as_the_feedback_says() -> 
         if hop.sent_ns >= at_ns and hop.channel.receiver == "MN" and getattr(hop.packet.innermost().payload, "rst", False)
     )  # fmt: skip
     said = LAB.QUESTIONS["05"].answers["a"].feedback
-    assert f"its reset was back after {(reset.arrived_ns - at_ns) / 1e6:.0f} ms" in said
+    assert f"and broke it off after {(reset.arrived_ns - at_ns) / 1e6:.0f} ms" in said
 
 
 def test_the_buttons_wait_for_a_prediction() -> None:
