@@ -788,9 +788,13 @@ class Leg(NamedTuple):
 
 
 @cache
-def legs(student: Student, count: int = 3) -> list[list[Leg]]:
+def legs(student: Student) -> list[list[Leg]]:
+    """The hops of some of CN's packets in the student's run."""
+    return legs_of(run_of(student))
+
+
+def legs_of(world: World, count: int = 3) -> list[list[Leg]]:
     """The hops of some of CN's packets on their way to MN, the first ones after 4 s."""
-    world = run_of(student)
     trace, found = world.trace, dict[int, list[Leg]]()  # by the packet itself, in whatever it travels
     home = world.mn.primary_home_address
     for number, packet in enumerate(trace.packets):
@@ -1150,12 +1154,9 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _at_ha(world: World) -> float | None:
-    """When the first of CN's call packets leaves HA in its envelope."""
-    trace = world.trace
-    for number, packet in enumerate(trace.packets):
-        if trace.channels[trace.channel[number]].sender == "HA" and packet.innermost() is not packet and packet.innermost().label < 0:
-            return trace.sent[number] / 1e9
-    return None
+    """When the packet of the film leaves HA in its envelope."""
+    (way,) = legs_of(world, 1)
+    return next((leg.left_s for leg in way if leg.sender == "HA"), None)
 
 
 QUESTIONS = {
