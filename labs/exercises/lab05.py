@@ -282,7 +282,8 @@ class _Late:
 
 
 def _row(one: Fields, other: Fields, keys: Sequence[str]) -> dict[str, object]:
-    return {"one packet": _on(one), "another": _on(other), "your keys": " and ".join(keys)}
+    again = "the same once more" if one == other else _on(other)
+    return {"one packet": _on(one), "another": again, "your keys": " and ".join(keys)}
 
 
 def _on(packet: Fields) -> str:
@@ -771,6 +772,8 @@ def judge_read(answer: Any, student: Student) -> Verdict:
         said = f"{name}: you read {given[name]:#x}. Open a packet {name} of the call in ESP, and find its security parameters index."
     else:
         said = WHO.get(who, "Both SPIs are right. Who can still read the ports?").format(far=v.far)
+    if len(good) < 2 and who in WHO:
+        said += f" And your letter: {WHO[who].format(far=v.far)}"
     return wrong(f"Not yet. {said}", points)
 
 
@@ -836,6 +839,13 @@ def _seen_only(which: Callable[[FlowState], float]) -> Callable[[FlowState, floa
     return is_over
 
 
+ASKED = (
+    (TOLD, "What has the application said?"), (FINS, "How many ends have said FIN, and how long ago?"),
+    (SHELLS, "How long may TCP be silent?"), (CASES, "How long has it been silent, in both directions?"),
+)
+"""What to ask of a case that goes wrong in a way that nobody has described."""
+
+
 class _In:
     """What a function makes of the call with pauses; the world runs when the words are needed."""
 
@@ -857,7 +867,7 @@ def go_end(function: Callable[..., Any], state: Any, event: str, student: Studen
     flow, now, due = CASES[event]
     answer, failed, why = outcome(function, flow, now)
     values: dict[str, Any] = {"event": event, "why": why, "due": due}
-    row: dict[str, object] = {"flow": event, **flow._asdict(), "now": now, "yours": shown(answer) if not failed else "no answer"}
+    row: dict[str, object] = {"flow": event, **flow._asdict(), "now": now, "yours": "no answer" if failed else answer if isinstance(answer, bool) else shown(answer)}
     if failed:
         return None, Step(event, None, failed, due, values, row)
     told = {name: outcome(function, *CASES[name][:2])[0] for name in CASES}
@@ -865,7 +875,7 @@ def go_end(function: Callable[..., Any], state: Any, event: str, student: Studen
         "got": shown(answer), "sent": f"{flow.sent:g}", "heard": f"{flow.heard:g}", "fins": flow.fins, "closed": flow.closed, "now": f"{now:g}",
         "quiet": f"{now - max(flow.sent, flow.heard):g} s", "began": f"{flow.began:g}",
         "talks": shown(told["talks"]), "forgotten": shown(told["forgotten for 400 s"]),
-        "is_one": len({shown(each) for each in told.values()}) == 1, "run": _In(function, student),
+        "ask": next(ask for events, ask in ASKED if event in events), "is_one": len({shown(each) for each in told.values()}) == 1, "run": _In(function, student),
     }  # fmt: skip
     got = answer if isinstance(answer, bool) else f"no yes or no: {shown(answer)}"
     return None, Step(event, shown(answer), got, due, values, row)
@@ -970,7 +980,7 @@ OVER = Stories(
     ),
     passed=lambda function, student: "Five of five: a word or a long silence ends a flow, a pause does not.",
     unknown="Not yet. The first case that goes wrong: {event}. You said {got} with sent {sent}, heard {heard}, fins {fins},"
-    " closed {closed}, now {now}.",
+    " closed {closed}, now {now}. {ask}",
 )  # fmt: skip
 
 
@@ -1229,7 +1239,7 @@ PARTS = {
     "call": lambda student: call_of(student, False), "secret": lambda student: call_of(student, True),
     "packets of the call": lambda student: messages(student, False),
     "packets of the secret": lambda student: messages(student, True), "dealt": dealt,
-    "explain": explains("5.1", _asked),
+    "explain": explains("5.1", _asked), "packet": lambda student: pairs(student)["again"][0].seen,
 }  # fmt: skip
 """What a notebook shows by `part("05", name)`."""
 

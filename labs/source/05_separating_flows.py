@@ -124,7 +124,8 @@ check("5.T").points
 # | `label` | [flow label](word:flow-label): a number that each end may set on what it sends, else 0 |
 #
 # A [*tuple*](word:tuple), several values with commas between, makes a good key, as in
-# `return packet.protocol, packet.label`. Write yours in place of the line with `raise`, in about six lines.
+# `return packet.protocol, packet.label`. Write yours in place of the line with `raise`, in about six lines. To try it
+# on one packet, and see what it prints: `flow_key(part("05", "packet"))` in a new cell.
 
 # %% tags=["answer:5.1"]
 def flow_key(packet):

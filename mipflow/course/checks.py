@@ -27,7 +27,7 @@ from mipflow.view.words import count
 
 TRIES = 2
 """From which attempt on the steps say what is due; before that, one may find it out."""
-PRINTED = "(What your function prints is not shown here.)"
+PRINTED = "(What your function prints is not shown here. Call it in a cell of your own, and it is.)"
 HEADINGS = {"passed": "Passed", "not attempted": "Not attempted", "wrong": "Not yet", "error": "Not yet"}
 
 DOES_NOTHING = {"RESUME", "NOP", "CACHE", "POP_TOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
@@ -201,7 +201,8 @@ def _shown(result: Result, note: str) -> Result:
         rows: list[dict[str, object]] = [{"for": what, "points": f"{had} of {of}"} for what, had, of in result.shares]
         parts.append(Words(html_table(rows, "Points"), "; ".join(f"{row['for']}: {row['points']}" for row in rows)))
     if result.evidence:
-        story = f"The shortest story that goes wrong, in {count(len(result.evidence), 'step')}"
+        steps = len(result.evidence)
+        story = "The shortest story that goes wrong" + (f", in {count(steps, 'step')}" if steps > 1 else "")
         html = f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>"
         parts.append(Words(html, "\n".join([f"{story}:", *lines(result.evidence)])))
     parts += [words_of(words) for words in (result.next_hint, note) if words]

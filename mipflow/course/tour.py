@@ -243,6 +243,6 @@ def _span(chosen: Choice) -> tuple[float, float]:
 
 def _tables(world: World, chosen: Choice) -> str:
     """Packets by flow, and the rows that matter, before and after."""
-    caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; handover at {chosen.moment:.1f} s"
+    caption = f"Packets both ways, counted in the trace up to {world.now:.1f} s; told to move at {chosen.moment:.1f} s"
     counted = html_table(accounts(world, chosen.moment), caption)
     return counted + html_table(before_and_after(world, chosen.moment), "Where the tables say that the packets go")

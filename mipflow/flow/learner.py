@@ -128,7 +128,7 @@ class Guarded:
             self._allow()
             value, cause, traceback = error, error, sys.exc_info()[2]
             told, words = f"raised {class_name(error)}", shown(error, str)
-            meaning = PLAIN.get(class_name(error), "")
+            meaning = PLAIN.get(class_name(error), "") + _offered(error)
         finally:
             self._ends_s = outer_s
             sys.settrace(before)  # a debugger's, or that of an outer call
@@ -201,6 +201,17 @@ def guarded(name: str, function: Callable[..., Any], parameters: str, check: Cal
     """A function as it is where mipflow's own, else one that is a learner's."""
     ours = str(getattr(function, "__module__", None)).startswith("mipflow.")
     return function if ours else Guarded(name, function, parameters, check)
+
+
+def _offered(error: BaseException) -> str:
+    """The names of a value that was asked for another one; empty where there are none to tell."""
+    if type(error) is not AttributeError:
+        return ""
+    try:
+        names = type.__getattribute__(type(error.obj), "__match_args__")  # those of a tuple or of a dataclass
+        return f": it has {', '.join(names)}"
+    except (AttributeError, TypeError):
+        return ""
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -281,7 +281,7 @@ class Policies:
                 passed.append(f"{name} (priority {priority}) is for {network}, which is not usable")
         stays = flow.interface in usable
         network = flow.interface if stays and flow.interface is not None else usable[0]
-        said = f"no rule names a network that is up, and {network} is {'where it is' if stays else 'the first'}"
+        said = f"no rule decides, so it {'stays on' if stays else 'takes the first that is up,'} {network}"
         return Choice(network, "; ".join([said, *passed]), "")
 
 

@@ -242,7 +242,7 @@ def carried(
 
 
 def _title(hop: Hop) -> str:
-    return f"Packet-hop {hop.number}: {long(hop.packet)}"
+    return f"Packet {hop.number}: {long(hop.packet)}"
 
 
 def _said(hop: Hop, nodes: Mapping[str, str] = MappingProxyType({})) -> list[str]:

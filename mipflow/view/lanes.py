@@ -21,6 +21,8 @@ LEFT, RIGHT, WIDTH = 256, 590, 840
 TOP, STRIP, LANE = 34, 46, 44
 """Heights of the legend, of the strip of what passes, and of a lane, in pixels."""
 MOST_LANES, MARKS = 10, 90
+ROOM = 0.85
+"""Share of a width for bold words, which are wider than they are reckoned."""
 PLAY_S = 9.0
 """How long it plays, in seconds; a packet falls for one more."""
 CORNERS = ((24, 0.0), (4, 0.5), (4, 0.0), (5, 0.0), (6, 0.0), (10, 0.0))
@@ -171,7 +173,10 @@ _PLAY = (
 def _tell(drawing: Drawing, y: float, lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> None:
     """Beside a lane: its shapes, and what is wrong with them."""
     x = RIGHT + 24
-    words = " + ".join(flows[flow] for flow in lane.flows)
+    words, more = " + ".join(flows[flow] for flow in lane.flows), len(lane.flows)
+    while width_of(words) > ROOM * (WIDTH - x) and more > 1:
+        more -= 1
+        words = " + ".join([*(flows[flow] for flow in [*lane.flows][:more]), f"{len(lane.flows) - more} more"])
     cut = max((len(where[flow]) for flow in lane.flows), default=1)
     notes = [f"{len(lane.flows)} shapes"] * (len(lane.flows) > 1) + [f"cut into {cut:,} lanes"] * (cut > 1)
     drawing.text("start strong" if notes else "start", x, y - 9 * bool(notes), _short(words, WIDTH - x))

@@ -230,8 +230,8 @@
     open(name, stage) {
       this.play(false);
       const [cards, numbers, alike, styles] = this.told.cards[stage], [heading, , inside] = this.panel.children;
-      const [title, html] = cards[numbers[name]] ?? [`Packet-hop ${name}`, ""], isLike = alike.includes(name);
-      const why = `<p>This page does not carry packet-hop ${name}: in a notebook world.inspect(${name}) shows it.</p>`;
+      const [title, html] = cards[numbers[name]] ?? [`Packet ${name}`, ""], isLike = alike.includes(name);
+      const why = `<p>This page does not carry packet ${name}: in a notebook world.inspect(${name}) shows it.</p>`;
       put(heading, isLike ? `One like the packet that you chose, of the same flow on the same road. ${title}` : title);
       inside.innerHTML = styles + (isLike || !html ? why + html : html);
       this.panel.hidePopover(); this.panel.showPopover(); // who has the focus gets it back when it closes

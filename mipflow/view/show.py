@@ -37,7 +37,7 @@ BEFORE_MS = 2500
 """How much is seen before the change when it is played from there, in playing milliseconds."""
 SPEEDS = {"0.25": "¼×", "0.5": "½×", "1": "1×", "2": "2×", "4": "4×"}
 BEGIN = "Press play, or step from event to event."
-UNTOLD = "Nothing to tell happens here: packets only."
+UNTOLD = "No event here: only packets pass."
 HOW = "space plays; ← → a little; , . from packet to packet; Page Up and Page Down next and previous event; Home, End"
 KEYS = {
     " ": ["play"], ",": ["step", -1], ".": ["step", 1], "ArrowRight": ["by", 250], "ArrowLeft": ["by", -250],
@@ -348,10 +348,16 @@ def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
     return rows
 
 
+STANDS = 1e-6
+"""A pace at which a screen shows no difference from standing: a microsecond in each second."""
+
+
 def _pace(ratio: float) -> str:
     """How fast virtual time goes by."""
     factor = max(ratio, 1 / ratio) if ratio else 0.0
     rounded = f"{float(f'{factor:.2g}'):.0f}" if factor >= 3 else f"{factor:.1f}"
     if 0.95 < ratio < 1.05:
         return "as in life"
+    if 0 < ratio < STANDS:
+        return "time all but stands"
     return f"{rounded} times {'slower' if ratio < 1 else 'faster'}" if ratio else "time stands"

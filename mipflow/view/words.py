@@ -76,6 +76,8 @@ def long(packet: Packet) -> str:
     payload = packet.unsealed().carried
     if type(payload) is UDP and payload.destination_port in _PORTS:
         return _PORTS[payload.destination_port][1]
+    if short(packet) == "ESP":
+        return "ESP packet"
     name = type(payload).__name__
     return _LONG.get(name) or in_words(name)
 

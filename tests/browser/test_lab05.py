@@ -125,3 +125,15 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     story.get_by_text("with the fewest differences").wait_for()
     learner.run('part("05", "explain")').get_by_text("In your attempt 2 at 5.1").wait_for()
     learner.shoot("12-explain", learner.cell('part("05", "explain")'))
+
+    # Hand in: a notebook that is not saved makes no file, and words that nobody wrote are named.
+    hand = learner.cell('hand_in("05")')
+    make = hand.get_by_role("button", name="Make the file to hand in")
+    make.click()
+    hand.get_by_text("the saved notebook does not hold what you ran. Choose File > Save Notebook").wait_for()
+    learner.shoot("13-not-saved", hand)
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.locator(".lm-Menu-item").filter(has_text="Save Notebook").first.click()
+    make.click()
+    hand.get_by_text("At 5.6 nothing is written in it").wait_for()
+    learner.shoot("14-saved", hand)

@@ -101,6 +101,11 @@ def test_what_a_function_prints_goes_nowhere(capsys: pytest.CaptureFixture[str])
     assert said.err == "" and "secret" not in said.out and checks.PRINTED in said.out
 
 
+def test_a_story_of_one_step_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    check("99.1", made("def count(letters):\n    return 7"))
+    assert "The shortest story that goes wrong:" in capsys.readouterr().out
+
+
 def test_ten_megabytes_of_print_are_kept_nowhere() -> None:
     import tracemalloc
 

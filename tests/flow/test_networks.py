@@ -88,7 +88,7 @@ def test_by_application_its_network_and_before_that_what_it_asks_for() -> None:
     assert places([call, film, other]) == ["cell0", "wlan0", "wlan0"] and settled(w, call, film, other)
     assert choices(w) == [
         "flow 1 over cell0: ByApplication (priority 10): 'call' is to go over cell0",
-        "flow 2 over wlan0: no rule names a network that is up, and wlan0 is the first",
+        "flow 2 over wlan0: no rule decides, so it takes the first that is up, wlan0",
         "flow 3 over wlan0: ByApplication (priority 10): the application asks for wlan0",
     ]
 

@@ -208,7 +208,7 @@ def test_a_reason_says_who_what_and_who_was_passed_over() -> None:
         "cell0", f"ByLoad (priority 40): wlan0 carries 0.93 of its rate, cell0 0.10; {passed}", "ByLoad"
     )
     assert policies.choose(flow, (WLAN, CELL, networks[2])) == Choice(
-        "wlan0", f"no rule names a network that is up, and wlan0 is where it is; {passed}", ""
+        "wlan0", f"no rule decides, so it stays on wlan0; {passed}", ""
     )
 
 

@@ -142,6 +142,29 @@ def test_an_end_that_nobody_knows_reads_its_first_case() -> None:
     assert (found.matched, found.points) == ("", 0) and "The first case that goes wrong: talks. You said True" in found.feedback
 
 
+@pytest.mark.parametrize(
+    ("event", "asks"),
+    [
+        ("a call of 20 minutes", "How long has it been silent"), ("hung up", "What has the application said?"),
+        ("both FINs, a late segment 100 s ago", "How many ends"), ("a shell, idle for 8,000 s", "How long may TCP"),
+    ],
+)  # fmt: skip
+def test_an_end_that_nobody_knows_is_asked_about_its_case(event: str, asks: str) -> None:
+    """Right but for this one case; a table tells yours and what is due in the same words."""
+    odd = LAB.CASES[event][:2]
+    found = verdict("5.4", lambda flow, now: LAB._over(flow, now) != ((flow, now) == odd))
+    assert asks in found.feedback and len(found.feedback.split()) <= MOST_WORDS
+    row = found.steps[-1].row
+    assert {type(row["yours"]), type(found.steps[-1].values["due"])} == {bool} and row["yours"] != found.steps[-1].values["due"]
+
+
+def test_one_packet_may_be_tried_in_a_cell_and_shown_twice_it_is_said_so() -> None:
+    assert LAB.key_of(LAB.PARTS["packet"](Student()))
+    assert verdict("5.1", lambda packet: [packet]).steps[-1].row["another"] == "the same once more"
+    said = verdict("5.1", lambda packet: packet.dest_port).feedback
+    assert "it has outgoing, source, destination, protocol, source_port, destination_port, label" in said
+
+
 def test_a_call_that_was_cut_reads_what_became_of_it_in_its_run() -> None:
     impatient = made("return flow.closed or now - max(flow.sent, flow.heard) >= 1", IS_OVER)
     patient = made("return flow.closed or now - max(flow.sent, flow.heard) >= 60", IS_OVER)
@@ -341,7 +364,7 @@ def test_its_film_names_the_policy_server_and_tells_decisions_in_plain_words() -
     assert "The policy server sends a policy message to the mobile node" in told
     assert "The mobile node has new rules (message 1) and sorts by them what begins from now on" in told
     assert "The policy server knows that its rules (message 1) are in force" in told
-    assert "chooses the WLAN for the call: no rule names a network that is up, and the WLAN is the first" in told
+    assert "chooses the WLAN for the call: no rule decides, so it takes the first that is up, the WLAN" in told
     assert not re.search(r"2001:db8:400|rules applied|network choice|\bPS\b", told)
     assert "<b>PS</b> policy server" in shown.board()
 
@@ -374,7 +397,7 @@ def test_counts_of_another_shape_are_answered_in_words(bad: Any) -> None:
     ("change", "points", "words"),
     [
         ({"to CN1": 0x86EA, "from CN1": 0x3C0F}, 2, "the other way round"), ({"who": ""}, 3, "Who can still read the ports?"),
-        ({"who": "a"}, 3, "where is port 5056?"), ({"who": "B "}, 3, "does not pass home"), ({"to CN1": 47300}, 3, "a port of the plain call"),
+        ({"who": "a"}, 3, "where is port 5056?"), ({"to CN1": 7, "who": "d"}, 1, "your letter: The network's rules may speak"), ({"who": "B "}, 3, "does not pass home"), ({"to CN1": 47300}, 3, "a port of the plain call"),
         ({"from CN1": 7}, 3, "from CN1: you read 0x7"),
     ],
 )  # fmt: skip

@@ -35,7 +35,7 @@ def test_each_mark_of_the_film_leads_to_a_card() -> None:
     assert hops and {str(hop) for hop in hops} <= numbers.keys() and len(carried) < 50
     for hop in hops:
         title, html = carried[numbers[str(hop)]]
-        own = int(re.findall(r"Packet-hop (\d+)", title)[0])
+        own = int(re.findall(r"Packet (\d+)", title)[0])
         packet, shown = TRACE.packets[hop], TRACE.packets[own]
         assert packet is shown or hop in alike
         assert (packet.label, packet.source, packet.destination) == (shown.label, shown.source, shown.destination)
@@ -177,7 +177,7 @@ def test_a_packet_of_the_film_opens(world: World, opened: Any) -> None:
     opened.mouse.click(x, y)
     panel(opened).wait_for()
     assert isinstance(world.trace.packets[hop].payload, BindingUpdate)
-    assert panel(opened).locator(".mipflow-title").inner_text() == f"Packet-hop {hop}: binding update"
+    assert panel(opened).locator(".mipflow-title").inner_text() == f"Packet {hop}: binding update"
     row = panel(opened).locator("tr", has_text="home nonce index")
     row.hover()
     colour = "getComputedStyle(e).backgroundColor === 'rgb(240, 228, 66)'"
@@ -299,7 +299,7 @@ def test_two_worlds_on_one_clock(browser_page: Any, world: World, tmp_path: Path
     assert "H@1" in rows.first.inner_text()
     page.locator("[data-act=look]").click()  # the binding update of the second world
     panel(page).wait_for()
-    hop = int(re.findall(r"Packet-hop (\d+): binding update", panel(page).inner_text())[0])
+    hop = int(re.findall(r"Packet (\d+): binding update", panel(page).inner_text())[0])
     assert other.trace[hop].packet.payload == other.trace.packets[hop].payload
     assert f"sent at {other.trace[hop].started_ns / S:.6f} s" in panel(page).inner_text()
     page.get_by_role("slider", name="Time").press("Home")

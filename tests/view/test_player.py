@@ -278,7 +278,7 @@ def test_a_click_on_a_mark_and_on_a_row_opens_what_was_clicked(opened: Any) -> N
     page.mouse.click(plot[0] + x, plot[1] + y)
     heading = page.locator(".mipflow-inspector .mipflow-title")
     heading.wait_for()
-    assert text == "BU" and heading.inner_text() == f"Packet-hop {update['hops'][0]}: binding update"
+    assert text == "BU" and heading.inner_text() == f"Packet {update['hops'][0]}: binding update"
     page.keyboard.press("Escape")
     assert not heading.is_visible()
     page.locator(".mipflow-plate tr[data-row]").first.click()

@@ -15,7 +15,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Trace
 from mipflow.view.film import CAPTION_MS
 from mipflow.view.picture import PLOTLY_MIME, packed
-from mipflow.view.show import BARS, BEND_MS, MOST_ROWS, Part, Show, animate
+from mipflow.view.show import BARS, BEND_MS, MOST_ROWS, Part, Show, _pace, animate
 from mipflow.view.stage import PARKED
 from mipflow.view.words import seconds
 from tests.view.story import FLOWS, NAMES, S, Story, handover
@@ -135,7 +135,7 @@ def test_hostile_words_are_no_markup() -> None:
 def test_nothing_to_show_is_said() -> None:
     empty = animate(Trace(), Story().graph, names={}, flows={}, start_ns=0, end_ns=S)
     assert empty.figure is not None and empty.rows() == [] and empty.describe().startswith("The network at work.")
-    assert "Nothing to tell happens here" in empty.controls() and "Before the change" not in empty.controls()
+    assert "No event here" in empty.controls() and "Before the change" not in empty.controls()
     story, _ = handover()
     quiet = animate(story.trace(), story.graph, names=NAMES, flows=FLOWS, start_ns=90 * S, end_ns=91 * S)
     assert all(not layer.flights for layer in quiet.stages[0].layers)
@@ -163,8 +163,8 @@ def test_a_film_in_which_nothing_is_told_says_so_and_the_keys_stand_below() -> N
     of = world("figure 2")
     calm = of.animate(3.4, 3.6)
     assert isinstance(calm, Show) and not calm.events
-    assert calm.plain()["slots"][-2] == [(0, "Nothing to tell happens here: packets only.")]
-    assert "Nothing to tell happens here" in calm.controls()
+    assert calm.plain()["slots"][-2] == [(0, "No event here: only packets pass.")]
+    assert "No event here" in calm.controls()
     keys = {"ArrowLeft": "←", "ArrowRight": "→", "PageUp": "Page Up", "PageDown": "Page Down", "Home": "Home"}
     for key, name in keys.items():
         assert key in calm.plain()["keys"] and name in calm.controls().split("mipflow-keys")[1]
@@ -200,3 +200,11 @@ def test_numbers_on_the_bar_stand_at_their_times(number: int, monkeypatch: pytes
             assert ends.get(row, -100) <= at * pixels - width / 2 + 0.1
             ends[row] = at * pixels + width / 2
         assert f"--{name}:{len(ends)}" in rows and len(ends) <= MOST_ROWS + 2
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(1, "as in life"), (1e-3, "1000 times slower"), (1e-9, "time all but stands"), (0, "time stands")],
+)
+def test_a_pace_is_a_number_that_one_can_read(ratio: float, words: str) -> None:
+    assert _pace(ratio).startswith(words)
