@@ -157,7 +157,8 @@ def _drawn(
             look = f"flow-{order[packet.flow]} full"
             for kind, y in (("come", strip), ("drop", middle)):
                 mark = Drawing()
-                mark.path(look, _shape(order[packet.flow], x(packet.t_ns), y + aside))
+                size = 4.5 if kind == "come" else 7  # all are in the strip, and only its own in a lane
+                mark.path(look, _shape(order[packet.flow], x(packet.t_ns), y + aside, size))
                 how = f"--at:{after:.2f}s" + (f";--up:{strip - middle:.0f}px" if kind == "drop" else "")
                 drawing.group(kind, mark, style=how)
     foot = "<p>Upper row of each lane: sent by the phone; lower row: received. Few packets of each kind are drawn.</p>"

@@ -134,6 +134,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.shoot("13-not-saved", hand)
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.locator(".lm-Menu-item").filter(has_text="Save Notebook").first.click()
+    page.wait_for_timeout(1500)
     make.click()
     hand.get_by_text("At 5.6 nothing is written in it").wait_for()
     learner.shoot("14-saved", hand)

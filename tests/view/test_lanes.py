@@ -37,8 +37,8 @@ def test_a_merged_lane_says_its_shapes() -> None:
 def test_a_lane_of_many_shapes_names_those_that_fit_and_counts_the_others() -> None:
     flows = dict(enumerate(("call", "video", "file", "second call", "call to CN2"), 1))
     packets = [Laned(10**9 + n * 10**8, 1 + n % 5, True, 1) for n in range(40)]
-    html = lanes(packets, flows=flows, names={}).html
-    assert ">call + video + file + 2 more<" in html and "5 shapes: call and video and file and second call" in html
+    picture = lanes(packets, flows=flows, names={})
+    assert ">call + video + 3 more<" in picture.html and "file and second call and call to CN2" in picture.describe()
 
 
 def test_a_conversation_that_was_cut_says_into_how_many_lanes() -> None:
