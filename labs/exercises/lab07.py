@@ -1786,7 +1786,7 @@ QUESTIONS = {
             "a": Answer(
                 "A new one, H@3: H@1 and H@2 are both in use.",
                 "H@1 carries the call, and still it could take the file. What counts is not whether an address is busy, but"
-                " with whom: CN1's binding for H@1 and CN2's are two rows in two machines. Watch the list of flows at {at}.",
+                " with whom: CN1's binding for H@1 and CN2's are two rows in two machines. Watch the flow mapping table below the film at {at}.",
                 "M23a", _file_got),
             "b": Answer(
                 "H@2: the page goes to CN2 as well, so the two belong together.",

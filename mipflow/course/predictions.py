@@ -273,7 +273,7 @@ def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.VBox:
     """
     asked, output = prediction(name), ipywidgets.Output()
     stay = button(STAYS, "Shows the picture; you may still answer once more", button_style="primary")
-    stay.layout.display = "none"
+    stay.layout.display, stay.layout.align_self = "none", "flex-start"
     show_in(output, "Waits for your answer to the question above.")
 
     def unlock(pressed: object = None) -> None:

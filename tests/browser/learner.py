@@ -31,6 +31,13 @@ def watched(place: Any) -> Any:
     return fold
 
 
+def save(page: Any) -> None:
+    """File > Save Notebook, to the end: what is not saved as it ran makes no file to hand in."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.locator(".lm-Menu-item").filter(has_text="Save Notebook").first.click()
+    page.get_by_text("Saving completed").wait_for()
+
+
 class Learner:
     """`page` shows the notebook labs/`name`.ipynb; screenshots go into `folder`, or where MIPFLOW_SCREENSHOTS says."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner, watched
+from tests.browser.learner import Learner, save, watched
 
 LAB = "07_figure_six"
 ONE_FLOW = """def assign(flow, homes, flows, allocate):
@@ -75,8 +75,11 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.shoot("6-read-off", learner.cell('part("07", "run")'))
     learner.shoot("7-break", learner.cell('part("07", "dealt")'))
 
-    # Hand in.
+    # Hand in: what is not saved as it ran is no file yet.
     hand = learner.cell('hand_in("07")')
+    hand.get_by_role("button", name="Make the file to hand in").click()
+    hand.get_by_text("the saved notebook does not hold what you ran").wait_for()
+    save(page)
     hand.get_by_role("button", name="Make the file to hand in").click()
     with page.expect_download() as download:
         hand.get_by_role("link", name="Download practice-lab07.zip").click()

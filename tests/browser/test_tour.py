@@ -18,7 +18,7 @@ import pytest
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from mipflow.view.style import flow_styles
-from tests.browser.learner import Learner, watched
+from tests.browser.learner import Learner, save, watched
 
 TOUR = "labs/00_tour.ipynb"
 CELLS = nbformat.read(Path(__file__).resolve().parents[2] / TOUR, as_version=4).cells
@@ -362,6 +362,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     form.get_by_role("radio", name=re.compile(r"^C\.")).click()
     form.get_by_role("button", name="Store my answer").click()
     form.get_by_text("one update, one row").wait_for()
+    save(page)
     hand = page.locator(".jp-CodeCell").filter(has=page.get_by_role("button", name="Make the file to hand in"))
     hand.get_by_role("button", name="Make the file to hand in").click()
     with page.expect_download() as download:
