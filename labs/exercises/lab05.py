@@ -803,20 +803,28 @@ CASES = {
     "on hold for 200 s": _quiet(220, False),
     "forgotten for 400 s": _quiet(420, True),
     "a call of 20 minutes": Case(FlowState("UDP", 3, 1203, 1203), 1203.02, False),
+    "three hours of typing": Case(FlowState("TCP", 3, 10803, 10803), 10803.02, False),
     "asks once, then listens": Case(FlowState("UDP", 3, 3, 503), 503.02, False),
     "talks, nobody answers": Case(FlowState("UDP", 3, 503, 3), 503.02, False),
+    "a file comes for three hours": Case(FlowState("TCP", 3, 3, 10803), 10803.02, False),
+    "a file goes for three hours": Case(FlowState("TCP", 3, 10803, 3), 10803.02, False),
     "a shell, idle for 1,000 s": _quiet(1020, False, "TCP"),
     "a shell, idle for 8,000 s": _quiet(8020, True, "TCP"),
     "one FIN, and the file still comes": Case(FlowState("TCP", 3, 5, 20, 1), 20.02, False),
     "one FIN, then 600 s of nothing": _quiet(620, False, "TCP", 1),
+    "one FIN, and a file comes for three hours": Case(FlowState("TCP", 3, 5, 10803, 1), 10803.02, False),
+    "one FIN, and a file goes for three hours": Case(FlowState("TCP", 3, 10803, 5, 1), 10803.02, False),
+    "one FIN, then 8,000 s of nothing": _quiet(8020, True, "TCP", 1),
     "both FINs, 3 s ago": _quiet(23, False, "TCP", 2),
     "both FINs, 250 s ago": _quiet(270, True, "TCP", 2),
     "both FINs, a late segment 100 s ago": Case(FlowState("TCP", 3, 20, 320, 2), 420, False),
+    "both FINs, a late segment of yours 100 s ago": Case(FlowState("TCP", 3, 320, 20, 2), 420, False),
     "hung up 400 s ago": _quiet(420, True, closed=True),
 }
 """In the order in which their failures are told."""
 PAUSES = ("a pause of 3 s", "on hold for 100 s", "on hold for 200 s")
-WAYS = ("asks once, then listens", "talks, nobody answers")
+LONG = ("a call of 20 minutes", "three hours of typing")
+WAYS = ("asks once, then listens", "talks, nobody answers", "a file comes for three hours", "a file goes for three hours")
 SHELLS = tuple(name for name in CASES if "shell" in name)
 FINS = tuple(name for name in CASES if "FIN" in name and name != "closed, but no FIN yet")
 TOLD = ("hung up", "closed, but no FIN yet")
@@ -926,9 +934,13 @@ OVER = Stories(
         ),
         Wrong(
             "counts from the beginning",
-            "Not yet. A call that spoke last at {sent} s was over for you at {now} s, because it began at {began} s. A long"
-            " call is not a dead one.",
-            (_seen_only(lambda f: f.began),), None, _is("a call of 20 minutes"),
+            "Not yet. {event}: this flow spoke last at {sent} s, and was over for you at {now} s, because it began at {began} s."
+            " A long one is not a dead one.",
+            (
+                _seen_only(lambda f: f.began), _seen_only(lambda f: f.began if f.protocol == "UDP" else max(f.sent, f.heard)),
+                _seen_only(lambda f: f.began if f.protocol == "TCP" else max(f.sent, f.heard)),
+            ),
+            None, _is(*LONG),
         ),
         Wrong(
             "looks one way only",
@@ -973,7 +985,7 @@ OVER = Stories(
     ),
     criteria=(
         _right_end(1, "believes the application", *TOLD),
-        _right_end(1, "counts silence, not age, and bears a pause", *PAUSES, "forgotten for 400 s", "a call of 20 minutes"),
+        _right_end(1, "counts silence, not age, and bears a pause", *PAUSES, "forgotten for 400 s", *LONG),
         _right_end(1, "either direction counts", *PAUSES, "forgotten for 400 s", *WAYS),
         _right_end(1, "a limit for each protocol", *SHELLS),
         _right_end(1, "FINs", *FINS),

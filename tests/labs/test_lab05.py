@@ -131,6 +131,20 @@ def test_each_wrong_end_reads_what_was_written_for_it(known: Any, program: Any) 
     assert "{" not in found.feedback and len(found.feedback.split()) <= MOST_WORDS
 
 
+@pytest.mark.parametrize("time", ["flow.sent", "flow.heard", "flow.began", "min(flow.sent, flow.heard)"])
+@pytest.mark.parametrize("where", ["UDP", "TCP", "TCP and fins == 0", "TCP and fins == 1", "TCP and fins == 2"])
+def test_who_counts_from_another_moment_in_one_kind_of_flow_alone_does_not_pass(time: str, where: str) -> None:
+    protocol, _, fins = where.partition(" and ")
+    odd = f"flow.protocol == '{protocol}'" + (fins and f" and flow.{fins}")
+    found = verdict("5.4", made(OVER.replace("max(flow.sent, flow.heard)", f"({time} if {odd} else max(flow.sent, flow.heard))"), IS_OVER))
+    assert found.status == "wrong" and found.points < 5, found
+
+
+@pytest.mark.parametrize("odd", ["flow.fins == 0", "flow.fins == 1", "flow.fins == 2", "flow.protocol == 'UDP'"])
+def test_who_never_ends_one_kind_of_flow_does_not_pass(odd: str) -> None:
+    assert verdict("5.4", made(f"if {odd} and not flow.closed:\n    return False\n" + OVER, IS_OVER)).points < 5
+
+
 @pytest.mark.parametrize("source", ["return False", "return True", "flow.closed", "return now - flow.sent", "return 1"])
 def test_what_is_no_yes_or_no_reads_so(source: str) -> None:
     found = verdict("5.4", made("x = 1\n" + source, IS_OVER))
