@@ -189,7 +189,7 @@ LINK_WRONG = (
     Wrong(
         "equal addresses only",
         "Not yet. {a} and {b} are two machines on one link, and you said {got}. Their addresses have to differ, or nobody"
-        " could tell them apart. In how much of them do they agree?",
+        " could tell them apart. How many of their first bits agree?",
         (lambda a, b, plen: IPv6Address(a) == IPv6Address(b), lambda a, b, plen: a == b), None, lambda step: step.due is True,
     ),
     Wrong(
@@ -411,8 +411,8 @@ def _missing(step: Step) -> bool:
 LOOKUP_WRONG = (
     Wrong(
         "yes or no",
-        "Nearly: {got}. The comparison may well be right, and TCP needs more than yes or no: which connection gets the"
-        " bytes?",
+        "Nearly. You gave back {got}. The comparison may well be right, but TCP needs more than yes or no: which connection"
+        " gets the bytes?",
         (lambda table, s: _found(table, s) is not None,), None, lambda step: step.answer == "True",
     ),
     Wrong(
@@ -441,13 +441,13 @@ LOOKUP_WRONG = (
     ),
     Wrong(
         "source address ignored",
-        "Not yet. {source} got {got}. Three numbers agree, so it looked like an old friend. MN would survive its move that"
-        " way; so would anybody who writes the right ports. Who is speaking?",
+        "Nearly. {source} got {got}. Three numbers agree, so it looked like an old friend. MN's connection would survive a move"
+        " that way; but anybody who writes the right ports could take it over. Who is speaking?",
         (source_ignored,), None, _is_row(lambda row, s: row.remote != s.source),
     ),
     Wrong(
         "source port ignored",
-        "Not yet. The second connection of {source}, from port {port}, got {got}. The same two machines, the same service:"
+        "Nearly. The second connection of {source}, from port {port}, got {got}. The same two machines, the same service:"
         " two tabs of one browser. Which number keeps them apart?",
         (source_port_ignored,), None, _is_row(lambda row, s: row.remote_port != s.source_port),
     ),
@@ -462,17 +462,18 @@ LOOKUP_WRONG = (
         "Not yet. {source}, port {port}, wants {here} port {service}, and got {got}. You know who speaks, which is what one"
         " thinks of first. And to whom? CN has two addresses and two doors.",
         (visitor_only,), None, _is_row(lambda row, s: _near(row) != _to(s)),
+        clearest=_is_row(lambda row, s: row.local != s.destination and row.local_port != s.destination_port),
     ),
     Wrong(
         "service ignored",
-        "Not yet. The segment of {source} to port {service} got {got}. The visitor is the same, and it knocks at another"
-        " door. Which number names the door?",
+        "Nearly. The segment of {source}, port {port}, to port {service} got {got}. The visitor is the same, and it knocks at"
+        " another door. Of four numbers you compare three. Which number names the door?",
         (service_ignored,), None, _is_row(lambda row, s: row.local_port != s.destination_port),
     ),
     Wrong(
         "own address ignored",
-        "Nearly. The segment to {here} got {got}. CN has two addresses; with one you would never have noticed. Of four"
-        " numbers you compare three.",
+        "Nearly. The segment to {here} got {got}. CN has two addresses; with only one address the mistake would not show. Of"
+        " four numbers you compare three. Which is missing?",
         (own_address_ignored,), None, _is_row(lambda row, s: row.local != s.destination),
     ),
     Wrong(
@@ -486,8 +487,8 @@ LOOKUP_WRONG = (
     ),
     Wrong(
         "newest row only",
-        "Nearly. The row of {source}, port {port}, stands before another one, and you said {got}. While there was one row,"
-        " the last was all there was. How far do you look?",
+        "Nearly. The row of {source}, port {port}, stands before another one, and you said {got}. You looked at the last row"
+        " alone. With one row in the table that is enough. How far must you look?",
         (lambda table, s: _found(table[-1:], s),), None, _missing,
     ),
     Wrong(
@@ -498,14 +499,15 @@ LOOKUP_WRONG = (
     ),
     Wrong(
         "half an address",
-        "Not yet. After its move A speaks from {source}; you found {got}. The second halves agree, and look like the"
+        "Nearly. After a move somebody speaks from {source}; you found {got}. The second halves agree, and look like the"
         " machine's own name. But on two links two machines may share that half.",
         (half_an_address,), None, _is_row(lambda row, s: row.remote != s.source),
     ),
     Wrong(
         "follows the move",
-        "Kind, but you wrote {source} into {got}. It would save MN's download. And anybody, anywhere, could take A's"
-        " connection so: what proves that A wrote this? Lab 03 is about how one could know.",
+        "Not yet. You wrote {source} into {got}. That is kind: the host's connection would survive its move. But anybody,"
+        " anywhere, could take over a connection in this way. What proves who wrote this segment? Lab 03 is about how one could"
+        " know.",
         (follows_the_move,), None, lambda step: bool(step.values["is_touched"]),
     ),
 )  # fmt: skip

@@ -54,7 +54,8 @@ class Wrong:
     """A wrong version that is known: programs that do it, the feedback, with {names} of `Step.values`, the belief.
 
     `shows(step)` picks, among the steps that go wrong, those that the feedback speaks of; `is_it(steps)` knows the
-    version by the steps of the shortest story that goes wrong, whatever else it does.
+    version by the steps of the shortest story that goes wrong, whatever else it does. `clearest(step)` picks the step
+    to show where there is one, such as one that no other version gets wrong in this way.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Wrong:
     misconception: str | None = None
     shows: Callable[[Step], bool] = lambda step: True
     is_it: Callable[[Sequence[Step]], bool] | None = None
+    clearest: Callable[[Step], bool] = lambda step: False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,7 +167,7 @@ class Stories:
         if found is None:
             said = self.unknown.format_map(failing[-1].values)
             return Verdict("wrong", points, said, steps=failing, shares=shares)
-        steps = failing if is_broken else shortest(plays, found.shows) or failing
+        steps = failing if is_broken else shortest(plays, found.clearest) or shortest(plays, found.shows) or failing
         said = found.feedback.format_map(steps[-1].values)
         return Verdict("wrong", points, said, found.misconception, steps, shares, found.name)
 

@@ -74,6 +74,21 @@ def test_each_version_behaves_unlike_every_other() -> None:
         assert seen.setdefault((number, signature), known.name) == known.name
 
 
+@pytest.mark.parametrize("student", students(9, quick=1), ids=str)
+def test_who_compares_the_visitor_alone_reads_of_a_case_of_their_own(student: Student) -> None:
+    """Of a row that differs in CN's address and in the port: who leaves out one of them would not have given it."""
+    found = verdict("1.3", LAB.visitor_only, student)
+    row, segment = found.steps[-1].values["row"], found.steps[-1].values["segment"]
+    assert row.local != segment.destination and row.local_port != segment.destination_port
+    said = verdict("1.3", LAB.service_ignored, student)
+    assert f"port {said.steps[-1].values['port']}, to port" in said.feedback
+
+
+def test_one_number_of_four_is_nearly_right_whichever_it_is() -> None:
+    missing = LAB.source_ignored, LAB.source_port_ignored, LAB.service_ignored, LAB.own_address_ignored
+    assert {verdict("1.3", each).feedback.split()[0] for each in missing} == {"Nearly."}
+
+
 OTHERS = {
     "networks of 64": ("1.1", "return IPv6Network((a, 64), strict=False) == IPv6Network((b, 64), strict=False)", {"always 64"}),
     "the text, group by group": ("1.1", "n = plen // 16\nreturn a.split(':')[:n] == b.split(':')[:n]", {
