@@ -364,10 +364,13 @@ def answered(status: int, address: mf.Address, refused: list[mf.Address], before
     return "give up" if before == 2 else "another"
 
 
-STATUS = {"A": 0, "P": 1, "D": 134, "B": 130, "S": 135}
-"""Letters of stories: accepted, accepted with a wish, duplicate, no room, number out of its window."""
-MEANS = {0: "accepted", 1: "accepted, look at the prefixes again", 134: "duplicate", 130: "no room", 135: "number out of window"}
-REFUSES = {130: "has no room", 135: "has seen a later number"}
+STATUS = {"A": 0, "P": 1, "D": 134, "B": 130, "S": 135, "R": 128}
+"""Letters of stories: accepted, accepted with a wish, duplicate, no room, number out of its window, the first of all refusals."""
+MEANS = {
+    0: "accepted", 1: "accepted, look at the prefixes again", 134: "duplicate", 130: "no room", 135: "number out of window",
+    128: "no, without a reason",
+}  # fmt: skip
+REFUSES = {130: "has no room", 135: "has seen a later number", 128: "gives no reason"}
 MOST_ANSWERS = 4
 
 
@@ -460,8 +463,9 @@ ANSWER_WRONG = (
         "other refusals are a yes",
         'Not yet. Status {status} came, you said "use". HA {refuses}: nobody at home forwards for {address}. What do all'
         " refusals have in common?",
-        (_answers(yes=lambda status: status != 134), _answers(yes=lambda status: status not in (134, 130))),
-        None, lambda step: step.values["status"] in (130, 135),
+        (_answers(yes=lambda status: status != 134), _answers(yes=lambda status: status not in (134, 130)),
+         _answers(yes=lambda status: status not in (134, 130, 135))),
+        None, lambda step: step.values["status"] in REFUSES,
     ),
     Wrong(
         "every refusal is a collision",
@@ -471,7 +475,7 @@ ANSWER_WRONG = (
             _answers(other=_ends, writes=lambda status, before: status >= 128), _answers(other=lambda before: "give up"),
             _answers(other=_ends), _answers(other=lambda before: "another"),
             _answers(other=lambda before: "another", writes=lambda status, before: status >= 128),
-        ), None, lambda step: step.values["status"] in (130, 135),
+        ), None, lambda step: step.values["status"] in REFUSES,
     ),
     Wrong(
         "writes down too much",
@@ -511,8 +515,10 @@ ANSWER_WRONG = (
 
 @cache
 def answer_stories() -> list[tuple[str, tuple[str, ...]]]:
-    """All stories of at most three answers, in order of length, and those of four in which every answer is 0 or 134."""
-    stories = [story for most in range(1, MOST_ANSWERS) for story in product("ADPBS", repeat=most)]
+    """All stories of at most three answers, in order of length, a refusal that the lab's table does not list, and the
+    stories of four in which every answer is 0 or 134.
+    """
+    stories = [story for most in range(1, MOST_ANSWERS) for story in product("ADPBS", repeat=most)] + [("R",)]
     return [("", story) for story in (*stories, *product("AD", repeat=MOST_ANSWERS))]
 
 
@@ -531,7 +537,7 @@ ANSWERS = Stories(
         Criterion("a yes is a yes", 1, _when((0, 1), "use")),
         Criterion("134 leads to another", 1, _when((134,), "another", lambda before: before < 2)),
         Criterion("written down, and nothing else is", 1, lambda step: bool(step.values["written"])),
-        Criterion("other refusals", 1, _when((130, 135), "later")),
+        Criterion("other refusals", 1, _when(tuple(REFUSES), "later")),
         Criterion("the third", 1, _when((134,), "give up", lambda before: before >= 2)),
     ),
     passed=lambda function, student: "Five of five: yes is for the address, 134 against it, and the others are about HA.",
@@ -586,22 +592,28 @@ def wrong_list(result: object, address: object, primary: object, rows: Sequence[
 
 
 FREED = {
-    "the primary": ("H@1", "H@1 HA, H@1 CN1, H@2 HA, H@2 CN1"), "plain": ("H@2", "H@1 HA, H@1 CN1, H@2 HA, H@2 CN1"),
-    "no order": ("H@2", "H@2 CN2, H@1 HA, H@2 HA, H@1 CN1, H@3 HA, H@2 CN1, H@3 CN1"), "unused": ("H@2", "H@1 HA, H@2 HA"),
+    "the primary": ("H@1", "H@1", "H@1 HA, H@1 CN1, H@2 HA, H@2 CN1"),
+    "plain": ("H@2", "H@1", "H@1 HA, H@1 CN1, H@2 HA, H@2 CN1"),
+    "no order": ("H@2", "H@1", "H@2 CN2, H@1 HA, H@2 HA, H@1 CN1, H@3 HA, H@2 CN1, H@3 CN1"),
+    "unused": ("H@2", "H@1", "H@1 HA, H@2 HA"), "the third": ("H@3", "H@1", "H@3 HA, H@2 CN1, H@1 HA, H@2 HA, H@3 CN1"),
+    "another primary": ("H@1", "H@2", "H@1 HA, H@2 CN1, H@1 CN1, H@2 HA"),
+    "the other primary": ("H@2", "H@2", "H@1 HA, H@2 CN1, H@1 CN1, H@2 HA"),
 }  # fmt: skip
-"""Which address is freed, and who believes what; the last comes from a pool, and no correspondent has heard of it."""
+"""Which address is freed, which is the primary, and who believes what; the unused one comes from a pool, and no
+correspondent has heard of it.
+"""
 
 
 def rows_of(case: str, student: Student) -> list[Row]:
     """The rows of a case; the last correspondents' names are by the student's number."""
-    pairs = [pair.split() for pair in FREED[case][1].split(", ")]
+    pairs = [pair.split() for pair in FREED[case][2].split(", ")]
     names = {"CN1": "CN1", "CN2": student.random("06 rows").choice(("CN2", "CN3")) if student.ids else "CN2"}
     return [Row(home, names.get(peer, peer)) for home, peer in pairs]
 
 
-def faults_of(steps: Sequence[Row | str], address: str, rows: Sequence[Row]) -> frozenset[str]:
+def faults_of(steps: Sequence[Row | str], address: str, primary: str, rows: Sequence[Row]) -> frozenset[str]:
     """What is wrong with the steps that free an address."""
-    if address == "H@1":
+    if address == primary:
         return frozenset(["primary"] if steps else [])
     if not steps:
         return frozenset(["nothing"])
@@ -625,11 +637,11 @@ ROWS = frozenset({"rows changed"})
 
 def go_free(function: Callable[..., Any], state: str, event: str, student: Student) -> tuple[None, Step]:
     """One address is freed."""
-    (address, _), rows = FREED[state], rows_of(state, student)
+    (address, primary, _), rows = FREED[state], rows_of(state, student)
     mine = Own(rows)
-    steps, failed, why = outcome(function, address, "H@1", mine)
+    steps, failed, why = outcome(function, address, primary, mine)
     given, touched = steps or [], mine.changed()
-    faults = failed or faults_of(given, address, rows) | (ROWS if touched else set())
+    faults = failed or faults_of(given, address, primary, rows) | (ROWS if touched else set())
     missing = [row for row in rows if row.home == address and row not in given]
     foreign = next((row for row in given if isinstance(row, Row) and row.home != address), None)
     correspondents = [row for row in rows if row.home == address and row.peer != "HA"]
@@ -641,10 +653,10 @@ def go_free(function: Callable[..., Any], state: str, event: str, student: Stude
         "home": address, "count": len(given), "steps": _list(given), "why": why, "case": state, "raised": failed.removeprefix(RAISED),
         "missing": " and ".join(row.peer for row in sorted(missing, key=lambda row: row.peer != "HA")), "foreign": foreign,
         "left": next((row.peer for row in missing if row.peer != "HA"), ""), "behind": behind[0].peer if behind else "",
-        "keys": "are never forgotten" if is_missing else "go before HA is told", "due": _list(free(address, "H@1", rows)),
+        "keys": "are never forgotten" if is_missing else "go before HA is told", "due": _list(free(address, primary, rows)), "primary": primary,
         "correspondent": correspondents[0].peer if correspondents else "HA", "changed": touched,
     }  # fmt: skip
-    row: dict[str, object] = {"address": address, "rows": _list(rows), "yours": _list(given) if not failed else failed.removeprefix(RAISED)}
+    row: dict[str, object] = {"address": address, "primary": primary, "rows": _list(rows), "yours": _list(given) if not failed else failed.removeprefix(RAISED)}
     answer = tuple(map(str, given)) if not failed else None
     return None, Step(f"{address} is freed", answer, faults, frozenset(), values, row)
 
@@ -661,7 +673,7 @@ def _tells_nobody(steps: Sequence[Step]) -> bool:
 FREE_WRONG = (
     Wrong(
         "frees the primary",
-        "Not yet. {count} steps for H@1, the primary. Nobody can call this phone now, and it has nothing left to ask from. What"
+        "Not yet. {count} steps for {home}, the primary. Nobody can call this phone now, and it has nothing left to ask from. What"
         " does page 9 say?", is_it=_has("primary"),
     ),
     Wrong(
@@ -711,7 +723,7 @@ def _without(*faults: str) -> Callable[[Step], bool | None]:
     """Steps for another address than the primary, with none of these faults, and which tell somebody."""
 
     def holds(step: Step) -> bool | None:
-        if step.values["home"] == "H@1":
+        if step.values["home"] == step.values["primary"]:
             return None
         return isinstance(step.got, frozenset) and not step.got & {"nothing", *faults}
 
@@ -722,7 +734,7 @@ FREE = Stories(
     name="free", parameters="address, primary, rows", check=wrong_list, tell=lambda student: [(case, ("F",)) for case in FREED],
     begin=lambda start, student: start, go=go_free, points=5, wrong=FREE_WRONG,
     criteria=(
-        Criterion("the primary stays", 1, lambda step: step.got in (frozenset(), ROWS) if step.values["home"] == "H@1" else None),
+        Criterion("the primary stays", 1, lambda step: step.got in (frozenset(), ROWS) if step.values["home"] == step.values["primary"] else None),
         Criterion("struck out first", 1, _without("not struck out", "struck out late")),
         Criterion("its rows, no others", 1, _without("foreign row", "correspondent left", "home agent left")),
         Criterion("correspondents before HA", 1, _without("home agent first", "correspondent left", "home agent left")),
@@ -1165,7 +1177,7 @@ def film_answered(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
     world.run(ASKED_S - BEGUN_S)
     for number in dict.fromkeys(flow for _, flow, _ in told):
         letters = [letter for letter, flow, _ in told if flow == number]
-        most, is_full = world.ha.bindings.max_bindings, letters[0] in "BS"
+        most, is_full = world.ha.bindings.max_bindings, letters[0] in "BSR"
         if is_full:
             world.ha.bindings.max_bindings = world.ha.bindings.size
         # Short of an hour, HA asks MN to look at the prefixes again.

@@ -100,6 +100,23 @@ def test_each_wrong_way_to_free_reads_what_was_written_for_it(name: str, source:
     assert set(FREES) | {"changes rows"} == {wrong.name for wrong in LAB.FREE.wrong}
 
 
+BY_HEART = {
+    "the primary": ("free", RIGHT["free"].replace("== primary", "== 'H@1'"), "tells nobody"),
+    "the address": ("free", RIGHT["free"].replace("== address]", "== 'H@2']"), "tells nobody"),
+    "all but the primary": ("free", RIGHT["free"].replace("r.home == address", "r.home != primary"), "touches another's row"),
+    "the refusals of the table": (
+        "answered", RIGHT["answered"].replace("status < 128", "status not in (130, 134, 135)"), "other refusals are a yes"),
+    "128 as a yes": ("answered", RIGHT["answered"].replace("< 128", "<= 128"), "other refusals are a yes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_HEART)
+def test_who_has_a_name_or_number_by_heart_does_not_pass(name: str) -> None:
+    function, source, cause = BY_HEART[name]
+    found = verdict(NUMBER_OF[function], made(function, source))
+    assert (found.status, found.matched) == ("wrong", cause) and found.points < 5
+
+
 OTHERS = {
     "takes the visited network in letters": (
         "form", "return Address(str(advert.destination).split('::')[0] + '::' + format(back(taken[-1]) + 1, 'x'))",
