@@ -38,7 +38,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
     with serving(tmp_path / "first") as (address, server), opened(context, address) as page:
         learner = Learner(page, NAME, tmp_path)
         learner.write("me()", 'from mipflow.course import me\n\nme("4711")')
-        learner.answer('ask("07")', "b.  H@2")
+        learner.predict('ask("07")', "b.  H@2")
         learner.write("def assign(", ONE_FLOW)
         learner.run('check("7.3").points').get_by_text("flow alone decided").wait_for()
         page.keyboard.press("Control+s")
