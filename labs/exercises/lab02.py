@@ -522,8 +522,8 @@ INTERCEPT_WRONG = (
     ),
     Wrong(
         "outer destination is H@",
-        "Nearly. The envelope goes to {home}: straight back to you. It is where the letter is to go; and the envelope? Where is MN"
-        " now?",
+        "Nearly. The envelope goes to {home}: straight back to you. There the letter is to arrive in the end; but where is MN now, and"
+        " where must the envelope go?",
         (_made(lambda packet, entry: Packet(HA, packet.destination, packet)),), None,
         _answered(lambda v: v["is_due"] and v["inner"] and v["outer"].endswith(v["home"])),
     ),
@@ -541,14 +541,14 @@ INTERCEPT_WRONG = (
     ),
     Wrong(
         "never expires",
-        "Nearly. At {now} s you gave {got}, by a row that ended at {ends} s. A row that is there looks as if it holds. Who may live at"
-        " that address by now?",
+        "Nearly. It is {now} s, and MN's row ended at {ends} s. It still stands in the cache, but it is no longer valid. You used it,"
+        " and gave {got}. Who may live at that address by now?",
         (never_expires,), "M12a", _answered(lambda v: v["has_row"] and not v["is_due"] and v["inner"]),
     ),
     Wrong(
         "lifetime the wrong way round",
-        "Not yet. The row is good until {ends} s, it is {now} s, and you did not use it: you gave {got}. Which of the two is to be the"
-        " smaller one?",
+        "Not yet. The row is good until {ends} s, it is {now} s, and you did not use it: you gave {got}. Which of the two times has to be"
+        " the smaller one?",
         (expired_only,), None, _answered(lambda v: v["has_row"]),
     ),
     Wrong(
@@ -559,31 +559,33 @@ INTERCEPT_WRONG = (
     ),
     Wrong(
         "swallows what it does not tunnel",
-        "Not yet. {came} is nobody's who is away, and you gave {got}. A home agent is a router too: what does a router do with such a"
-        " packet?",
+        "Not yet. The packet {came} is for somebody who is not away, and you gave {got}. A home agent is a router too: what does a"
+        " router do with such a packet?",
         (swallows_all,), None, _answered(lambda v: v["got"] == "None" and not v["has_row"]),
     ),
     Wrong(
         "swallows after the end",
-        "Nearly. At {now} s the row of {home} is over, and you gave {got}. To drop it seems safe. An old row is as good as none. What"
-        " do you do with none?",
+        "Nearly. At {now} s the row of {home} is over, and you gave {got}. To drop the packet seems safe. But a row that is over counts"
+        " for nothing. What do you do where there is no row?",
         (swallows_expired,), None, _answered(lambda v: v["got"] == "None" and v["has_row"]),
     ),
     Wrong(
         "looks up the source",
-        "Not yet. {came} came, and you gave {got}: you looked for the row of who sends. Whose way are you asked for?",
+        "Not yet. The packet {came} came, and you gave {got}: you looked for the sender's row. A row says where somebody is reached."
+        " Who is to be reached by this packet?",
         (_by(lambda packet, cache: cache.get(packet.source)),), None, _answered(lambda v: not v["has_row"] or v["got"] == v["came"]),
     ),
     Wrong(
         "looks up the source too",
-        "Nearly. MN's own packet, {came}, went back to MN: {got}. A row says where somebody is reached. Whose way were you asked for?",
+        "Nearly. MN's own packet, {came}, went back to MN: {got}. A row says where somebody is reached. Who is to be"
+        " reached by this packet?",
         (_by(lambda packet, cache: cache.get(packet.destination) or cache.get(packet.source)),), None,
         _answered(lambda v: v["event"] == "M"),
     ),
     Wrong(
         "anybody's entry",
-        "Not yet. The packet to {destination} became {got}: it went to MN. While there is one row, the first is all there is. Who is"
-        " the packet for?",
+        "Not yet. The packet to {destination} became {got}: it went to MN. You took a row without asking whose it is. Who is the"
+        " packet for?",
         (_by(lambda packet, cache: next(iter(cache.values()), None)),), None, _answered(lambda v: not v["has_row"] and v["inner"]),
     ),
     Wrong(

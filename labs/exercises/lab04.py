@@ -33,6 +33,7 @@ from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import LOST, TableChanged
 from mipflow.view.trips import trips
+from mipflow.view.words import series
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, CareOfTest, CareOfTestInit
 
 # --- 4.1: which flows an update moves ---------------------------------------------------------------------------------
@@ -584,6 +585,16 @@ def placements_of(cns: Sequence[str], keepers: Collection[str], interfaces: int)
     return int(interfaces ** len({cn if cn in keepers else HOME for cn in cns}))
 
 
+def _flows_to(cns: Sequence[str]) -> str:
+    """Flows by their correspondents, in words."""
+    told = [f"{NUMBERS[cns.count(cn)]} to {cn}" for cn in dict.fromkeys(cns)]
+    first, _, to = told[0].partition(" ")
+    return series([f"{first} flow{'s' * (first != 'one')} {to}", *told[1:]])
+
+
+NUMBERS = "no", "one", "two", "three"
+
+
 def _keepers(kept: Sequence[str]) -> str:
     if not kept:
         return "nobody keeps a row"
@@ -604,7 +615,8 @@ def go_count(function: Callable[..., Any], case: Counted, event: str, student: S
     listed = "[" + ", ".join(f'"{cn}"' for cn in case.cns) + "]"
     told = f"{listed}, {_keepers(case.keepers)}, {case.interfaces} interfaces"
     values = {
-        "cns": listed, "keepers": _keepers(case.keepers), "interfaces": case.interfaces, "got": got, "due": due, "why": why,
+        "interfaces": case.interfaces, "got": got, "due": due, "why": why,
+        "case": f"{_flows_to(case.cns)}, where {_keepers(case.keepers)}, and {NUMBERS[case.interfaces]} interfaces",
         "rows": len(followed), "idle": next((cn for cn in case.keepers if cn not in case.cns), ""), "followed": followed,
         "flows": case.cns, "kept": case.keepers,
     }  # fmt: skip
@@ -620,7 +632,7 @@ def _own_rows(step: Step) -> int:
 
 COUNT_WRONG = (
     Wrong(
-        "every flow by itself", "Not yet. {cns}: you gave {got}. All flows follow one row. What can be set by itself?",
+        "every flow by itself", "Not yet. For {case} you gave {got}. All these flows follow one row. What can be set by itself?",
         (
             lambda cns, keepers, n: n ** len(cns),
             lambda cns, keepers, n: n ** (len(set(cns) & set(keepers)) + sum(cn not in keepers for cn in cns)),
@@ -628,30 +640,30 @@ COUNT_WRONG = (
         lambda step: len(step.values["flows"]) > 1 and len(set(step.values["flows"])) == 1,
     ),
     Wrong(
-        "all as one", "Not yet. {cns}, {keepers}: you gave {got}. Do all of them follow the same row?",
+        "all as one", "Not yet. For {case} you gave {got}. Do all of them follow the same row?",
         (lambda cns, keepers, n: n,), "M13", lambda step: step.values["rows"] > 1,
     ),
     Wrong(
-        "every correspondent has a row", "Not yet. {cns}, {keepers}: you gave {got}. Which row does each follow?",
+        "every correspondent has a row", "Not yet. For {case} you gave {got}. Which row does each flow follow?",
         (lambda cns, keepers, n: n ** len(set(cns)),), None,
         lambda step: not _own_rows(step) and len(set(step.values["flows"])) > 1,
     ),
     Wrong(
-        "forgets the home agent's row", "Not yet. {cns}, {keepers}: you gave {got}. Can MN tell the home agent nothing else?",
+        "forgets the home agent's row", "Not yet. For {case} you gave {got}. A flow whose correspondent keeps no row follows one as well. Whose?",
         (
             lambda cns, keepers, n: n ** len(set(cns) & set(keepers)),
             lambda cns, keepers, n: n ** sum(cn in keepers for cn in cns),
         ), None, lambda step: HOME in step.values["followed"],
     ),
     Wrong(
-        "the home agent's row always counts", "Not yet. {cns}, {keepers}: you gave {got}. Who follows the home agent's row?",
+        "the home agent's row always counts", "Not yet. For {case} you gave {got}. Which of these flows follows the home agent's row?",
         (
             lambda cns, keepers, n: n ** (len(set(cns) & set(keepers)) + 1), lambda cns, keepers, n: n ** (len(set(cns)) + 1)
         ), None,
         lambda step: HOME not in step.values["followed"],
     ),
     Wrong(
-        "counts rows that nobody follows", "Not yet. {cns}, {keepers}: you gave {got}. What does the row of {idle} move?",
+        "counts rows that nobody follows", "Not yet. For {case} you gave {got}. Which flow does the row of {idle} move?",
         (
             lambda cns, keepers, n: n ** (len(keepers) + any(cn not in keepers for cn in cns)),
             lambda cns, keepers, n: n ** len(keepers),
@@ -660,7 +672,7 @@ COUNT_WRONG = (
     ),
     Wrong(
         "times, or the other way round",
-        "Not yet. {interfaces} interfaces, {rows} rows: you gave {got}. For each choice of the first row, how many has the"
+        "Not yet. For {case} you gave {got}. {rows} rows are followed: for each choice of the first, how many choices has the"
         " second?",
         (
             lambda cns, keepers, n: n * len({cn if cn in keepers else HOME for cn in cns}),
@@ -669,7 +681,7 @@ COUNT_WRONG = (
         ), None, lambda step: step.values["rows"] > 1,
     ),
     Wrong(
-        "always two interfaces", "Not yet. {interfaces} interfaces, {rows} row in use: you gave {got}. Where is the third?",
+        "always two interfaces", "Not yet. For {case} you gave {got}. One row is followed. How many interfaces may it name?",
         (lambda cns, keepers, n: 2 ** len({cn if cn in keepers else HOME for cn in cns}),), None,
         lambda step: step.values["interfaces"] > 2 and step.values["rows"] == 1,
     ),
@@ -692,8 +704,7 @@ COUNT = Stories(
         Criterion("no row that nobody follows", 1, _about(lambda step: step.values["idle"] and step.values["rows"] == 2)),
         Criterion("any number of interfaces", 1, _about(lambda step: step.values["interfaces"] > 2)),
     ),
-    unknown="Not yet. The smallest case that goes wrong: {cns}, {keepers}, {interfaces} interfaces. You gave {got}. Name the rows"
-    " that somebody follows.",
+    unknown="Not yet. The smallest case that goes wrong: for {case} you gave {got}. Which rows does some flow follow?",
     passed=lambda function, student: "Four of four. And what MN sends has other ways out: this is about packets to MN.",
 )  # fmt: skip
 

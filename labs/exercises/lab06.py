@@ -306,17 +306,17 @@ FORM_WRONG = (
     ),
     Wrong(
         "the same one each time",
-        "Half way. The first video got {short}, the second too. It was new once. What is the list taken for?",
+        "Not yet. The first video got {short}, and so did the second. It was new once. What is the list `taken` for?",
         (f_always_the_same,), None, lambda step: step.values["case"] == "twice",
     ),
     Wrong(
         "looks at one entry",
-        "Nearly. Your number follows {last}, and {short} is yours already. The last entry came back late, with 134. How many"
-        " entries must you look at?", (f_last,),
+        "Nearly. The last entry of `taken` is {last}; you formed the next one, {short}, and it is in `taken` already. The list is not in"
+        " order. How many entries must you look at?", (f_last,),
     ),
     Wrong(
         "counts the list",
-        "Nearly. The list taken holds {count} addresses and you formed {short}, one of them. Counting works until one is freed, as"
+        "Nearly. `taken` holds {count} addresses and you formed {short}, one of them. Counting works until one is freed, as"
         " {between} was. Which numbers are safe?", (f_counts, f_option_plus),
     ),
     Wrong(
@@ -327,8 +327,8 @@ FORM_WRONG = (
     ),
     Wrong(
         "changes taken",
-        "Nearly. {given} is right. But your function changed taken: {changed}. The node keeps that list, and enters an address"
-        " itself once it was given. Which of your lines touches taken, other than to look?",
+        "Nearly. {given} is right. But your function changed `taken`: {changed}. The node keeps that list, and enters an address"
+        " itself once it was given. Which of your lines touches `taken`, other than to look?",
         is_it=lambda steps: steps[-1].got == TAKEN,
     ),
 )  # fmt: skip
@@ -345,7 +345,7 @@ FORM = Stories(
     ),
     passed=lambda function, student: "Four of four: HA gave you one half, you made the other. Nobody has promised that it is"
     " free: run it in the node.",
-    unknown="Not yet. The shortest case that goes wrong: the list taken holds {count} addresses, the option says {option}. You gave"
+    unknown="Not yet. The shortest case that goes wrong: `taken` holds {count} addresses, the option says {option}. You gave"
     " {given}. Step through it below.",
 )  # fmt: skip
 
@@ -478,21 +478,33 @@ ANSWER_WRONG = (
         ), None, lambda step: step.values["status"] in REFUSES,
     ),
     Wrong(
-        "writes down too much",
-        "Nearly. After status {status} the list refused holds {address}, and a good address is lost for ever. Either you write before"
-        " you look, or every no is written. What does 134 alone tell?",
-        (_answers(writes=lambda status, before: True), _answers(writes=lambda status, before: status >= 128)),
-        None, lambda step: step.values["status"] != 134,
+        "writes down before it looks",
+        "Nearly. Status {status} is a yes, and you wrote {address} into `refused` all the same: a good address, which nobody forms"
+        " again. You write before you look at the status. Which statuses say that an address is taken?",
+        (_answers(writes=lambda status, before: True),), None, lambda step: step.values["status"] < 128,
+    ),
+    Wrong(
+        "writes down every refusal",
+        "Nearly. Status {status} is a refusal, and you wrote {address} into `refused`. But HA {refuses}: nobody else has that"
+        " address, and it is lost for ever. Which refusals speak of the address?",
+        (_answers(writes=lambda status, before: status >= 128),), None, lambda step: step.values["status"] in REFUSES,
     ),
     Wrong(
         "does not write it down",
-        'Nearly. Your word "{word}" fits, but {address} is not in the list refused: the next flow may form it again. Does every 134'
-        " reach the list, the last one too?",
-        (_answers(writes=_nothing), _answers(writes=lambda status, before: status == 134 and before != 2)),
+        'Nearly. Your word "{word}" fits, but {address} is not in `refused` afterwards: the next flow may form it again. Where is'
+        " it to be written that HA said 134 to it?",
+        (_answers(writes=_nothing),), None, lambda step: step.answer == step.due[0],
+    ),
+    Wrong(
+        "does not write the last one down",
+        'Nearly. Your word "{word}" fits. But {address}, the {nth} duplicate of this flow, is not in `refused` afterwards: the next'
+        " flow may form it again. Is an address free because this flow gives up?",
+        (_answers(writes=lambda status, before: status == 134 and before != 2),), None,
+        lambda step: step.values["status"] == 134 and step.values["before"] == 2,
     ),
     Wrong(
         "counts every flow's",
-        "Nearly. This flow met its {nth} duplicate and you gave up. The list refused holds {count}, of which {earlier} came from an"
+        "Nearly. This flow met its {nth} duplicate and you gave up. `refused` holds {count} addresses, of which {earlier} came from an"
         " earlier flow. Which argument counts for this flow alone?",
         (_answers(duplicate=lambda before, refused: "give up" if len(refused) >= 3 else "another"),),
     ),
@@ -542,7 +554,7 @@ ANSWERS = Stories(
     ),
     passed=lambda function, student: "Five of five: yes is for the address, 134 against it, and the others are about HA.",
     unknown='Not yet. The shortest case that goes wrong: HA answers {status} to {address}, before is {before}. You gave'
-    ' "{word}", and the list refused holds {count}. Step through it below.',
+    ' "{word}", and `refused` holds {count}. Step through it below.',
 )  # fmt: skip
 
 

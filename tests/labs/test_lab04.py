@@ -172,6 +172,14 @@ def test_right_answers_pass_for_every_number(student: Student) -> None:
     assert found.points == 3 and "in fewer" in found.feedback
 
 
+def test_a_case_of_the_number_is_told_in_words_with_all_that_counts() -> None:
+    found = verdict("4.2b", lambda cns, keepers, interfaces: interfaces ** (len(set(cns) & keepers) + 1))
+    assert "For one flow to CN1, where CN1 keeps a row, and two interfaces you gave 4." in found.feedback
+    case = LAB.Counted(("CN2", "CN1", "CN2"), ("CN1", "CN3"), 3)
+    step = LAB.go_count(lambda *given: 1, case, "N", Student())[1]
+    assert step.values["case"] == "two flows to CN2 and one to CN1, where CN1 and CN3 keep rows, and three interfaces"
+
+
 def test_the_right_number_passes() -> None:
     assert verdict("4.2b", count(COUNT)).points == 4
     for keepers, due in (({"CN1", "CN2"}, 4), ({"CN1"}, 4), (set(), 2)):

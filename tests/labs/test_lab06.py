@@ -61,6 +61,25 @@ def test_each_wrong_version_reads_what_was_written_for_it(number: str, known: An
     assert found.steps and not found.steps[-1].is_right
 
 
+WRITES = {
+    "before it looks": ("refused.append(address)\n" + RIGHT["answered"].replace("refused.append(address)\n", ""), "Status 0 is a yes"),
+    "every refusal": (
+        RIGHT["answered"].replace("if status != 134", "refused.append(address)\nif status != 134")
+        .replace("later'\nrefused.append(address)", "later'"), "Status 130 is a refusal"),
+    "never": (RIGHT["answered"].replace("refused.append(address)\n", ""), 'word "another" fits, but …::11 is not'),
+    "all but the last": (
+        RIGHT["answered"].replace("refused.append(address)", "if before != 2: refused.append(address)"),
+        'word "give up" fits. But …::13, the third duplicate'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_down_is_told_by_what_the_function_does(name: str) -> None:
+    source, words = WRITES[name]
+    found = verdict("6.3", made("answered", source))
+    assert words in found.feedback and found.steps[-1].values["address"] in found.feedback
+
+
 MINE = "mine = [r for r in rows if r.home == address]\ncns = [r for r in mine if r.peer != 'HA']\nha = [r for r in mine if r.peer == 'HA']\n"
 NOT_PRIMARY = "if address == primary:\n    return []\n" + MINE
 FREES = {
