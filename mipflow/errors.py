@@ -70,8 +70,8 @@ class Stopped(KeyboardInterrupt):
         return [str(self), *getattr(self, "__notes__", [])]
 
 
-def shown(value: object, text: Callable[[object], str] = repr) -> str:
-    """A value for an error's message: its `text` in one line, cut where it is long; one that cannot be told is named
+def shown(value: object, text: Callable[[object], str] = repr, longest: int = LONGEST) -> str:
+    """A value for an error's message: its `text` in one line, cut where it is longer; one that cannot be told is named
     by its class.
     """
     try:
@@ -80,7 +80,7 @@ def shown(value: object, text: Callable[[object], str] = repr) -> str:
         raise
     except BaseException:  # it is a stranger's
         return f"a value of {class_name(value)}, which does not say what it is"
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    return line if len(line) <= longest else f"{line[:longest]}..."
 
 
 def class_name(value: object) -> str:

@@ -25,6 +25,8 @@ from mipflow.errors import MipflowError, shown
 from mipflow.view.picture import html_table
 from mipflow.view.words import count
 
+WHOLE = 100_000
+"""As much of an answer tells it from another one: two packets begin alike for long."""
 TRIES = 2
 """From which attempt on the steps say what is due; before that, one may find it out."""
 PRINTED = "(What your function prints is not shown here. Call it in a cell of your own, and it is.)"
@@ -175,9 +177,10 @@ def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Pro
     if verdict.status == "not attempted":
         return len(kept.attempts(task.number))
     told = [step.told for step in verdict.steps]
+    # Where another cell was mended, the same answer is another attempt.
     answer = shown(verdict.steps[-1].answer, str) if verdict.steps else shown(given)
     return kept.add(
-        who, task.number, _text(given), status=verdict.status, points=verdict.points, said=verdict.feedback,
+        who, task.number, f"{_text(given)}\n{verdict.status} {verdict.points}", status=verdict.status, points=verdict.points, said=verdict.feedback,
         matched=verdict.matched, misconception=verdict.misconception, story=told, gave=answer,
     )  # fmt: skip
 
@@ -190,7 +193,7 @@ def _text(given: Any) -> str:
         except (OSError, TypeError):
             code = getattr(given, "__code__", given)
             return f"{getattr(code, 'co_code', '')!r} {shown(getattr(code, 'co_consts', given))}"
-    return shown(given)
+    return shown(given, longest=WHOLE)
 
 
 def _shown(result: Result, note: str) -> Result:

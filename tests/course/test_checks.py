@@ -218,6 +218,21 @@ def test_a_hint_is_offered_where_one_is_left() -> None:
     assert check("99.2", {"number": -1}).next_hint == ""
 
 
+@pytest.mark.parametrize("begin", ["x", "x" * 5000], ids=["short", "long"])
+def test_answers_that_begin_alike_are_two_attempts(begin: str) -> None:
+    for end in ("a", "b", "b"):
+        check("99.2", {exercise("99.2").answer: [begin + end]})
+    assert len(progress("99").attempts("99.2")) == 2
+
+
+def test_the_same_answer_is_another_attempt_where_another_cell_was_mended() -> None:
+    names = made("def count(letters):\n    return sum(KNOWN[letter] for letter in letters)")
+    assert check("99.1", names).status == "error"
+    names["count"].__globals__["KNOWN"] = {"A": 1, "B": 2}
+    assert check("99.1", names).points == 4
+    assert [each["status"] for each in progress("99").attempts("99.1")] == ["error", "passed"]
+
+
 def test_attempts_are_kept_different_ones_only() -> None:
     for _ in range(3):
         check("99.1", made("def count(letters):\n    return len(letters)"))
