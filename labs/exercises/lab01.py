@@ -51,6 +51,10 @@ def _digits(address: str, count: int) -> str:
     return IPv6Address(address).exploded.replace(":", "")[:count]
 
 
+def _letters(address: str, count: int) -> str:
+    return IPv6Address(address).exploded[:count]
+
+
 def _machine(address: str, plen: int) -> int:
     return int(IPv6Address(address)) & (1 << (128 - plen)) - 1
 
@@ -94,6 +98,7 @@ def pairs(student: Student) -> list[Pair]:
         (f"2001:db8:{digits[0]}::1", f"2001:db8:{digits[0]}0::1", 64, "spelling"),
         (f"{one}::10", f"2001:0db8:{long}:0000:0000:0000:0000:0020", 64, "spelling"),
         (f"{one}:1200::1", f"{one}:12ff::1", 56, "length"), (f"{one}:1200::1", f"{one}:1300::1", 56, "length"),
+        (f"{one}:1200::1", f"{one}:1300::1", 64, "length"),
         (f"{one}:0:4000::1", f"{one}:0:c000::1", 65, "length"), (f"{one}::1", f"{one}:1::1", 63, "length"),
         (f"{one}::1", f"{one}:1::1", 64, "plain"), (f"{one}::10", f"{one}:0:8000::10", 64, "plain"),
         (f"{one}::11", f"{one}::12", 127, "length"), (f"{one}::10", f"{one}::11", 127, "length"),
@@ -117,7 +122,7 @@ def go_link(function: Callable[..., Any], state: Any, event: str, student: Stude
     values = {
         "a": a, "b": b, "plen": plen, "got": failed.removeprefix(RAISED) or answer, "due": due, "why": why, "kind": kind,
         "down": plen // 16 * 16, "up": -(-plen // 16) * 16, "digits": plen // 4 * 4,
-        "looked": plen + 1 if due else plen - 1, "parts": _parting(a, b),
+        "letters": plen // 4, "seen": 4 * len(_letters(a, plen // 4).replace(":", "")), "parts": _parting(a, b),
     }  # fmt: skip
     row: dict[str, object] = {"a": a, "b": b, "plen": plen, "yours": values["got"]}
     return (None if failed else ()), Step(f"{a} and {b}, plen {plen}", answer, failed or answer, due, values, row)
@@ -181,6 +186,12 @@ LINK_WRONG = (
         (lambda a, b, plen: _digits(a, plen // 4) == _digits(b, plen // 4),), None, _of(65, False),
     ),
     Wrong(
+        "colons counted as digits",
+        "Not yet. With plen {plen} you took {letters} letters of {a} and {b}, and said {got}. Some of them are colons: {seen} bits"
+        " are in the others. What of an address has no colons?",
+        (lambda a, b, plen: _letters(a, plen // 4) == _letters(b, plen // 4),), None, _of(56, False),
+    ),
+    Wrong(
         "the wrong half",
         "Not yet. {a} and {b} share a link; you said {got}. You compared the end, which looks like the part that matters:"
         " it says which machine. What says which link?",
@@ -194,8 +205,8 @@ LINK_WRONG = (
     ),
     Wrong(
         "one bit too many or too few",
-        "Nearly. With plen {plen} you looked at {looked} bits of {a} and {b}, and said {got}. How many bits do you throw"
-        " away, and how many are there in all?",
+        "Nearly. {a} and {b} first differ in bit {parts}; plen is {plen}, and you said {got}. Does bit {parts} count? How many"
+        " bits do you throw away, and how many are there in all?",
         (
             lambda a, b, plen: _bits(a, min(plen + 1, 128)) == _bits(b, min(plen + 1, 128)),
             lambda a, b, plen: _bits(a, max(plen - 1, 0)) == _bits(b, max(plen - 1, 0)),

@@ -179,8 +179,9 @@ def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Pro
     told = [step.told for step in verdict.steps]
     # Where another cell was mended, the same answer is another attempt.
     answer = shown(verdict.steps[-1].answer, str) if verdict.steps else shown(given)
+    mark = f"{_text(given)}\n{verdict.status} {verdict.points}"
     return kept.add(
-        who, task.number, f"{_text(given)}\n{verdict.status} {verdict.points}", status=verdict.status, points=verdict.points, said=verdict.feedback,
+        who, task.number, mark, status=verdict.status, points=verdict.points, said=verdict.feedback,
         matched=verdict.matched, misconception=verdict.misconception, story=told, gave=answer,
     )  # fmt: skip
 

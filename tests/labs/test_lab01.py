@@ -97,6 +97,8 @@ OTHERS = {
         "1.1", "m = 2 ** (128 - plen) - 1\nreturn int(IPv6Address(a)) & m == int(IPv6Address(b)) & m", {"the wrong half"}),
     "hexadecimal digits": (
         "1.1", "h = lambda x: format(int(IPv6Address(x)), '032x')[:plen // 4]\nreturn h(a) == h(b)", {"whole digits"}),
+    "characters of the long text": (
+        "1.1", "n = plen // 4\nreturn IPv6Address(a).exploded[:n] == IPv6Address(b).exploded[:n]", {"colons counted as digits"}),
     "compares the strings": ("1.1", "return a == b", {"equal addresses only"}),
     "only who it is from": (
         "1.3", "for r in table:\n    if (r.remote, r.remote_port) == (segment.source, segment.source_port):\n        return r",
