@@ -66,6 +66,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             learner = Learner(page, NAME, tmp_path)
             learner.cell("def assign(").filter(has_text="there[0].cn != flow.cn").wait_for()
             film = learner.cell('part("07", "predicted")')
+            film.get_by_role("button", name="I stay with my answer: show me").click()
             watched(film).get_by_text("You predicted b,").wait_for()
             assert film.get_by_text("Waits for your answer").count() == 0, "nobody is asked again"
             learner.cell('check("7.3").points').get_by_text("flow alone decided").wait_for()
