@@ -138,9 +138,12 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _viva(chosen: argparse.Namespace) -> int:
-    from mipflow.course.handin import viva
+    from mipflow.course.handin import handed_in, viva, whose
 
-    for number, (question, answer) in enumerate(viva(chosen.zip), start=1):
+    asked = viva(chosen.zip)
+    if note := whose(chosen.zip, handed_in(chosen.zip)[0].who)[1]:
+        print(note)
+    for number, (question, answer) in enumerate(asked, start=1):
         print(f"{number}. {question}\n   Answer: {answer}\n")
     return 0
 

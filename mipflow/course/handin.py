@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
-from mipflow.course.identity import PRACTICE, Student, student
+from mipflow.course.identity import PRACTICE, ROSTER, Student, student
 from mipflow.course.notebook import gives, in_words, shell
 from mipflow.course.progress import FORM, forget, parsed, progress
 from mipflow.course.source import called, exercises_of, lab_of
@@ -31,6 +31,12 @@ from mipflow.wire.files import open_ordinary
 MOST_OCTETS = 50_000_000
 """Of what is taken from a zip, unpacked."""
 PROGRESS = re.compile(r"progress-(lab\d\d|pre|post)\.json")
+NAMED = re.compile(r"(?P<all>(?:.*[_ ](?=[^_ -]*\d))?(?P<who>[^/\\]+?))-(?:lab\d\d|pre|post)(?!\w)")
+"""The name of a zip: the number, after what a course server may have put before it; what follows is a browser's."""
+NOBODYS = (
+    'It is called so because no number was given, and nobody will know that it is yours: write me("1234567") with your'
+    " number, run all, save, and press again."
+)
 EMPTY = "*Double-click here, and write in place of these words.*"
 """A cell of text that waits for a learner's; labs/build.py puts it there."""
 SAVE = "Choose File > Save Notebook in the menu"
@@ -187,7 +193,8 @@ def hand_in(lab: str) -> ipywidgets.VBox:
             path = pack(lab)
             data = b64encode(path.read_bytes()).decode()
             link = f"<a download='{path.name}' href='data:application/zip;base64,{data}'>Download {path.name}</a>"
-            show_in(said, f"{link} {escape(_saved(lab_of(lab), path.parent))} It is in the list of files, too.")
+            whose = "" if student().ids else f" {NOBODYS}"
+            show_in(said, f"{link} {escape(_saved(lab_of(lab), path.parent) + whose)} It is in the list of files, too.")
         except MipflowError as error:
             show_in(said, escape(f"{error}."))
 
@@ -205,9 +212,38 @@ def hand_in(lab: str) -> ipywidgets.VBox:
     return frame(ipywidgets.HBox([make, back], layout={"flex_flow": "row wrap"}), said)
 
 
+def named(path: Path) -> tuple[str, str]:
+    """The number in the name of a zip, or in nbgrader's `submitted/ID/labNN`, and all that stands in its place there,
+    which may begin with a course server's words; both empty for none.
+    """
+    found = NAMED.match(f"{path.parent.parent.name}-{path.parent.name}" if PROGRESS.fullmatch(path.name) else path.name)
+    return (found["who"], found["all"]) if found else ("", "")
+
+
+def is_called(name: str, who: Student) -> bool:
+    """True where a name ends with somebody's number, or a pair's two in any order."""
+    forms = {who.name, Student(who.ids[::-1]).name}
+    return any(name == form or name.endswith((f"_{form}", f" {form}")) for form in forms)
+
+
+def whose(path: str | os.PathLike[str], inside: Student) -> tuple[Student, str]:
+    """By whose stories a submission is marked: of the number of the roster, else of the one in its name, else of the
+    one that is inside; and a sentence where that is another.
+    """
+    number, name = named(Path(path).absolute())
+    who, says = Student(tuple(number.split("-"))), f"The zip is named after {number}, and its"
+    if os.environ.get(ROSTER, "").strip():
+        who, name = student(), student().name
+        says = f"{ROSTER} says {name}, and the"
+    if not name or is_called(name, inside):
+        return inside, ""
+    return who, f"{says} notebook ran as {inside.name}: these are {who.name}'s questions."
+
+
 def viva(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Three oral questions about what was handed in, with their answers. Raises DatasetError for no such zip."""
-    who, lab, kept = handed_in(path)[0]
+    inside, lab, kept = handed_in(path)[0]
+    who, _ = whose(path, inside)
     exercises = exercises_of(lab)
     if not hasattr(exercises, "viva"):
         raise DatasetError(f"lab {lab} has no oral questions", lab)

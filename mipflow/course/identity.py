@@ -21,6 +21,11 @@ MOST_LETTERS = 64
 T = TypeVar("T")
 
 
+def word(number: str) -> str:
+    """A student number as it may stand in the name of a file."""
+    return "".join(c if c.isalnum() else "_" for c in number)
+
+
 @dataclass(slots=True, frozen=True)
 class Student:
     """One learner, or a pair: their ids; none is practice."""
@@ -33,11 +38,13 @@ class Student:
     @property
     def name(self) -> str:
         """The ids as a word, which may stand in the name of a file."""
-        return "-".join("".join(c if c.isalnum() else "_" for c in each) for each in self.ids) or PRACTICE
+        return "-".join(map(word, self.ids)) or PRACTICE
 
     def random(self, what: str) -> Random:
-        """The random stream of one thing, such as "07 links": the same for equal ids, in any order, on any machine."""
-        who = "/".join(sorted(each.casefold() for each in self.ids)) or "0"
+        """The random stream of one thing, such as "07 links": the same for equal ids, in any order, on any machine, and
+        for what the name of a file keeps of them.
+        """
+        who = "/".join(sorted(word(each).casefold() for each in self.ids)) or "0"
         return Random(f"{who}/{what}")
 
     def dealt(self, what: str, among: Iterable[T]) -> T:

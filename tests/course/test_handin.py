@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from mipflow import cli
 from mipflow.course.checks import check
-from mipflow.course.handin import EMPTY, hand_in, pack, restore, viva
-from mipflow.course.identity import me
+from mipflow.course.handin import EMPTY, hand_in, named, pack, restore, viva
+from mipflow.course.identity import ROSTER, Student, me
 from mipflow.course.progress import progress
 from mipflow.errors import DatasetError
 
@@ -141,7 +142,11 @@ def test_one_button_makes_the_file() -> None:
     form = hand_in("99")
     make, said = form.children[0].children[0], form.children[1]
     make.click()
-    assert "download='practice-lab99.zip'" in said.outputs[0]["data"]["text/html"]
+    told = said.outputs[0]["data"]["text/html"]
+    assert "download='practice-lab99.zip'" in told and "nobody will know that it is yours" in told
+    me("7")
+    make.click()
+    assert "nobody will know" not in said.outputs[0]["data"]["text/html"]
 
 
 def test_a_notebook_that_is_not_saved_as_it_ran_makes_no_file(nobody: Path, shell: Any) -> None:
@@ -180,3 +185,40 @@ def test_three_questions_about_what_was_handed_in() -> None:
     asked = viva(pack("99"))
     assert len(asked) == 3 and asked[0] == ("What did 7 try?", "1")
     assert viva(progress("99").path) == asked, "as nbgrader has it, beside the notebook"
+
+
+def test_questions_are_of_whom_the_zip_is_named_after_or_the_roster_and_another_number_inside_is_said(
+    nobody: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me("7")
+    check("99.2", {"number": -1})
+    renamed = pack("99").rename(tmp_path / "8-lab99 (1).zip")
+    capsys.readouterr()
+    assert cli.main(["viva", str(renamed)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("The zip is named after 8, and its notebook ran as 7: these are 8's questions.\n")
+    assert "What did 8 try?" in said
+    folder = nobody / "submitted" / "9" / "lab99"
+    folder.mkdir(parents=True)
+    inside = progress("99").path.rename(folder / "progress-lab99.json")
+    assert viva(inside)[0] == ("What did 9 try?", "1"), "nbgrader's folder bears the number of the roster"
+    monkeypatch.setenv(ROSTER, "1+2")
+    assert cli.main(["viva", str(renamed)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{ROSTER} says 1-2, and the notebook ran as 7: these are 1-2's questions.\n")
+
+
+@pytest.mark.parametrize("number", ["7", "s2210101", "anna.muster", "x-1", "a_2"])
+@pytest.mark.parametrize("around", ["%s-lab99.zip", "%s-lab99 (1).zip", "Doe, Ann_12_%s-lab99-2.zip"])
+def test_what_a_browser_or_a_course_server_adds_to_a_name_makes_nobody_another(
+    number: str, around: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    me(number)
+    check("99.2", {"number": -1})
+    cli.main(["viva", str(pack("99").rename(tmp_path / (around % Student((number,)).name)))])
+    assert "ran as" not in capsys.readouterr().out
+
+
+def test_a_prefix_is_taken_off_a_name_where_a_number_follows() -> None:
+    names = ("7-lab99.zip", "1-2-lab99 (1).zip", "Muster_Anna_s221-lab99.zip", "anna_muster-lab99.zip", "x.zip")
+    assert [named(Path(each))[0] for each in names] == ["7", "1-2", "s221", "anna_muster", ""]

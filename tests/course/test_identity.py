@@ -53,3 +53,9 @@ def test_marking_takes_the_number_of_the_roster(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(identity.ROSTER, "1+2")
     assert student() == Student(("1", "2"))
     assert me() == me("somebody else") == student(), "and the notebook that is marked says so"
+
+
+def test_a_number_and_its_form_in_the_name_of_a_file_have_the_same_stories() -> None:
+    """Who marks knows the name of a zip, and no more."""
+    for ids in (("anna.muster",), ("a-1", "b 2")):
+        assert Student(ids).random("x").random() == Student(tuple(Student(ids).name.split("-"))).random("x").random()
