@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     classroom.add_argument("folder", metavar="DIR", type=Path, help=into)
     classroom.add_argument("--html", metavar="FILE", type=Path, help="save what is told as a page, too")
     classroom.add_argument("--csv", metavar="FILE", type=Path, help="save the counts, one a row, too")
+    numbers = "list of student numbers, one a line, or a CSV with a column id: say first who is missing or unknown"
+    classroom.add_argument("--roster", metavar="FILE", type=Path, help=numbers)
     classroom.set_defaults(command=_class)
 
     solutions = commands.add_parser("solutions", help="write the labs with their solutions, for who teaches")
@@ -151,6 +153,10 @@ def _viva(chosen: argparse.Namespace) -> int:
 def _class(chosen: argparse.Namespace) -> int:
     from mipflow.course.classroom import Classroom, as_text, save_page, save_rows
 
+    if chosen.roster is not None:
+        from mipflow.course.roster import read_roster, roster
+
+        print(as_text([roster(chosen.folder, read_roster(chosen.roster))]))
     classroom = Classroom(chosen.folder)
     sections = list(classroom.sections())
     if chosen.html is not None:

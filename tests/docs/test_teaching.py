@@ -10,11 +10,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from mipflow import cli
+from mipflow.course.handin import named
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from mipflow.course.stories import Stories
@@ -127,6 +129,19 @@ def test_what_is_to_be_clicked_stands_in_the_tour() -> None:
     assert "Store my second answer" in TEACHING and "‹ Event" in TEACHING
 
 
+@pytest.mark.parametrize(
+    "name", ["7-lab07", "1-2-lab07 (1)", "Doe_Ann_s221-lab07", "anna_muster-lab07", "a b_12_1-2-lab07-1", "1-lab077"]
+)
+def test_nbgrader_reads_the_name_of_a_zip_as_we_do(name: str) -> None:
+    printed = re.search(r"```python\nc = get_config\(\)\n(.*?)```", TEACHING, re.DOTALL)
+    assert printed is not None
+    config = SimpleNamespace(FileNameCollectorPlugin=SimpleNamespace())
+    exec(printed[1], {"c": config})
+    found = re.match(config.FileNameCollectorPlugin.named_regexp, f"extracted/lab07/{name}/07_figure_six.ipynb")
+    assert (found["student_id"] if found else "") == named(Path(f"{name}.zip"))[0]
+    assert found is None or found["file_id"] == "07_figure_six"
+
+
 @pytest.mark.slow
 @pytest.mark.notebook
 @pytest.mark.skipif(sys.platform != "linux", reason="the page asks for bash")
@@ -153,12 +168,14 @@ def test_an_assignment_goes_as_the_page_prints_it(tmp_path: Path) -> None:
     archive.mkdir(parents=True)
     pair = Student(("1111", "2222"))
     waited = exercises_of("07").waits_ms(exercises_of("07").run_of(pair))["H@2"]
-    for book, who in (("release/lab07", "1111-2222"), (ROOT / "labs", "33")):
+    for book, who, adds in (("release/lab07", "Doe_Ann_1111-2222", " (1)"), (ROOT / "labs", "33", "")):
         notebook = nbformat.read(tmp_path / book / "07_figure_six.ipynb", as_version=4)
         next(each for each in notebook.cells if each.source.startswith("waited_ms")).source = f"waited_ms = {waited}"
-        with zipfile.ZipFile(archive / f"{who}-lab07.zip", "w") as packed:
+        with zipfile.ZipFile(archive / f"{who}-lab07{adds}.zip", "w") as packed:
             packed.writestr("07_figure_six.ipynb", nbformat.writes(notebook))
-            packed.writestr("progress-lab07.json", json.dumps({"form": 1}))
+            kept = {"form": 1, "lab": "07", "who": ["1111", "2222"], "attempts": {}, "predictions": {}, "hints": {}}
+            packed.writestr("progress-lab07.json", json.dumps(kept))
+    (tmp_path / "roster.csv").write_text("id\n1111\n2222\n33\n")
     bash(lines[2:])
     with (tmp_path / "grades.csv").open(newline="") as file:
         assert {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)} == {"1111-2222": 5, "33": 0}
