@@ -472,9 +472,9 @@ def dealt(student: Student) -> Words:
 
 
 def judge_story(answer: Any, student: Student) -> Verdict:
-    """Three points for an example in which the dealt rule goes wrong, and none with fewer flows does.
+    """Two points for an example in which the dealt rule goes wrong, a third where none with fewer flows does.
 
-    A longer one earns nothing: a single long example breaks all rules there are.
+    One that is longer by more than a flow earns nothing: a single long example breaks all rules there are.
     """
     found = STORY.fullmatch(answer.strip()) if isinstance(answer, str) else None
     if found is None:
@@ -489,7 +489,10 @@ def judge_story(answer: Any, student: Student) -> Verdict:
     said, true = (_flows(each) for each in (rule(flows, told), moves(flows, told)))
     if not breaks(rule, flows, told):
         return wrong(f"In “{answer.strip()[:40]}” the rule says {said}, and so it is: it holds. {DEALT[rule]}")
-    if len(flows) > fewest(rule):
+    more = len(flows) - fewest(rule)
+    if more == 1:
+        return wrong(f"It breaks: the rule says {said}; in truth {true}. Two points. Which flow can you leave out?", 2)
+    if more:
         return wrong(f"It breaks: the rule says {said}; in truth {true}. But so long an example breaks many rules."
                      " Which flow can you leave out?")  # fmt: skip
     return passed(3, f"It breaks, and with fewer flows it would not: the rule says {said}; in truth {true}.")
@@ -519,8 +522,8 @@ def _asked(student: Student, attempts: Attempts) -> str:
     port = mine.call_port if mine.flow == "call" else mine.video_port
     _, stayed, at = _landed(student)
     words = (
-        f"In your run CN1 changed a row at {at:.3f} s, between update and acknowledgement: the {mine.flow} moved, the"
-        f" {stayed} did not. A friend says: “Of course: the update"
+        f"In your run you moved the {mine.flow} at {mine.moment:.1f} s. Between update and acknowledgement, at {at:.3f} s, CN1"
+        f" changed a row: the {mine.flow} took the other road, the {stayed} did not. A friend says: “Of course: the update"
         f" named the {mine.flow}'s port, {port}.” Answer in two or three sentences, with the row that changed and the one"
         " that did not."
     )

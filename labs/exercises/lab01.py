@@ -1121,7 +1121,7 @@ QUESTIONS = {
 
 PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": predicted, "film": film_of_it, "segments": segments, "run": run_of, "stories": tales,
-    "dealt": dealt, "explain": explains("1.3", _asked),
+    "dealt": dealt, "explain": explains("1.3", _asked, "1.R"),
 }  # fmt: skip
 """What a notebook shows by `part("01", name)`."""
 

@@ -1313,7 +1313,7 @@ BLOCKS = {
 
 PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": run_of, "film": film_of_it, "worth": worth, "plain": plain, "plain film": plain_film, "story": story,
-    "run": run_of, "packets": packets, "dealt": dealt, "calls": calls, "explain": explains("4.1", _asked),
+    "run": run_of, "packets": packets, "dealt": dealt, "calls": calls, "explain": explains("4.1", _asked, "4.R"),
 }  # fmt: skip
 """What a notebook shows by `part("04", name)`."""
 

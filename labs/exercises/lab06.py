@@ -1320,7 +1320,7 @@ BLOCKS: dict[str, Any] = {}
 
 PARTS = {
     "halves": lambda student: (front, back, glue), "play": play, "predicted": lambda student: predicted(), "both": both, "run": run_of, "messages": messages, "dealt": dealt,
-    "explain": explains("6.3", _asked),
+    "explain": explains("6.3", _asked, "6.R"),
 }  # fmt: skip
 """What a notebook shows by `part("06", name)`."""
 

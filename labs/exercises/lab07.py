@@ -1709,13 +1709,12 @@ def _asked(student: Student, attempts: Attempts) -> str:
     return f"{words} Then: attempt {number} gave {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
 
 
-def explain(student: Student) -> Words:
-    """The question of the explain-back, with the flows of the student's own run."""
-    rows: list[dict[str, object]] = [
+def _run_rows(student: Student) -> list[dict[str, object]]:
+    """The flows of the student's own run."""
+    return [
         {"flow": step.values["n"], "goes to": step.values["cn"], "home address": step.answer}
         for step in told(figure6, run_story(student), student)
     ]
-    return words_of(explains("7.3", _asked)(student).text, rows, "Your run")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -1836,7 +1835,7 @@ BLOCKS = {
 }  # fmt: skip
 
 PARTS = {
-    "play": play, "flows": flows_of, "dealt": dealt, "explain": explain, "messages": messages, "run": run_of,
+    "play": play, "flows": flows_of, "dealt": dealt, "explain": explains("7.3", _asked, rows=_run_rows, caption="Your run"), "messages": messages, "run": run_of,
     "predicted": lambda student: predicted(), "climbed": lambda student: climbed(), "finger": finger,
 }  # fmt: skip
 """What a notebook shows by `part("07", name)`."""

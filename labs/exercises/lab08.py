@@ -1897,7 +1897,7 @@ QUESTIONS = {
 
 PARTS: dict[str, Callable[[Student], Any]] = {
     "play": lambda student: Play(student).form, "run": run_of, "troubles": troubles, "dealt": dealt,
-    "explain": explains("8.3", _asked_back),
+    "explain": explains("8.3", _asked_back, "8.R"),
     "stories": stories_shown, "capture": lambda student: Capture().form,
 }  # fmt: skip
 """What a notebook shows by `part("08", name)`."""

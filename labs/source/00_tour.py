@@ -191,7 +191,8 @@ check("0.R").points
 part("00", "dealt")
 
 # %% [markdown]
-# Give an example in which this goes wrong, with as few flows as possible.
+# Give an example in which this goes wrong, with as few flows as possible: two points with one flow too many, three
+# without.
 
 # %% tags=["answer:0.2"]
 example = "..."  # such as "H@1 H@2 H@3, move 2": three flows, and the second is told to move

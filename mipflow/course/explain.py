@@ -9,14 +9,34 @@ from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, words_of
 from mipflow.course.progress import progress
 from mipflow.course.source import lab_of
+from mipflow.view.words import series
 
 Attempts = Mapping[str, Sequence[Mapping[str, Any]]]
 """By exercise, as the file of progress has them."""
 
 
-def explains(number: str, asked: Callable[[Student, Attempts], str]) -> Callable[[Student], Words]:
-    """A part of a lab that shows the question. `asked` gives it, from the attempts at an exercise."""
-    return lambda student: words_of(asked(student, {number: progress(lab_of(number)).attempts(number)}))
+Rows = Sequence[dict[str, object]]
+
+
+def explains(
+    number: str, asked: Callable[[Student, Attempts], str], *quoted: str,
+    rows: Callable[[Student], Rows] = lambda student: (), caption: str = "",
+) -> Callable[[Student], Words]:  # fmt: skip
+    """A part of a lab that shows the question, with rows below it. `asked` gives it, from the attempts at an exercise.
+
+    It waits for an attempt at that exercise and at those whose answers are `quoted`: Run All would give them away.
+    """
+
+    def part(student: Student) -> Words:
+        kept = progress(lab_of(number))
+        if untried := [each for each in (number, *quoted) if not kept.attempts(each)]:
+            return words_of(
+                f"The question comes once you have tried {series(untried)}: it speaks of what you found there. Then run"
+                " this cell again (Shift+Enter). A wrong attempt costs nothing."
+            )
+        return words_of(asked(student, {number: kept.attempts(number)}), rows(student), caption)
+
+    return part
 
 
 def last_failed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mipflow.course.checks import check
 from mipflow.course.explain import explains, last_failed
 from mipflow.course.identity import Student
+from tests.labs.learner import tried
 
 
 def test_the_last_attempt_that_failed_is_found_with_its_place() -> None:
@@ -13,6 +14,15 @@ def test_the_last_attempt_that_failed_is_found_with_its_place() -> None:
     assert last_failed({"1.1": [passed, failed, failed, {"status": "error", "story": []}]}, "1.1") == (3, failed)
     assert last_failed({"1.1": [failed, passed]}, "1.2") is None and last_failed({"1.1": [passed]}, "1.1") is None
     assert last_failed({"1.1": [passed, failed]}, "1.1", lambda attempt: not attempt["story"]) is None
+
+
+def test_it_waits_for_an_attempt_at_each_exercise_whose_answers_it_quotes() -> None:
+    asks = explains("99.1", lambda student, attempts: "CN1 says both", "99.2", rows=lambda student: [{"flow": 1}])
+    assert "once you have tried 99.1 and 99.2" in repr(asks(Student())) and "both" not in repr(asks(Student()))
+    tried("99.2")
+    assert "once you have tried 99.1:" in repr(asks(Student())) and "flow" not in repr(asks(Student()))
+    tried("99.1")
+    assert repr(asks(Student())) == "CN1 says both\nflow 1"
 
 
 def test_a_part_asks_about_the_attempts_that_were_made() -> None:

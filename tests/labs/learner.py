@@ -11,8 +11,9 @@ import pytest
 from mipflow.course import apart
 from mipflow.course.checks import judged
 from mipflow.course.exercise import Verdict
-from mipflow.course.identity import Student
-from mipflow.course.source import exercise
+from mipflow.course.identity import Student, student
+from mipflow.course.progress import progress
+from mipflow.course.source import exercise, lab_of
 
 
 def written(head: str, body: str, **names: Any) -> Callable[..., Any]:
@@ -28,6 +29,12 @@ def students(count: int, quick: int = 3) -> list[Any]:
         pytest.param(Student((str(number),) if number else ()), marks=[pytest.mark.slow] * (number >= quick))
         for number in range(count)
     ]
+
+
+def tried(*numbers: str) -> None:
+    """Enter a wrong attempt at each exercise, as a check would."""
+    for number in numbers:
+        progress(lab_of(number)).add(student(), number, "x", status="wrong", points=0, said="", story=[], gave="x")
 
 
 def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008

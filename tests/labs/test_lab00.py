@@ -19,7 +19,7 @@ from mipflow.course.in_node import InNode
 from mipflow.course.predictions import prediction
 from mipflow.course.source import exercises_of
 from mipflow.lab.world import World
-from tests.labs.learner import students, verdict
+from tests.labs.learner import students, tried, verdict
 
 LAB = exercises_of("00")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 13))]
@@ -294,6 +294,8 @@ def test_each_rule_is_broken_by_a_fewest_example_and_by_no_shorter_one(
         (count, " ".join(f"H@{code // count**place % count + 1}" for place in range(count)) + f", move {told}")
         for count in (1, 2, 3) for code in range(count**count) for told in range(1, count + 1)
     ]  # fmt: skip
+    points = {count: {verdict("0.2", example).points for more, example in examples if more == count} for count in (1, 2, 3)}
+    assert points.get(LAB.fewest(rule) + 1, {0, 2}) == {0, 2} and points.get(LAB.fewest(rule) + 2, {0}) == {0}
     passing = [count for count, example in examples if verdict("0.2", example).points == 3]
     assert set(passing) == {LAB.fewest(rule)}
     longer = next(example for count, example in examples if count == LAB.fewest(rule)).split(", ")
@@ -307,7 +309,7 @@ def test_an_example_in_which_a_rule_holds_says_so() -> None:
     assert found.feedback.startswith("In “H@1 H@1, move 2” the rule says flows 1 and 2 move, and so it is: it holds.")
     found = verdict("0.2", "H@1 H@2 H@1, move 2", student)
     assert (
-        found.points == 0 and "the rule says flows 1, 2 and 3 move; in truth flow 2 moves." in found.feedback
+        found.points == 2 and "the rule says flows 1, 2 and 3 move; in truth flow 2 moves." in found.feedback
     )
 
 
@@ -373,12 +375,13 @@ def test_the_explain_back_quotes_the_run_and_an_attempt_and_so_do_the_oral_quest
     student = me("31")
     (nobody / "00_tour.ipynb").write_text("{}")
     mine = LAB.network(student)
+    tried("0.1")
     told = repr(LAB.PARTS["explain"](student))
     assert f"{LAB.row_changes(LAB.run_of(student)):.3f} s" in told and f"the {mine.flow}'s port" in told
     check("0.1", {"names": swapped(student, ("H@", "CoA"))})
-    assert "Then: your attempt 1 at 0.1 was [" in repr(LAB.PARTS["explain"](student))
+    assert "Then: your attempt 2 at 0.1 was [" in repr(LAB.PARTS["explain"](student))
     asked = viva(pack("00"))
-    assert len(asked) == 3 and "your attempt 1 at 0.1 was [" in asked[0][0]
+    assert len(asked) == 3 and "your attempt 2 at 0.1 was [" in asked[0][0]
     assert all(question.endswith("?") and answer for question, answer in asked)
     me("32")
     check("0.1", {"names": ["MN"] * 6})

@@ -18,7 +18,7 @@ from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
-from tests.labs.learner import students, verdict, written
+from tests.labs.learner import students, tried, verdict, written
 
 LAB = exercises_of("01")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
@@ -355,6 +355,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
     again = LAB.deaths(Student(("31",)))
     assert len(asked) == 3 and f"At {again[2].sent_s:.2f} s in your run" in asked[0][0]
     assert "attempt 1 of 1.3 gave the row of" in asked[0][0] and f"At {again[4].sent_s:.2f} s" in asked[1][1]
+    tried("1.R")
     assert "in your run" in repr(LAB.PARTS["explain"](Student()))
 
 

@@ -18,7 +18,7 @@ from mipflow.course.identity import Student, me
 from mipflow.course.predictions import predict, reveal
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.picture import Picture
-from tests.labs.learner import students, verdict, written
+from tests.labs.learner import students, tried, verdict, written
 
 LAB = exercises_of("04")
 NUMBERS = [Student(), *(Student((str(number),)) for number in range(1, 9))]
@@ -428,6 +428,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
     assert "attempt 1 of 4.1 gave nothing for rows" in asked[0][0]
     cannot = asked[1][0].split(" ")[2]
     assert cannot in LAB.ALL - LAB.reachable(LAB.deal_of(student))
+    tried("4.R")
     assert "In your run" in repr(LAB.PARTS["explain"](student))
 
 

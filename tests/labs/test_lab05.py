@@ -19,7 +19,7 @@ from mipflow.course.source import exercises_of
 from mipflow.view.lanes import is_clean, sort
 from mipflow.view.picture import Picture
 from mipflow.wire.packet import TCP, UDP
-from tests.labs.learner import students, verdict, written
+from tests.labs.learner import students, tried, verdict, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAB = exercises_of("05")
@@ -491,6 +491,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
 
 
 def test_who_was_right_at_once_explains_the_program_that_they_broke() -> None:
+    tried("5.1")
     assert "Take the program that you broke" in repr(LAB.PARTS["explain"](Student()))
 
 

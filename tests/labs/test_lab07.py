@@ -17,7 +17,7 @@ from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.view.picture import Picture
-from tests.labs.learner import students, verdict, written
+from tests.labs.learner import students, tried, verdict, written
 from tests.labs.others_of_73 import A_THIRD_TEN, TEN_MORE
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
 from tests.labs.others_of_73 import VERSIONS as VERSIONS_OF_OTHERS
@@ -504,7 +504,8 @@ def test_the_film_of_a_right_function_draws_the_last_flow() -> None:
 
 def test_the_run_that_is_asked_about_stands_beside_the_question() -> None:
     me("4711020")
-    told = repr(LAB.explain(Student(("4711020",)))).split("\n")
+    tried("7.3")
+    told = repr(LAB.PARTS["explain"](Student(("4711020",)))).split("\n")
     flows = [f"flow {step.values['n']}, goes to {step.values['cn']}, home address {step.answer}"
              for step in LAB.told(LAB.figure6, LAB.run_story(Student(("4711020",))), Student(("4711020",)))]  # fmt: skip
     assert told[1:] == flows and "numbers of the flows" in told[0]

@@ -28,7 +28,7 @@ from mipflow.lab.world import World
 from mipflow.wire import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
-from tests.labs.learner import students, verdict, written
+from tests.labs.learner import students, tried, verdict, written
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFICE = REPOSITORY / "datasets" / "captures" / "office.pcap"
@@ -487,11 +487,12 @@ def test_what_refutes_a_prediction_is_a_moment_of_the_run() -> None:
 
 def test_the_explain_back_quotes_the_run_and_an_attempt(nobody: Path) -> None:
     me("31")
+    tried("8.3", "8.R")
     assert "which line of your handover" in repr(LAB.PARTS["explain"](Student(("31",))))
     (nobody / "08_one_flow_moves.ipynb").write_text("{}")
     check("8.3", {"handover": made(MOVE.replace("flow.cn, flow.home", "'HA', flow.home"), "handover")})
     asked = viva(pack("08"))
-    assert len(asked) == 3 and "attempt 1 of 8.3 gave (('HA', 'H@1', 'CoA cell0'),) where flow 1 moves to cell0" in asked[0][0]
+    assert len(asked) == 3 and "attempt 2 of 8.3 gave (('HA', 'H@1', 'CoA cell0'),) where flow 1 moves to cell0" in asked[0][0]
     assert f"{LAB.late_of(LAB.run_of(Student(('31',))))} packets of the video came by wlan0" in asked[0][0]
     assert LAB.viva(Student(("32",)), {}) != LAB.viva(Student(("33",)), {})
 
