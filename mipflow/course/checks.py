@@ -193,7 +193,7 @@ def _text(given: Any) -> str:
             return inspect.getsource(given)
         except (OSError, TypeError):
             code = getattr(given, "__code__", given)
-            return f"{getattr(code, 'co_code', '')!r} {shown(getattr(code, 'co_consts', given))}"
+            return f"{getattr(code, 'co_code', '')!r} {shown(getattr(code, 'co_consts', given), longest=WHOLE)}"
     return shown(given, longest=WHOLE)
 
 

@@ -25,7 +25,7 @@ WORDS = "at", "status", "said", "gave", "matched", "misconception", "confidence"
 """Fields of an entry that hold text, where they are there."""
 MOST_OCTETS = 10_000_000
 MOST_ATTEMPTS = 200
-"""Of one exercise that are kept."""
+"""Of one exercise that are kept; the oldest that did not pass gives way."""
 
 
 class Progress:
@@ -69,7 +69,9 @@ class Progress:
         """Enter an attempt, where it is a new one; gives how many there have been. `answer`: its text."""
         mark = hashlib.sha256(answer.encode("utf-8", "backslashreplace")).hexdigest()[:16]
         kept = self._kept["attempts"].setdefault(number, [])
-        if all(each["answer"] != mark for each in kept) and len(kept) < MOST_ATTEMPTS:
+        if all(each["answer"] != mark for each in kept):
+            if len(kept) >= MOST_ATTEMPTS:
+                kept.remove(next((each for each in kept if each.get("status") != "passed"), kept[0]))
             kept.append({"at": _now(), "answer": mark, **said})
             self._write(student)
         return len(kept)

@@ -101,7 +101,10 @@ def test_a_link_to_a_file_is_read_and_written(nobody: Path, tmp_path: Path) -> N
 def test_attempts_have_an_end(nobody: Path) -> None:
     kept = Progress("99", nobody)
     kept._kept["attempts"]["99.1"] = [{"answer": str(each)} for each in range(MOST_ATTEMPTS)]
-    assert kept.add(WHO, "99.1", "one more") == MOST_ATTEMPTS
+    kept._kept["attempts"]["99.1"][0]["status"] = "passed"
+    assert kept.add(WHO, "99.1", "one more", status="passed") == MOST_ATTEMPTS
+    found = kept.attempts("99.1")
+    assert [found[place].get("status") for place in (0, 1, -1)] == ["passed", None, "passed"], "what passed stays"
 
 
 def test_there_is_one_for_a_folder(nobody: Path) -> None:
