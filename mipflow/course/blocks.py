@@ -6,23 +6,34 @@ import linecache
 import re
 from collections.abc import Callable, Collection
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from mipflow.arguments import Expected, check, one_of
 from mipflow.course import notebook
 from mipflow.course.source import exercises_of, lab_of
+from mipflow.errors import MipflowError
+
+
+class NoProgram(NamedTuple):
+    """Blocks that make no program: why in words, which the check says too."""
+
+    why: str
+    of: object
 
 
 @notebook.in_words
-def blocks(number: str, letters: str) -> Callable[..., Any] | None:
+def blocks(number: str, letters: str) -> Callable[..., Any] | NoProgram | None:
     """Make the program of an exercise from its blocks, as in `assign = blocks("7.3", "A C D")`: print it, and give the
-    function. Letters that are none, or a program that Python cannot read, are answered in words; the answer is then
-    None, which counts as not attempted.
+    function. Letters that are none, or a program that Python cannot read, are answered in words; without letters the
+    answer is None, which counts as not attempted.
     """
     known = exercises_of(lab_of(number)).BLOCKS
     check(one_of(*known), number=number)
     head, pieces = known[number]
-    check(_letters(pieces), letters=letters)
+    try:
+        check(_letters(pieces), letters=letters)
+    except MipflowError as error:
+        return _none(f"{error}.", letters)
     chosen = [letter for letter in letters.upper() if letter.isalpha()]
     if not chosen:
         return None
@@ -40,7 +51,12 @@ def _letters(pieces: Collection[str]) -> Expected:
     return Expected(f"letters of blocks, each once at most, from {' '.join(pieces)}", fits)
 
 
-def _made(program: str) -> Callable[..., Any] | None:
+def _none(why: str, of: object) -> NoProgram:
+    notebook.show_words(why)
+    return NoProgram(why, of)
+
+
+def _made(program: str) -> Callable[..., Any] | NoProgram:
     name = "<your blocks>"
     linecache.cache[name] = len(program), None, program.splitlines(keepends=True), name
     made: dict[str, Any] = {"__name__": "your_blocks"}
@@ -48,10 +64,9 @@ def _made(program: str) -> Callable[..., Any] | None:
         exec(compile(program, name, "exec"), made)
     except SyntaxError as error:
         line = (error.text or "").strip() or "the last one"
-        notebook.show_words(
+        return _none(
             f"Python cannot read this: look at the line “{line}” and the one before it. A line that ends in a colon"
-            " needs one below it that stands further right."
-        )
-        return None
+            " needs one below it that stands further right.", program,
+        )  # fmt: skip
     function: Callable[..., Any] = next(each for name, each in made.items() if name[:2] != "__")
     return function

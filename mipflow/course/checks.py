@@ -14,6 +14,7 @@ from typing import Any
 
 from mipflow import arguments
 from mipflow.course import apart, notebook
+from mipflow.course.blocks import NoProgram
 from mipflow.course.exercise import Exercise, Result, Step, Verdict, failed
 from mipflow.course.exercise import error as no_answer
 from mipflow.course.identity import Student, student
@@ -101,6 +102,8 @@ def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
 
 def _judged(task: Exercise, given: Any, who: Student) -> Verdict:
     """The verdict of the exercise; a function is tried apart first."""
+    if isinstance(given, NoProgram):
+        return no_answer(given.why)
     if callable(given):
         why = apart.why_not(lambda: task.judge(given, who), task.answer, given)
         if why:
@@ -164,6 +167,8 @@ def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
     names = notebook.names() if answers is None else answers
     arguments.check(ANSWERS, answers=names)
     given = names.get(task.answer)
+    if isinstance(given, NoProgram):
+        return notebook.show_words(given.why)
     mine = given if callable(given) and not is_stub(given) else None
     if mine is not None and _tried.get(number) is not mine:
         judged(task, mine, who)

@@ -37,6 +37,8 @@ NOBODYS = (
     'It is called so because no number was given, and nobody will know that it is yours: write me("1234567") with your'
     " number, run all, save, and press again."
 )
+HEADING = re.compile(r"^## ([^(\n]*[^(\s])", re.MULTILINE)
+"""A heading of a notebook, without the minutes."""
 EMPTY = "*Double-click here, and write in place of these words.*"
 """A cell of text that waits for a learner's; labs/build.py puts it there."""
 SAVE = "Choose File > Save Notebook in the menu"
@@ -97,9 +99,13 @@ def _saved(lab: str, folder: Path) -> str:
     book = _notebook(lab, folder)
     minutes = max(0, round((time.time() - book.stat().st_mtime) / 60))
     said = f"It holds the notebook as saved {f'{minutes} min ago' if minutes else 'just now'}."
-    waits = [each.get("nbgrader", {}).get("grade_id", "") for text, each in _cells(book) if text.endswith(EMPTY)]
-    empty = ", ".join(each.removeprefix("essay-").replace("-", ".") for each in waits if each.startswith("essay-"))
-    return said + f" At {empty} nothing is written in it: if you did write, save, and press again." * bool(empty)
+    heading, waits = "", list[str]()
+    for text, marks in _cells(book):
+        heading = next((found[1] for found in HEADING.finditer(text)), heading)
+        if text.endswith(EMPTY) and marks.get("nbgrader", {}).get("grade_id", "").startswith("essay-"):
+            waits.append(f"“{heading}”")
+    told = f" At {', '.join(waits)} nothing is written: if you did write, save, and press again."
+    return said + told * bool(waits)
 
 
 @in_words

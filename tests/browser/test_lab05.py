@@ -136,5 +136,5 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     page.locator(".lm-Menu-item").filter(has_text="Save Notebook").first.click()
     page.wait_for_timeout(1500)
     make.click()
-    hand.get_by_text("At 5.6 nothing is written in it").wait_for()
+    hand.get_by_text("At “5.6 Explain it back” nothing is written").wait_for()
     learner.shoot("14-saved", hand)

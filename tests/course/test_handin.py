@@ -153,7 +153,8 @@ def test_a_notebook_that_is_not_saved_as_it_ran_makes_no_file(nobody: Path, shel
     def saved(*sources: str, words: str = "Hm.") -> None:
         essay = {"source": [words], "metadata": {"nbgrader": {"grade_id": "essay-99-3"}}}
         cells = [{"source": each.splitlines(keepends=True), "metadata": {}} for each in sources]
-        (nobody / "99_sums.ipynb").write_text(json.dumps({"cells": [*cells, essay]}))
+        heading = {"source": ["## 99.3 Explain it back (5 minutes; your teacher reads this one)"], "metadata": {}}
+        (nobody / "99_sums.ipynb").write_text(json.dumps({"cells": [*cells, heading, essay]}))
 
     def pressed() -> str:
         form.children[0].children[0].click()
@@ -174,7 +175,7 @@ def test_a_notebook_that_is_not_saved_as_it_ran_makes_no_file(nobody: Path, shel
     shell.run_cell("number = (", store_history=True)
     assert "99.2: the saved" in pressed()
     saved(me_is, "number = (", words=f"Why?\n\n{EMPTY}")
-    assert "At 99.3 nothing is written in it" in pressed()
+    assert "At “99.3 Explain it back” nothing is written: if you" in pressed()
     os.utime(nobody / "99_sums.ipynb", (time.time() - 180,) * 2)
     assert "as saved 3 min ago" in pressed()
 
