@@ -1,7 +1,7 @@
 """The post-test, after lab 08: the other form of the ten questions of labs/exercises/pre.py, and what is so.
 
-Only here something is said of the answers, once all are stored; nothing is counted for anybody (`mipflow class` does it
-for a class).
+Only here something is said of the answers, question by question, once all are stored; nothing is counted for anybody
+(`mipflow class` does it for a class).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets
 
 from mipflow.course.identity import Student
+from mipflow.course.predictions import GAP, Answer
 from mipflow.course.progress import progress
 from mipflow.course.source import exercises_of
 from mipflow.lab.panel import show_in
@@ -20,14 +21,16 @@ _pre = exercises_of("pre")
 
 
 def _before(name: str) -> str:
-    """The answer to a question of the pre-test in this folder, in words; empty where there is none."""
-    kept = progress("pre").predictions(name)
-    answer = _pre.QUESTIONS[name].answers.get(kept[-1]["answer"]) if kept else None
-    return "" if answer is None else _told(answer.text, kept[-1].get("confidence"))
+    """A question of the pre-test, with the answer in this folder; empty where there is none."""
+    kept, asked = progress("pre").predictions(name), _pre.QUESTIONS[name]
+    answer = asked.answers.get(kept[-1]["answer"]) if kept else None
+    return "" if answer is None else f"Before the labs: {asked.text} You said then: {_told(answer, kept[-1].get('confidence'))}"
 
 
-def _told(text: str, confidence: Any) -> str:
-    return f"“{text}”" + f" ({confidence})" * bool(confidence)
+def _told(answer: Answer, confidence: Any) -> str:
+    """An answer, and what it was: one who does not know yet is not wrong."""
+    mark = ": right." if answer.misconception is None else "." if answer.misconception == GAP else ": not so."
+    return f"“{answer.text}”" + f" ({confidence})" * bool(confidence) + mark
 
 
 def answers(student: Student) -> ipywidgets.Output:
@@ -47,10 +50,10 @@ def answers(student: Student) -> ipywidgets.Output:
             lines = [
                 f"<b>{number}. {escape(each.question.text)}</b>",
                 f"So it is: “{escape(right.text)}” {escape(right.feedback)}",
-                f"You said: {escape(_told(each.question.answers[each.chosen].text, sure))}",
+                escape(f"You said: {_told(each.question.answers[each.chosen], sure)}"),
             ]
             if before := _before(f"pre-{form}{number}"):
-                lines.append(f"In other words, before the labs: {escape(before)}")
+                lines.append(escape(before))
             parts.append(f"<p>{'<br>'.join(lines)}</p>")
         show_in(output, "".join(parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +84,19 @@ def test_a_sheet_counts_and_says_nothing_of_an_answer(pre: Any, nobody: Path) ->
 def test_the_post_test_tells_once_all_is_stored_beside_what_was_said_before() -> None:
     me("2")
     prediction("pre-B3").store("d", "certain")
+    prediction("pre-B10").store("d", "certain")
     output = exercises_of("post").PARTS["answers"](Student(("2",)))
     for number, key in zip(TEN, KEY, strict=True):
         assert f"{11 - number} to go" in text(output) and "So it is" not in text(output)
         prediction(f"post-A{number}").store(key if number != 5 else "x", "guessing")
     told = text(output)
     assert told.count("So it is:") == told.count("You said:") == 10
-    assert "You said: “CN&#x27;s whole packet inside another one.” (guessing)" in told
-    assert told.count("before the labs:") == 1 and "nothing is added for the way.” (certain)" in told
-    assert "You said: “I do not know yet.”" in told
+    assert "You said: “CN&#x27;s whole packet inside another one.” (guessing): right." in told
+    pre = exercises_of("pre").QUESTIONS
+    for name, said in (("pre-B3", "for the way.” (certain): not so."), ("pre-B10", "(certain): right.")):
+        before = next(line for line in told.split("<br>") if said in line)
+        assert before.startswith(f"Before the labs: {escape(pre[name].text)} You said then: “"), "the old question, too"
+    assert told.count("Before the labs:") == 2
+    assert "You said: “I do not know yet.” (guessing)." in told
+    assert told.count(": right.") == 10 and told.count(": not so.") == 1
     assert not any(word in told for word in ("points", "%", "of 10"))
