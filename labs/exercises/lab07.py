@@ -670,7 +670,7 @@ def _served(function: Callable[..., Any], student: Student) -> str:
     steps = told(function, (*trace_of(student), "A"), student)
     shared = f"{len(steps[-1].got[1])} addresses"
     return (
-        f"Ten of ten. Your five flows of 7.2, and one more to {steps[-1].values['cn']}, get by with {shared}. Could anybody"
+        f"Ten of ten. Your six flows of 7.2, and one more to {steps[-1].values['cn']}, get by with {shared}. Could anybody"
         " do it with fewer?"
     )
 
@@ -1056,31 +1056,38 @@ def told(function: Callable[..., Any], events: Iterable[str], student: Student) 
 # --- 7.2: by hand -----------------------------------------------------------------------------------------------------
 
 
+def _tells(steps: Sequence[Step]) -> bool:
+    """Is there a share, a climb and a new address in a story?"""
+    climbs = any(not step.values["is_new"] and step.answer != step.values["last"] for step in steps)
+    return climbs and any(step.values["there"] for step in steps) and any(step.values["is_new"] for step in steps)
+
+
 @cache
-def five_flows(student: Student) -> list[tuple[str, ...]]:
-    """Stories of five flows with a share, a climb and a new address, in an order of the student's own."""
-    good = []
-    for events in product("AB", repeat=5):
-        steps = told(figure6, events, student)
-        shares = any(step.values["there"] for step in steps)
-        climbs = any(not step.values["is_new"] and step.answer != step.values["last"] for step in steps)
-        if shares and climbs and any(step.values["is_new"] for step in steps):
-            good.append(events)
-    return student.random("07 stories").sample(good, len(good))
+def traces() -> list[list[tuple[str, ...]]]:
+    """Stories of six flows that tell something, those together that have the same answers."""
+    found: dict[tuple[Any, ...], list[tuple[str, ...]]] = {}
+    for events in product("ABC", repeat=6):
+        if "ABC".startswith("".join(dict.fromkeys(events))) and _tells(steps := told(figure6, events, Student())):
+            found.setdefault(tuple(step.answer for step in steps), []).append(events)
+    return [*found.values()]
 
 
+@cache
 def trace_of(student: Student) -> tuple[str, ...]:
-    """The five flows of 7.2, for paper."""
-    return five_flows(student)[0]
+    """The six flows of 7.2, for paper; all answers are equally likely, so that few neighbors share theirs."""
+    random = student.random("07 trace")
+    return random.choice(random.choice(traces()))
 
 
+@cache
 def run_story(student: Student) -> tuple[str, ...]:
-    """The five flows of the student's own run, which are others."""
-    return five_flows(student)[1]
+    """The five flows of the student's own run."""
+    good = [events for events in product("AB", repeat=5) if _tells(told(figure6, events, student))]
+    return student.random("07 stories").sample(good, len(good))[1]
 
 
 def judge_trace(answer: Any, student: Student) -> Verdict:
-    """One point for each slot; one after a slip is judged from the learner's own tables."""
+    """One point for each slot after the first; one after a slip is judged from the learner's own tables."""
     if not isinstance(answer, list | tuple) or not all(isinstance(each, str) for each in answer):
         return error('trace is no list of words; expected one such as ["H@1", "H@2", ...], one for each flow.')
     given = [re.sub(r"^(?:H@?)?(?=\d)", "H@", "".join(each.split()).upper()) for each in answer]
@@ -1096,7 +1103,7 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
         flow, before = FlowRow(number, called[event]), list(homes)
         due = figure6(flow, Own(homes), flows, Fresh(fresh.given))
         if home == due:
-            points += 1
+            points += number > 1
         elif not said:
             said = _slipped(flow, home, before, flows, fresh.peek())
         kept = home if home in homes or home == fresh.peek() else due
@@ -1105,7 +1112,7 @@ def judge_trace(answer: Any, student: Student) -> Verdict:
         flows.append(flow.at(kept))
     if len(set(given)) == 1:
         return wrong(said, 0)
-    return passed(5, "Five of five: your finger went where Figure 6 goes.") if points == 5 else wrong(said, points)
+    return passed(5, "Five of five: your finger went where Figure 6 goes.") if not said else wrong(said, min(points, 4))
 
 
 def _slipped(flow: FlowRow, home: str, homes: list[str], flows: Sequence[FlowRow], new: str) -> str:
@@ -1671,9 +1678,9 @@ def _length(events: Sequence[str], student: Student) -> int:
 
 
 def flows_of(student: Student) -> Words:
-    """The five flows of 7.2."""
+    """The six flows of 7.2."""
     told = ", ".join(nodes(student)[each] for each in trace_of(student))
-    return Words(f"<p>Your five flows go, in this order, to <b>{told}</b>.</p>", f"Your five flows go to {told}.")
+    return Words(f"<p>Your six flows go, in this order, to <b>{told}</b>.</p>", f"Your six flows go to {told}.")
 
 
 def dealt(student: Student) -> Words:

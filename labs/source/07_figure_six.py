@@ -82,16 +82,16 @@ reveal("07", world, world.animate(8.4, 9.2), part("07", "climbed"))
 #
 # ## 7.2 Trace it (8 minutes, 5 points, on paper first)
 #
-# Five flows begin, none ends. The list holds H@1 alone. Fill in what each flow gets: one point for each slot, and
-# a slot after a slip is judged from *your* tables, so one slip costs one point.
+# Six flows begin, none ends. The list holds H@1 alone, so the first gets that. Fill in what each other flow gets: one
+# point for each slot, and a slot after a slip is judged from *your* tables, so one slip costs one point.
 
 # %% tags=["hide"]
 part("07", "flows")
 
 # %% tags=["answer:7.2"]
-trace = ["H@1", "", "", "", ""]  # one entry for each flow, in order
+trace = ["H@1", "", "", "", "", ""]  # one entry for each flow, in order
 ### BEGIN SOLUTION
-trace = ["H@1", "H@2", "H@2", "H@1", "H@3"]  # for practice, without a number
+trace = ["H@1", "H@2", "H@2", "H@1", "H@3", "H@3"]  # for practice, without a number
 ### END SOLUTION
 
 # %% tags=["check:7.2:5"]

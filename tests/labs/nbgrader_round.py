@@ -241,7 +241,7 @@ def answers_07(lab: Any) -> Answers:
             "7.5": (f"story = {story + ' C'!r}", 3),
         },
         {
-            "7.2": "trace = ['H@1'] * 5", "7.3": "return homes[0]", "7.R": "waited_ms = 1000", "7.4": "homes.clear()",
+            "7.2": "trace = ['H@1'] * 6", "7.3": "return homes[0]", "7.R": "waited_ms = 1000", "7.4": "homes.clear()",
             "7.5": "story = 'A'",
         },
     )  # fmt: skip

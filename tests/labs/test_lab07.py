@@ -374,7 +374,7 @@ def test_the_blocks_pass_too() -> None:
 @pytest.mark.parametrize(
     ("number", "constant"),
     [
-        ("7.2", ["H@1"] * 5), ("7.2", ["H@2"] * 5), ("7.3", made("return 'H@1'")), ("7.3", made("return homes[0]")),
+        ("7.2", ["H@1"] * 6), ("7.2", ["H@2"] * 6), ("7.3", made("return 'H@1'")), ("7.3", made("return homes[0]")),
         ("7.4", made("x = 0", "release")), ("7.4", made("homes[:] = []", "release")), ("7.5", "A"), ("7.R", 0),
         ("7.R", 1000),
     ],
@@ -392,18 +392,27 @@ def test_who_begins_with_the_first_loses_the_points_for_order_alone() -> None:
 def test_a_slip_costs_one_point() -> None:
     student = Student()
     right = [step.answer for step in LAB.told(LAB.figure6, LAB.trace_of(student), student)]
-    assert right == ["H@1", "H@2", "H@2", "H@1", "H@3"]
-    slipped = ["H@1", "H@2", "H@1", "H@2", "H@3"]  # the third ought to be at H@2; from there on it is right
+    assert right == ["H@1", "H@2", "H@2", "H@1", "H@3", "H@3"]
+    slipped = ["H@1", "H@2", "H@1", "H@2", "H@3", "H@3"]  # the third ought to be at H@2; from there on it is right
     found = verdict("7.2", slipped, student)
-    assert found.points == 4 and "Flow 3 goes to CN1; you gave it H@1." in found.feedback
+    assert found.points == 4 and "Flow 3 goes to CN2; you gave it H@1." in found.feedback
     assert "The finger begins at H@2" in found.feedback
     for typed in ("h@2", " H@2", "H2", "h 2", "2"):
         assert verdict("7.2", ["H@1", typed, *right[2:]], student).points == 5, typed
 
 
+def test_few_neighbors_have_the_same_trace() -> None:
+    """The first slot is given, and so it earns nothing; whoever copies the rest has what is alike by accident."""
+    class_of = [Student((str(number),)) for number in range(2210101, 2210146)]
+    right = [[step.answer for step in LAB.told(LAB.figure6, LAB.trace_of(each), each)] for each in class_of]
+    assert len({*map(tuple, right)}) >= 12
+    assert max(right.count(each) for each in right) <= 8
+    assert verdict("7.2", ["H@1"] + [""] * 5, class_of[0]).points == 0
+
+
 @pytest.mark.parametrize("word", ["H@", "H@@2", "two", "H@0", "CN1", "CoA 1"])
 def test_what_is_no_home_address_is_named_and_not_judged(word: str) -> None:
-    found = verdict("7.2", ["H@1", word, "H@2", "H@1", "H@3"])
+    found = verdict("7.2", ["H@1", word, "H@2", "H@1", "H@3", "H@3"])
     assert found.status == "error" and f"'{word}' for flow 2 is no home address" in found.feedback
 
 
@@ -431,7 +440,7 @@ def test_what_is_said_of_a_slip_is_so(student: Student) -> None:
                 assert step.values["cn"] not in whose or not step.values["free"] or asked[1] != step.answer
 
 
-@pytest.mark.parametrize("bad", [5, "H@1", ["H@1", "H@2"], [1, 2, 3, 4, 5], {"a": 1}, ["H@1"] * 6, [["H@1"]] * 5])
+@pytest.mark.parametrize("bad", [5, "H@1", ["H@1", "H@2"], [1, 2, 3, 4, 5, 6], {"a": 1}, ["H@1"] * 5, [["H@1"]] * 6])
 def test_a_trace_of_another_shape_is_answered_in_words(bad: Any) -> None:
     found = verdict("7.2", bad)
     assert found.status == "error" and "expected" in found.feedback
