@@ -451,13 +451,13 @@ FORMULA_WRONG = (
     ),
     Wrong(
         "leaves without the home half",
-        "Not yet. You get {got} ms, and it takes {due}. Your update leaves at {leaves}: either it never waits for the home half,"
+        "Not yet. You get {got} ms, and it takes {due}. Your update leaves after {leaves} ms: either it never waits for the home half,"
         " or the first half is enough. Stop the film there. What is missing?",
         (lambda d: 2 * halves_ms(d)[1], lambda d: min(halves_ms(d)) + halves_ms(d)[1]),
     ),
     Wrong(
         "stops a leg or two early",
-        "Nearly. You get {got} ms, and it takes {due}: {short} short. After the last half two things still travel, one after the"
+        "Nearly. You get {got} ms, and it takes {due}: {short} ms are missing. After the last half two things still travel, one after the"
         " other. Which did you leave out?",
         (lambda d: max(halves_ms(d)) + halves_ms(d)[1] / 2, lambda d: max(halves_ms(d))),
     ),
@@ -791,14 +791,14 @@ TESTS_WRONG = (
     ),
     Wrong(
         "a half of another CN will do",
-        "Not yet. In “{story}” you use halves of {other_cn}. {cn} has a secret of its own and cannot check them. What does a half"
-        " hang on, besides kind and address?",
+        "Not yet. In “{story}” you use halves of {other_cn}. {cn} has a secret of its own and cannot check them. What must a half"
+        " agree in, besides kind and address?",
         (ignores_cn,), None, lambda step: bool(step.values["missing"]) and not step.values["ages"],
     ),
     Wrong(
         "one missing or old: both",
-        "Not yet. In “{story}” you fetch both at the last word; the {kind} half is {age} s old, its address the same. One is"
-        " missing or too old: what is that to the other?",
+        "Not yet. In “{story}” you fetch both at the last word; the {kind} half is {age} s old, and for the same address."
+        " Only the other half is missing or too old. Why fetch this one?",
         (
             _pair(lambda home, care_of: (True, True) if not home else (False, not care_of)),
             _pair(lambda home, care_of: (True, True) if not care_of else (not home, False)),
@@ -830,7 +830,7 @@ TESTS_WRONG = (
     ),
     Wrong(
         "one kind only",
-        "Not yet. For the very first “{story}” you ask for the {asked_kind} half alone. {cn} would take your word for the other"
+        "Not yet. For the very first update, “{story}”, you ask for the {asked_kind} half alone. {cn} would take your word for the other"
         " address. Which lie of 3.2 is that?",
         (_pair(lambda home, care_of: (not home, False)), _pair(lambda home, care_of: (False, not care_of))), None,
         lambda step: step.values["is_first"] and bool(step.values["asked"]),
@@ -838,7 +838,8 @@ TESTS_WRONG = (
     ),
     Wrong(
         "turned round",
-        "Nearly. For the first “{story}” you ask for nothing, later for what you hold: your list names the halves that are *there*.",
+        "Nearly. For the first update, “{story}”, you ask for nothing, and later for what you hold: your list names the halves that"
+        " are *there*.",
         (_each(lambda test, halves, now: _fresh(halves, test, now)), _each(lambda test, halves, now: test in halves)), None,
         lambda step: step.values["is_first"] and not step.values["asked"],
     ),

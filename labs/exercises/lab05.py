@@ -318,20 +318,20 @@ WRONG = (
     ),
     Wrong(
         "one lane for all",
-        "Not yet. Every packet got {key}. Nothing is torn apart, but a lane is what moves. Take a packet of “{call}” and"
+        "Not yet. Every packet got the key {key}. Nothing is torn apart, but a lane is what moves. Take a packet of “{call}” and"
         " one of “{other}”: what differs?",
         (one_lane,), shows=_is("phone's port"),
     ),
     Wrong(
         "the destination port",
-        "Not yet. {a} and its answer got {key} and {key_b}. It is their door one way, yours the other; and “call” and “second"
-        " call” knock at the same one. Whose port do you mean?",
+        "Not yet. {a} and its answer got the keys {key} and {key_b}. The destination port is the correspondent's on the way out,"
+        " and yours on the way in; and “call” and “second call” go to the same port of CN1. Whose port do you mean?",
         (lambda p: p.destination_port, lambda p: (p.protocol, p.destination_port)), "M19a", _is("both ways"),
     ),
     Wrong(
         "the correspondent's port alone",
-        "Not yet. “{call}” and “{other}” got one key, {key}. It names a service, true; but these are two talks with it. How do"
-        " {near}>{far} and {near_b}>{far_b} differ?",
+        "Not yet. “{call}” and “{other}” got one key, {key}. The correspondent's port names a service, true; but these are two talks"
+        " with it. How do {near}>{far} and {near_b}>{far_b} differ?",
         (lambda p: turned(p)[3], lambda p: (p.protocol, turned(p)[3])), "M19a", _is("phone's port"),
     ),
     Wrong(
@@ -396,8 +396,8 @@ WRONG = (
     ),
     Wrong(
         "forgets the protocol",
-        "Nearly. “{call}” and “{other}” got one key: {key}, both times. UDP and TCP number their doors separately. Which field"
-        " says whose door it is?",
+        "Nearly. “{call}” and “{other}” got one key: {key}, both times. UDP and TCP number their ports separately. Which field"
+        " tells their packets apart?",
         (lambda p: turned(p)[1:],), None, _is("protocol"),
     ),
     Wrong(
@@ -413,7 +413,7 @@ WRONG = (
     Wrong(
         "forgets the correspondent's port",
         "Nearly. “{call}” and “{other}” got one key: both leave by your port {near}, to {far} and {far_b}. One socket may talk"
-        " to two doors.",
+        " to two ports.",
         (lambda p: (p.protocol, *turned(p)[1:3]),), None, _is("correspondent's port"),
     ),
     Wrong(
@@ -863,10 +863,10 @@ class _In:
     def __format__(self, how: str) -> str:
         run = paused(self._function, self._student)
         if run.flows < 2 or run.failed:
-            return "Somebody who puts you on hold comes back, under a name that CN1 does not know."
+            return "Somebody who puts you on hold comes back, from a home address that CN1 does not know."
         return (
             f"In your run {run.sentences} sentences became {run.flows} flows with {run.homes} new home addresses;"
-            f" {run.lost:,} of CN1's {run.sent:,} packets went to names given back already."
+            f" {run.lost:,} of CN1's {run.sent:,} packets went to home addresses that had been given back."
         )
 
 
@@ -918,8 +918,8 @@ OVER = Stories(
         ),
         Wrong(
             "no time-out",
-            "Not yet. A UDP flow fell silent at {sent} s and still runs at {now} s. UDP says no goodbye, nor does who"
-            " crashes. Its home address is kept for nobody.",
+            "Not yet. A UDP flow fell silent at {sent} s, and at {now} s you said {got}: not over. UDP has no goodbye, and a"
+            " machine that crashes sends none. The flow's home address is kept for nobody. What is left to go by?",
             (
                 lambda f, now: f.closed or f.fins == 2, lambda f, now: f.closed,
                 lambda f, now: f.closed or (f.fins == 2 and now - max(f.sent, f.heard) >= TIME_WAIT),
@@ -954,7 +954,7 @@ OVER = Stories(
         Wrong(
             "one limit for both protocols",
             "Not yet. A shell over TCP, idle for {quiet}, was over for you. Its connection stands at both ends; the next key"
-            " pressed would come under another name.",
+            " pressed would come from another home address.",
             (
                 lambda f, now: _over(f, now, {"UDP": 300, "TCP": 300}),
                 lambda f, now: f.closed or now - max(f.sent, f.heard) >= 300,
@@ -963,14 +963,14 @@ OVER = Stories(
         ),
         Wrong(
             "no wait after both FINs",
-            "Nearly. Both ends said FIN at {sent} s, and at {now} s the flow was gone. A late copy finds no flow: it begins"
-            " a new one, or reaches a name given back.",
+            "Nearly. Both ends had said FIN by {sent} s, and {quiet} later, at {now} s, you called the flow over already. A late copy"
+            " of a segment then begins a new flow, or goes to a home address that has been given back. How long can a copy be late?",
             (lambda f, now: _over(f, now, wait=0),), None, _is("both FINs, 3 s ago"),
         ),
         Wrong(
             "does not look at FINs",
-            "Nearly. Both ends said FIN at {sent} s. At {now} s your flow still runs, and will for two hours, and keeps its"
-            " home address.",
+            "Nearly. Both ends said FIN at {sent} s. At {now} s, {quiet} later, your flow still runs, and will for two hours,"
+            " and keeps its home address.",
             (lambda f, now: _over(f, now, fins=3),), None, _is("both FINs, 250 s ago"),
         ),
         Wrong(

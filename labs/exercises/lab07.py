@@ -482,15 +482,15 @@ WRONG = (
     ),
     Wrong(
         "a new one for every flow",
-        "Right to keep flows apart, but dear: flow {n} to {cn} got {got} while {due} had nothing with {cn}. Each address"
+        "Not yet. Flow {n} to {cn} got {got} while {due} had nothing with {cn}. It is right to keep flows apart, but each address"
         " costs a second and bindings to keep alive. When can two flows share one and still move alone?",
         (always_new, always_new_but_first), "M23a", _asked_in_vain,
     ),
     Wrong(
         "any flow makes it taken",
-        "Dear: flow {n} to {cn} got {got}, while {due} had flows, but none to {cn}. Either one flow at an address is enough for"
-        " you, or your test always holds: does a loop of yours take the name flow? Then flow.cn is the other one's, and"
-        " equal to itself. When can two flows share an address and still move alone?",
+        "Not yet. Flow {n} to {cn} got {got}, while {due} had flows, but none to {cn}. Either one flow at an address is enough"
+        " for you, or your test always holds: does a loop of yours take the name flow? Then flow.cn is"
+        " compared with itself. When can two flows share an address and still move alone?",
         (one_for_each,), "M23a", lambda step: _asked_in_vain(step) and bool(_at(step.values["due"], step.values["flows"])),
     ),
     Wrong(
@@ -589,7 +589,7 @@ WRONG = (
     Wrong(
         "writes it in front",
         "Nearly. The address is right, the list now reads {after}. The first place is the primary's. From now on your"
-        " climb ends at the wrong address. (While there is one, before the last is in front as well.) Where do newcomers stand?",
+        " climb ends at the wrong address. (In a list of one, “before the last” is in front.) Where do newcomers stand?",
         (in_front,), is_it=lambda steps: _is_rightly_new(steps[-1]) and _after(steps[-1])[:1] == (steps[-1].answer,),
     ),
     Wrong(
@@ -1374,8 +1374,8 @@ RELEASE = Stories(
         ),
         Wrong(
             "frees too soon",
-            "Not yet. You struck out {home} while {user} uses it. That flow has just lost its name, in the middle of a"
-            " sentence. Who else might be at this address?",
+            "Not yet. You struck out {home} while {user} uses it. That flow has just lost its home address, in the"
+            " middle of a sentence. Who else might be at this address?",
             (_frees_unless_primary, _frees_always), None, lambda step: bool(step.values["users"]),
         ),
         Wrong(

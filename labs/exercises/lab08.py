@@ -453,8 +453,8 @@ def _names_place(step: Step) -> bool:
 
 
 NAME_IS_PLACE = (
-    "Not yet. Where the home address belongs you have {got}. It is on the outside of the packet, but move once, and that"
-    " name is gone. Which address do both applications know?"
+    "Not yet. Where the home address belongs you have {got}, a care-of address. It is on the outside of the packet; but move"
+    " once, and it is no longer yours. Which address do both applications know?"
 )
 STAYS_BEHIND = (
     "Not yet. {entered} of flow {n} entered your figure, {out} came out. The table is right, so nothing looks"
@@ -462,8 +462,8 @@ STAYS_BEHIND = (
 )
 NOT_ENTERED = (
     "Not yet. The packet of flow {n} passed, but the table holds no row: nothing for a move to change, and MN's next packet"
-    " may get another name. Either nothing was written, or you never looked. In the figure a new flow passes one more"
-    " step. Which line of yours is that?"
+    " may leave from another home address. In {figure} a new flow passes one more step than a known one. Does a line of yours"
+    " do it, and is it reached?"
 )
 UNKNOWN = (
     "Not yet. The shortest story that fails is below: {told}. You gave {way} and {row}; {figure} gives {due}. Step through"
@@ -512,7 +512,7 @@ OUTGOING = Stories(
         Criterion("a flow's first packet", 1, lambda step: step.is_right if step.values["is_new"] else None),
         Criterion("its later packets", 2, lambda step: None if step.values["is_new"] else step.is_right),
     ),
-    passed=lambda function, student: "Three of three: each flow keeps its name, and each packet reads its row.",
+    passed=lambda function, student: "Three of three: each flow keeps its home address, and each packet reads its row.",
     unknown=UNKNOWN,
 )  # fmt: skip
 
@@ -558,7 +558,7 @@ INCOMING = Stories(
         Criterion("the right home address", 2, lambda step: _came(step) and step.got[1:3] == step.due[1:3]),
         Criterion("handed up", 1, lambda step: _came(step) and step.got[3] == step.due[3]),
     ),
-    passed=lambda function, student: "Three of three: who calls chooses the name, and every packet goes up.",
+    passed=lambda function, student: "Three of three: who calls chooses the home address, and every packet goes up.",
     unknown=UNKNOWN,
 )  # fmt: skip
 
@@ -854,8 +854,8 @@ MOVES = Stories(
         ),
         Wrong(
             "moves the other home address too",
-            "Not yet. {wrong_home} was told to somebody, and you were asked to move flow {n}, which is {home}. Too many"
-            " names. Which does this flow carry?",
+            "Not yet. {wrong_home} was told to somebody, and you were asked to move flow {n}, which is {home}. That is"
+            " one home address too many. Which does this flow carry?",
             (every_home, everything_at_cn, all_homes_at_ha), "M13", lambda step: bool(step.values["wrong_homes"]),
         ),
         Wrong(
@@ -886,12 +886,12 @@ MOVES = Stories(
         Wrong(
             "names another home address",
             "Not yet. You moved flow {n} ({home}), the update says {told_home}: another flow jumped. It is the primary, or"
-            " the first row's to {cn}. Whose name belongs there?",
+            " the first row's to {cn}. Whose home address belongs there?",
             (primary_named, first_home_named), None, lambda step: step.values["told_home"] != step.values["home"],
         ),
         Wrong(
             "sends the old care-of address",
-            "Nearly. Right receiver, right name, but {told_care} is where the flow is already. Perhaps you read the row"
+            "Nearly. Right receiver, right home address, but {told_care} is where the flow is already. Perhaps you read the row"
             " before it changed. What is the news?",
             (old_care_of,), None,
             lambda step: (step.values["told_home"], step.values["told_care"]) == (step.values["home"], step.values["old"]),
@@ -899,7 +899,7 @@ MOVES = Stories(
         Wrong(
             "the table moves more than the update",
             "Nearly. The update moves {home} at {cn}; your table moved row {extra_n} too, {extra_row}. Same machine or same"
-            " name is not enough. What makes two flows share a row?",
+            " home address is not enough. What makes two flows share a row?",
             (rows_of_cn, rows_of_home), "M15", lambda step: bool(step.values["extra"]),
         ),
         Wrong(
@@ -915,8 +915,9 @@ MOVES = Stories(
         ),
         Wrong(
             "saves an update too many",
-            "Not yet. No update left when flow {n} moved to {care_of}, and {cn}'s row still says {old}. “{cn} knows this"
-            " address”, or “back needs no word”? Look at the row that is to change.",
+            "Not yet. No update left when flow {n} moved to {care_of}, and {cn}'s row of {home} still says {old}. Perhaps you"
+            " send none where another flow has told {cn} of {care_of}, or none on the way back to wlan0. What does the row of"
+            " {home} say?",
             (known_already, never_back), None, lambda step: not step.values["tos"],
         ),
     ),
@@ -1622,7 +1623,7 @@ def judge_calls(function: Any, student: Student) -> Verdict:
     if gone != [first.id]:
         return wrong(
             f"Not yet. Both still share: handover answered {gone}. If you kept an address, nobody told CN1 of it. How does a"
-            " caller learn a new name?", 0, "M16")
+            " caller learn a new home address?", 0, "M16")
     kept_at = world.mn.home_addresses.kept
     for flow, words in ((first, "first"), (second, "second")):
         name = next((name for name, home in kept_at.items() if home == flow.entry.home_address), "")
@@ -1641,7 +1642,7 @@ def _parted(first: Flow, second: Flow, is_kept: bool, student: Student) -> str:
     redirected, kept = waits_of(student)
     if len(told) == 2:
         return (
-            f"Alone. You redirected both, and each caller waited a second ({redirected:.0f} ms) for a name of its own. One at"
+            f"Alone. You redirected both, and each caller waited a second ({redirected:.0f} ms) for a home address of its own. One at"
             " H@1 and one elsewhere are parted, too. Which would you spare the wait?"
         )
     if is_kept:
@@ -1652,7 +1653,7 @@ def _parted(first: Flow, second: Flow, is_kept: bool, student: Student) -> str:
         )
     return (
         f"Alone. You redirected the {'first' if told == [first] else 'second'} caller: it waited {redirected:.0f} ms for its"
-        f" new name; at an address that is kept it would have been {kept:.0f}. What would keeping cost?"
+        f" new home address; at an address that is kept it would have been {kept:.0f}. What would keeping cost?"
     )
 
 

@@ -95,7 +95,10 @@ def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
             why = f"{type(error).__name__}: {shown(error, str)}"
             verdict = no_answer(f"This answer cannot be judged ({why}). Is {task.answer} what the exercise asks for?")
     if verdict.status == "not attempted":
-        verdict = Verdict("not attempted", 0, f"Write {task.answer} in the cell above, run that cell, then this one.")
+        said = f"Write {task.answer} in the cell above, run that cell, then this one."
+        if is_stub(given) and not is_untouched(given):
+            said = f"Your {task.answer} changes nothing and gives nothing back. Mend it, run its cell, then this one."
+        verdict = Verdict("not attempted", 0, said)
     _steps[task.number], _tried[task.number] = tuple(verdict.steps), given
     return verdict, heard.heard
 
@@ -122,10 +125,15 @@ def is_stub(given: Any) -> bool:
     code = getattr(given, "__code__", None)
     if not isinstance(code, CodeType):
         return False
-    if code.co_names == ("NotImplementedError",):
+    if is_untouched(given):
         return True
     says_nothing = all(any(each is one for one in (None, ..., given.__doc__)) for each in code.co_consts)
     return says_nothing and {each.opname for each in dis.get_instructions(code)} <= DOES_NOTHING
+
+
+def is_untouched(given: Any) -> bool:
+    """True for a function as the notebook has it: it only says "your turn"."""
+    return getattr(getattr(given, "__code__", None), "co_names", None) == ("NotImplementedError",)
 
 
 def evidence(verdict: Verdict, tries: int) -> list[dict[str, object]]:

@@ -100,7 +100,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.write("def is_over(", IMPATIENT)
     over = learner.cell('check("5.4").points')
     learner.run('check("5.4").points')
-    over.get_by_text("went to names given back already").wait_for()
+    over.get_by_text("went to home addresses that had been given back").wait_for()
     learner.shoot("9-cut", over)
     learner.run('film("5.4")').locator(".js-plotly-plot").first.wait_for()
     learner.shoot("10-cut-in-the-node", learner.cell('film("5.4")'))

@@ -51,6 +51,14 @@ def test_what_nobody_wrote_is_not_attempted_and_leaves_nothing_behind(source: st
     assert not list(nobody.glob("*.json"))
 
 
+def test_a_function_that_does_nothing_is_told_so_and_an_untouched_one_is_not(nobody: Path) -> None:
+    for body in ("pass", "return", "'Counts.'\n    return None"):
+        feedback = check("99.1", made(f"def count(letters):\n    {body}")).feedback
+        assert feedback.startswith("Your count changes nothing and gives nothing back.")
+    for body in ("def count(letters):\n    raise NotImplementedError('your turn')", "count = None", "x = 1"):
+        assert check("99.1", made(body)).feedback.startswith("Write count in the cell above")
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
