@@ -24,10 +24,11 @@ from typing import Any
 
 from mipflow.course import trial
 
-SILENT_S, PATIENCE, MOST_S, TELLS_S = 2.0, 4, 60, 10
-"""How much time of the processor one call of the learner's may take, in seconds; how many times as long it may be
-silent, for it may sleep, and the machine may be busy elsewhere; how long all of it may take; and how long a copy is
-waited for that is to say where it is: it does so at once, where the machine has time for it.
+SILENT_S, PATIENCE, MOST_S, TELLS_S, LONELY_S = 2.0, 4, 60, 10, 600
+"""How much time of the processor one call of the learner's may take, in seconds; how many times as long it may sleep;
+how much of either all of it may take; how long a copy is waited for that is to say where it is: it does so at once,
+where the machine has time for it; and after how long it ends where nobody listens any more. Time in which a copy is
+ready and the machine busy elsewhere counts for nothing.
 """
 ENTERED, LEFT, DONE = b"(", b")", b"."
 FRAME = re.compile(r'File "(.+)", line (\d+) in ')
@@ -72,7 +73,7 @@ def _try(work: Callable[[], object], beats: int, written: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses the square means the original
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(MOST_S)
+        signal.alarm(LONELY_S)
         faulthandler.register(signal.SIGUSR1, file=written, all_threads=False)
         trial.listener = lambda is_inside: os.write(beats, ENTERED if is_inside else LEFT)
         work()
@@ -85,27 +86,32 @@ def _try(work: Callable[[], object], beats: int, written: int) -> None:
 
 def _listen(heard: int, copy: int) -> bytes | None:
     """The last word of the copy once it has ended; None where a call of the learner's goes on and on."""
-    last, begun_s = LEFT, monotonic()
-    said_s, worked_s = begun_s, 0.0
-    while monotonic() < begun_s + MOST_S:
+    last, seen_s = LEFT, monotonic()
+    worked_s = slept_s = all_slept_s = 0.0
+    while True:
         ready, _, _ = select.select([heard], [], [], SILENT_S / 8)
+        before_s, seen_s = seen_s, monotonic()
+        now_s, sleeps = _spent(copy)
         if ready:
             said = os.read(heard, 1 << 16)
             last = said[-1:] or last
             if not said or last == DONE:
                 return last
-            said_s, worked_s = monotonic(), _worked_s(copy)
-        elif last == ENTERED and (
-            _worked_s(copy) - worked_s > SILENT_S or monotonic() - said_s > PATIENCE * SILENT_S
-        ):
+            worked_s, slept_s = now_s, 0.0
+        elif sleeps:
+            slept_s += seen_s - before_s
+            all_slept_s += seen_s - before_s
+        is_stuck = now_s - worked_s > SILENT_S or slept_s > PATIENCE * SILENT_S
+        if (last == ENTERED and is_stuck) or max(now_s, all_slept_s) > MOST_S:
             return None
-    return None
 
 
-def _worked_s(copy: int) -> float:
-    """The time of the processor that a process has had, in seconds (proc(5): utime and stime)."""
+def _spent(copy: int) -> tuple[float, bool]:
+    """The time of the processor that a process has had, in seconds, and whether it sleeps (proc(5): utime, stime,
+    state).
+    """
     fields = Path(f"/proc/{copy}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] == "S"
 
 
 def _where(read: int, file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from typing import Any
@@ -58,6 +59,26 @@ def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_our_own_work_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "SILENT_S", 0.1)
     assert why_not(lambda: time.sleep(0.4), "count", None) == ""
+
+
+@linux
+def test_a_machine_that_is_busy_elsewhere_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that is ready and gets no time is stopped here in place of starved: neither works, and neither sleeps."""
+    monkeypatch.setattr(apart, "SILENT_S", 0.1)
+    stopped: list[int] = []
+
+    def starved(copy: int) -> tuple[float, bool]:
+        if len(stopped) < 10 * apart.PATIENCE:
+            os.kill(copy, signal.SIGSTOP)
+            stopped.append(copy)
+        else:
+            os.kill(copy, signal.SIGCONT)
+        return told(copy)
+
+    told = apart._spent
+    monkeypatch.setattr(apart, "_spent", starved)
+    result = check("99.1", made("return sum({'A': 1, 'B': 2}[letter] for letter in letters)"))
+    assert len(stopped) == 10 * apart.PATIENCE and result.status == "passed"
 
 
 @linux

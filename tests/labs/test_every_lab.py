@@ -47,7 +47,7 @@ def unknown(number: str, points: int, known: Wrong, student: Student) -> list[st
             found.append(f"{place} gets the feedback of {said.matched or said.status!r}: {said.feedback}")
         if said.status == "passed" or said.points >= points:
             found.append(f"{place} gets {said.points} points")
-        if len(said.feedback.split()) > MOST_WORDS or re.search(r"[{}]", said.feedback):
+        if len(said.feedback.split()) > MOST_WORDS or re.search(r"\{\w*\}", said.feedback):
             found.append(f"{place} takes more than {MOST_WORDS} words, or a name that is not there: {said.feedback}")
     return found
 
