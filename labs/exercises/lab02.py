@@ -41,6 +41,7 @@ from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.clock import seconds
 from mipflow.sim.trace import Dropped
+from mipflow.view.picture import html_table
 from mipflow.wire.address import Address
 
 HA, CN, ROUTER = "2001:db8:100::7", "2001:db8:a::5", "2001:db8:200::1"
@@ -665,6 +666,7 @@ def told(program: Callable[..., Any], events: Sequence[str], student: Student) -
 
 SHORT_S = 12
 """How long rows last in the film, in seconds."""
+PHONE = 5060
 
 
 def in_world(intercept: Callable[..., Any], student: Student) -> tuple[World, str]:
@@ -675,14 +677,16 @@ def in_world(intercept: Callable[..., Any], student: Student) -> tuple[World, st
     desktop = Host(world.network, "Desktop", 2.4, 2.6)
     desktop.settle(world.network.segments["home"], 0x55)
     world.further_names = {desktop.address: "Desktop"}
-    pings = {"MN at place one": 0, "MN at place two": 0, "the desktop": 0}
+    heard = {"MN at place one": 0, "MN at place two": 0, "the desktop": 0}
+    home = world.mn.primary_home_address
+    for host, address in ((world.mn, home), (desktop, desktop.address)):
+        _answers_at(host, address)
 
     def ask(whom: str, address: Address, number: int) -> None:
-        socket = world.cn1.echo(number, address)
-        socket.on_reply = lambda *_: pings.update({whom: pings[whom] + 1})
-        socket.send(1, b"are you there")
+        socket = world.cn1.udp(PHONE + number, (address, PHONE))  # a port for each: whose answer it is
+        socket.on_datagram = lambda _: heard.update({whom: heard[whom] + 1})
+        socket.send(b"are you there")
 
-    home = world.mn.primary_home_address
     world.run(4)
     ask("MN at place one", home, 1)
     world.run(1)
@@ -702,7 +706,13 @@ def in_world(intercept: Callable[..., Any], student: Student) -> tuple[World, st
     late = [each for each in world.trace.records[before:] if isinstance(each, Dropped)]
     after = f"after the row's end it ends at {in_words(late[0].node)}: {late[0].reason}" if late else "after the row's end it vanishes"
     return world, ", ".join(f"{whom} answers {'once' if count == 1 else 'not at all' if not count else f'{count} times'}"
-                            for whom, count in pings.items()) + f"; {after}"
+                            for whom, count in heard.items()) + f"; {after}"
+
+
+def _answers_at(host: Host, address: Address) -> None:
+    """Let a host answer who calls it at one of its addresses: its socket is bound to that one, as a call's is."""
+    socket = host.udp(PHONE)
+    socket.on_datagram = lambda _: socket.send(b"here I am") if socket.local == address else None
 
 
 def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
@@ -1102,7 +1112,7 @@ class Play:
             why = f" Dropped at {escape(node)} ({escape(reason)})." if lost else ""
             self._say(f"{caller} calls. {'; '.join(told)}.{why}")
             world.title = f"{caller} calls, mode {mode}, ingress filter {'on' if is_filtered else 'off'}"
-            show_in(self._output, world.animate(CALL_S - 0.01, CALL_S + 0.3), world.tables())
+            show_in(self._output, world.animate(CALL_S - 0.01, CALL_S + 0.3), _rows_of_ha(world))
         except MipflowError as failed:
             self._say(escape(f"{failed}."))
         finally:
@@ -1114,6 +1124,15 @@ class Play:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         bundle: dict[str, Any] = self.output._repr_mimebundle_()
         return bundle | {"text/plain": "Two choices and a button that calls."}
+
+
+def _rows_of_ha(world: World) -> str:
+    """HA's binding cache as HTML: the one table that says where a packet goes here."""
+    rows: list[dict[str, object]] = [
+        {"home address": row.home_address, "care-of address": row.care_of_address, "until, s": f"{row.expires_at_s:.0f}"}
+        for row in world.ha.bindings
+    ]  # fmt: skip
+    return html_table(rows, "HA's binding cache")
 
 
 def film_of_it(student: Student) -> Any:

@@ -77,9 +77,9 @@ ask("02-row")
 part("02", "card")
 
 # %% [markdown]
-# Three layers, joined with `/`; options go into a list. `HAO().show()` in a new cell lists a layer's fields, and what
-# scapy would choose. Points: addresses 2 · flags 1 · lifetime 1 · number 1. `hint("2.1")` in a new cell opens one of
-# three hints; each waits for a new attempt.
+# Three layers, joined with `/`; options go into a list, flags into one text: `flags="AK"` sets A and K. `HAO().show()`
+# in a new cell lists a layer's fields, and what scapy would choose. Points: addresses 2 · flags 1 · lifetime 1 ·
+# number 1. `hint("2.1")` in a new cell opens one of three hints; each waits for a new attempt.
 
 # %% tags=["answer:2.1"]
 from scapy.layers.inet6 import HAO, MIP6MH_BU, IPv6, IPv6ExtHdrDestOpt
@@ -135,8 +135,8 @@ check("2.2").points
 
 # %% [markdown]
 # **Run it in HA.** Your function forwards all that comes to HA, right or wrong. CN calls MN at place one, a desktop at
-# home, and MN at place two. Then MN's battery is empty, its row ends, and CN calls once more. Run the cell below again
-# after each check.
+# home, and MN at place two; each answers calls to its home address alone. Then MN's battery is empty, its row ends, and
+# CN calls once more. Run the cell below again after each check.
 
 # %%
 film("2.2")
