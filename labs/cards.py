@@ -121,8 +121,10 @@ def cards(labs: Path) -> list[Card]:
 
 
 def lab_map(labs: Path) -> str:
-    """The start page's table."""
-    rows = [[each.lab, each.link, each.minutes, each.core, ", ".join(each.needs)] for each in cards(labs)]
+    """The start page's table, with the test before all labs and the one after them."""
+    before, after = ([card(each) for each in (labs / "source").glob(f"{when}_test.py")] for when in ("pre", "post"))
+    known = [each._replace(lab="") for each in before], cards(labs), [each._replace(lab="") for each in after]
+    rows = [[each.lab, each.link, each.minutes, each.core, ", ".join(each.needs)] for part in known for each in part]
     return _table(["lab", "title", "minutes", "of them core", "after"], rows)
 
 

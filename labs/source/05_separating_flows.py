@@ -2,8 +2,8 @@
 # # Separating flows, or which packets belong together
 #
 # **Core (play, predict, 5.T, 5.1, 5.R, 5.5, exit) 50 minutes; all of it 90.** First time with Python:
-# double; 5.1 is six short lines. You need lab 01 (ports) and lab 04 (why one binding moves everything to a
-# correspondent). Where one of them is still to come, [the tour](lab:00) is enough.
+# double; 5.1 is six short lines. You need [lab 01](lab:01) (ports) and [lab 04](lab:04) (why one binding moves
+# everything to a correspondent).
 #
 # After this lab you can
 #

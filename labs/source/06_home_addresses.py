@@ -3,8 +3,7 @@
 #
 # **Core (play, predict, 6.2, 6.3, 6.R, 6.6, exit) 50 minutes; all of it 85.** Each function has one to six
 # lines. First time with Python: double the minutes of 6.2 and 6.3.
-# You need lab 02 (home agent, binding update) and lab 04 (why one home address is not enough). Where one of them is
-# still to come, [the tour](lab:00) is enough.
+# You need [lab 02](lab:02) (home agent, binding update) and [lab 04](lab:04) (why one home address is not enough).
 #
 # After this lab you can
 #

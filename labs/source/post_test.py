@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Post-test, after the labs
 #
-# **Ten questions, ten minutes, no marks.** They ask about the same ideas as the [pre-test](lab:pre), in other words.
+# **Ten questions, 10 minutes, no marks.** They ask about the same ideas as the [pre-test](lab:pre), in other words.
 # For each choose one answer, and say how sure you are. "I do not know yet" is still a good answer: it tells your
 # teacher what to come back to.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Pre-test, before the labs
 #
-# **Ten questions, ten minutes, no marks.** Nothing here has been taught yet. "I do not know yet" is a good answer: then
+# **Ten questions, 10 minutes, no marks.** Nothing here has been taught yet. "I do not know yet" is a good answer: then
 # the labs have something to do. For each question choose one answer and say how sure you are: somebody who is certain,
 # and mistaken, has met an idea worth a lesson; somebody who guesses has only not been told yet.
 #

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import re
@@ -238,12 +239,23 @@ def test_the_map_is_read_from_the_labs_and_the_plan(build: ModuleType, lab: Path
     (lab / "source" / "98_tour.py").write_text("# %% [markdown]\n# # A tour\n#\n# About 20 minutes.\n")
     (lab / "source" / "index.py").write_text("# %% [markdown]\n# # Labs\n#\n# [map](map:labs)\n")
     (lab / "source" / "99_test.py").write_text(TITLE + told)
+    (lab / "source" / "pre_test.py").write_text("# %% [markdown]\n# # Before\n#\n# Takes 10 minutes.\n")
     (cell,) = json.loads(build.built(lab, lab)[lab / "index.ipynb"])["cells"]
     assert text(cell).split("\n")[4:] == [
+        "|  | [Before](pre_test.ipynb) | 10 |  |  |",
         "| 97 | Rivals (to come) | 70 | 50 | 99 |",
         "| 98 | [A tour](98_tour.ipynb) | 20 |  |  |",
         "| 99 | [A lab](99_test.ipynb) | 60 | 40 | 97, 98 |",
     ]
+
+
+def test_no_lab_that_stands_is_said_to_come() -> None:
+    standing = {each.name[:2] for each in (LABS / "source").glob("[0-9][0-9]_*.py")}
+    with (LABS / "plan.csv").open(encoding="utf-8", newline="") as file:
+        planned = {row["lab"] for row in csv.DictReader(file)}
+    assert not standing & planned
+    said = [each.name for each in (LABS / "source").glob("*.py") if "still to come" in each.read_text(encoding="utf-8")]
+    assert planned or not said, said
 
 
 def test_a_name_and_a_folder_that_cannot_be(build: ModuleType, lab: Path, tmp_path: Path) -> None:
