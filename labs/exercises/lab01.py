@@ -3,7 +3,7 @@ read from.
 
 A teacher may change all of it. `mipflow.course` finds this file by the number of the lab; the notebook's text is in
 labs/source/01_moving_breaks.py. In stories "A1" is a segment from host A, its port 1, to CN's port 80, "A1s" to port
-443, "A1b" to CN's second address; the first one of a kind opens the connection. "A!" is a move of host A.
+443, "A1b" to CN's second address, "A1m" is from port 80 to what is A's port in "A1"; the first one of a kind opens the connection. "A!" is a move of host A.
 """
 
 from __future__ import annotations
@@ -318,7 +318,7 @@ class State(NamedTuple):
 
 TOKENS = "A1", "A1s", "A1b", "A2", "B1", "A!"
 MOST_EVENTS = 4
-EVENT = re.compile(r"([A-C])(?:!|([1-9])([sb]?))")
+EVENT = re.compile(r"([A-C])(?:!|([1-9])([sbm]?))")
 
 
 def cn_addresses(student: Student) -> tuple[str, str]:
@@ -341,6 +341,8 @@ def stories() -> list[tuple[tuple[()], tuple[str, ...]]]:
             is_told = length < MOST_EVENTS or events[0] == "A1"  # of the longest, those that begin alike
             if is_told and events[0] != "A!" != events[-1] and events.count("A!") < 2:
                 told.append(((), events))
+        if length == 2:
+            told.append(((), ("A1m", "A1")))  # ports that changed sides: another conversation
     return told
 
 
@@ -350,8 +352,13 @@ def segment_of(state: State, event: str, student: Student) -> Segment:
     old, new = own_networks(student)
     source = f"{new if host in state.moved else old}::{host.lower()}"
     here = cn_addresses(student)[kind == "b"]
-    port = 443 if kind == "s" else 80
-    return Segment(source, first_port(student) + int(digit), here, port, event not in state.opened)
+    ports = ports_of(kind, first_port(student) + int(digit))
+    return Segment(source, ports[0], here, ports[1], event not in state.opened)
+
+
+def ports_of(kind: str, own: int) -> tuple[int, int]:
+    """The ports of a conversation: the host's, and CN's. `own`: the one that a host chooses."""
+    return (80, own) if kind == "m" else (own, 443 if kind == "s" else 80)
 
 
 def _parts(event: str) -> tuple[str, str, str]:
@@ -488,6 +495,17 @@ LOOKUP_WRONG = (
         (own_address_ignored,), None, _is_row(lambda row, s: row.local != s.destination),
     ),
     Wrong(
+        "whose port is whose",
+        "Nearly. {source}, port {port}, to port {service} got {got}. The same two ports, at the other ends: it looks like an"
+        " answer, but CN receives. Does your comparison say whose each is?",
+        (
+            _row_where(lambda row, s: {row.remote, row.local} == {s.source, s.destination}
+                       and {row.remote_port, row.local_port} == {s.source_port, s.destination_port}),
+            _row_where(lambda row, s: (row.remote, row.local) == (s.source, s.destination)
+                       and row.remote_port + row.local_port == s.source_port + s.destination_port),
+        ), None, _is_row(lambda row, s: (row.remote_port, row.local_port) == (s.destination_port, s.source_port)),
+    ),
+    Wrong(
         "a row in any case",
         "Not yet. {source}, port {port}, to port {service} is new, and got {got}. Some row seemed better than none. CN"
         " would hand the bytes to a stranger. What does “no row” look like?",
@@ -607,7 +625,10 @@ def in_world(lookup: Callable[..., Any], events: Sequence[str], student: Student
             number = len(open_) + 1
             world.mn.called[number] = f"{event} segments"
             there = second if kind == "b" else cn.address
-            socket = hosts[host].tcp_connect(40_000 + int(digit), (there, 443 if kind == "s" else 80), number)
+            here, service = ports_of(kind, 40_000 + int(digit))
+            if kind == "m":
+                cn.tcp_listen(service, accept)
+            socket = hosts[host].tcp_connect(here, (there, service), number)
             open_[event], asked[event], got[event] = socket, 1, 0
             socket.on_open = lambda socket=socket: socket.write(bytes(ASK))  # type: ignore[misc]
             socket.on_data = lambda data, event=event: got.update({event: got[event] + len(data)})  # type: ignore[misc]

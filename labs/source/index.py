@@ -37,9 +37,9 @@ how_far()
 #   [lab 08](lab:08) as far as its film.
 # - **A workshop** (half a day): [the tour](lab:00), [lab 02](lab:02), [lab 04](lab:04), of [lab 07](lab:07) its play
 #   and 7.2, and [lab 08](lab:08).
-# - **A course** (six weeks): week 1 the [pre-test](lab:pre), [the tour](lab:00) and [lab 01](lab:01); week 2 [lab 02](lab:02) and
-#   [lab 03](lab:03); week 3 [lab 04](lab:04) and [lab 05](lab:05); week 4 [lab 06](lab:06); week 5 [lab 07](lab:07);
-#   week 6 [lab 08](lab:08) and the [post-test](lab:post).
+# - **A course** (six weeks): week 1 the [pre-test](lab:pre), [the tour](lab:00) and [lab 01](lab:01);
+#   week 2 [lab 02](lab:02) and [lab 03](lab:03); week 3 [lab 04](lab:04) and [lab 05](lab:05); week 4
+#   [lab 06](lab:06); week 5 [lab 07](lab:07); week 6 [lab 08](lab:08) and the [post-test](lab:post).
 #
 # Alone, in pairs or in a class: in pairs one types and the other says what will happen, then you swap.
 #
