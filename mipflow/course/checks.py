@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from types import CodeType
 from typing import Any
@@ -71,7 +71,7 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
         evidence(verdict, tries), verdict.shares, more,
     )  # fmt: skip
     notes = [PRINTED] * bool(printed) + [kept.note] * bool(kept.note)
-    return _shown(result, " ".join(notes))
+    return _shown(result, " ".join(notes), _lost(verdict, tries))
 
 
 def _unmade(task: Exercise) -> str:
@@ -138,10 +138,26 @@ def is_untouched(given: Any) -> bool:
 
 def evidence(verdict: Verdict, tries: int) -> list[dict[str, object]]:
     """The steps of the story as rows; from the second attempt on the last one says what is due."""
-    rows = [dict(step.row) for step in verdict.steps]
+    return _rows(verdict.steps, tries)
+
+
+def _rows(steps: Sequence[Step], tries: int) -> list[dict[str, object]]:
+    rows = [dict(step.row) for step in steps]
     if rows and tries >= TRIES:
-        rows[-1]["due"] = verdict.steps[-1].values.get("due", "")
+        rows[-1]["due"] = steps[-1].values.get("due", "")
     return rows
+
+
+def _lost(verdict: Verdict, tries: int) -> Iterator[Words]:
+    """For each part of the points that was lost the shortest story that shows it, folded."""
+    for share in (each for each in verdict.shares if not each.earned and verdict.steps):
+        if not share.steps:
+            yield words_of(f"Nothing is earned for “{share.words}”: no story comes to it, or all answers are alike.")
+        elif share.steps[-1] is not verdict.steps[-1]:
+            rows = _rows(share.steps, tries)
+            told = f"Lost, “{share.words}” ({share.of}): the shortest story, in {count(len(rows), 'step')}"
+            html = f"<details><summary>{escape(told)}</summary>{html_table(rows)}</details>"
+            yield Words(html, "\n".join([f"{told}:", *lines(rows)]))
 
 
 @notebook.in_words
@@ -210,19 +226,21 @@ def _text(given: Any) -> str:
     return shown(given, longest=WHOLE)
 
 
-def _shown(result: Result, note: str) -> Result:
+def _shown(result: Result, note: str, lost: Iterable[Words] = ()) -> Result:
     heading = f"{result.number} · {HEADINGS[result.status]}"
     heading += f" · {result.points} of {result.of} points" if result.of else ""
     parts = [Words(f"<p><b>{escape(heading)}</b></p>", heading), words_of(result.feedback)]
     if result.shares and result.status != "passed":
-        rows: list[dict[str, object]] = [{"for": what, "points": f"{had} of {of}"} for what, had, of in result.shares]
+        rows: list[dict[str, object]] = [
+            {"for": each.words, "points": f"{each.earned} of {each.of}"} for each in result.shares
+        ]
         parts.append(Words(html_table(rows, "Points"), "; ".join(f"{row['for']}: {row['points']}" for row in rows)))
     if result.evidence:
         steps = len(result.evidence)
         story = "The shortest story that goes wrong" + (f", in {count(steps, 'step')}" if steps > 1 else "")
         html = f"<details open><summary>{escape(story)}</summary>{html_table(result.evidence)}</details>"
         parts.append(Words(html, "\n".join([f"{story}:", *lines(result.evidence)])))
-    parts += [words_of(words) for words in (result.next_hint, note) if words]
+    parts += [*lost, *(words_of(words) for words in (result.next_hint, note) if words)]
     html = "".join(each.html for each in parts)
     notebook.show(f"<div class='mipflow-check' role='status'>{html}</div>", "\n".join(each.text for each in parts))
     return result

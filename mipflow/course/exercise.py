@@ -38,11 +38,14 @@ class Step(NamedTuple):
 
 
 class Share(NamedTuple):
-    """A part of an exercise's points: its words, how many of them were earned, of how many."""
+    """A part of an exercise's points: its words, how many of them were earned, of how many; where it was lost, the
+    steps of the shortest story that lost it.
+    """
 
     words: str
     earned: int
     of: int
+    steps: Sequence[Step] = ()
 
 
 @dataclass(slots=True, frozen=True)

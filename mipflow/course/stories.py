@@ -156,7 +156,7 @@ class Stories:
             return Verdict("passed", self.points, self.passed(function, student), shares=self._shares(plays))
         shares = self._shares(plays)
         if len({self.sort(step) for steps in plays for step in steps}) == 1:  # whatever was asked
-            shares = [Share(words, 0, of) for words, _, of in shares]
+            shares = [share._replace(earned=0) for share in shares]
         points = min(sum(share.earned for share in shares), self.points - 1)
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
         shown = [each for each in known if shortest(plays, each[0].shows)]  # others would speak of what is right
@@ -174,8 +174,14 @@ class Stories:
     def _shares(self, plays: list[list[Step]]) -> list[Share]:
         shares = []
         for words, points, holds in self.criteria:
-            told = [held for steps in plays for step in steps if (held := holds(step)) is not None]
-            shares.append(Share(words, points if told and all(told) else 0, points))
+            is_shown, lost = False, list[Step]()
+            for steps in plays:
+                for number, step in enumerate(steps, 1):
+                    held = holds(step)
+                    is_shown |= held is not None
+                    if held is False and (not lost or number < len(lost)):
+                        lost = steps[:number]
+            shares.append(Share(words, points if is_shown and not lost else 0, points, lost))
         return shares
 
     def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:

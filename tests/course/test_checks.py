@@ -165,6 +165,16 @@ def test_a_known_wrong_version_has_its_own_feedback_and_part_of_the_points() -> 
     ]
 
 
+def test_each_lost_part_has_a_story_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    check("99.1", made("def count(letters):\n    return 5 if letters == 'AAA' else len(letters)"))
+    said = capsys.readouterr().out
+    assert "The shortest story that goes wrong" in said
+    assert "Lost, “A alone” (3): the shortest story, in 3 steps:" in said and "due" not in said
+    assert "Lost, “one letter”" not in said, "it stands above"
+    check("99.1", made("def count(letters):\n    return 6 if letters == 'AAA' else len(letters)"))
+    assert "yours 6, due 3" in capsys.readouterr().out
+
+
 def test_what_is_due_is_not_said_at_the_first_try() -> None:
     first = check("99.1", made("def count(letters):\n    return len(letters)"))
     assert "due" not in first.evidence[-1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mipflow.course.identity import ROSTER
 from mipflow.course.slides import Slide, Slides
 
 
@@ -17,6 +20,15 @@ def test_slides_go_back_and_on() -> None:
     back.click()
     assert slides.at == 0 and "<li>Two &amp; three.</li>" in words.value
     assert slides.describe() == "One.\nTwo & three."
+
+
+def test_a_page_of_feedback_has_all_of_them_without_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    slides = Slides([Slide("One.", [{"at": 1}]), Slide("Two & three.", [{"at": 2}])])
+    assert "application/vnd.jupyter.widget-view+json" in slides._repr_mimebundle_()
+    monkeypatch.setenv(ROSTER, "7")
+    bundle = slides._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "One.<" in bundle["text/html"] and "<td>2</td>" in bundle["text/html"]
 
 
 def test_others_can_be_shown() -> None:

@@ -44,6 +44,16 @@ def told(**more: Any) -> Stories:
     )  # fmt: skip
 
 
+def test_a_lost_part_of_the_points_has_its_own_shortest_story() -> None:
+    shares = {each.words: each for each in told()(lambda number: number % 3, Student()).shares}
+    assert [(step.told, step.got) for step in shares["no zero"].steps] == [("3", 0)]
+    assert [(step.told, step.got) for step in shares["right"].steps] == [("3", 0)]
+    shares = {each.words: each for each in told()(lambda number: 0 if number == 4 else 2, Student()).shares}
+    assert [step.told for step in shares["no zero"].steps] == ["4"]
+    assert [step.told for step in shares["right"].steps] == ["1"]
+    assert all(not each.steps for each in told()(lambda number: number, Student()).shares)
+
+
 def test_who_answers_always_in_one_way_earns_nothing() -> None:
     double = lambda number: 2 * number  # noqa: E731
     assert told()(lambda number: 7, Student()).points == 0
