@@ -429,7 +429,10 @@ FORMULA_WRONG = (
         "one test after the other",
         "Not yet. You get {got} ms, and it takes {due}. One test waits for the other in your formula, as one would write them"
         " down. When does each Init message leave in the film?",
-        (lambda d: sum(halves_ms(d)) + halves_ms(d)[1],), "M11",
+        (
+            lambda d: sum(halves_ms(d)) + halves_ms(d)[1], lambda d: sum(halves_ms(d)) + halves_ms(d)[1] / 2,
+            lambda d: sum(halves_ms(d)), lambda d: sum(halves_ms(d)) + halves_ms(d)[1] * 3 / 2,
+        ), "M11",
     ),
     Wrong(
         "no detour, or half of it",

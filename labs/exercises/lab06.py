@@ -1128,7 +1128,7 @@ def _misread(times: dict[str, Any], owner: Any, read: Read, good: tuple[bool, bo
         return "owner is still to be read: open the Neighbor Advertisement for …::11. Which link-layer address stands in it?"
     return (
         f"Not yet. You read {str(owner)[:24]}. Open the Neighbor Advertisement for …::11, the one before status 134, and look for"
-        " its target link-layer address."
+        " its target link-layer address, which scapy calls Destination Link-Layer Address."
     )
 
 

@@ -47,8 +47,8 @@ part("03", "play")
 # %% [markdown]
 # ## Predict (4 minutes)
 #
-# You found none: CN1 believed whoever spoke last. Now CN1 asks for proof. It sends one **half key** to the home address
-# and one to the care-of address, and believes only an update made with both.
+# So far CN1 believes whoever spoke last. Now it asks for proof. It sends one **half key** (RFC 6275: keygen
+# [token](word:token)) to the home address and one to the care-of address, and believes only an update made with both.
 #
 # Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
 # *Without the mouse: `predict("03", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
@@ -68,8 +68,8 @@ reveal("03", world, part("03", "film"), part("03", "try"))
 #
 # 1. Your phone asks twice, **at the same moment**: *Home Test Init* (HoTI) through its
 #    [home agent](word:home-agent), *Care-of Test Init* (CoTI) straight.
-# 2. CN1 answers each to the address that asked, with *Home Test* (HoT) and *Care-of Test* (CoT). In each is half a key,
-#    a keygen [token](word:token).
+# 2. CN1 answers each to the address that asked, with *Home Test* (HoT) and *Care-of Test* (CoT). In each is a half
+#    key.
 # 3. It makes a half from a secret of its own, that address, and a [number that it soon replaces](word:nonce-index). It
 #    notes nothing.
 # 4. The key is SHA-1(home half | care-of half). The phone stamps its update with it.

@@ -172,7 +172,8 @@ film("6.3")
 #
 # - `refused_ms`: milliseconds from the question for `...::11` to its Binding Acknowledgement;
 # - `silent_ms`: the same for the address that was accepted;
-# - `owner`: who has `...::11`, by the *target link-layer address* in the advertisement.
+# - `owner`: who has `...::11`, by the *target link-layer address* in the advertisement (scapy, and so the inspector,
+#   calls this option *Destination Link-Layer Address*).
 
 # %% tags=["hide"]
 run = part("06", "run")
