@@ -418,13 +418,19 @@ class State(NamedTuple):
     now: float = 0.0
     since: tuple[str, ...] = ()
     number: int = 0
+    others_s: float | None = None
+    """Until when there are rows of others."""
 
 
 TOKENS = "A", "B", "H", "w", "C", "D", "M"
 ROW_S, WAIT_TOKEN_S = 60.0, 40.0
-TOLD = {"A": "MN registers at place one; ", "B": "MN registers at place two; ", "H": "MN is home; ", "w": "40 s pass; "}
-LONGER = ("A w A w C", "A C w A w C", "A w w C A C", "A C B C H C")
-"""Of more events, those that tell further versions apart."""
+OTHERS = (("2001:db8:100::1e", "2001:db8:300::1e"), ("2001:db8:100::1e1e", "2001:db8:200::1e1e"))
+"""Two phones of others: home address and care-of address; their rows stand before and behind MN's."""
+TOLD = {"O": "two other phones register; ", "v": "12 s pass; ", "A": "MN registers at place one; ", "B": "MN registers at place two; ", "H": "MN is home; ", "w": "40 s pass; "}
+LONGER = (
+    "A w A w C", "A C w A w C", "A w w C A C", "A C B C H C", "O A C", "A O C", "O C", "O A D", "A w v C", "A w v v C",
+)  # fmt: skip
+"""Those that tell further versions apart. O: two others register; v: 12 s pass."""
 
 
 def places(student: Student) -> tuple[str, str]:
@@ -461,11 +467,17 @@ def go_intercept(
         return state._replace(row=(one if event == "A" else two, state.now + ROW_S), since=since), None
     if event == "H":
         return state._replace(row=None, since=since), None
-    if event == "w":
-        return state._replace(now=state.now + WAIT_TOKEN_S, since=since), None
+    if event in "wv":
+        return state._replace(now=state.now + (WAIT_TOKEN_S if event == "w" else 12.0), since=since), None
+    if event == "O":
+        return state._replace(others_s=state.now + ROW_S, since=since), None
     home = own(student).home
     source, destination = {"C": (CN, home), "D": (CN, DESKTOP), "M": (home, CN)}[event]
-    cache_ = {} if state.row is None else {home: CacheEntry(*state.row)}
+    rows = [] if state.row is None else [(home, *state.row)]
+    if state.others_s is not None:
+        first, last = ((*each, state.others_s) for each in OTHERS)
+        rows = [first, *rows, last]
+    cache_ = {whose: CacheEntry(*row) for whose, *row in rows}
     before = repr(cache_)
     due = reference(Packet(source, destination, Data()), dict(cache_), state.now)
     found, failed, why = outcome(function, Packet(source, destination, Data()), cache_, state.now)
@@ -588,6 +600,15 @@ INTERCEPT_WRONG = (
         "Not yet. The packet to {destination} became {got}: it went to MN. You took a row without asking whose it is. Who is the"
         " packet for?",
         (_by(lambda packet, cache: next(iter(cache.values()), None)),), None, _answered(lambda v: not v["has_row"] and v["inner"]),
+    ),
+    Wrong(
+        "a row, but whose",
+        "Nearly. The packet to {destination} went off as {outer}. There is a row for it, and you took another phone's: with one"
+        " phone away both are the same. How does a dict give you the one row that you want?",
+        (
+            _by(lambda packet, cache: next(iter(cache.values())) if packet.destination in cache else None),
+            _by(lambda packet, cache: [*cache.values()][-1] if packet.destination in cache else None),
+        ), None, _answered(lambda v: v["is_due"] and v["inner"] == v["came"]),
     ),
     Wrong(
         "touches the cache",

@@ -362,10 +362,23 @@ def test_a_function_serves_ha_right_or_wrong(name: str) -> None:
     assert isinstance(shown, Picture) and told in shown.title, shown.title
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_row_of_anybody_else_is_not_enough(place: int) -> None:
+    body = RIGHT.replace("cache.get(packet.destination)", f"[*cache.values()][{place}] if packet.destination in cache else None")
+    result = check("2.2", {"intercept": made(body)})
+    assert result.status == "wrong" and "you took another phone's" in result.feedback and len(result.evidence[-1]) > 3
+
+
+@pytest.mark.parametrize("early_s", [10, -10])
+def test_a_row_holds_until_its_own_end(early_s: int) -> None:
+    body = RIGHT.replace("now >= entry.expires_at_s", f"now >= entry.expires_at_s - {early_s}")
+    assert check("2.2", {"intercept": made(body)}).status == "wrong"
+
+
 @pytest.mark.parametrize("version", LAB.INTERCEPT_WRONG, ids=lambda version: version.name)
 def test_the_film_does_not_contradict_the_check(version: Any) -> None:
     """Only what goes wrong after the film's three questions, or by a row that MN itself ended, looks right in it."""
-    unseen = {"never expires", "swallows after the end", "touches the cache", "remembers who is home"}
+    unseen = {"never expires", "swallows after the end", "touches the cache", "remembers who is home", "a row, but whose"}
     for program in version.programs:
         try:
             _, told = LAB.in_world(program, Student())
