@@ -20,7 +20,7 @@ import ipywidgets
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, show_words, words_of
 from mipflow.course.predictions import Answer, Question
@@ -1059,11 +1059,7 @@ def _asked(student: Student, attempts: Attempts) -> str:
     again = deaths(student)[2].sent_s
     words = f"At {again:.2f} s in your run CN sent to 2001:db8:200::10 again. A friend says: “MN's radio was perfect, so TCP"
     words += " must be broken.” Answer in two or three sentences, with the four numbers."
-    failed = last_failed(attempts, "1.3")
-    if failed is None:
-        return words + " Then: which line of your tcp_lookup would a new address fail at?"
-    number, attempt = failed
-    return f"{words} Then: attempt {number} of 1.3 gave {attempt.get('gave')} for {attempt['story'][-1]}. What did you change?"
+    return words + then(attempts, "1.3", "which line of your tcp_lookup would a new address fail at?")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:

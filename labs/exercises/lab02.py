@@ -26,7 +26,7 @@ from scapy.utils import wrpcap
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, show, show_words, words_of
 from mipflow.course.predictions import Answer, Question
@@ -1166,11 +1166,7 @@ def film_of_it(student: Student) -> Any:
 def _asked(student: Student, attempts: Attempts) -> str:
     words = f"In your run MN's call never saw {run_of(student).mn.care_of_address('wlan0')}, though every packet went there. Explain it to a"
     words += " manager in three sentences, with the addresses outside and inside."
-    failed = last_failed(attempts, "2.2")
-    if failed is None:
-        return words + " Then: what does your intercept do with a row whose time is over, and why?"
-    number, attempt = failed
-    return f"{words} Then: attempt {number} of 2.2 gave {attempt.get('gave')} for {attempt['story'][-1]}. What did you change?"
+    return words + then(attempts, "2.2", "what does your intercept do with a row whose time is over, and why?")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:

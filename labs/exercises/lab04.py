@@ -20,7 +20,7 @@ import ipywidgets
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, show_words, words_of
 from mipflow.course.predictions import Answer, Question
@@ -1200,11 +1200,7 @@ def _asked(student: Student, attempts: Attempts) -> str:
     words = f"In your run the file arrived {came_along(student):.0f} ms after an update that was sent for the call. A friend says:"
     words += " “Easy: put the call's port number into the update.” Answer in two or three sentences: what would CN1 do with it"
     words += " today, and who would have to be changed?"
-    failed = last_failed(attempts, "4.1")
-    if failed is None:
-        return words + " Then: which part of your moved says that a row knows no flows?"
-    number, attempt = failed
-    return f"{words} Then: attempt {number} of 4.1 gave {attempt.get('gave')} for {attempt['story'][-1]}. What did you change?"
+    return words + then(attempts, "4.1", "which part of your moved says that a row knows no flows?")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:

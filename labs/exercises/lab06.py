@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import mipflow as mf
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.in_node import Own
 from mipflow.course.notebook import Words, words_of
@@ -1257,11 +1257,7 @@ def _asked(student: Student, attempts: Attempts) -> str:
         f"In your run HA refused …::11 after {read.refused_ms:.1f} ms and accepted …::12 after {read.silent_ms:.0f} ms. A friend"
         " says: “So HA is slow with good addresses; buy a faster one.” Answer in two or three sentences: who spoke, who did not?"
     )
-    failed = last_failed(attempts, "6.3")
-    if failed is None:
-        return words + " Then: which line of your program needs the answer 134, and why?"
-    number, attempt = failed
-    return f"{words} Then: attempt {number} of 6.3 said {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
+    return words + then(attempts, "6.3", "which line of your program needs the answer 134, and why?", "where")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ import ipywidgets
 import mipflow as mf
 from mipflow.course.checks import TRIES, steps_of
 from mipflow.course.exercise import MOST_WORDS, Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, InNode, Own, wrong_name
 from mipflow.course.notebook import Words, program, words_of
@@ -1709,11 +1709,7 @@ def _asked(student: Student, attempts: Attempts) -> str:
         f" says: “H@1 has only {there}, why not that one?” Answer in two or three sentences, with the numbers of the flows"
         " that stood in the way."
     )
-    failed = last_failed(attempts, "7.3")
-    if failed is None:
-        return words + " Then: which part of your program says so?"
-    number, attempt = failed
-    return f"{words} Then: attempt {number} gave {attempt.get('gave')} where {attempt['story'][-1]}. What did you change?"
+    return words + then(attempts, "7.3", "which part of your program says so?", "where")
 
 
 def _run_rows(student: Student) -> list[dict[str, object]]:
@@ -1728,19 +1724,26 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
     """Three oral questions about what was handed in, with their answers."""
     step, refused = _last_climb(student)
     waits = waits_ms(run_of(student))
-    cn, home = step.values["cn"], step.answer
+    cn = step.values["cn"]
     return [
         (_asked(student, attempts), f"{refused or 'A flow'} is at H@1: {cn} has one row for H@1, so both would move together."),
         (
             f"How long did H@2 wait at the home agent in your run, and for what? What if {cn} had no flow at all?",
-            f"{waits['H@2']:.1f} ms: a second of duplicate address detection and the way there and back. Without one, {home}"
-            " would not have been needed for it.",
+            f"{waits['H@2']:.1f} ms: a second of duplicate address detection and the way there and back. {_without(cn, student)}",
         ),
         (
             f"Now flow 1 to {nodes(student)[run_story(student)[0]]} ends, and a new flow goes to the same node. Which address"
             " does it get?", _after_end(student),
         ),
     ]  # fmt: skip
+
+
+def _without(cn: str, student: Student) -> str:
+    """Which addresses the student's run would need without the flows to a correspondent."""
+    others = [event for event in run_story(student) if nodes(student)[event] != cn]
+    homes = sorted({str(step.answer) for step in told(figure6, others, student)})
+    still = "two flows to one node never share, so H@2 is waited for all the same" if "H@2" in homes else "nobody waits for H@2"
+    return f"Without flows to {cn} the other {len(others)} get {series(homes)}: {still}."
 
 
 def _after_end(student: Student) -> str:
@@ -1813,7 +1816,7 @@ QUESTIONS = {
             " home addresses?", {
                 "a": Answer(
                     "7", "One for each flow is safe, but flows to different correspondents never meet in one row. Look at"
-                    " 7.2, flow 2.", "M23a"),
+                    " 7.2, where two of yours share one.", "M23a"),
                 "b": Answer(
                     "3, one for each correspondent", "Then CN1's four flows share one row, and move as one. What did you want to"
                     " do with them?", "M23b"),

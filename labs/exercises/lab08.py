@@ -22,7 +22,7 @@ import mipflow as mf
 from mipflow.course import notebook
 from mipflow.course.checks import is_stub
 from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.explain import Attempts, explains, then
 from mipflow.course.identity import Student
 from mipflow.course.in_node import FlowRow
 from mipflow.course.notebook import Words, program, words_of
@@ -1681,12 +1681,7 @@ def _asked_back(student: Student, attempts: Attempts) -> str:
         " says: “So the move had not worked yet.” Answer in two or three sentences, with your numbers. What did the call do"
         " meanwhile?"
     )
-    failed = last_failed(attempts, "8.3")
-    if failed is None:
-        return words + " Then: which line of your handover keeps the call where it is?"
-    number, attempt = failed
-    gave = attempt.get("gave")
-    return f"{words} Then: attempt {number} of 8.3 gave {gave} where {attempt['story'][-1]}. What did you change, and why?"
+    return words + then(attempts, "8.3", "which line of your handover keeps the call where it is?", "where")
 
 
 def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -47,3 +47,14 @@ def last_failed(
     """
     failed = ((place, each) for place, each in enumerate(attempts.get(number, ()), 1) if each.get("status") != "passed")
     return next((each for each in reversed([*failed]) if fits(each[1])), None)
+
+
+def then(attempts: Attempts, number: str, otherwise: str, joins: str = "for") -> str:
+    """The end of a question: the change after the last attempt that failed; `otherwise`: of none."""
+    failed = last_failed(attempts, number)
+    if failed is None:
+        return f" Then: {otherwise}"
+    place, attempt = failed
+    gave = "gave no answer that counts" if attempt.get("status") == "error" else f"gave {attempt.get('gave')}"
+    does = "did" if place < len(attempts[number]) else "would"
+    return f" Then: attempt {place} of {number} {gave} {joins} {attempt['story'][-1]}. What {does} you change?"

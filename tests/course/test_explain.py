@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mipflow.course.checks import check
-from mipflow.course.explain import explains, last_failed
+from mipflow.course.explain import explains, last_failed, then
 from mipflow.course.identity import Student
 from tests.labs.learner import tried
 
@@ -30,3 +30,15 @@ def test_a_part_asks_about_the_attempts_that_were_made() -> None:
     check("99.1", {"count": lambda letters: 5})
     assert repr(asks(Student())) == "practice tried 1 & lost"
     assert "practice tried 1 &amp; lost" in asks(Student())._repr_html_()
+
+
+def test_a_question_ends_with_what_was_changed_or_is_to_be() -> None:
+    failed = {"status": "wrong", "gave": "H@2", "story": ["flow 1 begins", "flow 2 begins"]}
+    stopped, good = failed | {"status": "error", "gave": "None"}, {"status": "passed"}
+    assert then({"7.3": [good]}, "7.3", "why?") == then({}, "7.3", "why?") == " Then: why?"
+    assert then({"7.3": [failed, good]}, "7.3", "", "where").endswith(
+        "attempt 1 of 7.3 gave H@2 where flow 2 begins. What did you change?"
+    )
+    assert then({"7.3": [good, stopped]}, "7.3", "").endswith(
+        "attempt 2 of 7.3 gave no answer that counts for flow 2 begins. What would you change?"
+    )
