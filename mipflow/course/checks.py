@@ -15,7 +15,7 @@ from typing import Any
 from mipflow import arguments
 from mipflow.course import apart, notebook
 from mipflow.course.blocks import NoProgram
-from mipflow.course.exercise import Exercise, Result, Step, Verdict, failed
+from mipflow.course.exercise import Exercise, Result, Share, Step, Verdict, failed
 from mipflow.course.exercise import error as no_answer
 from mipflow.course.identity import Student, student
 from mipflow.course.notebook import Words, lines, words_of
@@ -24,7 +24,7 @@ from mipflow.course.source import exercise, exercises_of, lab_of
 from mipflow.course.trial import silence
 from mipflow.errors import MipflowError, shown
 from mipflow.view.picture import html_table
-from mipflow.view.words import count
+from mipflow.view.words import count, series
 
 WHOLE = 100_000
 """As much of an answer tells it from another one: two packets begin alike for long."""
@@ -149,13 +149,17 @@ def _rows(steps: Sequence[Step], tries: int) -> list[dict[str, object]]:
 
 
 def _lost(verdict: Verdict, tries: int) -> Iterator[Words]:
-    """For each part of the points that was lost the shortest story that shows it, folded."""
+    """The shortest story for each part of the points that was lost, folded; parts of one story stand together."""
+    lost: dict[int, list[Share]] = {}
     for share in (each for each in verdict.shares if not each.earned and verdict.steps):
-        if not share.steps:
-            yield words_of(f"Nothing is earned for “{share.words}”: no story comes to it, or all answers are alike.")
-        elif share.steps[-1] is not verdict.steps[-1]:
-            rows = _rows(share.steps, tries)
-            told = f"Lost, “{share.words}” ({share.of}): the shortest story, in {count(len(rows), 'step')}"
+        lost.setdefault(id(share.steps[-1]) if share.steps else 0, []).append(share)
+    for shares in lost.values():
+        steps, what = shares[0].steps, series([f"“{each.words}” ({each.of})" for each in shares])
+        if not steps:
+            yield words_of(f"Nothing is earned for {what}: no story comes to it, or all answers are alike.")
+        elif steps[-1] is not verdict.steps[-1]:
+            told = f"Lost, {what}: the shortest story, in {count(len(steps), 'step')}"
+            rows = _rows(steps, tries)
             html = f"<details><summary>{escape(told)}</summary>{html_table(rows)}</details>"
             yield Words(html, "\n".join([f"{told}:", *lines(rows)]))
 

@@ -70,4 +70,4 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             watched(film).get_by_text("You predicted b,").wait_for()
             assert film.get_by_text("Waits for your answer").count() == 0, "nobody is asked again"
             learner.cell('check("7.3").points').get_by_text("flow alone decided").wait_for()
-            learner.cell('part("07", "explain")').get_by_text("Then: attempt 1 gave").wait_for()
+            learner.cell('part("07", "explain")').get_by_text("Then: attempt 1 of 7.3 gave").wait_for()

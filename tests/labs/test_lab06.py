@@ -359,7 +359,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
     (nobody / "06_home_addresses.ipynb").write_text("{}")
     check("6.3", {"answered": made("answered", "return 'later'")})
     asked = viva(pack("06"))
-    assert len(asked) == 3 and "attempt 1 of 6.3 said later where HA answers 0" in asked[0][0]
+    assert len(asked) == 3 and "attempt 1 of 6.3 gave later where HA answers 0" in asked[0][0]
     assert LAB.read_of(Student(("31",))).owner in asked[0][1]
 
 

@@ -649,7 +649,7 @@ def test_three_oral_questions_quote_the_run_and_an_attempt(nobody: Path) -> None
     (nobody / "07_figure_six.ipynb").write_text("{}")
     check("7.3", {"assign": made("return homes[0]")})
     asked = viva(pack("07"))
-    assert len(asked) == 3 and "attempt 1 gave H@1 where flow 2" in asked[0][0]
+    assert len(asked) == 3 and "attempt 1 of 7.3 gave H@1 where flow 2" in asked[0][0]
     assert asked != viva_of("32", nobody)
 
 
