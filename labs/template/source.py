@@ -17,7 +17,7 @@
 # menu, and work from here down. After a change run that cell again, and the next one.
 
 # %%
-from mipflow.course import ask, check, hand_in, hint, me, part, reveal
+from mipflow.course import ask, check, hand_in, hint, me, part, predict, reveal
 
 me()
 
@@ -26,6 +26,9 @@ me()
 #
 # MN, a phone away from home, sends its home agent a [binding update](word:binding-update). TODO: begin with what one
 # can see or move, and with one question.
+#
+# Talk to your neighbor for a minute after your answer. You may answer once more; both are kept, neither is marked.
+# *Without the mouse: `predict("99", "b", confidence="certain", why="...")` in a new cell (Esc, then `b`, makes one).*
 
 # %% tags=["hide"]
 ask("99")

@@ -71,14 +71,19 @@ def test_each_page_of_the_patent_that_a_lab_cites_can_be_looked_up_in_one_place(
         assert "glossary.ipynb#cell-id=the-patent" in first, f"{name} cites a page, and leads to none"
 
 
+def names_of_the_kit(book: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
+    """What the text of a notebook names of `mipflow.course`, and what its cells import."""
+    lines = re.findall(r"^from mipflow\.course import ([\w, ]+)", "\n".join(texts_of(book, "code")), re.M)
+    named = set(re.findall(r"`(\w+)\(", "\n".join(texts_of(book, "markdown")))) & set(course.__all__)
+    return named, {word for names in lines for word in names.split(", ")}
+
+
+def texts_of(book: nbformat.NotebookNode, kind: str) -> list[str]:
+    return [cell.source for cell in book.cells if cell.cell_type == kind]
+
+
 @pytest.mark.parametrize("name", [name for name in BOOKS if name[:2].isdigit()])
 def test_what_a_lab_names_of_the_kit_is_there(name: str) -> None:
     """A learner types `predict(...)` into a new cell because the text says so."""
-    kit, first = set(course.__all__), ""
-    for cell in BOOKS[name].cells:
-        first += cell.source if cell.cell_type == "code" else ""
-    lines = re.findall(r"^from mipflow\.course import (.+)$", first, re.M)
-    imported = {word for names in lines for word in names.split(", ")}
-    prose = "\n".join(cell.source for cell in BOOKS[name].cells if cell.cell_type == "markdown")
-    named = {found for found in re.findall(r"`(\w+)\(", prose) if found in kit}
+    named, imported = names_of_the_kit(BOOKS[name])
     assert named <= imported and "predict" in named
