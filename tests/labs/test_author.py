@@ -16,7 +16,8 @@ from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from tests.labs.learner import verdict
 from tests.labs.test_build import build
-from tests.labs.test_every_lab import functions, unknown
+from tests.labs.test_every_lab import functions, short, unknown
+from tests.labs.test_links import names_of_the_kit
 from tests.labs.test_notebooks import complaints, execute
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -54,12 +55,19 @@ def test_a_new_lab_is_built_known_and_judged(
     assert build.main(["--check", "--labs", str(copy)]) == 0
     book = json.loads((copy / f"{NAME}.ipynb").read_text())
     assert "".join(book["cells"][0]["source"]).startswith("# How long it lasts\n")
+    named, imported = names_of_the_kit(nbformat.read(copy / f"{NAME}.ipynb", as_version=4))
+    assert named <= imported and "predict" in named
     rows = [line for line in (copy.parent / "README.md").read_text().splitlines() if line.startswith("| [")]
     numbers = [row[3:5] for row in rows if row[3:5].isdigit()]
     assert "12" in numbers and numbers == sorted(numbers)
     page = (copy.parent / "docs" / "teaching.md").read_text()
     assert "| 12 | [How long it lasts](../labs/12_how_long_it_lasts.ipynb) | 25 (20) |" in page
     assert "| 12 | 4 | 3 | 0 | 2 | 3 | 12 | 33 % |" in page
+
+    assert short("lab12") == []
+    source = copy / "source" / f"{NAME}.py"
+    source.write_text(source.read_text().replace("return age_s < 4 * field", "return True").replace("1070.0", "99"))
+    assert [re.split(" of |:", line)[0] for line in short("lab12")] == ["12.1 gets 0", "12.R gets 0"]
 
     for student in (Student(), Student(("1",)), Student(("2", "3"))):
         for task, judge in functions("lab12"):
@@ -133,7 +141,7 @@ def test_the_example_of_the_page_for_authors_takes_the_place_of_the_first_one(bu
     source = copy / "source" / f"{name[1]}.py"
     text = re.sub(r"def lives.*?END SOLUTION\n", lambda _: blocks[1], source.read_text(), flags=re.DOTALL)
     source.write_text(text)
-    assert build.main(["--labs", str(copy)]) == 0
+    assert build.main(["--labs", str(copy)]) == 0 and short("lab12") == []
     made: dict[str, object] = {}
     exec(blocks[1], made)
     for student in (Student(), Student(("1",))):

@@ -11,12 +11,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jupytext
 import nbformat
 import pytest
 
+from mipflow import course
 from mipflow.course.exercise import MOST_WORDS, Exercise
 from mipflow.course.identity import Student
-from mipflow.course.source import exercises_of
+from mipflow.course.source import exercises_of, file_of
 from mipflow.course.stories import Stories, Wrong
 from tests.labs.learner import verdict
 
@@ -62,13 +64,36 @@ def module(lab: str) -> ModuleType:
     return exercises_of(lab.removeprefix("lab"))
 
 
+def solved(lab: str) -> dict[str, Any]:
+    """What the solutions in a lab's source make, by its name."""
+    number = lab.removeprefix("lab")
+    (path,) = (file_of(number).parents[1] / "source").glob(f"{number}_*.py")
+    made: dict[str, Any] = {name: getattr(course, name) for name in course.__all__}
+    for cell in jupytext.read(path).cells:
+        if any(tag.startswith("answer:") for tag in cell.metadata.get("tags", [])):
+            exec(cell.source, made)
+    return made
+
+
+def short(lab: str) -> list[str]:
+    """Complaints about the solutions of a lab; none where each gets all points."""
+    made, found = solved(lab), []
+    for task in module(lab).EXERCISES:
+        said = verdict(task.number, task.taken(made)) if task.points else None
+        if said is not None and (said.status, said.points) != ("passed", task.points):
+            found.append(f"{task.number} gets {said.points} of {task.points}: {said.feedback}")
+    return found
+
+
+def marks(lab: str) -> list[pytest.MarkDecorator]:
+    """Slow where the lab has a test file of its own."""
+    return [pytest.mark.slow] * (Path(__file__).parent / f"test_{lab}.py").exists()
+
+
 def of_each() -> list[Any]:
-    """A wrong version of a lab, as a parameter; slow where the lab has a test file of its own."""
+    """A wrong version of a lab, as a parameter."""
     return [
-        pytest.param(
-            task.number, task.points, known, id=f"{lab}-{task.number}-{known.name}",
-            marks=[pytest.mark.slow] * (Path(__file__).parent / f"test_{lab}.py").exists(),
-        )
+        pytest.param(task.number, task.points, known, id=f"{lab}-{task.number}-{known.name}", marks=marks(lab))
         for lab in LABS for task, judge in functions(lab) for known in judge.wrong if known.programs
     ]  # fmt: skip
 
@@ -76,6 +101,12 @@ def of_each() -> list[Any]:
 @pytest.mark.parametrize(("number", "points", "known"), of_each())
 def test_a_wrong_version_gets_its_own_feedback(number: str, points: int, known: Wrong) -> None:
     found = unknown(number, points, known, Student())
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("lab", [pytest.param(lab, marks=marks(lab)) for lab in LABS])
+def test_the_solutions_get_all_points(lab: str) -> None:
+    found = short(lab)
     assert not found, "\n".join(found)
 
 
