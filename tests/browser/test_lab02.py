@@ -73,7 +73,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     # Be the home agent: wrong, looked at in the world, right.
     learner.write("def intercept(", OVER)
     check = learner.run('check("2.2").points')
-    check.get_by_text("by a row that ended at 60 s").wait_for()
+    check.get_by_text("and MN's row ended at 60 s").first.wait_for()
     learner.shoot("6-not-yet", check)
     served = learner.run('film("2.2")')
     served.get_by_text("it ends at the cellular link").first.wait_for()
