@@ -244,7 +244,7 @@ def prediction(name: str) -> Prediction:
     check(one_of(*known), question=name)
     kept = progress(lab_of(name))
     before = _asked.get(name)
-    if before is None or before._kept is not kept:
+    if before is None or before._kept is not kept or before.question is not known[name]:
         _asked[name] = Prediction(known[name], kept)
     return _asked[name]
 

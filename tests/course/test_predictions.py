@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,26 @@ def test_an_answer_is_kept_with_confidence_and_reason() -> None:
     assert {name: kept[name] for name in ("answer", "misconception", "confidence", "why")} == {
         "answer": "a", "misconception": "M1", "confidence": "certain", "why": "I guess",
     }  # fmt: skip
+
+
+def test_a_question_that_was_rewritten_is_the_one_that_is_asked(nobody: Path) -> None:
+    """Who writes a lab changes it, and runs the cell again: in the same kernel."""
+    assert "What will it be?" in ask("99").children[0].value
+    path = nobody / "exercises" / "lab99.py"
+
+    def rewrite(old: str, new: str) -> None:
+        later = path.stat().st_mtime_ns + 10**9  # the clock of files may stand still between two writes
+        path.write_text(path.read_text().replace(old, new))
+        os.utime(path, ns=(later, later))
+
+    rewrite("What will it be?", "What now?")
+    rewrite('"b": Answer', '"c": Answer')
+    form = ask("99")
+    assert "What now?" in form.children[0].value and [letter for _, letter in form.children[1].options] == ["a", "c"]
+    predict("99", "c")
+    assert prediction("99").votes == ["c"] and prediction("99") is prediction("99")
+    rewrite('"c": Answer', '"d": Answer')
+    assert prediction("99").chosen is None, "an answer that is no longer there decides nothing"
 
 
 def test_one_may_answer_twice_and_both_are_kept() -> None:
