@@ -319,9 +319,13 @@ def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
 
 def complaints(cells: list[Cell]) -> Iterator[str]:
     """What a learner would stumble over, with its cell: too long, headings out of order, pictures without words."""
-    visible, level, identifiers = 0, 0, set()
+    visible, level, identifiers = 0, 0, set[str]()
     for number, cell in enumerate(cells, start=1):
         text, place = "".join(cell["source"]), f", cell {number}: "
+        for each in filter(None, (cell["id"], cell["metadata"].get("nbgrader", {}).get("grade_id"))):
+            if each in identifiers:
+                yield f"{place}{each!r} is there twice"
+            identifiers.add(each)
         if cell["cell_type"] == "code":
             if "jupyter" in cell["metadata"]:
                 continue
@@ -335,10 +339,6 @@ def complaints(cells: list[Cell]) -> Iterator[str]:
                 level = len(heading)
             if re.search(r'!\[\s*\]\(|alt="\s*"', text):
                 yield f"{place}an image without words for those who cannot see it"
-        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
-        if grade_id is not None and grade_id in identifiers:
-            yield f"{place}{grade_id!r} is there twice"
-        identifiers.add(grade_id)
     if not cells or not re.match(r"# ", "".join(cells[0]["source"])) or cells[0]["cell_type"] != "markdown":
         yield ", cell 1: expected text that begins with the title, '# ...'"
     if visible > MOST_VISIBLE_CELLS:

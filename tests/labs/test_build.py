@@ -233,6 +233,15 @@ def test_links_lead_to_words_and_to_the_labs_that_are_there(build: ModuleType, l
     assert text(cell).endswith("[lab\n98](98_more.ipynb).")
 
 
+def test_a_word_that_is_explained_twice_is_refused(
+    build: ModuleType, lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = WORDS[WORDS.index("# %%", 1) :]
+    (lab / "source" / "glossary.py").write_text(WORDS + word.replace("Care-of", "Octet") + word)
+    assert build.main(["--labs", str(lab)]) == 2
+    assert capsys.readouterr().err == "labs/build.py: glossary.py, cell 4: 'care-of-address' is there twice\n"
+
+
 def test_the_map_is_read_from_the_labs_and_the_plan(build: ModuleType, lab: Path) -> None:
     (lab / "plan.csv").write_text("lab,title,core,minutes,needs\n97,Rivals,50,70,99\n99,A plan,1,2,97\n")
     told = "#\n# **Core (play, 9.1) 40\n# minutes; all of it 60.** You need lab 97 and\n# lab 98. See lab 11.\n"
