@@ -61,6 +61,6 @@ def _enter(begun: Card, readme: Path) -> None:
     text = readme.read_text(encoding="utf-8") if readme.exists() else ""
     rows = [found for found in ROW.finditer(text) if found[0] < f"| [{begun.file}]"]
     if rows:
-        told = f"{begun.minutes} minutes, {begun.core} of them marked | TODO: what one does in it"
+        told = f"{begun.minutes} minutes, {begun.core} of them core | TODO: what one does in it"
         row = f"| [{begun.file}](labs/{begun.file}.ipynb), {told} |\n"
         readme.write_text(text[: rows[-1].end()] + row + text[rows[-1].end() :], encoding="utf-8")

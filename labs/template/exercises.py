@@ -101,8 +101,8 @@ TOLERANCE_MS = 1.0
 
 @cache
 def run_of(student: Student) -> Any:
-    """The learner's world: their number chooses a delay, so that a neighbor's number is another."""
-    delay_ms = 5 + 3 * student.random("99 links").randrange(30) if student.ids else 20
+    """The learner's world: their number chooses a delay, so that a neighbor's number is another, and none is practice's."""
+    delay_ms = 25 + 3 * student.random("99 links").randrange(30) if student.ids else 20
     world = mf.plain_mobile_ipv6(links={"wlan0": mf.Link(delay_ms=delay_ms)}).run(4)
     world.title = "MN registers at its home agent"
     return world

@@ -60,6 +60,8 @@ def test_a_new_lab_is_built_known_and_judged(
     rows = [line for line in (copy.parent / "README.md").read_text().splitlines() if line.startswith("| [")]
     numbers = [row[3:5] for row in rows if row[3:5].isdigit()]
     assert "12" in numbers and numbers == sorted(numbers)
+    assert f"| [{NAME}](labs/{NAME}.ipynb), 25 minutes, 20 of them core | TODO: what one does in it |" in rows
+    assert f"| [{NAME}](labs/{NAME}.ipynb), 25 minutes, 20 of them core | TODO: what one does in it |" in rows
     page = (copy.parent / "docs" / "teaching.md").read_text()
     assert "| 12 | [How long it lasts](../labs/12_how_long_it_lasts.ipynb) | 25 (20) |" in page
     assert "| 12 | 4 | 3 | 0 | 2 | 3 | 12 | 33 % |" in page
@@ -81,6 +83,9 @@ def test_a_new_lab_is_built_known_and_judged(
         assert {verdict("12.2", (f, a), student).points for f in range(4) for a in range(20)} == {0, 2}
         assert len(lab.viva(student, {})) == 3
     assert lab.waited(Student(("1",))) != lab.waited(Student(("2",))), "a neighbor's number is another"
+    for number in range(60):
+        said = verdict("12.R", lab.waited(Student()), Student((str(number),)))
+        assert said.points == 0, f"practice's number is that of {number}"
     for answer in ("long", True, None):
         assert verdict("12.R", answer).points == 0 == verdict("12.2", answer).points
 
