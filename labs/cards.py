@@ -18,7 +18,7 @@ a person reads.
 CORE = re.compile(r"\*\*Core \([^)]*\) (\d+) minutes; all of it (\d+)")
 MINUTES = re.compile(r"(\d+) minutes")
 NEEDS = re.compile(r"You need ((?:[^.]|\.(?!\s))*)")
-PATENT = re.compile(r"Patent \(WO 2004/057826\) (pages? [^;.]*)")
+PATENT = re.compile(r"\[The patent\]\(word:the-patent\) \(WO 2004/057826\), (pages? [^;.]*)")
 RFCS = re.compile(r"; (RFC (?:[^.]|\.(?!\s))*)")
 TAG = re.compile(r'"(answer|check|essay):([\w.]+)(?::(\d+))?"')
 BLOCKS = re.compile(r'\bblocks\("([\w.]+)"')

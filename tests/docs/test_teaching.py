@@ -114,7 +114,7 @@ def test_each_lab_has_its_objectives_and_sources() -> None:
     for row in table("objectives"):
         if row["lab"] in BOOKS:
             assert row["one can then"].count(";") >= 2 and int(row["minutes (core)"].split()[0]), row
-            assert sources[row["lab"]]["patent"] or sources[row["lab"]]["RFCs"], sources[row["lab"]]
+            assert sources[row["lab"]]["patent"] and sources[row["lab"]]["RFCs"], sources[row["lab"]]
     with (ROOT / "docs" / "teaching.csv").open(encoding="utf-8", newline="") as file:
         own = {row["lab"]: row for row in csv.DictReader(file)}
     assert all(row["rfc"] and row["textbook"] for row in own.values())
