@@ -8,7 +8,8 @@
 # - find an update and its answer among packets, and measure how long the answer took;
 # - TODO: what else can one do after it? Use verbs that one can watch.
 #
-# Patent (WO 2004/057826) page 1; RFC 6275 section 6.1.7. TODO: the pages and sections that your lab is about.
+# [The patent](word:the-patent) (WO 2004/057826), page 1; RFC 6275 section 6.1.7. TODO: the pages and sections that your
+# lab is about.
 #
 # *Your number chooses your delays and your example. Use any help you like for the code: no helper has seen your run,
 # and more than half of the marks are about that.*

@@ -17,7 +17,7 @@ from mipflow.course.source import exercises_of
 from tests.labs.learner import verdict
 from tests.labs.test_build import build
 from tests.labs.test_every_lab import functions, short, unknown
-from tests.labs.test_links import names_of_the_kit
+from tests.labs.test_links import cited_alone, names_of_the_kit
 from tests.labs.test_notebooks import complaints, execute
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -55,8 +55,9 @@ def test_a_new_lab_is_built_known_and_judged(
     assert build.main(["--check", "--labs", str(copy)]) == 0
     book = json.loads((copy / f"{NAME}.ipynb").read_text())
     assert "".join(book["cells"][0]["source"]).startswith("# How long it lasts\n")
-    named, imported = names_of_the_kit(nbformat.read(copy / f"{NAME}.ipynb", as_version=4))
-    assert named <= imported and "predict" in named
+    read = nbformat.read(copy / f"{NAME}.ipynb", as_version=4)
+    named, imported = names_of_the_kit(read)
+    assert not cited_alone(read) and named <= imported and "predict" in named
     rows = [line for line in (copy.parent / "README.md").read_text().splitlines() if line.startswith("| [")]
     numbers = [row[3:5] for row in rows if row[3:5].isdigit()]
     assert "12" in numbers and numbers == sorted(numbers)
@@ -64,6 +65,7 @@ def test_a_new_lab_is_built_known_and_judged(
     assert f"| [{NAME}](labs/{NAME}.ipynb), 25 minutes, 20 of them core | TODO: what one does in it |" in rows
     page = (copy.parent / "docs" / "teaching.md").read_text()
     assert "| 12 | [How long it lasts](../labs/12_how_long_it_lasts.ipynb) | 25 (20) |" in page
+    assert "| 12 | page 1 | RFC 6275 section 6.1.7 |" in page
     assert "| 12 | 4 | 3 | 0 | 2 | 3 | 12 | 33 % |" in page
 
     assert short("lab12") == []
