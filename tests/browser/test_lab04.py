@@ -91,7 +91,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.run('check("4.2a").points').get_by_text("From www, send each of the six updates").wait_for()
     learner.write("def placements(", COUNT)
     check = learner.run('check("4.2b").points')
-    check.get_by_text("Which row does each follow?").wait_for()
+    check.get_by_text("Which row does each flow follow?").wait_for()
     learner.shoot("8-count", check)
     learner.shoot("9-read-off", learner.cell('part("04", "packets")'))
     learner.write("came_along_ms =", "came_along_ms = 7185.8 - 7110.2")
