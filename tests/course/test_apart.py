@@ -65,20 +65,26 @@ def test_our_own_work_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_machine_that_is_busy_elsewhere_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy that is ready and gets no time is stopped here in place of starved: neither works, and neither sleeps."""
     monkeypatch.setattr(apart, "SILENT_S", 0.1)
+    waits, goes_on = os.pipe()
+    looks = 10 * apart.PATIENCE
     stopped: list[int] = []
 
     def starved(copy: int) -> tuple[float, bool]:
-        if len(stopped) < 10 * apart.PATIENCE:
+        if len(stopped) < looks:
             os.kill(copy, signal.SIGSTOP)
             stopped.append(copy)
-        else:
-            os.kill(copy, signal.SIGCONT)
+            if len(stopped) == looks:
+                os.write(goes_on, bytes(10_000))  # one for each call
+                os.kill(copy, signal.SIGCONT)
         return told(copy)
 
     told = apart._spent
     monkeypatch.setattr(apart, "_spent", starved)
-    result = check("99.1", made("return sum({'A': 1, 'B': 2}[letter] for letter in letters)"))
-    assert len(stopped) == 10 * apart.PATIENCE and result.status == "passed"
+    right = f"import os; os.read({waits}, 1); return sum({{'A': 1, 'B': 2}}[letter] for letter in letters)"
+    result = check("99.1", made(right))
+    os.close(waits)
+    os.close(goes_on)
+    assert len(stopped) == looks and result.status == "passed"
 
 
 @linux
