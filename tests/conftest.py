@@ -53,8 +53,8 @@ CHROMIUM_FLAGS = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a server or a browser are slow, and share one worker, so that there is one server."""
     for item in items:
-        if " at 0x" in item.nodeid:
-            raise pytest.UsageError(f"{item.nodeid} has an address of memory in its name, another in each worker")
+        if " at 0x" in item.nodeid or "set({" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} holds an address of memory or a set: no two workers name it alike")
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"jupyter_server", "browser_page"}:
             item.add_marker(pytest.mark.slow)

@@ -246,7 +246,7 @@ def test_the_film_shows_what_moves_beside_what_the_learner_says() -> None:
     assert "Yours says ZeroDivisionError" in film("4.1", {"moved": raises}).title
 
 
-@pytest.mark.parametrize("deal", LAB.DEALS, ids=str)
+@pytest.mark.parametrize("deal", LAB.DEALS, ids=lambda deal: "-".join([*deal.cns, "kept by", *sorted(deal.keepers)]))
 def test_placements_are_those_that_updates_reach(deal: Any) -> None:
     """By another way: from www, all stories of four updates, each applied to the rows."""
     found = set()
