@@ -19,10 +19,8 @@ What a source may say beyond plain cells:
 - `![what it shows](picture:before)` in a text cell: the picture `before` of labs/pictures.py or a chart of
   labs/flowcharts.py, as an image that needs no kernel and no file
 
-The pictures that the README beside `labs` shows are written to labs/pictures, and the pre-test and post-test, as a page
-to print, to docs/pretest.html.
-The pictures that the README beside `labs` shows are written to labs/pictures, and the tables of docs/teaching.md into
-that page.
+The pictures that the README beside `labs` shows are written to labs/pictures; the pre-test and post-test, as a page to
+print, to docs/pretest.html; the tables of docs/teaching.md into that page.
 
 jupytext is needed here only; learners and teachers do without.
 """
