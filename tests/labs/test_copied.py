@@ -9,10 +9,11 @@ from tests.labs.copied import copied, told
 from tests.labs.nbgrader_round import ANSWERS
 
 
-@pytest.mark.parametrize("lab", [pytest.param(lab, marks=[] if lab == "07" else pytest.mark.slow) for lab in ANSWERS])
-def test_a_neighbors_answer_earns_no_more_than_the_page_says(lab: str) -> None:
+@pytest.mark.slow
+def test_a_neighbors_answer_earns_no_more_than_the_page_says() -> None:
+    """Of the lab that the page sets; `python -m tests.labs.copied` takes all, and minutes."""
     page = told()
-    for number, share in copied(lab).items():
+    for number, share in copied("07").items():
         assert share <= page[number] + 0.5, number
 
 
