@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import mipflow as mf
 from mipflow import course
+from mipflow.course.blocks import NoProgram
 from mipflow.course.exercise import Result
 from mipflow.course.progress import forget
 from mipflow.errors import ProtocolMisuse
@@ -197,7 +198,7 @@ def spoken(function: Callable[..., Any], **arguments: Argument) -> Row:
             forget()
         if isinstance(found, Result) and found.status == "error":
             raise ProtocolMisuse(found.feedback, None)
-        if found is None and "expected" in said.getvalue():
+        if (found is None or isinstance(found, NoProgram)) and "expected" in said.getvalue():
             raise ProtocolMisuse(said.getvalue().strip(), None)
         return found
 

@@ -73,7 +73,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     learner.shoot("5-in-the-node", lanes)
     learner.write("def flow_key(", NO_PROTOCOL)
     learner.run('check("5.1").points')
-    check.get_by_text("UDP and TCP number their doors separately").wait_for()
+    check.get_by_text("UDP and TCP number their ports separately").wait_for()
     learner.run('film("5.1")')
     lanes.locator("svg").get_by_text("2 shapes").wait_for()
     learner.shoot("6-merged", lanes)

@@ -58,7 +58,8 @@ def test_the_key_fields_of_a_message(packet: Packet, words: str) -> None:
 
 def test_what_has_no_words_is_still_named() -> None:
     assert long(Packet(WLAN, CN1, UnknownMobilityMessage(99, b""))) == "unknown mobility message"
-    assert long(Packet(WLAN, CN1, Opaque(50, bytes(8)))) == "packet"
+    assert long(Packet(WLAN, CN1, Opaque(50, bytes(8)))) == "ESP packet"
+    assert long(Packet(WLAN, CN1, Opaque(99, bytes(8)))) == "packet"
     assert WORDS.address("2001:db8::99") == "2001:db8::99"
 
 
