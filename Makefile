@@ -23,10 +23,9 @@ quick: check
 lowest:
 	@$(MAKE) --no-print-directory VENV=.venv-lowest quick-on-lowest
 
-# Learners' functions need no library that has a lowest version; what judges and draws them does, and is tried. Nor has
-# jedi one here: what it completes is tried by make test alone.
+# Learners' functions need no library that has a lowest version; what judges and draws them does, and is tried.
 quick-on-lowest: $(VENV)/lowest.stamp
-	$(PYTEST) -m "not slow" --ignore=tests/labs --ignore=tests/test_completion.py $(ARGS)
+	$(PYTEST) -m "not slow" --ignore=tests/labs $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,47 +30,53 @@ DESIGN = {
 }  # fmt: skip
 
 
+BEHIND = "world.cn1", "world.trace", "world.cn2.bindings", "world.mn.home_addresses"
+LETTERS = "world.mn.ha"
+TYPED = [*(f"{name}{end}" for name in DESIGN for end in (".", "._")), *(f"{name}." for name in BEHIND), LETTERS]
+# In a kernel of its own, as a learner has it: among thousands of other tests jedi was seen to offer nothing.
+KERNEL = """
+import json, sys
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+import mipflow as mf
+shell = InteractiveShell()
+mf.load_ipython_extension(shell)
+shell.user_ns["world"] = mf.figure2(seed=7)
+with provisionalcompleter():
+    for shell.Completer.use_jedi in (False, True):
+        for typed in sys.argv[1:]:
+            found = [one.text.removeprefix(".") for one in shell.Completer.completions(typed, len(typed))]
+            print(json.dumps([typed, shell.Completer.use_jedi, found]))
+"""
+Offered = Callable[[str, bool], list[str]]
+
+
 @pytest.fixture(scope="module")
-def shell() -> InteractiveShell:
-    shell = InteractiveShell()
-    mf.load_ipython_extension(shell)
-    shell.user_ns["world"] = mf.figure2(seed=7)
-    return shell
-
-
-def offered(shell: InteractiveShell, typed: str, jedi: bool) -> list[str]:
-    """The names that are offered, at the third press of Tab at the latest.
-
-    Among thousands of other tests jedi was seen to offer nothing, now and then and without a word; alone never.
-    """
-    shell.Completer.use_jedi = jedi
-    names: list[str] = []
-    with provisionalcompleter():
-        for _ in range(3):
-            names = names or [one.text.removeprefix(".") for one in shell.Completer.completions(typed, len(typed))]
-    return names
+def offered() -> Offered:
+    """The names that are offered for one of `TYPED`, with jedi or without."""
+    done = subprocess.run([sys.executable, "-c", KERNEL, *TYPED], capture_output=True, text=True, check=True)
+    found = {(typed, jedi): names for typed, jedi, names in map(json.loads, done.stdout.splitlines())}
+    return lambda typed, jedi: found[typed, jedi]
 
 
 @pytest.mark.parametrize("jedi", [False, True])
 @pytest.mark.parametrize("typed", DESIGN)
-def test_what_a_learner_needs_comes_first_and_nothing_private(
-    shell: InteractiveShell, typed: str, jedi: bool
-) -> None:
-    names = offered(shell, f"{typed}.", jedi)
+def test_what_a_learner_needs_comes_first_and_nothing_private(offered: Offered, typed: str, jedi: bool) -> None:
+    names = offered(f"{typed}.", jedi)
     assert names == sorted(names) and set(DESIGN[typed]) <= set(names)
     assert len(names) <= (26 if typed == "world" else 16)
-    assert offered(shell, f"{typed}._", jedi) == []
+    assert offered(f"{typed}._", jedi) == []
 
 
 @pytest.mark.parametrize("jedi", [False, True])
-@pytest.mark.parametrize("typed", ["world.cn1", "world.trace", "world.cn2.bindings", "world.mn.home_addresses"])
-def test_it_looks_behind_each_of_them(shell: InteractiveShell, typed: str, jedi: bool) -> None:
-    assert offered(shell, f"{typed}.", jedi) != []
+@pytest.mark.parametrize("typed", BEHIND)
+def test_it_looks_behind_each_of_them(offered: Offered, typed: str, jedi: bool) -> None:
+    assert offered(f"{typed}.", jedi) != []
 
 
 @pytest.mark.parametrize("jedi", [False, True])
-def test_a_few_letters_are_enough(shell: InteractiveShell, jedi: bool) -> None:
-    assert offered(shell, "world.mn.ha", jedi) == ["handover", "handover_all"]
+def test_a_few_letters_are_enough(offered: Offered, jedi: bool) -> None:
+    assert offered(LETTERS, jedi) == ["handover", "handover_all"]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -84,13 +93,18 @@ def test_what_readme_and_labs_use_is_offered_and_all_that_is_offered_is_there(ma
     assert set(dir(world.internet)) == {"address", "addresses", "interfaces", "name"}
 
 
-def test_a_learners_own_node_is_completed_too(shell: InteractiveShell) -> None:
+def test_a_learners_own_node_is_completed_too() -> None:
     class Mine(mf.World):
         pass
 
     assert dir(Mine) != [] and mf.World.offered_names == Mine.offered_names
 
 
-def test_others_are_completed_as_before(shell: InteractiveShell) -> None:
+def test_others_are_completed_as_before() -> None:
+    shell = InteractiveShell()
+    mf.load_ipython_extension(shell)
     shell.user_ns["plain"] = type("Plain", (), {"offered_names": ["mine"], "other": 1})()
-    assert {"offered_names", "other"} <= set(offered(shell, "plain.", False))
+    shell.Completer.use_jedi = False
+    with provisionalcompleter():
+        found = {one.text.removeprefix(".") for one in shell.Completer.completions("plain.", len("plain."))}
+    assert {"offered_names", "other"} <= found
