@@ -39,10 +39,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     # Predict: the film waits; then the attacker is sent elsewhere, and ESP goes off.
     shown = learner.cell('part("03", "predicted")')
     shown.get_by_text("Waits for your answer").wait_for()
-    form = learner.cell('ask("03")')
-    form.get_by_role("radio", name="a.  Yes: it hears all").click()
-    form.get_by_role("button", name="Store my prediction").click()
-    page.get_by_role("button", name="I stay with my answer: show me").click()
+    learner.predict('ask("03")', "a.  Yes: it hears all")
     shown = learner.cell('part("03", "predicted")')
     shown.locator(".mipflow-driven").first.wait_for()
     learner.shoot("2-predicted", shown.locator(".mipflow-controls").first)

@@ -48,10 +48,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
 
     # Predict: the film waits; the dashed lane stays empty.
     learner.cell('part("04", "predicted")').get_by_text("Waits for your answer").wait_for()
-    form = learner.cell('ask("04")')
-    form.get_by_role("radio", name="a.  The call: the update").click()
-    form.get_by_role("button", name="Store my prediction").click()
-    page.get_by_role("button", name="I stay with my answer: show me").click()
+    learner.predict('ask("04")', "a.  The call: the update")
     film = learner.cell('part("04", "predicted")')
     film.locator(".mipflow-driven").wait_for()
     film.get_by_text("the lane wished for the file").wait_for()
@@ -62,10 +59,7 @@ def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path
     assert film.locator(".mipflow-clock").inner_text().startswith("7.22")
     learner.shoot("3-predicted", film)
     learner.cell('part("04", "predicted")').get_by_text("now they take 320 ms").wait_for()
-    form = learner.cell('ask("04-plain")')
-    form.get_by_role("radio", name="a.  The video.").click()
-    form.get_by_role("button", name="Store my prediction").click()
-    page.get_by_role("button", name="I stay with my answer: show me").click()
+    learner.predict('ask("04-plain")', "a.  The video.")
     plain = learner.cell('part("04", "plain")')
     plain.locator(".mipflow-driven").wait_for()
     learner.shoot("4-plain", plain.locator(".mipflow-controls"))
