@@ -7,20 +7,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mipflow.lab.attacks import attack_table
-from mipflow.lab.baselines import baseline_table
-from mipflow.lab.exhaustion import exhaustion_table
-from mipflow.lab.latency import latency_table
-from mipflow.view.picture import cell
+from mipflow.lab.studies.attacks import attack_table
+from mipflow.lab.studies.baselines import baseline_table
+from mipflow.lab.studies.exhaustion import exhaustion_table
+from mipflow.lab.studies.latency import latency_table
+from mipflow.view.drawing.picture import cell
 
 HERE = Path(__file__).parent
 
 ATTACKS = """\
 # What an attacker achieves
 
-Each cell is a run: a world with an attacker that has ears at one place (`mipflow/lab/attacks.py`,
+Each cell is a run: a world with an attacker that has ears at one place (`mipflow/lab/studies/attacks.py`,
 `mf.attack_table()`). That it comes out as RFC 4225 and RFC 6275 section 15 say is a test
-(`tests/lab/test_attacks.py`, with a section for each row).
+(`tests/lab/studies/test_attacks.py`, with a section for each row).
 
 {table}
 
@@ -40,8 +40,8 @@ Each cell is a run: a world with an attacker that has ears at one place (`mipflo
 # What an attacker uses up
 
 Off the path, with forged sources where it helps. Each row is two runs that differ in nothing but the bound
-(`mipflow/lab/exhaustion.py`, `mf.exhaustion_table()`); `tests/lab/test_exhaustion.py` holds them, and what becomes of
-the mobile node's own flows meanwhile.
+(`mipflow/lab/studies/exhaustion.py`, `mf.exhaustion_table()`); `tests/lab/studies/test_exhaustion.py` holds them, and
+what becomes of the mobile node's own flows meanwhile.
 
 {exhaustion}
 
@@ -67,10 +67,10 @@ BASELINES = """\
 # What can be done with the same flows
 
 Mobile IPv6 as it is, the way before WO 2004/057826, and its method: the same calls between the same nodes, in three
-worlds that differ in nothing but how flows get home addresses and bindings (`mipflow/lab/baselines.py`,
+worlds that differ in nothing but how flows get home addresses and bindings (`mipflow/lab/studies/baselines.py`,
 `mf.baseline_table()`). Each cell is a run. Its verdict is what was on the mobile node's links: "yes" where the data
 packets of every call, in the last second, took the interface that was wished for it, both ways, and no other. That it
-comes out as the pages of WO 2004/057826 say is a test (`tests/lab/test_baselines.py`).
+comes out as the pages of WO 2004/057826 say is a test (`tests/lab/studies/test_baselines.py`).
 
 {table}
 
@@ -94,8 +94,8 @@ HANDOVER = """\
 # How long a handover takes
 
 A mobile node with one interface is carried from one access router to another and back, and notices it by router
-advertisements alone (`mipflow/lab/latency.py`, `mf.latency_table()`). All links take 0.5 ms. Published: Yousaf et
-al., SIMUTools 2008; Rana et al., Simulation Modelling Practice and Theory 72, 2017. Seconds of virtual time; keygen
+advertisements alone (`mipflow/lab/studies/latency.py`, `mf.latency_table()`). All links take 0.5 ms. Published: Yousaf
+et al., SIMUTools 2008; Rana et al., Simulation Modelling Practice and Theory 72, 2017. Seconds of virtual time; keygen
 tokens are not used twice.
 
 {table}

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
-from mipflow.view.style import HIGHLIGHT, INK, SANS, FlowStyle, flow_styles
-from mipflow.view.trips import Trip, messages, trips
-from mipflow.view.words import Words, short
+from mipflow.view.drawing.style import HIGHLIGHT, INK, SANS, FlowStyle, flow_styles
+from mipflow.view.story.trips import Trip, messages, trips
+from mipflow.view.story.words import Words, short
 
 Point = tuple[float, float]
 Frames = list[tuple[float, str]]

@@ -12,22 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mipflow.flow import policies as policies
+    from mipflow.flow.policy import policies as policies
+    from mipflow.flow.policy.rules import load_rules as load_rules
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
-    from mipflow.flow.rules import load_rules as load_rules
-    from mipflow.lab.attacks import attack_table as attack_table
-    from mipflow.lab.baselines import baseline_table as baseline_table
     from mipflow.lab.comparison import compare as compare
-    from mipflow.lab.exhaustion import exhaustion_table as exhaustion_table
-    from mipflow.lab.latency import latency_table as latency_table
+    from mipflow.lab.panels.scenario_panel import panel as panel
     from mipflow.lab.plain import plain_hosts as plain_hosts
-    from mipflow.lab.scenario_panel import panel as panel
     from mipflow.lab.scenarios import figure1 as figure1
     from mipflow.lab.scenarios import figure2 as figure2
     from mipflow.lab.scenarios import plain_mobile_ipv6 as plain_mobile_ipv6
     from mipflow.lab.states import state_machines as state_machines
+    from mipflow.lab.studies.attacks import attack_table as attack_table
+    from mipflow.lab.studies.baselines import baseline_table as baseline_table
+    from mipflow.lab.studies.exhaustion import exhaustion_table as exhaustion_table
+    from mipflow.lab.studies.latency import latency_table as latency_table
     from mipflow.lab.world import World as World
-    from mipflow.node import apps as apps
+    from mipflow.node.applications import apps as apps
     from mipflow.sim.link import Link as Link
     from mipflow.wire.address import Address as Address
 
@@ -38,20 +38,20 @@ _HOMES = {
     "AssignmentRules": "mipflow.flow.redirector",
     "Link": "mipflow.sim.link",
     "World": "mipflow.lab.world",
-    "attack_table": "mipflow.lab.attacks",
-    "baseline_table": "mipflow.lab.baselines",
+    "attack_table": "mipflow.lab.studies.attacks",
+    "baseline_table": "mipflow.lab.studies.baselines",
     "compare": "mipflow.lab.comparison",
-    "exhaustion_table": "mipflow.lab.exhaustion",
-    "latency_table": "mipflow.lab.latency",
+    "exhaustion_table": "mipflow.lab.studies.exhaustion",
+    "latency_table": "mipflow.lab.studies.latency",
     "state_machines": "mipflow.lab.states",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
-    "load_rules": "mipflow.flow.rules",
-    "panel": "mipflow.lab.scenario_panel",
+    "load_rules": "mipflow.flow.policy.rules",
+    "panel": "mipflow.lab.panels.scenario_panel",
     "plain_hosts": "mipflow.lab.plain",
     "plain_mobile_ipv6": "mipflow.lab.scenarios",
 }
-_MODULES = {"apps": "mipflow.node.apps", "policies": "mipflow.flow.policies"}
+_MODULES = {"apps": "mipflow.node.applications.apps", "policies": "mipflow.flow.policy.policies"}
 __all__ = [
     "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "compare",
     "exhaustion_table", "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_hosts",
@@ -72,15 +72,15 @@ def __dir__() -> list[str]:
 
 
 _IN_CELLS = {
-    "mipflow.lab.views": "Views", "mipflow.node.node": "Node", "mipflow.mip6.table": "Table Entry",
-    "mipflow.mip6.binding_cache": "Binding", "mipflow.mip6.binding_update_list": "BindingUpdateEntry",
+    "mipflow.lab.views": "Views", "mipflow.node.node": "Node", "mipflow.mip6.bindings.table": "Table Entry",
+    "mipflow.mip6.bindings.binding_cache": "Binding", "mipflow.mip6.bindings.binding_update_list": "BindingUpdateEntry",
     "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.address_pool": "AddressPool",
     "mipflow.flow.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
     "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
     "mipflow.wire.packet": "Packet",
 }  # fmt: skip
-"""Classes that a cell shows as a small table (`lab.cells`). A class with a `repr` of its own is named beside its base:
-IPython looks no further.
+"""Classes that a cell shows as a small table (`lab.panels.cells`). A class with a `repr` of its own is named beside its
+base: IPython looks no further.
 """
 
 
@@ -109,13 +109,13 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def _html(thing: object) -> str:
-    shown: str = import_module("mipflow.lab.cells").shown(thing).html()
+    shown: str = import_module("mipflow.lab.panels.cells").shown(thing).html()
     return shown
 
 
 def _text(thing: object, printer: Any, cycle: bool) -> None:
     is_alone = len(printer.stack) == 1  # not in a list
-    printer.text(import_module("mipflow.lab.cells").shown(thing).text() if is_alone else repr(thing))
+    printer.text(import_module("mipflow.lab.panels.cells").shown(thing).text() if is_alone else repr(thing))
 
 
 if (_ipython := sys.modules.get("IPython")) and (_shell := _ipython.get_ipython()):

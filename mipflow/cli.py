@@ -132,7 +132,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _export(chosen: argparse.Namespace) -> int:
-    from mipflow.lab.export import export
+    from mipflow.lab.panels.export import export
 
     page = export(chosen.notebook, chosen.html)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB): its pictures play in any browser, without a network")
@@ -151,10 +151,10 @@ def _viva(chosen: argparse.Namespace) -> int:
 
 
 def _class(chosen: argparse.Namespace) -> int:
-    from mipflow.course.classroom import Classroom, as_text, save_page, save_rows
+    from mipflow.course.classroom.classroom import Classroom, as_text, save_page, save_rows
 
     if chosen.roster is not None:
-        from mipflow.course.roster import read_roster, roster
+        from mipflow.course.classroom.roster import read_roster, roster
 
         print(as_text([roster(chosen.folder, read_roster(chosen.roster))]))
     classroom = Classroom(chosen.folder)
@@ -168,7 +168,7 @@ def _class(chosen: argparse.Namespace) -> int:
 
 
 def _solutions(chosen: argparse.Namespace) -> int:
-    from mipflow.course.solutions import solutions
+    from mipflow.course.classroom.solutions import solutions
 
     for line in solutions(chosen.folder, chosen.labs):
         print(line)

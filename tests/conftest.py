@@ -83,7 +83,7 @@ def _refuse_skip(report: Report) -> Report:
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is found by running worlds is kept for this test run only."""
-    from mipflow.lab import found
+    from mipflow.lab.studies import found
 
     folder, before = tmp_path_factory.mktemp("cache"), found.cache_folder
     found.cache_folder = lambda: folder

@@ -20,26 +20,26 @@ from typing import Any, NamedTuple
 
 import mipflow as mf
 from mipflow import course
-from mipflow.course.blocks import NoProgram
-from mipflow.course.exercise import Result
+from mipflow.course.exercises.blocks import NoProgram
+from mipflow.course.exercises.exercise import Result
 from mipflow.course.progress import forget
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
-from mipflow.flow.rules import RuleSet
+from mipflow.flow.policy.rules import RuleSet
 from mipflow.lab.outside import Outside
 from mipflow.lab.plain import CarriedHost, PlainWorld
-from mipflow.lab.replay import Handover, Replay
+from mipflow.lab.replay.replay import Handover, Replay
 from mipflow.lab.views import Views
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.registrations import Registrations
-from mipflow.node.application import Running
+from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.node.applications.application import Running
+from mipflow.node.applications.recorded import Datagram, Write
 from mipflow.node.interface import Interface
-from mipflow.node.recorded import Datagram, Write
 from mipflow.sim.link import Segment
 from mipflow.sim.trace import Trace
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.sound import Sound
 
 REPOSITORY = Path(__file__).resolve().parents[1]

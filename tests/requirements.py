@@ -231,7 +231,7 @@ First those that no single sentence of the RFC shows.
 * **IP security is a switch, and off.** Lessons read the messages. Without `security=True` a home agent believes whoever
   names a home address; what the rows about protection say (6.1.3, 6.7, 6.8, 10.3.1 (2), 10.4.6, 10.6.3, 11.4.2, 11.4.3,
   11.6.3, 11.7.1 (17)) holds with it. A stand-in takes the place of IKEv2: keys of equal quality at both ends, without
-  packets and time (`mip6/key_exchange.py` says what that leaves out).
+  packets and time (`mip6/security/key_exchange.py` says what that leaves out).
 * **Address resolution is not simulated.** `Segment.neighbors` says who answers for an address, in place of neighbor
   caches (RFC 4861 section 7.2); a home agent enters itself there for the home addresses that it stands in for.
   Duplicate address detection, solicitations and advertisements do send their packets.

@@ -12,7 +12,7 @@ import pytest
 import mipflow as mf
 from mipflow.errors import MipflowError, ProtocolMisuse
 from mipflow.lab.world import World
-from mipflow.node.recorded import Datagram, Write
+from mipflow.node.applications.recorded import Datagram, Write
 from tests.face import BAD, INSIDE, PUBLIC, Hollow, Silent, lacking, names
 
 REPLAYED = {name for name in PUBLIC if name.startswith("Replay.")}

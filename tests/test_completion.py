@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *REPOSITORY.glob("labs/source/*.py")]
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 LAB_08 = {"assign", "choose", "separate", "up"}
-"""Of the mobile node that lab 08 gives a learner's functions: `course.own_node.OwnNodeView`."""
+"""Of the mobile node that lab 08 gives a learner's functions: `course.exercises.own_node.OwnNodeView`."""
 MAKERS: list[Callable[..., World]] = [mf.figure1, mf.figure2, mf.plain_mobile_ipv6]
 # The table of a learner's names in the design.
 DESIGN = {

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import mipflow as mf
 from mipflow.course import notebook
-from mipflow.course.exercise import Exercise, Share, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.exercise import Exercise, Share, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, last_failed
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.tour import Tour
-from mipflow.lab.first_picture import FirstPicture
+from mipflow.lab.panels.first_picture import FirstPicture
 from mipflow.lab.world import World
 from mipflow.wire.mobility import MobilityMessage
 

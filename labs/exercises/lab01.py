@@ -19,20 +19,20 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, show_words, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import MipflowError
-from mipflow.flow.learner import wrong_truth
-from mipflow.lab.panel import button, choice, frame, show_in
+from mipflow.flow.learner.guard import wrong_truth
+from mipflow.lab.panels.panel import button, choice, frame, show_in
 from mipflow.lab.plain import SERVER, PlainWorld
-from mipflow.node.connections import ConnectionRow, Segment
 from mipflow.node.host import Host
 from mipflow.node.sockets import TcpSocket
+from mipflow.node.tcp.table import ConnectionRow, Segment
 from mipflow.sim.trace import Dropped
 from mipflow.wire.packet import TCP
 

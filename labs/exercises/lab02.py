@@ -25,23 +25,23 @@ from scapy.packet import Packet as ScapyPacket
 from scapy.utils import wrpcap
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, show, show_words, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import MipflowError, WireError, shown
 from mipflow.lab.interception import CacheEntry, Data, Packet, wrong_packet
 from mipflow.lab.outside import Answer as Came
 from mipflow.lab.outside import Outside
-from mipflow.lab.panel import button, choice, frame, show_in
+from mipflow.lab.panels.panel import button, choice, frame, show_in
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.clock import seconds
 from mipflow.sim.trace import Dropped
-from mipflow.view.picture import html_table
+from mipflow.view.drawing.picture import html_table
 from mipflow.wire.address import Address
 
 HA, CN, ROUTER = "2001:db8:100::7", "2001:db8:a::5", "2001:db8:200::1"

@@ -19,21 +19,21 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import MipflowError, shown
-from mipflow.lab.attacks import Attack, attack
-from mipflow.lab.panel import button, choice, frame, show_in
+from mipflow.lab.panels.panel import button, choice, frame, show_in
+from mipflow.lab.studies.attackers import Liar
+from mipflow.lab.studies.attacks import Attack, attack
 from mipflow.lab.world import World
-from mipflow.mip6.attackers import Liar
 from mipflow.sim.trace import TableChanged
-from mipflow.view.words import short
+from mipflow.view.story.words import short
 from mipflow.wire.mobility import CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
 
 # --- The attacks ------------------------------------------------------------------------------------------------------

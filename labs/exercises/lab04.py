@@ -19,21 +19,21 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, show_words, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import MipflowError, shown
-from mipflow.flow.learner import Guarded
-from mipflow.lab.panel import button, choice, frame, show_in
+from mipflow.flow.learner.guard import Guarded
+from mipflow.lab.panels.panel import button, choice, frame, show_in
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import LOST, TableChanged
-from mipflow.view.trips import trips
-from mipflow.view.words import series
+from mipflow.view.story.trips import trips
+from mipflow.view.story.words import series
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, CareOfTest, CareOfTestInit
 
 # --- 4.1: which flows an update moves ---------------------------------------------------------------------------------

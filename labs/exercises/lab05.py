@@ -19,22 +19,22 @@ from typing import Any, ClassVar, NamedTuple
 import ipywidgets
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.stories import Criterion, Stories, Wrong, outcome
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question, prediction
-from mipflow.course.stories import Criterion, Stories, Wrong, outcome
 from mipflow.errors import shown
 from mipflow.flow.endings import FlowState
-from mipflow.flow.packet_keys import Seen, wrong_key
-from mipflow.flow.rules import read_rules
-from mipflow.lab.panel import button, show_in
+from mipflow.flow.learner.packet_keys import Seen, wrong_key
+from mipflow.flow.policy.rules import read_rules
+from mipflow.lab.panels.panel import button, show_in
 from mipflow.lab.world import World
-from mipflow.node.recorded import Datagram, Recorded
+from mipflow.node.applications.recorded import Datagram, Recorded
+from mipflow.view.drawing.picture import Picture, html_table
 from mipflow.view.lanes import Laned, is_clean, lanes, sort
-from mipflow.view.picture import Picture, html_table
-from mipflow.view.words import series
+from mipflow.view.story.words import series
 from mipflow.wire.packet import UDP, Opaque, Packet
 
 CARE_OF = {"wlan0": "2001:db8:200::10", "cell0": "2001:db8:300::10"}

@@ -13,21 +13,21 @@ from itertools import product
 from typing import Any, NamedTuple, cast
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.in_node import Own
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
-from mipflow.course.in_node import Own
 from mipflow.course.notebook import Words, words_of
 from mipflow.course.predictions import Answer, Question, prediction
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import FunctionFailed, class_name
-from mipflow.flow.allocation import Advert
-from mipflow.flow.answers import PARAMETERS as ANSWERED
-from mipflow.flow.answers import Word, wrong_word
-from mipflow.flow.freeing import FORGET_KEYS, STRIKE_OUT, Held
-from mipflow.flow.learner import Guarded
-from mipflow.lab.panel import Panel, choice, flag
+from mipflow.flow.allocation.allocation import Advert
+from mipflow.flow.learner.answers import PARAMETERS as ANSWERED
+from mipflow.flow.learner.answers import Word, wrong_word
+from mipflow.flow.learner.freeing import FORGET_KEYS, STRIKE_OUT, Held
+from mipflow.flow.learner.guard import Guarded
+from mipflow.lab.panels.panel import Panel, choice, flag
 from mipflow.lab.scenarios import HOME, MOBILE_NODE, somebody_at_home
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged

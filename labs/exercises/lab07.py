@@ -17,25 +17,25 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 import mipflow as mf
-from mipflow.course.checks import TRIES, steps_of
-from mipflow.course.exercise import MOST_WORDS, Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.checks import TRIES, steps_of
+from mipflow.course.exercises.exercise import MOST_WORDS, Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.in_node import PARAMETERS, FlowRow, Fresh, InNode, Own, wrong_name
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
-from mipflow.course.in_node import PARAMETERS, FlowRow, Fresh, InNode, Own, wrong_name
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
 from mipflow.errors import shown
 from mipflow.flow.flows import Flow
 from mipflow.flow.redirector import DataFlowRedirector
-from mipflow.lab.panel import button
+from mipflow.lab.panels.panel import button
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
-from mipflow.view.picture import html_table
-from mipflow.view.words import count, series
+from mipflow.view.drawing.picture import html_table
+from mipflow.view.story.words import count, series
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 from mipflow.wire.packet import DestinationOptions
 

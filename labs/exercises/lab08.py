@@ -20,25 +20,25 @@ import ipywidgets
 
 import mipflow as mf
 from mipflow.course import notebook
-from mipflow.course.checks import is_stub
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, then
+from mipflow.course.exercises.checks import is_stub
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, then
+from mipflow.course.exercises.in_node import FlowRow
+from mipflow.course.exercises.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Story, Wrong
+from mipflow.course.exercises.trial import Trial, ours
 from mipflow.course.identity import Student
-from mipflow.course.in_node import FlowRow
 from mipflow.course.notebook import Words, program, words_of
-from mipflow.course.own_node import WAYS, FlowPacket, OwnNode, OwnNodeView, Row
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Story, Wrong
-from mipflow.course.trial import Trial, ours
 from mipflow.errors import FunctionFailed, MipflowError, class_name, shown
 from mipflow.flow.flows import Flow
-from mipflow.lab.panel import button, frame, show_in
-from mipflow.lab.recording import Recording, read
+from mipflow.lab.panels.panel import button, frame, show_in
+from mipflow.lab.replay.recording import Recording, read
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import LOST, TableChanged
-from mipflow.view.picture import Picture, html_table
-from mipflow.view.words import series
+from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.story.words import series
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
 from mipflow.wire.packet import UDP
 

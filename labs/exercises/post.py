@@ -15,7 +15,7 @@ from mipflow.course.identity import Student
 from mipflow.course.predictions import GAP, Answer
 from mipflow.course.progress import progress
 from mipflow.course.source import exercises_of
-from mipflow.lab.panel import show_in
+from mipflow.lab.panels.panel import show_in
 
 _pre = exercises_of("pre")
 

@@ -12,7 +12,7 @@ import ipywidgets
 
 from mipflow.course.identity import Student
 from mipflow.course.predictions import GAP, Answer, Question, prediction
-from mipflow.lab.panel import frame
+from mipflow.lab.panels.panel import frame
 
 FORMS = "A", "B"
 GAP_LETTER, GAP_WORDS = "x", "I do not know yet."

@@ -28,7 +28,7 @@
 #   home for it.
 
 # %% tags=["hide"]
-from mipflow.lab.first_picture import building
+from mipflow.lab.panels.first_picture import building
 
 building(3)  # cells further down
 

@@ -111,7 +111,7 @@ reveal("08", run, run.animate(8.9, 9.9))
 # answer: none. `hint("8.1")` in a new cell opens one of three hints; each waits for a new attempt.
 
 # %% tags=["answer:8.1"]
-from mipflow.course.own_node import Row
+from mipflow.course.exercises.own_node import Row
 
 
 def outgoing(packet, mn):

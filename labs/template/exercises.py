@@ -10,14 +10,14 @@ from functools import cache
 from typing import Any
 
 import mipflow as mf
-from mipflow.course.exercise import Exercise, Step, Verdict, error, passed, wrong
-from mipflow.course.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.exercise import Exercise, Step, Verdict, error, passed, wrong
+from mipflow.course.exercises.explain import Attempts, explains, last_failed
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong, outcome
+from mipflow.course.exercises.trial import ours
 from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong, outcome
-from mipflow.course.trial import ours
-from mipflow.flow.learner import wrong_truth
+from mipflow.flow.learner.guard import wrong_truth
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 
 # --- 99.1: a function, judged by a battery ----------------------------------------------------------------------------

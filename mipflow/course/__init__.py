@@ -4,8 +4,8 @@
 questions, `hand_in` and `restore` with the file that you hand in, `how_far` with all labs.
 """
 
-from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film, hint, part
+from mipflow.course.exercises.blocks import blocks
+from mipflow.course.exercises.checks import check, film, hint, part
 from mipflow.course.handin import hand_in, restore
 from mipflow.course.identity import me
 from mipflow.course.notebook import keep

@@ -25,8 +25,8 @@ from mipflow.course.notebook import gives, in_words, shell
 from mipflow.course.progress import FORM, forget, parsed, progress
 from mipflow.course.source import called, exercises_of, lab_of
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
-from mipflow.lab.panel import button, frame, show_in
-from mipflow.wire.files import open_ordinary
+from mipflow.files import open_ordinary
+from mipflow.lab.panels.panel import button, frame, show_in
 
 MOST_OCTETS = 50_000_000
 """Of what is taken from a zip, unpacked."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from mipflow.errors import MipflowError
-from mipflow.view.picture import html_table
+from mipflow.view.drawing.picture import html_table
 
 MARK = "__mipflow__"
 STOPPED = "You stopped this. Nothing is lost: run the cell again when you like."

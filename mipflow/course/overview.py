@@ -10,7 +10,7 @@ from mipflow.course.notebook import Words, in_words, lines, words_of
 from mipflow.course.progress import Progress
 from mipflow.course.source import exercises_of
 from mipflow.errors import DatasetError
-from mipflow.view.picture import html_table
+from mipflow.view.drawing.picture import html_table
 
 TITLE = re.compile(r'"# ([^"\\]+)')
 

@@ -20,8 +20,8 @@ from mipflow.course.identity import student
 from mipflow.course.progress import Progress, progress
 from mipflow.course.source import exercises_of, lab_of
 from mipflow.errors import ProtocolMisuse
-from mipflow.lab.panel import button, frame, show_in
-from mipflow.view.picture import Picture
+from mipflow.lab.panels.panel import button, frame, show_in
+from mipflow.view.drawing.picture import Picture
 
 CONFIDENCE = "guessing", "fairly sure", "certain"
 WATCHED = "I have watched it: what of my answer?"
@@ -173,8 +173,8 @@ class Prediction:
         return f"{told}\nRight is {letter}, “{right.text}”:\n{right.said(world)}"
 
     def told(self, world: Any, film: Any = None) -> str:
-        """The feedback as HTML, with a button that leads to its moment in the film (view/player.js); that one's text
-        twin says the moment too.
+        """The feedback as HTML, with a button that leads to its moment in the film (view/drawing/player.js); that one's
+        text twin says the moment too.
         """
         if self.chosen is None:
             return ""

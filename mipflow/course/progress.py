@@ -16,7 +16,7 @@ from typing import Any
 from mipflow.course.identity import Student
 from mipflow.course.source import called
 from mipflow.errors import DatasetError, MipflowError, shown
-from mipflow.wire.files import read_text, written_whole
+from mipflow.files import read_text, written_whole
 
 KIT = next((each.version for each in distributions(name="mipflow")), "not installed")
 FORM = 1

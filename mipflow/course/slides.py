@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from mipflow.course.identity import ROSTER
-from mipflow.lab.panel import button, frame
-from mipflow.view.picture import html_table
+from mipflow.lab.panels.panel import button, frame
+from mipflow.view.drawing.picture import html_table
 
 
 class Slide(NamedTuple):

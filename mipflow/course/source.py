@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from mipflow.course.exercise import Exercise
+from mipflow.course.exercises.exercise import Exercise
 from mipflow.errors import DatasetError, ProtocolMisuse, shown
 from mipflow.lab.folders import find_folder
 

@@ -18,13 +18,13 @@ from mipflow.arguments import number as numbers
 from mipflow.course import notebook
 from mipflow.course.predictions import Prediction, prediction
 from mipflow.course.source import exercises_of
-from mipflow.lab import panel
+from mipflow.lab.panels import panel
 from mipflow.lab.scenarios import figure1, figure2
 from mipflow.lab.world import World
 from mipflow.sim.clock import seconds
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.picture import html_table
-from mipflow.view.words import interface_kind, network
+from mipflow.view.drawing.picture import html_table
+from mipflow.view.story.words import interface_kind, network
 
 Figure = Callable[..., World]
 Story = Callable[[Figure, str, str, float], World]

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mipflow.arguments import SECONDS, fits, whole
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
-from mipflow.flow.learner import Guarded
+from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import HOME_RETRY_NS
-from mipflow.mip6.home_prefixes import HomeAddresses
+from mipflow.mip6.discovery.home_prefixes import HomeAddresses
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
 from mipflow.wire.address import Address, Prefix
 
 if TYPE_CHECKING:
-    from mipflow.flow.allocation import Allocation
-    from mipflow.flow.freeing import Freeing
+    from mipflow.flow.allocation.allocation import Allocation
     from mipflow.flow.journal import Journal
+    from mipflow.flow.learner.freeing import Freeing
     from mipflow.flow.redirector import DataFlowRedirector
     from mipflow.sim.trace import Change
 

@@ -2,7 +2,7 @@
 
 The shell around the two tables, the redirector and the pool of home addresses. `flow.stack` puts packets into flows;
 here each flow gets a home address and its bindings, and is handed over. The mobile node below tells what happens and
-asks where to bind (`mip6.listener`); `flow.networks` chooses where a flow goes.
+asks where to bind (`mip6.listener`); `flow.policy.networks` chooses where a flow goes.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 from mipflow.arguments import FLAG, TEXT, check, fits, optional, several
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.address_pool import AddressPool
-from mipflow.flow.allocation import Allocation, StatelessAllocation
+from mipflow.flow.allocation.allocation import Allocation, StatelessAllocation
 from mipflow.flow.flows import Flow
 from mipflow.flow.journal import Journal
-from mipflow.flow.learner import Guarded, wrong_truth
-from mipflow.flow.networks import ANCHOR, NetworkChooser
-from mipflow.flow.policies import HomeBindings, Policies
+from mipflow.flow.learner.guard import Guarded, wrong_truth
+from mipflow.flow.policy.networks import ANCHOR, NetworkChooser
+from mipflow.flow.policy.policies import HomeBindings, Policies
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.shared_bindings import SharedBindings
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable, flows_named
 from mipflow.flow.waiting_room import WaitingRoom
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.handover_waits import WAITS
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.updates import named
+from mipflow.mip6.registrations.handover_waits import WAITS
+from mipflow.mip6.registrations.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change
 from mipflow.wire.address import ADDRESS, Address, Prefix
 from mipflow.wire.mobility import Status
 
 if TYPE_CHECKING:
-    from mipflow.flow.answers import Answers
+    from mipflow.flow.learner.answers import Answers
 
 Says = Callable[
     [FlowMappingEntry, Address, FlowMappingTable], tuple[dict[int, Address], list[tuple[Address, Address, Address]]]

@@ -2,8 +2,8 @@
 kept for them, or redirected.
 
 The primary is the address that others know. Where the application allows it, as a call does, the correspondent first
-invites there (`node.invitation`) and is told another home address, which Figure 6 finds as for a flow of ours: so such
-calls can be handed over one by one. The part of `flow.stack` that knows which flows are expected.
+invites there (`node.applications.invitation`) and is told another home address, which Figure 6 finds as for a flow of
+ours: so such calls can be handed over one by one. The part of `flow.stack` that knows which flows are expected.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from mipflow.flow.separator import traits_of
 from mipflow.flow.strangers import Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
 from mipflow.flow.traits import Traits
-from mipflow.node.application import Ends
+from mipflow.node.applications.application import Ends
+from mipflow.node.applications.invitation import PORT as INVITATIONS
+from mipflow.node.applications.invitation import Doorman, Invitation
 from mipflow.node.host import Host
-from mipflow.node.invitation import PORT as INVITATIONS
-from mipflow.node.invitation import Doorman, Invitation
 from mipflow.wire.packet import NO_MARKS
 
 if TYPE_CHECKING:
     from mipflow.flow.flows import Flow
-    from mipflow.node.application import Application
+    from mipflow.node.applications.application import Application
     from mipflow.wire.address import Address
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from mipflow.flow.learner import Guarded, wrong_truth
+from mipflow.flow.learner.guard import Guarded, wrong_truth
 from mipflow.flow.tables import FlowMappingEntry, Key
-from mipflow.node.tcp import Connection
+from mipflow.node.tcp.connection import Connection
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.meter import Meter
 from mipflow.wire.packet import TCP

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mipflow.flow.tables import Conversation, FlowMappingEntry
-from mipflow.node.apps import Application, Running
+from mipflow.node.applications.apps import Application, Running
+from mipflow.node.applications.invitation import Invitation
 from mipflow.node.host import Host
-from mipflow.node.invitation import Invitation
 from mipflow.sim.clock import NS_PER_MS, Unique
 from mipflow.sim.meter import Meter
 from mipflow.wire.address import Address

@@ -12,22 +12,22 @@ from typing import Any
 
 from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
-from mipflow.flow.allocation import Allocation, FunctionAllocation, wrong_new
-from mipflow.flow.answers import PARAMETERS, Answered, Answers, wrong_word
+from mipflow.flow.allocation.allocation import Allocation, FunctionAllocation, wrong_new
 from mipflow.flow.binder import FlowBinder, Says, wrong_move
 from mipflow.flow.endings import AskedEnding, FlowState
 from mipflow.flow.flows import Flow
-from mipflow.flow.freeing import Free, Freeing, wrong_steps
-from mipflow.flow.learner import Guarded, guarded
-from mipflow.flow.packet_keys import PacketKeys, Seen
-from mipflow.flow.policies import HomeBindings, Policies, Policy, policies_of
+from mipflow.flow.learner.answers import PARAMETERS, Answered, Answers, wrong_word
+from mipflow.flow.learner.freeing import Free, Freeing, wrong_steps
+from mipflow.flow.learner.guard import Guarded, guarded
+from mipflow.flow.learner.packet_keys import PacketKeys, Seen
+from mipflow.flow.policy.policies import HomeBindings, Policies, Policy, policies_of
+from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
-from mipflow.flow.rules import RuleSet
 from mipflow.flow.stack import FlowStack
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.flow.traits import Traits
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.node.application import Application
+from mipflow.node.applications.application import Application
 from mipflow.node.host import Host
 from mipflow.node.node import Handler
 from mipflow.sim.clock import check_unasked
@@ -54,8 +54,9 @@ class FlowMobileNode(Host):
     when a flow moves (`binder.Says`); key: a learner's function that says of every packet at an interface which others
     it belongs to, and changes nothing (see `packet_keys`); is_over: a learner's function that says when a flow has
     ended, in the place of silence, FINs and applications (`flow.endings`); answered: a learner's function that says
-    what becomes of a home address once the home agent has answered (`flow.answers`); free: one that gives the steps
-    that free one (`flow.freeing`). Raises FunctionFailed for a function that does not take what it is called with.
+    what becomes of a home address once the home agent has answered (`flow.learner.answers`); free: one that gives the
+    steps that free one (`flow.learner.freeing`). Raises FunctionFailed for a function that does not take what it is
+    called with.
     """
 
     role: Role = "mobile node"

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Protocol, get_args
 
 from mipflow.arguments import FLAG, WORD, check_fields, fits, one_of
 from mipflow.errors import FunctionFailed
-from mipflow.flow.learner import Guarded
+from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
 from mipflow.node.node import Arrival

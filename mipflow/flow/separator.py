@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from mipflow.arguments import WORD, fits
-from mipflow.flow.learner import Guarded
-from mipflow.flow.rules import EACH, RuleSet
+from mipflow.flow.learner.guard import Guarded
+from mipflow.flow.policy.rules import EACH, RuleSet
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
 from mipflow.flow.traits import Traits
 from mipflow.sim.clock import NS_PER_S

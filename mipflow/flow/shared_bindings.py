@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.flow.tables import BY_ID, FlowMappingEntry, listed
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 
 if TYPE_CHECKING:
     from mipflow.flow.journal import Journal
     from mipflow.flow.redirector import DataFlowRedirector
-    from mipflow.mip6.registrar import Registrar
+    from mipflow.mip6.registrations.registrar import Registrar
     from mipflow.node.interface import Interface
     from mipflow.sim.trace import Change
     from mipflow.wire.address import Address

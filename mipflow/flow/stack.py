@@ -15,13 +15,13 @@ from mipflow.flow.binder import FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent
 from mipflow.flow.endings import ASK_NS, AskedEnding, TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
-from mipflow.flow.learner import guarded
-from mipflow.flow.rules import RuleSet
+from mipflow.flow.learner.guard import guarded
+from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, RuleSource, sources_in_order, traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
 from mipflow.flow.traits import Traits
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.node.application import APPLICATION, Application, Ends, port_of, wrong_running
+from mipflow.node.applications.application import APPLICATION, Application, Ends, port_of, wrong_running
 from mipflow.node.host import Host, Remote
 from mipflow.node.node import Arrival, Handler
 from mipflow.sim.clock import NS_PER_S

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.traits import Traits
-from mipflow.mip6.table import Entry, Table
+from mipflow.mip6.bindings.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 

@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse, Stopped
-from mipflow.lab import report
-from mipflow.lab.recording import LONGEST_S, RecordedFlow, Recording, read
-from mipflow.lab.replay import Handover, Replay, play
+from mipflow.files import check_writable
+from mipflow.lab.replay import report
+from mipflow.lab.replay.recording import LONGEST_S, RecordedFlow, Recording, read
+from mipflow.lab.replay.replay import Handover, Replay, play
 from mipflow.lab.scenarios import MOST_CNS, SCENARIOS
 from mipflow.lab.world import World
-from mipflow.node import apps
+from mipflow.node.applications import apps
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.sim.clock import seconds
 from mipflow.wire.address import Address
-from mipflow.wire.files import check_writable
 
 DEFAULT_DURATION_S = 20.0
 """Seconds of virtual time of a scenario without a capture: a call and a video."""

@@ -20,10 +20,10 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
-from mipflow.view.focus import TABLE, Focus
-from mipflow.view.show import Part, Show
-from mipflow.view.spine import Moment, Spine, spine
-from mipflow.view.words import Words, count, seconds, the_flow
+from mipflow.view.stage.show import Part, Show
+from mipflow.view.story.focus import TABLE, Focus
+from mipflow.view.story.spine import Moment, Spine, spine
+from mipflow.view.story.words import Words, count, seconds, the_flow
 
 _NAMES = Expected(
     'two different words, such as ("one address", "two")',

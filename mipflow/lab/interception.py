@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
-from mipflow.flow.learner import guarded
+from mipflow.flow.learner.guard import guarded
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import packet as wire

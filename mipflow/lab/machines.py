@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mipflow.mip6 import binding_cache, binding_update_list, movement, return_routability
+from mipflow.mip6 import movement
+from mipflow.mip6.bindings import binding_cache, binding_update_list
+from mipflow.mip6.registrations import return_routability
 from mipflow.sim.trace import Trace
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.state_diagram import state_diagrams
-from mipflow.view.words import Words, seconds
+from mipflow.view.story.words import Words, seconds
 
 MACHINES: dict[str, Any] = {
     "Registration of a home address at a peer (mobile node)": binding_update_list.TRANSITIONS,

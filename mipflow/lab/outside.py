@@ -13,7 +13,7 @@ from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.sim.port import BytePort
-from mipflow.view.words import long
+from mipflow.view.story.words import long
 from mipflow.wire import codec, mobility
 from mipflow.wire.packet import NO_NEXT_HEADER, Opaque, Packet
 

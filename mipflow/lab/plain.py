@@ -11,13 +11,13 @@ from typing import Any
 
 from mipflow.arguments import FLAG, check, mapping, one_of, optional
 from mipflow.errors import TopologyError
-from mipflow.flow.learner import guarded
+from mipflow.flow.learner.guard import guarded
 from mipflow.lab.scenarios import CELLULAR, CNS, FIRST_CN_NETWORK, LINKS, MOBILE_NODE, WLAN
 from mipflow.lab.views import Views, first
-from mipflow.node.application import APPLICATION, Application, Ends, Running, port_of
-from mipflow.node.connections import CONNECTIONS, ConnectionRow, ConnectionTable, Segment
+from mipflow.node.applications.application import APPLICATION, Application, Ends, Running, port_of
 from mipflow.node.host import HOST, Host
 from mipflow.node.router import AccessRouter, Router, join_routers
+from mipflow.node.tcp.table import CONNECTIONS, ConnectionRow, ConnectionTable, Segment
 from mipflow.sim.link import LINK, Link
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix

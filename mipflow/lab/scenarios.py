@@ -21,28 +21,28 @@ from mipflow.arguments import (
     whole,
 )
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
-from mipflow.flow.address_protocol import AddressBook, AddressGranter, AddressProtocolAllocation
-from mipflow.flow.allocation import DiscoveredAllocation, Form, GeneratedAllocation, wrong_formed
-from mipflow.flow.dhcpv6_client import Dhcpv6Allocation
-from mipflow.flow.learner import guarded
+from mipflow.flow.allocation.allocation import DiscoveredAllocation, Form, GeneratedAllocation, wrong_formed
+from mipflow.flow.allocation.dhcpv6_client import Dhcpv6Allocation
+from mipflow.flow.allocation.dhcpv6_relay import Dhcpv6Relay
+from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server, Leases
+from mipflow.flow.learner.guard import guarded
 from mipflow.flow.mobile_node import FlowMobileNode
-from mipflow.flow.policies import ByOperator, ByRequest, Policies
-from mipflow.flow.policy_server import PolicyClient, PolicyServer
+from mipflow.flow.policy.policies import ByOperator, ByRequest, Policies
+from mipflow.flow.policy.rules import RuleSet, load_rules
+from mipflow.flow.protocols.address_protocol import AddressBook, AddressGranter, AddressProtocolAllocation
+from mipflow.flow.protocols.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
-from mipflow.flow.rules import RuleSet, load_rules
 from mipflow.lab.interception import Interception
-from mipflow.lab.replay import play
-from mipflow.lab.replay import replay as replay_capture
+from mipflow.lab.replay.replay import play
+from mipflow.lab.replay.replay import replay as replay_capture
 from mipflow.lab.world import World
-from mipflow.mip6.cga import AddressOwner
 from mipflow.mip6.correspondent_node import CorrespondentNode
-from mipflow.mip6.dhcpv6_relay import Dhcpv6Relay
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
-from mipflow.mip6.enhanced_registrations import EnhancedRegistrations
+from mipflow.mip6.enhanced.cga import AddressOwner
+from mipflow.mip6.enhanced.correspondent_node import EnhancedCorrespondent
+from mipflow.mip6.enhanced.registrations import EnhancedRegistrations
 from mipflow.mip6.home_agent import HomeAgent
-from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.node.dhcpv6_server import Dhcpv6Server, Leases
+from mipflow.mip6.security.key_exchange import KeyExchange
 from mipflow.node.host import Host
 from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import LINK, Link
@@ -83,7 +83,7 @@ _ALLOCATE = Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(i
 _MAKERS = mapping(Expected("", callable), 'what makes them, such as {"CN2": Host}')
 _LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
 _RULES = Expected("rules, or a file of them", lambda rules: isinstance(rules, RuleSet) or PATH.fits(rules))
-_KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.replay")
+_KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.replay.replay")
 _OWN = {"home_agent", "home_address", "home_prefix", "operator"}
 
 
@@ -98,31 +98,29 @@ def figure2(
 ) -> World:
     """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
-    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay`: the
-    world then stands at the capture's time zero, all its flows bound, and `run` plays them;
-    links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from
-    bytes; cns: how many correspondent nodes there are, at least the two of the patent, or share the capture's hosts;
-    correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6;
-    home_router: a router of its own stands between the Internet and the home link, and the home agent only on that;
-    home_agents: how many stand on the home link, "HA" the most preferable; of several the mobile node discovers one;
-    advertisements: least and most seconds between unasked router advertisements on the access links and the home link;
-    ingress_filtering: whether access routers drop what has another source than an address of their link;
-    security: ESP between mobile node and home agent, with keys that an exchange makes, or "manual" ones;
-    enhanced: home addresses are generated from a key, and all know enhanced route optimisation (RFC 4866);
-    allocate: how the mobile node gets further home addresses: "stateless" by mobile prefix discovery, "dhcpv6" from a
-    server on the home link through the home agent as relay, "request" by a protocol of our own with a home agent that
-    is adapted for it, or a function of the learner's, called as allocate(prefix, taken); without it, stateless from the
-    home prefix that the mobile node knows from the start;
-    form: a learner's function that forms home addresses, called as form(advert, taken), for "stateless";
-    intercept: a learner's function by which home agents forward, called as intercept(packet, cache, now), with what
-    `lab.interception` says;
-    collision: whether somebody on the home link has the first further home address already, whichever way it comes;
-    policy_server: whether "PS" can send rules to the mobile node: `world.policy_server.indicate(home_address, text)`;
-    operator: the network operator's rules, or a file of them (see datasets/rules); where no policy is given, networks
-    are those that the policy server asks for, then those of the operator's rules; further keywords go to
-    `FlowMobileNode` (mode, rules, assign, separator, policy, home_bindings, pool, hold_down_s, reuse_tokens). Raises
-    DatasetError for a file of rules that cannot be followed, TopologyError for an unknown link and ProtocolMisuse for a
-    number of correspondent nodes or a word that cannot be.
+    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay.replay`:
+    the world then stands at the capture's time zero, all its flows bound, and `run` plays them; links: other links by
+    name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from bytes; cns: how many
+    correspondent nodes there are, at least the two of the patent, or share the capture's hosts; correspondents: what
+    they are, where not `CorrespondentNode`: {"CN2": Host} knows nothing of Mobile IPv6; home_router: a router of its
+    own stands between the Internet and the home link, and the home agent only on that; home_agents: how many stand on
+    the home link, "HA" the most preferable; of several the mobile node discovers one; advertisements: least and most
+    seconds between unasked router advertisements on the access links and the home link; ingress_filtering: whether
+    access routers drop what has another source than an address of their link; security: ESP between mobile node and
+    home agent, with keys that an exchange makes, or "manual" ones; enhanced: home addresses are generated from a key,
+    and all know enhanced route optimisation (RFC 4866); allocate: how the mobile node gets further home addresses:
+    "stateless" by mobile prefix discovery, "dhcpv6" from a server on the home link through the home agent as relay,
+    "request" by a protocol of our own with a home agent that is adapted for it, or a function of the learner's, called
+    as allocate(prefix, taken); without it, stateless from the home prefix that the mobile node knows from the start;
+    form: a learner's function that forms home addresses, called as form(advert, taken), for "stateless"; intercept: a
+    learner's function by which home agents forward, called as intercept(packet, cache, now), with what
+    `lab.interception` says; collision: whether somebody on the home link has the first further home address already,
+    whichever way it comes; policy_server: whether "PS" can send rules to the mobile node:
+    `world.policy_server.indicate(home_address, text)`; operator: the network operator's rules, or a file of them (see
+    datasets/rules); where no policy is given, networks are those that the policy server asks for, then those of the
+    operator's rules; further keywords go to `FlowMobileNode` (mode, rules, assign, separator, policy, home_bindings,
+    pool, hold_down_s, reuse_tokens). Raises DatasetError for a file of rules that cannot be followed, TopologyError for
+    an unknown link and ProtocolMisuse for a number of correspondent nodes or a word that cannot be.
     """
     check(whole(1, MOST_CNS, "correspondent nodes"), cns=cns)
     check(whole(1, MOST_HOME_AGENTS, "home agents"), home_agents=home_agents)

@@ -7,9 +7,9 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.lab.machines import MACHINES, draw_machines
 from mipflow.lab.views import moment
 from mipflow.lab.world import WORLD, World
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.state_diagram import state_diagrams
-from mipflow.view.words import Words
+from mipflow.view.story.words import Words
 
 
 def state_machines(world: World | None = None, at: float | None = None) -> Picture:

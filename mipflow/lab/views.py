@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, one_of, optional, several
 from mipflow.errors import ProtocolMisuse, shown
+from mipflow.files import check_writable
 from mipflow.flow.flows import Flow
 from mipflow.lab.captured import at_node, on_links
 from mipflow.mip6.home_agent import HomeAgent
@@ -20,12 +21,11 @@ from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
-from mipflow.view.picture import Picture
-from mipflow.view.small import printed
-from mipflow.view.words import Words
-from mipflow.wire import capture
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.small import printed
+from mipflow.view.story.words import Words
 from mipflow.wire.address import Address
-from mipflow.wire.files import check_writable
+from mipflow.wire.captures import capture
 
 Scale = Literal["even", "time"]
 SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and all(fits(t, SECONDS) for t in span))
@@ -140,7 +140,7 @@ class Views(Unique):
         """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
         slowly; `wishes`: flow -> the interface over which somebody wishes it, which is drawn as a dashed lane.
         """
-        from mipflow.view.show import animate
+        from mipflow.view.stage.show import animate
 
         slow = slowly(self.handovers_s()) if slow is None else slow
         begin, finish = span(self.network.clock.now, start, end)
@@ -202,7 +202,7 @@ class Views(Unique):
     def inspect(self, number: int) -> Picture:
         """One packet-hop as a protocol analyser would show it."""
         from mipflow.view.inspect import inspect
-        from mipflow.view.scene import Scene
+        from mipflow.view.stage.scene import Scene
 
         scene = Scene(self.network.graph, self.trace.channels, self.mn.name)
         return inspect(self.trace, number, names=self.names(), nodes=scene.words)
@@ -235,7 +235,7 @@ class Views(Unique):
         Packets and rows open there too. Raises DatasetError where it cannot be written, ProtocolMisuse before a run.
         """
         from mipflow.lab.machines import draw_machines
-        from mipflow.view.page import save
+        from mipflow.view.drawing.page import save
 
         check_writable(path)
         looked_ns, self._looked_ns = self._looked_ns, -1  # a file is no look

@@ -23,14 +23,14 @@ from mipflow.arguments import (
     several,
 )
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
-from mipflow.flow.address_protocol import AddressBook
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
-from mipflow.flow.policy_server import PolicyServer
+from mipflow.flow.protocols.address_protocol import AddressBook
+from mipflow.flow.protocols.policy_server import PolicyServer
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.interception import Interception
 from mipflow.lab.outside import Outside
-from mipflow.lab.replay import Replay
+from mipflow.lab.replay.replay import Replay
 from mipflow.lab.views import Views, first, span
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
@@ -40,7 +40,7 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Decided, TableChanged
 from mipflow.view import sound
-from mipflow.view.words import Words, interface_kind
+from mipflow.view.story.words import Words, interface_kind
 from mipflow.wire.address import Address
 
 MOVES = "handover", "binds"

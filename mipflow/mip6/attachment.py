@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Place, Step
-from mipflow.mip6.registration_events import AtHome, Reachable
+from mipflow.mip6.registrations.events import AtHome, Reachable
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
 from mipflow.sim.clock import Timer
 from mipflow.sim.trace import Change
@@ -18,9 +18,9 @@ from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 
 if TYPE_CHECKING:
-    from mipflow.mip6.binding_update_list import BindingUpdateEntry
-    from mipflow.mip6.home_prefixes import HomeAddresses
-    from mipflow.mip6.registrar import Registrar
+    from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
+    from mipflow.mip6.discovery.home_prefixes import HomeAddresses
+    from mipflow.mip6.registrations.registrar import Registrar
     from mipflow.node.host import Host
     from mipflow.node.interface import Interface
 

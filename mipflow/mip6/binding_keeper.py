@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mipflow.mip6.binding_cache import Binding, BindingCache, BindingEvent, BindingState
 from mipflow.mip6.binding_errors import BindingErrors
+from mipflow.mip6.bindings.binding_cache import Binding, BindingCache, BindingEvent, BindingState
 from mipflow.node.node import Arrival, Handler, Mobility, Node
 from mipflow.node.road import Road
 from mipflow.sim.clock import Timer

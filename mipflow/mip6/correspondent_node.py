@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mipflow.mip6 import constants
-from mipflow.mip6.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.binding_keeper import BindingKeeper
-from mipflow.mip6.keygen_tokens import Nonces, binding_management_key, is_proved, proved
+from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingState, is_newer
+from mipflow.mip6.bindings.keygen_tokens import Nonces, binding_management_key, is_proved, proved
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from mipflow.mip6.address_discovery import AddressDiscoveryService
-from mipflow.mip6.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.binding_keeper import BindingKeeper
+from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
+from mipflow.mip6.discovery.address_discovery import AddressDiscoveryService
+from mipflow.mip6.discovery.home_prefixes import HomePrefix
+from mipflow.mip6.discovery.prefix_advertiser import PrefixAdvertiser
 from mipflow.mip6.home_link import HomeLink
-from mipflow.mip6.home_prefixes import HomePrefix
-from mipflow.mip6.ip_security import IpSecurity
-from mipflow.mip6.prefix_advertiser import PrefixAdvertiser
+from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from mipflow.errors import TopologyError
-from mipflow.mip6.home_agents_list import HomeAgentsList
-from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.mip6.discovery.home_agents_list import HomeAgentsList
+from mipflow.mip6.discovery.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.router import Router

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mipflow.mip6.binding_update_list import BindingUpdateEntry
+    from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
     from mipflow.node.interface import Interface
     from mipflow.wire.address import Address
 

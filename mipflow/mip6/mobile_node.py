@@ -1,9 +1,10 @@
 """The mobile node of RFC 6275 section 11: what gives a host home addresses that it registers from wherever it is.
 
 A part of its host, and a thin shell: here are addresses and roads. It chooses the road of each (home address,
-correspondent) pair and restores home addresses on what comes in. Tests and acknowledgements
-are heard by `mip6.registrar`; tests are judged in `mip6.return_routability`, acknowledgements in `mip6.exchange`. That
-the home agent tunnelled a Home Test is seen here, where it leaves the tunnel (`_tunnel_exit`).
+correspondent) pair and restores home addresses on what comes in. Tests and acknowledgements are heard by
+`mip6.registrations.registrar`; tests are judged in `mip6.registrations.return_routability`, acknowledgements in
+`mip6.registrations.exchange`. That the home agent tunnelled a Home Test is seen here, where it leaves the tunnel
+(`_tunnel_exit`).
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from typing import Literal
 
 from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, one_of, whole
 from mipflow.errors import ProtocolMisuse, shown
-from mipflow.mip6.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_errors import BindingErrors
-from mipflow.mip6.binding_update_list import BindingUpdateEntry, State
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.home_prefixes import HomeAddresses
-from mipflow.mip6.ip_security import IpSecurity
+from mipflow.mip6.discovery.address_discovery import HomeAgentDiscovery
+from mipflow.mip6.discovery.home_prefixes import HomeAddresses
+from mipflow.mip6.discovery.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.listener import Listener
-from mipflow.mip6.peer_reports import PeerReports
-from mipflow.mip6.prefix_discovery import PrefixDiscovery
-from mipflow.mip6.registrar import Registrar
-from mipflow.mip6.registration_events import Abandoned, HomeAgentChanged, Lost, Reachable, Settings
-from mipflow.mip6.registrations import Registrations
+from mipflow.mip6.registrations.events import Abandoned, HomeAgentChanged, Lost, Reachable, Settings
+from mipflow.mip6.registrations.peer_reports import PeerReports
+from mipflow.mip6.registrations.registrar import Registrar
+from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival, Mobility

@@ -14,7 +14,7 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.road import Road
-from mipflow.node.tcp import reset_for
+from mipflow.node.tcp.connection import reset_for
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment

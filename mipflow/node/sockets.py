@@ -1,5 +1,5 @@
-"""Sockets: the thin shells between applications and a host. TCP's logic is in `node.tcp`; here it gets a clock and a
-road.
+"""Sockets: the thin shells between applications and a host. TCP's logic is in `node.tcp.connection`; here it gets a
+clock and a road.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mipflow.node.tcp import Connection
+from mipflow.node.tcp.connection import Connection
 from mipflow.sim.clock import Timer
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
 from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Opaque

@@ -14,8 +14,8 @@ from mipflow.sim.link import Link, Port, Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
 from mipflow.wire.address import UNSPECIFIED, Prefix
+from mipflow.wire.captures.template import Encoder
 from mipflow.wire.packet import NO_NEXT_HEADER, Opaque, Packet
-from mipflow.wire.template import Encoder
 
 EVERYWHERE = Prefix(UNSPECIFIED, 0)
 BEYOND = "beyond"

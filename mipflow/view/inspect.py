@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from mipflow.errors import WireError
 from mipflow.sim.trace import LOST, Hop, Trace
-from mipflow.view.picture import Picture
-from mipflow.view.words import Words, long, seconds
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.story.words import Words, long, seconds
 from mipflow.wire import codec, layers
 from mipflow.wire.address import Address
 from mipflow.wire.dhcpv6 import decode_dhcpv6, dhcpv6_layer

@@ -15,15 +15,15 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.drawing import Drawing, width_of
-from mipflow.view.focus import Focus
-from mipflow.view.moment import SHOWN, Moment, Phase
-from mipflow.view.picture import Picture
-from mipflow.view.scene import Box
-from mipflow.view.spine import spine
-from mipflow.view.style import flow_styles
-from mipflow.view.trips import Trip, messages, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, seconds, short
+from mipflow.view.drawing.drawing import Drawing, width_of
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.style import flow_styles
+from mipflow.view.stage.scene import Box
+from mipflow.view.story.focus import Focus
+from mipflow.view.story.moment import SHOWN, Moment, Phase
+from mipflow.view.story.spine import spine
+from mipflow.view.story.trips import Trip, messages, trips
+from mipflow.view.story.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, seconds, short
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:

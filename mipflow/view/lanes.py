@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import cos, pi, sin
 from typing import Any, NamedTuple
 
-from mipflow.view.drawing import Drawing, width_of
-from mipflow.view.picture import Picture
-from mipflow.view.style import MOST_FLOWS
-from mipflow.view.words import NS_PER_S, count
+from mipflow.view.drawing.drawing import Drawing, width_of
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.style import MOST_FLOWS
+from mipflow.view.story.words import NS_PER_S, count
 
 LEFT, RIGHT, WIDTH = 256, 590, 840
 """Where the lanes' time begins and ends, and the whole, in pixels."""

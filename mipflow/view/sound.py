@@ -23,13 +23,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.files import AnyPath, written_whole
 from mipflow.sim.trace import LOST, Dropped, Trace
-from mipflow.view.focus import Focus
-from mipflow.view.picture import Picture, html_table
-from mipflow.view.spine import spine
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, count, seconds, where_lost
+from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.story.focus import Focus
+from mipflow.view.story.spine import spine
+from mipflow.view.story.words import NS_PER_MS, NS_PER_S, Words, count, seconds, where_lost
 from mipflow.wire.address import Address
-from mipflow.wire.files import AnyPath, written_whole
 
 if TYPE_CHECKING:
     import networkx

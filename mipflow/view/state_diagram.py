@@ -17,10 +17,10 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.view.drawing import Drawing, style, width_of
-from mipflow.view.picture import Picture
-from mipflow.view.scene import Box
-from mipflow.view.words import cut
+from mipflow.view.drawing.drawing import Drawing, style, width_of
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.stage.scene import Box
+from mipflow.view.story.words import cut
 
 Point = tuple[float, float]
 Table = Mapping[tuple[Enum, Enum], Enum]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Change, Row, Tables, Trace
-from mipflow.view.focus import TABLE, Focus
-from mipflow.view.moment import CACHE
-from mipflow.view.picture import Picture, cell, html_table
-from mipflow.view.words import Words, field_name, seconds
+from mipflow.view.drawing.picture import Picture, cell, html_table
+from mipflow.view.story.focus import TABLE, Focus
+from mipflow.view.story.moment import CACHE
+from mipflow.view.story.words import Words, field_name, seconds
 from mipflow.wire.address import Address
 
 MOST_LINES = 100

@@ -13,14 +13,24 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import Dropped, Trace
-from mipflow.view.drawing import Drawing, width_of
-from mipflow.view.focus import Focus
-from mipflow.view.moment import Phase
-from mipflow.view.picture import Picture
-from mipflow.view.spine import Spine, spine
-from mipflow.view.style import MOST_FLOWS, FlowStyle, flow_styles
-from mipflow.view.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
-from mipflow.view.words import NS_PER_MS, NS_PER_S, Words, check_span, count, cut, interface_kind, seconds, where_lost
+from mipflow.view.drawing.drawing import Drawing, width_of
+from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
+from mipflow.view.story.focus import Focus
+from mipflow.view.story.moment import Phase
+from mipflow.view.story.spine import Spine, spine
+from mipflow.view.story.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
+from mipflow.view.story.words import (
+    NS_PER_MS,
+    NS_PER_S,
+    Words,
+    check_span,
+    count,
+    cut,
+    interface_kind,
+    seconds,
+    where_lost,
+)
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 

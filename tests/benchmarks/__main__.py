@@ -15,15 +15,15 @@ from statistics import median
 from time import perf_counter, process_time
 
 import mipflow as mf
-from mipflow.mip6.binding_cache import Binding, BindingCache, BindingEvent
+from mipflow.mip6.bindings.binding_cache import Binding, BindingCache, BindingEvent
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
-from mipflow.view.page import save
-from mipflow.wire import capture
+from mipflow.view.drawing.page import save
 from mipflow.wire.address import Prefix
+from mipflow.wire.captures import capture
 from mipflow.wire.packet import UDP, Packet
 
 from .flows import assignment, carrying, setting_up

@@ -16,7 +16,7 @@ from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.mobile_node import DataMode
-from mipflow.node.apps import Voice
+from mipflow.node.applications.apps import Voice
 from mipflow.node.router import Router, join_routers
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link

@@ -16,7 +16,7 @@ from nbformat import v4
 
 import mipflow as mf
 from mipflow.lab.world import World
-from mipflow.view.page import save
+from mipflow.view.drawing.page import save
 from tests.browser.test_tour import Tour
 
 GRAVE = ("serious", "critical")

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from mipflow.view.stage import spots
+from mipflow.view.stage.stage import spots
 
 CELLS = (
     "import mipflow as mf\nimport ipywidgets\nworld = mf.figure2(seed=7)\n"
@@ -202,7 +202,8 @@ def test_no_picture_is_on_its_way_where_a_cell_before_it_fails(
     jupyter_server: str, open_notebook: Callable[[str], Any], served_folder: Path,
 ) -> None:  # fmt: skip
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    ahead, fails = "from mipflow.lab.first_picture import building\nbuilding(2)", "import time; time.sleep(2); 1 / 0"
+    ahead = "from mipflow.lab.panels.first_picture import building\nbuilding(2)"
+    fails = "import time; time.sleep(2); 1 / 0"
     cells = (ahead, fails, "1", "2")
     notebook = v4.new_notebook(cells=list(map(v4.new_code_cell, cells)), metadata={"kernelspec": kernel})
     nbformat.write(notebook, served_folder / "labs" / "ahead.ipynb")

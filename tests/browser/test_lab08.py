@@ -10,7 +10,7 @@ from tests.browser.learner import Learner, watched
 
 LAB = "08_one_flow_moves"
 OFFICE = Path(__file__).resolve().parents[2] / "datasets" / "captures" / "office.pcap"
-GLUED = """from mipflow.course.own_node import Row
+GLUED = """from mipflow.course.exercises.own_node import Row
 def outgoing(packet, mn):
     for row in mn.flows.values():
         if row.cn == packet.destination:
@@ -18,7 +18,7 @@ def outgoing(packet, mn):
     number = mn.separate(packet)
     mn.flows[number] = Row(cn=packet.destination, home=mn.assign(packet.destination), care_of=mn.choose())
     return mn.flows[number].home, mn.flows[number].care_of"""
-DOWN = """from mipflow.course.own_node import Row
+DOWN = """from mipflow.course.exercises.own_node import Row
 def outgoing(packet, mn):
     number = mn.separate(packet)
     if number not in mn.flows:

@@ -17,7 +17,7 @@ import pytest
 
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
-from mipflow.view.style import flow_styles
+from mipflow.view.drawing.style import flow_styles
 from tests.browser.learner import Learner, save, watched
 
 TOUR = "labs/00_tour.ipynb"

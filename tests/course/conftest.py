@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from mipflow.course import checks, identity, notebook, predictions, progress
+from mipflow.course import identity, notebook, predictions, progress
+from mipflow.course.exercises import checks
 
 LAB = '''
-from mipflow.course.exercise import Exercise, Step, passed, wrong
+from mipflow.course.exercises.exercise import Exercise, Step, passed, wrong
 from mipflow.course.predictions import Answer, Question
-from mipflow.course.stories import RAISED, Criterion, Stories, Wrong
-from mipflow.course.trial import ours
+from mipflow.course.exercises.stories import RAISED, Criterion, Stories, Wrong
+from mipflow.course.exercises.trial import ours
 from mipflow.errors import FunctionFailed
 from itertools import product
 

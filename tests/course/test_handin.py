@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mipflow import cli
-from mipflow.course.checks import check
+from mipflow.course.exercises.checks import check
 from mipflow.course.handin import EMPTY, hand_in, named, pack, restore, viva
 from mipflow.course.identity import ROSTER, Student, me
 from mipflow.course.progress import progress

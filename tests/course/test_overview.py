@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mipflow.course.checks import check
+from mipflow.course.exercises.checks import check
 from mipflow.course.identity import student
 from mipflow.course.overview import how_far
 from mipflow.course.predictions import predict

@@ -13,7 +13,7 @@ from mipflow.course.identity import me
 from mipflow.course.predictions import CONFIDENCE, GAP, Answer, Prediction, Question, ask, predict, prediction, reveal
 from mipflow.course.progress import forget, progress
 from mipflow.errors import ProtocolMisuse
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 
 
 def test_an_answer_is_kept_with_confidence_and_reason() -> None:

@@ -12,7 +12,7 @@ import mipflow as mf
 from mipflow.course.source import exercises_of
 from mipflow.course.tour import Choice, Tour, accounts, before_and_after, landing_s, verdict, why
 from mipflow.errors import ProtocolMisuse
-from tests.lab.test_panel import html, is_grey, told
+from tests.lab.panels.test_panel import html, is_grey, told
 
 STILL = exercises_of("00").STILL
 

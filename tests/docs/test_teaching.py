@@ -16,10 +16,10 @@ import nbformat
 import pytest
 
 from mipflow import cli
+from mipflow.course.exercises.stories import Stories
 from mipflow.course.handin import named
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
-from mipflow.course.stories import Stories
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("teaching.md", "writing-labs.md")}

@@ -16,8 +16,8 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.redirector import Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, FlowMappingEntry
 from mipflow.lab.world import World
-from mipflow.mip6.binding_update_list import State
-from mipflow.node.apps import Direction
+from mipflow.mip6.bindings.binding_update_list import State
+from mipflow.node.applications.apps import Direction
 from mipflow.node.host import Host
 from mipflow.sim.trace import Decided, Row, TableChanged
 from mipflow.wire.address import Address

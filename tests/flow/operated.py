@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mipflow.flow.address_protocol import AddressBook, AddressGranter
-from mipflow.flow.policy_server import PolicyServer
+from mipflow.flow.protocols.address_protocol import AddressBook, AddressGranter
+from mipflow.flow.protocols.policy_server import PolicyServer
 from mipflow.mip6.home_agent import HomeAgent
-from mipflow.mip6.key_exchange import KeyExchange
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.security.key_exchange import KeyExchange
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.router import AccessRouter, Router, join_routers

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.address_pool import Cost
-from mipflow.flow.dhcpv6_client import SILENT_AFTER
+from mipflow.flow.allocation.dhcpv6_client import SILENT_AFTER
+from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server
 from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
 from mipflow.lab.scenarios import FIRST_LEASE, HOME, MOBILE_NODE
 from mipflow.lab.world import World
-from mipflow.mip6.binding_update_list import BindingUpdateList
-from mipflow.node.dhcpv6_server import Dhcpv6Server
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateList
 from mipflow.node.host import Host
 from mipflow.wire.address import Address
 from mipflow.wire.dhcpv6 import Kind, decode_dhcpv6

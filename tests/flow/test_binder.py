@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server
 from mipflow.flow.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
-from mipflow.flow.policies import HomeBindings
+from mipflow.flow.policy.policies import HomeBindings
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.mip6.constants import MAX_UPDATE_RATE
-from mipflow.node.dhcpv6_server import Dhcpv6Server
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address

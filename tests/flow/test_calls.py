@@ -11,7 +11,7 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.flows import Flow
 from mipflow.lab.world import World
-from mipflow.node.invitation import PORT
+from mipflow.node.applications.invitation import PORT
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP, UDP, DestinationOptions, Packet
 from tests.flow.test_stack import cache_changes, interfaces

@@ -17,8 +17,8 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.policies import ByOperator, Policies
-from mipflow.flow.rules import RuleSet, load_rules, read_rules
+from mipflow.flow.policy.policies import ByOperator, Policies
+from mipflow.flow.policy.rules import RuleSet, load_rules, read_rules
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.lab.world import World
 from mipflow.node.host import Host

@@ -15,7 +15,7 @@ from mipflow.flow.endings import FlowState, TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
-from mipflow.node.recorded import Datagram, Recorded
+from mipflow.node.applications.recorded import Datagram, Recorded
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 from tests.flow.entries import flow as entry

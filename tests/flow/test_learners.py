@@ -9,10 +9,10 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
-from mipflow.flow import learner
 from mipflow.flow.flows import Flow
-from mipflow.flow.policies import ByApplication, FlowFacts, NetworkState, Policies
-from mipflow.flow.rules import RuleSet
+from mipflow.flow.learner import guard as learner
+from mipflow.flow.policy.policies import ByApplication, FlowFacts, NetworkState, Policies
+from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.flow.traits import Traits
 from mipflow.lab.scenarios import HOME

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.lab.attacks import MALLORY, settle
 from mipflow.lab.scenarios import CELLULAR, MOBILE_NODE, WLAN
+from mipflow.lab.studies.attackers import Liar
+from mipflow.lab.studies.attacks import MALLORY, settle
 from mipflow.lab.world import World
-from mipflow.mip6 import enhanced as enhanced_updates
-from mipflow.mip6 import updates
-from mipflow.mip6.attackers import Liar
+from mipflow.mip6.bindings.keygen_tokens import is_proved
 from mipflow.mip6.correspondent_node import Correspondent, CorrespondentNode
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
-from mipflow.mip6.keygen_tokens import is_proved
+from mipflow.mip6.enhanced import enhanced as enhanced_updates
+from mipflow.mip6.enhanced.correspondent_node import EnhancedCorrespondent
+from mipflow.mip6.registrations import updates
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.icmpv6 import NeighborSolicitation, RouterAdvertisement

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.flow.policies import FlowFacts, NetworkState
+from mipflow.flow.policy.policies import FlowFacts, NetworkState
 from mipflow.flow.redirector import DataFlowRedirector, Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.lab.scenarios import FIRST_LEASE, HOME

@@ -10,11 +10,11 @@ import pytest
 import mipflow as mf
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
 from mipflow.flow.flows import Flow
-from mipflow.flow.rules import Rule, RuleSet
+from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.flow.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
-from mipflow.node.application import Ends, Running
+from mipflow.node.applications.application import Ends, Running
 from mipflow.node.host import Host
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address

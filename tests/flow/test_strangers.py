@@ -14,7 +14,7 @@ from mipflow.errors import TopologyError
 from mipflow.flow.strangers import GIVES_WAY_NS, Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
 from mipflow.flow.traits import Traits
-from mipflow.node.invitation import PORT
+from mipflow.node.applications.invitation import PORT
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import EchoRequest

@@ -14,9 +14,9 @@ from mipflow.lab.world import World
 from mipflow.node.interface import Interface
 from mipflow.node.node import Node
 from mipflow.sim.trace import LOST
-from mipflow.wire import capture
+from mipflow.wire.captures import capture
+from mipflow.wire.captures.template import Encoder
 from mipflow.wire.packet import Packet
-from mipflow.wire.template import Encoder
 from tests.mip6.worlds import instant
 
 Seen = Counter[tuple[int, bytes]]

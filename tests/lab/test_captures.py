@@ -19,20 +19,20 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.lab.attacks import ATTACKS, DEFENCES, MALLORY, Means
 from mipflow.lab.scenarios import LINKS
+from mipflow.lab.studies.attacks import ATTACKS, DEFENCES, MALLORY, Means
 from mipflow.lab.world import World
-from mipflow.mip6.binding_cache import Binding
+from mipflow.mip6.bindings.binding_cache import Binding
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.host import Host
 from mipflow.wire.dhcpv6 import IdentityAssociation, Kind
+from tests.flow.allocation.test_dhcpv6_relay import SERVER, Relayed
 from tests.lab.frames import OFFICE
 from tests.mip6 import octets
+from tests.mip6.discovery.test_prefix_discovery import renumbered
 from tests.mip6.faults import faulty
 from tests.mip6.octets import Message
 from tests.mip6.test_attachment import another_network
-from tests.mip6.test_dhcpv6_relay import SERVER, Relayed
-from tests.mip6.test_prefix_discovery import renumbered
 from tests.oracles import mobility_faults, tshark_complaints
 
 OFTEN = (0.05, 1.5)

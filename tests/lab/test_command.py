@@ -12,7 +12,7 @@ import pytest
 
 from mipflow import cli
 from mipflow.lab import command
-from mipflow.wire import capture
+from mipflow.wire.captures import capture
 from tests.lab.frames import LAPTOP, LAPTOP_4, MEDIA, OFFICE, START_S, WEB, WEB_4, Connection, Frame, udp, write
 from tests.oracles import mobility_faults
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.flow.rules import Rule, RuleSet
+from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.router import AccessRouter, join_routers
 from mipflow.sim.link import Link
-from mipflow.view.page import page
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.page import page
+from mipflow.view.drawing.picture import Picture
 from mipflow.wire.address import Prefix
 from tests.lab.frames import LAPTOP, MEDIA, udp, write
 

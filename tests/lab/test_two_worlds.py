@@ -9,10 +9,10 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
+from mipflow.lab.studies.attackers import Liar, Replayer
 from mipflow.lab.world import World
-from mipflow.mip6.attackers import Liar, Replayer
-from mipflow.mip6.key_exchange import KeyExchange
-from mipflow.node.application import Ends
+from mipflow.mip6.security.key_exchange import KeyExchange
+from mipflow.node.applications.application import Ends
 from mipflow.node.host import Host
 from mipflow.node.router import Router, join_routers
 from mipflow.wire.address import Prefix

@@ -18,16 +18,16 @@ import pytest
 import mipflow as mf
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse
 from mipflow.flow.flows import Flow
-from mipflow.flow.learner import Guarded
+from mipflow.flow.learner.guard import Guarded
+from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.flow.redirector import AssignmentRules
-from mipflow.flow.rules import Rule, RuleSet
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.lab.replay import Replay, play
+from mipflow.lab.replay.replay import Replay, play
 from mipflow.lab.world import World
-from mipflow.mip6.binding_cache import BindingCache
-from mipflow.mip6.binding_update_list import BindingUpdateList
-from mipflow.node.application import Ends, Running
-from mipflow.node.apps import Voice
+from mipflow.mip6.bindings.binding_cache import BindingCache
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateList
+from mipflow.node.applications.application import Ends, Running
+from mipflow.node.applications.apps import Voice
 from mipflow.node.interface import Interface
 from mipflow.node.node import Node
 from mipflow.sim.clock import NS_PER_S, Clock, Timer, Unique
@@ -290,7 +290,7 @@ def test_a_span_must_be_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_what_a_node_saw_is_written_in_the_order_of_time(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from mipflow.wire import capture
+    from mipflow.wire.captures import capture
 
     world = small(trace="control")
     everything, at_mn = world.pcap(tmp_path / "all.pcap"), world.pcap(tmp_path / "mn.pcap", node="MN")

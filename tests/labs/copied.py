@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import permutations
 from unittest.mock import patch
 
-from mipflow.course.checks import judged
+from mipflow.course.exercises.checks import judged
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from tests.labs import nbgrader_round

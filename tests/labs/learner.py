@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from mipflow.course import apart
-from mipflow.course.checks import judged
-from mipflow.course.exercise import Verdict
+from mipflow.course.exercises import apart
+from mipflow.course.exercises.checks import judged
+from mipflow.course.exercises.exercise import Verdict
 from mipflow.course.identity import Student, student
 from mipflow.course.progress import progress
 from mipflow.course.source import exercise, lab_of

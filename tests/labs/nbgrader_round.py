@@ -27,10 +27,10 @@ from unittest.mock import patch
 import nbformat
 
 from mipflow.course import identity
-from mipflow.course.exercise import Exercise
+from mipflow.course.classroom.solutions import solutions
+from mipflow.course.exercises.exercise import Exercise
 from mipflow.course.handin import pack
 from mipflow.course.identity import ROSTER, Student
-from mipflow.course.solutions import solutions
 from mipflow.course.source import exercises_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]

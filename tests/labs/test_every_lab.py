@@ -16,10 +16,10 @@ import nbformat
 import pytest
 
 from mipflow import course
-from mipflow.course.exercise import MOST_WORDS, Exercise
+from mipflow.course.exercises.exercise import MOST_WORDS, Exercise
+from mipflow.course.exercises.stories import Stories, Wrong
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of, file_of
-from mipflow.course.stories import Stories, Wrong
 from tests.labs.learner import verdict
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from mipflow.course.exercises.in_node import FlowRow, Fresh, Own
 from mipflow.course.identity import Student
-from mipflow.course.in_node import FlowRow, Fresh, Own
 from mipflow.course.source import exercises_of
 
 LABS = Path(__file__).resolve().parents[2] / "labs"

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from tests.labs.learner import students, tried, verdict, written
 
 LAB = exercises_of("01")
@@ -275,7 +275,7 @@ def test_times_that_nobody_filled_in_are_not_attempted() -> None:
 
 def test_the_times_are_those_of_the_capture(tmp_path: Path) -> None:
     """By another way: the file that Wireshark reads, sequence numbers and all."""
-    from mipflow.wire import capture
+    from mipflow.wire.captures import capture
     from mipflow.wire.decode import decode
     from mipflow.wire.packet import TCP
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from scapy.layers.inet6 import HAO, MIP6MH_BU, IPv6, IPv6ExtHdrDestOpt, MIP6OptAltCoA
 
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.lab.interception import Packet
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from tests.labs.learner import students, verdict, written
 
 LAB = exercises_of("02")

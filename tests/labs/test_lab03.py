@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from mipflow.course.checks import check
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.checks import check
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
-from mipflow.mip6.attackers import Liar
+from mipflow.lab.studies.attackers import Liar
 from tests.labs.learner import students, verdict, written
 
 LAB = exercises_of("03")

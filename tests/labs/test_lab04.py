@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.blocks import blocks
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import predict, reveal
 from mipflow.course.source import exercise, exercises_of
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from tests.labs.learner import students, tried, verdict, written
 
 LAB = exercises_of("04")
@@ -317,7 +317,7 @@ def test_what_is_no_number_is_answered_in_words(bad: Any) -> None:
 
 def test_the_number_is_that_of_the_capture(tmp_path: Path) -> None:
     """By another way: the file that Wireshark reads, at MN's own times."""
-    from mipflow.wire import capture
+    from mipflow.wire.captures import capture
     from mipflow.wire.decode import decode
     from mipflow.wire.mobility import BindingUpdate
     from mipflow.wire.packet import TCP

@@ -11,13 +11,13 @@ import pytest
 
 import mipflow as mf
 from mipflow.course import predictions
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.lanes import is_clean, sort
-from mipflow.view.picture import Picture
 from mipflow.wire.packet import TCP, UDP
 from tests.labs.learner import students, tried, verdict, written
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import prediction
 from mipflow.course.source import exercise, exercises_of
-from mipflow.view.picture import Picture
-from mipflow.wire import capture
+from mipflow.view.drawing.picture import Picture
+from mipflow.wire.captures import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.icmpv6 import NeighborSolicitation
 from mipflow.wire.mobility import BindingAcknowledgement

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS, Result
+from mipflow.course.exercises.blocks import blocks
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS, Result
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from tests.labs.learner import students, tried, verdict, written
 from tests.labs.others_of_73 import A_THIRD_TEN, TEN_MORE
 from tests.labs.others_of_73 import RIGHT as RIGHT_OF_OTHERS
@@ -522,7 +522,7 @@ def test_the_run_that_is_asked_about_stands_beside_the_question() -> None:
 
 def test_the_wait_is_that_of_the_packets_as_a_capture_has_them(tmp_path: Path) -> None:
     """By another way: the times of the packets at the mobile node's interface, read back from a file."""
-    from mipflow.wire import capture
+    from mipflow.wire.captures import capture
     from mipflow.wire.decode import decode
     from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
 

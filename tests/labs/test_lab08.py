@@ -16,16 +16,16 @@ import pytest
 
 import mipflow as mf
 from mipflow.course import notebook
-from mipflow.course.blocks import blocks
-from mipflow.course.checks import check, film
-from mipflow.course.exercise import MOST_WORDS
+from mipflow.course.exercises.blocks import blocks
+from mipflow.course.exercises.checks import check, film
+from mipflow.course.exercises.exercise import MOST_WORDS
+from mipflow.course.exercises.own_node import OwnNode, Row
 from mipflow.course.handin import pack, viva
 from mipflow.course.identity import Student, me
-from mipflow.course.own_node import OwnNode, Row
 from mipflow.course.source import exercise, exercises_of
 from mipflow.lab.comparison import Comparison
 from mipflow.lab.world import World
-from mipflow.wire import capture
+from mipflow.wire.captures import capture
 from mipflow.wire.decode import decode
 from mipflow.wire.mobility import BindingUpdate, CareOfTest, CareOfTestInit, HomeTest
 from tests.labs.learner import students, tried, verdict, written

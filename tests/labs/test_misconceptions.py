@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mipflow.course.exercises.stories import Stories
 from mipflow.course.predictions import GAP
 from mipflow.course.source import called, exercises_of
-from mipflow.course.stories import Stories
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXERCISES = REPOSITORY / "labs" / "exercises"

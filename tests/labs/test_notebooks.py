@@ -188,7 +188,7 @@ def test_whatever_learners_write_run_all_reaches_the_end(name: str, tmp_path: Pa
 
 OF_08 = {
     "lost = ": "lost = 'two'",
-    "from mipflow.course.own_node import Row": (
+    "from mipflow.course.exercises.own_node import Row": (
         "def outgoing(packet, mn):\n    mn.flows = mn.went_up = None\n    while True:\n        pass"
     ),
     "def incoming(": "Row = 5\ndef incoming(packet, mn):\n    print(packet)\n    mn.flows[1] = Row\n    mn.up(packet)",

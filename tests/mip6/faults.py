@@ -9,7 +9,7 @@ from typing import Any
 import mipflow as mf
 from mipflow.lab.scenarios import LINKS
 from mipflow.lab.world import World
-from mipflow.mip6.binding_update_list import State
+from mipflow.mip6.bindings.binding_update_list import State
 from mipflow.sim.trace import Decided, TableChanged
 from mipflow.wire import codec
 from tests.mip6.octets import read

@@ -8,7 +8,7 @@ import pytest
 
 from mipflow.lab.scenarios import HOME as HOME_PREFIX
 from mipflow.lab.world import World
-from mipflow.mip6.binding_cache import Binding
+from mipflow.mip6.bindings.binding_cache import Binding
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.wire import codec

@@ -14,7 +14,7 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
-from mipflow.mip6.binding_update_list import State
+from mipflow.mip6.bindings.binding_update_list import State
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host

@@ -9,8 +9,8 @@ import pytest
 
 import mipflow as mf
 from mipflow.lab.world import World
-from mipflow.mip6.binding_cache import Binding
-from mipflow.mip6.keygen_tokens import authenticator
+from mipflow.mip6.bindings.binding_cache import Binding
+from mipflow.mip6.bindings.keygen_tokens import authenticator
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.wire import codec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mipflow.node.application import Ends
-from mipflow.node.apps import Voice
+from mipflow.node.applications.application import Ends
+from mipflow.node.applications.apps import Voice
 from mipflow.node.host import Host
 from mipflow.node.router import Router, join_routers
 from mipflow.sim.link import Link

@@ -12,7 +12,7 @@ from pathlib import Path
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
 from mipflow.lab.world import World
 from mipflow.sim.clock import NS_PER_S
-from mipflow.wire.template import Encoder
+from mipflow.wire.captures.template import Encoder
 from tests.recorded.scenarios import SCENARIOS, SEEDS
 
 FILE = Path(__file__).with_name("recorded.txt")

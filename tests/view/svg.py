@@ -6,8 +6,8 @@ import re
 from itertools import combinations
 from xml.etree import ElementTree
 
-from mipflow.view.drawing import width_of
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.drawing import width_of
+from mipflow.view.drawing.picture import Picture
 
 HOSTILE = ("<script>alert(1)</script>", "x" * 200, "שיחת וידאו", "🎬🎬 ‮evil", "\" onload='x", "")
 """Names that somebody may give."""

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import ChannelName, Hop, Trace
+from mipflow.view.drawing.page import save
+from mipflow.view.drawing.picture import Picture, packed
 from mipflow.view.inspect import MOST_CARRIED, RFC, Field, Header, carried, dissect, inspect
-from mipflow.view.page import save
-from mipflow.view.picture import Picture, packed
-from mipflow.view.words import long
-from mipflow.wire import capture, codec, decode, dhcpv6, icmpv6, mobility
+from mipflow.view.story.words import long
+from mipflow.wire import codec, decode, dhcpv6, icmpv6, mobility
 from mipflow.wire.address import Address
+from mipflow.wire.captures import capture
 from mipflow.wire.forms import ANYWHERE, Value
 from mipflow.wire.mobility import BindingUpdate, HomeTest, NonceIndices, UnknownMobilityOption
 from mipflow.wire.packet import TCP, UDP, ExtensionOption, Opaque, Packet

@@ -11,8 +11,8 @@ import pytest
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.sim.trace import Trace
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.ladder import MOST_MESSAGES, MOST_NOTES, ladder
-from mipflow.view.picture import Picture
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.story import CELL, CELL_WAY, CN1, FLOWS, HOME2, MS, NAMES, S, Story, handover, message
 from tests.view.svg import HOSTILE, check_words, drawing, texts

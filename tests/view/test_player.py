@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from mipflow.lab.world import World
-from mipflow.view.page import save
-from mipflow.view.scene import Box
-from mipflow.view.show import Part, Show
-from mipflow.view.stage import spots
+from mipflow.view.drawing.page import save
+from mipflow.view.stage.scene import Box
+from mipflow.view.stage.show import Part, Show
+from mipflow.view.stage.stage import spots
+from tests.view.stage.test_stage import show, told, world
 from tests.view.story import S, handover
-from tests.view.test_stage import show, told, world
 from tests.view.worlds import film
 
 SEEN = "(all) => all.filter(({ style }) => style.display !== 'none').length"

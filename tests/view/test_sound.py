@@ -16,8 +16,8 @@ import pytest
 import mipflow as mf
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.world import World
-from mipflow.node.application import Ends, Running
-from mipflow.node.apps import periodic
+from mipflow.node.applications.application import Ends, Running
+from mipflow.node.applications.apps import periodic
 from mipflow.view.sound import LOUDEST, RATE, SILENCE, Sound
 
 PACKET = RATE * 20 // 1000

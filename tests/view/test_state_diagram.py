@@ -8,7 +8,7 @@ from enum import Enum
 import pytest
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.state_diagram import state_diagram, state_diagrams
 from tests.view.svg import of_class, texts
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.sim.trace import Trace
-from mipflow.view.picture import Picture
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.timeline import MOST_POINTS, WIDTH, ticks, timeline
 from mipflow.wire.packet import TCP
 from tests.view.story import FLOWS, NAMES, S, handover

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from mipflow.errors import WireError
 from mipflow.wire import control, icmpv6, layers, mobility
 from mipflow.wire.address import Address
-from mipflow.wire.capture import read, write
+from mipflow.wire.captures.capture import read, write
+from mipflow.wire.captures.template import Encoder
 from mipflow.wire.codec import authenticated_part, decode, decode_leniently, encode, encode_mobility, to_scapy
 from mipflow.wire.forms import ANYWHERE
 from mipflow.wire.options import remarks
@@ -35,7 +36,6 @@ from mipflow.wire.packet import (
     RoutingHeaderType2,
     UnknownOption,
 )
-from mipflow.wire.template import Encoder
 from tests.oracles import mobility_faults, packet_faults
 from tests.wire.strategies import icmp_messages, mobility_messages, one_of_each, packets
 
@@ -671,7 +671,7 @@ def test_a_payload_of_another_kind_is_refused() -> None:
 def test_the_codec_costs_no_scapy_until_it_is_used() -> None:
     script = """
 import sys
-import mipflow.wire.capture, mipflow.wire.codec
+import mipflow.wire.captures.capture, mipflow.wire.codec
 assert not any(name.split('.')[0] == 'scapy' for name in sys.modules), 'scapy came in'
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet

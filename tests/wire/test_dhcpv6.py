@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import WireError
-from mipflow.wire import capture
 from mipflow.wire.address import Address
+from mipflow.wire.captures import capture
 from mipflow.wire.dhcpv6 import (
     ALL_RELAY_AGENTS_AND_SERVERS,
     CLIENT_PORT,

@@ -113,7 +113,7 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6 import cga
 from mipflow.mip6.correspondent_node import CorrespondentNode
-from mipflow.mip6.enhanced_correspondent_node import EnhancedCorrespondent
+from mipflow.mip6.enhanced.correspondent_node import EnhancedCorrespondent
 from mipflow.wire import esp
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet

@@ -1,0 +1,250 @@
+"""An exercise whose answer is a function, judged by stories that are told in order of length.
+
+The shortest story that goes wrong is the first one that does. What a wrong function does in all stories is its
+signature: the known wrong version that does the same, or nearly the same, has the feedback that names the cause. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from mipflow.course.exercises.exercise import MOST_WORDS, Share, Step, Verdict, failed
+from mipflow.course.exercises.trial import Trial
+from mipflow.course.identity import Student
+from mipflow.errors import FunctionFailed, class_name
+
+ENOUGH = 0.65
+"""How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
+SAME = 0.999
+"""The same, of a version that does in all stories what another does."""
+RAISED = "raised "
+"""Begins `Step.got` where the function did not come to an answer."""
+
+SIGNED, AGAIN = 330, 60
+"""How many of the shortest stories make the signature, and how many are told twice."""
+REMEMBERS = (
+    "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
+    " to call, or draws lots. All that counts stands in the arguments."
+)
+"""Said of a function that answers one question in two ways."""
+
+Story = tuple[Hashable, tuple[str, ...]]
+"""How it begins, and its events."""
+Begin = Callable[[Any, Student], Any]
+"""The state at the beginning of a story; it is never changed."""
+Go = Callable[[Callable[..., Any], Any, str, Student], tuple[Any, Step | None]]
+"""One event: gives the state after it, None where the story ends here, and the step if the function was asked."""
+
+
+class Criterion(NamedTuple):
+    """A part of the points, earned where every step that it is about is right, and there is one.
+
+    `holds(step)`: True or False where the step is about it, else None.
+    """
+
+    words: str
+    points: int
+    holds: Callable[[Step], bool | None]
+
+
+@dataclass(slots=True, frozen=True)
+class Wrong:
+    """A wrong version that is known: programs that do it, the feedback, with {names} of `Step.values`, the belief.
+
+    `shows(step)` picks, among the steps that go wrong, those that the feedback speaks of; `is_it(steps)` knows the
+    version by the steps of the shortest story that goes wrong, whatever else it does. `clearest(step)` picks the step
+    to show where there is one, such as one that no other version gets wrong in this way.
+    """
+
+    name: str
+    feedback: str
+    programs: tuple[Callable[..., Any], ...] = ()
+    misconception: str | None = None
+    shows: Callable[[Step], bool] = lambda step: True
+    is_it: Callable[[Sequence[Step]], bool] | None = None
+    clearest: Callable[[Step], bool] = lambda step: False
+
+
+@dataclass(slots=True, kw_only=True)
+class Stories:
+    """Judges a function. `name`, `parameters`: as it is called; `check`: what is wrong with a result.
+
+    tell: all stories for a student, in order of length, with each also what it begins with; begin, go: how one is
+    played, and one that raised ends it. kinds: where no version fits, the first that `shows` the step that goes wrong
+    has the feedback, and unknown where none does; remembers: of a function that answers one question in two ways, with
+    {first} and {then}; passed: what to say of a right one; withheld: attributes of ours that refuse meanwhile.
+    explains: names the rule that all answers follow, where no known version does the very same; sort: as what an answer
+    counts, where a function that answers always in one way is to earn nothing.
+    """
+
+    name: str
+    parameters: str
+    check: Callable[..., str]
+    tell: Callable[[Student], Sequence[Story]]
+    begin: Begin
+    go: Go
+    points: int
+    wrong: Sequence[Wrong]
+    criteria: Sequence[Criterion]
+    unknown: str
+    passed: Callable[[Callable[..., Any], Student], str]
+    withheld: tuple[tuple[Any, str], ...] = ()
+    kinds: Sequence[Wrong] = ()
+    remembers: str = REMEMBERS
+    explains: Callable[[Sequence[Sequence[Step]], Step], Wrong | None] = lambda plays, failing: None
+    sort: Callable[[Step], Hashable] = lambda step: step.answer
+    _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
+
+    def __call__(self, function: Any, student: Student) -> Verdict:
+        """The verdict on a learner's function."""
+        try:
+            trial = Trial(self.name, function, self.parameters, self.check, self.withheld)
+        except FunctionFailed as error:
+            return failed(error)
+        known = self._versions(student)  # before the learner's runs, which may not use ours
+        plays: list[list[Step]] = []
+        for steps in self.plays(trial, self.tell(student), student):
+            plays.append(steps)
+            if steps and _raised(steps[-1]):
+                break  # it would again, and each time may take long
+        verdict = self._verdict(plays, known, function, student)
+        return verdict if verdict.status != "wrong" else self._again(trial, plays, verdict, student)
+
+    def _again(
+        self, trial: Callable[..., Any], plays: Sequence[list[Step]], verdict: Verdict, student: Student
+    ) -> Verdict:
+        """The verdict after the shortest stories were told once more: a function may answer otherwise now."""
+        told = self.plays(trial, self.tell(student)[:AGAIN], student)
+        for steps, others in zip(plays, told, strict=False):
+            for step, other in zip(steps, others, strict=False):
+                if step.got != other.got:
+                    said = self.remembers.format_map({**step.values, "first": step.answer, "then": other.answer})
+                    return replace(verdict, feedback=said, misconception=None, steps=others, matched="remembers")
+        return verdict
+
+    def plays(self, function: Callable[..., Any], stories: Iterable[Story], student: Student) -> Iterator[list[Step]]:
+        """The steps of each story with a function; what stories begin alike with is played once."""
+        played: dict[Story, tuple[Any, list[Step]]] = {}
+
+        def upto(start: Hashable, events: tuple[str, ...]) -> tuple[Any, list[Step]]:
+            if (start, events) not in played:
+                if not events:
+                    return self.begin(start, student), []
+                state, steps = upto(start, events[:-1])
+                if state is not None:
+                    state, step = self.go(function, state, events[-1], student)
+                    steps = steps if step is None else [*steps, step]
+                played[start, events] = state, steps
+            return played[start, events]
+
+        for start, events in stories:
+            yield upto(start, events)[1]
+
+    def play(self, function: Callable[..., Any], story: Story, student: Student) -> list[Step]:
+        """The steps of one story."""
+        return next(self.plays(function, [story], student))
+
+    def _verdict(
+        self, plays: list[list[Step]], known: list[tuple[Wrong, list[Hashable]]], function: Callable[..., Any],
+        student: Student,
+    ) -> Verdict:  # fmt: skip
+        is_broken = bool(plays and plays[-1]) and _raised(plays[-1][-1])
+        failing = plays[-1] if is_broken else shortest(plays)  # what raises comes before what is not so
+        if failing is None:
+            return Verdict("passed", self.points, self.passed(function, student), shares=self._shares(plays))
+        shares = self._shares(plays)
+        if len({self.sort(step) for steps in plays for step in steps}) == 1:  # whatever was asked
+            shares = [share._replace(earned=0) for share in shares]
+        points = min(sum(share.earned for share in shares), self.points - 1)
+        found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
+        shown = [each for each in known if shortest(plays, each[0].shows)]  # others would speak of what is right
+        if found is None and is_broken:
+            return _stopped(failing)
+        found = found or nearest(plays, shown, SAME) or self.explains(plays, failing[-1]) or nearest(plays, shown)
+        found = found or next((kind for kind in self.kinds if kind.shows(failing[-1])), None)
+        if found is None:
+            said = self.unknown.format_map(failing[-1].values)
+            return Verdict("wrong", points, said, steps=failing, shares=shares)
+        steps = failing if is_broken else shortest(plays, found.clearest) or shortest(plays, found.shows) or failing
+        said = found.feedback.format_map(steps[-1].values)
+        return Verdict("wrong", points, said, found.misconception, steps, shares, found.name)
+
+    def _shares(self, plays: list[list[Step]]) -> list[Share]:
+        shares = []
+        for words, points, holds in self.criteria:
+            is_shown, lost = False, list[Step]()
+            for steps in plays:
+                for number, step in enumerate(steps, 1):
+                    held = holds(step)
+                    is_shown |= held is not None
+                    if held is False and (not lost or number < len(lost)):
+                        lost = steps[:number]
+            shares.append(Share(words, points if is_shown and not lost else 0, points, lost))
+        return shares
+
+    def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:
+        """The answers of each known version in all stories, worked out once for a student."""
+        if student.ids not in self._known:
+            stories = self.tell(student)[:SIGNED]
+            self._known[student.ids] = [
+                (one, [_outcome(steps) for steps in self.plays(program, stories, student)])
+                for one in self.wrong for program in one.programs
+            ]  # fmt: skip
+        return self._known[student.ids]
+
+
+def outcome(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
+    """Call a function: its answer; else None, how it failed (begins with RAISED), and why in words."""
+    try:
+        return function(*given), "", ""
+    except FunctionFailed as failed:
+        return None, RAISED + (class_name(failed.__cause__) if failed.__cause__ else "nothing"), str(failed)
+    except Exception as raised:  # of a version of ours, which has no guard
+        return None, RAISED + class_name(raised), ""
+
+
+def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True) -> list[Step] | None:
+    """The steps of the shortest story that goes wrong, up to the step where it does; None where all is right."""
+    found: list[Step] | None = None
+    for steps in plays:
+        wrong = next((number for number, step in enumerate(steps) if not step.is_right and shows(step)), None)
+        if wrong is not None and (found is None or wrong + 1 < len(found)):
+            found = list(steps[: wrong + 1])
+    return found
+
+
+def nearest(
+    plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]], enough: float = ENOUGH
+) -> Wrong | None:
+    """The known version that goes wrong in the same stories in the same way; None where none is near.
+
+    One that is only near counts as far as its feedback speaks of what goes wrong here.
+    """
+    wrong = [step for steps in plays for step in steps if not step.is_right]
+    done = [_outcome(steps) for steps in plays]
+    is_wrong = [any(not step.is_right for step in steps) for steps in plays]
+    best, found = enough, None
+    for version, outcomes in known:
+        agree = sum(bad and mine == theirs for bad, mine, theirs in zip(is_wrong, done, outcomes, strict=False))
+        differ = sum(mine != theirs for mine, theirs in zip(done, outcomes, strict=False))
+        fit = sum(map(version.shows, wrong)) / len(wrong) if differ else 1.0
+        if agree and (score := fit * agree / (agree + differ)) > best:
+            best, found = score, version
+    return found
+
+
+def _outcome(steps: Iterable[Step]) -> Hashable:
+    return tuple(step.got for step in steps)
+
+
+def _stopped(steps: Sequence[Step]) -> Verdict:
+    """The verdict on a function that stopped, with the step in which it did."""
+    why = failed(steps[-1].values["why"], steps)
+    said = f"{why.feedback} It happened here: {steps[-1].told}."
+    return replace(why, feedback=said) if len(said.split()) <= MOST_WORDS else why
+
+
+def _raised(step: Step) -> bool:
+    return isinstance(step.got, str) and step.got.startswith(RAISED)

@@ -1,0 +1,116 @@
+"""Small authenticated datagrams, for the protocols of our own between a mobile node and its home agent or operator.
+
+Takes and gives `Message` values; below are keys of both ends, above `flow.protocols.address_protocol` and
+`flow.protocols.policy_server`.
+
+| octets | field    | what                                                                                 |
+|--------|----------|--------------------------------------------------------------------------------------|
+| 1      | version  | 1                                                                                    |
+| 1      | kind     | what it says; the protocols share no number, so neither takes the other's            |
+| 8      | sequence | a request's number, counted from 1 by who asks; the answer repeats it                |
+| n      | body     | as the kind says                                                                     |
+| 16     | tag      | the first 128 bits of HMAC-SHA256 (RFC 2104, RFC 4868) over all octets in front of it |
+
+Nothing is encrypted. A number tells what is old; it never wraps, and nodes here do not restart.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mipflow.errors import ProtocolMisuse, WireError
+from mipflow.mip6.bindings.binding_update_list import back_off_ns
+from mipflow.sim.clock import Clock, Timer
+
+VERSION = 1
+HEADER = struct.Struct("!BBQ")
+TAG = 16
+LEAST_KEY = 16
+"""Octets of the shortest key: one as long as the tag."""
+ATTEMPTS = 5
+"""How often something is sent that nobody answers."""
+
+
+class Message(NamedTuple):
+    """The contents of an authenticated datagram. kind: 0 to 255; sequence: 0 to 2**64 - 1."""
+
+    kind: int
+    sequence: int
+    body: bytes = b""
+
+
+def check_key(key: bytes) -> bytes:
+    """The key itself. Raises ProtocolMisuse for one that is too short."""
+    if len(key) < LEAST_KEY:
+        raise ProtocolMisuse(f"a key of {len(key)} octets; expected {LEAST_KEY} or more, the same at both ends", key)
+    return key
+
+
+def seal(key: bytes, message: Message) -> bytes:
+    """The octets of a message with their tag. Raises WireError for numbers that do not fit."""
+    kind, sequence, body = message
+    try:
+        said = HEADER.pack(VERSION, kind, sequence) + body
+    except struct.error as error:
+        reason = f"kind {kind}, sequence {sequence}; expected 0 to 255 and 0 to 2**64 - 1"
+        raise WireError(reason, message) from error
+    return said + _tag(key, said)
+
+
+def open_sealed(key: bytes, octets: bytes) -> Message:
+    """The message in a datagram. Raises WireError for one that is too short, of another version or not authentic."""
+    said, tag = octets[:-TAG], octets[-TAG:]
+    if len(said) < HEADER.size:
+        raise WireError(f"{len(octets)} octets; expected {HEADER.size + TAG} or more", octets)
+    version, kind, sequence = HEADER.unpack_from(said)
+    if version != VERSION:
+        raise WireError(f"version {version}; expected {VERSION}", version)
+    if not hmac.compare_digest(tag, _tag(key, said)):
+        raise WireError("not authentic: changed on the way, or made with another key", octets)
+    return Message(kind, sequence, said[HEADER.size :])
+
+
+def _tag(key: bytes, said: bytes) -> bytes:
+    return hmac.digest(key, said, "sha256")[:TAG]
+
+
+class Replay:
+    """Accepts each sequence number once, and only newer ones; `last` is the newest so far. Pure."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def accept(self, sequence: int) -> bool:
+        """True for a number that is newer than all before; it is taken."""
+        is_newer = sequence > self.last
+        self.last = max(self.last, sequence)
+        return is_newer
+
+
+class Repetition:
+    """Sends something now and after 1, 2, 4 and 8 s again, until it is stopped; 16 s after the last it gives up.
+
+    `send()` is False where nothing could leave: that counts as no attempt, and `resume()` goes on.
+    """
+
+    def __init__(self, clock: Clock, send: Callable[[], bool], give_up: Callable[[], None]) -> None:
+        self._clock, self._send, self._give_up = clock, send, give_up
+        self._timer = Timer(clock, self._next)
+        self._sent = 0
+        self.stop = self._timer.stop
+        """Send no more."""
+
+    def resume(self) -> None:
+        """Send, unless the next time for it is set."""
+        if self._timer.due_ns is None:
+            self._next()
+
+    def _next(self) -> None:
+        if self._sent == ATTEMPTS:
+            self._give_up()
+        elif self._send():
+            self._sent += 1
+            self._timer.set(self._clock.now + back_off_ns(self._sent))

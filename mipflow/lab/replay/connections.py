@@ -1,0 +1,138 @@
+"""Which TCP segments between two ends are one connection: those of one sequence space (RFC 9293 section 3.4). Pure.
+
+Takes what was heard, in order; gives connections. Flags alone do not tell: a SYN may have been captured behind what
+answers it, both ends may have sent one (simultaneous open), it may be lost, repeated, or chosen anew while nobody has
+answered; ports may be used again, and late segments of the connection before may still come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mipflow.lab.replay.headers import ACK, FIN, RST, SYN, Heard
+
+_MASK = (1 << 32) - 1
+_LATE = 1 << 16
+"""Octets: what may have been captured ahead of the SYN that it follows."""
+_FAR = 1 << 24
+"""Octets. A number further away than this from those of a connection is none of it."""
+_KEPT = 1 << 30
+"""Octets: the largest window (RFC 7323 section 2.3). What is further back is forgotten, as numbers wrap around."""
+_CANDIDATES = 4
+"""Connections on the same ports that a segment may belong to, the latest ones."""
+
+End = tuple[str, int]
+
+
+def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | None:
+    """To which of the connections on its ports, in the order of their beginning, a segment belongs; None: it begins
+    another one. Of UDP and echo there is but one.
+    """
+    if packet.protocol != "TCP":
+        return known[0] if known else None
+    candidates = known[: -_CANDIDATES - 1 : -1]
+    if packet.flags & (SYN | RST) == SYN:
+        again = (one for one in candidates if one.has_syn(packet))
+        return next(again, None) or next((one for one in candidates if one.is_opened_by(packet)), None)
+    if not candidates or (len(candidates) == 1 and not candidates[0].is_over):
+        return candidates[0] if candidates else None
+    nearest = min(candidates, key=lambda one: max(one.distances(packet)))
+    if packet.flags & RST:  # one that answers a SYN has no number of its own
+        nearest = min(candidates, key=lambda one: min(one.distances(packet)))
+    elif candidates[0].is_over and all(min(one.distances(packet)) > _FAR for one in candidates):
+        return None  # the beginning of another one is not in the capture
+    return nearest if min(nearest.distances(packet)) <= _FAR else candidates[0]
+
+
+class Connection:
+    """One connection: its packets in their order, and of each end of TCP the sequence numbers that were seen."""
+
+    def __init__(self) -> None:
+        self.packets: list[Heard] = []
+        self._numbers: dict[End, int] = {}
+        """Those of the SYNs."""
+        self._spans: dict[End, tuple[int, int]] = {}
+        """The first number that an end used, or the other acknowledged, and how far from there the next one is."""
+        self._settled: set[End] = set()
+        """Ends that have gone on from their SYN, or whose SYN was acknowledged: they choose no other number."""
+        self._finished: set[End] = set()
+        self._is_reset = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether both ends have closed it, or one has reset it."""
+        return self._is_reset or len(self._finished) == 2
+
+    def has_syn(self, syn: Heard) -> bool:
+        """Whether its end has sent this SYN before."""
+        return self._numbers.get(_ends(syn)[0]) == syn.sequence
+
+    def is_opened_by(self, syn: Heard) -> bool:
+        """Whether a SYN that was not seen before, with or without an acknowledgement, belongs to this connection."""
+        near, far = _ends(syn)
+        span, others = self._spans.get(near), self._spans.get(far)
+        if near not in self._numbers and span is not None:  # captured behind what follows or answers it
+            return (span[0] - syn.sequence) & _MASK <= _LATE
+        if syn.flags & ACK:
+            return near not in self._settled and others is not None and _distance(others, syn.acknowledgement) == 0
+        undecided = near if near in self._numbers else far  # itself, or the other end, which did not know of it
+        return undecided not in self._settled and not self._is_reset
+
+    def distances(self, packet: Heard) -> list[int]:
+        """How far the numbers of a segment are from those of each end that it tells of."""
+        near, far = _ends(packet)
+        found = [_distance(self._spans[near], packet.sequence)] if near in self._spans else []
+        if packet.flags & ACK and far in self._spans:
+            found.append(_distance(self._spans[far], packet.acknowledgement))
+        return found or [0]
+
+    def take(self, packet: Heard) -> None:
+        """Add a segment, which comes behind all others."""
+        near, far = _ends(packet)
+        is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
+        self.packets.append(packet)
+        if packet.protocol != "TCP":
+            return
+        if packet.flags & RST:
+            self._is_reset = True
+            return
+        if not is_syn:
+            self._settled.add(near)
+        elif self._numbers.setdefault(near, packet.sequence) != packet.sequence:
+            self._choose_anew(near, packet.sequence)
+        if is_fin:
+            self._finished.add(near)
+        self._reach(near, packet.sequence, packet.octets + is_syn + is_fin)
+        if packet.flags & ACK:
+            self._settled.add(far)
+            self._reach(far, packet.acknowledgement, 0)
+
+    def _choose_anew(self, end: End, number: int) -> None:
+        """An end repeats its SYN with another number: it is as if it had had that from the beginning."""
+        self._numbers[end] = number
+        del self._spans[end]
+        for packet in self.packets:
+            if _ends(packet)[0] == end and packet.flags & SYN:
+                packet.sequence = number
+
+    def _reach(self, end: End, number: int, octets: int) -> None:
+        """An end has used so many numbers from `number` on."""
+        first, length = self._spans.get(end, (number, 0))
+        ahead, behind = (number - first) & _MASK, (first - number) & _MASK
+        if ahead <= length + _FAR:
+            length = max(length, ahead + octets)
+        elif behind <= _FAR:
+            first, length = number, max(length + behind, octets)
+        gone = max(length - _KEPT, 0)
+        self._spans[end] = first + gone, length - gone
+
+
+def _ends(packet: Heard) -> tuple[End, End]:
+    return (packet.source, packet.source_port), (packet.destination, packet.destination_port)
+
+
+def _distance(span: tuple[int, int], number: int) -> int:
+    """How far a number is outside of a span, on its nearer side; 0 within. Numbers wrap around."""
+    first, length = span
+    ahead = (number - first) & _MASK
+    return 0 if ahead <= length else min(ahead - length, (first - number) & _MASK)

@@ -1,0 +1,244 @@
+"""From an IPv4 or IPv6 packet of a capture to what a replay needs of its headers. Pure.
+
+Takes frames; gives what was heard of TCP, UDP and echo, or in words why a frame is left out. The headers are read by
+slices: scapy takes a hundred times as long. Checksums are not looked at, because with checksum offload they are wrong
+in every frame that the recording host sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+from struct import Struct, error
+from typing import Literal
+
+from mipflow.wire.captures.frames import Frame
+from mipflow.wire.captures.tunnels import OVER_UDP, TUNNELS, inside
+
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+_TCP, _UDP, _FRAGMENT, _AUTHENTICATION = 6, 17, 44, 51
+_EXTENSIONS_4, _EXTENSIONS_6 = {_AUTHENTICATION}, {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
+"""Headers that are stepped over."""
+_MOST_TUNNELS = 8
+"""Packets inside a packet that are read."""
+_ALL = 1 << 17
+"""More octets than any packet has whose length is in its header."""
+_ECHO = {1: (8, 0), 58: (128, 129)}
+"""ICMP and ICMPv6 -> types of echo request and reply."""
+_NAMES = {2: "IGMP", 50: "ESP", 55: "minimal encapsulation", 89: "OSPF", 132: "SCTP", 135: "Mobility Header"}
+_BROADCAST = b"\xff" * 4
+_REASSEMBLY_NS = 60 * 10**9
+"""Fragments that are further apart belong to different datagrams (RFC 8200 section 4.5)."""
+_FURTHER = "further fragment, counted with the first"
+_REPEATED = "fragment of a datagram that was whole already"
+_WITHOUT_FIRST = "fragment without the first of its packet"
+_VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x4s4s"), Struct(">6xBx16s16s")
+_EXTENSION, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">BBH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
+
+
+@dataclass(slots=True)
+class Heard:
+    """One packet. For an echo both ports are its identifier.
+
+    `octets` counts the payload as it was sent, `data` is what was kept of a TCP segment's. `flags` are TCP's; an echo
+    request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere` how
+    many of its last octets were in further fragments of a tunnel's packet.
+    """
+
+    time_ns: int
+    source: str
+    destination: str
+    protocol: Literal["UDP", "TCP", "ICMPv6"]
+    source_port: int
+    destination_port: int
+    octets: int
+    flags: int = 0
+    sequence: int = 0
+    acknowledgement: int = 0
+    data: bytes = b""
+    shift_ns: int = 0
+    elsewhere: int = 0
+
+
+class HeaderReader:
+    """Reads frames in order; it remembers fragmented datagrams, whose fragments come in any order, twice or never.
+
+    `skipped` counts the frames that are left out, by what `read` says of them; of fragments it is put right as more is
+    known of their datagram. `tunnels` counts the packets that were found inside others, by tunnel.
+    """
+
+    def __init__(self, skipped: Counter[str] | None = None) -> None:
+        self._skipped = Counter() if skipped is None else skipped
+        self.tunnels: Counter[str] = Counter()
+        self._fragmented: dict[object, _Datagram] = {}
+
+    def read(self, frame: Frame) -> Heard | str:
+        """Read the headers of a frame: the packet heard, or why the frame is left out."""
+        try:
+            return self._read(frame)
+        except (error, IndexError):
+            return "cut off in its headers"
+
+    def notes(self) -> list[str]:
+        """Sentences about what was read through."""
+        return [f"{count} packets are taken out of tunnels: {name}" for name, count in self.tunnels.items()]
+
+    def _read(self, frame: Frame, depth: int = 0) -> Heard | str:
+        data, number, offset, more = frame.data, b"", 0, 0
+        if data[0] >> 4 == 4:
+            first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
+            body = start = max(first & 15, 5) * 4
+            offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
+        else:
+            protocol, source, destination = _VERSION_6.unpack_from(data)
+            body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
+        while protocol in extensions and not offset:
+            kind = protocol
+            protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
+            if kind == _FRAGMENT:
+                size, number, offset, more = 0, identification, word & 0xFFF8, word & 1
+                body = start + 8
+            start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
+        # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
+        key = source, destination, number, of_what
+        is_fragment, may_carry = offset or more, protocol in TUNNELS
+        if is_fragment and protocol == _TCP:
+            return "fragment of a TCP segment"
+        heard = None if offset or may_carry else _upper(frame, source, destination, protocol, start)
+        if isinstance(heard, str):
+            return heard
+        if protocol == _UDP and heard is not None:
+            may_carry = heard.source_port in OVER_UDP or heard.destination_port in OVER_UDP
+        if may_carry and not offset:
+            carried = inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
+            if carried is not None:
+                if more:
+                    self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
+                cut_off = frame.original_length - len(data)
+                return carried if isinstance(carried, str) else self._carried(*carried, depth + 1, cut_off)
+        if nobody := _nobody(destination):
+            return f"to {nobody}"
+        if nobody := _nobody(source):
+            return f"from {nobody}"
+        if heard is not None and not is_fragment:
+            return heard
+        content = 0 if heard is None else hash(data[body:])
+        datagram = self._datagram(key, frame.time_ns, content)
+        if heard is not None and datagram.heard is None:
+            datagram.heard, datagram.content, datagram.ahead = heard, content, start - body + 8
+            if heard.protocol == "UDP" and (claimed := _UDP_HEADER.unpack_from(data, start)[2]) >= 8:
+                datagram.said = claimed - 8
+        datagram.add(offset, offset + frame.original_length - body, is_last=not more)
+        return self._fate(datagram)
+
+    def _carried(self, tunnel: str, frame: Frame, depth: int, cut_off: int) -> Heard | str:
+        """Read the packet inside another one, of whose octets the capture has cut off so many."""
+        if depth > _MOST_TUNNELS:
+            return f"more than {_MOST_TUNNELS} packets inside each other"
+        self.tunnels[tunnel] += 1
+        found = self._read(frame, depth)
+        if isinstance(found, Heard):  # what is not there for another reason than the snap length
+            found.elsewhere = max(found.elsewhere, frame.original_length - len(frame.data) - cut_off)
+        return found
+
+    def _datagram(self, key: object, now_ns: int, content: int) -> _Datagram:
+        """The datagram that a fragment belongs to: a new one where the one with its identification is whole or old, or
+        has another first fragment (`content`, 0 for no first one).
+        """
+        datagram, repeated = self._fragmented.get(key), 0
+        if datagram is not None and abs(now_ns - datagram.begun_ns) <= _REASSEMBLY_NS:
+            if not datagram.is_whole and content in (0, datagram.content or content):
+                return datagram
+            repeated = datagram.content if datagram.is_whole else 0
+        datagram = self._fragmented[key] = _Datagram(now_ns, repeated)
+        return datagram
+
+    def _fate(self, datagram: _Datagram) -> Heard | str:
+        """Words on the fragment that was just added."""
+        if datagram.is_given:
+            return _FURTHER
+        heard = datagram.heard
+        if heard is None or (datagram.content == datagram.repeated and not datagram.is_whole):
+            why = _REPEATED if datagram.repeated else _WITHOUT_FIRST
+            datagram.waiting[why] += 1
+            return why
+        datagram.is_given = True
+        self._skipped[_FURTHER] += datagram.waiting.total()
+        self._skipped -= datagram.waiting
+        return heard
+
+
+@dataclass(slots=True)
+class _Datagram:
+    """One fragmented datagram so far. Positions count octets behind the headers that each fragment has."""
+
+    begun_ns: int
+    repeated: int
+    """The first fragment of a whole datagram that had this identification shortly before; 0 for none. One with the same
+    first fragment is a repetition, unless it comes as a whole as well.
+    """
+    content: int = 0
+    """A fingerprint of its first fragment, 0 while that is not there."""
+    heard: Heard | None = None
+    ahead: int = 0
+    """Octets in front of the payload."""
+    said: int | None = None
+    """Octets of payload, as the UDP header says."""
+    reach: int = 0
+    """Where the farthest fragment so far ends."""
+    covered: int = 0
+    """A bit for each eight octets that are there."""
+    has_last: bool = False
+    is_whole: bool = False
+    is_given: bool = False
+    waiting: Counter[str] = field(default_factory=Counter)
+    """Words on its fragments from before it was given."""
+
+    def add(self, start: int, end: int, is_last: bool) -> None:
+        """A fragment is here."""
+        start, end = start // 8, min(end, _ALL)
+        self.covered |= (1 << -(-end // 8)) - (1 << start) if end > 8 * start else 0
+        self.reach, self.has_last = max(self.reach, end), self.has_last or is_last
+        if self.heard is None:
+            return
+        self.is_whole = self.has_last and self.covered == (1 << -(-self.reach // 8)) - 1
+        there = self.reach - self.ahead
+        self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
+
+
+def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:
+    """TCP, UDP or echo, which begins at octet `start`."""
+    data, length = frame.data, frame.original_length - start
+    ends = frame.time_ns, _text(source), _text(destination)
+    if protocol == _TCP:
+        near, far, sequence, acknowledgement, words, flags = _TCP_HEADER.unpack_from(data, start)
+        size = (words >> 4) * 4
+        if not 20 <= size <= length:
+            return f"TCP header of {size} octets"
+        kept = data[start + size : start + length]
+        return Heard(*ends, "TCP", near, far, length - size, flags, sequence, acknowledgement, kept)
+    if protocol == _UDP:
+        near, far, claimed = _UDP_HEADER.unpack_from(data, start)
+        octets = claimed if 8 <= claimed <= length else length  # what follows was padding
+        return Heard(*ends, "UDP", near, far, octets - 8)
+    if protocol in _ECHO:
+        kind, identifier, sequence = _ECHO_HEADER.unpack_from(data, start)
+        if kind not in _ECHO[protocol]:
+            return "ICMP that is no echo" if protocol == 1 else "ICMPv6 that is no echo"
+        flags = SYN if kind == _ECHO[protocol][0] else 0
+        return Heard(*ends, "ICMPv6", identifier, identifier, length - 8, flags, sequence)
+    return _NAMES.get(protocol, f"IP protocol {protocol}")
+
+
+@lru_cache(4096)
+def _nobody(address: bytes) -> str:
+    """Words for an address that is not one host's; nothing for one that is."""
+    is_group = 224 <= address[0] < 240 or address == _BROADCAST if len(address) == 4 else address[0] == 255
+    return "a group (multicast or broadcast)" if is_group else "" if any(address) else "no address"
+
+
+@lru_cache(4096)
+def _text(address: bytes) -> str:
+    return str(ip_address(address))

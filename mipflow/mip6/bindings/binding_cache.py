@@ -1,0 +1,181 @@
+"""The binding cache of a home agent or correspondent node (RFC 6275 section 9.1). Pure: `now` in, changes out; its
+state machine is a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from heapq import heapify, heappop, heappush
+
+from mipflow.mip6.bindings.table import Entry, Table, follow
+from mipflow.mip6.constants import MAX_BINDINGS
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address
+
+
+class BindingState(Enum):
+    """Where the binding of one home address stands."""
+
+    NONE = "none"
+    PROBING = "duplicate address detection"
+    BOUND = "bound"
+    EXPIRING = "about to expire"
+    ASKED = "refresh requested"
+    REMEMBERED = "deleted, its number remembered"
+
+
+class BindingEvent(Enum):
+    """Events of a binding."""
+
+    PROBE = "home registration of an address that is not bound"
+    ACCEPT = "binding update accepted"
+    REFUSE = "another node has the home address, or it is no longer wanted"
+    NEAR_END = "most of the lifetime is over"
+    ASK = "still in use: binding refresh request sent"
+    DELETE = "de-registered"
+    EXPIRE = "lifetime ended"
+    FORGET = "no older binding update can come any more"
+
+
+_IN_FORCE = {
+    BindingEvent.ACCEPT: BindingState.BOUND, BindingEvent.NEAR_END: BindingState.EXPIRING,
+    BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.EXPIRE: BindingState.REMEMBERED,
+}  # fmt: skip
+_FOLLOWING = {
+    BindingState.NONE: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.DELETE: BindingState.REMEMBERED,
+    },
+    BindingState.PROBING: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.REFUSE: BindingState.NONE, BindingEvent.DELETE: BindingState.REMEMBERED,
+    },
+    BindingState.BOUND: _IN_FORCE,
+    BindingState.EXPIRING: {**_IN_FORCE, BindingEvent.ASK: BindingState.ASKED},
+    BindingState.ASKED: _IN_FORCE,
+    BindingState.REMEMBERED: {
+        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+        BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.FORGET: BindingState.NONE,
+    },
+}  # fmt: skip
+TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
+"""The state machine of a binding. A home agent detects duplicates first; a correspondent node asks for refreshes."""
+IN_FORCE = frozenset({BindingState.BOUND, BindingState.EXPIRING, BindingState.ASKED})
+
+
+@dataclass(slots=True, frozen=True)
+class Binding(Entry):
+    """A home address and the care-of address that stands for it, until `expires_ns` (nanoseconds)."""
+
+    columns = "home_address care_of_address sequence state expires_at_s home_registration".split()
+    home_address: Address
+    care_of_address: Address
+    sequence: int
+    expires_ns: int
+    home_registration: bool = False
+    link_local: bool = False
+    """The L bit: the link-local address of the same interface identifier is defended too (section 10.3.1)."""
+    home_agent: Address | None = None
+    """The address of the home agent that a home registration was addressed to (section 10.6.3)."""
+    accepted_ns: int = 0
+    """When its last binding update was accepted."""
+    wakes_ns: int | None = None
+    """When something is due before it expires."""
+    state: BindingState = BindingState.BOUND
+
+    @property
+    def expires_at_s(self) -> float:
+        """When the binding ends, in seconds of virtual time."""
+        return self.expires_ns / NS_PER_S
+
+    @property
+    def due_ns(self) -> int:
+        """When something is to be done about it, in nanoseconds."""
+        return self.expires_ns if self.wakes_ns is None else self.wakes_ns
+
+
+def is_newer(sequence: int, last: int) -> bool:
+    """True if a sequence number follows the last accepted one, modulo 2**16 (section 9.5.1)."""
+    return 0 < (sequence - last) & 0xFFFF < 0x8000
+
+
+class BindingCache(Table[Address, Binding]):
+    """Bindings by home address. Iterates over those in force; looks up in constant time, expires in logarithmic.
+
+    `max_bindings` entries of any state find room. What has none is refused, and nothing is thrown out for it: section
+    9.6 leaves the policy open, 9.1 asks not to delete needlessly, and a home registration may not be replaced.
+    """
+
+    name = "binding cache"
+
+    def __init__(self, max_bindings: int = MAX_BINDINGS) -> None:
+        super().__init__()
+        self.max_bindings = max_bindings
+        self.get = self._entries.get
+        """get(home_address): its binding if one is in force, or None."""
+        self._apart: dict[Address, Binding] = {}
+        """Entries that are not in force: under detection, or deleted and remembered."""
+        self._heap: list[tuple[int, Address]] = []
+        """(due_ns, home address); one whose entry says another time is stale."""
+
+    def entry(self, home_address: Address) -> Binding | None:
+        """The binding of a home address in any state, or None."""
+        return self._entries.get(home_address) or self._apart.get(home_address)
+
+    def has_room(self, home_address: Address) -> bool:
+        """True where a home address has an entry, or may get one."""
+        return self.entry(home_address) is not None or self.size < self.max_bindings
+
+    @property
+    def size(self) -> int:
+        """Entries of any state, those not in force included."""
+        return len(self._entries) + len(self._apart)
+
+    def step(self, event: BindingEvent, binding: Binding) -> list[Change]:
+        """Take one transition; `binding` is what the entry says from then on. Changes tell of entries in force only.
+
+        Raises ProtocolMisuse for an event that the table does not know in this state.
+        """
+        home_address, old = binding.home_address, self.entry(binding.home_address)
+        state = BindingState.NONE if old is None else old.state
+        following = follow(TRANSITIONS, state, event, "a binding")
+        self._apart.pop(home_address, None)
+        if following is BindingState.NONE:
+            return self._take(home_address)
+        binding = replace(binding, state=following)
+        if following in IN_FORCE:
+            changes = self._put(home_address, binding)
+        else:
+            changes = self._take(home_address)
+            self._apart[home_address] = binding
+        self._schedule(binding)
+        return changes
+
+    def due(self, now: int) -> list[Binding]:
+        """Entries about which something is to be done at `now` nanoseconds, each given once."""
+        found: dict[Address, Binding] = {}
+        while (due := self.next_due_ns()) is not None and due <= now:
+            home_address = heappop(self._heap)[1]
+            binding = self.entry(home_address)
+            assert binding is not None
+            found[home_address] = binding
+        return list(found.values())
+
+    def next_due_ns(self) -> int | None:
+        """When something is to be done next, in nanoseconds; None where there is nothing."""
+        while self._heap and self._is_stale(*self._heap[0]):
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _is_stale(self, due_ns: int, home_address: Address) -> bool:
+        binding = self.entry(home_address)
+        return binding is None or binding.due_ns != due_ns
+
+    def _schedule(self, binding: Binding) -> None:
+        heappush(self._heap, (binding.due_ns, binding.home_address))
+        if len(self._heap) > 2 * self.size + 16:  # more than half are stale
+            known = (*self._entries.values(), *self._apart.values())
+            self._heap = [(one.due_ns, one.home_address) for one in known]
+            heapify(self._heap)

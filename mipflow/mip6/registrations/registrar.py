@@ -1,0 +1,158 @@
+"""The shell around the machine of registrations: it tells it what happens, and carries its steps out.
+
+Takes events (`tell`), and the commonest wishes by name; `mip6.registrations.registrations` says what follows. What
+peers report besides answers, `PeerReports` hears and tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mipflow.arguments import make
+from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
+from mipflow.mip6.registrations.events import (
+    Changed,
+    Decided,
+    Due,
+    Heard,
+    Ignored,
+    News,
+    Notify,
+    RegistrationEvent,
+    SendTestInit,
+    SendUpdate,
+    SetTimer,
+    Settings,
+    Surroundings,
+    TimerKey,
+    Unwant,
+    Want,
+)
+from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.sim.clock import Timer
+from mipflow.wire.address import Address
+from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
+
+if TYPE_CHECKING:
+    from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
+    from mipflow.node.node import Arrival, Node
+    from mipflow.node.road import Road
+
+
+class HearsNews(Protocol):
+    """Hears what a mobile node is to know of its registrations."""
+
+    def registration_changed(self, entry: BindingUpdateEntry) -> None:
+        """A peer has acknowledged, refused or lost one."""
+
+    def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
+        """A peer has refused one."""
+
+    def peer_without_mobility(self, peer: Address) -> None:
+        """A correspondent does not know Mobile IPv6."""
+
+    def prefix_discovery_wanted(self) -> None:
+        """The home agent says that prefix discovery is necessary."""
+
+    def home_agent_silent(self) -> None:
+        """The home agent does not answer."""
+
+    def home_agent_wanted(self) -> None:
+        """No home agent is known."""
+
+
+class Registrar:
+    """Drives the registrations of one mobile node; `registrations` makes their machine."""
+
+    def __init__(
+        self, node: Node, surroundings: Surroundings, hears: HearsNews,
+        home_test_road: Callable[[Address], Road | None], registrations: Callable[..., Registrations],
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        self._node, self._hears, self._home_test_road = node, hears, home_test_road
+        random = node.network.random
+        numbers, cookies = random(f"{node.name}/registrations"), random(f"{node.name}/cookies")
+        given = surroundings, numbers, cookies, settings
+        machine: Registrations = make("registrations", registrations, Registrations, *given)
+        self.machine, self.list, self.tests = machine, machine.list, machine.tests
+        """The binding update list (section 11.1); the return routability tests, and their tokens."""
+        self._timers: dict[TimerKey, Timer] = {}
+        self._steps: dict[type, Callable[[Any], None]] = {
+            SendUpdate: self._transmit_update, SendTestInit: self._transmit_test_init, SetTimer: self._set_timer,
+            Changed: self._changed, Decided: lambda step: node.decided(*step), Notify: self._notify,
+        }  # fmt: skip
+        node.handlers[HomeTest] = node.handlers[CareOfTest] = node.handlers[BindingAcknowledgement] = self._arrived
+
+    # --- wishes ------------------------------------------------------------------------------------------------------
+
+    def register_home(self, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
+        self.tell(Want(home_address, care_of))
+
+    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
+        self.tell(Want(home_address, care_of, peer))
+
+    def deregister(self, peer: Address, home_address: Address) -> None:
+        """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
+        """
+        self.tell(Unwant(peer, home_address))
+
+    def has_ceased(self, peer: Address) -> bool:
+        """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""
+        return self.machine.has_ceased(peer, self._node.clock.now)
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def tell(self, event: RegistrationEvent, arrival: Arrival | None = None) -> None:
+        """Tell the machine, and do as it says; `arrival` is what an event was heard in."""
+        for step in self.machine.handle(event, self._node.clock.now):
+            if isinstance(step, Ignored):
+                assert arrival is not None
+                self._node.drop(arrival.packet, step.why)
+            else:
+                self._steps[type(step)](step)
+
+    def _arrived(self, arrival: Arrival) -> None:
+        """A test (section 11.6.2) or an acknowledgement (11.7.3): `RoutabilityProcedure.judge`, or
+        `Exchange._acknowledged`, judges it.
+        """
+        through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
+        self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
+
+    def _transmit_update(self, step: SendUpdate) -> None:
+        """At home the source is the home address itself (section 11.5.5)."""
+        entry = step.entry
+        option = DestinationOptions((HomeAddressOption(entry.home_address),))
+        extensions = () if entry.care_of_address == entry.home_address else (option,)
+        self._node.send_direct(Packet(entry.care_of_address, entry.peer, step.message, extensions=extensions))
+
+    def _transmit_test_init(self, step: SendTestInit) -> None:
+        kind, correspondent, address = step.key
+        road = self._home_test_road(address) if kind is RoutabilityTest.HOME else None
+        self._node.send_direct(Packet(address, correspondent, step.message), road)
+
+    def _set_timer(self, step: SetTimer) -> None:
+        key, t_ns = step
+        if t_ns is not None:
+            if key not in self._timers:
+                self._timers[key] = Timer(self._node.clock, partial(self.tell, Due(key)))
+            self._timers[key].set(t_ns)
+        elif key in self._timers:
+            self._timers.pop(key).stop()
+
+    def _changed(self, step: Changed) -> None:
+        self._node.record(step.changes)
+        self._node.forget_roads()
+
+    def _notify(self, step: Notify) -> None:
+        hears = self._hears
+        of: dict[News, Callable[..., None]] = {
+            News.CHANGED: hears.registration_changed, News.REFUSED: hears.registration_refused,
+            News.WITHOUT_MOBILITY: hears.peer_without_mobility, News.PREFIXES_WANTED: hears.prefix_discovery_wanted,
+            News.SILENT: hears.home_agent_silent, News.NO_HOME_AGENT: hears.home_agent_wanted,
+        }  # fmt: skip
+        of[step.news](*step.about)

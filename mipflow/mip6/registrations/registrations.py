@@ -1,0 +1,279 @@
+"""The registrations of a mobile node at its home agent and its correspondents (RFC 6275 sections 11.5.5 and 11.7), as
+one machine: `handle(event, now)` gives the steps that follow. Pure: it reads no clock, sends nothing, knows no node.
+
+Here is what is wanted of peers, and what ends it; `Registrations` derives from `mip6.registrations.exchange.Exchange`:
+how the messages go. The events and steps are values of `mip6.registrations.events`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, EntryEvent, RateLimit, State
+from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
+from mipflow.mip6.registrations.events import (
+    Abandoned,
+    AtHome,
+    Ceased,
+    Changed,
+    Doubted,
+    Due,
+    Gone,
+    Heard,
+    HomeAgentChanged,
+    Ignored,
+    Lost,
+    News,
+    PrefixesLearned,
+    Reachable,
+    RegistrationEvent,
+    Settings,
+    Shortened,
+    Stale,
+    Step,
+    Surroundings,
+    Unwant,
+    Want,
+)
+from mipflow.mip6.registrations.exchange import Exchange
+from mipflow.sim.clock import NS_PER_S
+from mipflow.wire.address import UNSPECIFIED, Address
+
+
+class Registrations(Exchange):
+    """All registrations of one mobile node."""
+
+    def __init__(self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings) -> None:
+        super().__init__(node, numbers, cookies, settings)
+        self._ceased: dict[Address, int] = {}
+        """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
+        self._unproved = RateLimit(1)
+        """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Want: self._want, Unwant: lambda event: self._deregister(*event), AtHome: self._at_home,
+            HomeAgentChanged: self._home_agent_changed, Heard: self._sort, Due: self._due, Lost: self._rescue,
+            Reachable: self._reachable, Gone: self._gone, Stale: self._stale, Shortened: self._shortened,
+            Abandoned: self._abandon, Ceased: lambda event: self.cease(*event), Doubted: self._doubt,
+            PrefixesLearned: self._prefixes_learned,
+        }  # fmt: skip
+
+    def handle(self, event: RegistrationEvent, now: int) -> list[Step]:
+        """Take an event at `now` nanoseconds; gives what is to be done, in order."""
+        self.now = now
+        self._handlers[type(event)](event)
+        steps, self._steps = self._steps, []
+        return steps
+
+    def has_ceased(self, peer: Address, now: int) -> bool:
+        """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""
+        return now < self._ceased.get(peer, 0)
+
+    # --- what is wanted ----------------------------------------------------------------------------------------------
+
+    def _want(self, event: Want) -> None:
+        if event.correspondent is None:
+            self._register_home(event.home_address, event.care_of_address)
+        else:
+            self.register_correspondent(event.correspondent, event.home_address, event.care_of_address)
+
+    def _register_home(self, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
+        if home_address not in self.duplicates:
+            home_agent = self._node.home_agent_of(home_address)
+            entry = self._wanted(home_agent, home_address, care_of, home_registration=True)
+            if home_agent == UNSPECIFIED:
+                self._notify(News.NO_HOME_AGENT)
+            elif entry is not None:
+                self._send_update(entry)
+
+    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+        """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
+        entry = self._wanted(peer, home_address, care_of, home_registration=False)
+        if entry is not None and self.has_ceased(peer, self.now):
+            self._refuse(entry, self._ceased[peer])
+        elif entry is not None:
+            self._begin(entry)
+
+    def _wanted(
+        self, peer: Address, home_address: Address, care_of: Address, home_registration: bool
+    ) -> BindingUpdateEntry | None:
+        """The entry that is to be pursued; None while it is being deleted, or refused for this very address."""
+        key, entry = (peer, home_address), self.list.get(peer, home_address)
+        if entry is not None and entry.state is State.DELETING and not entry.lingers_until_ns:
+            self._next[key] = care_of
+            return None
+        if entry is not None and entry.lingers_until_ns:  # a new update has a higher number than the one awaited
+            entry.lingers_until_ns = 0
+            self._step(entry, EntryEvent.WANT)
+        if entry is not None and entry.care_of_address == care_of and self.now < entry.retry_ns:
+            return None
+        self._enter(peer, home_address, care_of, home_registration)
+        entry = self.list.get(peer, home_address)
+        assert entry is not None
+        entry.attempts = entry.corrections = entry.retry_ns = 0
+        entry.waits_for = ""
+        return entry
+
+    def _enter(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> None:
+        self._steps.append(Changed(self.list.want(peer, home_address, care_of, home_registration)))
+
+    def _deregister(self, peer: Address, home_address: Address) -> None:
+        """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
+        """
+        self._next.pop((peer, home_address), None)
+        entry = self.list.get(peer, home_address)
+        if entry is not None and entry.state is not State.DELETING:
+            (self._forget if entry.is_unknown_to_peer else self._delete)(entry)
+
+    def _delete(self, entry: BindingUpdateEntry) -> None:
+        entry.attempts = entry.corrections = entry.retry_ns = 0
+        self._step(entry, EntryEvent.DELETE, tests_since_ns=self.now, expires_ns=entry.last_ns())
+        self._pursue(entry)
+
+    # --- home and home agents ----------------------------------------------------------------------------------------
+
+    def _at_home(self, event: AtHome) -> None:
+        """The home agent is to stand in no longer, then correspondents forget (section 11.5.5)."""
+        home_address = event.home_address
+        entry = self.list.get(self._node.home_agent_of(home_address), home_address)
+        if entry is None:
+            self.released(home_address)
+            return
+        self._next.pop((entry.peer, home_address), None)
+        self._enter(entry.peer, home_address, home_address, True)
+        (self._delete if entry.may_last(self.now) else self._forget)(entry)
+
+    def _home_agent_changed(self, event: HomeAgentChanged) -> None:
+        """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).
+
+        It would still defend the address: the new one's duplicate address detection would fail. One that is silent at
+        the slowest rate of retransmissions is not waited for.
+        """
+        for entry in [e for e in self.list if e.home_registration and e.peer != event.home_agent]:
+            former, home_address, care_of = entry.peer, entry.home_address, entry.care_of_address
+            if entry.state is State.DELETING:
+                continue
+            if entry.state is State.UPDATING and entry.timeout_ns() == MAX_BINDACK_TIMEOUT_NS:
+                self._forget(entry)
+            self._deregister(former, home_address)
+            if self.list.get(former, home_address) is None:
+                self._register_home(home_address, care_of)
+            else:
+                self._next[former, home_address] = care_of
+
+    def _abandon(self, event: Abandoned) -> None:
+        for entry in self.list.of_home_address(event.home_address):
+            entry.registered = None
+            self._forget(entry)
+
+    def _shortened(self, event: Shortened) -> None:
+        """No peer may hold a binding longer than its home address is valid (section 11.4.2)."""
+        entry = self.list.get(event.peer, event.home_address)
+        if entry is None:
+            return
+        entry.expires_ns = event.ends_ns
+        if entry.home_registration:  # the home agent knows by itself
+            self._timer(entry, entry.refresh_ns())
+        else:
+            self._forget_tokens(*self.tests_needed(entry))
+            self.renew(entry)
+
+    def _prefixes_learned(self, event: PrefixesLearned) -> None:
+        """Home registrations are refreshed again."""
+        self.awaits_prefixes = False
+        for entry in self.list:
+            if entry.home_registration and entry.state is State.BOUND:
+                self._timer(entry, entry.refresh_ns())
+
+    # --- care-of addresses that come and go --------------------------------------------------------------------------
+
+    def _rescue(self, event: Lost) -> None:
+        """Bind elsewhere what is to be bound where nothing arrives any more: at home first, then at correspondents
+        (sections 11.5.4 and 11.7.2).
+        """
+        lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
+        for entry in sorted(lost, key=lambda entry: not entry.home_registration):
+            chosen = self._node.care_of_for(entry, event.care_of_address)
+            if entry.state is State.DELETING:
+                self._enter(entry.peer, entry.home_address, chosen, entry.home_registration)
+            else:
+                self._want(Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
+
+    def _reachable(self, event: Reachable) -> None:
+        """Go on with all that waits for an answer there, or for a home test through it."""
+        for entry in self.list:
+            at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
+            registered = None if at_home is None else at_home.registered
+            is_here = event.care_of_address in (entry.care_of_address, registered)
+            if is_here and entry.state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
+                entry.attempts = 0
+                self._pursue(entry)
+
+    # --- what peers say ----------------------------------------------------------------------------------------------
+
+    def _gone(self, event: Gone) -> None:
+        entry = self.list.get(event.peer, event.home_address)
+        if entry is not None:
+            self._lost(entry)
+            if entry.state is State.IDLE:
+                due_ns = self._unproved.reserve(event.peer, self.now)
+                if due_ns == self.now:
+                    self.renew(entry)
+                else:
+                    self._timer(entry, due_ns)
+
+    def _stale(self, event: Stale) -> None:
+        entry = self.list.get(event.peer, event.home_address)
+        if entry is None:
+            return
+        if event.with_tests:
+            if self._unproved.due(event.peer, self.now) > self.now:
+                self._steps.append(Ignored("binding refresh request too soon after another one, or a binding error"))
+                return
+            self._unproved.reserve(event.peer, self.now)
+            if not entry.home_registration:
+                self._forget_tokens(*self.tests_needed(entry))
+        self.renew(entry)
+
+    def _doubt(self, event: Doubted) -> None:
+        """Given up if it stays silent; not believed of one that has proved the contrary lately."""
+        if not self._proofs.doubt(event.peer, event.why, self.now):
+            self._steps.append(Ignored("binding error of a peer that has answered lately"))
+
+    def cease(self, peer: Address, why: str) -> None:
+        """Everything takes the tunnel, for a period (section 11.3.5)."""
+        if self.has_ceased(peer, self.now):
+            return
+        retry_ns = self._ceased[peer] = self.now + CORRESPONDENT_RETRY_NS
+        when = f"tried again in {CORRESPONDENT_RETRY_NS // NS_PER_S} s"
+        self._decided("no route optimisation", f"{peer}: {why}; {when}")
+        for entry in self.list.of_peer(peer):
+            if entry.home_registration:
+                continue
+            if entry.state is State.DELETING:
+                self._forget(entry)
+            else:
+                self._refuse(entry, retry_ns, registered=None, held=None, unanswered=())
+        self._notify(News.WITHOUT_MOBILITY, peer)
+
+    # --- the end of an entry -----------------------------------------------------------------------------------------
+
+    def released(self, home_address: Address) -> None:
+        """At home, and the home agent stands in no longer: correspondents forget (section 11.7.2)."""
+        for other in self.list.of_home_address(home_address):
+            if not other.home_registration:
+                self._enter(other.peer, other.home_address, other.home_address, False)
+                if other.state is State.DELETING:
+                    self._pursue(other)  # it may have waited for this
+                self._deregister(other.peer, home_address)
+
+    def ended(self, entry: BindingUpdateEntry) -> None:
+        """Begin what waited for the end of an entry."""
+        super().ended(entry)
+        if entry.home_registration and entry.care_of_address == entry.home_address:
+            self.released(entry.home_address)
+        care_of = self._next.pop((entry.peer, entry.home_address), None)
+        if care_of is not None:
+            self._want(Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))

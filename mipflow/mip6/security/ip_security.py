@@ -1,0 +1,138 @@
+"""IP security of a node of Mobile IPv6 (RFC 3776, RFC 4877): what its policies name leaves in ESP, and arrives in ESP
+or not at all. Stands in front of the node's handlers, and behind what it sends directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mipflow.errors import WireError
+from mipflow.mip6.security.security import POLICIES, Mode, SecurityAssociations
+from mipflow.node.node import Arrival, Handler, Node
+from mipflow.node.road import Road
+from mipflow.wire.address import Address
+from mipflow.wire.esp import Opened
+from mipflow.wire.packet import ESP, Opaque, Packet
+
+
+class Establishes(Protocol):
+    """Makes security associations with a home agent."""
+
+    def reaches(self, address: Address) -> bool:
+        """True for an address of the home agent."""
+
+    def establish(self, home_address: Address, home_agent: Address) -> None:
+        """Make those for a home address."""
+
+    def delete(self, home_address: Address) -> None:
+        """Delete those for a home address."""
+
+
+class IpSecurity:
+    """Protects signalling of `node` with its home agent, or its mobile nodes, from `secure()` on."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._associations: SecurityAssociations | None = None
+        self._beyond: Handler = node.unhandled
+        """Takes ESP that ends beyond this node."""
+        self.key_exchanges: list[Establishes] = []
+        """Makers of security associations with home agents, for home addresses that have none yet."""
+
+    def disown(self, home_address: Address) -> None:
+        """A home address is given up: its associations go."""
+        for exchange in self.key_exchanges:
+            exchange.delete(home_address)
+
+    def secure(self, security: SecurityAssociations) -> None:
+        """From now on send and take what the policies name in ESP only; all handlers are in their places."""
+        self._associations = security
+        self._node.send_by = self._send_protected
+        self._beyond = self._node.handlers.get(Opaque, self._node.unhandled)
+        self._node.handlers[Opaque] = self._open
+        for kind in (Packet, *POLICIES):
+            if kind in self._node.handlers:
+                self._node.handlers[kind] = self._admitting(self._node.handlers[kind])
+
+    @property
+    def is_on(self) -> bool:
+        """True once associations protect signalling."""
+        return self._associations is not None
+
+    @property
+    def associations(self) -> SecurityAssociations:
+        """The security associations, which must be there."""
+        assert self._associations is not None
+        return self._associations
+
+    @property
+    def keys_survive_movement(self) -> bool:
+        """True for bit K of a binding update: associations come from an exchange that movements leave alone."""
+        return self._associations is not None and self._associations.is_dynamic
+
+    def tunnel_sender(self, road: Road) -> Callable[[Packet], None]:
+        """How packets are put into a tunnel: home tests in ESP where policy asks for it (RFC 6275 section 10.4.6)."""
+        if self._associations is None:
+            return road.send
+
+        def send(packet: Packet) -> None:
+            if type(packet.payload) in POLICIES:
+                self._send_protected(packet, road)
+            else:
+                road.send(packet)
+
+        return send
+
+    def _send_protected(self, packet: Packet, road: Road) -> None:
+        """Send in ESP what policy names; associations that are missing are asked for first (RFC 3776 section 6.17)."""
+        security = self.associations
+        whole = packet if road.tunnel is None else Packet(*road.tunnel, packet, sent_ns=packet.sent_ns)
+        missing = security.lacks(whole)
+        for exchange in self.key_exchanges:
+            if missing is not None and exchange.reaches(missing.home_agent):
+                exchange.establish(missing.home_address, missing.home_agent)
+        try:
+            sealed = security.protect(whole)
+        except WireError as error:
+            self._node.drop(packet, str(error))
+            return
+        if sealed is whole:
+            road.send(packet)
+        else:
+            road.channel.send(sealed)
+
+    def _open(self, arrival: Arrival) -> None:
+        """Open ESP, and handle what is inside as if it had come so, its home address in its place."""
+        packet = arrival.packet
+        is_esp = isinstance(packet.payload, Opaque) and packet.payload.next_header == ESP
+        if not is_esp or (self._node.expects(packet.payload) and not self.associations.knows(packet)):
+            self._beyond(arrival)
+            return
+        try:
+            opened = self.associations.open(packet)
+        except WireError as error:
+            self._node.drop(packet, str(error))
+            return
+        inside = Arrival(opened, arrival.interface, arrival.tunnel)
+        inside.source, inside.destination = arrival.source, arrival.destination
+        if all(self._node.process_extension(header, inside) for header in opened.extensions[len(packet.extensions) :]):
+            self._node.handlers.get(type(opened.payload), self._node.unhandled)(inside)
+
+    def _admitting(self, handler: Handler) -> Handler:
+        """A handler of messages, of those that policy lets through."""
+
+        def admit(arrival: Arrival) -> None:
+            packet, tunnel = arrival.packet, arrival.tunnel
+            policy = POLICIES.get(type(packet.payload))
+            if tunnel is not None and policy is not None and policy.mode is Mode.TUNNEL:
+                # It may have come in fragments, of which the tunnel's end did not see what they are.
+                packet = tunnel if isinstance(tunnel, Opened) else Packet(tunnel.source, tunnel.destination, packet)
+            try:
+                self.associations.check_admitted(packet)
+            except WireError as error:
+                self._node.drop(arrival.packet, str(error))
+            else:
+                handler(arrival)
+
+        return admit

@@ -1,0 +1,303 @@
+"""Applications: what makes the packets. An application is a value; `start(ends)` sets it going between two hosts.
+
+`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times in milliseconds and seconds
+as the names say; sizes in octets of UDP or TCP payload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, ClassVar, Literal, get_args
+
+from mipflow.arguments import FLAG, SECONDS, YEAR_S, Checked, number, one_of, optional, whole
+from mipflow.node.applications.application import Application as Application
+from mipflow.node.applications.application import Ends as Ends
+from mipflow.node.applications.application import Running as Running
+from mipflow.node.applications.recorded import Recorded as Recorded
+from mipflow.node.sockets import TcpSocket
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
+
+__all__ = [
+    "Application", "Echo", "Ends", "FileTransfer", "Protected", "Recorded", "Running", "Trickle", "Video", "Voice",
+]  # fmt: skip
+
+Direction = Literal["up", "down"]
+Act = Callable[[], None]
+RTP_HEADER = 12
+
+INTERVAL_MS = number(0.001, 1000 * YEAR_S, "a positive interval, in milliseconds,")
+"""A microsecond at the least: the clock stands still where nothing passes between two packets."""
+OCTETS = whole(0, 60_000, "octets")
+"""With all headers they fit one IPv6 packet, which its node sends in fragments."""
+
+
+def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
+    """Make a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`."""
+    clock = running.ends.clock
+    last = 1 << 62 if end_ns is None else end_ns
+    is_going = False
+
+    def tick(argument: object) -> None:
+        if running.is_stopped:
+            return
+        act()
+        following = clock.now + interval_ns
+        if following < last:
+            clock.at(following, tick)
+
+    def go() -> None:
+        nonlocal is_going
+        if not is_going:
+            is_going = True
+            tick(None)
+
+    return go
+
+
+def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
+    """Make a function that does `act`, but for `pause_s` seconds after each `talk_s`."""
+    talk_ns, turn_ns = seconds(talk_s), seconds(talk_s + pause_s)
+
+    def act_unless_silent() -> None:
+        if (ends.clock.now - begin_ns) % turn_ns < talk_ns:
+            act()
+
+    return act_unless_silent
+
+
+def counter(running: Running) -> Callable[[bytes], None]:
+    """Make a function that counts the octets it is called with as received."""
+
+    def count(data: bytes) -> None:
+        running.received_bytes += len(data)
+
+    return count
+
+
+def begin_and_end(ends: Ends, start_s: float, duration_s: float | None) -> tuple[int, int | None]:
+    """When an application begins and when it ends, in nanoseconds; None for one without an end."""
+    begin = ends.clock.now + seconds(start_s)
+    return begin, None if duration_s is None else begin + seconds(duration_s)
+
+
+@dataclass(slots=True, frozen=True)
+class Voice(Checked):
+    """A call at a constant rate: G.711 in RTP, 172 octets every 20 ms. The far end answers the first packet.
+
+    With `pause_s` both ends are silent for so long after each `talk_s` of talk, in seconds.
+    """
+
+    interval_ms: Annotated[float, INTERVAL_MS] = 20.0
+    payload_bytes: Annotated[int, OCTETS] = 160 + RTP_HEADER
+    both_ways: Annotated[bool, FLAG] = True
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
+    talk_s: Annotated[float, number(0.001, YEAR_S, "a positive number of seconds")] = 2.0
+    pause_s: Annotated[float, SECONDS] = 0.0
+    protocol: ClassVar[str] = "UDP"
+    port: ClassVar[int] = 5004
+    name: ClassVar[str] = "call"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        near, far = ends.udp()
+        payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        ask: Act = partial(near.send, payload)
+        reply: Act = partial(far.send, payload)
+        if self.pause_s:
+            ask, reply = (with_pauses(ends, begin, self.talk_s, self.pause_s, send) for send in (ask, reply))
+        answer = periodic(running, interval, reply, end)
+
+        def heard(data: bytes) -> None:
+            running.received_bytes += len(data)
+            if self.both_ways:
+                answer()
+
+        far.on_datagram = heard
+        running.at(begin, periodic(running, interval, ask, end))
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Video(Checked):
+    """A film from the far end: frames in bursts, every `group` frames a large one. The near end asks, then reports."""
+
+    rate_bps: Annotated[float, number(1, 10**10, "bits per second")] = 1_000_000
+    frames_per_s: Annotated[float, number(0.001, 10_000, "frames per second")] = 25.0
+    packet_bytes: Annotated[int, whole(1, 60_000, "octets")] = 1200
+    group: Annotated[int, whole(1, 10**6, "frames")] = 25
+    key_frame_factor: Annotated[float, number(0.001, 1000)] = 4.0
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
+    protocol: ClassVar[str] = "UDP"
+    port: ClassVar[int] = 5010
+    name: ClassVar[str] = "video"
+    report_bytes: ClassVar[int] = 64
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        near, far = ends.udp()
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        random = ends.near.network.random(f"video/{ends.flow}")
+        mean = self.rate_bps / 8 / self.frames_per_s * self.group / (self.group - 1 + self.key_frame_factor)
+        whole = bytes(self.packet_bytes)
+        number = 0
+
+        def frame() -> None:
+            nonlocal number
+            size = round(mean * (self.key_frame_factor if number % self.group == 0 else 1) * random.uniform(0.8, 1.2))
+            number += 1
+            packets, rest = divmod(size, self.packet_bytes)
+            for _ in range(packets):
+                far.send(whole)
+            if rest:
+                far.send(bytes(rest))
+
+        show = periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
+        far.on_datagram, near.on_datagram = lambda data: show(), counter(running)
+        report = bytes(self.report_bytes)
+        running.at(begin, periodic(running, NS_PER_S, partial(near.send, report), end))
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class FileTransfer(Checked):
+    """`size` octets over TCP, "down" to the near end or "up" to the far one; each is compared with what was sent."""
+
+    size: Annotated[int, whole(0, 10**8, "octets")] = 1_000_000
+    direction: Annotated[Direction, one_of(*get_args(Direction))] = "down"
+    start_s: Annotated[float, SECONDS] = 0.0
+    protocol: ClassVar[str] = "TCP"
+    port: ClassVar[int] = 5001
+    name: ClassVar[str] = "file"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        content = hashlib.shake_256(f"file {ends.flow}".encode()).digest(self.size)
+
+        def send(socket: TcpSocket) -> None:
+            socket.write(content)
+            socket.close()
+
+        def receive(socket: TcpSocket) -> None:
+            def data(piece: bytes) -> None:
+                start = running.received_bytes
+                running.is_correct &= content[start : start + len(piece)] == piece
+                running.received_bytes += len(piece)
+
+            def ended() -> None:
+                running.is_complete = running.is_correct and running.received_bytes == self.size
+                socket.close()
+
+            socket.on_data, socket.on_end = data, ended
+
+        ends.far.tcp_listen(ends.far_port, send if self.direction == "down" else receive)
+
+        def begin() -> None:
+            socket = ends.near.tcp_connect(ends.near_port, ends.remote, ends.label)
+            if self.direction == "down":
+                receive(socket)
+            else:
+                socket.on_open = lambda: send(socket)
+
+        running.at(ends.clock.now + seconds(self.start_s), begin)
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Trickle(Checked):
+    """A piece over TCP every so often, from the far end: what arrives late comes one after the other, all at once."""
+
+    interval_ms: Annotated[float, INTERVAL_MS] = 1300.0
+    piece_bytes: Annotated[int, OCTETS] = 500
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
+    protocol: ClassVar[str] = "TCP"
+    port: ClassVar[int] = 80
+    name: ClassVar[str] = "pieces"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        piece, interval = bytes(self.piece_bytes), round(self.interval_ms * NS_PER_MS)
+
+        def accept(socket: TcpSocket) -> None:
+            periodic(running, interval, partial(socket.write, piece), end)()
+
+        def connect() -> None:
+            ends.near.tcp_connect(ends.near_port, ends.remote, ends.label).on_data = counter(running)
+
+        ends.far.tcp_listen(ends.far_port, accept)
+        running.at(begin, connect)
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Echo(Checked):
+    """Echo requests at an interval, as ping sends them; `count` None goes on until closed."""
+
+    interval_ms: Annotated[float, INTERVAL_MS] = 1000.0
+    payload_bytes: Annotated[int, OCTETS] = 56
+    count: Annotated[int | None, optional(whole(0, 10**9, "requests"))] = None
+    start_s: Annotated[float, SECONDS] = 0.0
+    protocol: ClassVar[str] = "ICMPv6"
+    port: ClassVar[int] = 0
+    name: ClassVar[str] = "ping"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going."""
+        running = Running(ends)
+        socket = ends.near.echo(ends.near_port & 0xFFFF, ends.remote[0], ends.label)
+        data, interval, begin = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS), seconds(self.start_s)
+        end = None if self.count is None else ends.clock.now + begin + self.count * interval
+        sequence = 0
+
+        def ask() -> None:
+            nonlocal sequence
+            sequence += 1
+            socket.send(sequence, data)
+
+        count = counter(running)
+        socket.on_reply = lambda number, data: count(data)
+        running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
+        return running
+
+
+@dataclass(slots=True, frozen=True)
+class Protected(Checked):
+    """Datagrams at a constant rate in ESP that ends beyond these nodes, both ways: an analyser sees an SPI, another one
+    for each direction, and no port. The octets are random: nobody here has the keys, and nobody opens them.
+    """
+
+    interval_ms: Annotated[float, INTERVAL_MS] = 20.0
+    payload_bytes: Annotated[int, OCTETS] = 200
+    start_s: Annotated[float, SECONDS] = 0.0
+    duration_s: Annotated[float | None, optional(SECONDS)] = None
+    protocol: ClassVar[str] = "ESP"
+    port: ClassVar[int] = 4096
+    name: ClassVar[str] = "protected"
+
+    def start(self, ends: Ends) -> Running:
+        """Set it going; each end's port is the SPI of what it receives (RFC 4303 section 2.1)."""
+        running = Running(ends)
+        near, far = ends.esp()
+        random, interval = ends.near.network.random(f"esp/{ends.flow}"), round(self.interval_ms * NS_PER_MS)
+        begin, end = begin_and_end(ends, self.start_s, self.duration_s)
+        answer = periodic(running, interval, lambda: far.send(random.randbytes(self.payload_bytes)), end)
+        count = counter(running)
+
+        def heard(data: bytes) -> None:
+            count(data)
+            answer()
+
+        far.on_octets = heard
+        running.at(begin, periodic(running, interval, lambda: near.send(random.randbytes(self.payload_bytes)), end))
+        return running

@@ -1,0 +1,114 @@
+"""Captures in, captures out: pcap and pcapng read as a stream of network-layer frames, pcap written.
+
+Takes paths; gives frames, and a file that tshark reads.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+from mipflow.errors import ProtocolMisuse
+from mipflow.files import AnyPath, written_whole
+from mipflow.wire.captures.containers import NS, Damage, open_records
+from mipflow.wire.captures.frames import Frame, network_layer
+from mipflow.wire.captures.template import Encoder
+from mipflow.wire.packet import Packet
+
+LINKTYPE_RAW = 101
+NANOSECOND_MAGIC = 0xA1B23C4D
+PLAIN = 0, True, 0
+"""Section, whether there is a stamp, and interface: of the first, with one."""
+MOST_READ, PER_RECORD = 1 << 32, 2048
+"""Octets that are read of one capture, each record counting for so many more: a file of holes, or one packed by gzip,
+can hold more than anybody waits for.
+"""
+
+
+class Capture:
+    """An open capture: iterate over its frames, once.
+
+    `skipped` counts the records that hold no IPv4 or IPv6 packet, by reason. `cut_off` is None, or after the last
+    frame one line that says where the file was damaged or cut off, or became too long; the frames before are whole.
+    """
+
+    def __init__(self, path: AnyPath) -> None:
+        self._stream, self._records = open_records(path)
+        self.path = Path(path)
+        self.skipped: Counter[str] = Counter()
+        self.cut_off: str | None = None
+        self._frames = self._read()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def __next__(self) -> Frame:
+        return next(self._frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Iterating to the end does it too."""
+        self._frames.close()
+        self._stream.close()
+
+    def _read(self) -> Generator[Frame, None, None]:
+        count = octets = 0
+        with self._stream:
+            try:
+                for record in self._records:
+                    octets += PER_RECORD + len(record[2])
+                    if octets > MOST_READ:
+                        self.cut_off = f"{self.path} is read up to record {count}: what follows is too much"
+                        break
+                    count += 1
+                    frame = network_layer(record)
+                    if isinstance(frame, Frame):
+                        yield frame if record[4:] == PLAIN else Frame(*frame[:3], *record[4:])
+                    else:
+                        self.skipped[frame] += 1
+            except Damage as damage:
+                self.cut_off = f"{self.path} is cut off or damaged behind record {count}: {damage}"
+
+
+def read(path: AnyPath) -> Capture:
+    """Open a pcap or pcapng file, compressed with gzip or not, and read it frame by frame.
+
+    Raises DatasetError at once where there is no capture to read. A file that is cut off later gives its whole
+    frames, and says so in `Capture.cut_off`.
+    """
+    return Capture(path)
+
+
+def write(path: AnyPath, packets: Iterable[tuple[int, Packet]]) -> int:
+    """Write (time in ns, packet) pairs as a pcap file of nanosecond resolution; how many there were.
+
+    The link type is raw IP, the one that needs no invented link addresses and that every reader of pcap knows. The
+    file appears whole or not at all. Raises DatasetError where it cannot be written, and WireError for a packet that
+    has no bytes.
+    """
+    with written_whole(path) as stream:
+        return _write_records(stream.write, packets)
+
+
+def _write_records(put: Callable[[bytes], object], packets: Iterable[tuple[int, Packet]]) -> int:
+    put(struct.pack("<IHHIIII", NANOSECOND_MAGIC, 2, 4, 0, 0, 262144, LINKTYPE_RAW))
+    encode = Encoder().encode
+    header = struct.Struct("<IIII").pack
+    count = 0
+    for count, (time_ns, packet) in enumerate(packets, 1):  # the last count is the result
+        octets = encode(packet)
+        size = len(octets)
+        try:
+            put(header(time_ns // NS, time_ns % NS, size, size) + octets)
+        except struct.error:
+            expected = "expected 0 to 2**32 seconds, as pcap has them"
+            raise ProtocolMisuse(f"time {time_ns} ns of packet {count}; {expected}", time_ns) from None
+    return count

@@ -1,0 +1,111 @@
+"""What a learner's function does in the copy of the process does not reach the notebook."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from mipflow.course.exercises import apart, trial
+from mipflow.course.exercises.apart import why_not
+from mipflow.course.exercises.checks import check, film
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="no process is copied here")
+
+
+def made(body: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(f"def count(letters):\n    {body}", names)
+    return names
+
+
+@linux
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return sum(range(10**12))", "does not come back from one call in line 2"),
+        ("return max(iter(int, 1))", "does not come back from one call in line 2"),
+        ("import time; time.sleep(10**6)", "does not come back from one call in line 2"),
+        ("import os; os._exit(3)", "ended Python itself"),
+        ("import ctypes; ctypes.string_at(0)", "ended Python itself"),
+        ("import os; os.abort()", "ended Python itself"),
+    ],
+)
+def test_what_nobody_can_stop_is_said_in_words(
+    body: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "SILENT_S", 0.5)
+    names = made(body)
+    result = check("99.1", names)
+    assert (result.status, result.points) == ("error", 0) and words in result.feedback
+    film("99.1", names)
+    said = capsys.readouterr()
+    assert result.feedback in said.out and said.err == ""
+
+
+@linux
+def test_nothing_is_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SILENT_S", 0.2)
+    check("99.1", made("return sum(range(10**12))"))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@linux
+def test_our_own_work_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SILENT_S", 0.1)
+    assert why_not(lambda: time.sleep(0.4), "count", None) == ""
+
+
+@linux
+def test_a_machine_that_is_busy_elsewhere_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that is ready and gets no time is stopped here in place of starved: neither works, and neither sleeps."""
+    monkeypatch.setattr(apart, "SILENT_S", 0.1)
+    waits, goes_on = os.pipe()
+    looks = 10 * apart.PATIENCE
+    stopped: list[int] = []
+
+    def starved(copy: int) -> tuple[float, bool]:
+        if len(stopped) < looks:
+            os.kill(copy, signal.SIGSTOP)
+            stopped.append(copy)
+            if len(stopped) == looks:
+                os.write(goes_on, bytes(10_000))  # one for each call
+                os.kill(copy, signal.SIGCONT)
+        return told(copy)
+
+    told = apart._spent
+    monkeypatch.setattr(apart, "_spent", starved)
+    right = f"import os; os.read({waits}, 1); return sum({{'A': 1, 'B': 2}}[letter] for letter in letters)"
+    result = check("99.1", made(right))
+    os.close(waits)
+    os.close(goes_on)
+    assert len(stopped) == looks and result.status == "passed"
+
+
+@linux
+def test_work_that_raises_is_no_reason() -> None:
+    assert why_not(lambda: 1 / 0, "count", None) == ""
+    assert trial.listener is None
+
+
+@linux
+def test_the_square_stops_a_check_and_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(apart, "_listen", pressed)
+    result = check("99.1", made("return sum(range(10**12))"))
+    assert result.status == "error" and "You stopped this" in result.feedback
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_where_no_process_is_copied_the_guard_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "fork", None)
+    assert "was stopped" in check("99.1", made("while True: pass")).feedback

@@ -1,0 +1,93 @@
+"""Trips of packets, the messages made of them, and which interface a flow used."""
+
+from __future__ import annotations
+
+from mipflow.sim.trace import LOST, ChannelName, Trace
+from mipflow.view.story.trips import Run, arrived, losses, messages, runs, trips
+from mipflow.wire.mobility import BindingUpdate, HomeTestInit
+from tests.view.story import CALL, CELL, CN1, HOME2, MS, VIDEO, S, handover, message
+
+STORY, AT = handover()
+TRACE = STORY.trace()
+
+
+def used() -> list[Run]:
+    """Which interface each flow used, when."""
+    return runs(TRACE, trips(TRACE, 11 * S, 14 * S), "MN")
+
+
+def test_a_trip_goes_through_routers_and_tunnel() -> None:
+    (trip,) = [each for each in trips(TRACE, AT.asked - 1, AT.end) if isinstance(each.packet.payload, HomeTestInit)]
+    assert trip.nodes == ["MN", "AR2", "Internet", "HA", "Internet", "CN1"]
+    assert [leg.tunnelled for leg in trip.legs] == [True, True, True, False, False]
+    assert (trip.started_ns, trip.arrived_ns) == (AT.asked, AT.asked + 44 * MS)
+
+
+def test_hops_through_routers_are_one_message_and_a_tunnel_is_one() -> None:
+    sent = messages(trips(TRACE, AT.asked, AT.end), STORY.graph, AT.asked, AT.end)
+    seen = [(type(each.packet.payload).__name__, each.sender, each.receiver, each.tunnelled) for each in sent]
+    assert seen == [
+        ("HomeTestInit", "MN", "HA", True),
+        ("CareOfTestInit", "MN", "CN1", False),
+        ("HomeTestInit", "HA", "CN1", False),
+        ("HomeTest", "CN1", "HA", False),
+        ("CareOfTest", "CN1", "MN", False),
+        ("HomeTest", "HA", "MN", True),
+        ("BindingUpdate", "MN", "CN1", False),
+        ("BindingAcknowledgement", "CN1", "MN", False),
+    ]
+
+
+def test_a_message_that_was_read_from_its_bytes_on_the_way_is_one_trip() -> None:
+    trace = Trace()
+    first, second = (trace.add_channel(ChannelName(*"link a if b if".split())) for _ in range(2))
+    trace.channels[second] = ChannelName(*"link b if c if".split())
+    update = message(CELL, CN1, BindingUpdate(7), HOME2)
+    trace.hop(update, first, 0, 0, 5)
+    trace.hop(update.copy(), second, 5, 5, 9)
+    assert [trip.nodes for trip in trips(trace, 0, 10)] == [["a", "b", "c"]]
+
+
+def test_a_trip_that_begins_inside_is_followed_to_its_end() -> None:
+    whole = [trip for trip in trips(TRACE, 10 * S, 10 * S + 5 * MS) if trip.packet.upward]
+    assert {trip.nodes[-1] for trip in whole} == {"CN1"}
+
+
+def test_a_lost_packet_has_no_arrival() -> None:
+    lost = [trip for trip in trips(TRACE, AT.acknowledged, AT.acknowledged + 200 * MS) if trip.arrived_ns == LOST]
+    assert len(lost) == 2
+    assert {trip.nodes[-1] for trip in lost} == {"Internet"}
+
+
+def test_runs_say_when_a_flow_used_which_interface() -> None:
+    found = used()
+    assert {(run.flow, run.upward) for run in found} == {(CALL, True), (VIDEO, True)}
+    video = [run for run in found if run.flow == VIDEO]
+    assert [(run.interface, run.tunnelled) for run in video] == [("wlan0", False), ("wlan0", True), ("cell0", False)]
+    assert AT.update_sent < video[1].from_ns <= AT.update_sent + 4 * MS
+    assert AT.acknowledged < video[2].from_ns <= AT.acknowledged + 4 * MS
+    assert {run.interface for run in found if run.flow == CALL} == {"wlan0"}
+
+
+def test_the_road_of_a_run() -> None:
+    video = [run for run in used() if run.flow == VIDEO]
+    assert [run.trips[0].nodes for run in video] == [
+        ["MN", "AR2", "Internet", "CN1"],
+        ["MN", "AR2", "Internet", "HA", "Internet", "CN1"],
+        ["MN", "AR3", "Internet", "CN1"],
+    ]
+    down = [trip for trip in trips(TRACE, 11 * S, 14 * S) if trip.packet.label < 0]
+    (run,) = runs(TRACE, down, "MN")
+    assert not run.upward
+    assert run.trips[0].nodes == ["CN1", "Internet", "AR2", "MN"]
+
+
+def test_delays_are_those_of_packets_that_arrived() -> None:
+    found = {flow: {trip.arrived_ns - trip.packet.sent_ns for trip in own} for flow, own in arrived(used()).items()}
+    assert found == {CALL: {24 * MS}, VIDEO: {24 * MS, 44 * MS, 45 * MS}}
+
+
+def test_losses_belong_to_flows() -> None:
+    lost = losses(TRACE, 11 * S, 14 * S)
+    assert [record.packet.flow for record in lost] == [VIDEO, VIDEO]
+    assert losses(TRACE, 11 * S, 12 * S) == []
