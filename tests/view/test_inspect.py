@@ -26,7 +26,7 @@ from mipflow.wire.forms import ANYWHERE, Value
 from mipflow.wire.mobility import BindingUpdate, HomeTest, NonceIndices, UnknownMobilityOption
 from mipflow.wire.packet import TCP, UDP, ExtensionOption, Opaque, Packet
 from tests.lab.test_captures import STORIES
-from tests.view.story import CELL, CN1, NAMES, handover
+from tests.view.told import CELL, CN1, NAMES, handover
 from tests.wire.strategies import packets
 
 TRACE = handover()[0].trace()

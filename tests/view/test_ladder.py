@@ -14,8 +14,8 @@ from mipflow.sim.trace import Trace
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.ladder import MOST_MESSAGES, MOST_NOTES, ladder
 from mipflow.wire.mobility import BindingUpdate
-from tests.view.story import CELL, CELL_WAY, CN1, FLOWS, HOME2, MS, NAMES, S, Story, handover, message
 from tests.view.svg import HOSTILE, check_words, drawing, texts
+from tests.view.told import CELL, CELL_WAY, CN1, FLOWS, HOME2, MS, NAMES, S, Story, handover, message
 
 STORY, AT = handover()
 TRACE = STORY.trace()

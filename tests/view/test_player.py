@@ -14,7 +14,7 @@ from mipflow.view.stage.scene import Box
 from mipflow.view.stage.show import Part, Show
 from mipflow.view.stage.stage import spots
 from tests.view.stage.test_stage import show, told, world
-from tests.view.story import S, handover
+from tests.view.told import S, handover
 from tests.view.worlds import film
 
 SEEN = "(all) => all.filter(({ style }) => style.display !== 'none').length"

@@ -7,7 +7,7 @@ import pytest
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import TableChanged
 from mipflow.view.tables import tables
-from tests.view.story import CELL, FLOWS, HOME2, NAMES, WLAN, S, Story, handover
+from tests.view.told import CELL, FLOWS, HOME2, NAMES, WLAN, S, Story, handover
 
 STORY, AT = handover()
 TRACE = STORY.trace()

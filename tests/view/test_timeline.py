@@ -15,8 +15,8 @@ from mipflow.sim.trace import Trace
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.timeline import MOST_POINTS, WIDTH, ticks, timeline
 from mipflow.wire.packet import TCP
-from tests.view.story import FLOWS, NAMES, S, handover
 from tests.view.svg import HOSTILE, check_words, drawing, of_class, texts
+from tests.view.told import FLOWS, NAMES, S, handover
 
 STORY, AT = handover()
 TRACE = STORY.trace()

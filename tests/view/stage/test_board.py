@@ -16,7 +16,7 @@ from mipflow.view.stage.show import Show
 from mipflow.view.stage.stage import spots
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.stage.test_stage import show, told
-from tests.view.story import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, S, Story, binding, handover, mapping, message
+from tests.view.told import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, S, Story, binding, handover, mapping, message
 from tests.view.worlds import NAMES, film
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.view.stage.film import CAPTION_MS, HOLD_MS, QUICK_PLAY_MS, Film, around
-from tests.view.story import MS, S
+from tests.view.told import MS, S
 
 TIMES = st.integers(0, 60_000).map(lambda t_ms: t_ms * MS)
 CAPTIONS = st.lists(st.tuples(TIMES, st.booleans()), max_size=12).map(lambda each: sorted(each, key=lambda one: one[0]))

@@ -16,7 +16,7 @@ from mipflow.view.drawing.page import save
 from mipflow.view.stage.follow import MOST_CHANGES, SEQUENCE, cards, histories
 from mipflow.view.stage.show import animate
 from mipflow.wire.mobility import BindingUpdate
-from tests.view.story import FLOWS, HOME2, MS, NAMES, S, handover
+from tests.view.told import FLOWS, HOME2, MS, NAMES, S, handover
 
 STORY, AT = handover()
 TRACE = STORY.trace()

@@ -14,7 +14,7 @@ import mipflow as mf
 from mipflow.sim.trace import ChannelName
 from mipflow.view.drawing import style
 from mipflow.view.stage.scene import PLATE_WIDTH, Box, Scene, Way
-from tests.view.story import handover
+from tests.view.told import handover
 from tests.view.worlds import NAMES, film
 
 STORY, _ = handover()

@@ -19,7 +19,7 @@ from mipflow.view.stage.show import BARS, BEND_MS, MOST_ROWS, Part, Show, _pace,
 from mipflow.view.stage.stage import PARKED
 from mipflow.view.story.words import seconds
 from tests.view.stage.test_stage import show, told, world
-from tests.view.story import FLOWS, NAMES, S, Story, handover
+from tests.view.told import FLOWS, NAMES, S, Story, handover
 
 MOST_LINES, MOST_LETTERS = 350, 120
 

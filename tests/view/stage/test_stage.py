@@ -19,7 +19,7 @@ from mipflow.sim.trace import LOST
 from mipflow.view.drawing.picture import script
 from mipflow.view.stage.show import Show, animate
 from mipflow.view.stage.stage import MESSAGE, Layer, Stage, most_at_once, spots
-from tests.view.story import FLOWS, MS, NAMES, S, Story, handover
+from tests.view.told import FLOWS, MS, NAMES, S, Story, handover
 
 PHONE, DESK = 270, 700
 WIDTHS = (PHONE, 400, DESK, 1000)

@@ -17,7 +17,7 @@ from mipflow.view.timeline import timeline
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
-from tests.view.story import CELL, CELL_WAY, CN1, MS, NAMES, WLAN, WLAN_WAY, S, Story
+from tests.view.told import CELL, CELL_WAY, CN1, MS, NAMES, WLAN, WLAN_WAY, S, Story
 
 MOVED, LARGE = 7, (40, 41, 42)
 

@@ -20,7 +20,7 @@ from mipflow.view.story.moment import TOGETHER_NS, joined
 from mipflow.view.story.spine import SHOWN, Spine, spine
 from mipflow.view.story.words import Words
 from mipflow.wire.mobility import MobilityMessage
-from tests.view.story import FLOWS, HOME2, MS, NAMES, VIDEO, S, Story, handover
+from tests.view.told import FLOWS, HOME2, MS, NAMES, VIDEO, S, Story, handover
 
 STORY, AT = handover()
 TRACE = STORY.trace()

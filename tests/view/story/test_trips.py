@@ -5,7 +5,7 @@ from __future__ import annotations
 from mipflow.sim.trace import LOST, ChannelName, Trace
 from mipflow.view.story.trips import Run, arrived, losses, messages, runs, trips
 from mipflow.wire.mobility import BindingUpdate, HomeTestInit
-from tests.view.story import CALL, CELL, CN1, HOME2, MS, VIDEO, S, handover, message
+from tests.view.told import CALL, CELL, CN1, HOME2, MS, VIDEO, S, handover, message
 
 STORY, AT = handover()
 TRACE = STORY.trace()

@@ -17,7 +17,7 @@ from mipflow.wire.mobility import (
     UnknownMobilityMessage,
 )
 from mipflow.wire.packet import Opaque, Packet
-from tests.view.story import CALL, CELL, CN1, FLOWS, HA, HOME2, NAMES, WLAN, data, mapping, message
+from tests.view.told import CALL, CELL, CN1, FLOWS, HA, HOME2, NAMES, WLAN, data, mapping, message
 
 WORDS = Words(NAMES, FLOWS)
 
