@@ -316,7 +316,7 @@ def _image(shows: str, name: str, drawn: dict[str, str]) -> str:
 
 
 def complaints(cells: list[Cell]) -> Iterator[str]:
-    """What a learner would stumble over, with its cell: too long, headings out of order, pictures without words."""
+    """Yield each stumbling block with its cell: text too long, headings out of order, a picture without words."""
     visible, level, identifiers = 0, 0, set[str]()
     for number, cell in enumerate(cells, start=1):
         text, place = "".join(cell["source"]), f", cell {number}: "

@@ -59,7 +59,7 @@ class Card(NamedTuple):
 
 
 def card(source: Path) -> Card:
-    """What a lab's source says of it."""
+    """Return the card that a lab's source gives of it."""
     first, *cells = source.read_text(encoding="utf-8").split("\n# %%")
     title, *told = (line.removeprefix("#").strip() for line in first.split("\n")[1:])
     text = " ".join(told)

@@ -78,7 +78,7 @@ FIGURES = {
 
 
 def _edge(place: Point, toward: Point) -> Point:
-    """Where a way leaves a step, straight toward a point on its row or column."""
+    """Return the point at which a way leaves a step, straight toward a point on its row or column."""
     (x, y), (to_x, to_y) = place, toward
     sign_x, sign_y = (to_x > x) - (to_x < x), (to_y > y) - (to_y < y)
     return x + HALF_W * sign_x, y + HALF_H * sign_y

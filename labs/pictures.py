@@ -58,11 +58,11 @@ QUESTION = "You move only the video to the cellular network. What will the call 
 
 
 class Run(NamedTuple):
-    """What a trace says of the handover of the video: who is under way when, and what stands in CN1's binding cache."""
+    """The handover of the video as a trace has it: who is under way when, and what stands in CN1's binding cache."""
 
     world: World
     packets: list[Trip]
-    """Those of both flows on their way to the mobile node."""
+    """The packets of both flows on their way to the mobile node."""
     update: Trip
     landing_ns: int
     """When the binding update arrives at CN1."""
@@ -155,7 +155,7 @@ def home_y(number: int) -> float:
 
 @cache
 def places() -> dict[str, Point]:
-    """Where the nodes stand, by the coordinates of their network."""
+    """Return the places of the nodes, by the coordinates of their network."""
     nodes = run(mf.figure2).world.network.graph.nodes
     return {name: (96 + 96 * nodes[name]["x"], 214 - 54 * nodes[name]["y"]) for name in NAMES}
 
@@ -166,7 +166,7 @@ def road(nodes: Iterable[str], aside: float = 0.0) -> list[Point]:
 
 
 def position(trip: Trip, t_ns: float, aside: float) -> Point:
-    """Where a packet is at a moment; at an end of its way before and after."""
+    """Return the place of a packet at a moment; before and after its way, an end of it."""
     for leg in trip.legs:
         if t_ns <= leg.arrived_ns:
             (ax, ay), (bx, by) = road((leg.sender, leg.receiver), aside)
@@ -312,7 +312,7 @@ def moving(motion: Motion | None, frames: Frames, *parts: str) -> str:
 
 
 def mark(look: FlowStyle, name: str) -> str:
-    """What a packet of a flow looks like, to be used by its name."""
+    """Draw the mark of a flow's packets, to be used by its name."""
     form = '<circle r="10"' if look.symbol == "circle" else '<rect x="-9.5" y="-9.5" width="19" height="19"'
     letter = f'<text y="5" font-size="14" font-weight="bold" text-anchor="middle" fill="{look.letter_colour}">'
     return f'<g id="{name}">{form} fill="{look.colour}" class="edge"/>{letter}{look.letter}</text></g>'
@@ -348,7 +348,7 @@ def station(node: str) -> str:
 
 
 def icon(node: str, x: float, y: float) -> str:
-    """What a node is, for those who do not know its name."""
+    """Draw the sign of a node's role, for readers who do not know its name."""
     return f'<g transform="translate({x:g} {y:g})" class="edge" fill="none" stroke-width="2">{ICONS[node]}</g>'
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: outside tools, a JupyterLab, a browser, and repeatable hypothesis runs.
+"""Fixtures that all tests share: outside tools, a JupyterLab, a browser, and repeatable hypothesis runs.
 
 A test asks for a tool by naming its fixture, and is skipped where the tool is missing. With
 MIPFLOW_REQUIRE_ALL=1, as in .ci/run, no test may be skipped: what would be is a failure.
@@ -82,7 +82,7 @@ def _refuse_skip(report: Report) -> Report:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is found by running worlds is kept for this test run only."""
+    """Keep results of running many worlds for this test run only."""
     from mipflow.lab.studies import found
 
     folder, before = tmp_path_factory.mktemp("cache"), found.cache_folder
@@ -125,7 +125,7 @@ def world() -> World:
 
 @pytest.fixture(scope="session")
 def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `jupyter_server` serves."""
+    """Make the folder that `jupyter_server` serves."""
     return tmp_path_factory.mktemp("jupyter")
 
 

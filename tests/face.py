@@ -73,7 +73,7 @@ BAD: dict[str, Any] = {
     "class": int, "silent": Silent(), "hollow": Hollow(), "function": lambda: None, "error": ValueError("x"),
     "enormous": ["x" * 10**6],
 }  # fmt: skip
-"""What no argument should be, but where its row allows it."""
+"""Values that no argument may have, unless its row allows them."""
 
 NONE: frozenset[str] = frozenset()
 WORDS = {"word", "lines", "NUL"}
@@ -109,7 +109,7 @@ class Row(NamedTuple):
 def maker(
     call: Callable[..., Any], /, *more: Callable[..., Any], left_out: frozenset[str] = NONE, **arguments: Argument
 ) -> Row:
-    """What is no method of a world."""
+    """Build the row of a call that is no method of a world."""
     return Row(lambda world, **given: call(**given), (call, *more), arguments, left_out)
 
 
@@ -412,7 +412,7 @@ INSIDE = {
     **dict.fromkeys(("mn.assign", "mn.choose", "mn.separate", "mn.up"), "of the mobile node that lab 08 makes"),
     "mn.registered_at_home": "a table to look at", "mn.own_home_addresses": "a set to look at",
 }
-"""What is public and takes nothing of a learner's: why."""
+"""Public names that take nothing from a learner: why."""
 
 
 def names() -> Iterator[str]:

@@ -96,7 +96,7 @@ COMPLAINTS = (
 
 
 def tshark_complaints(path: str | Path, tshark: str = "tshark", *preferences: str) -> list[str]:
-    """What tshark finds wrong in a capture, a line for each packet: nothing in a good one.
+    """Return tshark's complaints about a capture, a line for each packet: none for a good one.
 
     `preferences` such as "tcp.analyze_sequence_numbers:FALSE" are tshark's own.
     """

@@ -1,4 +1,4 @@
-"""What RFC 6275 demands, and what answers it: reads `requirements.csv`, counts the RFC's keywords, makes the page.
+"""The demands of RFC 6275 and our answers: read `requirements.csv`, count the RFC's keywords, make the page.
 
     python -m tests.requirements                    write docs/conformance.md anew
     python -m tests.requirements rfc6275.txt        take the keywords from the RFC's text first

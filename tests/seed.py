@@ -1,4 +1,4 @@
-"""What the detailed description of WO 2004/057826 says, page by page, and which test shows it: makes docs/seed.md.
+"""The detailed description of the patent WO 2004/057826, page by page, with the tests that show it: make docs/seed.md.
 
     python -m tests.seed        write the page anew
 

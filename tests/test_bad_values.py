@@ -17,7 +17,7 @@ from tests.face import BAD, INSIDE, PUBLIC, Hollow, Silent, lacking, names
 
 REPLAYED = {name for name in PUBLIC if name.startswith("Replay.")}
 SLOW = {"mf.attack_table", "mf.baseline_table", "mf.exhaustion_table", "mf.latency_table"}
-"""What takes seconds where nothing is wrong."""
+"""Calls that take seconds where nothing is wrong."""
 
 
 def settled(folder: Path, replayed: bool = False) -> World:
@@ -34,7 +34,7 @@ def settled(folder: Path, replayed: bool = False) -> World:
 
 
 def later(world: World) -> str:
-    """What becomes of a world after that."""
+    """Run a world on and return the digest of its trace."""
     world.mn.open(world.cn2, mf.apps.Video())
     world.mn.accept(world.cn1, mf.apps.Voice(start_s=0.5), redirect=True)
     world.run(1)
@@ -43,7 +43,7 @@ def later(world: World) -> str:
 
 
 def arguments(name: str, world: World, changed: str = "", value: Any = None) -> dict[str, Any]:
-    """Those of a good call, one of them changed."""
+    """Return the arguments of a good call, one of them changed."""
     row = PUBLIC[name]
     good = {key: each.good(world) if each.made else each.good for key, each in row.arguments.items() if key != changed}
     return good | ({changed: value} if changed else {})
@@ -58,7 +58,7 @@ def refused(name: str) -> Iterator[tuple[str, str]]:
 
 
 def complaint(call: Callable[[], Any], value: Any) -> str:
-    """What is wrong with how a call refuses a bad value; empty where nothing is."""
+    """Say what is wrong with how a call refuses a bad value; "" if nothing is."""
     try:
         given = call()
     except MipflowError as error:

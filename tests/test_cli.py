@@ -24,7 +24,7 @@ from mipflow.lab import folders
 
 @pytest.fixture
 def received(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
-    """What `mipflow run` hands over, in place of a run."""
+    """Collect the arguments that `mipflow run` hands over, in place of a run."""
     handed_over: list[argparse.Namespace] = []
 
     def run(arguments: argparse.Namespace) -> int:

@@ -76,7 +76,15 @@ liar sends from any address. `role` and `offered_names`, values, are everybody's
 MOST_LINES = 24640
 MOST_LINES_OF_THE_CORE = 9025
 MOST_LINES_OF_A_MODULE = 420
-NO_OPENINGS = re.compile(r"\s*(what|who|that)\b", re.IGNORECASE)
+NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
+HOUSE = PACKAGE.parent
+READ = ("mipflow", "labs/*.py", "labs/exercises", "labs/template", "tests", "docs")
+"""Folders and files whose docstrings say in plain English what they are about. Learners read labs/source as it is."""
+NOT_YET = (
+    "mipflow/course", "mipflow/flow", "mipflow/lab", "mipflow/mip6", "mipflow/node", "mipflow/sim", "mipflow/view",
+    "tests/course", "tests/flow", "tests/lab/", "tests/mip6", "tests/node", "tests/sim", "tests/wire",
+)  # fmt: skip
+"""Folders whose docstrings are not mended yet; the list may only shrink."""
 
 
 class Import(NamedTuple):
@@ -304,11 +312,16 @@ def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
 
 
 def badly_opened(file: Path) -> list[str]:
-    """Docstrings of a file, those of attributes included, that open with one of `NO_OPENINGS`: they say nothing yet."""
-    found = []
+    """Docstrings of a file, those of attributes included, that open with one of `NO_OPENINGS`: they say nothing yet.
+
+    Programs that learners are dealt, functions without types, stay as a learner would write them.
+    """
+    found, dealt = list[str](), set[int]()
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         match node:
-            case ast.Expr(value=ast.Constant(value=str(text))) if NO_OPENINGS.match(text):
+            case ast.FunctionDef(returns=None) if node.args.args and not any(each.annotation for each in node.args.args):
+                dealt |= {id(each) for each in node.body} if "exercises" in str(file) else set()
+            case ast.Expr(value=ast.Constant(value=str(text))) if NO_OPENINGS.match(text) and id(node) not in dealt:
                 found.append(f"{file.name}:{node.lineno}: {text.strip().splitlines()[0]}")
     return found
 
@@ -381,7 +394,7 @@ def test_no_node_overrides_a_name_of_another_layer_but_for_a_few() -> None:
 
 
 def test_nothing_of_a_node_hides_a_name_of_its_classes() -> None:
-    """What is put into a node has a place of its own there, such as `transmit`, `send_by` and `mobility`."""
+    """A part that is put into a node has a place of its own there, such as `transmit`, `send_by` and `mobility`."""
     world = figure2(allocate="request", security=True, enhanced=True, policy_server=True)
     nodes = [world.mn, world.ha, *world.cns, world.internet, world.policy_server]
     hidden = {name for node in nodes for name in vars(node) if any(name in vars(kind) for kind in type(node).__mro__)}
@@ -398,7 +411,10 @@ def test_the_core_stays_small() -> None:
 
 
 def test_docstrings_open_in_plain_english() -> None:
-    assert [found for file in modules(PACKAGE).values() for found in badly_opened(file)] == []
+    places = [place for name in READ for place in (HOUSE.glob(name) if "*" in name else (HOUSE / name).rglob("*.py"))]
+    done = [file for file in places if not str(file.relative_to(HOUSE)).startswith(NOT_YET)]
+    assert len(done) > 150
+    assert [f"{file.relative_to(HOUSE)}: {found}" for file in done for found in badly_opened(file)] == []
 
 
 # The checker itself, on a made-up package.
@@ -581,9 +597,19 @@ class C:
         """What's in it."""
         self.z = 1
         """WHAT of an attribute."""
+
+    def g(self) -> None:
+        """Those of others."""
+        self.z = 2
+        """whose it is."""
+        self.y = 1
+        """Where it stands."""
+        self.x = 1
+        """Wherever it stands, and thosewho."""
 '''
     package = package_of(tmp_path, {"wire.packet": source})
     assert set(badly_opened(package / "wire" / "packet.py")) == {
         "packet.py:1: What a module is.", "packet.py:3: Who is at work.", "packet.py:9: That of a class.",
-        "packet.py:14: What's in it.", "packet.py:16: WHAT of an attribute.",
+        "packet.py:14: What's in it.", "packet.py:16: WHAT of an attribute.", "packet.py:19: Those of others.",
+        "packet.py:21: whose it is.", "packet.py:23: Where it stands.",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the README says can be typed, typed."""
+"""Type whatever the README says can be typed."""
 
 from __future__ import annotations
 

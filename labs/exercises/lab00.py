@@ -31,7 +31,7 @@ APART_MS = 12
 
 
 class Mine(NamedTuple):
-    """What a student's number chooses: delays of links, the flows' ports at MN, and the run to read from."""
+    """The choices of a student's number: delays of links, the flows' ports at MN, and the run to read from."""
 
     links: dict[str, mf.Link]
     call_port: int
@@ -159,7 +159,7 @@ CLUES = {
         "I am {care_of}: in CN1's table I stand in both rows, behind.",
     ),
 }  # fmt: skip
-"""What each says of itself, in three ways: a number chooses one of them, and the order."""
+"""The words of each about itself, in three ways: a number chooses one of them, and the order."""
 HOME, CARE_OF = "2001:db8:100::10", "2001:db8:200::10"
 PAIRS = {
     "the two ends, MN and CN1": ("MN", "CN1"), "who passes on, HA and the router": ("HA", "router"),
@@ -385,7 +385,7 @@ def judge_trip(answer: Any, student: Student) -> Verdict:
 
 
 def moves(flows: Sequence[str], told: int) -> list[int]:
-    """Which flows move, by their numbers: those that have the home address of the one that is told to."""
+    """Return the numbers of the flows that move: those that have the home address of the one that is told to."""
     return [number for number, home in enumerate(flows, start=1) if home == flows[told - 1]]
 
 
@@ -640,7 +640,7 @@ PARTS = {
     "network": network, "clues": who_says, "run": run_of, "packets": packets, "dealt": dealt,
     "explain": explains("0.1", _asked),
 }  # fmt: skip
-"""What a notebook shows by `part("00", name)`."""
+"""The pieces that a notebook shows by `part("00", name)`."""
 
 EXERCISES = [
     Exercise(

@@ -302,12 +302,12 @@ class Conversation(NamedTuple):
 
     @property
     def told(self) -> str:
-        """Who it is with, and for which service."""
+        """The other end of the connection, and its service."""
         return f"the row of {self.remote} port {self.remote_port} (to {self.local} port {self.local_port})"
 
 
 class State(NamedTuple):
-    """Where a story stands: the rows, which hosts have moved, what is open, what has happened since the last step."""
+    """The state of a story: the rows, which hosts have moved, what is open, what has happened since the last step."""
 
     rows: tuple[Conversation, ...] = ()
     moved: tuple[str, ...] = ()
@@ -587,7 +587,7 @@ def told(program: Callable[..., Any], events: Sequence[str], student: Student) -
 # --- The function in the world ----------------------------------------------------------------------------------------
 
 SHOW = ("A1", "A2", "B1", "A!", "A1")
-"""Where the check has found no story: two connections of A, one of B, and A moves."""
+"""The story to show when the check has found none: two connections of A, one of B, and A moves."""
 BEGIN_S = 0.5
 ASK, ANSWER = 100, 300
 """Octets that a client writes at each of its segments, and that the server answers."""
@@ -657,7 +657,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
 
 
 class Plan(NamedTuple):
-    """What a number chooses: how often CN sends, when MN moves, the delay of the WLAN."""
+    """The choices of a student's number: how often CN sends, when MN moves, the delay of the WLAN."""
 
     interval_ms: int = 1300
     move_s: float = 3.0
@@ -821,8 +821,8 @@ TALES = (
     ),
 )  # fmt: skip
 BELIEFS = ("MMMSMMMS", "SMMMSMMS", "SMNMSNNS", "SMNMMNMS", "SMNSSNMS", "SNNNSNNS")
-"""What somebody answers to all eight who holds that: whatever is wireless and moves needs it; every new network does; DNS
-keeps what runs; fast is mobile; without radio there is no mobility; a new address is always enough.
+"""The eight answers of somebody who believes one thing, for each belief: whatever is wireless and moves needs it; every
+new network does; DNS keeps what runs; fast is mobile; without radio there is no mobility; a new address is always enough.
 """
 
 
@@ -1140,7 +1140,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": predicted, "film": film_of_it, "segments": segments, "run": run_of, "stories": tales,
     "dealt": dealt, "explain": explains("1.3", _asked, "1.R"),
 }  # fmt: skip
-"""What a notebook shows by `part("01", name)`."""
+"""The pieces that a notebook shows by `part("01", name)`."""
 
 LINK_HINTS = (
     "Is 2001:db8:2::1 on the link of 2001:db8:20::1? How do you know?",

@@ -52,7 +52,7 @@ UNIT_S = 4
 
 
 def in_words(text: str) -> str:
-    """What the world says, with the names that the film gives to routers and links."""
+    """Return a sentence of the world with the names that the film gives to routers and links."""
     called = {name: f"the {word}" for name, word in ROUTERS.items()} | {"wlan0": "the WLAN", "cell0": "the cellular link"}
     return re.sub("|".join(called), lambda found: called[found[0]], text)
 
@@ -70,7 +70,7 @@ class Own(NamedTuple):
 
 
 def own(student: Student) -> Own:
-    """What a number chooses; nobody else on the two links has the addresses."""
+    """Return the addresses that a student's number chooses; nobody else on the two links has them."""
     if not student.ids:
         return Own()
     random = student.random("02 update")
@@ -80,7 +80,7 @@ def own(student: Student) -> Own:
 
 
 def card(student: Student) -> Words:
-    """What the update is to say, as a table."""
+    """Show as a table what the update is to say."""
     mine = own(student)
     rows: list[dict[str, object]] = [
         {"your": "care-of address", "": f"{mine.care_of}; the packet comes from here"},
@@ -93,7 +93,7 @@ def card(student: Student) -> Words:
 
 
 class Sent(NamedTuple):
-    """What became of an update: the world, what came back, until when the home agent has a row, and drops."""
+    """The fate of an update: the world, what came back, until when the home agent has a row, and drops."""
 
     world: World
     answers: list[Came]
@@ -171,7 +171,7 @@ def _home_in(packet: Any) -> str | None:
 
 
 def diagnose(packet: Any, mine: Own) -> str:
-    """Which text an update gets: fields in order, causes before consequences; empty for a right one."""
+    """Return the name of the text for an update: fields in order, causes before consequences; empty for a right one."""
     if not (packet.haslayer(IPv6) and packet.haslayer(MIP6MH_BU)):
         return "no IPv6 header, or no update"
     update, source, to, home = packet[MIP6MH_BU], str(Address(packet.src)), str(Address(packet.dst)), _home_in(packet)
@@ -371,7 +371,7 @@ def swallows_all(packet: Packet, cache: dict[str, CacheEntry], now: float) -> Pa
 
 
 def swallows_expired(packet: Packet, cache: dict[str, CacheEntry], now: float) -> Packet | None:
-    """What comes after the end of a row ends too."""
+    """After the end of a row a packet ends too."""
     entry = cache.get(packet.destination)
     if entry is None:
         return packet
@@ -412,7 +412,7 @@ def remembers_at_home() -> Callable[..., Packet]:
 
 
 class State(NamedTuple):
-    """Where a story stands: MN's row (care-of address, end), the time, what has happened since the last packet."""
+    """The state of a story: MN's row (care-of address, end), the time, what has happened since the last packet."""
 
     row: tuple[str, float] | None = None
     now: float = 0.0
@@ -430,7 +430,7 @@ TOLD = {"O": "two other phones register; ", "v": "12 s pass; ", "A": "MN registe
 LONGER = (
     "A w A w C", "A C w A w C", "A w w C A C", "A C B C H C", "O A C", "A O C", "O C", "O A D", "A w v C", "A w v v C",
 )  # fmt: skip
-"""Those that tell further versions apart. O: two others register; v: 12 s pass."""
+"""Stories that tell further versions apart. O: two others register; v: 12 s pass."""
 
 
 def places(student: Student) -> tuple[str, str]:
@@ -751,7 +751,7 @@ def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
 
 
 class Plan(NamedTuple):
-    """What a number chooses: the delays of four links in milliseconds, and octets of voice in a packet."""
+    """The choices of a student's number: the delays of four links in milliseconds, and octets of voice in a packet."""
 
     wlan: int = 5
     access: int = 5
@@ -851,7 +851,7 @@ def hops(student: Student) -> Words:
 
 
 def ride(student: Student) -> tuple[int, int, float]:
-    """What is to be read: octets before HA and after it, and milliseconds from HA to MN."""
+    """Return the values that are to be read: octets before HA and after it, and milliseconds from HA to MN."""
     way = legs(student)[0]
     from_ha = next(leg for leg in way if leg.sender == "HA")
     return way[0].octets, from_ha.octets, (way[-1].arrived_s - from_ha.left_s) * 1000
@@ -1255,7 +1255,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": run_of, "film": film_of_it, "card": card, "send": Sender, "run": run_of, "hops": hops,
     "measured": measured, "filter": lambda student: Play(student, asks_caller=True), "dealt": dealt, "explain": explains("2.2", _asked),
 }  # fmt: skip
-"""What a notebook shows by `part("02", name)`."""
+"""The pieces that a notebook shows by `part("02", name)`."""
 
 UPDATE_HINTS = (
     "MIP6MH_BU().show(): what did you never ask for?",

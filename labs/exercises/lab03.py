@@ -50,7 +50,7 @@ NEAR = {"CN2": None, "Laptop": "MN's access", "Printer": "HA-CN path"}
 
 
 def victim_of(student: Student) -> str:
-    """Who is flooded."""
+    """Return the name of the node that is flooded."""
     return str(student.random("03 victim").choice(list(VICTIMS))) if student.ids else "Laptop"
 
 
@@ -215,7 +215,7 @@ BELIEFS = {"nobody": "M10", "esp": "M06c"}
 
 
 def diagnose(steal: Grid, flood: Grid, changed: tuple[str, str], victim: str) -> tuple[str, str, tuple[str, str] | None]:
-    """Which version a grid is, its text, and the cell that it speaks of; three times empty for a right one."""
+    """Return which version a grid is, its text, and the cell that it speaks of; all empty for a right one."""
     off, access, path, cn = PLACES
     want_steal, want_flood, want_changed = grid(victim)
     cells = {("steal", place): steal[place] for place in PLACES} | {("flood", place): flood[place] for place in PLACES}
@@ -285,7 +285,7 @@ Delays = Mapping[str, int]
 
 
 class Plan(NamedTuple):
-    """What a number chooses for the move: the delays, in order of `LINKS` (milliseconds), and when it is."""
+    """The choices of a number for the move: the delays, in order of `LINKS` (milliseconds), and when it is."""
 
     delays: tuple[int, ...] = (9, 8, 60, 6, 40, 17)
     move_s: float = 4.0
@@ -698,7 +698,7 @@ def old_one_both(cn: str, home: str, care_of: str, halves: Held, now: float) -> 
 
 
 class State(NamedTuple):
-    """Where a story stands: the halves that came and when, the time, the words so far."""
+    """The state of a story: the halves that came and when, the time, the words so far."""
 
     halves: tuple[tuple[Test, float], ...] = ()
     now: float = 0.0
@@ -860,7 +860,7 @@ def in_order(longest: int = 4) -> Iterator[tuple[str, ...]]:
 
 @cache
 def stories(student: Student) -> list[tuple[tuple[()], tuple[str, ...]]]:
-    """Those of at most three words, some longer ones that tell versions apart, some that nobody has seen."""
+    """Return all stories of at most three words, some longer ones that tell versions apart, some never seen."""
     random = student.random("03 stories")
     told = [*in_order(3), ("1wA", "+210", "1cA", "1wA"), ("1wA", "+210", "2wA", "1wA")]
     told += [("1wA", "+150", "2wA", "+60", "2wA"), ("1wA", "+150", "1cA", "+60", "1cA")]
@@ -1160,7 +1160,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "lies": lies, "cells": lambda student: Play(student, cells=True), "delays": delays, "move": film_of_move, "run": run_of,
     "messages": messages, "dealt": dealt, "explain": explains("3.2", _asked),
 }  # fmt: skip
-"""What a notebook shows by `part("03", name)`."""
+"""The pieces that a notebook shows by `part("03", name)`."""
 
 GRID_HINTS = (
     "Two addresses stand in the lie. Which is the attacker's own?",

@@ -58,7 +58,7 @@ class Update(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Who keeps which row, one update, and the flows."""
+    """A case: the rows with their keepers, one update, and the flows."""
 
     rows: tuple[tuple[str, str], ...]
     update: Update
@@ -69,7 +69,7 @@ Bindings = dict[str, str]
 
 
 def row_of(flow: Flow, bindings: Bindings) -> str:
-    """Whose row the flow's packets to MN follow."""
+    """Return the node whose row the flow's packets to MN follow."""
     return flow.cn if flow.cn in bindings else HOME
 
 
@@ -440,7 +440,7 @@ def in_world(case: Case) -> tuple[World, list[str]]:
 SHOW = Case(
     ((HOME, WLAN), ("CN1", WLAN)), Update("CN1", CELLULAR, "call"), (Flow("call", "CN1"), Flow("file", "CN1"), Flow("video", "CN2"))
 )
-"""Where the check has found no case that goes wrong."""
+"""The case to show when the check has found none that goes wrong."""
 
 
 def film(mine: Any, student: Student, steps: Sequence[Step]) -> Any:
@@ -815,7 +815,7 @@ MESSAGES = {BindingUpdate: "Binding Update", BindingAcknowledgement: "Binding Ac
 
 
 def hops(student: Student) -> Iterator[Hop]:
-    """What MN sends and receives from the update's wish on, on its own links."""
+    """Yield the packet-hops that MN sends and receives on its own links, from the wish for the update on."""
     world = run_of(student)
     trace, called = world.trace, world.flow_names()
     for number, packet in enumerate(trace.packets):
@@ -902,7 +902,7 @@ def judge_came_along(answer: Any, student: Student) -> Verdict:
 
 
 class Setting(NamedTuple):
-    """Which correspondent keeps a row, and from it come call and file; where all begin."""
+    """The correspondent that keeps a row and sends call and file; the network in which all begin."""
 
     keeper: str = "1"
     start: str = "w"
@@ -990,7 +990,7 @@ DEALT = {
 
 
 def setting_of(student: Student) -> Setting:
-    """Who keeps a row, and where all begin, for a student."""
+    """Return for a student who keeps a row, and where all begin."""
     return Setting(*student.dealt("04 break", ("1w", "2w", "1c", "2c"))) if student.ids else Setting()
 
 
@@ -1018,7 +1018,7 @@ def program_of(name: str, own: Setting) -> Callable[[Told], dict[str, str]]:
 
 
 def where(story: Told, own: Setting) -> dict[str, str]:
-    """Where the flows are after some updates."""
+    """Return the network of each flow after some updates."""
     rows = {"H": own.start, own.keeper: own.start}
     for to, place in story:
         if to in rows:
@@ -1311,7 +1311,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "play": Play, "predicted": run_of, "film": film_of_it, "worth": worth, "plain": plain, "plain film": plain_film, "story": story,
     "run": run_of, "packets": packets, "dealt": dealt, "calls": calls, "explain": explains("4.1", _asked, "4.R"),
 }  # fmt: skip
-"""What a notebook shows by `part("04", name)`."""
+"""The pieces that a notebook shows by `part("04", name)`."""
 
 MOVED_HINTS = (
     "One finger on the row that the update changes, one on the row that a flow's packets follow. Do they meet?",

@@ -616,7 +616,7 @@ def applied_s(world: World) -> float | None:
 
 
 def rule_rows(is_pushed: bool) -> list[dict[str, object]]:
-    """Who is in which flow, and where."""
+    """Return a row for each conversation: its flow, its home address, its wait, its network."""
     world, *flows = ruled(is_pushed)
     names = world.names()
     return [
@@ -851,11 +851,11 @@ ASKED = (
     (TOLD, "What has the application said?"), (FINS, "How many ends have said FIN, and how long ago?"),
     (SHELLS, "How long may TCP be silent?"), (CASES, "How long has it been silent, in both directions?"),
 )
-"""What to ask of a case that goes wrong in a way that nobody has described."""
+"""The question to ask about a case that goes wrong in a way that nobody has described."""
 
 
 class _In:
-    """What a function makes of the call with pauses; the world runs when the words are needed."""
+    """The answer of a function for the call with pauses; the world runs when the words are needed."""
 
     def __init__(self, function: Callable[..., Any], student: Student) -> None:
         self._function, self._student = function, student
@@ -1253,7 +1253,7 @@ PARTS = {
     "packets of the secret": lambda student: messages(student, True), "dealt": dealt,
     "explain": explains("5.1", _asked), "packet": lambda student: pairs(student)["again"][0].seen,
 }  # fmt: skip
-"""What a notebook shows by `part("05", name)`."""
+"""The pieces that a notebook shows by `part("05", name)`."""
 
 HINTS = (
     "Write a packet and its answer below each other. Which values are in both, in other places? Which one changes with the"

@@ -109,7 +109,7 @@ def form(advert: Advert, taken: Sequence[int]) -> mf.Address:
 
 
 class Asked(NamedTuple):
-    """Where a story of `form` stands: the advertisement, what is taken, how often it was asked."""
+    """The state of a story of `form`: the advertisement, what is taken, how often it was asked."""
 
     case: str
     advert: Advert
@@ -149,7 +149,7 @@ def cases(student: Student) -> dict[str, tuple[Asked, int]]:
 
 
 def _fault(given: Any, state: Asked) -> str:
-    """What is wrong with an address; empty where nothing is. Invariants, not one right answer: any free number will do."""
+    """Say what is wrong with an address; "" if nothing is. Invariants, not one answer: any free number will do."""
     advert, taken = state.advert, state.taken
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < 1 << 128:
         return "no address"
@@ -375,7 +375,7 @@ MOST_ANSWERS = 4
 
 
 class Answering(NamedTuple):
-    """Where a story of answers stands: what was refused, duplicates of this flow, the next number, which flow it is."""
+    """The state of a story of answers: what was refused, duplicates of this flow, the next number, which flow it is."""
 
     refused: tuple[mf.Address, ...]
     before: int
@@ -562,7 +562,7 @@ ANSWERS = Stories(
 
 
 class Row:
-    """Who believes what: `home`, such as "H@2", is known at `peer`, such as "CN1"."""
+    """A belief of a peer: `home`, such as "H@2", is known at `peer`, such as "CN1"."""
 
     __slots__ = ("home", "peer")
 
@@ -611,7 +611,7 @@ FREED = {
     "another primary": ("H@1", "H@2", "H@1 HA, H@2 CN1, H@1 CN1, H@2 HA"),
     "the other primary": ("H@2", "H@2", "H@1 HA, H@2 CN1, H@1 CN1, H@2 HA"),
 }  # fmt: skip
-"""Which address is freed, which is the primary, and who believes what; the unused one comes from a pool, and no
+"""The address that is freed, the primary, and who believes what; the unused one comes from a pool, and no
 correspondent has heard of it.
 """
 
@@ -624,7 +624,7 @@ def rows_of(case: str, student: Student) -> list[Row]:
 
 
 def faults_of(steps: Sequence[Row | str], address: str, primary: str, rows: Sequence[Row]) -> frozenset[str]:
-    """What is wrong with the steps that free an address."""
+    """Return the faults in the steps that free an address."""
     if address == primary:
         return frozenset(["primary"] if steps else [])
     if not steps:
@@ -1039,7 +1039,7 @@ def seen_of(world: World, node: str = "HA") -> list[Seen]:
 
 
 class Read(NamedTuple):
-    """What is to be read off a run."""
+    """The values that are to be read off a run."""
 
     refused_ms: float
     silent_ms: float
@@ -1107,7 +1107,7 @@ def judge_read(answer: Any, student: Student) -> Verdict:
 
 
 def _misread(times: dict[str, Any], owner: Any, read: Read, good: tuple[bool, bool, bool]) -> str:
-    """What is said of the first value that is not read yet."""
+    """Return the sentence about the first value that is not read yet."""
     refused, silent = times["refused_ms"], times["silent_ms"]
     if not good[0]:
         if refused in EMPTY:
@@ -1318,7 +1318,7 @@ PARTS = {
     "halves": lambda student: (front, back, glue), "play": play, "predicted": lambda student: predicted(), "both": both, "run": run_of, "messages": messages, "dealt": dealt,
     "explain": explains("6.3", _asked, "6.R"),
 }  # fmt: skip
-"""What a notebook shows by `part("06", name)`."""
+"""The pieces that a notebook shows by `part("06", name)`."""
 
 EXERCISES = [
     Exercise(

@@ -276,7 +276,7 @@ def _text(homes: Sequence[str]) -> str:
 
 
 class State(NamedTuple):
-    """Where a story stands: the list, the names that were given, the flows that run, how many began, what ended."""
+    """The state of a story: the list, the names that were given, the flows that run, how many began, what ended."""
 
     homes: tuple[str, ...]
     given: tuple[str, ...]
@@ -334,7 +334,7 @@ def wrong_answer(result: object, *given: Any) -> str:
 
 
 def _values(state: State, flow: FlowRow, got: Any, homes: Own[str], fresh: Fresh) -> dict[str, Any]:
-    """What a feedback may quote of a step."""
+    """Return the values of a step that a feedback may quote."""
     flows, there = state.flows, _at(got, state.flows)
     same = next((other for other in there if other.cn == flow.cn), None)
     free = [home for home in state.homes if not _taken(home, flow, flows)]
@@ -701,18 +701,18 @@ KINDS = (
         shows=lambda step: step.answer == step.values["due"],
     ),
 )
-"""What can go wrong in a step, whatever the cause."""
+"""The faults that a step can have, whatever the cause."""
 
 # --- 7.3: the rule that all answers follow ----------------------------------------------------------------------------
 
 Test = Callable[[str, Sequence[str], FlowRow, Sequence[FlowRow]], object]
 """Is an address taken? Told it, the list, the new flow and those that run."""
 Order = Callable[[Sequence[str], FlowRow, Sequence[FlowRow]], Sequence[str]]
-"""Which addresses are looked at, in turn."""
+"""The addresses that are looked at, in turn."""
 End = Callable[[Sequence[str]], str | None]
-"""What is given where all are taken; None for a new address."""
+"""The address that is given where all are taken; None for a new one."""
 Pick = Callable[[str, Sequence[str]], str | None]
-"""What is given where one was found."""
+"""The address that is given where one was found."""
 
 
 def _here(test: Callable[[FlowRow, list[FlowRow]], object]) -> Test:
@@ -941,7 +941,7 @@ ASKED = (
     "What is due when nothing is left to climb to?", "Which address do you give back at step 39?",
     "Which flow is where? Only .home says so.",
 )  # fmt: skip
-"""Where to look: the test, the order, the end, what is given, and where no address is looked at."""
+"""Questions that say where to look: the test, the order, the end, what is given, and no address looked at."""
 
 
 def _rule(test: str, order: str, end: str, pick: str) -> Whole:
@@ -978,7 +978,7 @@ def _clause(words: str) -> str:
 
 
 def explained(plays: Sequence[Sequence[Step]], failing: Step) -> Wrong | None:
-    """What all answers of a program have in common: where it gives nothing, else the rule that gives each of them.
+    """Find what all answers of a program have in common: where it gives nothing, else the rule that gives each of them.
 
     Judged by each step for itself, so that a fault of the list does not hide the choice.
     """
@@ -1516,7 +1516,7 @@ def judge_story(answer: Any, student: Student) -> Verdict:
 
 
 def _noticed(step: Step) -> str:
-    """What a person notices of a wrong address."""
+    """Say what a person notices of a wrong address."""
     if _clash(step):
         told = f"who moves flow {step.values['n']} to another network moves {step.values['equal']} with it."
     elif _asked_in_vain(step):
@@ -1614,7 +1614,7 @@ def finger(student: Student) -> Slides | Words:
 
 
 def _beside(step: Step) -> str:
-    """What goes wrong in a step, after what was given: where that is right, what was done besides."""
+    """Say what goes wrong in a step, after the address that was given; where that is right, what was done besides."""
     if step.answer != step.values["due"] or not isinstance(step.got, tuple):
         return ". Here it goes wrong."
     _, after, _, is_left = step.got
@@ -1739,7 +1739,7 @@ def viva(student: Student, attempts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _without(cn: str, student: Student) -> str:
-    """Which addresses the student's run would need without the flows to a correspondent."""
+    """Name the addresses that the student's run would need without the flows to a correspondent."""
     others = [event for event in run_story(student) if nodes(student)[event] != cn]
     homes = sorted({str(step.answer) for step in told(figure6, others, student)})
     still = "two flows to one node never share, so H@2 is waited for all the same" if "H@2" in homes else "nobody waits for H@2"
@@ -1848,7 +1848,7 @@ PARTS = {
     "play": play, "flows": flows_of, "dealt": dealt, "explain": explains("7.3", _asked, rows=_run_rows, caption="Your run"), "messages": messages, "run": run_of,
     "predicted": lambda student: predicted(), "climbed": lambda student: climbed(), "finger": finger,
 }  # fmt: skip
-"""What a notebook shows by `part("07", name)`."""
+"""The pieces that a notebook shows by `part("07", name)`."""
 
 HINTS = (
     "Say it aloud with your finger: for one address, what would make you climb? Is one good flow enough, or must every flow"

@@ -308,13 +308,13 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Where a story stands: the home addresses, the rows, and for each flow how many packets came in and went on."""
+    """The state of a story: the home addresses, the rows, and for each flow how many packets came in and went on."""
 
     homes: tuple[str, ...]
     lines: tuple[Line, ...] = ()
     passed: tuple[tuple[int, int, int], ...] = ()
     before: str = ""
-    """What happened since the function was asked, in words."""
+    """The events since the function was asked, in words."""
 
     def line(self, number: int) -> Line | None:
         """The row of a flow."""
@@ -427,7 +427,7 @@ def _packet_values(
     state: Table, after: Table, number: int, cn: str, home: str, way: Any, due: Any, counts: tuple[int, int, int],
     kind: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """What a feedback may quote of a step."""
+    """Return the values of a step that a feedback may quote."""
     before, row = state.line(number), after.line(number)
     named = way[0] if way else (row.home if row else None)
     other = next(
@@ -812,7 +812,7 @@ def _said(updates: Sequence[Sequence[str]]) -> str:
 def _move_values(
     state: Table, lines: tuple[Line, ...], line: Line, care_of: str, updates: list[tuple[str, str, str]]
 ) -> dict[str, Any]:
-    """What a feedback may quote of a move."""
+    """Return the values of a move that a feedback may quote."""
     mates = [each for each in state.lines if each[1:3] == line[1:3]]
     after = {each.number: each for each in lines}
     own = after.get(line.number, line)
@@ -1075,7 +1075,7 @@ def asked_of(world: World) -> float:
 
 
 def last_token(world: World) -> str:
-    """Which token reached the mobile node last."""
+    """Return the kind of the token that reached the mobile node last."""
     trace, came = world.trace, dict[str, int]()
     for number, packet in enumerate(trace.packets):
         message, channel = packet.innermost().payload, trace.channels[trace.channel[number]]
@@ -1386,7 +1386,7 @@ def dealt_to(student: Student) -> Callable[..., Any]:
 
 
 class Played(NamedTuple):
-    """What a story led to: the binding caches of the correspondent nodes, the table, and the updates sent."""
+    """The outcome of a story: the binding caches of the correspondent nodes, the table, and the updates sent."""
 
     caches: dict[str, dict[str, str]]
     lines: tuple[Line, ...]
@@ -1416,7 +1416,7 @@ def played(function: Callable[..., Any], events: Sequence[str]) -> Played:
 
 
 def first_wrong(function: Callable[..., Any], events: Sequence[str]) -> str:
-    """Where a program first does not do in a story what ours does, in words; "" where it holds.
+    """Say where a program first does not do in a story what ours does; "" if it does throughout.
 
     Judged after each event: what a later move puts right has been wrong all the same.
     """
@@ -1896,7 +1896,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "explain": explains("8.3", _asked_back, "8.R"),
     "stories": stories_shown, "capture": lambda student: Capture().form,
 }  # fmt: skip
-"""What a notebook shows by `part("08", name)`."""
+"""The pieces that a notebook shows by `part("08", name)`."""
 
 HINTS_81 = (
     "Both figures ask one question in the middle. Which, and of whom?",

@@ -66,4 +66,4 @@ def answers(student: Student) -> ipywidgets.Output:
 QUESTIONS = _pre.questions_of("post")
 EXERCISES: list[Any] = []
 PARTS = {"questions": lambda student: _pre.sheet(student, "post"), "answers": answers}
-"""What a notebook shows by `part("post", name)`."""
+"""The pieces that a notebook shows by `part("post", name)`."""

@@ -294,4 +294,4 @@ def sheet(student: Student, test: str) -> ipywidgets.VBox:
 QUESTIONS = questions_of("pre")
 EXERCISES: list[Any] = []
 PARTS = {"questions": lambda student: sheet(student, "pre")}
-"""What a notebook shows by `part("pre", name)`."""
+"""The pieces that a notebook shows by `part("pre", name)`."""

@@ -206,7 +206,7 @@ PARTS: dict[str, Callable[[Student], Any]] = {
     "run": run_of, "packets": packets, "dealt": lambda student: program(dealt_to(student), "lives"),
     "explain": explains("99.1", _asked),
 }  # fmt: skip
-"""What a notebook shows by `part("99", name)`."""
+"""The pieces that a notebook shows by `part("99", name)`."""
 
 BLOCKS: dict[str, Any] = {}
 """Programs in blocks, as in lab 07; none here."""

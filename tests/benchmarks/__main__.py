@@ -142,7 +142,7 @@ def films() -> None:
 
 
 def screen() -> None:
-    """What a learner waits for in JupyterLab."""
+    """Measure the waits of a learner in JupyterLab."""
     for what, value, reach in redraws():
         show(what, value, reach)
 

@@ -20,7 +20,7 @@ from mipflow.mip6.mobile_node import DataMode
 from mipflow.wire.address import Address, Prefix
 
 Line = tuple[str, str, str]
-"""What, how much, what to reach."""
+"""The measured thing, its value, and the value to reach."""
 
 HOME, FAR = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:a::/64")
 FLOWS, HOMES = (10, 100, 1_000, 10_000, 100_000), (10, 30, 100, 300, 1_000)
@@ -160,7 +160,7 @@ def set_up_ms(flows: int, mode: DataMode) -> float:
 
 
 def setting_up() -> Iterator[Line]:
-    """What a flow costs until it is bound, among a hundred and among three thousand."""
+    """Measure the cost of a flow until it is bound, among a hundred and among three thousand."""
     modes: tuple[DataMode, ...] = ("route_optimisation", "tunnel")
     for mode in modes:
         few, many = median(set_up_ms(100, mode) for _ in range(5)), set_up_ms(3_000, mode)

@@ -155,7 +155,7 @@ def test_a_film_with_thirty_packets_in_flight_is_exact_and_asks_no_network(
     jupyter_server: str, browser_page: Any, open_notebook: Callable[[str], Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
-    """What it is like to look at is measured by `python -m tests.benchmarks`; here nothing depends on the time."""
+    """How smooth it looks is measured by `python -m tests.benchmarks`; here nothing depends on the time."""
     here: dict[str, Any] = {}
     exec(DENSE, here)
     film, (stage,) = here["film"], here["film"].stages

@@ -1,4 +1,4 @@
-"""What is fuzzed: `decode`, and each role behind its port, with bindings in its tables.
+"""The targets of the fuzzer: `decode`, and each role behind its port, with bindings in its tables.
 
 `probe` holds for any octets: no exception, nothing malformed of our own comes out, and no table changes unless the
 octets are a message that may change it. Whether they are is judged by `tests.fuzz.mutation` and the standard library.
@@ -143,7 +143,7 @@ def _registers(seam: Any, pieces: list[Piece]) -> bool:
 
 
 def _concerns(seam: Any, pieces: list[Piece]) -> bool:
-    """What a mobile node acts on: its peers' messages, ICMPv6, data that may open a flow."""
+    """Say whether a mobile node acts on a packet: its peers' messages, ICMPv6, data that may open a flow."""
     return pieces[-1].number != MOBILITY or pieces[-1].octets[2] in (0, 3, 4, 6, 7)
 
 
@@ -267,7 +267,7 @@ def _is_piece(octets: bytes) -> bool:
 
 
 def check_departed(seam: Any, octets: bytes, arrived: list[tuple[int, bytes]]) -> None:
-    """What a node of ours sends is well formed; what it passes on for others is as it came, all but its length."""
+    """Check that our own packets are well formed, and those passed on for others as they came but for length."""
     assert len(octets) == 40 + int.from_bytes(octets[4:6], "big")
     own = {*seam.node.addresses, *(i.link_local for i in seam.node.interfaces.values())}
     is_passed_on = any(data.endswith(octets[40:]) for _, data in arrived)

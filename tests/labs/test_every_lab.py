@@ -65,7 +65,7 @@ def module(lab: str) -> ModuleType:
 
 
 def solved(lab: str) -> dict[str, Any]:
-    """What the solutions in a lab's source make, by its name."""
+    """Return the names that the solutions in a lab's source define."""
     number = lab.removeprefix("lab")
     (path,) = (file_of(number).parents[1] / "source").glob(f"{number}_*.py")
     made: dict[str, Any] = {name: getattr(course, name) for name in course.__all__}

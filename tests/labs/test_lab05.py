@@ -342,7 +342,7 @@ def test_the_prediction_says_what_its_world_does() -> None:
 
 
 def test_a_segment_from_another_home_address_is_reset_as_the_feedback_says() -> None:
-    """What would be if a running connection were renamed."""
+    """A running connection that is renamed would end so."""
     world = mf.figure2(seed=1).run(2.5)
     file = world.mn.open(world.cn1, mf.apps.FileTransfer(size=40_000_000, start_s=0.5))
     voice = world.mn.open(world.cn1, mf.apps.Voice(start_s=0.5))

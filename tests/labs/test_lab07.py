@@ -598,7 +598,7 @@ def test_the_finger_says_what_goes_wrong_beside_a_right_address(name: str) -> No
 
 
 def test_the_film_begins_with_the_list_of_the_story() -> None:
-    """Who looks from the first to the last goes wrong where the second address is idle: so it is in the film."""
+    """A search from the first to the last goes wrong if the second address is idle: so it is in the film."""
     first_to_last = made(RIGHT.replace("reversed(homes)", "homes"))
     check("7.3", {"assign": first_to_last})
     shown = film("7.3", {"assign": first_to_last})

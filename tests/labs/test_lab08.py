@@ -237,7 +237,7 @@ def test_the_time_is_that_of_a_capture_as_wireshark_reads_it(student: Student, t
 
 
 def test_the_numbers_of_the_text_hold_without_a_number() -> None:
-    """What the text and its notes say of Figure 2's own delays."""
+    """The text and its notes name Figure 2's own delays."""
     run = LAB.run_of(Student())
     assert LAB.asked_of(run) == pytest.approx(110.2, abs=0.1) and LAB.last_token(run) == "CoT"
     assert LAB.changed_s(run) - run.handovers_s()[0] == pytest.approx(0.1653, abs=1e-4)
@@ -334,7 +334,7 @@ def test_a_dealt_program_holds_in_most_stories_and_each_has_a_shortest() -> None
 
 @pytest.mark.parametrize("program", LAB.DEALT, ids=lambda program: program.__name__)
 def test_a_fault_counts_although_a_later_move_puts_it_right(program: Any) -> None:
-    """Where a program breaks, it breaks with whatever is told afterwards; where it is said to hold, it told just those
+    """A program that breaks does so with whatever is told afterwards; one that is said to hold told just those
     whom ours told, at each move.
     """
     student = next(each for each in map(Student, ((str(n),) for n in range(99))) if LAB.dealt_to(each) is program)
@@ -357,7 +357,7 @@ def test_a_fault_counts_although_a_later_move_puts_it_right(program: Any) -> Non
     ],
 )  # fmt: skip
 def test_what_is_due_is_never_what_the_learner_gave(source: str, wanting: str) -> None:
-    """Where the addresses are right and the table is not, the table says so: what is due differs from what is theirs."""
+    """If the addresses are right and the table is not, the table says so: what is due differs from what is theirs."""
     last = verdict("8.1", made(source, "outgoing")).steps[-1]
     assert wanting in last.values["due"] and last.values["due"] != last.row["yours"]
     for number, stories in JUDGES.items():

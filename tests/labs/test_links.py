@@ -77,7 +77,7 @@ def test_each_page_of_the_patent_that_a_lab_cites_can_be_looked_up_in_one_place(
 
 
 def names_of_the_kit(book: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
-    """What the text of a notebook names of `mipflow.course`, and what its cells import."""
+    """Return the names of `mipflow.course` in the text of a notebook, and those that its cells import."""
     lines = re.findall(r"^from mipflow\.course import ([\w, ]+)", "\n".join(texts_of(book, "code")), re.M)
     named = set(re.findall(r"`(\w+)\(", "\n".join(texts_of(book, "markdown")))) & set(course.__all__)
     return named, {word for names in lines for word in names.split(", ")}

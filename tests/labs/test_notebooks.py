@@ -55,7 +55,7 @@ def execute(path: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
 
 
 def complaints(notebook: nbformat.NotebookNode) -> list[str]:
-    """What a cell wrote that no learner should see: errors, warnings, anything on stderr."""
+    """Return output that no learner should see: errors, warnings, anything on stderr."""
     return [
         f"{cell.id}: {output.get('text') or output.get('evalue')}"
         for cell in notebook.cells
@@ -110,7 +110,7 @@ def ran(notebook: nbformat.NotebookNode, path: Path) -> str:
 
 
 class Hostile(NamedTuple):
-    """What learners do to lab 07: to its file of progress, and to cells, by how they begin; None takes one away."""
+    """Damage that learners do to lab 07: to its file of progress, and to cells, by how they begin; None removes one."""
 
     progress: Callable[[Path], object]
     cells: dict[str, str | None]
@@ -198,7 +198,7 @@ OF_08 = {
     "import mipflow as mf": "def two_calls(world):\n    return sum(range(10**12))",
     "story = ": "story = 'A ' * 10**6",
 }
-"""What learners do to lab 08."""
+"""Cells that learners break in lab 08: how they begin, and the new text."""
 
 
 def test_whatever_learners_write_in_lab_08_run_all_reaches_the_end(tmp_path: Path) -> None:

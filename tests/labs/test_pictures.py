@@ -213,7 +213,7 @@ def moves(picture: str) -> dict[str, Frames]:
 
 
 def place(frames: Frames, at_s: float) -> tuple[float, float] | None:
-    """Where an element is at a moment; None where it is not seen."""
+    """Return the place of an element at a moment; None while it is not seen."""
     before = [each for each in frames if each[0] <= at_s][-1]
     after = next((each for each in frames if each[0] > at_s), before)
     if before[1].get("visibility") != "visible":

@@ -163,14 +163,14 @@ SAME = {
     "data": "data payload padn pad3", "value": "mss_val shift", "offset": "offset", "more fragments": "more",
     "pointer": "pointer",
 }  # fmt: skip
-"""What a field is called here, and how its name ends in tshark."""
+"""The name of a field here -> the end of its name in tshark."""
 ANY = {"option", "options", "type", "length"}
 """Names that stand for several of tshark's."""
 NOT_SHOWN = {
     "reserved", "flags", "unused", "N (reserved)", "R (mobile routers)", "CGA parameters", "signature",
     "permanent home keygen token", "care-of keygen token",
 }  # fmt: skip
-"""Where tshark has no field of its own, or a field of flags as wide as its octets."""
+"""Fields for which tshark has none of its own, or a field of flags as wide as its octets."""
 NO_FIELD = {
     ("Mobility Header", "type"), ("ESP", "data"), ("Destination Unreachable", "length"), ("Relay Message", "option"),
 }  # fmt: skip
@@ -337,7 +337,7 @@ def opened(browser_page: Any, tmp_path: Path) -> Any:
 
 
 def found(page: Any) -> list[str]:
-    """What is marked: first cells of rows, and bytes."""
+    """Return the marked parts of the page: first cells of rows, and bytes."""
     marked = """all => all.filter(e => getComputedStyle(e).backgroundColor === "rgb(240, 228, 66)")
       .map(e => (e.cells ? e.cells[0] : e).textContent)"""
     return [str(text) for text in page.locator("[data-f]").evaluate_all(marked)]

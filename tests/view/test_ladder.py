@@ -34,7 +34,7 @@ def arrows(picture: Picture) -> list[ElementTree.Element]:
 
 
 def shaft(arrow: ElementTree.Element) -> tuple[float, float, float, float]:
-    """Where the line of an arrow begins and ends."""
+    """Return the two ends of an arrow's line."""
     line = [each for each in arrow.iter("line") if each.get("class") != "tube"][-1]
     x1, y1, x2, y2 = (float(line.get(name, "")) for name in ("x1", "y1", "x2", "y2"))
     return x1, y1, x2, y2

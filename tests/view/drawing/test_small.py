@@ -13,7 +13,7 @@ HOSTILE = ["<script>alert(1)</script>", "x" * 200, "‮evil‬", "שלום", "�
 
 
 class Reader(HTMLParser):
-    """What a browser reads: tags, and the texts of cells and caption."""
+    """The page as a browser reads it: tags, and the texts of cells and caption."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

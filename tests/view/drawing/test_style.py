@@ -1,4 +1,4 @@
-"""What all pictures share: letters that are shown as they are."""
+"""Letters of labels are shown as they are."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def text(html: str) -> str:
 
 
 def rows(board: Board, node: str, t_ns: int) -> str:
-    """What stands in the table of a node at a time."""
+    """Return the rows in the table of a node at a time, as HTML."""
     slot, us = board.slots[board.places[node]], board.stage.us(t_ns)
     return text(next(html for at, html in reversed(slot) if at <= us))
 

@@ -12,7 +12,7 @@ TRACE = STORY.trace()
 
 
 def used() -> list[Run]:
-    """Which interface each flow used, when."""
+    """Return the runs of the flows: the interface that each used, and when."""
     return runs(TRACE, trips(TRACE, 11 * S, 14 * S), "MN")
 
 
