@@ -319,8 +319,8 @@ def badly_opened(file: Path) -> list[str]:
     found, dealt = list[str](), set[int]()
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         match node:
-            case ast.FunctionDef(returns=None) if node.args.args and not any(each.annotation for each in node.args.args):
-                dealt |= {id(each) for each in node.body} if "exercises" in str(file) else set()
+            case ast.FunctionDef(returns=None, args=ast.arguments(args=[ast.arg(annotation=None), *_])):
+                dealt |= {id(each) for each in node.body}
             case ast.Expr(value=ast.Constant(value=str(text))) if NO_OPENINGS.match(text) and id(node) not in dealt:
                 found.append(f"{file.name}:{node.lineno}: {text.strip().splitlines()[0]}")
     return found
