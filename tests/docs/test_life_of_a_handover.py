@@ -35,8 +35,9 @@ def test_every_function_that_the_page_names_is_in_the_file_named_before_it() -> 
 
 
 def test_a_function_under_another_file_is_found() -> None:
-    text = "[a](../mipflow/mip6/registrar.py) `tell`, then [b](../mipflow/mip6/exchange.py) `_pursue`, `tell`"
-    assert misfiled(text) == [("mipflow/mip6/exchange.py", "tell")]
+    one, other = (f"mipflow/mip6/registrations/{name}.py" for name in ("registrar", "exchange"))
+    text = f"[a](../{one}) `tell`, then [b](../{other}) `_pursue`, `tell`"
+    assert misfiled(text) == [(other, "tell")]
 
 
 @pytest.mark.parametrize(

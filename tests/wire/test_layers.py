@@ -111,7 +111,7 @@ from functools import partial
 from random import Random
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.mip6 import cga
+from mipflow.mip6.enhanced import cga
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced.correspondent_node import EnhancedCorrespondent
 from mipflow.wire import esp

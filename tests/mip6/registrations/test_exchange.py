@@ -348,7 +348,7 @@ def test_a_care_of_token_that_became_too_old_while_updates_wait_is_asked_for_ane
     """Three home tests a second leave for one correspondent: of 40 registrations most come to their turn when the
     care-of token that all share is no longer good.
     """
-    for module in ("return_routability", "constants"):
+    for module in ("registrations.return_routability", "constants"):
         monkeypatch.setattr(f"mipflow.mip6.{module}.MAX_TOKEN_LIFETIME_NS", 5 * S)
     made = mf.figure2(seed=7, wire=True)
     flows = [made.mn.open(made.cn1, QUIET) for _ in range(40)]
