@@ -15,8 +15,9 @@ from os.path import realpath
 from mipflow.errors import DatasetError, ProtocolMisuse, Stopped
 from mipflow.files import check_writable
 from mipflow.lab.replay import report
+from mipflow.lab.replay.play import play
 from mipflow.lab.replay.recording import LONGEST_S, RecordedFlow, Recording, read
-from mipflow.lab.replay.replay import Handover, Replay, play
+from mipflow.lab.replay.replay import Handover, Replay
 from mipflow.lab.scenarios import MOST_CNS, SCENARIOS
 from mipflow.lab.world import World
 from mipflow.node.applications import apps
@@ -64,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
             at_s = world.now - world.start_s
             raise Stopped(f"stopped at {at_s:.3f} s of {played.duration_s:.3f} s; nothing is written") from None
         progress.close()
-        print("\n".join(_lines(given.scenario, played, before)))
+        print("\n".join(_lines(given.scenario, world, played, before)))
         written = _write(given, world, progress)
     finally:
         progress.close()
@@ -113,9 +114,9 @@ def _call_and_video(duration_s: float) -> Recording:
     return recording
 
 
-def _lines(scenario: str, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
+def _lines(scenario: str, world: World, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
     """Lines that are printed of a run; `before`: flow id -> the care-of address that it had at first."""
-    world, recording = played.world, played.recording
+    recording = played.recording
     shown = report.shown(played.flows, played.moves)
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]
     return [

@@ -33,8 +33,8 @@ from mipflow.flow.protocols.address_protocol import AddressBook, AddressGranter,
 from mipflow.flow.protocols.policy_server import PolicyClient, PolicyServer
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.lab.interception import Interception
-from mipflow.lab.replay.replay import play
-from mipflow.lab.replay.replay import replay as replay_capture
+from mipflow.lab.replay.play import play
+from mipflow.lab.replay.play import replay as replay_capture
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced.cga import AddressOwner
@@ -83,7 +83,7 @@ _ALLOCATE = Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(i
 _MAKERS = mapping(Expected("", callable), 'what makes them, such as {"CN2": Host}')
 _LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
 _RULES = Expected("rules, or a file of them", lambda rules: isinstance(rules, RuleSet) or PATH.fits(rules))
-_KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.replay.replay")
+_KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.play.replay")
 _OWN = {"home_agent", "home_address", "home_prefix", "operator"}
 
 
@@ -98,7 +98,7 @@ def figure2(
 ) -> World:
     """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
 
-    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.replay.replay`:
+    seed: of every random stream; traffic: a capture to replay, with `replay` as keywords of `lab.replay.play.replay`:
     the world then stands at the capture's time zero, all its flows bound, and `run` plays them; links: other links by
     name (see `LINKS`); trace: "all", "control" or "off"; wire: re-parse control packets from bytes; cns: how many
     correspondent nodes there are, at least the two of the patent, or share the capture's hosts; correspondents: what

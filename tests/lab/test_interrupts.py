@@ -20,7 +20,7 @@ from mipflow import cli
 from mipflow.course.tour import Tour
 from mipflow.errors import Stopped
 from mipflow.flow.learner import guard as learner
-from mipflow.lab.replay.replay import replay
+from mipflow.lab.replay.play import replay
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from tests.lab.frames import OFFICE

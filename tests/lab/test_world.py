@@ -22,7 +22,8 @@ from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.flow.redirector import AssignmentRules
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.lab.replay.replay import Replay, play
+from mipflow.lab.replay.play import play
+from mipflow.lab.replay.replay import Replay
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_cache import BindingCache
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateList

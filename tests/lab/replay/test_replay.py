@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError
-from mipflow.lab.replay.replay import Handover, Replay, replay
+from mipflow.lab.replay.play import replay
+from mipflow.lab.replay.replay import Handover, Replay
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.host import Host
