@@ -26,7 +26,7 @@ from mipflow.flow.waiting_room import WaitingRoom
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.mip6.registrations.handover_waits import WAITS
+from mipflow.mip6.registrations.steps import WAITS
 from mipflow.mip6.registrations.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change

@@ -22,10 +22,11 @@ from mipflow.mip6.discovery.address_discovery import HomeAgentDiscovery
 from mipflow.mip6.discovery.home_prefixes import HomeAddresses
 from mipflow.mip6.discovery.prefix_discovery import PrefixDiscovery
 from mipflow.mip6.listener import Listener
-from mipflow.mip6.registrations.events import Abandoned, HomeAgentChanged, Lost, Reachable, Settings
+from mipflow.mip6.registrations.events import Abandoned, HomeAgentChanged, Lost, Reachable
 from mipflow.mip6.registrations.peer_reports import PeerReports
 from mipflow.mip6.registrations.registrar import Registrar
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.surroundings import Settings
 from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface

@@ -13,7 +13,7 @@ from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, listed
 from mipflow.lab.replay.replay import Move
 from mipflow.lab.world import World
-from mipflow.mip6.registrations.handover_waits import WAITS
+from mipflow.mip6.registrations.steps import WAITS
 from mipflow.node.applications.recorded import Recorded, Write
 from mipflow.sim.clock import seconds
 from mipflow.sim.meter import Meter

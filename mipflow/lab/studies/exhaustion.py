@@ -18,8 +18,9 @@ from mipflow.lab.studies.attacks import DEFENCES, MALLORY, settle
 from mipflow.lab.studies.found import found
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_update_list import RateLimit
-from mipflow.mip6.registrations.events import Ceased, Doubted, RegistrationEvent, Step
+from mipflow.mip6.registrations.events import Ceased, Doubted, RegistrationEvent
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.steps import Step
 from mipflow.node.applications.apps import Voice
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S

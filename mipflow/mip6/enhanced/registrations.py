@@ -13,8 +13,9 @@ from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, EntryE
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
 from mipflow.mip6.enhanced.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_OPTION, enhanced_update
-from mipflow.mip6.registrations.events import Pair, Settings, Surroundings
+from mipflow.mip6.registrations.events import Pair
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.surroundings import Settings, Surroundings
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status

@@ -1,27 +1,16 @@
-"""The values that go into the machine of registrations and come out of it: events in, steps out.
+"""The events that the machine of registrations takes: wishes, messages that came in, timers, reports.
 
-`mip6.registrations.registrations` makes steps of events; `mip6.registrations.registrar` tells it events and carries its
-steps out.
+A new event gets a class here, a place in `RegistrationEvent`, and a handler in `mip6.registrations.registrations`.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.bindings.keygen_tokens import TestKey
-from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
-from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import (
-    BindingAcknowledgement,
-    BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
-)
+from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
 
 Pair = tuple[Address, Address]
 """(peer, home address): a registration."""
@@ -37,17 +26,6 @@ class Timers(Enum):
 
 
 TimerKey = tuple[Timers, Pair | TestKey]
-
-
-class Settings(NamedTuple):
-    """How a mobile node registers: see MobileNode."""
-
-    reuse_tokens: bool = True
-    home_lifetime_s: int = HOME_BINDING_LIFETIME_S
-    binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S
-
-
-# --- events ----------------------------------------------------------------------------------------------------------
 
 
 class Want(NamedTuple):
@@ -159,89 +137,3 @@ RegistrationEvent = (
     Want | Unwant | AtHome | HomeAgentChanged | Heard | Due | Reachable | Lost | Gone | Stale | Shortened | Ceased
     | Doubted | Abandoned | PrefixesLearned
 )  # fmt: skip
-
-
-# --- steps -----------------------------------------------------------------------------------------------------------
-
-
-class SendUpdate(NamedTuple):
-    """A binding update leaves."""
-
-    entry: BindingUpdateEntry
-    message: BindingUpdate
-
-
-class SendTestInit(NamedTuple):
-    """A test init leaves: the home test's through the home agent (section 11.6.1)."""
-
-    key: TestKey
-    message: HomeTestInit | CareOfTestInit
-
-
-class SetTimer(NamedTuple):
-    """A timer is to go off at `t_ns`, and at no earlier set time; None stops it."""
-
-    timer: TimerKey
-    t_ns: int | None
-
-
-class Changed(NamedTuple):
-    """Rows of the binding update list, or of the tests, have changed."""
-
-    changes: list[Change]
-
-
-class Decided(NamedTuple):
-    """A decision that no table shows."""
-
-    what: str
-    why: str
-
-
-class Ignored(NamedTuple):
-    """The message that was heard counts for nothing."""
-
-    why: str
-
-
-class News(Enum):
-    """Kinds of news for the mobile node."""
-
-    CHANGED = "a peer has acknowledged, refused or lost a registration, or it has ended"
-    REFUSED = "a peer has refused a registration with a status"
-    WITHOUT_MOBILITY = "a correspondent does not know Mobile IPv6"
-    PREFIXES_WANTED = "the home agent says that prefix discovery is necessary"
-    SILENT = "the home agent is silent at the slowest rate of retransmissions"
-    NO_HOME_AGENT = "no home agent is known to register at"
-
-
-class Notify(NamedTuple):
-    """The mobile node is to hear of something; what it makes of it runs before the next step."""
-
-    news: News
-    about: tuple[object, ...] = ()
-
-
-Step = SendUpdate | SendTestInit | SetTimer | Changed | Decided | Ignored | Notify
-
-
-class Surroundings(Protocol):
-    """Questions of registrations to the node that they belong to."""
-
-    def is_home_ready(self, home_address: Address) -> bool:
-        """True where packets to a home address surely reach the mobile node."""
-
-    def is_reachable(self, address: Address) -> bool:
-        """True for an address of an interface that is up, on a link that is up."""
-
-    def home_agent_of(self, home_address: Address) -> Address:
-        """The home agent's address for a home address; the unspecified one where none is known."""
-
-    def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
-        """Where a registration goes whose care-of address cannot be reached any more; `care_of` can."""
-
-    def valid_s(self, home_address: Address, most_s: int) -> int:
-        """For how many seconds a home address is valid, at most `most_s`."""
-
-    def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
-        """The bits L and K of a home registration (section 11.7.1)."""

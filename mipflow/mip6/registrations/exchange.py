@@ -1,16 +1,18 @@
-"""The exchange of a mobile node with its peers: from the tokens of its tests to binding update and acknowledgement
-(RFC 6275 sections 11.6 to 11.8). Pure: events and `now` in, steps out.
+"""The messages of each registration: tests, binding update, acknowledgement (RFC 6275 sections 11.6 to 11.8). Pure:
+events and `now` in, steps out.
 
-A registration that is wanted is pursued: what its update lacks is asked for (`_pursue`); tests go out, come in and are
-judged in `mip6.registrations.return_routability`; their tokens let the update leave (`_tested`, `_update_leaves`).
-Acknowledgements are judged here (`_acknowledged`). What is wanted, `mip6.registrations.registrations` knows;
-`mip6.registrations.registrar` brings the messages in and sends what leaves.
+A registration that is wanted is pursued: its update leaves, or the tokens that the update lacks are asked for
+(`_pursue`). `mip6.registrations.return_routability` sends the tests and checks their answers; the tokens let the update
+leave (`_tested`, `_update_leaves`). Acknowledgements are judged here (`_acknowledged`). What is wanted of which peer is
+the matter of `mip6.registrations.registrations`, which derives from this; `mip6.registrations.registrar` brings the
+messages in and sends what leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 from mipflow.mip6 import constants
 from mipflow.mip6.bindings.binding_cache import is_newer
@@ -23,28 +25,23 @@ from mipflow.mip6.bindings.binding_update_list import (
     Unanswered,
 )
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
-from mipflow.mip6.constants import MAX_RO_FAILURE
-from mipflow.mip6.registrations.acknowledgements import ANSWER_DUE, EXPIRED_NONCES, NOTHING_HELD, answered_update
-from mipflow.mip6.registrations.events import (
-    Changed,
-    Decided,
-    Due,
-    Heard,
-    Ignored,
-    News,
-    Notify,
-    Pair,
-    SendUpdate,
-    SetTimer,
-    Settings,
-    Step,
-    Surroundings,
-    Timers,
-)
-from mipflow.mip6.registrations.handover_waits import its_turn, waits
+from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_UPDATE_RATE
+from mipflow.mip6.registrations import steps
+from mipflow.mip6.registrations.events import Heard, Pair, Timers
 from mipflow.mip6.registrations.peer_proofs import PeerProofs
 from mipflow.mip6.registrations.return_routability import RoutabilityEvent, RoutabilityProcedure
-from mipflow.mip6.registrations.updates import correspondent_update, home_update, is_authentic, named
+from mipflow.mip6.registrations.steps import News
+from mipflow.mip6.registrations.surroundings import Settings, Surroundings
+from mipflow.mip6.registrations.updates import (
+    ANSWER_DUE,
+    EXPIRED_NONCES,
+    NOTHING_HELD,
+    answered_update,
+    correspondent_update,
+    home_update,
+    is_authentic,
+    named,
+)
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, BindingUpdate, Status
@@ -61,58 +58,53 @@ class Exchange:
         self._numbers = numbers
         self.settings = settings
         self.now = 0
-        """The time of the event that is being handled."""
+        """The time of the event that is being handled, in nanoseconds."""
         self.list = BindingUpdateList()
         self._procedure = RoutabilityProcedure(cookies, self._waiting)
         self.tests = self._procedure.tests
         self.duplicates: set[Address] = set()
-        """Home addresses that somebody else has: never used again (section 11.7.1)."""
+        """Home addresses that another node has: never used again (section 11.7.1)."""
         self.awaits_prefixes = False
-        """The home agent said that prefix discovery is necessary: no refresh before it is done (section 11.7.1)."""
+        """True after the home agent asked for prefix discovery: no refresh before it is done (section 11.7.1)."""
         self._rate = RateLimit()
         self._proofs = PeerProofs()
         self._next: dict[Pair, Address] = {}
         """Pairs that are being de-registered -> care-of address to register when that is done."""
         self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
         """Updates that leave as soon as MAX_UPDATE_RATE allows it, and the state in which they were asked for."""
-        self._steps: list[Step] = []
+        self._steps: list[steps.Step] = []
+        self._when_due: dict[Timers, Callable[[Any], None]] = {
+            Timers.REGISTRATION: self._time_is_up, Timers.TEST: self._test_is_over,
+            Timers.UPDATE: lambda pair: self._update_leaves(*self._updates_in_turn.pop(pair)),
+            Timers.TEST_INIT: lambda key: self._steps.extend(self._procedure.has_its_turn(key, self.now)),
+        }  # fmt: skip
 
-    # --- what every event may lead to --------------------------------------------------------------------------------
+    # --- the steps that every event may lead to ----------------------------------------------------------------------
 
     def _timer(self, entry: BindingUpdateEntry, t_ns: int | None) -> None:
         if t_ns is not None and entry.may_be_held:
             t_ns = min(t_ns, max(entry.expires_ns, self.now + 1))
-        self._steps.append(SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), t_ns))
+        self._steps.append(steps.SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), t_ns))
 
     def _step(self, entry: BindingUpdateEntry, event: EntryEvent, **values: object) -> None:
-        self._steps.append(Changed(self.list.step(entry, event, **values)))
+        self._steps.append(steps.Changed(self.list.step(entry, event, **values)))
 
     def _decided(self, what: str, why: str) -> None:
-        self._steps.append(Decided(what, why))
+        self._steps.append(steps.Decided(what, why))
 
     def _notify(self, news: News, *about: object) -> None:
-        self._steps.append(Notify(news, about))
+        self._steps.append(steps.Notify(news, about))
 
-    def _due(self, event: Due) -> None:
-        """A timer has gone off."""
-        kind, key = event.timer
-        if kind is Timers.REGISTRATION:
-            entry = self.list.get(key[0], key[1])  # type: ignore[arg-type]
-            if entry is not None:
-                self._time_is_up(entry)
-        elif kind is Timers.UPDATE:
-            self._update_leaves(*self._updates_in_turn.pop(key))  # type: ignore[arg-type]
-        elif kind is Timers.TEST:
-            self._test_is_over(key)  # type: ignore[arg-type]
-        else:
-            self._steps += self._procedure.has_its_turn(key, self.now)  # type: ignore[arg-type]
+    def _waits(self, entry: BindingUpdateEntry, what: str) -> None:
+        """Say what the update that moves a registration waits for, whenever that is something new."""
+        is_move = entry.registered not in (None, entry.care_of_address) and entry.state is not State.DELETING
+        if is_move and entry.waits_for != what:
+            entry.waits_for = what
+            self._decided(steps.WAITS, f"{entry.home_address} at {entry.peer}: {what}")
 
-    def _sort(self, event: Heard) -> None:
-        """An answer of a peer goes to where its kind is judged."""
-        if isinstance(event.message, BindingAcknowledgement):
-            self._acknowledged(event)
-        else:
-            self._tested(event)
+    def _waits_for_turn(self, entry: BindingUpdateEntry, messages: str) -> None:
+        """Say that it waits for MAX_UPDATE_RATE (section 11.8)."""
+        self._waits(entry, f"its turn, as {MAX_UPDATE_RATE} {messages} a second may go to {entry.peer}")
 
     # --- towards the next binding update -----------------------------------------------------------------------------
 
@@ -127,9 +119,6 @@ class Exchange:
     def _pursue(self, entry: BindingUpdateEntry) -> None:
         """Send the update, or ask for what it takes: the home registration (section 11.7.2), then tokens, side by side.
         """
-        if entry.home_registration:
-            self._send_update(entry)
-            return
         is_ready = self.is_ready(entry)
         missing = self._missing(entry) if is_ready else []
         if is_ready and not missing:
@@ -139,20 +128,20 @@ class Exchange:
             self._step(entry, EntryEvent.WANT)
         if not is_ready:
             entry.attempts = 0  # nothing is under way: it goes on when the home agent has answered
-            self._steps += waits(entry, "the home agent's acknowledgement, before which it may drop a home test")
+            self._waits(entry, "the home agent's acknowledgement, before which it may drop a home test")
         self._timer(entry, entry.expires_ns if entry.may_be_held else None)
         self._lack(entry, missing)
         for key in missing:
             self._steps += self._procedure.ask(key, self.now)
             if key in self._procedure.in_turn:
-                self._steps += its_turn(entry, f"{key[0].value} test inits")
+                self._waits_for_turn(entry, f"{key[0].value} test inits")
 
     def _lack(self, entry: BindingUpdateEntry, missing: list[TestKey]) -> None:
         for key in missing:
             self._procedure.askers.setdefault(key, {})[entry.peer, entry.home_address] = None
 
     def _tokens_for(self, entry: BindingUpdateEntry) -> dict[TestKey, Token | None]:
-        """The tokens that an entry needs, None for one that is missing."""
+        """Return the tokens that an entry needs, None for one that is missing."""
         not_before = 0 if self.settings.reuse_tokens else entry.tests_since_ns
         return {key: self.tests.token(key, self.now, not_before) for key in self.tests_needed(entry)}
 
@@ -160,12 +149,12 @@ class Exchange:
         return [key for key, token in self._tokens_for(entry).items() if token is None]
 
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
-        """The registrations that asked for the token of a test and may still need it."""
+        """List the registrations that asked for the token of a test and may still need it."""
         entries = [self.list.get(*pair) for pair in self._procedure.askers.get(key, ())]
         return [e for e in entries if e is not None and e.state in _SEEKING and key in self.tests_needed(e)]
 
     def _waiting(self, key: TestKey) -> list[BindingUpdateEntry]:
-        """The registrations that wait for the token of a test just now."""
+        """List the registrations that wait for the token of a test just now."""
         return [entry for entry in self._seeking(key) if key in self._missing(entry) and self.is_ready(entry)]
 
     def _failed(self, entry: BindingUpdateEntry) -> None:
@@ -177,10 +166,14 @@ class Exchange:
 
     # --- tokens that come and go (sections 5.2.7 and 11.6.2) ---------------------------------------------------------
 
+    def _heard(self, event: Heard) -> None:
+        """Judge an answer of a peer by its kind."""
+        (self._acknowledged if isinstance(event.message, BindingAcknowledgement) else self._tested)(event)
+
     def _tested(self, event: Heard) -> None:
-        """The token of a Home Test or Care-of Test: every update that lacked only this leaves (11.6.2)."""
-        key, steps = self._procedure.judge(event, self.now)
-        self._steps += steps
+        """Take the token of a Home Test or Care-of Test; every update that lacked only this leaves (section 11.6.2)."""
+        key, judged = self._procedure.judge(event, self.now)
+        self._steps += judged
         if key is None:
             return
         self._proofs.proved(key[1], self.now)
@@ -190,14 +183,14 @@ class Exchange:
             missing = self._missing(entry)
             if not missing:
                 self._pursue(entry)
-            # One that has become too old meanwhile is asked for anew: many updates may wait for their turn.
+            # A token that has become too old meanwhile is asked for anew: many updates may wait for their turn.
             self._lack(entry, missing)
             for other in filter(self.tests.is_idle, missing):
                 self._steps += self._procedure.ask(other, self.now)
 
     def _test_is_over(self, key: TestKey) -> None:
-        """A token has become too old, or a test init is not answered: after MAX_RO_FAILURE attempts it is the tunnel,
-        while the attempts go on (section 5.2.9).
+        """End a token that has become too old, or repeat a test init that is not answered: after MAX_RO_FAILURE
+        attempts packets take the tunnel, while the attempts go on (section 5.2.9).
         """
         attempts = self._procedure.unanswered(key)
         if not attempts:
@@ -208,19 +201,20 @@ class Exchange:
         for entry in self._waiting(key):
             if attempts >= MAX_RO_FAILURE and entry.state is not State.DELETING:
                 self._failed(entry)
-            self._steps += waits(entry, f"an answer to its {key[0].value} test init, which is sent again")
+            self._waits(entry, f"an answer to its {key[0].value} test init, which is sent again")
         self._steps += self._procedure.repeat(key, self.now)
 
     def _forget_tokens(self, *keys: TestKey) -> None:
-        """These tokens are good no longer: they are to be asked for anew."""
+        """Drop tokens that are good no longer, so that they are asked for anew."""
         for key in keys:
             self._steps += self._procedure.end(key, RoutabilityEvent.FORGET)
 
     # --- binding updates (sections 11.7.1 and 11.7.2) ----------------------------------------------------------------
 
     def _send_update(self, entry: BindingUpdateEntry) -> None:
+        """Send the update of an entry, now or when MAX_UPDATE_RATE lets it leave."""
         if entry.waits_for_its_turn:
-            self._steps += its_turn(entry, "binding updates")
+            self._waits_for_turn(entry, "binding updates")
             return
         entry.waits_for_its_turn = True
         at_home = entry.home_address if entry.home_registration else None
@@ -230,8 +224,8 @@ class Exchange:
         else:
             pair = (entry.peer, entry.home_address)
             self._updates_in_turn[pair] = entry, entry.state
-            self._steps += its_turn(entry, "binding updates")
-            self._steps.append(SetTimer((Timers.UPDATE, pair), due))
+            self._waits_for_turn(entry, "binding updates")
+            self._steps.append(steps.SetTimer((Timers.UPDATE, pair), due))
 
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
@@ -241,17 +235,17 @@ class Exchange:
         if entry.state is State.BOUND and state is not State.BOUND and entry.registered == entry.care_of_address:
             self._notify(News.CHANGED, entry)  # it was acknowledged while this repetition waited
             return
-        if not entry.home_registration and (self._missing(entry) or not self.is_ready(entry)):
+        if self._missing(entry) or not self.is_ready(entry):
             self._pursue(entry)
             return
-        tokens = [] if entry.home_registration else [t for t in self._tokens_for(entry).values() if t is not None]
+        tokens = [token for token in self._tokens_for(entry).values() if token is not None]
         update = self.build_update(entry, self.list.next_sequence(entry.peer, self._numbers.getrandbits(16)), tokens)
         entry.attempts += 1
         lifetime_s = update.lifetime_units * LIFETIME_UNIT_S
         sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, entry.key)
         values = {"sequence": update.sequence, "sent_ns": now, "lifetime_s": lifetime_s}
         self._step(entry, EntryEvent.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
-        self._steps.append(SendUpdate(entry, update))
+        self._steps.append(steps.SendUpdate(entry, update))
         self._timer(entry, now + entry.timeout_ns())
 
     # --- what another way to register at correspondents overrides, beside `accepted` and `refused` -------------------
@@ -261,18 +255,22 @@ class Exchange:
         return True
 
     def is_ready(self, entry: BindingUpdateEntry) -> bool:
-        """True where the home registration stands that a correspondent's update has to wait for (section 11.7.2)."""
-        return self._node.is_home_ready(entry.home_address)
+        """True where an update has no home registration to wait for, as a correspondent's has (section 11.7.2)."""
+        return entry.home_registration or self._node.is_home_ready(entry.home_address)
 
     def tests_needed(self, entry: BindingUpdateEntry) -> list[TestKey]:
         """Name the tests that a correspondent's update takes: home, and care-of but to delete (section 11.6.1)."""
+        if entry.home_registration:
+            return []
         keys: list[TestKey] = [(RoutabilityTest.HOME, entry.peer, entry.home_address)]
         if entry.state is not State.DELETING:
             keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
         return keys
 
     def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
-        """The update that an entry needs now; `tokens` are those of `tests_needed`, in its order. Sets `entry.key`."""
+        """Build the update that an entry needs now, and set `entry.key`; `tokens` are those of `tests_needed`, in its
+        order.
+        """
         home_address, valid_s = entry.home_address, self._node.valid_s
         if entry.home_registration:
             lifetime_s = 0 if entry.state is State.DELETING else valid_s(home_address, self.settings.home_lifetime_s)
@@ -283,7 +281,7 @@ class Exchange:
         return update
 
     def _home_left_s(self, home_address: Address) -> int:
-        """No more is asked of a correspondent than is left of the home registration (section 11.7.2)."""
+        """Return the seconds left of the home registration; a correspondent is asked for no more (section 11.7.2)."""
         return self.list.left_s(self._node.home_agent_of(home_address), home_address, self.now)
 
     def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> bool:
@@ -299,8 +297,7 @@ class Exchange:
         entry = self.list.get(event.source, event.destination)
         update = answered_update(entry, answer, self.is_authentic)
         if entry is None or isinstance(update, str):
-            assert isinstance(update, str)
-            self._steps.append(Ignored(update))
+            self._steps.append(steps.Ignored(str(update)))
         elif answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and entry.corrections < MAX_RO_FAILURE:
             self.list.skip_sequence(entry.peer, answer.sequence)
             entry.corrections += 1
@@ -311,7 +308,7 @@ class Exchange:
             self.refused(entry, answer, update)
 
     def accepted(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
-        """The peer holds the binding now, or has deleted it (section 11.7.3)."""
+        """Note that the peer holds the binding, or has deleted it, and go on with what was waiting for that."""
         if update.deletes:
             # A home agent says so where it had a binding; a correspondent node also where it had none (9.5.3).
             self._deleted(entry, update, EntryEvent.ACCEPT, is_final=entry.home_registration)
@@ -320,32 +317,33 @@ class Exchange:
         granted_s = answer.lifetime_units * LIFETIME_UNIT_S
         expires_ns = update.sent_ns + granted_s * NS_PER_S
         later = tuple(one for one in entry.unanswered if is_newer(one.sequence, update.sequence))
+        is_overtaken = {one.care_of_address for one in (update, *later)} != {entry.care_of_address}
         if not entry.home_registration:
             self._proofs.proved(entry.peer, self.now, expires_ns)
         values: dict[str, object] = {"registered": update.care_of_address, "held": None, "unanswered": later}
         if entry.state is State.DELETING:
-            values["expires_ns"] = max(entry.expires_ns, expires_ns)
-            self._step(entry, EntryEvent.OLDER, **values, lingers_until_ns=0)
+            lasts_ns = max(entry.expires_ns, expires_ns)
+            self._step(entry, EntryEvent.OLDER, **values, expires_ns=lasts_ns, lingers_until_ns=0)
             entry.attempts = 0
             self._pursue(entry)  # what was to delete it may have come before it
-            return
-        if expires_ns <= self.now:
+        elif expires_ns <= self.now:
             if not later:
                 self._refused_for(entry, update, f"a lifetime of {granted_s} s", constants.HOME_RETRY_NS)
-            return
-        values["expires_ns"] = expires_ns
-        if entry.state is State.WAITING or {one.care_of_address for one in (update, *later)} != {entry.care_of_address}:
-            self._step(entry, EntryEvent.OLDER, **values)
+        elif entry.state is State.WAITING or is_overtaken:
+            self._step(entry, EntryEvent.OLDER, **values, expires_ns=expires_ns)
             self._notify(News.CHANGED, entry)
-            if entry.state is State.WAITING and not self._missing(entry):  # it may have brought what was missing
+            # It may have brought what was missing.
+            if entry.state is State.WAITING and not entry.home_registration and not self._missing(entry):
                 self._pursue(entry)
-            return
+        else:
+            values |= {"expires_ns": expires_ns, "lifetime_s": granted_s, "sent_ns": update.sent_ns}
+            self._bound(entry, answer, values)
+
+    def _bound(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, values: dict[str, object]) -> None:
+        """Note that the peer holds what is wanted; a home registration lets correspondents' go on."""
         advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
         refresh_s = 0 if advice is None else advice.interval_units * LIFETIME_UNIT_S
-        self._step(
-            entry, EntryEvent.ACCEPT,
-            **values, lifetime_s=granted_s, sent_ns=update.sent_ns, attempts=0, corrections=0, refresh_s=refresh_s,
-        )  # fmt: skip
+        self._step(entry, EntryEvent.ACCEPT, **values, attempts=0, corrections=0, refresh_s=refresh_s)
         self._timer(entry, entry.refresh_ns())
         if entry.home_registration:
             for waiting in self.list.of_home_address(entry.home_address):
@@ -357,8 +355,8 @@ class Exchange:
         self._notify(News.CHANGED, entry)
 
     def _deleted(self, entry: BindingUpdateEntry, update: Unanswered, event: EntryEvent, is_final: bool) -> None:
-        """A peer has nothing to delete any more, unless an older update that binds is still under way: then it is asked
-        once more when that is acknowledged, or can arrive no longer.
+        """End an entry of which a peer has nothing to delete any more, unless an older update that binds is still under
+        way: then the peer is asked once more when that is acknowledged, or can arrive no longer.
         """
         if update is not entry.unanswered[-1]:
             entry.unanswered = entry.without(update)
@@ -373,7 +371,7 @@ class Exchange:
     def _linger(
         self, entry: BindingUpdateEntry, until_ns: int, older: Sequence[Unanswered], held: Address | None = None
     ) -> None:
-        """A peer is asked to delete once more at `until_ns`; `older` updates may be answered until then. `held`: the
+        """Ask the peer to delete once more at `until_ns`; `older` updates may be answered until then. `held`: the
         care-of address that it still has where it refused to delete.
         """
         entry.lingers_until_ns = until_ns
@@ -384,10 +382,10 @@ class Exchange:
             self._notify(News.CHANGED, entry)
 
     def refused(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> None:
-        """The peer did not do what it was asked for: what can be corrected is, the rest waits (section 11.7.3)."""
-        status, is_last = answer.status, update is entry.unanswered[-1]
-        others = entry.without(update)
-        if not is_last or entry.state is State.WAITING or (entry.state is State.DELETING and not update.deletes):
+        """Correct what the peer refused where that is possible, else wait and ask again (section 11.7.3)."""
+        status, others = answer.status, entry.without(update)
+        deletes = entry.state is State.DELETING
+        if update is not entry.unanswered[-1] or entry.state is State.WAITING or (deletes and not update.deletes):
             # Something newer is under way, or is wanted: this one alone has come to nothing.
             entry.unanswered = others
             if entry.lingers_until_ns and not entry.held and not any(one.may_bind(self.now) for one in others):
@@ -398,30 +396,34 @@ class Exchange:
             for kind in EXPIRED_NONCES[status]:
                 self._forget_tokens(*self.tests.of(kind, entry.peer))
             self._pursue(entry)
-        elif entry.state is State.DELETING:
+        elif deletes:
             self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
             if status in NOTHING_HELD:
                 self._deleted(entry, update, EntryEvent.REFUSE, is_final=False)
             else:
                 entry.corrections = 0
                 self._linger(entry, self.now + constants.HOME_RETRY_NS, others, entry.registered or entry.held)
-        elif status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
+        else:
+            self._registration_refused(entry, status, update)
+            self._notify(News.REFUSED, entry, status)
+
+    def _registration_refused(self, entry: BindingUpdateEntry, status: int, update: Unanswered) -> None:
+        """Give up a home address that another node has; ask again later for any other (section 11.7.3)."""
+        if status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
             why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"
             self._decided("registration refused", why)
             self._step(entry, EntryEvent.REFUSE, registered=None, held=None, unanswered=())
             self._forget(entry)
-            self._notify(News.REFUSED, entry, status)
-        else:
-            out_of_window = status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-            is_soon = entry.home_registration or out_of_window or status in EXPIRED_NONCES
-            wait_ns = constants.HOME_RETRY_NS if is_soon else constants.CORRESPONDENT_RETRY_NS
-            # With a number out of its window the peer may have accepted an earlier copy.
-            self._refused_for(entry, None if out_of_window else update, named(status), wait_ns)
-            self._notify(News.REFUSED, entry, status)
+            return
+        out_of_window = status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        is_soon = entry.home_registration or out_of_window or status in EXPIRED_NONCES
+        wait_ns = constants.HOME_RETRY_NS if is_soon else constants.CORRESPONDENT_RETRY_NS
+        # With a number out of its window the peer may have accepted an earlier copy.
+        self._refused_for(entry, None if out_of_window else update, named(status), wait_ns)
 
     def _refused_for(self, entry: BindingUpdateEntry, update: Unanswered | None, why: str, wait_ns: int) -> None:
-        """A binding that the peer holds stays as it is."""
+        """Ask again in `wait_ns` nanoseconds; a binding that the peer holds stays as it is."""
         where = f"{entry.home_address} at {entry.peer}"
         self._decided("registration refused", f"{why} for {where}: tried again in {wait_ns // NS_PER_S} s")
         entry.unanswered = entry.without(update)
@@ -435,41 +437,48 @@ class Exchange:
 
     # --- time passes -------------------------------------------------------------------------------------------------
 
-    def _time_is_up(self, entry: BindingUpdateEntry) -> None:
+    def _time_is_up(self, pair: Pair) -> None:
         """Go on where an update is not answered, or a registration is to be refreshed or tried again, or has ended."""
-        now = self.now
+        entry = self.list.get(*pair)
+        if entry is None:
+            return
         if not entry.home_registration and entry.state in ANSWER_DUE and self._is_given_up(entry.peer):
             return
-        has_ended = entry.may_be_held and now >= entry.expires_ns
+        has_ended = entry.may_be_held and self.now >= entry.expires_ns
         if entry.state is State.DELETING:
-            is_succeeded = (entry.peer, entry.home_address) in self._next  # that is worth no long wait
-            if has_ended or (entry.attempts >= MAX_RO_FAILURE and is_succeeded):
-                self._forget(entry)
-                return
-            if entry.lingers_until_ns:
-                entry.attempts, entry.unanswered = 0, ()
-            self._pursue(entry)
+            self._delete_again(entry, has_ended)
             return
         if has_ended:
             self._lost(entry)
-        if entry.state is State.REFUSED and now < entry.retry_ns:
+        if entry.state is State.REFUSED and self.now < entry.retry_ns:
             self._timer(entry, entry.retry_ns)
         elif entry.state is State.BOUND and entry.home_registration and self.awaits_prefixes:
             self._notify(News.PREFIXES_WANTED)
             self._timer(entry, entry.expires_ns)
         elif entry.state in (State.REFUSED, State.BOUND, State.IDLE):
             self.renew(entry)
-        elif entry.home_registration:
-            self._steps += waits(entry, "an answer to its binding update, which is sent again")
-            self._send_update(entry)
-            if entry.timeout_ns() == constants.MAX_BINDACK_TIMEOUT_NS:
-                self._notify(News.SILENT)
-        elif entry.state is not State.WAITING:
-            if entry.attempts >= MAX_RO_FAILURE:  # its tokens may be good no longer
-                self._failed(entry)
-                self._forget_tokens(*self.tests_needed(entry))
-            self._steps += waits(entry, "an answer to its binding update, which is sent again")
-            self._pursue(entry)
+        elif entry.home_registration or entry.state is not State.WAITING:
+            self._update_unanswered(entry)
+
+    def _delete_again(self, entry: BindingUpdateEntry, has_ended: bool) -> None:
+        """Ask once more to delete a binding, unless it has ended, or what follows it is worth no long wait."""
+        is_succeeded = (entry.peer, entry.home_address) in self._next
+        if has_ended or (entry.attempts >= MAX_RO_FAILURE and is_succeeded):
+            self._forget(entry)
+            return
+        if entry.lingers_until_ns:
+            entry.attempts, entry.unanswered = 0, ()
+        self._pursue(entry)
+
+    def _update_unanswered(self, entry: BindingUpdateEntry) -> None:
+        """Send an update again; a correspondent that leaves MAX_RO_FAILURE unanswered is fallen back from."""
+        if not entry.home_registration and entry.attempts >= MAX_RO_FAILURE:  # its tokens may be good no longer
+            self._failed(entry)
+            self._forget_tokens(*self.tests_needed(entry))
+        self._waits(entry, "an answer to its binding update, which is sent again")
+        self._pursue(entry)
+        if entry.home_registration and entry.timeout_ns() == constants.MAX_BINDACK_TIMEOUT_NS:
+            self._notify(News.SILENT)
 
     def _is_given_up(self, peer: Address) -> bool:
         """True for a correspondent whose silence confirms what a binding error said (section 11.3.6)."""
@@ -487,24 +496,26 @@ class Exchange:
             self._begin(entry)
 
     def _lost(self, entry: BindingUpdateEntry) -> None:
-        """The peer holds the binding no longer."""
+        """Note that the peer holds the binding no longer."""
         self._step(entry, EntryEvent.EXPIRE, registered=None)
         self._notify(News.CHANGED, entry)
 
     def _forget(self, entry: BindingUpdateEntry) -> None:
-        """An entry ends: what waited for that begins."""
-        self._steps.append(SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), None))
-        self._steps.append(Changed(self.list.remove(entry)))
+        """Take an entry out of the list; what waited for that begins."""
+        self._steps.append(steps.SetTimer((Timers.REGISTRATION, (entry.peer, entry.home_address)), None))
+        self._steps.append(steps.Changed(self.list.remove(entry)))
         self.ended(entry)
         self._notify(News.CHANGED, entry)
 
+    # --- what the list of wishes does then: see `Registrations` -------------------------------------------------------
+
     def released(self, home_address: Address) -> None:
-        """A home agent stands in no longer for a home address that is at home."""
+        """Go on once a home agent stands in no longer for a home address that is at home."""
 
     def ended(self, entry: BindingUpdateEntry) -> None:
-        """An entry has been taken out of the list."""
+        """Go on once an entry has been taken out of the list."""
         if not self.list.of_peer(entry.peer):
             self._proofs.forget(entry.peer)
 
     def cease(self, peer: Address, why: str) -> None:
-        """A correspondent does not know Mobile IPv6 (section 11.3.5): see `Registrations.cease`."""
+        """Give up route optimisation with a correspondent that does not know Mobile IPv6 (section 11.3.5)."""

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from mipflow.errors import WireError
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
-from mipflow.mip6.registrations.acknowledgements import ANSWER_DUE
 from mipflow.mip6.registrations.events import Ceased, Doubted, Gone, Stale
 from mipflow.mip6.registrations.return_routability import RoutabilityState
-from mipflow.mip6.registrations.updates import is_authentic
+from mipflow.mip6.registrations.updates import ANSWER_DUE, is_authentic
 from mipflow.node.node import offset_of
 from mipflow.wire import mobility
 from mipflow.wire.codec import decode

@@ -12,25 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mipflow.arguments import make
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
-from mipflow.mip6.registrations.events import (
-    Changed,
-    Decided,
-    Due,
-    Heard,
-    Ignored,
-    News,
-    Notify,
-    RegistrationEvent,
-    SendTestInit,
-    SendUpdate,
-    SetTimer,
-    Settings,
-    Surroundings,
-    TimerKey,
-    Unwant,
-    Want,
-)
+from mipflow.mip6.registrations import steps
+from mipflow.mip6.registrations.events import Due, Heard, RegistrationEvent, TimerKey, Unwant, Want
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.steps import News
+from mipflow.mip6.registrations.surroundings import Settings, Surroundings
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
@@ -81,8 +67,9 @@ class Registrar:
         """The binding update list (section 11.1); the return routability tests, and their tokens."""
         self._timers: dict[TimerKey, Timer] = {}
         self._steps: dict[type, Callable[[Any], None]] = {
-            SendUpdate: self._transmit_update, SendTestInit: self._transmit_test_init, SetTimer: self._set_timer,
-            Changed: self._changed, Decided: lambda step: node.decided(*step), Notify: self._notify,
+            steps.SendUpdate: self._transmit_update, steps.SendTestInit: self._transmit_test_init,
+            steps.SetTimer: self._set_timer, steps.Changed: self._changed, steps.Notify: self._notify,
+            steps.Decided: lambda step: node.decided(*step),
         }  # fmt: skip
         node.handlers[HomeTest] = node.handlers[CareOfTest] = node.handlers[BindingAcknowledgement] = self._arrived
 
@@ -110,7 +97,7 @@ class Registrar:
     def tell(self, event: RegistrationEvent, arrival: Arrival | None = None) -> None:
         """Tell the machine, and do as it says; `arrival` is what an event was heard in."""
         for step in self.machine.handle(event, self._node.clock.now):
-            if isinstance(step, Ignored):
+            if isinstance(step, steps.Ignored):
                 assert arrival is not None
                 self._node.drop(arrival.packet, step.why)
             else:
@@ -123,19 +110,19 @@ class Registrar:
         through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
         self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
 
-    def _transmit_update(self, step: SendUpdate) -> None:
+    def _transmit_update(self, step: steps.SendUpdate) -> None:
         """At home the source is the home address itself (section 11.5.5)."""
         entry = step.entry
         option = DestinationOptions((HomeAddressOption(entry.home_address),))
         extensions = () if entry.care_of_address == entry.home_address else (option,)
         self._node.send_direct(Packet(entry.care_of_address, entry.peer, step.message, extensions=extensions))
 
-    def _transmit_test_init(self, step: SendTestInit) -> None:
+    def _transmit_test_init(self, step: steps.SendTestInit) -> None:
         kind, correspondent, address = step.key
         road = self._home_test_road(address) if kind is RoutabilityTest.HOME else None
         self._node.send_direct(Packet(address, correspondent, step.message), road)
 
-    def _set_timer(self, step: SetTimer) -> None:
+    def _set_timer(self, step: steps.SetTimer) -> None:
         key, t_ns = step
         if t_ns is not None:
             if key not in self._timers:
@@ -144,11 +131,11 @@ class Registrar:
         elif key in self._timers:
             self._timers.pop(key).stop()
 
-    def _changed(self, step: Changed) -> None:
+    def _changed(self, step: steps.Changed) -> None:
         self._node.record(step.changes)
         self._node.forget_roads()
 
-    def _notify(self, step: Notify) -> None:
+    def _notify(self, step: steps.Notify) -> None:
         hears = self._hears
         of: dict[News, Callable[..., None]] = {
             News.CHANGED: hears.registration_changed, News.REFUSED: hears.registration_refused,

@@ -1,8 +1,8 @@
-"""The registrations of a mobile node at its home agent and its correspondents (RFC 6275 sections 11.5.5 and 11.7), as
-one machine: `handle(event, now)` gives the steps that follow. Pure: it reads no clock, sends nothing, knows no node.
+"""The registrations that a mobile node wants at its home agent and correspondents (RFC 6275 sections 11.5.5 and 11.7).
 
-Here is what is wanted of peers, and what ends it; `Registrations` derives from `mip6.registrations.exchange.Exchange`:
-how the messages go. The events and steps are values of `mip6.registrations.events`.
+`handle(event, now)` gives the steps that follow. Pure: it reads no clock, sends nothing, knows no node. Here stands
+what is wanted of each peer, and what ends it; `mip6.registrations.exchange`, from which `Registrations` derives, has
+the messages. Events stand in `mip6.registrations.events`, steps in `mip6.registrations.steps`.
 """
 
 from __future__ import annotations
@@ -13,31 +13,10 @@ from typing import Any
 
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, EntryEvent, RateLimit, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
-from mipflow.mip6.registrations.events import (
-    Abandoned,
-    AtHome,
-    Ceased,
-    Changed,
-    Doubted,
-    Due,
-    Gone,
-    Heard,
-    HomeAgentChanged,
-    Ignored,
-    Lost,
-    News,
-    PrefixesLearned,
-    Reachable,
-    RegistrationEvent,
-    Settings,
-    Shortened,
-    Stale,
-    Step,
-    Surroundings,
-    Unwant,
-    Want,
-)
+from mipflow.mip6.registrations import events, steps
 from mipflow.mip6.registrations.exchange import Exchange
+from mipflow.mip6.registrations.steps import News
+from mipflow.mip6.registrations.surroundings import Settings, Surroundings
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import UNSPECIFIED, Address
 
@@ -52,19 +31,21 @@ class Registrations(Exchange):
         self._unproved = RateLimit(1)
         """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
         self._handlers: dict[type, Callable[[Any], None]] = {
-            Want: self._want, Unwant: lambda event: self._deregister(*event), AtHome: self._at_home,
-            HomeAgentChanged: self._home_agent_changed, Heard: self._sort, Due: self._due, Lost: self._rescue,
-            Reachable: self._reachable, Gone: self._gone, Stale: self._stale, Shortened: self._shortened,
-            Abandoned: self._abandon, Ceased: lambda event: self.cease(*event), Doubted: self._doubt,
-            PrefixesLearned: self._prefixes_learned,
+            events.Want: self._want, events.Unwant: lambda event: self._deregister(*event),
+            events.AtHome: self._at_home, events.HomeAgentChanged: self._home_agent_changed,
+            events.Heard: self._heard, events.Due: lambda event: self._when_due[event.timer[0]](event.timer[1]),
+            events.Reachable: self._reachable, events.Lost: self._rescue, events.Gone: self._gone,
+            events.Stale: self._stale, events.Shortened: self._shortened, events.Abandoned: self._abandon,
+            events.Ceased: lambda event: self.cease(*event), events.Doubted: self._doubt,
+            events.PrefixesLearned: self._prefixes_learned,
         }  # fmt: skip
 
-    def handle(self, event: RegistrationEvent, now: int) -> list[Step]:
-        """Take an event at `now` nanoseconds; gives what is to be done, in order."""
+    def handle(self, event: events.RegistrationEvent, now: int) -> list[steps.Step]:
+        """Take an event at `now` nanoseconds; return what is to be done, in order."""
         self.now = now
         self._handlers[type(event)](event)
-        steps, self._steps = self._steps, []
-        return steps
+        due, self._steps = self._steps, []
+        return due
 
     def has_ceased(self, peer: Address, now: int) -> bool:
         """True for a correspondent that does not know Mobile IPv6, while nothing is tried."""
@@ -72,7 +53,7 @@ class Registrations(Exchange):
 
     # --- what is wanted ----------------------------------------------------------------------------------------------
 
-    def _want(self, event: Want) -> None:
+    def _want(self, event: events.Want) -> None:
         if event.correspondent is None:
             self._register_home(event.home_address, event.care_of_address)
         else:
@@ -117,7 +98,7 @@ class Registrations(Exchange):
         return entry
 
     def _enter(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> None:
-        self._steps.append(Changed(self.list.want(peer, home_address, care_of, home_registration)))
+        self._steps.append(steps.Changed(self.list.want(peer, home_address, care_of, home_registration)))
 
     def _deregister(self, peer: Address, home_address: Address) -> None:
         """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
@@ -134,7 +115,7 @@ class Registrations(Exchange):
 
     # --- home and home agents ----------------------------------------------------------------------------------------
 
-    def _at_home(self, event: AtHome) -> None:
+    def _at_home(self, event: events.AtHome) -> None:
         """The home agent is to stand in no longer, then correspondents forget (section 11.5.5)."""
         home_address = event.home_address
         entry = self.list.get(self._node.home_agent_of(home_address), home_address)
@@ -145,7 +126,7 @@ class Registrations(Exchange):
         self._enter(entry.peer, home_address, home_address, True)
         (self._delete if entry.may_last(self.now) else self._forget)(entry)
 
-    def _home_agent_changed(self, event: HomeAgentChanged) -> None:
+    def _home_agent_changed(self, event: events.HomeAgentChanged) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).
 
         It would still defend the address: the new one's duplicate address detection would fail. One that is silent at
@@ -163,12 +144,12 @@ class Registrations(Exchange):
             else:
                 self._next[former, home_address] = care_of
 
-    def _abandon(self, event: Abandoned) -> None:
+    def _abandon(self, event: events.Abandoned) -> None:
         for entry in self.list.of_home_address(event.home_address):
             entry.registered = None
             self._forget(entry)
 
-    def _shortened(self, event: Shortened) -> None:
+    def _shortened(self, event: events.Shortened) -> None:
         """No peer may hold a binding longer than its home address is valid (section 11.4.2)."""
         entry = self.list.get(event.peer, event.home_address)
         if entry is None:
@@ -180,7 +161,7 @@ class Registrations(Exchange):
             self._forget_tokens(*self.tests_needed(entry))
             self.renew(entry)
 
-    def _prefixes_learned(self, event: PrefixesLearned) -> None:
+    def _prefixes_learned(self, event: events.PrefixesLearned) -> None:
         """Home registrations are refreshed again."""
         self.awaits_prefixes = False
         for entry in self.list:
@@ -189,7 +170,7 @@ class Registrations(Exchange):
 
     # --- care-of addresses that come and go --------------------------------------------------------------------------
 
-    def _rescue(self, event: Lost) -> None:
+    def _rescue(self, event: events.Lost) -> None:
         """Bind elsewhere what is to be bound where nothing arrives any more: at home first, then at correspondents
         (sections 11.5.4 and 11.7.2).
         """
@@ -199,9 +180,9 @@ class Registrations(Exchange):
             if entry.state is State.DELETING:
                 self._enter(entry.peer, entry.home_address, chosen, entry.home_registration)
             else:
-                self._want(Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
+                self._want(events.Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
 
-    def _reachable(self, event: Reachable) -> None:
+    def _reachable(self, event: events.Reachable) -> None:
         """Go on with all that waits for an answer there, or for a home test through it."""
         for entry in self.list:
             at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
@@ -213,7 +194,7 @@ class Registrations(Exchange):
 
     # --- what peers say ----------------------------------------------------------------------------------------------
 
-    def _gone(self, event: Gone) -> None:
+    def _gone(self, event: events.Gone) -> None:
         entry = self.list.get(event.peer, event.home_address)
         if entry is not None:
             self._lost(entry)
@@ -224,23 +205,24 @@ class Registrations(Exchange):
                 else:
                     self._timer(entry, due_ns)
 
-    def _stale(self, event: Stale) -> None:
+    def _stale(self, event: events.Stale) -> None:
         entry = self.list.get(event.peer, event.home_address)
         if entry is None:
             return
         if event.with_tests:
             if self._unproved.due(event.peer, self.now) > self.now:
-                self._steps.append(Ignored("binding refresh request too soon after another one, or a binding error"))
+                why = "binding refresh request too soon after another one, or a binding error"
+                self._steps.append(steps.Ignored(why))
                 return
             self._unproved.reserve(event.peer, self.now)
             if not entry.home_registration:
                 self._forget_tokens(*self.tests_needed(entry))
         self.renew(entry)
 
-    def _doubt(self, event: Doubted) -> None:
+    def _doubt(self, event: events.Doubted) -> None:
         """Given up if it stays silent; not believed of one that has proved the contrary lately."""
         if not self._proofs.doubt(event.peer, event.why, self.now):
-            self._steps.append(Ignored("binding error of a peer that has answered lately"))
+            self._steps.append(steps.Ignored("binding error of a peer that has answered lately"))
 
     def cease(self, peer: Address, why: str) -> None:
         """Everything takes the tunnel, for a period (section 11.3.5)."""
@@ -276,4 +258,4 @@ class Registrations(Exchange):
             self.released(entry.home_address)
         care_of = self._next.pop((entry.peer, entry.home_address), None)
         if care_of is not None:
-            self._want(Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))
+            self._want(events.Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))

@@ -17,7 +17,8 @@ from mipflow.mip6.bindings.binding_update_list import RateLimit, back_off_ns
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.bindings.table import Entry, Table, follow
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_TOKEN_LIFETIME_NS
-from mipflow.mip6.registrations.events import Changed, Heard, Ignored, Pair, SendTestInit, SetTimer, Step, Timers
+from mipflow.mip6.registrations.events import Heard, Pair, Timers
+from mipflow.mip6.registrations.steps import Changed, Ignored, SendTestInit, SetTimer, Step
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, CareOfTestInit, HomeTest, HomeTestInit

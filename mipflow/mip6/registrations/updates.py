@@ -1,17 +1,44 @@
-"""The mobile node's binding updates and the proof in their acknowledgements (RFC 6275 sections 6.2.7, 11.7). Pure."""
+"""A mobile node's binding updates: how each is built, and which one an acknowledgement answers (RFC 6275 sections 6.2.7
+and 11.7). Pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, Unanswered
-from mipflow.mip6.bindings.keygen_tokens import Message, Token, binding_management_key, is_proved, proved
+from mipflow.mip6.bindings.binding_cache import is_newer
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State, Unanswered
+from mipflow.mip6.bindings.keygen_tokens import (
+    Message,
+    RoutabilityTest,
+    Token,
+    binding_management_key,
+    is_proved,
+    proved,
+)
 from mipflow.wire import mobility
-from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingUpdate, Status
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
+
+ANSWER_DUE = (State.UPDATING, State.FALLBACK, State.DELETING)
+"""States in which an update may be without its answer."""
+EXPIRED_NONCES: dict[int, tuple[RoutabilityTest, ...]] = {
+    Status.EXPIRED_HOME_NONCE_INDEX: (RoutabilityTest.HOME,),
+    Status.EXPIRED_CARE_OF_NONCE_INDEX: (RoutabilityTest.CARE_OF,),
+    Status.EXPIRED_NONCES: (RoutabilityTest.HOME, RoutabilityTest.CARE_OF),
+}
+"""Statuses that ask for new tests -> the tests to make anew."""
+NOTHING_HELD = (
+    Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE, Status.NOT_HOME_SUBNET, Status.HOME_REGISTRATION_NOT_SUPPORTED,
+)  # fmt: skip
+"""Refusals by which a home agent says that it has nothing to delete; after another refusal it keeps what it has."""
+
+Proof = Callable[[BindingUpdateEntry, BindingAcknowledgement, Unanswered], bool]
 
 
 def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags: Mapping[str, bool]) -> BindingUpdate:
-    """Ask a home agent to bind an entry, or with lifetime 0 to delete it; flags: L and K (section 11.7.1)."""
+    """Build the update that binds an entry at a home agent, or deletes it with lifetime 0; flags: L and K (section
+    11.7.1).
+    """
     units, option = lifetime_s // LIFETIME_UNIT_S, mobility.AlternateCareOfAddress(entry.care_of_address)
     return BindingUpdate(sequence, home_registration=True, lifetime_units=units, options=(option,), **flags)
 
@@ -19,10 +46,10 @@ def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags
 def correspondent_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None = None
 ) -> tuple[BindingUpdate, bytes]:
-    """Ask a correspondent to bind an entry: the update and the key Kbm that proves it; `care_of` None deletes (11.7.2).
+    """Build the update that binds an entry at a correspondent, with its key Kbm; `care_of` None deletes (11.7.2).
 
-    Then an Alternate Care-of Address option names the home address: some correspondents check the authenticator with
-    the care-of address of the update, where section 6.2.7 has the home address. With it the two are one.
+    To delete, an Alternate Care-of Address option names the home address: some correspondents check the authenticator
+    with the care-of address of the update, where section 6.2.7 has the home address. With the option the two are one.
     """
     indices = mobility.NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index)
     lifetime_units = 0 if care_of is None else lifetime_s // LIFETIME_UNIT_S
@@ -34,7 +61,7 @@ def correspondent_update(
 
 
 def deleting(entry: BindingUpdateEntry, deletes: bool) -> tuple[mobility.MobilityOption, ...]:
-    """The option that an update to a correspondent begins with where it deletes: see `correspondent_update`."""
+    """Return the option that an update to a correspondent begins with where it deletes: see `correspondent_update`."""
     return (mobility.AlternateCareOfAddress(entry.home_address),) if deletes else ()
 
 
@@ -44,12 +71,28 @@ def is_authentic(message: Message, entry: BindingUpdateEntry, update: Unanswered
     return is_proved(message, update.key, signed, entry.peer)
 
 
-def is_well_formed(answer: mobility.BindingAcknowledgement) -> bool:
-    """True where nothing follows binding authorization data, if there is any (section 11.7.3)."""
-    return not any(isinstance(option, mobility.BindingAuthorizationData) for option in answer.options[:-1])
+def answered_update(
+    entry: BindingUpdateEntry | None, answer: BindingAcknowledgement, proves: Proof
+) -> Unanswered | str:
+    """Find the update that an acknowledgement answers, or say why the acknowledgement is ignored (section 11.7.3)."""
+    if entry is None or entry.state not in (*ANSWER_DUE, State.WAITING) or not entry.unanswered:
+        return "binding acknowledgement that nobody waits for"
+    if answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+        # It tells the number that the peer has, not the one that it refuses.
+        is_old = is_newer(entry.sequence, answer.sequence) or entry.state is State.WAITING
+        updates = () if is_old else entry.unanswered[::-1]
+    else:
+        updates = tuple(update for update in entry.unanswered if update.sequence == answer.sequence)
+    if not updates:
+        return "binding acknowledgement of an older binding update"
+    needs_proof = not entry.home_registration and answer.status not in EXPIRED_NONCES  # section 9.5.4
+    found = next((update for update in updates if not needs_proof or proves(entry, answer, update)), None)
+    # Nothing may follow binding authorization data.
+    is_last = not any(isinstance(option, mobility.BindingAuthorizationData) for option in answer.options[:-1])
+    return found if found is not None and is_last else "binding authorization data is wrong"
 
 
 def named(status: int) -> str:
-    """A status in words: "status 130 (insufficient resources)" (section 6.1.8)."""
+    """Say a status in words: "status 130 (insufficient resources)" (section 6.1.8)."""
     known = status in Status.__members__.values()
     return f"status {status} ({Status(status).name.lower().replace('_', ' ')})" if known else f"status {status}"

@@ -13,7 +13,7 @@ import mipflow as mf
 from mipflow.cli import main
 from mipflow.lab.replay import report
 from mipflow.lab.replay.replay import Move
-from mipflow.mip6.registrations.handover_waits import WAITS
+from mipflow.mip6.registrations.steps import WAITS
 from mipflow.wire.address import Address
 from mipflow.wire.captures.capture import write
 from mipflow.wire.packet import UDP, Packet

@@ -12,24 +12,10 @@ from hypothesis import strategies as st
 
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
-from mipflow.mip6.registrations.events import (
-    AtHome,
-    Due,
-    Heard,
-    News,
-    Notify,
-    Reachable,
-    RegistrationEvent,
-    SendTestInit,
-    SendUpdate,
-    SetTimer,
-    Settings,
-    Step,
-    Timers,
-    Unwant,
-    Want,
-)
+from mipflow.mip6.registrations.events import AtHome, Due, Heard, Reachable, RegistrationEvent, Timers, Unwant, Want
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.steps import News, Notify, SendTestInit, SendUpdate, SetTimer, Step
+from mipflow.mip6.registrations.surroundings import Settings
 from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest

@@ -10,7 +10,7 @@ import pytest
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
-from mipflow.mip6.registrations.events import Heard, Ignored, SendTestInit, SetTimer, Step, Timers
+from mipflow.mip6.registrations.events import Heard, Timers
 from mipflow.mip6.registrations.return_routability import (
     ROUTABILITY_TRANSITIONS,
     RoutabilityEvent,
@@ -18,6 +18,7 @@ from mipflow.mip6.registrations.return_routability import (
     RoutabilityState,
     RoutabilityTests,
 )
+from mipflow.mip6.registrations.steps import Ignored, SendTestInit, SetTimer, Step
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import HomeTest
 from tests.mip6.worlds import S
