@@ -4,47 +4,20 @@ from __future__ import annotations
 
 import ast
 import importlib
-import io
 import re
-import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from mipflow.lab.scenarios import figure2
 from mipflow.node.node import Node
+from tests.house import BESIDE, CORE, DOORS, LAYERS, PACKAGE, Import, code_lines, imports, layer_of, modules
 
-PACKAGE = Path(__file__).resolve().parents[1] / "mipflow"
-
-# What a layer may import besides itself and what stands beside all. "sim.trace" stands for that module alone.
-LAYERS: dict[str, set[str]] = {
-    "errors": set(),
-    "arguments": set(),
-    "files": set(),
-    "wire": set(),
-    "sim": {"wire"},
-    "node": {"sim", "wire"},
-    "mip6": {"node", "sim", "wire"},
-    "flow": {"mip6", "node", "sim", "wire"},
-    "rivals": {"flow", "mip6", "node", "sim", "wire"},
-    "view": {"sim.trace", "wire"},
-    "lab": {"view", "rivals", "flow", "mip6", "node", "sim", "wire"},
-    "course": {"lab", "view", "rivals", "flow", "mip6", "node", "sim", "wire"},
-}
-BESIDE = {"errors", "arguments", "files"}  # every layer may import these
 FRONT_DOORS = {"", "cli"}  # "" is mipflow/__init__.py
 MAY_IMPORT_LATE = FRONT_DOORS | {"lab.views"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
-CORE = ("wire", "sim", "node", "mip6", "flow")
-"""The layers whose modules are the core, but for those behind a door: a reader of the patent needs them all."""
-DOORS = (
-    "wire.captures", "wire.dhcpv6", "wire.esp", "sim.port", "node.applications", "mip6.discovery", "mip6.enhanced",
-    "mip6.security", "flow.allocation", "flow.learner", "flow.policy", "flow.protocols",
-)  # fmt: skip
-"""Rooms and modules that only some worlds need. The core imports none of them: a scenario puts them in."""
 KNOWN_DOORS: dict[str, set[str]] = {
     "flow.address_pool": {"flow.allocation", "flow.learner", "mip6.discovery"},
     "flow.binder": {"flow.allocation", "flow.learner", "flow.policy"},
@@ -87,89 +60,10 @@ NOT_YET = (
 """Folders whose docstrings are not mended yet; the list may only shrink."""
 
 
-class Import(NamedTuple):
-    importer: str  # modules are named from inside the package: "wire.packet", "wire" for its __init__
-    target: str
-    line: int
-    late: bool
-
-
-def modules(package: Path) -> dict[str, Path]:
-    """All modules of a package by name."""
-    found = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports(package: Path) -> list[Import]:
-    """All imports inside a package, also under TYPE_CHECKING, in functions, and by name through importlib."""
-    known = modules(package)
-    return [
-        found
-        for importer, path in known.items()
-        for found in _Reader(package.name, known, importer, path).read()
-    ]
-
-
-class _Reader:
-    """Reads the imports of one module."""
-
-    def __init__(self, package: str, known: dict[str, Path], importer: str, path: Path) -> None:
-        self.package, self.known, self.importer = package, known, importer
-        self.tree = ast.parse(path.read_text(encoding="utf-8"))
-        inside = [] if importer == "" else importer.split(".")
-        self.folder = [package, *(inside if path.name == "__init__.py" else inside[:-1])]
-
-    def read(self) -> Iterator[Import]:
-        late = {
-            id(node)
-            for function in ast.walk(self.tree)
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-            for node in ast.walk(function)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        }
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.stmt | ast.expr):
-                continue
-            for target in self._targets(node):
-                yield Import(self.importer, target, node.lineno, id(node) in late)
-
-    def _targets(self, node: ast.AST) -> list[str]:
-        match node:
-            case ast.Import():
-                return self._holders(alias.name for alias in node.names)
-            case ast.ImportFrom():
-                origin = self._absolute(node.level, node.module or "")
-                return self._holders(f"{origin}.{alias.name}" for alias in node.names)
-            case ast.Constant(value=str(text)):
-                # A lazy __getattr__ names modules in a table of strings.
-                name = text.lstrip(".")
-                first, _, module = self._absolute(len(text) - len(name), name).partition(".")
-                return [module] if first == self.package and module and module in self.known else []
-        return []
-
-    def _absolute(self, dots: int, name: str) -> str:
-        above = self.folder[: max(len(self.folder) - dots + 1, 0)] if dots else []
-        return ".".join([*above, *([name] if name else [])])
-
-    def _holders(self, names: Iterable[str]) -> list[str]:
-        """For each name of this package the module that holds it."""
-        targets = []
-        for name in names:
-            first, *rest = name.split(".")
-            if first == self.package:
-                while rest and ".".join(rest) not in self.known:
-                    rest.pop()
-                targets.append(".".join(rest))
-        return targets
-
-
 def forbidden_imports(package: Path) -> list[str]:
     """One line for every import that the table of layers does not allow."""
     found = imports(package)
-    of_lab = {each.target for each in found if _layer(each.importer) == "lab"}
+    of_lab = {each.target for each in found if layer_of(each.importer) == "lab"}
     return [
         f"{_place(package, each)}: {each.importer or 'the door'} may not import {each.target or package.name}"
         for each in found
@@ -178,7 +72,7 @@ def forbidden_imports(package: Path) -> list[str]:
 
 
 def _allowed(each: Import, of_lab: set[str]) -> bool:
-    layer, target = _layer(each.importer), _layer(each.target)
+    layer, target = layer_of(each.importer), layer_of(each.target)
     if each.importer in FRONT_DOORS:
         return each.target in FRONT_DOORS | of_lab or target in {"lab", "course"} | BESIDE
     if layer not in LAYERS:
@@ -210,7 +104,7 @@ def door_of(module: str) -> str | None:
 def core(package: Path) -> dict[str, Path]:
     """Return the modules of the core by name: those of its layers that stand behind no door."""
     known = modules(package)
-    return {name: path for name, path in known.items() if _layer(name) in CORE and door_of(name) is None}
+    return {name: path for name, path in known.items() if layer_of(name) in CORE and door_of(name) is None}
 
 
 def opened_doors(package: Path) -> dict[str, set[str]]:
@@ -268,34 +162,8 @@ def _reached(onward: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
-def _layer(module: str) -> str:
-    return module.split(".")[0]
-
-
 def _place(package: Path, each: Import) -> str:
     return f"{modules(package)[each.importer].relative_to(package.parent)}:{each.line}"
-
-
-def code_lines(source: str) -> int:
-    """Lines that hold code: not blank, not only a comment, not part of a docstring (those of attributes included)."""
-    docstrings: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        # A text that stands by itself documents what it stands in or what stands above it (PEP 257).
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            docstrings.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    no_code = {
-        tokenize.COMMENT,
-        tokenize.NL,
-        tokenize.NEWLINE,
-        tokenize.INDENT,
-        tokenize.DEDENT,
-        tokenize.ENDMARKER,
-    }
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type not in no_code:
-            lines.update(range(token.start[0], token.end[0] + 1))
-    return len(lines - docstrings)
 
 
 def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
@@ -346,7 +214,7 @@ def test_every_door_is_there() -> None:
 @pytest.mark.parametrize("peer", UNCHANGED_PEERS)
 def test_the_peers_know_nothing_of_flows(peer: str) -> None:
     assert peer in modules(PACKAGE), f"mipflow/{peer.replace('.', '/')}.py is not there"
-    assert {module for module in reach(PACKAGE, peer) if _layer(module) in {"flow", "rivals"}} == set()
+    assert {module for module in reach(PACKAGE, peer) if layer_of(module) in {"flow", "rivals"}} == set()
 
 
 def test_there_are_no_circles() -> None:
@@ -506,7 +374,7 @@ def test_a_door_that_the_core_opens_is_seen(tmp_path: Path) -> None:
     assert not {"mip6.security.esp", "sim.port", "lab.world", "errors"} & set(core(package))
 
 
-def test_a_late_import_is_seen_even_within_a_layer(tmp_path: Path) -> None:
+def test_a_late_import_is_seen_even_within_alayer_of(tmp_path: Path) -> None:
     source = "class Packet:\n    def name(self):\n        from . import icmp"
     package = package_of(tmp_path, {"wire.packet": source, "wire.icmp": ""})
     assert late_imports(package) == ["made_up/wire/packet.py:3: imports wire.icmp inside a function"]
