@@ -193,6 +193,15 @@ class Node:
         """A packet ends here, for a reason in words."""
         self.network.drop(packet, reason, self.name)
 
+    def hear_port(self, port: int, heard: Handler) -> None:
+        """Give UDP datagrams to a port to `heard`, and all others to the handler of UDP until now."""
+        others = self.handlers[headers.UDP]
+
+        def either(arrival: Arrival) -> None:
+            (heard if arrival.payload.destination_port == port else others)(arrival)
+
+        self.handlers[headers.UDP] = either
+
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def originate(

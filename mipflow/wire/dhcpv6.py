@@ -58,7 +58,11 @@ class _Nested(Value):
 
     def option(self, kind: type[Any]) -> Any:
         """The first option of a kind, or None."""
-        return next((option for option in getattr(self, "options", ()) if isinstance(option, kind)), None)
+        return next(iter(self.every(kind)), None)
+
+    def every(self, kind: type[Any]) -> tuple[Any, ...]:
+        """All options of a kind, in their order."""
+        return tuple(option for option in getattr(self, "options", ()) if isinstance(option, kind))
 
 
 class DhcpOption(_Nested, family="DHCPv6 option"):
@@ -188,6 +192,11 @@ class RelayReply(DhcpMessage):
 
 PLACES = {IdentityAssociation: "ianaopts", LeasedAddress: "iaaddropts"}
 """Options that hold options -> scapy's name for these."""
+
+
+def default_times_s(preferred_s: int) -> tuple[int, int]:
+    """T1 and T2 of an address with this preferred lifetime, where nobody names others (sections 14.2, 21.4)."""
+    return round(preferred_s * 0.5), round(preferred_s * 0.8)
 
 
 def encode_dhcpv6(message: DhcpMessage) -> bytes:

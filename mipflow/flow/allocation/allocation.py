@@ -1,7 +1,8 @@
-"""Allocating further home addresses (the patent, pages 8 and 9): two operations, allocate and free, whoever does it.
+"""Allocate further home addresses (the patent, pages 8 and 9), by a mechanism that the mobile node is given.
 
-Stateless allocation stands here: addresses made from the home prefix, which the home agent then looks for duplicates
-of. The other two ways are `flow.allocation.dhcpv6_client` and `flow.protocols.address_protocol`.
+`Allocation` says what a mechanism does: two operations, allocate and free, and three things that it is told. Stateless
+allocation stands here: addresses made from the home prefix, which the home agent then looks for duplicates of. The
+other two ways are `flow.allocation.dhcpv6_client` and `flow.protocols.address_protocol`.
 """
 
 from __future__ import annotations
@@ -22,51 +23,43 @@ Refused = Callable[[str], None]
 
 @runtime_checkable
 class Allocation(Protocol):
-    """One mechanism of page 9, on the mobile node."""
+    """One mechanism of page 9, on the mobile node; where a mechanism says nothing else, nothing is done."""
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
-        """Ask for one more home address: calls one of the two, now or later; `refused` with the reason in words."""
+        """Ask for one more home address; call one of the two, now or later, `refused` with the reason in words."""
 
     def free(self, address: Address) -> None:
-        """An address is de-registered at all peers: give it back."""
+        """Give an address back that is de-registered at all peers."""
+        return
 
     def collided(self, address: Address) -> None:
-        """The home agent found that somebody else has it: it must not be used again (RFC 6275 section 11.7.1)."""
+        """Never use an address again: the home agent found that somebody else has it (RFC 6275 section 11.7.1)."""
+        return
 
     def primary_bound(self) -> None:
-        """The primary home address is bound: what waits for its tunnel may leave."""
+        """Let leave what waits for the tunnel of the primary home address, which is bound."""
+        return
 
     def lead_with(self, home_address: Address) -> None:
-        """Another home address is the primary from now on (RFC 6275 section 11.4.3)."""
+        """Take note that another home address is the primary from now on (RFC 6275 section 11.4.3)."""
+        return
 
 
-class Immediate:
+class Immediate(Allocation):
     """A mechanism that asks nobody: a subclass makes an address at once."""
 
     def make(self) -> Address:
-        """A home address that this node has not tried yet."""
+        """Make a home address that this node has not tried yet. Raises MipflowError where there is none."""
         raise NotImplementedError
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
-        """Give one at once; whether it is unique the home agent will say."""
+        """Give an address at once; the home agent will say whether it is unique."""
         try:
             address = self.make()
         except MipflowError as error:
             refused(str(error))
         else:
             granted(address)
-
-    def free(self, address: Address) -> None:
-        """Nobody is to be told."""
-
-    def collided(self, address: Address) -> None:
-        """No address is made twice."""
-
-    def primary_bound(self) -> None:
-        """Nothing waits."""
-
-    def lead_with(self, home_address: Address) -> None:
-        """Nothing depends on it."""
 
 
 class StatelessAllocation(Immediate):
@@ -77,13 +70,13 @@ class StatelessAllocation(Immediate):
         self._identifier = primary.interface_identifier
 
     def make(self) -> Address:
-        """A home address that this node has not tried yet."""
+        """Make the address that follows the last one."""
         address = following(self._prefix, self._identifier)
         self._identifier = address.interface_identifier
         return address
 
     def lead_with(self, home_address: Address) -> None:
-        """Further addresses have its prefix."""
+        """Make further addresses of its prefix, counting on from it."""
         self._prefix, self._identifier = Prefix.around(home_address, 64), home_address.interface_identifier
 
 
@@ -97,32 +90,32 @@ class GeneratedAllocation(Immediate):
         """Addresses that take the place of duplicates."""
 
     def make(self) -> Address:
-        """A home address that a key proves, and that this node has not tried yet."""
+        """Make an address that a key proves, and that this node has not tried yet."""
         return self._next.pop() if self._next else self._owner.generate(self.prefix)
 
     def lead_with(self, home_address: Address) -> None:
-        """Further addresses have its prefix."""
+        """Make further addresses of its prefix."""
         self.prefix = Prefix.around(home_address, 64)
         self._next.clear()
 
     def collided(self, address: Address) -> None:
-        """Only the collision count changes: the work that found the modifier is not lost (section 4, step 8)."""
+        """Make the next address with another collision count: the modifier found stays good (section 4, step 8)."""
         following = self._owner.after_collision(address)
         if following is not None:
             self._next.append(following)
 
 
 class HasMobileNode(Protocol):
-    """A host that a mobile node has been made of."""
+    """A host that has a mobile node."""
 
     mobility: MobileNode
 
 
 class AsksLearner(HasMobileNode, Protocol):
-    """The same, as far as a learner's function is concerned."""
+    """A host with a mobile node that runs functions of a learner's."""
 
     def function_failed(self, error: MipflowError) -> None:
-        """Say so in the trace."""
+        """Record in the trace that a learner's function failed."""
 
 
 class Advert(NamedTuple):
@@ -140,28 +133,28 @@ class Advert(NamedTuple):
 Form = Callable[[Advert, "list[Address]"], Address]
 
 
-class DiscoveredAllocation(Immediate):
-    """Stateless, from a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2): asks
-    once, and keeps what it is told up to date with it. At home a router advertises the prefix.
+class DiscoveredAllocation(Allocation):
+    """Makes addresses of a prefix that mobile prefix discovery told (page 8; RFC 6275 sections 6.7, 6.8 and 11.4.2).
 
-    form: a learner's function in place of counting up, called as form(advert, taken).
+    It solicits once; prefix discovery keeps the answer up to date. At home a router advertises the prefix. form: a
+    learner's function in place of counting up, called as form(advert, taken).
     """
 
     def __init__(self, node: AsksLearner, form: Form | None = None) -> None:
         self._host, self._node, self._form = node, node.mobility, form
         self._identifier = node.mobility.primary_home_address.interface_identifier
-        """The last that was tried."""
+        """The interface identifier that was tried last."""
         self.refused: list[Address] = []
-        """Addresses that somebody else has, for a learner's function."""
+        """Addresses that somebody else has, which a learner's function is told as taken."""
         self._waiting: list[tuple[Granted, Refused]] = []
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
-        """At once where a prefix is known; else after a solicitation and its answer."""
+        """Give an address at once where a prefix is known, else after a solicitation and its answer."""
         self._waiting.append((granted, refused))
         self.primary_bound()
 
     def primary_bound(self) -> None:
-        """Solicit, or go on with what was told."""
+        """Solicit a prefix, or give addresses of the one that is known."""
         node, now, primary = self._node, self._node.clock.now, self._node.primary_home_address
         preferred = [entry.prefix for entry in node.prefixes.known if entry.preferred_s(now)]
         if not preferred and primary in node.addresses:
@@ -181,7 +174,7 @@ class DiscoveredAllocation(Immediate):
             granted(address)
 
     def _formed(self, prefix: Prefix, granted: Granted, refused: Refused) -> None:
-        """Have the learner's function form an address of what was advertised."""
+        """Have the learner's function form an address of the advertised prefix."""
         assert self._form is not None
         node, told = self._node, self._node.prefixes.known.get(prefix)
         whole = prefix.network if told is None or told.home_agent is None else told.home_agent
@@ -196,12 +189,12 @@ class DiscoveredAllocation(Immediate):
             granted(address)
 
     def collided(self, address: Address) -> None:
-        """It is among those that are taken, from now on."""
+        """Tell the learner's function from now on that this address is taken."""
         self.refused.append(address)
 
 
 class FunctionAllocation(Immediate):
-    """A learner's function: called as allocate(prefix, taken), gives an address of the prefix that is not taken."""
+    """Has a learner's function, called as allocate(prefix, taken), make an address of the prefix that is not taken."""
 
     def __init__(self, node: AsksLearner, function: Callable[[Prefix, list[Address]], Address]) -> None:
         self._node = node
@@ -209,7 +202,7 @@ class FunctionAllocation(Immediate):
         self._collided: list[Address] = []
 
     def make(self) -> Address:
-        """Call the function for a new home address. Raises FunctionFailed."""
+        """Call the learner's function. Raises FunctionFailed."""
         taken = [*self._node.mobility.home_addresses_in_order(), *self._collided]
         try:
             return self._function(Prefix.around(self._node.mobility.primary_home_address, 64), taken)
@@ -218,7 +211,7 @@ class FunctionAllocation(Immediate):
             raise
 
     def collided(self, address: Address) -> None:
-        """It is among those that are taken, from now on."""
+        """Tell the learner's function from now on that this address is taken."""
         self._collided.append(address)
 
 
@@ -230,13 +223,14 @@ def wrong_new(result: object, prefix: Prefix, taken: list[Address]) -> str:
 
 
 def wrong_formed(result: object, advert: Advert, taken: list[Address]) -> str:
-    """Say what is wrong with the result of a learner's `form`, of which the node says more; empty where nothing is."""
+    """Say what is wrong with the result of a learner's `form`; empty where nothing is. The node checks more of it."""
     return "" if isinstance(result, Address) else "expected an Address, which has 128 bits"
 
 
 def following(prefix: Prefix, identifier: int) -> Address:
-    """The address of a prefix that comes behind an interface identifier, but for anycast ones; after the last come the
-    first.
+    """Return the next address of a prefix after an interface identifier; after the last comes the first.
+
+    Anycast addresses are passed over.
     """
     address = prefix.address(identifier + 1)
     while prefix.is_anycast(address):

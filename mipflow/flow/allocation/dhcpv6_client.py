@@ -1,9 +1,9 @@
-"""Further home addresses by DHCPv6 (the patent, page 9; RFC 6275 section 10.4.4): the client on a mobile node.
+"""The DHCPv6 client of a mobile node, for further home addresses (the patent, page 9; RFC 6275 section 10.4.4).
 
-`LeaseTable` is pure: `now`, answers and a random stream in; messages and changes out. The shell around it sends through
-the tunnel of the primary home address, where the home agent relays; at home it sends on the link. Each home address is
-an identity association of its own, so each lease has its own exchanges; the mobile node has one DUID. Sections are
-those of RFC 8415.
+`LeaseTable` is pure: it takes `now`, answers and a random stream, and gives messages and changes. The shell around it,
+`Dhcpv6Allocation`, sends through the tunnel of the primary home address, where the home agent relays; at home it sends
+on the link. Each home address is an identity association of its own, so each lease has exchanges of its own; the mobile
+node has one DUID. Sections are those of RFC 8415.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from mipflow.errors import WireError
-from mipflow.flow.allocation.allocation import Granted, Refused
+from mipflow.flow.allocation.allocation import Allocation, Granted, Refused
 from mipflow.mip6.bindings.table import Entry, Table, follow
 from mipflow.node.lifetimes import FOREVER_NS, end_ns
 from mipflow.sim.clock import NS_PER_S, Timer
@@ -33,21 +33,20 @@ if TYPE_CHECKING:
 SILENT_AFTER = 4
 """SOLICITs without an answer, about 15 s, after which a request is refused; section 18.2.1 leaves the number open."""
 WANTED = dhcpv6.OptionRequest(b"\0\x52")
-"""SOL_MAX_RT must be asked for (section 18.2.1). Whatever it is, 60 s or more, SILENT_AFTER comes first."""
+"""The option SOL_MAX_RT, which must be asked for (section 18.2.1); with 60 s or more SILENT_AFTER comes first."""
+SUCCESS = dhcpv6.StatusCode(DhcpStatus.SUCCESS)
+"""The status of an answer that names none (section 21.13)."""
 DUID_LL = b"\0\3\0\1"
-"""Begins a DUID that is made of an Ethernet's link-layer address (section 11.4)."""
+"""The beginning of a DUID that is made of an Ethernet's link-layer address (section 11.4)."""
 RAND = 0.1
-T1, T2 = 0.5, 0.8
-"""Parts of the preferred lifetime where the server leaves the times to the client (sections 14.2, 21.4)."""
 LOOK_AGAIN_NS = NS_PER_S
-"""How often to look for a way where something waits for one: an interface that is up again needs no new binding."""
+"""How often to look for a way that a message waits for: an interface that is up again needs no new binding."""
 
-
-Fits = Callable[["Address"], bool]
+Fits = Callable[[Address], bool]
 
 
 class State(Enum):
-    """Where the lease of one home address stands."""
+    """The state of the lease of one home address."""
 
     SOLICITING = "looking for a server"
     REQUESTING = "asking a server for it"
@@ -60,7 +59,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """Events of a lease. SEND is a message that leaves, again perhaps, and changes no state."""
+    """The events of a lease. SEND is a message that leaves, for the first time or again; it changes no state."""
 
     SEND = "a message leaves"
     OFFER = "advertised"
@@ -89,7 +88,7 @@ _FOLLOWING = {
     State.DECLINING: _LEAVING,
 }
 TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
-"""The state machine of a lease (section 18.2). It begins at SOLICITING; at ENDED its line goes."""
+"""The state machine of a lease (section 18.2). It begins at SOLICITING; at ENDED its line is removed."""
 
 KINDS = {
     State.SOLICITING: Kind.SOLICIT, State.REQUESTING: Kind.REQUEST, State.RENEWING: Kind.RENEW,
@@ -106,9 +105,10 @@ RETRANSMISSIONS = {
 
 
 def timeout_ns(kind: Kind, previous_ns: int, rand: float) -> int:
-    """How long to wait for an answer, in nanoseconds (section 15); `previous_ns`: the time before, 0 for the first.
+    """Return how long to wait for an answer, in nanoseconds (section 15).
 
-    `rand` is in -0.1..0.1. After the first SOLICIT it is never less than IRT (section 18.2.1).
+    previous_ns: the wait before this one, 0 for the first; rand: from -0.1 to 0.1. After the first SOLICIT the wait is
+    longer than IRT (section 18.2.1).
     """
     first_ns, most_ns = (limit_s * NS_PER_S for limit_s in RETRANSMISSIONS[kind][:2])
     if not previous_ns:
@@ -119,7 +119,7 @@ def timeout_ns(kind: Kind, previous_ns: int, rand: float) -> int:
 
 @dataclass(slots=True)
 class Exchange:
-    """A message and its retransmissions; at `due_ns` the time to wait for an answer is over."""
+    """A message and its retransmissions; at `due_ns` the wait for an answer is over."""
 
     transaction: int = -1
     began_ns: int = 0
@@ -127,14 +127,14 @@ class Exchange:
     timeout_ns: int = 0
     due_ns: int = 0
     offer: tuple[int, bytes, Address] | None = None
-    """The most preferred one so far: preference, DUID of the server, address."""
+    """The most preferred offer so far: preference, DUID of the server, address."""
     is_exhausted: bool = False
-    """A server has said that it has no address left."""
+    """True once a server has said that it has no address left."""
 
 
 @dataclass(slots=True)
 class Lease(Entry):
-    """One line: the identity association `iaid`, its home address once that is leased, and times in nanoseconds."""
+    """One line: an identity association `iaid`, its home address once that is leased, and times in nanoseconds."""
 
     columns = "iaid address state".split()
     iaid: int
@@ -150,12 +150,15 @@ class Lease(Entry):
     exchange: Exchange = field(default_factory=Exchange)
 
     def row(self) -> dict[str, object]:
-        """As plain named values: when it is renewed, rebound and ended in seconds, 0 where nothing is leased."""
+        """Return plain named values; the times of renewing, rebinding and the end are in seconds, 0 without a lease."""
         times = {"t1_s": self.t1_ns, "t2_s": self.t2_ns, "valid_until_s": self.until_ns}
         return Entry.row(self) | {name: round(t_ns / NS_PER_S, 3) for name, t_ns in times.items()}
 
     def next(self, has_way: bool) -> tuple[int, Event]:
-        """The next event, and when in nanoseconds; without a way nothing is sent, and silence does not count."""
+        """Return when the next event happens, in nanoseconds, and the event.
+
+        Without a way to the server nothing is sent, and silence does not count.
+        """
         moments, exchange = [(FOREVER_NS, Event.EXPIRE)], self.exchange
         if self.address is not None:
             ends = (self.until_ns, Event.EXPIRE), (self.t2_ns, Event.T2), (self.t1_ns, Event.T1)
@@ -167,7 +170,7 @@ class Lease(Entry):
         return min(moments, key=lambda moment: moment[0])
 
     def why(self, event: Event) -> str:
-        """Why a lease, or a request for one, ends with an event, in words."""
+        """Say why a lease, or a request for one, ends with an event."""
         if event is Event.REFUSE:
             return "the DHCPv6 server has no address left" if self.state in NEW else "the DHCPv6 server has ended it"
         if event is Event.FAIL:
@@ -185,7 +188,7 @@ class LeaseTable(Table[int, Lease]):
         self.client = dhcpv6.ClientIdentifier(duid)
 
     def of(self, address: Address) -> Lease | None:
-        """The lease of an address, or None."""
+        """Return the lease of an address, or None."""
         return next((lease for lease in self if lease.address == address), None)
 
     def want(self, iaid: int) -> list[Change]:
@@ -193,7 +196,7 @@ class LeaseTable(Table[int, Lease]):
         return self._put(iaid, Lease(iaid))
 
     def step(self, lease: Lease, event: Event, **values: object) -> list[Change]:
-        """Take one transition of the state machine and set fields of the lease with it; another exchange begins.
+        """Take one transition of the state machine, set fields of the lease with it, and begin a new exchange.
 
         Raises ProtocolMisuse for an event that the table does not know in this state.
         """
@@ -220,10 +223,10 @@ class LeaseTable(Table[int, Lease]):
         return dhcpv6.ClientMessage(kind, exchange.transaction, (self.client, *server, elapsed, *wanted, association))
 
     def judge(self, message: Any, fits: Fits, now: int) -> tuple[Lease, Event | None, dict[str, object]]:
-        """Whose answer it is, what happens to that lease (None: it waits on) and which fields it changes then.
+        """Return the lease that an answer is for, the event that it is, and the fields that change with the event.
 
-        Sections 16.3, 16.10, 18.2.9, 18.2.10. `fits` says which addresses may be leased. Raises WireError with the
-        reason for anything that is no answer, or none that could be believed.
+        The event is None where the lease waits on. Sections 16.3, 16.10, 18.2.9, 18.2.10. `fits` is true for addresses
+        that may be leased. Raises WireError with the reason for a message that is no answer or cannot be believed.
         """
         _check(getattr(message, "type", 0) in (Kind.ADVERTISE, Kind.REPLY), "DHCPv6, but not from a server")
         _check(message.option(dhcpv6.ClientIdentifier) == self.client, "DHCPv6 for another client")
@@ -237,42 +240,50 @@ class LeaseTable(Table[int, Lease]):
         _check(is_answer, f"DHCPv6 {Kind(message.type).name}, which is no answer to {kind.name}")
         if lease.state in LEAVING:  # whatever its status (section 18.2.10.2)
             return lease, Event.CONFIRM, {}
-        return lease, *self._contents(message, lease, server.duid, fits, now)
+        return lease, *_contents(message, lease, server.duid, fits, now)
 
-    def _contents(
-        self, message: Any, lease: Lease, server: bytes, fits: Fits, now: int
-    ) -> tuple[Event | None, dict[str, object]]:
-        """Read the identity association of a lease from an answer."""
-        exchange = lease.exchange
-        found = [o for o in message.options if isinstance(o, dhcpv6.IdentityAssociation) and o.iaid == lease.iaid]
-        told = found[0] if found else dhcpv6.IdentityAssociation(lease.iaid)
-        status = told.option(dhcpv6.StatusCode) or message.option(dhcpv6.StatusCode)
-        code = DhcpStatus.SUCCESS if status is None else status.status
-        collects = lease.state is State.SOLICITING and exchange.sent == 1  # for the first time to wait (18.2.1)
-        if code == DhcpStatus.NO_ADDRESSES_AVAILABLE and lease.state in NEW:
-            exchange.is_exhausted = True
-            return None if collects else Event.REFUSE, {}
-        if code == DhcpStatus.NO_BINDING and lease.state not in NEW:
-            return Event.UNKNOWN, {"server": server}
-        leased = told.option(dhcpv6.LeasedAddress)
-        _check(leased and code == DhcpStatus.SUCCESS, f"DHCPv6 without an address for {lease.iaid}, status {code}")
-        is_ordered = told.t1_s <= told.t2_s or not told.t2_s
-        is_possible = is_ordered and leased.preferred_lifetime_s <= leased.valid_lifetime_s
-        _check(is_possible, "DHCPv6 with T1 after T2, or an address that is preferred for longer than valid")
-        is_ours = fits(leased.address) and lease.address in (None, leased.address)
-        _check(is_ours, f"DHCPv6 with {leased.address}, which cannot be leased as a home address here")
-        if not leased.valid_lifetime_s:
-            return Event.REFUSE, {}
-        if lease.state is State.SOLICITING:
-            preference = (message.option(dhcpv6.Preference) or dhcpv6.Preference(0)).value
-            if exchange.offer is None or preference > exchange.offer[0]:
-                exchange.offer = preference, server, leased.address
-            return None if collects and preference < 255 else Event.OFFER, {}
-        defaults = (max(round(leased.preferred_lifetime_s * part), 1) for part in (T1, T2))
-        t1_ns, t2_ns = (end_ns(s or default, now) for s, default in zip((told.t1_s, told.t2_s), defaults, strict=True))
-        until_ns = end_ns(leased.valid_lifetime_s, now)
-        values = {"address": leased.address, "t1_ns": t1_ns, "t2_ns": t2_ns, "until_ns": until_ns, "server": server}
-        return Event.GRANT, values
+
+def _contents(
+    message: Any, lease: Lease, server: bytes, fits: Fits, now: int
+) -> tuple[Event | None, dict[str, object]]:
+    """Read the identity association of a lease from an answer: the event, and the fields that change with it."""
+    exchange, is_new = lease.exchange, lease.state in NEW
+    associations = message.every(dhcpv6.IdentityAssociation)
+    told = next((one for one in associations if one.iaid == lease.iaid), dhcpv6.IdentityAssociation(lease.iaid))
+    status = told.option(dhcpv6.StatusCode) or message.option(dhcpv6.StatusCode) or SUCCESS
+    collects = lease.state is State.SOLICITING and exchange.sent == 1  # for the first time to wait (18.2.1)
+    if status.status == DhcpStatus.NO_ADDRESSES_AVAILABLE and is_new:
+        exchange.is_exhausted = True
+        return None if collects else Event.REFUSE, {}
+    if status.status == DhcpStatus.NO_BINDING and not is_new:
+        return Event.UNKNOWN, {"server": server}
+    leased = _leased(told, status.status, lease, fits)
+    if not leased.valid_lifetime_s:
+        return Event.REFUSE, {}
+    if lease.state is State.SOLICITING:
+        preference = (message.option(dhcpv6.Preference) or dhcpv6.Preference(0)).value
+        if exchange.offer is None or preference > exchange.offer[0]:
+            exchange.offer = preference, server, leased.address
+        return None if collects and preference < 255 else Event.OFFER, {}
+    defaults_s = (max(default_s, 1) for default_s in dhcpv6.default_times_s(leased.preferred_lifetime_s))
+    t1_ns, t2_ns = (end_ns(s or default, now) for s, default in zip((told.t1_s, told.t2_s), defaults_s, strict=True))
+    until_ns = end_ns(leased.valid_lifetime_s, now)
+    return Event.GRANT, {
+        "address": leased.address, "t1_ns": t1_ns, "t2_ns": t2_ns, "until_ns": until_ns, "server": server,
+    }  # fmt: skip
+
+
+def _leased(told: dhcpv6.IdentityAssociation, status: int, lease: Lease, fits: Fits) -> dhcpv6.LeasedAddress:
+    """Return the address in an answer with its lifetimes. Raises WireError for one that cannot be believed."""
+    leased: dhcpv6.LeasedAddress | None = told.option(dhcpv6.LeasedAddress)
+    if leased is None or status != DhcpStatus.SUCCESS:
+        raise WireError(f"DHCPv6 without an address for {lease.iaid}, status {status}")
+    is_ordered = told.t1_s <= told.t2_s or not told.t2_s
+    is_possible = is_ordered and leased.preferred_lifetime_s <= leased.valid_lifetime_s
+    _check(is_possible, "DHCPv6 with T1 after T2, or an address that is preferred for longer than valid")
+    is_ours = fits(leased.address) and lease.address in (None, leased.address)
+    _check(is_ours, f"DHCPv6 with {leased.address}, which cannot be leased as a home address here")
+    return leased
 
 
 def _check(is_good: object, reason: str) -> None:
@@ -280,7 +291,7 @@ def _check(is_good: object, reason: str) -> None:
         raise WireError(reason)
 
 
-class Dhcpv6Allocation:
+class Dhcpv6Allocation(Allocation):
     """Allocates further home addresses of a mobile node by DHCPv6; `leases` are those that it has or asks for."""
 
     def __init__(self, node: FlowMobileNode) -> None:
@@ -291,29 +302,26 @@ class Dhcpv6Allocation:
         self._timer = Timer(node.clock, self._go)
         self._last = 0
         self._asking: dict[int, tuple[Granted, Refused]] = {}
-        """Identity association -> whom to tell what became of a request."""
+        """Identity association -> the callbacks of a request that waits for it."""
         node.hear_control(dhcpv6.CLIENT_PORT, self._heard)
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
-        """Ask for one more home address: later either `granted` is called with it, or `refused` with a reason."""
+        """Ask for one more home address; later either `granted` is called with it, or `refused` with a reason."""
         self._last += 1
         self._asking[self._last] = granted, refused
         self._node.record(self.leases.want(self._last))
         self._go()
 
     def free(self, address: Address) -> None:
-        """A home address is de-registered everywhere: give it back (section 18.2.7)."""
+        """Release a home address that is de-registered everywhere (section 18.2.7)."""
         self._leave(address, Event.FREE)
 
     def collided(self, address: Address) -> None:
-        """The home agent has found that somebody else has a home address: tell the server (section 18.2.8)."""
+        """Decline a home address that somebody else has, as the home agent found (section 18.2.8)."""
         self._leave(address, Event.COLLIDE)
 
-    def lead_with(self, home_address: Address) -> None:
-        """Do nothing: leases go on."""
-
     def primary_bound(self) -> None:
-        """The primary home address is bound, again perhaps: what waits for the tunnel leaves."""
+        """Send what waits for the tunnel of the primary home address, which is bound."""
         self._go()
 
     def _leave(self, address: Address, event: Event) -> None:
@@ -323,7 +331,7 @@ class Dhcpv6Allocation:
             self._go()
 
     def _go(self) -> None:
-        """Do what is due, and come back for what is next."""
+        """Do what is due, and set the timer for what is next."""
         now = self._node.clock.now
         for lease in self.leases:
             while (moment := lease.next(self._way() is not None))[0] <= now:
@@ -337,7 +345,7 @@ class Dhcpv6Allocation:
             self._timer.set(min(moments))
 
     def _step(self, lease: Lease, event: Event, **values: object) -> None:
-        """Let an event happen to a lease, and tell who waits for it or uses it."""
+        """Let an event happen to a lease, and tell those who wait for it or use it."""
         way, why, before = self._way(), lease.why(event), lease.state
         if event is Event.SEND and way is not None:
             message = dhcpv6.encode_dhcpv6(self.leases.send(lease, self._random, self._node.clock.now))
@@ -353,7 +361,7 @@ class Dhcpv6Allocation:
             self._node.lease_ended(lease.address, why)
 
     def _way(self) -> tuple[Interface, Callable[[Packet], None]] | None:
-        """By which interface messages reach the home link, and what sends them there; None where they do not."""
+        """Return the interface by which messages reach the home link and the function that sends them, or None."""
         node, primary = self._node, self._node.primary_home_address
         if primary in node.addresses:
             return node.addresses[primary], node.addresses[primary].multicast
@@ -363,12 +371,12 @@ class Dhcpv6Allocation:
         return node.addresses[road.tunnel[0]], lambda packet: node.send_direct(packet, road)
 
     def _heard(self, arrival: Arrival) -> None:
-        node, datagram = self._node, arrival.packet.payload
-        assert isinstance(datagram, UDP)
+        """Take an answer; drop what is none with its reason."""
+        node = self._node
         try:
             is_home = arrival.tunnel is not None or node.primary_home_address in arrival.interface.addresses
             _check(is_home, "DHCPv6 that does not come from the home link")
-            message = dhcpv6.decode_dhcpv6(datagram.payload)
+            message = dhcpv6.decode_dhcpv6(arrival.payload.payload)
             lease, event, values = self.leases.judge(message, self._fits, node.clock.now)
         except WireError as error:
             node.drop(arrival.packet, str(error))
@@ -378,7 +386,7 @@ class Dhcpv6Allocation:
             self._go()
 
     def _fits(self, address: Address) -> bool:
-        """True for an address of the home link that is no home address of ours, unless a leased one."""
+        """Return True for an address of the home link that is no home address of this node, unless a leased one."""
         node, is_leased = self._node, self.leases.of(address) is not None
         is_home = node.mobility.is_of_home_link(address) and not Prefix.around(address, 64).is_anycast(address)
         return is_home and (is_leased or address not in node.own_home_addresses)

@@ -1,6 +1,7 @@
-"""A DHCPv6 server (RFC 8415 section 18.3): leases addresses of one prefix to clients on its link and to relay agents.
+"""A DHCPv6 server (RFC 8415 section 18.3), which leases addresses of one prefix.
 
-`Leases` is pure: messages and `now` in, answers out. The server around it is a host that speaks to either.
+`Leases` is pure: it takes messages and `now`, and gives answers. `Dhcpv6Server` around it is a host that speaks to
+clients on its own link and to relay agents.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from mipflow.wire import dhcpv6
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.packet import UDP, Packet
 
-T1, T2 = 0.5, 0.8
-"""Parts of the preferred lifetime after which a client renews and rebinds (RFC 8415 section 21.4)."""
 ENDING = (dhcpv6.Kind.RELEASE, dhcpv6.Kind.DECLINE)
 ADDRESSED = (dhcpv6.Kind.REQUEST, dhcpv6.Kind.RENEW, *ENDING)
-"""Messages that name the server that they are for (section 16)."""
+"""Types of messages that must name the server that they are for (section 16)."""
 ANSWERED = (*ADDRESSED, dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REBIND, dhcpv6.Kind.INFORMATION_REQUEST)
+"""Types of messages that a server answers."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Lease:
 class Leases:
     """The `size` addresses of `prefix` from interface identifier `first` on, by client; lifetimes in seconds.
 
-    preference: what its advertisements say (section 21.8); with 255 a client waits for those of no other server.
+    preference: the one in its advertisements (section 21.8); at 255 a client waits for no other server.
     """
 
     def __init__(
@@ -49,24 +49,21 @@ class Leases:
         self.valid_s = valid_s
         self.preference = dhcpv6.Preference(preference)
         self.leases: dict[tuple[bytes, int], Lease] = {}
-        """By the client's DUID and the number of its identity association."""
+        """The leases, by the client's DUID and the number of its identity association."""
         self.declined: set[Address] = set()
-        """Addresses that somebody has without a lease: nobody is given them any more (section 18.3.8)."""
+        """Addresses that somebody has without a lease, which are leased to nobody again (section 18.3.8)."""
 
     def answer(self, message: dhcpv6.ClientMessage, now: int) -> dhcpv6.ClientMessage | None:
-        """Answer a client; None for what a server discards (sections 16 and 18.3)."""
+        """Answer a client; None for a message that a server must discard (sections 16 and 18.3)."""
         kind, client = message.type, message.option(dhcpv6.ClientIdentifier)
-        server = message.option(dhcpv6.ServerIdentifier)
-        if kind not in ANSWERED or server not in (None, self.server):
-            return None
-        if kind != dhcpv6.Kind.INFORMATION_REQUEST and (client is None or (kind in ADDRESSED) != (server is not None)):
-            return None
-        if kind == dhcpv6.Kind.INFORMATION_REQUEST and message.option(dhcpv6.IdentityAssociation) is not None:
+        server, wanted = message.option(dhcpv6.ServerIdentifier), message.every(dhcpv6.IdentityAssociation)
+        is_whole = client is not None and (kind in ADDRESSED) == (server is not None)
+        if kind == dhcpv6.Kind.INFORMATION_REQUEST:
+            is_whole = not wanted
+        if kind not in ANSWERED or server not in (None, self.server) or not is_whole:
             return None
         options: list[dhcpv6.DhcpOption] = [self.server] if client is None else [self.server, client]
-        for wanted in message.options:
-            if isinstance(wanted, dhcpv6.IdentityAssociation):
-                options.append(self._association((client.duid, wanted.iaid), wanted, kind, now))
+        options += [self._association((client.duid, each.iaid), each, kind, now) for each in wanted]
         if kind == dhcpv6.Kind.SOLICIT:
             options.append(self.preference)
         if kind in ENDING:
@@ -80,7 +77,7 @@ class Leases:
         self.leases = {key: lease for key, lease in self.leases.items() if lease.until_ns > now}
         lease, is_new = self.leases.get(key), kind in (dhcpv6.Kind.SOLICIT, dhcpv6.Kind.REQUEST)
         taken = {lease.address for lease in self.leases.values()} | self.declined
-        named = [option.address for option in wanted.options if isinstance(option, dhcpv6.LeasedAddress)]
+        named = [option.address for option in wanted.every(dhcpv6.LeasedAddress)]
         wishes = [address for address in named if address in self.pool] + self.pool if is_new else []
         address = lease.address if lease else next((wish for wish in wishes if wish not in taken), None)
         if address is None:
@@ -93,9 +90,8 @@ class Leases:
             return dhcpv6.IdentityAssociation(key[1])
         if kind != dhcpv6.Kind.SOLICIT:  # an advertisement promises nothing (section 18.3.9)
             self.leases[key] = Lease(address, now + self.valid_s * NS_PER_S)
-        times_s = round(self.preferred_s * T1), round(self.preferred_s * T2)
         leased = dhcpv6.LeasedAddress(address, self.preferred_s, self.valid_s)
-        return dhcpv6.IdentityAssociation(key[1], *times_s, (leased,))
+        return dhcpv6.IdentityAssociation(key[1], *dhcpv6.default_times_s(self.preferred_s), (leased,))
 
 
 class Dhcpv6Server(Host):
@@ -104,20 +100,16 @@ class Dhcpv6Server(Host):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0, *, leases: Leases) -> None:
         super().__init__(network, name, x, y)
         self.leases = leases
-        self.handlers[UDP] = self._asked
+        self.hear_port(dhcpv6.SERVER_PORT, self._asked)
 
     def _asked(self, arrival: Arrival) -> None:
-        """Answer a client, or what a relay agent has wrapped by the way that it came (sections 18.3.10 and 19.3)."""
-        datagram: UDP = arrival.payload
-        if datagram.destination_port != dhcpv6.SERVER_PORT:
-            self._datagram(arrival)
-            return
-        is_on_link = arrival.destination == dhcpv6.ALL_RELAY_AGENTS_AND_SERVERS
+        """Answer a client, or a message that a relay agent has wrapped, by the way it came (18.3.10 and 19.3)."""
+        is_relayed = arrival.destination != dhcpv6.ALL_RELAY_AGENTS_AND_SERVERS
         try:
-            outer = message = dhcpv6.decode_dhcpv6(datagram.payload)
-            if not is_on_link:
+            outer = message = dhcpv6.decode_dhcpv6(arrival.payload.payload)
+            if is_relayed:
                 inside = outer.option(dhcpv6.RelayMessage) if isinstance(outer, dhcpv6.RelayForward) else None
-                message = None if inside is None else dhcpv6.decode_dhcpv6(inside.message)
+                message = inside and dhcpv6.decode_dhcpv6(inside.message)
         except WireError as error:
             self.discard(arrival.packet, str(error))
             return
@@ -126,13 +118,11 @@ class Dhcpv6Server(Host):
             self.discard(arrival.packet, "DHCPv6, but nothing that a relay agent or client asks this server")
             return
         said = dhcpv6.encode_dhcpv6(answer)
-        channel = arrival.interface.channel_to(arrival.source)
-        if is_on_link and channel is not None:
-            back = UDP(dhcpv6.SERVER_PORT, dhcpv6.CLIENT_PORT, said)
-            channel.send(Packet(arrival.interface.link_local, arrival.source, back, sent_ns=self.clock.now))
-        elif not is_on_link:
-            way = tuple(option for option in outer.options if isinstance(option, dhcpv6.InterfaceIdentifier))
-            options = (*way, dhcpv6.RelayMessage(said))
+        if is_relayed:
+            options = (*outer.every(dhcpv6.InterfaceIdentifier), dhcpv6.RelayMessage(said))
             reply = dhcpv6.RelayReply(outer.hop_count, outer.link_address, outer.peer_address, options)
             back = UDP(dhcpv6.SERVER_PORT, dhcpv6.SERVER_PORT, dhcpv6.encode_dhcpv6(reply))
             self.transmit(back, arrival.destination, arrival.source)
+        elif channel := arrival.interface.channel_to(arrival.source):
+            back = UDP(dhcpv6.SERVER_PORT, dhcpv6.CLIENT_PORT, said)
+            channel.send(Packet(arrival.interface.link_local, arrival.source, back, sent_ns=self.clock.now))
