@@ -40,8 +40,7 @@ class HearingNode(Host):
         self.primary_home_address = PRIMARY
 
     def hear_control(self, port: int, heard: Callable[[Arrival], None]) -> None:
-        upper = self.handlers[UDP]
-        self.handlers[UDP] = lambda arrival: (heard if arrival.payload.destination_port == port else upper)(arrival)
+        self.hear_port(port, heard)
 
     def send_control(self, payload: UDP, destination: Address, source: Address | None = None) -> bool:
         primary = self.primary_home_address

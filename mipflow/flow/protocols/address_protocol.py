@@ -1,7 +1,8 @@
 """A home address protocol of our own (the patent, page 9, the third way): the mobile node asks, the home agent decides.
 
-Stands beside `flow.allocation.allocation`. Requests leave the mobile node's primary home address through its tunnel;
-both ends share a key for that address. The home agent is adapted by a part, `AddressGranter`, and by nothing else.
+`AddressProtocolAllocation` is an `Allocation` of the mobile node. Its requests leave the primary home address through
+the tunnel; both ends share a key for that address. The home agent is adapted by a part, `AddressGranter`, and by
+nothing else; the part asks `AddressBook`, which is pure.
 
 The body of each datagram of `flow.protocols.authenticated`, 17 octets:
 
@@ -24,7 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
-from mipflow.flow.allocation.allocation import Granted, Refused
+from mipflow.flow.allocation.allocation import Allocation, Granted, Refused
 from mipflow.flow.protocols.authenticated import ATTEMPTS, Message, Repetition, check_key, open_sealed, seal
 from mipflow.mip6.bindings.table import Entry, Table
 from mipflow.mip6.home_agent import HomeAgent
@@ -35,12 +36,11 @@ from mipflow.wire.packet import UDP, Packet
 
 if TYPE_CHECKING:
     from mipflow.flow.mobile_node import FlowMobileNode
-    from mipflow.node.interface import Interface
     from mipflow.node.node import Arrival
 
 BODY = struct.Struct("!B16s")
 REMEMBERED = 64
-"""How many numbers of a mobile node, up to its newest, are answered again; an older request is dropped."""
+"""How many of a mobile node's latest numbers are answered again when they come again; older requests are dropped."""
 
 
 class Kind(IntEnum):
@@ -52,11 +52,11 @@ class Kind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why an address is freed."""
+    """The reason why an address is freed."""
 
     UNUSED = 0
     DUPLICATE = 1
-    """Somebody else has it: it is never granted again."""
+    """Somebody else has the address: it is never granted again."""
 
 
 class Status(IntEnum):
@@ -89,8 +89,9 @@ class Assignment(Entry):
 
 
 class AddressBook(Table[Address, Assignment]):
-    """The `size` addresses of `prefix` from interface identifier `first` on, and which mobile node has which; `most`
-    for one mobile node. Pure.
+    """The addresses of a home agent and the mobile nodes that have them. Pure.
+
+    There are `size` addresses of `prefix`, from interface identifier `first` on, and at most `most` for a mobile node.
     """
 
     name = "home address book"
@@ -101,17 +102,17 @@ class AddressBook(Table[Address, Assignment]):
         self.pool = [address for address in pool if not prefix.is_anycast(address)]
         self.most = most
         self.duplicates: set[Address] = set()
-        """Addresses that somebody else has, as mobile nodes said."""
+        """Addresses that somebody else has, as mobile nodes reported."""
         self._answers: dict[Address, dict[int, Message]] = {}
-        """Mobile node -> sequence number -> what it was answered."""
+        """Mobile node -> sequence number -> the answer given."""
 
     def answer(
         self, owner: Address, request: Message, is_taken: Callable[[Address], bool]
     ) -> tuple[Message, list[Change]]:
-        """Answer the mobile node with the primary home address `owner`; to the same number the same again.
+        """Answer the mobile node with the primary home address `owner`; the same number gets the same answer again.
 
-        is_taken: tells addresses that cannot be granted now, whoever asks. Raises WireError for what is no request, or
-        one so old that its answer is forgotten.
+        is_taken: true for an address that cannot be granted now, whoever asks. Raises WireError for a message that is
+        no request, and for a request so old that its answer is forgotten.
         """
         kind, number, body = request
         answers = self._answers.setdefault(owner, {})
@@ -150,35 +151,27 @@ class AddressBook(Table[Address, Assignment]):
 
 
 class AddressGranter:
-    """Put into a home agent: grants home addresses, from its `book`, to mobile nodes that share a key with it."""
+    """A part of a home agent that grants home addresses of its `book` to mobile nodes that share a key with it."""
 
     def __init__(self, home_agent: HomeAgent, book: AddressBook) -> None:
         self._home_agent = home_agent
         self.book = book
         self._keys: dict[Address, bytes] = {}
-        self._others = home_agent.handlers[UDP]
-        home_agent.handlers[UDP] = self._heard
+        home_agent.hear_port(PORT, self._heard)
 
     def share_key(self, home_address: Address, key: bytes) -> None:
         """Serve the mobile node with this primary home address. Raises ProtocolMisuse for a key that is too short."""
         self._keys[home_address] = check_key(key)
 
     def _heard(self, arrival: Arrival) -> None:
-        """Requests are ours, other datagrams whose they were."""
-        if arrival.payload.destination_port == PORT:
-            self._asked(arrival.packet, arrival.payload, arrival.interface)
-        else:
-            self._others(arrival)
-
-    def _asked(self, packet: Packet, datagram: UDP, interface: Interface) -> None:
-        """A request, out of its tunnel; that it came from where its source is bound has been checked with that."""
-        owner, home_agent = packet.source, self._home_agent
+        """Answer a request that came out of its tunnel, and so from where its source is bound."""
+        packet, owner, home_agent = arrival.packet, arrival.packet.source, self._home_agent
         try:
             if owner not in self._keys:
                 raise WireError(f"no key is shared with {owner}", owner)
-            if owner not in home_agent.bindings and interface is not home_agent.home_link:
+            if owner not in home_agent.bindings and arrival.interface is not home_agent.home_link:
                 raise WireError(f"{owner} is neither bound nor at home", owner)
-            request = open_sealed(self._keys[owner], datagram.payload)
+            request = open_sealed(self._keys[owner], arrival.payload.payload)
             answer, changes = self.book.answer(owner, request, self._is_taken)
         except WireError as error:
             home_agent.drop(packet, f"home address request: {error}")
@@ -186,11 +179,11 @@ class AddressGranter:
         home_agent.record(changes)
         forward = home_agent.find_forward(owner)  # into the tunnel, where it is away
         if forward is not None:
-            reply = UDP(PORT, datagram.source_port, seal(self._keys[owner], answer))
+            reply = UDP(PORT, arrival.payload.source_port, seal(self._keys[owner], answer))
             forward(Packet(packet.destination, owner, reply, sent_ns=home_agent.clock.now))
 
     def _is_taken(self, address: Address) -> bool:
-        """True for addresses of ours, primary ones, and those that are bound, being bound or still remembered."""
+        """Return True for addresses of the home agent, primary ones, and those bound, being bound or remembered."""
         is_bound = self._home_agent.bindings.entry(address) is not None
         return address in self._home_agent.addresses or address in self._keys or is_bound
 
@@ -198,40 +191,37 @@ class AddressGranter:
 # --- the mobile node's side ------------------------------------------------------------------------------------------
 
 
-class AddressProtocolAllocation:
-    """Has the home agent decide which home addresses `node` gets; both share `key`."""
+class AddressProtocolAllocation(Allocation):
+    """Asks the home agent for home addresses of `node`; both share `key`."""
 
     def __init__(self, node: FlowMobileNode, key: bytes) -> None:
         self._node = node
         self._key = check_key(key)
         self._asked: dict[int, tuple[Repetition, Granted, Refused]] = {}
-        """Requests that are not answered, by number."""
+        """Requests without an answer, by number."""
         self._newest = 0
         self._unheard: list[int] = []
-        """Numbers of allocations that were given up: the next one asks again under such a number, so that an address
-        whose grant was lost is not.
+        """Numbers of allocations that were given up. The next allocation asks again under such a number, so that an
+        address is not lost with the answer that granted it.
         """
         node.hear_control(PORT, self._heard)
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
-        """Ask for a home address: `granted(address)` or `refused(reason in words)` is called once, later."""
+        """Ask for a home address; later `granted(address)` or `refused(reason in words)` is called once."""
         known = [number for number in self._unheard if number > self._newest - REMEMBERED]
         self._unheard = known[1:]
         self._ask(Kind.ALLOCATE, Reason.UNUSED, UNSPECIFIED, granted, refused, known[0] if known else 0)
 
     def free(self, address: Address) -> None:
-        """Give an address back, which no peer has in a binding any more."""
+        """Give back an address that no peer has in a binding any more."""
         self._give_back(address, Reason.UNUSED)
 
     def collided(self, address: Address) -> None:
-        """Give an address back that somebody else has, so that it is never granted again."""
+        """Give back an address that somebody else has, so that it is never granted again."""
         self._give_back(address, Reason.DUPLICATE)
 
-    def lead_with(self, home_address: Address) -> None:
-        """Do nothing: addresses that were given stay."""
-
     def primary_bound(self) -> None:
-        """There is a tunnel: what waits for it leaves."""
+        """Send the requests that wait for the tunnel."""
         for repetition, *_ in list(self._asked.values()):
             repetition.resume()
 
@@ -248,7 +238,6 @@ class AddressProtocolAllocation:
         send = partial(self._send, UDP(PORT, PORT, octets))
         repetition = Repetition(self._node.clock, send, partial(self._give_up, kind, number))
         self._asked[number] = repetition, done, failed
-        repetition.resume()
 
     def _send(self, datagram: UDP) -> bool:
         return self._node.send_control(datagram, self._node.mobility.home_agent_of(self._node.primary_home_address))
@@ -260,7 +249,7 @@ class AddressProtocolAllocation:
         failed(f"the home agent does not answer home address requests ({ATTEMPTS} sent)")
 
     def _heard(self, arrival: Arrival) -> None:
-        """An answer; one that came before, to a request that was sent twice, is nobody's now."""
+        """Take an answer; one to a request that is answered already is dropped."""
         try:
             kind, number, body = open_sealed(self._key, arrival.payload.payload)
             if kind != Kind.REPLY or number not in self._asked or len(body) != BODY.size:

@@ -1,7 +1,7 @@
-"""Small authenticated datagrams, for the protocols of our own between a mobile node and its home agent or operator.
+"""The frame that both protocols of our own share: a small authenticated datagram, repeated until it is answered.
 
-Takes and gives `Message` values; below are keys of both ends, above `flow.protocols.address_protocol` and
-`flow.protocols.policy_server`.
+`seal` makes octets of a `Message`, `open_sealed` a `Message` of octets; both take the key that two ends share.
+`Repetition` sends a request again. Above stand `flow.protocols.address_protocol` and `flow.protocols.policy_server`.
 
 | octets | field    | what                                                                                 |
 |--------|----------|--------------------------------------------------------------------------------------|
@@ -31,7 +31,7 @@ TAG = 16
 LEAST_KEY = 16
 """Octets of the shortest key: one as long as the tag."""
 ATTEMPTS = 5
-"""How often something is sent that nobody answers."""
+"""How often a request is sent that nobody answers."""
 
 
 class Message(NamedTuple):
@@ -43,14 +43,14 @@ class Message(NamedTuple):
 
 
 def check_key(key: bytes) -> bytes:
-    """The key itself. Raises ProtocolMisuse for one that is too short."""
+    """Return the key. Raises ProtocolMisuse for one that is too short."""
     if len(key) < LEAST_KEY:
         raise ProtocolMisuse(f"a key of {len(key)} octets; expected {LEAST_KEY} or more, the same at both ends", key)
     return key
 
 
 def seal(key: bytes, message: Message) -> bytes:
-    """The octets of a message with their tag. Raises WireError for numbers that do not fit."""
+    """Return the octets of a message with their tag. Raises WireError for numbers that do not fit."""
     kind, sequence, body = message
     try:
         said = HEADER.pack(VERSION, kind, sequence) + body
@@ -61,7 +61,7 @@ def seal(key: bytes, message: Message) -> bytes:
 
 
 def open_sealed(key: bytes, octets: bytes) -> Message:
-    """The message in a datagram. Raises WireError for one that is too short, of another version or not authentic."""
+    """Return the message in a datagram. Raises WireError where it is too short, of another version or not authentic."""
     said, tag = octets[:-TAG], octets[-TAG:]
     if len(said) < HEADER.size:
         raise WireError(f"{len(octets)} octets; expected {HEADER.size + TAG} or more", octets)
@@ -77,34 +77,21 @@ def _tag(key: bytes, said: bytes) -> bytes:
     return hmac.digest(key, said, "sha256")[:TAG]
 
 
-class Replay:
-    """Accepts each sequence number once, and only newer ones; `last` is the newest so far. Pure."""
-
-    def __init__(self) -> None:
-        self.last = 0
-
-    def accept(self, sequence: int) -> bool:
-        """True for a number that is newer than all before; it is taken."""
-        is_newer = sequence > self.last
-        self.last = max(self.last, sequence)
-        return is_newer
-
-
 class Repetition:
     """Sends something now and after 1, 2, 4 and 8 s again, until it is stopped; 16 s after the last it gives up.
 
-    `send()` is False where nothing could leave: that counts as no attempt, and `resume()` goes on.
+    `send()` returns False where nothing could leave: that counts as no attempt, and `resume()` goes on.
     """
 
     def __init__(self, clock: Clock, send: Callable[[], bool], give_up: Callable[[], None]) -> None:
         self._clock, self._send, self._give_up = clock, send, give_up
-        self._timer = Timer(clock, self._next)
-        self._sent = 0
+        self._timer, self._sent = Timer(clock, self._next), 0
         self.stop = self._timer.stop
         """Send no more."""
+        self._next()
 
     def resume(self) -> None:
-        """Send, unless the next time for it is set."""
+        """Send at once, unless the time to send again is set."""
         if self._timer.due_ns is None:
             self._next()
 

@@ -1,9 +1,9 @@
-"""Rules that the network indicates (the patent, page 11): an operator's server sends them, the mobile node follows.
+"""The protocol by which the network indicates rules (the patent, page 11): a server sends them, a mobile node follows.
 
-Stands beside `flow.policy.rules`, which reads them. `PolicyServer` takes a rule set as JSON text and the mobile node's
-primary home address, to which its home agent tunnels; `PolicyClient` gives a `RuleSet` to who applies it, and answers.
+`PolicyServer` takes a rule set as JSON text and the primary home address of a mobile node, to which the home agent
+tunnels. `PolicyClient` reads the text by `flow.policy.rules`, has the `RuleSet` applied, and answers.
 
-| kind | name    | its body in the datagram of `flow.protocols.authenticated`                       |
+| kind | name    | its body in the datagram of `flow.protocols.authenticated`             |
 |------|---------|------------------------------------------------------------------------|
 | 4    | RULES   | a rule set in UTF-8, at most 60,000 octets; it replaces the one before |
 | 5    | APPLIED | nothing                                                                |
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from mipflow.arguments import WORD, check
 from mipflow.errors import MipflowError, ProtocolMisuse, WireError
 from mipflow.flow.policy.rules import RuleSet, read_rules
-from mipflow.flow.protocols.authenticated import ATTEMPTS, Message, Repetition, Replay, check_key, open_sealed, seal
+from mipflow.flow.protocols.authenticated import ATTEMPTS, Message, Repetition, check_key, open_sealed, seal
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.sim.network import Network, Role
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from mipflow.flow.mobile_node import FlowMobileNode
 
 MOST_OCTETS = 60_000
-"""Of a rule set: with all headers it fits one IPv6 packet, which its node sends in fragments."""
+"""The most octets of a rule set: with all headers it fits one IPv6 packet, which its node sends in fragments."""
 MOST_REASON = 1000
-"""Octets of a refusal that are told."""
+"""The most octets of the reason in a refusal."""
 
 
 class Kind(IntEnum):
@@ -46,7 +46,7 @@ class Kind(IntEnum):
 
 
 class PolicyServer(Host):
-    """A host of the operator's, anywhere in the Internet, that tells mobile nodes how to separate flows."""
+    """A host of the network operator, anywhere in the Internet, that tells mobile nodes how to separate flows."""
 
     role: Role = "policy server"
 
@@ -54,18 +54,18 @@ class PolicyServer(Host):
         super().__init__(network, name, x, y)
         self._keys: dict[Address, bytes] = {}
         self._waiting: dict[Address, tuple[int, Repetition]] = {}
-        """Mobile nodes that have not answered -> the number of the rules that they were sent."""
+        """Mobile nodes that have not answered -> the number of the rules sent to them, and the sending."""
         self._newest = 0
-        self.handlers[UDP] = self._heard
+        self.hear_port(PORT, self._heard)
 
     def share_key(self, home_address: Address, key: bytes) -> None:
         """Serve the mobile node with this primary home address. Raises ProtocolMisuse for a key that is too short."""
         self._keys[home_address] = check_key(key)
 
     def indicate(self, home_address: Address, text: str) -> None:
-        """Send a rule set until the mobile node answers; one that it has not answered is not sent any more.
+        """Send a rule set until the mobile node answers; an older one without an answer is not sent any more.
 
-        What becomes of it is a decision in the trace. Raises ProtocolMisuse where no key is shared, or it is too long.
+        The outcome is a decision in the trace. Raises ProtocolMisuse where no key is shared or the text is too long.
         """
         check(ADDRESS, home_address=home_address)
         check(WORD, text=text)
@@ -80,7 +80,6 @@ class PolicyServer(Host):
         datagram = UDP(PORT, PORT, seal(key, Message(Kind.RULES, self._newest, octets)))
         send, give_up = partial(self._send, datagram, home_address), partial(self._give_up, home_address)
         self._waiting[home_address] = self._newest, Repetition(self.clock, send, give_up)
-        self._waiting[home_address][1].resume()
 
     def _send(self, datagram: UDP, home_address: Address) -> bool:
         self.transmit(datagram, None, home_address)
@@ -94,16 +93,12 @@ class PolicyServer(Host):
         self.network.trace.decided(self.clock.now, self.name, f"rules {how}", why)
 
     def _heard(self, arrival: Arrival) -> None:
-        """An answer, or a datagram for whoever else is on this host."""
-        datagram: UDP = arrival.payload
-        if datagram.destination_port != PORT:
-            self._datagram(arrival)
-            return
+        """Take the answer of a mobile node: its rules are not sent again."""
         number, repetition = self._waiting.get(arrival.source, (0, None))
         try:
             if repetition is None:
                 raise WireError("no rules wait for it", arrival.source)
-            kind, answered, body = open_sealed(self._keys[arrival.source], datagram.payload)
+            kind, answered, body = open_sealed(self._keys[arrival.source], arrival.payload.payload)
             if answered != number or kind not in (Kind.APPLIED, Kind.REFUSED):
                 raise WireError(f"kind {kind} to number {answered}; expected 5 or 6 to number {number}", answered)
         except WireError as error:
@@ -116,34 +111,35 @@ class PolicyServer(Host):
 class PolicyClient:
     """Hears the rules of the policy server at an address for `node`, and has `apply` put them in force.
 
-    `apply` may raise a MipflowError for what cannot be followed, before it changes anything: the server is told.
+    `apply` may raise a MipflowError for rules that cannot be followed, before it changes anything: the server is told.
     """
 
     def __init__(self, node: FlowMobileNode, server: Address, key: bytes, apply: Callable[[RuleSet], None]) -> None:
         self._node, self._server, self._key, self._apply = node, server, check_key(key), apply
-        self._replay = Replay()
         self._answer = Message(Kind.APPLIED, 0)
-        """To the newest rules; given again where they come again."""
+        """The answer to the newest rules, given again when they come again."""
         node.hear_control(PORT, self._heard)
 
     def _heard(self, arrival: Arrival) -> None:
+        """Follow rules that are newer than all before, and answer; old and foreign ones are dropped."""
         try:
             if arrival.source != self._server:
                 raise WireError(f"{arrival.source} is not the policy server, which is {self._server}", arrival.source)
             message = open_sealed(self._key, arrival.payload.payload)
             if message.kind != Kind.RULES:
                 raise WireError(f"kind {message.kind}; expected {Kind.RULES:d}", message.kind)
-            if self._replay.accept(message.sequence):
+            number, newest = message.sequence, self._answer.sequence
+            if number < newest:
+                raise WireError(f"number {number} after {newest}: replayed or overtaken", message)
+            if number > newest:
                 self._answer = self._follow(message)
-            elif message.sequence != self._answer.sequence:
-                raise WireError(f"number {message.sequence} after {self._replay.last}: replayed or overtaken", message)
         except WireError as error:
             self._node.drop(arrival.packet, f"rules: {error}")
             return
         self._node.send_control(UDP(PORT, PORT, seal(self._key, self._answer)), self._server)
 
     def _follow(self, message: Message) -> Message:
-        """Put rules in force, or leave everything as it is; gives the answer."""
+        """Put rules in force, or leave everything as it is, and return the answer."""
         number = message.sequence
         try:
             self._apply(read_rules(message.body.decode(), f"rules of {self._server}"))
