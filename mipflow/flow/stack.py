@@ -22,8 +22,9 @@ from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry,
 from mipflow.flow.traits import Traits
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.applications.application import APPLICATION, Application, Ends, port_of, wrong_running
-from mipflow.node.host import Host, Remote
+from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
+from mipflow.node.seam import Remote
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TCP, UDP, FragmentHeader, Marks, Packet, Sized

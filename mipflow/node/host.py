@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Protocol
 
 from mipflow.arguments import PORT, check, instance, whole
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
-from mipflow.node.node import Arrival, Handler, Node
+from mipflow.node.node import Arrival, Node
+from mipflow.node.seam import EVERYBODY, FlowSeam, NoFlows, Remote, UpperSeam
 from mipflow.node.sockets import EchoSocket, EspSocket, TcpSocket, UdpSocket
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
@@ -20,71 +20,12 @@ from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.checksum import hides_payload, pseudo_header_addresses
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError, RouterAdvertisement
-from mipflow.wire.packet import ESP, IPV6_HEADER, NO_MARKS, TCP, TUNNEL_OVERHEAD, UDP, Marks, Opaque, Sized
+from mipflow.wire.packet import ESP, IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP, Opaque
 
 FIRST_EPHEMERAL_PORT = 49152
 """First port for connections that do not name one (RFC 6335 section 6)."""
 
-Remote = tuple["Address | None", int]
-"""Address and port of the other end; (None, 0) for a socket that hears everybody."""
 SPI = whole(1, 2**32 - 1, "an SPI, of which 0 is never sent (RFC 4303 section 2.1),")
-EVERYBODY: Remote = (None, 0)
-
-
-class FlowSeam(Protocol):
-    """Knows the flows of a host; a socket's label is the id of one."""
-
-    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once packets of a flow can be sent."""
-
-    def flow_lasts(self, flow: int, until_ns: int) -> None:
-        """A flow has packets to come until then, however silent it is."""
-
-    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
-        """A socket with a remote end names its flow."""
-
-    def address_of_flow(self, flow: int) -> Address:
-        """The address that packets of a flow come from."""
-
-    def address_towards(self, remote: Address) -> Address | None:
-        """The address that a new connection to `remote` keeps; None where its flow says it for each packet."""
-
-
-class UpperSeam(FlowSeam, Protocol):
-    """Stands between the transport of a host and its roads (see `Host.put_between`)."""
-
-    def outgoing(
-        self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
-    ) -> None:
-        """Send what transport made, in the place of `Node.originate`."""
-
-    def incoming(self, upper: Handler) -> Handler:
-        """Called in front of a handler of transport's."""
-
-
-class NoFlows:
-    """A host without flows sends at once, from the address that it has."""
-
-    def __init__(self, host: Node) -> None:
-        self._host = host
-
-    def when_ready(self, flow: int, callback: Callable[[], None]) -> None:
-        """At once."""
-        callback()
-
-    def flow_lasts(self, flow: int, until_ns: int) -> None:
-        """Says nothing here."""
-
-    def flow_named(self, flow: int, protocol: str, local_port: int, remote: Remote) -> None:
-        """Says nothing here."""
-
-    def address_of_flow(self, flow: int) -> Address:
-        """The host's own."""
-        return self._host.address
-
-    def address_towards(self, remote: Address) -> Address | None:
-        """The one that it has now: a connection's ends are fixed as it is opened (RFC 9293 section 3.3.1)."""
-        return self._host.mobility.source_for(remote) or self._host.address
 
 
 class Host(Node):

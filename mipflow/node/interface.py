@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from mipflow.arguments import FLAG, check
 from mipflow.errors import TopologyError
 from mipflow.sim.clock import Unique
+from mipflow.sim.link import Channel, Port, Segment
+from mipflow.sim.network import Network
 from mipflow.wire.address import Address, Prefix
-
-if TYPE_CHECKING:
-    from mipflow.node.node import Node
-    from mipflow.sim.link import Channel, Port, Segment
-    from mipflow.sim.network import Network
-    from mipflow.wire.packet import Packet
+from mipflow.wire.packet import Packet
 
 LINK_LOCAL = Prefix.parse("fe80::/64")
+
+
+class Holder(Protocol):
+    """The node of an interface, as the interface sees it."""
+
+    name: str
+    network: Network
+    addresses: dict[Address, Interface]
+    interface_changed: Callable[[Interface], None]
+
+    def receiver(self, interface: Interface) -> Callable[[Packet], None]:
+        """Return the function that a link calls with each packet that arrives at an interface."""
+
+    def too_big(self, packet: Packet, mtu: int) -> None:
+        """Drop a packet that is larger than the next link's `mtu` octets."""
 
 
 class Interface(Unique):
     """One interface of a node; `interface_identifier` makes its addresses (RFC 4291 section 2.5.1)."""
 
-    def __init__(self, node: Node, name: str, interface_identifier: int) -> None:
+    def __init__(self, node: Holder, name: str, interface_identifier: int) -> None:
         self.node = node
         self.name = name
         self.interface_identifier = interface_identifier

@@ -5,17 +5,29 @@ clock and a road.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from mipflow.node.node import Arrival, Transmit
+from mipflow.node.seam import FlowSeam, Remote
 from mipflow.node.tcp.connection import Connection
-from mipflow.sim.clock import Timer
+from mipflow.sim.clock import Clock, Timer
+from mipflow.sim.network import Network
+from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
 from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Opaque
 
-if TYPE_CHECKING:
-    from mipflow.node.host import Host, Remote
-    from mipflow.node.node import Arrival
-    from mipflow.wire.address import Address
+
+class SocketHost(Protocol):
+    """The host of a socket, as the socket sees it."""
+
+    name: str
+    clock: Clock
+    network: Network
+    transmit: Transmit
+    flow_seam: FlowSeam
+
+    def maximum_segment_size(self) -> int:
+        """Return the octets of TCP payload that pass every road of the host."""
 
 
 class UdpSocket:
@@ -25,7 +37,7 @@ class UdpSocket:
         "_datagram", "hears_everybody", "host", "label", "local", "marks", "on_datagram", "on_error", "port", "remote",
     )  # fmt: skip
 
-    def __init__(self, host: Host, port: int, remote: Remote, label: int) -> None:
+    def __init__(self, host: SocketHost, port: int, remote: Remote, label: int) -> None:
         self.host = host
         self.port = port
         self.remote = remote
@@ -62,7 +74,7 @@ class UdpSocket:
 class TcpSocket:
     """One TCP connection of a host."""
 
-    def __init__(self, host: Host, port: int, remote: Remote, label: int, local: Address | None = None) -> None:
+    def __init__(self, host: SocketHost, port: int, remote: Remote, label: int, local: Address | None = None) -> None:
         self.host = host
         self.port = port
         self.remote = remote
@@ -147,7 +159,7 @@ class EchoSocket:
 
     __slots__ = ("host", "identifier", "label", "marks", "on_reply", "remote")
 
-    def __init__(self, host: Host, identifier: int, remote: Address, label: int) -> None:
+    def __init__(self, host: SocketHost, identifier: int, remote: Address, label: int) -> None:
         self.host = host
         self.identifier = identifier
         self.remote = remote
@@ -171,7 +183,7 @@ class EspSocket:
     whoever spoke last.
     """
 
-    def __init__(self, host: Host, spi: int, remote_spi: int, remote: Address | None, label: int) -> None:
+    def __init__(self, host: SocketHost, spi: int, remote_spi: int, remote: Address | None, label: int) -> None:
         self.host = host
         self.spi = spi
         self.remote_spi = remote_spi

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappush
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated, Protocol
 
 from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
@@ -20,9 +20,6 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock, Unique
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
-
-if TYPE_CHECKING:
-    from mipflow.sim.network import Network
 
 LEFT, DOWN = "{} has left the link", "{} is down"
 """Why what was under way to a node, and to an interface, was not heard there."""
@@ -76,6 +73,26 @@ class Port(Protocol):
         """A packet that was handed over does not fit the link."""
 
 
+class Surroundings(Protocol):
+    """The network of a segment, as the segment sees it (`sim.network`)."""
+
+    clock: Clock
+    trace: Trace
+
+    @property
+    def name(self) -> str:
+        """A name that tells it from all other networks."""
+
+    def random(self, name: str) -> Random:
+        """Return the random stream of this name."""
+
+    def drop(self, packet: Packet, reason: str, where: str) -> None:
+        """Drop a packet at the link or node named `where`."""
+
+    def segment_changed(self, segment: Segment) -> None:
+        """Take note that the properties of a segment have changed."""
+
+
 class Channel(Unique):
     """One direction of a link between two ports. `send(packet)` takes a packet over: it arrives at the other port or
     is dropped.
@@ -86,8 +103,8 @@ class Channel(Unique):
         self.sender = sender
         self.receiver = receiver
         self.receive = receiver.receive
-        self.clock = segment.clock
-        self.trace = segment.trace
+        self.clock = segment.network.clock
+        self.trace = segment.network.trace
         self.random = random
         self.last_ns = 0
         name = ChannelName(segment.name, sender.owner, sender.name, receiver.owner, receiver.name)
@@ -220,16 +237,14 @@ class Segment(Unique):
     """
 
     def __init__(
-        self, name: str, link: Link, clock: Clock, trace: Trace, random: Callable[[str], Random],
-        drop: Callable[[Packet, str, str], None], check: Callable[[Packet], Packet] | None = None,
-        changed: Callable[[Segment], None] = lambda segment: None,
+        self, name: str, link: Link, network: Surroundings, check: Callable[[Packet], Packet] | None = None
     ) -> None:
         self.name = name
         self.link = link
-        self.clock = clock
-        self.trace = trace
+        self.network = network
         self.up = True
         self.check = check
+        """Given each packet that enters; gives the packet that goes on in its place."""
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
         self.neighbors: dict[Address, Port] = {}
@@ -237,11 +252,6 @@ class Segment(Unique):
         """Ports that claim an address for which another still answers: a home agent's, for a node back at home."""
         self.elsewhere: Port | None = None
         """The port that answers for all other addresses, where there is one (`sim.port`)."""
-        self.network: Network | None = None
-        """Where it is one's (`Network.add_segment`)."""
-        self._random = random
-        self._drop = drop
-        self._changed = changed
         self._channels: dict[tuple[int, int], Channel] = {}
 
     def attach(self, port: Port) -> None:
@@ -250,7 +260,8 @@ class Segment(Unique):
             raise TopologyError(f"{port.owner}.{port.name} is on {self.name} already", port)
         for other in self.ports:
             for sender, receiver in ((port, other), (other, port)):
-                stream = self._random(f"{self.name}/{sender.owner}.{sender.name}>{receiver.owner}.{receiver.name}")
+                ends = f"{sender.owner}.{sender.name}>{receiver.owner}.{receiver.name}"
+                stream = self.network.random(f"{self.name}/{ends}")
                 self._channels[id(sender), id(receiver)] = Channel(self, sender, receiver, stream)
         self.ports.append(port)
 
@@ -258,7 +269,7 @@ class Segment(Unique):
         """Take a port off the segment: it hears nothing more of it, and its addresses are unknown here from now on."""
         if port not in self.ports:
             raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
-        heap, missed = self.clock.heap, partial(self.drop, reason=LEFT.format(port.owner))
+        heap, missed = self.network.clock.heap, partial(self.drop, reason=LEFT.format(port.owner))
         for place, (t_ns, order, callback, packet) in enumerate(heap):
             if callback == port.receive:  # under way to it
                 heap[place] = (t_ns, order, missed, packet)
@@ -285,14 +296,14 @@ class Segment(Unique):
         self.link = link
         for channel in self._channels.values():
             channel.configure(link)
-        self._changed(self)
+        self.network.segment_changed(self)
 
     def set_up(self, up: bool) -> None:
         """Take the segment up or down; packets under way still arrive."""
         check(FLAG, up=up)
         self.up = up
         self.refresh()
-        self._changed(self)
+        self.network.segment_changed(self)
 
     def refresh(self) -> None:
         """To be called when a port or a tap has changed."""
@@ -306,8 +317,8 @@ class Segment(Unique):
         self.refresh()
 
     def drop(self, packet: Packet, reason: str) -> None:
-        """A packet ends here."""
-        self._drop(packet, reason, self.name)
+        """Drop a packet here, for a reason in words."""
+        self.network.drop(packet, reason, self.name)
 
     def __repr__(self) -> str:
         return f"<Segment {self.name}>"

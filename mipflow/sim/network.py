@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from mipflow.arguments import FLAG, SEED, TEXT, check
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.sim.clock import Clock, Unique
-from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment
+from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment, Surroundings
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import Change, Mode, Trace, is_control
 from mipflow.wire import codec
@@ -69,7 +69,7 @@ class Network(Unique):
         """A reader can tell it from all others by this."""
         return f"world {self.number} ({self.title}, seed {self.seed})"
 
-    def check_own(self, thing: object, network: Network | None) -> None:
+    def check_own(self, thing: object, network: Surroundings | None) -> None:
         """Raises ProtocolMisuse for a thing of another network; None for one that is in none yet."""
         if network is not None and network is not self:
             why = f"{shown(thing)} is of {network.name}, and this is {self.name}; give one of the same world"
@@ -96,9 +96,7 @@ class Network(Unique):
         check(LINK, TopologyError, link=link)
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        shared = (self.clock, self.trace, self.random, self.drop, self._check, self._segment_changed)
-        segment = self.segments[name] = Segment(name, link, *shared)
-        segment.network = self
+        segment = self.segments[name] = Segment(name, link, self, self._check)
         if prefix is not None:
             self.add_prefix(prefix, segment)
         return segment
@@ -146,7 +144,8 @@ class Network(Unique):
         """Call `callback()` whenever a route may have changed."""
         self._on_change.append(callback)
 
-    def _segment_changed(self, segment: Segment) -> None:
+    def segment_changed(self, segment: Segment) -> None:
+        """Take over what a segment's link is like now, and forget all routes."""
         for _, _, edge in self.graph.edges(data=True):
             if edge["segment"] == segment.name:
                 edge["delay_ms"] = segment.link.delay_ms

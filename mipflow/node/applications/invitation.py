@@ -9,16 +9,12 @@ wants the call itself, and the near end calls there. Both ends repeat what is no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP
-
-if TYPE_CHECKING:
-    from mipflow.node.host import Host
-    from mipflow.node.sockets import UdpSocket
 
 PORT = 5060
 """SIP's."""
@@ -32,6 +28,7 @@ class Invitation:
     def __init__(
         self, host: Host, port: int, remote: Address, media_port: int, redirected: Callable[[Address, int], None]
     ) -> None:
+        self._host = host
         self._socket = host.udp(port, (remote, PORT))
         self._socket.on_datagram = self._heard
         self.port = port
@@ -46,7 +43,7 @@ class Invitation:
     def _send(self) -> None:
         if self._attempts < ATTEMPTS:
             self._attempts += 1
-            self._timer.set(self._socket.host.clock.now + (T1_NS << self._attempts - 1))
+            self._timer.set(self._host.clock.now + (T1_NS << self._attempts - 1))
             self._socket.send(self._text)
 
     def _heard(self, data: bytes) -> None:
@@ -66,7 +63,7 @@ class Invitation:
     def stop(self) -> None:
         """Invite no more."""
         self._timer.stop()
-        self._socket.host.close_port(self._socket.port)
+        self._host.close_port(self._socket.port)
 
 
 class Doorman:
@@ -78,7 +75,8 @@ class Doorman:
         self, host: Host, place: Callable[[Address, int, Callable[[Address, int], None]], None],
         over: Callable[[Address, int], None],
     ) -> None:  # fmt: skip
-        self._socket: UdpSocket = host.udp(PORT)
+        self._host = host
+        self._socket = host.udp(PORT)
         self._socket.on_datagram = self._heard
         self._place, self._over = place, over
         self._answers: dict[tuple[Address, int], bytes] = {}
@@ -100,4 +98,4 @@ class Doorman:
 
     def _tell(self, caller: Address, port: int, address: Address, at: int) -> None:
         answer = self._answers[caller, port] = f"302 {address} {at}".encode()
-        self._socket.host.transmit(UDP(PORT, port, answer), None, caller)
+        self._host.transmit(UDP(PORT, port, answer), None, caller)
