@@ -6,35 +6,37 @@ which channel, which addresses and extension headers in front, or which tunnel a
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from mipflow.node.fragments import cut, per_fragment
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Road:
     """One way for packets.
 
     kind: "direct", "route optimisation", "tunnel" or "triangular"; channel: the first link; mtu: octets of the largest
-    packet that can be given to `send`; source, destination: replace those of the packet (None keeps them); extensions:
-    put in front; tunnel: (source, destination) of an outer header (RFC 2473).
+    packet that the path takes, and once the road is made, of the largest that `send` takes; source, destination:
+    replace those of the packet (None keeps them); extensions: put in front; tunnel: (source, destination) of an outer
+    header (RFC 2473).
     """
 
-    __slots__ = ("channel", "destination", "extensions", "kind", "mtu", "overhead", "source", "tunnel")
+    kind: str
+    channel: Channel
+    mtu: int
+    source: Address | None = None
+    destination: Address | None = None
+    extensions: tuple[ExtensionHeader, ...] = ()
+    tunnel: tuple[Address, Address] | None = None
+    overhead: int = field(init=False)
+    """Octets that the road adds to a packet."""
 
-    def __init__(
-        self, kind: str, channel: Channel, path_mtu: int, source: Address | None = None,
-        destination: Address | None = None, extensions: tuple[ExtensionHeader, ...] = (),
-        tunnel: tuple[Address, Address] | None = None,
-    ) -> None:
-        self.kind = kind
-        self.channel = channel
-        self.source = source
-        self.destination = destination
-        self.extensions = extensions
-        self.tunnel = tunnel
-        self.overhead = sum(header.size for header in extensions) + (TUNNEL_OVERHEAD if tunnel else 0)
-        self.mtu = path_mtu - self.overhead
+    def __post_init__(self) -> None:
+        self.overhead = sum(header.size for header in self.extensions) + (TUNNEL_OVERHEAD if self.tunnel else 0)
+        self.mtu -= self.overhead
 
     def send(self, packet: Packet) -> None:
         """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""

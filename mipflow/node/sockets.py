@@ -5,6 +5,7 @@ clock and a road.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mipflow.node.node import Arrival, Transmit
@@ -14,7 +15,7 @@ from mipflow.sim.clock import Clock, Timer
 from mipflow.sim.network import Network
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
-from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Opaque
+from mipflow.wire.packet import ESP, NO_MARKS, TCP, UDP, Marks, Opaque
 
 
 class SocketHost(Protocol):
@@ -30,28 +31,27 @@ class SocketHost(Protocol):
         """Return the octets of TCP payload that pass every road of the host."""
 
 
+@dataclass(slots=True, eq=False)
 class UdpSocket:
     """A UDP port of a host. A socket that hears everybody answers whoever spoke last."""
 
-    __slots__ = (
-        "_datagram", "hears_everybody", "host", "label", "local", "marks", "on_datagram", "on_error", "port", "remote",
-    )  # fmt: skip
+    host: SocketHost
+    port: int
+    remote: Remote
+    label: int
+    marks: Marks = NO_MARKS
+    """Marks for the IPv6 headers of all that it sends."""
+    local: Address | None = None
+    """The address that it sends from; None lets the host choose."""
+    on_datagram: Callable[[bytes], None] = lambda data: None
+    """Called with the payload of each datagram that arrives."""
+    on_error: Callable[[IcmpError], None] = lambda error: None
+    """Called with each ICMPv6 error about a datagram that was sent."""
+    hears_everybody: bool = field(init=False)
+    _datagram: UDP | None = None
 
-    def __init__(self, host: SocketHost, port: int, remote: Remote, label: int) -> None:
-        self.host = host
-        self.port = port
-        self.remote = remote
-        self.label = label
-        self.hears_everybody = remote[0] is None
-        self.marks = NO_MARKS
-        """Marks for the IPv6 headers of all that it sends."""
-        self.local: Address | None = None
-        self.on_datagram: Callable[[bytes], None] = lambda data: None
-        """Called with the payload of each datagram that arrives."""
-        self.on_error: Callable[[IcmpError], None] = lambda error: None
-        """Called with each ICMPv6 error about a datagram that was sent; what became of it is the application's affair.
-        """
-        self._datagram: UDP | None = None
+    def __post_init__(self) -> None:
+        self.hears_everybody = self.remote[0] is None
 
     def send(self, payload: bytes) -> None:
         """Send one datagram to the remote end; one that is sent again and again is one value."""
@@ -154,19 +154,17 @@ class TcpSocket:
             self.on_end()
 
 
+@dataclass(slots=True, eq=False)
 class EchoSocket:
     """Echo requests with one identifier."""
 
-    __slots__ = ("host", "identifier", "label", "marks", "on_reply", "remote")
-
-    def __init__(self, host: SocketHost, identifier: int, remote: Address, label: int) -> None:
-        self.host = host
-        self.identifier = identifier
-        self.remote = remote
-        self.label = label
-        self.marks = NO_MARKS
-        self.on_reply: Callable[[int, bytes], None] = lambda number, data: None
-        """Called with sequence number and data of each reply."""
+    host: SocketHost
+    identifier: int
+    remote: Address
+    label: int
+    marks: Marks = NO_MARKS
+    on_reply: Callable[[int, bytes], None] = lambda number, data: None
+    """Called with sequence number and data of each reply."""
 
     def send(self, sequence: int, data: bytes) -> None:
         """Send one request."""
@@ -178,22 +176,22 @@ class EchoSocket:
         self.on_reply(reply.sequence, reply.data)
 
 
+@dataclass(slots=True, eq=False)
 class EspSocket:
     """ESP that ends beyond this host (RFC 4303): octets under an SPI in each direction. Without a remote end it answers
     whoever spoke last.
     """
 
-    def __init__(self, host: SocketHost, spi: int, remote_spi: int, remote: Address | None, label: int) -> None:
-        self.host = host
-        self.spi = spi
-        self.remote_spi = remote_spi
-        self.remote = remote
-        self.label = label
-        self.marks = NO_MARKS
-        self.local: Address | None = None
-        self.on_octets: Callable[[bytes], None] = lambda data: None
-        """Called with what follows SPI and sequence number of each packet."""
-        self._sequence = 0
+    host: SocketHost
+    spi: int
+    remote_spi: int
+    remote: Address | None
+    label: int
+    marks: Marks = NO_MARKS
+    local: Address | None = None
+    on_octets: Callable[[bytes], None] = lambda data: None
+    """Called with the octets that follow SPI and sequence number in each packet."""
+    _sequence: int = 0
 
     def send(self, octets: bytes) -> None:
         """Send one packet: SPI, sequence number, and these octets."""
