@@ -346,12 +346,12 @@ class FlowStack:
             try:
                 flow = find(payload, arrival)
             except TopologyError as error:
-                self._node.discard(arrival.packet, f"no flow begins with it: {error}")
+                self._node.drop(arrival.packet, f"no flow begins with it: {error}", is_received=True)
                 return
             if flow is not None:
                 flow.used_ns = clock.now
                 if flow.refused:
-                    self._node.discard(arrival.packet, flow.refused)
+                    self._node.drop(arrival.packet, flow.refused, is_received=True)
                     return
                 flow.received_octets += payload.size + HEADERS
                 if type(payload) is TCP and (payload.fin or payload.rst or payload.syn):

@@ -7,18 +7,9 @@ from typing import NamedTuple
 from mipflow.errors import WireError
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import codec
+from mipflow.wire import packet as headers
 from mipflow.wire.address import Address
-from mipflow.wire.packet import (
-    IPV6_HEADER,
-    ExtensionHeader,
-    FragmentHeader,
-    HopByHopOptions,
-    Opaque,
-    Packet,
-    RoutingHeader,
-    RoutingHeaderType2,
-    Sized,
-)
+from mipflow.wire.packet import IPV6_HEADER, ExtensionHeader, FragmentHeader, Opaque, Packet, Sized
 
 REASSEMBLY_TIMEOUT_NS = 60 * NS_PER_S
 MAX_WAITING = 64
@@ -29,8 +20,9 @@ def per_fragment(extensions: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHead
     """Those that stand in front of each fragment, because routers look at them: up to the last routing header, or else
     hop-by-hop options (RFC 8200 section 4.5).
     """
-    routing = [n for n, header in enumerate(extensions) if isinstance(header, RoutingHeader | RoutingHeaderType2)]
-    hop_by_hop = bool(extensions) and isinstance(extensions[0], HopByHopOptions)
+    routing_headers = headers.RoutingHeader | headers.RoutingHeaderType2
+    routing = [n for n, header in enumerate(extensions) if isinstance(header, routing_headers)]
+    hop_by_hop = bool(extensions) and isinstance(extensions[0], headers.HopByHopOptions)
     return extensions[: routing[-1] + 1 if routing else int(hop_by_hop)]
 
 

@@ -269,7 +269,8 @@ class Host(Node):
         reply: EchoReply = arrival.payload
         socket = self._echo.get(reply.identifier)
         if socket is None:
-            self.discard(arrival.packet, f"nobody on {self.name} sent echo requests with identifier {reply.identifier}")
+            why = f"nobody on {self.name} sent echo requests with identifier {reply.identifier}"
+            self.drop(arrival.packet, why, is_received=True)
         else:
             socket.receive(reply)
 

@@ -23,16 +23,7 @@ from mipflow.sim.trace import Change
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.packet import (
-    NO_MARKS,
-    DestinationOptions,
-    HomeAddressOption,
-    Marks,
-    Opaque,
-    Packet,
-    RoutingHeaderType2,
-    Sized,
-)
+from mipflow.wire.packet import NO_MARKS, HomeAddressOption, Marks, Opaque, Packet, RoutingHeaderType2, Sized
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
@@ -189,9 +180,11 @@ class Node:
         """The advertisement that a router sends on a link; a host never does (RFC 4861 section 6.2.4)."""
         return None
 
-    def drop(self, packet: Packet, reason: str) -> None:
-        """A packet ends here, for a reason in words."""
-        self.network.drop(packet, reason, self.name)
+    def drop(self, packet: Packet, reason: str, is_received: bool = False) -> None:
+        """Drop a packet here, for a reason in words. `is_received`: its flow's meter has counted it as received, so it
+        does not count as lost.
+        """
+        self.network.drop(packet, reason, self.name, is_received)
 
     def hear_port(self, port: int, heard: Handler) -> None:
         """Give UDP datagrams to a port to `heard`, and all others to the handler of UDP until now."""
@@ -334,8 +327,8 @@ class Node:
             return
         if packet.destination.is_multicast:
             return
-        end = self.drop if isinstance(payload, Packet) else self.discard  # no meter has counted what is in a tunnel
-        end(packet, f"{type(payload).__name__} is not handled by {self.name}")
+        is_received = not isinstance(payload, Packet)  # no meter has counted what is in a tunnel
+        self.drop(packet, f"{type(payload).__name__} is not handled by {self.name}", is_received)
         is_mobility = isinstance(payload, mobility.MobilityMessage) and not self.knows_mobility
         is_unknown = isinstance(payload, Opaque) and payload.next_header != headers.NO_NEXT_HEADER
         if is_mobility or is_unknown or isinstance(payload, Packet):
@@ -351,7 +344,7 @@ class Node:
         packet, payload = arrival.packet, arrival.payload
         if arrival.destination.is_multicast:
             return
-        self.discard(packet, f"nobody listens on port {payload.destination_port} of {self.name}")
+        self.drop(packet, f"nobody listens on port {payload.destination_port} of {self.name}", is_received=True)
         if isinstance(payload, headers.UDP):
             self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, icmpv6.PORT_UNREACHABLE, 0, arrival)
         elif self._is_somebody(arrival.source):
@@ -368,16 +361,11 @@ class Node:
         try:
             codec.decode(codec.encode(packet))
         except WireError as error:
-            self.discard(packet, str(error))
+            self.drop(packet, str(error), is_received=True)
             if error.pointer is not None and self.knows_mobility:
                 self.send_error(packet, icmpv6.PARAMETER_PROBLEM, 0, error.pointer)
             return True
         return False
-
-    def discard(self, packet: Packet, reason: str) -> None:
-        """A packet ends here that arrived: its flow's meter has counted it as received, so it does not count as lost.
-        """
-        self.network.trace.dropped(self.clock.now, self.name, reason, packet)
 
     def expects(self, payload: object) -> bool:
         """True where somebody here hears such a payload; a host has sockets."""
@@ -387,7 +375,7 @@ class Node:
 
     def process_extension(self, header: object, arrival: Arrival) -> bool:
         """Process one extension header; False where the packet ends here."""
-        if type(header) is DestinationOptions or type(header) is headers.HopByHopOptions:
+        if type(header) is headers.DestinationOptions or type(header) is headers.HopByHopOptions:
             for option in header.options:
                 if type(option) is HomeAddressOption:
                     if not self.mobility.home_address_option(option, arrival):

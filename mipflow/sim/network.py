@@ -218,11 +218,13 @@ class Network(Unique):
         """A stream of its own for each link, node and application, so that a change touches only what it changes."""
         return Random(f"{self.seed}/{name}")
 
-    def drop(self, packet: Packet, reason: str, where: str) -> None:
-        """A packet ends at a node or link named `where`, for a reason in words."""
+    def drop(self, packet: Packet, reason: str, where: str, is_received: bool = False) -> None:
+        """Drop a packet at a node or link named `where`, for a reason in words. It counts as lost unless `is_received`
+        says that its flow's meter has counted it as received.
+        """
         self.trace.dropped(self.clock.now, where, reason, packet)
         label = packet.innermost().label
-        if label:
+        if label and not is_received:
             self.meters[label].dropped(packet, f"{where}: {reason}")
 
     def record(self, node: str, changes: list[Change]) -> None:

@@ -318,6 +318,6 @@ class OwnNode:
                 upper(arrival)
             else:
                 self._note(why)
-                self._node.discard(arrival.packet, why)
+                self._node.drop(arrival.packet, why, is_received=True)
 
         return incoming

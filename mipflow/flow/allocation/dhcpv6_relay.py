@@ -52,7 +52,7 @@ class Dhcpv6Relay:
             return  # of a mobile node at home, whom the server on the link hears itself
         message = _read(arrival.payload.payload) if arrival.source == self._server else None
         if not isinstance(message, dhcpv6.RelayReply):
-            node.discard(arrival.packet, "no answer of the DHCPv6 server")
+            node.drop(arrival.packet, "no answer of the DHCPv6 server", is_received=True)
             return
         tunnel, inner = message.option(dhcpv6.InterfaceIdentifier), message.option(dhcpv6.RelayMessage)
         home_address = Address(tunnel.identifier) if tunnel and len(tunnel.identifier) == 16 else UNSPECIFIED

@@ -111,11 +111,12 @@ class Dhcpv6Server(Host):
                 inside = outer.option(dhcpv6.RelayMessage) if isinstance(outer, dhcpv6.RelayForward) else None
                 message = inside and dhcpv6.decode_dhcpv6(inside.message)
         except WireError as error:
-            self.discard(arrival.packet, str(error))
+            self.drop(arrival.packet, str(error), is_received=True)
             return
         answer = self.leases.answer(message, self.clock.now) if isinstance(message, dhcpv6.ClientMessage) else None
         if answer is None:
-            self.discard(arrival.packet, "DHCPv6, but nothing that a relay agent or client asks this server")
+            why = "DHCPv6, but nothing that a relay agent or client asks this server"
+            self.drop(arrival.packet, why, is_received=True)
             return
         said = dhcpv6.encode_dhcpv6(answer)
         if is_relayed:

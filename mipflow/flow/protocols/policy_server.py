@@ -102,7 +102,7 @@ class PolicyServer(Host):
             if answered != number or kind not in (Kind.APPLIED, Kind.REFUSED):
                 raise WireError(f"kind {kind} to number {answered}; expected 5 or 6 to number {number}", answered)
         except WireError as error:
-            self.discard(arrival.packet, f"answer of {arrival.source} to rules: {error}")
+            self.drop(arrival.packet, f"answer of {arrival.source} to rules: {error}", is_received=True)
             return
         repetition.stop()
         self._ended(arrival.source, Kind(kind).name.lower(), body.decode(errors="replace"))

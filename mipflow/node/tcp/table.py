@@ -83,7 +83,7 @@ class ConnectionTable:
                 self.failed = str(error)
                 self._host.decided("function failed", self.failed)
         if self.failed:
-            self._host.discard(arrival.packet, self.failed)
+            self._host.drop(arrival.packet, self.failed, is_received=True)
             return
         for socket, each in self._rows.items():
             with suppress(ProtocolMisuse, WireError):  # the function may have written into it: packets go there now
