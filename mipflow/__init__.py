@@ -74,7 +74,7 @@ def __dir__() -> list[str]:
 _IN_CELLS = {
     "mipflow.lab.views": "Views", "mipflow.node.node": "Node", "mipflow.mip6.bindings.table": "Table Entry",
     "mipflow.mip6.bindings.binding_cache": "Binding", "mipflow.mip6.bindings.binding_update_list": "BindingUpdateEntry",
-    "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.address_pool": "AddressPool",
+    "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.bindings.address_pool": "AddressPool",
     "mipflow.flow.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
     "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
     "mipflow.wire.packet": "Packet",

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
+from mipflow.flow.conversations import Traits
 from mipflow.flow.separator import traits_of
 from mipflow.flow.strangers import Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
-from mipflow.flow.traits import Traits
 from mipflow.node.applications.application import Ends
 from mipflow.node.applications.invitation import PORT as INVITATIONS
 from mipflow.node.applications.invitation import Doorman, Invitation

@@ -1,6 +1,6 @@
 """A mobile node that moves single flows: a host that has the mobile node of RFC 6275 and the flow layer's parts.
 
-It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.binder`
+It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.bindings`
 hears what the mobile node tells and says where to bind (`mip6.listener`). Mobility's own datagrams pass both by.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 from mipflow.arguments import Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.flow.allocation.allocation import Allocation, FunctionAllocation, wrong_new
-from mipflow.flow.binder import FlowBinder, Says, wrong_move
+from mipflow.flow.bindings.binder import FlowBinder, Says, wrong_move
+from mipflow.flow.conversations import Traits
 from mipflow.flow.endings import AskedEnding, FlowState
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner.answers import PARAMETERS, Answered, Answers, wrong_word
@@ -25,7 +26,6 @@ from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
 from mipflow.flow.stack import FlowStack
 from mipflow.flow.tables import FlowMappingEntry
-from mipflow.flow.traits import Traits
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.applications.application import Application
 from mipflow.node.host import Host

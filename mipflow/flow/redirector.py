@@ -2,7 +2,7 @@
 a flow?
 
 Pure: it reads and changes the two tables and returns the changes. Packets are sent and passed up by `flow.stack`; what
-has to be sent to peers is `flow.binder`'s.
+has to be sent to peers is `flow.bindings.binder`'s.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from mipflow.arguments import WORD, fits
+from mipflow.flow.conversations import Traits
 from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.policy.rules import EACH, RuleSet
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
-from mipflow.flow.traits import Traits
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest

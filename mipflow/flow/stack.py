@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from mipflow.arguments import FLAG, WORD, check, optional
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError, shown
-from mipflow.flow.binder import FlowBinder
+from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.calls import Calls, check_correspondent
+from mipflow.flow.conversations import Traits
 from mipflow.flow.endings import ASK_NS, AskedEnding, TcpEndings, idle_until_ns
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.learner.guard import guarded
 from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, RuleSource, sources_in_order, traits_of
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, Key
-from mipflow.flow.traits import Traits
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.applications.application import APPLICATION, Application, Ends, port_of, wrong_running
 from mipflow.node.host import Host

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
-from mipflow.flow.traits import Traits
+from mipflow.flow.conversations import Traits
 from mipflow.mip6.bindings.table import Entry, Table
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address

@@ -9,9 +9,9 @@ from time import process_time
 from typing import Any
 
 import mipflow as mf
+from mipflow.flow.conversations import Traits
 from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.flow.traits import Traits
 from mipflow.lab.scenarios import LINKS
 from mipflow.lab.world import World
 from mipflow.mip6.constants import MAX_UPDATE_RATE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mipflow.flow.conversations import Traits
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry
-from mipflow.flow.traits import Traits
 from mipflow.wire.address import Address
 
 

@@ -9,12 +9,12 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
+from mipflow.flow.conversations import Traits
 from mipflow.flow.flows import Flow
 from mipflow.flow.learner import guard as learner
 from mipflow.flow.policy.policies import ByApplication, FlowFacts, NetworkState, Policies
 from mipflow.flow.policy.rules import RuleSet
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.flow.traits import Traits
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.host import Host

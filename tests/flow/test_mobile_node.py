@@ -9,7 +9,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.binder import FlowBinder
+from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.stack import FlowStack
 from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode

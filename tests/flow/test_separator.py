@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mipflow.flow.conversations import Traits
 from mipflow.flow.separator import (
     FRAGMENTS_NS,
     ApplicationWord,
@@ -15,7 +16,6 @@ from mipflow.flow.separator import (
     traits_of,
 )
 from mipflow.flow.tables import Conversation, FlowMappingTable
-from mipflow.flow.traits import Traits
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, RouterSolicitation
 from mipflow.wire.packet import (

@@ -9,9 +9,9 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.flow.bindings.waiting_room import MAX_HELD
 from mipflow.flow.flows import Flow
 from mipflow.flow.policy.rules import Rule, RuleSet
-from mipflow.flow.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.applications.application import Ends, Running

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import TopologyError
+from mipflow.flow.conversations import Traits
 from mipflow.flow.strangers import GIVES_WAY_NS, Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
-from mipflow.flow.traits import Traits
 from mipflow.node.applications.invitation import PORT
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.wire.address import Address, Prefix

@@ -17,7 +17,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.mobility import Status
 
 if TYPE_CHECKING:
-    from mipflow.flow.address_pool import AddressPool
+    from mipflow.flow.bindings.address_pool import AddressPool
     from mipflow.flow.journal import Journal
     from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
     from mipflow.mip6.mobile_node import MobileNode

@@ -13,8 +13,8 @@ from typing import Annotated, Any, NamedTuple, Protocol
 
 from mipflow.arguments import FLAG, TEXT, WORD, Checked, Expected, check, fits, mapping, number, optional, several
 from mipflow.errors import ProtocolMisuse, shown
+from mipflow.flow.conversations import Traits
 from mipflow.flow.learner.guard import Guarded
-from mipflow.flow.traits import Traits
 
 __all__ = [
     "ByApplication", "ByCost", "ByLoad", "ByOperator", "ByRequest", "BySignal", "ByUser", "Choice", "FlowFacts",

@@ -17,7 +17,7 @@ from mipflow.files import AnyPath, read_text
 from mipflow.wire.address import UNSPECIFIED, Prefix
 
 if TYPE_CHECKING:
-    from mipflow.flow.traits import Traits
+    from mipflow.flow.conversations import Traits
 
 MOST_OCTETS = 1 << 20
 """Of a file of rules."""

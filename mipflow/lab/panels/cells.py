@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mipflow.flow.address_pool import AddressPool
+from mipflow.flow.bindings.address_pool import AddressPool
 from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.lab.views import MOST_LETTERS, WORLDS, Views

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mipflow.errors import FunctionFailed, ProtocolMisuse
+from mipflow.flow.conversations import Traits
 from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.policy.policies import (
     ByApplication,
@@ -31,7 +32,6 @@ from mipflow.flow.policy.policies import (
     Wish,
     wrong_with,
 )
-from mipflow.flow.traits import Traits
 from mipflow.wire.address import Address
 
 NAMES = ("wlan0", "cell0", "eth0")

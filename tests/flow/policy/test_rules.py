@@ -16,8 +16,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import DatasetError
+from mipflow.flow.conversations import Traits
 from mipflow.flow.policy.rules import EACH, MOST_RULES, Rule, RuleSet, load_rules, read_rules, schema, write_rules
-from mipflow.flow.traits import Traits
 from mipflow.wire.address import Address, Prefix
 
 ROOT = Path(__file__).resolve().parents[3]

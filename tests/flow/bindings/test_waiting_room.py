@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mipflow.flow.bindings.waiting_room import MAX_HELD, MAX_HOLD_NS, WaitingRoom
+from mipflow.flow.conversations import Traits
 from mipflow.flow.tables import FlowInformation, FlowMappingEntry
-from mipflow.flow.traits import Traits
-from mipflow.flow.waiting_room import MAX_HELD, MAX_HOLD_NS, WaitingRoom
 from mipflow.sim.clock import Clock
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet

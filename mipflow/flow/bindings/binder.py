@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from mipflow.arguments import FLAG, TEXT, check, fits, optional, several
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
-from mipflow.flow.address_pool import AddressPool
 from mipflow.flow.allocation.allocation import Allocation, StatelessAllocation
+from mipflow.flow.bindings.address_pool import AddressPool
+from mipflow.flow.bindings.shared_bindings import SharedBindings
+from mipflow.flow.bindings.waiting_room import WaitingRoom
 from mipflow.flow.flows import Flow
 from mipflow.flow.journal import Journal
 from mipflow.flow.learner.guard import Guarded, wrong_truth
 from mipflow.flow.policy.networks import ANCHOR, NetworkChooser
 from mipflow.flow.policy.policies import HomeBindings, Policies
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
-from mipflow.flow.shared_bindings import SharedBindings
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable, flows_named
-from mipflow.flow.waiting_room import WaitingRoom
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode

@@ -13,7 +13,7 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.wire.address import Address
-from tests.flow.test_binder import CALL, PRIMARY, SECOND, TALK, agree, made
+from tests.flow.bindings.test_binder import CALL, PRIMARY, SECOND, TALK, agree, made
 from tests.flow.test_stack import interfaces
 from tests.mip6.worlds import messages, world
 
