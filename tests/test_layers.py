@@ -19,8 +19,8 @@ MAY_IMPORT_LATE = FRONT_DOORS | {"lab.views"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
 KNOWN_DOORS: dict[str, set[str]] = {
-    "flow.address_pool": {"flow.allocation", "flow.learner", "mip6.discovery"},
-    "flow.binder": {"flow.allocation", "flow.learner", "flow.policy"},
+    "flow.bindings.address_pool": {"flow.allocation", "flow.learner", "mip6.discovery"},
+    "flow.bindings.binder": {"flow.allocation", "flow.learner", "flow.policy"},
     "flow.calls": {"node.applications"},
     "flow.endings": {"flow.learner"},
     "flow.flows": {"node.applications"},
