@@ -26,6 +26,7 @@ from mipflow.mip6.registrations.events import Abandoned, HomeAgentChanged, Lost,
 from mipflow.mip6.registrations.peer_reports import PeerReports
 from mipflow.mip6.registrations.registrar import Registrar
 from mipflow.mip6.registrations.registrations import Registrations
+from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings
 from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.node.host import Host
@@ -95,10 +96,16 @@ class MobileNode(Mobility):
         self.ip_security = IpSecurity(host)
         BindingErrors(host)
         how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
-        self.registrar = Registrar(host, self, self, self.home_test_road, registrations, how)
+        self.registrar = Registrar(host, self, self.home_test_road, registrations, how)
+        self.registrar.hears = {
+            News.CHANGED: self.registration_changed, News.REFUSED: self.registration_refused,
+            News.WITHOUT_MOBILITY: lambda peer: self.listener.peer_without_mobility(peer),
+            News.PREFIXES_WANTED: self.prefix_discovery_wanted, News.SILENT: self.home_agent_silent,
+            News.NO_HOME_AGENT: self.home_agent_wanted,
+        }  # fmt: skip
         self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
         """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
-        PeerReports(host, self, self.registrar)
+        PeerReports(host, self.registrar)
         self.address_discovery = HomeAgentDiscovery(host, self)
         self.prefixes = PrefixDiscovery(host, self, self, self.registrar)
         host.handlers[Packet] = self._tunnel_exit
@@ -497,10 +504,6 @@ class MobileNode(Mobility):
         if entry.home_registration and self.discovers:
             self.address_discovery.failed(entry.peer)
         self.listener.registration_refused(entry, status)
-
-    def peer_without_mobility(self, peer: Address) -> None:
-        """A correspondent does not know Mobile IPv6 (section 11.3.5): its packets stay in the tunnel."""
-        self.listener.peer_without_mobility(peer)
 
     def prefix_discovery_wanted(self) -> None:
         """The home agent says that prefix discovery is necessary; `PrefixesLearned` answers (11.7.1)."""

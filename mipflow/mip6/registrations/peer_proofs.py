@@ -1,8 +1,8 @@
-"""Do correspondents know Mobile IPv6? Their answers tell a mobile node, and binding errors.
+"""Evidence of whether correspondents know Mobile IPv6: their own answers prove it, binding errors raise doubts.
 
 A binding error carries nothing that only its alleged sender knows, so alone it proves nothing (RFC 6275 section 11.3.6
-has a SHOULD for status 2): a peer that has proved itself lately is not doubted, and of any other silence must confirm
-it. Pure: takes `now` in nanoseconds.
+has a SHOULD for status 2): a peer that has proved itself lately is not doubted, and silence must confirm a doubt about
+any other. Pure: takes `now` in nanoseconds.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ class PeerProofs:
     def __init__(self) -> None:
         self._proved_until_ns: dict[Address, int] = {}
         self._doubts: dict[Address, tuple[str, int]] = {}
-        """Why, and until when silence confirms it, in nanoseconds."""
+        """Peers in doubt -> why, and until when silence confirms it, in nanoseconds."""
 
     def proved(self, peer: Address, now: int, binding_until_ns: int = 0) -> None:
-        """A peer has answered a test with its cookie, or acknowledged an update: worth as long as a refusal would be,
-        and as long as the binding lasts.
+        """Note that a peer answered a test with its cookie, or acknowledged an update. The proof lasts as long as a
+        refusal would, and as long as the binding.
         """
         self._proved_until_ns[peer] = max(now + CORRESPONDENT_RETRY_NS, binding_until_ns)
         self._doubts.pop(peer, None)
 
     def doubt(self, peer: Address, why: str, now: int) -> bool:
-        """A binding error says, for `why`, that a peer does not know Mobile IPv6. False where that is not believed."""
+        """Note that a peer is said not to know Mobile IPv6, and why. Return False where that is not believed."""
         if now < self._proved_until_ns.get(peer, 0):
             return False
         self._doubts[peer] = why, now + MAX_BINDACK_TIMEOUT_NS
         return True
 
     def confirmed(self, peer: Address, now: int) -> str:
-        """A peer has left a message unanswered: why it is taken to know no Mobile IPv6; empty where nobody said so."""
+        """Return why a peer that left a message unanswered is given up; an empty text where there was no doubt."""
         why, until_ns = self._doubts.pop(peer, ("", 0))
         return why if now <= until_ns else ""
 
     def forget(self, peer: Address) -> None:
-        """Nothing is wanted of a peer any more."""
+        """Drop all that is known of a peer."""
         self._proved_until_ns.pop(peer, None)
         self._doubts.pop(peer, None)

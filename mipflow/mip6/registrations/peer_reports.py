@@ -1,12 +1,12 @@
 """Reports of peers to a mobile node besides acknowledgements: binding errors, binding refresh requests, and ICMPv6
 parameter problems (RFC 6275 sections 11.3.5, 11.3.6, 11.7.4).
 
-All of it is unauthenticated: it counts only where it is about something that this node sent or holds.
+They are not authenticated, so each counts only where it is about something that this node sent or holds.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
@@ -29,29 +29,23 @@ UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
 """Codes of a parameter problem (RFC 4443 section 3.4)."""
 
 
-class HasHomeAgent(Protocol):
-    """A mobile node, as far as its home agent is concerned."""
-
-    home_agent: Address
-
-
 class PeerReports:
-    """Hears what peers report, and has the registrar act on it."""
+    """Takes the reports of peers from the node's handlers, and tells the registrar of those that count."""
 
-    def __init__(self, node: Node, home: HasHomeAgent, registrar: Registrar) -> None:
-        self._node, self._home, self._registrar = node, home, registrar
+    def __init__(self, node: Node, registrar: Registrar) -> None:
+        self._node, self._registrar = node, registrar
         self._other_errors = node.handlers[IcmpError]
         node.handlers[mobility.BindingError] = self._binding_error
         node.handlers[mobility.BindingRefreshRequest] = self._refresh_request
         node.handlers[IcmpError] = self._icmp_error
 
     def _binding_error(self, arrival: Arrival) -> None:
-        """A peer has dropped a packet of ours: it holds no such binding, or does not know a message (11.3.6)."""
+        """Take a binding error: the peer holds no such binding, or does not know a message of ours (section 11.3.6)."""
         error, peer = arrival.packet.payload, arrival.source
         assert isinstance(error, mobility.BindingError)
         entry = self._registrar.list.get(peer, error.home_address)
         if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
-            if peer == self._home.home_agent or not self._expects_answer(peer):
+            if not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
             else:
                 why = "it does not know our Mobility Header type (binding error 2)"
@@ -66,13 +60,14 @@ class PeerReports:
             self._registrar.tell(Gone(peer, error.home_address))
 
     def _expects_answer(self, peer: Address) -> bool:
+        """True for a correspondent that owes the answer to a binding update or a test init."""
         tests, entries = self._registrar.tests, self._registrar.list.of_peer(peer)
-        if any(entry.state in ANSWER_DUE for entry in entries):
+        if any(entry.state in ANSWER_DUE and not entry.home_registration for entry in entries):
             return True
         return any(test.correspondent == peer and test.state is RoutabilityState.UNDER_WAY for test in tests)
 
     def _refresh_request(self, arrival: Arrival) -> None:
-        """A peer would forget a binding soon: register it anew, with return routability, if it is wanted (11.7.4)."""
+        """Register a binding anew, with return routability, before the peer would forget it (section 11.7.4)."""
         entry = self._registrar.list.get(arrival.source, arrival.destination)
         if entry is None or entry.state is not State.BOUND:
             self._node.drop(arrival.packet, "binding refresh request about a binding that is not in use")
@@ -80,7 +75,8 @@ class PeerReports:
         self._registrar.tell(Stale(entry.peer, entry.home_address, with_tests=True), arrival)
 
     def _icmp_error(self, arrival: Arrival) -> None:
-        """A parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5)."""
+        """Take a parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5).
+        """
         error: IcmpError = arrival.payload
         self._other_errors(arrival)
         if error.type != PARAMETER_PROBLEM or error.code not in (UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION):
@@ -117,7 +113,7 @@ class PeerReports:
         )
 
     def _was_sent(self, entry: BindingUpdateEntry, update: mobility.BindingUpdate, source: Address) -> bool:
-        """True for an update that waits for its answer: its authorization data is ours alone."""
+        """True for an update that waits for its answer; nobody else can make its authorization data."""
         sent = [one for one in entry.unanswered if (one.sequence, one.care_of_address) == (update.sequence, source)]
         is_due = not entry.home_registration and entry.state in ANSWER_DUE
         return is_due and any(is_authentic(update, entry, one) for one in sent)

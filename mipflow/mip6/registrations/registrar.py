@@ -1,14 +1,15 @@
-"""The shell around the machine of registrations: it tells it what happens, and carries its steps out.
+"""The shell around the machine of registrations: it tells the machine what happens, and carries its steps out.
 
-Takes events (`tell`), and the commonest wishes by name; `mip6.registrations.registrations` says what follows. What
-peers report besides answers, `PeerReports` hears and tells.
+Takes events (`tell`), the commonest wishes by name, and the messages that answer; sends packets, sets timers, writes
+the trace, and tells news to `hears`. `mip6.registrations.registrations` says what follows from what. Reports of peers
+that are no answers come from `mip6.registrations.peer_reports`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mipflow.arguments import make
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
@@ -23,48 +24,26 @@ from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 if TYPE_CHECKING:
-    from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
     from mipflow.node.node import Arrival, Node
     from mipflow.node.road import Road
 
 
-class HearsNews(Protocol):
-    """Hears what a mobile node is to know of its registrations."""
-
-    def registration_changed(self, entry: BindingUpdateEntry) -> None:
-        """A peer has acknowledged, refused or lost one."""
-
-    def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
-        """A peer has refused one."""
-
-    def peer_without_mobility(self, peer: Address) -> None:
-        """A correspondent does not know Mobile IPv6."""
-
-    def prefix_discovery_wanted(self) -> None:
-        """The home agent says that prefix discovery is necessary."""
-
-    def home_agent_silent(self) -> None:
-        """The home agent does not answer."""
-
-    def home_agent_wanted(self) -> None:
-        """No home agent is known."""
-
-
 class Registrar:
-    """Drives the registrations of one mobile node; `registrations` makes their machine."""
+    """Drives the registrations of one mobile node; `registrations` makes the machine."""
 
     def __init__(
-        self, node: Node, surroundings: Surroundings, hears: HearsNews,
-        home_test_road: Callable[[Address], Road | None], registrations: Callable[..., Registrations],
-        settings: Settings,
+        self, node: Node, surroundings: Surroundings, home_test_road: Callable[[Address], Road | None],
+        registrations: Callable[..., Registrations], settings: Settings,
     ) -> None:  # fmt: skip
-        self._node, self._hears, self._home_test_road = node, hears, home_test_road
+        self._node, self._home_test_road = node, home_test_road
         random = node.network.random
         numbers, cookies = random(f"{node.name}/registrations"), random(f"{node.name}/cookies")
         given = surroundings, numbers, cookies, settings
         machine: Registrations = make("registrations", registrations, Registrations, *given)
         self.machine, self.list, self.tests = machine, machine.list, machine.tests
         """The binding update list (section 11.1); the return routability tests, and their tokens."""
+        self.hears: dict[News, Callable[..., None]] = {}
+        """News -> what takes it, with the values that `Notify.about` has; other news is lost."""
         self._timers: dict[TimerKey, Timer] = {}
         self._steps: dict[type, Callable[[Any], None]] = {
             steps.SendUpdate: self._transmit_update, steps.SendTestInit: self._transmit_test_init,
@@ -95,7 +74,7 @@ class Registrar:
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     def tell(self, event: RegistrationEvent, arrival: Arrival | None = None) -> None:
-        """Tell the machine, and do as it says; `arrival` is what an event was heard in."""
+        """Tell the machine of an event, and do as it says; `arrival`: the packet in which it came, where one did."""
         for step in self.machine.handle(event, self._node.clock.now):
             if isinstance(step, steps.Ignored):
                 assert arrival is not None
@@ -104,14 +83,14 @@ class Registrar:
                 self._steps[type(step)](step)
 
     def _arrived(self, arrival: Arrival) -> None:
-        """A test (section 11.6.2) or an acknowledgement (11.7.3): `RoutabilityProcedure.judge`, or
-        `Exchange._acknowledged`, judges it.
+        """Take a test (section 11.6.2) or an acknowledgement (11.7.3): `RoutabilityProcedure.judge` judges the one,
+        `Exchange._acknowledged` the other.
         """
         through_home = arrival.tunnel is not None or arrival.destination in self._node.addresses
         self.tell(Heard(arrival.payload, arrival.source, arrival.destination, through_home), arrival)
 
     def _transmit_update(self, step: steps.SendUpdate) -> None:
-        """At home the source is the home address itself (section 11.5.5)."""
+        """Send an update; at home its source is the home address itself (section 11.5.5)."""
         entry = step.entry
         option = DestinationOptions((HomeAddressOption(entry.home_address),))
         extensions = () if entry.care_of_address == entry.home_address else (option,)
@@ -136,10 +115,5 @@ class Registrar:
         self._node.forget_roads()
 
     def _notify(self, step: steps.Notify) -> None:
-        hears = self._hears
-        of: dict[News, Callable[..., None]] = {
-            News.CHANGED: hears.registration_changed, News.REFUSED: hears.registration_refused,
-            News.WITHOUT_MOBILITY: hears.peer_without_mobility, News.PREFIXES_WANTED: hears.prefix_discovery_wanted,
-            News.SILENT: hears.home_agent_silent, News.NO_HOME_AGENT: hears.home_agent_wanted,
-        }  # fmt: skip
-        of[step.news](*step.about)
+        if step.news in self.hears:
+            self.hears[step.news](*step.about)

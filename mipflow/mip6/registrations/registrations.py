@@ -22,14 +22,14 @@ from mipflow.wire.address import UNSPECIFIED, Address
 
 
 class Registrations(Exchange):
-    """All registrations of one mobile node."""
+    """The machine of all registrations of one mobile node."""
 
     def __init__(self, node: Surroundings, numbers: Random, cookies: Random, settings: Settings) -> None:
         super().__init__(node, numbers, cookies, settings)
         self._ceased: dict[Address, int] = {}
         """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
         self._unproved = RateLimit(1)
-        """Renewals on the word of a peer who proves nothing: a third of MAX_UPDATE_RATE, the rest is for our own."""
+        """The limit of renewals that an unproved message asks for: a third of MAX_UPDATE_RATE, the rest is ours."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.Want: self._want, events.Unwant: lambda event: self._deregister(*event),
             events.AtHome: self._at_home, events.HomeAgentChanged: self._home_agent_changed,
@@ -54,6 +54,7 @@ class Registrations(Exchange):
     # --- what is wanted ----------------------------------------------------------------------------------------------
 
     def _want(self, event: events.Want) -> None:
+        """Register at the home agent, or at the correspondent that is named."""
         if event.correspondent is None:
             self._register_home(event.home_address, event.care_of_address)
         else:
@@ -80,7 +81,7 @@ class Registrations(Exchange):
     def _wanted(
         self, peer: Address, home_address: Address, care_of: Address, home_registration: bool
     ) -> BindingUpdateEntry | None:
-        """The entry that is to be pursued; None while it is being deleted, or refused for this very address."""
+        """Return the entry to pursue, or None while it is being deleted, or refused for this very address."""
         key, entry = (peer, home_address), self.list.get(peer, home_address)
         if entry is not None and entry.state is State.DELETING and not entry.lingers_until_ns:
             self._next[key] = care_of
@@ -116,7 +117,7 @@ class Registrations(Exchange):
     # --- home and home agents ----------------------------------------------------------------------------------------
 
     def _at_home(self, event: events.AtHome) -> None:
-        """The home agent is to stand in no longer, then correspondents forget (section 11.5.5)."""
+        """De-register at the home agent, which stands in no longer, then at correspondents (section 11.5.5)."""
         home_address = event.home_address
         entry = self.list.get(self._node.home_agent_of(home_address), home_address)
         if entry is None:
@@ -129,8 +130,8 @@ class Registrations(Exchange):
     def _home_agent_changed(self, event: events.HomeAgentChanged) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).
 
-        It would still defend the address: the new one's duplicate address detection would fail. One that is silent at
-        the slowest rate of retransmissions is not waited for.
+        Until then it would defend the address, and the new one's duplicate address detection would fail. A home agent
+        that is silent at the slowest rate of retransmissions is not waited for.
         """
         for entry in [e for e in self.list if e.home_registration and e.peer != event.home_agent]:
             former, home_address, care_of = entry.peer, entry.home_address, entry.care_of_address
@@ -145,12 +146,13 @@ class Registrations(Exchange):
                 self._next[former, home_address] = care_of
 
     def _abandon(self, event: events.Abandoned) -> None:
+        """Forget all registrations of a home address without a word to anybody."""
         for entry in self.list.of_home_address(event.home_address):
             entry.registered = None
             self._forget(entry)
 
     def _shortened(self, event: events.Shortened) -> None:
-        """No peer may hold a binding longer than its home address is valid (section 11.4.2)."""
+        """Have a peer hold a binding no longer than its home address is valid (section 11.4.2)."""
         entry = self.list.get(event.peer, event.home_address)
         if entry is None:
             return
@@ -162,7 +164,7 @@ class Registrations(Exchange):
             self.renew(entry)
 
     def _prefixes_learned(self, event: events.PrefixesLearned) -> None:
-        """Home registrations are refreshed again."""
+        """Refresh home registrations again."""
         self.awaits_prefixes = False
         for entry in self.list:
             if entry.home_registration and entry.state is State.BOUND:
@@ -171,7 +173,7 @@ class Registrations(Exchange):
     # --- care-of addresses that come and go --------------------------------------------------------------------------
 
     def _rescue(self, event: events.Lost) -> None:
-        """Bind elsewhere what is to be bound where nothing arrives any more: at home first, then at correspondents
+        """Move every registration whose care-of address is out of reach: at home first, then at correspondents
         (sections 11.5.4 and 11.7.2).
         """
         lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
@@ -183,7 +185,7 @@ class Registrations(Exchange):
                 self._want(events.Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
 
     def _reachable(self, event: events.Reachable) -> None:
-        """Go on with all that waits for an answer there, or for a home test through it."""
+        """Pursue the registrations that wait for an answer at this care-of address, or for a home test through it."""
         for entry in self.list:
             at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
             registered = None if at_home is None else at_home.registered
@@ -195,17 +197,20 @@ class Registrations(Exchange):
     # --- what peers say ----------------------------------------------------------------------------------------------
 
     def _gone(self, event: events.Gone) -> None:
+        """Register anew what a peer holds no longer; at most once a second, since anybody can say so."""
         entry = self.list.get(event.peer, event.home_address)
-        if entry is not None:
-            self._lost(entry)
-            if entry.state is State.IDLE:
-                due_ns = self._unproved.reserve(event.peer, self.now)
-                if due_ns == self.now:
-                    self.renew(entry)
-                else:
-                    self._timer(entry, due_ns)
+        if entry is None:
+            return
+        self._lost(entry)
+        if entry.state is State.IDLE:
+            due_ns = self._unproved.reserve(event.peer, self.now)
+            if due_ns == self.now:
+                self.renew(entry)
+            else:
+                self._timer(entry, due_ns)
 
     def _stale(self, event: events.Stale) -> None:
+        """Register anew because a peer asked for it, with fresh tokens if it has to; at most once a second then."""
         entry = self.list.get(event.peer, event.home_address)
         if entry is None:
             return
@@ -215,17 +220,16 @@ class Registrations(Exchange):
                 self._steps.append(steps.Ignored(why))
                 return
             self._unproved.reserve(event.peer, self.now)
-            if not entry.home_registration:
-                self._forget_tokens(*self.tests_needed(entry))
+            self._forget_tokens(*self.tests_needed(entry))
         self.renew(entry)
 
     def _doubt(self, event: events.Doubted) -> None:
-        """Given up if it stays silent; not believed of one that has proved the contrary lately."""
+        """Give a peer up if it stays silent; ignore the error where the peer has proved the contrary lately."""
         if not self._proofs.doubt(event.peer, event.why, self.now):
             self._steps.append(steps.Ignored("binding error of a peer that has answered lately"))
 
     def cease(self, peer: Address, why: str) -> None:
-        """Everything takes the tunnel, for a period (section 11.3.5)."""
+        """Have everything towards a correspondent take the tunnel for a period (section 11.3.5)."""
         if self.has_ceased(peer, self.now):
             return
         retry_ns = self._ceased[peer] = self.now + CORRESPONDENT_RETRY_NS
@@ -243,7 +247,7 @@ class Registrations(Exchange):
     # --- the end of an entry -----------------------------------------------------------------------------------------
 
     def released(self, home_address: Address) -> None:
-        """At home, and the home agent stands in no longer: correspondents forget (section 11.7.2)."""
+        """De-register a home address at correspondents, now that the home agent lets go of it (section 11.7.2)."""
         for other in self.list.of_home_address(home_address):
             if not other.home_registration:
                 self._enter(other.peer, other.home_address, other.home_address, False)

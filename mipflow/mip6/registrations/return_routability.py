@@ -1,9 +1,9 @@
-"""The mobile node's side of the return routability procedure: test inits leave, Home Test and Care-of Test are checked,
-their tokens kept (RFC 6275 sections 5.2.5, 5.2.7, 11.6.1, 11.6.2 and 11.8). Pure: `now` in, steps out.
+"""The mobile node's side of the return routability procedure (RFC 6275 sections 5.2.5, 5.2.7, 11.6.1, 11.6.2 and 11.8).
+Pure: `now` in, steps out.
 
-A test for each (kind, correspondent, address) stands in a table, which is a state machine; `RoutabilityProcedure` makes
-tests and judges their answers. `mip6.registrations.exchange` says which tokens it lacks (`ask`), and sends the binding
-updates that have them; what tokens and keys are made of is in `mip6.bindings.keygen_tokens`.
+A test for each (kind, correspondent, address) has a row in a table and a state machine. `RoutabilityProcedure` sends
+test inits, checks Home Test and Care-of Test, and keeps their tokens. `mip6.registrations.exchange` says which tokens
+it lacks (`ask`), and sends the binding updates that have them; `mip6.bindings.keygen_tokens` says how tokens are made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, CareOfTest
 
 
 class RoutabilityState(Enum):
-    """Where one test stands."""
+    """The state of one test."""
 
     NO_TOKEN = "no token"
     UNDER_WAY = "test init sent"
@@ -56,7 +56,7 @@ ROUTABILITY_TRANSITIONS = {
 
 @dataclass(slots=True)
 class RoutabilityTestEntry(Entry):
-    """One test: the cookie that was sent last and when, and the token that came."""
+    """One test: the cookie that was sent last, when it was sent, and the token that came."""
 
     columns = "kind correspondent address state".split()
     kind: RoutabilityTest
@@ -66,7 +66,7 @@ class RoutabilityTestEntry(Entry):
     cookie: bytes = b""
     sent_ns: int = 0
     attempts: int = 0
-    """Test init messages since the test began: they set the back-off."""
+    """The number of test inits since the test began: it sets the back-off."""
     token: Token | None = None
 
 
@@ -76,27 +76,27 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
     name = "return routability"
 
     def get(self, key: TestKey) -> RoutabilityTestEntry | None:
-        """A test, or None where there is neither one under way nor a token."""
+        """Return a test, or None where there is neither one under way nor a token."""
         return self._entries.get(key)
 
     def is_idle(self, key: TestKey) -> bool:
-        """True where no init message for a token has left that may still be answered."""
+        """True where no test init for a token may still be answered."""
         test = self.get(key)
         return test is None or test.state is not RoutabilityState.UNDER_WAY
 
     def begin(self, key: TestKey, cookie: bytes, now: int, attempts: int = 1) -> list[Change]:
-        """A test init leaves with a new cookie; one that was sent before counts no more (section 11.8)."""
+        """Note that a test init leaves with a new cookie; an earlier one counts no more (section 11.8)."""
         changes = [] if key in self else self._put(key, RoutabilityTestEntry(*key))
         values = {"cookie": cookie, "sent_ns": now, "attempts": attempts, "token": None}
         return changes + self._step(key, RoutabilityEvent.SEND, **values)
 
     def repeated_ns(self, key: TestKey) -> int:
-        """When a test that is under way is repeated if nothing comes, in nanoseconds (section 11.8)."""
+        """Return when a test that is under way is repeated if no answer comes, in nanoseconds (section 11.8)."""
         test = self._entries[key]
         return test.sent_ns + back_off_ns(test.attempts)
 
     def of(self, kind: RoutabilityTest, correspondent: Address) -> list[TestKey]:
-        """All tests of one kind at one correspondent."""
+        """List the tests of one kind at one correspondent."""
         return [key for key in self._entries if key[:2] == (kind, correspondent)]
 
     def is_expected(self, key: TestKey, cookie: bytes) -> bool:
@@ -110,7 +110,8 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
         return self._step(key, RoutabilityEvent.RECEIVE, token=token)
 
     def token(self, key: TestKey, now: int, not_before: int = 0) -> Token | None:
-        """A token younger than MAX_TOKEN_LIFETIME that came at `not_before` or later, or None (section 5.2.7)."""
+        """Return a token younger than MAX_TOKEN_LIFETIME that came at `not_before` or later, or None (section 5.2.7).
+        """
         test = self.get(key)
         token = None if test is None else test.token
         if token is None or now - token.received_ns >= MAX_TOKEN_LIFETIME_NS or token.received_ns < not_before:
@@ -118,7 +119,7 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
         return token
 
     def end(self, key: TestKey, event: RoutabilityEvent) -> list[Change]:
-        """A test comes to an end without a token, or its token does. No change where the event cannot happen."""
+        """End a test without a token, or end its token. No change where the event cannot happen."""
         test = self.get(key)
         if test is None or (test.state, event) not in ROUTABILITY_TRANSITIONS:
             return []
@@ -140,25 +141,25 @@ class RoutabilityProcedure:
         self._cookies, self._waiting = cookies, waiting
         self.tests = RoutabilityTests()
         self.askers: dict[TestKey, dict[Pair, None]] = {}
-        """Tests -> the registrations that have asked for their token: nobody else has to be looked at when it comes."""
+        """Tests -> the registrations that asked for the token: only they are looked at when it comes."""
         self.in_turn: dict[TestKey, int] = {}
-        """Test inits that leave as soon as MAX_UPDATE_RATE allows it -> which attempt it is."""
+        """Test inits that leave as soon as MAX_UPDATE_RATE allows it -> the number of the attempt."""
         self._rate = RateLimit()
 
     # --- test inits (sections 11.6.1 and 11.8) -----------------------------------------------------------------------
 
     def ask(self, key: TestKey, now: int) -> list[Step]:
-        """Begin a test, unless an init message for the same token has just left (section 5.2.7)."""
+        """Begin a test, unless a test init for the same token has just left (section 5.2.7)."""
         test = self.tests.get(key)
         is_due = test is None or self.tests.is_idle(key) or now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS
         return self._send_init(key, 1, now) if is_due else []
 
     def repeat(self, key: TestKey, now: int) -> list[Step]:
-        """A test init was not answered: send another one."""
+        """Send another test init in the place of one that was not answered."""
         return self._send_init(key, self.unanswered(key) + 1, now)
 
     def has_its_turn(self, key: TestKey, now: int) -> list[Step]:
-        """MAX_UPDATE_RATE lets a test init leave."""
+        """Send the test init that has waited for MAX_UPDATE_RATE."""
         return self._init_leaves(key, self.in_turn.pop(key), now)
 
     def _send_init(self, key: TestKey, attempt: int, now: int) -> list[Step]:
@@ -171,7 +172,7 @@ class RoutabilityProcedure:
         return [SetTimer((Timers.TEST_INIT, key), due)]
 
     def _init_leaves(self, key: TestKey, attempt: int, now: int) -> list[Step]:
-        """A new cookie for each (section 11.6.1)."""
+        """Send a test init with a new cookie (section 11.6.1), if a registration still waits for the token."""
         if not self._waiting(key):
             self.askers.pop(key, None)
             return self.end(key, RoutabilityEvent.GIVE_UP)
@@ -183,7 +184,7 @@ class RoutabilityProcedure:
     # --- tests (section 11.6.2) --------------------------------------------------------------------------------------
 
     def judge(self, event: Heard, now: int) -> tuple[TestKey | None, list[Step]]:
-        """Check a Home Test or Care-of Test and take its token: gives whose it is, or None."""
+        """Check a Home Test or Care-of Test and take its token; return the test that it answers, or None."""
         message = event.message
         assert not isinstance(message, BindingAcknowledgement)
         kind = RoutabilityTest.HOME if isinstance(message, HomeTest) else RoutabilityTest.CARE_OF
@@ -196,11 +197,11 @@ class RoutabilityProcedure:
         return key, [received, SetTimer((Timers.TEST, key), now + MAX_TOKEN_LIFETIME_NS)]
 
     def unanswered(self, key: TestKey) -> int:
-        """How many test inits have been sent for a token that has not come; 0 where nothing is under way."""
+        """Count the test inits sent for a token that has not come; 0 where none is under way."""
         test = self.tests.get(key)
         return test.attempts if test is not None and test.state is RoutabilityState.UNDER_WAY else 0
 
     def end(self, key: TestKey, event: RoutabilityEvent) -> list[Step]:
-        """A test ends without a token, or its token does."""
+        """End a test without a token, or end its token."""
         ended: list[Step] = [Changed(self.tests.end(key, event))]
         return ended if key in self.tests else [*ended, SetTimer((Timers.TEST, key), None)]

@@ -15,6 +15,7 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_update_list import State
 from mipflow.mip6.registrations.events import PrefixesLearned
+from mipflow.mip6.registrations.steps import News
 from mipflow.wire.address import Address
 from mipflow.wire.codec import decode, encode
 from mipflow.wire.packet import Packet
@@ -213,7 +214,7 @@ def test_status_1_wants_prefix_discovery_and_no_refresh_before_it_is_done(monkey
     """Sections 11.7.1 and 11.7.3: registered, but not again before the home prefixes are known to be valid."""
     made = world()
     wanted: list[float] = []
-    monkeypatch.setattr(made.mn.mobility, "prefix_discovery_wanted", lambda: wanted.append(made.now))
+    monkeypatch.setitem(made.mn.registrar.hears, News.PREFIXES_WANTED, lambda: wanted.append(made.now))
     answering(made, made.mn.home_agent, lambda _: (1, 25))
     made.run(95)
     assert at_home(made).registered is not None and len(updates_s(made, made.mn.home_agent)) == 1
@@ -226,7 +227,7 @@ def test_status_1_wants_prefix_discovery_and_no_refresh_before_it_is_done(monkey
 def test_without_prefix_discovery_the_registration_is_renewed_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 11.7.1 says "should not": a mobile node that nobody can reach any more has nothing to lose."""
     made = world()
-    monkeypatch.setattr(made.mn.mobility, "prefix_discovery_wanted", lambda: None)
+    monkeypatch.setitem(made.mn.registrar.hears, News.PREFIXES_WANTED, lambda: None)
     answering(made, made.mn.home_agent, lambda _: (1, 25))
     made.run(110)
     first, second = updates_s(made, made.mn.home_agent)
@@ -283,7 +284,7 @@ def test_a_home_agent_that_stays_silent_is_reported_at_the_longest_wait(monkeypa
     """Section 11.7.1: at MAX_BINDACK_TIMEOUT another home agent may be tried; with only one it goes on at that rate."""
     made = world()
     silent: list[float] = []
-    monkeypatch.setattr(made.mn.mobility, "home_agent_silent", lambda: silent.append(made.now))
+    monkeypatch.setitem(made.mn.registrar.hears, News.SILENT, lambda: silent.append(made.now))
     made.network.segments["Internet-HA"].set_up(False)
     made.run(125)
     times = updates_s(made, made.mn.home_agent)
