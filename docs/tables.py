@@ -66,9 +66,10 @@ what becomes of the mobile node's own flows meanwhile.
 BASELINES = """\
 # What can be done with the same flows
 
-Mobile IPv6 as it is, the way before WO 2004/057826, and its method: the same calls between the same nodes, in three
-worlds that differ in nothing but how flows get home addresses and bindings (`mipflow/lab/studies/baselines.py`,
-`mf.baseline_table()`). Each cell is a run. Its verdict is what was on the mobile node's links: "yes" where the data
+Mobile IPv6 as it is, the way before the patent WO 2004/057826, and its method: the same calls between the same nodes,
+in three worlds that differ in nothing but how flows get home addresses and bindings
+(`mipflow/lab/studies/baselines.py`, `mf.baseline_table()`). Each cell is a run.
+Its verdict is what was on the mobile node's links: "yes" where the data
 packets of every call, in the last second, took the interface that was wished for it, both ways, and no other. That it
 comes out as the pages of WO 2004/057826 say is a test (`tests/lab/studies/test_baselines.py`).
 

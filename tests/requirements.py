@@ -235,7 +235,7 @@ First those that no single sentence of the RFC shows.
 * **Address resolution is not simulated.** `Segment.neighbors` says who answers for an address, in place of neighbor
   caches (RFC 4861 section 7.2); a home agent enters itself there for the home addresses that it stands in for.
   Duplicate address detection, solicitations and advertisements do send their packets.
-* **Nothing is secret.** Keys, nonces and cookies come from the world's seed, so that a run can be repeated.
+* **Nothing is secret.** Keys, nonces and cookies come from the world's random seed, so that a run can be repeated.
 
 Then those that are rows below, by section and number.
 """
