@@ -18,7 +18,7 @@ from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.checksum import hides_payload, pseudo_header_addresses
+from mipflow.wire.chain import hides_payload, pseudo_header_addresses
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError, RouterAdvertisement
 from mipflow.wire.packet import ESP, IPV6_HEADER, TCP, TUNNEL_OVERHEAD, UDP, Opaque
 

@@ -9,25 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mipflow.errors import WireError
-from mipflow.wire import checksum, layers
-from mipflow.wire import decode as reader
-from mipflow.wire.control import write_icmp, write_mobility
-from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, NEXT_HEADERS
+from mipflow.wire import chain, icmpv6, layers
+from mipflow.wire import packet as values
+from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, NEXT_HEADERS, decode, decode_beginning, decode_leniently
 from mipflow.wire.forms import number, octets
 from mipflow.wire.icmpv6 import IcmpMessage
-from mipflow.wire.mobility import BindingAuthorizationData, MobilityMessage
+from mipflow.wire.mobility import BindingAuthorizationData, BindingError, MobilityMessage
 from mipflow.wire.options import write_options
-from mipflow.wire.packet import TCP, UDP, FragmentHeader, HopByHopOptions, Opaque, Packet, RoutingHeader, WithOptions
+from mipflow.wire.packet import ESP, TCP, UDP, Opaque, Packet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mipflow.wire.layers import Layer
-    from mipflow.wire.packet import ExtensionHeader
 
-
+__all__ = [
+    "authenticated_part", "decode", "decode_beginning", "decode_leniently", "encode", "encode_mobility", "to_scapy",
+]  # fmt: skip
 AUTHENTICATOR = 12
-ESP = 50
 MOST_WRITTEN = 64
 """Packets inside a packet that are written: more than are read, and than fit a link's 1500 octets in a tunnel loop."""
 
@@ -58,47 +55,12 @@ def encode(packet: Packet) -> bytes:
     return octets
 
 
-def decode(data: bytes) -> Packet:
-    """The packet that these octets are, no more and no less.
-
-    `encode(decode(data)) == data` where reserved fields are zero, as every RFC asks of senders. Checksums are
-    verified with the home address in its place (RFC 6275 sections 6.1.1 and 11.3.1). Raises WireError with
-    the reason for anything malformed, cut off or with a wrong checksum.
-    """
-    return _read(reader.decode, data)
-
-
-def decode_leniently(data: bytes) -> Packet:
-    """The packet that these octets are; where what an IPv6 header announces is bad, that as Opaque octets.
-
-    So do routers and tunnels take it: it is for its destination to find out. Raises WireError where the outermost
-    header itself is bad.
-    """
-    return _read(reader.decode_leniently, data)
-
-
-def decode_beginning(data: bytes) -> Packet:
-    """The packet that these octets begin, such as those in an ICMPv6 error; its payload, which may be cut off and whose
-    checksum is not looked at, as Opaque octets. Raises WireError where headers are bad or missing.
-    """
-    return _read(reader.decode_beginning, data)
-
-
-def _read(read: Callable[[bytes], Packet], data: bytes) -> Packet:
-    try:
-        return read(bytes(data))
-    except WireError:
-        raise
-    except Exception as error:  # of scapy's many kinds, and a packet must never be an exception to a node
-        raise WireError(f"not readable as an IPv6 packet: {error}", data) from error
-
-
 def encode_mobility(message: MobilityMessage) -> bytes:
     """The octets of a Mobility Header, padding included, its checksum field zero (RFC 6275 section 6.1.1).
 
     Raises WireError for a message that has no bytes.
     """
-    return bytes(write_mobility(message))
+    return bytes(_mobility(message))
 
 
 def authenticated_part(message: MobilityMessage) -> bytes:
@@ -145,22 +107,22 @@ def _check_order(packet: Packet) -> None:
     if len(packet.extensions) > MAX_EXTENSIONS:
         raise WireError(f"{len(packet.extensions)} extension headers; expected at most {MAX_EXTENSIONS}")
     for position, header in enumerate(packet.extensions, 1):
-        if isinstance(header, HopByHopOptions) and position > 1:
+        if isinstance(header, values.HopByHopOptions) and position > 1:
             raise WireError("hop-by-hop options are the first extension header or not there", header)
         is_last = position == len(packet.extensions)
-        if checksum.hides_payload(header) and not (is_last and isinstance(packet.payload, Opaque)):
+        if chain.hides_payload(header) and not (is_last and isinstance(packet.payload, Opaque)):
             raise WireError(f"only Opaque octets can follow {header!r}", packet.payload)
 
 
-def _extension(header: ExtensionHeader, following: int) -> Layer:
+def _extension(header: values.ExtensionHeader, following: int) -> Layer:
     structure: dict[str, object] = {"nh": following}
-    if not isinstance(header, FragmentHeader):
+    if not isinstance(header, values.FragmentHeader):
         structure["len"] = header.size // 8 - 1
     if header.size > 2048:
         raise WireError(f"an extension header of {header.size} octets; expected at most 2048", header)
-    if isinstance(header, WithOptions):
+    if isinstance(header, values.WithOptions):
         structure["options"] = write_options(header.options, header.fixed)
-    if isinstance(header, RoutingHeader) and header.type == 2:
+    if isinstance(header, values.RoutingHeader) and header.type == 2:
         raise WireError("routing header type 2 is RoutingHeaderType2, not RoutingHeader", header)
     return FORMS[type(header)].write(header, **structure)
 
@@ -181,12 +143,10 @@ def _payload(packet: Packet, announced: int, depth: int) -> Layer:
         case TCP():
             layer = _tcp(payload)
         case _:
-            layer = write_icmp(payload) if isinstance(payload, IcmpMessage) else write_mobility(payload)
-    ends = checksum.pseudo_header_addresses(packet.source, packet.destination, packet.extensions)
-    built = bytes(layer)
-    total = checksum.pseudo_header_sum(*ends, len(built), announced) + checksum.octet_sum(built)
+            layer = _icmp(payload) if isinstance(payload, IcmpMessage) else _mobility(payload)
+    ends = chain.pseudo_header_addresses(packet.source, packet.destination, packet.extensions)
     # Zero is the same as all ones; to UDP it would say that there is no checksum (RFC 8200 section 8.1).
-    value = -total % 65535 or (0xFFFF if announced == 17 else 0)
+    value = -chain.upper_sum(ends, announced, bytes(layer)) % 65535 or (0xFFFF if announced == 17 else 0)
     layer.setfieldval("chksum" if announced in (6, 17) else "cksum", value)
     return layer
 
@@ -213,3 +173,26 @@ def _tcp_options(options: bytes) -> object:
         return named if field.i2m(None, named) == options else layers.RawVal(options)
     except Exception:  # any failure of scapy to name them: the octets stand
         return layers.RawVal(options)
+
+
+def _mobility(message: MobilityMessage) -> Layer:
+    """Return a Mobility Header with its checksum field zero."""
+    if message.size > 2048:
+        raise WireError(f"a Mobility Header of {message.size} octets; expected at most 2048", message)
+    structure: dict[str, object] = {"len": message.size // 8 - 1, "cksum": 0}
+    if isinstance(message, values.WithOptions):
+        structure["options"] = write_options(message.options, message.fixed)
+        if not isinstance(message, BindingError):  # the one class of scapy without this switch
+            structure["autopad"] = 0
+    return message.form.write(message, **structure)
+
+
+def _icmp(message: IcmpMessage) -> Layer:
+    """Return an ICMPv6 message and its options, its checksum field zero."""
+    layer = message.form.write(message, cksum=0)
+    if isinstance(message, icmpv6.IcmpError) and message.parameter and message.type in icmpv6.WITHOUT_PARAMETER:
+        reason = f"parameter {message.parameter} of ICMPv6 error {message.type}; expected 0"
+        raise WireError(reason, message.parameter)
+    for option in getattr(message, "options", ()):
+        layer.add_payload(option.form.write(option, len=option.size // 8))
+    return layer

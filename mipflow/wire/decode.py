@@ -1,26 +1,28 @@
 """From bytes to packet values: every length is checked, then scapy reads the fields, a header at a time.
 
 Takes octets; gives a Packet, or raises WireError with the reason. Checksums are verified over the addresses
-that the two ends see. The numbers and forms of all headers but signalling stand here, `codec` writes by them too.
+that the two ends see. The numbers and forms of all headers but signalling stand here, and `codec` writes by them too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
 from mipflow.errors import WireError
-from mipflow.wire import checksum, layers, packet
+from mipflow.wire import chain, icmpv6, layers, packet
 from mipflow.wire.address import Address
-from mipflow.wire.control import read_icmp, read_mobility
 from mipflow.wire.forms import Form
-from mipflow.wire.icmpv6 import IcmpMessage
-from mipflow.wire.mobility import MobilityMessage
+from mipflow.wire.icmpv6 import IcmpMessage, NeighborOption
+from mipflow.wire.mobility import MobilityMessage, MobilityOption, UnknownMobilityMessage
 from mipflow.wire.options import cut, read_options
 from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
 
 if TYPE_CHECKING:
     from mipflow.wire.layers import Layer
+
+Read = TypeVar("Read")
 
 MAX_TUNNELS = 8
 """Packets inside a packet that are written and read (RFC 2473 section 4.1.1: a sender may limit them)."""
@@ -52,11 +54,61 @@ FORMS: dict[type, Form] = {
         Form(packet.FragmentHeader, "IPv6ExtHdrFragment", "offset more=m identification=id"),
     )
 }
-EXTENSIONS = (0, 43, 44, 60)
 
 
-def decode(data: bytes, depth: int = 0, pointer: int = 0, inner: Callable[..., Packet] | None = None) -> Packet:
-    """The packet that `data` is. It lies inside `depth` others, at octet `pointer` of the outermost.
+def reading(what: str) -> Callable[[Callable[[bytes], Read]], Callable[[bytes], Read]]:
+    """Make a reader of octets raise nothing but WireError: `what` they are is never an exception to a node."""
+
+    def decorate(read: Callable[[bytes], Read]) -> Callable[[bytes], Read]:
+        @wraps(read)
+        def checked(data: bytes) -> Read:
+            try:
+                return read(bytes(data))
+            except WireError:
+                raise
+            except Exception as error:  # of scapy's many kinds
+                raise WireError(f"not readable as {what}: {error}", data) from error
+
+        return checked
+
+    return decorate
+
+
+@reading("an IPv6 packet")
+def decode(data: bytes) -> Packet:
+    """Return the packet that these octets are, no more and no less.
+
+    `encode(decode(data)) == data` where reserved fields are zero, as every RFC asks of senders. Checksums are
+    verified with the home address in its place (RFC 6275 sections 6.1.1 and 11.3.1). Raises WireError with
+    the reason for anything malformed, cut off or with a wrong checksum.
+    """
+    return _packet(data)
+
+
+@reading("an IPv6 packet")
+def decode_leniently(data: bytes) -> Packet:
+    """Return the packet that these octets are; where what an IPv6 header announces is bad, that as Opaque octets.
+
+    So do routers and tunnels take it: it is for its destination to find out. Raises WireError where the outermost
+    header itself is bad.
+    """
+    return _lenient(data)
+
+
+@reading("an IPv6 packet")
+def decode_beginning(data: bytes) -> Packet:
+    """Return the packet that these octets begin, such as those in an ICMPv6 error.
+
+    Its payload, which may be cut off and whose checksum is not looked at, is Opaque octets. Raises WireError where
+    headers are bad or missing.
+    """
+    header = _version_6(data)
+    extensions, number, position = _extensions(data, header.nh)
+    return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
+
+
+def _packet(data: bytes, depth: int = 0, pointer: int = 0, inner: Callable[..., Packet] | None = None) -> Packet:
+    """Return the packet that lies inside `depth` others, at octet `pointer` of the outermost.
 
     `inner` reads what is tunnelled in it, in the place of this function.
     """
@@ -67,31 +119,23 @@ def decode(data: bytes, depth: int = 0, pointer: int = 0, inner: Callable[..., P
     source, destination = Address(header.src), Address(header.dst)
     rest = data[position:]
     payload: Sized
-    if (extensions and checksum.hides_payload(extensions[-1])) or number not in LEAST:
+    if (extensions and chain.hides_payload(extensions[-1])) or number not in LEAST:
         payload = Opaque(number, rest)
     elif number == 41:
-        payload = (inner or decode)(rest, depth + 1, pointer + position)
+        payload = (inner or _packet)(rest, depth + 1, pointer + position)
     else:
-        ends = checksum.pseudo_header_addresses(source, destination, extensions)
+        ends = chain.pseudo_header_addresses(source, destination, extensions)
         payload = _upper_layer(number, rest, ends, pointer + position)
     return Packet(source, destination, payload, header.hlim, extensions, header.tc, header.fl)
 
 
-def decode_leniently(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
-    """The packet that `data` is; if only what stands behind its header is wrong, with all that as Opaque octets."""
+def _lenient(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
     try:
-        return decode(data, depth, pointer, decode_leniently)
+        return _packet(data, depth, pointer, _lenient)
     except Exception:  # scapy's too: its destination will find out
         header = _header(data)
         ends = Address(header.src), Address(header.dst)
         return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
-
-
-def decode_beginning(data: bytes) -> Packet:
-    """The packet that `data` begins, with what is there behind its extension headers as Opaque octets."""
-    header = _version_6(data)
-    extensions, number, position = _extensions(data, header.nh)
-    return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
 
 
 def _version_6(data: bytes) -> Layer:
@@ -111,40 +155,38 @@ def _header(data: bytes) -> Layer:
 
 
 def _extensions(data: bytes, number: int) -> tuple[tuple[ExtensionHeader, ...], int, int]:
-    """The extension headers, the next header behind them, and the octet at which it begins.
+    """Return the extension headers, the next header behind them, and the octet at which it begins.
 
     They stand in any order, but hop-by-hop options only directly behind the IPv6 header: anywhere else their number 0
     is an unrecognised next header (RFC 8200 section 4).
     """
     headers: list[ExtensionHeader] = []
     position = 40
-    while number in EXTENSIONS and (number or not headers):
+    for kind, start, end, following in chain.walk(data, number, position):
+        if kind == chain.HOP_BY_HOP and headers:
+            break
         if len(headers) == MAX_EXTENSIONS:
-            raise WireError(f"more than {MAX_EXTENSIONS} extension headers", number)
-        if len(data) < position + 8:
-            raise WireError(f"extension header {number} cut off at octet {len(data)}", number)
-        size = 8 if number == 44 else 8 * (data[position + 1] + 1)
-        octets = data[position : position + size]
-        if len(octets) < size:
-            raise WireError(f"extension header {number} of {size} octets; {len(octets)} are there", number)
-        headers.append(_extension(number, octets))
-        number = octets[0]
-        position += size
-        if checksum.hides_payload(headers[-1]):
+            raise WireError(f"more than {MAX_EXTENSIONS} extension headers", kind)
+        octets = data[start:end]
+        if len(octets) < end - start:
+            raise WireError(f"extension header {kind} of {end - start} octets; {len(octets)} are there", kind)
+        headers.append(_extension(kind, octets))
+        number, position = following, end
+        if chain.hides_payload(headers[-1]):
             break
     return tuple(headers), number, position
 
 
 def _extension(number: int, octets: bytes) -> ExtensionHeader:
-    if number in (0, 60):
+    if number in (chain.HOP_BY_HOP, chain.DESTINATION):
         options = read_options(packet.ExtensionOption, octets, 2)
-        if number == 60:
+        if number == chain.DESTINATION:
             return packet.DestinationOptions(options)
         if any(isinstance(option, packet.HomeAddressOption) for option in options):
             raise WireError("a Home Address option among hop-by-hop options (RFC 6275 section 6.3)", octets)
         return packet.HopByHopOptions(options)
     kind: type[ExtensionHeader] = packet.FragmentHeader
-    if number == 43:
+    if number == chain.ROUTING:
         kind = packet.RoutingHeaderType2 if octets[2] == 2 else packet.RoutingHeader
     if kind is packet.RoutingHeaderType2 and len(octets) != 24:
         raise WireError(f"a type 2 routing header of {len(octets)} octets; expected 24", octets)
@@ -155,9 +197,49 @@ def _extension(number: int, octets: bytes) -> ExtensionHeader:
 def _upper_layer(number: int, data: bytes, ends: tuple[Address, Address], pointer: int) -> Sized:
     if len(data) < LEAST[number]:
         raise WireError(f"{len(data)} octets of next header {number}; expected at least {LEAST[number]}", data)
-    if (checksum.pseudo_header_sum(*ends, len(data), number) + checksum.octet_sum(data)) % 65535:
+    if chain.upper_sum(ends, number, data):
         raise WireError(f"wrong checksum of next header {number} between {ends[0]} and {ends[1]}", data)
     return read_mobility(data, pointer) if number == 135 else READERS[number](data)
+
+
+def read_mobility(data: bytes, pointer: int) -> MobilityMessage:
+    """Return the message in a Mobility Header at octet `pointer` of its packet, checked as in RFC 6275 9.2."""
+    proto, kind, size = data[0], data[2], 8 * (data[1] + 1)
+    form = MobilityMessage.forms.get(kind)
+    if form and proto != packet.NO_NEXT_HEADER:  # of an unknown type only that it is unknown matters
+        raise WireError(f"payload proto {proto} in a Mobility Header; expected 59", proto, pointer)
+    if form and size < (least := form.fixed + -form.fixed % 8):
+        raise WireError(f"Mobility Header type {kind} of {size} octets; expected at least {least}", size, pointer + 1)
+    if size != len(data):
+        raise WireError(f"a Mobility Header of {size} octets, but {len(data)} are there", size)
+    if form is None:
+        return UnknownMobilityMessage(kind, data[6:])
+    message: MobilityMessage = form.read(data, options=read_options(MobilityOption, data, form.fixed))
+    return message
+
+
+def read_icmp(data: bytes) -> IcmpMessage:
+    kind, code = data[0], data[1]
+    form = IcmpMessage.find(kind)
+    if len(data) < form.fixed:
+        raise WireError(f"ICMPv6 type {kind} of {len(data)} octets; expected {form.fixed}", data)
+    known: dict[str, object] = {"parameter": 0} if kind in icmpv6.WITHOUT_PARAMETER else {}
+    if code and form.value not in (icmpv6.IcmpError, icmpv6.UnknownIcmp):
+        raise WireError(f"ICMPv6 type {kind} with code {code}; expected 0", code)
+    if issubclass(form.value, icmpv6.WithNeighborOptions):  # in units of 8 octets (RFC 4861 section 4.6)
+        pieces = cut(data[form.fixed :], NeighborOption.family, lambda rest: 8 * rest[1])
+        known["options"] = tuple(map(_neighbor_option, pieces))
+    message: IcmpMessage = form.read(data, **known)
+    if message.size != len(data):
+        raise WireError(f"ICMPv6 type {kind} of {len(data)} octets; expected {message.size}", data)
+    return message
+
+
+def _neighbor_option(data: bytes) -> NeighborOption:
+    form = NeighborOption.find(data[0], len(data))
+    known = {"target": data[0] == 2} if form.value is icmpv6.LinkLayerAddress else {}
+    option: NeighborOption = form.read(data, **known)
+    return option
 
 
 def _udp(data: bytes) -> UDP:

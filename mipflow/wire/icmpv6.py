@@ -125,6 +125,8 @@ DESTINATION_UNREACHABLE = 1
 PACKET_TOO_BIG = 2
 TIME_EXCEEDED = 3
 PARAMETER_PROBLEM = 4
+WITHOUT_PARAMETER = DESTINATION_UNREACHABLE, TIME_EXCEEDED
+"""Errors with 32 unused bits (sections 3.1 and 3.3)."""
 BEYOND_SCOPE, PORT_UNREACHABLE, FAILED_POLICY = 2, 4, 5
 """Codes of a Destination Unreachable that are not about the way to the destination (RFC 4443 section 3.1)."""
 MAX_INVOKING = 1280 - 40 - 8

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import WireError
-from mipflow.wire import control, icmpv6, layers, mobility
+from mipflow.wire import decode as reader
+from mipflow.wire import icmpv6, layers, mobility
 from mipflow.wire.address import Address
 from mipflow.wire.captures.capture import read, write
 from mipflow.wire.captures.template import Encoder
@@ -434,7 +435,7 @@ def test_any_mobility_header_behind_its_checksum(kind: int, rest: bytes) -> None
     octets = bytes([59, (len(rest) + 6) // 8 - 1 if len(rest) > 2 else 0, kind, 0, 0, 0]) + rest
     octets += bytes(max(8 - len(octets), -len(octets) % 8))
     try:
-        message = control.read_mobility(octets, 40)
+        message = reader.read_mobility(octets, 40)
     except WireError:
         return
     if octets[6:8] == b"\0\0" or not isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
@@ -445,7 +446,7 @@ def test_any_mobility_header_behind_its_checksum(kind: int, rest: bytes) -> None
 @given(st.sampled_from(sorted(filter(None, icmpv6.IcmpMessage.forms))), st.binary(max_size=60))
 def test_any_icmp_message_behind_its_checksum(kind: int, rest: bytes) -> None:
     try:
-        message = control.read_icmp(bytes([kind, 0, 0, 0]) + rest)
+        message = reader.read_icmp(bytes([kind, 0, 0, 0]) + rest)
     except WireError:
         return
     assert message.size == 4 + len(rest)
@@ -456,7 +457,7 @@ def test_every_icmp_message_cut_off(message: icmpv6.IcmpMessage) -> None:
     octets = encode(Packet(MN, CN, message))[40:]
     for length in range(4, len(octets)):
         try:
-            control.read_icmp(octets[:length])
+            reader.read_icmp(octets[:length])
         except WireError:
             continue
 

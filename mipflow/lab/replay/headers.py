@@ -14,12 +14,14 @@ from ipaddress import ip_address
 from struct import Struct, error
 from typing import Literal
 
+from mipflow.errors import WireError
 from mipflow.wire.captures.frames import Frame
 from mipflow.wire.captures.tunnels import OVER_UDP, TUNNELS, inside
+from mipflow.wire.chain import AUTHENTICATION, EXTENSIONS, FRAGMENT, walk
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-_TCP, _UDP, _FRAGMENT, _AUTHENTICATION = 6, 17, 44, 51
-_EXTENSIONS_4, _EXTENSIONS_6 = {_AUTHENTICATION}, {0, 43, 60, _FRAGMENT, _AUTHENTICATION}
+_TCP, _UDP = 6, 17
+_EXTENSIONS_4, _EXTENSIONS_6 = {AUTHENTICATION}, EXTENSIONS | {AUTHENTICATION}
 """Headers that are stepped over."""
 _MOST_TUNNELS = 8
 """Packets inside a packet that are read."""
@@ -35,7 +37,7 @@ _FURTHER = "further fragment, counted with the first"
 _REPEATED = "fragment of a datagram that was whole already"
 _WITHOUT_FIRST = "fragment without the first of its packet"
 _VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x4s4s"), Struct(">6xBx16s16s")
-_EXTENSION, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">BBH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
+_FRAGMENT, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">2xH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class HeaderReader:
         """Read the headers of a frame: the packet heard, or why the frame is left out."""
         try:
             return self._read(frame)
-        except (error, IndexError):
+        except (error, IndexError, WireError):
             return "cut off in its headers"
 
     def notes(self) -> list[str]:
@@ -94,13 +96,13 @@ class HeaderReader:
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
             body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
-        while protocol in extensions and not offset:
-            kind = protocol
-            protocol, size, word, identification = _EXTENSION.unpack_from(data, start)
-            if kind == _FRAGMENT:
-                size, number, offset, more = 0, identification, word & 0xFFF8, word & 1
-                body = start + 8
-            start += (size + 2) * 4 if kind == _AUTHENTICATION else (size + 1) * 8
+        for header in () if offset else walk(data, protocol, start, extensions):
+            start, protocol = header.end, header.following
+            if header.number == FRAGMENT:
+                word, number = _FRAGMENT.unpack_from(data, header.start)
+                body, offset, more = start, word & 0xFFF8, word & 1
+                if offset:
+                    break
         # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
         key = source, destination, number, of_what
         is_fragment, may_carry = offset or more, protocol in TUNNELS

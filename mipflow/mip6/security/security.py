@@ -18,7 +18,7 @@ from mipflow.errors import WireError
 from mipflow.sim.trace import Change, Row
 from mipflow.wire import esp, icmpv6, mobility
 from mipflow.wire.address import Address
-from mipflow.wire.checksum import pseudo_header_addresses
+from mipflow.wire.chain import pseudo_header_addresses
 from mipflow.wire.esp import EspKeys, Opened
 from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import Packet

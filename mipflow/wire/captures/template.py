@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from mipflow.wire.checksum import octet_sum, pseudo_header_addresses, pseudo_header_sum
+from mipflow.wire.chain import octet_sum, pseudo_header_addresses, upper_sum
 from mipflow.wire.codec import encode
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import TCP, UDP, Packet
@@ -93,8 +93,8 @@ def _template(packet: Packet) -> _Template:
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         octets[upper + start : upper + end] = bytes(end - start)
     ends = pseudo_header_addresses(carrier.source, carrier.destination, carrier.extensions)
-    total = pseudo_header_sum(*ends, 0, number) + octet_sum(bytes(octets[upper:]))
-    return _Template(bytes(octets), tuple(starts), upper, total)
+    headers = bytes(octets[upper:])
+    return _Template(bytes(octets), tuple(starts), upper, upper_sum(ends, number, headers) - len(headers))
 
 
 def _patched(template: _Template, packet: Packet) -> bytes:
