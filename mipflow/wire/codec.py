@@ -6,7 +6,7 @@ and checksums are given to it: its own checksum sees a Home Address option only 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers
@@ -18,9 +18,6 @@ from mipflow.wire.mobility import BindingAuthorizationData, BindingError, Mobili
 from mipflow.wire.options import write_options
 from mipflow.wire.packet import ESP, TCP, UDP, Opaque, Packet
 
-if TYPE_CHECKING:
-    from mipflow.wire.layers import Layer
-
 __all__ = [
     "authenticated_part", "decode", "decode_beginning", "decode_leniently", "encode", "encode_mobility", "to_scapy",
 ]  # fmt: skip
@@ -29,7 +26,7 @@ MOST_WRITTEN = 64
 """Packets inside a packet that are written: more than are read, and than fit a link's 1500 octets in a tunnel loop."""
 
 
-def to_scapy(packet: Packet) -> Layer:
+def to_scapy(packet: Packet) -> layers.Layer:
     """The packet as scapy layers, every length and checksum set.
 
     Raises WireError, naming field and value, for a packet that has no bytes: port 70000, a cookie of 7
@@ -78,7 +75,7 @@ def authenticated_part(message: MobilityMessage) -> bytes:
 # --- from values to layers ----------------------------------------------------------------------------------
 
 
-def _packet(packet: Packet, depth: int = 0) -> Layer:
+def _packet(packet: Packet, depth: int = 0) -> layers.Layer:
     if depth > MOST_WRITTEN:
         raise WireError(f"more than {MOST_WRITTEN} packets inside each other", depth)
     if packet.size - 40 > 65535:
@@ -114,7 +111,7 @@ def _check_order(packet: Packet) -> None:
             raise WireError(f"only Opaque octets can follow {header!r}", packet.payload)
 
 
-def _extension(header: values.ExtensionHeader, following: int) -> Layer:
+def _extension(header: values.ExtensionHeader, following: int) -> layers.Layer:
     structure: dict[str, object] = {"nh": following}
     if not isinstance(header, values.FragmentHeader):
         structure["len"] = header.size // 8 - 1
@@ -127,7 +124,7 @@ def _extension(header: values.ExtensionHeader, following: int) -> Layer:
     return FORMS[type(header)].write(header, **structure)
 
 
-def _payload(packet: Packet, announced: int, depth: int) -> Layer:
+def _payload(packet: Packet, announced: int, depth: int) -> layers.Layer:
     """The payload as a layer, its checksum over the pseudo-header of the packet that carries it."""
     payload: Any = packet.payload
     match payload:
@@ -135,7 +132,7 @@ def _payload(packet: Packet, announced: int, depth: int) -> Layer:
             return _packet(payload, depth + 1)
         case Opaque():
             if announced == ESP and payload.size >= 8:
-                sealed: Layer = layers.ipsec.ESP(payload.data)
+                sealed: layers.Layer = layers.ipsec.ESP(payload.data)
                 return sealed
             return FORMS[Opaque].write(payload)
         case UDP():
@@ -151,7 +148,7 @@ def _payload(packet: Packet, announced: int, depth: int) -> Layer:
     return layer
 
 
-def _tcp(segment: TCP) -> Layer:
+def _tcp(segment: TCP) -> layers.Layer:
     if not segment.syn and (segment.maximum_segment_size is not None or segment.window_scale is not None):
         raise WireError("maximum segment size and window scale go on a SYN only (RFC 9293, RFC 7323)", segment)
     octets(segment, "options", range(0, 41, 4))
@@ -175,7 +172,7 @@ def _tcp_options(options: bytes) -> object:
         return layers.RawVal(options)
 
 
-def _mobility(message: MobilityMessage) -> Layer:
+def _mobility(message: MobilityMessage) -> layers.Layer:
     """Return a Mobility Header with its checksum field zero."""
     if message.size > 2048:
         raise WireError(f"a Mobility Header of {message.size} octets; expected at most 2048", message)
@@ -187,7 +184,7 @@ def _mobility(message: MobilityMessage) -> Layer:
     return message.form.write(message, **structure)
 
 
-def _icmp(message: IcmpMessage) -> Layer:
+def _icmp(message: IcmpMessage) -> layers.Layer:
     """Return an ICMPv6 message and its options, its checksum field zero."""
     layer = message.form.write(message, cksum=0)
     if isinstance(message, icmpv6.IcmpError) and message.parameter and message.type in icmpv6.WITHOUT_PARAMETER:

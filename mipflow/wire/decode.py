@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers, packet
@@ -18,9 +18,6 @@ from mipflow.wire.icmpv6 import IcmpMessage, NeighborOption
 from mipflow.wire.mobility import MobilityMessage, MobilityOption, UnknownMobilityMessage
 from mipflow.wire.options import cut, read_options
 from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
-
-if TYPE_CHECKING:
-    from mipflow.wire.layers import Layer
 
 Read = TypeVar("Read")
 
@@ -92,7 +89,7 @@ def decode_leniently(data: bytes) -> Packet:
     So do routers and tunnels take it: it is for its destination to find out. Raises WireError where the outermost
     header itself is bad.
     """
-    return _lenient(data)
+    return _packet(data, is_lenient=True)
 
 
 @reading("an IPv6 packet")
@@ -102,56 +99,52 @@ def decode_beginning(data: bytes) -> Packet:
     Its payload, which may be cut off and whose checksum is not looked at, is Opaque octets. Raises WireError where
     headers are bad or missing.
     """
-    header = _version_6(data)
+    header = _header(data, is_whole=False)
     extensions, number, position = _extensions(data, header.nh)
     return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
 
 
-def _packet(data: bytes, depth: int = 0, pointer: int = 0, inner: Callable[..., Packet] | None = None) -> Packet:
-    """Return the packet that lies inside `depth` others, at octet `pointer` of the outermost.
-
-    `inner` reads what is tunnelled in it, in the place of this function.
-    """
-    if depth > MAX_TUNNELS:
-        raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
-    header = _header(data)
-    extensions, number, position = _extensions(data, header.nh)
-    source, destination = Address(header.src), Address(header.dst)
-    rest = data[position:]
-    payload: Sized
-    if (extensions and chain.hides_payload(extensions[-1])) or number not in LEAST:
-        payload = Opaque(number, rest)
-    elif number == 41:
-        payload = (inner or _packet)(rest, depth + 1, pointer + position)
-    else:
-        ends = chain.pseudo_header_addresses(source, destination, extensions)
-        payload = _upper_layer(number, rest, ends, pointer + position)
-    return Packet(source, destination, payload, header.hlim, extensions, header.tc, header.fl)
-
-
-def _lenient(data: bytes, depth: int = 0, pointer: int = 0) -> Packet:
+def _packet(data: bytes, depth: int = 0, pointer: int = 0, is_lenient: bool = False) -> Packet:
+    """Return the packet that lies inside `depth` others, at octet `pointer` of the outermost."""
+    header = _header(data, is_whole=True)
+    ends = Address(header.src), Address(header.dst)
     try:
-        return _packet(data, depth, pointer, _lenient)
-    except Exception:  # scapy's too: its destination will find out
-        header = _header(data)
-        ends = Address(header.src), Address(header.dst)
-        return Packet(*ends, Opaque(header.nh, data[40:]), header.hlim, (), header.tc, header.fl)
+        extensions, payload = _contents(data, header.nh, ends, depth, pointer, is_lenient)
+    except Exception:
+        if not is_lenient:
+            raise
+        extensions, payload = (), Opaque(header.nh, data[40:])
+    return Packet(*ends, payload, header.hlim, extensions, header.tc, header.fl)
 
 
-def _version_6(data: bytes) -> Layer:
+def _header(data: bytes, is_whole: bool) -> layers.Layer:
     if len(data) < 40:
         raise WireError(f"{len(data)} octets; expected an IPv6 header of 40", data)
     header = layers.inet6.IPv6(data[:40])
     if header.version != 6:
         raise WireError(f"version {header.version}; expected 6", header.version)
-    return header
-
-
-def _header(data: bytes) -> Layer:
-    header = _version_6(data)
-    if header.plen != len(data) - 40:
+    if is_whole and header.plen != len(data) - 40:
         raise WireError(f"payload length {header.plen}, but {len(data) - 40} octets are there", header.plen)
     return header
+
+
+def _contents(
+    data: bytes, number: int, ends: tuple[Address, Address], depth: int, pointer: int, is_lenient: bool
+) -> tuple[tuple[ExtensionHeader, ...], Sized]:
+    if depth > MAX_TUNNELS:
+        raise WireError(f"more than {MAX_TUNNELS} packets inside each other", depth)
+    extensions, number, position = _extensions(data, number)
+    rest = data[position:]
+    if (extensions and chain.hides_payload(extensions[-1])) or number not in LEAST:
+        return extensions, Opaque(number, rest)
+    if number == 41:
+        return extensions, _packet(rest, depth + 1, pointer + position, is_lenient)
+    if len(rest) < LEAST[number]:
+        raise WireError(f"{len(rest)} octets of next header {number}; expected at least {LEAST[number]}", rest)
+    ends = chain.pseudo_header_addresses(*ends, extensions)
+    if chain.upper_sum(ends, number, rest):
+        raise WireError(f"wrong checksum of next header {number} between {ends[0]} and {ends[1]}", rest)
+    return extensions, read_mobility(rest, pointer + position) if number == 135 else READERS[number](rest)
 
 
 def _extensions(data: bytes, number: int) -> tuple[tuple[ExtensionHeader, ...], int, int]:
@@ -192,14 +185,6 @@ def _extension(number: int, octets: bytes) -> ExtensionHeader:
         raise WireError(f"a type 2 routing header of {len(octets)} octets; expected 24", octets)
     header: ExtensionHeader = FORMS[kind].read(octets)
     return header
-
-
-def _upper_layer(number: int, data: bytes, ends: tuple[Address, Address], pointer: int) -> Sized:
-    if len(data) < LEAST[number]:
-        raise WireError(f"{len(data)} octets of next header {number}; expected at least {LEAST[number]}", data)
-    if chain.upper_sum(ends, number, data):
-        raise WireError(f"wrong checksum of next header {number} between {ends[0]} and {ends[1]}", data)
-    return read_mobility(data, pointer) if number == 135 else READERS[number](data)
 
 
 def read_mobility(data: bytes, pointer: int) -> MobilityMessage:

@@ -6,18 +6,14 @@ scapy would cut a number that is too large to its low bits, or fail with an erro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.address import Address
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from mipflow.wire.layers import Layer
 
 Kind = TypeVar("Kind", bound="Value")
 
@@ -105,13 +101,13 @@ class Form:
         return {field.name: field for field in self._layer.fields_desc}
 
     def _widths(self, ours: list[str], theirs: list[str]) -> tuple[list[int], list[int]]:
-        """Bits of the numbers of a pair: a flag has one, the one number that is no flag what they leave."""
+        """Return the bits of the numbers of a pair: a flag has one, the one number that is no flag what they leave."""
         flags = [self._types[name] == "bool" for name in ours]
         widths = [int(8 * self._scapy[name].sz) for name in theirs]
         return [1 if flag else sum(widths) - sum(flags) for flag in flags], widths
 
-    def write(self, value: Any, **structure: object) -> Layer:
-        """The layer of a value; `structure` are fields that only its surroundings know: next headers, options.
+    def write(self, value: Any, **structure: object) -> layers.Layer:
+        """Return the layer of a value; `structure` are fields that only its surroundings know: next headers, options.
 
         Lengths of options are never left to scapy: some of its defaults are wrong. Raises WireError, with the field's
         name and what was given, for a value that has no bytes.
@@ -120,33 +116,31 @@ class Form:
         # Of an option's length field: it does not count the type, as long as itself, nor itself.
         places = self._scapy.keys() & {"olen", "optlen"}
         lengths = {place: value.size - 2 * int(self._scapy[place].sz) for place in places}
-        layer: Layer = self._layer(**reserved | lengths | self._constants | structure)
+        layer: layers.Layer = self._layer(**reserved | lengths | self._constants | structure)
         for ours, theirs in self._pairs:
             if self._types[ours[0]] in NUMBERS:
                 widths, new_widths = self._widths(ours, theirs)
-                numbers = [number(value, name, width) for name, width in zip(ours, widths, strict=True)]
-                for name, found in zip(theirs, regrouped(numbers, widths, new_widths), strict=True):
-                    layer.setfieldval(name, found)
+                found = regrouped([number(value, *each) for each in zip(ours, widths, strict=True)], widths, new_widths)
             else:
-                self._write_octets(value, ours[0], layer, theirs[0])
+                found = self._written(value, ours[0], layer, theirs[0])
+            for name, content in zip(theirs, found, strict=False):
+                layer.setfieldval(name, content)
         return layer
 
-    def _write_octets(self, value: object, name: str, layer: Layer, place: str) -> None:
-        is_bytes = self._types[name] == "bytes"
-        if is_bytes and self._lengths:
-            given = octets(value, name, self._lengths)
-            if given or place != "payload":
-                layer.setfieldval(place, given)
-            return
-        field = self._scapy[place]
-        if is_bytes:
-            given = octets(value, name, range(int(field.sz), int(field.sz) + 1))
+    def _written(self, value: object, name: str, layer: layers.Layer, place: str) -> list[Any]:
+        """Return the content of a field of whole octets; none for an empty payload."""
+        field: Any = self._scapy.get(place)
+        given = getattr(value, name)
+        if self._types[name] != "bytes":
+            given = packed(value, name, given if self._lengths else (given,))
+        elif self._lengths:
+            return [octets(value, name, self._lengths)] if given or place != "payload" else []
         else:
-            given = packed(value, name, getattr(value, name) if self._lengths else (getattr(value, name),))
-        layer.setfieldval(place, field.getfield(layer, given)[1])
+            given = octets(value, name, range(int(field.sz), int(field.sz) + 1))
+        return [field.getfield(layer, given)[1]]
 
     def read(self, data: bytes, **known: object) -> Any:
-        """The value in these octets; `known` are the fields of it that this form does not pair."""
+        """Return the value in these octets; `known` are the fields of it that this form does not pair."""
         layer = self._layer(data[: self.fixed])
         for ours, theirs in self._pairs:
             kind = self._types[ours[0]]

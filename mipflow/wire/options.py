@@ -6,20 +6,14 @@ IPv6 (RFC 8200 section 4.2) and of Mobile IPv6 (RFC 6275 section 6.2.1).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeGuard
 
 from mipflow.errors import WireError
 from mipflow.wire import layers
-from mipflow.wire.forms import ANYWHERE
-from mipflow.wire.packet import Packet, UnknownOption, WithOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from mipflow.wire.forms import Value
-    from mipflow.wire.layers import Layer
-    from mipflow.wire.packet import Sized
+from mipflow.wire.forms import ANYWHERE, Value
+from mipflow.wire.packet import Packet, Sized, UnknownOption, WithOptions
 
 PAD1, PADN = 0, 1
 
@@ -38,17 +32,16 @@ def cut(data: bytes, name: str, size_of: Callable[[bytes], int]) -> list[bytes]:
     return found
 
 
-def write_options(options: Sequence[Value], position: int) -> list[Layer]:
-    """The layers of options, the first at octet `position` of its header, with their padding."""
+def write_options(options: Sequence[Value], position: int) -> list[layers.Layer]:
+    """Return the layers of options, the first at octet `position` of its header, with their padding."""
     return [_write(option) for option in with_padding(options, position, UnknownOption)]
 
 
-def _write(option: Value) -> Layer:
-    if isinstance(option, UnknownOption) and option.type == PAD1:
-        return layers.inet6.Pad1()
-    if isinstance(option, UnknownOption) and option.type == PADN:
-        return layers.inet6.PadN(optlen=len(option.data), optdata=option.data)
-    return option.form.write(option)
+def _write(option: Value) -> layers.Layer:
+    if not _is_padding(option):
+        return option.form.write(option)
+    is_long, data = option.type == PADN, option.data
+    return layers.inet6.PadN(optlen=len(data), optdata=data) if is_long else layers.inet6.Pad1()
 
 
 def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, ...]:
@@ -88,7 +81,7 @@ def _read(family: type[Value], octets: bytes) -> Any:
     return form.read(octets)
 
 
-def _is_padding(option: Value) -> bool:
+def _is_padding(option: Value) -> TypeGuard[UnknownOption]:
     return isinstance(option, UnknownOption) and option.type in (PAD1, PADN)
 
 
@@ -104,7 +97,5 @@ def with_padding(options: Sequence[Value], position: int, make: type[UnknownOpti
 
 
 def _padding(gap: int, make: type[UnknownOption]) -> list[Value]:
-    """The one option that fills a gap of up to seven octets: Pad1, or PadN of zeros."""
-    if gap == 0:
-        return []
-    return [make(PAD1)] if gap == 1 else [make(PADN, bytes(gap - 2))]
+    """Return the option that fills a gap of up to seven octets, Pad1 or PadN of zeros; none where there is no gap."""
+    return [make(PADN, bytes(gap - 2))] if gap > 1 else [make(PAD1)] * gap

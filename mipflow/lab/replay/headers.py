@@ -96,7 +96,7 @@ class HeaderReader:
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
             body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
-        for header in () if offset else walk(data, protocol, start, extensions):
+        for header in walk(data, protocol, start, extensions) if protocol in extensions and not offset else ():
             start, protocol = header.end, header.following
             if header.number == FRAGMENT:
                 word, number = _FRAGMENT.unpack_from(data, header.start)
