@@ -13,6 +13,7 @@ import sys
 import time
 
 from mipflow.errors import TopologyError
+from mipflow.mip6 import discovery
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.link import Link
@@ -57,7 +58,9 @@ def make_port(role: str) -> BytePort:
     link = network.add_segment("tun", Link(delay_ms=0, rate_bps=None), Prefix.parse(PREFIXES[role]))
     port = BytePort(network, link)
     if role == "home-agent":
-        HomeAgent(network, "HA").serve_home(link, 1)
+        home_agent = HomeAgent(network, "HA")
+        home_agent.serve_home(link, 1)
+        discovery.of_home_agent(home_agent)
     else:
         CorrespondentNode(network, "CN").settle(link, 1)
     return port

@@ -19,7 +19,7 @@ MAY_IMPORT_LATE = FRONT_DOORS | {"lab.views"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
 KNOWN_DOORS: dict[str, set[str]] = {
-    "flow.bindings.address_pool": {"flow.allocation", "flow.learner", "mip6.discovery"},
+    "flow.bindings.address_pool": {"flow.allocation", "flow.learner"},
     "flow.bindings.binder": {"flow.allocation", "flow.learner", "flow.policy"},
     "flow.calls": {"node.applications"},
     "flow.endings": {"flow.learner"},
@@ -28,10 +28,6 @@ KNOWN_DOORS: dict[str, set[str]] = {
     "flow.redirector": {"flow.learner"},
     "flow.separator": {"flow.learner", "flow.policy"},
     "flow.stack": {"flow.learner", "flow.policy", "node.applications"},
-    "mip6.attachment": {"mip6.discovery"},
-    "mip6.home_agent": {"mip6.discovery", "mip6.security", "wire.esp"},
-    "mip6.home_link": {"mip6.discovery"},
-    "mip6.mobile_node": {"mip6.discovery", "mip6.security"},
 }  # fmt: skip
 """Modules of the core -> doors that they still import. The table may only shrink."""
 MOST_DEEP = 3

@@ -91,7 +91,7 @@ class FlowMobileNode(Host):
         self.visit, self.interface, self.care_of_address = mobile.visit, mobile.interface, mobile.care_of_address
         self.registrar, self.binding_updates = mobile.registrar, mobile.binding_updates
         self.own_home_addresses, self.duplicates = mobile.own_home_addresses, mobile.duplicates
-        self.registered_at_home, self.ip_security = mobile.registered_at_home, mobile.ip_security
+        self.registered_at_home = mobile.registered_at_home
         self.control: dict[int, Handler] = {}
         """UDP ports of mobility's own protocols -> what hears them."""
         mechanism = None if allocation is None else make("allocation", allocation, Allocation, self)

@@ -36,6 +36,7 @@ from mipflow.lab.interception import Interception
 from mipflow.lab.replay.play import play
 from mipflow.lab.replay.play import replay as replay_capture
 from mipflow.lab.world import World
+from mipflow.mip6 import discovery
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced.cga import AddressOwner
 from mipflow.mip6.enhanced.correspondent_node import EnhancedCorrespondent
@@ -167,6 +168,7 @@ def figure2(
         network, "MN", 0.0, 0.0, home_agent=known, home_address=home_address, home_prefix=HOME, operator=rules,
         **mobile_node,
     )  # fmt: skip
+    discovery.of_mobile_node(mn.mobility)
     for agent in agents if security else ():
         KeyExchange(mn.mobility, agent, is_dynamic=security != "manual")
     for interface, name, prefix, y in (("wlan0", "AR2", WLAN, 1.2), ("cell0", "AR3", CELLULAR, -1.2)):
@@ -253,6 +255,7 @@ def _home(
     join_routers(network, internet, gateway, spec["Internet-HA"])
     for number, agent in enumerate(agents):
         agent.serve_home(home, HOME_AGENT + 16 * number)
+        discovery.of_home_agent(agent)
         if home_agents > 1:
             agent.home.preference = home_agents - number
         if home_agents > 1 or advertisements is not None:

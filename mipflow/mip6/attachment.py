@@ -19,7 +19,7 @@ from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
 
 if TYPE_CHECKING:
     from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
-    from mipflow.mip6.discovery.home_prefixes import HomeAddresses
+    from mipflow.mip6.home_prefixes import HomeAddresses
     from mipflow.mip6.registrations.registrar import Registrar
     from mipflow.node.host import Host
     from mipflow.node.interface import Interface

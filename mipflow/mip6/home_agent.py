@@ -11,11 +11,9 @@ from functools import partial
 from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
-from mipflow.mip6.discovery.address_discovery import AddressDiscoveryService
-from mipflow.mip6.discovery.home_prefixes import HomePrefix
-from mipflow.mip6.discovery.prefix_advertiser import PrefixAdvertiser
 from mipflow.mip6.home_link import HomeLink
-from mipflow.mip6.security.ip_security import IpSecurity
+from mipflow.mip6.home_prefixes import HomePrefix
+from mipflow.mip6.parts import AnycastAnswers, PrefixNews, Security
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
 from mipflow.node.road import Road
@@ -25,7 +23,6 @@ from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import icmpv6, mobility
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.esp import Opened
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
 from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
 
@@ -43,15 +40,13 @@ class HomeAgent(Router):
         lasts = {BindingEvent.DELETE: MAX_DELETE_BCE_TIMEOUT_NS, BindingEvent.EXPIRE: 0}  # section 10.3.2
         self.keeper, self.home = BindingKeeper(self, self.binding_update, lasts, self._stand_down), HomeLink(self)
         self.bindings, self.unbind = self.keeper.bindings, self.keeper.unbind
-        self.ip_security = IpSecurity(self)
+        self.ip_security, self.address_discovery, self.prefixes = Security(), AnycastAnswers(), PrefixNews()
         self.max_lifetime_s = HOME_BINDING_LIFETIME_S
         """The longest lifetime that it grants, in seconds."""
         self.refresh_advice_s: int | None = None
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()
         """Home addresses that are not served: status 129."""
-        self.prefixes = PrefixAdvertiser(self, self.home, self.bindings, self.limit_bindings)
-        self.address_discovery = AddressDiscoveryService(self, self.home, self.prefixes.heard)
         self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
         """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
         """
@@ -82,7 +77,8 @@ class HomeAgent(Router):
             address = prefix.address(interface.interface_identifier)
             if address not in self.addresses:
                 interface.add_address(address)
-            self.prefixes.changed(HomePrefix(prefix, address, valid_s, preferred_s, self.clock.now))
+            self.record(self.home.prefixes.put(HomePrefix(prefix, address, valid_s, preferred_s, self.clock.now)))
+            self.prefixes.changed()
             self.address_discovery.claim()
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
@@ -223,17 +219,6 @@ class HomeAgent(Router):
             keys_survive = update.key_management and self.ip_security.keys_survive_movement
             self.keeper.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
 
-    def limit_bindings(self) -> None:
-        """The lifetimes of the home prefixes have changed: no binding outlives its prefix (section 10.3.1)."""
-        now = self.clock.now
-        for binding in self.bindings:
-            prefix = self.home.prefixes.of(binding.home_address)
-            until_ns = now + (0 if prefix is None else prefix.valid_s(now)) * NS_PER_S
-            if until_ns <= now:
-                self.keeper.end(binding, BindingEvent.EXPIRE)
-            elif until_ns < binding.expires_ns:
-                self.bind(replace(binding, expires_ns=until_ns))
-
     # --- standing in for a mobile node (section 10.4) ----------------------------------------------------------------
 
     def _stand_in(self, binding: Binding) -> None:
@@ -322,7 +307,7 @@ class HomeAgent(Router):
             return
         binding = self.bindings.get(inner.source)
         is_registered = binding is not None and binding.care_of_address == arrival.packet.source
-        if not is_registered and not isinstance(arrival.packet, Opened):  # ESP proves more than the outer address
+        if not is_registered and not self.ip_security.proves(arrival.packet):
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
         if inner.destination.is_multicast or inner.destination.is_link_local:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from mipflow.errors import TopologyError
-from mipflow.mip6.discovery.home_agents_list import HomeAgentsList
-from mipflow.mip6.discovery.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.node.router import Router
@@ -41,8 +40,6 @@ class HomeLink:
         self.preference = 0
         self.lifetime_s: int | None = None
         self.relay: Relay | None = None
-        self.agents = HomeAgentsList()
-        """The other home agents on the home link (section 10.1)."""
         self.prefixes = HomePrefixes()
         """The prefixes of the home link and their lifetimes (section 10.6.1)."""
         self.place: Interface | None = None
@@ -90,10 +87,3 @@ class HomeLink:
             options.append(HomeAgentInformation(self.preference, lifetime_s))
         served = self.relay is not None
         return replace(said, home_agent=True, managed=served, other=served, options=tuple(options))
-
-    def withdraw(self, entry: HomePrefix) -> None:
-        """A prefix of the home link is not valid any more; our address in it goes, but for the last one."""
-        self._router.record(self.prefixes.remove(entry.prefix))
-        self._router.network.remove_prefix(entry.prefix)
-        if entry.home_agent in self._router.addresses and len(self.interface.addresses) > 1:
-            self.interface.remove_address(entry.home_agent)

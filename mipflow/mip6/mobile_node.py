@@ -18,32 +18,25 @@ from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_errors import BindingErrors
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
-from mipflow.mip6.discovery.address_discovery import HomeAgentDiscovery
-from mipflow.mip6.discovery.home_prefixes import HomeAddresses
-from mipflow.mip6.discovery.prefix_discovery import PrefixDiscovery
+from mipflow.mip6.home_prefixes import HomeAddresses, HomePrefixes
 from mipflow.mip6.listener import Listener
-from mipflow.mip6.registrations.events import Abandoned, HomeAgentChanged, Lost, Reachable
+from mipflow.mip6.parts import HomeAgentSearch, PrefixSearch, Security
+from mipflow.mip6.registrations.events import Lost, Reachable
 from mipflow.mip6.registrations.peer_reports import PeerReports
 from mipflow.mip6.registrations.registrar import Registrar
 from mipflow.mip6.registrations.registrations import Registrations
 from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings
-from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival, Mobility
 from mipflow.node.road import Road
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
-from mipflow.wire.address import UNSPECIFIED, Address, Prefix
+from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
-from mipflow.wire.packet import (
-    DestinationOptions,
-    HomeAddressOption,
-    Packet,
-    RoutingHeaderType2,
-)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 LIFETIME_S = whole(LIFETIME_UNIT_S, 65535 * LIFETIME_UNIT_S, "a lifetime in seconds")
@@ -79,8 +72,10 @@ class MobileNode(Mobility):
             # sections 6.3 and 6.4
             raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
-        self.discovers = home_agent == UNSPECIFIED
-        """True where the home agent was not configured: one that fails is replaced (section 11.4.1)."""
+        self.home_agents: dict[Prefix, Address] = {}
+        """Prefixes of the home link that came while we were away -> the home agent's address in them."""
+        self.home_prefixes = HomePrefixes()
+        """The prefixes of the home link that the home agent has told (section 11.4.3)."""
         self.mode = mode
         self.own_home_addresses = HomeAddresses([home_address])
         """Home addresses whose packets this node accepts."""
@@ -93,7 +88,7 @@ class MobileNode(Mobility):
         """Home addresses that left home and wait for a care-of address."""
         host.mobility, host.knows_mobility, host.interface_changed = self, True, self.interface_changed
         host.neighbor.on_advertisement[:] = [self.advertised]
-        self.ip_security = IpSecurity(host)
+        self.ip_security, self.address_discovery, self.prefixes = Security(), HomeAgentSearch(), PrefixSearch()
         BindingErrors(host)
         how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
         self.registrar = Registrar(host, self, self.home_test_road, registrations, how)
@@ -106,8 +101,6 @@ class MobileNode(Mobility):
         self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
         """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
         PeerReports(host, self.registrar)
-        self.address_discovery = HomeAgentDiscovery(host, self)
-        self.prefixes = PrefixDiscovery(host, self, self, self.registrar)
         host.handlers[Packet] = self._tunnel_exit
 
     def why_not_own(self, address: object) -> str:
@@ -262,7 +255,7 @@ class MobileNode(Mobility):
 
     def is_of_home_link(self, address: Address) -> bool:
         """True for an address with a prefix of the home link, as far as this node knows them (section 11.4.3)."""
-        return address in Prefix.around(self.primary_home_address, 64) or self.prefixes.known.of(address) is not None
+        return address in Prefix.around(self.primary_home_address, 64) or self.home_prefixes.of(address) is not None
 
     def bind(self, home_address: Address, care_of: Address) -> None:
         """Make one of our home addresses usable: on the home link itself if we are there, else bound to `care_of`."""
@@ -381,7 +374,9 @@ class MobileNode(Mobility):
 
     def valid_s(self, home_address: Address, most_s: int) -> int:
         """For how many seconds a home address is valid, at most `most_s`."""
-        return self.prefixes.valid_s(home_address, most_s)
+        entry = self.home_prefixes.of(home_address)
+        left_s = most_s if entry is None else entry.valid_s(self.clock.now)
+        return max(min(left_s, most_s), LIFETIME_UNIT_S)
 
     def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
         """L where the care-of address's interface has a link-local address with the home address's identifier; K where
@@ -438,29 +433,7 @@ class MobileNode(Mobility):
         """The home agent's address for a home address: the one that a new prefix of the home link came with, else the
         one that is known.
         """
-        return self.prefixes.home_agent_of(home_address) or self.home_agent
-
-    # --- home addresses that come and go (section 11.4.3) ------------------------------------------------------------
-
-    def take_home_address(self, home_address: Address) -> None:
-        """The home link has a new prefix: this address of it is ours, once the home agent has found it unique."""
-        self.own_home_addresses.add(home_address)
-        care_of = self.registered_at_home(self.primary_home_address)
-        if care_of is not None:
-            self.registrar.register_home(home_address, care_of)
-
-    def lead_with(self, home_address: Address) -> None:
-        """This home address is the primary from now on: the prefix of the one before is deprecated."""
-        self.decided("primary home address", str(home_address))
-        former, self.primary_home_address = self.primary_home_address, home_address
-        self.listener.primary_changed(former)
-
-    def drop_home_address(self, home_address: Address) -> None:
-        """The prefix of this home address is not valid any more: no peer can hold it, none is told."""
-        self.decided("home address ended", f"the prefix of {home_address} is not valid any more")
-        self.registrar.tell(Abandoned(home_address))
-        self.disown(home_address)
-        self.listener.home_address_ended(home_address)
+        return next((agent for prefix, agent in self.home_agents.items() if home_address in prefix), self.home_agent)
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 
@@ -501,7 +474,7 @@ class MobileNode(Mobility):
         if entry.home_registration and status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
             self.home_address_taken(entry.home_address)
             return
-        if entry.home_registration and self.discovers:
+        if entry.home_registration:
             self.address_discovery.failed(entry.peer)
         self.listener.registration_refused(entry, status)
 
@@ -509,21 +482,10 @@ class MobileNode(Mobility):
         """The home agent says that prefix discovery is necessary; `PrefixesLearned` answers (11.7.1)."""
         self.prefixes.solicit(self.primary_home_address)
 
-    def home_prefixes_told(self) -> None:
-        """Mobile prefix discovery has told of the home prefixes (section 11.4.3)."""
-        self.listener.home_prefixes_told()
-
     def home_agent_wanted(self) -> None:
         """No home agent is known: ask who serves the home link (section 11.4.1)."""
         self.address_discovery.discover()
 
-    def change_home_agent(self, home_agent: Address) -> None:
-        """Register every home address at another home agent; what the one before said does not count."""
-        self.home_agent = home_agent
-        self.prefixes.forget()
-        self.registrar.tell(HomeAgentChanged(home_agent))
-
     def home_agent_silent(self) -> None:
         """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""
-        if self.discovers:
-            self.address_discovery.failed(self.home_agent)
+        self.address_discovery.failed(self.home_agent)

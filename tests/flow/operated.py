@@ -35,7 +35,7 @@ class HearingNode(Host):
     def __init__(self, network: Network, home_agent: Address) -> None:
         super().__init__(network, "MN")
         self.mobility: MobileNode = MobileNode(self, home_agent=home_agent, home_address=PRIMARY)
-        self.ip_security, self.own_home_addresses = self.mobility.ip_security, self.mobility.own_home_addresses
+        self.own_home_addresses = self.mobility.own_home_addresses
         self.visit, self.care_of_address = self.mobility.visit, self.mobility.care_of_address
         self.primary_home_address = PRIMARY
 

@@ -40,7 +40,7 @@ from mipflow.wire.packet import (
     UnknownOption,
 )
 from tests.flow.test_stack import acknowledged_ns, cache_changes, interfaces
-from tests.mip6.worlds import S, world
+from tests.mip6.worlds import S, associations, world
 from tests.oracles import mobility_faults, tshark_complaints
 
 CALL = mf.apps.Voice()
@@ -524,7 +524,7 @@ def test_esp_that_a_correspondent_begins_is_a_flow_of_its_own(mode: str, redirec
 def test_an_spi_of_the_mobile_nodes_own_associations_does_not_take_its_signalling() -> None:
     """What is received under an SPI is its receiver's choice (RFC 4303 section 2.1), so both are the mobile node's."""
     made = settled(security=True)
-    own = next(each for each in made.mn.ip_security.associations if each.is_inbound).keys.spi
+    own = next(each for each in associations(made.mn) if each.is_inbound).keys.spi
     with suppress(ProtocolMisuse):
         made.mn.open(made.cn1, PROTECTED, local_port=own)
     made.mn.handover_all("cell0")

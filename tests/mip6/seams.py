@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.mip6 import discovery
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.link import Link
@@ -86,6 +87,7 @@ class HomeAgentSeam(Seam):
         super().__init__(HOME_PREFIX, **keywords)
         self.node = HomeAgent(self.network, "HA")
         self.node.serve_home(self.segments[0], 1)
+        discovery.of_home_agent(self.node)
 
 
 class MobileSeam(Seam):
@@ -97,6 +99,7 @@ class MobileSeam(Seam):
             self.network, "MN", home_agent=Address(HA), home_address=Address(HOME),
             home_prefix=Prefix.parse(HOME_PREFIX + "/64"),
         )  # fmt: skip
+        discovery.of_mobile_node(self.node.mobility)
         for name, segment in zip(("wlan0", "cell0"), self.segments, strict=True):
             self.node.visit(name, segment)
 

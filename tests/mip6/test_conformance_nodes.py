@@ -262,7 +262,7 @@ def test_options_of_router_advertisements_say_nothing_in_other_messages() -> Non
     heard = [chain(encode(hop.packet)) for hop in made.trace if hop.channel.receiver == "at home"]
     one, other = [parts for parts in heard if parts[0].octets[24:40] == source]
     assert one == other and one[-1].octets[0] == 136
-    assert len(made.ha.home.agents) == 0
+    assert len(made.ha.address_discovery.agents) == 0
 
 
 # --- home agent ------------------------------------------------------------------------------------------------------
@@ -538,7 +538,7 @@ def test_prefix_advertisements_come_from_the_home_agent_that_is_known_or_from_no
         octets_ = packet(source, bytes(15) + b"\x99", message + agent, routing=mn.primary_home_address.packed,
                          next_header=58)  # fmt: skip
         mn.local(decode(octets_), mn.interfaces["wlan0"])
-    assert len(mn.mobility.prefixes.known) == 0
+    assert len(mn.mobility.home_prefixes) == 0
     reasons = [drop.reason for drop in made.trace.drops() if "prefix advertisement" in drop.reason]
     strange = "mobile prefix advertisement, but not from our home agent"
     assert reasons[1:2] == [strange] and reasons[0] == (
@@ -562,7 +562,8 @@ def test_changes_of_the_home_addresss_own_prefix_are_told(what: str) -> None:
     if what == "lifetimes":
         made.ha.announce(made.ha.home_link, entry.prefix, 5000, 4000)
     else:
-        made.ha.prefixes.changed(replace(entry, autonomous=False))
+        made.ha.home.prefixes.put(replace(entry, autonomous=False))
+        made.ha.prefixes.changed()
     made.run(21)
     unasked = [message for message in advertised()[before:] if message[4:6] == b"\0\0"]
     told = [message[8:40] for message in unasked]

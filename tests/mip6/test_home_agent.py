@@ -10,8 +10,8 @@ import mipflow as mf
 from mipflow.errors import TopologyError
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
-from mipflow.mip6.discovery.home_prefixes import HomePrefix
 from mipflow.mip6.home_agent import HomeAgent, granted
+from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop

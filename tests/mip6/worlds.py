@@ -28,6 +28,12 @@ def world(**keywords: Any) -> World:
     return mf.figure2(**{"seed": 5, "wire": True, **keywords})
 
 
+def associations(node: Any) -> Any:
+    """Return the security associations of a home agent, a mobile node, or a host that has one."""
+    place = node if hasattr(node, "ip_security") else node.mobility
+    return place.ip_security.associations
+
+
 def messages(world: World, sender: str, since_s: float = 0.0) -> list[Message]:
     """Mobility messages that a node put on the wire first, in order; times are when they left."""
     found = []

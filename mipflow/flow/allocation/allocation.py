@@ -156,7 +156,7 @@ class DiscoveredAllocation(Allocation):
     def primary_bound(self) -> None:
         """Solicit a prefix, or give addresses of the one that is known."""
         node, now, primary = self._node, self._node.clock.now, self._node.primary_home_address
-        preferred = [entry.prefix for entry in node.prefixes.known if entry.preferred_s(now)]
+        preferred = [entry.prefix for entry in node.home_prefixes if entry.preferred_s(now)]
         if not preferred and primary in node.addresses:
             preferred = [Prefix.around(primary, 64)]
         if self._waiting and not preferred:
@@ -176,7 +176,7 @@ class DiscoveredAllocation(Allocation):
     def _formed(self, prefix: Prefix, granted: Granted, refused: Refused) -> None:
         """Have the learner's function form an address of the advertised prefix."""
         assert self._form is not None
-        node, told = self._node, self._node.prefixes.known.get(prefix)
+        node, told = self._node, self._node.home_prefixes.get(prefix)
         whole = prefix.network if told is None or told.home_agent is None else told.home_agent
         care_of = node.registered_at_home(node.primary_home_address) or node.primary_home_address
         advert = Advert(node.home_agent, care_of, whole, prefix.length)

@@ -15,7 +15,7 @@ from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import HOME_RETRY_NS
-from mipflow.mip6.discovery.home_prefixes import HomeAddresses
+from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
 from mipflow.wire.address import Address, Prefix
 

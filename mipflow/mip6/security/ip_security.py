@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mipflow.errors import WireError
+from mipflow.mip6.parts import Security
 from mipflow.mip6.security.security import POLICIES, Mode, SecurityAssociations
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
@@ -29,52 +30,38 @@ class Establishes(Protocol):
         """Delete those for a home address."""
 
 
-class IpSecurity:
-    """Protects signalling of `node` with its home agent, or its mobile nodes, from `secure()` on."""
+class IpSecurity(Security):
+    """Protects signalling of `node` with its home agent, or its mobile nodes.
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._associations: SecurityAssociations | None = None
-        self._beyond: Handler = node.unhandled
-        """Takes ESP that ends beyond this node."""
+    Made when all handlers are in their places: what the policies name passes them in ESP only from then on.
+    """
+
+    is_on = True
+
+    def __init__(self, node: Node, associations: SecurityAssociations) -> None:
+        self._node, self.associations = node, associations
+        self.keys_survive_movement = associations.is_dynamic
         self.key_exchanges: list[Establishes] = []
         """Makers of security associations with home agents, for home addresses that have none yet."""
+        node.send_by = self._send_protected
+        self._beyond = node.handlers.get(Opaque, node.unhandled)
+        """Takes ESP that ends beyond this node."""
+        node.handlers[Opaque] = self._open
+        for kind in (Packet, *POLICIES):
+            if kind in node.handlers:
+                node.handlers[kind] = self._admitting(node.handlers[kind])
 
     def disown(self, home_address: Address) -> None:
-        """A home address is given up: its associations go."""
+        """Delete the security associations for a home address that is given up."""
         for exchange in self.key_exchanges:
             exchange.delete(home_address)
 
-    def secure(self, security: SecurityAssociations) -> None:
-        """From now on send and take what the policies name in ESP only; all handlers are in their places."""
-        self._associations = security
-        self._node.send_by = self._send_protected
-        self._beyond = self._node.handlers.get(Opaque, self._node.unhandled)
-        self._node.handlers[Opaque] = self._open
-        for kind in (Packet, *POLICIES):
-            if kind in self._node.handlers:
-                self._node.handlers[kind] = self._admitting(self._node.handlers[kind])
-
-    @property
-    def is_on(self) -> bool:
-        """True once associations protect signalling."""
-        return self._associations is not None
-
-    @property
-    def associations(self) -> SecurityAssociations:
-        """The security associations, which must be there."""
-        assert self._associations is not None
-        return self._associations
-
-    @property
-    def keys_survive_movement(self) -> bool:
-        """True for bit K of a binding update: associations come from an exchange that movements leave alone."""
-        return self._associations is not None and self._associations.is_dynamic
+    def proves(self, packet: Packet) -> bool:
+        """Return whether a packet came in ESP."""
+        return isinstance(packet, Opened)
 
     def tunnel_sender(self, road: Road) -> Callable[[Packet], None]:
-        """How packets are put into a tunnel: home tests in ESP where policy asks for it (RFC 6275 section 10.4.6)."""
-        if self._associations is None:
-            return road.send
+        """Return the function that sends packets into a tunnel, home tests in ESP (RFC 6275 section 10.4.6)."""
 
         def send(packet: Packet) -> None:
             if type(packet.payload) in POLICIES:

@@ -10,18 +10,17 @@ home address has authenticated, keys are made as in RFC 7296 section 2.17, and n
 from __future__ import annotations
 
 import hmac
+from collections.abc import Container
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from mipflow.arguments import need_cryptography
+from mipflow.mip6.home_agent import HomeAgent
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.security.ip_security import IpSecurity
 from mipflow.mip6.security.security import POLICIES, SecurityAssociation, SecurityAssociations, Selector
-from mipflow.sim.network import Network
+from mipflow.node.node import Node
+from mipflow.wire.address import Address
 from mipflow.wire.esp import ENCRYPTION, INTEGRITY, EspKeys
-
-if TYPE_CHECKING:
-    from mipflow.mip6.home_agent import HomeAgent
-    from mipflow.mip6.mobile_node import MobileNode
-    from mipflow.wire.address import Address
 
 
 class KeyExchange:
@@ -37,23 +36,24 @@ class KeyExchange:
         integrity: str = "SHA2-256-128",
     ) -> None:
         need_cryptography("IP security (security=True)")
-        network: Network = mobile_node.network
+        network = mobile_node.network
         network.check_own(home_agent, home_agent.network)
         self._mobile_node, self._home_agent = mobile_node, home_agent
         self._algorithms = (encryption, integrity)
+        self._sizes = ENCRYPTION[encryption].key, INTEGRITY[integrity].key
         self._secret = network.random(f"{mobile_node.name}/{home_agent.name}/shared secret").randbytes(32)
         """The secret that IKE_SA_INIT and IKE_AUTH would have left at both ends: SK_d of RFC 7296 section 2.14."""
         self._nonces = [network.random(f"{node.name}/key exchange") for node in (mobile_node, home_agent)]
-        for node, home_agents in ((mobile_node, []), (home_agent, [home_agent.addresses])):
-            if not node.ip_security.is_on:
-                random = network.random(f"{node.name}/security")
-                node.ip_security.secure(SecurityAssociations(random, is_dynamic, home_agents))
-        mobile_node.ip_security.associations.home_agents.append(home_agent.addresses)
-        mobile_node.ip_security.key_exchanges.append(self)
+        at_mobile_node = _secured(mobile_node, mobile_node.host, is_dynamic, [])
+        at_home_agent = _secured(home_agent, home_agent, is_dynamic, [home_agent.addresses])
+        at_mobile_node.associations.home_agents.append(home_agent.addresses)
+        at_mobile_node.key_exchanges.append(self)
+        self._upward, self._downward = at_home_agent.associations, at_mobile_node.associations
+        """The associations of the node that receives what goes upward, and downward."""
         self.establish(mobile_node.primary_home_address, home_agent.home_agent_address)
 
     def reaches(self, address: Address) -> bool:
-        """True for an address of the home agent."""
+        """Return whether an address is the home agent's."""
         return address in self._home_agent.addresses
 
     def establish(self, home_address: Address, home_agent_address: Address) -> None:
@@ -61,42 +61,45 @@ class KeyExchange:
 
         Refused where another mobile node has some for it (section 4.2: it must not be able to register it).
         """
-        owner = self._home_agent.ip_security.associations.owner(home_address)
-        if owner not in (None, self._mobile_node.primary_home_address):
+        primary = self._mobile_node.primary_home_address
+        if self._upward.owner(home_address) not in (None, primary):
             self._home_agent.decided("key exchange refused", f"{home_address} is another mobile node's")
             return
-        owner, messages = self._mobile_node.primary_home_address, iter(POLICIES)
-        made: list[tuple[Selector, EspKeys]] = []
+        messages = iter(POLICIES)
+        made: list[tuple[Selector, EspKeys, SecurityAssociations]] = []
         for pair in zip(messages, messages, strict=True):
             octets = self._key_octets()
             for message in pair:
-                receiver = self._receiver(message)
-                encryption, integrity = map(octets.read, self._key_sizes())
-                keys = EspKeys(receiver.ip_security.associations.new_spi(), encryption, integrity, *self._algorithms)
-                made.append((Selector(message, home_address, home_agent_address), keys))
-        for node in (self._mobile_node, self._home_agent):
-            own = (SecurityAssociation(keys, each, owner, self._receiver(each.message) is node) for each, keys in made)
-            node.record(node.ip_security.associations.add(own))
-
-    def _receiver(self, message: type) -> HomeAgent | MobileNode:
-        return self._home_agent if POLICIES[message].upward else self._mobile_node
+                receiver = self._upward if POLICIES[message].upward else self._downward
+                encryption, integrity = map(octets.read, self._sizes)
+                keys = EspKeys(receiver.new_spi(), encryption, integrity, *self._algorithms)
+                made.append((Selector(message, home_address, home_agent_address), keys, receiver))
+        for node, associations in ((self._mobile_node, self._downward), (self._home_agent, self._upward)):
+            own = (SecurityAssociation(keys, each, primary, end is associations) for each, keys, end in made)
+            node.record(associations.add(own))
 
     def delete(self, home_address: Address) -> None:
-        """Take the associations for a home address out at both ends."""
-        for node in (self._mobile_node, self._home_agent):
-            node.record(node.ip_security.associations.remove(home_address))
-
-    def _key_sizes(self) -> tuple[int, int]:
-        encryption, integrity = self._algorithms
-        return ENCRYPTION[encryption].key, INTEGRITY[integrity].key
+        """Delete the associations for a home address at both ends."""
+        self._mobile_node.record(self._downward.remove(home_address))
+        self._home_agent.record(self._upward.remove(home_address))
 
     def _key_octets(self) -> BytesIO:
-        """Octets for the keys of a pair, upward and encryption first (RFC 7296 sections 2.13, 2.17): prf+ over nonces
-        of both ends.
+        """Make the octets for the keys of a pair, upward and encryption first: prf+ over nonces of both ends (RFC 7296
+        sections 2.13 and 2.17).
         """
         seed = b"".join(random.randbytes(32) for random in self._nonces)
         material = block = b""
-        while len(material) < 2 * sum(self._key_sizes()):
+        while len(material) < 2 * sum(self._sizes):
             block = hmac.digest(self._secret, block + seed + bytes([len(material) // 32 + 1]), "sha256")
             material += block
         return BytesIO(material)
+
+
+def _secured(
+    place: HomeAgent | MobileNode, node: Node, is_dynamic: bool, home_agents: list[Container[Address]]
+) -> IpSecurity:
+    """Return the IP security of `node`, which is put into its place there where none is yet."""
+    if not isinstance(place.ip_security, IpSecurity):
+        random = node.network.random(f"{node.name}/security")
+        place.ip_security = IpSecurity(node, SecurityAssociations(random, is_dynamic, home_agents))
+    return place.ip_security

@@ -21,7 +21,7 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, RoutingHeaderType2
-from tests.mip6.worlds import S, dropper, messages, world
+from tests.mip6.worlds import S, associations, dropper, messages, world
 
 TALK = mf.apps.Voice(interval_ms=200)
 CALL = mf.apps.Voice()
@@ -125,9 +125,9 @@ def test_a_freed_address_goes_at_correspondents_then_at_the_home_agent_then_in_i
         (r.node, r.change.table): r.t_ns for r in w.trace.changes()
         if r.change.after is None and str(SECOND) in str(r.change.before) and r.t_ns > since_s * S
     }  # fmt: skip
-    associations = [gone[node, "security association database"] for node in ("MN", "HA")]
-    assert min(associations) >= gone["MN", "binding update list"] > answer.sent_ns > gone["HA", "binding cache"] - 1
-    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in node.ip_security.associations)
+    deleted_ns = [gone[node, "security association database"] for node in ("MN", "HA")]
+    assert min(deleted_ns) >= gone["MN", "binding update list"] > answer.sent_ns > gone["HA", "binding cache"] - 1
+    assert all(each.selector.home_address == PRIMARY for node in (w.mn, w.ha) for each in associations(node))
     assert SECOND not in w.mn.own_home_addresses and bound(w) == {PRIMARY}
 
 

@@ -30,7 +30,7 @@ from mipflow.wire.address import UNSPECIFIED, Address
 from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import UDP, Opaque, Packet
 from tests.flow.operated import HOME, KEY, MS, ONE_WAY_MS, PRIMARY, Operated, S
-from tests.mip6.worlds import world
+from tests.mip6.worlds import associations, world
 
 ALLOCATE, FREE, REPLY = 1, 2, 3
 UNUSED, DUPLICATE = 0, 1
@@ -448,7 +448,7 @@ def test_each_step_of_page_9_in_its_order_with_security_associations() -> None:
     Host(made.network, "printer").settle(made.home, FIRST)
     asking, taken, free_one = Asking(made), HOME.address(FIRST), HOME.address(FIRST + 1)
     made.run(5)
-    securities = [node.ip_security.associations for node in (made.mn, made.ha)]
+    securities = [associations(node) for node in (made.mn, made.ha)]
 
     def refused(entry: BindingUpdateEntry, status: int) -> None:
         assert (entry.home_address, status) == (taken, 134)

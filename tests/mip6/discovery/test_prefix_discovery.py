@@ -58,7 +58,7 @@ class Asker:
 
     @property
     def known(self) -> list[Prefix]:
-        return [entry.prefix for entry in self.mn.mobility.prefixes.known]
+        return [entry.prefix for entry in self.mn.mobility.home_prefixes]
 
 
 def told(prefix: Prefix, valid_s: int = 1000, preferred_s: int = 500, **fields: object) -> PrefixInformation:
@@ -100,7 +100,7 @@ def test_status_1_in_an_acknowledgement_makes_it_ask() -> None:
     made.mn.registrar.register_home(OLD_HOME, made.mn.care_of_address("cell0"))
     made.run(1)
     assert len(solicitations(made)) == 1
-    known = made.mn.mobility.prefixes.known.get(HOME)
+    known = made.mn.mobility.home_prefixes.get(HOME)
     assert known is not None and known.preferred_s(made.network.clock.now) == 0
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.mip6.discovery.home_prefixes import HomePrefix, HomePrefixes
-from mipflow.node.lifetimes import INFINITE_S
+from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
+from mipflow.node.lifetimes import FOREVER_NS, INFINITE_S
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation
 
@@ -22,13 +22,14 @@ def test_lifetimes_run_down_from_when_they_were_set() -> None:
     assert [(entry.valid_s(t * S), entry.preferred_s(t * S)) for t in (10, 20, 50, 110, 500)] == [
         (100, 40), (90, 30), (60, 0), (0, 0), (0, 0),
     ]  # fmt: skip
-    assert entry.moments_ns() == [50 * S, 90 * S, 110 * S], "deprecated, most of it over, ended"
+    assert [entry.end_ns(lifetime_s) for lifetime_s in (40, 100)] == [50 * S, 110 * S]
 
 
 def test_lifetimes_that_stand_still_or_never_end() -> None:
     still, endless = HomePrefix(HOME, AGENT, 100, 40), HomePrefix(HOME, AGENT, INFINITE_S, INFINITE_S, since_ns=0)
-    assert (still.valid_s(10**15), still.preferred_s(10**15), still.moments_ns()) == (100, 40, [])
-    assert (endless.valid_s(10**15), endless.preferred_s(10**15), endless.moments_ns()) == (INFINITE_S, INFINITE_S, [])
+    assert (still.valid_s(10**15), still.preferred_s(10**15), still.end_ns(40)) == (100, 40, FOREVER_NS)
+    assert (endless.valid_s(10**15), endless.preferred_s(10**15)) == (INFINITE_S, INFINITE_S)
+    assert endless.end_ns(INFINITE_S) == FOREVER_NS
 
 
 def test_the_r_bit_carries_the_home_agents_whole_address() -> None:
@@ -52,7 +53,7 @@ def test_what_is_told_is_said_again(address: int, length: int, router: bool, val
     assert Address(address) in heard.prefix and int(heard.prefix.network) % (1 << 128 - length) == 0
 
 
-def test_the_table_finds_the_prefix_of_an_address_and_what_ends_next() -> None:
+def test_the_table_finds_the_prefix_of_an_address() -> None:
     table = HomePrefixes()
     first = HomePrefix(HOME, AGENT, 100, 40, since_ns=0)
     (change,) = table.put(first)
@@ -61,9 +62,5 @@ def test_the_table_finds_the_prefix_of_an_address_and_what_ends_next() -> None:
     }  # fmt: skip
     table.put(replace(first, prefix=NEW, valid_lifetime_s=60))
     assert table.of(HOME.address(0x99)) is table.get(HOME) and table.of(Address("2001:db8::1")) is None
-    assert [table.next_moment_ns(t * S) for t in (0, 40, 48, 60, 80, 100)] == [
-        40 * S, 48 * S, 60 * S, 80 * S, 100 * S, None,
-    ]  # fmt: skip
-    assert [entry.prefix for entry in table.ended(60 * S)] == [NEW]
     table.remove(NEW)
     assert table.of(NEW.address(1)) is None
