@@ -1,7 +1,7 @@
 # Needs python3 (3.11 or newer), pip and make. All else goes into .venv, and for make lowest into .venv-lowest.
 #   make lab     open the labs in JupyterLab       make lab ARGS=--no-browser
-#   make test    everything that must hold         make quick leaves out the slow parts
-#   make lowest  the quick part, but for the labs', on the lowest versions of what pyproject.toml asks for
+#   make test    everything that must hold         make quick what a minute can hold
+#   make lowest  all but the slow parts and the labs, on the lowest versions of what pyproject.toml asks for
 PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
@@ -18,7 +18,7 @@ test: check
 	$(PYTEST) $(ARGS)
 
 quick: check
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow and not longer" $(ARGS)
 
 lowest:
 	@$(MAKE) --no-print-directory VENV=.venv-lowest quick-on-lowest

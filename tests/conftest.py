@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import hypothesis
 import pytest
 
+from tests import durations
+
 if TYPE_CHECKING:
     from mipflow.lab.world import World
 
@@ -51,8 +53,13 @@ CHROMIUM_FLAGS = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with a server or a browser are slow, and share one worker, so that there is one server."""
+    """Mark tests with a server or a browser as slow, and have them share one worker, so that there is one server; mark
+    those as longer that have been measured to be so.
+    """
+    long = set(durations.LIST.read_text(encoding="utf-8").split())
     for item in items:
+        if durations.function_of(item.nodeid) in long:
+            item.add_marker(pytest.mark.longer)
         if " at 0x" in item.nodeid or "set({" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid} holds an address of memory or a set: no two workers name it alike")
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -61,6 +68,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
         if "browser_page" in fixtures:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Write down what a test takes from the processor, where that is measured."""
+    folder, begun = os.environ.get(durations.MEASURED), durations.processor_s()
+    result = yield
+    if folder:
+        durations.record(folder, item.nodeid, durations.processor_s() - begun)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

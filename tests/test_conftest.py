@@ -30,9 +30,12 @@ def test_known_to_fail():
 def test_a_skip_fails_where_all_is_required(
     tmp_path: Path, require_all: str, outcome: dict[str, int]
 ) -> None:
-    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
-    (tmp_path / "test_tool.py").write_text(TOOL)
-    (tmp_path / "test_module.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    there = tmp_path / "tests"
+    there.mkdir()
+    for name in ("conftest.py", "durations.py", "longer.txt"):
+        shutil.copy(Path(__file__).with_name(name), there)
+    (there / "test_tool.py").write_text(TOOL)
+    (there / "test_module.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
     command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors"]
     done = subprocess.run(
         command,
