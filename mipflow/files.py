@@ -31,7 +31,8 @@ def open_ordinary(path: AnyPath, expected: str) -> BufferedReader:
 
 
 def read_text(path: AnyPath, most: int, expected: str) -> str:
-    """The UTF-8 text of an ordinary file of at most `most` octets. Raises DatasetError as `open_ordinary` does."""
+    """Return the UTF-8 text of an ordinary file of at most `most` octets. Raises DatasetError as `open_ordinary` does.
+    """
     with open_ordinary(path, expected) as stream:
         try:
             octets = stream.read(most + 1)
@@ -68,7 +69,8 @@ def written_whole(path: AnyPath) -> Iterator[IO[bytes]]:
 
 
 def _target(path: AnyPath) -> tuple[Path, int | None]:
-    """The file that is to be written, behind all links, and the permissions that it has, None where it is new."""
+    """Return the file that is to be written, behind all links, and the permissions that it has, None where it is new.
+    """
     try:
         target = Path(os.path.realpath(path))
     except Exception as error:  # as above

@@ -15,14 +15,14 @@ Captured = Iterator[tuple[int, Packet]]
 
 
 def on_links(trace: Trace) -> Captured:
-    """Every packet on every link, when its first bit leaves."""
+    """Yield every packet on every link, when its first bit leaves."""
     return _in_order(trace, zip(trace.started, range(len(trace)), strict=True))
 
 
 def at_node(trace: Trace, node: str, interface: str | None, now_ns: int) -> Captured:
-    """The packets that a node, or one interface of it, had sent and received up to `now_ns`: when it handed them to a
-    link, and when they had arrived whole. It has not received what was lost, nor what came when its interface was down
-    or had left the link.
+    """Yield the packets that a node, or one interface of it, had sent and received up to `now_ns`: when it handed them
+    to a link, and when they had arrived whole. It has not received what was lost, nor what came when its interface was
+    down or had left the link.
     """
     names = list(enumerate(trace.channels))
     sends = {number for number, name in names if name.sender == node and interface in (None, name.sender_interface)}
@@ -47,7 +47,7 @@ def at_node(trace: Trace, node: str, interface: str | None, now_ns: int) -> Capt
 
 
 def _in_order(trace: Trace, seen: Iterable[tuple[int, int]]) -> Captured:
-    """The packets of (time, number) pairs, each with the hop limit that it had on that hop."""
+    """Yield the packets of (time, number) pairs, each with the hop limit that it had on that hop."""
     limits = trace.hop_limit
     for t_ns, number in sorted(seen):
         packet = trace.packets[number]

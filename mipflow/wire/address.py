@@ -64,7 +64,7 @@ class Address(int):
         return int(self) & 0xFFFF_FFFF_FFFF_FFFF
 
     def solicited_node(self) -> Address:
-        """The solicited-node multicast address ff02::1:ffXX:XXXX of this address (RFC 4291 section 2.7.1)."""
+        """Return the solicited-node multicast address ff02::1:ffXX:XXXX of this address (RFC 4291 section 2.7.1)."""
         return Address(_SOLICITED_NODE | (int(self) & 0xFF_FFFF))
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class Address(int):
 
 @lru_cache(1 << 14)
 def _text(address: int) -> str:
-    """The text of an address (RFC 5952), which tables and traces ask for again and again."""
+    """Return the text of an address (RFC 5952), which tables and traces ask for again and again."""
     return str(ipaddress.IPv6Address(address))
 
 
@@ -107,7 +107,7 @@ class Prefix(NamedTuple):
 
     @classmethod
     def around(cls, address: Address, length: int) -> Prefix:
-        """The prefix of the given length in bits that an address has."""
+        """Return the prefix of the given length in bits that an address has."""
         return cls(Address(int(address) & ~(_ALL_ONES >> length)), length)
 
     def __contains__(self, address: object) -> bool:
@@ -117,12 +117,13 @@ class Prefix(NamedTuple):
         return address >> shift == self.network >> shift
 
     def address(self, interface_identifier: int) -> Address:
-        """The address of this prefix with the given interface identifier in its low bits."""
+        """Return the address of this prefix with the given interface identifier in its low bits."""
         return Address(int(self.network) | (interface_identifier & (_ALL_ONES >> self.length)))
 
     def is_anycast(self, address: Address) -> bool:
-        """True for an address that several nodes of such a subnet may have, so that it is nobody's own: the one without
-        an interface identifier, of all routers (RFC 4291 section 2.6.1), and those reserved by RFC 2526 section 2.
+        """Return True for an address that several nodes of such a subnet may have, so that it is nobody's own: the one
+        without an interface identifier, of all routers (RFC 4291 section 2.6.1), and those reserved by RFC 2526 section
+        2.
         """
         all_ones = _ALL_ONES >> self.length
         identifier, last = int(address) & all_ones, _EUI_64_ANYCAST if self.length == 64 else all_ones

@@ -16,6 +16,8 @@ from mipflow.wire.address import Address
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 EXTENSIONS = {HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION}
 """The extension headers that are values of `wire.packet`."""
+FURTHER = EXTENSIONS - {HOP_BY_HOP}
+"""The ones that may stand behind another (RFC 8200 section 4)."""
 
 
 class Header(NamedTuple):
@@ -27,8 +29,11 @@ class Header(NamedTuple):
     following: int
 
 
-def walk(data: bytes, number: int, at: int, kinds: Container[int] = EXTENSIONS) -> Iterator[Header]:
-    """Yield the extension headers from octet `at` on, the first of them `number`, until one is of no such kind.
+def walk(
+    data: bytes, number: int, at: int, kinds: Container[int] = EXTENSIONS, further: Container[int] = FURTHER
+) -> Iterator[Header]:
+    """Yield the extension headers from octet `at` on: the first is `number`, if that is of `kinds`, then those that are
+    of the `further` kinds, until another header follows.
 
     Raises WireError for a header whose first eight octets are not there; the octets behind may be fewer than it claims.
     """
@@ -39,7 +44,7 @@ def walk(data: bytes, number: int, at: int, kinds: Container[int] = EXTENSIONS) 
         if number == AUTHENTICATION:  # counts in units of four octets (RFC 4302 section 2.2)
             size = (data[at + 1] + 2) * 4
         yield Header(number, at, at + size, data[at])
-        number, at = data[at], at + size
+        number, at, kinds = data[at], at + size, further
 
 
 def hides_payload(header: packet.ExtensionHeader) -> bool:

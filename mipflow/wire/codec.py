@@ -27,7 +27,7 @@ MOST_WRITTEN = 64
 
 
 def to_scapy(packet: Packet) -> layers.Layer:
-    """The packet as scapy layers, every length and checksum set.
+    """Build the packet as scapy layers, every length and checksum set.
 
     Raises WireError, naming field and value, for a packet that has no bytes: port 70000, a cookie of 7
     octets.
@@ -41,7 +41,7 @@ def to_scapy(packet: Packet) -> layers.Layer:
 
 
 def encode(packet: Packet) -> bytes:
-    """The octets of an IPv6 packet (RFC 8200), as long as `packet.size` says.
+    """Return the octets of an IPv6 packet (RFC 8200), as long as `packet.size` says.
 
     `decode(encode(packet)) == packet`. Raises WireError, naming field and value, for a packet that has no
     bytes.
@@ -53,7 +53,7 @@ def encode(packet: Packet) -> bytes:
 
 
 def encode_mobility(message: MobilityMessage) -> bytes:
-    """The octets of a Mobility Header, padding included, its checksum field zero (RFC 6275 section 6.1.1).
+    """Return the octets of a Mobility Header, padding included, its checksum field zero (RFC 6275 section 6.1.1).
 
     Raises WireError for a message that has no bytes.
     """
@@ -61,7 +61,7 @@ def encode_mobility(message: MobilityMessage) -> bytes:
 
 
 def authenticated_part(message: MobilityMessage) -> bytes:
-    """The octets that the authenticator covers, behind the two addresses: "MH Data" of RFC 6275 section 6.2.7.
+    """Return the octets that the authenticator covers, behind the two addresses: "MH Data" of RFC 6275 section 6.2.7.
 
     It is the whole Mobility Header but the authenticator, its checksum field zero. The binding authorization
     data option must be there, as the last one, with 12 octets of anything. Raises WireError where it is not.
@@ -90,7 +90,7 @@ def _packet(packet: Packet, depth: int = 0) -> layers.Layer:
 
 
 def next_header(value: object) -> int:
-    """The number that announces a header or payload (RFC 8200 section 4). Raises WireError for what has none."""
+    """Return the number that announces a header or payload (RFC 8200 section 4). Raises WireError for what has none."""
     if isinstance(value, Opaque):
         return number(value, "next_header", 8)
     for kind, next_header in NEXT_HEADERS.items():
@@ -125,7 +125,7 @@ def _extension(header: values.ExtensionHeader, following: int) -> layers.Layer:
 
 
 def _payload(packet: Packet, announced: int, depth: int) -> layers.Layer:
-    """The payload as a layer, its checksum over the pseudo-header of the packet that carries it."""
+    """Build the payload's layer, with its checksum over the pseudo-header of the packet that carries it."""
     payload: Any = packet.payload
     match payload:
         case Packet():
@@ -163,7 +163,7 @@ def _tcp(segment: TCP) -> layers.Layer:
 
 
 def _tcp_options(options: bytes) -> object:
-    """The options by name, to be read by people; the plain octets where scapy would write other ones."""
+    """Return the options by name, to be read by people; the plain octets where scapy would write other ones."""
     field: Any = layers.inet.TCPOptionsField("options", b"")
     try:
         named = field.m2i(None, options)

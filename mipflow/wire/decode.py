@@ -156,8 +156,6 @@ def _extensions(data: bytes, number: int) -> tuple[tuple[ExtensionHeader, ...], 
     headers: list[ExtensionHeader] = []
     position = 40
     for kind, start, end, following in chain.walk(data, number, position):
-        if kind == chain.HOP_BY_HOP and headers:
-            break
         if len(headers) == MAX_EXTENSIONS:
             raise WireError(f"more than {MAX_EXTENSIONS} extension headers", kind)
         octets = data[start:end]
@@ -258,7 +256,7 @@ READERS: dict[int, Callable[[bytes], Sized]] = {6: _tcp, 17: _udp, 58: read_icmp
 
 
 def _tcp_option_size(rest: bytes) -> int:
-    """Octets of the first option; behind an end-of-list option all the rest belongs to it (RFC 9293 section 3.1)."""
+    """Return the octets of the first option; behind an end-of-list option all the rest belongs to it (RFC 9293 3.1)."""
     if rest[0] == 0:
         return len(rest) - 1
     return 1 if rest[0] == 1 else rest[1] * (rest[1] >= 2)

@@ -1,21 +1,20 @@
 """DHCPv6 messages and options as values (RFC 8415), and their octets, which a UDP datagram carries.
 
-What addresses are given and taken back with is here, and what relay agents wrap around it.
+Here are the options by which addresses are given and taken back, and the messages that relay agents wrap around others.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mipflow.errors import WireError
+from mipflow.wire import layers
 from mipflow.wire.address import Address
+from mipflow.wire.decode import reading
 from mipflow.wire.forms import Value, on_wire
 from mipflow.wire.options import cut
 from mipflow.wire.packet import DHCPV6_PORTS
-
-if TYPE_CHECKING:
-    from mipflow.wire.layers import Layer
 
 CLIENT_PORT, SERVER_PORT = DHCPV6_PORTS
 ALL_RELAY_AGENTS_AND_SERVERS = Address("ff02::1:2")
@@ -51,17 +50,16 @@ class _Nested(Value):
     @property
     def size(self) -> int:
         """Octets on the wire."""
-        fields = vars(self).values()
-        tails = (len(field) if isinstance(field, bytes) else sum(option.size for option in field)
-                 for field in fields if isinstance(field, bytes | tuple))  # fmt: skip
-        return self.fixed + sum(tails)
+        options: tuple[DhcpOption, ...] = getattr(self, "options", ())
+        octets = sum(len(field) for field in vars(self).values() if isinstance(field, bytes))
+        return self.fixed + octets + sum(option.size for option in options)
 
     def option(self, kind: type[Any]) -> Any:
-        """The first option of a kind, or None."""
+        """Return the first option of a kind, or None."""
         return next(iter(self.every(kind)), None)
 
     def every(self, kind: type[Any]) -> tuple[Any, ...]:
-        """All options of a kind, in their order."""
+        """Return all options of a kind, in their order."""
         return tuple(option for option in getattr(self, "options", ()) if isinstance(option, kind))
 
 
@@ -167,27 +165,27 @@ class ClientMessage(DhcpMessage):
     options: tuple[DhcpOption, ...] = ()
 
 
+@on_wire(None, fixed=34)
+class _Relayed(DhcpMessage):
+    """A message between a relay agent and a server (section 9)."""
+
+    hop_count: int
+    link_address: Address
+    peer_address: Address
+    options: tuple[DhcpOption, ...] = ()
+
+
 RELAY = "hop_count=hopcount link_address=linkaddr peer_address=peeraddr"
 
 
 @on_wire(12, "DHCP6_RelayForward", RELAY, fixed=34)
-class RelayForward(DhcpMessage):
+class RelayForward(_Relayed):
     """Relay-forward (section 9.1)."""
-
-    hop_count: int
-    link_address: Address
-    peer_address: Address
-    options: tuple[DhcpOption, ...] = ()
 
 
 @on_wire(13, "DHCP6_RelayReply", RELAY, fixed=34)
-class RelayReply(DhcpMessage):
+class RelayReply(_Relayed):
     """Relay-reply (section 9.2)."""
-
-    hop_count: int
-    link_address: Address
-    peer_address: Address
-    options: tuple[DhcpOption, ...] = ()
 
 
 PLACES = {IdentityAssociation: "ianaopts", LeasedAddress: "iaaddropts"}
@@ -195,36 +193,34 @@ PLACES = {IdentityAssociation: "ianaopts", LeasedAddress: "iaaddropts"}
 
 
 def default_times_s(preferred_s: int) -> tuple[int, int]:
-    """T1 and T2 of an address with this preferred lifetime, where nobody names others (sections 14.2, 21.4)."""
+    """Return T1 and T2 of an address with this preferred lifetime, where nobody names others (sections 14.2, 21.4)."""
     return round(preferred_s * 0.5), round(preferred_s * 0.8)
 
 
 def encode_dhcpv6(message: DhcpMessage) -> bytes:
-    """The octets of a message. Raises WireError, naming field and value, for one that has none."""
+    """Return the octets of a message. Raises WireError, naming field and value, for one that has none."""
     return bytes(dhcpv6_layer(message))
 
 
-def dhcpv6_layer(value: Any) -> Layer:
-    """A message or an option as scapy's layers. Raises WireError, naming field and value, for one that has no bytes."""
+def dhcpv6_layer(value: Any) -> layers.Layer:
+    """Build a message or an option as scapy's layers. Raises WireError, naming field and value, for one that has no
+    bytes.
+    """
     inside = [dhcpv6_layer(option) for option in getattr(value, "options", ())]
     place = PLACES.get(type(value))
-    layer: Layer = value.form.write(value, **({place: inside} if place else {}))
+    layer: layers.Layer = value.form.write(value, **({place: inside} if place else {}))
     for option in () if place else inside:
         layer.add_payload(option)
     return layer
 
 
+@reading("DHCPv6")
 def decode_dhcpv6(data: bytes) -> Any:
-    """The message that these octets are. Raises WireError with the reason for anything malformed or unknown."""
+    """Return the message that these octets are. Raises WireError with the reason for anything malformed or unknown."""
     form = DhcpMessage.find(data[0] if data else None)
     if len(data) < form.fixed:
         raise WireError(f"a DHCPv6 message of {len(data)} octets; expected at least {form.fixed}", data)
-    try:
-        return form.read(data, options=_options(data[form.fixed :]))
-    except WireError:
-        raise
-    except Exception as error:  # of scapy's many kinds
-        raise WireError(f"not readable as DHCPv6: {error}", data) from error
+    return form.read(data, options=_options(data[form.fixed :]))
 
 
 def _options(data: bytes) -> tuple[DhcpOption, ...]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from mipflow.arguments import need_cryptography
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.codec import decode, encode, next_header
-from mipflow.wire.packet import ESP, Opaque, Packet
+from mipflow.wire.packet import ESP, ExtensionHeader, Opaque, Packet, Sized
+
+Kind = TypeVar("Kind", bound=Packet)
 
 HEADER = 8
 """Octets of SPI and sequence number."""
@@ -65,7 +67,8 @@ class Opened(Packet):
 
 
 def protected_size(packet: Packet, encryption: str = "AES-CBC", integrity: str = "SHA2-256-128") -> int:
-    """Octets that a packet has once ESP protects what it carries; nothing is encrypted to find out (RFC 4303 2).
+    """Return the octets that a packet has once ESP protects what it carries; nothing is encrypted to find out (RFC 4303
+    2).
 
     The sizes of a world without IP security leave these octets out.
     """
@@ -75,18 +78,16 @@ def protected_size(packet: Packet, encryption: str = "AES-CBC", integrity: str =
 
 
 def protect(packet: Packet, keys: EspKeys, sequence: int, iv: bytes) -> Packet:
-    """The packet with its payload in ESP (RFC 4303 section 3.3). Raises WireError for one that has no bytes."""
+    """Return the packet with its payload in ESP (RFC 4303 section 3.3). Raises WireError for one that has no bytes."""
     octets = encode(packet)[packet.size - packet.payload.size :]
     clear = layers.inet6.IPv6(src="::", dst="::", nh=next_header(packet.payload)) / layers.Raw(octets)
     sealed = bytes(_association(keys).encrypt(clear, seq_num=sequence, iv=iv))[40:]
-    return Packet(
-        packet.source, packet.destination, Opaque(ESP, sealed, packet.payload), packet.hop_limit,
-        packet.extensions, packet.traffic_class, packet.flow_label, packet.label, packet.sent_ns,
-    )  # fmt: skip
+    return _with(Packet, packet, Opaque(ESP, sealed, packet.payload), packet.extensions)
 
 
 def spi_and_sequence(packet: Packet) -> tuple[int, int]:
-    """The two numbers in front of an ESP payload (RFC 4303 sections 2.1, 2.2). Raises WireError where they are cut off.
+    """Return the two numbers in front of an ESP payload (RFC 4303 sections 2.1, 2.2). Raises WireError where they are
+    cut off.
     """
     payload = packet.payload
     if not isinstance(payload, Opaque) or payload.next_header != ESP or payload.size < HEADER:
@@ -96,7 +97,8 @@ def spi_and_sequence(packet: Packet) -> tuple[int, int]:
 
 
 def open_protected(packet: Packet, keys: EspKeys) -> Opened:
-    """The packet as it was before `protect`: authenticated first, then decrypted and read (RFC 4303 section 3.4).
+    """Return the packet as it was before `protect`: authenticated first, then decrypted and read (RFC 4303 section
+    3.4).
 
     Raises WireError with the reason for what is cut off, not authentic, badly padded, or unreadable inside.
     """
@@ -116,14 +118,21 @@ def open_protected(packet: Packet, keys: EspKeys) -> Opened:
         raise WireError("ESP with padding that does not count up from 1 (RFC 4303 section 2.4)", payload)
     inside = Opaque(plain.nh, bytes(plain.data))
     read = decode(encode(Packet(packet.source, packet.destination, inside, packet.hop_limit, packet.extensions)))
-    return Opened(
-        packet.source, packet.destination, read.payload, packet.hop_limit, read.extensions, packet.traffic_class,
+    return _with(Opened, packet, read.payload, read.extensions)
+
+
+def _with(kind: type[Kind], packet: Packet, payload: Sized, extensions: tuple[ExtensionHeader, ...]) -> Kind:
+    """Return a packet like another one, with another payload behind other extension headers."""
+    return kind(
+        packet.source, packet.destination, payload, packet.hop_limit, extensions, packet.traffic_class,
         packet.flow_label, packet.label, packet.sent_ns,
     )  # fmt: skip
 
 
 def _association(keys: EspKeys) -> Any:
-    """Keys as scapy wants them. Raises WireError for an algorithm that is not offered, or a key of a wrong length."""
+    """Return keys as scapy wants them. Raises WireError for an algorithm that is not offered, or a key of a wrong
+    length.
+    """
     for algorithm, known, key in (
         (keys.encryption, ENCRYPTION, keys.encryption_key), (keys.integrity, INTEGRITY, keys.integrity_key)
     ):  # fmt: skip

@@ -19,7 +19,7 @@ Kind = TypeVar("Kind", bound="Value")
 
 
 def number(value: object, name: str, bits: int) -> int:
-    """The number in a field of a value. Raises WireError where it does not fit: port 70000."""
+    """Return the number in a field of a value. Raises WireError where it does not fit: port 70000."""
     given = getattr(value, name)
     if not isinstance(given, int) or not 0 <= given < 1 << bits:
         raise WireError(f"{type(value).__name__} {name} {given!r}; expected 0 to {(1 << bits) - 1}", given)
@@ -27,7 +27,7 @@ def number(value: object, name: str, bits: int) -> int:
 
 
 def octets(value: object, name: str, lengths: range) -> bytes:
-    """The octets in a field of a value. Raises WireError where there are too few or too many: a cookie of 7."""
+    """Return the octets in a field of a value. Raises WireError where there are too few or too many: a cookie of 7."""
     given = getattr(value, name)
     if not isinstance(given, bytes) or len(given) not in lengths:
         shown = f"of {len(given)} octets" if isinstance(given, bytes) else repr(given)
@@ -38,7 +38,7 @@ def octets(value: object, name: str, lengths: range) -> bytes:
 
 
 def packed(value: object, name: str, addresses: Sequence[Address]) -> bytes:
-    """The octets of the addresses in a field of a value. Raises WireError for anything else in it."""
+    """Return the octets of the addresses in a field of a value. Raises WireError for anything else in it."""
     for address in addresses:
         if not isinstance(address, Address):
             raise WireError(f"{type(value).__name__} {name} {address!r}; expected an Address", address)
@@ -46,12 +46,12 @@ def packed(value: object, name: str, addresses: Sequence[Address]) -> bytes:
 
 
 def unpacked(data: bytes) -> tuple[Address, ...]:
-    """The addresses in these octets, in so far as they are whole."""
+    """Return the addresses in these octets, in so far as they are whole."""
     return tuple(Address(data[at : at + 16]) for at in range(0, len(data) - 15, 16))
 
 
 def regrouped(numbers: Sequence[int], widths: Sequence[int], new_widths: Sequence[int]) -> list[int]:
-    """The bits of all numbers, the first the highest, cut into numbers of other widths."""
+    """Return the bits of all numbers, the first the highest, cut into numbers of other widths."""
     word = 0
     for given, width in zip(numbers, widths, strict=True):
         word = word << width | given
@@ -190,7 +190,7 @@ class Value:
 
     @classmethod
     def find(cls, kind: int | None, size: int = 0) -> Form:
-        """The form of a number; the `size` in octets counts only in a family that says so."""
+        """Return the form of a number; the `size` in octets counts only in a family that says so."""
         return cls.forms.get(kind, cls.forms[None])
 
     @property

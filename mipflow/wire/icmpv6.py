@@ -20,7 +20,7 @@ class NeighborOption(Value, family="neighbor discovery option"):
 
     @classmethod
     def find(cls, kind: int | None, size: int = 0) -> Form:
-        """The form of a number where `size` is right for it."""
+        """Return the form of a number where `size` is right for it."""
         form = cls.forms.get(kind)
         return form if form and form.fixed == size else cls.forms[None]
 

@@ -38,12 +38,29 @@ def _load() -> dict[str, Any]:
         # It warns of this machine's interfaces and routes, or that it knows no such machine: none of that is used.
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     with _ipv6_without_sockets():
-        return _loaded()
+        from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
+        from scapy.layers import dhcp6, inet, inet6
+        from scapy.packet import Packet, Raw
+
+    # Of RFC 6275 itself; scapy's list ends at 150.
+    inet6.bastatus.setdefault(174, "Invalid Care-of Address")
+
+    class RoutingHeaderOctets(inet6._IPv6ExtHdr):
+        """A routing header whose type-specific data is kept as octets: scapy knows types 0, 2 and 4 only."""
+
+        name = "IPv6 Option Header Routing (type-specific data as octets)"
+        fields_desc = [
+            ByteEnumField("nh", 59, inet6.ipv6nh), ByteField("len", 0), ByteField("type", 253), ByteField("segleft", 0),
+            StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
+        ]
+
+    found = (dhcp6, inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
+    return dict(zip((name for name in __all__ if name != "ipsec"), found, strict=True))
 
 
 @contextmanager
 def _ipv6_without_sockets() -> Iterator[None]:
-    """Meanwhile scapy's IPv6 layers load where Python has no IPv6 sockets, as in a browser: they ask for them, though
+    """Have scapy's IPv6 layers load where Python has no IPv6 sockets, as in a browser: they ask for them, though
     packets need none. The two conversions of addresses that they need are scapy's own, then and later.
     """
     import socket
@@ -64,29 +81,8 @@ def _ipv6_without_sockets() -> Iterator[None]:
         socket.has_ipv6 = False
 
 
-def _loaded() -> dict[str, Any]:
-    from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
-    from scapy.layers import dhcp6, inet, inet6
-    from scapy.packet import Packet, Raw
-
-    # Of RFC 6275 itself; scapy's list ends at 150.
-    inet6.bastatus.setdefault(174, "Invalid Care-of Address")
-
-    class RoutingHeaderOctets(inet6._IPv6ExtHdr):
-        """A routing header whose type-specific data is kept as octets: scapy knows types 0, 2 and 4 only."""
-
-        name = "IPv6 Option Header Routing (type-specific data as octets)"
-        fields_desc = [
-            ByteEnumField("nh", 59, inet6.ipv6nh), ByteField("len", 0), ByteField("type", 253), ByteField("segleft", 0),
-            StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
-        ]
-
-    found = (dhcp6, inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
-    return dict(zip((name for name in __all__ if name != "ipsec"), found, strict=True))
-
-
 def _load_ipsec() -> dict[str, Any]:
-    """Apart, because it brings the package `cryptography` in, which only a world with IP security needs."""
+    """Load it apart, because it brings the package `cryptography` in, which only a world with IP security needs."""
     from scapy.layers import ipsec
 
     return {"ipsec": ipsec}

@@ -45,7 +45,7 @@ def _write(option: Value) -> layers.Layer:
 
 
 def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, ...]:
-    """The options in a header from octet `position` on; no rule for receivers asks for their alignment."""
+    """Read the options in a header from octet `position` on; no rule for receivers asks for their alignment."""
     pieces = cut(data[position:], family.family, lambda rest: 1 if rest[0] == PAD1 else 2 + rest[1])
     options, at = [], position
     for octets in pieces:
@@ -59,7 +59,7 @@ def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, 
 
 
 def remarks(packet: Sized) -> list[str]:
-    """Remarks of an analyser on a packet, and on those inside it, that a receiver takes all the same."""
+    """Return an analyser's remarks on a packet, and on those inside it, that a receiver takes all the same."""
     if isinstance(packet, Packet):
         return [remark for part in (*packet.extensions, packet.payload) for remark in remarks(part)]
     found = []
@@ -86,7 +86,7 @@ def _is_padding(option: Value) -> TypeGuard[UnknownOption]:
 
 
 def with_padding(options: Sequence[Value], position: int, make: type[UnknownOption]) -> list[Value]:
-    """The options with the padding that aligns them and fills the last eight octets."""
+    """Return the options with the padding that aligns them and fills the last eight octets."""
     laid_out: list[Value] = []
     for option in options:
         unit, start = option.alignment

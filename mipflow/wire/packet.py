@@ -72,7 +72,7 @@ class WithOptions:
         return position + -position % 8
 
     def placed(self) -> Iterator[tuple[int, Value]]:
-        """Each option, with the octet of this header at which it starts."""
+        """Yield each option with the octet of this header at which it starts."""
         position = self.fixed
         for option in self.options:
             unit, start = option.alignment
@@ -81,7 +81,7 @@ class WithOptions:
             position += option.size
 
     def option(self, kind: type[Kind]) -> Kind | None:
-        """The first option of the given kind, or None."""
+        """Return the first option of the given kind, or None."""
         return next((option for option in self.options if isinstance(option, kind)), None)
 
 
@@ -251,7 +251,7 @@ _SIZES = list(range(_COMMON))
 
 
 def _first_word(traffic_class: int, flow_label: int) -> int:
-    """Both in one number; checked here, because one would run into the other."""
+    """Return traffic class and flow label in one number; checked here, because one would run into the other."""
     for name, value, most in (("traffic_class", traffic_class, 0xFF), ("flow_label", flow_label, 0xF_FFFF)):
         if not 0 <= value <= most:
             raise WireError(f"Packet {name} {value}; expected 0 to {most}", value)
@@ -309,7 +309,7 @@ class Packet:
         return self.label >= 0
 
     def copy(self) -> Packet:
-        """A packet that later changes of this one do not touch (a tunnelled packet is copied with it)."""
+        """Return a packet that later changes of this one do not touch (a tunnelled packet is copied with it)."""
         payload = self.payload.copy() if isinstance(self.payload, Packet) else self.payload
         return Packet(
             self.source, self.destination, payload, self.hop_limit, self.extensions, self.traffic_class,
@@ -330,27 +330,31 @@ class Packet:
         return payload.inside if type(payload) is Opaque and payload.inside is not None else payload
 
     def innermost(self) -> Packet:
-        """The packet inside all tunnels: this one where nothing is tunnelled. ESP is no tunnel to who has no keys."""
+        """Return the packet inside all tunnels: this one where nothing is tunnelled. ESP is no tunnel to nodes without
+        its keys.
+        """
         packet = self
         while isinstance(packet.payload, Packet):
             packet = packet.payload
         return packet
 
     def datagram(self) -> tuple[Address, int] | None:
-        """Common to the fragments of one datagram, those cut once more too; None for a whole one."""
+        """Return what the fragments of one datagram have in common, those cut once more too; None for a whole one."""
         inner = self.innermost()
         header = next((header for header in inner.extensions if isinstance(header, FragmentHeader)), None)
         return None if header is None else header.datagram or (inner.source, header.identification)
 
     def unsealed(self) -> Packet:
-        """The packet inside all tunnels, those of ESP too: for pictures, that show what no node on the way can see."""
+        """Return the packet inside all tunnels, those of ESP too: for pictures, which show more than a node on the way
+        can see.
+        """
         packet = self
         while isinstance(inside := packet.carried, Packet):
             packet = inside
         return packet
 
     def fields(self) -> tuple[object, ...]:
-        """The contents on the wire, as plain values: two packets with equal fields have equal bytes."""
+        """Return the contents on the wire, as plain values: two packets with equal fields have equal bytes."""
         payload = self.payload.fields() if isinstance(self.payload, Packet) else self.payload
         ends = (self.source, self.destination)
         return (*ends, self.hop_limit, self.traffic_class, self.flow_label, self.extensions, payload)
@@ -376,7 +380,7 @@ class Marks(NamedTuple):
     extensions: tuple[ExtensionHeader, ...] = ()
 
     def packet(self, source: Address, destination: Address, payload: Sized, label: int, sent_ns: int) -> Packet:
-        """A packet with these."""
+        """Build a packet with these marks."""
         how = (self.extensions, self.traffic_class, self.flow_label)
         return Packet(source, destination, payload, 64, *how, label, sent_ns)
 

@@ -24,7 +24,7 @@ ROLES = ("correspondent", "home-agent", "mobile-node")
 
 
 def target(what: int, script: bytes) -> None:
-    """One example: `what` counts decode and the roles."""
+    """Try one example: `what` counts decode and the roles."""
     if what:
         role = roles()[what - 1]
         probe(role, packets_of(script, role))

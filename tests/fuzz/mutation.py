@@ -34,7 +34,7 @@ class Script:
     at: int = field(default=0)
 
     def below(self, count: int) -> int:
-        """A number from 0 to count - 1."""
+        """Draw a number from 0 to count - 1."""
         size = 1 if count <= 256 else 2
         taken = self.octets[self.at : self.at + size]
         self.at += size
@@ -45,12 +45,12 @@ class Script:
         return self.at >= len(self.octets)
 
     def some(self, most: int) -> bytes:
-        """Up to `most` octets."""
+        """Draw up to `most` octets."""
         return bytes(self.below(256) for _ in range(self.below(most + 1)))
 
 
 def parse(octets: bytes) -> list[Piece]:
-    """The pieces of a packet, as far as they can be told apart."""
+    """Cut a packet into its pieces, as far as they can be told apart."""
     pieces: list[Piece] = []
     number, at = IPV6, 0
     while at < len(octets):
@@ -71,7 +71,7 @@ def parse(octets: bytes) -> list[Piece]:
 
 
 def hides_rest(number: int, header: bytes) -> bool:
-    """A fragment's piece, or what only the nodes on a list may read."""
+    """Return whether a piece is of a fragment, or is what only the nodes on a list may read."""
     if number == FRAGMENT:
         return bool(int.from_bytes(header[2:4], "big") & 0xFFF9)
     return number == ROUTING and header[2] != 2 and header[3] > 0
@@ -109,7 +109,9 @@ def lengthen(pieces: Sequence[Piece]) -> None:
 
 
 def ends(pieces: Sequence[Piece]) -> tuple[bytes, bytes]:
-    """Source and destination in the pseudo-header of the last piece: home addresses count (RFC 6275 section 6.1.1)."""
+    """Return source and destination in the pseudo-header of the last piece: home addresses count (RFC 6275 section
+    6.1.1).
+    """
     source = destination = bytes(16)
     for piece in pieces:
         if piece.number == IPV6:
@@ -123,7 +125,7 @@ def ends(pieces: Sequence[Piece]) -> tuple[bytes, bytes]:
 
 
 def option(octets: bytes | bytearray, at: int, wanted: int) -> bytes | None:
-    """The data of the first option of a type, from octet `at` of a header on."""
+    """Return the data of the first option of a type, from octet `at` of a header on."""
     while at < len(octets):
         if octets[at] == wanted and at + 1 < len(octets):
             return bytes(octets[at + 2 : at + 2 + octets[at + 1]])
@@ -132,7 +134,7 @@ def option(octets: bytes | bytearray, at: int, wanted: int) -> bytes | None:
 
 
 def total(data: bytes) -> int:
-    """The one's complement sum of RFC 1071."""
+    """Return the one's complement sum of RFC 1071."""
     data += bytes(len(data) % 2)
     value = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
     while value >> 16:
@@ -155,7 +157,7 @@ def sum_up(pieces: Sequence[Piece]) -> None:
 
 
 def is_summed(pieces: Sequence[Piece]) -> bool:
-    """True where what is carried has a right checksum."""
+    """Return True where what is carried has a right checksum."""
     last = pieces[-1]
     return last.number in CHECKSUM_AT and total(pseudo(pieces) + bytes(last.octets)) == 0xFFFF
 
@@ -169,7 +171,9 @@ def sign(pieces: Sequence[Piece], key: bytes, correspondent: bytes) -> None:
 
 
 def authenticator(pieces: Sequence[Piece], key: bytes, correspondent: bytes) -> bytes:
-    """Of the Mobility Header at the end, about the care-of address that it names or that it comes from."""
+    """Compute the authenticator of the Mobility Header at the end, about the care-of address that it names or comes
+    from.
+    """
     last = bytes(pieces[-1].octets)
     carrier = next(piece for piece in reversed(pieces) if piece.number == IPV6)
     at = 24 if last[2] == 6 else 8  # an acknowledgement goes to the care-of address, an update comes from it
@@ -226,7 +230,7 @@ def swap(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
 
 
 def extend(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
-    """A further extension header: options of any type, a routing header, a fragment header."""
+    """Insert a further extension header: options of any type, a routing header, a fragment header."""
     kind = script.below(5)
     if kind < 2:
         data = script.some(12)
@@ -243,14 +247,14 @@ def extend(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
 
 
 def wrap(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
-    """One or several tunnels around it."""
+    """Put one or several tunnels around a packet."""
     for _ in range(1 + script.below(12)):
         header = bytes([0x60, 0, 0, 0, 0, 0, IPV6, 64])
         pieces.insert(0, Piece(IPV6, bytearray(header + address(script, pool) + address(script, pool))))
 
 
 def readdress(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
-    """Another address wherever one may stand."""
+    """Write another address wherever one may stand."""
     octets = pick(pieces, script).octets
     places = [at for at in (6, 8, 10, 18, 24) if at + 16 <= len(octets)]
     if places:
@@ -259,7 +263,7 @@ def readdress(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> Non
 
 
 def insert_option(pieces: list[Piece], script: Script, pool: Sequence[bytes]) -> None:
-    """A mobility option, known or not, in front of or behind the others."""
+    """Insert a mobility option, known or not, in front of or behind the others."""
     last = pieces[-1]
     if last.number == MOBILITY and len(last.octets) >= 8:
         fixed = {0: 8, 1: 16, 2: 16, 3: 24, 4: 24, 5: 12, 6: 12, 7: 24}.get(last.octets[2], 8)
@@ -284,7 +288,7 @@ OPERATIONS: tuple[Callable[[list[Piece], Script, Sequence[bytes]], None], ...] =
 
 
 def mutate(octets: bytes, script: Script, pool: Sequence[bytes], key: bytes, correspondent: bytes) -> bytes:
-    """A packet, changed as the script says; `pool`: addresses to put in; `key`: what proves it to `correspondent`."""
+    """Change a packet as the script says; `pool`: addresses to put in; `key`: what proves it to `correspondent`."""
     pieces = parse(octets)
     for _ in range(script.below(4)):
         OPERATIONS[script.below(len(OPERATIONS))](pieces, script, pool)

@@ -87,7 +87,7 @@ class Role:
         """Kbm of a binding update that would be accepted."""
 
     def twin(self) -> Seam:
-        """A new one in the state that all the talk has led to."""
+        """Build a new one in the state that all the talk has led to."""
         seam = self.make()
         for t_ns, at, octets in self.said:
             seam.line.ports[at].receive_octets(octets, t_ns)
@@ -96,7 +96,7 @@ class Role:
         return seam
 
     def may_change(self, seam: Seam, octets: bytes) -> bool:
-        """True where octets are a message that may change the role's tables."""
+        """Return True where octets are a message that may change the role's tables."""
         pieces = parse(octets)
         if not pieces or not is_summed(pieces):
             return False
@@ -105,14 +105,14 @@ class Role:
 
 
 def _update(pieces: list[Piece]) -> bytes:
-    """The octets of a binding update behind a Home Address option, or nothing."""
+    """Return the octets of a binding update behind a Home Address option, or nothing."""
     last = bytes(pieces[-1].octets)
     has_home = any(piece.number == DESTINATION and option(piece.octets, 2, 0xC9) for piece in pieces)
     return last if pieces[-1].number == MOBILITY and len(last) >= 16 and last[2] == 5 and has_home else b""
 
 
 def _binds(seam: Any, pieces: list[Piece]) -> bool:
-    """RFC 6275 section 9.5.1: a binding update with the authenticator that our tokens make."""
+    """Return whether this is a binding update with the authenticator that our tokens make (RFC 6275 section 9.5.1)."""
     update, nonces = _update(pieces), seam.node.nonces
     indices = option(update, 12, 4)
     if indices is None or len(indices) != 4:
@@ -134,7 +134,9 @@ def _binds(seam: Any, pieces: list[Piece]) -> bool:
 
 
 def _registers(seam: Any, pieces: list[Piece]) -> bool:
-    """RFC 6275 section 10.3.1: a binding update with H set; 10.5.1: a router advertisement from the link itself."""
+    """Return whether this is a binding update with H set (RFC 6275 section 10.3.1), or a router advertisement from the
+    link itself (10.5.1).
+    """
     update, first, last = _update(pieces), pieces[0].octets, pieces[-1]
     if last.number == ICMP and last.octets[0] == 134:
         is_from_link = first[7] == 255 and first[8:10] == b"\xfe\x80"
@@ -148,7 +150,7 @@ def _concerns(seam: Any, pieces: list[Piece]) -> bool:
 
 
 def _talks(seam: MobileSeam) -> MobileSeam:
-    """Two flows at fixed times, so that a twin does the same."""
+    """Open two flows at fixed times, so that a twin does the same."""
     for number, t_s in ((1000, 6), (2000, 9)):
         socket = seam.node.udp(number, (Address(CN), 7))
         seam.network.clock.at(t_s * S, lambda _, socket=socket: socket.send(b"data"))
@@ -157,7 +159,7 @@ def _talks(seam: MobileSeam) -> MobileSeam:
 
 @cache
 def roles() -> list[Role]:
-    """The three of them."""
+    """Build the three roles."""
     mobile = MobilePeer()
     mobile.bind(1, HOME)
     mobile.bind(2, OTHER_HOME)
@@ -181,7 +183,7 @@ def roles() -> list[Role]:
 
 @cache
 def seeds() -> list[bytes]:
-    """Valid packets: what the roles were told, a real capture, a simulated run, one of each kind."""
+    """Return valid packets: those that the roles were sent, a real capture, a simulated run, one of each kind."""
     found = [octets for role in roles() for _, _, octets in role.said]
     found += [renamed(octets) for octets in [*captured(CAPTURE), *simulated()]]
     found += [renamed(codec.encode(packet)) for packet in one_of_each()]
@@ -189,7 +191,7 @@ def seeds() -> list[bytes]:
 
 
 def captured(path: Path) -> Iterable[bytes]:
-    """The IPv6 packets in a pcap file of Ethernet frames."""
+    """Read the IPv6 packets in a pcap file of Ethernet frames."""
     data, at = path.read_bytes(), 24
     order = "<" if data[:4] == b"\xd4\xc3\xb2\xa1" else ">"
     while at < len(data):
@@ -201,7 +203,7 @@ def captured(path: Path) -> Iterable[bytes]:
 
 
 def simulated() -> Iterable[bytes]:
-    """The packets of a handover of one of two flows in Figure 2, each kind once for every pair of ends."""
+    """Return the packets of a handover of one of two flows in Figure 2, each kind once for every pair of ends."""
     world = mf.figure2(seed=5)
     flows = [world.mn.open(world.cn1, mf.apps.Voice(interval_ms=1000)) for _ in range(2)]
     world.run(8)
@@ -217,7 +219,7 @@ def simulated() -> Iterable[bytes]:
 
 
 def renamed(octets: bytes) -> bytes:
-    """With the addresses of the roles in the places of others (checksums are made right by `mutate`)."""
+    """Put the addresses of the roles in the places of others (checksums are made right by `mutate`)."""
     for old, new in RENAMED.items():
         octets = octets.replace(octets_of(old), octets_of(new))
     return octets
@@ -227,7 +229,7 @@ def renamed(octets: bytes) -> bytes:
 
 
 def packets_of(script: bytes, role: Role) -> list[tuple[int, bytes]]:
-    """Up to four mutated packets, and the port at which each arrives."""
+    """Return up to four mutated packets, and the port at which each arrives."""
     reader, found = Script(script), []
     for _ in range(1 + reader.below(4)):
         at, to_role = reader.below(2), reader.below(4)
@@ -262,7 +264,7 @@ def probe(role: Role, packets: list[tuple[int, bytes]]) -> None:
 
 
 def _is_piece(octets: bytes) -> bool:
-    """A fragment's piece: together with others it may be anything."""
+    """Return whether this is a fragment's piece: together with others it may be anything."""
     return any(piece.number < -1 for piece in parse(octets))
 
 
@@ -279,7 +281,7 @@ def check_departed(seam: Any, octets: bytes, arrived: list[tuple[int, bytes]]) -
 
 
 def probe_decode(octets: bytes) -> None:
-    """`decode` gives a packet that is what the octets say, or WireError."""
+    """Check that `decode` gives a packet that is what the octets say, or WireError."""
     try:
         packet = codec.decode(octets)
     except WireError as error:

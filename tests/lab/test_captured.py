@@ -25,7 +25,9 @@ Interface_ = tuple[str, str]
 
 
 def eventful() -> World:
-    """Loss, jitter, queues, an interface that fails and one that leaves with packets under way, and more at the end."""
+    """Play loss, jitter, queues, an interface that fails and one that leaves with packets under way, and more at the
+    end.
+    """
     lossy = mf.Link(delay_ms=30, rate_bps=2_000_000, loss=0.05, jitter_ms=20, reorder=True)
     world = mf.figure2(seed=3, links={"wlan0": lossy, "cell0": mf.Link(delay_ms=40, jitter_ms=9)})
     flows = [world.mn.open(cn, app) for cn in world.cns for app in (mf.apps.Voice(), mf.apps.Video())]
@@ -44,7 +46,9 @@ def eventful() -> World:
 
 @pytest.fixture(scope="module")
 def witnessed() -> tuple[World, dict[Interface_, Seen], dict[Interface_, Seen]]:
-    """A world; for each interface what was handed to its links, and what it really took in, noted as it happens."""
+    """Return a world, and for each interface what was handed to its links and what it really took in, noted as it
+    happens.
+    """
     received: dict[Interface_, Seen] = defaultdict(Counter)
     original, encode = Interface.__init__, Encoder().encode
 

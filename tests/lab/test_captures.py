@@ -47,7 +47,7 @@ CALL = mf.apps.Voice(interval_ms=100)
 
 
 def there_and_back(world: World, home_follows: bool = False) -> World:
-    """A call with each correspondent, both moved to the cellular network and one back again."""
+    """Play a call with each correspondent, both moved to the cellular network and one back again."""
     one, other = world.mn.open(world.cn1, CALL), world.mn.open(world.cn2, CALL)
     world.run(5)
     world.mn.handover(one, "cell0", home_follows=home_follows)
@@ -58,7 +58,7 @@ def there_and_back(world: World, home_follows: bool = False) -> World:
 
 
 def all_applications() -> World:
-    """Two calls, a video, a file and a ping, moved back and forth; then one is closed and its address freed."""
+    """Play two calls, a video, a file and a ping, moved back and forth; then one is closed and its address freed."""
     world = mf.figure2()
     mn = world.mn
     apps = [CALL, CALL, mf.apps.Video(), mf.apps.FileTransfer(200_000, "down"), mf.apps.Echo()]
@@ -73,7 +73,7 @@ def all_applications() -> World:
 
 
 def moving_without_hints() -> World:
-    """Between two access networks, home, and away again, by router advertisements alone."""
+    """Move between two access networks, home, and away again, by router advertisements alone."""
     world = mf.figure2(advertisements=OFTEN, link_hints=False)
     world.mn.interface("cell0").set_up(False)
     world.mn.open(world.cn1, CALL)
@@ -116,7 +116,7 @@ def dhcpv6() -> World:
 
 
 def collision() -> World:
-    """Status 134: a host at home has the home address."""
+    """Play status 134: a host at home has the home address."""
     world = mf.figure2()
     Host(world.network, "squatter").settle(world.network.segments["home"], 0x10)
     world.run(6)
@@ -125,7 +125,7 @@ def collision() -> World:
 
 
 def out_of_window() -> World:
-    """Status 135 of home agent and correspondent, which both remember a number far ahead."""
+    """Play status 135 of home agent and correspondent, which both remember a number far ahead."""
     world = mf.figure2()
     flow = world.mn.open(world.cn1, CALL)
     world.run(5)
@@ -139,7 +139,7 @@ def out_of_window() -> World:
 
 
 def expired_nonces() -> World:
-    """Status 136 to 138: the mobile node takes its tokens for younger than they are."""
+    """Play status 136 to 138: the mobile node takes its tokens for younger than they are."""
     world = mf.figure2()
     flow = world.mn.open(world.cn1, CALL)
     world.run(5)
@@ -157,7 +157,7 @@ def expired_nonces() -> World:
 
 
 def refresh() -> World:
-    """A correspondent asks for a binding that is near its end, and the mobile node has forgotten to."""
+    """Have a correspondent ask for a binding that is near its end, which the mobile node has forgotten to refresh."""
     world = mf.figure2()
     world.mn.open(world.cn1, CALL)
     world.run(5)
@@ -224,10 +224,10 @@ STORIES: dict[str, Callable[[], World]] = {
     "office": office,
 }
 QUIET = {"tunnel", "triangular", "134", "DHCPv6"}
-"""Where nothing is proved to a correspondent."""
+"""Scenarios in which nothing is proved to a correspondent."""
 
 FALSE_PROOFS = {"stolen without defence"}
-"""Where an attacker proves nothing; with both tests overheard its proof is a right one."""
+"""Scenarios in which an attacker proves nothing; with both tests overheard its proof is a right one."""
 
 TRUE_REMARKS = {
     # A doubled last ACK comes to a connection that is no more (RFC 9293 section 3.10.7.1).
@@ -259,7 +259,7 @@ class Proofs:
 
 
 def packets(path: Path) -> Iterator[bytes]:
-    """The packets of a raw IP pcap, by the standard library."""
+    """Read the packets of a raw IP pcap, by the standard library."""
     data = path.read_bytes()
     order, at = "<" if data[0] in (0x4D, 0xD4) else ">", 24
     while at < len(data):
@@ -269,7 +269,7 @@ def packets(path: Path) -> Iterator[bytes]:
 
 
 def keys(cn: CorrespondentNode, update: Message, home: bytes, care_of: bytes) -> Iterator[bytes]:
-    """Kbm of a binding update (section 5.2.6), and with RFC 4866 those that its zero indices may mean."""
+    """Return Kbm of a binding update (section 5.2.6), and with RFC 4866 those that its zero indices may mean."""
     nonces, kcn = cn.nonces, cn.nonces.node_key
     home_index, care_of_index = update.indices
     held: Any = cn.bindings.get(mf.Address(home))
@@ -286,7 +286,7 @@ def keys(cn: CorrespondentNode, update: Message, home: bytes, care_of: bytes) ->
 
 
 def check_by_hand(world: World, path: Path) -> Proofs:
-    """Every authenticator between mobile node and correspondents; what is none of the attacker's must be right."""
+    """Check every authenticator between mobile node and correspondents; all but the attacker's must be right."""
     cns = {cn.address.packed: cn for cn in world.cns if isinstance(cn, CorrespondentNode)}
     liar, proofs, seen = MALLORY.address(0x666).packed, Proofs(), set()
     proved: dict[tuple[bytes, bytes], list[tuple[bytes, bytes]]] = {}
@@ -321,8 +321,8 @@ def check_by_hand(world: World, path: Path) -> Proofs:
 
 
 def upper_layer(packet: bytes) -> tuple[bytes, bytes, int, bytes]:
-    """Source and destination with home addresses in their places, next header and octets of what a packet carries, out
-    of its tunnels.
+    """Return source and destination with home addresses in their places, next header and octets of what a packet
+    carries, out of its tunnels.
     """
     source, destination, number, at = packet[8:24], packet[24:40], packet[6], 40
     while number in (43, 60):
@@ -336,7 +336,7 @@ def upper_layer(packet: bytes) -> tuple[bytes, bytes, int, bytes]:
 
 
 def quotes_a_right_checksum(packet: bytes) -> bool:
-    """True for an ICMPv6 error that quotes UDP behind a type 2 routing header or a Home Address option with its
+    """Return True for an ICMPv6 error that quotes UDP behind a type 2 routing header or a Home Address option with its
     checksum right by hand.
 
     tshark sums a quoted packet with the addresses of its IPv6 header, though it was made with those that the two ends
@@ -353,7 +353,7 @@ def quotes_a_right_checksum(packet: bytes) -> bool:
 
 
 def complaints(path: Path, tshark: str) -> set[str]:
-    """What tshark says, without its numbers, but for checksums that it sums up wrong."""
+    """Return tshark's complaints, without its numbers, but for checksums that it sums up wrong."""
     octets_of = list(packets(path))
     found = set()
     for line in tshark_complaints(path, tshark, *ONE_PACKET_MANY_LINKS):

@@ -36,7 +36,7 @@ def octets(count: int) -> st.SearchStrategy[bytes]:
 
 
 def stepped(fewest: int, most: int, step: int) -> st.SearchStrategy[bytes]:
-    """Octet strings of fewest, fewest + step ... octets."""
+    """Draw octet strings of fewest, fewest + step ... octets."""
     return st.integers(0, (most - fewest) // step).flatmap(lambda count: octets(fewest + step * count))
 
 
@@ -160,7 +160,9 @@ payloads = udp_datagrams | tcp_segments() | icmp_messages | mobility_messages | 
 
 
 def with_one_home_address(extensions: tuple) -> tuple:
-    """The extension headers without any Home Address option but the first: more may not be (RFC 6275 section 6.3)."""
+    """Return the extension headers without any Home Address option but the first: more may not be (RFC 6275 section
+    6.3).
+    """
     kept, seen = [], False
     for header in extensions:
         if isinstance(header, DestinationOptions):
@@ -176,7 +178,7 @@ def with_one_home_address(extensions: tuple) -> tuple:
 
 @st.composite
 def packets(draw: st.DrawFn, depth: int = 2) -> Packet:
-    """Any packet, with up to `depth` others inside."""
+    """Draw any packet, with up to `depth` others inside."""
     extensions = draw(several(hop_by_hop_options, 1)) + draw(several(open_extensions, 2))
     extensions = with_one_home_address(extensions)
     kind = draw(st.integers(0, 9))
@@ -196,7 +198,7 @@ def packets(draw: st.DrawFn, depth: int = 2) -> Packet:
 
 
 def one_of_each() -> list[Packet]:
-    """A packet of each kind as a real node would send it: nothing in it for tshark to complain about."""
+    """Return a packet of each kind as a real node would send it: nothing in it for tshark to complain about."""
     mn, cn, ha = Address("2001:db8:2::10"), Address("2001:db8:c1::1"), Address("2001:db8:1::1")
     home, router = Address("2001:db8:1::10"), Address("fe80::1")
     from_home = (DestinationOptions((HomeAddressOption(home),)),)

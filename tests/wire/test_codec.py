@@ -48,7 +48,7 @@ EACH = one_of_each()
 
 
 def header(number: int, payload: bytes) -> bytes:
-    """An IPv6 packet with `payload` behind its header."""
+    """Build an IPv6 packet with `payload` behind its header."""
     return (
         b"\x60\0\0\0"
         + len(payload).to_bytes(2, "big")
@@ -95,7 +95,7 @@ def test_a_message_alone_has_its_bytes_with_a_checksum_of_zero(message: mobility
 
 
 def rebuilt(value: object) -> object:
-    """The value made again from the values of its fields."""
+    """Return the value made again from the values of its fields."""
     if isinstance(value, tuple):
         return tuple(map(rebuilt, value))
     if isinstance(value, Packet):
@@ -130,7 +130,7 @@ def test_a_real_capture_is_built_again_byte_for_byte() -> None:
 
 
 def real_packets(kind: type) -> list[Packet]:
-    """The packets of the real capture whose innermost payload is of a kind."""
+    """Return the packets of the real capture whose innermost payload is of a kind."""
     found = [decode(frame.data).innermost() for frame in read(REAL)]
     return [packet for packet in found if isinstance(packet.payload, kind)]
 
@@ -235,7 +235,7 @@ def test_a_udp_checksum_of_zero_is_sent_as_all_ones() -> None:
 
 
 def mobility_packet(message: str) -> bytes:
-    """A packet with the Mobility Header of these hexadecimal octets, its checksum made right."""
+    """Build a packet with the Mobility Header of these hexadecimal octets, its checksum made right."""
     octets = bytes.fromhex(message)
     total = sum(
         int.from_bytes((MN.packed + CN.packed + octets)[at : at + 2], "big")
@@ -314,7 +314,7 @@ KINDS = {"02": mobility.BindingRefreshAdvice, "03": mobility.AlternateCareOfAddr
 
 
 def aligned(option: mobility.MobilityOption) -> dict[str, object]:
-    """The field that puts an option where it belongs."""
+    """Return the field that puts an option where it belongs."""
     return {} if option.is_aligned else {"alignment": type(option).alignment}
 
 

@@ -65,7 +65,7 @@ MESSAGES: list[tuple[IcmpMessage, bytes, bytes]] = [
 
 
 def on_wire(message: IcmpMessage) -> bytes:
-    """Its octets, the checksum field zero."""
+    """Return the octets of a message, the checksum field zero."""
     octets = chain(encode(Packet(HERE, THERE, message, hop_limit=255)))[-1].octets
     return octets[:2] + bytes(2) + octets[4:]
 

@@ -1,4 +1,4 @@
-"""Where Python has no IPv6 sockets, or no `cryptography`, as in a browser: in a Python of its own, simulated."""
+"""A Python without IPv6 sockets or without `cryptography`, as in a browser: simulated in a Python of its own."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ print(world.inspect(17).describe(), world.ladder().describe())
 
 
 def run(before: str, then: str, folder: Path) -> tuple[str, bytes]:
-    """What a Python of its own says, and the capture that it leaves; it has nothing to complain about."""
+    """Run a Python of its own: return its output and the capture that it leaves; nothing may come on standard error."""
     done = subprocess.run(
         [sys.executable, "-c", before + then], cwd=folder, capture_output=True, text=True, timeout=600,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},

@@ -35,7 +35,7 @@ NOWHERE = Placed(0, 0)
 
 
 def one_clock(stamps: Sequence[Stamp]) -> tuple[list[Placed], list[SetBack]]:
-    """Where on one clock each packet is.
+    """Place each packet on one clock.
 
     A stamp more than a second behind the latest of its interface tells that the clock was set back: the interface is
     shifted from there on, so that this packet follows at once. A smaller step stays, to be sorted. Sections, and the

@@ -1,4 +1,4 @@
-"""Which TCP segments between two ends are one connection: those of one sequence space (RFC 9293 section 3.4). Pure.
+"""Connections of TCP told apart: segments of one sequence space belong together (RFC 9293 section 3.4). Pure.
 
 Takes what was heard, in order; gives connections. Flags alone do not tell: a SYN may have been captured behind what
 answers it, both ends may have sent one (simultaneous open), it may be lost, repeated, or chosen anew while nobody has
@@ -25,8 +25,8 @@ End = tuple[str, int]
 
 
 def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | None:
-    """To which of the connections on its ports, in the order of their beginning, a segment belongs; None: it begins
-    another one. Of UDP and echo there is but one.
+    """Return the connection that a segment belongs to, of those on its ports in the order of their beginning; None
+    where it begins another one. Of UDP and echo there is but one.
     """
     if packet.protocol != "TCP":
         return known[0] if known else None
@@ -50,7 +50,7 @@ class Connection:
     def __init__(self) -> None:
         self.packets: list[Heard] = []
         self._numbers: dict[End, int] = {}
-        """Those of the SYNs."""
+        """The sequence number of each end's SYN."""
         self._spans: dict[End, tuple[int, int]] = {}
         """The first number that an end used, or the other acknowledged, and how far from there the next one is."""
         self._settled: set[End] = set()
@@ -64,11 +64,13 @@ class Connection:
         return self._is_reset or len(self._finished) == 2
 
     def has_syn(self, syn: Heard) -> bool:
-        """Whether its end has sent this SYN before."""
+        """Return whether its end has sent this SYN before."""
         return self._numbers.get(_ends(syn)[0]) == syn.sequence
 
     def is_opened_by(self, syn: Heard) -> bool:
-        """Whether a SYN that was not seen before, with or without an acknowledgement, belongs to this connection."""
+        """Return whether a SYN that was not seen before, with or without an acknowledgement, belongs to this
+        connection.
+        """
         near, far = _ends(syn)
         span, others = self._spans.get(near), self._spans.get(far)
         if near not in self._numbers and span is not None:  # captured behind what follows or answers it
@@ -79,7 +81,7 @@ class Connection:
         return undecided not in self._settled and not self._is_reset
 
     def distances(self, packet: Heard) -> list[int]:
-        """How far the numbers of a segment are from those of each end that it tells of."""
+        """Return how far the numbers of a segment are from those of each end that it tells of."""
         near, far = _ends(packet)
         found = [_distance(self._spans[near], packet.sequence)] if near in self._spans else []
         if packet.flags & ACK and far in self._spans:
@@ -108,7 +110,7 @@ class Connection:
             self._reach(far, packet.acknowledgement, 0)
 
     def _choose_anew(self, end: End, number: int) -> None:
-        """An end repeats its SYN with another number: it is as if it had had that from the beginning."""
+        """Give an end that repeats its SYN the new number, as if it had had that from the beginning."""
         self._numbers[end] = number
         del self._spans[end]
         for packet in self.packets:
@@ -116,7 +118,7 @@ class Connection:
                 packet.sequence = number
 
     def _reach(self, end: End, number: int, octets: int) -> None:
-        """An end has used so many numbers from `number` on."""
+        """Take in that an end has used so many numbers from `number` on."""
         first, length = self._spans.get(end, (number, 0))
         ahead, behind = (number - first) & _MASK, (first - number) & _MASK
         if ahead <= length + _FAR:
@@ -132,7 +134,7 @@ def _ends(packet: Heard) -> tuple[End, End]:
 
 
 def _distance(span: tuple[int, int], number: int) -> int:
-    """How far a number is outside of a span, on its nearer side; 0 within. Numbers wrap around."""
+    """Return how far a number is outside of a span, on its nearer side; 0 within. Numbers wrap around."""
     first, length = span
     ahead = (number - first) & _MASK
     return 0 if ahead <= length else min(ahead - length, (first - number) & _MASK)

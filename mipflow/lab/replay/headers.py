@@ -84,7 +84,7 @@ class HeaderReader:
             return "cut off in its headers"
 
     def notes(self) -> list[str]:
-        """Sentences about what was read through."""
+        """Return sentences about the tunnels that were read through."""
         return [f"{count} packets are taken out of tunnels: {name}" for name, count in self.tunnels.items()]
 
     def _read(self, frame: Frame, depth: int = 0) -> Heard | str:
@@ -96,7 +96,8 @@ class HeaderReader:
         else:
             protocol, source, destination = _VERSION_6.unpack_from(data)
             body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
-        for header in walk(data, protocol, start, extensions) if protocol in extensions and not offset else ():
+        may_walk = protocol in extensions and not offset
+        for header in walk(data, protocol, start, extensions, extensions) if may_walk else ():
             start, protocol = header.end, header.following
             if header.number == FRAGMENT:
                 word, number = _FRAGMENT.unpack_from(data, header.start)
@@ -146,8 +147,8 @@ class HeaderReader:
         return found
 
     def _datagram(self, key: object, now_ns: int, content: int) -> _Datagram:
-        """The datagram that a fragment belongs to: a new one where the one with its identification is whole or old, or
-        has another first fragment (`content`, 0 for no first one).
+        """Return the datagram that a fragment belongs to: a new one where the one with its identification is whole or
+        old, or has another first fragment (`content`, 0 for no first one).
         """
         datagram, repeated = self._fragmented.get(key), 0
         if datagram is not None and abs(now_ns - datagram.begun_ns) <= _REASSEMBLY_NS:
@@ -158,7 +159,7 @@ class HeaderReader:
         return datagram
 
     def _fate(self, datagram: _Datagram) -> Heard | str:
-        """Words on the fragment that was just added."""
+        """Return what is heard now that a fragment was added, or why it is left out."""
         if datagram.is_given:
             return _FURTHER
         heard = datagram.heard
@@ -189,7 +190,7 @@ class _Datagram:
     said: int | None = None
     """Octets of payload, as the UDP header says."""
     reach: int = 0
-    """Where the farthest fragment so far ends."""
+    """The end of the farthest fragment so far."""
     covered: int = 0
     """A bit for each eight octets that are there."""
     has_last: bool = False
@@ -199,7 +200,7 @@ class _Datagram:
     """Words on its fragments from before it was given."""
 
     def add(self, start: int, end: int, is_last: bool) -> None:
-        """A fragment is here."""
+        """Add the octets of a fragment."""
         start, end = start // 8, min(end, _ALL)
         self.covered |= (1 << -(-end // 8)) - (1 << start) if end > 8 * start else 0
         self.reach, self.has_last = max(self.reach, end), self.has_last or is_last
@@ -211,7 +212,7 @@ class _Datagram:
 
 
 def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:
-    """TCP, UDP or echo, which begins at octet `start`."""
+    """Read TCP, UDP or echo, which begins at octet `start`."""
     data, length = frame.data, frame.original_length - start
     ends = frame.time_ns, _text(source), _text(destination)
     if protocol == _TCP:
@@ -236,7 +237,7 @@ def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start
 
 @lru_cache(4096)
 def _nobody(address: bytes) -> str:
-    """Words for an address that is not one host's; nothing for one that is."""
+    """Return words for an address that is not one host's; nothing for one that is."""
     is_group = 224 <= address[0] < 240 or address == _BROADCAST if len(address) == 4 else address[0] == 255
     return "a group (multicast or broadcast)" if is_group else "" if any(address) else "no address"
 

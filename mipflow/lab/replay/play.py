@@ -114,7 +114,7 @@ def _open_all(world: World, played: Replay, cns: Sequence[CorrespondentNode], mi
 
 
 def _ports(world: World, cn: CorrespondentNode, recorded: RecordedFlow) -> tuple[int, int]:
-    """Ports of the mobile node and the correspondent: the recorded ones, others where those are in use."""
+    """Choose the ports of the mobile node and the correspondent: the recorded ones, others where those are in use."""
     protocol, flows = recorded.app.protocol, world.mn.flows
     is_echo = protocol == "ICMPv6"
     far = 0 if is_echo else _free(recorded.remote_port, lambda port: not port or cn.has_port(port))
@@ -129,7 +129,7 @@ def _ports(world: World, cn: CorrespondentNode, recorded: RecordedFlow) -> tuple
 
 
 def _free(port: int, is_taken: Callable[[int], object]) -> int:
-    """`port`, or the next that is free."""
+    """Return `port`, or the next that is free."""
     while is_taken(port):
         port = port + 1 if FIRST_EPHEMERAL_PORT <= port < 65535 else FIRST_EPHEMERAL_PORT
     return port
@@ -162,7 +162,7 @@ def _wait_for_flows(world: World, flows: Sequence[Flow], progress: Progress | No
 
 
 def _binding(world: World, flow: Flow) -> tuple[str, bool]:
-    """Why a flow is not bound wherever its mode asks for it ("" where it is), and whether more is tried."""
+    """Return why a flow is not bound wherever its mode asks for it ("" where it is), and whether more is tried."""
     mn, home_address = world.mn, flow.home_address
     if home_address is None:  # three duplicates in a row
         return "got no home address: its packets are not sent", False

@@ -81,12 +81,13 @@ class Recording:
     offsets: list[tuple[int, int]] = field(default_factory=list)
 
     def captured_ns(self, at_ns: int) -> int:
-        """A time of this recording as the capture's own clock has it, since its first packet."""
+        """Return a time of this recording as the capture's own clock has it, since its first packet."""
         known = bisect_right(self.offsets, at_ns, key=lambda each: each[0])
         return at_ns + (self.offsets[max(known - 1, 0)][1] if self.offsets else 0)
 
     def beside(self, *at_ns: int) -> str:
-        """A time, or a span, as the capture's own clock has it, to stand beside; nothing where it has the same."""
+        """Return a time, or a span, by the capture's own clock, to stand beside ours; nothing where both are the same.
+        """
         own_ns = [self.captured_ns(each) for each in at_ns]
         own = " to ".join(f"{each / NS_PER_S:.3f}" for each in own_ns)
         return "" if own_ns == [*at_ns] else f" ({own} s by the capture's clock)"
@@ -135,7 +136,7 @@ def read(
 
 
 def _on_one_clock(recording: Recording, path: Path, most: int) -> list[Placed]:
-    """Where each frame is on one clock, which counts from the first of them."""
+    """Place each frame on one clock, which counts from the first of them."""
     with capture.read(path) as frames:
         stamps = [(one.section, one.interface, one.time_ns if one.is_stamped else None) for one in islice(frames, most)]
     placed, steps = one_clock(stamps)
@@ -181,7 +182,7 @@ def _read_frames(recording: Recording, path: Path, placed: list[Placed], progres
 
 
 def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard]]:
-    """All conversations, in the order of their first usable packets."""
+    """Return all conversations, in the order of their first usable packets."""
     between: defaultdict[object, list[Connection]] = defaultdict(list)
     found: list[list[Heard]] = []
     for packet in heard:
@@ -199,7 +200,7 @@ def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard
 
 
 def _key(packet: Heard) -> object:
-    """The same for all packets between two ends, both ways."""
+    """Return a key that all packets between two ends have, both ways."""
     ends = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
     return packet.protocol, frozenset(ends)
 
@@ -222,14 +223,14 @@ def _part_hosts(heard: list[Heard]) -> None:
 
 
 def _is_no_beginning(packet: Heard) -> str:
-    """Why no flow begins with a packet; nothing if one does."""
+    """Return why no flow begins with a packet; nothing if one does."""
     if packet.protocol == "ICMPv6" and not packet.flags:
         return "echo reply without its request"
     return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
 
 
 def _opener(conversation: list[Heard]) -> tuple[str, int]:
-    """Address and port of who opened a conversation: by SYN or echo request, else by the ports."""
+    """Return address and port of the end that opened a conversation: by SYN or echo request, else by the ports."""
     first = next((packet for packet in conversation if packet.flags & SYN), conversation[0])
     is_from_server = first.source_port < WELL_KNOWN <= first.destination_port
     is_answer = first.flags & ACK if first.flags & SYN else is_from_server
@@ -237,8 +238,8 @@ def _opener(conversation: list[Heard]) -> tuple[str, int]:
 
 
 def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[str]:
-    """The addresses of the mobile node: those that were given, or of each IP version who opens most flows, and those of
-    who sends to itself: only that host can have recorded it.
+    """Return the addresses of the mobile node: those that were given; else of each IP version that of the host that
+    opens most flows, and those of hosts that send to themselves: only such a host can have recorded it.
     """
     opened: Counter[str] = Counter()
     own: dict[str, None] = {}
@@ -275,7 +276,7 @@ def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[s
 
 
 def _is_replayed(recording: Recording, packets: list[Heard]) -> bool:
-    """Whether a conversation is one of the mobile node with another host."""
+    """Return whether a conversation is one of the mobile node with another host."""
     ends = packets[0].source, packets[0].destination
     is_one = sum(host in recording.mobile for host in ends) == 1
     if not is_one:

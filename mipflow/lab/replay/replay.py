@@ -76,7 +76,7 @@ class Replay(Unique):
         return self.recording.duration_ns / NS_PER_S
 
     def flow(self, number: int) -> Flow:
-        """The flow of that number. Raises ProtocolMisuse where there is none."""
+        """Return the flow of that number. Raises ProtocolMisuse where there is none."""
         return self.flows[self._recorded(number).number - 1]
 
     def _recorded(self, number: int) -> RecordedFlow:

@@ -30,8 +30,8 @@ _SIDES = "><<<<<>>>>>>"
 
 
 def shown(flows: Sequence[Flow], moves: Sequence[Move]) -> list[Flow]:
-    """The flows that a table shows: all, or of many those that were asked to move, then those that moved with them,
-    then the largest.
+    """Choose the flows that a table shows: all, or of many those that were asked to move, then those that moved with
+    them, then the largest.
     """
     asked, together = {move.flow.id for move in moves}, {number for move in moves for number in move.together}
 
@@ -43,7 +43,7 @@ def shown(flows: Sequence[Flow], moves: Sequence[Move]) -> list[Flow]:
 
 
 def rest_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
-    """One sentence about the flows that are not in the table; nothing where all are."""
+    """Return one sentence about the flows that are not in the table; nothing where all are."""
     rest = [meter for flow in flows if flow not in table for meter in flow.stats]
     if not rest:
         return []
@@ -53,12 +53,12 @@ def rest_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
 
 
 def loss_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
-    """Where and why packets were lost: a line for each flow of the table and direction, one for all others."""
+    """Report where and why packets were lost: a line for each flow of the table and direction, one for all others."""
     return _lines(flows, table, lambda meter: meter.lost_why)
 
 
 def under_way_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
-    """How many packets are neither received nor lost yet, in such lines."""
+    """Report how many packets are neither received nor lost yet, in such lines."""
     return _lines(flows, table, lambda meter: Counter({"still under way": meter.in_flight}))
 
 
@@ -74,12 +74,14 @@ def _lines(flows: Sequence[Flow], table: Sequence[Flow], counts: Callable[[Meter
 
 
 def _reasons(lost_why: Counter[str]) -> str:
-    """ "3 CN1: hop limit exceeded; 1 wlan0: queue full": the most frequent first."""
+    """Return such as "3 CN1: hop limit exceeded; 1 wlan0: queue full": the most frequent reason first."""
     return "; ".join(f"{count} {why}" for why, count in lost_why.most_common())
 
 
 def flow_table(flows: Sequence[Flow], before: Mapping[int, Address | None]) -> list[str]:
-    """Two lines a flow, up and down. `before`: flow id -> the care-of address that it had at first. Delays in ms."""
+    """Return two lines a flow, up and down. `before`: flow id -> the care-of address that it had at first. Delays in
+    ms.
+    """
     rows = [_HEAD, _BELOW]
     for flow in flows:
         assert flow.running is not None
@@ -102,7 +104,7 @@ def _figures(meter: Meter) -> list[str]:
 
 
 def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
-    """One sentence for each handover."""
+    """Return one sentence for each handover."""
     lines = []
     for move in moves:
         others = listed([number for number in move.together if number != move.flow.id])
@@ -117,7 +119,8 @@ def handover_lines(world: World, moves: Sequence[Move]) -> list[str]:
 
 
 def _took_ms(world: World, move: Move) -> float | None:
-    """How long it took until the binding with the new care-of address was acknowledged; None where it was not."""
+    """Return how long it took until the binding with the new care-of address was acknowledged; None where it was not.
+    """
     row = (HOME_ADDRESS_TABLE, str(move.flow.home_address), "care_of_address")
     if world.mn.mobility.mode == "route_optimisation":
         row = (FLOW_MAPPING_TABLE, str(move.flow.id), "registered_at_cn")
@@ -131,7 +134,7 @@ def _took_ms(world: World, move: Move) -> float | None:
 
 
 def _waits(world: World, move: Move, took_ms: float | None) -> list[str]:
-    """Reasons for which its registrations had to wait until they were acknowledged."""
+    """Return the reasons for which its registrations had to wait until they were acknowledged."""
     names = {str(peer.address): peer.name for peer in (move.flow.cn, *world.home_agents)}
     pairs = tuple(f"{move.flow.home_address} at {address}: " for address in names)
     start_ns = seconds(world.start_s + move.at_s)
@@ -142,7 +145,7 @@ def _waits(world: World, move: Move, took_ms: float | None) -> list[str]:
 
 
 def delivery_lines(flows: Sequence[Flow]) -> list[str]:
-    """Whether the octets of recorded TCP flows arrived, as they were written."""
+    """Report whether the octets of recorded TCP flows arrived, as they were written."""
     total, zeros, connections, lines = 0, 0, 0, []
     for flow in flows:
         if flow.running is not None and isinstance(flow.app, Recorded) and flow.app.protocol == "TCP":
@@ -159,7 +162,7 @@ def delivery_lines(flows: Sequence[Flow]) -> list[str]:
 
 
 def listing(title: str, lines: Sequence[str], most: int | None = None) -> list[str]:
-    """A title and one item a line, folded to the width, `most` at most; nothing where there are no items."""
+    """Return a title and one item a line, folded to the width, `most` at most; nothing where there are no items."""
     if most is not None and len(lines) > most:
         lines = [*lines[:most], f"and {len(lines) - most} more"]
     folded = [part for line in lines for part in wrap(line, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")]

@@ -37,14 +37,14 @@ class Lack:
     """Not filled in."""
 
     def fill(self, octets: int) -> int:
-        """How many of so many octets are filled in."""
+        """Return how many of so many octets are filled in."""
         filled = min(octets, self.left)
         self.left -= filled
         self.left_out += octets - filled
         return filled
 
     def notes(self) -> list[str]:
-        """Sentences about what a replay has in their place."""
+        """Return sentences about what a replay has in their place."""
         most = self.left + self.in_gaps + self.cut_off + self.elsewhere
         said = (
             (self.in_gaps, "were not there in their turn; what never came is zeros"),
@@ -85,7 +85,7 @@ def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lac
 
 
 def opened_ns(packets: Sequence[Heard]) -> int:
-    """When a connection opened: with the last SYN before it was accepted; one that never was opened with the first."""
+    """Return when a connection opened: with the last SYN before it was accepted; one that never was, with the first."""
     last_ns = packets[0].time_ns
     for packet in packets:
         if packet.flags & (SYN | ACK | RST) == SYN:
@@ -112,7 +112,7 @@ class _Half:
     fin: int | None = None
     """The sequence number of its FIN, if the capture has one anywhere: there the direction ends."""
     next: int = 0
-    """Where what follows is written."""
+    """The position at which the next octet is written."""
     heard: int = 0
     """Octets of the other direction that its sender had received."""
     ended: bool = False
@@ -127,7 +127,7 @@ class _Half:
     """(position, time) at which the capture had seen that much."""
 
     def take(self, packet: Heard, other: _Half) -> str:
-        """The sender's next segment; gives why it is left out, or nothing."""
+        """Take the sender's next segment; return why it is left out, or nothing."""
         now, is_syn = packet.time_ns, bool(packet.flags & SYN)
         octets = 0 if packet.sequence == self.fin else packet.octets
         if self.reaction_ns is None and packet.flags & ACK and (is_syn or other.synchronised_ns is not None):
@@ -167,24 +167,24 @@ class _Half:
         return "TCP segment sent again" if octets and new <= 0 else ""
 
     def begin(self, sequence: int) -> None:
-        """A number tells where the direction begins, if nothing has told so far."""
+        """Let a number tell where the direction begins, if nothing has told so far."""
         if self.base is None:
             sequence -= self.is_behind(sequence)
             is_behind_keep_alive = self.perhaps is None or (sequence - self.perhaps) & _MASK == 1
             self.base = sequence if is_behind_keep_alive else self.perhaps
 
     def is_behind(self, sequence: int) -> bool:
-        """Whether a number is the one behind the FIN, which may not have come yet; no octet is in between."""
+        """Return whether a number is the one behind the FIN, which may not have come yet; no octet is in between."""
         return self.fin is not None and (sequence - self.fin) & _MASK == 1
 
     def position(self, sequence: int) -> int:
-        """The place of a sequence number, which wraps around; the nearest to `next`."""
+        """Return the place of a sequence number, which wraps around; the nearest to `next`."""
         ahead = sequence - (self.base or 0) - self.next
         return self.next + ((ahead + _HALF) & _MASK) - _HALF
 
     def catch_up(self, sequence: int, other: _Half, now: int) -> int | None:
-        """The place of a sequence number. All before it was written by `now`, and the capture did not see it; None if
-        that is nonsense.
+        """Return the place of a sequence number, or None if it is nonsense. All before it was written by `now`, and the
+        capture did not see it.
         """
         octets = self.position(sequence - self.is_behind(sequence)) - self.next
         if octets > MOST_MISSING and not self.ended:
@@ -195,13 +195,13 @@ class _Half:
         return self.position(sequence)
 
     def fill(self, octets: int) -> int:
-        """How many of the next octets are filled in with zeros; over the others the numbers close up."""
+        """Return how many of the next octets are filled in with zeros; over the others the numbers close up."""
         filled = self.lack.fill(octets)
         self.base = (self.base or 0) + octets - filled
         return filled
 
     def add(self, other: _Half, now: int, octets: int = 0, end: End = "") -> None:
-        """The sender's next step, seen at `now`."""
+        """Add the sender's next step, seen at `now`."""
         ready = self.acted_ns
         if self.heard > (self.steps[-1][0] if self.steps else 0):
             _, passed = other.reached[bisect_left(other.reached, (self.heard, 0))]
@@ -213,14 +213,15 @@ class _Half:
         self.reached.append((self.next, now))
 
     def zeros(self) -> int:
-        """How many octets of the direction no piece has."""
+        """Return how many octets of the direction no piece has."""
         lacking = reach = 0
         for start, piece in sorted(self.pieces):
             lacking, reach = lacking + max(start - reach, 0), max(reach, start + len(piece))
         return lacking + self.next - self.ended - reach
 
     def writes(self) -> Iterator[Write]:
-        """All steps, with what the capture kept of their octets: where it has some twice, those that came first."""
+        """Yield all steps, with what the capture kept of their octets: where it has some twice, those that came first.
+        """
         text = bytearray(self.next - self.ended)
         for start, piece in reversed(self.pieces):
             text[start : start + len(piece)] = piece

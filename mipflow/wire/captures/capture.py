@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.files import AnyPath, written_whole
@@ -21,14 +21,14 @@ from mipflow.wire.packet import Packet
 LINKTYPE_RAW = 101
 NANOSECOND_MAGIC = 0xA1B23C4D
 PLAIN = 0, True, 0
-"""Section, whether there is a stamp, and interface: of the first, with one."""
+"""The section, whether there is a stamp, and the interface that a frame has by default."""
 MOST_READ, PER_RECORD = 1 << 32, 2048
 """Octets that are read of one capture, each record counting for so many more: a file of holes, or one packed by gzip,
 can hold more than anybody waits for.
 """
 
 
-class Capture:
+class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
     """An open capture: iterate over its frames, once.
 
     `skipped` counts the records that hold no IPv4 or IPv6 packet, by reason. `cut_off` is None, or after the last
@@ -42,14 +42,8 @@ class Capture:
         self.cut_off: str | None = None
         self._frames = self._read()
 
-    def __iter__(self) -> Iterator[Frame]:
-        return self._frames
-
     def __next__(self) -> Frame:
         return next(self._frames)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -94,21 +88,15 @@ def write(path: AnyPath, packets: Iterable[tuple[int, Packet]]) -> int:
     file appears whole or not at all. Raises DatasetError where it cannot be written, and WireError for a packet that
     has no bytes.
     """
+    encode, header, count = Encoder().encode, struct.Struct("<IIII").pack, 0
     with written_whole(path) as stream:
-        return _write_records(stream.write, packets)
-
-
-def _write_records(put: Callable[[bytes], object], packets: Iterable[tuple[int, Packet]]) -> int:
-    put(struct.pack("<IHHIIII", NANOSECOND_MAGIC, 2, 4, 0, 0, 262144, LINKTYPE_RAW))
-    encode = Encoder().encode
-    header = struct.Struct("<IIII").pack
-    count = 0
-    for count, (time_ns, packet) in enumerate(packets, 1):  # the last count is the result
-        octets = encode(packet)
-        size = len(octets)
-        try:
-            put(header(time_ns // NS, time_ns % NS, size, size) + octets)
-        except struct.error:
-            expected = "expected 0 to 2**32 seconds, as pcap has them"
-            raise ProtocolMisuse(f"time {time_ns} ns of packet {count}; {expected}", time_ns) from None
+        stream.write(struct.pack("<IHHIIII", NANOSECOND_MAGIC, 2, 4, 0, 0, 262144, LINKTYPE_RAW))
+        for count, (time_ns, packet) in enumerate(packets, 1):  # the last count is the result
+            octets = encode(packet)
+            size = len(octets)
+            try:
+                stream.write(header(time_ns // NS, time_ns % NS, size, size) + octets)
+            except struct.error:
+                expected = "expected 0 to 2**32 seconds, as pcap has them"
+                raise ProtocolMisuse(f"time {time_ns} ns of packet {count}; {expected}", time_ns) from None
     return count

@@ -54,7 +54,7 @@ def open_records(path: AnyPath) -> tuple[IO[bytes], Iterator[Record]]:
 
 
 def _unpacked(stream: BufferedReader) -> IO[bytes]:
-    """The stream itself, or what gzip has packed into it."""
+    """Return the stream itself, or a stream of what gzip has packed into it."""
     if stream.peek(2)[:2] != b"\x1f\x8b":
         return stream
     unpacked = gzip.GzipFile(fileobj=stream)
@@ -63,7 +63,7 @@ def _unpacked(stream: BufferedReader) -> IO[bytes]:
 
 
 def _exactly(stream: IO[bytes], count: int, what: str, end_allowed: bool = False) -> bytes:
-    """The next `count` octets; none where the file may end here and does. Raises Damage where some are missing."""
+    """Read the next `count` octets; none where the file may end here and does. Raises Damage where some are missing."""
     if count > MOST_OCTETS:
         raise Damage(f"a {what} that claims {count} octets")
     try:
@@ -110,7 +110,8 @@ Interface = tuple[int, int, int, int]
 
 
 def _blocks(stream: IO[bytes]) -> Iterator[tuple[str, int, bytes]]:
-    """Byte order, type and body of every block; the type of the first, a section's header, has been read already."""
+    """Yield byte order, type and body of every block; the type of the first, a section's header, has been read already.
+    """
     order = ""
     kind = SECTION
     while kind:

@@ -38,7 +38,7 @@ _PLAIN = {b"\x08\x00", b"\x86\xdd"}
 
 
 def network_layer(record: Record) -> Frame | str:
-    """The IP packet in a captured frame, or in words why there is none."""
+    """Return the IP packet in a captured frame, or in words why there is none."""
     time_ns, link_type, data, original_length, *_ = record
     start: int | str = 14
     if link_type != 1 or data[12:14] not in _PLAIN:
@@ -52,7 +52,7 @@ def network_layer(record: Record) -> Frame | str:
 
 
 def packet(time_ns: int, data: bytes, original_length: int) -> Frame | str:
-    """The packet at the start of `data`, without what a link may have added behind it."""
+    """Return the packet at the start of `data`, without what a link may have added behind it."""
     if not data:
         return "cut off before the IP header"
     version = data[0] >> 4
@@ -66,7 +66,7 @@ def packet(time_ns: int, data: bytes, original_length: int) -> Frame | str:
 
 
 def claimed_length(data: bytes) -> int:
-    """The octets of a packet, as its IP header says; 0 where that is cut off."""
+    """Return the octets of a packet, as its IP header says; 0 where that is cut off."""
     if data[0] >> 4 == 6:
         return 40 + (data[4] << 8 | data[5]) if len(data) > 5 else 0
     return data[2] << 8 | data[3] if len(data) > 3 else 0

@@ -43,7 +43,9 @@ _little_word, _little_long = Struct("<H").unpack_from, Struct("<I").unpack_from
 
 
 def past_link(link_type: int, data: bytes, at: int = 0, depth: int = 0) -> int | str:
-    """The octet at which an IP packet begins in a frame that begins at octet `at`, behind `depth` link headers."""
+    """Return the octet at which an IP packet begins in a frame at octet `at`, behind `depth` link headers; or why there
+    is none.
+    """
     if link_type in TYPE_AT:
         type_at, start = TYPE_AT[link_type]
         return past_type(_word(data, at + type_at)[0], data, at + start)
@@ -60,7 +62,7 @@ def past_link(link_type: int, data: bytes, at: int = 0, depth: int = 0) -> int |
 
 
 def past_type(kind: int, data: bytes, at: int) -> int | str:
-    """The octet at which an IP packet begins, where `kind` is the ethertype of what begins at octet `at`."""
+    """Return the octet at which an IP packet begins, where `kind` is the ethertype of what begins at octet `at`."""
     while kind not in IP_TYPES:
         if kind in VLAN_TAGS:
             kind, at = _word(data, at + 2)[0], at + 4
@@ -98,7 +100,7 @@ def past_type(kind: int, data: bytes, at: int) -> int | str:
 
 
 def _past_wlan(data: bytes, at: int, unit: int = 1) -> int | str:
-    """An IEEE 802.11 data frame (section 9.3.2). Some cards pad its header to a multiple of `unit` octets."""
+    """Step over an IEEE 802.11 data frame (section 9.3.2). Some cards pad its header to a multiple of `unit` octets."""
     first, flags = data[at], data[at + 1]
     kind, subtype = first >> 2 & 3, first >> 4
     if kind != 2 or subtype & 4:
@@ -116,7 +118,7 @@ def _past_wlan(data: bytes, at: int, unit: int = 1) -> int | str:
 
 
 def _past_radiotap(data: bytes, at: int) -> int | str:
-    """IEEE 802.11 behind radiotap's fields, of which the flags matter (www.radiotap.org)."""
+    """Step over radiotap's fields, of which the flags matter (www.radiotap.org), and the IEEE 802.11 frame behind."""
     present, flags = _little_long(data, at + 4)[0], 0
     if present & 2:
         place = 4
@@ -130,20 +132,20 @@ def _past_radiotap(data: bytes, at: int) -> int | str:
 
 
 def _past_prism(data: bytes, at: int) -> int | str:
-    """IEEE 802.11 behind a Prism header in its host's order, or an AVS header, which begins with 0x802110."""
+    """Step over a Prism header in its host's order, or an AVS header, which begins with 0x802110, to IEEE 802.11."""
     unpack = _long if data[at] in (0, 0x80) else _little_long
     return _past_wlan(data, at + unpack(data, at + 4)[0])
 
 
 def _past_pktap(data: bytes, at: int) -> tuple[int, int] | str:
-    """Apple's PKTAP, in its host's order: its length, whether a packet follows, and of what link type."""
+    """Read Apple's PKTAP, in its host's order: its length, whether a packet follows, and of what link type."""
     unpack = _little_long if data[at] else _long
     size, follows, link_type = (unpack(data, at + each)[0] for each in (0, 4, 8))
     return (link_type, at + size) if follows else "PKTAP record without a packet"
 
 
 def _past_nflog(data: bytes, at: int) -> int | str:
-    """Linux's NFLOG: attributes in its host's order, of which number 9 is the packet."""
+    """Find the packet in Linux's NFLOG: attributes in its host's order, of which number 9 is the packet."""
     for unpack in Struct("<HH").unpack_from, Struct(">HH").unpack_from:
         place = at + 4
         while place + 4 <= len(data):

@@ -11,15 +11,15 @@ import struct
 from typing import NamedTuple
 
 from mipflow.wire.chain import octet_sum, pseudo_header_addresses, upper_sum
-from mipflow.wire.codec import encode
+from mipflow.wire.codec import encode, next_header
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import TCP, UDP, Packet
 
 MOST_TEMPLATES = 4096
 """Templates that are kept: one for each shape of data packet, and one for each distinct control packet."""
-ECHO = (EchoRequest, EchoReply)
-BLANKS = {UDP: (17, [4, 8]), TCP: (6, [4, 12, 14, 18]), EchoRequest: (58, [2, 8]), EchoReply: (58, [2, 8])}
-"""Number of a header, and what is patched in it: from one octet to another."""
+BLANKS = {17: range(4, 8), 6: (*range(4, 12), *range(14, 18)), 58: range(2, 8)}
+"""Next header -> octets of the header that are patched."""
+ECHO = EchoRequest, EchoReply
 
 _put_16 = struct.Struct(">H").pack_into
 _put_16_16 = struct.Struct(">HH").pack_into
@@ -42,25 +42,24 @@ class Encoder:
         self._templates: dict[object, _Template] = {}
 
     def encode(self, packet: Packet) -> bytes:
-        """The octets of the packet, as `codec.encode` gives them. Raises WireError as that does."""
+        """Return the octets of the packet, as `codec.encode` gives them. Raises WireError as that does."""
         try:
             key = _shape(packet)
-            octets = _patched(self._templates.get(key) or self._learn(key, packet), packet)
+            template = self._templates.get(key)
+            if template is None:
+                if len(self._templates) >= MOST_TEMPLATES:
+                    self._templates.clear()
+                template = self._templates[key] = _template(packet)
+            octets = _patched(template, packet)
             return octets if len(octets) == packet.size else encode(packet)
         except (TypeError, ValueError, OverflowError, struct.error):  # a field that does not fit: encode names it
             return encode(packet)
 
-    def _learn(self, key: object, packet: Packet) -> _Template:
-        if len(self._templates) >= MOST_TEMPLATES:
-            self._templates.clear()
-        template = self._templates[key] = _template(packet)
-        return template
-
 
 def _shape(packet: Packet) -> tuple[object, ...]:
-    """The values that a packet must share with another for their bytes to differ only where `_patched` writes."""
+    """Return the values that packets share whose bytes differ only where `_patched` writes."""
     payload = packet.payload
-    shape: object
+    shape: object = payload  # a control message is its own shape
     if type(payload) is UDP:
         shape = (payload.source_port, payload.destination_port)
     elif type(payload) is TCP:
@@ -71,8 +70,6 @@ def _shape(packet: Packet) -> tuple[object, ...]:
         shape = _shape(payload)
     elif type(payload) in ECHO:
         shape = None
-    else:
-        shape = payload  # a control message is its own shape
     return (packet.source, packet.destination, packet.extensions, packet._first_word, type(payload), shape)
 
 
@@ -86,12 +83,12 @@ def _template(packet: Packet) -> _Template:
         starts.append(upper)
         upper += carrier.size - carrier.payload.size
         inner = carrier.payload
-    if type(inner) not in BLANKS:
+    if type(inner) not in (UDP, TCP, *ECHO):
         return _Template(bytes(octets), tuple(starts), upper, 0)
     del octets[upper + (inner.header_size if isinstance(inner, TCP) else 8) :]
-    number, edges = BLANKS[type(inner)]
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        octets[upper + start : upper + end] = bytes(end - start)
+    number = next_header(inner)
+    for place in BLANKS[number]:
+        octets[upper + place] = 0
     ends = pseudo_header_addresses(carrier.source, carrier.destination, carrier.extensions)
     headers = bytes(octets[upper:])
     return _Template(bytes(octets), tuple(starts), upper, upper_sum(ends, number, headers) - len(headers))

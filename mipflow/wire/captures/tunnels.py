@@ -19,7 +19,9 @@ Place = int | str | None
 
 
 def _gre(data: bytes, at: int) -> Place:
-    """RFC 2784, RFC 2890; version 1 is PPTP's (RFC 2637). Mirrored frames (ERSPAN) have eight octets more."""
+    """Step over GRE (RFC 2784, RFC 2890; version 1 is PPTP's, RFC 2637). Mirrored frames (ERSPAN) have eight octets
+    more.
+    """
     flags, kind = _words(data, at)
     if flags & 0x4000:
         return "GRE with a source route"
@@ -33,7 +35,7 @@ def _gre(data: bytes, at: int) -> Place:
 
 
 def _teredo(data: bytes, at: int) -> Place:
-    """RFC 4380 section 5.1.1: authentication and origin indication may stand in front."""
+    """Step over Teredo (RFC 4380 section 5.1.1): authentication and origin indication may stand in front."""
     if data[at : at + 2] == b"\x00\x01":
         at += 13 + data[at + 2] + data[at + 3]
     if data[at : at + 2] == b"\x00\x00":
@@ -42,20 +44,20 @@ def _teredo(data: bytes, at: int) -> Place:
 
 
 def _vxlan(data: bytes, at: int) -> Place:
-    """RFC 7348 section 5."""
+    """Step over VXLAN (RFC 7348 section 5)."""
     is_vxlan = data[at : at + 4] == b"\x08\0\0\0" and data[at + 7] == 0
     return past_type(ETHERNET, data, at + 8) if is_vxlan else None
 
 
 def _geneve(data: bytes, at: int) -> Place:
-    """RFC 8926 section 3.4."""
+    """Step over Geneve (RFC 8926 section 3.4)."""
     first, kind = _words(data, at)
     is_geneve = not first & 0xC03F and (kind == ETHERNET or kind in IP_TYPES)
     return past_type(kind, data, at + 8 + 4 * (first >> 8)) if is_geneve else None
 
 
 def _gtp(data: bytes, at: int) -> Place:
-    """3GPP TS 29.281 section 5: a G-PDU, its optional fields and its extension headers."""
+    """Step over a G-PDU with its optional fields and extension headers (3GPP TS 29.281 section 5)."""
     flags = data[at]
     if flags >> 4 != 3 or data[at + 1] != 255:
         return None
@@ -92,7 +94,8 @@ WELL_KNOWN = 1024
 
 
 def inside(frame: Frame, protocol: int, start: int) -> tuple[str, Frame] | str | None:
-    """The tunnel that begins at octet `start`, and the packet in it, or why there is none; None where none begins.
+    """Return the tunnel that begins at octet `start`, and the packet in it, or why there is none; None where none
+    begins.
 
     Raises IndexError or struct.error where it ends too early; a datagram that does is none.
     """

@@ -1,4 +1,4 @@
-"""Which segments are one connection: hand-made orders, and any order of connections that follow on the same ports."""
+"""Segments that are one connection: hand-made orders, and any order of connections that follow on the same ports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Talk:
         return self.segment(False, -1, flags=SYN)
 
     def whole(self) -> list[Heard]:
-        """Open, a request, an answer, and both close."""
+        """Build a whole connection: open, a request, an answer, and both close."""
         return [
             self.syn(), self.accept(), self.segment(True, 0),
             self.segment(True, 0, 100), self.segment(False, 0, 200, 100),
@@ -49,7 +49,7 @@ class Talk:
 
 
 def grouped(packets: list[Heard]) -> list[int]:
-    """For each segment the number of its connection, from 0 on; -1 for what begins none."""
+    """Return for each segment the number of its connection, from 0 on; -1 for one that begins none."""
     known: list[Connection] = []
     found = []
     for packet in packets:

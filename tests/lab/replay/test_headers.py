@@ -24,7 +24,7 @@ REPEATED = "fragment of a datagram that was whole already"
 
 
 def cut(version: int, octets: int, number: int = 7, is_echo: bool = False, size: int = 600) -> list[Packet]:
-    """The fragments of a datagram with so many octets of payload, each datagram's its own."""
+    """Return the fragments of a datagram with so many octets of payload, each datagram's its own."""
     content = random.Random(octets + number).randbytes(octets)
     if version == 4:
         whole = ping(LAPTOP_4, WEB_4, 5, number, octets) if is_echo else IP(src=LAPTOP_4, dst=WEB_4) / UDP() / content
@@ -35,7 +35,7 @@ def cut(version: int, octets: int, number: int = 7, is_echo: bool = False, size:
 
 
 def heard(packets: Sequence[Packet | bytes], gap_ms: int = 1, snap: int = 9999) -> tuple[list[Heard], Counter[str]]:
-    """What is heard, and why the others are left out."""
+    """Read packets: return those that are heard, and why the others are left out."""
     skipped: Counter[str] = Counter()
     reader, found = HeaderReader(skipped), []
     for k, packet in enumerate(map(bytes, packets)):

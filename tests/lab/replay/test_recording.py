@@ -65,7 +65,7 @@ def written(flow: RecordedFlow, upward: bool) -> bytes:
 
 
 def steps(flow: RecordedFlow, upward: bool) -> list[tuple[int, float, int, str]]:
-    """(heard, pause in ms, octets, end) of what one end does."""
+    """Return (heard, pause in ms, octets, end) of each step of one end."""
     return [(step.heard, step.pause_ns / MS, len(step.data), step.end) for step in writes(flow, upward)]
 
 
@@ -163,7 +163,7 @@ def test_a_connection_that_the_other_end_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", LAPTOP, LAPTOP_4])
 def test_a_host_with_itself_is_the_mobile_node_and_a_correspondent(tmp_path: Path, host: str) -> None:
-    """Who opens is the mobile node: TCP by its SYN, even if captured late; an echo by its request; UDP by ports."""
+    """The end that opens is the mobile node: TCP by its SYN, even a late one; an echo by its request; UDP by port."""
     web, ssh = Connection((host, 40000), (host, 8080)), Connection((host, 40001), (host, 22))
     talking = talk(web)
     talking[0:2] = [(0, talking[1][1]), (1, talking[0][1])]  # the answer to the SYN was captured first
@@ -227,7 +227,8 @@ def test_from_one_loopback_address_to_another_are_two_hosts(tmp_path: Path) -> N
 
 
 def talk(connection: Connection) -> list[Frame]:
-    """A request, an answer 30 ms after it arrives at the far end, and both ends close. The far end is 20 ms away."""
+    """Build a request, an answer 30 ms after it arrives at the far end, and both closings. The far end is 20 ms away.
+    """
     return [
         *connection.handshake(0),
         (22, connection.segment(True, 0, b"request", 0)),
@@ -532,7 +533,7 @@ YEAR_MS = 365 * 86_400_000.0
 
 
 def exchanges(*at_ms: float) -> list[Frame]:
-    """A datagram each way 100 ms apart, at these times."""
+    """Build a datagram each way 100 ms apart, at these times."""
     up, down = udp(LAPTOP, 4000, WEB, 5000, 20), udp(WEB, 5000, LAPTOP, 4000, 20)
     return [(at + more, packet) for at in at_ms for more, packet in ((0, up), (100, down))]
 

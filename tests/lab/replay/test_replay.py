@@ -56,7 +56,7 @@ def small(tmp_path: Path, frames: list[Frame], **options: object) -> World:
 
 
 def roads(world: World, since_ns: int = 0) -> dict[int, set[str]]:
-    """Flow -> the access links that its data packets used, of those that were made at `since_ns` or later."""
+    """Return flow -> the access links that its data packets used, of those that were made at `since_ns` or later."""
     used: dict[int, set[str]] = {flow.id: set() for flow in world.flows()}
     trace = world.trace
     for number, packet in enumerate(trace.packets):
@@ -68,7 +68,7 @@ def roads(world: World, since_ns: int = 0) -> dict[int, set[str]]:
 
 
 def acknowledged_ns(world: World, by: str, home_address: mf.Address, after_s: float) -> int:
-    """When the mobile node received the first acknowledgement of `by` for a home address after a time."""
+    """Return when the mobile node received the first acknowledgement of `by` for a home address after a time."""
     for hop in world.trace:
         packet = hop.packet.innermost()
         to = packet.extensions[0].home_address if packet.extensions else None  # type: ignore[union-attr]
@@ -221,7 +221,7 @@ def test_a_world_without_a_way_to_the_home_agent_is_refused(tmp_path: Path) -> N
 
 
 def silent(kind: str, gap_s: float) -> list[Frame]:
-    """Three exchanges with silence between them."""
+    """Build three exchanges with silence between them."""
     frames: list[Frame] = []
     for k in range(3):
         if kind == "UDP":
@@ -233,7 +233,7 @@ def silent(kind: str, gap_s: float) -> list[Frame]:
 
 
 def endings(world: World) -> list[tuple[float, str]]:
-    """When flows have ended, in seconds after time zero, and why."""
+    """Return when flows have ended, in seconds after time zero, and why."""
     ended = [one for one in world.trace.decisions() if one.what == "flow ended"]
     return [(one.t_ns / 1e9 - world.start_s, one.why) for one in ended]
 
@@ -409,7 +409,7 @@ def test_fragments_offload_and_loss_reach_the_other_end(tmp_path: Path) -> None:
 
 
 def burst(packets: int, down: bool = False) -> list[Frame]:
-    """More than a link carries at once: full packets ten microseconds apart."""
+    """Build more than a link carries at once: full packets ten microseconds apart."""
     ends = (MEDIA, 5000, LAPTOP, 4000) if down else (LAPTOP, 4000, MEDIA, 5000)
     return [(0, udp(LAPTOP, 4000, MEDIA, 5000)), *((1 + k / 100, udp(*ends, 1400)) for k in range(packets))]
 

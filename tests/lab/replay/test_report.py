@@ -1,4 +1,4 @@
-"""What a run came to: losses with their reasons, and of many flows those that were asked for and the largest."""
+"""The report of a run: losses with their reasons, and of many flows those that were asked for and the largest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEAR, FAR = Address("2001:db8:1::1"), Address("2001:db8:2::1")
 
 
 def capture(path: Path, flows: int, octets: int = 40) -> Path:
-    """Flows of two datagrams up and one down, each of its own port; the tenth has five times as many."""
+    """Write flows of two datagrams up and one down, each of its own port; the tenth has five times as many."""
     packets = []
     for flow in range(flows):
         for number in range(5 if flow == 9 else 1):
@@ -37,7 +37,7 @@ def capture(path: Path, flows: int, octets: int = 40) -> Path:
 
 
 def printed(capsys: pytest.CaptureFixture[str], path: Path, *more: str) -> str:
-    """What `mipflow run` prints about a capture."""
+    """Return the lines that `mipflow run` prints about a capture."""
     assert main(["run", "figure2", "--seed", "7", "--traffic", str(path), *more]) == 0
     return capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""What each end of a TCP connection wrote: keep-alives, probes of a closed window, and what a capture lacks."""
+"""The octets that each end of a TCP connection wrote: keep-alives, probes of a closed window, gaps in a capture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = Connection(isn=(0xFFFFFFF0, 0xFFFFFFF8))
 def streamed(
     packets: Sequence[Packet], snap: int = 9999, most: int = PLENTY
 ) -> tuple[dict[bool, bytes], int, Lack, Counter[str]]:
-    """The octets of each end, how many of them are zeros, what is lacking, and what was left out."""
+    """Return the octets of each end, how many of them are zeros, what is lacking, and what was left out."""
     skipped: Counter[str] = Counter()
     heard = [HeaderReader().read(Frame(k, bytes(p)[:snap], len(p))) for k, p in enumerate(packets)]
     lack = Lack(most)
@@ -37,7 +37,8 @@ def streamed(
 
 
 def keep_alive(up: bool, at: int, octets: int, ack: int = 0) -> Packet:
-    """One number before the next, with nothing or an octet of garbage (RFC 1122 section 4.2.3.6)."""
+    """Build a keep-alive: one number before the next, with nothing or an octet of garbage (RFC 1122 section 4.2.3.6).
+    """
     return HERE.segment(up, at - 1, b"\xee" * octets, ack)
 
 
@@ -150,7 +151,7 @@ def test_streams_with_keep_alives_and_probes_as_tshark_follows_them(tmp_path: Pa
 
 
 def closing(connection: Connection) -> list[Packet]:
-    """A whole connection: a question, an answer, both ends close."""
+    """Build a whole connection: a question, an answer, both ends close."""
     return [
         *(packet for _, packet in connection.handshake(0)),
         connection.segment(True, 0, b"question", 0, "P"), connection.segment(False, 0, ack=8),

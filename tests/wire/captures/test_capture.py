@@ -49,7 +49,7 @@ SECOND = 1_000_000_000
 def pcap(
     records: list[tuple[int, int, bytes, int]], link_type: int = 101, order: str = "<", ns: bool = False
 ) -> bytes:
-    """A pcap file of (seconds, fraction, data, original length)."""
+    """Build a pcap file of (seconds, fraction, data, original length)."""
     magic = 0xA1B23C4D if ns else 0xA1B2C3D4
     parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link_type)]
     for seconds, fraction, data, original in records:
@@ -87,7 +87,7 @@ def enhanced(number: int, ticks: int, data: bytes, order: str = "<", original: i
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Iterator[object]:
-    """A function that opens these octets as a capture file."""
+    """Return a function that opens these octets as a capture file."""
 
     def open_(octets: bytes, name: str = "x.pcap") -> Capture:
         path = tmp_path / name
@@ -488,7 +488,8 @@ def test_a_time_that_pcap_does_not_have(tmp_path: Path) -> None:
 
 
 def traffic(count: int) -> Iterator[Packet]:
-    """Packets of a call, a video and a transfer with their acknowledgements, in every mode, hop limits falling."""
+    """Return packets of a call, a video and a transfer with their acknowledgements, in every mode, hop limits falling.
+    """
     voice, from_home = UDP(5004, 5004, bytes(160)), (DestinationOptions((HomeAddressOption(HOME),)),)
     for number in range(count):
         to_home = (RoutingHeaderType2(HOME),)  # a new one each time, as a correspondent node makes it

@@ -33,7 +33,7 @@ SNAP_4, SNAP_6 = (bytes(LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(code=kind)) for
 
 
 def ether(*layers: Packet, to: bytes = IPV4) -> bytes:
-    """An Ethernet frame with layers in front of an IP packet."""
+    """Build an Ethernet frame with layers in front of an IP packet."""
     frame: Packet = Ether(src=A, dst=B) if layers else Ether(src=A, dst=B, type=0x0800)
     for layer in layers:
         frame /= layer
@@ -41,7 +41,7 @@ def ether(*layers: Packet, to: bytes = IPV4) -> bytes:
 
 
 def wlan(payload: bytes = SNAP_4 + IPV4, *, pad: int = 0, **fields: object) -> bytes:
-    """An IEEE 802.11 data frame, octets of padding behind its header."""
+    """Build an IEEE 802.11 data frame, octets of padding behind its header."""
     header: Packet = Dot11(type=2, addr1=A, addr2=B, addr3=A, addr4=B, **fields)
     qos = b"" if fields.get("subtype", 0) != 8 else bytes(Dot11QoS())
     return bytes(header) + qos + bytes(pad) + payload
