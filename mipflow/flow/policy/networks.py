@@ -1,13 +1,13 @@
-"""Which network a flow goes over, and where home addresses are bound: the policies at work (the patent, pages 12, 13).
+"""The policies at work in a mobile node (the patent, pages 12 and 13).
 
-The shell around `flow.policy.policies`: it looks at the interfaces, asks, traces every decision with its reason, and
-has flows moved.
+`NetworkChooser` is the shell around `flow.policy.policies`: it looks at the interfaces, asks the policies, traces every
+decision with its reason, and has flows moved and home addresses bound.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mipflow.arguments import YEAR_S, check, fits, number, optional
@@ -24,37 +24,28 @@ if TYPE_CHECKING:
     from mipflow.wire.address import Address
 
 ANCHOR = "anchor "
-"""Begins the name under which an interface's anchor is kept."""
-
-
-@dataclass(slots=True)
-class Report:
-    """Facts of a network beside its link: cost per megabyte, signal from 0 to 1, and load as last measured."""
-
-    cost: float = 0.0
-    signal: float = 1.0
-    load: float = 0.0
+"""The beginning of the name under which an interface's anchor is kept."""
 
 
 class HasInterfaces(Protocol):
-    """A mobile node, as far as its networks are concerned."""
+    """A mobile node, for the part that chooses its networks."""
 
     name: str
     interfaces: dict[str, Interface]
     addresses: dict[Address, Interface]
 
     def interface(self, name: str) -> Interface:
-        """The interface of that name. Raises ProtocolMisuse where there is none."""
+        """Return the interface of that name. Raises ProtocolMisuse where there is none."""
 
     def first_interface(self) -> Interface | None:
-        """The first that is up."""
+        """Return the first interface that is up, or None."""
 
 
 class Moves(Protocol):
-    """Has registered what is chosen."""
+    """The part of a mobile node that registers what was chosen."""
 
     def move(self, entry: FlowMappingEntry, interface: str) -> None:
-        """Move a flow and those of the same binding."""
+        """Move a flow and all others of the same binding."""
 
     def rebind(self, home_address: Address, care_of: Address) -> None:
         """Bind a home address elsewhere, if it is bound."""
@@ -64,10 +55,10 @@ class Moves(Protocol):
 
 
 class NetworkChooser:
-    """Chooses for `node`. Without policies a flow goes over the first interface that is up and stays there.
+    """Chooses networks for `node`. Without policies a flow goes over the first interface that is up and stays there.
 
-    every_s: how often policies are asked again for flows that run, which load balancing needs; None for only when
-    something is reported.
+    every_s: how often the policies are asked again about running flows, in seconds, which load balancing needs; None to
+    ask only when something is reported.
     """
 
     def __init__(
@@ -78,7 +69,8 @@ class NetworkChooser:
         self._redirector, self._flows = redirector, redirector.flows
         self.policies = policies
         self.home_bindings = home_bindings
-        self._reports: dict[str, Report] = {}
+        self._reports: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        """Network -> its cost, signal and load, where they were reported or measured."""
         self._measured_ns = journal.clock.now
         if every_s is not None:
             if not fits(every_s, number(0.001, YEAR_S)):
@@ -96,36 +88,32 @@ class NetworkChooser:
     # --- what is known of the networks -------------------------------------------------------------------------------
 
     def report(self, name: str, *, cost: float | None = None, signal: float | None = None) -> None:
-        """The cost or the signal of a network has changed; policies are asked again. Raises ProtocolMisuse for an
-        unknown interface, and for what is no cost or signal.
+        """Report a new cost or signal of a network, and ask the policies again.
+
+        Raises ProtocolMisuse for an unknown interface and for values out of range.
         """
         check(optional(number(0, 10**9)), cost=cost)
         check(optional(number(0, 1)), signal=signal)
-        report = self._report(self._node.interface(name).name)
-        report.cost = report.cost if cost is None else cost
-        report.signal = report.signal if signal is None else signal
+        known = self._reports[self._node.interface(name).name]
+        known |= {what: told for what, told in (("cost", cost), ("signal", signal)) if told is not None}
         self.reconsider(f"{name} was reported on")
 
-    def _report(self, name: str) -> Report:
-        return self._reports.setdefault(name, Report())
-
     def states(self) -> list[NetworkState]:
-        """Every network as it is now, its load that of the last second at least."""
+        """Return the state of every network, its load that of the last second at least."""
         self._measure()
-        counts = dict.fromkeys(self._node.interfaces, 0)
-        for flow in self._flows:
-            counts[flow.interface] += 1
+        counts = Counter(flow.interface for flow in self._flows)
         return [self._state(interface, counts[name]) for name, interface in self._node.interfaces.items()]
 
     def _state(self, interface: Interface, flows: int) -> NetworkState:
-        report = self._report(interface.name)
         link = None if interface.segment is None else interface.segment.link
         delay_ms, rate_bps = (0.0, None) if link is None else (link.delay_ms, link.rate_bps)
-        how = (report.load, report.cost, report.signal, delay_ms, rate_bps)
-        return NetworkState(interface.name, interface.is_usable, *how, flows)
+        how = self._reports[interface.name]
+        return NetworkState(
+            interface.name, interface.is_usable, delay_ms=delay_ms, rate_bps=rate_bps, flows=flows, **how
+        )
 
     def _measure(self) -> None:
-        """The load of each network since it was last measured: what its flows carried in the busier direction."""
+        """Measure the load of each network since the last time: the octets of its flows in the busier direction."""
         now, carried = self._journal.clock.now, {name: [0, 0] for name in self._node.interfaces}
         if now - self._measured_ns < NS_PER_S:
             return
@@ -136,10 +124,10 @@ class NetworkChooser:
             flow.rate_bps = max(flow.sent_octets, flow.received_octets) * 8 / lasted_s
             flow.sent_octets = flow.received_octets = 0
         for name, octets in carried.items():
-            self._report(name).load = self._part(name, max(octets) * 8 / lasted_s)
+            self._reports[name]["load"] = self._part(name, max(octets) * 8 / lasted_s)
 
     def _part(self, name: str, rate_bps: float) -> float:
-        """How much of a network's rate something takes; 0 where that rate is not known."""
+        """Return the part of a network's rate that something takes; 0 where that rate is not known."""
         segment = self._node.interfaces[name].segment
         link_bps = None if segment is None else segment.link.rate_bps
         return rate_bps / link_bps if link_bps else 0.0
@@ -147,8 +135,10 @@ class NetworkChooser:
     # --- choosing ----------------------------------------------------------------------------------------------------
 
     def choose(self, flow: FlowMappingEntry, default: str | None) -> str:
-        """The network of a new flow: what policies say, else what its application asked for, else `default`, else the
-        first that is up. Raises TopologyError where none is. Where a policy fails, the flow is refused.
+        """Return the network of a new flow; where a policy fails, the flow is refused.
+
+        The policies decide, else the application's wish, else `default`, else the first interface that is up. Raises
+        TopologyError where none is.
         """
         choice, flow.refused = self._ask(flow)
         if choice is not None:
@@ -160,9 +150,7 @@ class NetworkChooser:
         return named
 
     def _ask(self, flow: FlowMappingEntry) -> tuple[Choice | None, str]:
-        """Ask the policies about a flow: their choice, None where there are none or no network is usable; and, where
-        one failed, what it said, which the trace has too.
-        """
+        """Ask the policies about a flow: return their choice or None, and why a policy failed, empty if none did."""
         if self.policies is None:
             return None, flow.refused
         information = flow.flow_information
@@ -174,22 +162,22 @@ class NetworkChooser:
             return None, str(error)
 
     def _decided(self, flow: FlowMappingEntry, choice: Choice, why: str) -> str:
-        """Say it, and where the flows go; they take their load along, until it is measured again."""
+        """Trace a choice, and move the load of the flows along with them until it is measured again."""
         self._journal.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
         rate_bps = sum(other.rate_bps for other in self._flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
-            self._report(name).load += sign * self._part(name, rate_bps)
+            self._reports[name]["load"] = self._reports[name].get("load", 0.0) + sign * self._part(name, rate_bps)
         return choice.network
 
     def wish(self, flow: FlowMappingEntry) -> str | None:
-        """Where a flow would be for itself: what policies say, else what was asked for; None where nothing is."""
+        """Return the network where a flow would be by itself: that of the policies, else the one asked for, or None."""
         choice, _ = self._ask(flow)
         return flow.requested if choice is None else choice.network
 
     def reconsider(self, why: str) -> list[int]:
-        """Ask the policies again about all flows, and move those that are better elsewhere: gives their ids.
+        """Ask the policies again about all flows, move those that are better elsewhere, and return their ids.
 
-        Flows of one binding go where the first of them is best: it cannot be in two places.
+        Flows of one binding go where the first of them is best: a binding cannot be in two places.
         """
         moved: list[int] = []
         with_earlier: set[int] = set()
@@ -206,8 +194,9 @@ class NetworkChooser:
         return moved
 
     def asked(self, rules: RuleSet) -> None:
-        """The network asks for these networks from now on. Raises ProtocolMisuse for an interface that this node has
-        not; then nothing changes.
+        """Follow the networks that the operator's server asks for from now on.
+
+        Raises ProtocolMisuse for an interface that this node does not have; then nothing changes.
         """
         for rule in rules.rules:
             if rule.network is not None:
@@ -217,8 +206,9 @@ class NetworkChooser:
                 policy.request.rules = rules
 
     def failed(self, interface: Interface) -> list[FlowMappingEntry]:
-        """An interface cannot be used any more: select another network for each of its flows, where there is one, and
-        give these flows. Their bindings follow when the interface's are rescued, home bindings first.
+        """Select another network, where there is one, for each flow of an interface that failed; return these flows.
+
+        Their bindings follow when those of the interface are rescued, home bindings first.
         """
         concerned = [flow for flow in self._flows if flow.interface == interface.name]
         for flow in concerned:
@@ -227,7 +217,7 @@ class NetworkChooser:
         return concerned
 
     def rescue(self, interface: Interface) -> None:
-        """An interface has a care-of address: flows of one that is down have somewhere to go."""
+        """Move flows of interfaces that are down, now that an interface has a care-of address."""
         for flow in self._flows:
             if flow.interface != interface.name and not self._node.interfaces[flow.interface].up:
                 self._relocate(flow, f"{flow.interface} is down")
@@ -250,36 +240,37 @@ class NetworkChooser:
 
     @property
     def home_follows(self) -> bool:
-        """True where a home binding goes with its flow."""
+        """True where a home binding goes along with its flow."""
         return self.home_bindings.at == "its flow"
 
     def home_interface(self, kept_for: str = "") -> Interface | None:
-        """The interface at which policy wants a home address bound, by the name under which it is kept; None where its
-        flow decides, or that interface cannot be used.
+        """Return the interface at which a home address is to be bound, by the name under which it is kept.
+
+        None where its flow decides, or where that interface cannot be used.
         """
         name = kept_for.removeprefix(ANCHOR) if kept_for.startswith(ANCHOR) else self.home_bindings.at
         interface = self._node.interfaces.get(name)
         return interface if interface is not None and interface.is_usable else None
 
     def check(self) -> None:
-        """All interfaces are there. Raises ProtocolMisuse where home addresses are to be bound at one that is not."""
+        """Check that home addresses are to be bound at an interface that exists. Raises ProtocolMisuse otherwise."""
         expected = ["first flow", "its flow", *self._node.interfaces]
         if self.home_bindings.at not in expected:
             why = f"home bindings at {self.home_bindings.at!r}; expected one of {', '.join(expected)}"
             raise ProtocolMisuse(why, self.home_bindings.at)
 
     def bind_home_addresses(self, interface: Interface) -> None:
-        """An interface has a care-of address: what policy wants to be bound there can be, and an anchor too."""
+        """Bind at an interface that has a care-of address now the home addresses that belong there, and an anchor."""
         for home in self._redirector.homes:
             if interface.address and self.home_interface(home.kept_for) is interface:
                 self._moves.rebind(home.home_address, interface.address)
         self._anchor(interface)
 
     def _anchor(self, interface: Interface) -> None:
-        """Keep a home address bound here that never moves, where that is wanted and the primary is bound elsewhere.
+        """Keep a home address bound at an interface that never moves, where anchors are wanted.
 
-        A home agent with one tunnel for each care-of address may stay with the old one when a home address
-        moves to a care-of address that is new to it.
+        A home agent with one tunnel for each care-of address may stay with the old one when a home address moves to a
+        care-of address that is new to it.
         """
         anchored = [name.removeprefix(ANCHOR) for name, _ in self._redirector.keeping if name.startswith(ANCHOR)]
         usable = {name: each.is_usable for name, each in self._node.interfaces.items()}

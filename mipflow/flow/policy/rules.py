@@ -1,7 +1,7 @@
-"""The network operator's rules: which conversations are one flow, which network it takes (the patent, pages 11, 12).
+"""The network operator's rules, by which packets belong to flows and flows to networks (the patent, pages 11 and 12).
 
-Takes JSON text, from a file or from a policy server; gives values that say what they want of a packet's traits. A field
-of a rule declares its form in JSON, from which come reader, writer, schema, and what an error says was expected. Pure.
+`read_rules` takes JSON text, from a file or from a policy server, and gives a `RuleSet`, which is asked with a packet's
+traits. Each field of a `Rule` declares its form in JSON; reader, schema and error messages come from it. Pure.
 """
 
 from __future__ import annotations
@@ -20,30 +20,29 @@ if TYPE_CHECKING:
     from mipflow.flow.conversations import Traits
 
 MOST_OCTETS = 1 << 20
-"""Of a file of rules."""
+"""The most octets of a file of rules."""
 MOST_RULES = 1000
-"""In one text: each is compared with each, and a thousand take about a second."""
+"""The most rules in one text: each is compared with each, and a thousand take about a second."""
 
 EACH = "each"
-"""The word for `flow` that makes each conversation a flow of its own."""
+"""The value of `flow` that makes each conversation a flow of its own."""
 Span = tuple[int, int]
-"""The lowest and the highest of a range of numbers; both belong to it."""
+"""The lowest and the highest number of a range; both belong to it."""
 Schema = dict[str, Any]
 
 _PROTOCOLS = {6: "TCP", 17: "UDP", 44: "fragment", 50: "ESP", 58: "ICMPv6"}
-"""Next headers that have a name in traits."""
+"""Next headers -> their names in traits."""
 _WITH_PORTS = ("TCP", "UDP")
 
 # --- forms of fields --------------------------------------------------------------------------------------------------
 
 
 class _Form(NamedTuple):
-    """The form of a field, in words and as JSON Schema; `read` raises for what a schema cannot tell."""
+    """The form of a field, in words and as JSON Schema; `read` raises for values that a schema cannot tell apart."""
 
     expected: str
     schema: Schema
     read: Callable[[Any], Any] = lambda value: value
-    write: Callable[[Any], object] = lambda value: value
 
 
 def _integer(most: int, meaning: str = "") -> _Form:
@@ -69,14 +68,12 @@ _PROTOCOL = _Form(
     f"{', '.join(_PROTOCOLS.values())}, or the number of another next header",
     {"anyOf": [{"enum": [*_PROTOCOLS.values()]}, _integer(255).schema]},
     read=lambda value: _PROTOCOLS.get(value, str(value)),
-    write=lambda protocol: int(protocol) if protocol.isdigit() else protocol,
 )
-_CORRESPONDENT = _Form('an IPv6 address, or a prefix such as "2001:db8:a::/64"', _PREFIX, Prefix.parse, str)
+_CORRESPONDENT = _Form('an IPv6 address, or a prefix such as "2001:db8:a::/64"', _PREFIX, Prefix.parse)
 _PORTS = _Form(
     'a port from 0 to 65535, or a range of ports such as "5004-5010"',
     {"anyOf": [_integer(65535).schema, _PORT_RANGE]},
     read=_read_ports,
-    write=lambda ports: ports[0] if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}",
 )
 _DIRECTION = _Form('"out" for what the mobile node sends, "in" for what it gets', {"enum": ["out", "in"]})
 
@@ -85,7 +82,7 @@ _DIRECTION = _Form('"out" for what the mobile node sends, "in" for what it gets'
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The operator's wish for packets that have all of a rule's fields; None matches every packet.
+    """The operator's wish for packets that have all of a rule's fields; a field that is None matches every packet.
 
     flow: the word that makes one flow of all conversations with the same correspondent, or EACH; network: an
     interface's name; ports: those of UDP and TCP, so that other packets do not match; header: one of the packet's;
@@ -105,7 +102,7 @@ class Rule:
     header: Annotated[str | None, _Form('a header or option, such as "hop-by-hop options" or "option 5"', _WORD)] = None
     direction: Annotated[str | None, _DIRECTION] = None
     _spans: tuple[tuple[Any, Any], ...] = field(init=False, repr=False, compare=False)
-    """From which to which value a packet matches, in the order in which `matches` looks at them."""
+    """The lowest and highest value that match, in the order in which `matches` looks at a packet's traits."""
 
     def __post_init__(self) -> None:
         # In the order of their names no protocol lies between TCP and UDP, and none comes after "~".
@@ -122,7 +119,7 @@ class Rule:
         object.__setattr__(self, "_spans", spans)
 
     def matches(self, traits: Traits) -> bool:
-        """True where a packet has all that the rule asks for."""
+        """Return True where a packet has all that the rule asks for."""
         ends = (traits.protocol, traits.cn, traits.local_port, traits.remote_port)
         seen = (*ends, traits.dscp, traits.flow_label, "out" if traits.outgoing else "in")
         return (self.header is None or self.header in traits.headers) and all(
@@ -130,12 +127,12 @@ class Rule:
         )
 
     def meets(self, other: Rule) -> bool:
-        """True where some packet matches both; a packet may have any headers together."""
+        """Return True where some packet matches both rules; a packet may have any headers together."""
         pairs = zip(self._spans, other._spans, strict=True)
         return all(max(mine[0], its[0]) <= min(mine[1], its[1]) for mine, its in pairs)
 
     def covers(self, other: Rule) -> bool:
-        """True where every packet that matches the other matches this one."""
+        """Return True where every packet that matches the other rule matches this one."""
         pairs = zip(self._spans, other._spans, strict=True)
         return self.header in (None, other.header) and all(
             mine[0] <= its[0] and its[1] <= mine[1] for mine, its in pairs
@@ -152,11 +149,11 @@ class RuleSet:
         object.__setattr__(self, "rules", tuple(sorted(self.rules, key=lambda rule: rule.priority)))
 
     def flow_of(self, traits: Traits) -> Rule | None:
-        """The first matching rule that says which flow a packet belongs to, or None."""
+        """Return the first matching rule with a `flow`, or None."""
         return next((rule for rule in self.rules if rule.flow and rule.matches(traits)), None)
 
     def network_of(self, traits: Traits) -> Rule | None:
-        """The first matching rule that names a network, or None."""
+        """Return the first matching rule with a `network`, or None."""
         return next((rule for rule in self.rules if rule.network and rule.matches(traits)), None)
 
 
@@ -169,7 +166,7 @@ _PORT_FIELDS = ["local_ports", "remote_ports"]
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    """True where a value is valid. It knows the keywords that stand above, and no other."""
+    """Return True where a value is valid by a schema; only the keywords used in this module are known."""
     if "anyOf" in schema:
         return any(_fits(value, one) for one in schema["anyOf"])
     if "enum" in schema:
@@ -184,7 +181,7 @@ def _object(members: Schema, required: list[str], **more: Any) -> Schema:
 
 
 def schema() -> Schema:
-    """The JSON Schema (2020-12) of a file of rules. Ranges, prefixes and contradictions are left to `read_rules`."""
+    """Return the JSON Schema (2020-12) of a file of rules; `read_rules` finds wrong ranges and contradictions."""
     numbers = [number for number, protocol in _PROTOCOLS.items() if protocol in _WITH_PORTS]
     ported = {"properties": {"protocol": {"enum": [*_WITH_PORTS, *numbers]}}}
     rule = _object(
@@ -204,28 +201,28 @@ def schema() -> Schema:
 
 
 class _Located(NamedTuple):
-    """A JSON value and its place: a tuple of keys and values, a list, or a plain value. What is inside is located."""
+    """A JSON value with its place: a tuple of keys and values, a list of values, or a plain value."""
 
     value: Any
     shown: str
     place: str
 
     def refused(self, why: str) -> DatasetError:
-        """The error that says why, and where."""
+        """Return the error that names a reason and the place."""
         return DatasetError(f"{self.place}: {why}", self.shown if isinstance(self.value, tuple | list) else self.value)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]|[^][{}",:\s]+')
-"""In valid JSON, where no token goes beyond its line and commas and colons can be passed over."""
+"""A token of valid JSON: none goes beyond its line, and commas and colons can be passed over."""
 
 
 def _number(digits: str) -> float:
-    """As JSON Schema has it, 5.0 is an integer. One too large for a float comes as infinity, not as an error."""
+    """Return a number as JSON Schema has it: 5.0 is an integer; one too large for a float is infinity, no error."""
     return int(number) if (number := float(digits)).is_integer() else number
 
 
 def _located(tokens: Iterator[tuple[str, str]]) -> _Located | None:
-    """The next value, or None where an object or a list ends."""
+    """Return the next value, or None where an object or a list ends."""
     token, place = next(tokens)
     if token in ("}", "]"):
         return None
@@ -239,7 +236,7 @@ def _located(tokens: Iterator[tuple[str, str]]) -> _Located | None:
 
 
 def _members(given: _Located, known: Collection[str], required: list[str], what: str) -> dict[str, _Located]:
-    """The values of an object by their keys: none unknown, none twice, none missing."""
+    """Return the values of an object by their keys. Raises DatasetError for an unknown, a repeated or a missing key."""
     if not isinstance(given.value, tuple):
         raise given.refused(f"{what} is {given.shown}; expected an object with the fields {', '.join(known)}")
     members: dict[str, _Located] = {}
@@ -255,7 +252,7 @@ def _members(given: _Located, known: Collection[str], required: list[str], what:
     return members
 
 
-# --- reading and writing ----------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def _rule(given: _Located) -> Rule:
@@ -278,7 +275,7 @@ def _rule(given: _Located) -> Rule:
 
 
 def _check(rules: tuple[Rule, ...], places: dict[str, str]) -> None:
-    """Raise DatasetError where two rules contradict each other, and where one is never reached."""
+    """Raise DatasetError where two rules contradict each other, and where a rule is never reached."""
 
     def told(rule: Rule, earlier: Rule) -> tuple[str, str]:
         return f"{places[rule.name]}: rule {shown(rule.name)}", f"rule {shown(earlier.name)} at {places[earlier.name]}"
@@ -304,8 +301,8 @@ def _check(rules: tuple[Rule, ...], places: dict[str, str]) -> None:
 def read_rules(text: str, where: str) -> RuleSet:
     """Read rules from JSON text; `where` names the text in errors, such as a path or "policy of PS".
 
-    Raises DatasetError with the line, the field and the value where it is no such text or has too many rules, where two
-    rules contradict each other, and where a rule is never reached.
+    Raises DatasetError with the line, the field and the value where the text is not valid or has too many rules, where
+    two rules contradict each other, and where a rule is never reached.
     """
     rows = text.split("\n")
     tokens = ((token, f"{where}:{line}") for line, row in enumerate(rows, 1) for token in _TOKEN.findall(row))
@@ -336,12 +333,3 @@ def load_rules(path: AnyPath) -> RuleSet:
     """Read a file of rules. Raises DatasetError as `read_rules` does, and where it is no ordinary file or too large."""
     text = read_text(path, MOST_OCTETS, "expected a file such as datasets/rules/operator.json")
     return read_rules(text, str(path))
-
-
-def write_rules(rules: RuleSet) -> str:
-    """The JSON text of rules, from which `read_rules` makes the same."""
-    listed = [
-        {name: form.write(value) for name, form in _FORMS.items() if (value := getattr(rule, name)) is not None}
-        for rule in rules.rules
-    ]
-    return json.dumps({"rules": listed}, indent=2) + "\n"

@@ -1,11 +1,10 @@
-"""Who decides over which network a flow goes: each policy alone, all together, and no flow goes to and fro."""
+"""Policies: each alone, all together, and no flow goes to and fro."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -32,6 +31,7 @@ from mipflow.flow.policy.policies import (
     Wish,
     wrong_with,
 )
+from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.wire.address import Address
 
 NAMES = ("wlan0", "cell0", "eth0")
@@ -50,24 +50,14 @@ interfaces_or_none = st.sampled_from([None, *NAMES])
 flows = st.builds(FlowFacts, st.just(CALL), st.just("talk"), interfaces_or_none, interfaces_or_none)
 
 
-class Rule(NamedTuple):
-    name: str
-    network: str | None
-
-
-class Rules(NamedTuple):
-    """As `flow.policy.rules.RuleSet`: a rule for one application."""
-
-    application: str
-    rule: Rule
-
-    def network_of(self, traits: Traits) -> Rule | None:
-        return self.rule if traits.application == self.application else None
+def rules(name: str, network: str | None, port: int = CALL.remote_port) -> RuleSet:
+    """One rule, for a port of the correspondent node: that of the call, or another."""
+    return RuleSet((Rule(name, 0, flow="calls", network=network, remote_ports=(port, port)),))
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A policy that always wants the same, or nothing."""
+    """A policy that always wants the same network, or none."""
 
     network: str | None
     name: str = "Constant"
@@ -91,16 +81,16 @@ def test_an_application_is_asked_first_then_its_name_then_its_word() -> None:
 
 
 def test_the_operator_rules_and_the_network_asks() -> None:
-    rules = Rules("call", Rule("calls over wlan", "wlan0"))
-    assert ByOperator(rules)(FLOW, ()) == Wish("wlan0", "the operator's rule 'calls over wlan' says wlan0")
-    assert ByOperator(Rules("web", Rule("web", "wlan0")))(FLOW, ()) is None
-    assert ByOperator(Rules("call", Rule("separates only", None)))(FLOW, ()) is None
+    calls = rules("calls over wlan", "wlan0")
+    assert ByOperator(calls)(FLOW, ()) == Wish("wlan0", "the operator's rule 'calls over wlan' says wlan0")
+    assert ByOperator(rules("web", "wlan0", port=80))(FLOW, ()) is None
+    assert ByOperator(rules("separates only", None))(FLOW, ()) is None
     request = Request()
     policy = ByRequest(request)
     assert policy(FLOW, ()) is None
-    request.rules = rules
+    request.rules = calls
     assert policy(FLOW, ()) == Wish("wlan0", "the network's rule 'calls over wlan' says wlan0")
-    request.rules = Rules("call", Rule("evening", "cell0"))
+    request.rules = rules("evening", "cell0")
     assert policy(FLOW, ()) == Wish("cell0", "the network's rule 'evening' says cell0")
 
 
@@ -181,8 +171,8 @@ def test_the_first_by_priority_that_is_for_a_usable_network_decides(
 
 ALL: list[Policy] = [
     ByApplication({"call": "cell0"}),
-    ByOperator(Rules("call", Rule("a rule", "eth0"))),
-    ByRequest(Request(Rules("call", Rule("a request", "wlan0")))),
+    ByOperator(rules("a rule", "eth0")),
+    ByRequest(Request(rules("a request", "wlan0"))),
     ByUser(["eth0", "wlan0"]),
     ByLoad(),
     ByCost(),
@@ -242,7 +232,7 @@ def test_an_unknown_preference_is_found_out() -> None:
 
 
 def way(policies: Policies, flow: FlowFacts, networks: tuple[NetworkState, ...], times: int = 6) -> list[str | None]:
-    """The interfaces of a flow for which the same question is asked again and again."""
+    """Return the interfaces of a flow about which the policies are asked again and again."""
     interfaces = [flow.interface]
     for _ in range(times):
         choice = policies.choose(flow._replace(interface=interfaces[-1]), networks)

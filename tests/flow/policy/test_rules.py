@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from mipflow.errors import DatasetError
 from mipflow.flow.conversations import Traits
-from mipflow.flow.policy.rules import EACH, MOST_RULES, Rule, RuleSet, load_rules, read_rules, schema, write_rules
+from mipflow.flow.policy.rules import EACH, MOST_RULES, Rule, RuleSet, load_rules, read_rules, schema
 from mipflow.wire.address import Address, Prefix
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -309,7 +310,24 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_have_any_line_ends(tmp_path
     assert load_rules(path) == load_rules(SAMPLE)
 
 
-# --- writing, and the schema ------------------------------------------------------------------------------------------
+# --- any rule, and the schema -----------------------------------------------------------------------------------------
+
+
+def write_rules(rules: RuleSet) -> str:
+    """The JSON text of rules, made here by hand."""
+
+    def ports(span: tuple[int, int]) -> object:
+        return span[0] if span[0] == span[1] else f"{span[0]}-{span[1]}"
+
+    written: dict[str, Callable[[Any], object]] = {
+        "protocol": lambda name: int(name) if name.isdigit() else name, "correspondent": str,
+        "local_ports": ports, "remote_ports": ports,
+    }  # fmt: skip
+    names = [name for name in Rule.__match_args__ if not name.startswith("_")]
+    said = [{name: getattr(rule, name) for name in names if getattr(rule, name) is not None} for rule in rules.rules]
+    listed = [{name: written.get(name, lambda same: same)(value) for name, value in rule.items()} for rule in said]
+    return json.dumps({"rules": listed}, indent=2) + "\n"
+
 
 WORDS = st.text(min_size=1).filter(lambda text: text.strip() != "")
 PORTS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(lambda pair: (min(pair), max(pair)))
