@@ -1,6 +1,13 @@
 """mipflow: a whole Mobile IPv6 network in one Python process, with per-flow handover to watch, change and break.
 
-`import mipflow as mf; world = mf.figure2(seed=7)`. Names come in when first used, so importing is quick.
+Begin with `import mipflow as mf; world = mf.figure2(seed=7)`. This is the door for learners: the names of `__all__` are
+all that README and the labs use of it. Each name is imported from its module when it is first used, so that importing
+the package is quick; in IPython the door also says how worlds, tables and packets show themselves in a cell.
+
+Behind the door stand the layers, each of which imports only those below: `wire` (packets as values), `sim` (clock,
+links, trace), `node` (plain IPv6), `mip6` (RFC 6275), `flow` (the method that is taught), `view` (pictures), `lab`
+(worlds and scenarios) and `course` (lessons). `errors`, `arguments` and `files` stand beside all of them; `cli` is the
+door of the shell. CONTRIBUTING.md has the table of who may import whom.
 """
 
 from __future__ import annotations
@@ -38,33 +45,30 @@ _HOMES = {
     "AssignmentRules": "mipflow.flow.redirector",
     "Link": "mipflow.sim.link",
     "World": "mipflow.lab.world",
+    "apps": "mipflow.node.applications.apps",
     "attack_table": "mipflow.lab.studies.attacks",
     "baseline_table": "mipflow.lab.studies.baselines",
     "compare": "mipflow.lab.comparison",
     "exhaustion_table": "mipflow.lab.studies.exhaustion",
-    "latency_table": "mipflow.lab.studies.latency",
-    "state_machines": "mipflow.lab.states",
     "figure1": "mipflow.lab.scenarios",
     "figure2": "mipflow.lab.scenarios",
+    "latency_table": "mipflow.lab.studies.latency",
     "load_rules": "mipflow.flow.policy.rules",
     "panel": "mipflow.lab.panels.scenario_panel",
     "plain_hosts": "mipflow.lab.plain",
     "plain_mobile_ipv6": "mipflow.lab.scenarios",
+    "policies": "mipflow.flow.policy.policies",
+    "state_machines": "mipflow.lab.states",
 }
-_MODULES = {"apps": "mipflow.node.applications.apps", "policies": "mipflow.flow.policy.policies"}
-__all__ = [
-    "Address", "AssignmentRules", "Link", "World", "apps", "attack_table", "baseline_table", "compare",
-    "exhaustion_table", "figure1", "figure2", "latency_table", "load_rules", "panel", "plain_hosts",
-    "plain_mobile_ipv6", "policies", "state_machines",
-]
+"""Public name -> its module; `apps` and `policies` are modules themselves."""
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(_MODULES[name])
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'mipflow' has no attribute {name!r}; expected one of {', '.join(__all__)}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mipflow' has no attribute {name!r}; expected one of {', '.join(__all__)}")
+    home = import_module(_HOMES[name])
+    return home if home.__name__.endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:
@@ -79,13 +83,14 @@ _IN_CELLS = {
     "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
     "mipflow.wire.packet": "Packet",
 }  # fmt: skip
-"""Classes that a cell shows as a small table (`lab.panels.cells`). A class with a `repr` of its own is named beside its
-base: IPython looks no further.
+"""Classes that a cell shows as a small table (`lab.panels.cells`), by module.
+
+A class with a `repr` of its own is named beside its base, since IPython looks no further.
 """
 
 
 class _Offering(metaclass=ABCMeta):  # noqa: B024
-    """Whatever says itself what tab completion is to offer: without jedi, IPython adds all that its class has."""
+    """Any class with `offered_names`, which tab completion offers; without jedi, IPython adds all other names."""
 
     @classmethod
     def __subclasshook__(cls, kind: type) -> bool:
@@ -93,8 +98,9 @@ class _Offering(metaclass=ABCMeta):  # noqa: B024
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Have an IPython show worlds, tables, packets and so on as small tables, and complete their names. One in which
-    mipflow is imported does so by itself; `%load_ext mipflow` is for one that came later.
+    """Have an IPython show worlds, tables and packets as small tables, and complete their names.
+
+    An IPython in which mipflow is imported does so by itself; `%load_ext mipflow` is for one that was made later.
     """
     formatters = shell.display_formatter.formatters
     for module, names in _IN_CELLS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,15 @@ def test_module_names() -> None:
         mf.figure3  # type: ignore[attr-defined]  # noqa: B018
     for name in ("Voice", "Video", "FileTransfer", "Echo", "Recorded"):
         assert hasattr(mf.apps, name)
+
+
+def test_every_name_that_readers_meet_is_offered_by_the_door() -> None:
+    """`mf.NAME` in README, docs and labs, and the other way round for the imports that type checkers see."""
+    pages = [REPOSITORY / "README.md", *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("labs/**/*.py")]
+    met = {name for page in pages for name in re.findall(r"\bmf\.(\w+)", page.read_text(encoding="utf-8"))}
+    assert met <= {*mf.__all__}
+    typed = re.findall(r"^    from mipflow\S* import (\w+) as", Path(mf.__file__).read_text(encoding="utf-8"), re.M)
+    assert {*typed} == {*mf.__all__}
 
 
 def test_the_package_comes_in_quickly_and_alone() -> None:
