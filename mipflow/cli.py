@@ -1,7 +1,7 @@
 """The shell's door: `mipflow lab`, `run`, `export`, `viva`, `class`, `solutions` and `doctor`.
 
-Takes the command line, hands over to `lab` or `course`, gives the exit status: 0 done, 1 something is missing
-(doctor), 2 a bad call, said in one line. What a command needs is imported when it is asked for: the door opens fast.
+It takes the command line, hands over to `lab` or `course`, and gives the exit status: 0 done, 1 something is missing
+(doctor), 2 a bad call, reported in one line. Each command imports its modules when it runs, so the door opens fast.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mipflow.errors import MipflowError
 from mipflow.lab.folders import find_folder
@@ -27,7 +27,7 @@ _PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "networkx", "plotly")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; `arguments` are those of the shell unless given. Returns the exit status."""
+    """Run one command and return the exit status; `arguments` are those of the shell unless given."""
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal or a pipe that lacks a letter shows its number
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MipflowError as error:
         print(f"mipflow: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # who reads has seen enough, as in `| head`; Python would complain again at its end
+    except BrokenPipeError:  # the reader has gone, as in `| head`; Python would complain again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
@@ -57,66 +57,12 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="mipflow", description="Per-flow handover in Mobile IPv6, in one Python process.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    lab = commands.add_parser("lab", help="open the labs in JupyterLab")
-    lab.add_argument("--no-browser", action="store_true", help="serve only, and print the address")
-    lab.add_argument("--port", type=_port, default=8888, help="port to serve on (default: %(default)s)")
-    lab.set_defaults(command=_lab)
-
-    run = commands.add_parser("run", help="run a scenario, with the traffic of a capture if you like")
-    _add_run_arguments(run)
-    run.set_defaults(command=_run)
-
-    export = commands.add_parser("export", help="make one HTML page of a notebook that was run and saved")
-    export.add_argument("notebook", metavar="NOTEBOOK", type=Path, help="a notebook (.ipynb) with its outputs")
-    export.add_argument("--html", metavar="FILE", type=Path, help="the page (default: beside the notebook)")
-    export.set_defaults(command=_export)
-
-    viva = commands.add_parser("viva", help="print three oral questions about a lab that was handed in, with answers")
-    viva.add_argument("zip", metavar="ID-labNN.zip", type=Path, help="what the learner's notebook made")
-    viva.set_defaults(command=_viva)
-
-    told = "count what a class predicted, believes and has gained, from a folder of what was handed in"
-    classroom = commands.add_parser("class", help=told)
-    into = "folder of ID-labNN.zip files, with folders in it if you like; or nbgrader's folder submitted"
-    classroom.add_argument("folder", metavar="DIR", type=Path, help=into)
-    classroom.add_argument("--html", metavar="FILE", type=Path, help="save what is told as a page, too")
-    classroom.add_argument("--csv", metavar="FILE", type=Path, help="save the counts, one a row, too")
-    numbers = "list of student numbers, one a line, or a CSV with a column id: say first who is missing or unknown"
-    classroom.add_argument("--roster", metavar="FILE", type=Path, help=numbers)
-    classroom.set_defaults(command=_class)
-
-    solutions = commands.add_parser("solutions", help="write the labs with their solutions, for who teaches")
-    into = "new folder outside the labs; each goes into FOLDER/labNN, as nbgrader's source has it"
-    solutions.add_argument("folder", metavar="FOLDER", type=Path, help=into)
-    solutions.add_argument("labs", metavar="LAB", nargs="*", help="such as 07 (default: all)")
-    solutions.set_defaults(command=_solutions)
-
-    doctor = "say what is there, what is missing and how to get it"
-    commands.add_parser("doctor", help=doctor).set_defaults(command=_doctor)
+    for name, (command, told, arguments) in _COMMANDS.items():
+        made = commands.add_parser(name, help=told)
+        for names, how in arguments:
+            made.add_argument(*names, **how)
+        made.set_defaults(command=command)
     return parser
-
-
-def _add_run_arguments(run: argparse.ArgumentParser) -> None:
-    run.add_argument("scenario", help="a ready world: figure1 or figure2")
-    run.add_argument("--traffic", metavar="FILE", type=Path, help="replay this capture (pcap, pcapng, .gz)")
-    moves = "move a flow to an interface at a time of the replay, as in 1:cell0@5; may be repeated"
-    run.add_argument("--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[], help=moves)
-    run.add_argument("--rules", metavar="FILE", type=Path, help="the network operator's rules (JSON): what is one flow")
-    run.add_argument("--html", metavar="FILE", type=Path, help="save the animation as a page")
-    run.add_argument("--pcap", metavar="FILE", type=Path, help="save the packets as a capture")
-    run.add_argument("--mode", help="triangular, tunnel or route_optimisation (default: the scenario's)")
-    run.add_argument("--duration", metavar="SECONDS", type=float, help="virtual time (default: all of it)")
-    run.add_argument("--mobile", metavar="ADDRESS", help="of the mobile node (default: who opens most flows)")
-    quiet = "cut to this what is longer without a packet of any flow (default: %(default)s)"
-    run.add_argument("--silence", metavar="SECONDS", type=float, default=3600, help=quiet)
-    for option, default, meaning in (
-        ("--seed", 0, "of all that is random"),
-        ("--cns", 2, "most correspondent nodes; further remote hosts share them"),
-        ("--min-packets", 3, "flows of fewer packets share a home address"),
-        ("--packets", 100_000, "most packets to read from the capture"),
-    ):
-        run.add_argument(option, metavar="N", type=int, default=default, help=f"{meaning} (default: {default})")
 
 
 def _port(text: str) -> int:
@@ -197,7 +143,7 @@ def _lab(chosen: argparse.Namespace) -> int:
 
 
 def write_lab_defaults(config: Path) -> None:
-    """Into the Jupyter configuration folder `config`: JupyterLab starts without its pop-up about news.
+    """Write into the Jupyter configuration folder `config` that JupyterLab starts without its pop-up about news.
 
     Any folder on Jupyter's configuration path will do, so the settings in the user's home stay untouched.
     """
@@ -219,7 +165,7 @@ def _doctor(chosen: argparse.Namespace) -> int:
 
 
 def _findings() -> Iterator[tuple[str, str, bool, str]]:
-    """Look for each thing that labs use: its name, what was found or "", whether they need it, how to get it."""
+    """Look for each thing that labs use; give its name, what was found or "", whether it is needed, how to get it."""
     python = platform.python_version()
     yield "python", python if sys.version_info >= (3, 11) else "", True, f"3.11 or newer; this is {python}"
     for package in _PACKAGES:
@@ -241,6 +187,69 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
+
+
+_Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+
+def _argument(*names: str, **how: Any) -> _Argument:
+    return names, how
+
+
+def _file(option: str, told: str) -> _Argument:
+    return _argument(option, metavar="FILE", type=Path, help=told)
+
+
+def _count(option: str, default: int, told: str) -> _Argument:
+    return _argument(option, metavar="N", type=int, default=default, help=f"{told} (default: {default})")
+
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, list[_Argument]]] = {
+    "lab": (_lab, "open the labs in JupyterLab", [
+        _argument("--no-browser", action="store_true", help="serve only, and print the address"),
+        _argument("--port", type=_port, default=8888, help="port to serve on (default: %(default)s)"),
+    ]),
+    "run": (_run, "run a scenario, with the traffic of a capture if you like", [
+        _argument("scenario", help="a ready world: figure1 or figure2"),
+        _file("--traffic", "replay this capture (pcap, pcapng, .gz)"),
+        _argument("--handover", metavar="FLOW:INTERFACE@SECONDS", action="append", default=[],
+                  help="move a flow to an interface at a time of the replay, as in 1:cell0@5; may be repeated"),
+        _file("--rules", "the network operator's rules (JSON): what is one flow"),
+        _file("--html", "save the animation as a page"),
+        _file("--pcap", "save the packets as a capture"),
+        _argument("--mode", help="triangular, tunnel or route_optimisation (default: the scenario's)"),
+        _argument("--duration", metavar="SECONDS", type=float, help="virtual time (default: all of it)"),
+        _argument("--mobile", metavar="ADDRESS", help="of the mobile node (default: who opens most flows)"),
+        _argument("--silence", metavar="SECONDS", type=float, default=3600,
+                  help="cut to this what is longer without a packet of any flow (default: %(default)s)"),
+        _count("--seed", 0, "of all that is random"),
+        _count("--cns", 2, "most correspondent nodes; further remote hosts share them"),
+        _count("--min-packets", 3, "flows of fewer packets share a home address"),
+        _count("--packets", 100_000, "most packets to read from the capture"),
+    ]),
+    "export": (_export, "make one HTML page of a notebook that was run and saved", [
+        _argument("notebook", metavar="NOTEBOOK", type=Path, help="a notebook (.ipynb) with its outputs"),
+        _file("--html", "the page (default: beside the notebook)"),
+    ]),
+    "viva": (_viva, "print three oral questions about a lab that was handed in, with answers", [
+        _argument("zip", metavar="ID-labNN.zip", type=Path, help="what the learner's notebook made"),
+    ]),
+    "class": (_class, "count what a class predicted, believes and has gained, from a folder of what was handed in", [
+        _argument("folder", metavar="DIR", type=Path, help="folder of ID-labNN.zip files, with folders in it if you"
+                  " like; or nbgrader's folder submitted"),
+        _file("--html", "save what is told as a page, too"),
+        _file("--csv", "save the counts, one a row, too"),
+        _file("--roster", "list of student numbers, one a line, or a CSV with a column id: say first who is missing or"
+              " unknown"),
+    ]),
+    "solutions": (_solutions, "write the labs with their solutions, for who teaches", [
+        _argument("folder", metavar="FOLDER", type=Path, help="new folder outside the labs; each goes into"
+                  " FOLDER/labNN, as nbgrader's source has it"),
+        _argument("labs", metavar="LAB", nargs="*", help="such as 07 (default: all)"),
+    ]),
+    "doctor": (_doctor, "say what is there, what is missing and how to get it", []),
+}  # fmt: skip
+"""Command -> its function, the line of help, and its arguments."""
 
 
 if __name__ == "__main__":
