@@ -17,7 +17,7 @@ from jupyter_client.manager import start_new_kernel
 
 import mipflow as mf
 from mipflow import cli
-from mipflow.course.tour import Tour
+from mipflow.course.source import exercises_of
 from mipflow.errors import Stopped
 from mipflow.flow.learner import guard as learner
 from mipflow.lab.replay.play import replay
@@ -214,7 +214,7 @@ def test_the_tours_button_says_that_it_was_stopped_and_can_be_pressed_again(stop
         world.network.clock.at(10**9, lambda _: signal.raise_signal(signal.SIGINT))
         return world.run(5)
 
-    panel = Tour(story).move()
+    panel = exercises_of("00").Tour(story).move()
     panel.unlock()
     assert stop.during(panel.button.click) is None
     assert "Stopped. Press <b>Run</b> to begin again." in panel.said.value and not panel.button.disabled

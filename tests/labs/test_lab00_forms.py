@@ -1,20 +1,20 @@
-"""mipflow/course/tour.py: the tour's forms, worked without a browser, and what they read from the trace."""
+"""The forms of lab 00 (labs/exercises/lab00.py), worked without a browser, and what they read from the trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mipflow as mf
 from mipflow.course.source import exercises_of
-from mipflow.course.tour import Choice, Tour, accounts, before_and_after, landing_s, verdict, why
 from mipflow.errors import ProtocolMisuse
 from tests.lab.panels.test_panel import html, is_grey, told
 
-STILL = exercises_of("00").STILL
+LAB = exercises_of("00")
+Choice, Tour, STILL, accounts, before_and_after = LAB.Choice, LAB.Tour, LAB.STILL, LAB.accounts, LAB.before_and_after
+landing_s, verdict, why = LAB.landing_s, LAB.verdict, LAB.why
 
 
 def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: float) -> mf.World:
@@ -29,21 +29,15 @@ def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: fl
     return world.run(2)
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(nobody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Away from the small lab of other tests here."""
-    monkeypatch.chdir(tmp_path_factory.mktemp("tour"))
-
-
 @pytest.fixture
-def tour() -> Tour:
+def tour() -> Any:
     return Tour(story)
 
 
 class Form:
     """The panel of `Tour.move()`."""
 
-    def __init__(self, tour: Tour) -> None:
+    def __init__(self, tour: Any) -> None:
         self.panel = tour.move()
         self.button = self.panel.button
 
@@ -137,14 +131,14 @@ def test_the_verdict_is_of_the_run_and_not_of_the_figure() -> None:
 # --- the forms -------------------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_answer_names_a_misconception(tour: Tour) -> None:
+def test_every_wrong_answer_names_a_misconception(tour: Any) -> None:
     beliefs = [
         [each.misconception for each in asked.question.answers.values()] for asked in (tour.prediction, tour.second)
     ]
     assert beliefs == [["M15", "M16", "M17", None], ["M16", None, "M22"]]
 
 
-def test_the_run_is_locked_until_a_prediction_is_stored(tour: Tour) -> None:
+def test_the_run_is_locked_until_a_prediction_is_stored(tour: Any) -> None:
     form = Form(tour)
     form.button.click()
     assert form.button.disabled and tour.choice is None
@@ -154,7 +148,7 @@ def test_the_run_is_locked_until_a_prediction_is_stored(tour: Tour) -> None:
     assert told(form.panel) == "Unlocked: choose, then press Run."
 
 
-def test_what_came_of_it_is_folded_below_the_film_and_nothing_above_gives_it_away(tour: Tour) -> None:
+def test_what_came_of_it_is_folded_below_the_film_and_nothing_above_gives_it_away(tour: Any) -> None:
     form = Form(tour)
     tour.prediction.store("B")
     said = form.run()
@@ -184,7 +178,7 @@ def test_why_speaks_of_the_rows_at_the_home_agent_as_they_are(figure: Callable[.
     assert "home agent's rows have not changed" not in why(world, 4.0)
 
 
-def test_the_text_of_the_panel_gives_the_film_s_trace(tour: Tour) -> None:
+def test_the_text_of_the_panel_gives_the_film_s_trace(tour: Any) -> None:
     form = Form(tour)
     tour.prediction.store("D")
     form.run("call", "cell0", 4.5)
@@ -193,7 +187,7 @@ def test_the_text_of_the_panel_gives_the_film_s_trace(tour: Tour) -> None:
     assert space["world"].trace.digest() == form.panel.result[0].trace.digest()
 
 
-def test_a_changed_choice_greys_all_that_was_shown_of_the_old_one(tour: Tour) -> None:
+def test_a_changed_choice_greys_all_that_was_shown_of_the_old_one(tour: Any) -> None:
     form, again = Form(tour), tour.take_away()
     for prediction in (tour.prediction, tour.second):
         prediction.store("B")
@@ -206,7 +200,7 @@ def test_a_changed_choice_greys_all_that_was_shown_of_the_old_one(tour: Tour) ->
     assert html(again) == [] and told(again).startswith("Ready: the same move (the call to the cellular network")
 
 
-def test_a_move_to_where_the_flow_is_already_is_no_move_and_the_last_section_waits_for_one(tour: Tour) -> None:
+def test_a_move_to_where_the_flow_is_already_is_no_move_and_the_last_section_waits_for_one(tour: Any) -> None:
     form, again = Form(tour), tour.take_away()
     tour.prediction.store("D")
     tour.second.store("B")
@@ -230,7 +224,7 @@ def test_a_run_that_changes_no_row_at_cn1_is_not_said_to_send_nothing() -> None:
     assert said == "Nothing moved up to 6.1 s: no binding update changed a row at CN1."
 
 
-def test_what_is_locked_says_only_what_is_missing(tour: Tour) -> None:
+def test_what_is_locked_says_only_what_is_missing(tour: Any) -> None:
     form, again = Form(tour), tour.take_away()
     assert told(again) == "Locked: store your prediction, and run the move above."
     tour.prediction.store("D")
@@ -238,21 +232,21 @@ def test_what_is_locked_says_only_what_is_missing(tour: Tour) -> None:
     assert told(again) == "Locked: store your prediction first."
 
 
-def test_after_the_prediction_only_the_move_is_missing(tour: Tour) -> None:
+def test_after_the_prediction_only_the_move_is_missing(tour: Any) -> None:
     again = tour.take_away()
     tour.second.store("A")
     assert told(again) == "Locked: run the move above."
 
 
 @pytest.mark.parametrize("moment", [2.0, 61.0, float("nan")])
-def test_a_moment_that_cannot_be_is_a_sentence(tour: Tour, moment: float) -> None:
+def test_a_moment_that_cannot_be_is_a_sentence(tour: Any, moment: float) -> None:
     form = Form(tour)
     tour.prediction.store("D")
     assert form.run(moment=moment).startswith(f"Not yet. ProtocolMisuse: moment={moment} (")
 
 
 @pytest.mark.parametrize("first", ["the move", "the prediction"])
-def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_only(tour: Tour, first: str) -> None:
+def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_only(tour: Any, first: str) -> None:
     form, again = Form(tour), tour.take_away()
     tour.prediction.store("D")
     steps = [lambda: form.run(moment=4.5), lambda: tour.second.store("A")]
@@ -266,7 +260,7 @@ def test_the_second_home_address_is_taken_away_after_a_move_and_a_prediction_onl
     assert "Both moved: CN1 has one row, H@1, for both. It changed at 4.665 s" in fold and "You predicted A" in fold
 
 
-def test_a_second_vote_leaves_standing_what_was_shown(tour: Tour) -> None:
+def test_a_second_vote_leaves_standing_what_was_shown(tour: Any) -> None:
     form, again = Form(tour), tour.take_away()
     tour.prediction.store("A")
     said = form.run()
@@ -281,7 +275,7 @@ def test_a_second_vote_leaves_standing_what_was_shown(tour: Tour) -> None:
     assert "You predicted B" in html(again)[-1], "the answer that counts is the last one"
 
 
-def test_no_text_of_the_lesson_stands_in_the_package(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_text_of_the_lesson_stands_in_the_package(tour: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lesson, form = exercises_of("00"), Form(tour)
     for name, words in {"WATCH": "look at {}", "WATCHED": "seen", "WHY": "so", "UNLOCKED": "go"}.items():
         monkeypatch.setattr(lesson, name, words)
@@ -291,7 +285,7 @@ def test_no_text_of_the_lesson_stands_in_the_package(tour: Tour, monkeypatch: py
 
 
 @pytest.mark.parametrize("error", [ProtocolMisuse("run(-1.0) would go back in time"), NameError("name 'x' <is> not")])
-def test_a_story_that_fails_says_so_in_one_line(tour: Tour, error: Exception) -> None:
+def test_a_story_that_fails_says_so_in_one_line(tour: Any, error: Exception) -> None:
     def failing(*_: Any) -> mf.World:
         raise error
 
