@@ -86,7 +86,7 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _viva(chosen: argparse.Namespace) -> int:
-    from mipflow.course.handin import handed_in, viva, whose
+    from mipflow.course.classroom.submissions import handed_in, viva, whose
 
     asked = viva(chosen.zip)
     if note := whose(chosen.zip, handed_in(chosen.zip)[0].who)[1]:

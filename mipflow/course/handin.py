@@ -1,6 +1,7 @@
-"""Handing in: one file of notebook and progress, `ID-lab07.zip`; the way back from it; three questions about it.
+"""Handing in: one file of notebook and progress, `ID-lab07.zip`, and the way back from it.
 
-A server that is culled takes the notebook along; the file, kept by the learner, brings it back.
+A server that is culled takes the notebook along; the file, kept by the learner, brings it back. The teacher's side is
+`course.classroom.submissions`.
 """
 
 from __future__ import annotations
@@ -16,23 +17,20 @@ from datetime import datetime
 from html import escape
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import ipywidgets
 
-from mipflow.course.identity import PRACTICE, ROSTER, Student, student
+from mipflow.course.identity import student
 from mipflow.course.notebook import gives, in_words, shell
-from mipflow.course.progress import FORM, forget, parsed, progress
+from mipflow.course.progress import forget, progress
 from mipflow.course.source import called, exercises_of, lab_of
-from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse, shown
+from mipflow.errors import DatasetError, MipflowError, shown
 from mipflow.files import open_ordinary
 from mipflow.lab.panels.panel import button, frame, show_in
 
 MOST_OCTETS = 50_000_000
-"""Of what is taken from a zip, unpacked."""
-PROGRESS = re.compile(r"progress-(lab\d\d|pre|post)\.json")
-NAMED = re.compile(r"(?P<all>(?:.*[_ ](?=[^_ -]*\d))?(?P<who>[^/\\]+?))-(?:lab\d\d|pre|post)(?!\w)")
-"""The name of a zip: the number, after what a course server may have put before it; what follows is a browser's."""
+"""The most octets that are taken from a zip, unpacked."""
 NOBODYS = (
     'It is called so because no number was given, and nobody will know that it is yours: write me("1234567") with your'
     " number, run all, save, and press again."
@@ -40,13 +38,14 @@ NOBODYS = (
 HEADING = re.compile(r"^## ([^(\n]*[^(\s])", re.MULTILINE)
 """A heading of a notebook, without the minutes."""
 EMPTY = "*Double-click here, and write in place of these words.*"
-"""A cell of text that waits for a learner's; labs/build.py puts it there."""
+"""The end of a text cell in which a learner is to write; labs/build.py puts it there."""
 SAVE = "Choose File > Save Notebook in the menu"
 
 
 def pack(lab: str, folder: Path | None = None) -> Path:
-    """Write notebook and progress of a lab into ID-labNN.zip beside them; gives its path. Raises DatasetError, also
-    where the notebook is not saved as it ran.
+    """Write notebook and progress of a lab into ID-labNN.zip beside them, and return its path.
+
+    Raises DatasetError where it cannot be written, and where the notebook is not saved as it ran.
     """
     here, lab = folder or Path.cwd(), lab_of(lab)
     book, kept = _notebook(lab, here), here / progress(lab).path.name
@@ -73,7 +72,7 @@ def _notebook(lab: str, folder: Path) -> Path:
 
 
 def _cells(book: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The text and metadata of each cell of a notebook; none where it is damaged."""
+    """Return the text and metadata of each cell of a notebook; none where it is damaged."""
     try:
         cells = json.loads(book.read_bytes())["cells"]
         return [("".join(each["source"]).strip(), each["metadata"]) for each in cells]
@@ -82,8 +81,9 @@ def _cells(book: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _unsaved(lab: str, cells: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Numbers of the exercises, and `me()`, whose cell last ran as it stands nowhere in the notebook. A kernel knows
-    what ran, and not what stands in the page; no clock is asked, since that of a file may be another computer's.
+    """Return the exercises, and `me()`, whose cell as it last ran stands nowhere in the saved notebook.
+
+    A kernel knows what ran, and not what stands in the page; the times of files may be another computer's.
     """
     running, last = shell(), dict[str, str]()
     for source in running.history_manager.input_hist_raw if running else ():
@@ -95,7 +95,7 @@ def _unsaved(lab: str, cells: list[tuple[str, dict[str, Any]]]) -> list[str]:
 
 
 def _saved(lab: str, folder: Path) -> str:
-    """How old the notebook in the file is, and what nobody has written in it."""
+    """Say how old the saved notebook is, and where nothing is written in it."""
     book = _notebook(lab, folder)
     minutes = max(0, round((time.time() - book.stat().st_mtime) / 60))
     said = f"It holds the notebook as saved {f'{minutes} min ago' if minutes else 'just now'}."
@@ -110,15 +110,16 @@ def _saved(lab: str, folder: Path) -> str:
 
 @in_words
 def restore(path: str | os.PathLike[str]) -> list[Path]:
-    """Put notebook and progress of such a zip beside this notebook; what is there is kept under another name. Gives the
-    files written; what is no such zip is answered in words.
+    """Put notebook and progress of such a zip beside this notebook, and return the files written.
+
+    Files that are there are kept under another name. Anything but such a zip is answered in words.
     """
-    return unpack(_octets(path))
+    return unpack(octets(path))
 
 
 def unpack(content: bytes, folder: Path | None = None) -> list[Path]:
-    """Put what such a zip holds into a folder, and give the files written. Raises DatasetError for what is none."""
-    files = _members(content, lambda name: name.endswith((".ipynb", ".json")))
+    """Put the files of such a zip into a folder, and return them. Raises DatasetError for anything but such a zip."""
+    files = members(content, lambda name: name.endswith((".ipynb", ".json")))
     if not files:
         raise DatasetError("there is no notebook in this zip; expected one such as 1234567-lab07.zip", None)
     written = []
@@ -135,13 +136,14 @@ def unpack(content: bytes, folder: Path | None = None) -> list[Path]:
     return written
 
 
-def _octets(path: str | os.PathLike[str]) -> bytes:
+def octets(path: str | os.PathLike[str]) -> bytes:
+    """Return the octets of a file that was handed in. Raises DatasetError for one that is no ordinary file."""
     with open_ordinary(path, "expected the zip of a lab, such as 1234567-lab07.zip") as file:
         return file.read(MOST_OCTETS)
 
 
-def _members(content: bytes, is_wanted: Callable[[str], object]) -> dict[str, bytes]:
-    """The files of a zip that are wanted, by their names without folders."""
+def members(content: bytes, is_wanted: Callable[[str], object]) -> dict[str, bytes]:
+    """Return the wanted files of a zip, by their names without folders. Raises DatasetError for anything but a zip."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as packed:
             named = [(PurePosixPath(each.filename.replace("\\", "/")).name, each) for each in packed.infolist()]
@@ -153,41 +155,9 @@ def _members(content: bytes, is_wanted: Callable[[str], object]) -> dict[str, by
         raise DatasetError(f"this is no zip of a lab ({shown(error, str)})", None) from error
 
 
-class HandedIn(NamedTuple):
-    """A submission: by whom, of which lab, and the progress (mipflow/course/progress.py)."""
-
-    who: Student
-    lab: str
-    kept: dict[str, Any]
-
-
-def handed_in(path: str | os.PathLike[str]) -> list[HandedIn]:
-    """The progress in a zip that was handed in, or in such a file itself. Raises DatasetError for what is none."""
-    content, name = _octets(path), shown(str(path))
-    try:
-        is_itself = PROGRESS.fullmatch(Path(path).name)
-        texts = [content] if is_itself else _members(content, PROGRESS.fullmatch).values()
-        found = [_whose(parsed(text)) for text in texts]
-    except DatasetError as error:
-        raise DatasetError(f"{name} cannot be read: {error}", path) from error
-    if not found:
-        raise DatasetError(f"{name} holds no progress: nothing was checked or predicted in it", path)
-    return found
-
-
-def _whose(kept: dict[str, Any]) -> HandedIn:
-    if kept["form"] > FORM:
-        raise DatasetError(f"it is of a newer kit ({shown(kept.get('kit'))}): update mipflow", None)
-    try:
-        who = Student(tuple(map(str, kept["who"])))
-        return HandedIn(Student() if who.ids == (PRACTICE,) else who, lab_of(kept["lab"]), kept)
-    except (TypeError, KeyError, ProtocolMisuse) as error:
-        raise DatasetError(f"it does not say whose it is, and of which lab ({shown(error, str)})", None) from error
-
-
 @in_words
 def hand_in(lab: str) -> ipywidgets.VBox:
-    """One button that makes the zip and offers it for download, and one that takes it back."""
+    """Show a button that makes the zip and offers it for download, and one that takes it back."""
     exercises_of(lab_of(lab))
     make = button("Make the file to hand in", f"Notebook and progress as one zip. {SAVE} first")
     back = ipywidgets.FileUpload(accept=".zip", description="Restore from a zip", layout={"width": "auto"})
@@ -216,46 +186,3 @@ def hand_in(lab: str) -> ipywidgets.VBox:
     make.on_click(made)
     back.observe(uploaded, "value")
     return frame(ipywidgets.HBox([make, back], layout={"flex_flow": "row wrap"}), said)
-
-
-def named(path: Path) -> tuple[str, str]:
-    """The number in the name of a zip, or in nbgrader's `submitted/ID/labNN`, and all that stands in its place there,
-    which may begin with a course server's words; both empty for none.
-    """
-    found = NAMED.match(f"{path.parent.parent.name}-{path.parent.name}" if PROGRESS.fullmatch(path.name) else path.name)
-    return (found["who"], found["all"]) if found else ("", "")
-
-
-def is_called(name: str, who: Student) -> bool:
-    """True where a name ends with somebody's number, or a pair's two in any order."""
-    forms = {who.name, Student(who.ids[::-1]).name}
-    return any(name == form or name.endswith((f"_{form}", f" {form}")) for form in forms)
-
-
-def whose(path: str | os.PathLike[str], inside: Student) -> tuple[Student, str]:
-    """By whose stories a submission is marked: of the number of the roster, else of the one in its name, else of the
-    one that is inside; and a sentence where that is another.
-    """
-    number, name = named(Path(path).absolute())
-    who, says = Student(tuple(number.split("-"))), f"The zip is named after {number}, and its"
-    if os.environ.get(ROSTER, "").strip():
-        who, name = student(), student().name
-        says = f"{ROSTER} says {name}, and the"
-    if not name or is_called(name, inside):
-        return inside, ""
-    return who, f"{says} notebook ran as {inside.name}: these are {who.name}'s questions."
-
-
-def viva(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """Three oral questions about what was handed in, with their answers. Raises DatasetError for no such zip."""
-    inside, lab, kept = handed_in(path)[0]
-    who, _ = whose(path, inside)
-    exercises = exercises_of(lab)
-    if not hasattr(exercises, "viva"):
-        raise DatasetError(f"lab {lab} has no oral questions", lab)
-    try:
-        asked: list[tuple[str, str]] = exercises.viva(who, kept["attempts"])
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # a learner may have edited them
-        why = f"the attempts in {shown(str(path))} cannot be read ({type(error).__name__}: {shown(error, str)})"
-        raise DatasetError(why, path) from error
-    return asked

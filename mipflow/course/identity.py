@@ -1,6 +1,6 @@
 """The student at work: a number, which chooses the stories, delays and programs of their labs.
 
-Pure but for one name that is kept while the kernel runs. Without a number everybody has variant 0, for practice.
+`me` sets it for as long as the kernel runs; without a number everybody practises on the same variant.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from mipflow.errors import ProtocolMisuse, shown
 
 PRACTICE = "practice"
 ROSTER = "MIPFLOW_STUDENT"
-"""The variable of the environment in which who marks puts the number of the roster; it goes before `me`."""
+"""The environment variable in which a marker puts the number of the roster; it goes before `me`."""
 MOST_LETTERS = 64
 T = TypeVar("T")
 
 
 def word(number: str) -> str:
-    """A student number as it may stand in the name of a file."""
+    """Return a student number as it may stand in the name of a file."""
     return "".join(c if c.isalnum() else "_" for c in number)
 
 
 @dataclass(slots=True, frozen=True)
 class Student:
-    """One learner, or a pair: their ids; none is practice."""
+    """One learner, or a pair, by their ids; without ids somebody who practises."""
 
     ids: tuple[str, ...] = ()
 
@@ -37,18 +37,19 @@ class Student:
 
     @property
     def name(self) -> str:
-        """The ids as a word, which may stand in the name of a file."""
+        """The ids as a word that may stand in the name of a file."""
         return "-".join(map(word, self.ids)) or PRACTICE
 
     def random(self, what: str) -> Random:
-        """The random stream of one thing, such as "07 links": the same for equal ids, in any order, on any machine, and
-        for what the name of a file keeps of them.
+        """Return the random stream of one thing, such as "07 links".
+
+        It is the same for equal ids, in any order, on any machine, and for the form that the ids have in a file's name.
         """
         who = "/".join(sorted(word(each).casefold() for each in self.ids)) or "0"
         return Random(f"{who}/{what}")
 
     def dealt(self, what: str, among: Iterable[T]) -> T:
-        """One of several, drawn for one thing, such as "07 break"."""
+        """Draw one of several for one thing, such as "07 break"."""
         return self.random(what).choice([*among])
 
 
@@ -59,7 +60,7 @@ _me = Student()
 def me(*ids: str | int) -> Student:
     """Say who you are, by your student number: `me("1234567")`, and `me("first", "second")` for a pair.
 
-    Your number chooses your stories, so your neighbor's answers differ. What is no number is answered in words.
+    Your number chooses your stories, so your neighbor's answers differ. A wrong number is answered in words.
     """
     global _me
     words = []
@@ -75,6 +76,6 @@ def me(*ids: str | int) -> Student:
 
 
 def student() -> Student:
-    """The student at work: the number of the roster while somebody marks, else the one that `me` was told."""
+    """Return the student at work: the number of the roster while somebody marks, else the one given to `me`."""
     roster = os.environ.get(ROSTER, "").strip()
     return Student(tuple(roster.split("+"))) if roster else _me

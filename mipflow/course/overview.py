@@ -1,4 +1,4 @@
-"""How far a reader is in each lab that is there: what the start page shows. Read from the files beside the labs."""
+"""The table of the start page: how far a reader is in each lab, from the files beside the labs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TITLE = re.compile(r'"# ([^"\\]+)')
 
 @in_words
 def how_far() -> Words:
-    """The labs of this folder, and what was passed, earned and answered in each, as a table.
+    """Return a table of the labs in this folder with the exercises passed, points earned and questions answered.
 
-    The files are read anew: other notebooks write them.
+    The files are read anew each time, since other notebooks write them.
     """
     here = Path.cwd()
     books = sorted(here.glob("[0-9][0-9]_*.ipynb"))
@@ -27,7 +27,7 @@ def how_far() -> Words:
     if not rows:
         return words_of(f"There is no lab in {here}; expected files such as 00_tour.ipynb.")
     html = html_table(rows, "Your progress, from the best of your attempts")
-    for book, row in zip(books, rows, strict=True):  # a front end makes it a way to the lab
+    for book, row in zip(books, rows, strict=True):  # a front end makes it a link to the lab
         word = escape(str(row["lab"]))
         html = html.replace(f"<td>{word}</td>", f"<td><a href='{escape(book.name)}'>{word}</a></td>", 1)
     return Words(html, "\n".join(lines(rows)))
@@ -54,5 +54,5 @@ def _row(book: Path, here: Path) -> dict[str, object]:
 
 
 def _whole(points: object) -> int:
-    """A learner may have edited the file."""
+    """Return points as they were kept; 0 where a learner has edited the file."""
     return points if isinstance(points, int) else 0

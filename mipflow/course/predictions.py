@@ -1,8 +1,8 @@
-"""Questions that come before a run: the world is always computed, its picture waits for an answer.
+"""Questions before a run: the world is computed, but its picture waits for an answer.
 
-Who has predicted sees what happens; who only watches sees what they expected. Takes questions as values, from the
-file of exercises of a lab; keeps the answers in the lab's progress. Each wrong answer names the misconception
-behind it, with the reason inside the answer; once more may be answered, after talking to a neighbor.
+A learner who has predicted sees what happens; one who only watches sees what they expected. Questions are values in a
+lab's file of exercises; answers are kept in the lab's progress. Each wrong answer names the misconception behind it,
+and one may answer once more after talking to a neighbor.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ DECIDE = (
 )
 STAYS = "I stay with my answer: show me"
 GAP = ""
-"""The misconception of "I do not know yet": there is none, and nor is it the right answer."""
+"""The misconception of "I do not know yet", which is no misconception and no right answer."""
 
 
 @dataclass(slots=True, frozen=True)
 class Answer:
     """One answer to choose; `misconception` is the id of the belief that it shows, None for the right one, or `GAP`.
 
-    `feedback` is said after the run: what happened, why one could think otherwise, where to look. `{at}` in it is the
+    `feedback` is shown after the run: what happened, why one could think otherwise, where to look. `{at}` in it is the
     moment that shows it, in seconds, which `moment(world)` gives.
     """
 
@@ -48,17 +48,17 @@ class Answer:
     moment: Callable[[Any], float | None] | None = None
 
     def at_s(self, world: Any) -> float | None:
-        """The moment that shows it, in seconds; None where there is none."""
+        """Return the moment that shows it, in seconds, or None."""
         return None if self.moment is None or world is None else self.moment(world)
 
     def said(self, world: Any = None) -> str:
-        """The feedback, with its moment."""
+        """Return the feedback with its moment filled in."""
         at_s = self.at_s(world)
         return self.feedback.replace("{at}", "that moment" if at_s is None else f"{at_s:.3f} s")
 
 
 class _Words(NamedTuple):
-    """Words of a form: first of all; after each answer that one may give; on its button, before each and at the end."""
+    """The words of a form: at first, after each answer that one may give, and on its button before each and at last."""
 
     begin: str
     after: tuple[str, ...]
@@ -77,9 +77,9 @@ _OF_A_TEST = _Words("Choose one answer, and how sure you are. Stored, it stays."
 class Question:
     """A question with its answers by letter. `name` begins with its lab and is unique, such as "07" or "07-exit".
 
-    is_last: there is no run to wait for; what is to be said of an answer is said at once. is_test: there is no run and
-    no neighbor, one answer, and nothing is said of it; each learner has an order of answers of their own. like: the
-    name of the question of which this one is another form; the letters of both show the same beliefs.
+    is_last: no run follows, and the feedback is shown at once. is_test: no run follows, one answers once, without
+    feedback, and each learner has an order of answers of their own. like: the name of the question of which this one is
+    another form; the letters of both show the same beliefs.
     """
 
     name: str
@@ -96,12 +96,12 @@ class Question:
 
     @property
     def most_votes(self) -> int:
-        """How often one may answer: the first answer, and the one after talking to a neighbor."""
+        """The number of answers that one may give: the first, and the one after talking to a neighbor."""
         return len(self.words.after)
 
 
 class Prediction:
-    """One learner's answers to one question; None until `store()`. `kept`: the progress that has them."""
+    """One learner's answers to one question, none before `store()`; `kept` is the progress that keeps them."""
 
     def __init__(self, question: Question, kept: Progress | None = None) -> None:
         self.question = question
@@ -115,26 +115,26 @@ class Prediction:
 
     @property
     def chosen(self) -> str | None:
-        """The letter of the answer that counts, the last one."""
+        """The letter of the last answer, which counts; None before the first."""
         return self.votes[-1] if self.votes else None
 
     @property
     def last(self) -> tuple[object, ...] | None:
-        """Letter, confidence and reason of the last answer."""
+        """Letter, confidence and reason of the last answer, or None."""
         kept = self._kept.predictions(self.question.name)
         return tuple(kept[-1].get(name) for name in ("answer", "confidence", "why")) if kept else None
 
     def when_stored(self, callback: Callable[[], None]) -> None:
-        """Call `callback` as soon as there is an answer, at once where there is, and again at another answer."""
+        """Call `callback` at each answer, and at once where there is one already."""
         self._when_stored.append(callback)
         if self.votes:
             callback()
 
     def store(self, letter: str, confidence: str | None = None, why: str = "") -> str:
-        """Take an answer, keep it, unlock what waits for it; gives a sentence about that.
+        """Keep an answer, call those who wait for it, and return a sentence about it.
 
         Where the file cannot be written, the answer holds all the same, until the kernel stops. Raises ProtocolMisuse
-        for an unknown letter, another confidence than those of `CONFIDENCE`, and an answer too many.
+        for an unknown letter, a confidence that is not in `CONFIDENCE`, and an answer too many.
         """
         answers = self.question.answers
         if isinstance(letter, str) and letter not in answers and letter.swapcase() in answers:
@@ -156,12 +156,11 @@ class Prediction:
         return " ".join(filter(None, (self._stored(letter), again, self._kept.note)))
 
     def _stored(self, *letters: str) -> str:
-        """A sentence about what is kept; a test shows its answers without letters."""
+        """Return a sentence about the answers kept; a test shows its answers without letters."""
         return "It is kept." if self.question.is_test else f"Stored: {' and then '.join(letters)}."
 
     def feedback(self, world: Any = None) -> str:
-        """Comment on the answer after the run, and say which is right after a second wrong one; "" without any.
-        """
+        """Comment on the answer, and say which is right after a second wrong one; empty without an answer."""
         if self.chosen is None:
             return ""
         answer = self.question.answers[self.chosen]
@@ -173,8 +172,9 @@ class Prediction:
         return f"{told}\nRight is {letter}, “{right.text}”:\n{right.said(world)}"
 
     def told(self, world: Any, film: Any = None) -> str:
-        """The feedback as HTML, with a button that leads to its moment in the film (view/drawing/player.js); that one's
-        text twin says the moment too.
+        """Return the feedback as HTML, with a button that leads to its moment in the film (view/drawing/player.js).
+
+        The film's text twin gets a sentence about the moment too.
         """
         if self.chosen is None:
             return ""
@@ -190,39 +190,24 @@ class Prediction:
         return f"<p class='mipflow-feedback'>{words}</p>"
 
     def form(self) -> ipywidgets.VBox:
-        """The question as a form for a notebook: choose, say how sure you are and why, store."""
-        is_test, answers, words = self.question.is_test, self.question.answers, self.question.words
-        options = [(each.text if is_test else f"{letter}.  {each.text}", letter) for letter, each in answers.items()]
-
-        def is_gap(letter: str) -> bool:
-            return answers[letter].misconception == GAP
-
-        if is_test:
-            student().random(self.question.name).shuffle(options)
-            options.sort(key=lambda each: is_gap(each[1]))
-        choice = ipywidgets.RadioButtons(options=options, value=self.chosen, layout={"width": "auto"})
-        sure = ipywidgets.Dropdown(
-            options=[("choose", None), *((word, word) for word in CONFIDENCE)], index=0,
-            description="How sure are you?", style={"description_width": "initial"},
-        )  # fmt: skip
-        why = ipywidgets.Text(description="In one line, why?", style={"description_width": "initial"})
+        """Show the question as a form: choose, say how sure you are and why, store."""
+        is_test, words = self.question.is_test, self.question.words
+        choice = ipywidgets.RadioButtons(options=self._options(), value=self.chosen, layout={"width": "auto"})
+        whole = {"description_width": "initial"}
+        sureness = [("choose", None), *((word, word) for word in CONFIDENCE)]
+        sure = ipywidgets.Dropdown(options=sureness, index=0, description="How sure are you?", style=whole)
+        why = ipywidgets.Text(description="In one line, why?", style=whole)
         how = {"disabled": True, "button_style": "primary"}
         store = button(words.buttons[0], "Keeps your answer" + " and unlocks the picture" * (not is_test), **how)
-        said = ipywidgets.HTML(words.begin)
+        said = ipywidgets.HTML(notebook.broken(self._told(self._stored(*self.votes))) if self.votes else words.begin)
 
         def ready(*_: object) -> None:
-            is_open = choice.value is None or (is_test and sure.value is None and not is_gap(choice.value))
-            store.disabled = is_open or len(self.votes) >= self.question.most_votes
+            waits = choice.value is None or (is_test and sure.value is None and not self._is_gap(choice.value))
+            store.disabled = waits or len(self.votes) >= self.question.most_votes
             store.description = words.buttons[len(self.votes)]
 
-        def say(told: str) -> None:
-            said.value = notebook.broken(f"{self.feedback()} {told}" if self.question.is_last else told)
-
         def pressed(_: object) -> None:
-            say(self.store(choice.value, sure.value, why.value))
-
-        if self.votes:  # stored before this kernel began
-            say(self._stored(*self.votes))
+            said.value = notebook.broken(self._told(self.store(choice.value, sure.value, why.value)))
 
         choice.observe(ready, "value")
         sure.observe(ready, "value")
@@ -234,12 +219,28 @@ class Prediction:
         more = ipywidgets.HBox([sure] if is_test else [sure, why], layout=row)
         return frame(text, choice, more, ipywidgets.HBox([store, said], layout=row))
 
+    def _options(self) -> list[tuple[str, str]]:
+        """Return the answers to choose from; a test shuffles them for each learner, with the gap at the end."""
+        answers = self.question.answers.items()
+        if not self.question.is_test:
+            return [(f"{letter}.  {each.text}", letter) for letter, each in answers]
+        options = [(each.text, letter) for letter, each in answers]
+        student().random(self.question.name).shuffle(options)
+        return sorted(options, key=lambda each: self._is_gap(each[1]))
+
+    def _is_gap(self, letter: str) -> bool:
+        return self.question.answers[letter].misconception == GAP
+
+    def _told(self, stored: str) -> str:
+        """Return the words after an answer, which begin with the feedback where no run follows."""
+        return f"{self.feedback()} {stored}" if self.question.is_last else stored
+
 
 _asked: dict[str, Prediction] = {}
 
 
 def prediction(name: str) -> Prediction:
-    """The answers to a question of a lab, by its name. Raises ProtocolMisuse for an unknown one, DatasetError."""
+    """Return the learner's answers to a question of a lab. Raises ProtocolMisuse for an unknown name, DatasetError."""
     known: dict[str, Question] = exercises_of(lab_of(name)).QUESTIONS
     check(one_of(*known), question=name)
     kept = progress(lab_of(name))
@@ -251,7 +252,7 @@ def prediction(name: str) -> Prediction:
 
 @notebook.in_words
 def ask(name: str) -> ipywidgets.VBox:
-    """The form of a question."""
+    """Show the form of a question."""
     return prediction(name).form()
 
 
@@ -262,14 +263,14 @@ def predict(name: str, answer: str, confidence: str | None = None, why: str = ""
     check(optional(one_of(*CONFIDENCE)), confidence=confidence)
     asked = prediction(name)
     is_again = asked.last == (answer, confidence, why)  # the cell is run once more
-    told = asked._stored(answer) if is_again else asked.store(answer, confidence, why)
-    notebook.show_words(f"{asked.feedback()} {told}" if asked.question.is_last else told)
+    notebook.show_words(asked._told(asked._stored(answer) if is_again else asked.store(answer, confidence, why)))
 
 
 @notebook.in_words
 def reveal(name: str, world: Any, *shown: Any) -> ipywidgets.VBox:
-    """Show `shown`, which the question `name` is about, with its text twin and feedback, once the learner has decided:
-    has answered a second time, or stays with the first answer, which a button says.
+    """Show `shown`, which the question `name` is about, with its text twin and feedback, once the learner has decided.
+
+    One decides by a second answer, or by the button that stays with the first.
     """
     asked, output = prediction(name), ipywidgets.Output()
     stay = button(STAYS, "Shows the picture; you may still answer once more", button_style="primary")

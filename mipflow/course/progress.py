@@ -1,6 +1,6 @@
-"""How far a learner is: attempts, predictions and times of one lab, in a small file beside its notebook.
+"""The file of progress beside a notebook: attempts, predictions and hints of one lab.
 
-It earns nothing, for a learner can edit it: marks come from the cells. Whatever is wrong with it, the lab goes on.
+It earns nothing, for a learner can edit it: marks come from the cells. A lab goes on, whatever is wrong with the file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mipflow.files import read_text, written_whole
 
 KIT = next((each.version for each in distributions(name="mipflow")), "not installed")
 FORM = 1
-"""The form of the file; a higher one is of a newer kit, and is left alone."""
+"""The number of the file's form; a file with a higher one is of a newer kit and is left alone."""
 WORDS = "at", "status", "said", "gave", "matched", "misconception", "confidence", "why"
-"""Fields of an entry that hold text, where they are there."""
+"""Fields of an entry that hold text; none of them has to be there."""
 MOST_OCTETS = 10_000_000
 MOST_ATTEMPTS = 200
-"""Of one exercise that are kept; the oldest that did not pass gives way."""
+"""The most attempts at one exercise that are kept; the oldest that did not pass gives way."""
 
 
 class Progress:
@@ -61,12 +61,12 @@ class Progress:
         return {**fresh, **kept}
 
     def attempts(self, number: str) -> list[dict[str, Any]]:
-        """The attempts at an exercise, different ones only, the oldest first."""
+        """Return the attempts at an exercise, each different one once, the oldest first."""
         found: list[dict[str, Any]] = self._kept["attempts"].get(number, [])
         return found
 
     def add(self, student: Student, number: str, answer: str, **said: object) -> int:
-        """Enter an attempt, where it is a new one; gives how many there have been. `answer`: its text."""
+        """Enter an attempt, if its text `answer` is new, and return the number of attempts so far."""
         mark = hashlib.sha256(answer.encode("utf-8", "backslashreplace")).hexdigest()[:16]
         kept = self._kept["attempts"].setdefault(number, [])
         if all(each["answer"] != mark for each in kept):
@@ -77,16 +77,16 @@ class Progress:
         return len(kept)
 
     def hints(self, number: str) -> int:
-        """How many hints are open."""
+        """Return the number of hints that are open."""
         return int(self._kept["hints"].get(number, 0))
 
     def open_hint(self, student: Student, number: str) -> None:
-        """Count one more hint."""
+        """Enter that one more hint is open."""
         self._kept["hints"][number] = self.hints(number) + 1
         self._write(student)
 
     def predictions(self, question: str) -> list[dict[str, Any]]:
-        """The answers to a question: the first, and the one after talking to a neighbor."""
+        """Return the answers to a question: the first, and the one after talking to a neighbor."""
         found: list[dict[str, Any]] = self._kept["predictions"].get(question, [])
         return found
 
@@ -108,7 +108,7 @@ class Progress:
 
 
 def parsed(text: str | bytes) -> dict[str, Any]:
-    """The content of such a file; that of a newer kit as it is. Raises DatasetError for what is none."""
+    """Return the content of a file of progress, that of a newer kit unchecked. Raises DatasetError for any other."""
     try:
         kept: dict[str, Any] = json.loads(text)
         if not (isinstance(kept, dict) and isinstance(kept.get("form"), int) and kept["form"] > FORM):
@@ -119,7 +119,7 @@ def parsed(text: str | bytes) -> dict[str, Any]:
 
 
 def _check(kept: Any) -> None:
-    """Raise ValueError or a like error for what is not such a file."""
+    """Raise ValueError, TypeError, KeyError or AttributeError for content that is no progress."""
     if not isinstance(kept, dict) or not isinstance(kept["form"], int):
         raise ValueError("it holds no progress")
     for name in ("attempts", "predictions"):
@@ -140,7 +140,7 @@ _known: dict[tuple[str, str], Progress] = {}
 
 
 def progress(lab: str) -> Progress:
-    """The progress in a lab, in the notebook's folder; the file is read once, and again where it has gone."""
+    """Return the progress in a lab, from the notebook's folder; the file is read once, and again after `forget`."""
     key = str(Path.cwd()), lab
     if key not in _known:
         _known[key] = Progress(lab, Path.cwd())
@@ -148,5 +148,5 @@ def progress(lab: str) -> Progress:
 
 
 def forget() -> None:
-    """Read the files again when they are next asked for."""
+    """Read the files again when progress is next asked for."""
     _known.clear()

@@ -1,6 +1,6 @@
-"""A story as slides: what happened, and a table at each step; back and on by button, in words below.
+"""A story as slides: a sentence and a table for each step, with buttons for back and on, and all of it in words below.
 
-For what is no packet under way: a finger that climbs a list, a program that reads its tables.
+Slides show what is no packet under way: a finger that climbs a list, a program that reads its tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Slides:
     def __init__(self, slides: Sequence[Slide] = ()) -> None:
         self.slides: list[Slide] = list(slides)
         self.at = 0
-        """Which one is shown, from 0."""
+        """The index of the slide that is shown."""
         self._back = button("◀ Back", "The step before")
         self._on = button("Step ▶", "The next step")
         self._shown, self._words = ipywidgets.HTML(), ipywidgets.HTML()
@@ -41,12 +41,12 @@ class Slides:
         self.go(0)
 
     def show(self, slides: Sequence[Slide], at: int = 0) -> None:
-        """Show others, from one of them on."""
+        """Show other slides, from one of them on."""
         self.slides = list(slides)
         self.go(at)
 
     def go(self, at: int) -> None:
-        """Show one of them."""
+        """Show the slide at an index, the nearest one where there is none."""
         last = len(self.slides) - 1
         self.at = max(0, min(at, last))
         self._back.disabled, self._on.disabled = self.at <= 0, self.at >= last
@@ -59,7 +59,7 @@ class Slides:
         self._words.value = f"<details><summary>All steps in words</summary><ol>{lines}</ol></details>"
 
     def describe(self) -> str:
-        """All steps in sentences, one a line."""
+        """Return all steps in sentences, one a line."""
         return "\n".join(each.told for each in self.slides)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Finds what stands beside a lab: its exercises and questions, in labs/exercises/labNN.py."""
+"""The way from the number of a lab to its file of exercises and questions, labs/exercises/labNN.py."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ NUMBER = re.compile(r"((?:pre|post)\b|\d{1,2})(\.\w{1,4})?")
 
 
 def lab_of(number: object) -> str:
-    """The lab of an exercise or a question as two digits: "07" of "7.3" and of "07"; the tests before and after all
-    labs are "pre" and "post". Raises ProtocolMisuse.
+    """Return the lab of an exercise or a question as two digits: "07" of "7.3" and of "07".
+
+    The tests before and after all labs are "pre" and "post". Raises ProtocolMisuse for any other number.
     """
     found = NUMBER.match(number) if isinstance(number, str) else None
     if found is None:
@@ -26,12 +27,12 @@ def lab_of(number: object) -> str:
 
 
 def called(lab: str) -> str:
-    """A lab in the name of a file: "lab07" of "07", "pre" of "pre"."""
+    """Return a lab as it stands in the name of a file: "lab07" for "07", "pre" for "pre"."""
     return f"lab{lab}" if lab.isdecimal() else lab
 
 
 def file_of(lab: str) -> Path:
-    """The file of exercises of a lab. Raises DatasetError where there is none."""
+    """Return the path of a lab's file of exercises. Raises DatasetError where there is none."""
     folder = find_folder("labs") / "exercises"
     path = folder / f"{called(lab)}.py"
     if not path.exists():
@@ -41,7 +42,7 @@ def file_of(lab: str) -> Path:
 
 
 def exercises_of(lab: str) -> ModuleType:
-    """The file of exercises of a lab as a module; read again once somebody has changed it. Raises DatasetError."""
+    """Return a lab's file of exercises as a module, read again when it has changed. Raises DatasetError."""
     path = file_of(lab)
     # As one of ours: a learner's function may call what it makes, and the guard looks into strangers' code alone.
     name = f"mipflow.exercises.lab{lab}"
@@ -63,7 +64,7 @@ def exercises_of(lab: str) -> ModuleType:
 
 
 def exercise(number: object) -> Exercise:
-    """The exercise of a number. Raises ProtocolMisuse for an unknown one, DatasetError for a lab that is not there."""
+    """Return the exercise of a number. Raises ProtocolMisuse for an unknown one, DatasetError for a missing lab."""
     lab = lab_of(number)
     known: dict[str, Exercise] = {each.number: each for each in exercises_of(lab).EXERCISES}
     if number not in known:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from mipflow import cli
+from mipflow.course.classroom.submissions import named, viva
 from mipflow.course.exercises.checks import check
-from mipflow.course.handin import EMPTY, hand_in, named, pack, restore, viva
+from mipflow.course.handin import EMPTY, hand_in, pack, restore
 from mipflow.course.identity import ROSTER, Student, me
 from mipflow.course.progress import progress
 from mipflow.errors import DatasetError

@@ -16,8 +16,8 @@ import nbformat
 import pytest
 
 from mipflow import cli
+from mipflow.course.classroom.submissions import named
 from mipflow.course.exercises.stories import Stories
-from mipflow.course.handin import named
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 

@@ -11,10 +11,11 @@ import pytest
 
 import mipflow as mf
 from mipflow.course import predictions, progress
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check
 from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.exercises.in_node import InNode
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import prediction
 from mipflow.course.source import exercises_of

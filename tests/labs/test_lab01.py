@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.view.drawing.picture import Picture

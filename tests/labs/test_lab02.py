@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from scapy.layers.inet6 import HAO, MIP6MH_BU, IPv6, IPv6ExtHdrDestOpt, MIP6OptAltCoA
 
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.lab.interception import Packet

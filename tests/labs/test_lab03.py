@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.lab.studies.attackers import Liar

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.blocks import blocks
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import predict, reveal
 from mipflow.course.source import exercise, exercises_of

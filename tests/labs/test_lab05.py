@@ -11,9 +11,10 @@ import pytest
 
 import mipflow as mf
 from mipflow.course import predictions
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercises_of
 from mipflow.view.drawing.picture import Picture

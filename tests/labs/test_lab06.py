@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import mipflow as mf
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.predictions import prediction
 from mipflow.course.source import exercise, exercises_of

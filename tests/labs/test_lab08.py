@@ -16,11 +16,12 @@ import pytest
 
 import mipflow as mf
 from mipflow.course import notebook
+from mipflow.course.classroom.submissions import viva
 from mipflow.course.exercises.blocks import blocks
 from mipflow.course.exercises.checks import check, film
 from mipflow.course.exercises.exercise import MOST_WORDS
 from mipflow.course.exercises.own_node import OwnNode, Row
-from mipflow.course.handin import pack, viva
+from mipflow.course.handin import pack
 from mipflow.course.identity import Student, me
 from mipflow.course.source import exercise, exercises_of
 from mipflow.lab.comparison import Comparison

@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
 
-from mipflow.course.handin import PROGRESS, HandedIn, handed_in
+from mipflow.course.classroom.submissions import PROGRESS, HandedIn, handed_in
 from mipflow.course.predictions import CONFIDENCE, GAP, Answer, Question
 from mipflow.course.source import exercises_of
 from mipflow.errors import DatasetError, MipflowError, shown

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mipflow.course.classroom.classroom import Row, Section
-from mipflow.course.handin import NAMED, handed_in, is_called, named
+from mipflow.course.classroom.submissions import NAMED, handed_in, is_called, named
 from mipflow.course.identity import PRACTICE, Student, word
 from mipflow.errors import DatasetError, MipflowError, shown
 from mipflow.files import read_text
