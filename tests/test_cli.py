@@ -183,8 +183,8 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_word() -> None:
 def test_a_terminal_that_lacks_a_letter_gets_its_number(tmp_path: Path) -> None:
     """Names of files, and quotation marks in the words of labs, are not everybody's letters."""
     page = tmp_path / "caf\xe9.html"
-    source = f"import sys; from mipflow import cli; cli._doctor = lambda _: print({str(page)!r}) or 0"
+    source = f"import sys; from mipflow import cli; cli._findings = lambda: [({str(page)!r}, 'here', False, '')]"
     source += "; sys.exit(cli.main(['doctor']))"
     plain = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=plain)
-    assert (done.returncode, done.stderr) == (0, "") and done.stdout.endswith("caf\\xe9.html\n")
+    assert (done.returncode, done.stderr) == (0, "") and "caf\\xe9.html  here\n" in done.stdout
