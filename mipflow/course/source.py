@@ -44,22 +44,26 @@ def file_of(lab: str) -> Path:
 def exercises_of(lab: str) -> ModuleType:
     """Return a lab's file of exercises as a module, read again when it has changed. Raises DatasetError."""
     path = file_of(lab)
-    # As one of ours: a learner's function may call what it makes, and the guard looks into strangers' code alone.
+    # Under a name of ours: a learner's function may call it, and the guard looks into strangers' code alone.
     name = f"mipflow.exercises.lab{lab}"
     written = path.stat().st_mtime_ns
     known = sys.modules.get(name)
     if known is not None and vars(known).get("WRITTEN") == (str(path), written):
         return known
+    try:
+        return load_module(name, path, WRITTEN=(str(path), written))
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise DatasetError(f"{path.name} cannot be read ({type(error).__name__}: {shown(error, str)})", path) from error
+
+
+def load_module(name: str, path: Path, **known: object) -> ModuleType:
+    """Load a file as the module of a name, in which `known` values are there already."""
     spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    vars(module)["WRITTEN"] = str(path), written
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise DatasetError(f"{path.name} cannot be read ({type(error).__name__}: {shown(error, str)})", path) from error
+    module = sys.modules[name] = module_from_spec(spec)
+    vars(module).update(known)
+    spec.loader.exec_module(module)
     return module
 
 

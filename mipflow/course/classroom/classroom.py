@@ -1,7 +1,7 @@
-"""A class at a glance: predictions, beliefs and gain in a folder of submissions; of the class, and of no person.
+"""The counts of a class in a folder of submissions: its predictions, beliefs and gain, and nothing about one person.
 
 Takes the zips that learners handed in, or nbgrader's folder `submitted`; gives counts as sections, which a terminal or
-a page shows, and as rows. Whatever else is in the folder is named and left out.
+a page shows, and as rows. Other files in the folder are named and left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mipflow.view.story.words import count
 
 NOT_SAID = "not said"
 FEWEST = 2
-"""Learners of whom something is said together."""
+"""The fewest learners about whom something is said together."""
 MOST_BELIEFS = 12
 WIDTH = 110
 LAB_IN_A_NAME = re.compile(r"-?(lab\d\d|pre|post)\b")
@@ -49,7 +49,7 @@ Row = dict[str, object]
 
 
 class Vote(NamedTuple):
-    """One answer of one learner; `question`: in its first form."""
+    """One answer of one learner; `question` is the name of its first form."""
 
     question: str
     letter: str
@@ -59,7 +59,7 @@ class Vote(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """A learner's, or a pair's, answers in one lab, each question's in order of time. `form`: of a test."""
+    """The answers of a learner or a pair in one lab, to each question in order of time; `form` is that of a test."""
 
     learner: str
     lab: str
@@ -70,12 +70,12 @@ class Submission(NamedTuple):
 
     @property
     def right(self) -> int:
-        """Questions with a right answer at the end."""
+        """The number of questions whose last answer is right."""
         return sum(votes[-1].answer.misconception is None for votes in self.votes.values())
 
 
 class Section(NamedTuple):
-    """A part of what is told: its heading, sentences, rows of a table."""
+    """A part of the report: heading, sentences, and rows of a table."""
 
     heading: str
     words: Sequence[str]
@@ -83,7 +83,7 @@ class Section(NamedTuple):
 
 
 class Classroom:
-    """All that was handed in into a folder and what is in it of labs. Raises DatasetError where that is nothing."""
+    """All submissions in a folder, the latest of each learner and lab. Raises DatasetError where there is none."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -110,7 +110,7 @@ class Classroom:
             raise DatasetError(f"{shown(str(folder))} holds nothing that was handed in{why}", folder)
 
     def sections(self) -> Iterator[Section]:
-        """All that is told."""
+        """Give all sections of the report."""
         yield self._summary()
         yield self._reteach()
         if any(each.lab in ("pre", "post") for each in self.submissions):
@@ -120,7 +120,7 @@ class Classroom:
             yield _told_of(question, votes)
 
     def counts(self) -> Iterator[Row]:
-        """Learners by question, answer, time and confidence, one count a row."""
+        """Count learners by question, answer, time and confidence, one count a row."""
         for question, votes in self._by_question():
             for when, place in (("before", 0), ("after", -1)):
                 counted = Counter((each[place].letter, each[place].confidence) for each in votes)
@@ -135,7 +135,7 @@ class Classroom:
         return [each for each in self.submissions if each.lab == lab]
 
     def _by_question(self) -> Iterator[tuple[Question, list[list[Vote]]]]:
-        """Each question that was answered, in its first form, with the answers of each learner."""
+        """Give each question that was answered, in its first form, with the answers of each learner."""
         for lab in dict.fromkeys(each.lab for each in self.submissions):
             known: dict[str, Question] = exercises_of(lab).QUESTIONS
             for name, question in known.items():
@@ -208,7 +208,7 @@ class Classroom:
 
 
 def _submission(given: HandedIn, path: Path) -> Submission:
-    """The answers in what was handed in at a path. Raises DatasetError where the lab is not here."""
+    """Return the answers in a submission. Raises DatasetError where the lab is not here."""
     known: dict[str, Question] = exercises_of(given.lab).QUESTIONS
     votes: dict[str, list[Vote]] = {}
     strange, form = 0, ""
@@ -248,17 +248,17 @@ def _shows(answer: Answer) -> str:
 
 
 def _catalogue() -> dict[str, dict[str, str]]:
-    """The rows of misconceptions.csv by id; none where it is not there."""
+    """Return the rows of misconceptions.csv by id; none where the file is missing."""
     try:
         path = find_folder("datasets") / "misconceptions.csv"
         with path.open(encoding="utf-8", newline="") as file:
             return {row["id"]: row for row in csv.DictReader(file)}
-    except (MipflowError, OSError, KeyError, ValueError, csv.Error):  # a teacher's to change
+    except (MipflowError, OSError, KeyError, ValueError, csv.Error):  # a teacher may change it
         return {}
 
 
 def _told_of(question: Question, votes: list[list[Vote]]) -> Section:
-    """Counts of one question by answer and confidence."""
+    """Count the answers to one question by confidence, as a section."""
     again = sum(len(each) > 1 for each in votes)
     words = [question.text, f"{len(votes)} answered" + (f", {again} of them once more." if again else ".")]
     if question.is_test:
@@ -275,7 +275,7 @@ def _told_of(question: Question, votes: list[list[Vote]]) -> Section:
 
 
 def as_text(sections: Iterable[Section]) -> str:
-    """Sections for a terminal."""
+    """Return sections as text for a terminal."""
     parts = []
     for section in sections:
         parts += [f"{section.heading}\n{'-' * len(section.heading)}", *(fill(words, WIDTH) for words in section.words)]
@@ -288,7 +288,7 @@ def as_text(sections: Iterable[Section]) -> str:
 
 
 def save_page(path: AnyPath, sections: Iterable[Section], title: str) -> None:
-    """Write sections as a page. Raises DatasetError where that cannot be done."""
+    """Write sections as a page. Raises DatasetError where it cannot be written."""
     body = "".join(
         f"<section><h2>{escape(section.heading)}</h2>{''.join(f'<p>{escape(words)}</p>' for words in section.words)}"
         f"<div>{html_table(section.rows)}</div></section>"
@@ -299,7 +299,7 @@ def save_page(path: AnyPath, sections: Iterable[Section], title: str) -> None:
 
 
 def save_rows(path: AnyPath, rows: Iterable[Row]) -> None:
-    """Write rows as CSV. Raises DatasetError where that cannot be done."""
+    """Write rows as CSV. Raises DatasetError where it cannot be written."""
     lines, text = list(rows), StringIO(newline="")
     writer = csv.DictWriter(text, list(lines[0]) if lines else [])
     writer.writeheader()

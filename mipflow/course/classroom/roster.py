@@ -1,6 +1,6 @@
-"""Names against the roster, before anything is marked: who is missing or unknown, and which files a marker stops at.
+"""The comparison of submissions with the roster, before anything is marked: learners missing, files without an owner.
 
-Takes a folder of zips and the list of who takes part; gives a section with numbers in it, for the teacher alone.
+Takes a folder of zips and the list of student numbers; gives a section with numbers in it, for the teacher alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ MOST_OCTETS = 5_000_000
 
 
 def read_roster(path: Path) -> list[str]:
-    """The numbers of a roster, one a line or in a column of a CSV: that which is called "id" or the like, else the
-    first. Raises DatasetError where there is none.
+    """Return the numbers of a roster, one a line or in a column of a CSV.
+
+    The column is the one called "id" or the like, else the first. Raises DatasetError where there is no number.
     """
     text = read_text(path, MOST_OCTETS, "expected a list of student numbers, one a line").removeprefix("\ufeff")
     mark = max(",;\t", key=text.partition("\n")[0].count)
@@ -45,22 +46,11 @@ def roster(folder: Path, numbers: Iterable[str]) -> Section:
     here: dict[str, dict[str, list[str]]] = {}
     odd: list[Row] = []
     for path in sorted(each for each in folder.rglob("*") if each.suffix.casefold() == ".zip"):
-        found = NAMED.match(path.name)
         name = str(path.relative_to(folder))
-        who = _whose(found["all"], forms) if found else ()
-        try:
-            inside = handed_in(path)[0].who
-        except MipflowError as error:
-            inside = None
-            odd.append({"file": name, "what": str(error).replace(shown(str(path)), "it")})
-        if found and who:
-            lab = path.name[found.end("all") + 1 :][:5]
-            here.setdefault(lab, {}).setdefault("-".join(sorted(who)), []).append(name)
-            if inside is not None and not is_called(found["all"].casefold(), _folded(inside)):
-                odd.append({"file": name, "what": f"its notebook ran as {inside.name}"})
-        else:
-            is_nobodys = named(path)[0] == PRACTICE
-            odd.append({"file": name, "what": "no number was given" if is_nobodys else "not of this roster"})
+        owner, wrong = _read(path, forms)
+        odd += [{"file": name, "what": what} for what in wrong]
+        if owner is not None:
+            here.setdefault(owner[0], {}).setdefault(owner[1], []).append(name)
     words = []
     for lab, given in sorted(here.items()):
         members = {each for pair in given for each in pair.split("-")}
@@ -76,8 +66,23 @@ def roster(folder: Path, numbers: Iterable[str]) -> Section:
     return Section("The roster", words, odd)
 
 
+def _read(path: Path, forms: dict[str, str]) -> tuple[tuple[str, str] | None, list[str]]:
+    """Return lab and owner by the name of a zip, None where it is nobody's of the roster, and what is wrong with it."""
+    found, inside, wrong = NAMED.match(path.name), None, list[str]()
+    try:
+        inside = handed_in(path)[0].who
+    except MipflowError as error:
+        wrong.append(str(error).replace(shown(str(path)), "it"))
+    who = _whose(found["all"], forms) if found else ()
+    if not found or not who:
+        return None, [*wrong, "no number was given" if named(path)[0] == PRACTICE else "not of this roster"]
+    if inside is not None and not is_called(found["all"].casefold(), _folded(inside)):
+        wrong.append(f"its notebook ran as {inside.name}")
+    return (path.name[found.end("all") + 1 :][:5], "-".join(sorted(who))), wrong
+
+
 def _whose(name: str, forms: dict[str, str]) -> tuple[str, ...]:
-    """Whose numbers stand at the end of a name: of one, or of a pair; none where one of them is unknown."""
+    """Return the numbers, of one learner or a pair, at the end of a name; none where one of them is unknown."""
     rest, found = name.casefold(), list[str]()
     while rest:
         last = max((form for form in forms if re.search(rf"(?:^|[-_ ]){re.escape(form)}$", rest)), key=len, default="")

@@ -1,40 +1,33 @@
-"""For who teaches: each lab's notebook with its solutions, in the folders that nbgrader calls source/labNN.
+"""The labs' notebooks with their solutions, in the folders that nbgrader calls source/labNN.
 
-The builder beside the labs makes them (labs/build.py); here it is found, called, and its answer put into words.
+The builder beside the labs makes them (labs/build.py); here it is found and called, and its notebooks are written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from mipflow.course.exercises.stories import Stories
-from mipflow.course.source import exercises_of, file_of, lab_of
+from mipflow.course.source import exercises_of, file_of, lab_of, load_module
 from mipflow.errors import DatasetError, shown
 from mipflow.lab.folders import find_folder
 
 
 def solutions(folder: Path, labs: Sequence[str] = ()) -> Iterator[str]:
-    """Write FOLDER/labNN/NN_name.ipynb with solutions, of all labs that have some or of those named; a line on each.
+    """Write FOLDER/labNN/NN_name.ipynb with solutions, and give a line about each; all labs that have some by default.
 
-    Raises DatasetError, before anything is written, for a lab that has none and a place where something else stands.
+    Raises DatasetError, before anything is written, for a lab without solutions and a place where something else is.
     """
     ours = find_folder("labs")
     if folder.resolve().is_relative_to(ours.resolve()):
         why = f"{shown(str(folder))} is inside {ours}, which learners open; choose a folder elsewhere, such as source"
         raise DatasetError(why, folder)
     texts = _built(ours)
-    wanted = [lab_of(lab) for lab in labs] or sorted(name[:2] for name in texts)
-    files: dict[Path, str] = {}
-    for lab in wanted:
-        name = next((name for name in texts if name.startswith(lab)), "")
-        if not name:
-            there = ", ".join(sorted(each[:2] for each in texts)) or "none"
-            raise DatasetError(f"lab {lab} has no solutions here; labs that have: {there}", lab)
-        files[folder / f"lab{lab}" / name] = texts[name]
+    names = [_name(lab_of(lab), texts) for lab in labs] or sorted(texts)
+    files = {folder / f"lab{name[:2]}" / name: texts[name] for name in names}
     try:
         for path, text in files.items():
             if path.exists() and (not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text):
@@ -51,13 +44,22 @@ def solutions(folder: Path, labs: Sequence[str] = ()) -> Iterator[str]:
         yield f"wrote {path}{told}"
 
 
+def _name(lab: str, texts: dict[str, str]) -> str:
+    """Return the name of a lab's notebook. Raises DatasetError for a lab without solutions."""
+    for name in texts:
+        if name.startswith(lab):
+            return name
+    there = ", ".join(sorted(each[:2] for each in texts)) or "none"
+    raise DatasetError(f"lab {lab} has no solutions here; labs that have: {there}", lab)
+
+
 def _functions(lab: str) -> Iterator[Any]:
-    """The exercises of a lab that are judged by stories."""
+    """Give the exercises of a lab that are judged by stories."""
     return (each for each in exercises_of(lab).EXERCISES if isinstance(each.judge, Stories))
 
 
 def _built(labs: Path) -> dict[str, str]:
-    """The notebooks that have solutions, as text, by their names."""
+    """Return the notebooks that have solutions, as text, by their names."""
     build = _builder(labs)
     marked = {each.stem for each in (labs / "source").glob("*.py") if build.BEGIN in each.read_text(encoding="utf-8")}
     try:
@@ -70,11 +72,8 @@ def _built(labs: Path) -> dict[str, str]:
 
 
 def _builder(labs: Path) -> ModuleType:
+    """Return the builder of the notebooks as a module. Raises DatasetError where it is missing."""
     path = labs / "build.py"
     if not path.exists():
         raise DatasetError(f"{path} is missing, which builds the notebooks: go into a checkout of mipflow", labs)
-    spec = spec_from_file_location("mipflow_labs_build", path)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module("mipflow_labs_build", path)

@@ -1,8 +1,8 @@
-"""Work is tried in a copy of this process first, where one can be made: what never comes back ends the copy alone.
+"""The trial of a learner's function in a copy of this process, so that a call without end stops the copy alone.
 
-The guard of `flow.learner.guard` stops lines of Python. One call of what is written in C, such as `sum(range(10**12))`,
-is stopped by nobody inside the process, and `os._exit` by nothing at all. Takes a piece of work that calls a learner's
-function by `course.exercises.trial`; gives words, or none where all is well. On Linux alone: Windows and a browser
+`flow.learner.guard` stops lines of Python. Nothing inside the process stops one call of a function written in C, such
+as `sum(range(10**12))`, and nothing at all stops `os._exit`. `why_not` takes a piece of work that calls a learner's
+function by `course.exercises.trial`, and gives words, or none where all is well. On Linux alone: Windows and a browser
 cannot copy a process, and there the guard has to do.
 """
 
@@ -25,10 +25,9 @@ from typing import Any
 from mipflow.course.exercises import trial
 
 SILENT_S, PATIENCE, MOST_S, TELLS_S, LONELY_S = 2.0, 4, 60, 10, 600
-"""How much time of the processor one call of the learner's may take, in seconds; how many times as long it may sleep;
-how much of either all of it may take; how long a copy is waited for that is to say where it is: it does so at once,
-where the machine has time for it; and after how long it ends where nobody listens any more. Time in which a copy is
-ready and the machine busy elsewhere counts for nothing.
+"""Limits, in seconds but for PATIENCE: the processor time of one call of the learner's; how many times as long a call
+may sleep; the processor time or sleep of all the work; the wait for a copy that is to say where it is; and the time
+after which a copy ends by itself where nobody listens. Time in which a copy waits for a busy machine does not count.
 """
 ENTERED, LEFT, DONE = b"(", b")", b"."
 FRAME = re.compile(r'File "(.+)", line (\d+) in ')
@@ -37,7 +36,7 @@ FRAME = re.compile(r'File "(.+)", line (\d+) in ')
 def why_not(work: Callable[[], object], name: str, function: Any) -> str:
     """Do `work` in a copy, and say why it did not come to its end; empty where it did, or where there is no copy.
 
-    `name`, `function`: the learner's function that the work calls, for the words.
+    name, function: the learner's function that the work calls, for the words.
     """
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return ""
@@ -51,16 +50,10 @@ def why_not(work: Callable[[], object], name: str, function: Any) -> str:
     os.close(written)
     try:
         last = _listen(heard, copy)
-        if last == DONE:
-            return ""
-        if last is not None:
-            return f"your {name}() ended Python itself, or used it up. A function ends with return"
-        os.kill(copy, signal.SIGUSR1)
-        where = _where(read, getattr(getattr(function, "__code__", None), "co_filename", ""))
-        return (
-            f"your {name}() does not come back from one call{where}. Nothing can stop such a call from inside. Does it"
-            " have an end?"
-        )
+        if last is None:
+            os.kill(copy, signal.SIGUSR1)
+            return _endless(name, _where(read, getattr(getattr(function, "__code__", None), "co_filename", "")))
+        return "" if last == DONE else f"your {name}() ended Python itself, or used it up. A function ends with return"
     finally:
         os.kill(copy, signal.SIGKILL)
         os.waitpid(copy, 0)
@@ -68,10 +61,17 @@ def why_not(work: Callable[[], object], name: str, function: Any) -> str:
         os.close(read)
 
 
+def _endless(name: str, where: str) -> str:
+    return (
+        f"your {name}() does not come back from one call{where}. Nothing can stop such a call from inside. Does it have"
+        " an end?"
+    )
+
+
 def _try(work: Callable[[], object], beats: int, written: int) -> None:
-    """The copy's own life: it works, tells when a call begins and ends, and is gone."""
+    """Work as the copy: tell when a call of the learner's begins and ends, then exit."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses the square means the original
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a stop is meant for the original
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(LONELY_S)
         faulthandler.register(signal.SIGUSR1, file=written, all_threads=False)
@@ -85,7 +85,7 @@ def _try(work: Callable[[], object], beats: int, written: int) -> None:
 
 
 def _listen(heard: int, copy: int) -> bytes | None:
-    """The last word of the copy once it has ended; None where a call of the learner's goes on and on."""
+    """Return the last word of the copy once it has ended; None where a call of the learner's goes on and on."""
     last, seen_s = LEFT, monotonic()
     worked_s = slept_s = all_slept_s = 0.0
     while True:
@@ -107,15 +107,13 @@ def _listen(heard: int, copy: int) -> bytes | None:
 
 
 def _spent(copy: int) -> tuple[float, bool]:
-    """The time of the processor that a process has had, in seconds, and whether it sleeps (proc(5): utime, stime,
-    state).
-    """
+    """Return the processor time of a process in seconds, and whether it sleeps (proc(5): utime, stime, state)."""
     fields = Path(f"/proc/{copy}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] == "S"
 
 
 def _where(read: int, file: str) -> str:
-    """The line of the learner's in which the copy is, as " in line 3, `sum(it)`"; empty where it does not say."""
+    """Return the learner's line in which the copy is, as " in line 3, `sum(it)`"; empty where it does not say."""
     told = b""
     while select.select([read], [], [], 0.1 if told else TELLS_S)[0]:
         told += os.read(read, 1 << 16)

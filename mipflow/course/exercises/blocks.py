@@ -1,4 +1,4 @@
-"""The second door: a program put together from blocks, for who is new to Python. The same check, the same marks."""
+"""Programs put together from blocks, for learners who are new to Python; check and marks are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mipflow.errors import MipflowError
 
 
 class NoProgram(NamedTuple):
-    """Blocks that make no program: why in words, which the check says too."""
+    """The answer for blocks that make no program, with the reason, which the check shows too."""
 
     why: str
     of: object
@@ -23,9 +23,10 @@ class NoProgram(NamedTuple):
 
 @notebook.in_words
 def blocks(number: str, letters: str) -> Callable[..., Any] | NoProgram | None:
-    """Make the program of an exercise from its blocks, as in `assign = blocks("7.3", "A C D")`: print it, and give the
-    function. Letters that are none, or a program that Python cannot read, are answered in words; without letters the
-    answer is None, which counts as not attempted.
+    """Make the program of an exercise from its blocks, print it, and return its function.
+
+    As in `assign = blocks("7.3", "A C D")`. Letters of no block, and a program that Python cannot read, are answered in
+    words; without letters the answer is None, which counts as not attempted.
     """
     known = exercises_of(lab_of(number)).BLOCKS
     check(one_of(*known), number=number)

@@ -1,4 +1,4 @@
-"""`check("7.3")`: takes the learner's answer by its name from the notebook, judges it, says what is to be said.
+"""The calls around an exercise: `check("7.3")` judges the answer in the notebook, `hint` and `film` help to find it.
 
 Nothing goes to stderr, and whatever the answer is, there is no traceback: nbgrader would give no marks.
 """
@@ -28,9 +28,9 @@ from mipflow.view.drawing.picture import html_table
 from mipflow.view.story.words import count, series
 
 WHOLE = 100_000
-"""As much of an answer tells it from another one: two packets begin alike for long."""
+"""The most letters of an answer that tell it from another one: two packets begin alike for long."""
 TRIES = 2
-"""From which attempt on the steps say what is due; before that, one may find it out."""
+"""The first attempt whose steps show what is due; before it, one may find it out."""
 PRINTED = "(What your function prints is not shown here. Call it in a cell of your own, and it is.)"
 HEADINGS = {"passed": "Passed", "not attempted": "Not attempted", "wrong": "Not yet", "error": "Not yet"}
 
@@ -40,15 +40,15 @@ DOES_NOTHING = {"RESUME", "NOP", "CACHE", "POP_TOP", "LOAD_CONST", "RETURN_CONST
 ANSWERS = arguments.instance(Mapping, "answers by their names, as in {'assign': assign}")
 
 _steps: dict[str, tuple[Step, ...]] = {}
-"""The steps that the last check of an exercise showed."""
+"""Exercise -> the steps that its last check showed."""
 _tried: dict[str, Any] = {}
-"""The answer that was judged last, by exercise."""
+"""Exercise -> the answer that was judged last."""
 _endless: list[Any] = []
-"""Functions that did not come back from a check: nobody calls them again."""
+"""Functions that did not come back from a check, which are never called again."""
 
 
 def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Result:
-    """Judge an exercise, by its number such as "7.3", and show what came of it; `.points` are the marks.
+    """Judge an exercise, by its number such as "7.3", show the result and return it; `.points` are the marks.
 
     The answer is taken by its name from the notebook, or from `answers`. There is always a result.
     """
@@ -69,21 +69,21 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     more = f'hint("{number}") opens a hint.' if has_more else ""
     result = Result(
         number, verdict.status, verdict.points, task.points, verdict.feedback, verdict.misconception,
-        evidence(verdict, tries), verdict.shares, more,
+        evidence(verdict.steps, tries), verdict.shares, more,
     )  # fmt: skip
     notes = [PRINTED] * bool(printed) + [kept.note] * bool(kept.note)
     return _shown(result, " ".join(notes), _lost(verdict, tries))
 
 
 def _unmade(task: Exercise) -> str:
-    """Words for an answer whose cell stopped with an error: nobody judges what was there before; empty for others."""
+    """Return words for an answer whose cell stopped with an error, for an older one is not judged; empty for others."""
     names = notebook.unmade((task.answer, *task.also))
     told = " and ".join(f"`{name}`" for name in names)
     return f"Your cell for {told} stopped with an error. Mend it and run it, then run this one." * bool(told)
 
 
 def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
-    """The verdict on an answer, whatever it is, and whether something was printed meanwhile."""
+    """Return the verdict on an answer, whatever it is, and whether something was printed meanwhile."""
     with silence() as heard:
         try:
             empty = bool(task.is_empty(given)) or is_stub(given)
@@ -105,7 +105,7 @@ def judged(task: Exercise, given: Any, who: Student) -> tuple[Verdict, bool]:
 
 
 def _judged(task: Exercise, given: Any, who: Student) -> Verdict:
-    """The verdict of the exercise; a function is tried apart first."""
+    """Return the verdict of the exercise; a function is tried apart first."""
     if isinstance(given, NoProgram):
         return no_answer(given.why)
     if callable(given):
@@ -117,12 +117,12 @@ def _judged(task: Exercise, given: Any, who: Student) -> Verdict:
 
 
 def steps_of(number: str) -> tuple[Step, ...]:
-    """The steps of the story that the last check of an exercise found to go wrong; none where none was."""
+    """Return the steps of the story that went wrong in the last check of an exercise; none where none did."""
     return _steps.get(number, ())
 
 
 def is_stub(given: Any) -> bool:
-    """True for a function as the notebook has it before anybody wrote one: it only says "your turn", or nothing."""
+    """Return True for a function as the notebook has it before an answer: it only says "your turn", or nothing."""
     code = getattr(given, "__code__", None)
     if not isinstance(code, CodeType):
         return False
@@ -133,16 +133,12 @@ def is_stub(given: Any) -> bool:
 
 
 def is_untouched(given: Any) -> bool:
-    """True for a function as the notebook has it: it only says "your turn"."""
+    """Return True for a function that only says "your turn"."""
     return getattr(getattr(given, "__code__", None), "co_names", None) == ("NotImplementedError",)
 
 
-def evidence(verdict: Verdict, tries: int) -> list[dict[str, object]]:
-    """The steps of the story as rows; from the second attempt on the last one says what is due."""
-    return _rows(verdict.steps, tries)
-
-
-def _rows(steps: Sequence[Step], tries: int) -> list[dict[str, object]]:
+def evidence(steps: Sequence[Step], tries: int) -> list[dict[str, object]]:
+    """Return the steps of a story as rows; from the second attempt on the last row says what is due."""
     rows = [dict(step.row) for step in steps]
     if rows and tries >= TRIES:
         rows[-1]["due"] = steps[-1].values.get("due", "")
@@ -150,7 +146,7 @@ def _rows(steps: Sequence[Step], tries: int) -> list[dict[str, object]]:
 
 
 def _lost(verdict: Verdict, tries: int) -> Iterator[Words]:
-    """The shortest story for each part of the points that was lost, folded; parts of one story stand together."""
+    """Show the shortest story for each lost part of the points, folded; parts of one story stand together."""
     lost: dict[int, list[Share]] = {}
     for share in (each for each in verdict.shares if not each.earned and verdict.steps):
         lost.setdefault(id(share.steps[-1]) if share.steps else 0, []).append(share)
@@ -160,7 +156,7 @@ def _lost(verdict: Verdict, tries: int) -> Iterator[Words]:
             yield words_of(f"Nothing is earned for {what}: no story comes to it, or all answers are alike.")
         elif steps[-1] is not verdict.steps[-1]:
             told = f"Lost, {what}: the shortest story, in {count(len(steps), 'step')}"
-            rows = _rows(steps, tries)
+            rows = evidence(steps, tries)
             html = f"<details><summary>{escape(told)}</summary>{html_table(rows)}</details>"
             yield Words(html, "\n".join([f"{told}:", *lines(rows)]))
 
@@ -185,8 +181,9 @@ def hint(number: str) -> None:
 
 @notebook.in_words
 def film(number: str, answers: Mapping[str, Any] | None = None) -> Any:
-    """The learner's function at work inside the simulated node, right or wrong, in the story that the last check found,
-    or in one of theirs.
+    """Show the learner's function at work inside the simulated node, right or wrong.
+
+    It plays the story that the last check found to go wrong, or one of the student's.
     """
     task, who = exercise(number), student()
     if task.film is None:
@@ -221,7 +218,7 @@ def _enter(task: Exercise, given: Any, verdict: Verdict, who: Student, kept: Pro
 
 
 def _text(given: Any) -> str:
-    """An answer as a text that tells one from another."""
+    """Return an answer as a text that tells it from others."""
     if callable(given):
         try:
             return inspect.getsource(given)
@@ -253,7 +250,7 @@ def _shown(result: Result, note: str, lost: Iterable[Words] = ()) -> Result:
 
 @notebook.in_words
 def part(lab: str, name: str) -> Any:
-    """Something that a lab shows by its name, made for the student who is at work, such as their own run."""
+    """Return a part of a lab by its name, made for the student at work, such as their own run."""
     known: dict[str, Callable[[Student], Any]] = exercises_of(lab_of(lab)).PARTS
     arguments.check(arguments.one_of(*known), name=name)
     return known[name](student())

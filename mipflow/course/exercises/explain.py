@@ -12,9 +12,7 @@ from mipflow.course.source import lab_of
 from mipflow.view.story.words import series
 
 Attempts = Mapping[str, Sequence[Mapping[str, Any]]]
-"""By exercise, as the file of progress has them."""
-
-
+"""Exercise -> its attempts, as the file of progress has them."""
 Rows = Sequence[dict[str, object]]
 
 
@@ -22,7 +20,7 @@ def explains(
     number: str, asked: Callable[[Student, Attempts], str], *quoted: str,
     rows: Callable[[Student], Rows] = lambda student: (), caption: str = "",
 ) -> Callable[[Student], Words]:  # fmt: skip
-    """A part of a lab that shows the question, with rows below it. `asked` gives it, from the attempts at an exercise.
+    """Return a part of a lab that shows the question, which `asked` makes of the attempts, with rows below it.
 
     It waits for an attempt at that exercise and at those whose answers are `quoted`: Run All would give them away.
     """
@@ -42,15 +40,16 @@ def explains(
 def last_failed(
     attempts: Attempts, number: str, fits: Callable[[Mapping[str, Any]], object] = lambda attempt: attempt.get("story")
 ) -> tuple[int, Mapping[str, Any]] | None:
-    """The last attempt at an exercise that did not pass and `fits`, by default one with a story: its place, from 1, and
-    the attempt.
+    """Return the last attempt at an exercise that did not pass and `fits`, with its place from 1, or None.
+
+    By default an attempt with a story fits.
     """
     failed = ((place, each) for place, each in enumerate(attempts.get(number, ()), 1) if each.get("status") != "passed")
     return next((each for each in reversed([*failed]) if fits(each[1])), None)
 
 
 def then(attempts: Attempts, number: str, otherwise: str, joins: str = "for") -> str:
-    """The end of a question: the change after the last attempt that failed; `otherwise`: of none."""
+    """Return the end of a question, which asks for the change after the last failed attempt; `otherwise`: for none."""
     failed = last_failed(attempts, number)
     if failed is None:
         return f" Then: {otherwise}"

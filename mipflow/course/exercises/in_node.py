@@ -1,8 +1,8 @@
 """A learner's `assign(flow, homes, flows, allocate)` inside the simulated mobile node, right or wrong.
 
-The node asks for a home address among its tables, or None for a new one; the learner has a list of names, and writes
-into it. Between the two stands `InNode`: it keeps the learner's own list from call to call, so that an address that was
-not written down stays unknown to them in the node as well.
+The node expects an address of its table, or None for a new one; the learner has a list of names, and writes into it.
+Between the two stands `InNode`: it keeps the learner's own list from call to call, so that an address that was not
+written down stays unknown to them in the node as well.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class FlowRow:
 
 
 class Own(list[T]):
-    """A learner's own list, which they can write into: of a mere list the guard gives a copy. `given`: as it was."""
+    """A learner's own list, which they may write into, for the guard copies plain lists. `given`: its first content."""
 
     def __init__(self, given: Iterable[T] = ()) -> None:
         super().__init__(given)
         self.given = tuple(self)
 
     def changed(self, named: Callable[[Any], str] = str) -> str:
-        """Say how it was changed, where it was given only to look at: "flow 3 came in"; empty where it was not."""
+        """Say how the list was changed that was given only to look at: "flow 3 came in"; empty where it was not."""
         if tuple(self) == self.given:
             return ""
         came = [shown(each, str) for each in self if each not in self.given]
@@ -64,7 +64,7 @@ class Own(list[T]):
 
 
 class Fresh:
-    """`allocate()`: a fresh name, never one of those that were given."""
+    """The learner's `allocate()`, which gives a fresh name at each call; `given` are all so far."""
 
     def __init__(self, given: Iterable[str]) -> None:
         self.given = list(given)
@@ -74,7 +74,7 @@ class Fresh:
         return self.given[-1]
 
     def peek(self) -> str:
-        """The name that comes next."""
+        """Return the name that comes next."""
         return f"H@{len(self.given) + 1}"
 
 
@@ -87,8 +87,10 @@ def wrong_name(result: object, flow: object, homes: list[str], flows: object, al
 
 
 class InNode:
-    """`figure2(assign=InNode(mine))`. `homes` is the learner's list, as it begins: names of the addresses that the node
-    has when it is asked for the first time, the primary first.
+    """A learner's function as `figure2(assign=InNode(mine))` takes it.
+
+    homes: the learner's list at the beginning, with names of the addresses that the node has at the first call, the
+    primary first.
     """
 
     def __init__(self, assign: Callable[..., Any], homes: Iterable[str] = ("H@1",)) -> None:
@@ -101,11 +103,11 @@ class InNode:
         """The latest failure of the learner's function, in words."""
         self._names: dict[Address, str] = {}
         self._waiting: dict[int, str] = {}
-        """Names that were given to flows that still wait for their addresses, by flow."""
+        """Flow -> the name that it was given while it waits for its address."""
         self._used = {*self.homes}
 
     def __call__(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
-        """The home address for a new flow; None for a new one. Raises FunctionFailed."""
+        """Return the home address for a new flow, or None for a new address. Raises FunctionFailed."""
         if not self._names:
             self._names = {each.home_address: name for each, name in zip(homes, self.fresh.given, strict=False)}
         rows = [self._row(each) for each in flows if each is not flow and each.flow_id != flow.flow_id]
@@ -125,7 +127,7 @@ class InNode:
         return None
 
     def _name_what_nobody_has(self, homes: HomeAddressTable, flows: FlowMappingTable) -> None:
-        """An address whose flow has ended before anybody asked again has the name that the flow was given."""
+        """Give an address whose flow ended before the next call the name that the flow was given."""
         running = {each.flow_id for each in flows}
         ended = [flow_id for flow_id in self._waiting if flow_id not in running]
         nameless = [each.home_address for each in homes if each.home_address not in self._names]
@@ -135,7 +137,7 @@ class InNode:
 
     @property
     def lost(self) -> int:
-        """How many addresses were asked for, and neither written down nor given to a flow."""
+        """The number of addresses that were asked for, and neither written down nor given to a flow."""
         return len({*self.fresh.given} - self._used - {*self.homes})
 
     def _row(self, entry: FlowMappingEntry) -> FlowRow:

@@ -1,8 +1,8 @@
 """A learner's `outgoing`, `incoming` and `handover` inside the simulated mobile node, right or wrong.
 
 The learner's flow mapping table has names in it, such as "H@2" and "CoA cell0"; the node's has addresses. Between the
-two stands `OwnNode`: each packet of a flow passes the learner's functions, the node sends from where they say, and in a
-handover it sends their updates and no others.
+two stands `OwnNode`: each packet of a flow passes the learner's functions, the node sends from the addresses that they
+return, and in a handover it sends their updates and no others.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from mipflow.lab.world import World
 
 Update = tuple[str, str, str]
-"""A binding update by names: to whom, home address, care-of address."""
+"""A binding update by names: receiver, home address, care-of address."""
 
 
 class Row:
-    """A line of the flow mapping table: `cn`, `home`, `care_of`, by their names; `number`: the flow's, once it has one.
-    """
+    """A row of the flow mapping table: `cn`, `home` and `care_of` by name; `number` is the flow's, 0 at first."""
 
     def __init__(self, cn: str | None, home: str, care_of: str) -> None:
         self.cn, self.home, self.care_of = cn, home, care_of
@@ -35,7 +34,7 @@ class Row:
 
     @property
     def values(self) -> tuple[Any, Any, Any]:
-        """Correspondent node, home address, care-of address."""
+        """The names of correspondent node, home address and care-of address."""
         return self.cn, self.home, self.care_of
 
     def __repr__(self) -> str:
@@ -43,8 +42,10 @@ class Row:
 
 
 class FlowPacket:
-    """A packet as a learner sees it: `source`, None where it is still to be chosen, `destination`, and `came_by`, the
-    care-of address of the road by which one came in, else None.
+    """A packet as a learner sees it: `source`, `destination` and `came_by`.
+
+    `source` is None where it is still to be chosen; `came_by` is the care-of address of the road by which a packet came
+    in, else None.
     """
 
     def __init__(self, flow: int, source: str | None, destination: str, came_by: str | None = None) -> None:
@@ -57,8 +58,9 @@ class FlowPacket:
 
 
 class OwnNodeView:
-    """The mobile node as a learner sees it. `flows`: the flow mapping table, by number. `went_up`: flows of the packets
-    that were handed up.
+    """The mobile node as a learner sees it.
+
+    flows: the flow mapping table, by number; went_up: the flows of the packets that were handed up.
     """
 
     def __init__(self, flows: dict[int, Row], assign: Callable[[str], str], choose: Callable[[], str]) -> None:
@@ -66,7 +68,7 @@ class OwnNodeView:
         self.went_up: list[int] = []
 
     def separate(self, packet: FlowPacket) -> int:
-        """The number of a packet's flow (steps 21 and 28)."""
+        """Return the number of a packet's flow (steps 21 and 28)."""
         return packet._flow
 
     def up(self, packet: FlowPacket) -> None:
@@ -87,7 +89,7 @@ class OwnNodeView:
 
 
 def wrong_way(result: object, packet: object, mn: OwnNodeView) -> str:
-    """Say what is wrong with what `outgoing` gave; empty where nothing is. None is a packet that was not sent."""
+    """Say what is wrong with the result of `outgoing`; empty where nothing is. None is a packet that was not sent."""
     pair = isinstance(result, tuple | list) and len(result) == 2 and all(isinstance(each, str) for each in result)
     if result is None or pair:
         return mn.wrong()
@@ -95,12 +97,12 @@ def wrong_way(result: object, packet: object, mn: OwnNodeView) -> str:
 
 
 def wrong_table(result: object, packet: object, mn: OwnNodeView) -> str:
-    """Say what is wrong with the table behind `incoming`, whose result does not count; empty where nothing is."""
+    """Say what is wrong with the table after `incoming`, whose result does not count; empty where nothing is."""
     return mn.wrong()
 
 
 def wrong_updates(result: object, flow: object, care_of: object, flows: Sequence[object]) -> str:
-    """Say what is wrong with what `handover` gave; empty where nothing is. None stands for no update."""
+    """Say what is wrong with the result of `handover`; empty where nothing is. None stands for no update."""
     told = [] if result is None else result
     if isinstance(told, list | tuple | set) and all(
         isinstance(each, tuple | list) and len(each) == 3 and all(isinstance(word, str) for word in each)
@@ -114,27 +116,26 @@ WAYS: dict[str, tuple[str, Callable[..., str]]] = {
     "outgoing": ("packet, mn", wrong_way), "incoming": ("packet, mn", wrong_table),
     "handover": ("flow, care_of, flows", wrong_updates), "assign": (PARAMETERS, wrong_name),
 }  # fmt: skip
-"""The functions: what each is called with, and what says what is wrong with a result."""
+"""Function -> its parameters, and the check of its result."""
 
 
 class OwnNode:
-    """Functions by their names in a node: `figure2(assign=own.assign, handover=own.handover)`, then `own.join(world)`.
-    """
+    """A learner's functions in a node: `figure2(assign=own.assign, handover=own.handover)`, then `own.join(world)`."""
 
     def __init__(self, **functions: Callable[..., Any]) -> None:
         self._calls = {name: Guarded(name, functions[name], *WAYS[name]) for name in WAYS}
         self.failed = ""
-        """The first thing that went wrong in the learner's functions, or with what they gave, in words."""
+        """The first failure of the learner's functions or of their results, in words."""
         self._is_broken = False
         self.homes = Own(["H@1"])
         self._fresh = Fresh(self.homes)
         self.mn = OwnNodeView({}, self._assigned, lambda: f"CoA {self._first}")
         self._addresses: dict[str, Address] = {}
-        """Names of home addresses, care-of addresses and nodes."""
+        """Name of a home address, a care-of address or a node -> its address."""
         self._waiting: dict[int, str] = {}
-        """Names that were given to flows that still wait for their addresses, by flow."""
+        """Flow -> the name that it was given while it waits for its address."""
         self._asking = 0
-        """The flow for which a home address is asked."""
+        """The flow that is asked about just now."""
 
     def join(self, world: World) -> None:
         """Stand between transport and roads of a world's mobile node, before anything is opened in it."""
@@ -145,7 +146,7 @@ class OwnNode:
         node.put_between(self)
 
     def __getattr__(self, name: str) -> Any:
-        """Have the stack answer what transport asks besides."""
+        """Let the stack answer all other questions of the transport layer."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._stack, name)
@@ -156,7 +157,7 @@ class OwnNode:
         return next((name for name, each in self._addresses.items() if each == address), str(address))
 
     def _look(self) -> None:
-        """Learn the addresses that there are by now."""
+        """Note the names of addresses that have come to exist."""
         held = ((f"CoA {name}", interface.address) for name, interface in self._node.interfaces.items())
         self._addresses |= {name: address for name, address in held if address is not None}
         for number, name in [*self._waiting.items()]:
@@ -166,24 +167,24 @@ class OwnNode:
                 self._addresses[name] = entry.home_address
 
     def _home(self, name: object) -> Address | None:
-        """The home address of a name, where the node has it."""
+        """Return the home address of a name, or None where the node does not have it."""
         address = self._addresses.get(str(name))
         return address if address in self._node.own_home_addresses else None
 
     def _place(self, name: object) -> tuple[str, Address] | None:
-        """The interface of a care-of address by its name, with the address."""
+        """Return interface and address of a care-of address by its name, or None."""
         address, interface = self._addresses.get(str(name)), str(name).removeprefix("CoA ")
         return None if address is None or interface not in self._node.interfaces else (interface, address)
 
     @property
     def _table(self) -> dict[int, Row]:
-        """The learner's table; an empty one where they made something else of it."""
+        """The learner's table; an empty one where it is no table any more."""
         return {} if self.mn.wrong() else self.mn.flows
 
     # --- what the learner's functions say ----------------------------------------------------------------------------
 
     def _call(self, name: str, *given: Any) -> Any:
-        """Ask one of the functions; once one has failed, none is asked again. Raises FunctionFailed."""
+        """Call one of the functions; once one has failed, none is called again. Raises FunctionFailed."""
         self._look()
         if self._is_broken:
             raise FunctionFailed(self.failed)
@@ -198,7 +199,7 @@ class OwnNode:
         self.failed = self.failed or words
 
     def _assigned(self, cn: str) -> str:
-        """`mn.assign(cn)`."""
+        """Answer the learner's `mn.assign(cn)` by their own `assign`."""
         rows = [
             FlowRow(number, str(row.cn), row.home) for number, row in self._table.items() if number != self._asking
         ]
@@ -206,12 +207,12 @@ class OwnNode:
         return name
 
     def _way(self, entry: FlowMappingEntry) -> Any:
-        """Ask `outgoing` about a packet of a flow: home address and care-of address by name, or None."""
+        """Ask `outgoing` about a packet of a flow; return home address and care-of address by name, or None."""
         self._asking = entry.flow_id
         return self._call("outgoing", FlowPacket(entry.flow_id, None, self._name(entry.cn)), self.mn)
 
     def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
-        """Ask for the home address of a new flow; None for a new one. Raises FunctionFailed."""
+        """Return the home address for a new flow, or None for a new address. Raises FunctionFailed."""
         way = self._way(flow)
         home = self._home(way[0]) if way else None
         if home is not None:
@@ -225,7 +226,7 @@ class OwnNode:
     def handover(
         self, flow: FlowMappingEntry, care_of: Address, flows: FlowMappingTable
     ) -> tuple[dict[int, Address], list[tuple[Address, Address, Address]]]:
-        """Ask which rows change and which updates are sent. Raises FunctionFailed."""
+        """Return the rows that change and the updates to send. Raises FunctionFailed."""
         row, homes = self._table.get(flow.flow_id), {each.home_address for each in flows}
         if row is None:
             self._note(f"your table has no row for flow {flow.flow_id}: there is nothing to move")
@@ -244,7 +245,7 @@ class OwnNode:
         return {number: to for number, to in moved.items() if to != flows[number].care_of_address}, updates
 
     def _follow(self) -> None:
-        """Write what the learner's table says into the node's."""
+        """Copy the learner's table into the node's."""
         for number, row in self._table.items():
             entry, home, place = self._flows.get(number), self._home(row.home), self._place(row.care_of)
             if entry is None or entry.home_address is None:
@@ -259,7 +260,7 @@ class OwnNode:
     def outgoing(
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
     ) -> None:
-        """Send what transport made from where the learner's `outgoing` says."""
+        """Send a payload of the transport layer from the addresses that the learner's `outgoing` returns."""
         entry, node, now = self._flows.get(label), self._node, self._node.clock.now
         if entry is None or entry.refused:
             self._stack.outgoing(payload, source, destination, label, marks)
@@ -284,7 +285,7 @@ class OwnNode:
             node.drop(packet, why)
 
     def _is_usual(self, entry: FlowMappingEntry, home: Address, care_of: Address) -> bool:
-        """True where the correspondent has that row, or is to have it, or has none: so the node itself would send."""
+        """Return True where the node itself would send so: the peer has that row, is to have it, or has none."""
         binding = self._node.registrar.list.get(entry.cn, home)
         if home != entry.home_address or binding is None or binding.registered is None:
             return home == entry.home_address
@@ -292,7 +293,7 @@ class OwnNode:
         return coming or care_of in (binding.registered, binding.care_of_address)
 
     def incoming(self, upper: Handler) -> Handler:
-        """Hand up what the learner's `incoming` hands up."""
+        """Return a handler that hands up to `upper` those packets that the learner's `incoming` hands up."""
 
         def incoming(arrival: Arrival) -> None:
             try:
@@ -306,8 +307,7 @@ class OwnNode:
             came_by = f"CoA {arrival.interface.name}"
             home = self._name(arrival.destination)
             packet = FlowPacket(entry.flow_id, self._name(arrival.source), home, came_by)
-            went_up: list[int] = []
-            self.mn.went_up = went_up
+            self.mn.went_up = went_up = list[int]()
             why = "your incoming() did not hand it up"
             try:
                 self._call("incoming", packet, self.mn)

@@ -1,7 +1,7 @@
-"""An exercise whose answer is a function, judged by stories that are told in order of length.
+"""The judge of a function: stories that are told in order of length. Pure.
 
-The shortest story that goes wrong is the first one that does. What a wrong function does in all stories is its
-signature: the known wrong version that does the same, or nearly the same, has the feedback that names the cause. Pure.
+The first story that goes wrong is a shortest one. The outcomes of a wrong function in all stories are its signature:
+the known wrong version with the same signature, or nearly the same, has the feedback that names the cause.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from mipflow.course.identity import Student
 from mipflow.errors import FunctionFailed, class_name
 
 ENOUGH = 0.65
-"""How much of what is wrong in either of two programs has to be the same for one to stand for the other."""
+"""The part of the wrong outcomes of two programs that has to agree for one to stand for the other."""
 SAME = 0.999
-"""The same, of a version that does in all stories what another does."""
+"""The same part for a version that agrees in all stories."""
 RAISED = "raised "
-"""Begins `Step.got` where the function did not come to an answer."""
+"""The beginning of `Step.got` where the function did not come to an answer."""
 
 SIGNED, AGAIN = 330, 60
-"""How many of the shortest stories make the signature, and how many are told twice."""
+"""The number of shortest stories that make the signature, and the number that are told twice."""
 REMEMBERS = (
     "Not yet. In one and the same situation your function gave {first}, and later {then}: it keeps something from call"
     " to call, or draws lots. All that counts stands in the arguments."
 )
-"""Said of a function that answers one question in two ways."""
+"""The feedback for a function that answers one question in two ways."""
 
 Story = tuple[Hashable, tuple[str, ...]]
-"""How it begins, and its events."""
+"""The beginning of a story, and its events."""
 Begin = Callable[[Any, Student], Any]
-"""The state at the beginning of a story; it is never changed."""
+"""Gives the state at the beginning of a story; the state is never changed."""
 Go = Callable[[Callable[..., Any], Any, str, Student], tuple[Any, Step | None]]
-"""One event: gives the state after it, None where the story ends here, and the step if the function was asked."""
+"""Plays one event: gives the state after it, None where the story ends, and the step if the function was called."""
 
 
 class Criterion(NamedTuple):
-    """A part of the points, earned where every step that it is about is right, and there is one.
+    """A part of the points, earned where every step that concerns it is right, and at least one does.
 
-    `holds(step)`: True or False where the step is about it, else None.
+    `holds(step)`: True or False where the step concerns it, else None.
     """
 
     words: str
@@ -51,7 +51,7 @@ class Criterion(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Wrong:
-    """A wrong version that is known: programs that do it, the feedback, with {names} of `Step.values`, the belief.
+    """A known wrong version: its feedback, with {names} of `Step.values`, programs that behave so, and the belief.
 
     `shows(step)` picks, among the steps that go wrong, those that the feedback speaks of; `is_it(steps)` knows the
     version by the steps of the shortest story that goes wrong, whatever else it does. `clearest(step)` picks the step
@@ -69,14 +69,15 @@ class Wrong:
 
 @dataclass(slots=True, kw_only=True)
 class Stories:
-    """Judges a function. `name`, `parameters`: as it is called; `check`: what is wrong with a result.
+    """Judges a function. `name`, `parameters`: as it is called; `check`: says what is wrong with a result.
 
-    tell: all stories for a student, in order of length, with each also what it begins with; begin, go: how one is
-    played, and one that raised ends it. kinds: where no version fits, the first that `shows` the step that goes wrong
-    has the feedback, and unknown where none does; remembers: of a function that answers one question in two ways, with
-    {first} and {then}; passed: what to say of a right one; withheld: attributes of ours that refuse meanwhile.
-    explains: names the rule that all answers follow, where no known version does the very same; sort: as what an answer
-    counts, where a function that answers always in one way is to earn nothing.
+    tell: gives all stories for a student, in order of length, each after those that it begins with; begin, go: play a
+    story, which ends where the function raises. wrong: the known versions; kinds: where none of them fits, the first
+    that `shows` the step that goes wrong has the feedback; unknown: the feedback where none does. remembers: the
+    feedback for a function that answers one question in two ways, with {first} and {then}; passed: gives the words for
+    a right one; withheld: attributes of ours that refuse meanwhile. explains: names the rule that all answers follow,
+    where no known version does the very same; sort: the class of an answer: one that is always of the same class earns
+    nothing.
     """
 
     name: str
@@ -98,7 +99,7 @@ class Stories:
     _known: dict[tuple[str, ...], list[tuple[Wrong, list[Hashable]]]] = field(default_factory=dict)
 
     def __call__(self, function: Any, student: Student) -> Verdict:
-        """The verdict on a learner's function."""
+        """Return the verdict on a learner's function."""
         try:
             trial = Trial(self.name, function, self.parameters, self.check, self.withheld)
         except FunctionFailed as error:
@@ -115,7 +116,7 @@ class Stories:
     def _again(
         self, trial: Callable[..., Any], plays: Sequence[list[Step]], verdict: Verdict, student: Student
     ) -> Verdict:
-        """The verdict after the shortest stories were told once more: a function may answer otherwise now."""
+        """Return the verdict after the shortest stories are told once more: a function may answer otherwise now."""
         told = self.plays(trial, self.tell(student)[:AGAIN], student)
         for steps, others in zip(plays, told, strict=False):
             for step, other in zip(steps, others, strict=False):
@@ -125,7 +126,7 @@ class Stories:
         return verdict
 
     def plays(self, function: Callable[..., Any], stories: Iterable[Story], student: Student) -> Iterator[list[Step]]:
-        """The steps of each story with a function; what stories begin alike with is played once."""
+        """Give the steps of each story with a function; a beginning that stories share is played once."""
         played: dict[Story, tuple[Any, list[Step]]] = {}
 
         def upto(start: Hashable, events: tuple[str, ...]) -> tuple[Any, list[Step]]:
@@ -143,7 +144,7 @@ class Stories:
             yield upto(start, events)[1]
 
     def play(self, function: Callable[..., Any], story: Story, student: Student) -> list[Step]:
-        """The steps of one story."""
+        """Return the steps of one story."""
         return next(self.plays(function, [story], student))
 
     def _verdict(
@@ -185,7 +186,7 @@ class Stories:
         return shares
 
     def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:
-        """The answers of each known version in all stories, worked out once for a student."""
+        """Return the outcomes of each known version in all stories, worked out once for a student."""
         if student.ids not in self._known:
             stories = self.tell(student)[:SIGNED]
             self._known[student.ids] = [
@@ -196,7 +197,7 @@ class Stories:
 
 
 def outcome(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
-    """Call a function: its answer; else None, how it failed (begins with RAISED), and why in words."""
+    """Call a function; return its answer or None, the way in which it failed (begins with RAISED), and the reason."""
     try:
         return function(*given), "", ""
     except FunctionFailed as failed:
@@ -206,7 +207,7 @@ def outcome(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
 
 
 def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True) -> list[Step] | None:
-    """The steps of the shortest story that goes wrong, up to the step where it does; None where all is right."""
+    """Return the steps of the shortest story that goes wrong, up to the step where it does; None if all is right."""
     found: list[Step] | None = None
     for steps in plays:
         wrong = next((number for number, step in enumerate(steps) if not step.is_right and shows(step)), None)
@@ -218,9 +219,9 @@ def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = la
 def nearest(
     plays: Sequence[Sequence[Step]], known: Iterable[tuple[Wrong, list[Hashable]]], enough: float = ENOUGH
 ) -> Wrong | None:
-    """The known version that goes wrong in the same stories in the same way; None where none is near.
+    """Return the known version that goes wrong in the same stories in the same way; None where none is near.
 
-    One that is only near counts as far as its feedback speaks of what goes wrong here.
+    A version that is only near counts as far as its feedback speaks of the steps that go wrong here.
     """
     wrong = [step for steps in plays for step in steps if not step.is_right]
     done = [_outcome(steps) for steps in plays]
@@ -240,7 +241,7 @@ def _outcome(steps: Iterable[Step]) -> Hashable:
 
 
 def _stopped(steps: Sequence[Step]) -> Verdict:
-    """The verdict on a function that stopped, with the step in which it did."""
+    """Return the verdict on a function that stopped, with the step in which it did."""
     why = failed(steps[-1].values["why"], steps)
     said = f"{why.feedback} It happened here: {steps[-1].told}."
     return replace(why, feedback=said) if len(said.split()) <= MOST_WORDS else why

@@ -1,6 +1,6 @@
-"""A learner's function at work for a check: within a time, in silence, and without our own version of it.
+"""The conditions under which a check calls a learner's function: within a time, in silence, without our own version.
 
-Stands beside `flow.learner.guard`, whose guard stops what does not end and says in one line what went wrong.
+`flow.learner.guard`, which is used here, stops a call that does not end and says in one line what went wrong.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from mipflow.errors import FunctionFailed
 from mipflow.flow.learner.guard import Guarded
 
 CALL_S, LEAST_LINES, CHECK_S, PATIENCE = 1.0, 1000, 5.0, 4
-"""How long one call may take, in seconds, where it runs more lines than these; how much time of the processor all calls
-of one check, and how many times as long while they sleep, or the machine is busy elsewhere.
+"""Limits: the seconds of one call that runs more lines than these; the processor time of all calls of one check; how
+many times as long they may take while they sleep or the machine is busy elsewhere.
 """
 ROOM_OCTETS = 1 << 29
-"""How much memory a learner's function may take, where the system can be told so."""
+"""The memory that a learner's function may take, where the system enforces it."""
 THAT_IS_OURS = "that is ours, write yours"
 NOBODY_ANSWERS = "nobody answers here; what your function needs, it gets as arguments"
 
 listener: Callable[[bool], object] | None = None
-"""Told when a call of a learner's function begins (True) and ends (False); see `course.exercises.apart`."""
+"""Called when a call of a learner's function begins (True) and ends (False); see `course.exercises.apart`."""
 _under_way = 0
-
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def ours(function: Callable[P, R]) -> Callable[P, R]:
-    """A version of ours, which answers "that is ours, write yours" to a learner's function that calls it."""
+    """Make a version of ours answer "that is ours, write yours" to a learner's function that calls it."""
 
     @wraps(function)
     def watched(*arguments: P.args, **named: P.kwargs) -> R:
@@ -51,10 +50,10 @@ def ours(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Trial:
-    """A learner's function under the guard for one check: raises FunctionFailed, and once the time of all is over, too.
+    """A learner's function under the guard for one check. Raises FunctionFailed, also once the time of all is over.
 
-    `parameters`: what it is called with; `check`: what is wrong with a result, as in `Guarded`; `withheld`: attributes
-    of ours that refuse while it runs; sets_up: it may open flows in a world.
+    parameters: the names of its arguments; check: says what is wrong with a result, as in `Guarded`; withheld:
+    attributes of ours that refuse while it runs; sets_up: it may open flows in a world.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class Trial:
         self._took_s = self._worked_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call the learner's function and give its answer."""
+        """Call the learner's function and return its answer."""
         if self._worked_s > CHECK_S or self._took_s > PATIENCE * CHECK_S:
             why = f"your {self._name}() is slow: its stories took more than {CHECK_S:g} s in all"
             raise FunctionFailed(why, self._function)
@@ -86,7 +85,7 @@ class Trial:
 
 @contextmanager
 def _learner(withheld: Sequence[tuple[Any, str]]) -> Iterator[None]:
-    """While a learner's function runs: ours refuses."""
+    """Let versions of ours refuse while a learner's function runs."""
     global _under_way
     _under_way += 1
     try:
@@ -102,7 +101,7 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 
 @contextmanager
 def _instead(others: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Give attributes of somebody another value meanwhile."""
+    """Give attributes of objects other values meanwhile."""
     kept = []
     try:
         for owner, name, value in others:
@@ -115,7 +114,7 @@ def _instead(others: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 class Deaf(TextIOBase):
-    """A stream that keeps nothing of what it is given; `heard`: whether it was given anything."""
+    """A stream that keeps nothing; `heard` is True once it was given anything."""
 
     heard = False
 
@@ -125,7 +124,7 @@ class Deaf(TextIOBase):
 
 
 class Dark:
-    """A publisher of a notebook that shows nothing."""
+    """A publisher for a notebook that shows nothing."""
 
     def publish(self, *_: object, **__: object) -> None: ...
 
@@ -146,8 +145,9 @@ def _stays_as_it_is(*_: object) -> None:
 
 @contextmanager
 def silence() -> Iterator[Deaf]:
-    """Swallow all that is printed or shown meanwhile: what a check writes to stderr would cost the learner their marks.
-    Nobody is asked anything, the notebook goes on, and there is an end to the memory and to calls inside calls.
+    """Swallow all that is printed or shown meanwhile: words on stderr would cost the learner their marks.
+
+    `input()` and `exit()` fail, and memory and the depth of calls are bounded.
     """
     heard, shell = Deaf(), notebook.shell()
     others: list[tuple[Any, str, Any]] = [
@@ -166,7 +166,7 @@ def silence() -> Iterator[Deaf]:
 
 @contextmanager
 def _room(octets: int) -> Iterator[None]:
-    """Let this process take so much more memory; a list without end is then a MemoryError, and no dead notebook."""
+    """Bound the memory that this process may take in addition: a list without end is a MemoryError."""
     try:
         import resource
 
