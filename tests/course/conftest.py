@@ -23,7 +23,7 @@ from itertools import product
 
 @ours
 def total(letters):
-    """How many there are: A counts one, B two."""
+    """Count the letters: A counts one, B two."""
     return sum(1 + (letter == "B") for letter in letters)
 
 
@@ -84,7 +84,7 @@ def viva(student, attempts):
 
 
 def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Stand in a folder with nobody's number, progress and answers."""
+    """Change into a folder, with nobody's number, progress and answers."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(identity, "_me", identity.Student())
     for kept in (checks._steps, checks._tried, notebook._unmade, predictions._asked, progress._known):
@@ -95,7 +95,7 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In a folder with lab 99 beside it, and nobody's number, progress or answers."""
+    """Stand in a folder with lab 99 beside it, and nobody's number, progress or answers."""
     labs = tmp_path / "labs"
     (labs / "exercises").mkdir(parents=True)
     (labs / "00_tour.ipynb").write_text("{}")
@@ -106,7 +106,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def shell() -> Iterator[Any]:
-    """IPython around the test, whose cells it runs."""
+    """Run the test inside an IPython, which runs its cells."""
     made = InteractiveShell.instance()  # type: ignore[no-untyped-call]
     yield made
     InteractiveShell.clear_instance()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Handing in: notebook and progress there and back again."""
+"""Handing in, and what is read of a submission: notebook and progress there and back again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_zip_reaches_no_other_folder(nobody: Path, tmp_path: Path) -> None:
 
 
 def refusal(call: Callable[[Path], object], path: Path) -> str:
-    """The words with which a zip is refused: shown in a notebook, raised for the shell."""
+    """Return the words with which a zip is refused, which a notebook shows and the shell raises."""
     with redirect_stdout(StringIO()) as said:
         try:
             call(path)
@@ -93,7 +93,7 @@ def test_what_is_no_zip_of_a_lab_is_refused_in_a_line(nobody: Path, tmp_path: Pa
 
 
 def test_a_zip_that_is_damaged_anywhere_is_refused_in_a_line(tmp_path: Path) -> None:
-    """Each octet of one: of its names, its packed content, its list of contents."""
+    """Damage each octet of a zip: of its names, its packed content, its list of contents."""
     me("7")
     check("99.2", {"number": -1})
     whole, path = pack("99").read_bytes(), tmp_path / "bad.zip"

@@ -1,4 +1,4 @@
-"""`me`: a number that chooses; without one, practice."""
+"""`me`: a number chooses the variant; without one it is practice."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def test_marking_takes_the_number_of_the_roster(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_number_and_its_form_in_the_name_of_a_file_have_the_same_stories() -> None:
-    """Who marks knows the name of a zip, and no more."""
+    """A marker knows the name of a zip, and no more."""
     for ids in (("anna.muster",), ("a-1", "b 2")):
         assert Student(ids).random("x").random() == Student(tuple(Student(ids).name.split("-"))).random("x").random()

@@ -1,4 +1,4 @@
-"""In a notebook: names that a cell took away come back, and results are shown once."""
+"""Cells of a notebook: names that a cell took away come back, and results are shown once."""
 
 from __future__ import annotations
 

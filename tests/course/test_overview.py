@@ -1,4 +1,4 @@
-"""mipflow/course/overview.py: how far a reader is, from the files beside the labs, whatever has become of them."""
+"""The table of the start page: how far a reader is, from the files beside the labs, damaged or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions: an answer with its confidence and reason, once more after talking, and what waits for it."""
+"""Predictions: an answer with its confidence and reason, a second one after talking, and pictures that wait for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_answer_is_kept_with_confidence_and_reason() -> None:
 
 
 def test_a_question_that_was_rewritten_is_the_one_that_is_asked(nobody: Path) -> None:
-    """Who writes a lab changes it, and runs the cell again: in the same kernel."""
+    """An author changes the lab and runs the cell again in the same kernel."""
     assert "What will it be?" in ask("99").children[0].value
     path = nobody / "exercises" / "lab99.py"
 

@@ -1,4 +1,4 @@
-"""The file of progress: whatever is wrong with it, the lab goes on."""
+"""The file of progress: a lab goes on, whatever is wrong with it."""
 
 from __future__ import annotations
 

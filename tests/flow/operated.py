@@ -86,7 +86,7 @@ class Operated:
         self.network.run_until(self.network.clock.now + round(duration_s * S))
 
     def datagrams(self, sender: str, port: int) -> list[tuple[int, Packet]]:
-        """What a node sent first to a port: when, and the packet on the wire."""
+        """Return the datagrams that a node sent first to a port: when, and the packet on the wire."""
         return [
             (hop.sent_ns, hop.packet)
             for hop in self.trace
@@ -98,11 +98,11 @@ class Operated:
         return inner.destination_port if isinstance(inner, UDP) else None
 
     def reasons(self, node: str) -> list[str]:
-        """Why a node dropped packets."""
+        """Return the reasons for which a node dropped packets."""
         return [drop.reason for drop in self.trace.drops() if drop.node == node]
 
     def decisions(self, what: str) -> list[str]:
-        """Why something was decided."""
+        """Return the reasons of a kind of decision."""
         return [decision.why for decision in self.trace.decisions() if decision.what == what]
 
     def lose(self, wanted: Callable[[Packet], bool]) -> None:

@@ -18,7 +18,7 @@ landing_s, verdict, why = LAB.landing_s, LAB.verdict, LAB.why
 
 
 def story(figure: Callable[..., mf.World], flow: str, interface: str, moment: float) -> mf.World:
-    """What labs/00_tour defines."""
+    """Run the `story` that labs/00_tour defines."""
     world = figure(seed=7, reuse_tokens=False)
     flows = {
         "call": world.mn.open(world.cn1, mf.apps.Voice(start_s=3)),

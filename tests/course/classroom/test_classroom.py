@@ -1,4 +1,4 @@
-"""A class at a glance: counts by answer and confidence, what to reteach, the gain; whatever else is in the folder."""
+"""The counts of a class: answers by confidence, beliefs to reteach, the gain; other files in the folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EXERCISES = []
 
 @pytest.fixture(autouse=True)
 def tests(nobody: Path) -> None:
-    """Lab 99 and two tests of four questions are there, with a catalogue of beliefs."""
+    """Put lab 99, two tests of four questions and a catalogue of beliefs into a folder."""
     for test in ("pre", "post"):
         (nobody / "exercises" / f"{test}.py").write_text(TEST.replace("TEST", test))
     (nobody.parent / "datasets" / "captures").mkdir(parents=True)
@@ -49,7 +49,7 @@ def tests(nobody: Path) -> None:
 
 @pytest.fixture
 def handed(tmp_path: Path) -> Path:
-    """The folder into which zips are put."""
+    """Make the folder into which zips are put."""
     folder = tmp_path / "handed"
     folder.mkdir()
     return folder
@@ -59,7 +59,7 @@ Votes = Mapping[str, str | Sequence[str]]
 
 
 def entries(said: str | Sequence[str], at: str) -> list[dict[str, Any]]:
-    """Votes such as "a!" (certain), "a" (fairly sure), "a?" (guessing), "a-" (not said)."""
+    """Make votes of words such as "a!" (certain), "a" (fairly sure), "a?" (guessing), "a-" (not said)."""
     sure = {"!": "certain", "?": "guessing", "-": None}
     return [
         {"at": f"{at}T10:00:0{place}+00:00", "answer": each[0], "confidence": sure.get(each[1:], "fairly sure")}
@@ -73,7 +73,7 @@ def progress_of(who: Sequence[str], lab: str, votes: Votes, at: str = "2026-03-0
 
 
 def hand(folder: Path, who: str, lab: str, votes: Votes, at: str = "2026-03-01", name: str = "") -> Path:
-    """One submission, as a learner makes it."""
+    """Make one submission, as a learner does."""
     called = f"lab{lab}" if lab.isdecimal() else lab
     path = folder / (name or f"{who}-{called}.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def test_where_nobody_is_certain_and_wrong_that_is_said(handed: Path) -> None:
 
 
 def written(folder: Path, who: str, form: str, before: str, after: str) -> None:
-    """Both tests of a learner, four letters each; the second in the other form."""
+    """Hand in both tests of a learner, four letters each; the second in the other form."""
     other = "AB"["BA".index(form)]
     for test, which, letters in (("pre", form, before), ("post", other, after)):
         hand(folder, who, test, {f"{test}-{which}{n}": letter for n, letter in enumerate(letters, 1) if letter != " "})

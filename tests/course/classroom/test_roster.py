@@ -1,4 +1,4 @@
-"""Names against the roster: who is missing, who is unknown, and what a collection would stop at."""
+"""The comparison with the roster: learners missing, files without an owner, and files that stop a collection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mipflow.errors import DatasetError
 
 
 def put(folder: Path, name: str, *ids: str) -> None:
-    """What `ids` hand in, under a name."""
+    """Hand in as `ids`, under a name."""
     me(*ids)
     folder.mkdir(exist_ok=True)
     check("99.2", {"number": -1 - len([*folder.iterdir()])})

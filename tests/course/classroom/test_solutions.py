@@ -1,4 +1,4 @@
-"""mipflow/course/classroom/solutions.py: where the notebooks with solutions go, and what is refused, in words."""
+"""Notebooks with solutions: the places where they go, and the words with which others are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUMS = '''# %% [markdown]
 
 # %% tags=["answer:99.1"]
 def count(letters):
-    """How many there are."""
+    """Count the letters."""
     ### BEGIN SOLUTION
     return 5
     ### END SOLUTION
@@ -26,7 +26,7 @@ def count(letters):
 
 @pytest.fixture(autouse=True)
 def builder(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of labs with a builder and two sources, one of them without a solution."""
+    """Make a folder of labs with a builder and two sources, one of them without a solution."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     shutil.copy(BUILDER, nobody)
     (nobody / "source").mkdir()

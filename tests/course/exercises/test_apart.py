@@ -1,4 +1,4 @@
-"""What a learner's function does in the copy of the process does not reach the notebook."""
+"""The copy of the process in which a learner's function is tried: nothing of it reaches the notebook."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_our_own_work_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None
 
 @linux
 def test_a_machine_that_is_busy_elsewhere_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy that is ready and gets no time is stopped here in place of starved: neither works, and neither sleeps."""
+    """The copy is stopped here in place of starved by a busy machine: either way it neither works nor sleeps."""
     monkeypatch.setattr(apart, "SILENT_S", 0.1)
     waits, goes_on = os.pipe()
     looks = 10 * apart.PATIENCE

@@ -1,4 +1,4 @@
-"""Programs of blocks: the same check as for those that are typed."""
+"""Programs of blocks: their check is that of typed programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_letters_that_are_none_are_answered_in_words(letters: Any, capsys: pytes
 
 
 def _one_thing(said: str, made: Any) -> bool:
-    """Whether the check says of it what was said below its cell, and that it is no answer yet."""
+    """Return True where the check repeats the words below the cell and counts no answer yet."""
     result = check("99.1", {"count": made})
     return (result.status, result.points) == ("error", 0) and result.feedback == said.strip()
 

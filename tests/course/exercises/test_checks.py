@@ -15,7 +15,7 @@ from mipflow.course.source import exercise
 
 
 def made(source: str, name: str = "count") -> dict[str, Any]:
-    """What a learner's cell makes."""
+    """Define a function as a learner's cell does."""
     names: dict[str, Any] = {}
     exec(source, names)
     return {name: names.get(name)}

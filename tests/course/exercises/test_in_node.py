@@ -15,7 +15,7 @@ from mipflow.sim.trace import Decided
 
 
 def served(assign: Callable[..., Any], cns: str) -> tuple[list[str], InNode, World]:
-    """Which home addresses flows to these correspondents get, two seconds apart."""
+    """Return the home addresses of flows to these correspondents, opened two seconds apart."""
     mine = InNode(assign)
     world = mf.figure2(seed=3, assign=mine).run(2.5)
     mine.cns = {cn.address: cn.name for cn in world.cns}

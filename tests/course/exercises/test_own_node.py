@@ -1,4 +1,4 @@
-"""A learner's Figures 4 and 5 and handover inside the mobile node: what they say is what the node does."""
+"""A learner's Figures 4 and 5 and handover inside the mobile node, which does as they say."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def handover(flow: Row, care_of: str, flows: list[Row]) -> list[Any]:
 
 
 def phone(**functions: Callable[..., Any]) -> tuple[OwnNode, World]:
-    """A call and a video with CN1 on these functions, bound."""
+    """Run a call and a video with CN1 on these functions until they are bound."""
     usual: dict[str, Any] = {"assign": assign, "outgoing": outgoing, "incoming": incoming, "handover": handover}
     own = OwnNode(**{**usual, **functions})
     world = mf.figure2(seed=7, reuse_tokens=False, assign=own.assign, handover=own.handover)
@@ -57,7 +57,7 @@ def opened(world: World) -> World:
 
 
 def sent_lost(world: World, number: int) -> tuple[int, int]:
-    """Packets of a flow that the mobile node sent, and that were lost of them, in a second from now."""
+    """Return how many packets of a flow the mobile node sends in a second from now, and how many of them are lost."""
     up = world.flows()[number - 1].stats.up
     before = up.sent, up.lost
     world.run(1)

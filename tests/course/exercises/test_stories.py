@@ -1,4 +1,4 @@
-"""Functions judged by stories: what came of one call."""
+"""Functions judged by stories: the outcome of one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making home addresses: every address of the home prefix once."""
+"""Mechanisms that make home addresses at once: every address of the home prefix is made once."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_a_function_that_makes_addresses_is_told_what_is_taken() -> None:
 
 @pytest.mark.parametrize("identifier", [(1 << 64) - 3, 0xFDFF_FFFF_FFFF_FF7D])
 def test_no_anycast_address_is_made(identifier: int) -> None:
-    """RFC 4291 section 2.6.1, RFC 2526: the numbers go round the one, and past the others."""
+    """RFC 4291 section 2.6.1, RFC 2526: subnet-router and reserved anycast addresses are passed over."""
     allocation = StatelessAllocation(HOME, HOME.address(identifier))
     made = [allocation.make() for _ in range(9)]
     assert len(set(made)) == 9 and not any(HOME.is_anycast(address) for address in made)
 
 
 class Given(Immediate):
-    """A mechanism of a learner's, which gives what it is told, and then what is right."""
+    """A learner's mechanism, which gives the addresses that it is told, and then right ones."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -82,7 +82,7 @@ class Given(Immediate):
 
 
 class Twice(Given):
-    """Answers each time once more, otherwise."""
+    """A mechanism that answers each request once more, in the other way."""
 
     def allocate(self, granted: Granted, refused: Refused) -> None:
         granted(self.make())
@@ -112,7 +112,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 @pytest.mark.parametrize("by", ["allocation", "allocate", "twice"])
 def test_an_address_that_can_be_no_home_address_is_refused_and_nothing_has_changed(what: str, by: str) -> None:
-    """Whoever gives it: no table has it, the mobile node is not at home for it, and the next flow gets another."""
+    """A wrong address is in no table, the mobile node is not at home for it, and the next flow gets another."""
     answer, why = WRONG[what]
     mechanism = (Twice if by == "twice" else Given)(HOME.address(0x400), answer)
     put_in: dict[str, Any] = {"allocation": lambda node: mechanism}

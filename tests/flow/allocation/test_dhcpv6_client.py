@@ -1,4 +1,4 @@
-"""The DHCPv6 client: its times by closed forms, what it believes, and two ends that agree over a bad network."""
+"""The DHCPv6 client: times by closed forms, answers that it refuses, and two ends that agree over a bad network."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FIRST, SECOND = HOME.address(0xD00), HOME.address(0xD01)
 
 
 class Steady(Random):
-    """Always the same RAND; transaction ids count."""
+    """A random stream with always the same RAND, whose transaction ids count up."""
 
     def __init__(self, rand: float = 0.0) -> None:
         super().__init__(1)
@@ -127,7 +127,7 @@ def test_an_event_that_cannot_happen_is_a_misuse() -> None:
 
 
 class Client:
-    """A table, a clock in seconds, and what went out, as a shell would have it."""
+    """A table, a clock in seconds, and the messages sent, as a shell would have them."""
 
     def __init__(self, start_s: int = 0) -> None:
         self.table = LeaseTable(DUID)
@@ -160,7 +160,7 @@ class Client:
             self.do(event, **values)
 
     def answer(self, *options: DhcpOption, kind: Kind = Kind.REPLY, server: DhcpOption = SERVER) -> ClientMessage:
-        """What a server says to the exchange that is under way."""
+        """Make the answer of a server to the exchange that is under way."""
         return ClientMessage(kind, self.lease.exchange.transaction, (CLIENT, server, *options))
 
     @property
@@ -178,7 +178,7 @@ def refusal(status: DhcpStatus) -> IdentityAssociation:
 
 
 def bound() -> Client:
-    """Leased at 2 s: renewed at 32 s, rebound at 50 s, valid until 102 s."""
+    """Make a client with a lease from 2 s on: renewed at 32 s, rebound at 50 s, valid until 102 s."""
     client = Client(start_s=2)
     for kind in (Kind.ADVERTISE, Kind.REPLY):
         client.run_to(2)
@@ -545,7 +545,7 @@ class TwoEnds:
             self.step(lease, event, **values)
 
     def check(self) -> None:
-        """Whatever the client uses the server keeps for it, but for the time that an answer was under way."""
+        """Check that the server keeps each address that the client uses, but for the time an answer is under way."""
         used = [lease for lease in self.table if lease.until_ns > self.now and lease.state not in ENDING]
         assert len({lease.address for lease in used}) == len(used)
         for lease in used:
@@ -608,7 +608,7 @@ class Leased:
         self.client.allocate(self.got.append, lambda why: self.refused.append((self.now_s, why)))
 
     def said(self) -> list[tuple[float, str]]:
-        """Messages of the client as they left, by when."""
+        """Return the types of the client's messages with the times when they left."""
         found = []
         for hop in self.world.trace:
             inner = hop.packet.innermost()
@@ -769,7 +769,7 @@ def test_callbacks_may_ask_and_free_at_once() -> None:
 
 
 def test_a_lease_lives_on_at_home() -> None:
-    """There the client sends on the link, and the server that stands there answers itself."""
+    """At home the client sends on the link, and the server on the link answers itself."""
     leased = Leased()
     leased.ask()
     leased.run(5)

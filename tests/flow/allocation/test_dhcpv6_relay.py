@@ -1,4 +1,4 @@
-"""DHCPv6 of a mobile node that is away: through its tunnel, relayed at home, and back (RFC 6275 section 10.4.4)."""
+"""The DHCPv6 relay at the home agent: through a mobile node's tunnel and back (RFC 6275 section 10.4.4)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Relayed:
         socket.on_datagram = lambda data: self.answers.append(decode_dhcpv6(data))
 
     def send(self, *options: DhcpOption, kind: int = Kind.SOLICIT, to: Address = ALL_RELAY_AGENTS_AND_SERVERS) -> None:
-        """Let the client on the mobile node send a message to its link, which is its tunnel."""
+        """Send a message of the client on the mobile node to its link, which is its tunnel."""
         message = ClientMessage(kind, 0xABCDEF, (CLIENT, *options))
         packet = Packet(LINK_LOCAL, to, UDP(546, 547, encode_dhcpv6(message)))
         self.mn.send_direct(packet, self.mn.mobility.tunnel_road(self.mn.primary_home_address))

@@ -1,4 +1,4 @@
-"""The DHCPv6 server: who gets which address, and what it discards (RFC 8415 sections 16 and 18.3)."""
+"""The DHCPv6 server: the addresses that it leases, and messages that it discards (RFC 8415 sections 16, 18.3)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def named(identifier: int, iaid: int = 1) -> IdentityAssociation:
 
 
 def given(answer: ClientMessage | None, place: int = 0) -> tuple[object, ...]:
-    """What an answer says of an identity association: its address and lifetimes, or a status."""
+    """Return address and lifetimes of an identity association in an answer, or its status."""
     assert answer is not None and answer.transaction == 0x123456
     association = [option for option in answer.options if isinstance(option, IdentityAssociation)][place]
     (option,) = association.options

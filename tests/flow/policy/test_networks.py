@@ -1,4 +1,4 @@
-"""Policies at work: each places or moves flows in a running world and says why; home addresses are bound as it says."""
+"""Policies at work: each places or moves flows in a running world with a reason, and binds home addresses."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ PRIMARY = HOME.address(MOBILE_NODE)
 
 
 def made(**keywords: Any) -> World:
-    """Figure 2 when the primary is bound."""
+    """Make Figure 2, and run it until the primary is bound."""
     return world(**{"wire": False, **keywords}).run(5)
 
 
 def add_ethernet(w: World) -> World:
-    """A third access network, the nearest of all."""
+    """Add a third access network, the nearest of all."""
     router = AccessRouter(w.network, "AR4", 2.0, 0.0)
     join_routers(w.network, router, w.internet, mf.Link(delay_ms=4, rate_bps=None))
     segment = w.network.add_segment("eth0", mf.Link(delay_ms=1, rate_bps=None), Prefix.parse("2001:db8:500::/64"))
@@ -58,7 +58,7 @@ def add_ethernet(w: World) -> World:
 
 
 def choices(w: World, since_s: float = 0.0) -> list[str]:
-    """What was decided about networks, and why."""
+    """Return the decisions about networks, with their reasons."""
     return [d.why for d in w.trace.decisions() if d.what == "network choice" and d.t_ns >= since_s * S]
 
 
@@ -67,7 +67,7 @@ def places(flows: Iterable[Flow]) -> list[str]:
 
 
 def settled(w: World, *flows: Flow) -> bool:
-    """A while later each flow's data is where the table says, both ways, and nowhere else."""
+    """Check that a while later each flow's data goes over the interface in the table, both ways, and no other."""
     w.run(3)
     since = w.network.clock.now
     w.run(1)
@@ -134,7 +134,7 @@ def test_by_signal_a_weak_network_is_left_and_taken_again_only_when_it_is_clearl
 
 
 def rules(**networks: str) -> str:
-    """A rule for each application port: {"5004": "cell0"} under the name "p5004"."""
+    """Make a rule for each application port: {"5004": "cell0"} under the name "p5004"."""
     made_of = enumerate(networks.items())
     return json.dumps({"rules": [
         {"name": name, "priority": number, "protocol": "UDP", "remote_ports": int(name[1:]), "network": network}
@@ -212,7 +212,7 @@ def loads(w: World) -> dict[str, float]:
 
 
 def on_the_wire(w: World, segment: str, since_ns: int) -> float:
-    """The part of an access network's rate that was in use since then in its busier direction, by every octet there."""
+    """Return the part of an access network's rate in use since a time, by every octet in its busier direction."""
     octets = {"MN": 0, "": 0}
     for hop in w.trace:
         if hop.channel.segment == segment and hop.sent_ns >= since_ns:
@@ -280,7 +280,7 @@ def test_without_being_asked_again_load_moves_nothing() -> None:
 
 
 def test_the_flows_of_a_failed_network_go_each_where_it_is_best() -> None:
-    """Three networks: by application, and what no policy speaks for goes to the first that is usable."""
+    """Of three networks an application has one; a flow without a policy takes the first that is usable."""
     wanted = ByApplication({"call": "cell0", "video": "eth0"})
     w = add_ethernet(made(policy=Policies([(5, ByUser(["wlan0"])), (10, wanted)])))
     apps: tuple[Any, ...] = (TALK, mf.apps.Video(), mf.apps.Echo(interval_ms=200), TALK)
@@ -353,7 +353,7 @@ def test_flows_of_one_binding_go_where_the_first_is_best_although_policies_want_
 
 
 def at_home(w: World) -> dict[str, str]:
-    """Home addresses, by the name under which they are kept or by number -> the interface over which they are bound."""
+    """Return home addresses, by the name under which they are kept or by number, with their interfaces."""
     names = {w.mn.care_of_address(name): name for name in w.mn.interfaces if w.mn.interfaces[name].is_usable}
     found = {}
     for number, home in enumerate(w.mn.home_addresses, 1):
@@ -364,7 +364,7 @@ def at_home(w: World) -> dict[str, str]:
 
 
 def two(w: World) -> list[Flow]:
-    """A flow over each interface, to one correspondent."""
+    """Open a flow over each interface, to one correspondent."""
     flows = [w.mn.open(w.cn1, TALK, name) for name in ("wlan0", "cell0")]
     w.run(4)
     assert places(flows) == ["wlan0", "cell0"] and flows[0].home_address == PRIMARY
@@ -372,7 +372,7 @@ def two(w: World) -> list[Flow]:
 
 
 def test_all_home_addresses_are_bound_at_one_interface_while_that_works() -> None:
-    """Also those that were bound before it had a care-of address, and again when it is back."""
+    """Home addresses move there that were bound before it had a care-of address, and again when it is back."""
     w = made(home_bindings=HomeBindings(at="cell0"))
     assert at_home(w) == {"H@1": "cell0"}
     flows = two(w)

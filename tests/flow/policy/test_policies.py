@@ -51,7 +51,7 @@ flows = st.builds(FlowFacts, st.just(CALL), st.just("talk"), interfaces_or_none,
 
 
 def rules(name: str, network: str | None, port: int = CALL.remote_port) -> RuleSet:
-    """One rule, for a port of the correspondent node: that of the call, or another."""
+    """Make one rule for a port of the correspondent node: that of the call, or another."""
     return RuleSet((Rule(name, 0, flow="calls", network=network, remote_ports=(port, port)),))
 
 

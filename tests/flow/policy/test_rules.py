@@ -1,4 +1,4 @@
-"""The operator's rules: what is read is what is meant, what is refused says where, and the schema says the same."""
+"""The operator's rules: their meaning, the errors that name the place, and the schema that allows the same."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CN = Address("2001:db8:a::1")
 
 
 def text_of(*rules: dict[str, Any]) -> str:
-    """The rules as a file, one a line, the first in line 2."""
+    """Return the rules as a file, one a line, the first in line 2."""
     return '{"rules": [\n' + ",\n".join(json.dumps(rule) for rule in rules) + "\n]}"
 
 
@@ -102,7 +102,7 @@ UNIVERSE = [
 
 
 def by_hand(rule: dict[str, Any], traits: Traits) -> bool:
-    """Whether a rule, as it stands in JSON, matches; told a second time, with Python's own networks."""
+    """Return True where a rule in JSON matches, worked out a second time with Python's own networks."""
     ports = {"local_ports": traits.local_port, "remote_ports": traits.remote_port}
     for name, wanted in rule.items():
         if name == "protocol" and {132: "132"}.get(wanted, wanted) != traits.protocol:
@@ -124,7 +124,7 @@ def by_hand(rule: dict[str, Any], traits: Traits) -> bool:
 
 @st.composite
 def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Up to four rules over the small universe; few fields, so that they often overlap."""
+    """Draw up to four rules over the small universe, with few fields, so that they often overlap."""
     rules = []
     for number in range(draw(st.integers(1, 4))):
         fields = draw(st.lists(st.sampled_from(list(MATCHING)), max_size=3, unique=True))
@@ -137,7 +137,7 @@ def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 def faults_of(rules: list[dict[str, Any]]) -> list[set[str]]:
-    """Names of the rules that contradict each other, or of a rule that is never reached, by looking at every packet."""
+    """Return the rules that contradict each other, or one that is never reached, by a look at every packet."""
     rules = sorted(rules, key=lambda rule: rule["priority"])
     matched = [{at for at, traits in enumerate(UNIVERSE) if by_hand(rule, traits)} for rule in rules]
     faults = []
@@ -314,7 +314,7 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_have_any_line_ends(tmp_path
 
 
 def write_rules(rules: RuleSet) -> str:
-    """The JSON text of rules, made here by hand."""
+    """Return the JSON text of rules, made here by hand."""
 
     def ports(span: tuple[int, int]) -> object:
         return span[0] if span[0] == span[1] else f"{span[0]}-{span[1]}"
@@ -334,7 +334,7 @@ PORTS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(lambda pair:
 
 
 def rule_of(**says: st.SearchStrategy[Any]) -> st.SearchStrategy[Rule]:
-    """Any rule that may stand in a file."""
+    """Draw any rule that may stand in a file."""
     prefixes = st.builds(Prefix.around, st.integers(0, (1 << 128) - 1).map(Address), st.integers(0, 128))
     more: dict[str, st.SearchStrategy[Any]] = {
         "correspondent": prefixes, "dscp": st.integers(0, 63), "flow_label": st.integers(0, 0xFFFFF),
@@ -389,7 +389,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def json_rules(draw: st.DrawFn) -> dict[str, Any]:
-    """A rule as it may come from outside: a good one, of which one field may be odd and another missing."""
+    """Draw a rule as it may come from outside: good, but for a field that may be odd and one that may be missing."""
     more = draw(st.lists(st.sampled_from([*GOOD][:-1]), unique=True))
     names = ["name", "priority", draw(st.sampled_from(["flow", "network"])), *more]
     rule = {name: draw(GOOD[name]) for name in names}
@@ -404,7 +404,7 @@ def json_rules(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def is_meant(rule: dict[str, Any]) -> bool:
-    """What no schema tells of a rule of the right structure: its ports go upward, its prefix is one."""
+    """Return True where a rule of the right structure has ports that go upward and a valid prefix."""
     for name in ("local_ports", "remote_ports"):
         ports = rule.get(name, 0)
         ends = [int(end) for end in ports.split("-")] if isinstance(ports, str) else [int(ports)]

@@ -1,4 +1,4 @@
-"""The home agent decides on home addresses: its book, the datagrams by hand, silence, strangers, what comes after."""
+"""The home address protocol: the book, the datagrams by hand, silence, strangers, and registration afterwards."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def free(number: int, address: Address, reason: int = UNUSED) -> Message:
 def ask(
     book: AddressBook, request: Message, owner: Address = PRIMARY, is_taken: Callable[[Address], bool] = lambda a: False
 ) -> tuple[int, Address]:
-    """Status and address of the answer."""
+    """Return status and address of an answer."""
     kind, number, octets = book.answer(owner, request, is_taken)[0]
     assert (kind, number, len(octets)) == (REPLY, request.sequence, 17)
     return octets[0], Address(octets[1:])
@@ -136,7 +136,7 @@ def test_what_is_no_request_is_said_to_be_none(request_: Message) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([PRIMARY, OTHER]), st.integers(0, 6), st.booleans()), max_size=40))
 def test_no_address_is_ever_two_mobile_nodes_and_no_share_is_exceeded(steps: list[tuple[Address, int, bool]]) -> None:
-    """Beside the book stands a ledger that knows the answers only. Steps from 3 on free an address."""
+    """Compare the book with a ledger that knows the answers only; steps from 3 on free an address."""
     book = AddressBook(HOME, FIRST, size=4, most=3)
     ledger: dict[Address, Address] = {}
     gone: set[Address] = set()
@@ -164,7 +164,7 @@ def test_no_address_is_ever_two_mobile_nodes_and_no_share_is_exceeded(steps: lis
 
 @dataclass
 class Asking:
-    """A mobile node's side, and what it was told when."""
+    """The mobile node's side, with the answers to its requests and their times."""
 
     made: Operated
     granted: list[Address] = field(default_factory=list)
@@ -187,7 +187,7 @@ class Asking:
 
 
 def bound(book: AddressBook | None = None, adapted: bool = True) -> Asking:
-    """With the primary bound."""
+    """Make a world in which the primary home address is bound."""
     asking = Asking(Operated(book, adapted))
     asking.made.run(5)
     assert PRIMARY in asking.made.ha.bindings
@@ -340,7 +340,7 @@ def test_a_refusal_is_given_in_words_and_at_once(book: AddressBook, reason: str)
 
 
 def test_addresses_that_the_home_agent_knows_are_skipped() -> None:
-    """Its own, the primary of a mobile node that is not bound, and one that is bound."""
+    """Taken are its own address, the primary of a mobile node that is not bound, and one that is bound."""
     made = Operated(AddressBook(HOME, 0x0F))
     made.granter.share_key(HOME.address(0x11), KEY[::-1])
     made.ha.home_link.add_address(HOME.address(0x0F))
@@ -418,7 +418,7 @@ def test_an_answer_that_comes_twice_grants_once() -> None:
 
 
 def test_the_dhcpv6_relay_keeps_the_handler_of_udp() -> None:
-    """It is set after the home agent was made; each gets what is its own."""
+    """The relay is set after the granter; each hears its own port."""
     asking = bound()
     made = asking.made
     made.ha.home.relay = Dhcpv6Relay(made.ha, made.server.address)

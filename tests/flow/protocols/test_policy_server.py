@@ -1,4 +1,4 @@
-"""Rules from the network: sent until answered, followed once, never an older or forged one, refused with a reason."""
+"""Rules from the network: sent until answered, followed once, refused with a reason; old and forged ones dropped."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COMPLAINTS = {"impossible": "there is no network 'impossible'", "long": "no " * 
 
 
 def rules(name: str, size: int = 0) -> str:
-    """A rule set of one rule, of so many octets."""
+    """Make the text of a rule set of one rule, of so many octets."""
     rule = {"name": name, "priority": 1, "flow": "voice"}
     text = json.dumps({"rules": [rule]}, ensure_ascii=False)
     return text + " " * (size - len(text.encode()))
 
 
 class Following(Operated):
-    """The mobile node is bound and follows the operator."""
+    """A world in which the mobile node is bound and follows the operator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Following(Operated):
         self.applied.append(rule.name)
 
     def forge(self, octets: bytes, source: Address | None = None) -> None:
-        """Send octets from where the server is."""
+        """Send octets from the place of the server."""
         packet = Packet(source or self.server.address, PRIMARY, UDP(PORT, PORT, octets))
         self.server.interfaces["eth0"].channel_to(PRIMARY).send(packet)  # type: ignore[union-attr]
         self.run(1)
