@@ -209,6 +209,12 @@ def test_the_peers_know_nothing_of_flows(peer: str) -> None:
     assert {module for module in reach(PACKAGE, peer) if layer_of(module) in {"flow", "rivals"}} == set()
 
 
+def test_the_stack_of_a_node_imports_neither_tcp_nor_applications() -> None:
+    """They stand on it: TCP is put into a host from outside."""
+    reached = {module.split(".")[1] for module in reach(PACKAGE, "node.host") if module.startswith("node.")}
+    assert reached & {"tcp", "applications"} == set()
+
+
 def test_there_are_no_circles() -> None:
     assert circles(PACKAGE) == set()
 

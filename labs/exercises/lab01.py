@@ -31,7 +31,7 @@ from mipflow.flow.learner.guard import wrong_truth
 from mipflow.lab.panels.panel import button, choice, frame, show_in
 from mipflow.lab.plain import SERVER, PlainWorld
 from mipflow.node.host import Host
-from mipflow.node.sockets import TcpSocket
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.node.tcp.table import ConnectionRow, Segment
 from mipflow.sim.trace import Dropped
 from mipflow.wire.packet import TCP
@@ -609,8 +609,8 @@ def in_world(lookup: Callable[..., Any], events: Sequence[str], student: Student
     def accept(socket: TcpSocket) -> None:
         socket.on_data = lambda data: socket.write(bytes(ANSWER))
 
-    cn.tcp_listen(80, accept)
-    cn.tcp_listen(443, accept)
+    Tcp.of(cn).listen(80, accept)
+    Tcp.of(cn).listen(443, accept)
     world.run(BEGIN_S)
     open_, asked, got = dict[str, TcpSocket](), dict[str, int](), dict[str, int]()
     for event in events:
@@ -627,8 +627,8 @@ def in_world(lookup: Callable[..., Any], events: Sequence[str], student: Student
             there = second if kind == "b" else cn.address
             here, service = ports_of(kind, 40_000 + int(digit))
             if kind == "m":
-                cn.tcp_listen(service, accept)
-            socket = hosts[host].tcp_connect(here, (there, service), number)
+                Tcp.of(cn).listen(service, accept)
+            socket = Tcp.of(hosts[host]).connect(here, (there, service), number)
             open_[event], asked[event], got[event] = socket, 1, 0
             socket.on_open = lambda socket=socket: socket.write(bytes(ASK))  # type: ignore[misc]
             socket.on_data = lambda data, event=event: got.update({event: got[event] + len(data)})  # type: ignore[misc]

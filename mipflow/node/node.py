@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Protocol
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
+from mipflow.node.resets import reset_for
 from mipflow.node.road import Road
-from mipflow.node.tcp.connection import reset_for
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment

@@ -22,6 +22,7 @@ from mipflow.flow.policy.rules import RuleSet, load_rules, read_rules
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.lab.world import World
 from mipflow.node.host import Host
+from mipflow.node.tcp.sockets import Tcp
 from mipflow.wire import codec
 from mipflow.wire.address import Address
 from mipflow.wire.packet import (
@@ -216,8 +217,8 @@ def test_without_a_word_each_conversation_is_a_flow_and_both_ways_are_one() -> N
     talks = [Talk(made, 6000 + n, 9000 + n, cn).say(bytes(n)) for n, cn in enumerate(cns)]
     for identifier in (7, 8):
         made.mn.echo(identifier, made.cn1.address).send(1, b"abc")
-    made.cn1.tcp_listen(80, lambda socket: None)
-    made.mn.tcp_connect(6000, (made.cn1.address, 80))
+    Tcp.of(made.cn1).listen(80, lambda socket: None)
+    Tcp.of(made.mn).connect(6000, (made.cn1.address, 80))
     made.run(4)
     entries = [talk.entry for talk in talks]
     entries += [entry for n in (7, 8) if (entry := made.mn.flows.find(("ICMPv6", n, made.cn1.address, 0)))]

@@ -16,6 +16,7 @@ from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.node.applications.recorded import Datagram, Recorded
+from mipflow.node.tcp.sockets import Tcp
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 from tests.flow.entries import flow as entry
@@ -162,7 +163,7 @@ def test_a_fin_that_is_sent_again_begins_time_wait_again() -> None:
 
 def test_a_connection_that_is_refused_ends_its_flow_240_s_after_the_reset() -> None:
     w = made()
-    w.mn.tcp_connect(40000, (w.cn1.address, 4321))
+    Tcp.of(w.mn).connect(40000, (w.cn1.address, 4321))
     w.run(4)
     (number,) = [each.flow_id for each in w.mn.flows if each.flow_information.traits.protocol == "TCP"]
     *_, reset_s = [
@@ -194,8 +195,8 @@ def test_silence_ends_a_flow_to_the_nanosecond(app: Any) -> None:
 def test_a_connection_that_is_open_and_silent_ends_after_two_hours_and_four_minutes() -> None:
     w = made()
     got: list[bytes] = []
-    w.cn1.tcp_listen(4321, lambda socket: setattr(socket, "on_data", got.append))
-    socket = w.mn.tcp_connect(40000, (w.cn1.address, 4321))
+    Tcp.of(w.cn1).listen(4321, lambda socket: setattr(socket, "on_data", got.append))
+    socket = Tcp.of(w.mn).connect(40000, (w.cn1.address, 4321))
     w.run(3)
     socket.write(b"hello")
     w.run(3)

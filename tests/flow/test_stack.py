@@ -16,6 +16,7 @@ from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.applications.application import Ends, Running
 from mipflow.node.host import Host
+from mipflow.node.tcp.sockets import Tcp
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement
@@ -398,8 +399,8 @@ def test_a_socket_has_a_port_that_there_is(port: Any) -> None:
     mn = world(wire=False).mn
     remote = (Address("2001:db8::1"), 7)
     for ask in (
-        lambda: mn.udp(port), lambda: mn.udp(7, (remote[0], port)), lambda: mn.tcp_connect(port, remote),
-        lambda: mn.tcp_listen(port, print), lambda: mn.echo(port, remote[0]), lambda: mn.esp(-1, 300, None),
+        lambda: mn.udp(port), lambda: mn.udp(7, (remote[0], port)), lambda: Tcp.of(mn).connect(port, remote),
+        lambda: Tcp.of(mn).listen(port, print), lambda: mn.echo(port, remote[0]), lambda: mn.esp(-1, 300, None),
     ):  # fmt: skip
         with pytest.raises(ProtocolMisuse, match="expected a"):
             ask()

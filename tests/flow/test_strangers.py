@@ -15,6 +15,7 @@ from mipflow.flow.conversations import Traits
 from mipflow.flow.strangers import GIVES_WAY_NS, Strangers
 from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
 from mipflow.node.applications.invitation import PORT
+from mipflow.node.tcp.sockets import Tcp
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import EchoRequest
@@ -104,7 +105,7 @@ def arrive(made: mf.World, home: Address, source: Address, payload: Any, in_s: f
 def test_thousands_of_forged_packets_begin_no_more_flows_than_the_bound(kind: str) -> None:
     made, home = bound()
     made.mn.udp(7000)
-    made.mn.tcp_listen(7000, lambda socket: None)
+    Tcp.of(made.mn).listen(7000, lambda socket: None)
     since = made.now
     for number in range(2000):
         payload = {
@@ -172,7 +173,7 @@ OURS = ["home", "wlan0", "cell0", "::", "::1", "::ffff:1.2.3.4", "ff02::1", "ff0
 def test_what_is_ours_or_nobody_s_is_no_correspondent(who: str, payload: Any) -> None:
     made, home = bound()
     made.mn.udp(7000)
-    made.mn.tcp_listen(7000, lambda socket: None)
+    Tcp.of(made.mn).listen(7000, lambda socket: None)
     ours = home if who == "home" else Address(who) if ":" in who else made.mn.care_of_address(who)
     hops = len(made.trace)
     arrive(made, home, ours, payload)

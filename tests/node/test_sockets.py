@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.node.sockets import EspSocket, TcpSocket
+from mipflow.node.sockets import EspSocket
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.link import Link
 from mipflow.wire import codec
 from mipflow.wire.address import Address
@@ -66,12 +67,12 @@ def test_before_anybody_spoke_there_is_nobody_to_answer() -> None:
 def test_ports_are_taken_once_and_free_again_after_closing() -> None:
     pair = Pair()
     pair.a.udp(9)
-    pair.a.tcp_listen(80, lambda socket: None)
-    pair.a.tcp_connect(5, (pair.b.address, 80))
+    Tcp.of(pair.a).listen(80, lambda socket: None)
+    Tcp.of(pair.a).connect(5, (pair.b.address, 80))
     for again in (
         lambda: pair.a.udp(9),
-        lambda: pair.a.tcp_listen(80, print),
-        lambda: pair.a.tcp_connect(5, (pair.b.address, 80)),
+        lambda: Tcp.of(pair.a).listen(80, print),
+        lambda: Tcp.of(pair.a).connect(5, (pair.b.address, 80)),
     ):
         with pytest.raises(ProtocolMisuse, match="in use; choose another"):
             again()
@@ -122,10 +123,10 @@ def test_tcp_to_a_closed_port_is_answered_by_a_reset_and_nothing_else(where: str
     path = Path()
     asked = path.b.address if where == "host" else path.routers[0].address
     errors, resets = listen(path.a, IcmpError), listen(path.a, TCP)
-    path.a.tcp_connect(5, (asked, 80))
+    Tcp.of(path.a).connect(5, (asked, 80))
     path.run(10)
     assert errors == [] and [arrival.payload.rst for arrival in resets] == [True]
-    assert path.a._tcp[5, (asked, 80)].connection.error == "refused by the peer"
+    assert Tcp.of(path.a).sockets[5, (asked, 80)].connection.error == "refused by the peer"
 
 
 @pytest.mark.parametrize("payload", [UDP(5, 9), TCP(5, 9, 1, syn=True)])
@@ -136,7 +137,7 @@ def test_tcp_to_a_closed_port_is_answered_by_a_reset_and_nothing_else(where: str
 def test_no_answer_where_rfc_4443_forbids_one(payload: Any, source: str | None, destination: str | None) -> None:
     """Section 2.4 (e.3, e.6), and RFC 9293 MUST-57 for resets."""
     pair = Pair()
-    pair.b.tcp_listen(10, lambda socket: None)
+    Tcp.of(pair.b).listen(10, lambda socket: None)
     before = len(pair.network.trace)
     of = pair.b.address if source == "own" else Address(source) if source else pair.a.address
     to = Address(destination) if destination else pair.b.address
@@ -199,12 +200,12 @@ def test_port_unreachable_ends_only_a_connection_that_waits_for_its_syn(case: st
     """RFC 9293 section 3.9.2.2 has it a hard error; RFC 5927 section 5.2 why an open connection does not heed it."""
     pair = Pair()
     if case == "open":
-        pair.b.tcp_listen(80, lambda socket: None)
-        socket = pair.a.tcp_connect(5, (pair.b.address, 80))
+        Tcp.of(pair.b).listen(80, lambda socket: None)
+        socket = Tcp.of(pair.a).connect(5, (pair.b.address, 80))
         pair.run(1)
     else:
         pair.segment.set_up(False)
-        socket = pair.a.tcp_connect(5, (pair.b.address, 80))
+        socket = Tcp.of(pair.a).connect(5, (pair.b.address, 80))
     sent = socket.connection.sender.initial_sequence + (case == "another SYN")
     about = codec.encode(Packet(pair.a.address, pair.b.address, TCP(5, 80, sent & 0xFFFF_FFFF, syn=True)))
     inject(pair.a, Packet(pair.b.address, pair.a.address, IcmpError(1, 3 if case == "no port" else 4, 0, about)))
@@ -218,8 +219,8 @@ class Transfer:
         self.content = hashlib.shake_256(b"%d" % octets).digest(octets)
         self.got = bytearray()
         self.ended = False
-        pair.b.tcp_listen(port + 75, self.accept)
-        self.socket = pair.a.tcp_connect(port, (pair.b.address, port + 75), flow=1)
+        Tcp.of(pair.b).listen(port + 75, self.accept)
+        self.socket = Tcp.of(pair.a).connect(port, (pair.b.address, port + 75), flow=1)
         self.socket.write(self.content)
         self.socket.close()
 
@@ -275,7 +276,7 @@ def test_two_connections_share_a_link_fairly_enough_and_both_end() -> None:
 
 def test_a_connection_to_nobody_is_reset() -> None:
     pair = Pair()
-    socket = pair.a.tcp_connect(5, (pair.b.address, 80))
+    socket = Tcp.of(pair.a).connect(5, (pair.b.address, 80))
     pair.run(1)
     assert not socket.connection.is_open
     assert [type(hop.packet.payload).__name__ for hop in pair.network.trace] == ["TCP", "TCP"]
@@ -357,7 +358,7 @@ def test_esp_with_an_spi_of_nobody_is_dropped() -> None:
 def test_an_spi_is_taken_once_and_is_no_free_port_until_it_is_closed() -> None:
     pair = Pair()
     esp_pair(pair)
-    with pytest.raises(ProtocolMisuse, match="SPI 273 of A is in use; choose another") as caught:
+    with pytest.raises(ProtocolMisuse, match="ESP port 273 of A is in use; choose another") as caught:
         pair.a.esp(0x111, 5, None)
     assert caught.value.value == 0x111
     assert pair.a.has_port(0x111)
@@ -385,9 +386,9 @@ def test_the_marks_of_a_socket_are_in_the_octets_of_what_it_sends(kind: str) -> 
     """RFC 8200 section 3: version, traffic class and flow label in the first word; section 4.3: next header 0."""
     pair = Pair()
     near, far = pair.a, pair.b.address
-    pair.b.tcp_listen(80, lambda accepted: None)
+    Tcp.of(pair.b).listen(80, lambda accepted: None)
     sockets: dict[str, Callable[[], Any]] = {
-        "UDP": lambda: near.udp(5, (far, 9)), "TCP": lambda: near.tcp_connect(5, (far, 80)),
+        "UDP": lambda: near.udp(5, (far, 9)), "TCP": lambda: Tcp.of(near).connect(5, (far, 80)),
         "echo": lambda: near.echo(7, far), "ESP": lambda: near.esp(1, 2, far),
     }  # fmt: skip
     socket = sockets[kind]()

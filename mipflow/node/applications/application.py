@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from mipflow.arguments import FLAG, PORT, TEXT, Checked, Expected, check, fits, function, one_of, optional, whole
 from mipflow.node.host import HOST, SPI, Host
+from mipflow.node.sockets import EspSocket, UdpSocket
 from mipflow.sim.clock import Clock, Unique
 from mipflow.wire.address import ADDRESS, Address
-
-if TYPE_CHECKING:
-    from mipflow.node.sockets import EspSocket, UdpSocket
 
 SOCKET = whole(1, 65535, "a port, of which 0 stands for none,")
 ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")

@@ -17,7 +17,7 @@ from mipflow.node.applications.application import Application as Application
 from mipflow.node.applications.application import Ends as Ends
 from mipflow.node.applications.application import Running as Running
 from mipflow.node.applications.recorded import Recorded as Recorded
-from mipflow.node.sockets import TcpSocket
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 __all__ = [
@@ -198,10 +198,10 @@ class FileTransfer(Checked):
 
             socket.on_data, socket.on_end = data, ended
 
-        ends.far.tcp_listen(ends.far_port, send if self.direction == "down" else receive)
+        Tcp.of(ends.far).listen(ends.far_port, send if self.direction == "down" else receive)
 
         def begin() -> None:
-            socket = ends.near.tcp_connect(ends.near_port, ends.remote, ends.label)
+            socket = Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label)
             if self.direction == "down":
                 receive(socket)
             else:
@@ -233,9 +233,9 @@ class Trickle(Checked):
             periodic(running, interval, partial(socket.write, piece), end)()
 
         def connect() -> None:
-            ends.near.tcp_connect(ends.near_port, ends.remote, ends.label).on_data = counter(running)
+            Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label).on_data = counter(running)
 
-        ends.far.tcp_listen(ends.far_port, accept)
+        Tcp.of(ends.far).listen(ends.far_port, accept)
         running.at(begin, connect)
         return running
 

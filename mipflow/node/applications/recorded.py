@@ -10,16 +10,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 from mipflow.arguments import FLAG, PORT, SECONDS, TEXT, YEAR_S, Checked, instance, one_of, optional, whole
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.node.applications.application import Ends, Running
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.clock import seconds
-
-if TYPE_CHECKING:
-    from mipflow.node.sockets import TcpSocket
-    from mipflow.wire.address import Address
+from mipflow.wire.address import Address
 
 End = Literal["", "close", "reset"]
 MOST_DATAGRAM = 65_535 - 8
@@ -189,10 +187,10 @@ class _Connection(RecordedRunning):
 
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
         ends, (up, down) = self.ends, self.sides
-        ends.far.tcp_listen(ends.far_port, down.take, near)
+        Tcp.of(ends.far).listen(ends.far_port, down.take, near)
 
         def connect() -> None:
-            up.take(ends.near.tcp_connect(ends.near_port, ends.remote, ends.flow))
+            up.take(Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.flow))
 
         self.at(zero_ns + self.recorded.opens_ns, connect)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from enum import Enum
 
 from mipflow.errors import ProtocolMisuse
+from mipflow.node.resets import reset_for
 from mipflow.node.tcp.congestion import SECOND
 from mipflow.node.tcp.receive import Receiver
 from mipflow.node.tcp.send import SEQUENCE_MASK, Sender
@@ -308,17 +309,6 @@ class Connection:
         self.sender.timer_ns = None
         self.sender.text.clear()
         self._acknowledgement_due = False
-
-
-def reset_for(segment: TCP) -> list[TCP]:
-    """Answer a segment of no connection: a reset, or nothing to a reset (section 3.10.7.1)."""
-    if segment.rst:
-        return []
-    ports = segment.destination_port, segment.source_port
-    if segment.ack:
-        return [TCP(*ports, segment.acknowledgement, rst=True, window=0)]
-    end = segment.sequence + len(segment.payload) + segment.syn + segment.fin
-    return [TCP(*ports, 0, end & SEQUENCE_MASK, rst=True, ack=True, window=0)]
 
 
 def _unfold(sequence: int, near: int) -> int:

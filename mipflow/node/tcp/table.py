@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from mipflow.errors import FunctionFailed, ProtocolMisuse, WireError
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
-from mipflow.node.sockets import TcpSocket
 from mipflow.node.tcp.connection import State
 from mipflow.node.tcp.send import SEQUENCE_MASK
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.trace import Change, Row
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TCP, Marks, Sized
@@ -56,7 +56,7 @@ class ConnectionTable:
     def __init__(self, host: Host, lookup: Lookup | None = None) -> None:
         self.failed = ""
         """How the function failed, in words."""
-        self._host, self._lookup = host, lookup
+        self._host, self._tcp, self._lookup = host, Tcp.of(host), lookup
         self._rows: dict[TcpSocket, ConnectionRow] = {}
         self._shown: dict[str, Row] = {}
         self._sent: dict[tuple[int, Address, int], tuple[int, int]] = {}
@@ -94,7 +94,7 @@ class ConnectionTable:
             whose = f"the row of {row.remote}, port {row.remote_port}, at port {row.local_port}"
         self._host.decided("lookup", f"the segment of {ends[0]}, port {ends[1]}, to port {ends[3]} gets {whose}")
         if found is None:
-            self._host.unconnected(arrival)
+            self._tcp.unconnected(arrival)
         else:
             found.receive(payload)
 
@@ -114,7 +114,7 @@ class ConnectionTable:
 
     def _record(self) -> None:
         """Put rows that came, changed or went into the trace."""
-        for each in dict.fromkeys((*self._rows, *self._host.tcp_sockets)):
+        for each in dict.fromkeys((*self._rows, *self._tcp.sockets.values())):
             if each.is_forgotten or each.connection.state is State.CLOSED:
                 self._rows.pop(each, None)
             elif each not in self._rows and each.local is not None:

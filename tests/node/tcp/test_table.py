@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mipflow.errors import FunctionFailed
-from mipflow.node.sockets import TcpSocket
+from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.node.tcp.table import CONNECTIONS, ConnectionRow, ConnectionTable, Segment
 from mipflow.sim.trace import Decided, TableChanged
 from mipflow.wire.packet import TCP
@@ -31,14 +31,14 @@ class Served:
         self.table = ConnectionTable(self.pair.b, lookup)
         self.got: list[bytes] = []
         self.accepted: list[TcpSocket] = []
-        self.pair.b.tcp_listen(80, self.accept)
+        Tcp.of(self.pair.b).listen(80, self.accept)
 
     def accept(self, socket: TcpSocket) -> None:
         self.accepted.append(socket)
         socket.on_data = self.got.append
 
     def connect(self, port: int) -> TcpSocket:
-        socket = self.pair.a.tcp_connect(port, (self.pair.b.address, 80))
+        socket = Tcp.of(self.pair.a).connect(port, (self.pair.b.address, 80))
         self.pair.run(1)
         return socket
 
