@@ -1,5 +1,6 @@
-"""The binding cache of a home agent or correspondent node (RFC 6275 section 9.1). Pure: `now` in, changes out; its
-state machine is a table.
+"""The binding cache of a home agent or correspondent node (RFC 6275 section 9.1). Pure: `now` in, changes out.
+
+The state machine of a binding is a table (`TRANSITIONS`), from which its diagram is drawn too.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
 
-from mipflow.mip6.bindings.table import Entry, Table, follow
+from mipflow.mip6.bindings.table import Entry, Table, follow, in_order
 from mipflow.mip6.constants import MAX_BINDINGS
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Change
@@ -16,7 +17,7 @@ from mipflow.wire.address import Address
 
 
 class BindingState(Enum):
-    """Where the binding of one home address stands."""
+    """The state of the binding of one home address."""
 
     NONE = "none"
     PROBING = "duplicate address detection"
@@ -33,41 +34,36 @@ class BindingEvent(Enum):
     ACCEPT = "binding update accepted"
     REFUSE = "another node has the home address, or it is no longer wanted"
     NEAR_END = "most of the lifetime is over"
-    ASK = "still in use: binding refresh request sent"
     DELETE = "de-registered"
     EXPIRE = "lifetime ended"
+    ASK = "still in use: binding refresh request sent"
     FORGET = "no older binding update can come any more"
 
 
+_NOT_IN_FORCE = {
+    BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
+    BindingEvent.DELETE: BindingState.REMEMBERED,
+}  # fmt: skip
 _IN_FORCE = {
     BindingEvent.ACCEPT: BindingState.BOUND, BindingEvent.NEAR_END: BindingState.EXPIRING,
     BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.EXPIRE: BindingState.REMEMBERED,
 }  # fmt: skip
 _FOLLOWING = {
-    BindingState.NONE: {
-        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
-        BindingEvent.DELETE: BindingState.REMEMBERED,
-    },
-    BindingState.PROBING: {
-        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
-        BindingEvent.REFUSE: BindingState.NONE, BindingEvent.DELETE: BindingState.REMEMBERED,
-    },
+    BindingState.NONE: _NOT_IN_FORCE,
+    BindingState.PROBING: {**_NOT_IN_FORCE, BindingEvent.REFUSE: BindingState.NONE},
     BindingState.BOUND: _IN_FORCE,
     BindingState.EXPIRING: {**_IN_FORCE, BindingEvent.ASK: BindingState.ASKED},
     BindingState.ASKED: _IN_FORCE,
-    BindingState.REMEMBERED: {
-        BindingEvent.PROBE: BindingState.PROBING, BindingEvent.ACCEPT: BindingState.BOUND,
-        BindingEvent.DELETE: BindingState.REMEMBERED, BindingEvent.FORGET: BindingState.NONE,
-    },
-}  # fmt: skip
-TRANSITIONS = {(state, event): following for state, row in _FOLLOWING.items() for event, following in row.items()}
+    BindingState.REMEMBERED: {**_NOT_IN_FORCE, BindingEvent.FORGET: BindingState.NONE},
+}
+TRANSITIONS = in_order(_FOLLOWING, BindingEvent)
 """The state machine of a binding. A home agent detects duplicates first; a correspondent node asks for refreshes."""
 IN_FORCE = frozenset({BindingState.BOUND, BindingState.EXPIRING, BindingState.ASKED})
 
 
 @dataclass(slots=True, frozen=True)
 class Binding(Entry):
-    """A home address and the care-of address that stands for it, until `expires_ns` (nanoseconds)."""
+    """A home address with the care-of address that stands for it, until `expires_ns` (nanoseconds)."""
 
     columns = "home_address care_of_address sequence state expires_at_s home_registration".split()
     home_address: Address
@@ -76,23 +72,23 @@ class Binding(Entry):
     expires_ns: int
     home_registration: bool = False
     link_local: bool = False
-    """The L bit: the link-local address of the same interface identifier is defended too (section 10.3.1)."""
+    """The L bit: the home agent also defends the link-local address of the same interface identifier (10.3.1)."""
     home_agent: Address | None = None
     """The address of the home agent that a home registration was addressed to (section 10.6.3)."""
     accepted_ns: int = 0
-    """When its last binding update was accepted."""
+    """The time at which its last binding update was accepted."""
     wakes_ns: int | None = None
-    """When something is due before it expires."""
+    """The time at which something is due before it expires, or None."""
     state: BindingState = BindingState.BOUND
 
     @property
     def expires_at_s(self) -> float:
-        """When the binding ends, in seconds of virtual time."""
+        """The end of the binding, in seconds of virtual time."""
         return self.expires_ns / NS_PER_S
 
     @property
     def due_ns(self) -> int:
-        """When something is to be done about it, in nanoseconds."""
+        """The time at which something is to be done about it, in nanoseconds."""
         return self.expires_ns if self.wakes_ns is None else self.wakes_ns
 
 
@@ -104,8 +100,8 @@ def is_newer(sequence: int, last: int) -> bool:
 class BindingCache(Table[Address, Binding]):
     """Bindings by home address. Iterates over those in force; looks up in constant time, expires in logarithmic.
 
-    `max_bindings` entries of any state find room. What has none is refused, and nothing is thrown out for it: section
-    9.6 leaves the policy open, 9.1 asks not to delete needlessly, and a home registration may not be replaced.
+    It has room for `max_bindings` entries of any state. A further one is refused, and none is thrown out for it:
+    section 9.6 leaves the policy open, 9.1 asks not to delete needlessly, and a home registration may not be replaced.
     """
 
     name = "binding cache"
@@ -114,14 +110,14 @@ class BindingCache(Table[Address, Binding]):
         super().__init__()
         self.max_bindings = max_bindings
         self.get = self._entries.get
-        """get(home_address): its binding if one is in force, or None."""
+        """get(home_address) returns its binding if one is in force, or None."""
         self._apart: dict[Address, Binding] = {}
         """Entries that are not in force: under detection, or deleted and remembered."""
         self._heap: list[tuple[int, Address]] = []
-        """(due_ns, home address); one whose entry says another time is stale."""
+        """Pairs of due_ns and home address; a pair is stale where the entry says another time."""
 
     def entry(self, home_address: Address) -> Binding | None:
-        """The binding of a home address in any state, or None."""
+        """Return the binding of a home address in any state, or None."""
         return self._entries.get(home_address) or self._apart.get(home_address)
 
     def has_room(self, home_address: Address) -> bool:
@@ -130,13 +126,13 @@ class BindingCache(Table[Address, Binding]):
 
     @property
     def size(self) -> int:
-        """Entries of any state, those not in force included."""
+        """The number of entries of any state, those not in force included."""
         return len(self._entries) + len(self._apart)
 
     def step(self, event: BindingEvent, binding: Binding) -> list[Change]:
-        """Take one transition; `binding` is what the entry says from then on. Changes tell of entries in force only.
+        """Take one transition; `binding` is the entry from then on. The changes are about entries in force only.
 
-        Raises ProtocolMisuse for an event that the table does not know in this state.
+        Raises ProtocolMisuse for an event that cannot happen in this state.
         """
         home_address, old = binding.home_address, self.entry(binding.home_address)
         state = BindingState.NONE if old is None else old.state
@@ -154,7 +150,7 @@ class BindingCache(Table[Address, Binding]):
         return changes
 
     def due(self, now: int) -> list[Binding]:
-        """Entries about which something is to be done at `now` nanoseconds, each given once."""
+        """Return the entries about which something is to be done at `now` nanoseconds, each once."""
         found: dict[Address, Binding] = {}
         while (due := self.next_due_ns()) is not None and due <= now:
             home_address = heappop(self._heap)[1]
@@ -164,7 +160,7 @@ class BindingCache(Table[Address, Binding]):
         return list(found.values())
 
     def next_due_ns(self) -> int | None:
-        """When something is to be done next, in nanoseconds; None where there is nothing."""
+        """Return when something is to be done next, in nanoseconds, or None."""
         while self._heap and self._is_stale(*self._heap[0]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None

@@ -1,7 +1,7 @@
-"""Keygen tokens and what is made of them: the binding key, authenticators (RFC 6275 sections 5.2 and 6.2.7). Pure.
+"""Keygen tokens, with the binding key and authenticators made of them (RFC 6275 sections 5.2 and 6.2.7). Pure.
 
-`Nonces` is all that a correspondent node keeps. `mip6.registrations.return_routability`: the tests by which a mobile
-node gets its tokens, and where it checks a Home Test; what follows then: `mip6.registrations.exchange`.
+A correspondent node keeps no more than its `Nonces`. A mobile node gets tokens by the tests of
+`mip6.registrations.return_routability`, where a Home Test is checked too; `mip6.registrations.exchange` uses them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS
 
 
 def home_keygen_token(node_key: bytes, home_address: Address, nonce: bytes) -> bytes:
-    """First 64 bits of HMAC_SHA1(Kcn, home address | nonce | 0) (section 5.2.5)."""
+    """Return the first 64 bits of HMAC_SHA1(Kcn, home address | nonce | 0) (section 5.2.5)."""
     return hmac.digest(node_key, home_address.packed + nonce + b"\x00", "sha1")[:8]
 
 
 def care_of_keygen_token(node_key: bytes, care_of_address: Address, nonce: bytes) -> bytes:
-    """First 64 bits of HMAC_SHA1(Kcn, care-of address | nonce | 1) (section 5.2.5)."""
+    """Return the first 64 bits of HMAC_SHA1(Kcn, care-of address | nonce | 1) (section 5.2.5)."""
     return hmac.digest(node_key, care_of_address.packed + nonce + b"\x01", "sha1")[:8]
 
 
 def binding_management_key(home_token: bytes, care_of_token: bytes | None) -> bytes:
-    """Kbm = SHA1(home keygen token | care-of keygen token); without the latter to delete a binding (section 5.2.5)."""
+    """Return Kbm = SHA1(home keygen token | care-of keygen token), without the latter to delete a binding (5.2.5)."""
     return hashlib.sha1(home_token + (care_of_token or b"")).digest()
 
 
 def authenticator(key: bytes, care_of_address: Address, correspondent: Address, message: bytes) -> bytes:
-    """First 96 bits of HMAC_SHA1(Kbm, care-of address | correspondent | MH data) (section 6.2.7).
+    """Return the first 96 bits of HMAC_SHA1(Kbm, care-of address | correspondent | MH data) (section 6.2.7).
 
     `message`: the Mobility Header with checksum zero, up to where the authenticator stands. To delete a binding the
     home address takes the care-of address's place.
@@ -50,7 +50,7 @@ Message = TypeVar("Message", BindingUpdate, BindingAcknowledgement)
 
 
 def proved(message: Message, key: bytes, signed: Address, correspondent: Address) -> Message:
-    """A message with authorization data behind its options; `signed`: its care-of address (see `authenticator`)."""
+    """Add authorization data behind the options of a message; `signed`: its care-of address (see `authenticator`)."""
     plain = replace(message, options=(*message.options, BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))))
     proof = authenticator(key, signed, correspondent, authenticated_part(plain))
     return replace(message, options=(*message.options, BindingAuthorizationData(proof)))
@@ -66,7 +66,8 @@ def is_proved(message: Message, key: bytes, signed: Address, correspondent: Addr
 
 
 class Nonces:
-    """A correspondent node's key Kcn and its nonces: a new one every 30 s, the last eight accepted (section 5.2.7).
+    """The key Kcn of a correspondent node and its nonces: a new one every 30 s, the last eight accepted (section
+    5.2.7).
 
     A nonce is made from its index and a secret when asked for, so nothing is stored.
     """
@@ -75,15 +76,15 @@ class Nonces:
         self.node_key = random.randbytes(20)
         self._secret = random.randbytes(20)
         self._count = 0
-        """Nonces before the current one. An index comes again after 65 535 of them, a nonce never."""
+        """The number of nonces before the current one. An index comes again after 65 535 of them, a nonce never."""
 
     def index(self, now: int) -> int:
-        """Index of the nonce that is handed out at `now` nanoseconds: 16 bits, never zero (RFC 4866 section 4.1)."""
+        """Return the index of the nonce given out at `now` nanoseconds: 16 bits, never zero (RFC 4866 section 4.1)."""
         self._count = now // NONCE_INTERVAL_NS
         return self._count % 0xFFFF + 1
 
     def nonce(self, index: int) -> bytes:
-        """The eight octets of the newest nonce with an index."""
+        """Return the eight octets of the newest nonce with an index."""
         count = self._count - (self._count + 1 - index) % 0xFFFF
         return hmac.digest(self._secret, count.to_bytes(8, "big", signed=True), "sha1")[:8]
 
@@ -93,16 +94,16 @@ class Nonces:
         return 0 < index <= 0xFFFF and age < VALID_NONCES and age <= now // NONCE_INTERVAL_NS
 
     def home_token(self, home_address: Address, index: int) -> bytes:
-        """The home keygen token of an address under one nonce."""
+        """Return the home keygen token of an address under one nonce."""
         return home_keygen_token(self.node_key, home_address, self.nonce(index))
 
     def care_of_token(self, care_of_address: Address, index: int) -> bytes:
-        """The care-of keygen token of an address under one nonce."""
+        """Return the care-of keygen token of an address under one nonce."""
         return care_of_keygen_token(self.node_key, care_of_address, self.nonce(index))
 
 
 class RoutabilityTest(Enum):
-    """Which of the two tests: through the home agent, or straight (section 5.2.5)."""
+    """The two tests: through the home agent, and straight (section 5.2.5)."""
 
     HOME = "home"
     CARE_OF = "care-of"
@@ -114,7 +115,7 @@ TestKey = tuple[RoutabilityTest, "Address", "Address"]
 
 @dataclass(slots=True, frozen=True)
 class Token:
-    """A keygen token with its nonce index, and when it came (nanoseconds)."""
+    """A keygen token with its nonce index and the time at which it came, in nanoseconds."""
 
     nonce_index: int
     value: bytes

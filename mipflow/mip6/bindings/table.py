@@ -1,4 +1,4 @@
-"""The common base of the tables of Mobile IPv6 and of the patent: entries by key, every change given back. Pure."""
+"""The common base of the tables of Mobile IPv6 and of the patent: entries by key, each change given back. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mipflow.wire.address import Address, Prefix
 
 
 class Entry(Unique):
-    """One line of a table; `columns` names what it shows."""
+    """One line of a table; `columns` names the fields that it shows."""
 
     __slots__ = ()
     columns: ClassVar[Sequence[str]]
 
     def row(self) -> dict[str, object]:
-        """As plain named values: addresses and states as text, times to the millisecond."""
+        """Return plain named values: addresses and states as text, times to the millisecond."""
         return {name: _plain(getattr(self, name)) for name in self.columns}
 
 
@@ -35,12 +35,19 @@ S = TypeVar("S", bound=Enum)
 
 
 def follow(transitions: Mapping[tuple[S, Any], S], state: S, event: Enum, what: str) -> S:
-    """The state that follows `state` of `what`. Raises ProtocolMisuse for an event that the table does not know there.
-    """
+    """Return the state that follows `state` of `what`. Raises ProtocolMisuse for an event that cannot happen there."""
     following = transitions.get((state, event))
     if following is None:
         raise ProtocolMisuse(f"{event} cannot happen to {what} that is {state.value!r}", event)
     return following
+
+
+V = TypeVar("V", bound=Enum)
+
+
+def in_order(following: Mapping[S, Mapping[V, S]], events: type[V]) -> dict[tuple[S, V], S]:
+    """Return a state machine as one table: (state, event) -> the state that follows, in the order of `events`."""
+    return {(state, event): row[event] for state, row in following.items() for event in events if event in row}
 
 
 K = TypeVar("K")
