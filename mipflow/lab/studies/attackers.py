@@ -1,7 +1,7 @@
-"""Attackers of RFC 4225 and RFC 6275 section 15: nodes that claim what is not theirs, or say again what others said.
+"""Attackers of RFC 4225 and RFC 6275 section 15: nodes that claim the addresses of others, or repeat their messages.
 
-They stand on a link of their own with an address of their own, forge any source address (nobody filters), and may have
-ears on one other link of the network. What a peer then believes is the peer's affair.
+They stand on a link of their own with an address of their own, forge any source address (nobody filters), and may
+listen on one other link of the network. Whether a peer believes them is decided at the peer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
 
 PATIENCE_NS = NS_PER_S // 2
-"""How long a liar hopes to overhear an answer before it makes one up."""
+"""The time that a liar waits to overhear an answer before it makes one up."""
 LIFETIME_UNITS = MAX_RR_BINDING_LIFETIME_S // mobility.LIFETIME_UNIT_S
 
 How = Literal["received", "overheard", "guessed"]
@@ -34,7 +34,7 @@ How = Literal["received", "overheard", "guessed"]
 
 @dataclass(slots=True)
 class HeldToken(Entry):
-    """A keygen token in a liar's hands: for which address, how it came by it, and since when (seconds)."""
+    """A keygen token that a liar holds: the address it is for, how the liar got it, and since when (seconds)."""
 
     columns = "kind address how since_s".split()
     kind: RoutabilityTest
@@ -44,16 +44,16 @@ class HeldToken(Entry):
 
 
 class HeldTokens(Table[RoutabilityTest, HeldToken]):
-    """The two tokens for what a liar claims, as far as it has them."""
+    """The two tokens that a liar needs for its claim, as far as it has them."""
 
     name = "keygen tokens"
 
     def hold(self, held: HeldToken) -> list[Change]:
-        """Take a token; one that is true already stays as it is."""
+        """Take a token, unless a true one of its kind is there already."""
         return [] if held.kind.value in self.true() else self._put(held.kind, held)
 
     def true(self) -> dict[str, float]:
-        """The kinds of those that are no guesses: "home", "care-of" -> since when, in seconds."""
+        """Return the tokens that are no guesses: "home", "care-of" -> since when, in seconds."""
         return {each.kind.value: each.since_s for each in self if each.how != "guessed"}
 
     def _text(self, key: RoutabilityTest) -> str:
@@ -61,22 +61,22 @@ class HeldTokens(Table[RoutabilityTest, HeldToken]):
 
 
 class StraightOnly(MobileNode):
-    """The mobile node in a liar: what it sends itself goes straight; its binding is for what others send."""
+    """The mobile node in a liar: its own packets go straight, its binding is for packets that others send."""
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight."""
+        """Return the direct road."""
         return self.node.direct_road(source, destination)
 
     def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
-        """There is no tunnel."""
+        """Return None: there is no tunnel."""
         return None
 
 
 class Liar(Host):
     """A mobile node that registers an address that is not its own: another's home address, or a false care-of address.
 
-    No home agent knows of it: home tests leave with a forged source address. An answer that it cannot receive it
-    overhears, where it has ears on its way, and otherwise it guesses.
+    It has no home agent: home tests leave with a forged source address. An answer that does not come to it is overheard
+    where it listens on the way, and guessed elsewhere.
     """
 
     role: Role = "attacker"
@@ -93,11 +93,13 @@ class Liar(Host):
         self.handlers[mobility.HomeTest] = self.handlers[mobility.CareOfTest] = self._received
 
     def listen(self, segment: Segment) -> None:
-        """Have ears on a link: tests that pass there are answers to this node too, inside tunnels that are open."""
+        """Listen on a link: tests that pass there are answers to this node too, also inside tunnels that are not
+        encrypted.
+        """
 
         def overhear(packet: Packet, now: int) -> None:
             inner = packet
-            while isinstance(inner.payload, Packet):  # what is in ESP stays closed to it
+            while isinstance(inner.payload, Packet):  # it cannot read what is in ESP
                 inner = inner.payload
             if isinstance(inner.payload, mobility.HomeTest | mobility.CareOfTest):
                 self.clock.at(now, lambda _: self._take(inner.copy(), "overheard"))
@@ -114,19 +116,18 @@ class Liar(Host):
         entry = updates.get(self.mobility.home_agent, home_address)
         assert entry is not None
         updates.step(entry, EntryEvent.UPDATE)
-        # Its own home agent, it grants itself an hour.
+        # It is its own home agent, and grants itself an hour.
         updates.step(entry, EntryEvent.ACCEPT, registered=self.address, expires_ns=self.clock.now + 3600 * NS_PER_S)
         self.mobility.registrar.register_correspondent(correspondent, home_address, care_of_address)
 
     def lie(self, correspondent: Address, home_address: Address, care_of_address: Address) -> None:
-        """Say the same at once, without any test: for a correspondent that asks for no proof."""
+        """Send the same claim at once, without any test: for a correspondent that asks for no proof."""
         where = mobility.AlternateCareOfAddress(care_of_address)
         update = mobility.BindingUpdate(1, lifetime_units=LIFETIME_UNITS, options=(where,))
-        option = DestinationOptions((HomeAddressOption(home_address),))
-        forge(self, Packet(self.address, correspondent, update, extensions=(option,)))
+        forge(self, update_packet(home_address, self.address, correspondent, update))
 
     def _send_and_guess(self, packet: Packet, road: Road) -> None:
-        """Send signalling; if nobody answers, take a guess for the answer."""
+        """Send signalling; take a guess for the answer if none comes."""
         road.send(packet)
         message, guess = packet.payload, self._guess
         if isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit):
@@ -136,17 +137,17 @@ class Liar(Host):
             self.clock.after(PATIENCE_NS, lambda _: self._take(made_up, "guessed"))
 
     def _received(self, arrival: Arrival) -> None:
-        """An answer came to this node itself."""
+        """Take an answer that came to this node itself."""
         self._hold(arrival.packet, "received")
         self._judge(arrival)
 
     def _take(self, packet: Packet, how: How) -> None:
-        """Take an answer for one of ours, wherever it was heard; its cookie tells which it is."""
+        """Take an answer wherever it was heard, if its cookie belongs to a test of ours."""
         if self._hold(packet, how):
             self._judge(Arrival(packet, next(iter(self.interfaces.values())), tunnel=packet))
 
     def _hold(self, packet: Packet, how: How) -> bool:
-        """Note a token; False where no test of ours waits for it."""
+        """Note a token; return False where no test of ours waits for it."""
         answer = packet.payload
         assert isinstance(answer, mobility.HomeTest | mobility.CareOfTest)
         kind = RoutabilityTest.HOME if isinstance(answer, mobility.HomeTest) else RoutabilityTest.CARE_OF
@@ -157,26 +158,31 @@ class Liar(Host):
         return is_ours
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
-        """From any source address that is wanted."""
+        """Return a road from any source address that is wanted."""
         return super().direct_road(self.address, destination)
 
 
+def update_packet(home_address: Address, care_of: Address, peer: Address, update: mobility.BindingUpdate) -> Packet:
+    """Build the packet of a binding update that is sent from a care-of address."""
+    return Packet(care_of, peer, update, extensions=(DestinationOptions((HomeAddressOption(home_address),)),))
+
+
 def forge(node: Host, packet: Packet) -> None:
-    """Send a packet as it is, with any source address."""
+    """Send a packet unchanged, with any source address."""
     road = node.direct_road(node.address, packet.destination)
     if road is not None:
         road.send(packet)
 
 
 class Forger(Host):
-    """Sends packets with any source address."""
+    """A node that sends packets with any source address."""
 
     role: Role = "attacker"
     forge = forge
 
 
 class Hoarder(Host):
-    """Binds as many home addresses as it likes at a correspondent: all its own, and nothing about them is false."""
+    """A node that binds as many home addresses of its own as it likes at a correspondent; none of them is false."""
 
     role: Role = "attacker"
 
@@ -187,7 +193,7 @@ class Hoarder(Host):
         self.handlers[mobility.HomeTest] = self._tested_home
 
     def hoard(self, correspondent: Address, home_address: Address) -> None:
-        """Test one more home address of its link, and bind it when the answer comes."""
+        """Test one more home address of its link; bind it when the answer comes."""
         next(iter(self.interfaces.values())).add_address(home_address)
         if self._care_of_test is None:
             forge(self, Packet(self.address, correspondent, mobility.CareOfTestInit(bytes(8))))
@@ -203,13 +209,12 @@ class Hoarder(Host):
             key = binding_management_key(home_test.keygen_token, care_of_test.keygen_token)
             indices = mobility.NonceIndices(home_test.nonce_index, care_of_test.nonce_index)
             update = mobility.BindingUpdate(1, lifetime_units=LIFETIME_UNITS, options=(indices,))
-            option = DestinationOptions((HomeAddressOption(home_address),))
             message = proved(update, key, self.address, correspondent)
-            forge(self, Packet(self.address, correspondent, message, extensions=(option,)))
+            forge(self, update_packet(home_address, self.address, correspondent, message))
 
 
 class Replayer(Host):
-    """Records the binding updates that pass on a link, and sends them again as they were."""
+    """A node that records the binding updates that pass on a link, and sends them again unchanged."""
 
     role: Role = "attacker"
 
@@ -218,7 +223,7 @@ class Replayer(Host):
         self.recorded: list[Packet] = []
 
     def listen(self, segment: Segment) -> None:
-        """Have ears on a link."""
+        """Listen on a link."""
 
         def overhear(packet: Packet, now: int) -> None:
             if isinstance(packet.payload, mobility.BindingUpdate):
@@ -228,7 +233,7 @@ class Replayer(Host):
         segment.tap(overhear)
 
     def replay(self, correspondent: Address) -> int:
-        """Send again all that was recorded on its way to a correspondent; gives how many."""
+        """Send again all updates recorded on their way to a correspondent; return how many."""
         again = [packet.copy() for packet in self.recorded if packet.destination == correspondent]
         for packet in again:
             forge(self, packet)

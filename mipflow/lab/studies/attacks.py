@@ -1,21 +1,20 @@
-"""The attack table: what each attack achieves from each place against each defence, found by running it.
+"""The attack table: whether each attack succeeds from each place against each defence, found by running it.
 
-Every cell is a world of its own with an attacker in it; its verdict is what that world's binding caches and links show
+Every cell is a world of its own with an attacker in it; its verdict is read from that world's binding caches and links
 at the end. RFC 4225 and RFC 6275 section 15 say what to expect.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from mipflow.arguments import FLAG, SEED, check, fits, one_of
-from mipflow.errors import ProtocolMisuse, shown
+from mipflow.arguments import FLAG, SEED, check
 from mipflow.lab.scenarios import figure2
 from mipflow.lab.studies.attackers import Liar, Replayer
 from mipflow.lab.studies.found import found
+from mipflow.lab.studies.study import Row, choose, sent_since, table
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_cache import Binding
 from mipflow.mip6.bindings.keygen_tokens import binding_management_key, proved
@@ -29,34 +28,35 @@ from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.trace import TableChanged
-from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.drawing.picture import Picture
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 
 MALLORY = Prefix.parse("2001:db8:bad::/64")
 ATTACKER, PLACE = "Attacker", (4.0, -2.0)
-"""Its name, and where it stands in pictures."""
+"""The attacker's name, and its place in pictures."""
+VERDICT = {True: "succeeds", False: "fails"}
 FLOOD = 999
-"""Flow id of what the attacker has sent to its victim."""
+"""The flow id of the stream that the attacker has sent to its victim."""
 
 CALL = Voice(interval_ms=500)
-"""It is there to be stolen; how much is said in it does not matter."""
+"""The call that is to be stolen; the amount of data in it does not matter."""
 
 VICTIMS = {"CN2": None, "Laptop": ("wlan0", 0.0, 2.2), "Printer": ("home", 2.4, 2.6)}
-"""Machines that can be flooded -> the link that one is put on, and its place, where it is not in the world already."""
+"""Machines that can be flooded -> link and place of one that is not in the world already."""
 
 PLACES: dict[str, str | None] = {
     "off the path": None, "MN's access": "wlan0", "HA-CN path": "Internet-HR", "CN's access": "cn1",
     "home link": "home",
 }  # fmt: skip
-"""Where the attacker has ears: a link of the world."""
+"""Places -> the link of the world on which the attacker listens."""
 
 
 class Credulous(Correspondent):
-    """A correspondent that believes every binding update: what route optimisation would be without any proof."""
+    """A correspondent that believes every binding update, as in route optimisation without any proof."""
 
     def binding_update(self, arrival: Arrival) -> None:
-        """Do as it says."""
+        """Bind or delete as the update says."""
         update, home_address = arrival.packet.payload, arrival.source
         assert isinstance(update, BindingUpdate)
         care_of = self.care_of_address(arrival, update)
@@ -66,7 +66,7 @@ class Credulous(Correspondent):
         else:
             self.unbind(home_address)
         indices = update.option(NonceIndices)
-        if indices is not None:  # a mobile node wants its acknowledgement proved
+        if indices is not None:  # a mobile node expects a proof in its acknowledgement
             is_kept = update.lifetime_units > 0
             home_token = self.nonces.home_token(home_address, indices.home)
             care_of_token = self.nonces.care_of_token(care_of, indices.care_of) if is_kept else None
@@ -81,13 +81,13 @@ DEFENCES: dict[str, dict[str, Any]] = {
     "return routability and ESP": {"security": True},
     "generated addresses": {"enhanced": True},
 }
-"""Defences against the attacker: keywords of `figure2`."""
+"""Defences against the attacker -> keywords of `figure2`."""
 
 
 class Means(NamedTuple):
-    """The means of an attacker: ears on a link, and a key of its own to generate addresses from (RFC 4866).
+    """The means of an attacker: a link to listen on, and a key of its own to generate addresses from (RFC 4866).
 
-    victim: who is flooded; tests: whether it tests as a mobile node does, before it lies.
+    victim: the machine to flood; tests: whether it does both tests, as a mobile node does, before it lies.
     """
 
     ears: Segment | None
@@ -97,7 +97,7 @@ class Means(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """An attack that was run: its world, who attacked there, whether it succeeded."""
+    """An attack that was run: its world, the attacker in it, and whether it succeeded."""
 
     world: World
     attacker: Liar | Replayer
@@ -105,12 +105,12 @@ class Attack(NamedTuple):
 
     @property
     def held(self) -> dict[str, float]:
-        """The true keygen tokens that a liar came by: "home", "care-of" -> since when, in seconds."""
+        """The true keygen tokens that a liar got: "home", "care-of" -> since when, in seconds."""
         return self.attacker.tokens.true() if isinstance(self.attacker, Liar) else {}
 
 
 def _steal(world: World, means: Means) -> Attack:
-    """Have CN1 send to the attacker what is for the mobile node (RFC 4225 section 3.1.1)."""
+    """Have CN1 send the mobile node's packets to the attacker (RFC 4225 section 3.1.1)."""
     flow = world.mn.open(world.cn1, CALL)
     world.run(6)
     assert flow.home_address is not None
@@ -121,7 +121,7 @@ def _steal(world: World, means: Means) -> Attack:
 
 
 def _steal_at_home(world: World, means: Means) -> Attack:
-    """Have the home agent send to the attacker what is for the mobile node (RFC 6275 section 15.3)."""
+    """Have the home agent send the mobile node's packets to the attacker (RFC 6275 section 15.3)."""
     flow = world.mn.open(world.cn1, CALL)
     world.run(6)
     assert flow.home_address is not None
@@ -148,12 +148,8 @@ def _flood(world: World, means: Means) -> Attack:
         world.run(3)
     (liar.claim if means.tests else liar.lie)(world.cn1.address, home_address, victim.address)
     world.run(9)
-    trace, since_ns = world.trace, world.network.clock.now - NS_PER_S  # it is no flood if it has ended by then
-    late = range(bisect_left(trace.sent, since_ns), len(trace))
-    comes = any(
-        hop.channel.receiver == victim.name and hop.packet.innermost().flow == FLOOD
-        for hop in map(trace.__getitem__, late)
-    )
+    late = sent_since(world, world.network.clock.now - NS_PER_S)  # it is no flood if it has ended by then
+    comes = any(channel.receiver == victim.name and packet.innermost().flow == FLOOD for packet, channel in late)
     return Attack(world, liar, comes)
 
 
@@ -186,50 +182,42 @@ ATTACKS: dict[str, Callable[[World, Means], Attack]] = {
 def attack(
     what: str, place: str, defence: str, seed: int = 0, *, victim: str = "CN2", tests: bool = True
 ) -> Attack:  # fmt: skip
-    """Run one attack: its world, who attacked, and whether it succeeded.
+    """Run one attack; return its world, the attacker, and whether it succeeded.
 
-    victim: who is flooded, one of `VICTIMS`; tests: whether the attacker does both tests before it lies, or lies at
-    once. Raises ProtocolMisuse for an attack, place, defence or victim that is unknown.
+    victim: the machine to flood, one of `VICTIMS`; tests: whether the attacker does both tests before it lies, or lies
+    at once. Raises ProtocolMisuse for an attack, place, defence or victim that is unknown.
     """
-    for name, table in ((what, ATTACKS), (place, PLACES), (defence, DEFENCES), (victim, VICTIMS)):
-        if not fits(name, one_of(*table)):
-            raise ProtocolMisuse(f"{shown(name)} is not known here; expected one of {', '.join(table)}", name)
+    run, segment, keywords = choose(what, ATTACKS), choose(place, PLACES), choose(defence, DEFENCES)
+    choose(victim, VICTIMS)
     check(SEED, seed=seed)
     check(FLAG, tests=tests)
-    keywords, segment = DEFENCES[defence], PLACES[place]
     for has_key in (False, True)[: 1 + ("enhanced" in keywords)]:  # where keys count, with one and without
         world = figure2(seed, home_router=True, **keywords)
         ears = None if segment is None else world.network.segments[segment]
-        made = ATTACKS[what](world, Means(ears, has_key, victim, tests))
+        made = run(world, Means(ears, has_key, victim, tests))
         if made.succeeds:
             break
     return made
 
 
 def attack_table(seed: int = 0) -> Picture:
-    """Run every attack from every place against every defence: who succeeds. Kept for the next time
-    (`lab.studies.found`)."""
+    """Run every attack from every place against every defence, and show which succeed. Kept for the next time
+    (`lab.studies.found`).
+    """
     check(SEED, seed=seed)
     cells = [(what, place, defence) for what in ATTACKS for defence in DEFENCES for place in PLACES]
     verdicts = found("attack_table", (seed, cells), len(cells), (attack(*cell, seed).succeeds for cell in cells))
     succeeds = dict(zip(cells, verdicts, strict=True))
-    rows: list[dict[str, object]] = [
-        {"attack": what, "defence": defence, **{place: _word(succeeds[what, place, defence]) for place in PLACES}}
+    rows: list[Row] = [
+        {"attack": what, "defence": defence, **{place: VERDICT[succeeds[what, place, defence]] for place in PLACES}}
         for what in ATTACKS for defence in DEFENCES
     ]  # fmt: skip
 
-    def sentences() -> list[str]:
-        told = []
-        for row in rows:
-            places = [place for place in PLACES if row[place] == _word(True)]
-            told.append(f"{row['attack']}, defence {row['defence']}: succeeds from {', '.join(places) or 'nowhere'}.")
-        return told
+    def told(row: Row) -> list[str]:
+        places = [place for place in PLACES if row[place] == VERDICT[True]]
+        return [f"{row['attack']}, defence {row['defence']}: succeeds from {', '.join(places) or 'nowhere'}."]
 
-    return Picture("What an attacker achieves, by where it listens", sentences, lambda: rows, html=html_table(rows))
-
-
-def _word(succeeds: bool) -> str:
-    return "succeeds" if succeeds else "fails"
+    return table("What an attacker achieves, by where it listens", rows, told)
 
 
 def settle(world: World, live: Callable[[Segment, int], object], interface_identifier: int) -> None:
@@ -253,7 +241,7 @@ def _liar(world: World, means: Means) -> Liar:
 
 
 def _victim(world: World, name: str) -> Host:
-    """Choose who is flooded: an uninvolved correspondent, or a machine on a link of the mobile node's."""
+    """Return the machine to flood: an uninvolved correspondent, or a new one on a link of the mobile node."""
     placed = VICTIMS[name]
     if placed is None:
         return world.cn2

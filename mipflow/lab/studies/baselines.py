@@ -1,44 +1,42 @@
-"""The baselines of the patent beside its method: the same flows in three worlds, and what can be done in each.
+"""The patent's method beside its baselines: the same flows in three worlds, and what can be done with them in each.
 
-Takes a question, as the flows that there are, what is done with them, and where each is to be then. Every cell is a
-world of its own that is run; its verdict is which interface the data packets of each flow took in its last second.
+A question names the flows, what is done with them, and the interface that each is to use then. Every cell is a world of
+its own that is run; its verdict is read from the interfaces that the data packets of each flow took in its last second.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from mipflow.arguments import SEED, check, fits, one_of
-from mipflow.errors import ProtocolMisuse, shown
+from mipflow.arguments import SEED, check
 from mipflow.flow.flows import Flow
 from mipflow.lab.scenarios import figure1, figure2, plain_mobile_ipv6
 from mipflow.lab.studies.found import found
+from mipflow.lab.studies.study import Row, choose, sent_since, table
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.applications.apps import Voice
 from mipflow.sim.clock import NS_PER_S
-from mipflow.sim.trace import ChannelName
-from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.drawing.picture import Picture
 from mipflow.wire.mobility import BindingUpdate
-from mipflow.wire.packet import Packet
 
 SCHEMES: dict[str, Callable[..., World]] = {
     "plain Mobile IPv6": plain_mobile_ipv6, "a care-of address per correspondent": figure1,
     "a home address per flow as needed": figure2,
 }  # fmt: skip
 """The schemes of pages 1 to 3, of Figure 1 (pages 3, 4, 6, 7) and of the patent itself, as worlds."""
+YES = {True: "yes", False: "no"}
 WLAN, CELL = "wlan0", "cell0"
 SETTLE_S = 5.0
 """Seconds after which a flow is bound, or has moved; the last of them is looked at."""
 CALL = Voice(start_s=SETTLE_S / 2)
-"""It talks once its home address is bound, so what is lost is lost by what is asked."""
+"""A call that talks once its home address is bound, so that all losses come from what is asked."""
 
 
 class Begun(NamedTuple):
-    """A call: with which correspondent, over which interface it is to go, and whether the correspondent begins it."""
+    """A call: its correspondent, the interface that it is to use, and whether the correspondent begins it."""
 
     cn: int
     wished: str
@@ -46,8 +44,8 @@ class Begun(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question to a scheme: the pages that speak of it, calls begun one after the other, and which of them, by
-    number, move to the cellular network then: none, one, or all.
+    """A question to a scheme: the pages that speak of it, the calls begun one after the other, and the numbers of those
+    that move to the cellular network then: none, one, or all.
     """
 
     pages: str
@@ -71,9 +69,9 @@ QUESTIONS: dict[str, Question] = {
 
 
 class Outcome(NamedTuple):
-    """The outcome of a run: whether each flow was where it should be, and that alone; how many flows changed their
-    interface; how many home addresses were in use; binding updates that the mobile node sent, from the move on where
-    something moved; packets lost; and whether home agent and correspondents are those of Mobile IPv6.
+    """The outcome of a run: whether each flow used the interface it should and no other; the numbers of flows that
+    changed their interface, of home addresses in use, of binding updates sent by the mobile node (from the move on,
+    where something moved) and of packets lost; and whether home agent and correspondents are those of Mobile IPv6.
     """
 
     works: bool
@@ -85,16 +83,13 @@ class Outcome(NamedTuple):
 
     def __str__(self) -> str:
         numbers = ("moved", self.moved), ("updates", self.updates), ("lost", self.lost), ("homes", self.home_addresses)
-        return f"{_word(self.works)} ({', '.join(f'{name} {number}' for name, number in numbers)})"
+        return f"{YES[self.works]} ({', '.join(f'{name} {number}' for name, number in numbers)})"
 
 
 def ask(question: str, scheme: str, seed: int = 0) -> Outcome:
-    """Run a question in the world of a scheme. Raises ProtocolMisuse for one that is unknown."""
-    for name, table in ((question, QUESTIONS), (scheme, SCHEMES)):
-        if not fits(name, one_of(*table)):
-            raise ProtocolMisuse(f"{shown(name)} is not known here; expected one of {', '.join(table)}", name)
-    asked = QUESTIONS[question]
-    world = SCHEMES[scheme](seed, policy=lambda flow, networks: CELL)  # where no application of ours has a wish
+    """Run a question in the world of a scheme. Raises ProtocolMisuse where one of the two is unknown."""
+    asked, make = choose(question, QUESTIONS), choose(scheme, SCHEMES)
+    world = make(seed, policy=lambda flow, networks: CELL)  # where no application of ours has a wish
     flows = []
     for call in asked.calls:
         cn = world.cns[call.cn - 1]
@@ -121,10 +116,10 @@ def ask(question: str, scheme: str, seed: int = 0) -> Outcome:
 
 
 def _seen(world: World, flows: list[Flow]) -> list[set[str]]:
-    """The mobile node's interfaces on which data packets of each flow were, both ways, in the last second."""
+    """Return, for each flow, the mobile node's interfaces that its data packets took, both ways, in the last second."""
     mn, since_ns = world.mn.name, world.network.clock.now - NS_PER_S
     seen: dict[int, set[str]] = {flow.id: set() for flow in flows}
-    for packet, channel in _since(world, since_ns):
+    for packet, channel in sent_since(world, since_ns):
         flow_id = packet.innermost().flow
         if flow_id in seen and mn in (channel.sender, channel.receiver):
             is_up = channel.sender == mn
@@ -133,22 +128,11 @@ def _seen(world: World, flows: list[Flow]) -> list[set[str]]:
 
 
 def _updates(world: World, since_ns: int) -> int:
-    """Binding updates that the mobile node sent since then."""
+    """Count the binding updates that the mobile node sent since then."""
     return sum(
         channel.sender == world.mn.name and isinstance(packet.innermost().payload, BindingUpdate)
-        for packet, channel in _since(world, since_ns)
+        for packet, channel in sent_since(world, since_ns)
     )
-
-
-def _since(world: World, since_ns: int) -> Iterator[tuple[Packet, ChannelName]]:
-    """Packets sent since then, which nobody changes here, and where: `trace[n]` would copy each."""
-    trace, first = world.trace, bisect_left(world.trace.sent, since_ns)
-    channels = [trace.channels[number] for number in trace.channel[first:]]
-    return zip(trace.packets[first:], channels, strict=True)
-
-
-def _word(is_so: bool) -> str:
-    return "yes" if is_so else "no"
 
 
 def baseline_table(seed: int = 0) -> Picture:
@@ -159,14 +143,14 @@ def baseline_table(seed: int = 0) -> Picture:
     cells = [(question, scheme) for question in QUESTIONS for scheme in SCHEMES]
     outcomes = found("baseline_table", (seed, cells), len(cells), (ask(*cell, seed) for cell in cells))
     runs = {cell: Outcome(*outcome) for cell, outcome in zip(cells, outcomes, strict=True)}
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {"asked": question, "pages": asked.pages, **{scheme: str(runs[question, scheme]) for scheme in SCHEMES}}
         for question, asked in QUESTIONS.items()
     ]
-    unchanged = {s: _word(all(runs[q, s].peers_unchanged for q in QUESTIONS)) for s in SCHEMES}
+    unchanged = {s: YES[all(runs[q, s].peers_unchanged for q in QUESTIONS)] for s in SCHEMES}
     rows.append({"asked": "home agent and correspondents unchanged", "pages": "4, 5, 8", **unchanged})
-
-    def sentences() -> list[str]:
-        return [f"{row['asked']}, {scheme}: {row[scheme]}." for row in rows for scheme in SCHEMES]
-
-    return Picture("What can be done with the same flows", sentences, lambda: rows, html=html_table(rows))
+    told = "{}, {}: {}.".format
+    return table(
+        "What can be done with the same flows", rows,
+        lambda row: [told(row["asked"], scheme, row[scheme]) for scheme in SCHEMES],
+    )  # fmt: skip

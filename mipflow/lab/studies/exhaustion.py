@@ -1,7 +1,7 @@
-"""Means that an attacker off the path can use up at others, with and without their bounds: found by running it.
+"""The resources of others that an attacker off the path can use up, with and without a bound: found by running it.
 
-Each row is two worlds that differ in the bound only. RFC 4225 section 3.3 and RFC 6275 sections 9.6, 11.3.6 and 15 say
-what is to be bounded; sizes are cut so that a run takes seconds.
+Each row is two worlds that differ in the bound only. RFC 4225 section 3.3 and RFC 6275 sections 9.6, 11.3.6 and 15 name
+what is to be bounded; sizes are small, so that a run takes seconds.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from mipflow.arguments import SEED, check
 from mipflow.lab.scenarios import HOME, figure2
-from mipflow.lab.studies.attackers import Forger, Hoarder
+from mipflow.lab.studies.attackers import Forger, Hoarder, update_packet
 from mipflow.lab.studies.attacks import DEFENCES, MALLORY, settle
 from mipflow.lab.studies.found import found
+from mipflow.lab.studies.study import Row, table
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_update_list import RateLimit
 from mipflow.mip6.registrations.events import Ceased, Doubted, RegistrationEvent
@@ -24,39 +25,39 @@ from mipflow.mip6.registrations.steps import Step
 from mipflow.node.applications.apps import Voice
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
-from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.drawing.picture import Picture
 from mipflow.wire import mobility
 from mipflow.wire.address import Address, Prefix
-from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, Sized
+from mipflow.wire.packet import UDP, Packet
 
 NOBODY = Prefix.parse("2001:db8:dead::/64")
-"""Forged sources: nobody has them."""
+"""The prefix of forged sources: nobody has an address of it."""
 PORT = 7000
 BOUNDLESS = 10**9
 SMALL_CACHE = 50
-"""Entries of a binding cache where a run is to fill it; else there are 100 000."""
+"""The size of a binding cache that a run is to fill; otherwise it has room for 100 000 entries."""
 
 
 class Believer(Registrations):
-    """Registrations of one who believes every binding error at once: section 11.3.6 to the letter."""
+    """Registrations that believe every binding error at once, as section 11.3.6 says to the letter."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._unproved = RateLimit(BOUNDLESS)
 
     def handle(self, event: RegistrationEvent, now: int) -> list[Step]:
-        """Give route optimisation up, whatever the peer has proved."""
+        """Handle a doubt as a fact: give route optimisation up, whatever the peer has proved."""
         return super().handle(Ceased(event.peer, event.why) if isinstance(event, Doubted) else event, now)
 
 
 class Exhaustion(NamedTuple):
-    """An attack on somebody's resources: what is counted, what bounds it and where that is asked for."""
+    """An attack on resources of others: what is counted, the bound, and the text that asks for it."""
 
     counted: str
     bound: str
     source: str
     run: Callable[[int, bool], float]
-    """run(seed, bounded): the count."""
+    """run(seed, bounded) returns the count."""
 
 
 def _forge(world: World, count: int, seconds: float, make: Callable[[int], Packet]) -> None:
@@ -69,8 +70,8 @@ def _forge(world: World, count: int, seconds: float, make: Callable[[int], Packe
 
 
 def _failover(status: mobility.BindingErrorStatus, others: int, seed: int, bounded: bool) -> float:
-    """The interface of a flow fails; meanwhile its correspondent seems to have lost the bindings of `others` on another
-    interface, or not to know what it is asked.
+    """Let the interface of a flow fail while forged binding errors of its correspondent say that it has lost the
+    bindings of `others` on another interface, or that it does not know Mobile IPv6.
     """
     registrations = Registrations if bounded else Believer
     world = figure2(seed, home_router=True, trace="control", registrations=registrations)
@@ -98,7 +99,7 @@ def _failover(status: mobility.BindingErrorStatus, others: int, seed: int, bound
 
 
 def _open_port(seed: int, bounded: bool) -> float:
-    """Datagrams from everywhere to a port at which the mobile node serves everybody."""
+    """Send datagrams from everywhere to a port at which the mobile node serves everybody."""
     world = figure2(seed, home_router=True, trace="control")
     world.run(5)
     world.mn.udp(PORT)
@@ -112,7 +113,7 @@ def _open_port(seed: int, bounded: bool) -> float:
 
 
 def _bindings_of_others(world: World, node: str) -> int:
-    """Entries of a binding cache that are not the mobile node's."""
+    """Count the entries of a binding cache that are not the mobile node's."""
     tables: dict[str, Any] = world.trace.tables(world.network.clock.now).get(node, {})
     ours = {str(address) for address in world.mn.own_home_addresses}
     return len(set(tables.get("binding cache", {})) - ours)
@@ -127,17 +128,13 @@ def _home_registrations(has_security: bool, seed: int, bounded: bool) -> float:
     home_agent, care_of = world.ha.home_agent_address, MALLORY.address(0x666)
     options = (mobility.AlternateCareOfAddress(care_of),)
     update = mobility.BindingUpdate(1, home_registration=True, lifetime_units=900, options=options)
-    _forge(world, 300, 3, lambda n: _update(HOME.address(0x10000 + n), care_of, home_agent, update))
+    _forge(world, 300, 3, lambda n: update_packet(HOME.address(0x10000 + n), care_of, home_agent, update))
     world.run(5)
     return _bindings_of_others(world, "HA")
 
 
-def _update(home_address: Address, care_of: Address, peer: Address, update: Sized) -> Packet:
-    return Packet(care_of, peer, update, extensions=(DestinationOptions((HomeAddressOption(home_address),)),))
-
-
 def _unproved(seed: int, bounded: bool) -> float:
-    """Test inits and binding updates from forged sources, the updates with made-up proofs."""
+    """Send test inits and binding updates from forged sources, the updates with made-up proofs."""
     world = figure2(seed, home_router=True, **DEFENCES["return routability" if bounded else "none"])
     world.run(5)
     cn, care_of = world.cn1.address, MALLORY.address(0x666)
@@ -146,7 +143,7 @@ def _unproved(seed: int, bounded: bool) -> float:
     def make(number: int) -> Packet:
         home_address, which = NOBODY.address(number // 3), number % 3
         if which == 2:
-            return _update(home_address, care_of, cn, update)
+            return update_packet(home_address, care_of, cn, update)
         return Packet(home_address, cn, (mobility.HomeTestInit, mobility.CareOfTestInit)[which](bytes(8)))
 
     _forge(world, 900, 3, make)
@@ -155,7 +152,7 @@ def _unproved(seed: int, bounded: bool) -> float:
 
 
 def _true_bindings(seed: int, bounded: bool) -> float:
-    """Home addresses that the attacker has, bound in due form."""
+    """Bind home addresses that the attacker has, in due form."""
     world = figure2(seed, home_router=True)
     world.cn1.bindings.max_bindings = SMALL_CACHE if bounded else BOUNDLESS
     hoarder = Hoarder(world.network, "Mallory", 4.0, -2.0)
@@ -197,22 +194,18 @@ EXHAUSTIONS: dict[str, Exhaustion] = {
 
 
 def exhaustion_table(seed: int = 0) -> Picture:
-    """Run every attack on resources, once without and once with what bounds it. Kept for the next time
+    """Run every attack on resources, once without and once with its bound. Kept for the next time
     (`lab.studies.found`).
     """
     check(SEED, seed=seed)
     runs = (each.run(seed, bounded) for each in EXHAUSTIONS.values() for bounded in (False, True))
     counts = found("exhaustion_table", (seed, [*EXHAUSTIONS]), 2 * len(EXHAUSTIONS), runs)
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {
             "attack": name, "counted": each.counted, "without the bound": without, "with it": bounded,
             "the bound": each.bound, "asked for by": each.source,
         }
         for (name, each), without, bounded in zip(EXHAUSTIONS.items(), counts[::2], counts[1::2], strict=True)
     ]  # fmt: skip
-
     told = "{attack}: {with it} {counted}, where it would be {without the bound} without the bound ({the bound})."
-    return Picture(
-        "What an attacker uses up, without and with a bound", lambda: [told.format(**row) for row in rows],
-        lambda: rows, html=html_table(rows),
-    )  # fmt: skip
+    return table("What an attacker uses up, without and with a bound", rows, lambda row: [told.format(**row)])

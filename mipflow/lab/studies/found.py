@@ -1,7 +1,7 @@
-"""Tables that are found by running many worlds: a bar meanwhile, one line when stopped, and kept for the next time.
+"""Results of running many worlds, kept for the next time.
 
-Results are kept in the platform's folder for caches, under the digest of this package's source and of what was asked.
-So a change of any line asks again. What cannot be kept or read is no error: it is found anew.
+They stand in the platform's folder for caches, under the digest of this package's source and of what was asked, so a
+change of any line runs the worlds again. A file that cannot be kept or read is no error: its results are found anew.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from mipflow.view.drawing.bar import Bar
 
 MOST_OCTETS = 1 << 20
 MOST_KEPT = 8
-"""Results of one function, for other arguments and other versions."""
+"""The number of results of one function, for other arguments and other versions."""
 
 
 def found(name: str, given: object, total: int, results: Iterable[object]) -> list[Any]:
-    """All `total` results, one for each run, made of what JSON knows; where they are kept, nothing runs.
+    """Return all `total` results, one for each run, made of values that JSON knows; nothing runs where they are kept.
 
-    name: of the function that a learner called; given: all that the results depend on beside the source, with a
-    `repr` that says it. Raises Stopped for an interrupt.
+    name: that of the function that a learner called; given: all that the results depend on beside the source, with a
+    `repr` that says it. Shows a bar meanwhile. Raises Stopped for an interrupt.
     """
     key = hashlib.sha256(f"{name} {given!r} {sys.version} {_source()}".encode()).hexdigest()
     path = cache_folder() / f"{name}-{key[:32]}.json"
@@ -50,7 +50,7 @@ def found(name: str, given: object, total: int, results: Iterable[object]) -> li
 
 
 def cache_folder() -> Path:
-    """Where this platform's programs keep what can be made anew."""
+    """Return the folder in which this platform's programs keep files that can be made anew."""
     places = {"win32": ("LOCALAPPDATA", "AppData/Local"), "darwin": ("", "Library/Caches")}
     variable, otherwise = places.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
     return Path(os.environ.get(variable) or os.path.join(os.path.expanduser("~"), otherwise)) / "mipflow"
@@ -58,7 +58,7 @@ def cache_folder() -> Path:
 
 @cache
 def _source() -> str:
-    """Digest of all modules of this package."""
+    """Return the digest of all modules of this package."""
     total, top = hashlib.sha256(), Path(__file__).parents[2]
     for path in sorted(top.rglob("*.py")):
         total.update(f"{path.relative_to(top).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
@@ -66,7 +66,7 @@ def _source() -> str:
 
 
 def _read(path: Path) -> list[Any] | None:
-    """Read the contents of a file; None where it is not there, or not as it was written."""
+    """Read the results in a file; return None where it is not there, or not as it was written."""
     with suppress(MipflowError, ValueError):
         digest, _, text = read_text(path, MOST_OCTETS, "").partition("\n")
         if digest == hashlib.sha256(text.encode()).hexdigest():
@@ -76,7 +76,7 @@ def _read(path: Path) -> list[Any] | None:
 
 
 def _keep(path: Path, text: str) -> None:
-    """Keep a result, and no older ones of the same function."""
+    """Keep results, and drop the oldest of the same function."""
     if not path.is_absolute():  # nobody's home
         return
     with suppress(OSError, MipflowError):

@@ -1,7 +1,7 @@
-"""How long a handover takes, part by part, beside what others have published.
+"""The time of a handover, part by part, beside published figures.
 
 Takes the seconds between router advertisements; runs a world whose mobile node is carried from one access router to the
-other and back, told by nobody, and reads the four parts of each handover from the trace.
+other and back without a hint from its links, and reads the four parts of each handover from the trace.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from mipflow.arguments import SEED, check, whole
 from mipflow.lab.scenarios import figure2
 from mipflow.lab.studies.found import found
+from mipflow.lab.studies.study import Row, table
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_update_list import State
 from mipflow.node.applications.application import Application
@@ -22,11 +23,11 @@ from mipflow.node.router import AccessRouter, join_routers
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.trace import Decided, TableChanged
-from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.drawing.picture import Picture
 from mipflow.wire.address import Prefix
 
 SHORT = Link(delay_ms=0.5, rate_bps=100_000_000)
-"""All links of the measured world: a laboratory, as those of the published figures were."""
+"""The links of the measured world: those of a laboratory, as in the published figures."""
 SETTLE_S = 8.0
 """Seconds between two moves: longer than any handover here takes."""
 
@@ -36,8 +37,8 @@ Intervals = tuple[float, float]
 
 
 class Parts(NamedTuple):
-    """One handover, in seconds: until there is a care-of address; until the home agent has acknowledged it; until the
-    tokens are there and the binding update leaves; until the correspondent has acknowledged that.
+    """The parts of a handover, in seconds: until there is a care-of address; until the home agent has acknowledged it;
+    until the tokens are there and the binding update leaves; until the correspondent has acknowledged that.
     """
 
     movement_detection: float
@@ -47,7 +48,7 @@ class Parts(NamedTuple):
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum of the parts."""
         return sum(self)
 
 
@@ -56,24 +57,16 @@ PUBLISHED: dict[Intervals, dict[str, Parts | float]] = {
     (0.05, 1.5): {"testbed": 3.088, "OMNeT++": 3.147, "ns-3": 3.118},
     (0.03, 0.07): {"testbed": 2.606, "OMNeT++": 2.696, "ns-3": 2.574},
 }
-"""Least and most seconds between router advertisements -> who measured what: all four parts, or the first alone.
+"""Least and most seconds between router advertisements -> published figures: all four parts, or the first alone.
 
 Yousaf et al. (SIMUTools 2008), Rana et al. (Simulation Modelling Practice and Theory 72, 2017).
 """
 
 
-def handovers(advertisements: Intervals, moves: int = 40, seed: int = 0) -> tuple[Parts, list[Parts]]:
-    """The first registration, duplicate address detection at home included, and the handovers of `moves` moves.
-
-    Raises ProtocolMisuse where there is no move.
+def handovers(advertisements: Intervals, moves: int = 40, seed: int = 0) -> Iterator[Parts]:
+    """Measure the first registration, duplicate address detection at home included, then the handovers of `moves`
+    moves.
     """
-    check(MOVES, moves=moves)
-    first, *later = _measured(advertisements, moves, seed)
-    return first, later
-
-
-def _measured(advertisements: Intervals, moves: int, seed: int) -> Iterator[Parts]:
-    """The first registration, then the handovers."""
     yield _parts(_begun(advertisements, seed, Voice())[0], 0)
     # What is measured is signalling: a packet a second keeps the flow and its binding in use, and costs no time.
     world, other = _begun(advertisements, seed, Voice(interval_ms=1000))
@@ -88,7 +81,7 @@ def _measured(advertisements: Intervals, moves: int, seed: int) -> Iterator[Part
 
 
 def _begun(advertisements: Intervals, seed: int, app: Application) -> tuple[World, Segment]:
-    """A world in which a flow is bound, and a second access network in it."""
+    """Make a world in which a flow is bound; return it with its second access network."""
     names = ("wlan0", "AR2-Internet", "Internet-HA", "home", "cn1")
     world = figure2(
         seed, links=dict.fromkeys(names, SHORT), trace="control", advertisements=advertisements, link_hints=False,
@@ -102,7 +95,7 @@ def _begun(advertisements: Intervals, seed: int, app: Application) -> tuple[Worl
 
 
 def _other_access(world: World, advertisements: Intervals) -> Segment:
-    """A second access network, like the first."""
+    """Add a second access network, like the first."""
     network = world.network
     router = AccessRouter(network, "AR4", 2.0, 2.4)
     join_routers(network, router, world.internet, SHORT)
@@ -134,15 +127,15 @@ def _parts(world: World, since_ns: int) -> Parts:
 
 
 def latency_table(moves: int = 40, seed: int = 0) -> Picture:
-    """The four parts of a handover at the published intervals of router advertisements, ours beside those of others.
-    Kept for the next time (`lab.studies.found`).
+    """Measure the parts of a handover at the published intervals of router advertisements, and show the published
+    figures beside them. Kept for the next time (`lab.studies.found`).
     """
     check(SEED, seed=seed)
     check(MOVES, moves=moves)
     total = (1 + moves) * len(PUBLISHED)
-    runs = chain.from_iterable(_measured(intervals, moves, seed) for intervals in PUBLISHED)
+    runs = chain.from_iterable(handovers(intervals, moves, seed) for intervals in PUBLISHED)
     measured = iter(found("latency_table", (seed, moves, [*PUBLISHED]), total, runs))
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for intervals, others in PUBLISHED.items():
         first, *later = (Parts(*parts) for parts in islice(measured, 1 + moves))
         mean = Parts(*(fmean(part) for part in zip(*later, strict=True)))
@@ -151,16 +144,16 @@ def latency_table(moves: int = 40, seed: int = 0) -> Picture:
             _row(intervals, f"mipflow, mean of {moves} moves", mean),
         ]
         rows += [_row(intervals, who, published) for who, published in others.items()]
-
-    def sentences() -> list[str]:
-        return [f"{row['advertisements every']}, {row['who']}: movement detection {row['movement detection']} s, "
-                f"in all {row['total'] or 'not published'}." for row in rows]  # fmt: skip
-
-    return Picture("Time of a handover, in seconds", sentences, lambda: rows, html=html_table(rows))
+    return table("Time of a handover, in seconds", rows, _told)
 
 
-def _row(intervals: Intervals, who: str, parts: Parts | float) -> dict[str, object]:
-    row: dict[str, object] = {"advertisements every": f"{intervals[0]:g} to {intervals[1]:g} s", "who": who}
+def _told(row: Row) -> list[str]:
+    who = f"{row['advertisements every']}, {row['who']}"
+    return [f"{who}: movement detection {row['movement detection']} s, in all {row['total'] or 'not published'}."]
+
+
+def _row(intervals: Intervals, who: str, parts: Parts | float) -> Row:
+    row: Row = {"advertisements every": f"{intervals[0]:g} to {intervals[1]:g} s", "who": who}
     if not isinstance(parts, Parts):
         return row | {"movement detection": parts, "total": None}
     named = {name.replace("_", " "): round(value, 3) for name, value in parts._asdict().items()}
