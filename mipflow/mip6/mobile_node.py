@@ -95,8 +95,9 @@ class MobileNode(Mobility):
         self.registrar.hears = {
             News.CHANGED: self.registration_changed, News.REFUSED: self.registration_refused,
             News.WITHOUT_MOBILITY: lambda peer: self.listener.peer_without_mobility(peer),
-            News.PREFIXES_WANTED: self.prefix_discovery_wanted, News.SILENT: self.home_agent_silent,
-            News.NO_HOME_AGENT: self.home_agent_wanted,
+            News.PREFIXES_WANTED: lambda: self.prefixes.solicit(self.primary_home_address),
+            News.SILENT: lambda: self.address_discovery.failed(self.home_agent),  # another may answer (section 11.7.1)
+            News.NO_HOME_AGENT: lambda: self.address_discovery.discover(),
         }  # fmt: skip
         self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
         """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
@@ -477,15 +478,3 @@ class MobileNode(Mobility):
         if entry.home_registration:
             self.address_discovery.failed(entry.peer)
         self.listener.registration_refused(entry, status)
-
-    def prefix_discovery_wanted(self) -> None:
-        """The home agent says that prefix discovery is necessary; `PrefixesLearned` answers (11.7.1)."""
-        self.prefixes.solicit(self.primary_home_address)
-
-    def home_agent_wanted(self) -> None:
-        """No home agent is known: ask who serves the home link (section 11.4.1)."""
-        self.address_discovery.discover()
-
-    def home_agent_silent(self) -> None:
-        """The home agent has not answered until MAX_BINDACK_TIMEOUT: another one may be tried (section 11.7.1)."""
-        self.address_discovery.failed(self.home_agent)

@@ -12,6 +12,7 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_cache import Binding
 from mipflow.mip6.bindings.binding_update_list import TRANSITIONS, BindingUpdateList, EntryEvent, State
+from mipflow.mip6.registrations.events import HomeAgentChanged
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
@@ -660,6 +661,11 @@ def test_an_interface_that_comes_up_again_wakes_what_waited() -> None:
     assert bound_as_selected(made), flow
 
 
+def change_home_agent(made: World, home_agent: Address) -> None:
+    made.mn.mobility.home_agent = home_agent
+    made.mn.registrar.tell(HomeAgentChanged(home_agent))
+
+
 def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> None:
     """Section 11.7.1: the former would defend the home address; de-registered first, then registered at the new one."""
     made = world()
@@ -667,14 +673,14 @@ def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> N
     made.run(5)
     former, other = made.mn.home_agent, Address("2001:db8:100::8")
     start = made.now
-    made.mn.mobility.change_home_agent(other)
+    change_home_agent(made, other)
     made.run(1)
     home = [m for m in messages(made, "MN", start) if m.name == "BU" and m.destination != made.cn1.address.packed]
     assert [(m.destination, m.lifetime_s > 0) for m in home[:2]] == [(former.packed, False), (other.packed, True)]
     assert home[1].t_ns > next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
     assert len(made.ha.bindings) == 0 and made.mn.binding_updates.get(former, flow.home_address) is None  # type: ignore[arg-type]
     assert made.mn.home_agent == other
-    made.mn.mobility.change_home_agent(former)  # the other never answered
+    change_home_agent(made, former)  # the other never answered
     made.run(30)
     assert len(made.ha.bindings) == 1 and bound_as_selected(made)
 
@@ -685,7 +691,7 @@ def test_a_home_agent_that_is_silent_at_the_longest_wait_is_not_waited_for() -> 
     made.network.segments["Internet-HA"].set_up(False)
     made.run(60)
     start, other = made.now, Address("2001:db8:100::8")
-    made.mn.mobility.change_home_agent(other)
+    change_home_agent(made, other)
     assert [m.destination for m in messages(made, "MN", start) if m.name == "BU"] == [other.packed]
     (entry,) = made.mn.binding_updates
     assert entry.peer == other and entry.timeout_ns() == 1.5 * S
