@@ -63,7 +63,7 @@ def refusal(call: Callable[[Path], object], path: Path) -> str:
     return said.getvalue()
 
 
-def test_what_cannot_be_restored_is_said(nobody: Path, tmp_path: Path) -> None:
+def test_anything_in_the_way_of_a_restored_file_is_put_aside(nobody: Path, tmp_path: Path) -> None:
     packed = tmp_path / "some.zip"
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("progress-lab99.json", "{}")
@@ -76,7 +76,7 @@ def test_what_cannot_be_restored_is_said(nobody: Path, tmp_path: Path) -> None:
     assert (nobody / "progress-lab99.json").read_text() == "{}"
 
 
-def test_what_is_no_zip_of_a_lab_is_refused_in_a_line(nobody: Path, tmp_path: Path) -> None:
+def test_anything_but_a_zip_of_a_lab_is_refused_in_a_line(nobody: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.zip"
     bad.write_bytes(b"PK no zip")
     for call in (restore, viva):

@@ -27,7 +27,7 @@ def test_a_number_chooses_the_same_each_time_and_another_for_others() -> None:
     assert drawn(1234567) == drawn(" 1234567 ")
 
 
-def test_what_is_dealt_is_the_same_each_time_and_every_one_to_somebody() -> None:
+def test_a_draw_is_the_same_each_time_and_each_thing_is_drawn_by_somebody() -> None:
     dealt = {who: Student((str(who),)).dealt("07 break", "abcd") for who in range(100)}
     assert set(dealt.values()) == set("abcd") and dealt[7] == Student(("7",)).dealt("07 break", iter("abcd"))
 
@@ -38,7 +38,7 @@ def test_a_pair_is_the_same_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "  ", "x" * 65, "a\nb", None, True, 1.5, ["a"]])
-def test_what_is_no_number_is_answered_in_words(bad: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_number_is_answered_in_words(bad: Any, capsys: pytest.CaptureFixture[str]) -> None:
     me("7")
     assert me(bad) is None and "expected your student number" in capsys.readouterr().out
     assert student() == Student(("7",))

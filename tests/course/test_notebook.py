@@ -88,7 +88,7 @@ def test_a_cell_that_fails_elsewhere_does_not_take_an_answer(shell: Any, cell: s
     assert shell.user_ns["result"].status == "wrong"
 
 
-def test_what_a_cell_makes_after_its_error_is_taken(shell: Any) -> None:
+def test_a_name_that_a_cell_makes_after_an_error_is_taken(shell: Any) -> None:
     shell.run_cell("from mipflow.course import *\nfrom mipflow.course.notebook import keep\nkeep({})\nnumber = -1")
     with capture_output():  # type: ignore[no-untyped-call]
         shell.run_cell("number = nothing")

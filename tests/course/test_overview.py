@@ -23,7 +23,7 @@ def right() -> int:
     return student().random("99").randrange(1000)
 
 
-def test_who_has_not_begun_reads_so() -> None:
+def test_a_lab_that_is_not_begun_says_so() -> None:
     nothing = "passed 0 of 0, points 0 of 0, predicted 0 of 0, last not begun"
     assert told() == [f"lab 00 00_tour, {nothing}", f"lab 99 99_sums, {NOBODY}"]
 

@@ -79,7 +79,7 @@ def revealed(form: Any) -> str:
     return " ".join(each["data"].get("text/html", "") for each in form.children[0].outputs)
 
 
-def test_what_is_revealed_waits_until_the_learner_stays_with_an_answer() -> None:
+def test_a_picture_waits_until_the_learner_stays_with_an_answer() -> None:
     picture = Picture("Sums", lambda: ["One and one."], lambda: [{"sum": 2}], html="<table></table>")
     form = reveal("99", 4.25, picture)
     stay = form.children[1].children[0]
@@ -142,7 +142,7 @@ def test_what_is_said_of_an_answer_stands_below_it() -> None:
     assert "You answered b, “Two.”:<br>So it was." in asked.told(None)
 
 
-def test_who_waits_is_told_at_once_where_there_is_an_answer() -> None:
+def test_a_callback_is_called_at_once_where_there_is_an_answer() -> None:
     told: list[str] = []
     prediction("99").store("a")
     Prediction(prediction("99").question).when_stored(lambda: told.append("now"))

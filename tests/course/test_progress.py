@@ -14,7 +14,7 @@ from mipflow.course.progress import FORM, MOST_ATTEMPTS, Progress, progress
 WHO = Student(("7",))
 
 
-def test_what_is_entered_is_there_again(nobody: Path) -> None:
+def test_entries_are_there_again_after_reading(nobody: Path) -> None:
     kept = Progress("99", nobody)
     assert not kept.path.exists()
     assert [kept.add(WHO, "99.1", answer, status="wrong") for answer in ("x", "x", "y")] == [1, 1, 2]
@@ -69,7 +69,7 @@ def test_a_folder_in_which_nothing_can_be_written(nobody: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["a folder", "a link to itself", "a device", "a pipe", "a link to nothing", "huge"])
-def test_what_is_no_ordinary_file_is_put_aside(what: str, nobody: Path) -> None:
+def test_anything_but_an_ordinary_file_is_put_aside(what: str, nobody: Path) -> None:
     path = nobody / "progress-lab99.json"
     match what:
         case "a folder":

@@ -148,7 +148,7 @@ def test_the_run_is_locked_until_a_prediction_is_stored(tour: Any) -> None:
     assert told(form.panel) == "Unlocked: choose, then press Run."
 
 
-def test_what_came_of_it_is_folded_below_the_film_and_nothing_above_gives_it_away(tour: Any) -> None:
+def test_the_outcome_is_folded_below_the_film_and_nothing_above_gives_it_away(tour: Any) -> None:
     form = Form(tour)
     tour.prediction.store("B")
     said = form.run()
@@ -224,7 +224,7 @@ def test_a_run_that_changes_no_row_at_cn1_is_not_said_to_send_nothing() -> None:
     assert said == "Nothing moved up to 6.1 s: no binding update changed a row at CN1."
 
 
-def test_what_is_locked_says_only_what_is_missing(tour: Any) -> None:
+def test_a_locked_form_says_only_what_is_missing(tour: Any) -> None:
     form, again = Form(tour), tour.take_away()
     assert told(again) == "Locked: store your prediction, and run the move above."
     tour.prediction.store("D")

@@ -201,7 +201,7 @@ def test_no_gain_is_told_of_a_person(handed: Path) -> None:
     assert told.rows == () and told.words[0].startswith("No gain is told: 1 learner wrote both")
 
 
-def test_who_knew_all_gains_nothing_and_who_forgot_less(handed: Path) -> None:
+def test_a_class_that_knew_all_gains_nothing_and_one_that_forgot_less(handed: Path) -> None:
     for who in "12":
         written(handed, who, "A", "aaaa", "aaaa")
     assert section(handed, "From the pre-test to the post-test").rows[0]["gain"] == "nothing was left to learn"
@@ -213,7 +213,7 @@ def test_who_knew_all_gains_nothing_and_who_forgot_less(handed: Path) -> None:
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_no_submission_is_named_and_skipped(handed: Path) -> None:
+def test_other_files_are_named_and_skipped(handed: Path) -> None:
     good = hand(handed, "1", "99", {"99": "a"})
     whole = good.read_bytes()
     (handed / "cut.zip").write_bytes(whole[: len(whole) // 2])

@@ -22,7 +22,7 @@ def put(folder: Path, name: str, *ids: str) -> None:
     pack("99").rename(folder / name)
 
 
-def test_who_is_missing_unknown_twice_damaged_or_somebody_else_is_named(
+def test_missing_unknown_repeated_damaged_and_foreign_files_are_named(
     nobody: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, numbers = tmp_path / "zips", tmp_path / "roster.csv"
@@ -65,7 +65,7 @@ def test_a_roster_is_told_where_nothing_can_be_counted(tmp_path: Path, capsys: p
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "id\n", "name,id\nAnn,\n"])
-def test_what_is_no_roster_is_said_in_a_line(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_roster_is_refused_in_a_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "who.csv").write_text(text)
     with pytest.raises(DatasetError, match="holds no student number; expected one a line"):
         read_roster(tmp_path / "who.csv")

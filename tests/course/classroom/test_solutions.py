@@ -54,7 +54,7 @@ def test_a_notebook_with_solutions_stands_where_nbgrader_looks(
     assert cli.main(["solutions", str(tmp_path / "source"), "99"]) == 0, "the same once more"
 
 
-def test_what_somebody_changed_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_file_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "source" / "lab99" / "99_sums.ipynb"
     path.parent.mkdir(parents=True)
     for damage in ("mine", b"\xff".decode("latin-1")):

@@ -63,7 +63,7 @@ def test_three_questions_about_what_was_handed_in() -> None:
     assert viva(progress("99").path) == asked, "as nbgrader has it, beside the notebook"
 
 
-def test_questions_are_of_whom_the_zip_is_named_after_or_the_roster_and_another_number_inside_is_said(
+def test_oral_questions_follow_the_roster_or_the_zips_name_and_another_number_is_told(
     nobody: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     me("7")
@@ -86,7 +86,7 @@ def test_questions_are_of_whom_the_zip_is_named_after_or_the_roster_and_another_
 
 @pytest.mark.parametrize("number", ["7", "s2210101", "anna.muster", "x-1", "a_2"])
 @pytest.mark.parametrize("around", ["%s-lab99.zip", "%s-lab99 (1).zip", "Doe, Ann_12_%s-lab99-2.zip"])
-def test_what_a_browser_or_a_course_server_adds_to_a_name_makes_nobody_another(
+def test_additions_of_browsers_and_course_servers_to_a_name_change_no_owner(
     number: str, around: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     me(number)

@@ -35,7 +35,7 @@ def made(body: str) -> dict[str, Any]:
         ("import os; os.abort()", "ended Python itself"),
     ],
 )
-def test_what_nobody_can_stop_is_said_in_words(
+def test_a_call_that_nothing_can_stop_is_told_in_words(
     body: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "SILENT_S", 0.5)

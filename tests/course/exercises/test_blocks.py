@@ -40,7 +40,7 @@ def test_an_exercise_without_blocks(number: Any, capsys: pytest.CaptureFixture[s
     assert blocks(number, "A") is None and capsys.readouterr().out
 
 
-def test_what_python_cannot_read_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_that_python_cannot_read_is_answered_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     made = blocks("99.1", "A B D")
     program, _, said = capsys.readouterr().out.partition("\n\n")
     assert program.endswith("return found") and "needs one below it that stands further right" in said

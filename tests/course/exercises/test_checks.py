@@ -45,7 +45,7 @@ def test_the_notebooks_names_are_taken_where_no_answers_are_given(monkeypatch: p
         "def count(letters):\n    return",
     ],
 )  # fmt: skip
-def test_what_nobody_wrote_is_not_attempted_and_leaves_nothing_behind(source: str, nobody: Path) -> None:
+def test_an_unwritten_answer_is_not_attempted_and_leaves_nothing_behind(source: str, nobody: Path) -> None:
     result = check("99.1", made(source))
     assert (result.status, result.points) == ("not attempted", 0) and "count" in result.feedback
     assert not list(nobody.glob("*.json"))
@@ -85,7 +85,7 @@ def test_a_function_that_does_nothing_is_told_so_and_an_untouched_one_is_not(nob
         ),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_in_a_function_is_said_in_words(
+def test_a_failing_function_is_told_in_words(
     source: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = check("99.1", made(source))
@@ -175,7 +175,7 @@ def test_each_lost_part_has_a_story_on_the_page(capsys: pytest.CaptureFixture[st
     assert "yours 6, due 3" in capsys.readouterr().out
 
 
-def test_what_is_due_is_not_said_at_the_first_try() -> None:
+def test_the_due_value_is_not_shown_at_the_first_try() -> None:
     first = check("99.1", made("def count(letters):\n    return len(letters)"))
     assert "due" not in first.evidence[-1]
     again = check("99.1", made("def count(letters):\n    return len(letters)"))

@@ -44,7 +44,7 @@ def test_the_figure_in_a_learners_words_does_what_the_node_does() -> None:
     assert [world.names()[flow.home_address] for flow in world.flows()] == got
 
 
-def test_what_is_not_written_down_stays_unknown() -> None:
+def test_an_address_not_written_down_stays_unknown() -> None:
     def forgetful(flow: Any, homes: Any, flows: Any, allocate: Any) -> Any:
         return figure6(flow, list(homes), flows, allocate)
 
@@ -57,7 +57,7 @@ def test_one_address_for_all_glues_them_together() -> None:
     assert got == ["H@1", "H@1"] and world.mn.handover(1, "cell0") == [1, 2]
 
 
-def test_what_goes_wrong_is_said_in_the_learners_words() -> None:
+def test_a_failure_is_told_in_the_learners_words() -> None:
     def failed(world: World) -> list[str]:
         return [one.why for one in world.trace.records if isinstance(one, Decided) and one.what == "function failed"]
 

@@ -79,12 +79,12 @@ def test_right_functions_change_no_packet() -> None:
     ]  # fmt: skip
 
 
-def test_what_was_not_written_down_is_asked_for_again() -> None:
+def test_an_address_not_written_down_is_asked_for_again() -> None:
     own, world = phone(assign=lambda flow, homes, flows, allocate: "H@1" if not flows else allocate())
     assert own.homes == ["H@1"] and own.mn.flows[2].home == "H@2" and world.flows()[1].home_address is not None
 
 
-def test_packets_leave_from_where_the_table_says_and_a_correspondent_drops_what_it_does_not_know() -> None:
+def test_packets_leave_as_the_table_says_and_a_correspondent_drops_unknown_senders() -> None:
     def told_and_not_written(flow: Row, care_of: str, flows: list[Row]) -> list[Any]:
         return [(flow.cn, flow.home, care_of)]
 
@@ -123,7 +123,7 @@ def test_a_packet_that_is_not_sent_is_dropped_with_that_reason() -> None:
         ("assign", lambda flow, homes, flows, allocate: "H@9", "your outgoing() raised FunctionFailed"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_is_said_once_and_the_world_runs_on(name: str, function: Any, words: str) -> None:
+def test_a_failure_is_told_once_and_the_world_runs_on(name: str, function: Any, words: str) -> None:
     own, world = phone(**{name: function})
     world.mn.handover(2, "cell0")
     world.run(1)

@@ -54,7 +54,7 @@ def test_a_lost_part_of_the_points_has_its_own_shortest_story() -> None:
     assert all(not each.steps for each in told()(lambda number: number, Student()).shares)
 
 
-def test_who_answers_always_in_one_way_earns_nothing() -> None:
+def test_an_answer_that_is_always_alike_earns_nothing() -> None:
     double = lambda number: 2 * number  # noqa: E731
     assert told()(lambda number: 7, Student()).points == 0
     assert told()(double, Student()).points == 3

@@ -166,7 +166,7 @@ def test_a_learner_forms_addresses_of_what_the_home_agent_advertised() -> None:
     assert [each.home_address.interface_identifier for each in made.mn.home_addresses] == [0x10, 0xBEE1, 0xBEE2]
 
 
-def test_what_a_learner_forms_and_somebody_has_is_among_those_that_are_taken() -> None:
+def test_a_formed_address_that_somebody_has_counts_as_taken() -> None:
     seen: list[list[Address]] = []
 
     def form(advert: Any, taken: list[Address]) -> Address:

@@ -470,7 +470,7 @@ def test_answers_that_do_not_fit_change_nothing(
     assert client.lease.state is (State.REQUESTING if make is soliciting else State.BOUND), "the good one does"
 
 
-def test_what_is_no_message_of_a_server_is_none_of_ours() -> None:
+def test_a_message_of_no_server_is_refused() -> None:
     client = soliciting()
     with pytest.raises(WireError, match="not from a server"):
         client.hear(RelayForward(0, FIRST, FIRST))  # type: ignore[arg-type]
@@ -696,7 +696,7 @@ def test_requests_wait_for_the_tunnel_and_leave_with_it() -> None:
     assert leased.got == [FIRST] and len(leased.said()) == 2
 
 
-def test_what_waits_leaves_when_the_tunnel_is_told_of_and_otherwise_within_a_second() -> None:
+def test_a_waiting_message_leaves_with_word_of_the_tunnel_or_within_a_second() -> None:
     leased = Leased()
     (interface,) = leased.mn.interfaces.values()
     interface.set_up(False)
@@ -781,7 +781,7 @@ def test_a_lease_lives_on_at_home() -> None:
     assert leased.drops("HA") == []
 
 
-def test_what_comes_outside_the_tunnel_is_not_believed() -> None:
+def test_an_answer_outside_the_tunnel_is_not_believed() -> None:
     """Anybody on the visited link could say that an address is leased."""
     leased = Leased()
     leased.server.interfaces["eth0"].set_up(False)

@@ -80,7 +80,7 @@ def test_solicit_advertise_request_reply_renew_and_release_through_the_tunnel() 
     assert {a.transaction for a in relayed.answers} == {0xABCDEF}
 
 
-def test_what_the_relay_says_to_the_server_and_the_way_of_the_answer() -> None:
+def test_the_relays_message_to_the_server_and_the_way_of_the_answer() -> None:
     """RFC 8415 sections 19.1.1, 19.2: hop count 0, an address of the client's link, its own as peer, the way back."""
     relayed = Relayed()
     relayed.send(IdentityAssociation(1))

@@ -105,7 +105,7 @@ def test_a_declined_address_is_leased_to_nobody_again() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.RELEASE, Kind.DECLINE])
-def test_what_belongs_to_nobody_or_is_not_named_stays_leased(kind: Kind) -> None:
+def test_an_ending_that_does_not_name_the_leased_address_ends_nothing(kind: Kind) -> None:
     """Sections 18.3.7 and 18.3.8: addresses that are not assigned to the association are ignored."""
     server = leases()
     ask(server, Kind.REQUEST, ALICE, SERVER, ONE)
@@ -169,5 +169,5 @@ def test_information_request_is_answered_without_addresses() -> None:
         (Kind.ADVERTISE, (ALICE, SERVER)), (Kind.REPLY, (ALICE, SERVER)), (99, (ALICE,)),
     ],
 )  # fmt: skip
-def test_what_a_server_must_discard(kind: int, options: tuple[DhcpOption, ...]) -> None:
+def test_messages_that_a_server_must_discard(kind: int, options: tuple[DhcpOption, ...]) -> None:
     assert ask(leases(), kind, *options) is None

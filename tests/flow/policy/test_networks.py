@@ -191,7 +191,7 @@ def test_a_learners_function_is_asked_again_when_something_is_reported() -> None
     assert choices(w, 6) == ["flow 1 over cell0: policy (priority 10): it sounds best (wlan0 was reported on)"]
 
 
-def test_what_cannot_be_reported_or_reconsidered_is_said() -> None:
+def test_bad_reports_and_intervals_are_refused() -> None:
     w = made()
     with pytest.raises(ProtocolMisuse, match="MN has no interface 'wlan7'; expected one of wlan0, cell0"):
         w.mn.networks.report("wlan7", signal=0.5)

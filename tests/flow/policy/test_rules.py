@@ -292,7 +292,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{path}: ") and caught.value.value == path
 
 
-def test_what_has_no_end_or_too_many_rules_is_refused_before_they_are_compared(tmp_path: Path) -> None:
+def test_an_endless_file_and_too_many_rules_are_refused_before_any_comparison(tmp_path: Path) -> None:
     many = [{"name": f"r{number}", "priority": number, "flow": "w", "dscp": 1} for number in range(MOST_RULES + 1)]
     assert refusal(text_of(*many)) == "op.json:1: field rules has 1001 rules; expected 1000 at most"
     os.mkfifo(tmp_path / "pipe")
@@ -422,7 +422,7 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 @settings(max_examples=400)
 @given(json_rules() | ODD)
-def test_what_the_schema_allows_is_read_and_nothing_else(rule: Any) -> None:
+def test_rules_are_read_where_the_schema_allows_them_and_only_there(rule: Any) -> None:
     document = {"rules": [rule]}
     allowed = VALIDATOR.is_valid(document) and is_meant(rule)
     try:

@@ -77,7 +77,7 @@ def test_no_anycast_address_is_granted() -> None:
     assert AddressBook(HOME, first=0, size=3).pool == [HOME.address(1), HOME.address(2)]
 
 
-def test_what_is_taken_is_skipped_and_what_was_a_duplicate_never_granted_again() -> None:
+def test_taken_addresses_are_skipped_and_duplicates_never_granted_again() -> None:
     book = AddressBook(HOME, FIRST, size=3)
     first, second, third = book.pool
     assert ask(book, allocate(1), is_taken=lambda address: address == first) == (GRANTED, second)
@@ -94,7 +94,7 @@ def test_one_mobile_node_gets_no_more_than_its_share() -> None:
     assert ask(book, allocate(5)) == (GRANTED, HOME.address(FIRST))
 
 
-def test_only_who_has_an_address_frees_it() -> None:
+def test_an_address_is_freed_only_by_its_owner() -> None:
     book = AddressBook(HOME, FIRST)
     ask(book, allocate(1))
     strange = [(OTHER, HOME.address(FIRST)), (PRIMARY, HOME.address(FIRST + 1)), (PRIMARY, PRIMARY)]
@@ -127,7 +127,7 @@ def test_requests_may_overtake_each_other_but_not_by_far() -> None:
     "request_",
     [Message(REPLY, 1, body(0)), Message(4, 1, body(0)), Message(ALLOCATE, 1), Message(FREE, 1, body(0)[:-1])],
 )
-def test_what_is_no_request_is_said_to_be_none(request_: Message) -> None:
+def test_a_message_that_is_no_request_is_refused_with_the_reason(request_: Message) -> None:
     book = AddressBook(HOME)
     with pytest.raises(WireError, match=r"kind \d with \d+ octets; expected 1 or 2 with 17"):
         book.answer(PRIMARY, request_, lambda address: False)
@@ -237,7 +237,7 @@ def test_before_the_primary_is_bound_nothing_is_sent_and_no_silence_counted() ->
     assert not made.datagrams("MN", PORT) and not asking.refused
 
 
-def test_what_waited_leaves_when_the_primary_is_bound() -> None:
+def test_waiting_requests_leave_when_the_primary_is_bound() -> None:
     made = Operated()
     asking = Asking(made)
     asking.allocate()
@@ -374,7 +374,7 @@ def test_a_mobile_node_at_home_is_served_without_a_tunnel() -> None:
         (PRIMARY, seal(KEY, Message(REPLY, 1, body(0))), "kind 3 with 17 octets; expected 1 or 2 with 17"),
     ],
 )
-def test_what_is_not_served_is_dropped_with_its_reason(source: Address, octets: bytes, reason: str) -> None:
+def test_a_request_that_is_not_served_is_dropped_with_its_reason(source: Address, octets: bytes, reason: str) -> None:
     made = bound().made
     made.granter.share_key(HOME.address(0x30), KEY)
     datagram = Packet(source, made.ha.home_agent_address, UDP(PORT, PORT, octets))

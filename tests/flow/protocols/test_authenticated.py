@@ -27,7 +27,7 @@ def test_a_datagram_recomputed_by_hand() -> None:
 
 
 @given(MESSAGES)
-def test_what_was_sealed_is_what_is_opened(message: Message) -> None:
+def test_a_sealed_message_opens_as_the_same(message: Message) -> None:
     assert open_sealed(KEY, seal(KEY, message)) == message
 
 
@@ -52,7 +52,7 @@ def test_no_bit_can_be_changed_and_no_octet_taken(message: Message, data: st.Dat
         (seal(KEY[::-1], Message(1, 1)), "not authentic: changed on the way, or made with another key"),
     ],
 )
-def test_what_is_wrong_is_said(octets: bytes, reason: str) -> None:
+def test_a_wrong_datagram_is_refused_with_the_reason(octets: bytes, reason: str) -> None:
     with pytest.raises(WireError, match=reason):
         open_sealed(KEY, octets)
 
@@ -98,7 +98,7 @@ def test_nothing_more_once_stopped() -> None:
     assert sending.sent_s == [0, 1, 3] and sending.given_up_s == []
 
 
-def test_what_cannot_leave_counts_for_nothing_and_goes_on_when_it_can() -> None:
+def test_a_repetition_that_cannot_leave_counts_no_attempt_and_goes_on_later() -> None:
     sending = Sending(can_leave=False)
     sending.clock.run_until(50 * S)
     assert sending.sent_s == sending.given_up_s == []

@@ -149,7 +149,7 @@ def test_refusals_fit_whatever_the_rules_are() -> None:
         (seal(OPERATOR_KEY, Message(APPLIED, 9)), "rules: kind 5; expected 4"),
     ],
 )
-def test_what_is_forged_or_old_is_dropped_and_not_answered(octets: bytes, reason: str) -> None:
+def test_forged_and_old_rules_are_dropped_and_not_answered(octets: bytes, reason: str) -> None:
     made = Following()
     made.forge(seal(OPERATOR_KEY, Message(RULES, 7, rules("seventh").encode())))
     made.forge(octets)
