@@ -23,7 +23,6 @@ from mipflow.flow.protocols.address_protocol import (
     AddressProtocolAllocation,
 )
 from mipflow.flow.protocols.authenticated import Message, seal
-from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
 from mipflow.node.applications.apps import Voice
 from mipflow.node.host import Host
 from mipflow.wire.address import UNSPECIFIED, Address
@@ -450,12 +449,12 @@ def test_each_step_of_page_9_in_its_order_with_security_associations() -> None:
     made.run(5)
     securities = [associations(node) for node in (made.mn, made.ha)]
 
-    def refused(entry: BindingUpdateEntry, status: int) -> None:
-        assert (entry.home_address, status) == (taken, 134)
+    def somebody_has(home_address: Address) -> None:
+        assert home_address == taken
         made.mn.mobility.disown(taken)
         asking.allocation.collided(taken)
 
-    made.mn.mobility.registration_refused = refused  # type: ignore[method-assign]
+    made.mn.mobility.listener.home_address_taken = somebody_has  # type: ignore[method-assign]
     for expected in (taken, free_one):
         asking.allocate()
         made.run(0.5)
