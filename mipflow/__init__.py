@@ -79,7 +79,7 @@ _IN_CELLS = {
     "mipflow.lab.views": "Views", "mipflow.node.node": "Node", "mipflow.mip6.bindings.table": "Table Entry",
     "mipflow.mip6.bindings.binding_cache": "Binding", "mipflow.mip6.bindings.binding_update_list": "BindingUpdateEntry",
     "mipflow.flow.tables": "HomeAddressEntry FlowMappingEntry", "mipflow.flow.bindings.address_pool": "AddressPool",
-    "mipflow.flow.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
+    "mipflow.flow.applications.flows": "Flow FlowStatistics", "mipflow.sim.meter": "Meter",
     "mipflow.sim.trace": "Trace Hop Decided Dropped TableChanged",
     "mipflow.wire.packet": "Packet",
 }  # fmt: skip

@@ -24,7 +24,7 @@ from mipflow.course.exercises.blocks import NoProgram
 from mipflow.course.exercises.exercise import Result
 from mipflow.course.progress import forget
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy.rules import RuleSet
 from mipflow.lab.outside import Outside

@@ -18,17 +18,7 @@ FRONT_DOORS = {"", "cli"}  # "" is mipflow/__init__.py
 MAY_IMPORT_LATE = FRONT_DOORS | {"lab.views"}
 BY_NAME = {"import_module", "__import__"}
 UNCHANGED_PEERS = ("mip6.home_agent", "mip6.correspondent_node")
-KNOWN_DOORS: dict[str, set[str]] = {
-    "flow.bindings.address_pool": {"flow.allocation", "flow.learner"},
-    "flow.bindings.binder": {"flow.allocation", "flow.learner", "flow.policy"},
-    "flow.calls": {"node.applications"},
-    "flow.endings": {"flow.learner"},
-    "flow.flows": {"node.applications"},
-    "flow.mobile_node": {"flow.allocation", "flow.learner", "flow.policy", "node.applications"},
-    "flow.redirector": {"flow.learner"},
-    "flow.separator": {"flow.learner", "flow.policy"},
-    "flow.stack": {"flow.learner", "flow.policy", "node.applications"},
-}  # fmt: skip
+KNOWN_DOORS: dict[str, set[str]] = {}
 """Modules of the core -> doors that they still import. The table may only shrink."""
 MOST_DEEP = 3
 OVERRIDDEN = {

@@ -26,7 +26,7 @@ from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question, prediction
 from mipflow.errors import shown
-from mipflow.flow.endings import FlowState
+from mipflow.flow.learner.is_over import FlowState
 from mipflow.flow.learner.packet_keys import Seen, wrong_key
 from mipflow.flow.policy.rules import read_rules
 from mipflow.lab.panels.panel import button, show_in

@@ -29,7 +29,7 @@ from mipflow.course.predictions import Answer, Question
 from mipflow.course.progress import progress
 from mipflow.course.slides import Slide, Slides
 from mipflow.errors import shown
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.lab.panels.panel import button
 from mipflow.lab.world import World

@@ -31,7 +31,7 @@ from mipflow.course.identity import Student
 from mipflow.course.notebook import Words, program, words_of
 from mipflow.course.predictions import Answer, Question
 from mipflow.errors import FunctionFailed, MipflowError, class_name, shown
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.panels.panel import button, frame, show_in
 from mipflow.lab.replay.recording import Recording, read
 from mipflow.lab.world import World

@@ -1,19 +1,21 @@
-"""When a flow has ended without anybody saying so (the patent, page 13: "or by a timeout"). Pure: `now` in, times out.
+"""End flows: by a word of their owner, by silence, or by the FINs of TCP (the patent, page 13: "or by a timeout").
 
 A TCP conversation ends two maximum segment lifetimes after both FINs, or after a RST: until then late segments may
 come. Any other ends when it has carried nothing for the time of its protocol. A learner's `is_over` may say otherwise.
+`flow.stack` tells of segments; the home address that falls free goes to `flow.bindings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
-from mipflow.flow.learner.guard import Guarded, wrong_truth
-from mipflow.flow.tables import FlowMappingEntry, Key
+from mipflow.errors import FunctionFailed
+from mipflow.flow.bindings.binder import FlowBinder
+from mipflow.flow.conversations import Key
+from mipflow.flow.tables import FlowMappingEntry
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.tcp.connection import Connection
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
-from mipflow.sim.meter import Meter
 from mipflow.wire.packet import TCP
 
 IDLE_NS = {"UDP": 300 * NS_PER_S, "TCP": 7440 * NS_PER_S, "ICMPv6": 60 * NS_PER_S}
@@ -23,29 +25,27 @@ TIME_WAIT_NS = 2 * Connection.maximum_segment_lifetime_ns
 ASK_NS = 250 * NS_PER_MS
 """How often a learner's `is_over` is asked about each flow."""
 
+Asked = Callable[[FlowMappingEntry, int, int], str]
+"""Why a flow has ended, "" where it goes on; called with the flow, its FINs and the time. Raises FunctionFailed."""
+
 
 def idle_until_ns(entry: FlowMappingEntry, now: int, lasts_ns: int = 0) -> int:
-    """When a flow ends if it carries nothing more, in nanoseconds; one that has carried nothing yet does not count as
-    silent, nor one that is known to last until `lasts_ns`.
+    """Return when a flow ends if it carries nothing more, in nanoseconds; one that has carried nothing yet does not
+    count as silent, nor one that is known to last until `lasts_ns`.
     """
     used_ns = now if entry.used_ns is None else entry.used_ns
     return max(used_ns, lasts_ns) + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
 
 
-SAID = "", "one end has said FIN", "both ends have said FIN"
-SILENT_NS = NS_PER_S
-"""After how much silence it is told that a flow goes on by a learner's `is_over`."""
-
-
 class TcpEndings:
-    """The FIN and RST segments seen of each TCP conversation (RFC 9293 section 3.6)."""
+    """The FIN and RST segments seen of each TCP conversation (RFC 9293 section 3.6). Pure."""
 
     def __init__(self) -> None:
         self._seen: dict[Key, set[bool]] = {}
         self._until_ns: dict[Key, int] = {}
 
     def segment(self, conversation: Key, segment: TCP, outgoing: bool, now: int) -> int | None:
-        """A segment with FIN, RST or SYN has passed: when its conversation ends, if it does, in nanoseconds.
+        """Note a segment with FIN, RST or SYN; return when its conversation ends, if it does, in nanoseconds.
 
         A SYN begins a new connection on the same ports.
         """
@@ -60,80 +60,103 @@ class TcpEndings:
         return now + TIME_WAIT_NS
 
     def has_ended(self, conversation: Key, now: int) -> bool:
-        """True once the time has come that `segment` gave last."""
+        """Return True once the time has come that `segment` gave last."""
         return now >= self._until_ns.get(conversation, 1 << 62)
 
     def fins(self, conversations: Iterable[Key]) -> int:
-        """How many ends have said FIN, or RST for both: of several conversations those of the one that goes on."""
+        """Count the ends that have said FIN, or RST for both: of several conversations those of the one that goes on.
+        """
         return min((len(self._seen.get(conversation, ())) for conversation in conversations), default=0)
 
     def forget(self, conversations: Iterable[Key]) -> None:
-        """Conversations are over, or begin anew."""
+        """Forget conversations that are over, or begin anew."""
         for conversation in conversations:
             self._seen.pop(conversation, None)
             self._until_ns.pop(conversation, None)
 
 
-class FlowState(NamedTuple):
-    """A flow for a learner's is_over(flow, now). Times in seconds.
+class Endings:
+    """Ends the flows of `binder`. asked: says in the place of silence, FINs and applications when a flow has ended."""
 
-    protocol: as in `Traits`; began; sent, heard: when it last did, or began where it has not yet; fins: how many ends
-    have said FIN; closed: the application said that it is over.
-    """
+    def __init__(self, node: MobileNode, binder: FlowBinder, asked: Asked | None) -> None:
+        self._node, self._clock, self._binder, self._asked = node, node.clock, binder, asked
+        self._flows = binder.flows
+        self._tcp = TcpEndings()
+        self._lasts_ns: dict[int, int] = {}
+        """Flow id -> until when it has packets to come, where its applications say so."""
 
-    protocol: str
-    began: float
-    sent: float
-    heard: float
-    fins: int = 0
-    closed: bool = False
+    def lasts(self, flow: int, until_ns: int) -> None:
+        """Let a flow not end before `until_ns` unless it is closed, neither by silence nor after TIME-WAIT."""
+        self._lasts_ns[flow] = max(until_ns, self._lasts_ns.get(flow, 0))
 
+    def watch(self, entry: FlowMappingEntry) -> None:
+        """End a flow once it has been silent for long enough; one that has carried nothing yet is waited for."""
+        now = self._clock.now
+        if self._flows.get(entry.flow_id) is not entry:
+            return
+        if self._asked is not None:
+            self._ask(entry, self._asked)
+            return
+        until_ns = idle_until_ns(entry, now, self._lasts_ns.get(entry.flow_id, 0))
+        if now < until_ns:
+            self._clock.at(until_ns, self.watch, entry)
+        else:
+            silent_s = (now - (entry.used_ns or 0)) // NS_PER_S
+            self.end(entry, f"it has carried nothing for {silent_s} s")
 
-class AskedEnding:
-    """A learner's is_over(flow, now), asked four times a second about each flow: when it last sent and heard is known
-    as well as that. One that has carried nothing yet is waited for. Raises FunctionFailed for what is no such function.
+    def _ask(self, entry: FlowMappingEntry, asked: Asked) -> None:
+        """Ask whether a flow has ended, now and again until it has; no more after a failure, for it would fail again.
+        """
+        try:
+            why = asked(entry, self._tcp.fins(entry.conversations), self._clock.now)
+        except FunctionFailed as error:
+            self._node.decided("function failed", str(error))
+            return
+        if why:
+            self.end(entry, why)
+        else:
+            self._clock.after(ASK_NS, self.watch, entry)
 
-    A flow that goes on though it is silent or closed, and one that breaks its silence, is told once, by `tell`.
-    """
+    def segment(self, conversation: Key, segment: TCP, outgoing: bool) -> None:
+        """Note a segment with FIN, RST or SYN."""
+        until_ns = self._tcp.segment(conversation, segment, outgoing, self._clock.now)
+        if until_ns is not None and self._asked is None:
+            self._clock.at(until_ns, self._tcp_over, conversation)
 
-    def __init__(
-        self, is_over: Callable[[FlowState, float], bool], meters: Mapping[int, Meter], tell: Callable[[str, str], None]
-    ) -> None:
-        self._is_over = Guarded("is_over", is_over, "flow, now", wrong_truth)
-        self._meters, self._tell = meters, tell
-        self._began_ns: dict[int, int] = {}
-        self._last: dict[int, tuple[int, int]] = {}
-        """Flow id, negative for the way to the mobile node -> packets so far, and when there were more last."""
-        self._told: dict[int, tuple[bool, int]] = {}
-        """Flow id -> whether it was closed, and when it fell silent, where it was told to go on all the same."""
+    def _tcp_over(self, conversation: Key) -> None:
+        if self._tcp.has_ended(conversation, self._clock.now):
+            known = self._flows.find(conversation)
+            lasts_ns = 0 if known is None else self._lasts_ns.get(known.flow_id, 0)
+            if self._clock.now < lasts_ns:
+                self._clock.at(lasts_ns, self._tcp_over, conversation)
+                return
+            self._tcp.forget([conversation])
+            entry = self._flows.part(conversation)
+            if entry is not None:
+                self.end(entry, "its TCP connection has ended, and TIME-WAIT is over")
 
-    def __call__(self, entry: FlowMappingEntry, fins: int, now: int) -> str:
-        """Ask; gives why it has ended, "" where it goes on. Raises FunctionFailed."""
-        number, closed, used_ns, last_s = entry.flow_id, not entry.conversations, entry.used_ns, list[float]()
-        began_ns = self._began_ns.setdefault(number, now)
-        if used_ns is None:
-            if not closed:
-                return ""
-            used_ns = began_ns
-        for way, count in ((number, self._meters[number].sent), (-number, self._meters[-number].received)):
-            before, last_ns = self._last.get(way, (0, began_ns))
-            self._last[way] = count, last_ns if count == before else used_ns
-            last_s.append(self._last[way][1] / NS_PER_S)
-        protocol = entry.flow_information.traits.protocol
-        state = FlowState(protocol, began_ns / NS_PER_S, last_s[0], last_s[1], fins, closed)
-        is_over, quiet_ns = self._is_over(state, now / NS_PER_S), now - used_ns
-        known = ["closed by its application"] * closed + [SAID[fins]] * (fins > 0)
-        why = f"your is_over() says so ({'; '.join([*known, f'silent for {quiet_ns / NS_PER_S:.1f} s'])})"
-        if is_over:
-            return why
-        told = self._told.get(number)
-        if closed or quiet_ns >= SILENT_NS:
-            self._told[number] = closed, used_ns
-            if told is None or told[0] != closed:
-                self._tell("flow goes on", f"flow {number}: {why}")
-        elif told is not None:
-            del self._told[number]
-            was_s, home = (used_ns - told[1]) / NS_PER_S, entry.home_address
-            still = f", still from {home}" * (home is not None)
-            self._tell("flow goes on", f"flow {number}: packets again, after {was_s:.0f} s of silence{still}")
-        return ""
+    def part(self, conversations: Iterable[Key], entry: FlowMappingEntry) -> None:
+        """Take an application's conversations out of their flow, which ends where it has no others."""
+        self._tcp.forget(conversations)
+        for conversation in conversations:
+            self._flows.part(conversation)
+        if not entry.conversations and self._asked is None:
+            self.end(entry, "closed")
+
+    def end(self, entry: FlowMappingEntry, why: str) -> None:
+        """End a flow: its home address is freed if no other flow uses it (page 14)."""
+        binder, home_address = self._binder, entry.home_address
+        self._node.decided("flow ended", f"flow {entry.flow_id}: {why}")
+        entry.has_ended = True
+        binder.waiting.forget(entry.flow_id, "its flow was closed")
+        self._tcp.forget(entry.conversations)
+        self._lasts_ns.pop(entry.flow_id, None)
+        binder.record(self._flows.remove(entry.flow_id))
+        says_when = binder.pool.steps is not None  # a learner's steps delete the row
+        if home_address is not None and not says_when and not self._flows.of_pair(home_address, entry.cn):
+            self._node.registrar.deregister(entry.cn, home_address)
+        if entry.requested is not None or binder.networks.policies is not None:  # others may be where it wished to be
+            binder.shared.settle(home_address, entry.cn)
+        if entry.home_address is not None:
+            binder.pool.left(entry.home_address)
+        binder.pool.free_unused()

@@ -1,7 +1,9 @@
 """A mobile node that moves single flows: a host that has the mobile node of RFC 6275 and the flow layer's parts.
 
 It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.bindings`
-hears what the mobile node tells and says where to bind (`mip6.listener`). Mobility's own datagrams pass both by.
+hears the mobile node and says where to bind (`mip6.listener`), `flow.applications.opening` serves applications.
+Mobility's own datagrams pass by all of them. Functions of a learner's come in here and are guarded here
+(`flow.learner.put_in`).
 """
 
 from __future__ import annotations
@@ -10,20 +12,30 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
-from mipflow.arguments import Expected, check, instance, make, optional
+from mipflow.arguments import TEXT, Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
-from mipflow.flow.allocation.allocation import Allocation, FunctionAllocation, wrong_new
-from mipflow.flow.bindings.binder import FlowBinder, Says, wrong_move
+from mipflow.flow.applications.flows import Flow
+from mipflow.flow.applications.opening import Opening
+from mipflow.flow.bindings.binder import FlowBinder
+from mipflow.flow.bindings.handovers import Says
+from mipflow.flow.bindings.stateless import Allocation, StatelessAllocation
 from mipflow.flow.conversations import Traits
-from mipflow.flow.endings import AskedEnding, FlowState
-from mipflow.flow.flows import Flow
-from mipflow.flow.learner.answers import PARAMETERS, Answered, Answers, wrong_word
-from mipflow.flow.learner.freeing import Free, Freeing, wrong_steps
-from mipflow.flow.learner.guard import Guarded, guarded
+from mipflow.flow.learner.answers import Answered, Answers
+from mipflow.flow.learner.freeing import Free, Freeing
+from mipflow.flow.learner.guard import guarded
+from mipflow.flow.learner.is_over import AskedEnding, FlowState
 from mipflow.flow.learner.packet_keys import PacketKeys, Seen
+from mipflow.flow.learner.put_in import (
+    FunctionAllocation,
+    GuardedAllocation,
+    guarded_rules,
+    guards,
+    is_for_guard,
+)
+from mipflow.flow.policy.networks import NetworkChooser
 from mipflow.flow.policy.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.policy.rules import RuleSet
-from mipflow.flow.redirector import Assign, AssignmentRules, wrong_home
+from mipflow.flow.redirector import Assign, AssignmentRules
 from mipflow.flow.stack import FlowStack
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.mobile_node import MobileNode
@@ -46,17 +58,17 @@ class FlowMobileNode(Host):
 
     home_prefix: from which further home addresses are made; rules, assign: how flows get home addresses (Figure 6, or a
     function of the learner's); pool: how many unused home addresses to keep allocated ahead; hold_down_s: for how many
-    seconds one is kept that no flow uses any more; allocation: what makes the `Allocation` of this node; allocate: a
+    seconds one is kept that no flow uses any more; allocation: makes the `Allocation` of this node; allocate: a
     learner's function in its place; separator: a learner's function that says to which flow a conversation belongs (see
     `Source.classify`); operator: the operator's rules; policy: `Policies` or a learner's function that chooses
     networks; home_bindings: where home addresses are bound at the home agent; reconsider_every_s: how often policies
-    are asked again, in seconds; handover: what says, in the node's place, which rows change and which updates are sent
-    when a flow moves (`binder.Says`); key: a learner's function that says of every packet at an interface which others
-    it belongs to, and changes nothing (see `packet_keys`); is_over: a learner's function that says when a flow has
-    ended, in the place of silence, FINs and applications (`flow.endings`); answered: a learner's function that says
-    what becomes of a home address once the home agent has answered (`flow.learner.answers`); free: one that gives the
-    steps that free one (`flow.learner.freeing`). Raises FunctionFailed for a function that does not take what it is
-    called with.
+    are asked again, in seconds; handover: a function that says, in the node's place, which rows change and which
+    updates are sent when a flow moves (`handovers.Says`); key: a learner's function that says of every packet at an
+    interface which others it belongs to, and changes nothing (see `packet_keys`); is_over: a learner's function that
+    says when a flow has ended, in the place of silence, FINs and applications (`flow.endings`); answered: a learner's
+    function that says what becomes of a home address once the home agent has answered (`flow.learner.answers`); free:
+    one that gives the steps that free one (`flow.learner.freeing`). Raises FunctionFailed for a function that does not
+    take what it is called with.
     """
 
     role: Role = "mobile node"
@@ -77,41 +89,55 @@ class FlowMobileNode(Host):
         check(optional(instance(HomeBindings, "mf.policies.HomeBindings(...)")), home_bindings=home_bindings)
         check(optional(instance(RuleSet, "rules, such as mf.load_rules(path)")), operator=operator)
         check(optional(Expected("what makes an Allocation", callable)), allocation=allocation)
-        if allocate is not None:
-            made = Guarded("allocate", allocate, "prefix, taken", wrong_new)
-            allocation = partial(FunctionAllocation, function=made)
-        answered = None if answered is None else guarded("answered", answered, PARAMETERS, wrong_word)
-        free = None if free is None else guarded("free", free, "address, primary, rows", wrong_steps)
-        assign = None if assign is None else guarded("assign", assign, "flow, homes, flows", wrong_home)
-        handover = None if handover is None else guarded("handover", handover, "flow, care_of, flows", wrong_move)
-        policies = None if policy is None else policies_of(policy)
+        learners = guards(
+            allocate=allocate, answered=answered, free=free, assign=assign, handover=handover, separator=separator,
+            is_over=is_over, key=key,
+        )  # fmt: skip
+        chooser = partial(
+            NetworkChooser, policies=None if policy is None else policies_of(policy),
+            home_bindings=home_bindings or HomeBindings(), every_s=reconsider_every_s,
+        )  # fmt: skip
         super().__init__(network, name, x, y)
-        mobile = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
-        self.mobility: MobileNode = mobile
+        self.mobility: MobileNode = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
+        self._lend_names_of(self.mobility)
+        self.control: dict[int, Handler] = {}
+        """UDP ports of mobility's own protocols -> what hears them."""
+        self.binder = FlowBinder(
+            self.mobility, home_prefix, guarded_rules(rules), learners["assign"], learners["handover"],
+            self._mechanism(home_prefix, allocation, learners["allocate"]), pool, hold_down_s, chooser,
+        )  # fmt: skip
+        asked = None if is_over is None else AskedEnding(learners["is_over"], network.meters, self.mobility.decided)
+        self.stack = FlowStack(self, self.mobility, self.binder, self.control, operator, learners["separator"], asked)
+        self.applications = Opening(self, self.mobility, self.binder, self.stack, guarded)
+        self.packet_keys = None if key is None else PacketKeys(self, learners["key"], self.function_failed)
+        """The answers of a learner's `key` about every packet; None without one."""
+        if answered is not None:
+            self.binder.answers = Answers(self.mobility, self.binder, learners["answered"])
+        if free is not None:
+            self.binder.pool.steps = Freeing(self.mobility, self.binder.pool, learners["free"])
+        self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
+        self.redirector, self.separator = self.binder.redirector, self.stack.separator
+        networks = self.binder.networks
+        assert isinstance(networks, NetworkChooser)
+        self.pool, self.networks = self.binder.pool, networks
+        self.calls, self.opened = self.applications.calls, self.applications.opened
+
+    def _lend_names_of(self, mobile: MobileNode) -> None:
         self.visit, self.interface, self.care_of_address = mobile.visit, mobile.interface, mobile.care_of_address
         self.registrar, self.binding_updates = mobile.registrar, mobile.binding_updates
         self.own_home_addresses, self.duplicates = mobile.own_home_addresses, mobile.duplicates
         self.registered_at_home = mobile.registered_at_home
-        self.control: dict[int, Handler] = {}
-        """UDP ports of mobility's own protocols -> what hears them."""
-        mechanism = None if allocation is None else make("allocation", allocation, Allocation, self)
-        self.binder = FlowBinder(
-            mobile, home_prefix=home_prefix, rules=rules, assign=assign, pool=pool, hold_down_s=hold_down_s,
-            allocation=mechanism, policies=policies, home_bindings=home_bindings or HomeBindings(),
-            reconsider_every_s=reconsider_every_s, handover=handover,
-        )  # fmt: skip
-        ending = None if is_over is None else AskedEnding(is_over, network.meters, self.binder.journal.decided)
-        self.stack = FlowStack(self, mobile, self.binder, self.control, operator, separator, ending)
-        self.packet_keys = None if key is None else PacketKeys(self, key, self.function_failed)
-        """Of every packet, what a learner's `key` says; None without one."""
-        if answered is not None:
-            self.binder.answers = Answers(mobile, self.binder, answered)
-        if free is not None:
-            self.binder.pool.steps = Freeing(mobile, self.binder.pool, self.binder.journal, free)
-        self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
-        self.redirector, self.separator = self.binder.redirector, self.stack.separator
-        self.pool, self.networks = self.binder.pool, self.binder.networks
-        self.calls, self.opened = self.stack.calls, self.stack.opened
+
+    def _mechanism(
+        self, home_prefix: Prefix, maker: AllocationMaker | None, function: Callable[..., Address] | None
+    ) -> Allocation:
+        """Make the mechanism that allocates home addresses: a learner's function, what `maker` makes, or stateless."""
+        if function is not None:
+            return FunctionAllocation(self.mobility, function)
+        if maker is None:
+            return StatelessAllocation(home_prefix, self.mobility.primary_home_address)
+        made: Allocation = make("allocation", maker, Allocation, self)
+        return made if type(made).__module__.startswith("mipflow.") else GuardedAllocation(made)
 
     @property
     def home_agent(self) -> Address:
@@ -129,7 +155,7 @@ class FlowMobileNode(Host):
         self, cn: Host, app: Application, interface: str | None = None, local_port: int | None = None,
         remote_port: int | None = None, word: str | None = None,
     ) -> Flow:  # fmt: skip
-        """Open a flow to a correspondent node: returns at once; its packets wait until its home address is bound.
+        """Open a flow to a correspondent node; return at once, while its packets wait until its home address is bound.
 
         `interface` names the access network that the application asks for (default: policies, or the first interface
         that is up); `word` is the application's own word for the flow: a second one of that word to the same
@@ -137,34 +163,35 @@ class FlowMobileNode(Host):
         or down, or a port that is taken, TopologyError where no interface is up.
         """
         check_unasked("no flow can be opened")
-        return self.stack.open(cn, app, interface, local_port, remote_port, word)
+        return self.applications.open(cn, app, interface, local_port, remote_port, word)
 
     def accept(
         self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
         remote_port: int | None = None, to: str | None = None,
     ) -> Flow:  # fmt: skip
         """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
-        another one, which the correspondent is told when it asks there (see `flow.calls`), or `to` the one that is kept
-        under that name (page 10), which the correspondent knows from the start: it calls once that is bound.
+        another one, which the correspondent is told when it asks there (see `flow.applications.calls`), or `to` the one
+        that is kept under that name (page 10), which the correspondent knows from the start: it calls once that is
+        bound.
 
-        Raises ProtocolMisuse for what is no correspondent node, a port that is taken, a name under which no home
+        Raises ProtocolMisuse for anything but a correspondent node, a port that is taken, a name under which no home
         address is kept, and a redirection from there.
         """
         check_unasked("no flow can be accepted")
-        return self.stack.accept(cn, app, redirect, local_port, remote_port, to)
+        return self.applications.accept(cn, app, redirect, local_port, remote_port, to)
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
         """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the patent,
         page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
         """
         check_unasked("no flow can be closed")
-        self.stack.close(flow)
+        self.applications.close(flow)
 
     def handover(
         self, flow: object = None, interface: str | None = None, *, home_follows: bool | None = None,
         alone: bool = False,
     ) -> list[int]:  # fmt: skip
-        """Move a flow to another interface by one binding update: gives the ids of all flows that move with it.
+        """Move a flow to another interface by one binding update; return the ids of all flows that move with it.
 
         Those are the flows of the same binding (`flows.sharing`); `alone=True` refuses to move others. `home_follows`
         moves the home binding first (default: as `home_bindings` says). While the interface so far is up, the new
@@ -174,21 +201,21 @@ class FlowMobileNode(Host):
         are.
         """
         check_unasked("no flow can be moved")
-        return self.binder.handover(flow, interface, home_follows=home_follows, alone=alone)
+        return self.binder.handovers.handover(flow, interface, home_follows=home_follows, alone=alone)
 
     def handover_all(self, interface: str | None = None, *, break_first: bool = False) -> list[int]:
-        """The vertical handover of everything (pages 2 and 3): every flow and every home binding goes to one interface,
-        but for anchors; gives the ids of the flows.
+        """Move every flow and every home binding but anchors to one interface, the vertical handover of pages 2 and 3;
+        return the ids of the flows.
 
         `break_first` takes all other interfaces down in the same instant: without it the new bindings are made while
         the old interface still works. Raises ProtocolMisuse as `handover` does.
         """
         check_unasked("no flow can be moved")
-        return self.binder.handover_all(interface, break_first=break_first)
+        return self.binder.handovers.handover_all(interface, break_first=break_first)
 
     def bind(self, to: Host | str | None = None, interface: str | None = None) -> list[int]:
         """Tell one peer, "HA" or a correspondent node (`world.cn1`, or the name of one that a flow goes to), that the
-        primary home address is at an interface: one binding update, which this node stands by. Gives the ids of the
+        primary home address is at an interface: one binding update, which this node stands by. Return the ids of the
         flows that follow the row that it changes, and so move; an update to a correspondent that does not know Mobile
         IPv6 is not sent, and moves none (RFC 6275 section 11.3.5).
 
@@ -198,19 +225,19 @@ class FlowMobileNode(Host):
         """
         check_unasked("no update can be sent")
         if isinstance(to, str) and to == HOME_AGENT:
-            return self.binder.bind(self.mobility.home_agent_of(self.primary_home_address), interface)
+            return self.binder.handovers.bind(self.mobility.home_agent_of(self.primary_home_address), interface)
         named = {flow.cn.name: flow.cn for flow in self.opened.values()}
         peer = named.get(to, to) if isinstance(to, str) else to
         if not isinstance(peer, Host) or peer is self:
             known = ", ".join([HOME_AGENT, *named])
             raise ProtocolMisuse(f"bind() to {shown(to)}; expected one of {known}, or a node such as world.cn1", to)
         self.network.check_own(peer, peer.network)
-        return self.binder.bind(peer.address, interface)
+        return self.binder.handovers.bind(peer.address, interface)
 
     def network_asks(self, rules: RuleSet) -> None:
-        """The network has sent other rules (page 11): they hold for conversations that begin from now on; the networks
-        that they ask for (page 12), for all flows, where policies include `ByRequest`. Raises ProtocolMisuse for an
-        interface that this node has not; then nothing changes.
+        """Follow other rules that the network has sent (page 11): they hold for conversations that begin from now on,
+        and the networks that they ask for (page 12) for all flows, where policies include `ByRequest`. Raises
+        ProtocolMisuse for an interface that this node has not; then nothing changes.
         """
         check_unasked("no rules can be sent")
         self.networks.asked(rules)
@@ -224,7 +251,8 @@ class FlowMobileNode(Host):
         application or with a correspondent (page 10). Raises ProtocolMisuse for a name that is taken.
         """
         check_unasked("no home address can be kept")
-        self.binder.keep_home_address(name, is_for)
+        check(TEXT, name=name)
+        self.binder.keep_home_address(name, is_for_guard(is_for))
 
     def free_home_address(self, home_address: Address) -> None:
         """Free a home address that no flow uses (page 9). Raises ProtocolMisuse for the primary and one in use."""
@@ -233,13 +261,13 @@ class FlowMobileNode(Host):
         self.pool.give_up(home_address)
 
     def lease_ended(self, home_address: Address, why: str) -> None:
-        """An address is not ours any more: its flows get another."""
+        """Give up an address whose lease has ended: its flows get another."""
         self.decided("lease ended", f"{home_address}: {why}")
         self.pool.ended(home_address)
 
     def function_failed(self, error: MipflowError) -> None:
-        """A learner's function did not do what it should: say so, and go on."""
-        self.binder.journal.function_failed(error)
+        """Record that a learner's function did not do what it should."""
+        self.mobility.decided("function failed", str(error))
 
     # --- mobility's own signalling, which passes the separator by ----------------------------------------------------
 
@@ -251,7 +279,7 @@ class FlowMobileNode(Host):
 
     def send_control(self, payload: UDP, destination: Address, source: Address | None = None) -> bool:
         """Send a datagram from the primary home address (or another source) through its tunnel, or straight at home;
-        False where the primary is not bound.
+        return False where the primary is not bound.
         """
         home_address = self.primary_home_address
         road = None if home_address in self.addresses else self.mobility.tunnel_road(home_address)

@@ -1,8 +1,8 @@
-"""The data flow redirector (the patent, pages 12 to 16, Figures 4, 5 and 6): which home address and care-of address for
-a flow?
+"""The data flow redirector (the patent, pages 12 to 16): which home address and care-of address for a flow?
 
-Pure: it reads and changes the two tables and returns the changes. Packets are sent and passed up by `flow.stack`; what
-has to be sent to peers is `flow.bindings.binder`'s.
+Figures 4, 5 and 6 are here, each in a method of its own: `outgoing`, `incoming` and `assign`, with the numbers of their
+steps. Pure: it reads and changes the two tables and returns the changes. `flow.stack` sends packets and passes them up,
+`flow.new_flows` enters new flows, and `flow.bindings` has peers told of their addresses.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, get_args
 
-from mipflow.arguments import FLAG, WORD, check_fields, fits, one_of
+from mipflow.arguments import FLAG, check_fields, function, one_of, optional
 from mipflow.errors import FunctionFailed
-from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
 from mipflow.node.node import Arrival
@@ -49,14 +48,12 @@ class AssignmentRules:
     method: Annotated[Method, one_of(*get_args(Method))] = "combined"
     avoid_primary: Annotated[bool, FLAG] = True
     never_primary: Annotated[bool, FLAG] = False
-    together: Callable[[FlowMappingEntry], str | None] | None = None
+    together: Annotated[Callable[[FlowMappingEntry], str | None] | None, optional(function("flow"))] = None
     tunnel_as_one: Annotated[bool, FLAG] = True
     optimistic: Annotated[bool, FLAG] = True
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.together is not None and not isinstance(self.together, Guarded):
-            object.__setattr__(self, "together", Guarded("together", self.together, "flow", wrong_group))
 
     @property
     def one_address(self) -> bool:
@@ -65,15 +62,15 @@ class AssignmentRules:
 
 
 class BeginsFlows(Protocol):
-    """Makes new flows."""
+    """Enters new flows and has them given their home addresses."""
 
     def begun_here(
         self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks
     ) -> FlowMappingEntry | None:
-        """The one that a packet of ours begins, if it does."""
+        """Return the flow that an outgoing packet begins, or None."""
 
     def begun_there(self, arrival: Arrival) -> FlowMappingEntry | None:
-        """The one that a correspondent begins with a packet, if it does."""
+        """Return the flow that a correspondent begins with an incoming packet, or None."""
 
 
 class DataFlowRedirector:
@@ -83,8 +80,7 @@ class DataFlowRedirector:
         self, homes: HomeAddressTable, flows: FlowMappingTable, rules: AssignmentRules | None = None,
         assign: Assign | None = None, own: Container[Address] | None = None,
     ) -> None:  # fmt: skip
-        self.homes = homes
-        self.flows = flows
+        self.homes, self.flows = homes, flows
         self.rules = rules or AssignmentRules()
         flows.as_one = self.rules.method == "one care-of address"
         self._own = homes if own is None else own
@@ -99,32 +95,45 @@ class DataFlowRedirector:
         """Take the ids of known flows from `separator`; `begins` makes new ones."""
         self._separator, self._begins = separator, begins
 
+    # --- Figures 4 and 5 (pages 14 and 15): for each packet ----------------------------------------------------------
+
     def outgoing(
         self, payload: Sized, source: Address | None, destination: Address, label: int, marks: Marks, now: int
     ) -> FlowMappingEntry | None:
-        """Figure 4: the flow of an outgoing packet, with its home address; None for a packet of no flow."""
-        # Step 21: the separator looks, where the application's own word is not enough: what comes from a socket that is
-        # labelled with a flow does not come here (`FlowStack.outgoing`).
-        flow = self._separator.outgoing(payload, destination, marks, now)
-        if flow is None and self._begins is not None:  # step 22: it is new
-            flow = self._begins.begun_here(payload, source, destination, label, marks)  # step 23: `give`
-        # Step 24: its line has the home address, and the care-of address that was selected. Step 25: `flow.stack` sends
-        # from the home address, and `MobileNode.find_road` takes the care-of address that the peer has acknowledged.
-        return flow
+        """Return the flow of an outgoing packet, with its two addresses, by Figure 4; None for a packet of no flow.
+
+        20  begin: there is an outgoing packet
+        21  get its flow id from the data flow separator
+        22  is it a new flow?                                                    yes: 23   no: 24
+        23  assign a home address to the new flow, by Figure 6
+        24  take home address and care-of address from the flow mapping table
+        25  send the packet with them; 26 end
+        """
+        flow = self._separator.outgoing(payload, destination, marks, now)  # 21
+        if flow is None and self._begins is not None:  # 22
+            flow = self._begins.begun_here(payload, source, destination, label, marks)  # 23: `give`
+        return flow  # 24: a row of the table, with both addresses; 25: `FlowStack.outgoing` sends with them
 
     def incoming(self, payload: Sized, arrival: Arrival) -> FlowMappingEntry | None:
-        """Figure 5: the flow of an incoming packet, by what it carries; None for a packet of no flow. Raises
-        TopologyError where nobody may begin one.
+        """Return the flow of an incoming packet by Figure 5; None for a packet of no flow. Raises TopologyError where
+        its sender may not begin one.
+
+        27  begin: there is an incoming packet
+        28  get its flow id from the data flow separator
+        29  is it a new flow?                                                    yes: 30   no: 31
+        30  assign the packet's destination address to the new flow as its home address
+        31  pass the packet to the upper layers; 32 end
         """
-        flow = self._separator.incoming(payload, arrival.source)  # step 28
-        if flow is None and self._begins is not None:  # step 29: it is new
-            flow = self._begins.begun_there(arrival)  # step 30: `keep`
-        return flow  # step 31: `flow.stack` passes the packet to the upper layers
+        flow = self._separator.incoming(payload, arrival.source)  # 28
+        if flow is None and self._begins is not None:  # 29
+            flow = self._begins.begun_there(arrival)  # 30: `keep`
+        return flow  # 31: `FlowStack.incoming` passes the packet up
 
     def give(self, flow: FlowMappingEntry) -> list[Change]:
-        """Figure 4, step 23: give a new flow a home address, if there is one.
+        """Assign a home address to a new flow (Figure 4, step 23), by Figure 6 or a learner's function.
 
         Where the flow's `home_address` is still None after this, a new one has to be allocated (Figure 6, step 43).
+        Raises FunctionFailed for a home address that somebody else has.
         """
         home_address = self._assign(flow, self.homes, self.flows)
         if home_address is not None and home_address not in self._own:
@@ -133,64 +142,86 @@ class DataFlowRedirector:
         return [] if home_address is None else self.flows.change(flow, home_address=home_address)
 
     def keep(self, flow: FlowMappingEntry, destination: Address) -> list[Change]:
-        """Figure 5, step 30: a new flow keeps the address that the correspondent used."""
+        """Assign the address that its correspondent used to a new flow (Figure 5, step 30)."""
         return self.flows.change(flow, home_address=destination)
+
+    # --- Figure 6 (pages 12 to 16): the home address of a new flow ---------------------------------------------------
+
+    def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
+        """Return a home address for a new flow by Figure 6; None where a new one is to be allocated.
+
+        33  begin
+        34  get the new flow and its correspondent node from the data flow separator
+        35  ha := the last home address of the home address table
+        36  f := the first flow of the flow mapping table that has the home address ha
+        37  has f the same correspondent node as the new flow?                   yes: 41   no: 38
+        38  are there more flows that have ha?                                   yes: 44   no: 39
+        39  assign ha to the new flow; 40 end
+        41  is there another home address in the home address table?             yes: 42   no: 43
+        42  ha := the home address before ha in the table, and back to 36
+        43  allocate a new home address, ha := that one, and to 39
+        44  f := the next flow that has ha, and back to 37
+
+        Nobody walks through the flows f of each ha here (36, 37, 38, 44): an index of the flow mapping table has the
+        home addresses of all flows with the same correspondent node (37: yes), and so the cost of a new flow does not
+        grow with the number of flows. Rules that the patent adds, or a run needs, are in the methods that are called.
+        """
+        if self.rules.one_address:
+            return homes.primary  # Figure 1: there is no other
+        of_group = self.of_group(flow)
+        if of_group is not None:
+            return of_group  # it is to share that one (page 14)
+        in_the_way, kept_for = self.in_the_way(flow.cn), self.kept_for(flow)  # 34
+        without_flows: Address | None = None
+        for home in reversed(homes) if self.rules.avoid_primary else homes:  # 35: the last; 41 and 42: the one before
+            ha = home.home_address
+            if ha in in_the_way or not self.may_have(home, kept_for):  # 36, 37, 38 and 44
+                continue
+            if ha == homes.primary:  # the primary where no other can be used (page 13)
+                return without_flows or ha
+            if flows.is_used(ha):
+                return ha  # 39
+            without_flows = without_flows or ha  # the figure has none without flows: they come after those with flows
+        return without_flows  # 43: None, and `flow.bindings.address_pool` has a new one allocated
+
+    def in_the_way(self, cn: Address) -> Container[Address]:
+        """Return the home addresses that have a flow with this correspondent node (37), or one that counts as such."""
+        if self.rules.method == "home address per flow":
+            return self.flows.used
+        return self.flows.taken(cn) if self.rules.tunnel_as_one else self.flows.used_with(cn)
+
+    def may_have(self, home: HomeAddressEntry, kept_for: str) -> bool:
+        """Return True for a home address that is ours, is kept under this name ("" for none), and no rule bars."""
+        if home.home_address not in self._own or home.kept_for != kept_for:
+            return False
+        return not (self.rules.never_primary and home.home_address == self.homes.primary)
+
+    def kept_for(self, flow: FlowMappingEntry) -> str:
+        """Return the name under which a home address is kept for such a flow (page 10); empty for none."""
+        return next((name for name, is_for in self.keeping if is_for(flow)), "")
+
+    # --- flows that are to share a home address (page 14) ------------------------------------------------------------
 
     def group(self, flow: FlowMappingEntry) -> str | None:
         """Ask `AssignmentRules.together` about a new flow. Raises FunctionFailed."""
         return None if self.rules.together is None else self.rules.together(flow)
 
-    def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
-        """Figure 6: the last home address that has no flow to the same correspondent node, or None for a new one."""
-        if self.rules.one_address:
-            return homes.primary
-        together = self.of_group(flow)
-        if together is not None:
-            return together
-        kept_for, unused = self.kept_for(flow), None
-        for entry in homes.free(self.taken(flow.cn), self.rules.avoid_primary):  # steps 35 to 38, 41, 42
-            home_address = entry.home_address
-            if not self._may_have(entry, kept_for):
-                continue  # step 44
-            if home_address == homes.primary:
-                return unused or home_address
-            if self.flows.is_used(home_address):
-                return home_address  # step 39
-            unused = unused or home_address  # no figure has one without flows: a pool's come after those with flows
-        return unused  # step 43 where there is none
-
-    def taken(self, cn: Address) -> Container[Address]:
-        """Home addresses that flows that there are keep from a new one to this correspondent."""
-        if self.rules.method == "home address per flow":
-            return self.flows.used
-        return self.flows.taken(cn) if self.rules.tunnel_as_one else self.flows.used_with(cn)
-
-    def kept_for(self, flow: FlowMappingEntry) -> str:
-        """The name under which a home address is kept for such a flow; empty for none."""
-        return next((name for name, is_for in self.keeping if is_for(flow)), "")
-
     def of_group(self, flow: FlowMappingEntry) -> Address | None:
-        """A home address of the flows that this one is to share one with, where no other flow has the same binding."""
+        """Return a home address of the flow's group for which no flow outside the group has the same binding."""
         if flow.group is None:
             return None
         kept_for = self.kept_for(flow)
         for other in self.flows.of_group(flow.group):
             home = None if other.home_address is None else self.homes.get(other.home_address)
-            if other is flow or home is None or not self._may_have(home, kept_for):
+            if other is flow or home is None or not self.may_have(home, kept_for):
                 continue
             if self.flows.groups_in_the_way(home.home_address, flow.cn) <= {flow.group}:
                 return home.home_address
         return None
 
-    def _may_have(self, home: HomeAddressEntry, kept_for: str) -> bool:
-        """True for a home address that no rule keeps from a flow for which those of that name are kept."""
-        if home.home_address not in self._own or home.kept_for != kept_for:
-            return False
-        return not (self.rules.never_primary and home.home_address == self.homes.primary)
-
     def may_share(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
-        """True where two flows that wait for a new home address can have the same: a flow joins a request that is
-        under way as it would join the address.
+        """Return True where two flows that wait for a new home address (43) can have the same: a flow joins a request
+        that is under way as it would join the address.
         """
         if one.group is not None and one.group == other.group:
             return True
@@ -199,15 +230,3 @@ class DataFlowRedirector:
         if self.rules.method == "home address per flow" or self.kept_for(one) != self.kept_for(other):
             return False
         return one.cn != other.cn and (not self.rules.tunnel_as_one or not self.flows.collide(one, other))
-
-
-def wrong_group(result: object, flow: object) -> str:
-    """Say what is wrong with the result of a learner's `together`; empty where nothing is."""
-    return "" if result is None or fits(result, WORD) else "expected a word, or None for a flow of its own"
-
-
-def wrong_home(result: object, flow: object, homes: HomeAddressTable, flows: object) -> str:
-    """Say what is wrong with the result of a learner's `assign`; empty where nothing is."""
-    if result is None or (isinstance(result, Address) and result in homes):
-        return ""
-    return "expected a home address of `homes`, or None for a new one"

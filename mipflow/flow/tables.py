@@ -5,80 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, filterfalse, islice
+from itertools import count, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.errors import ProtocolMisuse, shown
-from mipflow.flow.conversations import Traits
+from mipflow.flow.conversations import FlowInformation, Key
 from mipflow.mip6.bindings.table import Entry, Table
+from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-
-if TYPE_CHECKING:
-    from mipflow.sim.network import Network
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
 MOST_LISTED = 40
 """Flows that a sentence names."""
-
-
-class Conversation(NamedTuple):
-    """The common traits of all packets of one conversation, seen from the mobile node; never an address of its own.
-
-    For ICMPv6 the ports are the echo identifier and 0; for ESP the SPI in use: outgoing as local, incoming as remote
-    port, the other one 0.
-    """
-
-    protocol: str
-    local_port: int
-    cn: Address
-    remote_port: int
-
-    @classmethod
-    def of(cls, traits: Traits) -> Conversation:
-        """The conversation of a packet."""
-        return cls(traits.protocol, traits.local_port, traits.cn, traits.remote_port)
-
-    @classmethod
-    def begun(cls, protocol: str, near: int, cn: Address, far: int, outgoing: bool) -> tuple[Conversation, ...]:
-        """Those of an application with these ports, as the mobile node, the near end here, sees its first packet.
-
-        Each end of ESP chooses the SPI of what it receives, so what goes out has the far one, and each direction is one
-        of its own; an echo has the identifier of the end that asks.
-        """
-        if protocol == "ESP":
-            both = cls(protocol, far, cn, 0), cls(protocol, 0, cn, near)
-            return both if outgoing else both[::-1]
-        if protocol == "ICMPv6":
-            return (cls(protocol, (near if outgoing else far) & 0xFFFF, cn, 0),)
-        return (cls(protocol, near, cn, far),)
-
-
-Key = tuple[str, int, "Address", int]
-"""A Conversation as a plain tuple: equal to it, and has the same hash."""
-
-
-class FlowInformation(NamedTuple):
-    """The facts of a flow that the separator needs (page 11), and that policies look at.
-
-    traits: those of its first packet; word: what further conversations with the same correspondent join it by, empty
-    for a flow of one conversation; source: who classified it.
-    """
-
-    traits: Traits
-    word: str = ""
-    source: str = "headers"
-
-    @property
-    def first(self) -> Conversation:
-        """The conversation that it began with."""
-        return Conversation.of(self.traits)
-
-    def __str__(self) -> str:
-        ports = f"{self.traits.protocol} {self.traits.local_port} > {self.traits.remote_port}"
-        return f"{ports} ({self.word})" if self.word else ports
 
 
 @dataclass(slots=True)
@@ -112,20 +52,14 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 
     @property
     def primary(self) -> Address:
-        """The first."""
+        """The first home address."""
         return next(iter(self._entries))
 
     def __reversed__(self) -> Iterator[HomeAddressEntry]:
         return reversed(self._entries.values())
 
-    def free(self, taken: Container[Address], last_first: bool) -> Iterator[HomeAddressEntry]:
-        """Entries whose address is not `taken`, from the last to the first or the other way; the others cost no step.
-        """
-        addresses = reversed(self._entries) if last_first else iter(self._entries)
-        return map(self._entries.__getitem__, filterfalse(taken.__contains__, addresses))
-
     def entered(self) -> list[Change]:
-        """The primary's entry, as the change that a trace begins with."""
+        """Return the primary's entry as the change that a trace begins with."""
         return [Change(HOME_ADDRESS_TABLE, str(self.primary), None, self._entries[self.primary].row())]
 
     def add(self, home_address: Address, kept_for: str = "") -> list[Change]:
@@ -137,7 +71,7 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
         return self._put(home_address, HomeAddressEntry(home_address, kept_for=kept_for, number=next(self._numbers)))
 
     def bound(self, home_address: Address, care_of: Address | None) -> list[Change]:
-        """The home agent holds this care-of address for it now; None when it holds none."""
+        """Enter the care-of address that the home agent holds for a home address now; None where it holds none."""
         entry = self.get(home_address)
         return [] if entry is None else self._set(home_address, entry, care_of_address=care_of)
 
@@ -163,30 +97,38 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
 
 
 @dataclass(slots=True)
-class FlowMappingEntry(Entry):
-    """One flow, with three care-of addresses: `care_of_address` is the selected one, `registered_at_cn` the one in the
-    correspondent's binding, `registered_at_ha` the one that the home agent holds for its home address.
+class FlowRow(Entry):
+    """One flow as the patent enters it: the five fields of page 11. `care_of_address` is that of the network selected
+    for it; both addresses are None until there are such.
+    """
 
-    `interface` names the network that was selected; `ready` says that the home address is bound, so packets may leave,
-    and `ready_ns` when that was so last;
-    `refused` says why they may not, in words; `requested` is the network that its application or a handover asked for,
-    which it waits for where others that share its binding keep it elsewhere; `group` names flows that are to share its
-    home address (page 14); `used_ns` is when it last carried a packet, None before the first; `sent_octets`,
-    `received_octets` count what it carried since loads were measured, when it had `rate_bps`; `network` is the one of
-    its node.
+    flow_id: int
+    cn: Address
+    flow_information: FlowInformation
+    home_address: Address | None = None
+    care_of_address: Address | None = None
+
+
+@dataclass(slots=True)
+class FlowMappingEntry(FlowRow):
+    """One flow with what a run needs beside the patent's fields.
+
+    registered_at_cn, registered_at_ha: the care-of address in its correspondent's binding, and the one that the home
+    agent holds for its home address: both follow `care_of_address`, the selected one, only once they are acknowledged;
+    interface: the network selected for it, by name; ready: whether its home address is bound, so that packets may
+    leave, and ready_ns when that was so last; refused: why they may not, in words; requested: the network that its
+    application or a handover asked for, which it waits for where others that share its binding keep it elsewhere;
+    group: the name of flows that are to share its home address (page 14); used_ns: when it last carried a packet, None
+    before the first; sent_octets, received_octets: what it carried since loads were measured, when it had `rate_bps`;
+    network: the one of its node.
     """
 
     columns = (
         "flow_id cn flow_information home_address care_of_address registered_at_cn registered_at_ha interface".split()
     )
-    flow_id: int
-    cn: Address
-    flow_information: FlowInformation
-    interface: str
-    home_address: Address | None = None
-    care_of_address: Address | None = None
     registered_at_cn: Address | None = None
     registered_at_ha: Address | None = None
+    interface: str = ""
     ready: bool = False
     ready_ns: int | None = None
     refused: str = ""
@@ -201,7 +143,7 @@ class FlowMappingEntry(Entry):
     network: Network | None = field(default=None, repr=False, compare=False)
 
     def row(self) -> dict[str, object]:
-        """As plain named values."""
+        """Return its columns as plain named values."""
         return Entry.row(self) | {"flow_information": str(self.flow_information)}
 
 
@@ -212,8 +154,8 @@ BY_ID = attrgetter("flow_id")
 class FlowMappingTable(Table[int, FlowMappingEntry]):
     """All current flows: by id, by conversation, by word, by group, and by (home address, correspondent node).
 
-    It is told which correspondents optimise (`mark`, `mark_pair`), because what one binding moves depends on it
-    (`sharing`); with `as_one` every flow has the same binding, as in plain Mobile IPv6.
+    Its owner tells it which correspondents optimise (`mark`, `mark_pair`), because which flows one binding moves
+    depends on it (`sharing`); with `as_one` every flow has the same binding, as in plain Mobile IPv6.
     """
 
     name = FLOW_MAPPING_TABLE
@@ -232,8 +174,8 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
         self._in_doubt: dict[Address, dict[Address, None]] = {}
         """Home address -> correspondents with flows to it that do not optimise, or may turn out not to."""
-        self._by_cn: dict[Address, dict[Address, int]] = {}
-        """Correspondent -> home addresses with flows to it, and how many."""
+        self._by_cn: dict[Address, dict[Address, None]] = {}
+        """Correspondent -> home addresses with flows to it."""
         self._groups: dict[tuple[Address, Address], Counter[str | None]] = {}
         """(home address, correspondent) -> groups of the flows that have both, and how many of each."""
         self._optimises: dict[Address, bool] = {}
@@ -248,7 +190,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             raise ProtocolMisuse(f"there is no flow {shown(flow_id)}; open flows: {self.listed()}", flow_id) from None
 
     def listed(self) -> str:
-        """The open flows as words of one line: "1 (call), 2 (video)"."""
+        """Return the open flows as words of one line: "1 (call), 2 (video)"."""
         first = [(entry.flow_id, entry.flow_information.traits.application) for entry in islice(self, MOST_LISTED)]
         told = [f"{number} ({shown(name, str)})" if name else str(number) for number, name in first]
         more = len(self) - len(told)
@@ -257,28 +199,28 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     # --- looking up --------------------------------------------------------------------------------------------------
 
     def named(self, word: str, cn: Address) -> FlowMappingEntry | None:
-        """The flow of a word with a correspondent, or None."""
+        """Return the flow of a word with a correspondent, or None."""
         return self._by_word.get((word, cn))
 
     def of_group(self, group: str) -> Iterator[FlowMappingEntry]:
-        """Flows that are to share a home address."""
+        """Return the flows of a group, which are to share a home address."""
         return iter(self._by_group.get(group, {}).values())
 
     def of_home_address(self, home_address: Address) -> Iterator[FlowMappingEntry]:
-        """Flows with a home address, in the order of their ids per correspondent."""
+        """Yield the flows with a home address, in the order of their ids per correspondent."""
         for flows in list(self._by_home.get(home_address, {}).values()):
             yield from list(flows.values())
 
     def of_pair(self, home_address: Address, cn: Address) -> list[FlowMappingEntry]:
-        """Flows of one (home address, correspondent node): one binding there moves them all."""
+        """Return the flows of one (home address, correspondent node): one binding there moves them all."""
         return list(self._by_home.get(home_address, {}).get(cn, {}).values())
 
     def takes_tunnel(self, home_address: Address, cn: Address) -> bool:
-        """True for a pair that is known to go where the home agent has bound the home address."""
+        """Return True for a pair that is known to go where the home agent has bound the home address."""
         return self._optimises.get(cn) is False or (home_address, cn) in self._refused
 
     def of_binding(self, home_address: Address | None, cn: Address) -> Iterator[FlowMappingEntry]:
-        """Flows that move with the binding on which a flow with this home address and correspondent depends.
+        """Yield the flows that move with the binding on which a flow with this home address and correspondent depends.
 
         With route optimisation a binding is one (home address, correspondent node); in a tunnel it is the home address.
         """
@@ -291,46 +233,47 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             yield from peers.get(peer, {}).values()
 
     def groups_in_the_way(self, home_address: Address, cn: Address) -> set[str | None]:
-        """The groups of the flows that keep a home address from a new one to a correspondent, without a look at each.
-        """
+        """Return the groups of the flows that keep a home address from a new flow to a correspondent."""
         peers = [cn] if self._optimises.get(cn) else self._in_doubt.get(home_address, ())
         return {group for peer in peers for group in self._groups.get((home_address, peer), ())}
 
     def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
-        """Flows with a correspondent node that have a home address."""
+        """Return the flows with a correspondent node that have a home address."""
         return [flow for home_address in self._by_cn.get(cn, ()) for flow in self.of_pair(home_address, cn)]
 
     def is_used(self, home_address: Address) -> bool:
-        """True if a flow has this home address."""
+        """Return True if a flow has this home address."""
         return home_address in self._by_home
 
     @property
     def used(self) -> Container[Address]:
-        """Home addresses that flows have."""
+        """The home addresses that flows have."""
         return self._by_home
 
     def used_with(self, cn: Address) -> Container[Address]:
-        """Home addresses that flows have with this correspondent."""
+        """Return the home addresses that flows have with this correspondent."""
         return self._by_cn.get(cn, {})
 
     def taken(self, cn: Address) -> Container[Address]:
-        """Home addresses with which a new flow to a correspondent would share a binding, or might: those that do not
-        optimise, or may not, count as one, since what the home agent sends them all goes where that address is bound.
+        """Return the home addresses with which a new flow to a correspondent would share a binding, or might.
+
+        Correspondents that do not optimise, or may not, count as one: the home agent sends what comes from any of them
+        to where that address is bound.
         """
         return self.used_with(cn) if self._optimises.get(cn) else self._in_doubt
 
     def collide(self, one: FlowMappingEntry, other: FlowMappingEntry) -> bool:
-        """True for two flows that one home address would put into one binding, or might."""
+        """Return True for two flows that one home address would put into one binding, or might."""
         self._check_own(one, other)
         return one.cn == other.cn or not (self._optimises.get(one.cn) or self._optimises.get(other.cn))
 
     def sharing(self, entry: FlowMappingEntry) -> list[FlowMappingEntry]:
-        """The flows that one handover moves: those of the same binding, this one included."""
+        """Return the flows that one handover moves: those of the same binding, this one included."""
         self._check_own(entry)
         return list(self.of_binding(entry.home_address, entry.cn)) or [entry]
 
     def _check_own(self, *entries: FlowMappingEntry) -> None:
-        """Raises ProtocolMisuse for flows of another world."""
+        """Raise ProtocolMisuse for flows of another world."""
         for entry in entries:
             if self._network is not None:
                 self._network.check_own(entry, entry.network)
@@ -338,7 +281,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     # --- changing ----------------------------------------------------------------------------------------------------
 
     def mark(self, cn: Address, optimises: bool | None) -> None:
-        """Whether a correspondent holds bindings of ours, or is taken to; None where that is not known."""
+        """Note whether a correspondent holds bindings of ours, or is taken to; None where that is not known."""
         if optimises is self._optimises.get(cn):
             return
         if optimises is None:
@@ -349,7 +292,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             self._index_doubt(home_address, cn)
 
     def mark_pair(self, home_address: Address, cn: Address, is_refused: bool) -> None:
-        """Whether a correspondent has refused the binding of this home address, and holds none."""
+        """Note whether a correspondent has refused the binding of this home address, and holds none."""
         (self._refused.add if is_refused else self._refused.discard)((home_address, cn))
         self._index_doubt(home_address, cn)
 
@@ -365,15 +308,14 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         return self._put(entry.flow_id, entry)
 
     def check_free(self, conversations: Iterable[Key]) -> None:
-        """Raises ProtocolMisuse for a conversation that a flow has."""
+        """Raise ProtocolMisuse for a conversation that a flow has."""
         for conversation in conversations:
             if conversation in self._by_conversation:
                 other = self._by_conversation[conversation].flow_id
                 raise ProtocolMisuse(f"{conversation} is flow {other} already; end it first", conversation)
 
     def join(self, entry: FlowMappingEntry, conversation: Key) -> None:
-        """A conversation belongs to a flow until it or the flow ends. Raises ProtocolMisuse where another one has it.
-        """
+        """Let a conversation belong to a flow until either ends. Raises ProtocolMisuse where another flow has it."""
         self._check_own(entry)
         if self._by_conversation.get(conversation) is not entry:
             self.check_free([conversation])
@@ -381,7 +323,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         entry.conversations.add(conversation)
 
     def part(self, conversation: Key) -> FlowMappingEntry | None:
-        """A conversation has ended: its flow, if it was one's last, else None."""
+        """Take an ended conversation out; return its flow if that was the last one of it, else None."""
         entry = self._by_conversation.pop(conversation, None)
         if entry is not None:
             entry.conversations.discard(conversation)
@@ -414,8 +356,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         if home_address is None:
             return
         self._by_home.setdefault(home_address, {}).setdefault(cn, {})[entry.flow_id] = entry
-        count = self._by_cn.setdefault(cn, {})
-        count[home_address] = count.get(home_address, 0) + 1
+        self._by_cn.setdefault(cn, {})[home_address] = None
         self._groups.setdefault((home_address, cn), Counter())[entry.group] += 1
         self._index_doubt(home_address, cn)
 
@@ -423,17 +364,15 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         home_address, cn = entry.home_address, entry.cn
         if home_address is None:
             return
-        by_cn, count = self._by_home[home_address], self._by_cn[cn]
-        del by_cn[cn][entry.flow_id]
-        count[home_address] -= 1
-        groups = self._groups[home_address, cn]
+        peers, groups = self._by_home[home_address], self._groups[home_address, cn]
+        del peers[cn][entry.flow_id]
         groups[entry.group] -= 1
         if not groups[entry.group]:
             del groups[entry.group]
-        if not by_cn[cn]:
-            del by_cn[cn], count[home_address], self._groups[home_address, cn]
+        if not peers[cn]:
+            del peers[cn], self._by_cn[cn][home_address], self._groups[home_address, cn]
             self._index_doubt(home_address, cn)
-        if not by_cn:
+        if not peers:
             del self._by_home[home_address]
 
     def _index_doubt(self, home_address: Address, cn: Address) -> None:
@@ -449,11 +388,11 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
 
 def flows_named(ids: Sequence[int]) -> str:
-    """Flows as the subject of a sentence."""
+    """Return flows as the subject of a sentence."""
     return f"flow {ids[0]} is" if len(ids) == 1 else f"flows {listed(ids)} are"
 
 
 def listed(things: Sequence[object]) -> str:
-    """ "1, 2, 3" for few, with the number of the others for many."""
+    """Return "1, 2, 3" for few things, with the number of the others for many."""
     few, more = ", ".join(map(str, things[:MOST_LISTED])), len(things) - MOST_LISTED
     return f"{few} and {more} more" if more > 0 else few

@@ -14,7 +14,7 @@ from weakref import WeakSet
 from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, one_of, optional, several
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.files import check_writable
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.captured import at_node, on_links
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import Host

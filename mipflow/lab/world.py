@@ -23,7 +23,7 @@ from mipflow.arguments import (
     several,
 )
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.protocols.address_protocol import AddressBook
 from mipflow.flow.protocols.policy_server import PolicyServer
@@ -193,7 +193,7 @@ class World(Views):
         """
         check(one_of("down", "up"), direction=direction)
         check(MILLISECONDS, playout_ms=playout_ms)
-        number, names = self.mn.binder.flow_id(flow), self.flow_names()
+        number, names = self.mn.binder.handovers.flow_id(flow), self.flow_names()
         if number not in self.mn.opened:
             known = ", ".join(f"{each} ({word})" for each, word in names.items() if each in self.mn.opened)
             raise ProtocolMisuse(f"there is no flow {shown(number)}; flows: {known or 'none'}", flow)

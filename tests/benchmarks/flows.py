@@ -9,9 +9,9 @@ from time import process_time
 from typing import Any
 
 import mipflow as mf
-from mipflow.flow.conversations import Traits
+from mipflow.flow.conversations import FlowInformation, Traits
 from mipflow.flow.redirector import DataFlowRedirector
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry, FlowMappingTable, HomeAddressTable
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.lab.scenarios import LINKS
 from mipflow.lab.world import World
 from mipflow.mip6.constants import MAX_UPDATE_RATE
@@ -51,7 +51,7 @@ class Filled:
     def assign(self, cn: Address) -> FlowMappingEntry:
         """A new flow: enter it and give it a home address (Figure 4, steps 22 and 23, by Figure 6)."""
         self.number += 1
-        entry = FlowMappingEntry(self.number, cn, FlowInformation(Traits("UDP", self.number, cn, 9)), "wlan0")
+        entry = FlowMappingEntry(self.number, cn, FlowInformation(Traits("UDP", self.number, cn, 9)), interface="wlan0")
         self.flows.add(entry)
         self.redirector.give(entry)
         return entry

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mipflow.flow.conversations import Traits
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry
+from mipflow.flow.conversations import FlowInformation, Traits
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.wire.address import Address
 
 
@@ -12,4 +12,4 @@ def flow(
 ) -> FlowMappingEntry:
     """A flow that is in no table yet; its local port is its number where no other is asked for."""
     traits = Traits(protocol, number if local_port is None else local_port, cn, remote_port)
-    return FlowMappingEntry(number, cn, FlowInformation(traits, word), "wlan0")
+    return FlowMappingEntry(number, cn, FlowInformation(traits, word), interface="wlan0")

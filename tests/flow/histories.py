@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse, TopologyError
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.redirector import Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, FlowMappingEntry
 from mipflow.lab.world import World

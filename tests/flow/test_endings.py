@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, ProtocolMisuse
-from mipflow.flow.endings import FlowState, TcpEndings, idle_until_ns
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
+from mipflow.flow.endings import TcpEndings, idle_until_ns
+from mipflow.flow.learner.is_over import FlowState
 from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.node.applications.recorded import Datagram, Recorded

@@ -9,8 +9,8 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, MipflowError, ProtocolMisuse
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.conversations import Traits
-from mipflow.flow.flows import Flow
 from mipflow.flow.learner import guard as learner
 from mipflow.flow.policy.policies import ByApplication, FlowFacts, NetworkState, Policies
 from mipflow.flow.policy.rules import RuleSet

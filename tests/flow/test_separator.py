@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.flow.conversations import Traits
+from mipflow.flow.conversations import Conversation, Traits, traits_of
 from mipflow.flow.separator import (
     FRAGMENTS_NS,
     ApplicationWord,
@@ -13,9 +13,8 @@ from mipflow.flow.separator import (
     FunctionSource,
     HeaderAnalysis,
     RuleSource,
-    traits_of,
 )
-from mipflow.flow.tables import Conversation, FlowMappingTable
+from mipflow.flow.tables import FlowMappingTable
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, RouterSolicitation
 from mipflow.wire.packet import (
@@ -135,8 +134,8 @@ class Rules:
     def __init__(self, flow: str | None) -> None:
         self.flow = flow
 
-    def flow_of(self, traits: Traits) -> Rules | None:
-        return self if self.flow is not None else None
+    def word_of(self, traits: Traits) -> str | None:
+        return self.flow
 
 
 @given(st.permutations([10, 20, 30, 40]), st.lists(st.sampled_from([None, "", "word"]), min_size=4, max_size=4))

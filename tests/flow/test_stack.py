@@ -9,8 +9,8 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import FunctionFailed, ProtocolMisuse, TopologyError
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.bindings.waiting_room import MAX_HELD
-from mipflow.flow.flows import Flow
 from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
@@ -333,9 +333,9 @@ def test_closing_while_the_address_is_pending() -> None:
 
 def test_wrong_openings() -> None:
     made = world(wire=False)
-    with pytest.raises(ProtocolMisuse, match="is no correspondent node"):
+    with pytest.raises(ProtocolMisuse, match="is not a correspondent node"):
         made.mn.open("cn1", CALL)  # type: ignore[arg-type]
-    with pytest.raises(ProtocolMisuse, match="is no correspondent node"):
+    with pytest.raises(ProtocolMisuse, match="is not a correspondent node"):
         made.mn.open(made.mn, CALL)
     with pytest.raises(ProtocolMisuse, match="no interface 'lan'"):
         made.mn.open(made.cn1, CALL, interface="lan")
@@ -774,7 +774,7 @@ def test_a_renumbering_is_no_row_of_duplicates() -> None:
     made.run(6)
     further = [entry.home_address for entry in made.mn.home_addresses][1:]
     for home_address in further:
-        made.mn.mobility.drop_home_address(home_address)
+        made.mn.mobility.prefixes._drop(home_address)  # type: ignore[attr-defined]
     made.run(6)
     assert not [flow.refused for flow in flows if flow.refused]
     assert len({flow.home_address for flow in flows}) == 6 and not {f.home_address for f in flows} & set(further)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.tables import Conversation, FlowMappingTable, HomeAddressTable
+from mipflow.flow.conversations import Conversation
+from mipflow.flow.tables import FlowMappingTable, HomeAddressTable
 from mipflow.wire.address import Address
 from tests.flow.entries import flow
 

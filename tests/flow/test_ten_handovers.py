@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import mipflow as mf
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.world import World
 from mipflow.sim.trace import LOST
 from mipflow.wire.mobility import BindingAcknowledgement

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 import mipflow as mf
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.scenarios import LINKS
 from mipflow.lab.world import World
 from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2

@@ -17,7 +17,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import DatasetError, MipflowError, ProtocolMisuse
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.flow.redirector import AssignmentRules

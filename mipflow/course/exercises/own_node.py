@@ -289,7 +289,7 @@ class OwnNode:
         binding = self._node.registrar.list.get(entry.cn, home)
         if home != entry.home_address or binding is None or binding.registered is None:
             return home == entry.home_address
-        coming = (entry.cn, care_of) in self._node.binder.after_home.get(home, ())
+        coming = (entry.cn, care_of) in self._node.binder.handovers.after_home.get(home, ())
         return coming or care_of in (binding.registered, binding.care_of_address)
 
     def incoming(self, upper: Handler) -> Handler:

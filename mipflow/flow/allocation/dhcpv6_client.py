@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from mipflow.errors import WireError
-from mipflow.flow.allocation.allocation import Allocation, Granted, Refused
+from mipflow.flow.bindings.stateless import Allocation, Granted, Refused
 from mipflow.mip6.bindings.table import Entry, Table, follow
 from mipflow.node.lifetimes import FOREVER_NS, end_ns
 from mipflow.sim.clock import NS_PER_S, Timer

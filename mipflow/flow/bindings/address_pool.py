@@ -1,35 +1,30 @@
-"""Further home addresses of a mobile node: asked for, kept ahead for flows to come, held down, freed (page 9).
+"""Keep the further home addresses of a mobile node, from asking for one until it is freed (the patent, page 9).
 
-The shell around an `Allocation` and the home address table: it has addresses registered and de-registered.
+The shell around an `Allocation` and the home address table: it has addresses registered and de-registered, keeps some
+ready for flows to come, and holds those down that were used last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from mipflow.arguments import SECONDS, fits, whole
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
-from mipflow.flow.learner.guard import Guarded
+from mipflow.flow.bindings.stateless import Allocation
+from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import HOME_RETRY_NS
-from mipflow.mip6.home_prefixes import HomeAddresses
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.sim.clock import NS_PER_S, Timer, seconds
+from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
-
-if TYPE_CHECKING:
-    from mipflow.flow.allocation.allocation import Allocation
-    from mipflow.flow.journal import Journal
-    from mipflow.flow.learner.freeing import Freeing
-    from mipflow.flow.redirector import DataFlowRedirector
-    from mipflow.sim.trace import Change
 
 MAX_COLLISIONS = 3
 """Duplicates in a row after which no further address is tried."""
-
-
+ANCHOR = "anchor "
+"""Begins the name under which an interface's anchor is kept: a home address that never moves."""
 MOST_AHEAD = 1000
 """Home addresses that a pool may keep: each takes a second of detection and a binding."""
 
@@ -46,30 +41,10 @@ class Cost(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """An address that was asked for: for which flows, and under which name it is kept ("" where any flow may use it).
-    """
+    """An address that was asked for: its flows, and the name under which it is kept ("" where any flow may use it)."""
 
     kept_for: str = ""
     flows: list[FlowMappingEntry] = field(default_factory=list)
-
-
-class OwnsAddresses(Protocol):
-    """A mobile node, as far as its home addresses are concerned."""
-
-    name: str
-    own_home_addresses: HomeAddresses
-
-    def registered_at_home(self, home_address: Address) -> Address | None:
-        """The care-of address that the home agent holds for a home address."""
-
-    def why_not_own(self, address: object) -> str:
-        """Why something can be no further home address; empty where it can."""
-
-    def disown(self, home_address: Address) -> None:
-        """Give a home address up."""
-
-    def let_go(self, home_address: Address) -> bool:
-        """De-register a home address everywhere and disown it: True when that is done."""
 
 
 class BindsFlows(Protocol):
@@ -79,16 +54,29 @@ class BindsFlows(Protocol):
         """Bind a home address without flows, if it is known where."""
 
     def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
-        """Find one for a flow, or have one asked for."""
+        """Find a home address for a flow, or ask for one."""
 
     def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
-        """A flow has got a home address."""
+        """Go on with a flow that has got a home address."""
 
     def proceed(self, entry: FlowMappingEntry) -> None:
-        """Do what a flow needs next."""
+        """Do the next thing that a flow needs."""
 
     def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
-        """A flow has no home address that it can use."""
+        """Let the packets of a flow wait no longer that has no home address."""
+
+
+class FreesBySteps(Protocol):
+    """Frees home addresses in the pool's place, by steps of a learner's."""
+
+    def begin(self, home_address: Address) -> None:
+        """Begin to free a home address."""
+
+    def is_freeing(self, home_address: Address) -> bool:
+        """Return True while there are steps to be done for a home address."""
+
+    def go_on(self) -> None:
+        """Do the steps that waited for a registration that has changed."""
 
 
 class AddressPool:
@@ -97,13 +85,13 @@ class AddressPool:
     """
 
     def __init__(
-        self, node: OwnsAddresses, binder: BindsFlows, redirector: DataFlowRedirector, journal: Journal,
-        allocation: Allocation, size: int, hold_down_s: float,
+        self, node: MobileNode, binder: BindsFlows, redirector: DataFlowRedirector, allocation: Allocation, size: int,
+        hold_down_s: float,
     ) -> None:  # fmt: skip
         if not (fits(size, whole(0, MOST_AHEAD)) and fits(hold_down_s, SECONDS)):
             given = f"pool={shown(size)}, hold_down_s={shown(hold_down_s)}"
             raise ProtocolMisuse(f"{given}; expected zero or more, a pool of {MOST_AHEAD} at most", (size, hold_down_s))
-        self._node, self._binder, self._journal = node, binder, journal
+        self._node, self._binder, self._clock = node, binder, node.clock
         self._redirector, self._homes, self._flows = redirector, redirector.homes, redirector.flows
         self.allocation = allocation
         self.size = size
@@ -114,44 +102,44 @@ class AddressPool:
         self._ahead: dict[Address, Request] = {}
         """Addresses without flows that the home agent has not acknowledged yet."""
         self._freeing: set[Address] = set()
-        self.steps: Freeing | None = None
-        """By which addresses are freed, where a learner says how."""
+        self.steps: FreesBySteps | None = None
+        """The steps by which addresses are freed, where a learner says how."""
         self._resting: dict[Address, Timer] = {}
         """Addresses that are held down."""
         self._refused: dict[int, FlowMappingEntry] = {}
         """Flows that could not have an address, by id: one that falls free is theirs."""
-        self._again = Timer(journal.clock, self._ask_again)
+        self._again = Timer(node.clock, self._ask_again)
         self._collisions = 0
         self._idle: dict[Address, int] = {}
         """Addresses in the table without flows -> since when, in nanoseconds."""
         self._idle_ns = self._allocated_ahead = self._used = 0
 
     def is_freeing(self, home_address: Address) -> bool:
-        """True for an address that is being freed: what arrives there is late, and begins nothing."""
+        """Return True for an address that is being freed: packets that arrive there are late, and begin nothing."""
         return home_address in self._freeing or (self.steps is not None and self.steps.is_freeing(home_address))
 
     @property
     def under_way(self) -> int:
-        """Home addresses that are being allocated ahead or freed, which are not in the table."""
+        """The number of home addresses that are being allocated ahead or freed, which are not in the table."""
         return len(self._ahead) + len(self._freeing)
 
     @property
     def cost(self) -> Cost:
         """The cost until now."""
-        now = self._journal.clock.now
+        now = self._clock.now
         idle_ns = self._idle_ns + sum(now - since for since in self._idle.values())
         return Cost(self._allocated_ahead, self._used, idle_ns / NS_PER_S)
 
     def kept_for(self, home_address: Address) -> str:
-        """The name under which a home address is kept, bound or not; empty where any flow may use it."""
+        """Return the name under which a home address is kept, bound or not; empty where any flow may use it."""
         entry = self._homes.get(home_address) or self._ahead.get(home_address)
         return "" if entry is None else entry.kept_for
 
     # --- asking (Figure 6, step 43) ----------------------------------------------------------------------------------
 
     def request(self, flow: FlowMappingEntry) -> None:
-        """A flow needs a new home address: it gets one that is on its way, where it can share that with those for which
-        it was asked, or another is asked for.
+        """Get a new home address for a flow: one that is on its way, where it can share that with the flows for which
+        it was asked, else another one.
         """
         kept_for = self._redirector.kept_for(flow)
         if flow.flow_id in self._asking:
@@ -170,8 +158,8 @@ class AddressPool:
         self._ask(Request(kept_for, [flow]))
 
     def fill(self) -> None:
-        """Allocate what is to be kept and is not there (any more), and allocate ahead; such an address enters the
-        table, where flows are given it, once the home agent holds it.
+        """Allocate the addresses that are to be kept and are not there (any more), and allocate ahead; such an address
+        enters the table, where flows are given it, once the home agent holds it.
         """
         if self._node.registered_at_home(self._homes.primary) is not None:
             for name, _ in [*self._redirector.keeping]:
@@ -186,13 +174,10 @@ class AddressPool:
 
     def _ask(self, request: Request) -> None:
         self._requests[request] = None
-        ask: Callable[..., object] = self.allocation.allocate
-        if not type(self.allocation).__module__.startswith("mipflow."):
-            ask = Guarded("allocate", ask, "granted, refused", lambda *_: "")
         try:
-            ask(partial(self._granted, request), partial(self._refuse, request))
+            self.allocation.allocate(partial(self._granted, request), partial(self._refuse, request))
         except FunctionFailed as error:
-            self._journal.function_failed(error)
+            self._node.decided("function failed", str(error))
             self._refuse(request, str(error))
 
     def _answered(self, request: Request) -> None:
@@ -217,15 +202,15 @@ class AddressPool:
         self._bind_ahead()
 
     def _bind_ahead(self) -> None:
-        """Addresses without flows are bound as soon as it is known where."""
+        """Bind addresses without flows, as soon as it is known where."""
         for address in list(self._ahead):
             self._binder.bind_unused(address)
 
     def _enter(self, address: Address, request: Request, flows: list[FlowMappingEntry]) -> None:
-        """An address is that of these flows from now on."""
-        self._journal.record(self._homes.add(address, request.kept_for))
+        """Enter an address into the table, which these flows have from now on."""
+        self._node.record(self._homes.add(address, request.kept_for))
         if not request.kept_for:
-            self._idle[address] = self._journal.clock.now
+            self._idle[address] = self._clock.now
         for flow in sorted(flows, key=lambda flow: flow.flow_id):  # the first that was opened chooses the road
             self._binder.assigned(flow, self._flows.change(flow, home_address=address))
 
@@ -233,22 +218,22 @@ class AddressPool:
         if request not in self._requests:
             return
         self._answered(request)
-        self._journal.decided("no home address", why)
+        self._node.decided("no home address", why)
         for flow in request.flows:
             if flow.flow_id in self._flows and flow.home_address is None:  # one may have fallen free for it meanwhile
                 self.refuse(flow, why)
 
     def refuse(self, flow: FlowMappingEntry, why: str) -> None:
-        """A flow cannot have an address now; one is asked for again at the rate at which home agents are (11.7.1)."""
+        """Refuse a flow an address for now; one is asked for again at the rate at which home agents are (11.7.1)."""
         self._refused[flow.flow_id] = flow
         self._binder.refuse_flow(flow, why)
         if self._again.due_ns is None:
-            self._again.set(self._journal.clock.now + HOME_RETRY_NS)
+            self._again.set(self._clock.now + HOME_RETRY_NS)
 
     # --- what becomes of an address ----------------------------------------------------------------------------------
 
     def acknowledged(self, home_address: Address) -> None:
-        """The home agent holds an address: one that was allocated ahead can be given to flows now."""
+        """Let flows have an address that was allocated ahead, for the home agent holds it now."""
         self._collisions = 0
         if home_address == self._homes.primary:
             self.allocation.primary_bound()
@@ -259,16 +244,16 @@ class AddressPool:
             self.free_unused()  # the flow for which it was asked may be over
 
     def taken(self, home_address: Address) -> None:
-        """A flow has got an address of the table."""
+        """Take note that a flow has got an address of the table."""
         since = self._idle.pop(home_address, None)
-        if since is not None and since != self._journal.clock.now:
-            self._idle_ns += self._journal.clock.now - since
+        if since is not None and since != self._clock.now:
+            self._idle_ns += self._clock.now - since
             self._used += 1
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
 
     def collided(self, home_address: Address) -> bool:
-        """Somebody at home has the address: it is never used again. True if another try is worth it."""
+        """Never use an address again that somebody at home has; return True if another try is worth it."""
         self.lose(home_address)
         if home_address == self._homes.primary:
             return True
@@ -281,52 +266,52 @@ class AddressPool:
         return False
 
     def lose(self, home_address: Address) -> None:
-        """An address is not ours any more; the primary stays in the table, for nobody."""
+        """Give up an address that is not ours any more; the primary stays in the table, for nobody."""
         self._node.disown(home_address)
         self._ahead.pop(home_address, None)
         if home_address != self._homes.primary:
             self.strike(home_address)
 
     def strike(self, home_address: Address) -> None:
-        """An address leaves the table, if it is there."""
+        """Take an address out of the table, if it is there."""
         if home_address not in self._homes:
             return
-        self._journal.record(self._homes.remove(home_address))
+        self._node.record(self._homes.remove(home_address))
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
-        self._idle_ns += self._journal.clock.now - self._idle.pop(home_address, self._journal.clock.now)
+        self._idle_ns += self._clock.now - self._idle.pop(home_address, self._clock.now)
 
     # --- freeing (page 14) -------------------------------------------------------------------------------------------
 
     def _unused(self) -> list[Address]:
-        """Further addresses that no flow has and that are kept for nothing, the oldest first."""
+        """Return the further addresses that no flow has and that are kept for nothing, the oldest first."""
         entries = map(self._homes.get, self._idle)
         numbers = {entry.home_address: entry.number for entry in entries if entry is not None}
         return sorted(numbers, key=numbers.__getitem__)
 
     def left(self, home_address: Address) -> None:
-        """A flow does not have this address any more."""
+        """Take note that a flow does not have this address any more."""
         entry, is_further = self._homes.get(home_address), home_address != self._homes.primary
         if entry is not None and is_further and not entry.kept_for and not self._flows.is_used(home_address):
-            self._idle.setdefault(home_address, self._journal.clock.now)
+            self._idle.setdefault(home_address, self._clock.now)
 
     def lead(self, home_address: Address, former: Address) -> None:
-        """An address is the primary in the place of a former one, which may be one that no flow has."""
-        now = self._journal.clock.now
+        """Count an address as the primary, and the former one as a further address, which may have no flow."""
+        now = self._clock.now
         self._idle_ns += now - self._idle.pop(home_address, now)
         self.left(former)
 
     def free_unused(self) -> None:
-        """A flow has ended: its address goes to a flow that has none, or is held down, or is freed; not the primary,
-        those that are kept, and the pool.
+        """Give unused addresses to flows that have none, or hold them down, or free them; not the primary, those that
+        are kept, and the pool.
         """
         self._offer()
         for address in self._unused()[self.size :]:
             if address in self._resting or self.is_freeing(address):
                 continue
             if self._hold_down_ns:
-                self._resting[address] = Timer(self._journal.clock, partial(self._rested, address))
-                self._resting[address].set(self._journal.clock.now + self._hold_down_ns)
+                self._resting[address] = Timer(self._clock, partial(self._rested, address))
+                self._resting[address].set(self._clock.now + self._hold_down_ns)
             else:
                 self.free(address)
 
@@ -336,7 +321,7 @@ class AddressPool:
             self.free(address)
 
     def _offer(self, may_ask: bool = False) -> None:
-        """Flows that were refused an address have another try."""
+        """Let flows that were refused an address try again."""
         flows = self._flows
         self._refused = {n: flow for n, flow in self._refused.items() if n in flows and flow.home_address is None}
         for flow in list(self._refused.values()):
@@ -345,7 +330,7 @@ class AddressPool:
     def _ask_again(self) -> None:
         self._offer(may_ask=True)
         if self._refused:
-            self._again.set(self._journal.clock.now + HOME_RETRY_NS)
+            self._again.set(self._clock.now + HOME_RETRY_NS)
 
     def free(self, home_address: Address) -> None:
         """Free an address. Raises ProtocolMisuse for the primary, one in use, or one that is none of ours."""
@@ -372,23 +357,23 @@ class AddressPool:
         self.fill()
 
     def ended(self, home_address: Address) -> None:
-        """An address can be used no longer: it is freed, and its flows get another."""
+        """Free an address that can be used no longer, and get another one for its flows."""
         if home_address in self._ahead:
-            self._journal.record(self._homes.add(home_address, self._ahead.pop(home_address).kept_for))
+            self._node.record(self._homes.add(home_address, self._ahead.pop(home_address).kept_for))
         if home_address not in self._homes:
             return
         flows = list(self._flows.of_home_address(home_address))
         for flow in flows:
             flow.ready = False
             bare = self._flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None)
-            self._journal.record(bare)
+            self._node.record(bare)
         self.free(home_address)
         for flow in flows:
             self._binder.proceed(flow)
 
     def continue_freeing(self, home_address: Address) -> bool:
         """De-register at the correspondents, which takes a home token, then at the home agent, then forget the address
-        and its security associations. False for an address that is not being freed.
+        and its security associations. Return False for an address that is not being freed.
         """
         if self.steps is not None:
             is_freeing = self.steps.is_freeing(home_address)

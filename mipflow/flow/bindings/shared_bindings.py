@@ -1,50 +1,33 @@
-"""Flows that share a binding, and so a road (page 14): which there are, where they go, and whose wish waits.
+"""Keep flows together that share a binding, and so a road (page 14).
 
-The shell around the indexes of the flow mapping table that say so (`FlowMappingTable.sharing`): it tells the table what
-correspondents say, and has flows follow others, or move where they have wished to be.
+The flow mapping table knows which flows share one (`FlowMappingTable.sharing`). Here it is told what correspondents
+say; a flow follows the others of its binding, and all of them move to where one has wished to be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from mipflow.flow.redirector import DataFlowRedirector
 from mipflow.flow.tables import BY_ID, FlowMappingEntry, listed
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
-
-if TYPE_CHECKING:
-    from mipflow.flow.journal import Journal
-    from mipflow.flow.redirector import DataFlowRedirector
-    from mipflow.mip6.registrations.registrar import Registrar
-    from mipflow.node.interface import Interface
-    from mipflow.sim.trace import Change
-    from mipflow.wire.address import Address
-
-
-class HasRoads(Protocol):
-    """A mobile node, as far as roads are concerned."""
-
-    addresses: dict[Address, Interface]
-
-    @property
-    def mode(self) -> str:
-        """How packets go: "route_optimisation" where correspondents may hold bindings."""
-
-    def interface(self, name: str) -> Interface:
-        """The interface of that name."""
+from mipflow.mip6.mobile_node import MobileNode
+from mipflow.sim.trace import Change
+from mipflow.wire.address import Address
 
 
 class Moves(Protocol):
-    """Chooses for flows, and has registered what follows."""
+    """Moves flows, and registers what follows from that."""
 
     def assigned(self, entry: FlowMappingEntry, changes: list[Change]) -> None:
-        """Where a flow goes has changed, or what is known of it."""
+        """Go on with a flow whose network has changed, or what is known of it."""
 
     def move(self, entry: FlowMappingEntry, interface: str) -> None:
         """Move a flow and those of the same binding."""
 
     def wish(self, flow: FlowMappingEntry) -> str | None:
-        """Where a flow would be for itself."""
+        """Return the network where a flow would be for itself."""
 
 
 class SharedBindings:
@@ -55,10 +38,8 @@ class SharedBindings:
     Then its flows go where the home agent has bound their home address, with all others of which the same is true.
     """
 
-    def __init__(
-        self, node: HasRoads, registrar: Registrar, moves: Moves, redirector: DataFlowRedirector, journal: Journal
-    ) -> None:
-        self._node, self._registrar, self._moves, self._journal = node, registrar, moves, journal
+    def __init__(self, node: MobileNode, moves: Moves, redirector: DataFlowRedirector) -> None:
+        self._node, self._registrar, self._moves = node, node.registrar, moves
         self._flows, self._rules = redirector.flows, redirector.rules
 
     # --- what correspondents say -------------------------------------------------------------------------------------
@@ -74,8 +55,10 @@ class SharedBindings:
             self._flows.mark(cn, None)
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
-        """A correspondent has acknowledged, refused or lost a registration: flows share with others from now on, or no
-        longer. One that has refused a binding does not optimise until it holds it.
+        """Let flows share with others, or no longer, as a correspondent has acknowledged, refused or lost a
+        registration.
+
+        One that has refused a binding does not optimise until it holds it.
         """
         flows, home_address, cn = self._flows, entry.home_address, entry.peer
         was_in_tunnel = flows.takes_tunnel(home_address, cn)
@@ -92,8 +75,8 @@ class SharedBindings:
                 self.settle(home_address, peer)
 
     def turned_out(self, flows: list[FlowMappingEntry]) -> None:
-        """Their correspondent does not optimise: these flows go where the home agent's binding says, and where others
-        go that have the same: one that is to be in two places would move for ever.
+        """Send flows whose correspondent does not optimise where the home agent's binding says, with all others that
+        have the same: a binding that is to be in two places would move for ever.
         """
         for flow in flows:
             self._moves.assigned(flow, [])
@@ -102,13 +85,13 @@ class SharedBindings:
             if len({flow.cn for flow in together}) > 1:
                 named = [str(flow.flow_id) for flow in together[:8]] + ["..."] * (len(together) > 8)
                 why = f"flows {', '.join(named)} share the home agent's binding of {home_address} until they end"
-                self._journal.decided("shared binding", f"{why}: {cn} does not optimise")
+                self._node.decided("shared binding", f"{why}: {cn} does not optimise")
 
     # --- where they go -----------------------------------------------------------------------------------------------
 
     def follow(self, entry: FlowMappingEntry) -> None:
-        """A flow goes where the others of its binding are, those first that have a care-of address, and its wish waits;
-        unless a wish comes before: then all go there.
+        """Let a flow go where the others of its binding are, while its wish waits; unless a wish comes before: then all
+        go there. Others that have a care-of address come first.
         """
         home_address, cn = entry.home_address, entry.cn
         others: Iterator[FlowMappingEntry] = (
@@ -125,13 +108,13 @@ class SharedBindings:
         if not self.settle(home_address, cn, where) and other is not None and where != entry.interface:
             why = f"flow {entry.flow_id} goes over {where} with flow {other.flow_id}, whose binding it shares"
             waits = "" if entry.requested in (None, where) else f"; {entry.requested} has to wait"
-            self._journal.decided("shared binding", why + waits)
+            self._node.decided("shared binding", why + waits)
             changes = self._flows.change(entry, interface=where, care_of_address=other.care_of_address)
-            self._journal.record(changes)
+            self._node.record(changes)
 
     def settle(self, home_address: Address | None, cn: Address, where: str | None = None) -> bool:
-        """Flows of one binding, which are at `where`, go to the network that the earliest of them wishes, the one with
-        the smallest id, of those that can be used; any wish comes before none. True if they moved.
+        """Move flows of one binding, which are at `where`, to the usable network that the earliest of them wishes, the
+        one with the smallest id; any wish comes before none. Return True if they moved.
         """
         together = sorted(self._flows.of_binding(home_address, cn), key=BY_ID)
         for flow in together:
@@ -144,7 +127,7 @@ class SharedBindings:
             why = f"flow {flow.flow_id} goes over {wish}, {how}, with all that share its binding"
             others = [each for each in together if each.requested not in (None, wish)]
             waits = listed([f"flow {each.flow_id} has to wait for {each.requested}" for each in others])
-            self._journal.decided("shared binding", f"{why}; {waits}" if waits else why)
+            self._node.decided("shared binding", f"{why}; {waits}" if waits else why)
             self._moves.move(flow, wish)
             return True
         return False

@@ -1,4 +1,4 @@
-"""Keep what waits until a flow's home address is bound: first packets, and callbacks such as a TCP connection's begin.
+"""Hold the first packets of a flow until its home address is bound, and callbacks such as a TCP connection's begin.
 
 Takes packets by flow id; lets them go when the flow is ready, or drops them with their reason.
 """
@@ -16,7 +16,9 @@ from mipflow.wire.packet import Packet
 MAX_HELD = 64
 """Packets that a flow holds while its home address is being allocated; further ones are dropped."""
 MAX_HOLD_NS = MAX_BINDACK_TIMEOUT_NS
-"""How long it holds one: until the home agent has been asked as seldom as it ever is, which is no short outage."""
+"""How long it holds one: as long as the longest pause between two questions to the home agent, which is no short
+outage.
+"""
 
 
 class Sends(Protocol):
@@ -28,11 +30,11 @@ class Sends(Protocol):
         """Send a packet."""
 
     def drop(self, packet: Packet, reason: str) -> None:
-        """End a packet."""
+        """Drop a packet, with the reason in the trace."""
 
 
 class WaitingRoom:
-    """`node` sends packets whose flow is ready, and drops those that wait no longer."""
+    """The packets of `node` that wait: it sends those whose flow is ready, and drops those that wait no longer."""
 
     def __init__(self, node: Sends) -> None:
         self._node, self._clock = node, node.clock
@@ -61,7 +63,7 @@ class WaitingRoom:
         self._callbacks.setdefault(flow_id, []).append(callback)
 
     def release(self, flow: FlowMappingEntry) -> None:
-        """A flow is ready: what waited for it leaves in order from its home address, then callbacks are called."""
+        """Send the packets of a flow that is ready, in order and from its home address, then call its callbacks."""
         packets, callbacks = self._packets.pop(flow.flow_id, []), self._callbacks.pop(flow.flow_id, [])
         for packet in packets:
             assert flow.home_address is not None
@@ -71,11 +73,11 @@ class WaitingRoom:
             callback()
 
     def forget(self, flow_id: int, reason: str) -> None:
-        """A flow is over."""
+        """Drop the packets and forget the callbacks of a flow that is over."""
         self.turn_away(flow_id, reason)
         self._callbacks.pop(flow_id, None)
 
     def turn_away(self, flow_id: int, reason: str) -> None:
-        """Drop the packets of a flow; callbacks wait on, for another home address may come."""
+        """Drop the packets of a flow; its callbacks wait on, for another home address may come."""
         for packet in self._packets.pop(flow_id, []):
             self._node.drop(packet, reason)

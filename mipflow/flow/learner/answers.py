@@ -1,7 +1,7 @@
-"""A learner's `answered`: what a mobile node does with what the home agent answers about a further home address.
+"""Ask a learner's `answered` what becomes of a further home address once the home agent has answered.
 
-Stands beside the binder, which asks here where there is such a function, and does by RFC 6275 section 11.7.3 where
-there is none. Called as answered(status, address, refused, before); gives a word.
+The binder asks here where there is such a function, and follows RFC 6275 section 11.7.3 where there is none. It is
+called as answered(status, address, refused, before) and gives a word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from mipflow.wire.mobility import Status
 
 if TYPE_CHECKING:
     from mipflow.flow.bindings.address_pool import AddressPool
-    from mipflow.flow.journal import Journal
     from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
     from mipflow.mip6.mobile_node import MobileNode
 
@@ -33,20 +32,19 @@ class Refused(list[Address]):
 
 
 class Binds(Protocol):
-    """The binder, as far as it is asked for here."""
+    """The binder, as far as it is needed here."""
 
-    journal: Journal
     flows: FlowMappingTable
     pool: AddressPool
 
     def make_ready(self, entry: FlowMappingEntry) -> None:
-        """A flow may send from its home address."""
+        """Let a flow send from its home address."""
 
     def proceed(self, entry: FlowMappingEntry) -> None:
-        """Do what a flow needs next."""
+        """Do the next thing that a flow needs."""
 
     def home_care_of(self, home_address: Address, flow: FlowMappingEntry | None) -> Address | None:
-        """Where a home address is to be bound."""
+        """Return the care-of address under which a home address is to be bound."""
 
 
 def wrong_word(result: object, *_: object) -> str:
@@ -68,7 +66,7 @@ class Answers:
         """Duplicates that each flow has met."""
 
     def decide(self, home_address: Address, status: int) -> bool:
-        """Ask what becomes of an address that the home agent answered about: True where that is done already."""
+        """Ask what becomes of an address that the home agent answered about; return True where that is done already."""
         if home_address == self._node.primary_home_address or home_address in self._settled:
             return False
         flows = list(self._binder.flows.of_home_address(home_address))
@@ -76,7 +74,7 @@ class Answers:
         try:
             word = self._function(status, home_address, self.refused, before)
         except FunctionFailed as error:
-            self._binder.journal.function_failed(error)
+            self._node.decided("function failed", str(error))
             return False
         if word != "later":
             self._settled.add(home_address)
@@ -106,12 +104,12 @@ class Answers:
     def _take_away(
         self, home_address: Address, status: int, flows: Sequence[FlowMappingEntry], word: Word
     ) -> None:
-        """Flows do not have this address any more: they get another one, or none."""
+        """Take an address from its flows: they get another one, or none."""
         binder = self._binder
         for flow in flows:
             flow.ready = False
             gone = {"home_address": None, "registered_at_ha": None, "registered_at_cn": None}
-            binder.journal.record(binder.flows.change(flow, **gone))
+            self._node.record(binder.flows.change(flow, **gone))
         self._settled.discard(home_address)
         if status < Status.REASON_UNSPECIFIED:
             binder.pool.free(home_address)

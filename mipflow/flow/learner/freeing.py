@@ -1,7 +1,7 @@
-"""A learner's `free`: the steps by which a home address is freed, each of which waits for the one before.
+"""Free a home address by the steps of a learner's `free`, each of which waits for the one before.
 
-Stands beside the pool of home addresses, which does it by the patent's page 14 where there is no such function. Called
-as free(address, primary, rows); gives steps.
+The pool of home addresses frees by the patent's page 14 where there is no such function. It is called as free(address,
+primary, rows) and gives steps.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from mipflow.errors import FunctionFailed
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
-    from mipflow.flow.allocation.allocation import Allocation
-    from mipflow.flow.journal import Journal
+    from mipflow.flow.bindings.stateless import Allocation
     from mipflow.mip6.mobile_node import MobileNode
 
 STRIKE_OUT, FORGET_KEYS = "strike out", "forget keys"
@@ -28,7 +27,7 @@ class Held(NamedTuple):
 
 
 Step = Held | str
-"""A row is to be deleted, or one of the two words is to be done."""
+"""A row that is to be deleted, or one of the two words."""
 Free = Callable[[Address, Address, "list[Held]"], Sequence[Step]]
 
 
@@ -38,7 +37,7 @@ class HasTable(Protocol):
     allocation: Allocation
 
     def strike(self, home_address: Address) -> None:
-        """An address leaves the table."""
+        """Take an address out of the table."""
 
 
 def wrong_steps(result: object, address: Address, primary: Address, rows: list[Held]) -> str:
@@ -49,10 +48,10 @@ def wrong_steps(result: object, address: Address, primary: Address, rows: list[H
 
 
 class Freeing:
-    """Does the steps of `function` for each home address that is to be freed."""
+    """The steps of `function` for each home address that is to be freed, done in their order."""
 
-    def __init__(self, node: MobileNode, pool: HasTable, journal: Journal, function: Free) -> None:
-        self._node, self._pool, self._journal, self._function = node, pool, journal, function
+    def __init__(self, node: MobileNode, pool: HasTable, function: Free) -> None:
+        self._node, self._pool, self._function = node, pool, function
         self._steps: dict[Address, list[Step]] = {}
         self._is_at_work = False
 
@@ -63,16 +62,16 @@ class Freeing:
         try:
             self._steps[home_address] = list(self._function(home_address, node.primary_home_address, rows))
         except FunctionFailed as error:
-            self._journal.function_failed(error)
+            node.decided("function failed", str(error))
             return
         self.go_on()
 
     def is_freeing(self, home_address: Address) -> bool:
-        """True while there are steps to be done."""
+        """Return True while there are steps to be done."""
         return home_address in self._steps
 
     def go_on(self) -> None:
-        """A registration has changed: do what waited for that."""
+        """Do the steps that waited for a registration that has changed."""
         if self._is_at_work:
             return
         self._is_at_work = True
@@ -90,7 +89,7 @@ class Freeing:
         if isinstance(step, Held):
             self._node.registrar.deregister(step.peer, step.home)
             return (step.peer, step.home) not in self._node.binding_updates
-        self._journal.decided("freeing", f"{home_address}: {step}")
+        self._node.decided("freeing", f"{home_address}: {step}")
         if step == STRIKE_OUT:
             self._pool.strike(home_address)
         else:
@@ -98,7 +97,7 @@ class Freeing:
         return True
 
     def _over(self, home_address: Address) -> None:
-        """All steps are done; an address that a peer still knows is a ghost, and stays ours."""
+        """Give an address up once all steps are done; one that a peer still knows is a ghost, and stays ours."""
         if not self._node.binding_updates.of_home_address(home_address):
             self._node.own_home_addresses.discard(home_address)
             self._node.node.forget_roads()

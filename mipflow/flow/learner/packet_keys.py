@@ -1,7 +1,7 @@
-"""A learner's `key=`: which of the packets that pass the interfaces of a mobile node belong together.
+"""Ask a learner's `key` about every packet at a mobile node's interfaces: packets with one key belong together.
 
-Stands beside the separator, which knows a conversation by its first packet and sees no care-of address; here every
-packet is asked about, either way, as its header says. Nothing of this stands in a world without such a function.
+It sees a packet as its header says, either way. The separator, in contrast, knows a conversation by its first packet
+and sees no care-of address. Nothing of this stands in a world without such a function.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from mipflow.errors import FunctionFailed
-from mipflow.flow.learner.guard import Guarded
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.sim.link import Segment
 from mipflow.wire.address import Address
@@ -35,7 +34,7 @@ class Seen(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """A packet that was asked about: when it passed, in nanoseconds; the flow it is of; its header; its key."""
+    """A packet that was asked about: when it passed, in nanoseconds; its flow; its header; its key."""
 
     t_ns: int
     flow: int
@@ -55,11 +54,11 @@ def wrong_key(result: object, packet: object) -> str:
 class PacketKeys:
     """The answers of a learner's key(packet) for every packet of a flow that passes the interfaces of `node`.
 
-    After the first failure it is asked no more. Raises FunctionFailed for what is no such function.
+    After the first failure it is asked no more.
     """
 
     def __init__(self, node: Node, key: Callable[[Seen], Hashable], failed: Callable[[FunctionFailed], None]) -> None:
-        self._node, self._key, self._tell = node, Guarded("key", key, "packet", wrong_key), failed
+        self._node, self._key, self._tell = node, key, failed
         self._watched = set[Segment]()
         self.packets: list[Sorted] = []
         """The packets, in the order in which they passed."""

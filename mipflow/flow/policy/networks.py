@@ -12,33 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from mipflow.arguments import YEAR_S, check, fits, number, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, TopologyError, shown
+from mipflow.flow.bindings.address_pool import ANCHOR
 from mipflow.flow.policy.policies import ByRequest, Choice, FlowFacts, HomeBindings, NetworkState, Policies
 from mipflow.flow.tables import BY_ID, FlowMappingEntry
 from mipflow.sim.clock import NS_PER_S, seconds
 
 if TYPE_CHECKING:
-    from mipflow.flow.journal import Journal
     from mipflow.flow.policy.rules import RuleSet
     from mipflow.flow.redirector import DataFlowRedirector
+    from mipflow.mip6.mobile_node import MobileNode
     from mipflow.node.interface import Interface
     from mipflow.wire.address import Address
-
-ANCHOR = "anchor "
-"""The beginning of the name under which an interface's anchor is kept."""
-
-
-class HasInterfaces(Protocol):
-    """A mobile node, for the part that chooses its networks."""
-
-    name: str
-    interfaces: dict[str, Interface]
-    addresses: dict[Address, Interface]
-
-    def interface(self, name: str) -> Interface:
-        """Return the interface of that name. Raises ProtocolMisuse where there is none."""
-
-    def first_interface(self) -> Interface | None:
-        """Return the first interface that is up, or None."""
 
 
 class Moves(Protocol):
@@ -62,16 +46,16 @@ class NetworkChooser:
     """
 
     def __init__(
-        self, node: HasInterfaces, moves: Moves, redirector: DataFlowRedirector, journal: Journal,
-        policies: Policies | None, home_bindings: HomeBindings, every_s: float | None,
+        self, node: MobileNode, moves: Moves, redirector: DataFlowRedirector, policies: Policies | None,
+        home_bindings: HomeBindings, every_s: float | None,
     ) -> None:  # fmt: skip
-        self._node, self._moves, self._journal = node, moves, journal
+        self._node, self._moves = node, moves
         self._redirector, self._flows = redirector, redirector.flows
         self.policies = policies
         self.home_bindings = home_bindings
         self._reports: defaultdict[str, dict[str, float]] = defaultdict(dict)
         """Network -> its cost, signal and load, where they were reported or measured."""
-        self._measured_ns = journal.clock.now
+        self._measured_ns = node.clock.now
         if every_s is not None:
             if not fits(every_s, number(0.001, YEAR_S)):
                 why = f"reconsider_every_s={shown(every_s)}; expected more than 0, a millisecond or longer, in seconds"
@@ -83,7 +67,7 @@ class NetworkChooser:
             self.reconsider("it is time")
             self._again(every_ns)
 
-        self._journal.clock.after(every_ns, tick)
+        self._node.clock.after(every_ns, tick)
 
     # --- what is known of the networks -------------------------------------------------------------------------------
 
@@ -114,7 +98,7 @@ class NetworkChooser:
 
     def _measure(self) -> None:
         """Measure the load of each network since the last time: the octets of its flows in the busier direction."""
-        now, carried = self._journal.clock.now, {name: [0, 0] for name in self._node.interfaces}
+        now, carried = self._node.clock.now, {name: [0, 0] for name in self._node.interfaces}
         if now - self._measured_ns < NS_PER_S:
             return
         lasted_s, self._measured_ns = (now - self._measured_ns) / NS_PER_S, now
@@ -158,12 +142,12 @@ class NetworkChooser:
         try:
             return self.policies.choose(facts, self.states()), flow.refused
         except MipflowError as error:
-            self._journal.function_failed(error)
+            self._node.decided("function failed", str(error))
             return None, str(error)
 
     def _decided(self, flow: FlowMappingEntry, choice: Choice, why: str) -> str:
         """Trace a choice, and move the load of the flows along with them until it is measured again."""
-        self._journal.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
+        self._node.decided("network choice", f"flow {flow.flow_id} over {choice.network}: {choice.reason}{why}")
         rate_bps = sum(other.rate_bps for other in self._flows.sharing(flow)) if flow.interface else 0.0
         for name, sign in ((flow.interface, -1), (choice.network, 1)) if rate_bps else ():
             self._reports[name]["load"] = self._reports[name].get("load", 0.0) + sign * self._part(name, rate_bps)
@@ -234,7 +218,7 @@ class NetworkChooser:
         for other in self._flows.sharing(flow):
             if other.requested == other.interface and not is_chosen:
                 other.requested = None  # it stays where it goes now
-            self._journal.record(self._flows.change(other, interface=choice.network, care_of_address=care_of))
+            self._node.record(self._flows.change(other, interface=choice.network, care_of_address=care_of))
 
     # --- home bindings (page 13) -------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mipflow.errors import WireError
-from mipflow.flow.allocation.allocation import Allocation, Granted, Refused
+from mipflow.flow.bindings.stateless import Allocation, Granted, Refused
 from mipflow.flow.protocols.authenticated import ATTEMPTS, Message, Repetition, check_key, open_sealed, seal
 from mipflow.mip6.bindings.table import Entry, Table
 from mipflow.mip6.home_agent import HomeAgent

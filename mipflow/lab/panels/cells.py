@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mipflow.flow.applications.flows import Flow, FlowStatistics
 from mipflow.flow.bindings.address_pool import AddressPool
-from mipflow.flow.flows import Flow, FlowStatistics
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.lab.views import MOST_LETTERS, WORLDS, Views
 from mipflow.mip6.bindings.table import Entry, Table

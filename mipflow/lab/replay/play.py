@@ -12,8 +12,9 @@ from typing import Any
 
 from mipflow.arguments import Expected, check, fits, optional, several, whole
 from mipflow.errors import ProtocolMisuse, Stopped, TopologyError, shown
-from mipflow.flow.flows import Flow
-from mipflow.flow.tables import Conversation, FlowMappingEntry
+from mipflow.flow.applications.flows import Flow
+from mipflow.flow.conversations import Conversation
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.lab.replay.recording import MOST_PACKETS, PROGRESS, SILENCE_S, Progress, RecordedFlow, Recording, read
 from mipflow.lab.replay.replay import Handover, Replay
 from mipflow.lab.world import World

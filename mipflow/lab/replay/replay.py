@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mipflow.arguments import SECONDS, YEAR_S, Expected, check, fits, number, optional, whole
 from mipflow.errors import ProtocolMisuse, shown
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.lab.replay.recording import PROGRESS, Progress, RecordedFlow, Recording
 from mipflow.node.applications.recorded import RecordedRunning

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, listed
 from mipflow.lab.replay.replay import Move
 from mipflow.lab.world import World

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mipflow.arguments import SEED, check
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.scenarios import figure1, figure2, plain_mobile_ipv6
 from mipflow.lab.studies.found import found
 from mipflow.lab.studies.study import Row, choose, sent_since, table

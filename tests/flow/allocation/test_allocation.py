@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.allocation.allocation import Granted, Immediate, Refused, StatelessAllocation
+from mipflow.flow.bindings.stateless import Granted, Immediate, Refused, StatelessAllocation
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from tests.mip6.worlds import S, messages, world

@@ -14,8 +14,8 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.allocation.dhcpv6_client import SILENT_AFTER
 from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.bindings.address_pool import Cost
-from mipflow.flow.flows import Flow
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
 from mipflow.lab.scenarios import FIRST_LEASE, HOME, MOBILE_NODE
 from mipflow.lab.world import World

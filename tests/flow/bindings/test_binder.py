@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy.policies import HomeBindings
 from mipflow.lab.scenarios import HOME, MOBILE_NODE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mipflow.flow.bindings.waiting_room import MAX_HELD, MAX_HOLD_NS, WaitingRoom
-from mipflow.flow.conversations import Traits
-from mipflow.flow.tables import FlowInformation, FlowMappingEntry
+from mipflow.flow.conversations import FlowInformation, Traits
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.sim.clock import Clock
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet
@@ -32,7 +32,7 @@ HOME = Address("2001:db8::7")
 
 def flow(number: int = 7) -> FlowMappingEntry:
     traits = Traits("UDP", 1, Address("2001:db8::2"), 2)
-    return FlowMappingEntry(number, traits.cn, FlowInformation(traits), "wlan0", HOME)
+    return FlowMappingEntry(number, traits.cn, FlowInformation(traits), HOME, interface="wlan0")
 
 
 def room() -> tuple[Sender, WaitingRoom]:

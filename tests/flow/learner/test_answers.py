@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.scenarios import HOME, somebody_at_home
 from mipflow.lab.world import World
 from mipflow.mip6.constants import HOME_RETRY_NS

@@ -46,7 +46,7 @@ OF_TABLES: dict[str, Callable[..., Any]] = {
     "homes.add": lambda flow, homes, flows: homes.add(homes.primary),
     "homes.lead": lambda flow, homes, flows: homes.lead(homes.primary, None),
     "an entry": lambda flow, homes, flows: setattr(next(iter(homes)), "care_of_address", None),
-    "a free entry": lambda flow, homes, flows: setattr(next(homes.free((), True)), "home_address", None),
+    "a free entry": lambda flow, homes, flows: setattr(next(reversed(homes)), "home_address", None),
     "kept": lambda flow, homes, flows: homes.kept.clear(),
     "kept by key": lambda flow, homes, flows: homes.kept.__setitem__("mine", homes.primary),
     "used": lambda flow, homes, flows: flows.used.clear(),

@@ -10,7 +10,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.flow.policy.policies import (
     ByApplication,
     ByCost,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mipflow as mf
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.enhanced.cga import key_pair

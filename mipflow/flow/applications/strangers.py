@@ -1,18 +1,19 @@
-"""How many conversations others may begin with a mobile node, and how fast (RFC 4225 section 3.3.1).
+"""Bound the number and the rate of conversations that others begin with a mobile node (RFC 4225 section 3.3.1).
 
-Anybody can have it begin a flow by one datagram with a forged source, and with it tests, a binding update and an entry
-in every table. Takes a conversation and the time in nanoseconds; gives the flow that gives way to it, if one does.
+One datagram with a forged source begins a flow, and with it tests, a binding update and an entry in every table. Takes
+a conversation and the time in nanoseconds; gives the flow that gives way to it, if one does.
 """
 
 from __future__ import annotations
 
 from mipflow.errors import TopologyError
-from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, Key
+from mipflow.flow.conversations import Key
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import NS_PER_S
 
 MOST = 100
-"""Conversations that others have begun, at once."""
+"""The number of conversations that others may have begun at once."""
 GIVES_WAY_NS = 30 * NS_PER_S
 """How long a flow must have been silent to give way where there is no room: what an attack leaves is gone after it."""
 
@@ -27,7 +28,7 @@ class Strangers:
 
     def admit(self, conversation: Key, flows: FlowMappingTable, now: int) -> FlowMappingEntry | None:
         """Let a conversation begin, and count it. Where there is no room, the one that has been silent longest ends, if
-        that was long enough; gives its flow where that is over with it. Raises TopologyError where it may not begin.
+        that was long enough; return its flow where that ends with it. Raises TopologyError where it may not begin.
         """
         if not self.limit.take(now):
             raise TopologyError(f"others begin conversations faster than {self.limit.per_s} a second", conversation)

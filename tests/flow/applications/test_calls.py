@@ -9,7 +9,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
-from mipflow.flow.flows import Flow
+from mipflow.flow.applications.flows import Flow
 from mipflow.lab.world import World
 from mipflow.node.applications.invitation import PORT
 from mipflow.wire.address import Address
@@ -259,8 +259,8 @@ def test_while_the_mobile_node_is_at_home_a_call_is_redirected_too() -> None:
 # --- bad calls --------------------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[Callable[[World], object], str]] = [
-    (lambda made: made.mn.accept("cn1", CALL), "is no correspondent node"),  # type: ignore[arg-type]
-    (lambda made: made.mn.accept(made.mn, CALL, redirect=True), "is no correspondent node"),
+    (lambda made: made.mn.accept("cn1", CALL), "is not a correspondent node"),  # type: ignore[arg-type]
+    (lambda made: made.mn.accept(made.mn, CALL, redirect=True), "is not a correspondent node"),
     (lambda made: made.mn.accept(made.cn1, mf.apps.Voice), "expected an application"),
     (lambda made: made.mn.accept(made.cn1, CALL, local_port=7000), "7000 of MN is in use; choose another"),
     (lambda made: made.mn.accept(made.cn1, CALL, redirect=True, local_port=7000), "7000 of MN is in use; choose"),

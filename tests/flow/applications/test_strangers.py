@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import TopologyError
-from mipflow.flow.conversations import Traits
-from mipflow.flow.strangers import GIVES_WAY_NS, Strangers
-from mipflow.flow.tables import Conversation, FlowInformation, FlowMappingEntry, FlowMappingTable
+from mipflow.flow.applications.strangers import GIVES_WAY_NS, Strangers
+from mipflow.flow.conversations import Conversation, FlowInformation, Traits
+from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
 from mipflow.node.applications.invitation import PORT
 from mipflow.node.tcp.sockets import Tcp
 from mipflow.node.token_bucket import TokenBucket
@@ -43,7 +43,7 @@ class Table:
             self.flows.remove(over.flow_id)
         self.entries += 1
         traits = Traits(*conversation(number), False)
-        entry = FlowMappingEntry(self.entries, traits.cn, FlowInformation(traits), "wlan0", used_ns=now)
+        entry = FlowMappingEntry(self.entries, traits.cn, FlowInformation(traits), interface="wlan0", used_ns=now)
         self.flows.add(entry)
         return entry
 

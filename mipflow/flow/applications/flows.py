@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mipflow.flow.tables import Conversation, FlowMappingEntry
+from mipflow.flow.conversations import Conversation
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.node.applications.apps import Application, Running
 from mipflow.node.applications.invitation import Invitation
 from mipflow.node.host import Host
@@ -38,12 +39,12 @@ class Flow(Unique):
         self.stats = stats
         self.running: Running | None = None
         self.invitation: Invitation | None = None
-        """Where its correspondent asks first."""
+        """The invitation by which its correspondent asks first; None where it does not."""
         self.is_closed = False
         """True once its own application was closed; the flow goes on while others are in it."""
         self.opened_ns = opened_ns
         self.conversations = conversations
-        """Those of its own application, the first first; a flow can have others."""
+        """The conversations of its own application, in order; a flow can have others."""
 
     @property
     def is_open(self) -> bool:
@@ -77,12 +78,12 @@ class Flow(Unique):
 
     @property
     def refused(self) -> str:
-        """Why its packets are dropped instead of waiting for a home address; empty where they are not."""
+        """The reason why its packets are dropped instead of waiting for a home address; empty where they are not."""
         return self.entry.refused
 
     @property
     def ready_ns(self) -> int | None:
-        """When its home address was bound, in nanoseconds; None before, and when it was opened where that was later."""
+        """The time at which its home address was bound, or the flow opened if later, in nanoseconds; None before."""
         return None if self.entry.ready_ns is None else max(self.entry.ready_ns, self.opened_ns)
 
     @property
@@ -92,7 +93,7 @@ class Flow(Unique):
 
     @property
     def wait_ms(self) -> float | None:
-        """How long it waited for its home address, in milliseconds; None while it waits."""
+        """The time that it waited for its home address, in milliseconds; None while it waits."""
         return None if self.ready_ns is None else (self.ready_ns - self.opened_ns) / NS_PER_MS
 
     def __repr__(self) -> str:
