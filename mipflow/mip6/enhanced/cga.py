@@ -1,8 +1,8 @@
-"""Cryptographically generated addresses (RFC 3972): an address that proves whose public key it was made from. Pure.
+"""Cryptographically generated addresses (RFC 3972): an address proves the public key from which it was made. Pure.
 
 Takes seeded random streams, octets and addresses; gives addresses, signatures and judgements. `CgaParameters` makes and
-verifies an address, a `KeyPair` signs for it, an `AddressOwner` keeps both. Keys come from a seed, so that a run can be
-repeated; `cryptography` signs, verifies and decrypts with them, and is imported at first use.
+verifies an address, a `KeyPair` signs for it, an `AddressOwner` keeps both. Keys come from a random seed, so that a run
+can be repeated; `cryptography` signs, verifies and decrypts with them, and is imported at first use.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.wire.address import Address, Prefix
 
 TYPE_TAG = bytes.fromhex("5F2705868D6C4C56A2469EBB9B2A2E13")
-"""In front of whatever is signed, so that no other protocol's signature can be used here (RFC 4866 section 7)."""
+"""The octets in front of all that is signed: no other protocol's signature can be used here (RFC 4866 section 7)."""
 PURPOSE = "enhanced route optimisation (enhanced=True)"
-"""For what addresses that prove a key are used here, towards a learner."""
+"""The purpose of addresses that prove a key, in words for a learner."""
 KEY_BITS = 1024
-"""The least that RFC 4866 section 6.1 recommends."""
+"""The smallest size that RFC 4866 section 6.1 recommends."""
 PUBLIC_EXPONENT = 65537
 MOST_COLLISIONS = 2
 """The largest collision count; after the third collision no further address is tried (RFC 3972 section 4)."""
 _FIXED = 25
-"""Octets in front of the public key."""
+"""The number of octets in front of the public key."""
 _IGNORED_BITS = 0xE300_0000_0000_0000
 """Bits of the interface identifier that Hash1 does not decide: the three of Sec, "u" and "g" (section 2)."""
 _ROUNDS = 40
@@ -49,13 +49,13 @@ class CgaParameters:
     extensions: bytes = b""
 
     def encode(self) -> bytes:
-        """The octets of the structure."""
+        """Return the octets of the structure."""
         front = self.modifier.to_bytes(16, "big") + self.prefix.to_bytes(8, "big") + bytes([self.collision_count])
         return front + self.public_key + self.extensions
 
     @classmethod
     def decode(cls, data: bytes) -> CgaParameters:
-        """The structure that these octets are. Raises WireError where they are cut off or hold no public key."""
+        """Read the structure from octets. Raises WireError where they are cut off or hold no public key."""
         key_end = _FIXED + _der_size(data[_FIXED:])
         if len(data) < key_end:
             raise WireError(f"CGA parameters of {len(data)} octets; expected at least {key_end}", data)
@@ -69,11 +69,11 @@ class CgaParameters:
 
     @property
     def hash2(self) -> bytes:
-        """Hash2, 112 bits: its leading zeros are work that a forger has to do as well."""
+        """Hash2, 112 bits: a forger has to do the work for its leading zeros as well."""
         return hashlib.sha1(replace(self, prefix=0, collision_count=0).encode()).digest()[:14]
 
     def address(self, security: int) -> Address:
-        """The address of these parameters with a security parameter Sec (section 4, steps 5 to 7)."""
+        """Return the address of these parameters with a security parameter Sec (section 4, steps 5 to 7)."""
         return Address(self.prefix << 64 | self.hash1 & ~_IGNORED_BITS | security << 61)
 
     def verifies(self, address: Address) -> bool:
@@ -85,7 +85,7 @@ class CgaParameters:
 
 
 def generate(public_key: bytes, prefix: Prefix, security: int, modifier: int) -> CgaParameters:
-    """Parameters for an address of a prefix of 64 bits, the search begun at `modifier` (section 4, steps 1 to 4).
+    """Find parameters for an address of a prefix of 64 bits, from `modifier` on (section 4, steps 1 to 4).
 
     Each step of `security` (0 to 7) makes the search 65,536 times as long: 1 takes a tenth of a second, 2 hours.
     Raises ProtocolMisuse for another `security` or length of prefix.
@@ -101,7 +101,8 @@ def generate(public_key: bytes, prefix: Prefix, security: int, modifier: int) ->
 
 
 def proves(address: Address, parameters: bytes, message: bytes, signature: bytes) -> CgaParameters | None:
-    """The parameters, where they made the address and their key signed the message (sections 5 and 6); else None."""
+    """Return the parameters if they made the address and their key signed the message (sections 5 and 6), else None.
+    """
     need_cryptography(PURPOSE)
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -118,7 +119,8 @@ def proves(address: Address, parameters: bytes, message: bytes, signature: bytes
 
 
 def encrypted(public_key: bytes, secret: bytes, random: Random) -> bytes:
-    """RSAES-PKCS1-v1_5 (RFC 8017 section 7.2.1), its padding from a seeded stream, which `cryptography` cannot take.
+    """Encrypt by RSAES-PKCS1-v1_5 (RFC 8017 section 7.2.1), with padding from a seeded stream, which `cryptography`
+    cannot take.
 
     public_key: of RSA, as in `CgaParameters`; `secret` has at least 11 octets less than its modulus.
     """
@@ -144,7 +146,7 @@ class KeyPair:
         self.public_key = self._private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(self, message: bytes) -> bytes:
-        """RSASSA-PKCS1-v1_5 with SHA-1 over the type tag and `message` (RFC 3972 section 6)."""
+        """Sign the type tag and `message` by RSASSA-PKCS1-v1_5 with SHA-1 (RFC 3972 section 6)."""
         from cryptography.hazmat.primitives.hashes import SHA1
 
         return self._private.sign(TYPE_TAG + message, self._padding, SHA1())
@@ -159,7 +161,7 @@ class KeyPair:
 
 @cache
 def key_pair(seed: int, bits: int = KEY_BITS) -> KeyPair:
-    """The key pair of a seed, always the same one (1,024 bits take less than 0.1 s, once for each seed)."""
+    """Return the key pair of a random seed, always the same (1,024 bits take less than 0.1 s, once for each seed)."""
     random = Random(seed)
     return KeyPair(_prime(bits // 2, random), _prime(bits // 2, random))
 
@@ -170,16 +172,16 @@ class AddressOwner:
     def __init__(self, random: Random, security: int = 0) -> None:
         self.key = key_pair(random.getrandbits(256))
         self.parameters: dict[Address, CgaParameters] = {}
-        """Address -> what proves that it is ours."""
+        """Address -> the parameters that prove it to be ours."""
         self._random = random
         self._security = security
 
     def generate(self, prefix: Prefix) -> Address:
-        """A new address of a prefix, with a modifier of its own so that nobody can link it to the others."""
+        """Make a new address of a prefix, with a modifier of its own so that nobody can link it to the others."""
         return self._keep(generate(self.key.public_key, prefix, self._security, self._random.getrandbits(128)))
 
     def after_collision(self, address: Address) -> Address | None:
-        """The next address in the place of one that somebody has already; None after three of them (step 8)."""
+        """Make the next address in the place of one that another node has; return None after three of them (step 8)."""
         parameters = self.parameters.pop(address)
         if parameters.collision_count == MOST_COLLISIONS:
             return None
@@ -192,7 +194,7 @@ class AddressOwner:
 
 
 def _rsa(public_key: bytes) -> Any:
-    """The key in a SubjectPublicKeyInfo. Raises ValueError where it is none, or none of RSA."""
+    """Read the key in a SubjectPublicKeyInfo. Raises ValueError where there is none, or none of RSA."""
     need_cryptography(PURPOSE)
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -204,7 +206,7 @@ def _rsa(public_key: bytes) -> Any:
 
 
 def _der_size(data: bytes) -> int:
-    """Octets of the DER SEQUENCE that begins here. Raises WireError where none does."""
+    """Return the size of the DER SEQUENCE that begins here, in octets. Raises WireError where none does."""
     if data[:1] != b"\x30" or len(data) < 2:
         raise WireError("no SubjectPublicKeyInfo in CGA parameters", data)
     octets = data[1] & 0x7F if data[1] & 0x80 else 0
@@ -212,7 +214,7 @@ def _der_size(data: bytes) -> int:
 
 
 def _prime(bits: int, random: Random) -> int:
-    """A prime whose two highest bits are set, so that a product of two has twice its bits."""
+    """Find a prime whose two highest bits are set, so that a product of two has twice its bits."""
     while True:
         candidate = random.getrandbits(bits) | 3 << bits - 2 | 1
         if candidate % PUBLIC_EXPONENT != 1 and is_prime(candidate, random):
@@ -220,7 +222,7 @@ def _prime(bits: int, random: Random) -> int:
 
 
 def is_prime(number: int, random: Random) -> bool:
-    """Miller and Rabin's test of an odd number above 2,000: wrong once in 4**40 times at most."""
+    """Test an odd number above 2,000 by Miller and Rabin: wrong once in 4**40 times at most."""
     if math.gcd(number, _small_primes()) != 1:
         return False
     twos = (number - 1 & 1 - number).bit_length() - 1
@@ -235,5 +237,5 @@ def is_prime(number: int, random: Random) -> bool:
 
 @cache
 def _small_primes() -> int:
-    """The product of the odd primes below 2,000."""
+    """Return the product of the odd primes below 2,000."""
     return math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))

@@ -1,7 +1,7 @@
 """A correspondent node with enhanced route optimisation (RFC 4866).
 
-It takes a mobile node's key for a proof of its home address, sends to a new care-of address before that is tested, as
-far as the mobile node's credit goes, and is for all others a correspondent node like any.
+It accepts a mobile node's key as proof of its home address, and sends to a new care-of address before that is tested,
+as far as the mobile node's credit goes. With all other mobile nodes it does as any correspondent node.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from mipflow.wire.packet import HomeAddressOption, Packet
 
 
 class EnhancedCorrespondent(Correspondent):
-    """The part of a correspondent node that mobile nodes may also prove themselves to by the key that made their home
-    address.
+    """The part of a correspondent node that also accepts the key from which a home address was made as its proof.
 
-    `owner` is set where the node's own address is generated as well: it proves it when asked to (section 4.3).
+    `owner` is set where the node's own address is generated as well: it proves that address when asked (section 4.3).
     """
 
     always_acknowledged = (
@@ -43,13 +42,13 @@ class EnhancedCorrespondent(Correspondent):
         super().__init__(node)
         self.owner: AddressOwner | None = None
         self.proof_limit = TokenBucket()
-        """Proofs are work: more than these are not looked at (section 6.6)."""
+        """The limit of proofs that are verified, since each is work (section 6.6)."""
         self._random = node.network.random(f"{node.name}/permanent home keygen tokens")
         self._proof: CgaParameters | None = None
-        """The proof of its home address in the update that is being processed."""
+        """The proved CGA parameters of the update that is being processed, or None."""
 
     def _held(self, home_address: Address) -> EnhancedBinding:
-        """The binding of a home address; one that is worth nothing where there is none."""
+        """Return the binding of a home address, or an empty one where there is none."""
         binding = self.bindings.get(home_address)
         return binding if isinstance(binding, EnhancedBinding) else EnhancedBinding(home_address, home_address, 0, 0)
 
@@ -58,7 +57,7 @@ class EnhancedCorrespondent(Correspondent):
     def key_for(
         self, arrival: Arrival, update: BindingUpdate, indices: NonceIndices, care_of: Address
     ) -> bytes | Status:
-        """The key of two tokens: a home index of zero is the permanent one's, a care-of index of zero is nobody's."""
+        """Return the key of two tokens: home index zero means the permanent token, care-of index zero no token."""
         held, deletes = self._held(arrival.source), update.lifetime_units == 0
         if indices.home == 0 and signature_in(update) is not None:
             return Status.NON_NULL_HOME_NONCE_INDEX_EXPECTED
@@ -79,7 +78,8 @@ class EnhancedCorrespondent(Correspondent):
         return key(care_of_nonce) if expired is None else expired
 
     def judge(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> tuple[Status, int]:
-        """As any correspondent node; then CGA and signature, or that there is no better proof than a home test."""
+        """Judge as any correspondent node, then by CGA and signature; refuse a home test where there is a better
+        proof."""
         status, sequence = super().judge(arrival, update, care_of)
         self._proof = None
         if status is not Status.ACCEPTED:
@@ -96,13 +96,13 @@ class EnhancedCorrespondent(Correspondent):
         return status, sequence
 
     def longest_s(self, update: BindingUpdate) -> int:
-        """A day, but for an update that only a home test backs."""
+        """Return the longest lifetime in seconds: a day, but less for an update that only a home test proves."""
         indices = update.option(NonceIndices)
         by_home_test = self._proof is None and indices is not None and indices.home
         return MAX_RR_BINDING_LIFETIME_S if by_home_test else enhanced.MAX_CGA_BINDING_LIFETIME_S
 
     def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> EnhancedBinding:
-        """The binding with its permanent token and credit; its care-of address is verified by a complete update."""
+        """Return the binding with its permanent token and credit; a complete update verifies its care-of address."""
         held, indices, care_of = self._held(arrival.source), update.option(NonceIndices), binding.care_of_address
         is_early = indices is not None and indices.care_of == 0
         # An acknowledgement goes to the source: to give it a token for another care-of address would test nothing.
@@ -118,9 +118,9 @@ class EnhancedCorrespondent(Correspondent):
     def completed(
         self, arrival: Arrival, update: BindingUpdate, care_of: Address, answer: BindingAcknowledgement
     ) -> BindingAcknowledgement:
-        """With the permanent token, a care-of token, and where it was asked for the proof that our address is ours.
+        """Add the permanent token, a care-of token, and where it was asked for the proof that our address is ours.
 
-        The proof stands last, so that the tokens are signed with it.
+        The proof stands last, so that its signature covers the tokens.
         """
         held = self._held(arrival.source)
         options: list[mobility.MobilityOption] = []
@@ -138,7 +138,7 @@ class EnhancedCorrespondent(Correspondent):
     # --- payload packets (section 4.10) ------------------------------------------------------------------------------
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
-        """Give credit for what comes from a verified care-of address."""
+        """Give credit for packets from a verified care-of address."""
         if not super().home_address_option(option, arrival):
             return False
         packet, held = arrival.packet, self._held(option.home_address)
@@ -148,13 +148,13 @@ class EnhancedCorrespondent(Correspondent):
         return True
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """To a care-of address that is not verified yet, what the credit pays for."""
+        """Return the road to a binding; one to a care-of address that is not verified yet is paid from credit."""
         road, held = super().find_road(source, destination), self._held(destination)
         return road if road is None or held.care_of_verified else RoadOnCredit(self.node, held, road)
 
 
 class RoadOnCredit(Road):
-    """A road to an unverified care-of address: each packet is paid for, or dropped."""
+    """A road to an unverified care-of address: each packet is paid from credit, or dropped."""
 
     __slots__ = ("_binding", "_node")
 
@@ -165,7 +165,7 @@ class RoadOnCredit(Road):
         self._binding = binding
 
     def send(self, packet: Packet) -> None:
-        """Send a packet, headers included in its price."""
+        """Send a packet, whose price includes its headers."""
         if self._binding.credit.spend(packet.size + self.overhead, self._node.clock.now):
             super().send(packet)
         else:

@@ -1,7 +1,7 @@
-"""Enhanced route optimisation (RFC 4866): what both ends have in common. Pure.
+"""Enhanced route optimisation (RFC 4866): the messages, binding and credit that both ends have in common. Pure.
 
 A binding update proves its home address by the key that made it, once; from then on by a permanent home keygen token.
-Takes messages, addresses and `now`; gives messages, judgements and how much credit a mobile node has.
+Takes messages, addresses and `now`; gives messages, judgements and the credit of a mobile node.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ KEPT, OF = 7, 8
 NO_TOKEN = bytes(8)
 """The care-of keygen token of an early binding update (section 4.1)."""
 TOKEN_OF_OPTION = 0xFFFF
-"""Care-of nonce index of a complete update whose token came in a Care-of Test option: that has no room for an index
-(section 5.5), and section 4.1 asks for one that is not zero. A correspondent node remembers which nonce it was.
+"""Care-of nonce index of a complete update whose token came in a Care-of Test option: the option has no room for an
+index (section 5.5), and section 4.1 asks for one that is not zero. A correspondent node remembers the nonce.
 """
 PIECE = 255
 """Octets of the CGA Parameters in one option (section 5.1)."""
@@ -40,14 +40,14 @@ def with_proof(
     message: Message, owner: AddressOwner, address: Address, care_of: Address, correspondent: Address,
     behind: tuple[mobility.MobilityOption, ...] = (),
 ) -> Message:  # fmt: skip
-    """A message without authorization data yet, with the proof that `address` is its owner's (section 4.5).
+    """Add to a message without authorization data the proof that `address` is its owner's (section 4.5).
 
     CGA parameters and signature stand behind its options, which are signed too, and in front of those `behind`.
     """
     data = owner.parameters[address].encode()
     pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
     front: list[mobility.MobilityOption] = list(map(mobility.CgaParametersOption, pieces))
-    # Drafted as long as it will be: the length in its header is signed too.
+    # The draft is as long as the message will be: the length in its header is signed too.
     blank = mobility.SignatureOption(bytes(len(owner.key.sign(b""))))
     end = mobility.BindingAuthorizationData(bytes(AUTHENTICATOR_SIZE))
     draft = replace(message, options=(*message.options, *front, blank, *behind, end))
@@ -56,14 +56,14 @@ def with_proof(
 
 
 def mobility_data(message: BindingUpdate | BindingAcknowledgement, care_of: Address, correspondent: Address) -> bytes:
-    """The octets that are signed: two addresses and the message up to its last CGA Parameters option (section 4.5)."""
+    """Return the octets that are signed: two addresses, the message up to its last CGA Parameters option (4.5)."""
     end = max(at + one.size for at, one in message.placed() if isinstance(one, mobility.CgaParametersOption))
     return care_of.packed + correspondent.packed + encode_mobility(message)[:end]
 
 
 def signature_in(message: BindingUpdate | BindingAcknowledgement) -> bytes | None:
-    """The signature directly behind the last of the CGA parameters, which stand one after another, all but the last
-    with 255 octets; None where it is not so (sections 4.2 and 5.1).
+    """Return the signature directly behind the last of the CGA parameters, which stand one after another, all but the
+    last with 255 octets; None where it is not so (sections 4.2 and 5.1).
     """
     options = message.options
     places = [at for at, option in enumerate(options) if isinstance(option, mobility.CgaParametersOption)]
@@ -77,7 +77,8 @@ def signature_in(message: BindingUpdate | BindingAcknowledgement) -> bytes | Non
 def judged(
     message: BindingUpdate | BindingAcknowledgement, address: Address, care_of: Address, correspondent: Address
 ) -> CgaParameters | None:
-    """The CGA parameters of a message, if they and its signature prove `address` to be its sender's (section 4.6)."""
+    """Return the CGA parameters of a message if they and its signature prove its sender's `address` (4.6), else None.
+    """
     parameters = b"".join(option.data for option in message.options if isinstance(option, mobility.CgaParametersOption))
     signature = signature_in(message)
     if signature is None:
@@ -86,8 +87,8 @@ def judged(
 
 
 class Credit:
-    """The credit that a mobile node has earned by sending from addresses that were verified: octets that may be sent to
-    one that is not yet (sections 3.6, 4.10 and 4.11). Every five seconds an eighth of it is gone.
+    """The credit that a mobile node has earned by sending from verified addresses: octets that may be sent to an
+    address that is not verified yet (sections 3.6, 4.10 and 4.11). It loses an eighth every five seconds.
     """
 
     __slots__ = ("_interval", "_octets")
@@ -96,7 +97,7 @@ class Credit:
         self._octets = self._interval = 0
 
     def octets(self, now: int) -> int:
-        """The credit in octets at `now` nanoseconds."""
+        """Return the credit in octets at `now` nanoseconds."""
         interval = now // CREDIT_AGING_INTERVAL_NS
         if interval != self._interval:
             times = min(interval - self._interval, 1000)  # nothing is left of any credit by then
@@ -104,11 +105,11 @@ class Credit:
         return self._octets
 
     def earn(self, size: int, now: int) -> None:
-        """A payload packet of `size` octets came from a verified care-of address."""
+        """Add a payload packet of `size` octets that came from a verified care-of address."""
         self._octets = self.octets(now) + size
 
     def spend(self, size: int, now: int) -> bool:
-        """Pay for a packet to an unverified care-of address; False where there is not enough, and nothing is taken."""
+        """Pay for a packet to an unverified care-of address; return False, and take nothing, where that is too much."""
         if self.octets(now) < size:
             return False
         self._octets -= size
@@ -123,9 +124,9 @@ class EnhancedBinding(Binding):
     care_of_verified: bool = True
     """False for a care-of address in UNVERIFIED state (section 4.2)."""
     permanent_token: bytes | None = None
-    """The permanent home keygen token that its mobile node has got; None where it proved itself by home tests."""
+    """The permanent home keygen token of its mobile node, or None where that proved itself by home tests."""
     care_of_nonce: int = 0
-    """Index of the nonce behind the token that a Care-of Test option gave to the mobile node; 0 for none."""
+    """The index of the nonce of the token that a Care-of Test option gave to the mobile node; 0 for none."""
     credit: Credit = field(default_factory=Credit, compare=False)
     """Shared by all bindings that follow one another."""
 
@@ -134,8 +135,8 @@ def enhanced_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None,
     owner: AddressOwner | None = None,
 ) -> tuple[BindingUpdate, bytes]:  # fmt: skip
-    """A binding update to a correspondent and its key (section 4.1): early where there is no care-of token yet, one to
-    delete where `lifetime_s` is 0.
+    """Build a binding update to a correspondent, with its key (section 4.1): an early one where there is no care-of
+    token yet, one that deletes where `lifetime_s` is 0.
 
     `home` is a permanent home keygen token, or that of a home test; then `owner` proves the home address by its key.
     """

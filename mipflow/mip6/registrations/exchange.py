@@ -26,22 +26,12 @@ from mipflow.mip6.bindings.binding_update_list import (
 )
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_UPDATE_RATE
-from mipflow.mip6.registrations import steps
+from mipflow.mip6.registrations import steps, updates
 from mipflow.mip6.registrations.events import Heard, Pair, Timers
 from mipflow.mip6.registrations.peer_proofs import PeerProofs
 from mipflow.mip6.registrations.return_routability import RoutabilityEvent, RoutabilityProcedure
 from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings, Surroundings
-from mipflow.mip6.registrations.updates import (
-    ANSWER_DUE,
-    EXPIRED_NONCES,
-    NOTHING_HELD,
-    answered_update,
-    correspondent_update,
-    home_update,
-    is_authentic,
-    named,
-)
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, BindingUpdate, Status
@@ -185,8 +175,9 @@ class Exchange:
                 self._pursue(entry)
             # A token that has become too old meanwhile is asked for anew: many updates may wait for their turn.
             self._lack(entry, missing)
-            for other in filter(self.tests.is_idle, missing):
-                self._steps += self._procedure.ask(other, self.now)
+            for other in missing:
+                if not self._procedure.unanswered(other):
+                    self._steps += self._procedure.ask(other, self.now)
 
     def _test_is_over(self, key: TestKey) -> None:
         """End a token that has become too old, or repeat a test init that is not answered: after MAX_RO_FAILURE
@@ -275,9 +266,9 @@ class Exchange:
         if entry.home_registration:
             lifetime_s = 0 if entry.state is State.DELETING else valid_s(home_address, self.settings.home_lifetime_s)
             flags = self._node.update_flags(home_address, entry.care_of_address)
-            return home_update(entry, sequence, lifetime_s, flags)
+            return updates.home_update(entry, sequence, lifetime_s, flags)
         lifetime_s = valid_s(home_address, min(self.settings.binding_lifetime_s, self._home_left_s(home_address)))
-        update, entry.key = correspondent_update(entry, sequence, lifetime_s, *tokens)
+        update, entry.key = updates.correspondent_update(entry, sequence, lifetime_s, *tokens)
         return update
 
     def _home_left_s(self, home_address: Address) -> int:
@@ -286,7 +277,7 @@ class Exchange:
 
     def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> bool:
         """True where a correspondent's acknowledgement proves itself with the key of an update (section 11.7.3)."""
-        return is_authentic(answer, entry, update)
+        return updates.is_authentic(answer, entry, update)
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
@@ -295,7 +286,7 @@ class Exchange:
         answer = event.message
         assert isinstance(answer, BindingAcknowledgement)
         entry = self.list.get(event.source, event.destination)
-        update = answered_update(entry, answer, self.is_authentic)
+        update = updates.answered_update(entry, answer, self.is_authentic)
         if entry is None or isinstance(update, str):
             self._steps.append(steps.Ignored(str(update)))
         elif answer.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and entry.corrections < MAX_RO_FAILURE:
@@ -390,15 +381,16 @@ class Exchange:
             entry.unanswered = others
             if entry.lingers_until_ns and not entry.held and not any(one.may_bind(self.now) for one in others):
                 self._forget(entry)
-        elif status in EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
+        elif status in updates.EXPIRED_NONCES and entry.corrections < MAX_RO_FAILURE:
             entry.corrections += 1
             entry.unanswered = others
-            for kind in EXPIRED_NONCES[status]:
+            for kind in updates.EXPIRED_NONCES[status]:
                 self._forget_tokens(*self.tests.of(kind, entry.peer))
             self._pursue(entry)
         elif deletes:
-            self._decided("de-registration refused", f"{named(status)} for {entry.home_address} at {entry.peer}")
-            if status in NOTHING_HELD:
+            why = f"{updates.named(status)} for {entry.home_address} at {entry.peer}"
+            self._decided("de-registration refused", why)
+            if status in updates.NOTHING_HELD:
                 self._deleted(entry, update, EntryEvent.REFUSE, is_final=False)
             else:
                 entry.corrections = 0
@@ -411,16 +403,16 @@ class Exchange:
         """Give up a home address that another node has; ask again later for any other (section 11.7.3)."""
         if status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED and entry.home_registration:
             self.duplicates.add(entry.home_address)
-            why = f"{named(status)} for {entry.home_address} at {entry.peer}: never used again"
+            why = f"{updates.named(status)} for {entry.home_address} at {entry.peer}: never used again"
             self._decided("registration refused", why)
             self._step(entry, EntryEvent.REFUSE, registered=None, held=None, unanswered=())
             self._forget(entry)
             return
         out_of_window = status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        is_soon = entry.home_registration or out_of_window or status in EXPIRED_NONCES
+        is_soon = entry.home_registration or out_of_window or status in updates.EXPIRED_NONCES
         wait_ns = constants.HOME_RETRY_NS if is_soon else constants.CORRESPONDENT_RETRY_NS
         # With a number out of its window the peer may have accepted an earlier copy.
-        self._refused_for(entry, None if out_of_window else update, named(status), wait_ns)
+        self._refused_for(entry, None if out_of_window else update, updates.named(status), wait_ns)
 
     def _refused_for(self, entry: BindingUpdateEntry, update: Unanswered | None, why: str, wait_ns: int) -> None:
         """Ask again in `wait_ns` nanoseconds; a binding that the peer holds stays as it is."""
@@ -442,7 +434,7 @@ class Exchange:
         entry = self.list.get(*pair)
         if entry is None:
             return
-        if not entry.home_registration and entry.state in ANSWER_DUE and self._is_given_up(entry.peer):
+        if not entry.home_registration and entry.state in updates.ANSWER_DUE and self._is_given_up(entry.peer):
             return
         has_ended = entry.may_be_held and self.now >= entry.expires_ns
         if entry.state is State.DELETING:

@@ -79,21 +79,11 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
         """Return a test, or None where there is neither one under way nor a token."""
         return self._entries.get(key)
 
-    def is_idle(self, key: TestKey) -> bool:
-        """True where no test init for a token may still be answered."""
-        test = self.get(key)
-        return test is None or test.state is not RoutabilityState.UNDER_WAY
-
     def begin(self, key: TestKey, cookie: bytes, now: int, attempts: int = 1) -> list[Change]:
         """Note that a test init leaves with a new cookie; an earlier one counts no more (section 11.8)."""
         changes = [] if key in self else self._put(key, RoutabilityTestEntry(*key))
         values = {"cookie": cookie, "sent_ns": now, "attempts": attempts, "token": None}
         return changes + self._step(key, RoutabilityEvent.SEND, **values)
-
-    def repeated_ns(self, key: TestKey) -> int:
-        """Return when a test that is under way is repeated if no answer comes, in nanoseconds (section 11.8)."""
-        test = self._entries[key]
-        return test.sent_ns + back_off_ns(test.attempts)
 
     def of(self, kind: RoutabilityTest, correspondent: Address) -> list[TestKey]:
         """List the tests of one kind at one correspondent."""
@@ -151,7 +141,7 @@ class RoutabilityProcedure:
     def ask(self, key: TestKey, now: int) -> list[Step]:
         """Begin a test, unless a test init for the same token has just left (section 5.2.7)."""
         test = self.tests.get(key)
-        is_due = test is None or self.tests.is_idle(key) or now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS
+        is_due = test is None or not self.unanswered(key) or now - test.sent_ns >= INITIAL_BINDACK_TIMEOUT_NS
         return self._send_init(key, 1, now) if is_due else []
 
     def repeat(self, key: TestKey, now: int) -> list[Step]:
@@ -179,7 +169,8 @@ class RoutabilityProcedure:
         cookie = self._cookies.randbytes(8)
         begun = Changed(self.tests.begin(key, cookie, now, attempt))
         init = HomeTestInit if key[0] is RoutabilityTest.HOME else CareOfTestInit
-        return [begun, SendTestInit(key, init(cookie)), SetTimer((Timers.TEST, key), self.tests.repeated_ns(key))]
+        again = SetTimer((Timers.TEST, key), now + back_off_ns(attempt))  # section 11.8
+        return [begun, SendTestInit(key, init(cookie)), again]
 
     # --- tests (section 11.6.2) --------------------------------------------------------------------------------------
 

@@ -6,16 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mipflow.mip6.bindings import keygen_tokens
 from mipflow.mip6.bindings.binding_cache import is_newer
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State, Unanswered
-from mipflow.mip6.bindings.keygen_tokens import (
-    Message,
-    RoutabilityTest,
-    Token,
-    binding_management_key,
-    is_proved,
-    proved,
-)
+from mipflow.mip6.bindings.keygen_tokens import Message, RoutabilityTest, Token
 from mipflow.wire import mobility
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
 
@@ -53,11 +47,11 @@ def correspondent_update(
     """
     indices = mobility.NonceIndices(home.nonce_index, 0 if care_of is None else care_of.nonce_index)
     lifetime_units = 0 if care_of is None else lifetime_s // LIFETIME_UNIT_S
-    key = binding_management_key(home.value, None if care_of is None else care_of.value)
+    key = keygen_tokens.binding_management_key(home.value, None if care_of is None else care_of.value)
     options = (*deleting(entry, care_of is None), indices)
     update = BindingUpdate(sequence, lifetime_units=lifetime_units, options=options)
-    # To delete, the home address is signed (section 6.2.7).
-    return proved(update, key, entry.home_address if care_of is None else entry.care_of_address, entry.peer), key
+    signed = entry.home_address if care_of is None else entry.care_of_address  # section 6.2.7
+    return keygen_tokens.proved(update, key, signed, entry.peer), key
 
 
 def deleting(entry: BindingUpdateEntry, deletes: bool) -> tuple[mobility.MobilityOption, ...]:
@@ -68,7 +62,7 @@ def deleting(entry: BindingUpdateEntry, deletes: bool) -> tuple[mobility.Mobilit
 def is_authentic(message: Message, entry: BindingUpdateEntry, update: Unanswered) -> bool:
     """True where a message ends in the right authorization data, made with the key of an update of the entry."""
     signed = entry.home_address if update.deletes else update.care_of_address
-    return is_proved(message, update.key, signed, entry.peer)
+    return keygen_tokens.is_proved(message, update.key, signed, entry.peer)
 
 
 def answered_update(
