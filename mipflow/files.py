@@ -1,4 +1,4 @@
-"""Files: only ordinary ones are read, and one that is written appears whole or not at all.
+"""Safe files: only ordinary ones are read, and one that is written appears whole or not at all.
 
 Takes paths; gives open files, or one line about what is wrong. Every loader and writer of the package comes here: what
 a device or a pipe gives may have no end, and a file of a name that can be guessed may be somebody's link to another.
@@ -87,7 +87,7 @@ def _target(path: AnyPath) -> tuple[Path, int | None]:
 
 
 class _Enough(Exception):
-    """Raised to write nothing after all."""
+    """The end of a writing that shall leave nothing."""
 
 
 def check_writable(path: AnyPath) -> None:

@@ -1,4 +1,4 @@
-"""Packets for a capture: of all links, or of one node or interface, each with the times that it has there. Pure.
+"""Packets for a capture: those of all links, or of one node or interface, with the times that they have there. Pure.
 
 Takes a trace; gives (time in nanoseconds, packet) in the order of time.
 """

@@ -21,8 +21,7 @@ from mipflow.view.story.words import Words, long, seconds
 from mipflow.wire import codec, layers
 from mipflow.wire.address import Address
 from mipflow.wire.dhcpv6 import decode_dhcpv6, dhcpv6_layer
-from mipflow.wire.options import remarks
-from mipflow.wire.packet import DHCPV6_PORTS
+from mipflow.wire.packet import DHCPV6_PORTS, Packet, Sized, WithOptions
 
 MOST_OCTETS = 2048
 """Octets of one header, or of one field's value, that a card shows; the rest is counted."""
@@ -255,6 +254,19 @@ def _said(hop: Hop, nodes: Mapping[str, str] = MappingProxyType({})) -> list[str
     inner = hop.packet.innermost()
     sealed = [] if inner.carried is inner.payload else [f"Only its two ends can read what is in ESP: {long(inner)}."]
     return [way, *sealed, *(f"Receivers take it, but it is not aligned: {remark}." for remark in remarks(hop.packet))]
+
+
+def remarks(packet: Sized) -> list[str]:
+    """Return an analyser's remarks on a packet, and on those inside it, that a receiver takes all the same."""
+    if isinstance(packet, Packet):
+        return [remark for part in (*packet.extensions, packet.payload) for remark in remarks(part)]
+    found = []
+    for at, option in packet.placed() if isinstance(packet, WithOptions) else ():
+        unit, start = type(option).alignment
+        if option.alignment != (unit, start):
+            name = type(option).__name__
+            found.append(f"{name} at octet {at} of its header; RFC 6275 section 6 has it at {unit}n+{start}")
+    return found
 
 
 # --- from layers to fields -------------------------------------------------------------------------------------------

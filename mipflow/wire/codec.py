@@ -1,11 +1,13 @@
-"""Packets to bytes and back. `decode` reads; the writing stands here.
+"""Packets to bytes: each header becomes a scapy layer, with every length and checksum set.
 
-Takes packet values and bytes; gives the other. Scapy is imported at first use, not with this module. Lengths, padding
-and checksums are given to it: its own checksum sees a Home Address option only where it is alone.
+Takes packet values; gives layers and octets. The way back stands in `decode`, whose names are here too. Scapy is
+imported at first use, not with this module. Lengths, padding and checksums are given to it: its own checksum sees a
+Home Address option only where it is alone.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from mipflow.errors import WireError
@@ -23,7 +25,8 @@ __all__ = [
 ]  # fmt: skip
 AUTHENTICATOR = 12
 MOST_WRITTEN = 64
-"""Packets inside a packet that are written: more than are read, and than fit a link's 1500 octets in a tunnel loop."""
+"""The most packets inside a packet that are written: more than are read, or than a tunnel loop gets into 1500 octets.
+"""
 
 
 def to_scapy(packet: Packet) -> layers.Layer:
@@ -80,12 +83,13 @@ def _packet(packet: Packet, depth: int = 0) -> layers.Layer:
         raise WireError(f"more than {MOST_WRITTEN} packets inside each other", depth)
     if packet.size - 40 > 65535:
         raise WireError(f"a packet of {packet.size} octets; expected at most 65575", packet.size)
-    _check_order(packet)
-    numbers = [next_header(value) for value in (*packet.extensions, packet.payload)]
-    whole = FORMS[Packet].write(packet, nh=numbers[0], plen=packet.size - 40)
-    for header, following in zip(packet.extensions, numbers[1:], strict=True):
+    if len(packet.extensions) > MAX_EXTENSIONS:
+        raise WireError(f"{len(packet.extensions)} extension headers; expected at most {MAX_EXTENSIONS}")
+    parts: tuple[Any, ...] = (*packet.extensions, packet.payload)
+    whole = FORMS[Packet].write(packet, nh=next_header(parts[0]), plen=packet.size - 40)
+    for header, following in pairwise(parts):
         whole.add_payload(_extension(header, following))
-    whole.add_payload(_payload(packet, numbers[-1], depth))
+    whole.add_payload(_payload(packet, depth))
     return whole
 
 
@@ -99,34 +103,30 @@ def next_header(value: object) -> int:
     raise WireError(f"{value!r} is nothing that an IPv6 packet can carry", value)
 
 
-def _check_order(packet: Packet) -> None:
-    """Refuse what could not be read back: misplaced headers (RFC 8200 section 4.1), values in fragments."""
-    if len(packet.extensions) > MAX_EXTENSIONS:
-        raise WireError(f"{len(packet.extensions)} extension headers; expected at most {MAX_EXTENSIONS}")
-    for position, header in enumerate(packet.extensions, 1):
-        if isinstance(header, values.HopByHopOptions) and position > 1:
-            raise WireError("hop-by-hop options are the first extension header or not there", header)
-        is_last = position == len(packet.extensions)
-        if chain.hides_payload(header) and not (is_last and isinstance(packet.payload, Opaque)):
-            raise WireError(f"only Opaque octets can follow {header!r}", packet.payload)
-
-
-def _extension(header: values.ExtensionHeader, following: int) -> layers.Layer:
-    structure: dict[str, object] = {"nh": following}
-    if not isinstance(header, values.FragmentHeader):
-        structure["len"] = header.size // 8 - 1
+def _extension(header: values.ExtensionHeader, following: object) -> layers.Layer:
+    """Build an extension header. Raises WireError for one that could not be read back: hop-by-hop options elsewhere
+    than at the beginning (RFC 8200 section 4.1), values in fragments.
+    """
+    if isinstance(following, values.HopByHopOptions):
+        raise WireError("hop-by-hop options are the first extension header or not there", following)
+    if chain.hides_payload(header) and not isinstance(following, Opaque):
+        raise WireError(f"only Opaque octets can follow {header!r}", following)
     if header.size > 2048:
         raise WireError(f"an extension header of {header.size} octets; expected at most 2048", header)
-    if isinstance(header, values.WithOptions):
-        structure["options"] = write_options(header.options, header.fixed)
     if isinstance(header, values.RoutingHeader) and header.type == 2:
         raise WireError("routing header type 2 is RoutingHeaderType2, not RoutingHeader", header)
+    structure: dict[str, object] = {"nh": next_header(following)}
+    if not isinstance(header, values.FragmentHeader):
+        structure["len"] = header.size // 8 - 1
+    if isinstance(header, values.WithOptions):
+        structure["options"] = write_options(header.options, header.fixed)
     return FORMS[type(header)].write(header, **structure)
 
 
-def _payload(packet: Packet, announced: int, depth: int) -> layers.Layer:
+def _payload(packet: Packet, depth: int) -> layers.Layer:
     """Build the payload's layer, with its checksum over the pseudo-header of the packet that carries it."""
     payload: Any = packet.payload
+    announced = next_header(payload)
     match payload:
         case Packet():
             return _packet(payload, depth + 1)

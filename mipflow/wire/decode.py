@@ -22,18 +22,18 @@ from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
 Read = TypeVar("Read")
 
 MAX_TUNNELS = 8
-"""Packets inside a packet that are written and read (RFC 2473 section 4.1.1: a sender may limit them)."""
+"""The most packets inside a packet that are read (RFC 2473 section 4.1.1: a sender may limit them)."""
 MAX_EXTENSIONS = 32
-"""Extension headers of one packet that are written and read."""
+"""The most extension headers of one packet that are written and read."""
 
 NEXT_HEADERS: dict[type, int] = {
     packet.HopByHopOptions: 0, packet.TCP: 6, packet.UDP: 17, packet.Packet: 41, packet.RoutingHeader: 43,
     packet.RoutingHeaderType2: 43, packet.FragmentHeader: 44, IcmpMessage: 58, packet.DestinationOptions: 60,
     MobilityMessage: 135,
 }  # fmt: skip
-"""Value -> the next header that announces it. Opaque octets have their own."""
+"""Type of value -> the next header that announces it. Opaque octets have their own."""
 LEAST = {6: 20, 17: 8, 41: 40, 58: 4, 135: 8}
-"""Next headers of what a packet carries -> the octets that must be there."""
+"""Next header of a payload -> the octets that must be there."""
 
 PORTS = "source_port=sport destination_port=dport"
 NUMBERS = "sequence=seq acknowledgement=ack window urgent_pointer=urgptr other_flags,ack,psh,rst,syn,fin=reserved,flags"
@@ -252,7 +252,7 @@ def _tcp(data: bytes) -> TCP:
 
 
 READERS: dict[int, Callable[[bytes], Sized]] = {6: _tcp, 17: _udp, 58: read_icmp}
-"""Next header -> what reads it."""
+"""Next header -> its reader."""
 
 
 def _tcp_option_size(rest: bytes) -> int:

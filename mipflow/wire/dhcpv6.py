@@ -83,7 +83,7 @@ class ServerIdentifier(DhcpOption):
 
 @on_wire(3, "DHCP6OptIA_NA", "iaid t1_s=T1 t2_s=T2", fixed=16)
 class IdentityAssociation(DhcpOption):
-    """Option 3, IA_NA: what belongs to one interface, or to one home address (section 21.4)."""
+    """Option 3, IA_NA: the addresses of one interface, or one home address (section 21.4)."""
 
     iaid: int
     t1_s: int = 0
@@ -139,7 +139,7 @@ class StatusCode(DhcpOption):
 
 @on_wire(18, "DHCP6OptIfaceId", "identifier=ifaceid", OCTETS, fixed=4)
 class InterfaceIdentifier(DhcpOption):
-    """Option 18 (section 21.18): what a relay agent knows the way back by."""
+    """Option 18 (section 21.18): octets by which a relay agent knows the way back."""
 
     identifier: bytes
 

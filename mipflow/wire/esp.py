@@ -1,4 +1,4 @@
-"""ESP (RFC 4303) through scapy's ipsec layer: what a packet carries is encrypted and authenticated, and read again.
+"""ESP (RFC 4303) through scapy's ipsec layer: the payload of a packet is sealed, and opened again.
 
 Takes a packet, keys, sequence number and initialisation vector; gives the packet with Opaque octets under next header
 50, and back. Its extension headers stay in front: the Home Address option and the type 2 routing header are to be seen
@@ -39,9 +39,11 @@ class Integrity(NamedTuple):
 
 
 ENCRYPTION = {"AES-CBC": Encryption(16, 16, 16), "NULL": Encryption(0, 0, 4)}
-"""Algorithms by scapy's names: RFC 3602 with keys of 128 bits, RFC 2410."""
+"""Encryption algorithms by scapy's names: RFC 3602 with keys of 128 bits, RFC 2410."""
 INTEGRITY = {"SHA2-256-128": Integrity(32, 16), "HMAC-SHA1-96": Integrity(20, 12)}
-"""RFC 4868, RFC 2404. There is no NULL: authentication is a MUST between mobile node and home agent (RFC 6275 5.1)."""
+"""Integrity algorithms: RFC 4868, RFC 2404. There is no NULL: authentication is a MUST between mobile node and home
+agent (RFC 6275 5.1).
+"""
 
 
 @dataclass(slots=True, frozen=True)

@@ -63,13 +63,13 @@ def regrouped(numbers: Sequence[int], widths: Sequence[int], new_widths: Sequenc
 
 
 NUMBERS: dict[str, Callable[[int], int]] = {"int": int, "bool": bool}
-"""Type of a field that shares bits with others -> what makes it of a number."""
+"""Type of a field that shares bits with others -> its maker from a number."""
 OCTETS: dict[str, Callable[[bytes], object]] = {"bytes": bytes, "Address": Address, "tuple[Address, ...]": unpacked}
-"""Type of a field that has whole octets -> what makes it of them."""
+"""Type of a field that has whole octets -> its maker from them."""
 
 
 class Form:
-    """How values of one class stand in one of scapy's layers.
+    """The place of the values of one class in one of scapy's layers.
 
     `fields` pairs the fields of the value with those of the layer: "sequence=seq cookie". Where several share bits, the
     highest stands first: "managed,other=flags". "payload" is what follows the layer. `lengths` has the form whose
@@ -157,14 +157,14 @@ class Form:
 
 
 ANYWHERE = (1, 0)
-"""The alignment of what may start at any octet."""
+"""The alignment of an option that may start at any octet."""
 
 
 class Value:
     """An option or a message: a part of a packet that is known by its number in a `family`.
 
-    It has `fixed` octets before what varies. An option with `alignment` (x, y) starts at x*n + y octets of its header;
-    one that came elsewhere has ANYWHERE of its own, and is written where it came.
+    It has `fixed` octets, and behind them those that vary. An option with `alignment` (x, y) starts at x*n + y octets
+    of its header; one that came elsewhere has ANYWHERE of its own, and is written where it came.
     """
 
     __slots__ = ()
@@ -182,11 +182,6 @@ class Value:
     def size(self) -> int:
         """Octets on the wire."""
         return self.fixed
-
-    @property
-    def is_aligned(self) -> bool:
-        """Whether it stands where its RFC asks senders to put it."""
-        return self.alignment == type(self).alignment
 
     @classmethod
     def find(cls, kind: int | None, size: int = 0) -> Form:

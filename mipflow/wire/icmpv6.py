@@ -147,7 +147,7 @@ class IcmpError(IcmpMessage):
 
     @property
     def is_port_unreachable(self) -> bool:
-        """True where it says that the destination was reached, and that nobody there is on the port (section 3.1)."""
+        """True where the destination was reached, but nobody there is on the port (section 3.1)."""
         return (self.type, self.code) == (DESTINATION_UNREACHABLE, PORT_UNREACHABLE)
 
     @property
@@ -188,7 +188,7 @@ class WithNeighborOptions(IcmpMessage):
 
     @property
     def prefixes(self) -> list[PrefixInformation]:
-        """Its prefix information options."""
+        """The prefix information options of the message."""
         return [option for option in self.options if isinstance(option, PrefixInformation)]
 
 

@@ -89,7 +89,7 @@ class BindingAuthorizationData(MobilityOption):
 
 @on_wire(11, "MIP6OptCGAParamsReq")
 class CgaParametersRequest(MobilityOption):
-    """Option 11: may the correspondent node prove that its address is its own (RFC 4866 section 5.6)."""
+    """Option 11: asks the correspondent node to prove that its address is its own (RFC 4866 section 5.6)."""
 
 
 @on_wire(12, "MIP6OptCGAParams", "data=cgaparams", range(256))

@@ -1,6 +1,7 @@
-"""Options in a row, and the padding that is written between them by itself or kept as values because it would not be.
+"""Options in a row, with the padding between them.
 
-Takes options and gives layers, and octets and gives options. The same rules of padding serve the options headers of
+Takes options and gives layers; takes octets and gives options. Padding that writing would not put there by itself is
+kept as values. The same rules of padding serve the options headers of
 IPv6 (RFC 8200 section 4.2) and of Mobile IPv6 (RFC 6275 section 6.2.1).
 """
 
@@ -13,7 +14,7 @@ from typing import Any, TypeGuard
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.forms import ANYWHERE, Value
-from mipflow.wire.packet import Packet, Sized, UnknownOption, WithOptions
+from mipflow.wire.packet import UnknownOption
 
 PAD1, PADN = 0, 1
 
@@ -56,19 +57,6 @@ def read_options(family: type[Value], data: bytes, position: int) -> tuple[Any, 
     kept = [option for option in options if not _is_padding(option)]
     is_usual = with_padding(kept, position, family.forms[None].value) == options
     return tuple(kept if is_usual else options)
-
-
-def remarks(packet: Sized) -> list[str]:
-    """Return an analyser's remarks on a packet, and on those inside it, that a receiver takes all the same."""
-    if isinstance(packet, Packet):
-        return [remark for part in (*packet.extensions, packet.payload) for remark in remarks(part)]
-    found = []
-    for at, option in packet.placed() if isinstance(packet, WithOptions) else ():
-        if not option.is_aligned:
-            unit, start = type(option).alignment
-            name = type(option).__name__
-            found.append(f"{name} at octet {at} of its header; RFC 6275 section 6 has it at {unit}n+{start}")
-    return found
 
 
 def _read(family: type[Value], octets: bytes) -> Any:

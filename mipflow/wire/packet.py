@@ -24,13 +24,14 @@ IPV6_HEADER = 40
 ESP = 50
 """The next header number of ESP (RFC 4303 section 2)."""
 NO_NEXT_HEADER = 59
-"""The next header field of what nothing follows (RFC 8200 section 4.7)."""
+"""The next header number that says: nothing follows (RFC 8200 section 4.7)."""
 DHCPV6_PORTS = 546, 547
-"""Of clients, and of servers and relay agents (RFC 8415 section 7.2)."""
+"""Ports of clients, and of servers and relay agents (RFC 8415 section 7.2)."""
 HOME_ADDRESS_PORT, POLICY_PORT = 65500, 65501
-"""Of both ends of protocols of our own: nobody can register these (RFC 6335 section 6), and no host begins there."""
+"""Ports of both ends of protocols of our own: nobody can register these (RFC 6335 section 6), and no host begins there.
+"""
 SIGNALLING_PORTS = frozenset((*DHCPV6_PORTS, HOME_ADDRESS_PORT, POLICY_PORT))
-"""UDP ports of what is no data."""
+"""UDP ports of protocols whose packets are no data."""
 TUNNEL_OVERHEAD = IPV6_HEADER
 """Octets that IPv6-in-IPv6 adds (RFC 2473)."""
 
@@ -165,7 +166,9 @@ class FragmentHeader:
     more: bool
     identification: int
     datagram: tuple[Address, int] | None = field(default=None, compare=False, repr=False)
-    """The simulator's, on no wire: who cut the whole of it, and its number; a piece of a piece has the same."""
+    """The node that cut the whole datagram, and its number: the simulator's, on no wire. A piece of a piece has the
+    same.
+    """
     size = fixed = 8
 
 
@@ -325,7 +328,7 @@ class Packet:
 
     @property
     def carried(self) -> Sized:
-        """The payload, or what stands in it in ESP, where the simulator knows that."""
+        """The payload; where that is ESP and the simulator knows its contents, these."""
         payload = self.payload
         return payload.inside if type(payload) is Opaque and payload.inside is not None else payload
 
@@ -370,7 +373,7 @@ class Packet:
 
 
 class Marks(NamedTuple):
-    """An upper layer's share in the IPv6 header of all that it sends, and behind it, beside the addresses.
+    """The share of an upper layer in the headers of all that it sends, beside the addresses.
 
     traffic_class: its upper six bits are the DSCP (RFC 2474); flow_label: RFC 6437; extensions: in their order.
     """

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mipflow.errors import WireError
+from mipflow.view.inspect import remarks
 from mipflow.wire import decode as reader
 from mipflow.wire import icmpv6, layers, mobility
 from mipflow.wire.address import Address
@@ -23,7 +24,6 @@ from mipflow.wire.captures.capture import read, write
 from mipflow.wire.captures.template import Encoder
 from mipflow.wire.codec import authenticated_part, decode, decode_leniently, encode, encode_mobility, to_scapy
 from mipflow.wire.forms import ANYWHERE
-from mipflow.wire.options import remarks
 from mipflow.wire.packet import (
     TCP,
     UDP,

@@ -1,6 +1,6 @@
 """One clock for the packets of a capture, whatever its time stamps do. Pure.
 
-Takes stamps in the order of the file; gives times on one clock, and what was made of the stamps. Where a clock was set
+Takes stamps in the order of the file; gives times on one clock, and where it was set back or cut. Where a clock was set
 back, time goes on; silences are cut later, when it is known which packets are replayed.
 """
 
@@ -25,7 +25,7 @@ class Placed(NamedTuple):
 
 
 class SetBack(NamedTuple):
-    """A clock was set back by `by_ns`, when it had shown `at_ns`."""
+    """The setting back of a clock by `by_ns`, when it had shown `at_ns`."""
 
     at_ns: int
     by_ns: int

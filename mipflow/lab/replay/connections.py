@@ -1,6 +1,6 @@
 """Connections of TCP told apart: segments of one sequence space belong together (RFC 9293 section 3.4). Pure.
 
-Takes what was heard, in order; gives connections. Flags alone do not tell: a SYN may have been captured behind what
+Takes the packets heard, in order; gives connections. Flags alone do not tell: a SYN may have been captured behind what
 answers it, both ends may have sent one (simultaneous open), it may be lost, repeated, or chosen anew while nobody has
 answered; ports may be used again, and late segments of the connection before may still come.
 """
@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mipflow.lab.replay.headers import ACK, FIN, RST, SYN, Heard
+from mipflow.lab.replay.headers import ACK, FIN, RST, SYN, End, Heard
 
 _MASK = (1 << 32) - 1
 _LATE = 1 << 16
-"""Octets: what may have been captured ahead of the SYN that it follows."""
+"""The most octets that may have been captured ahead of the SYN that they follow."""
 _FAR = 1 << 24
-"""Octets. A number further away than this from those of a connection is none of it."""
+"""Octets. A number further away than this from those of a connection does not belong to it."""
 _KEPT = 1 << 30
-"""Octets: the largest window (RFC 7323 section 2.3). What is further back is forgotten, as numbers wrap around."""
+"""Octets: the largest window (RFC 7323 section 2.3). Numbers further back are forgotten, as they wrap around."""
 _CANDIDATES = 4
-"""Connections on the same ports that a segment may belong to, the latest ones."""
-
-End = tuple[str, int]
+"""How many connections on the same ports a segment may belong to, the latest ones."""
 
 
 def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | None:
@@ -52,7 +50,9 @@ class Connection:
         self._numbers: dict[End, int] = {}
         """The sequence number of each end's SYN."""
         self._spans: dict[End, tuple[int, int]] = {}
-        """The first number that an end used, or the other acknowledged, and how far from there the next one is."""
+        """The first number of an end that it used or the other acknowledged, and the distance from there to its next
+        one.
+        """
         self._settled: set[End] = set()
         """Ends that have gone on from their SYN, or whose SYN was acknowledged: they choose no other number."""
         self._finished: set[End] = set()
@@ -65,13 +65,13 @@ class Connection:
 
     def has_syn(self, syn: Heard) -> bool:
         """Return whether its end has sent this SYN before."""
-        return self._numbers.get(_ends(syn)[0]) == syn.sequence
+        return self._numbers.get(syn.ends[0]) == syn.sequence
 
     def is_opened_by(self, syn: Heard) -> bool:
         """Return whether a SYN that was not seen before, with or without an acknowledgement, belongs to this
         connection.
         """
-        near, far = _ends(syn)
+        near, far = syn.ends
         span, others = self._spans.get(near), self._spans.get(far)
         if near not in self._numbers and span is not None:  # captured behind what follows or answers it
             return (span[0] - syn.sequence) & _MASK <= _LATE
@@ -82,7 +82,7 @@ class Connection:
 
     def distances(self, packet: Heard) -> list[int]:
         """Return how far the numbers of a segment are from those of each end that it tells of."""
-        near, far = _ends(packet)
+        near, far = packet.ends
         found = [_distance(self._spans[near], packet.sequence)] if near in self._spans else []
         if packet.flags & ACK and far in self._spans:
             found.append(_distance(self._spans[far], packet.acknowledgement))
@@ -90,7 +90,7 @@ class Connection:
 
     def take(self, packet: Heard) -> None:
         """Add a segment, which comes behind all others."""
-        near, far = _ends(packet)
+        near, far = packet.ends
         is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
         self.packets.append(packet)
         if packet.protocol != "TCP":
@@ -114,7 +114,7 @@ class Connection:
         self._numbers[end] = number
         del self._spans[end]
         for packet in self.packets:
-            if _ends(packet)[0] == end and packet.flags & SYN:
+            if packet.ends[0] == end and packet.flags & SYN:
                 packet.sequence = number
 
     def _reach(self, end: End, number: int, octets: int) -> None:
@@ -127,10 +127,6 @@ class Connection:
             first, length = number, max(length + behind, octets)
         gone = max(length - _KEPT, 0)
         self._spans[end] = first + gone, length - gone
-
-
-def _ends(packet: Heard) -> tuple[End, End]:
-    return (packet.source, packet.source_port), (packet.destination, packet.destination_port)
 
 
 def _distance(span: tuple[int, int], number: int) -> int:

@@ -1,6 +1,6 @@
-"""From an IPv4 or IPv6 packet of a capture to what a replay needs of its headers. Pure.
+"""Headers of captured IPv4 and IPv6 packets, as far as a replay needs them. Pure.
 
-Takes frames; gives what was heard of TCP, UDP and echo, or in words why a frame is left out. The headers are read by
+Takes frames; gives packets of TCP, UDP and echo, or in words why a frame is left out. The headers are read by
 slices: scapy takes a hundred times as long. Checksums are not looked at, because with checksum offload they are wrong
 in every frame that the recording host sent.
 """
@@ -19,20 +19,23 @@ from mipflow.wire.captures.frames import Frame
 from mipflow.wire.captures.tunnels import OVER_UDP, TUNNELS, inside
 from mipflow.wire.chain import AUTHENTICATION, EXTENSIONS, FRAGMENT, walk
 
+End = tuple[str, int]
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP, _UDP = 6, 17
 _EXTENSIONS_4, _EXTENSIONS_6 = {AUTHENTICATION}, EXTENSIONS | {AUTHENTICATION}
 """Headers that are stepped over."""
 _MOST_TUNNELS = 8
-"""Packets inside a packet that are read."""
+"""The most packets inside a packet that are read."""
 _ALL = 1 << 17
-"""More octets than any packet has whose length is in its header."""
+"""A number of octets that no packet has whose length is in its header."""
 _ECHO = {1: (8, 0), 58: (128, 129)}
 """ICMP and ICMPv6 -> types of echo request and reply."""
 _NAMES = {2: "IGMP", 50: "ESP", 55: "minimal encapsulation", 89: "OSPF", 132: "SCTP", 135: "Mobility Header"}
 _BROADCAST = b"\xff" * 4
 _REASSEMBLY_NS = 60 * 10**9
-"""Fragments that are further apart belong to different datagrams (RFC 8200 section 4.5)."""
+"""The time within which fragments belong together; those further apart belong to different datagrams (RFC 8200 section
+4.5).
+"""
 _FURTHER = "further fragment, counted with the first"
 _REPEATED = "fragment of a datagram that was whole already"
 _WITHOUT_FIRST = "fragment without the first of its packet"
@@ -42,11 +45,11 @@ _FRAGMENT, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">2xH4s", ">HHI
 
 @dataclass(slots=True)
 class Heard:
-    """One packet. For an echo both ports are its identifier.
+    """One packet that was heard. For an echo both ports are its identifier.
 
-    `octets` counts the payload as it was sent, `data` is what was kept of a TCP segment's. `flags` are TCP's; an echo
-    request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere` how
-    many of its last octets were in further fragments of a tunnel's packet.
+    `octets` counts the payload as it was sent, `data` are those that were kept of a TCP segment. `flags` are TCP's; an
+    echo request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere`
+    how many of its last octets were in further fragments of a tunnel's packet.
     """
 
     time_ns: int
@@ -62,6 +65,11 @@ class Heard:
     data: bytes = b""
     shift_ns: int = 0
     elsewhere: int = 0
+
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Address and port of its source, and of its destination."""
+        return (self.source, self.source_port), (self.destination, self.destination_port)
 
 
 class HeaderReader:
@@ -188,7 +196,7 @@ class _Datagram:
     ahead: int = 0
     """Octets in front of the payload."""
     said: int | None = None
-    """Octets of payload, as the UDP header says."""
+    """The length of the payload by the UDP header."""
     reach: int = 0
     """The end of the farthest fragment so far."""
     covered: int = 0
@@ -197,7 +205,7 @@ class _Datagram:
     is_whole: bool = False
     is_given: bool = False
     waiting: Counter[str] = field(default_factory=Counter)
-    """Words on its fragments from before it was given."""
+    """Reasons why its fragments were left out before it was given."""
 
     def add(self, start: int, end: int, is_last: bool) -> None:
         """Add the octets of a fragment."""

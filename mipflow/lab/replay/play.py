@@ -27,7 +27,7 @@ PATIENCE_S = 60
 """Seconds of virtual time to wait for a home registration, and for flows to be bound: 2 more for each flow, because a
 correspondent gets at most three updates a second."""
 MOST_HOSTS = 40
-"""Remote hosts that a note names."""
+"""The most remote hosts that a note names."""
 _HANDOVER = Expected("", lambda it: isinstance(it, str) or (isinstance(it, tuple | list) and len(it) == 3))
 
 

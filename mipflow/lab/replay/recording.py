@@ -1,4 +1,4 @@
-"""From a capture to its flows: who is the mobile node, what did it send and receive, when. Pure.
+"""The flows of a capture: the mobile node, and all that it sent and received, each with its time. Pure.
 
 Takes the path of a capture; gives a `Recording`: flows numbered from 1 by their first usable packet, each with an
 application that replays it, and what was left out and why.
@@ -19,7 +19,7 @@ from mipflow.arguments import PATH, WORD, check, function, number, optional, who
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.replay.capture_clock import Placed, cut_silences, one_clock
 from mipflow.lab.replay.connections import Connection, connection_of
-from mipflow.lab.replay.headers import ACK, RST, SYN, HeaderReader, Heard
+from mipflow.lab.replay.headers import ACK, RST, SYN, End, HeaderReader, Heard
 from mipflow.lab.replay.streams import Lack, opened_ns, stream
 from mipflow.node.applications.apps import Application
 from mipflow.node.applications.recorded import MOST_DATAGRAM, Datagram, Recorded, Write
@@ -27,17 +27,17 @@ from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.wire.captures import capture
 
 MOST_PACKETS = 100_000
-"""Frames that are read where nothing else is asked for."""
+"""The frames that are read unless told otherwise."""
 MOST_FILLED, FULL_PACKET = 1 << 24, 1500
 """Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
 ITSELF = " itself"
-"""Behind the address of a host that sends to itself, where that is the other end."""
+"""The ending of the address of a host that sends to itself, where that is the other end."""
 WELL_KNOWN = 1024
-"""Ports below this belong to servers."""
+"""The first port that does not belong to servers."""
 LONGEST_S = 24 * 3600
-"""Seconds. A recording that lasts longer, silences cut, is refused."""
+"""Seconds that a recording lasts at most, silences cut; a longer one is refused."""
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
-"""To how many seconds a silence, in which no flow has a packet, is cut where nothing else is asked for."""
+"""Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
 
 Progress = Callable[[str], None]
@@ -201,8 +201,7 @@ def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard
 
 def _key(packet: Heard) -> object:
     """Return a key that all packets between two ends have, both ways."""
-    ends = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
-    return packet.protocol, frozenset(ends)
+    return packet.protocol, frozenset(packet.ends)
 
 
 def _part_hosts(heard: list[Heard]) -> None:
@@ -229,12 +228,12 @@ def _is_no_beginning(packet: Heard) -> str:
     return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
 
 
-def _opener(conversation: list[Heard]) -> tuple[str, int]:
+def _opener(conversation: list[Heard]) -> End:
     """Return address and port of the end that opened a conversation: by SYN or echo request, else by the ports."""
     first = next((packet for packet in conversation if packet.flags & SYN), conversation[0])
     is_from_server = first.source_port < WELL_KNOWN <= first.destination_port
     is_answer = first.flags & ACK if first.flags & SYN else is_from_server
-    return (first.destination, first.destination_port) if is_answer else (first.source, first.source_port)
+    return first.ends[bool(is_answer)]
 
 
 def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[str]:
@@ -304,8 +303,7 @@ def _cut_silences(recording: Recording, packets: list[Heard], silence_s: float) 
 def _add_flow(recording: Recording, packets: list[Heard], lack: Lack) -> None:
     """Add the flow of a conversation."""
     first, last = packets[0], packets[-1]
-    ends = (first.source, first.source_port), (first.destination, first.destination_port)
-    (near, near_port), (far, far_port) = ends if first.source in recording.mobile else ends[::-1]
+    (near, near_port), (far, far_port) = first.ends if first.source in recording.mobile else first.ends[::-1]
     order, protocol, zeros, opens_ns = len(recording.flows) + 1, first.protocol, 0, first.time_ns
     script: Sequence[Datagram] | Sequence[Write]
     if protocol == "TCP":

@@ -19,7 +19,7 @@ from mipflow.node.applications.recorded import RecordedRunning
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
 
 STANDSTILL_S = 60
-"""After so many seconds in which nothing arrives, a replay is not waited for any longer."""
+"""Seconds without an arrival after which a replay is not waited for any longer."""
 _STEP_NS = NS_PER_S // 4
 _TAIL_S = 1.0
 """Seconds behind the last packet of a capture in which a handover at its end is answered."""
@@ -54,8 +54,8 @@ class Move(NamedTuple):
 class Replay(Unique):
     """Replayed traffic. Times in seconds: `start_s` is the capture's time zero in the world's time.
 
-    flows: in the order of their numbers, which begin with 1; recording: what was read; notes: sentences about what was
-    made of it; moves: the handovers so far.
+    flows: in the order of their numbers, which begin with 1; recording: the flows that were read; notes: sentences
+    about their replay; moves: the handovers so far.
     """
 
     mn: FlowMobileNode
@@ -72,7 +72,7 @@ class Replay(Unique):
 
     @property
     def duration_s(self) -> float:
-        """From time zero to the last packet of a flow, in seconds."""
+        """The time from zero to the last packet of a flow, in seconds."""
         return self.recording.duration_ns / NS_PER_S
 
     def flow(self, number: int) -> Flow:
@@ -118,12 +118,12 @@ class Replay(Unique):
 
     @property
     def is_complete(self) -> bool:
-        """Whether all was sent and all of TCP has arrived."""
+        """True once all was sent and all of TCP has arrived."""
         return all(flow.running is not None and flow.running.is_complete for flow in self.flows)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether every packet that was sent has arrived or is lost."""
+        """True while no packet is under way: each has arrived or is lost."""
         return not any(meter.in_flight for flow in self.flows for meter in flow.stats)
 
     def run(self, duration_s: float, progress: Progress | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Report the outcome of a run, as text of at most 120 columns: flows, handovers, what arrived, what was left out.
+"""The outcome of a run as text of at most 120 columns: flows, handovers, arrivals, and frames that were left out.
 
 Takes a world and its flows; gives lines for a terminal.
 """
@@ -21,9 +21,9 @@ from mipflow.wire.address import Address
 
 WIDTH = 120
 MOST_FLOWS = 60
-"""Flows in the table; the others are summed up."""
+"""The most flows in the table; the others are summed up."""
 MOST_NOTES = 60
-"""Notes of one kind; the others are counted."""
+"""The most notes of one kind; the others are counted."""
 _HEAD = "flow|protocol, ports|CN|home address|care-of address|way|sent|received|lost|mean|worst|longest".split("|")
 _BELOW = "|wait for an address|||then and now|||||delay|delay|gap, ms".split("|")
 _SIDES = "><<<<<>>>>>>"

@@ -1,6 +1,6 @@
-"""From the segments of one TCP connection to what each end wrote, and after what. Pure.
+"""The writes of both ends of a TCP connection, made out from its segments. Pure.
 
-Takes what was heard of a connection, in order; gives the script of `node.applications.recorded`. Captures are rarely
+Takes the packets heard of a connection, in order; gives the script of `node.applications.recorded`. Captures are rarely
 whole: octets that are missing are zeros, a connection may have begun before, what was sent again counts once, and the
 octet of a keep-alive not at all.
 """
@@ -26,15 +26,15 @@ class Lack:
     """Octets that a capture does not have, of all its connections together."""
 
     left: int
-    """How many more may be filled in with zeros."""
+    """The number that may still be filled in with zeros."""
     in_gaps: int = 0
-    """Of segments that were not there in their turn. Some came later."""
+    """Octets of segments that were not there in their turn. Some came later."""
     cut_off: int = 0
-    """Of segments of which the capture kept the start."""
+    """Octets of segments of which the capture kept the start."""
     elsewhere: int = 0
-    """Of segments in the first fragment of a tunnel's packet."""
+    """Octets of segments in the first fragment of a tunnel's packet."""
     left_out: int = 0
-    """Not filled in."""
+    """Octets that are not filled in."""
 
     def fill(self, octets: int) -> int:
         """Return how many of so many octets are filled in."""
@@ -101,13 +101,13 @@ class _Half:
 
     upward: bool
     acted_ns: int
-    """When the capture saw the sender's last step."""
+    """The time at which the capture saw the sender's last step."""
     lack: Lack
     base: int | None = None
     """The sequence number of position 0; None while nothing tells."""
     perhaps: int | None = None
-    """While nothing tells: that number, or the one before it. A keep-alive has no octet or one of garbage, and a number
-    that was acknowledged before (RFC 1122 section 4.2.3.6).
+    """A guess at that number, while nothing tells: that or the one before it. A keep-alive has no octet or one of
+    garbage, and a number that was acknowledged before (RFC 1122 section 4.2.3.6).
     """
     fin: int | None = None
     """The sequence number of its FIN, if the capture has one anywhere: there the direction ends."""
@@ -117,14 +117,14 @@ class _Half:
     """Octets of the other direction that its sender had received."""
     ended: bool = False
     synchronised_ns: int | None = None
-    """When the capture saw its SYN."""
+    """The time at which the capture saw its SYN."""
     reaction_ns: int | None = None
-    """From a packet that passes the capture to what its receiver sends at once: the round trip beyond the capture."""
+    """The round trip beyond the capture: from a packet that passes it to the answer that its receiver sends at once."""
     steps: list[tuple[int, int, int, End]] = field(default_factory=list)
-    """(octets of the other end that it waits for, pause, octets to write, end)."""
+    """The sender's steps: (octets of the other end that it waits for, pause, octets to write, end)."""
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     reached: list[tuple[int, int]] = field(default_factory=list)
-    """(position, time) at which the capture had seen that much."""
+    """Pairs (position, time): when the capture had seen the direction up to there."""
 
     def take(self, packet: Heard, other: _Half) -> str:
         """Take the sender's next segment; return why it is left out, or nothing."""

@@ -1,4 +1,4 @@
-"""Captures in, captures out: pcap and pcapng read as a stream of network-layer frames, pcap written.
+"""Captures in, captures out: pcap or pcapng becomes a stream of network-layer frames, packets become pcap.
 
 Takes paths; gives frames, and a file that tshark reads.
 """
@@ -23,8 +23,8 @@ NANOSECOND_MAGIC = 0xA1B23C4D
 PLAIN = 0, True, 0
 """The section, whether there is a stamp, and the interface that a frame has by default."""
 MOST_READ, PER_RECORD = 1 << 32, 2048
-"""Octets that are read of one capture, each record counting for so many more: a file of holes, or one packed by gzip,
-can hold more than anybody waits for.
+"""The most octets that are read of one capture, and those that each record counts beside its own: a file of holes, or
+one packed by gzip, can hold more than anybody waits for.
 """
 
 

@@ -19,7 +19,7 @@ from mipflow.files import AnyPath, open_ordinary
 
 NS = 1_000_000_000
 MOST_OCTETS = 1 << 26
-"""A record or block that claims more is damage: it would be read into memory at once."""
+"""The most octets of a record or block, which is read into memory at once; one that claims more is damage."""
 
 
 class Damage(Exception):
@@ -27,7 +27,7 @@ class Damage(Exception):
 
 
 Record = tuple[int, int, bytes, int, int, bool, int]
-"""One captured frame: time since 1970 in ns, link type, what was kept of it, octets that it had, section of the file
+"""One captured frame: time since 1970 in ns, link type, the octets that were kept, how many it had, section of the file
 (from 0 on), whether the time is its own, interface of the section (from 0 on). A time that is not its own is that of
 the record before, 0 where none had one.
 """
@@ -101,7 +101,7 @@ BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 1, 2, 3, 6
 PACKETS = OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET
 PER_BLOCK = 32
-"""Octets for which each block without a packet counts beside its own."""
+"""Octets that each block without a packet counts beside its own."""
 TICKS, OFFSET = 9, 14
 """Options of an interface: if_tsresol and if_tsoffset."""
 

@@ -1,4 +1,4 @@
-"""From a captured frame to the IP packet in it.
+"""The IP packet in a captured frame.
 
 Takes a record; gives a Frame, or the reason why there is none.
 """
@@ -15,7 +15,7 @@ from mipflow.wire.captures.links import past_link
 class Frame(NamedTuple):
     """One captured IPv4 or IPv6 packet.
 
-    `time_ns` counts from 1970. `data` is what was captured of the packet, from its IP header on, without a link's
+    `time_ns` counts from 1970. `data` are the octets captured of the packet, from its IP header on, without a link's
     padding. `original_length` is the length in octets that the packet had; more than that of `data` where the capture
     kept only the start. `section` is that of the file, from 0 on; where not `is_stamped` the time is that of the packet
     before, 0 where none had one. `interface` is that of the section, from 0 on: each has a clock.
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
     @property
     def version(self) -> int:
-        """4 or 6."""
+        """The version of IP: 4 or 6."""
         return self.data[0] >> 4
 
 

@@ -1,4 +1,4 @@
-"""From the start of a captured frame to the IP packet in it, past link headers, tags, labels and sessions.
+"""Link headers of captured frames, with their tags, labels and sessions: where the IP packet behind them begins.
 
 Takes octets; gives the octet at which an IP packet begins, or in words why there is none. All is read by slices. A
 frame that ends too early raises IndexError or struct.error.
@@ -13,19 +13,19 @@ IPV4, IPV6, ETHERNET, PPP, PPPOE, MPLS = 0x0800, 0x86DD, 0x6558, 0x880B, 0x8864,
 """Ethertypes. Those of Ethernet and PPP serve in tunnels (RFC 1701, RFC 2637)."""
 IP_TYPES = {IPV4, IPV6}
 LEAST_TYPE = 0x600
-"""Smaller values are the length of a frame with an LLC header (IEEE 802.3)."""
+"""The smallest ethertype. Less is the length of a frame with an LLC header (IEEE 802.3)."""
 LLC = 0
 VLAN_TAGS = {0x8100, 0x88A8, 0x9100, 0x9200}
 PPP_TYPES = {0x21: IPV4, 0x57: IPV6, 0x281: MPLS, 0x283: MPLS}
 """Protocol field of PPP -> ethertype (RFC 1332, RFC 5072, RFC 3032)."""
 TYPE_AT = {1: (12, 14), 104: (2, 4), 113: (14, 16), 138: (16, 18), 242: (40, 44), 276: (0, 20)}
-"""Ethernet, Cisco HDLC, Linux cooked, Apple's IEEE 1394, InfiniBand and Linux cooked 2: octet at which the ethertype
-stands, octet at which what it announces begins.
+"""Link type -> octet at which the ethertype stands, octet behind the link header: Ethernet, Cisco HDLC, Linux cooked,
+Apple's IEEE 1394, InfiniBand, Linux cooked 2.
 """
 UNTYPED = {0: 4, 108: 4, 109: 12, 12: 0, 14: 0, 101: 0, 228: 0, 229: 0}
-"""Loopback, OpenBSD's IPsec, and raw IP under its several numbers: octet at which the packet begins."""
+"""Link type -> octet at which the packet begins: loopback, OpenBSD's IPsec, and raw IP under its several numbers."""
 MOST_LINKS = 4
-"""Link headers in front of each other that are read."""
+"""The most link headers in front of each other that are read."""
 _NUMBERS: dict[str, Iterable[int]] = {
     "USB": (189, 220, 249, 266, 288, 293, 294, 295), "Bluetooth": (187, 201, 251, 254, 255, 256, 272), "vsock": (271,),
     "IEEE 802.15.4": (195, 215, 230, 283), "CAN": (190, 227), "Netlink": (253,), "D-Bus": (231,), "DOCSIS": (143,),
@@ -35,7 +35,7 @@ _NUMBERS: dict[str, Iterable[int]] = {
     "PDUs that Wireshark exported": (252,),
 }  # fmt: skip
 NAMES = {number: name for name, numbers in _NUMBERS.items() for number in numbers}
-"""Link types that are not read."""
+"""Link types that are not read -> their names."""
 ADVICE = "record at a network interface instead (tcpdump -i any -w FILE)"
 
 _word, _long = Struct(">H").unpack_from, Struct(">I").unpack_from
@@ -177,6 +177,6 @@ READERS: dict[int, Callable[[bytes, int], int | str | tuple[int, int]]] = {
     239: _past_nflog,
     258: _past_pktap,
 }
-"""Link type -> what reads it: the octet at which an IP packet begins, why there is none, or another link type and the
-octet at which its frame begins.
+"""Link type -> its reader, which gives the octet at which an IP packet begins, why there is none, or another link type
+and the octet at which its frame begins.
 """

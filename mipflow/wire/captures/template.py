@@ -1,6 +1,6 @@
 """Bytes of many packets, fast: scapy builds one packet of each shape, the others are patched copies.
 
-Takes packets one after the other; gives the same bytes as `codec.encode`, some hundred times as fast. What the
+Takes packets one after the other; gives the same bytes as `codec.encode`, some hundred times as fast. The part that the
 packets of a flow share is the template; patched are hop limits, lengths, the numbers of TCP segments and of echo
 messages, the data, and the checksum, which is a sum and so needs only what was patched (RFC 1624).
 """
@@ -16,7 +16,7 @@ from mipflow.wire.icmpv6 import EchoReply, EchoRequest
 from mipflow.wire.packet import TCP, UDP, Packet
 
 MOST_TEMPLATES = 4096
-"""Templates that are kept: one for each shape of data packet, and one for each distinct control packet."""
+"""The most templates that are kept: one for each shape of data packet, and one for each distinct control packet."""
 BLANKS = {17: range(4, 8), 6: (*range(4, 12), *range(14, 18)), 58: range(2, 8)}
 """Next header -> octets of the header that are patched."""
 ECHO = EchoRequest, EchoReply

@@ -1,6 +1,7 @@
-"""From an IP packet of a capture to the one that it carries: IP in IP, GRE, and tunnels over UDP.
+"""Tunnels in captured packets: the packet that another one carries by IP in IP, by GRE or over UDP.
 
-Takes a frame and where its payload begins; gives the frame inside. Of what only looks like a tunnel it says nothing.
+Takes a frame and where its payload begins; gives the frame inside. About octets that only look like a tunnel it says
+nothing.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ OVER_UDP: dict[int, tuple[str, Callable[[bytes, int], Place]]] = {
 
 
 FILLING = {"GTP-U", "Teredo"}
-"""Tunnels of whose headers any octets look like one: the packet in them fills the datagram."""
+"""Tunnels whose headers any octets look like: there the packet has to fill the datagram."""
 WELL_KNOWN = 1024
-"""Ports below this are well known: whoever talks to one may have a tunnel's port by chance."""
+"""The first port that is not well known: an end that talks to a well-known one may have a tunnel's port by chance."""
 
 
 def inside(frame: Frame, protocol: int, start: int) -> tuple[str, Frame] | str | None:
