@@ -78,7 +78,7 @@ def soiled(octets: bytes, reserved: bytes) -> bytes:
     return bytes(one | other for one, other in zip(octets, reserved, strict=True))
 
 
-def test_the_home_agent_bit_and_the_reserved_bits_of_router_advertisements_are_where_the_rfc_has_them() -> None:
+def test_bits_of_router_advertisements_are_where_the_rfc_has_them() -> None:
     """RFC 6275 section 7.1: behind M and O comes H."""
     assert on_wire(RouterAdvertisement(home_agent=True))[5] == 0x20
 
