@@ -22,7 +22,23 @@ if TYPE_CHECKING:
     from mipflow.flow.policy import policies as policies
     from mipflow.flow.policy.rules import load_rules as load_rules
     from mipflow.flow.redirector import AssignmentRules as AssignmentRules
+    from mipflow.lab.building import build as build
     from mipflow.lab.comparison import compare as compare
+    from mipflow.lab.features.addresses import with_address_protocol as with_address_protocol
+    from mipflow.lab.features.addresses import with_allocation as with_allocation
+    from mipflow.lab.features.addresses import with_dhcpv6 as with_dhcpv6
+    from mipflow.lab.features.addresses import with_prefix_discovery as with_prefix_discovery
+    from mipflow.lab.features.anew import with_enhanced as with_enhanced
+    from mipflow.lab.features.anew import with_home_router as with_home_router
+    from mipflow.lab.features.anew import with_ingress_filtering as with_ingress_filtering
+    from mipflow.lab.features.home import with_collision as with_collision
+    from mipflow.lab.features.home import with_home_agents as with_home_agents
+    from mipflow.lab.features.home import with_interception as with_interception
+    from mipflow.lab.features.home import with_security as with_security
+    from mipflow.lab.features.networks import with_advertisements as with_advertisements
+    from mipflow.lab.features.networks import with_operator as with_operator
+    from mipflow.lab.features.networks import with_policy_server as with_policy_server
+    from mipflow.lab.features.networks import with_traffic as with_traffic
     from mipflow.lab.panels.scenario_panel import panel as panel
     from mipflow.lab.plain import plain_hosts as plain_hosts
     from mipflow.lab.scenarios import figure1 as figure1
@@ -40,28 +56,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Address": "mipflow.wire.address",
-    "AssignmentRules": "mipflow.flow.redirector",
-    "Link": "mipflow.sim.link",
-    "World": "mipflow.lab.world",
-    "apps": "mipflow.node.applications.apps",
-    "attack_table": "mipflow.lab.studies.attacks",
-    "baseline_table": "mipflow.lab.studies.baselines",
-    "compare": "mipflow.lab.comparison",
-    "exhaustion_table": "mipflow.lab.studies.exhaustion",
-    "figure1": "mipflow.lab.scenarios",
-    "figure2": "mipflow.lab.scenarios",
-    "latency_table": "mipflow.lab.studies.latency",
-    "load_rules": "mipflow.flow.policy.rules",
-    "panel": "mipflow.lab.panels.scenario_panel",
-    "plain_hosts": "mipflow.lab.plain",
-    "plain_mobile_ipv6": "mipflow.lab.scenarios",
-    "policies": "mipflow.flow.policy.policies",
-    "state_machines": "mipflow.lab.states",
-}
-"""Public name -> its module; `apps` and `policies` are modules themselves."""
-__all__ = [*_HOMES]
+_NAMES = {
+    "mipflow.flow.policy.policies": "policies", "mipflow.flow.policy.rules": "load_rules",
+    "mipflow.flow.redirector": "AssignmentRules", "mipflow.node.applications.apps": "apps",
+    "mipflow.lab.building": "build", "mipflow.lab.comparison": "compare",
+    "mipflow.lab.features.addresses": "with_address_protocol with_allocation with_dhcpv6 with_prefix_discovery",
+    "mipflow.lab.features.anew": "with_enhanced with_home_router with_ingress_filtering",
+    "mipflow.lab.features.home": "with_collision with_home_agents with_interception with_security",
+    "mipflow.lab.features.networks": "with_advertisements with_operator with_policy_server with_traffic",
+    "mipflow.lab.panels.scenario_panel": "panel", "mipflow.lab.plain": "plain_hosts",
+    "mipflow.lab.scenarios": "figure1 figure2 plain_mobile_ipv6", "mipflow.lab.states": "state_machines",
+    "mipflow.lab.studies.attacks": "attack_table", "mipflow.lab.studies.baselines": "baseline_table",
+    "mipflow.lab.studies.exhaustion": "exhaustion_table", "mipflow.lab.studies.latency": "latency_table",
+    "mipflow.lab.world": "World", "mipflow.sim.link": "Link", "mipflow.wire.address": "Address",
+}  # fmt: skip
+"""Module -> the public names that stand in it; `apps` and `policies` are modules themselves."""
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

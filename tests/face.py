@@ -30,6 +30,7 @@ from mipflow.flow.policy.rules import RuleSet
 from mipflow.lab.outside import Outside
 from mipflow.lab.plain import CarriedHost, PlainWorld
 from mipflow.lab.replay.replay import Handover, Replay
+from mipflow.lab.scenarios import FEATURES
 from mipflow.lab.views import Views
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
@@ -185,6 +186,15 @@ SCENARIO = {
 }  # fmt: skip
 
 
+def putting_in(function: Callable[..., World], **arguments: Argument) -> Row:
+    """A feature is put into a world at time 0, which is made for the call."""
+
+    def call(_: World, **given: Any) -> World:
+        return function(**{"world": mf.figure2()} | given)
+
+    return Row(call, (function,), {"world": made(lambda _: mf.figure2()), **arguments})
+
+
 def spoken(function: Callable[..., Any], **arguments: Argument) -> Row:
     """A function of the course, which refuses in words below its cell and raises nothing; here the words are raised. It
     runs in a folder of its own, in which nobody has answered anything.
@@ -236,8 +246,17 @@ def scenario(make: Callable[..., World], *more: Callable[..., Any], without: fro
     """A scenario takes its own keywords and those of the mobile node."""
     arguments = {name: argument for name, argument in (SCENARIO | MOBILE).items() if name not in without}
     given = NONE | {"network", "name", "x", "y", "host", "home_agent", "home_address", "home_prefix"}
-    given |= {"keywords", "mobile_node", "settings"}
-    return maker(make, *more, FlowMobileNode, MobileNode, left_out=given | without, **arguments)
+    given |= {"keywords", "more", "settings"}
+    fronts = signature(_fronts)
+    assert list(fronts.parameters) == [*FEATURES, "form", "replay"]
+    return maker(make, *more, _fronts, FlowMobileNode, MobileNode, left_out=given | without, **arguments)
+
+
+def _fronts(
+    advertisements: Any, home_agents: Any, allocate: Any, operator: Any, security: Any, intercept: Any,
+    policy_server: Any, collision: Any, traffic: Any, form: Any, replay: Any,
+) -> None:  # fmt: skip
+    """The keywords of `figure2` that put features in."""
 
 
 PUBLIC: dict[str, Row] = {
@@ -254,6 +273,24 @@ PUBLIC: dict[str, Row] = {
     "mf.figure2": scenario(mf.figure2),
     "mf.figure1": scenario(mf.figure1, mf.figure2, without=frozenset(["rules"])),
     "mf.plain_mobile_ipv6": scenario(mf.plain_mobile_ipv6, mf.figure2, without=frozenset(["rules"])),
+    "mf.build": maker(mf.build, spec=plain({"scenario": "figure2", "features": {"dhcpv6": {}}})),
+    "mf.with_address_protocol": putting_in(mf.with_address_protocol),
+    "mf.with_advertisements": putting_in(mf.with_advertisements, advertisements=plain((1, 3))),
+    "mf.with_allocation": putting_in(mf.with_allocation, allocate=plain(lambda prefix, taken: prefix.address(0x77))),
+    "mf.with_collision": putting_in(mf.with_collision),
+    "mf.with_dhcpv6": putting_in(mf.with_dhcpv6),
+    "mf.with_enhanced": putting_in(mf.with_enhanced),
+    "mf.with_home_agents": putting_in(mf.with_home_agents, home_agents=plain(2)),
+    "mf.with_home_router": putting_in(mf.with_home_router),
+    "mf.with_ingress_filtering": putting_in(mf.with_ingress_filtering),
+    "mf.with_interception": putting_in(mf.with_interception, intercept=plain(lambda packet, cache, now: packet)),
+    "mf.with_operator": putting_in(mf.with_operator, operator=plain(RuleSet())),
+    "mf.with_policy_server": putting_in(mf.with_policy_server),
+    "mf.with_prefix_discovery": putting_in(mf.with_prefix_discovery, form=plain(None, "None")),
+    "mf.with_security": putting_in(mf.with_security, manual=FLAG),
+    "mf.with_traffic": putting_in(
+        mf.with_traffic, traffic=plain(REPOSITORY / "datasets/captures/office.pcap"),
+        replay=plain({"packets": 100}, "None", "dict")),
     "mf.plain_hosts": maker(
         mf.plain_hosts, seed=SEED, links=plain({"wlan0": mf.Link()}, "None", "dict"),
         lookup=plain(lambda table, segment: None, "None")),

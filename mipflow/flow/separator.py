@@ -99,11 +99,11 @@ class FunctionSource:
 
 
 def sources_in_order(
-    words: ApplicationWord, network: RuleSource, operator: Rules | None, function: Callable[[Traits], str | None] | None
+    words: ApplicationWord, network: RuleSource, operator: RuleSource, function: Callable[[Traits], str | None] | None
 ) -> list[tuple[int, Source]]:
     """Return all sources with their priorities: a learner's function, then as page 11 names them, the headers last."""
     first: list[tuple[int, Source]] = [] if function is None else [(10, FunctionSource(function))]
-    return [*first, (20, words), (30, network), (40, RuleSource("operator", operator)), (50, HeaderAnalysis())]
+    return [*first, (20, words), (30, network), (40, operator), (50, HeaderAnalysis())]
 
 
 class DataFlowSeparator:

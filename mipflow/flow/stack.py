@@ -51,7 +51,8 @@ class FlowStack:
         """The applications' words for their sockets."""
         self.network_rules = RuleSource("network")
         """Rules that the network sends at run time."""
-        sources = sources_in_order(self.words, self.network_rules, operator, separator)
+        self.operator_rules = RuleSource("operator", operator)
+        sources = sources_in_order(self.words, self.network_rules, self.operator_rules, separator)
         self.separator = DataFlowSeparator(self._flows, sources)
         self.endings = Endings(mobile, binder, asked)
         self.new = NewFlows(node, mobile, binder, self.separator, control, self.endings.watch)

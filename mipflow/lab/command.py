@@ -9,7 +9,8 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse, Stopped
@@ -42,36 +43,33 @@ def run(given: argparse.Namespace) -> int:
     Raises ProtocolMisuse or DatasetError, in one line, before anything runs.
     """
     handovers, end_s = _check(given)
-    progress = _Progress()
-    try:
+    with closing(_Progress()) as progress:
         mode = {} if given.mode is None else {"mode": given.mode}
         world: World = SCENARIOS[given.scenario](seed=given.seed, cns=given.cns, operator=given.rules, **mode)
-        if given.traffic is None:
-            recording = _call_and_video(end_s)
-        else:
-            recording = read(
-                given.traffic, mobile=given.mobile, packets=given.packets, silence_s=given.silence, progress=progress
-            )
-        played = play(
-            world, recording, cns=given.cns, min_packets=given.min_packets, handovers=handovers, progress=progress
-        )
+        choices = {"mobile": given.mobile, "packets": given.packets, "silence_s": given.silence, "progress": progress}
+        recording = _call_and_video(end_s) if given.traffic is None else read(given.traffic, **choices)
+        options = {"cns": given.cns, "min_packets": given.min_packets, "handovers": handovers, "progress": progress}
+        played = play(world, recording, **options)
         before = {flow.id: flow.care_of_address for flow in played.flows}
-        try:
-            if end_s == math.inf:
-                played.finish(progress)
-            else:
-                played.run(end_s, progress)
-        except KeyboardInterrupt:
-            at_s = world.now - world.start_s
-            raise Stopped(f"stopped at {at_s:.3f} s of {played.duration_s:.3f} s; nothing is written") from None
+        _play_on(world, played, end_s, progress)
         progress.close()
         print("\n".join(_lines(given.scenario, world, played, before)))
         written = _write(given, world, progress)
-    finally:
-        progress.close()
     if written:
         print("\n".join(report.listing("Written", written)))
     return 0
+
+
+def _play_on(world: World, played: Replay, end_s: float, progress: Callable[[str], None]) -> None:
+    """Run to the end. Raises Stopped for an interrupt."""
+    try:
+        if end_s == math.inf:
+            played.finish(progress)
+        else:
+            played.run(end_s, progress)
+    except KeyboardInterrupt:
+        at_s = world.now - world.start_s
+        raise Stopped(f"stopped at {at_s:.3f} s of {played.duration_s:.3f} s; nothing is written") from None
 
 
 def _check(given: argparse.Namespace) -> tuple[list[Handover], float]:

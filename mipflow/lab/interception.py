@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
+from mipflow.arguments import Expected, fits
+from mipflow.errors import FunctionFailed, shown
 from mipflow.flow.learner.guard import guarded
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import packet as wire
 from mipflow.wire.address import Address
 
+_ADDRESS = Expected("an address as text", lambda it: isinstance(it, str) and Address(it))
 PARAMETERS = "packet, cache, now"
 
 
@@ -52,15 +54,9 @@ def wrong_packet(result: object, packet: Packet, cache: object, now: object) -> 
     inner = outer.inside if isinstance(outer, Packet) else outer
     if not isinstance(inner, Data):
         return "expected the packet, or a Packet with the packet or what is inside it"
-    for each in (result, outer):
-        for text in (each.source, each.destination) if isinstance(each, Packet) else ():
-            try:
-                is_one = isinstance(text, str) and bool(Address(text))
-            except ProtocolMisuse:
-                is_one = False
-            if not is_one:
-                return f"expected addresses as text in a packet, and there is {shown(text)}"
-    return ""
+    packets = [each for each in (result, outer) if isinstance(each, Packet)]
+    texts = [text for each in packets for text in (each.source, each.destination) if not fits(text, _ADDRESS)]
+    return f"expected addresses as text in a packet, and there is {shown(texts[0])}" if texts else ""
 
 
 class Interception:

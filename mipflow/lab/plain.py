@@ -9,25 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mipflow.arguments import FLAG, check, mapping, one_of, optional
+from mipflow.arguments import FLAG, check, one_of, optional
 from mipflow.errors import TopologyError
 from mipflow.flow.learner.guard import guarded
-from mipflow.lab.scenarios import CELLULAR, CNS, FIRST_CN_NETWORK, LINKS, MOBILE_NODE, WLAN
-from mipflow.lab.views import Views, first
+from mipflow.lab import scenarios as figures
+from mipflow.lab.views import Made, Views, first
 from mipflow.node.applications.application import APPLICATION, Application, Ends, Running, port_of
 from mipflow.node.host import HOST, Host
-from mipflow.node.router import AccessRouter, Router, join_routers
+from mipflow.node.router import Router
 from mipflow.node.tcp.table import CONNECTIONS, ConnectionRow, ConnectionTable, Segment
-from mipflow.sim.link import LINK, Link
+from mipflow.sim.link import Link
 from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
 
-NETWORKS = {"wlan0": ("AR2", WLAN, 1.2), "cell0": ("AR3", CELLULAR, -1.2)}
-"""Interface -> its access router, the prefix of its link, and how high that stands in pictures."""
 USED = "wlan0", "cell0", "AR2-Internet", "AR3-Internet", "cn1"
 """The links, by the names of `scenarios.LINKS`."""
-SERVER = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK:x}::/64")
-_LINKS = mapping(LINK, 'links, such as {"wlan0": mf.Link(delay_ms=5)}')
+SERVER = Prefix.parse(f"2001:db8:{figures.FIRST_CN_NETWORK:x}::/64")
 
 
 class CarriedHost(Host):
@@ -40,8 +37,8 @@ class CarriedHost(Host):
         super().__init__(network, name, x, y)
         self.called: dict[int, str] = {}
         """Flow id -> what its application is called in pictures."""
-        for interface in NETWORKS:
-            self.add_interface(interface, MOBILE_NODE)
+        for interface in figures.ACCESS:
+            self.add_interface(interface, figures.MOBILE_NODE)
 
     def open(self, cn: Host, app: Application, local_port: int | None = None) -> Running:
         """Set an application going, from here to `cn`. Raises ProtocolMisuse where a port is taken."""
@@ -58,7 +55,7 @@ class CarriedHost(Host):
         """Be on the link of `interface`, and on no other; gives the address there: a new one, of that link's prefix, or
         with `keep` the one that it had. What it costs to notice and to be let in is left out.
         """
-        check(one_of(*NETWORKS), interface=interface)
+        check(one_of(*figures.ACCESS), interface=interface)
         check(FLAG, keep=keep)
         old = next(iter(self.addresses), None)
         for each in self.interfaces.values():
@@ -68,7 +65,7 @@ class CarriedHost(Host):
         arrived.join(segment)
         forwards = self.network.graph.nodes(data="forwards")
         arrived.router = next(port for port in segment.ports if forwards[port.owner])
-        address = old if keep and old is not None else NETWORKS[interface][1].address(MOBILE_NODE)
+        address = old if keep and old is not None else figures.ACCESS[interface][1].address(figures.MOBILE_NODE)
         arrived.add_address(address)
         if old is not None:
             self.decided("moves", f"goes to {interface}" + f" and keeps {address}" * (address == old))
@@ -98,7 +95,8 @@ class PlainWorld(Views):
 
     def names(self) -> dict[Address, str]:
         """Words for the addresses of this world."""
-        known = {WLAN.address(MOBILE_NODE): "WLAN address", CELLULAR.address(MOBILE_NODE): "cellular address"}
+        words = {"wlan0": "WLAN address", "cell0": "cellular address"}
+        known = {figures.ACCESS[name][1].address(figures.MOBILE_NODE): word for name, word in words.items()}
         return {**known, self.cn.address: self.cn.name, **self.further_names}
 
     def flow_names(self) -> dict[int, str]:
@@ -133,23 +131,19 @@ def plain_hosts(
     learner's by which CN finds the connection of a segment, called as tcp_lookup(table, segment), gives a row or None.
     Raises TopologyError for an unknown link, FunctionFailed for no function.
     """
-    check(optional(_LINKS), TopologyError, links=links)
-    unknown = sorted(set(links or {}) - set(USED))
-    if unknown:
-        raise TopologyError(f"there is no link {unknown[0]!r}; expected one of {', '.join(USED)}", unknown)
+    check(optional(figures.LINKS_BY_NAME), TopologyError, links=links)
+    spec = figures.changed("link", {name: figures.LINKS[name] for name in USED}, links)
     find = None if lookup is None else guarded("tcp_lookup", lookup, "table, segment", wrong_row)
-    spec = {**LINKS, **(links or {})}
     network = Network(seed)
     internet = Router(network, "Internet", 4.0, 0.0)
-    for interface, (name, prefix, y) in NETWORKS.items():
-        router = AccessRouter(network, name, 2.0, y)
-        join_routers(network, router, internet, spec[f"{name}-Internet"])
-        router.serve(network.add_segment(interface, spec[interface], prefix))
+    for interface in figures.ACCESS:
+        figures.access_network(network, internet, spec, interface)
     served = network.add_segment("cn1", spec["cn1"], SERVER)
     internet.serve(served)
     mn, cn = CarriedHost(network, "MN"), Server(network, "CN", 6.0, 0.0)
-    cn.settle(served, CNS[0])
+    cn.settle(served, figures.CNS[0])
     mn.move("wlan0")
     world = PlainWorld(network, mn, cn, internet, "Two hosts, one of which moves")
+    world.made = Made.by(plain_hosts, seed=seed, links=links, lookup=lookup)
     world.tables_of = {"MN": ConnectionTable(mn), "CN": ConnectionTable(cn, find)}
     return world

@@ -5,10 +5,11 @@ Takes a network; gives the views of `mipflow.view` with its trace, its graph, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from inspect import signature
 from os import PathLike
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 from weakref import WeakSet
 
 from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, one_of, optional, several
@@ -16,6 +17,7 @@ from mipflow.errors import ProtocolMisuse, shown
 from mipflow.files import check_writable
 from mipflow.flow.applications.flows import Flow
 from mipflow.lab.captured import at_node, on_links
+from mipflow.lab.features.values import plain
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
@@ -42,6 +44,19 @@ MOST_LETTERS = 400
 """Of one of the lines about where a world stands."""
 
 
+class Made(NamedTuple):
+    """How a world was made: by which scenario, with its keywords that are not as usual, but for those of features."""
+
+    scenario: Callable[..., Any]
+    keywords: dict[str, Any]
+
+    @classmethod
+    def by(cls, scenario: Callable[..., Any], **given: Any) -> Made:
+        """Leave out what is as usual, but for the seed."""
+        usual = {name: each.default for name, each in signature(scenario).parameters.items() if name != "seed"}
+        return cls(scenario, {name: each for name, each in given.items() if name not in usual or usual[name] != each})
+
+
 class Views(Unique):
     """A network at time 0. `title` heads its pictures; a world says who `mn`, `cns` and `home_agents` are."""
 
@@ -52,6 +67,10 @@ class Views(Unique):
     def __init__(self, network: Network, title: str) -> None:
         self.network = network
         self.title = title
+        self.made: Made | None = None
+        """How it was made; None for a world that was built by hand."""
+        self.features: dict[str, dict[str, Any]] = {}
+        """Name of a feature that was put in -> the arguments of `with_<name>`, in the order of putting in."""
         self.further_names: dict[Address, str] = {}
         """Words for the addresses of whoever else is here."""
         self.further_flows: dict[int, str] = {}
@@ -70,6 +89,17 @@ class Views(Unique):
     def title(self, title: str) -> None:
         check(instance(str, "text"), title=title)
         self.network.title = title
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """How the world was made, as a plain value (JSON) of which `mf.build` makes another one: scenario, seed and the
+        keywords that are not as usual, then the features. Raises ProtocolMisuse for a world that was built by hand.
+        """
+        if self.made is None:
+            raise ProtocolMisuse(f"{self.network.name} was built by hand and has no spec; call a scenario", self)
+        features = {"features": self.features} if self.features else {}
+        told: dict[str, Any] = plain({**self.made.keywords, **features})
+        return {"scenario": self.made.scenario.__name__, **told}
 
     @cached_property
     def trace(self) -> Trace:
@@ -119,7 +149,7 @@ class Views(Unique):
 
     offered_names: ClassVar[tuple[str, ...]] = (
         "animate", "cns", "hops", "inspect", "internet", "ladder", "mn", "network", "now", "pcap", "run", "save",
-        "tables", "timeline", "title", "trace",
+        "spec", "tables", "timeline", "title", "trace",
     )  # fmt: skip
     """Members that tab completion offers."""
 
@@ -143,14 +173,18 @@ class Views(Unique):
         from mipflow.view.stage.show import animate
 
         slow = slowly(self.handovers_s()) if slow is None else slow
-        begin, finish = span(self.network.clock.now, start, end)
+        told = self._told(start, end)
         check(several(SPAN, "pairs (start, end) of seconds"), slow=slow)
         check(optional(WISHES), wishes=wishes)
-        return animate(
-            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
-            slow=[(seconds(max(a, 0.0)), seconds(b)) for a, b in slow], mobile=self.mn.name, title=self.title,
-            wishes=dict(self._wish(*each) for each in (wishes or {}).items()),
-        )  # fmt: skip
+        wished = dict(self._wish(*each) for each in (wishes or {}).items())
+        spans = [(seconds(max(a, 0.0)), seconds(b)) for a, b in slow]
+        return animate(self.trace, self.network.graph, slow=spans, title=self.title, wishes=wished, **told)
+
+    def _told(self, start: float | None, end: float | None) -> dict[str, Any]:
+        """Give what every picture of a span of time (in seconds) takes."""
+        begin, finish = span(self.network.clock.now, start, end)
+        called = {"names": self.names(), "flows": self.flow_names(), "mobile": self.mn.name}
+        return {"start_ns": begin, "end_ns": finish, **called}
 
     def _wish(self, flow: Flow | int, interface: str) -> tuple[int, str]:
         """The id of a flow of this world, and an interface. Raises ProtocolMisuse for what is none."""
@@ -169,21 +203,13 @@ class Views(Unique):
 
         check(FLAG, data=data)
         check(one_of("even", "time"), scale=scale)
-        begin, finish = span(self.network.clock.now, start, end)
-        return ladder(
-            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
-            data=data, scale=scale, mobile=self.mn.name,
-        )  # fmt: skip
+        return ladder(self.trace, self.network.graph, data=data, scale=scale, **self._told(start, end))
 
     def timeline(self, start: float | None = None, end: float | None = None) -> Picture:
         """Per flow: interface, delay and loss over time."""
         from mipflow.view.timeline import timeline
 
-        begin, finish = span(self.network.clock.now, start, end)
-        return timeline(
-            self.trace, self.network.graph, names=self.names(), flows=self.flow_names(), start_ns=begin, end_ns=finish,
-            mobile=self.mn.name,
-        )  # fmt: skip
+        return timeline(self.trace, self.network.graph, **self._told(start, end))
 
     def tables(self, at: float | None = None, since: float | None = None) -> Picture:
         """Both tables of the mobile node and every binding cache at a moment in seconds (default: now), with marks on

@@ -25,13 +25,14 @@ from mipflow.arguments import (
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.flow.policy.policies import Policy
 from mipflow.flow.protocols.address_protocol import AddressBook
 from mipflow.flow.protocols.policy_server import PolicyServer
 from mipflow.flow.tables import HOME_ADDRESS_TABLE
 from mipflow.lab.interception import Interception
 from mipflow.lab.outside import Outside
 from mipflow.lab.replay.replay import Replay
-from mipflow.lab.views import Views, first, span
+from mipflow.lab.views import Views, first
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import HOST
@@ -48,6 +49,13 @@ MOVES = "handover", "binds"
 WORLD = Expected("a world that has run, such as mf.figure2()", lambda it: isinstance(it, World))
 
 
+_EXPECTED = {
+    "network": instance(Network, "a Network"), "mn": instance(FlowMobileNode, "a FlowMobileNode"),
+    "ha": instance(HomeAgent, "a HomeAgent"), "internet": instance(Router, "a Router"),
+    "cns": Expected("correspondent nodes, one at least", lambda it: it and fits(it, several(HOST, ""))),
+}  # fmt: skip
+
+
 class World(Views):
     """A network at time 0, nothing registered yet. `title` heads its pictures."""
 
@@ -55,11 +63,9 @@ class World(Views):
         self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], internet: Router,
         title: str,
     ) -> None:  # fmt: skip
-        check(instance(Network, "a Network"), network=network)
-        check(instance(FlowMobileNode, "a FlowMobileNode"), mn=mn)
-        check(instance(HomeAgent, "a HomeAgent"), ha=ha)
-        check(Expected("correspondent nodes, one at least", lambda it: it and fits(it, several(HOST, ""))), cns=cns)
-        check(instance(Router, "a Router"), internet=internet)
+        given = {"network": network, "mn": mn, "ha": ha, "cns": cns, "internet": internet}
+        for name, expected in _EXPECTED.items():
+            check(expected, **{name: given[name]})
         for node in (mn, ha, internet, *cns):
             network.check_own(node, node.network)
         super().__init__(network, title)
@@ -78,6 +84,8 @@ class World(Views):
         """A learner's function in each home agent, where there is one."""
         self.start_s = 0.0
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
+        self.policies: list[tuple[int, Policy]] = []
+        """(priority, policy) by features, where the mobile node was given none."""
         self.replay: Replay | None = None
         """The traffic that is replayed here, if any."""
         for name in ("cn1", "cn2")[: len(self.cns)]:
@@ -202,9 +210,9 @@ class World(Views):
         upward = direction == "up"
         hearer = self.mn.opened[number].cn.name if upward else self.mn.name
         check(optional(SECONDS), start=start, end=end)
-        begin, finish = span(self.network.clock.now, *sound.chosen(start, end, self.now, self.handovers_s()))
+        told = self._told(*sound.chosen(start, end, self.now, self.handovers_s()))
+        now_ns, playout_ns = self.network.clock.now, round(playout_ms * NS_PER_MS)
         return sound.listen(
-            self.trace, self.network.graph, number, names=self.names(), flows=names, hearer=hearer, upward=upward,
-            start_ns=begin, end_ns=finish, now_ns=self.network.clock.now, playout_ns=round(playout_ms * NS_PER_MS),
-            mobile=self.mn.name,
+            self.trace, self.network.graph, number, hearer=hearer, upward=upward, now_ns=now_ns, playout_ns=playout_ns,
+            **told,
         )  # fmt: skip

@@ -6,8 +6,7 @@ nodes and tables know nothing of it. A thing does not know its world: worlds tha
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mipflow.flow.applications.flows import Flow, FlowStatistics
@@ -31,6 +30,7 @@ ABOUT = {
     "home address table": "the home addresses, and where the home agent has them",
 }
 """Table -> what its rows are, in a learner's words."""
+UP_AND_DOWN = "packets of a flow, from the mobile node (up) and to it (down)"
 _TABLES = ("bindings", "flows", "home_addresses", "binding_updates", "pool")
 
 
@@ -45,14 +45,10 @@ def shown(thing: object) -> SmallTable | None:
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
-def _nodes(world: Views) -> list[Node]:
-    return [world.mn, *world.home_agents, *world.cns]
-
-
 def _owner(thing: object) -> tuple[Views, Node] | None:
     """The world and the node that a table or a pool is of."""
     for world in list(WORLDS):
-        for node in _nodes(world):
+        for node in (world.mn, *world.home_agents, *world.cns):
             if thing is node or any(getattr(node, name, None) is thing for name in _TABLES):
                 return world, node
     return None
@@ -74,8 +70,7 @@ def _words(world: Views | None) -> Words:
 
 def _world(world: Views) -> SmallTable:
     head, told = world.stands()
-    rows: list[dict[str, object]] = [{"": name, "now": now} for name, now in told]
-    return SmallTable(head, rows, len(rows), most_letters=MOST_LETTERS)
+    return SmallTable(head, [{"": name, "now": now} for name, now in told], len(told), most_letters=MOST_LETTERS)
 
 
 def _node(node: Node) -> SmallTable:
@@ -139,21 +134,13 @@ def _ways(stats: FlowStatistics) -> list[dict[str, object]]:
     return [{"way": way, **_counts(meter)} for way, meter in zip(("up", "down"), stats, strict=True)]
 
 
-def _statistics(stats: FlowStatistics) -> SmallTable:
-    return small_table("packets of a flow, from the mobile node (up) and to it (down)", _ways(stats))
-
-
-def _meter(meter: Meter) -> SmallTable:
-    return small_table("packets of a flow, one way", [_counts(meter)])
-
-
 def _counts(meter: Meter) -> dict[str, object]:
-    names = "sent received lost in_flight mean_delay_ms worst_delay_ms longest_gap_ms".split()
-    values = {name: getattr(meter, name) for name in names}
-    return {
-        name.replace("_ms", " (ms)").replace("_", " "): round(value, 3) if isinstance(value, float) else value
-        for name, value in values.items()
-    }
+    counts: dict[str, object] = {}
+    for name in ("sent", "received", "lost", "in_flight", "mean_delay_ms", "worst_delay_ms", "longest_gap_ms"):
+        value = getattr(meter, name)
+        told = name.replace("_ms", " (ms)").replace("_", " ")
+        counts[told] = round(value, 3) if isinstance(value, float) else value
+    return counts
 
 
 # --- what happened ---------------------------------------------------------------------------------------------------
@@ -161,19 +148,13 @@ def _counts(meter: Meter) -> dict[str, object]:
 
 def _trace(trace: Trace) -> SmallTable:
     world = next((one for one in list(WORLDS) if one.trace is trace), None)
-    times = {"packet-hops": (len(trace), trace.sent[:1], trace.sent[-1:])} if len(trace) else {}
-    rows: list[dict[str, object]] = [
-        {"what": what, "number": number, "first": seconds(first[0]), "last": seconds(last[0])}
-        for what, (number, first, last) in times.items()
-    ]
-    counts = Counter(map(type, trace.records))
+    times: dict[str, Sequence[int]] = {"packet-hops": trace.sent}
     for kind, what in ((TableChanged, "table changes"), (Dropped, "drops"), (Decided, "decisions")):
-        if counts[kind]:
-            first_ns = next(record.t_ns for record in trace.records if type(record) is kind)
-            last_ns = next(record.t_ns for record in reversed(trace.records) if type(record) is kind)
-            rows.append({
-                "what": what, "number": counts[kind], "first": seconds(first_ns), "last": seconds(last_ns)
-            })  # fmt: skip
+        times[what] = [record.t_ns for record in trace.records if type(record) is kind]
+    rows: list[dict[str, object]] = [
+        {"what": what, "number": len(all_ns), "first": seconds(all_ns[0]), "last": seconds(all_ns[-1])}
+        for what, all_ns in times.items() if all_ns
+    ]  # fmt: skip
     whose = f"trace of world {world.network.number}" if world else "a trace"
     return small_table(whose, rows, "nothing has run yet: world.run(10) first")
 
@@ -191,16 +172,10 @@ def _hop(hop: Hop) -> SmallTable:
 
 def _packet(packet: Packet) -> SmallTable:
     words = _words(None)
-    return small_table(f"{long(packet)}, {packet.size} octets", [_header(words, one) for one in _layers(packet)])
-
-
-def _layers(packet: Packet) -> Iterator[Packet]:
-    """A packet and what is in its tunnels, from outside."""
-    while True:
-        yield packet
-        if not isinstance(packet.payload, Packet):
-            return
-        packet = packet.payload
+    layers = [packet]
+    while isinstance(layers[-1].payload, Packet):
+        layers.append(layers[-1].payload)
+    return small_table(f"{long(packet)}, {packet.size} octets", [_header(words, one) for one in layers])
 
 
 def _header(words: Words, packet: Packet) -> dict[str, object]:
@@ -241,7 +216,8 @@ def _changed(record: TableChanged) -> SmallTable:
 
 
 _MAKERS: dict[type, Callable[[Any], SmallTable]] = {
-    Views: _world, Node: _node, Table: _table, Entry: _entry, AddressPool: _pool, Flow: _flow,
-    FlowStatistics: _statistics, Meter: _meter, Trace: _trace, Hop: _hop, Packet: _packet, Decided: _decided,
-    Dropped: _dropped, TableChanged: _changed,
+    Views: _world, Node: _node, Table: _table, Entry: _entry, AddressPool: _pool, Flow: _flow, Trace: _trace,
+    FlowStatistics: lambda stats: small_table(UP_AND_DOWN, _ways(stats)),
+    Meter: lambda meter: small_table("packets of a flow, one way", [_counts(meter)]), Hop: _hop, Packet: _packet,
+    Decided: _decided, Dropped: _dropped, TableChanged: _changed,
 }  # fmt: skip

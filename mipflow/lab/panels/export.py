@@ -43,14 +43,10 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     try:
         content = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(content)
-        outputs = [output for cell in content.cells for output in cell.get("outputs", ())]
-        saved = content.metadata.pop("widgets", {})  # with it the page would ask a network for what draws widgets
-        widgets = saved.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-        for output in outputs:
-            _make_still(output.get("data", {}), widgets)
+        has_outputs = _make_still(content)
     except Exception as error:  # of nbformat's many kinds
         raise DatasetError(f"{shown(notebook, str)} is no notebook ({shown(error, str)}); {EXPECTED}") from error
-    if not outputs:
+    if not has_outputs:
         what = "run all its cells in JupyterLab, save it, and export it again"
         raise DatasetError(f"{shown(notebook, str)} has no saved outputs: {what}", notebook)
     if target.resolve() == Path(notebook).resolve():
@@ -65,13 +61,20 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
     return target
 
 
-def _make_still(data: dict[str, Any], widgets: Mapping[str, Any]) -> None:
-    """Put HTML in place of what only a front end with its own plotly, or with a kernel, can draw."""
-    view = data.pop(WIDGET_MIME, None)
-    shown = _html(data) if PLOTLY_MIME in data else "" if view is None else _caught(view.get("model_id"), widgets)
-    if shown:
-        data.clear()
-        data["text/html"] = shown
+def _make_still(content: Any) -> bool:
+    """Put HTML in place of what only a front end with its own plotly, or with a kernel, can draw; False for a notebook
+    without outputs.
+    """
+    outputs = [output for cell in content.cells for output in cell.get("outputs", ())]
+    saved = content.metadata.pop("widgets", {})  # with it the page would ask a network for what draws widgets
+    widgets = saved.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    for data in (output.get("data", {}) for output in outputs):
+        view = data.pop(WIDGET_MIME, None)
+        shown = _html(data) if PLOTLY_MIME in data else "" if view is None else _caught(view.get("model_id"), widgets)
+        if shown:
+            data.clear()
+            data["text/html"] = shown
+    return bool(outputs)
 
 
 def _caught(model: str, widgets: Mapping[str, Any]) -> str:

@@ -109,9 +109,9 @@ class Panel:
         show: Callable[[Any], Sequence[Any]], python: Callable[..., str], *, go: str = "Run",
         ready: str = "Choose, then press Run.", locked: str = "",
     ) -> None:  # fmt: skip
-        in_open = [control.widget for control in controls if not control.group]
+        in_open = [control.name for control in controls if not control.group]
         if len(in_open) > MOST_OPEN:
-            names = ", ".join(control.name for control in controls if not control.group)
+            names = ", ".join(in_open)
             raise ProtocolMisuse(f"{names} in the open; expected at most {MOST_OPEN}, the others with a group", names)
         self._controls = tuple(controls)
         self.controls = {control.name: control.widget for control in controls}
@@ -119,33 +119,35 @@ class Panel:
         self.result: Any = None
         """The last run's result; None before the first, and after one that failed."""
         self.when_shown: list[Callable[[Any, dict[str, Any]], object]] = []
-        """Called with the result and its choices, once they are shown."""
-        self.button = button(
-            go, "Builds everything again, with these choices", button_style="primary", disabled=bool(locked)
-        )
-        self.said = ipywidgets.HTML(_status(locked or ready))
+        """Callbacks that get the result and its choices, once they are shown."""
+        self._run, self._show, self._python, self._ready = run, show, python, ready
+        self._shown: tuple[dict[str, Any], str] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
+        self._build(go, locked)
+        self._write_python()
+
+    def _build(self, go: str, locked: str) -> None:
+        """Make the widgets and put them below each other."""
+        hint = "Builds everything again, with these choices"
+        self.button = button(go, hint, button_style="primary", disabled=bool(locked))
+        self.said = ipywidgets.HTML(_status(locked or self._ready))
         self.output = ipywidgets.Output()
         self.results: list[ipywidgets.DOMWidget] = [self.output]
         """Widgets that turn grey when a choice has changed; others may be added."""
         self.stop = button("Stop", "Ends the run", button_style="warning")
         self.progress = ipywidgets.FloatProgress(min=0.0, max=1.0, layout={"width": "16em", "max_width": "60%"})
-        self._run, self._show, self._python, self._ready = run, show, python, ready
-        self._shown: tuple[dict[str, Any], str] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._is_stopped = False
         self._text = ipywidgets.HTML()
         self._waits = ipywidgets.HBox([self.progress, self.stop], layout=_HIDDEN)
-        groups = dict.fromkeys(control.group for control in controls if control.group)
-        folds = [(group, [each.widget for each in controls if each.group == group]) for group in groups]
-        self.box = frame(
-            ipywidgets.HBox([*in_open, self.button], layout=_ROW), *_folds([*folds, (PYTHON, [self._text])]),
-            self.said, self._waits, self.output,
-        )  # fmt: skip
-        for widget in self.controls.values():
-            widget.observe(self._changed, "value")
+        folds: dict[str, list[ipywidgets.DOMWidget]] = {}
+        for control in self._controls:
+            control.widget.observe(self._changed, "value")
+            folds.setdefault(control.group, []).append(control.widget)
+        first = ipywidgets.HBox([*folds.pop("", []), self.button], layout=_ROW)
+        folds[PYTHON] = [self._text]
+        self.box = frame(first, *_folds(folds), self.said, self._waits, self.output)
         self.button.on_click(self._pressed)
         self.stop.on_click(self._stop_pressed)
-        self._write_python()
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -173,17 +175,20 @@ class Panel:
             self.say(self._ready)
 
     def reset(self, sentence: str) -> None:
-        """As before the first run, and ready for it."""
+        """Be as before the first run, and ready for it."""
         self.lock("")
         self._ready = sentence
         self.unlock()
 
     def lock(self, why: str) -> None:
-        """As before the first run, and not to be run until `unlock()` or `reset()`."""
-        self.result = self._shown = None
-        show_in(self.output)
+        """Be as before the first run, and not to be run until `unlock()` or `reset()`."""
+        self._forget()
         self.button.disabled = True
         self.say(why)
+
+    def _forget(self) -> None:
+        self.result = self._shown = None
+        show_in(self.output)
 
     def __repr__(self) -> str:
         return f"A panel, for a notebook. {PYTHON} as its button:\n{self.python}"
@@ -266,8 +271,7 @@ class Panel:
         except KeyboardInterrupt:
             self.say(f"Stopped. Press {self._press} to begin again.")
         except Exception as error:
-            self.result = self._shown = None
-            show_in(self.output)
+            self._forget()
             self._compare()
             self.say(f"Not yet. {type(error).__name__}: {escape(shown(error, str))}")
         finally:
@@ -299,10 +303,10 @@ def _status(sentence: str) -> str:
     return f"<span role='status'>{sentence}</span>"
 
 
-def _folds(groups: Sequence[tuple[str, Sequence[ipywidgets.DOMWidget]]]) -> list[ipywidgets.DOMWidget]:
+def _folds(groups: Mapping[str, Sequence[ipywidgets.DOMWidget]]) -> list[ipywidgets.DOMWidget]:
     """A row of buttons, each of which unfolds one group; ipywidgets' own folds cannot be reached by keyboard."""
     switches, boxes = [], []
-    for title, widgets in groups:
+    for title, widgets in groups.items():
         box = ipywidgets.HBox(list(widgets), layout={**_ROW, "display": "none"})
         switch = ipywidgets.ToggleButton(description=f"▸ {title}", layout={"width": "auto", "max_width": "100%"})
 

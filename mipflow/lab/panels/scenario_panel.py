@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from time import perf_counter
@@ -86,8 +85,9 @@ def panel(open: Sequence[str] = ("flow", "network"), **choices: Any) -> Panel:
     for name, value in choices.items():
         controls[name].check(value)
         controls[name].widget.value = value
-    order = [*(controls[name]._replace(group="") for name in dict.fromkeys(open)),
-             *(control for name, control in controls.items() if name not in open)]  # fmt: skip
+    first = dict.fromkeys(open)
+    order = [controls[name]._replace(group="") for name in first]
+    order += [control for name, control in controls.items() if name not in first]
     return Panel(order, run=lambda **chosen: perform(script(**chosen)), show=_show, python=script)
 
 
@@ -145,38 +145,31 @@ def script(**chosen: Any) -> str:
     links = {link: Source(_call("mf.Link", **like)) for link, like in _links(chosen)}
     rules = {name: chosen[name] for name in ("method", *RULES) if chosen[name] != getattr(AssignmentRules(), name)}
     policy = chosen["policy"] and Source(f"mf.policies.Policies([(10, {chosen['policy']})])")
-    world = {"seed": chosen["seed"], "links": links, "mode": chosen["mode"], "reuse_tokens": chosen["reuse_tokens"],
-             "advertisements": chosen["advertisements"], "link_hints": not chosen["advertisements"],
-             "policy": policy, "rules": rules and Source(_call("mf.AssignmentRules", **rules))}  # fmt: skip
-    usual = {"links": {}, "mode": MODE, "reuse_tokens": True, "advertisements": (), "link_hints": True,
-             "policy": "", "rules": {}}  # fmt: skip
-    lines = ["import mipflow as mf", ""]
-    lines += [f"world = {_call('mf.figure2', **{key: it for key, it in world.items() if it != usual.get(key, '')})}"]
+    settings: list[tuple[str, Any, object]] = [
+        ("seed", chosen["seed"], None), ("links", links, {}), ("mode", chosen["mode"], MODE),
+        ("reuse_tokens", chosen["reuse_tokens"], True), ("advertisements", chosen["advertisements"], ()),
+        ("link_hints", not chosen["advertisements"], True), ("policy", policy, ""),
+        ("rules", rules and Source(_call("mf.AssignmentRules", **rules)), {}),
+    ]  # fmt: skip
+    made = _call("mf.figure2", **{name: value for name, value, usual in settings if value != usual})
+    lines = ["import mipflow as mf", "", f"world = {made}"]
     for name, flow in opened(chosen[place] for place in PLACES):
         words, _, cn = flow.rpartition(" ")
         app = _call(APPS[words], start_s=chosen["start_s"])
-        lines += [f"{_variable(name)} = world.mn.open(world.{cn.lower()}, {app})"]
-    lines += [
-        f"world.run({_source(chosen['moment_s'])})",
-        *_move(chosen),
-        f"world.run({_source(chosen['then_s'])})",
-        "",
-    ]
-    begin, end = max(chosen["moment_s"] - BEFORE_S, 0.0), chosen["moment_s"] + AFTER_S
-    span = {"begin": _source(round(begin, 9)), "end": _source(round(end, 9))}
-    return "\n".join([*lines, f"world.{PICTURES[chosen['picture']].format(**span)}"])
+        lines += [f"{name.replace(' ', '_')} = world.mn.open(world.{cn.lower()}, {app})"]
+    moment_s, then_s = chosen["moment_s"], chosen["then_s"]
+    lines += [f"world.run({_source(moment_s)})", *_move(chosen), f"world.run({_source(then_s)})", ""]
+    begin, end = (_source(round(at_s, 9)) for at_s in (max(moment_s - BEFORE_S, 0.0), moment_s + AFTER_S))
+    return "\n".join([*lines, f"world.{PICTURES[chosen['picture']].format(begin=begin, end=end)}"])
 
 
 def opened(flows: Iterable[str]) -> list[tuple[str, str]]:
     """The flows that are there, by the names that the world will give them."""
-    counts = Counter[str]()
-    found = []
-    for flow in flows:
-        if flow != NONE:
-            word = flow.split()[0]
-            counts[word] += 1
-            found.append((word if counts[word] == 1 else f"{word} {counts[word]}", flow))
-    return found
+    there = [flow for flow in flows if flow != NONE]
+    words = [flow.split()[0] for flow in there]
+    counts = [words[:place].count(word) + 1 for place, word in enumerate(words)]
+    names = [word if number == 1 else f"{word} {number}" for word, number in zip(words, counts, strict=True)]
+    return list(zip(names, there, strict=True))
 
 
 def _links(chosen: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -188,19 +181,14 @@ def _links(chosen: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _move(chosen: Mapping[str, Any]) -> Iterator[str]:
     for name, at in (("wlan", "wlan0"), ("cell", "cell0")):
-        said = {"cost": chosen[f"{name}_cost"], "signal": chosen[f"{name}_signal"]}
-        told = {key: value for key, value in said.items() if value != {"cost": 0, "signal": 1}[key]}
+        said = ("cost", chosen[f"{name}_cost"], 0), ("signal", chosen[f"{name}_signal"], 1)
+        told = {key: value for key, value, usual in said if value != usual}
         if told:
             yield f"world.mn.networks.report({_source(at)}, {_keywords(told)})"
     flow, interface = chosen["flow"], _source(chosen["network"])
-    if flow == ALL:
-        yield f"world.mn.handover_all({interface})"
-    elif flow != NONE:
-        yield f"world.mn.handover({_variable(flow)}, {interface})"
-
-
-def _variable(name: str) -> str:
-    return name.replace(" ", "_")
+    if flow != NONE:
+        one = f"world.mn.handover({flow.replace(' ', '_')}, {interface})"
+        yield f"world.mn.handover_all({interface})" if flow == ALL else one
 
 
 def _call(_name: str, **keywords: object) -> str:
