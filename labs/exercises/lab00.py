@@ -1,5 +1,6 @@
-"""Lab 00, the tour: the network of a number, its questions, the six names, the run to read from, the rule to break, and
-what its forms say. `mipflow.course` finds this file by the number of the lab.
+"""Lab 00, the tour: the network of a number, the forms, the six names, the run to read from, the rule to break.
+
+`mipflow.course` finds this file by the number of the lab.
 
 A teacher may change all of it; the notebook's text is in labs/source/00_tour.py.
 """
