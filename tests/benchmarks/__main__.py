@@ -92,8 +92,9 @@ def import_time() -> None:
 def pictures() -> None:
     """The kernel's part of the tour's first picture, cold, and of a panel's redraw; the browser's comes on top."""
     cells = json.loads((REPOSITORY / "labs" / "00_tour.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"][:2]
-    code[1] += ".bundles()"
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    code = code[: next(number for number, source in enumerate(code, 1) if source.endswith('part("00", "first")'))]
+    code[-1] += ".bundles()"
     spent = []
     for _ in range(ROUNDS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
