@@ -123,11 +123,9 @@ class AddressBook(Table[Address, Assignment]):
         if kind not in (Kind.ALLOCATE, Kind.FREE) or len(body) != BODY.size:
             raise WireError(f"kind {kind} with {len(body)} octets; expected 1 or 2 with {BODY.size}", request)
         word, octets = BODY.unpack(body)
-        if kind == Kind.ALLOCATE:
-            status, address, changes = self._allocate(owner, is_taken)
-        else:
-            address = Address(octets)
-            status, changes = self._free(owner, address, word)
+        is_new = kind == Kind.ALLOCATE
+        decided = self._allocate(owner, is_taken) if is_new else self._free(owner, Address(octets), word)
+        status, address, changes = decided
         answers[number] = answer = Message(Kind.REPLY, number, BODY.pack(status, address.packed))
         self._answers[owner] = {n: a for n, a in answers.items() if n > max(answers) - REMEMBERED}
         return answer, changes
@@ -141,13 +139,13 @@ class AddressBook(Table[Address, Assignment]):
             return Status.NONE_LEFT, UNSPECIFIED, []
         return Status.GRANTED, address, self._put(address, Assignment(address, owner))
 
-    def _free(self, owner: Address, address: Address, reason: int) -> tuple[Status, list[Change]]:
+    def _free(self, owner: Address, address: Address, reason: int) -> tuple[Status, Address, list[Change]]:
         entry = self._entries.get(address)
         if entry is None or entry.mobile_node != owner:
-            return Status.NOT_YOURS, []
+            return Status.NOT_YOURS, address, []
         if reason == Reason.DUPLICATE:
             self.duplicates.add(address)
-        return Status.FREED, self._take(address)
+        return Status.FREED, address, self._take(address)
 
 
 class AddressGranter:

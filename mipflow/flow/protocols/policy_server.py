@@ -78,15 +78,13 @@ class PolicyServer(Host):
             self._waiting[home_address][1].stop()
         self._newest += 1
         datagram = UDP(PORT, PORT, seal(key, Message(Kind.RULES, self._newest, octets)))
-        send, give_up = partial(self._send, datagram, home_address), partial(self._give_up, home_address)
+        send = partial(self._send, datagram, home_address)
+        give_up = partial(self._ended, home_address, "not answered", f"{ATTEMPTS} sent")
         self._waiting[home_address] = self._newest, Repetition(self.clock, send, give_up)
 
     def _send(self, datagram: UDP, home_address: Address) -> bool:
         self.transmit(datagram, None, home_address)
         return True
-
-    def _give_up(self, home_address: Address) -> None:
-        self._ended(home_address, "not answered", f"{ATTEMPTS} sent")
 
     def _ended(self, home_address: Address, how: str, why: str) -> None:
         why = f"number {self._waiting.pop(home_address)[0]} to {home_address}: {why}".removesuffix(": ")
