@@ -29,7 +29,7 @@ TimerKey = tuple[Timers, Pair | TestKey]
 
 
 class Want(NamedTuple):
-    """A home address is to be bound to a care-of address at a correspondent, or at its home agent where none is named
+    """The wish to bind a home address to a care-of address at a correspondent, or at its home agent where none is named
     (RFC 6275 sections 11.7.1 and 11.7.2).
     """
 
@@ -39,27 +39,27 @@ class Want(NamedTuple):
 
 
 class Unwant(NamedTuple):
-    """A peer is to delete its binding."""
+    """The wish that a peer delete its binding."""
 
     peer: Address
     home_address: Address
 
 
 class AtHome(NamedTuple):
-    """A home address is on the home link, and an address of ours there (section 11.5.5)."""
+    """The return of a home address to the home link, where it is an address of ours (section 11.5.5)."""
 
     home_address: Address
 
 
 class HomeAgentChanged(NamedTuple):
-    """Another home agent serves the home addresses (section 11.7.1)."""
+    """The change to another home agent, which serves the home addresses from now on (section 11.7.1)."""
 
     home_agent: Address
 
 
 class Heard(NamedTuple):
-    """A message that came from `source` to `destination`; `through_home` where the home agent tunnelled it, or the
-    destination is a home address that is at home.
+    """A message that came from `source` to `destination`. `through_home`: True where the home agent tunnelled it, or
+    the destination is a home address that is at home.
     """
 
     message: BindingAcknowledgement | HomeTest | CareOfTest
@@ -69,32 +69,32 @@ class Heard(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A timer has gone off."""
+    """A timer that has gone off."""
 
     timer: TimerKey
 
 
 class Reachable(NamedTuple):
-    """A care-of address can be reached again."""
+    """A care-of address that can be reached again."""
 
     care_of_address: Address
 
 
 class Lost(NamedTuple):
-    """Care-of addresses may be lost; what was bound to those that are goes to this one."""
+    """The loss of care-of addresses: bindings to those that cannot be reached any more move to this one."""
 
     care_of_address: Address
 
 
 class Gone(NamedTuple):
-    """A peer says that it holds a binding no longer."""
+    """The report of a peer that it holds a binding no longer."""
 
     peer: Address
     home_address: Address
 
 
 class Stale(NamedTuple):
-    """A registration is to be made anew; `with_tests` where the peer asked for that: with fresh tokens then."""
+    """A registration that is to be made anew; `with_tests`: with fresh tokens, because the peer asked for it."""
 
     peer: Address
     home_address: Address
@@ -102,7 +102,7 @@ class Stale(NamedTuple):
 
 
 class Shortened(NamedTuple):
-    """A home address is valid no longer than until `ends_ns` (section 11.4.2)."""
+    """The end of a home address, which a binding must not outlast: `ends_ns` (section 11.4.2)."""
 
     peer: Address
     home_address: Address
@@ -110,27 +110,27 @@ class Shortened(NamedTuple):
 
 
 class Ceased(NamedTuple):
-    """A correspondent does not know Mobile IPv6 (section 11.3.5)."""
+    """A correspondent that does not know Mobile IPv6 (section 11.3.5)."""
 
     peer: Address
     why: str
 
 
 class Doubted(NamedTuple):
-    """A binding error says that a correspondent does not know Mobile IPv6 (section 11.3.6)."""
+    """A correspondent that a binding error says not to know Mobile IPv6 (section 11.3.6)."""
 
     peer: Address
     why: str
 
 
 class Abandoned(NamedTuple):
-    """A home address is not valid any more: nobody is told."""
+    """A home address that is not valid any more; nobody is told of it."""
 
     home_address: Address
 
 
 class PrefixesLearned(NamedTuple):
-    """Mobile prefix discovery has told what home prefixes are valid."""
+    """The end of mobile prefix discovery: it is known which home prefixes are valid."""
 
 
 RegistrationEvent = (

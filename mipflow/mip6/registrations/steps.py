@@ -16,45 +16,45 @@ from mipflow.sim.trace import Change
 from mipflow.wire.mobility import BindingUpdate, CareOfTestInit, HomeTestInit
 
 WAITS = "handover waits"
-"""A decision about a home address at a peer: "2001:db8:100::11 at 2001:db8:a::1: what it waits for"."""
+"""The name of a traced decision about a home address at a peer: "2001:db8:100::11 at 2001:db8:a::1: the reason"."""
 
 
 class SendUpdate(NamedTuple):
-    """A binding update leaves."""
+    """Send a binding update."""
 
     entry: BindingUpdateEntry
     message: BindingUpdate
 
 
 class SendTestInit(NamedTuple):
-    """A test init leaves: the home test's through the home agent (section 11.6.1)."""
+    """Send a test init; that of a home test goes through the home agent (section 11.6.1)."""
 
     key: TestKey
     message: HomeTestInit | CareOfTestInit
 
 
 class SetTimer(NamedTuple):
-    """A timer is to go off at `t_ns`, and at no earlier set time; None stops it."""
+    """Have a timer go off at `t_ns`, in the place of any time set before; None stops it."""
 
     timer: TimerKey
     t_ns: int | None
 
 
 class Changed(NamedTuple):
-    """Rows of the binding update list, or of the tests, have changed."""
+    """Record changes of the binding update list or of the tests."""
 
     changes: list[Change]
 
 
 class Decided(NamedTuple):
-    """A decision that no table shows."""
+    """Record a decision that no table shows."""
 
     what: str
     why: str
 
 
 class Ignored(NamedTuple):
-    """The message that was heard counts for nothing."""
+    """Drop the message that was heard, since it counts for nothing."""
 
     why: str
 
@@ -71,7 +71,7 @@ class News(Enum):
 
 
 class Notify(NamedTuple):
-    """The mobile node is to hear of something; what it makes of it runs before the next step."""
+    """Tell news to the mobile node; all that it does then runs before the next step."""
 
     news: News
     about: tuple[object, ...] = ()

@@ -10,7 +10,7 @@ from mipflow.wire.address import Address
 
 
 class Settings(NamedTuple):
-    """How a mobile node registers: see MobileNode."""
+    """The settings of registrations: see the arguments of `MobileNode`."""
 
     reuse_tokens: bool = True
     home_lifetime_s: int = HOME_BINDING_LIFETIME_S
@@ -27,13 +27,13 @@ class Surroundings(Protocol):
         """True for an address of an interface that is up, on a link that is up."""
 
     def home_agent_of(self, home_address: Address) -> Address:
-        """The home agent's address for a home address; the unspecified one where none is known."""
+        """Return the home agent's address for a home address; the unspecified one where none is known."""
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
-        """Where a registration goes whose care-of address cannot be reached any more; `care_of` can."""
+        """Return the care-of address for a registration whose own is out of reach; `care_of` can be reached."""
 
     def valid_s(self, home_address: Address, most_s: int) -> int:
-        """For how many seconds a home address is valid, at most `most_s`."""
+        """Return for how many seconds a home address is valid, at most `most_s`."""
 
     def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
-        """The bits L and K of a home registration (section 11.7.1)."""
+        """Return the bits L and K of a home registration (section 11.7.1)."""

@@ -1,4 +1,4 @@
-"""What the attackers can and cannot do; the table of their successes is tests/lab/studies/test_attacks.py."""
+"""The abilities of single attackers; tests/lab/studies/test_attacks.py has the table of their successes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = Prefix.parse("2001:db8:bad::/64")
 
 
 def with_attacker(node: Any, **keywords: Any) -> tuple[World, Any, mf.Address]:
-    """A world with a bound flow, and an attacker on a link of its own; gives the flow's home address too."""
+    """Make a world with a bound flow and an attacker on a link of its own; return the flow's home address too."""
     made = world(**keywords)
     flow = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(5)
@@ -34,7 +34,7 @@ def liar(made: World) -> Liar:
 
 
 def believed(made: World) -> list[str]:
-    """The care-of addresses that CN1's binding cache has held, in order."""
+    """List the care-of addresses that CN1's binding cache has held, in order."""
     changes = [r.change.after for r in made.trace.records if isinstance(r, TableChanged) and r.node == "CN1"]
     return [str(after["care_of_address"]) for after in changes if after is not None]
 

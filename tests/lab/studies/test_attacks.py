@@ -1,4 +1,4 @@
-"""The attack table, and what the RFCs say that it must be."""
+"""The attack table against the verdicts that follow from the RFCs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_an_unknown_attack_place_or_defence_is_named_with_those_that_there_are()
 
 @pytest.mark.parametrize("seed", range(5))
 def test_stealing_at_a_home_agent_that_asks_for_no_proof_needs_no_luck(seed: int) -> None:
-    """Whatever sequence number it begins with (RFC 6275 section 9.5.1)."""
+    """It succeeds with any first sequence number (RFC 6275 section 9.5.1)."""
     assert attack("steal at the home agent", "off the path", "none", seed).succeeds
 
 
@@ -116,7 +116,7 @@ def _answers(packet: Packet, address: Address) -> bool:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("what", ["steal at the correspondent", "flood"])
-def test_who_lies_at_once_is_believed_where_nobody_asks_for_proof(what: str, place: str) -> None:
+def test_an_attacker_that_lies_at_once_is_believed_where_nobody_asks_for_proof(what: str, place: str) -> None:
     made = attack(what, place, "none", tests=False)
     assert made.succeeds and not made.held
     assert not attack(what, place, "return routability", tests=False).succeeds

@@ -1,4 +1,4 @@
-"""The baselines beside the patent's method, and what the patent says that each can do."""
+"""The baselines beside the patent's method, against the abilities that the patent gives to each."""
 
 from __future__ import annotations
 

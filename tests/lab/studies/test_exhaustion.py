@@ -1,4 +1,4 @@
-"""What an attacker uses up, without and with the bound; and what becomes of the mobile node's own flows meanwhile."""
+"""The resources that an attacker uses up, without and with the bound, and the mobile node's own flows meanwhile."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_table_says_in_words_and_rows_what_the_runs_came_to() -> None:
 
 
 def hoarded(world: World, count: int) -> None:
-    """Somebody binds home addresses of its own at CN1."""
+    """Let an attacker bind `count` home addresses of its own at CN1."""
     world.cn1.bindings.max_bindings = SMALL_CACHE
     hoarder = Hoarder(world.network, "Mallory")
     settle(world, hoarder.settle, 0x666)
@@ -71,7 +71,7 @@ def test_a_full_cache_of_a_correspondent_costs_a_flow_its_short_way_and_no_packe
     assert flow.stats.up.lost == flow.stats.down.lost == 0 and flow.stats.down.received > 200
 
 
-def test_what_is_bound_at_a_correspondent_stays_and_is_refreshed_beside_a_full_cache() -> None:
+def test_a_binding_at_a_correspondent_stays_and_is_refreshed_in_a_full_cache() -> None:
     world = figure2(binding_lifetime_s=20)
     flow = world.mn.open(world.cn1, Voice())
     world.run(5)

@@ -1,4 +1,4 @@
-"""What is found by running many worlds: kept for the next time, and made anew where that cannot be trusted."""
+"""Results of running many worlds: kept for the next time, and made anew where the file cannot be trusted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Runs:
 WANTED = [[0, 1 / 3], [1, 1 / 3], [4, 1 / 3]]
 
 
-def test_what_was_found_is_kept_for_the_same_question_only(folder: Path) -> None:
+def test_results_are_kept_for_the_same_question_only(folder: Path) -> None:
     runs = Runs()
     assert [runs(), runs(), runs(1)] == [WANTED] * 3 and runs.count == 3
     assert runs(2) == WANTED and runs.count == 6
@@ -169,7 +169,7 @@ def test_a_bad_seed_is_refused_before_anything_is_kept(table: str, seed: object,
     assert not folder.exists()
 
 
-def test_what_a_learner_adds_is_asked_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_a_learner_adds_are_run_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PLACES", "ATTACKS", "DEFENCES"):
         monkeypatch.setattr(attacks, name, dict([*getattr(attacks, name).items()][:1]))
     assert len(mf.attack_table().rows()) == 1

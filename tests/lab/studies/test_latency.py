@@ -1,4 +1,4 @@
-"""The time of a handover, part by part, against closed forms and against what others have published."""
+"""The time of a handover, part by part, against closed forms and published figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLACK_S = 0.0002
 
 @pytest.fixture(scope="module")
 def measured() -> dict[Intervals, list[Parts]]:
-    """The first registration, then the handovers."""
+    """Measure the first registration, then the handovers, for each interval of advertisements."""
     return {intervals: list(handovers(intervals, MOVES)) for intervals in PUBLISHED}
 
 

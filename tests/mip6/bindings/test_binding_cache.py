@@ -1,4 +1,4 @@
-"""The binding cache: its state machine, expiry, room, and which sequence number is newer."""
+"""The binding cache: its state machine, expiry, room, and the order of sequence numbers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, Bindi
         assert {one.home_address for one in due} == {home for home, one in model.items() if one.due_ns == now}
 
 
-def test_what_is_not_in_force_is_remembered_but_in_no_table() -> None:
+def test_an_entry_that_is_not_in_force_is_remembered_and_in_no_table() -> None:
     cache = BindingCache()
     cache.step(BindingEvent.ACCEPT, bound(0))
     (change,) = cache.step(BindingEvent.DELETE, replace(bound(0), sequence=7))
@@ -149,7 +149,7 @@ class Counted(int):
 
 
 class CountedAddress(Address):
-    """An address that counts how often it is compared: what a search would do."""
+    """An address that counts how often it is compared, as a search would do."""
 
     comparisons: ClassVar[int] = 0
 

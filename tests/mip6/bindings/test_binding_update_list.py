@@ -61,7 +61,7 @@ def test_timeouts_double_up_to_32_seconds(home: bool, registered: Address | None
     assert waits == [min(first * 2**n, 32) for n in range(8)]
 
 
-def test_usable_only_while_the_peer_surely_holds_it() -> None:
+def test_an_entry_is_usable_only_while_the_peer_surely_holds_its_binding() -> None:
     entry = BindingUpdateEntry(CN, HOME, B, False, registered=A)
     assert entry.is_usable
     refresh, change = (Unanswered(number, care_of, 0, 420, b"") for number, care_of in ((1, A), (2, B)))
@@ -77,7 +77,7 @@ def test_usable_only_while_the_peer_surely_holds_it() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.booleans(), st.integers(0, 8)), min_size=1, max_size=40))
-def test_of_what_is_unanswered_all_that_may_arrive_and_the_last_of_each_address_is_kept(
+def test_unanswered_updates_are_kept_that_may_arrive_or_are_the_last_for_their_address(
     script: list[tuple[Address, bool, int]],
 ) -> None:
     entry, now, sent = BindingUpdateEntry(CN, HOME, A, False), 0, []
@@ -101,7 +101,7 @@ def test_numbers_rise_per_peer_whatever_the_start(script: list[tuple[Address, in
 
 
 @given(st.lists(st.integers(0, 2 * S), min_size=1, max_size=40), st.sampled_from([1, 3]))
-def test_never_more_than_so_many_within_a_second_and_never_later_than_needed(waits: list[int], most: int) -> None:
+def test_the_rate_limit_allows_so_many_a_second_and_delays_none_longer(waits: list[int], most: int) -> None:
     limit, now, sent = RateLimit() if most == 3 else RateLimit(most), 0, []
     for wait in waits:
         now += wait

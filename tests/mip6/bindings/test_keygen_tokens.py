@@ -1,4 +1,4 @@
-"""Tokens, keys and authenticators: computed by hand from RFC 6275 against what went over the wire."""
+"""Tokens, keys and authenticators, computed by hand from RFC 6275, against the octets on the wire."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_keys_and_authenticators(home: bytes, care_of: bytes, one: Address, othe
 
 
 def a_full_life(**keywords: object) -> World:
-    """Registered, handed over twice, closed: every kind of message is on the wire."""
+    """Register a flow, hand it over twice, close it: every kind of message is on the wire."""
     made = world(**keywords)
     made.mn.open(made.cn1, mf.apps.Voice())
     video = made.mn.open(made.cn1, mf.apps.Voice(interval_ms=40))

@@ -31,7 +31,7 @@ SHA1_INFO = bytes.fromhex("3021300906052b0e03021a05000414")  # RFC 8017 section 
 
 
 def modulus(der: bytes) -> int:
-    """n of a key of 1,024 bits, read from its place in the DER by hand: the last INTEGER but one."""
+    """Read the modulus of a key of 1,024 bits from its place in the DER: the last INTEGER but one."""
     assert der[-5:] == bytes.fromhex("0203010001") and der[-137:-133] == bytes.fromhex("02818100")
     return int.from_bytes(der[-133:-5], "big")
 
@@ -154,7 +154,7 @@ def test_a_key_takes_well_under_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_primes_are_told_from_others() -> None:
-    """Against division, and two numbers that Fermat's test takes for primes."""
+    """Compare with division, and with two numbers that Fermat's test takes for primes."""
     random = Random(0)
     for number in range(2001, 12000, 2):
         assert is_prime(number, random) == all(number % d for d in range(3, int(number**0.5) + 1, 2)), number

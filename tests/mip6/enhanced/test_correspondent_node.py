@@ -1,4 +1,4 @@
-"""The correspondent node of RFC 4866, asked by hand: keys, tokens and authenticators come from hashlib and hmac."""
+"""The correspondent node of RFC 4866 against messages made by hand, with keys and tokens from hashlib and hmac."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PORT = 4000
 
 
 class Desk:
-    """CN1, asked by hand from CN2's place as if that were a care-of address of `home`."""
+    """A mobile node made by hand: it asks CN1 from CN2's place as if that were a care-of address of `home`."""
 
     def __init__(self) -> None:
         self.world: World = world(correspondents={"CN1": partial(CorrespondentNode, part=EnhancedCorrespondent)})
@@ -72,7 +72,7 @@ class Desk:
         proof: bool = False, key: AddressOwner | None = None, about: Address | None = None,
         options: tuple[MobilityOption, ...] = (), acknowledge: bool = True, sequence: int | None = None,
     ) -> BindingUpdate:  # fmt: skip
-        """A binding update with the nonce indices given (current ones by default) and what follows from them."""
+        """Build a binding update with the nonce indices given, by default the current ones, and their key."""
         current, care = self.cn.nonces.index(self.world.network.clock.now), about or self.care_of
         home, care_of = current if home is None else home, current if care_of is None else care_of
         self.sequence = self.sequence + 1 if sequence is None else sequence
@@ -94,7 +94,7 @@ class Desk:
         return self.proved(replace(update, options=(*front, *behind)))
 
     def proved(self, update: BindingUpdate) -> BindingUpdate:
-        """With the authenticator of section 6.2.7 of RFC 6275, by the key of the last `update`."""
+        """Add the authenticator of section 6.2.7 of RFC 6275, by the key of the last `update`."""
         part = codec.encode_mobility(update)[:-12]
         mac = hmac.new(self.key, self.signed.packed + self.there.packed + part, "sha1").digest()
         return replace(update, options=(*update.options[:-1], BindingAuthorizationData(mac[:12])))
@@ -105,7 +105,7 @@ class Desk:
         self.world.run(0.2)
 
     def ask(self, update: BindingUpdate) -> BindingAcknowledgement | None:
-        """Its acknowledgement; None where none comes."""
+        """Send an update and return its acknowledgement, or None where none comes."""
         before = len(self.heard)
         self.send(update)
         answers = [arrival.packet.payload for arrival in self.heard[before:]]
@@ -126,7 +126,7 @@ class Desk:
         return None if answer is None else answer.status
 
     def introduce(self) -> BindingAcknowledgement:
-        """The first registration: by home test, care-of test and key; takes the permanent token."""
+        """Register for the first time by home test, care-of test and key; keep the permanent token."""
         answer = self.ask(self.update(proof=True))
         assert answer is not None and answer.status == 0
         option = answer.option(PermanentHomeKeygenToken)
@@ -147,7 +147,7 @@ class Desk:
         return None
 
     def from_home(self, size: int, source: Address | None = None) -> None:
-        """A payload packet of `size` octets in all from the mobile node."""
+        """Send a payload packet of `size` octets in all from the mobile node."""
         self.send(UDP(PORT, PORT, bytes(size - 40 - 24 - 8)), source)
 
     def to_home(self, size: int) -> None:
@@ -156,7 +156,7 @@ class Desk:
         self.world.run(0.1)
 
     def octets_to(self, care_of: Address) -> int:
-        """Octets of payload that CN1 put on its wire towards an address."""
+        """Count the octets of payload that CN1 put on its wire towards an address."""
         return sum(
             hop.packet.size for hop in self.world.trace
             if hop.channel.sender == "CN1" and hop.packet.destination == care_of and isinstance(hop.packet.payload, UDP)
@@ -225,7 +225,7 @@ def test_an_early_update_binds_an_unverified_address_and_gets_a_care_of_token() 
 
 
 def test_a_complete_update_may_have_any_index_for_the_options_token() -> None:
-    """Section 5.5 gives the option no room for an index, section 4.1 wants one: what stands there is not looked at."""
+    """Section 5.5 gives the option no room for an index, section 4.1 wants one: its value does not count."""
     for index in (1, 77, 0xFFFF):
         desk = Desk()
         desk.introduce()
@@ -305,7 +305,7 @@ def test_147_where_there_is_no_permanent_token() -> None:
 
 
 def refused(desk: Desk, update: BindingUpdate) -> bool:
-    """True where the update is refused with 148, in a signed acknowledgement without tokens, and changes nothing."""
+    """Check that an update is refused with 148, in a signed acknowledgement without tokens, and changes nothing."""
     before = desk.held
     answer = desk.ask(update)
     assert desk.held == before
@@ -424,7 +424,7 @@ def test_the_permanent_token_ends_with_its_binding() -> None:
 
 
 def test_proofs_beyond_a_limit_are_not_looked_at() -> None:
-    """Section 6.6: they are work. Other updates go on."""
+    """Section 6.6: each proof is work. Other updates go on."""
     desk = Desk()
     burst = desk.part.proof_limit.burst
     updates = [desk.update(proof=True, key=AddressOwner(Random(2))) for _ in range(burst + 1)]
@@ -515,7 +515,7 @@ def test_verified_addresses_cost_nothing() -> None:
     assert len(desk.got) == 5 and credit(desk) == 100
 
 
-def test_what_the_credit_does_not_pay_for_is_dropped_with_a_reason() -> None:
+def test_a_packet_that_costs_more_than_the_credit_is_dropped_with_a_reason() -> None:
     """Section 4.10: a packet that costs more than there is must not go to the care-of address, a smaller one may."""
     desk = Desk()
     desk.introduce()

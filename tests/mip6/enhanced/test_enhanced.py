@@ -1,4 +1,4 @@
-"""What both ends of RFC 4866 share: signed messages taken apart by hand, and credit against its definition."""
+"""The common parts of both ends of RFC 4866: signed messages taken apart by hand, credit against its definition."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def signed(*more: object) -> BindingUpdate:
     return proved(with_proof(plain, OWNER, HOME, COA, CN, behind), b"k" * 20, COA, CN)  # type: ignore[arg-type]
 
 
-def test_what_is_signed_computed_by_hand() -> None:
+def test_the_signed_octets_computed_by_hand() -> None:
     """RFC 4866 section 4.5: type tag | care-of address | correspondent | MH data up to the last CGA parameters."""
     message = signed(CareOfTestInitOption())
     octets = encode_mobility(message)
@@ -91,8 +91,8 @@ def test_any_change_in_what_is_signed_is_seen() -> None:
     assert judged(replace(message, options=(message.options[0], SignatureOption(b""))), HOME, COA, CN) is None
 
 
-def test_what_stands_behind_the_signature_is_not_signed_but_its_length_is() -> None:
-    """Section 4.5: options behind the last CGA parameters are the authenticator's affair."""
+def test_options_behind_the_signature_are_not_signed_but_their_length_is() -> None:
+    """Section 4.5: options behind the last CGA parameters are covered by the authenticator alone."""
     message = signed()
     other = replace(message, options=(*message.options[:2], NonceIndices(9, 9), BindingAuthorizationData(bytes(12))))
     assert judged(other, HOME, COA, CN) is not None

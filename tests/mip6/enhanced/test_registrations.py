@@ -29,7 +29,7 @@ ALTERNATE, CGA, SIGNATURE, TOKEN, TEST_INIT, TEST = 3, 12, 13, 14, 15, 16
 
 
 def made(**keywords: Any) -> tuple[World, Flow]:
-    """A world of RFC 4866 with a call that is bound at CN1."""
+    """Make a world of RFC 4866 with a call that is bound at CN1."""
     one = world(enhanced=True, **keywords)
     flow = one.mn.open(one.cn1, QUIET)
     one.run(6)
@@ -307,7 +307,7 @@ def test_147_for_a_deletion_is_what_was_wanted() -> None:
 
 
 def test_148_again_and_again_ends_in_tests_alone() -> None:
-    """Section 4.4: a correspondent that cannot verify our proofs is treated as RFC 6275 has it."""
+    """Section 4.4: a correspondent that cannot verify our proofs is treated as in RFC 6275."""
     one = world(enhanced=True)
     machine_of(one).owner.key = key_pair(99)  # it did not make our addresses
     one.mn.open(one.cn1, QUIET)
@@ -333,7 +333,7 @@ def test_149_a_node_that_has_forgotten_proves_itself_again() -> None:
 
 
 def test_a_plain_correspondent_skips_the_options_and_is_treated_as_one() -> None:
-    """RFC 6275 section 6.1.7: what is not known is skipped; no permanent token comes, and no second try is made."""
+    """RFC 6275 section 6.1.7: unknown options are skipped; no permanent token comes, and no second try is made."""
     one = world(enhanced=True, correspondents={"CN1": CorrespondentNode})
     flow = one.mn.open(one.cn1, QUIET)
     one.run(6)

@@ -59,7 +59,7 @@ def sent(steps: Iterable[Step]) -> list[SendUpdate | SendTestInit]:
 
 
 def answered(made: Registrations, now: int) -> list[Step]:
-    """Both tests are asked for, and answered."""
+    """Have both tests asked for and answer them; return the steps that follow."""
     inits = sent(made.handle(Want(HOME, ONE, CN), now))
     steps: list[Step] = []
     for init in inits:

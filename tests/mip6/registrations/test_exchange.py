@@ -1,5 +1,4 @@
-"""The mobile node's signalling: what refusals, advice and silence lead to; answers by hand (RFC 6275 section 11.7).
-"""
+"""The mobile node's reaction to refusals, advice and silence, with answers made by hand (RFC 6275 section 11.7)."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ Answer = tuple[Any, ...]
 
 
 def answering(made: World, peer: Address, answer: Callable[[octets.Message], Answer | None]) -> list[octets.Message]:
-    """Answer binding updates to a peer in its place, where `answer(update)` says how; gives those that were answered.
+    """Answer binding updates in the place of a peer, where `answer(update)` says how; return those that were answered.
 
     A correspondent's answer is signed with the tokens that went over the wire.
     """
@@ -129,7 +128,7 @@ def test_a_refusal_by_a_correspondent_keeps_to_the_tunnel_for_seven_minutes() ->
     assert 420 < second - first < 421 and at_cn1(made).state is State.BOUND
 
 
-def test_what_is_refused_for_one_care_of_address_is_asked_at_once_for_another() -> None:
+def test_a_refusal_for_one_care_of_address_does_not_delay_an_update_for_another() -> None:
     """Section 11.7.3: the cause of a 174 (invalid care-of address) can be corrected."""
     made = world()
     taken = answering(made, made.mn.home_agent, lambda m: (174, 0) if m.source.startswith(WLAN) else None)
@@ -146,7 +145,7 @@ WLAN = Address("2001:db8:200::").packed[:8]
 
 
 def test_an_acceptance_for_no_time_is_a_refusal() -> None:
-    """Section 11.7.3: what remains of the lifetime is zero, so there is no binding, and asking on and on is no use."""
+    """Section 11.7.3: a lifetime of zero is no binding, and to ask on and on is no use."""
     made = world()
     taken = answering(made, made.mn.home_agent, lambda _: (0, 0))
     made.run(20)
@@ -305,7 +304,7 @@ def test_a_duplicate_home_address_is_never_registered_again() -> None:
 
 
 def test_a_packet_waits_32_s_for_a_home_address_and_no_longer() -> None:
-    """What an application sends while the home agent is silent is dropped with its reason, not kept for ever."""
+    """A packet sent while the home agent is silent is dropped with its reason, not kept for ever."""
     made = world()
     made.network.segments["Internet-HA"].set_up(False)
     flow = made.mn.open(made.cn1, mf.apps.Voice(interval_ms=10_000, payload_bytes=20))
@@ -315,7 +314,7 @@ def test_a_packet_waits_32_s_for_a_home_address_and_no_longer() -> None:
 
 
 def test_a_refused_registration_is_deleted_without_waiting_for_the_next_try() -> None:
-    """Section 11.7.2: what the peer still holds is deleted at once, refused or not."""
+    """Section 11.7.2: a binding that the peer still holds is deleted at once, refused or not."""
     made = world()
     made.run(5)
     refusing = answering(made, made.mn.home_agent, lambda m: (130, 0) if m.lifetime_s else None)

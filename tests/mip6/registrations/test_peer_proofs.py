@@ -1,4 +1,4 @@
-"""What is known of whether correspondents know Mobile IPv6, by time."""
+"""Evidence of whether correspondents know Mobile IPv6, and how long it counts."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ QUIET = mf.apps.Voice(interval_ms=500, payload_bytes=20)
 
 
 def tell(made: World, octets_: bytes) -> None:
-    """It arrives at the mobile node."""
+    """Let octets arrive at the mobile node."""
     made.mn.receive(decode(octets_), made.mn.interfaces["wlan0"])
 
 
@@ -90,7 +90,7 @@ def test_status_2_instead_of_an_answer_ends_route_optimisation_for_a_while() -> 
 
 
 def forge_for(made: World, seconds: float, *octets_: bytes, interface: str = "cell0", every_ms: int = 10) -> None:
-    """These arrive again and again from now on, as if their alleged senders had sent them."""
+    """Let packets arrive again and again from now on, as if their alleged senders had sent them."""
     for number in range(round(seconds * 1000 / every_ms)):
         for each in octets_:
             at = made.network.clock.now + number * every_ms * 1_000_000
@@ -173,7 +173,7 @@ def test_forged_status_1_costs_round_trips_in_the_tunnel_and_no_more(phase: str)
 
 @pytest.mark.parametrize("kind", ["binding error", "refresh request"])
 def test_forged_reports_about_other_bindings_leave_a_failover_its_turn(kind: str) -> None:
-    """MAX_UPDATE_RATE (section 11.8) is for all bindings at a correspondent; who forges may not use it up."""
+    """MAX_UPDATE_RATE (section 11.8) is for all bindings at a correspondent; forged reports may not use it up."""
     made = world(home_lifetime_s=2000, wire=False, trace="control")
     flow = made.mn.open(made.cn1, QUIET)
     others = [made.mn.open(made.cn1, mf.apps.Voice(interval_ms=4000), interface="cell0") for _ in range(12)]
@@ -253,7 +253,7 @@ def test_a_refresh_request_about_nothing_is_not_answered() -> None:
 
 
 def plain_world() -> tuple[World, Host, Flow]:
-    """A flow to a correspondent without Mobile IPv6, which answers every Mobility Header with a parameter problem."""
+    """Open a flow to a correspondent that answers every Mobility Header with a parameter problem."""
     made = world()
     plain = Host(made.network, "plain")
     plain.settle(made.network.segments["cn1"], 0x55)
@@ -275,7 +275,7 @@ def test_a_correspondent_without_mobile_ip_is_noticed_at_once_and_tried_again_af
 
 
 def test_a_further_home_address_does_not_ask_a_correspondent_without_mobile_ip_again() -> None:
-    """Section 11.3.5: what is recorded is about the destination."""
+    """Section 11.3.5: the record is about the destination, not about a home address."""
     made, plain, flow = plain_world()
     made.run(5)
     other = made.mn.open(plain, QUIET)
@@ -286,7 +286,7 @@ def test_a_further_home_address_does_not_ask_a_correspondent_without_mobile_ip_a
 
 
 def waiting() -> tuple[World, dict[str, octets.Message]]:
-    """A flow to CN1 whose tests are not answered, and the last ones that left."""
+    """Open a flow to CN1 whose tests are not answered; return the last ones that left."""
     made = world()
     dropper(made, "cn1", lambda m: m.name in ("HoTI", "CoTI"))
     made.mn.open(made.cn1, QUIET)
@@ -295,7 +295,7 @@ def waiting() -> tuple[World, dict[str, octets.Message]]:
 
 
 def problem(made: World, source: bytes, invoking: bytes, pointer: int = 6, code: int = 1, kind: int = 4) -> None:
-    """An ICMPv6 error arrives: RFC 4443 section 3.4."""
+    """Let an ICMPv6 parameter problem arrive (RFC 4443 section 3.4)."""
     body = struct.pack("!BBHI", kind, code, 0, pointer) + invoking
     tell(made, packet(source, made.mn.care_of_address("wlan0").packed, body, next_header=ICMPV6))
 

@@ -35,7 +35,7 @@ def states(made: World) -> dict[str, State]:
 
 
 def bound_as_selected(made: World) -> bool:
-    """Every flow's home address is bound at its correspondent at the selected care-of address, and both ends know."""
+    """True where each flow's correspondent has its home address at the selected care-of address, and both ends know."""
     for flow in made.mn.flows:
         cn = next(cn for cn in made.cns if cn.address == flow.cn)
         assert flow.home_address is not None
@@ -210,7 +210,7 @@ def test_a_home_agent_that_is_silent_too_long_is_found_again() -> None:
     "gaps_ms", [(1,), (30,), (80,), (105,), (130,), (160,), (10, 10), (60, 60), (105, 20), (40, 1, 90)]
 )
 def test_handed_over_again_while_under_way(gaps_ms: tuple[int, ...], reuse: bool) -> None:
-    """Whatever is under way, the last word counts, and every binding ends up as selected."""
+    """The last wish counts, whatever is under way, and every binding ends up as selected."""
     made = world(reuse_tokens=reuse)
     flow = made.mn.open(made.cn1, mf.apps.Voice())
     made.run(5)
@@ -401,7 +401,7 @@ def test_a_binding_error_about_a_superseded_binding_is_ignored() -> None:
 
 
 def closed(**keywords: object) -> tuple[World, Address]:
-    """Two calls to CN1, the second of which is closed."""
+    """Open two calls to CN1 and close the second."""
     made = world(**keywords)
     made.mn.open(made.cn1, mf.apps.Voice())
     second = made.mn.open(made.cn1, mf.apps.Voice())
@@ -621,7 +621,7 @@ def test_a_forged_update_is_dropped_and_changes_no_cache() -> None:
 # --- other interfaces, other home agents (sections 11.5.4, 11.7.1) ---------------------------------------------------
 
 
-def test_what_a_failed_interface_held_moves_home_first_then_at_correspondents() -> None:
+def test_bindings_of_a_failed_interface_move_at_home_first_then_at_correspondents() -> None:
     """design: every home address bound there is registered elsewhere first; then the correspondents (11.7.2)."""
     made = world()
     flows = [made.mn.open(made.cn1, QUIET) for _ in range(2)]
@@ -644,7 +644,7 @@ def test_what_a_failed_interface_held_moves_home_first_then_at_correspondents() 
     assert flows[0].stats.down.received > received
 
 
-def test_an_interface_that_comes_up_again_wakes_what_waited() -> None:
+def test_an_interface_that_comes_up_again_wakes_registrations_that_waited() -> None:
     """With no other interface nothing can be said; when it is up again everything is, without waiting for a timer."""
     made = world()
     flow = made.mn.open(made.cn1, QUIET)
@@ -698,7 +698,7 @@ def test_a_home_agent_that_is_silent_at_the_longest_wait_is_not_waited_for() -> 
 
 
 def test_a_registration_that_is_wanted_while_it_is_being_deleted_follows() -> None:
-    """What was said last counts: delete, then register again."""
+    """The last wish counts: delete, then register again."""
     made = world()
     made.run(5)
     home, care_of = made.mn.primary_home_address, made.mn.care_of_address("cell0")

@@ -1,5 +1,5 @@
-"""Test inits leave when they should, tests are checked and tokens kept, without a node (RFC 6275 sections 5.2.7, 11.6).
-"""
+"""The procedure that sends test inits, checks tests and keeps tokens, without a node (RFC 6275 sections 5.2.7,
+11.6)."""
 
 from __future__ import annotations
 
