@@ -1,7 +1,8 @@
-"""The correspondent node of RFC 6275 section 9: answers tests without keeping state, checks binding updates, sends
-straight.
+"""The correspondent node of RFC 6275 section 9, the patent's unchanged peer: nothing here knows of flows.
 
-It is the patent's unchanged peer: nothing here knows of flows. Takes packets, gives packets and changes of its cache.
+It takes packets, and gives packets and changes of its binding cache. It answers tests of return routability without
+keeping state, checks binding updates, and sends straight to the care-of address of a home address that is bound. What
+a home agent has too (the cache, the Home Address option, the road to what is bound) is in `mip6.binding_keeper`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mipflow.mip6 import constants
 from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingState, is_newer
 from mipflow.mip6.bindings.keygen_tokens import Nonces, binding_management_key, is_proved, proved
+from mipflow.mip6.icmp_errors import UnreachableCareOfAddresses
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival
 from mipflow.node.road import Road
@@ -20,35 +22,44 @@ from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.network import Network, Role
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import BEYOND_SCOPE, DESTINATION_UNREACHABLE, FAILED_POLICY, IcmpError
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, NonceIndices, Status
 from mipflow.wire.packet import Packet
 
-ABOUT_THE_SOURCE = (BEYOND_SCOPE, FAILED_POLICY)
-"""Codes of Destination Unreachable that blame our own address: packets to the home address would fare no better."""
+
+class CorrespondentNode(Host):
+    """A host that talks to mobile nodes with route optimisation; `part` makes what does it, here `Correspondent`."""
+
+    role: Role = "correspondent node"
+    offered_names = ("address", "bindings", "interfaces", "name")
+
+    def __init__(
+        self, network: Network, name: str, x: float = 0.0, y: float = 0.0,
+        part: Callable[[Host], Correspondent] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(network, name, x, y)
+        self.correspondent = (part or Correspondent)(self)
+        self.bindings, self.nonces = self.correspondent.bindings, self.correspondent.nonces
+        self.bind, self.unbind = self.correspondent.bind, self.correspondent.unbind
+        self.turn_off_route_optimisation = self.correspondent.turn_off_route_optimisation
 
 
 class Correspondent(BindingKeeper):
-    """The part of `node` that talks to mobile nodes straight."""
+    """The part of a host that makes it a correspondent node."""
 
     always_acknowledged: tuple[Status, ...] = (Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, Status.INSUFFICIENT_RESOURCES)
-    """Refusals that are said whether an acknowledgement was asked for or not (section 9.5.4)."""
+    """Refusals that are sent whether an acknowledgement was asked for or not (section 9.5.4)."""
 
     def __init__(self, node: Host) -> None:
         over = BindingEvent.DELETE, BindingEvent.EXPIRE
-        lasts = dict.fromkeys(over, constants.MAX_NONCE_LIFETIME_NS)  # section 5.2.8
-        super().__init__(node, self.binding_update, lasts)
+        super().__init__(node, self.binding_update, dict.fromkeys(over, constants.MAX_NONCE_LIFETIME_NS))  # 5.2.8
         self.nonces = Nonces(node.network.random(f"{node.name}/nonces"))
-        self._unreachable: dict[Address, tuple[int, int]] = {}
-        """Home address -> first and last time of errors in a row that say its care-of address cannot be reached."""
+        self._unreachable = UnreachableCareOfAddresses(self)
         node.handlers[mobility.HomeTestInit] = node.handlers[mobility.CareOfTestInit] = self._test_init
-        self._on_error = node.handlers[IcmpError]
-        node.handlers[IcmpError] = self._icmp_error
 
     def turn_off_route_optimisation(self) -> None:
         """Answer Mobility Headers as a host without Mobile IPv6 does, as an administrator may want it (section 8.2).
 
-        Who still has a binding hears of its end by a binding error, and goes back to its home agent's tunnel.
+        A mobile node that is still bound hears of the end by a binding error, and goes back to its home agent's tunnel.
         """
         self.node.knows_mobility = False
         for binding in self.bindings:
@@ -59,8 +70,8 @@ class Correspondent(BindingKeeper):
     # --- return routability (sections 9.4.1 to 9.4.4) ----------------------------------------------------------------
 
     def _test_init(self, arrival: Arrival) -> None:
-        message, packet, index = arrival.packet.payload, arrival.packet, self.nonces.index(self.node.clock.now)
-        assert isinstance(message, mobility.HomeTestInit | mobility.CareOfTestInit)
+        """Answer with a keygen token, which is made anew from a nonce whenever it is needed: nothing is kept."""
+        message, packet, index = arrival.payload, arrival.packet, self.nonces.index(self.node.clock.now)
         is_home = isinstance(message, mobility.HomeTestInit)
         if arrival.source != packet.source:
             kind, section = ("home", "9.4.1") if is_home else ("care-of", "9.4.2")
@@ -71,18 +82,17 @@ class Correspondent(BindingKeeper):
             return
         make_token = self.nonces.home_token if is_home else self.nonces.care_of_token
         answer = mobility.HomeTest if is_home else mobility.CareOfTest
-        reply = answer(index, message.cookie, make_token(arrival.source, index))
+        reply = answer(index, message.cookie, make_token(packet.source, index))
         self.node.send_direct(Packet(packet.destination, packet.source, reply))
 
     # --- binding updates (section 9.5) -------------------------------------------------------------------------------
 
     def binding_update(self, arrival: Arrival) -> None:
-        """Check as section 9.5.1 asks; then change the cache and acknowledge where section 9.5.4 asks for that.
+        """Check as section 9.5.1 asks; then change the cache, and acknowledge where section 9.5.4 asks for that.
 
         The nonces come before the sequence number: an acknowledgement with status 135 is signed, which takes the key.
         """
-        update, home_address = arrival.packet.payload, arrival.source
-        assert isinstance(update, BindingUpdate)
+        update, home_address = arrival.payload, arrival.source
         if not self.is_well_formed(arrival, update):
             return
         if update.home_registration:  # section 10.3.1; without nonces there is no key to sign it with
@@ -94,40 +104,35 @@ class Correspondent(BindingKeeper):
         if indices is None:
             self.node.drop(arrival.packet, "binding update without nonce indices")
             return
-        deletes = update.lifetime_units == 0
-        signed = home_address if deletes else care_of
         key = self.key_for(arrival, update, indices, care_of)
         if isinstance(key, Status):  # no key, so no authorization data
             self.acknowledge(arrival, BindingAcknowledgement(key, update.sequence))
             return
+        signed = home_address if update.lifetime_units == 0 else care_of
         if not is_proved(update, key, signed, arrival.packet.destination):
             self.node.drop(arrival.packet, "binding authorization data is wrong")
             return
-        status, sequence = self.judge(arrival, update, care_of)
-        answer = BindingAcknowledgement(status, sequence)
-        if status is Status.ACCEPTED:
-            answer = replace(answer, lifetime_units=self._carry_out(arrival, update, care_of))
-            answer = self.completed(arrival, update, care_of, answer)
-        if update.acknowledge or answer.options or status in self.always_acknowledged:
+        answer = self._answer(arrival, update, care_of)
+        if update.acknowledge or answer.options or answer.status in self.always_acknowledged:
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
 
-    def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
-        home = self.nonces.is_valid(indices.home, self.node.clock.now)
-        care_of = deletes or self.nonces.is_valid(indices.care_of, self.node.clock.now)
-        if home and care_of:
-            return None
-        if not home and not care_of:
-            return Status.EXPIRED_NONCES
-        return Status.EXPIRED_CARE_OF_NONCE_INDEX if home else Status.EXPIRED_HOME_NONCE_INDEX
+    def _answer(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> BindingAcknowledgement:
+        """Carry out an authentic update where nothing speaks against it; return its acknowledgement."""
+        status, sequence = self.judge(arrival, update, care_of)
+        answer = BindingAcknowledgement(status, sequence)
+        if status is not Status.ACCEPTED:
+            return answer
+        answer = replace(answer, lifetime_units=self._carry_out(arrival, update, care_of))
+        return self.completed(arrival, update, care_of, answer)
 
     def _carry_out(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> int:
-        """Bind or delete (sections 9.5.2 and 9.5.3); gives the lifetime that is granted, in units of four seconds.
+        """Bind or delete (sections 9.5.2 and 9.5.3); return the lifetime that is granted, in units of four seconds.
 
-        The number of a deleted binding is remembered as long as a nonce that came before is good, whatever the pair and
-        the care-of address: no update from before can come again, while a newer one may use its tokens again.
+        The number of a deleted binding is remembered as long as a nonce from before is good, whatever the pair and the
+        care-of address: no update from before can come again, while a newer one may use its tokens again.
         """
         home_address = arrival.source
-        self._unreachable.pop(home_address, None)
+        self._unreachable.forget(home_address)
         if update.lifetime_units == 0:
             # Also where nothing is bound: an older update that comes late must not bind.
             if self.bindings.has_room(home_address):
@@ -140,12 +145,20 @@ class Correspondent(BindingKeeper):
         self.bind(self.entry_for(arrival, update, binding))
         return lifetime_s // LIFETIME_UNIT_S
 
-    # --- what another way to prove binding updates overrides ---------------------------------------------------------
+    def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
+        now = self.node.clock.now
+        is_good = self.nonces.is_valid(indices.home, now), deletes or self.nonces.is_valid(indices.care_of, now)
+        return {
+            (True, True): None, (False, False): Status.EXPIRED_NONCES,
+            (True, False): Status.EXPIRED_CARE_OF_NONCE_INDEX, (False, True): Status.EXPIRED_HOME_NONCE_INDEX,
+        }[is_good]  # fmt: skip
+
+    # --- another way to prove binding updates overrides these ---------------------------------------------------------
 
     def key_for(
         self, arrival: Arrival, update: BindingUpdate, indices: NonceIndices, care_of: Address
     ) -> bytes | Status:
-        """The key that has to prove an update (section 5.2.6); the status where its nonces are good no longer."""
+        """Return the key that has to prove an update (section 5.2.6), or the status where its nonces have expired."""
         deletes = update.lifetime_units == 0
         expired = self._expired_nonces(indices, deletes)
         if expired is not None:
@@ -155,7 +168,7 @@ class Correspondent(BindingKeeper):
         return binding_management_key(home_token, care_of_token)
 
     def judge(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> tuple[Status, int]:
-        """Status and the sequence number to send with it, for an update that is authentic."""
+        """Return the status of an update that is authentic, and the sequence number to send with it."""
         home_address = arrival.source
         last = self.bindings.entry(home_address)
         if last is not None and not is_newer(update.sequence, last.sequence):
@@ -167,33 +180,25 @@ class Correspondent(BindingKeeper):
         return Status.ACCEPTED, update.sequence
 
     def longest_s(self, update: BindingUpdate) -> int:
-        """The longest lifetime that an authentic update can get, in seconds (section 9.5.2)."""
+        """Return the longest lifetime that an authentic update can get, in seconds (section 9.5.2)."""
         return constants.MAX_RR_BINDING_LIFETIME_S
 
     def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> Binding:
-        """The entry that the cache is to hold of a new binding."""
+        """Return the entry that the cache is to hold of a new binding."""
         return binding
 
     def completed(
         self, arrival: Arrival, update: BindingUpdate, care_of: Address, answer: BindingAcknowledgement
     ) -> BindingAcknowledgement:
-        """The acknowledgement of an update that was carried out, but for its proof. With options it is always sent."""
+        """Add options to the acknowledgement of an update that was carried out; with any it is always sent."""
         return answer
 
-    # --- sending to what is bound (sections 9.3.2, 9.3.4, 9.5.5) -----------------------------------------------------
-
-    def binding_due(self, binding: Binding) -> None:
-        """A binding nears its end: the next packet that uses it asks for a refresh; and so at half of what is left."""
-        now, left_ns = self.node.clock.now, binding.expires_ns - self.node.clock.now
-        if left_ns <= 0 or binding.state is BindingState.REMEMBERED:
-            super().binding_due(binding)
-        else:
-            wakes_ns = now + left_ns // 2 if left_ns >= 2 * constants.MIN_REFRESH_WAIT_NS else None
-            self.step(BindingEvent.NEAR_END, replace(binding, wakes_ns=wakes_ns))
+    # --- sending to what is bound (sections 9.3.2 and 9.5.5) ---------------------------------------------------------
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight to where the destination is bound. Roads are forgotten when a binding nears its end, so that this
-        is asked again if, and only if, it is in use.
+        """Return the road straight to where the destination is bound, asking for a refresh where that nears its end.
+
+        Roads are forgotten when a binding nears its end, so that this is called again if, and only if, it is in use.
         """
         binding = self.bindings.get(destination)
         if binding is not None and binding.state is BindingState.EXPIRING:
@@ -201,46 +206,11 @@ class Correspondent(BindingKeeper):
             self.node.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
         return super().find_road(source, destination)
 
-    def _icmp_error(self, arrival: Arrival) -> None:
-        self._on_error(arrival)
-        error, now = arrival.packet.payload, self.node.clock.now
-        assert isinstance(error, IcmpError)
-        binding = self.bindings.get(_behind_routing_header(error.invoking))
-        if error.type != DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
-            return
-        if binding.care_of_address.packed != error.invoking[24:40]:
-            return
-        if error.is_port_unreachable:
-            self._unreachable.pop(binding.home_address, None)  # the mobile node itself has said so
+    def binding_due(self, binding: Binding) -> None:
+        """Let the next packet that uses a binding near its end ask for a refresh; once more at half of what is left."""
+        now, left_ns = self.node.clock.now, binding.expires_ns - self.node.clock.now
+        if left_ns <= 0 or binding.state is BindingState.REMEMBERED:
+            super().binding_due(binding)
         else:
-            first, last = self._unreachable.get(binding.home_address, (now, now))
-            if now - last > constants.PERSISTENT_ERRORS_NS:
-                first = now
-            self._unreachable[binding.home_address] = (first, now)
-            if now - first >= constants.PERSISTENT_ERRORS_NS:
-                self.node.decided("care-of address unreachable", f"{binding.care_of_address} of {binding.home_address}")
-                self.unbind(binding.home_address)
-
-
-class CorrespondentNode(Host):
-    """A host that talks to mobile nodes, with route optimisation. `part` makes what does it, where not `Correspondent`.
-    """
-
-    role: Role = "correspondent node"
-    offered_names = ("address", "bindings", "interfaces", "name")
-
-    def __init__(
-        self, network: Network, name: str, x: float = 0.0, y: float = 0.0,
-        part: Callable[[Host], Correspondent] = Correspondent,
-    ) -> None:  # fmt: skip
-        super().__init__(network, name, x, y)
-        self.correspondent = part(self)
-        self.bindings, self.nonces = self.correspondent.bindings, self.correspondent.nonces
-        self.bind, self.unbind = self.correspondent.bind, self.correspondent.unbind
-        self.turn_off_route_optimisation = self.correspondent.turn_off_route_optimisation
-
-
-def _behind_routing_header(packet: bytes) -> Address:
-    """The home address in the octets of a packet that begins with a type 2 routing header; else its destination."""
-    has_routing_header = len(packet) >= 64 and packet[6] == 43 and packet[42] == 2
-    return Address(packet[48:64] if has_routing_header else packet[24:40].ljust(16, b"\0"))
+            wakes_ns = now + left_ns // 2 if left_ns >= 2 * constants.MIN_REFRESH_WAIT_NS else None
+            self.step(BindingEvent.NEAR_END, replace(binding, wakes_ns=wakes_ns))

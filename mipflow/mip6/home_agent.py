@@ -1,6 +1,7 @@
 """The home agent of RFC 6275 section 10: a router on the home link that stands in for mobile nodes that are away.
 
-It is the patent's unchanged home agent: nothing here knows of flows, and one home address is like another.
+It is the patent's unchanged home agent: nothing here knows of flows, and one home address is like another. It takes
+binding updates, and packets for home addresses; gives acknowledgements, tunnels and changes of its binding cache.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingSt
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
 from mipflow.mip6.home_link import HomeLink
 from mipflow.mip6.home_prefixes import HomePrefix
+from mipflow.mip6.icmp_errors import TunnelErrors
 from mipflow.mip6.parts import AnycastAnswers, PrefixNews, Security
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
@@ -24,9 +26,7 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire import icmpv6, mobility
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingUpdate, Status
-from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
-
-IPV6_IN_IPV6, ICMPV6 = 41, 58
+from mipflow.wire.packet import Packet
 
 
 class HomeAgent(Router):
@@ -42,17 +42,17 @@ class HomeAgent(Router):
         self.bindings, self.unbind = self.keeper.bindings, self.keeper.unbind
         self.ip_security, self.address_discovery, self.prefixes = Security(), AnycastAnswers(), PrefixNews()
         self.max_lifetime_s = HOME_BINDING_LIFETIME_S
-        """The longest lifetime that it grants, in seconds."""
+        """The longest lifetime that is granted, in seconds."""
         self.refresh_advice_s: int | None = None
         """Seconds after which mobile nodes are advised to refresh, if any (section 10.3.1)."""
         self.prohibited: set[Address] = set()
-        """Home addresses that are not served: status 129."""
+        """Home addresses that are refused with status 129."""
         self._detecting: dict[Address, tuple[Arrival, BindingUpdate, set[Address]]] = {}
-        """Home addresses whose uniqueness is being checked -> the newest update for them, and what is not answered yet.
-        """
+        """Home address under duplicate detection -> its newest update, and the addresses not found unique yet."""
         self.intercept: Forward | None = None
-        """Takes every packet that is to be forwarded, in the place of the binding cache, where there is one."""
-        self.handlers[Packet], self.handlers[icmpv6.IcmpError] = self._tunnel_exit, self._told_of_error
+        """A function that forwards every packet, in place of the binding cache; None to look there."""
+        self.handlers[Packet] = self._tunnel_exit
+        TunnelErrors(self, self.home)
 
     @property
     def home_link(self) -> Interface:
@@ -61,17 +61,17 @@ class HomeAgent(Router):
 
     @property
     def home_agent_address(self) -> Address:
-        """The address to which binding updates go and at which tunnels end."""
+        """The address to which binding updates go, and at which tunnels end."""
         return self.home.address
 
     def serve_home(self, segment: Segment, interface_identifier: int) -> Interface:
-        """Be a router and home agent of the home link, behind its anycast address too."""
+        """Become a router and the home agent of a segment, the home link. Return the interface there."""
         home = self.home.serve(segment, interface_identifier)
         self.address_discovery.claim()
         return home
 
     def announce(self, interface: Interface, prefix: Prefix, valid_s: int, preferred_s: int) -> None:
-        """Advertise a prefix with these lifetimes, which run down from now on; mobile nodes are told (10.6.2)."""
+        """Advertise a prefix with these lifetimes, which run down from now on on the home link."""
         super().announce(interface, prefix, valid_s, preferred_s)
         if interface is self.home.place:
             address = prefix.address(interface.interface_identifier)
@@ -82,7 +82,7 @@ class HomeAgent(Router):
             self.address_discovery.claim()
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
-        """As any router, but on the home link as its home agent."""
+        """Build the advertisement for an interface; on the home link it says that this is a home agent."""
         said = super().advertisement(interface)
         return said if said is None or interface is not self.home.place else self.home.advertisement(said)
 
@@ -92,9 +92,8 @@ class HomeAgent(Router):
     # --- binding updates (section 10.3) ------------------------------------------------------------------------------
 
     def binding_update(self, arrival: Arrival) -> None:
-        """Check, in the order of section 10.3.1; an address that is not bound yet goes through duplicate detection."""
-        update, home_address = arrival.packet.payload, arrival.source
-        assert isinstance(update, BindingUpdate)
+        """Check an update as section 10.3.1 asks; then bind, detect duplicates first, or delete the binding."""
+        update, home_address = arrival.payload, arrival.source
         if not self.keeper.is_well_formed(arrival, update):
             return
         is_bound = home_address in self.bindings
@@ -115,7 +114,7 @@ class HomeAgent(Router):
             self._detect(arrival, update)
 
     def _judge(self, update: BindingUpdate, home_address: Address, care_of: Address) -> tuple[Status, int]:
-        """Status and the sequence number to send with it."""
+        """Return the status of an update, and the sequence number to send with it."""
         entry, prefix = self.bindings.entry(home_address), self.home.prefixes.of(home_address)
         if entry is not None and not is_newer(update.sequence, entry.sequence):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, entry.sequence
@@ -132,12 +131,12 @@ class HomeAgent(Router):
         return next((status for status, is_so in refusals.items() if is_so), Status.ACCEPTED), update.sequence
 
     def _is_impossible(self, home_address: Address, care_of: Address) -> bool:
-        """Neither may one home address stand in for another: their tunnels could go in a circle."""
+        """Return whether nothing could be sent to a care-of address: tunnels between home addresses could go round."""
         is_ours = self._is_anycast(care_of) or care_of in self.bindings
         return is_ours or self.keeper.is_impossible(home_address, care_of)
 
     def _is_anycast(self, address: Address) -> bool:
-        """True for an anycast address of the home link, which is a router's, and no mobile node's."""
+        """Return whether an address is an anycast address of the home link, so a router's and no mobile node's."""
         prefix = self.home.prefixes.of(address)
         return prefix is not None and prefix.prefix.is_anycast(address)
 
@@ -189,6 +188,10 @@ class HomeAgent(Router):
             self._stand_in(binding)
         else:
             self.bind(replace(binding, link_local=known.link_local))  # no other address was probed for
+        self._acknowledge(arrival, update, status, units)
+
+    def _acknowledge(self, arrival: Arrival, update: BindingUpdate, status: Status, units: int) -> None:
+        """Acknowledge an update that was carried out, with advice when to refresh where that is due before the end."""
         advice: tuple[mobility.MobilityOption, ...] = ()
         if self.refresh_advice_s is not None and self.refresh_advice_s // LIFETIME_UNIT_S < units:
             advice = (mobility.BindingRefreshAdvice(self.refresh_advice_s // LIFETIME_UNIT_S),)
@@ -201,28 +204,25 @@ class HomeAgent(Router):
         return Binding(arrival.source, care_of, update.sequence, expires_ns, True, update.link_local, addressed)
 
     def bind(self, binding: Binding) -> None:
-        """Put a binding into the cache; the mobile node is told of the home prefixes in due time (section 10.6.2)."""
+        """Put a binding into the cache."""
         self.keeper.bind(binding)
         self.prefixes.registered(binding.home_address)
 
     def _deregister(self, arrival: Arrival, update: BindingUpdate) -> None:
-        """End a binding; one that has ended already is ended again, and the detection for one not yet bound (10.3.2).
-        """
+        """End a binding, also one that has ended already or is under detection (section 10.3.2)."""
         entry = self.bindings.entry(arrival.source)
         assert entry is not None
+        self.keeper.end(replace(entry, sequence=update.sequence), BindingEvent.DELETE)  # an older update may still come
         if entry.state is BindingState.PROBING:
             del self._detecting[arrival.source]
-            self.keeper.end(replace(entry, sequence=update.sequence), BindingEvent.DELETE)  # an older may still come
             self._give_up(arrival, update, Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE)
         else:
-            self.keeper.end(replace(entry, sequence=update.sequence), BindingEvent.DELETE)
-            keys_survive = update.key_management and self.ip_security.keys_survive_movement
-            self.keeper.acknowledge(arrival, BindingAcknowledgement(Status.ACCEPTED, update.sequence, 0, keys_survive))
+            self._acknowledge(arrival, update, Status.ACCEPTED, 0)
 
     # --- standing in for a mobile node (section 10.4) ----------------------------------------------------------------
 
     def _stand_in(self, binding: Binding) -> None:
-        """Answer for the home address on the home link from now on, and tell everybody there (section 10.4.1)."""
+        """Answer for a home address on the home link from now on, and tell everybody there (section 10.4.1)."""
         interface, segment = self.home_link, self.home_link.segment
         assert segment is not None
         for address in _defended(binding):
@@ -234,7 +234,7 @@ class HomeAgent(Router):
         self.network.changed()
 
     def _stand_down(self, binding: Binding) -> None:
-        """A binding is out of force: no longer answer for its home address."""
+        """Answer for a home address no longer: its binding has ended."""
         segment = self.home_link.segment
         for address in _defended(binding):
             if segment is not None and segment.neighbors.get(address) is self.home_link:
@@ -242,7 +242,7 @@ class HomeAgent(Router):
                 self.network.changed()
 
     def pass_on(self, packet: Packet) -> None:
-        """Forward a packet; one for a mobile node's link-local address is not tunnelled (section 10.4.2)."""
+        """Forward a packet; drop one for a mobile node's link-local address, which is not tunnelled (10.4.2)."""
         home = self.home.place
         segment = None if home is None else home.segment
         if packet.destination.is_link_local and segment and segment.neighbors.get(packet.destination) is home:
@@ -252,7 +252,7 @@ class HomeAgent(Router):
             super().pass_on(packet)
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
-        """As a router; link-local addresses are those of the home link, and who has come home is there (10.3.2)."""
+        """Return a router's road, but to the home link for link-local addresses and nodes that are there (10.3.2)."""
         home, channel = self.home.place, None
         if home is not None and home.segment is not None:
             owners = (p for p in home.segment.ports if isinstance(p, Interface) and destination in p.addresses)
@@ -264,7 +264,7 @@ class HomeAgent(Router):
         return super().direct_road(source, destination) if channel is None else Road("direct", channel, channel.mtu)
 
     def find_forward(self, destination: Address) -> Forward | None:
-        """Packets for a bound home address are intercepted and tunnelled (sections 10.4.1, 10.4.2)."""
+        """Return how packets are passed on: for a home address that is bound into its tunnel (10.4.1, 10.4.2)."""
         if self.intercept is not None:
             return self.intercept
         binding = self.bindings.get(destination)
@@ -273,11 +273,11 @@ class HomeAgent(Router):
         return self.tunnel(binding.home_agent or self.home_agent_address, binding.care_of_address)
 
     def route(self, destination: Address) -> Forward | None:
-        """How a router without bindings passes packets on."""
+        """Return how a router without bindings passes packets on."""
         return super().find_forward(destination)
 
     def tunnel(self, source: Address, destination: Address) -> Forward | None:
-        """How packets are passed on inside others with these addresses; None where there is no way (section 10.4.2)."""
+        """Return how packets are passed on inside others with these addresses; None where there is no way."""
         road = self.road("tunnel", source, destination, tunnel=(source, destination))
         if road is None:
             return None
@@ -286,7 +286,7 @@ class HomeAgent(Router):
         return send if is_wide else self._narrow(road, send)
 
     def _narrow(self, road: Road, forward: Forward) -> Forward:
-        """A tunnel that is narrower further on tells those who send into it (RFC 2473 section 7.1)."""
+        """Return how packets go into a tunnel that is narrower further on: senders are told (RFC 2473 section 7.1)."""
 
         def send(packet: Packet) -> None:
             if packet.size <= road.mtu:
@@ -316,24 +316,9 @@ class HomeAgent(Router):
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
 
-    def _told_of_error(self, arrival: Arrival) -> None:
-        """Tell the sender of a tunnelled packet what became of it (RFC 6275 section 9.3.4, RFC 2473 section 8)."""
-        self._icmp_error(arrival)
-        error: icmpv6.IcmpError = arrival.payload
-        outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
-        is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in self.addresses
-        is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
-        told = None
-        if error.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
-            told = icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 3, 0, inner)
-        elif error.type == icmpv6.PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
-            told = icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
-        if told is not None and is_ours and not is_error and self.error_limit.take(self.clock.now):
-            self.send(Packet(self.home_agent_address, Address(inner[8:24]), told))
-
 
 def granted(asked_units: int, most_s: int, valid_s: int, preferred_s: int) -> tuple[int, Status]:
-    """The lifetime of a home registration in units of four seconds, and the status that goes with it (section 10.3.1).
+    """Return the lifetime of a home registration in units of four seconds, and its status (section 10.3.1).
 
     valid_s, preferred_s: what is left of the lifetimes of its prefix.
     """
@@ -344,6 +329,6 @@ def granted(asked_units: int, most_s: int, valid_s: int, preferred_s: int) -> tu
 
 
 def _defended(binding: Binding) -> list[Address]:
-    """Addresses to probe for and defend: the home address, with the L bit its link-local one too (section 10.3.1)."""
+    """Return the addresses to probe for and defend: with the L bit a link-local one too (section 10.3.1)."""
     link_local = LINK_LOCAL.address(binding.home_address.interface_identifier)
     return [binding.home_address, link_local] if binding.link_local else [binding.home_address]
