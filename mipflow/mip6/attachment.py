@@ -1,7 +1,8 @@
-"""Where one interface of a mobile node is attached, and the addresses that it makes there (RFC 6275 section 11.5).
+"""The attachment of one interface of a mobile node to the network where it is (RFC 6275 section 11.5).
 
-The shell around `MovementDetection` and `AddressLifetimes`: sends solicitations and probes, sets the timer, assigns and
-takes away addresses, and tells the mobile node of each new care-of address.
+A shell around `MovementDetection` and `AddressLifetimes`: it takes router advertisements and what the link layer says;
+sends solicitations and probes, sets the timer, assigns and removes addresses, and tells the mobile node of each new
+care-of address.
 """
 
 from __future__ import annotations
@@ -32,26 +33,26 @@ class HasHomeAddresses(Protocol):
     primary_home_address: Address
 
     def home_addresses_in_order(self) -> list[Address]:
-        """All of them, the primary first."""
+        """Return all of them, the primary first."""
 
     def home_registration(self, home_address: Address) -> BindingUpdateEntry | None:
-        """The entry of one at its home agent."""
+        """Return the entry of one at its home agent, or None."""
 
 
 class HearsAttachment(Protocol):
-    """Hears where an interface is."""
+    """A mobile node, told where its interfaces are."""
 
     def care_of_ready(self, interface: Interface) -> None:
-        """It has another care-of address."""
+        """Bind: the interface has another care-of address."""
 
     def came_home(self, home_address: Address) -> None:
-        """A home address is ours on the home link."""
+        """Announce a home address that is ours on the home link."""
 
     def leave_home(self, interface: Interface) -> None:
-        """It is not on the home link."""
+        """Take the home addresses from an interface that is not on the home link."""
 
     def home_address_taken(self, home_address: Address) -> None:
-        """Somebody on the home link has this home address."""
+        """Give up a home address that somebody on the home link has."""
 
 
 class Attachment:
@@ -69,21 +70,21 @@ class Attachment:
         self._was_up = interface.up
         self._is_new_link = False
         self._placed: dict[str, object] | None = None
-        """Where the interface stands, as the trace has it."""
+        """The row of the trace that says where the interface stands."""
         self._care_of: Address | None = None
         self._last: HeardRouter | None = None
         """The default router so far, also after it was given up; None on a link that the link layer reports as new."""
 
     @property
     def is_home(self) -> bool:
-        """True on the home link: a home address has a prefix that the default router advertises (section 11.5.2)."""
+        """True on the home link, whose router advertises the prefix of a home address (section 11.5.2)."""
         router = None if self.interface.is_arriving else self.detection.router
         return router is not None and any(self._homes.own_home_addresses.has(prefix) for prefix in router.prefixes)
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
     def link_changed(self) -> None:
-        """The link layer reports that the interface is on another link, or on its first one."""
+        """Begin anew: the link layer reports another link, or the first one."""
         self._care_of = None
         self._duplicates.clear()
         self._node.neighbor.forget_questions(self.interface)
@@ -93,7 +94,7 @@ class Attachment:
         self._do(self.detection.link_changed())
 
     def up_changed(self, is_told: bool) -> None:
-        """The interface may have gone up or down.
+        """Go on after the interface may have gone up or down.
 
         Up again, its router is asked whether it is still there, which is better than to solicit (section 11.5.1).
         """
@@ -104,7 +105,7 @@ class Attachment:
         self._wait()
 
     def advertised(self, message: RouterAdvertisement, source: Address) -> None:
-        """A router advertised itself and prefixes."""
+        """Take a router's advertisement: detect movement, make addresses of its prefixes."""
         segment, now = self.interface.segment, self._node.clock.now
         port = None if segment is None else segment.neighbor(source)
         heard, before = HeardRouter.of(source, port, message, now), self.detection.candidate
@@ -132,7 +133,7 @@ class Attachment:
     # --- what is to be done ------------------------------------------------------------------------------------------
 
     def _record_place(self) -> None:
-        """Put where the interface stands into the trace, where that has changed."""
+        """Put into the trace where the interface stands, if that has changed."""
         row: dict[str, object] = {"interface": self.interface.name, "state": self.detection.place.value}
         if row != self._placed:
             self._node.record([Change("movement", self.interface.name, self._placed, row)])
@@ -166,7 +167,7 @@ class Attachment:
             self._choose()
 
     def _take(self, router: HeardRouter) -> None:
-        """This is the default router now."""
+        """Make this the default router."""
         if self._last is not None and not self._last.is_same(router):
             self._node.decided("movement detected", f"{self.interface.name} is at {router}")
             self._is_new_link = not self._last.shares_link(router)
@@ -177,13 +178,13 @@ class Attachment:
         self._is_new_link = False
 
     def _link_local_checked(self, is_unique: bool) -> None:
-        """Without a link-local address of its own an interface cannot be used (RFC 4862 section 5.4.5)."""
+        """Take an interface down whose link-local address is another's: it cannot be used (RFC 4862 section 5.4.5)."""
         if not is_unique:
             self._node.decided("duplicate address", f"{self.interface.link_local} is in use on {self.interface.name}")
             self.interface.set_up(False)
 
     def _lose(self, router: HeardRouter) -> None:
-        """Whatever came from this router alone is worth nothing any more (section 11.5.4)."""
+        """Remove the addresses that came from this router alone: it is gone (section 11.5.4)."""
         self._node.decided("router lost", f"{router} on {self.interface.name}")
         if self.detection.router is None:
             self._route(None)
@@ -206,12 +207,12 @@ class Attachment:
     # --- addresses (RFC 4862 section 5.5, RFC 6275 section 11.5.3) ---------------------------------------------------
 
     def _is_advertised(self, address: Address) -> bool:
-        """True where the default router advertises its prefix."""
+        """Return whether the default router advertises the prefix of an address."""
         router = self.detection.router
         return router is not None and any(address in prefix for prefix in router.prefixes)
 
     def _prefix_heard(self, option: PrefixInformation) -> None:
-        """Make an address of a prefix, or say anew how long the one that there is lasts."""
+        """Make an address of a prefix, or renew the lifetimes of the one that there is."""
         prefix, interface, node = Prefix.around(option.prefix, 64), self.interface, self._node
         address = prefix.address(interface.interface_identifier)
         lifetimes_s = (option.preferred_lifetime_s, option.valid_lifetime_s)
@@ -251,7 +252,7 @@ class Attachment:
             self.interface.remove_address(address)
 
     def _choose(self) -> None:
-        """The care-of address is one whose prefix the default router advertises (section 11.5.4), and that is not
+        """Choose the care-of address: one whose prefix the default router advertises (section 11.5.4), and that is not
         deprecated; the one so far where it is as good as any.
         """
         interface, now = self.interface, self._node.clock.now
@@ -277,8 +278,8 @@ class Attachment:
             self._hears.care_of_ready(interface)
 
     def come_home(self) -> None:
-        """The home addresses belong on this link: no duplicate address detection while the home agent may defend one
-        (section 11.5.5).
+        """Take the home addresses that belong on this link; no duplicate address detection where the home agent may
+        still defend one (section 11.5.5).
         """
         node, interface = self._node, self.interface
         for home_address in self._homes.home_addresses_in_order():

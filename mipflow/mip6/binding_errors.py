@@ -10,7 +10,7 @@ from mipflow.wire.packet import DestinationOptions, Packet
 
 
 class BindingErrors:
-    """Those of `node`, limited in rate as ICMPv6 errors are."""
+    """Sends the binding errors of `node`, limited in rate as ICMPv6 errors are."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -18,7 +18,7 @@ class BindingErrors:
         node.handlers[UnknownMobilityMessage] = self._unknown_message
 
     def tell(self, arrival: Arrival, status: BindingErrorStatus) -> None:
-        """Tell where a packet came from that its binding is not known, or its message type (RFC 6275 section 9.3.3).
+        """Tell the source of a packet that its binding, or its message type, is not known.
 
         The addresses are those on the wire: the source, and the home address of the option or the unspecified one.
         """

@@ -1,5 +1,7 @@
-"""The part that home agent and correspondent node have alike: a binding cache, the Home Address option, and the roads
-of their own packets to what is bound.
+"""The part that keeps a binding cache, which home agents and correspondent nodes have alike (RFC 6275 section 9).
+
+It takes binding updates, packets with a Home Address option and the passing of time; gives acknowledgements, changes of
+the cache, and the roads of the node's own packets to what is bound. Each of the two checks updates in its own way.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ ESP, AUTHENTICATION_HEADER = 50, 51
 class BindingKeeper(Mobility):
     """Keeps the `bindings` of `node`.
 
-    heard: takes binding updates; remembered_ns: how long the number of a binding is remembered after it was deleted or
-    expired, from its last update on; ended: told of a binding that is not in force any more.
+    heard: takes binding updates; remembered_ns: for how long the number of a binding is remembered after it was deleted
+    or expired, from its last update on; ended: called with a binding that is no longer in force.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class BindingKeeper(Mobility):
         node.handlers[BindingUpdate] = heard
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight to the care-of address where the destination is bound (sections 9.3.2 and 10.4.2)."""
+        """Return the road straight to the care-of address of a destination that is bound (sections 9.3.2, 10.4.2)."""
         binding = self.bindings.get(destination)
         if binding is None:
             return self.node.direct_road(source, destination)
@@ -69,20 +71,19 @@ class BindingKeeper(Mobility):
         return True
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
-        """It is for mobile nodes; all others discard such a packet without a word (section 8.2)."""
+        """Drop the packet: only a mobile node may get such a header (section 8.2)."""
         self.node.drop(arrival.packet, "a type 2 routing header at a node that is no mobile node")
         return False
 
     # --- binding updates (sections 9.5.1, 9.5.4) ---------------------------------------------------------------------
 
     def care_of_address(self, arrival: Arrival, update: BindingUpdate) -> Address:
-        """The care-of address that an update is about: its alternate one, or where it came from (section 9.5.1)."""
+        """Return the care-of address that an update is about: the alternate one, or its source (section 9.5.1)."""
         alternate = update.option(mobility.AlternateCareOfAddress)
         return arrival.packet.source if alternate is None else alternate.care_of_address
 
     def is_well_formed(self, arrival: Arrival, update: BindingUpdate) -> bool:
-        """False, with a silent drop, for an update of which no acknowledgement may tell (sections 6.1.7, 9.5.1, 9.5.4).
-        """
+        """Return whether an update may be answered; drop it where not (sections 6.1.7, 9.5.1 and 9.5.4)."""
         addresses = {
             "source": arrival.packet.source, "home": arrival.source, "care-of": self.care_of_address(arrival, update),
         }  # fmt: skip
@@ -96,7 +97,7 @@ class BindingKeeper(Mobility):
         return True
 
     def is_impossible(self, home_address: Address, care_of: Address) -> bool:
-        """True for a care-of address to which nothing could be sent: it would come round to here, or to itself."""
+        """Return whether nothing could be sent to a care-of address: it would come round to here, or to itself."""
         return care_of == home_address or care_of in self.node.addresses
 
     def acknowledge(self, arrival: Arrival, acknowledgement: BindingAcknowledgement) -> None:
@@ -134,7 +135,7 @@ class BindingKeeper(Mobility):
         self._ended(binding)
 
     def binding_due(self, binding: Binding) -> None:
-        """Something is to be done about an entry: by default it has ended."""
+        """Do what is due about an entry: it ends, or is forgotten."""
         if binding.state is BindingState.REMEMBERED:
             self.step(BindingEvent.FORGET, binding)
         elif binding.state is not BindingState.PROBING:
@@ -155,7 +156,7 @@ class BindingKeeper(Mobility):
 
 
 def _may_pass_unbound(option: HomeAddressOption, packet: Packet) -> bool:
-    """True where a Mobility Header or IP security stands directly behind the header with the option."""
+    """Return whether a Mobility Header or IP security stands directly behind the header with the option."""
     last, payload = packet.extensions[-1], packet.payload
     if not isinstance(last, DestinationOptions) or option not in last.options:
         return False

@@ -92,13 +92,11 @@ class Correspondent(BindingKeeper):
 
         The nonces come before the sequence number: an acknowledgement with status 135 is signed, which takes the key.
         """
-        update, home_address = arrival.payload, arrival.source
+        update = arrival.payload
         if not self.is_well_formed(arrival, update):
             return
-        if update.home_registration:  # section 10.3.1; without nonces there is no key to sign it with
-            is_bound = home_address in self.bindings
-            status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
-            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
+        if update.home_registration:
+            self._refuse_home_registration(arrival, update)
             return
         indices, care_of = update.option(NonceIndices), self.care_of_address(arrival, update)
         if indices is None:
@@ -108,13 +106,19 @@ class Correspondent(BindingKeeper):
         if isinstance(key, Status):  # no key, so no authorization data
             self.acknowledge(arrival, BindingAcknowledgement(key, update.sequence))
             return
-        signed = home_address if update.lifetime_units == 0 else care_of
+        signed = arrival.source if update.lifetime_units == 0 else care_of
         if not is_proved(update, key, signed, arrival.packet.destination):
             self.node.drop(arrival.packet, "binding authorization data is wrong")
             return
         answer = self._answer(arrival, update, care_of)
         if update.acknowledge or answer.options or answer.status in self.always_acknowledged:
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
+
+    def _refuse_home_registration(self, arrival: Arrival, update: BindingUpdate) -> None:
+        """Say that this is no home agent (section 10.3.1); without nonces there is no key to sign that with."""
+        is_bound = arrival.source in self.bindings
+        status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
+        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
     def _answer(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> BindingAcknowledgement:
         """Carry out an authentic update where nothing speaks against it; return its acknowledgement."""

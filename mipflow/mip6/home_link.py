@@ -1,5 +1,6 @@
-"""A home agent's place on its home link: its prefixes and addresses there, and what it advertises (RFC 6275 sections
-7.1, 7.2, 7.4).
+"""A home agent's place on its home link (RFC 6275 sections 7.1, 7.2 and 7.4).
+
+It has the prefixes and the home agent's addresses there, and builds the advertisement that says that this is one.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from mipflow.wire.packet import Packet
 
 
 class Relay(Protocol):
-    """Serves DHCPv6 to mobile nodes."""
+    """A relay that serves DHCPv6 to mobile nodes."""
 
     def takes(self, inner: Packet) -> bool:
-        """True for what came through a tunnel for it."""
+        """Return whether a packet out of a tunnel is for it."""
 
     def from_client(self, arrival: Arrival) -> None:
-        """It has come."""
+        """Take a message of a client."""
 
 
 class HomeLink:
-    """The home link of `router`, which says there that it is a home agent.
+    """The home link of `router`.
 
-    preference, lifetime_s: what its home agent information option says; without both there is none (section 7.4).
-    relay: what serves DHCPv6 to mobile nodes, which the M and O bits say.
+    preference, lifetime_s: of its home agent information option, which is left out without both (section 7.4). relay:
+    serves DHCPv6 to mobile nodes, which the M and O bits say; None for no service.
     """
 
     def __init__(self, router: Router) -> None:
@@ -46,7 +47,7 @@ class HomeLink:
         """The router's interface there, once it has one."""
 
     def serve(self, segment: Segment, interface_identifier: int) -> Interface:
-        """Be its router and home agent."""
+        """Become the router of a segment. Return the interface there."""
         self.place = self._router.serve(segment, interface_identifier)
         self._router.record(self.prefixes.put(HomePrefix(self.prefix, self.address)))
         return self.place
@@ -74,8 +75,8 @@ class HomeLink:
         return prefix
 
     def advertisement(self, said: RouterAdvertisement) -> RouterAdvertisement:
-        """In the place of what any router says: with the H bit, our whole address in each prefix of ours, and how
-        preferable we are.
+        """Turn what any router says into what a home agent says: with the H bit, its whole address in each prefix of
+        its own, and how preferable it is.
         """
         now = self._router.clock.now
         options: list[NeighborOption] = [entry.information(now) for entry in self.prefixes if entry.home_agent]

@@ -1,10 +1,8 @@
-"""The mobile node of RFC 6275 section 11: what gives a host home addresses that it registers from wherever it is.
+"""The mobile node of RFC 6275 section 11: the part that gives a host home addresses, registered from wherever it is.
 
-A part of its host, and a thin shell: here are addresses and roads. It chooses the road of each (home address,
-correspondent) pair and restores home addresses on what comes in. Tests and acknowledgements are heard by
-`mip6.registrations.registrar`; tests are judged in `mip6.registrations.return_routability`, acknowledgements in
-`mip6.registrations.exchange`. That the home agent tunnelled a Home Test is seen here, where it leaves the tunnel
-(`_tunnel_exit`).
+A thin shell of addresses and roads. It takes packets and what its interfaces and its registrar tell; it chooses the
+road of each (home address, correspondent) pair, and restores home addresses on what comes in. Registrations are made
+in `mip6.registrations`, attachments to access networks in `mip6.attachment`; `mip6.listener` hears what happens.
 """
 
 from __future__ import annotations
@@ -44,14 +42,14 @@ DATA_MODES: tuple[DataMode, ...] = ("triangular", "tunnel", "route_optimisation"
 
 
 class MobileNode(Mobility):
-    """Makes a mobile node of `host`.
+    """The part of `host` that makes it a mobile node.
 
     home_agent: address of its home agent, the unspecified one to discover it (section 11.4.1); home_address: its
     primary; mode: "route_optimisation" (RFC 6275 section 11.3.1), "tunnel" (bidirectional, the same section) or
     "triangular" (the patent, page 2: replies go straight, from the home address); reuse_tokens: use tokens younger
     than 210 s again (section 5.2.7), else test before every update; registrations: makes the machine of its
     registrations; link_hints: whether its link layers report movements, or it is left to notice them by router
-    advertisements (section 11.5.1).
+    advertisements (section 11.5.1). Raises ProtocolMisuse for a mode, lifetime or home address that cannot be.
     """
 
     def __init__(
@@ -60,17 +58,14 @@ class MobileNode(Mobility):
         binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
         registrations: Callable[..., Registrations] = Registrations, link_hints: bool = True,
     ) -> None:  # fmt: skip
+        _check_mode(mode)
+        _check_home_address(home_address)
+        check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
+        check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
         super().__init__(host)
         self.host, self.network, self.clock, self.name = host, host.network, host.clock, host.name
         self.interfaces, self.addresses, self.neighbor = host.interfaces, host.addresses, host.neighbor
         self.decided, self.record, self.drop = host.decided, host.record, host.drop
-        if not fits(mode, one_of(*DATA_MODES)):
-            raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
-        check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
-        check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
-        if not home_address.is_unicast_routable or Prefix.around(home_address, 64).is_anycast(home_address):
-            # sections 6.3 and 6.4
-            raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)
         self.home_agent = home_agent
         self.home_agents: dict[Prefix, Address] = {}
         """Prefixes of the home link that came while we were away -> the home agent's address in them."""
@@ -86,26 +81,31 @@ class MobileNode(Mobility):
         self._arrivals: dict[Interface, Timer] = {}
         self._unbound: dict[Address, None] = {}
         """Home addresses that left home and wait for a care-of address."""
-        host.mobility, host.knows_mobility, host.interface_changed = self, True, self.interface_changed
-        host.neighbor.on_advertisement[:] = [self.advertised]
         self.ip_security, self.address_discovery, self.prefixes = Security(), HomeAgentSearch(), PrefixSearch()
         BindingErrors(host)
         how = Settings(reuse_tokens, home_lifetime_s, binding_lifetime_s)
         self.registrar = Registrar(host, self, self.home_test_road, registrations, how)
+        self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
+        """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
+        PeerReports(host, self.registrar)
+        self._take_places()
+
+    def _take_places(self) -> None:
+        """Hear what arrives at the host, what changes at its interfaces, and the news of the registrar."""
+        host = self.host
+        host.mobility, host.knows_mobility, host.interface_changed = self, True, self.interface_changed
+        host.neighbor.on_advertisement[:] = [self.advertised]
+        host.handlers[Packet] = self._tunnel_exit
         self.registrar.hears = {
             News.CHANGED: self.registration_changed, News.REFUSED: self.registration_refused,
             News.WITHOUT_MOBILITY: lambda peer: self.listener.peer_without_mobility(peer),
             News.PREFIXES_WANTED: lambda: self.prefixes.solicit(self.primary_home_address),
-            News.SILENT: lambda: self.address_discovery.failed(self.home_agent),  # another may answer (section 11.7.1)
+            News.SILENT: lambda: self.address_discovery.failed(self.home_agent),
             News.NO_HOME_AGENT: lambda: self.address_discovery.discover(),
         }  # fmt: skip
-        self.binding_updates, self.duplicates = self.registrar.list, self.registrar.machine.duplicates
-        """The binding update list (section 11.1); home addresses that somebody else has (section 11.7.1)."""
-        PeerReports(host, self.registrar)
-        host.handlers[Packet] = self._tunnel_exit
 
     def why_not_own(self, address: object) -> str:
-        """Why something can be no further home address of this node; empty where it can."""
+        """Return why something cannot be a further home address of this node; an empty text where it can."""
         if not isinstance(address, Address):
             return "it is no Address"
         if not self.is_of_home_link(address):
@@ -119,8 +119,7 @@ class MobileNode(Mobility):
     # --- interfaces and care-of addresses (section 11.5) -------------------------------------------------------------
 
     def visit(self, interface_name: str, segment: Segment, handoff_ms: float = 0.0) -> Interface:
-        """Go on a network with an interface (made when new), leaving the one where it is; for `handoff_ms` it is on
-        none.
+        """Move an interface (made when new) to a network; for `handoff_ms` it is on none. Return the interface.
 
         With `link_hints` its link layer tells of it, and a router is solicited at once (section 11.5.1). Raises
         ProtocolMisuse for a segment of another network.
@@ -153,7 +152,7 @@ class MobileNode(Mobility):
             self.clock.at(self.clock.now, lambda _: self.attachments[interface].link_changed())
 
     def interface(self, name: str) -> Interface:
-        """The interface of that name. Raises ProtocolMisuse naming those that there are."""
+        """Return the interface of a name. Raises ProtocolMisuse, with the names that there are, for an unknown one."""
         if isinstance(name, Interface):
             self.network.check_own(name, name.network)
         if not isinstance(name, str) or name not in self.interfaces:
@@ -162,7 +161,7 @@ class MobileNode(Mobility):
         return self.interfaces[name]
 
     def care_of_address(self, interface_name: str) -> Address:
-        """The care-of address of an interface. Raises ProtocolMisuse where it is down, at home or has none."""
+        """Return the care-of address of an interface. Raises ProtocolMisuse where it is down, at home or has none."""
         interface = self.interface(interface_name)
         address = interface.address
         if address is None or not interface.is_usable or address in self.own_home_addresses:
@@ -177,11 +176,11 @@ class MobileNode(Mobility):
         return self.primary_home_address
 
     def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:
-        """A router advertised: is it a movement, and what addresses can be made? (Sections 11.5.1 and 11.5.3.)"""
+        """Detect movement and make addresses from a router's advertisement (sections 11.5.1 and 11.5.3)."""
         self.attachments[interface].advertised(message, source)
 
     def interface_changed(self, interface: Interface) -> None:
-        """An interface went up or down, or has lost its last care-of address: what is bound there moves, or goes on."""
+        """Move what is bound at an interface that went down or has no care-of address left; go on where it went up."""
         self.listener.interface_changing(interface)
         self.attachments[interface].up_changed(self.link_hints)
         if interface.is_usable and interface.address is not None:
@@ -196,14 +195,14 @@ class MobileNode(Mobility):
         self.listener.interface_changed(interface)
 
     def care_of_ready(self, interface: Interface) -> None:
-        """An interface has another care-of address, or has one again: what is to be bound there is."""
+        """Bind what is to be bound at an interface that has another care-of address, or one again."""
         self.listener.care_of_changing(interface)
         self._bind_at(interface)
         self.listener.care_of_ready(interface)
 
     def _bind_at(self, interface: Interface) -> None:
-        """The primary registers from the first interface that is up; what was bound to the care-of address before, or
-        where nothing arrives any more, is bound here.
+        """Register the primary if this is the first interface that is up; bind here what was bound to its former
+        care-of address, or where nothing arrives any more.
         """
         care_of, primary = interface.address, self.primary_home_address
         if care_of is None or care_of in self.own_home_addresses:
@@ -224,21 +223,21 @@ class MobileNode(Mobility):
         self.registrar.tell(Lost(care_of))
 
     def _is_at_home(self, home_address: Address) -> bool:
-        """True while we have it on the home link, or find out there that nobody has: the home agent would meet us."""
+        """Return whether a home address is ours on the home link, or is being tested there for being nobody's."""
         detecting = (self.neighbor.is_detecting(home_address, each) for each in self.interfaces.values())
         return home_address in self.addresses or any(detecting)
 
     def is_own(self, address: Address) -> bool:
-        """True for a home address of this node too, wherever it is."""
+        """Return whether an address is ours: a home address too, wherever this node is."""
         return address in self.own_home_addresses or super().is_own(address)
 
     def is_reachable(self, address: Address) -> bool:
-        """True for an address of an interface that is up, on a link that is up."""
+        """Return whether an address belongs to an interface that is up, on a link that is up."""
         interface = self.addresses.get(address)
         return interface is not None and interface.is_usable
 
     def is_home_ready(self, home_address: Address) -> bool:
-        """True where packets to a home address surely reach this node: it is at home, or its home agent knows where.
+        """Return whether packets to a home address surely arrive: it is at home, or its home agent knows where it is.
 
         A home agent drops what is tunnelled from any other care-of address; only in ESP does it not look (section
         10.4.5), so there a test need not wait for the acknowledgement.
@@ -251,32 +250,32 @@ class MobileNode(Mobility):
     # --- home and away (section 11.5.5) ------------------------------------------------------------------------------
 
     def home_addresses_in_order(self) -> list[Address]:
-        """All home addresses of this node, the primary first."""
+        """Return all home addresses of this node, the primary first."""
         return sorted(self.own_home_addresses, key=lambda address: (address != self.primary_home_address, address))
 
     def is_of_home_link(self, address: Address) -> bool:
-        """True for an address with a prefix of the home link, as far as this node knows them (section 11.4.3)."""
+        """Return whether an address has a prefix of the home link, as far as this node knows them (section 11.4.3)."""
         return address in Prefix.around(self.primary_home_address, 64) or self.home_prefixes.of(address) is not None
 
     def bind(self, home_address: Address, care_of: Address) -> None:
-        """Make one of our home addresses usable: on the home link itself if we are there, else bound to `care_of`."""
+        """Make a home address usable: on the home link itself if this node is there, else bound to `care_of`."""
         if not self._come_home():
             self.registrar.register_home(home_address, care_of)
 
     def _come_home(self) -> bool:
-        """Have our home addresses on the home link, where we are there; True then."""
+        """Take the home addresses to the home link if an interface is there; return whether one is."""
         home = next((place for place in self.attachments.values() if place.interface.up and place.is_home), None)
         if home is not None:
             home.come_home()
         return home is not None
 
     def home_address_taken(self, home_address: Address) -> None:
-        """Somebody has this home address of ours: it must not be used again (section 11.7.1)."""
+        """Use a home address no more: somebody else has it (section 11.7.1)."""
         self.duplicates.add(home_address)
         self.listener.home_address_taken(home_address)
 
     def came_home(self, home_address: Address) -> None:
-        """A home address is ours on the home link, and nobody else's: all there are to send to us."""
+        """Announce on the home link that a home address is here, and nobody else's (section 11.5.5)."""
         interface = self.addresses[home_address]
         self.decided("at home", f"{home_address} on {interface.name}")
         self.neighbor.announce(home_address, interface)
@@ -285,8 +284,8 @@ class MobileNode(Mobility):
         self.listener.came_home(home_address)
 
     def leave_home(self, interface: Interface) -> None:
-        """The interface is not on the home link: home addresses that it had, or was to have, go to another that is, or
-        are registered anew from elsewhere.
+        """Take the home addresses from an interface that is not on the home link: they go to another that is, or are
+        registered anew from elsewhere.
         """
         ours, neighbor = self.home_addresses_in_order(), self.neighbor
         left = [each for each in ours if each in interface.addresses or neighbor.stop_detecting(each, interface)]
@@ -301,24 +300,22 @@ class MobileNode(Mobility):
         self.listener.left_home()
 
     def first_interface(self) -> Interface | None:
-        """The first interface that is up and on an access network, or None."""
+        """Return the first interface that is up and on an access network, or None."""
         return next((i for i in self.interfaces.values() if i.up and i.segment is not None), None)
 
     def home_interface(self) -> Interface | None:
-        """The interface from which the primary home address is registered: `listener`'s, or the first that is up."""
+        """Return the interface from which the primary is registered: the listener's choice, or the first that is up."""
         return self.listener.home_interface() or self.first_interface()
 
     def care_of_for(self, entry: BindingUpdateEntry, care_of: Address) -> Address:
-        """Where a registration goes whose care-of address cannot be reached any more: as `listener` says, or to
-        `care_of`.
-        """
+        """Return the care-of address for a registration whose own is lost: the listener's choice, or `care_of`."""
         chosen = self.listener.care_of_for(entry)
         return chosen if chosen is not None and self.is_reachable(chosen) else care_of
 
     # --- roads (sections 11.3.1, 11.3.2) -----------------------------------------------------------------------------
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight from a care-of address, or at home; else from a home address as the bindings say just now."""
+        """Return the road of packets: straight from a care-of address or at home, else as the bindings are just now."""
         if source not in self.own_home_addresses or source in self.addresses:
             return self.node.direct_road(source, destination)
         if self.mode == "triangular":
@@ -335,8 +332,10 @@ class MobileNode(Mobility):
         return road
 
     def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
-        """The address from which to talk to `destination` where nobody says (RFC 6724 section 5): a home address that
-        is at home or bound, or a care-of address where one is asked for (section 11.3.1) or there is no other.
+        """Return the address from which to talk to `destination` by default (RFC 6724 section 5).
+
+        That is a home address at home or bound; a care-of address where one is asked for (section 11.3.1) or there is
+        no other.
         """
         now, first = self.clock.now, self.first_interface()
         usable = [a for a in self.home_addresses_in_order() if a in self.addresses or self.registered_at_home(a)]
@@ -353,13 +352,13 @@ class MobileNode(Mobility):
         return max(candidates, key=worth, default=None)
 
     def optimised_road(self, home_address: Address, care_of: Address, destination: Address) -> Road | None:
-        """Straight from the care-of address, with a Home Address option."""
+        """Return the road straight from a care-of address, with a Home Address option."""
         option = DestinationOptions((HomeAddressOption(home_address),))
         return self.node.road("route optimisation", care_of, destination, source=care_of, extensions=(option,))
 
     def tunnel_road(self, home_address: Address, care_of: Address | None = None) -> Road | None:
-        """Through the home agent, from the care-of address that it holds for this home address (section 10.4.5), or
-        from another that is named.
+        """Return the road through the home agent, from the care-of address that it holds for this home address (section
+        10.4.5), or from another that is named.
 
         Where an update stays without an answer, it or its acknowledgement may be what was lost. The home agent drops
         what comes from the wrong one of the two addresses, so every second attempt tries the one that was asked for.
@@ -374,23 +373,23 @@ class MobileNode(Mobility):
         return None if care_of is None else self.node.road("tunnel", care_of, home_agent, tunnel=(care_of, home_agent))
 
     def valid_s(self, home_address: Address, most_s: int) -> int:
-        """For how many seconds a home address is valid, at most `most_s`."""
+        """Return for how many seconds a home address is valid: at most `most_s`, at least one unit of 4 s."""
         entry = self.home_prefixes.of(home_address)
         left_s = most_s if entry is None else entry.valid_s(self.clock.now)
         return max(min(left_s, most_s), LIFETIME_UNIT_S)
 
     def update_flags(self, home_address: Address, care_of: Address) -> dict[str, bool]:
-        """L where the care-of address's interface has a link-local address with the home address's identifier; K where
-        the keys survive movements (section 11.7.1).
+        """Return the bits of an update: L where the interface's link-local address has the identifier of the home
+        address, K where the keys survive movements (section 11.7.1).
         """
         interface = self.addresses.get(care_of)
         same = interface is not None and interface.link_local.interface_identifier == home_address.interface_identifier
         return {"link_local": same, "key_management": self.ip_security.keys_survive_movement}
 
     def home_test_road(self, home_address: Address) -> Road | None:
-        """Where home test inits go: the tunnel, in ESP from a new care-of address as soon as its update has left.
+        """Return the tunnel for home test inits; in ESP from a new care-of address as soon as its update has left.
 
-        There no home agent looks at the outer source (sections 10.4.5, 11.6.3).
+        In ESP no home agent looks at the outer source (sections 10.4.5 and 11.6.3).
         """
         entry = self.home_registration(home_address)
         if not self.ip_security.is_on or entry is None or entry.unacknowledged == home_address:
@@ -398,7 +397,7 @@ class MobileNode(Mobility):
         return self.tunnel_road(home_address, entry.unacknowledged)
 
     def disown(self, home_address: Address) -> None:
-        """Give a home address up: its packets are no longer ours, and its security associations go."""
+        """Give a home address up: its packets are no longer accepted, its security associations go."""
         self.own_home_addresses.discard(home_address)
         self._unbound.pop(home_address, None)
         if home_address in self.addresses:  # at home
@@ -409,7 +408,8 @@ class MobileNode(Mobility):
 
     def let_go(self, home_address: Address) -> bool:
         """Bring a home address to an end: de-register it at the correspondents, which takes a home token, then at the
-        home agent; disown it when nobody holds it. True when that is done, else go on when a registration has changed.
+        home agent; disown it when nobody holds it. Return whether that is done; else call again when a registration
+        has changed.
         """
         entries = self.binding_updates.of_home_address(home_address)
         at_correspondents = [entry for entry in entries if not entry.home_registration]
@@ -422,24 +422,22 @@ class MobileNode(Mobility):
         return True
 
     def registered_at_home(self, home_address: Address) -> Address | None:
-        """The care-of address that the home agent has acknowledged for a home address, or None."""
+        """Return the care-of address that the home agent has acknowledged for a home address, or None."""
         entry = self.home_registration(home_address)
         return None if entry is None else entry.registered
 
     def home_registration(self, home_address: Address) -> BindingUpdateEntry | None:
-        """The entry of a home address at its home agent, or None."""
+        """Return the entry of a home address at its home agent, or None."""
         return self.binding_updates.get(self.home_agent_of(home_address), home_address)
 
     def home_agent_of(self, home_address: Address) -> Address:
-        """The home agent's address for a home address: the one that a new prefix of the home link came with, else the
-        one that is known.
-        """
+        """Return the home agent's address for a home address: the one that came with its prefix, else the known one."""
         return next((agent for prefix, agent in self.home_agents.items() if home_address in prefix), self.home_agent)
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
-        """Restore the home address, which must be one of ours."""
+        """Restore the home address of a packet; drop it where that is not ours."""
         if header.home_address not in self.own_home_addresses or header.segments_left != 1:
             self.drop(arrival.packet, f"type 2 routing header with {header.home_address}, not a home address of ours")
             return False
@@ -447,7 +445,7 @@ class MobileNode(Mobility):
         return True
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
-        """First check of a Home Test too (section 11.6.2): it was the home agent that tunnelled it."""
+        """Take out what the home agent tunnelled; for a Home Test this is the first check (section 11.6.2)."""
         inner: Packet = arrival.payload
         if arrival.packet.source != self.home_agent_of(inner.destination) or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")
@@ -459,7 +457,7 @@ class MobileNode(Mobility):
     # --- what peers say ----------------------------------------------------------------------------------------------
 
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
-        """A peer has acknowledged, refused or lost a registration."""
+        """Go on after a peer has acknowledged, refused or lost a registration."""
         home_address = entry.home_address
         is_released = entry.lingers_until_ns or self.binding_updates.get(entry.peer, home_address) is not entry
         if entry.home_registration and is_released and home_address in self.addresses:
@@ -469,8 +467,8 @@ class MobileNode(Mobility):
         self.listener.registration_changed(entry)
 
     def registration_refused(self, entry: BindingUpdateEntry, status: int) -> None:
-        """A peer has refused a registration with `status` (128 or more): another home agent may accept it, unless
-        somebody else has the home address.
+        """Go on after a peer has refused a registration with `status`, 128 or more: another home agent may accept it,
+        unless somebody else has the home address.
         """
         if entry.home_registration and status == Status.DUPLICATE_ADDRESS_DETECTION_FAILED:
             self.home_address_taken(entry.home_address)
@@ -478,3 +476,14 @@ class MobileNode(Mobility):
         if entry.home_registration:
             self.address_discovery.failed(entry.peer)
         self.listener.registration_refused(entry, status)
+
+
+def _check_mode(mode: object) -> None:
+    if not fits(mode, one_of(*DATA_MODES)):
+        raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
+
+
+def _check_home_address(home_address: Address) -> None:
+    """Refuse an address that neither a Home Address option nor a type 2 routing header may hold (6.3 and 6.4)."""
+    if not home_address.is_unicast_routable or Prefix.around(home_address, 64).is_anycast(home_address):
+        raise ProtocolMisuse(f"home_address={home_address}; expected a routable unicast address", home_address)

@@ -1,8 +1,8 @@
 """Movement detection of one interface (RFC 6275 section 11.5.1). Pure; its state machine is a table.
 
-Takes what the link layer says, router advertisements, answers and silence with their times; gives what is to be done.
-A new router on the link is not yet a movement: the old one is asked first whether it is still there, which costs
-nothing, since duplicate address detection of the new care-of address takes the same second.
+It takes what the link layer says, router advertisements, answers and silence with their times, and gives steps. A new
+router on the link is not yet a movement: the old one is asked first whether it is still there, which costs nothing,
+since duplicate address detection of the new care-of address takes the same second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_UNICAST_SOLICIT = 3
 
 
 class Place(Enum):
-    """Where an interface stands."""
+    """The states of an interface."""
 
     SEARCHING = "looking for a router"
     ATTACHED = "at its router"
@@ -30,7 +30,7 @@ class Place(Enum):
 
 
 class Sign(Enum):
-    """Signs of movement that can be noticed."""
+    """The events: signs that an interface has moved, or has not."""
 
     LINK = "the link layer reports another link"
     ROUTER = "a router advertised where none was known"
@@ -44,7 +44,7 @@ class Sign(Enum):
 
 
 class Do(Enum):
-    """Actions to take."""
+    """The actions that a step asks for."""
 
     SOLICIT = "ask for routers"
     PROBE = "ask the router in doubt whether it is there"
@@ -72,28 +72,28 @@ _FOLLOWING = {
     },
 }  # fmt: skip
 TRANSITIONS = {(place, sign): following for place, row in _FOLLOWING.items() for sign, following in row.items()}
-"""The movement of one interface."""
+"""The state machine of an interface."""
 
 
 @dataclass(slots=True, frozen=True)
 class HeardRouter:
-    """A router as it advertised itself. `port` stands for its link-layer address."""
+    """A router as it advertised itself; `port` stands for its link-layer address."""
 
     link_local: Address
     port: Port | None
     prefixes: frozenset[Prefix]
     addresses: frozenset[Address]
-    """Its global addresses, where it tells them (the R bit, section 7.2)."""
+    """Its global addresses, if it tells them (the R bit, section 7.2)."""
     expires_ns: int
     ask_ns: int
-    """When to ask it for another advertisement, where it sends none by itself."""
+    """The time to ask it for another advertisement, if it sends none by itself."""
     interval_ns: int | None
     """The longest time between its advertisements (section 7.3)."""
     overdue_ns: int | None
 
     @classmethod
     def of(cls, source: Address, port: Port | None, message: RouterAdvertisement, now: int) -> HeardRouter:
-        """Read what an advertisement says of its sender."""
+        """Read an advertisement that arrived at `now` from a link-local address."""
         told = message.prefixes
         prefixes = frozenset(Prefix.around(option.prefix, option.prefix_length) for option in told if option.on_link)
         addresses = frozenset(option.prefix for option in told if option.router_address)
@@ -105,7 +105,7 @@ class HeardRouter:
         return cls(source, port, prefixes, addresses, ends, ends - before_ns, every, overdue_ns)
 
     def is_same(self, other: HeardRouter) -> bool:
-        """True for the same router: link-local addresses are not globally unique, so what it tells counts too."""
+        """Return whether both are one router: link-local addresses are not globally unique, so what it tells counts."""
         if self.link_local != other.link_local:
             return False
         if self.addresses and other.addresses:
@@ -113,7 +113,7 @@ class HeardRouter:
         return self.shares_link(other)
 
     def shares_link(self, other: HeardRouter) -> bool:
-        """True where both advertised a prefix in common, or one of them none."""
+        """Return whether both advertised a prefix in common, or one of them none."""
         return not self.prefixes or not other.prefixes or bool(self.prefixes & other.prefixes)
 
     def __str__(self) -> str:
@@ -121,12 +121,11 @@ class HeardRouter:
 
 
 Step = tuple[Do, "HeardRouter | None"]
-"""An action to take, and with which router."""
+"""An action, and the router that it is about, if any."""
 
 
 class MovementDetection:
-    """Where one interface stands, with its default `router` and, while that is in doubt, the `candidate` for its place.
-    """
+    """The movement of one interface: its `place`, its default `router`, and the `candidate` while that is in doubt."""
 
     def __init__(self) -> None:
         self.place = Place.SEARCHING
@@ -141,20 +140,20 @@ class MovementDetection:
 
     @property
     def in_doubt(self) -> HeardRouter | None:
-        """The router that is being asked, or None."""
+        """The router that is asked whether it is there, or None."""
         return {Place.LEAVING: self.former, Place.DOUBTING: self.router}.get(self.place)
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
     def link_changed(self) -> list[Step]:
-        """The link layer reports another link, a hint that surely means movement: nothing that was known holds."""
+        """Begin anew: the link layer reports another link, a hint that surely means movement."""
         self._step(Sign.LINK)
         self.router = self.candidate = self.former = None
         self.others = {}
         return [(Do.SOLICIT, None)]
 
     def heard(self, heard: HeardRouter, now: int) -> list[Step]:
-        """A router advertised."""
+        """Take a router's advertisement."""
         current, is_router = self.router, heard.expires_ns > now
         if current is None:
             return self._found(heard) if is_router else []
@@ -171,7 +170,7 @@ class MovementDetection:
         return self._stranger(heard, current) if is_router else []
 
     def doubt(self) -> list[Step]:
-        """An advertisement is overdue, or the link was down for a while: is the router still there?"""
+        """Ask whether the router is still there: an advertisement is overdue, or the link was down for a while."""
         if self.place is not Place.ATTACHED:
             return []
         self._step(Sign.MISSING)
@@ -179,7 +178,7 @@ class MovementDetection:
         return [(Do.PROBE, self.router)]
 
     def answered(self, now: int) -> list[Step]:
-        """The router in doubt is there, on one link with the new one."""
+        """Stay: the router in doubt has answered, so it is on one link with the new one."""
         router = self.in_doubt
         self._step(Sign.ANSWERED)
         other = self.former or self.candidate
@@ -191,7 +190,7 @@ class MovementDetection:
         return [(Do.STAYED, router)]
 
     def unanswered(self) -> list[Step]:
-        """A second has passed since the last probe."""
+        """Probe again, or give the router up: a second has passed since the last probe."""
         if self._probes < MAX_UNICAST_SOLICIT:
             self._probes += 1
             if self.place is Place.DOUBTING and self.candidate is not None:
@@ -204,7 +203,7 @@ class MovementDetection:
         return [(Do.LOST, lost)] if was_left else [(Do.LOST, lost), *self._another()]
 
     def elapsed(self, now: int) -> list[Step]:
-        """Time has passed up to `due_ns`."""
+        """Do what is due at `now`; see `due_ns`."""
         router = self.router
         if router is None:
             return []
@@ -221,7 +220,7 @@ class MovementDetection:
         return []
 
     def due_ns(self) -> int | None:
-        """When to call `elapsed`, in nanoseconds; None where nothing is due."""
+        """Return when to call `elapsed`, in nanoseconds; None where nothing is due."""
         router = self.router
         if router is None or (self.place is Place.DOUBTING and self.candidate is None):
             return None
@@ -272,7 +271,7 @@ class MovementDetection:
         return [*([(Do.LOST, lost)] if lost else []), (Do.ENDED, ended), *self._another()]
 
     def _another(self) -> list[Step]:
-        """There is no router any more: take another one of the link, else ask for one (RFC 4861 section 6.3.6)."""
+        """Take another router of the link in place of one that is gone, else ask for one (RFC 4861 section 6.3.6)."""
         self.router, found = None, self.candidate or next(iter(self.others.values()), None)
         self.candidate = None
         return [(Do.SOLICIT, None)] if found is None else self._found(found)

@@ -1,5 +1,7 @@
-"""IP security of a node of Mobile IPv6 (RFC 3776, RFC 4877): what its policies name leaves in ESP, and arrives in ESP
-or not at all. Stands in front of the node's handlers, and behind what it sends directly.
+"""IP security of a node of Mobile IPv6 (RFC 3776 and RFC 4877).
+
+It stands in front of the node's handlers, and behind what the node sends directly: messages that the policies of
+`mip6.security.security` name leave in ESP, and arrive in ESP or not at all.
 """
 
 from __future__ import annotations
@@ -18,20 +20,20 @@ from mipflow.wire.packet import ESP, Opaque, Packet
 
 
 class Establishes(Protocol):
-    """Makes security associations with a home agent."""
+    """A key exchange, which makes security associations with a home agent."""
 
     def reaches(self, address: Address) -> bool:
-        """True for an address of the home agent."""
+        """Return whether an address is the home agent's."""
 
     def establish(self, home_address: Address, home_agent: Address) -> None:
-        """Make those for a home address."""
+        """Make the associations for a home address."""
 
     def delete(self, home_address: Address) -> None:
-        """Delete those for a home address."""
+        """Delete the associations for a home address."""
 
 
 class IpSecurity(Security):
-    """Protects signalling of `node` with its home agent, or its mobile nodes.
+    """Protects the signalling of `node` with its home agent, or with its mobile nodes.
 
     Made when all handlers are in their places: what the policies name passes them in ESP only from then on.
     """
@@ -42,7 +44,7 @@ class IpSecurity(Security):
         self._node, self.associations = node, associations
         self.keys_survive_movement = associations.is_dynamic
         self.key_exchanges: list[Establishes] = []
-        """Makers of security associations with home agents, for home addresses that have none yet."""
+        """Key exchanges with home agents, for home addresses that have no associations yet."""
         node.send_by = self._send_protected
         self._beyond = node.handlers.get(Opaque, node.unhandled)
         """Takes ESP that ends beyond this node."""
@@ -107,7 +109,7 @@ class IpSecurity(Security):
             self._node.handlers.get(type(opened.payload), self._node.unhandled)(inside)
 
     def _admitting(self, handler: Handler) -> Handler:
-        """A handler of messages, of those that policy lets through."""
+        """Return a handler that hands on to `handler` what the policies let through."""
 
         def admit(arrival: Arrival) -> None:
             packet, tunnel = arrival.packet, arrival.tunnel

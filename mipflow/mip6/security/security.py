@@ -1,8 +1,8 @@
-"""Security policies and associations between a mobile node and its home agent (RFC 6275 5.1, RFC 3776, RFC 4877).
+"""The security databases of a mobile node or its home agent (RFC 6275 section 5.1, RFC 3776, RFC 4877). Pure.
 
-Takes packets as they leave and arrive; gives them in ESP, opened, or a WireError with the reason. Pure: it sends and
-traces nothing. The home address chooses the association, so none has to change when the mobile node moves: the
-outer address of a tunnel is the packet's own, the care-of address that is registered for that home address.
+They take packets as they leave and arrive; give them in ESP, opened, or a WireError with the reason. The home address
+chooses the association, so none has to change when the mobile node moves: the outer address of a tunnel is the packet's
+own, the care-of address that is registered for that home address.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from mipflow.wire.packet import Packet
 FIRST_SPI = 256
 """Smaller ones are reserved (RFC 4303 section 2.1)."""
 WINDOW = 64
-"""Sequence numbers that an anti-replay window looks back (RFC 4303 section 3.4.3)."""
+"""The sequence numbers that an anti-replay window looks back (RFC 4303 section 3.4.3)."""
 LAST_SEQUENCE = 0xFFFF_FFFF
 
 
 class Mode(Enum):
-    """The extent of ESP's protection: a payload or a whole packet (RFC 4303 section 3.1)."""
+    """The extent of ESP's protection: a payload, or a whole packet (RFC 4303 section 3.1)."""
 
     TRANSPORT = "transport"
     TUNNEL = "tunnel"
@@ -67,7 +67,7 @@ class Selector(NamedTuple):
 
 
 def selector(packet: Packet) -> Selector | None:
-    """By what an association for a packet is chosen; None where no policy names it.
+    """Return the key by which an association for a packet is chosen; None where no policy names it.
 
     The home address is the one in the Home Address option or the type 2 routing header, where there is one, and in
     tunnel mode that of the packet inside (RFC 3776 section 4.2).
@@ -83,7 +83,7 @@ def selector(packet: Packet) -> Selector | None:
 
 
 class ReplayWindow:
-    """Which sequence numbers have arrived (RFC 4303 section 3.4.3): the highest and the `WINDOW` up to it."""
+    """A memory of the sequence numbers that have arrived, `WINDOW` of them (RFC 4303 section 3.4.3)."""
 
     def __init__(self) -> None:
         self._highest = 0
@@ -91,12 +91,12 @@ class ReplayWindow:
         """Bit n: the number n below the highest has arrived."""
 
     def is_fresh(self, sequence: int) -> bool:
-        """True for a number that has not arrived and is not too old to tell; zero is none."""
+        """Return whether a number has not arrived, and is not too old to tell; zero is no number."""
         behind = self._highest - sequence
         return sequence > 0 and (behind < 0 or (behind < WINDOW and not self._seen >> behind & 1))
 
     def accept(self, sequence: int) -> None:
-        """A packet of this number has arrived and is authentic."""
+        """Enter the number of a packet that has arrived and is authentic."""
         ahead = sequence - self._highest
         if ahead > 0:
             self._seen = (self._seen << min(ahead, WINDOW) | 1) & (1 << WINDOW) - 1
@@ -118,7 +118,7 @@ class SecurityAssociation:
     is_inbound: bool
     window: ReplayWindow | None = None
     sequence: int = 0
-    """Of the last packet that was sent."""
+    """The sequence number of the last packet that was sent."""
 
 
 class SecurityAssociations:
@@ -135,14 +135,14 @@ class SecurityAssociations:
         self.home_agents = list(home_agents)
         self._outbound: dict[Selector, SecurityAssociation] = {}
         self._inbound: dict[int, SecurityAssociation] = {}
-        """By SPI."""
+        """SPI -> the association for what arrives with it."""
         self._next_spi = FIRST_SPI + random.getrandbits(16)
 
     def __iter__(self) -> Iterator[SecurityAssociation]:
         return chain(self._outbound.values(), self._inbound.values())
 
     def new_spi(self) -> int:
-        """A number for an association that ends here."""
+        """Return an SPI for an association that ends here."""
         self._next_spi += 1
         return self._next_spi - 1
 
@@ -161,26 +161,26 @@ class SecurityAssociations:
         return [Change(self.name, str(home_address), before, self._row(home_address))]
 
     def remove(self, home_address: Address) -> list[Change]:
-        """Take out all associations for a home address."""
+        """Delete all associations for a home address."""
         before = self._row(home_address)
         self._outbound = {key: each for key, each in self._outbound.items() if key.home_address != home_address}
         self._inbound = {spi: e for spi, e in self._inbound.items() if e.selector.home_address != home_address}
         return [] if before is None else [Change(self.name, str(home_address), before, None)]
 
     def _row(self, home_address: Address) -> Row | None:
-        """The row of the trace: the SPIs for a home address."""
+        """Return the row of the trace for a home address: its SPIs."""
         own = [each for each in self if each.selector.home_address == home_address]
         inbound, outbound = (", ".join(str(e.keys.spi) for e in own if e.is_inbound is way) for way in (True, False))
         return {"home_address": str(home_address), "spi_in": inbound, "spi_out": outbound} if own else None
 
     def owner(self, home_address: Address) -> Address | None:
-        """The mobile node, by its primary home address, that has associations for a home address; None for nobody."""
+        """Return the primary home address of the mobile node with associations for a home address; None for nobody."""
         return next((each.owner for each in self if each.selector.home_address == home_address), None)
 
     # --- policy ------------------------------------------------------------------------------------------------------
 
     def required(self, packet: Packet) -> Selector | None:
-        """By what the association is chosen under which a packet must travel; None where it travels as it is.
+        """Return the key of the association under which a packet must travel; None where it travels as it is.
 
         A home registration is never to be unprotected, whoever is asked for it (RFC 6275 section 5.1).
         """
@@ -191,7 +191,7 @@ class SecurityAssociations:
         return None
 
     def lacks(self, packet: Packet) -> Selector | None:
-        """By what an association is to be chosen that a packet needs and that is not there yet, else None."""
+        """Return the key of the association that a packet needs, if that is not there yet; else None."""
         wanted = self.required(packet)
         return None if wanted is None or wanted in self._outbound else wanted
 
@@ -204,7 +204,7 @@ class SecurityAssociations:
     # --- packets out and in (RFC 4303 section 3) ---------------------------------------------------------------------
 
     def protect(self, packet: Packet) -> Packet:
-        """The packet as it may leave: in ESP, or itself where no policy asks for that.
+        """Return a packet as it may leave: in ESP, or itself where no policy asks for that.
 
         Raises WireError where an association is missing or its sequence numbers are used up.
         """
@@ -224,12 +224,13 @@ class SecurityAssociations:
         return esp.protect(packet, association.keys, association.sequence, iv)
 
     def knows(self, packet: Packet) -> bool:
-        """True where one of the associations is for what came in ESP."""
+        """Return whether there is an association for a packet that came in ESP."""
         return esp.spi_and_sequence(packet)[0] in self._inbound
 
     def open(self, packet: Packet) -> Opened:
-        """The packet that came in ESP. Raises WireError for what is replayed, not authentic, or not what its
-        association is for.
+        """Return the packet inside one that came in ESP.
+
+        Raises WireError for what is replayed, not authentic, or not of the kind that its association is for.
         """
         spi, sequence = esp.spi_and_sequence(packet)
         association = self._inbound.get(spi)
