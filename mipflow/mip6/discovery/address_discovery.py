@@ -18,7 +18,6 @@ from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.parts import AnycastAnswers, HomeAgentSearch
-from mipflow.mip6.registrations.events import HomeAgentChanged
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S, Timer
@@ -262,9 +261,4 @@ class HomeAgentDiscovery(HomeAgentSearch):
         self._next.stop()
         self._soonest_ns = self._node.clock.now + constants.INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
         self._node.decided("home agent", str(home_agent))
-        mobile = self._mobile
-        mobile.home_agent = home_agent
-        mobile.home_agents.clear()  # what the one before said does not count
-        for entry in mobile.home_prefixes:
-            self._node.record(mobile.home_prefixes.remove(entry.prefix))
-        mobile.registrar.tell(HomeAgentChanged(home_agent))
+        self._mobile.change_home_agent(home_agent)
