@@ -1,7 +1,7 @@
 """A mobile node that moves single flows: a host that has the mobile node of RFC 6275 and the flow layer's parts.
 
 It adds names and overrides none: `flow.stack` stands between its transport and its roads (Figure 3), `flow.bindings`
-hears the mobile node and says where to bind (`mip6.listener`), `flow.applications.opening` serves applications.
+hears the mobile node and says where to bind (`mip6.parts.Listener`), `flow.applications.opening` serves applications.
 Mobility's own datagrams pass by all of them. Functions of a learner's come in here and are guarded here
 (`flow.learner.put_in`).
 """

@@ -3,10 +3,9 @@
 Here are the roles: the home agent (`home_agent`, with its `home_link`), the correspondent node (`correspondent_node`;
 what both have alike is in `binding_keeper`) and the mobile node (`mobile_node`, with an `attachment` for each interface
 and the pure `movement` in it). Their tables are in `bindings`, a mobile node's registrations in `registrations`. They
-take packets from `mipflow.node` and give packets; nothing here knows of flows, which `mipflow.flow` puts on top as a
-`listener`.
+take packets from `mipflow.node` and give packets; nothing here knows of flows, which `mipflow.flow` puts on top.
 
 Behind doors of their own are `discovery`, `security` and `enhanced`, which only some worlds need: the roles begin with
-empty `parts`, and a scenario puts better ones in. Read `correspondent_node` first: it fits three screens. Then the home
-agent; then `mobile_node`, beginning with its roads.
+`parts` that do nothing, and a scenario puts others in. Read `correspondent_node` first: it fits three screens. Then
+read `home_agent`; then `mobile_node`, beginning with its roads.
 """

@@ -6,19 +6,12 @@ from mipflow.mip6.binding_keeper import BindingKeeper
 from mipflow.mip6.constants import PERSISTENT_ERRORS_NS
 from mipflow.mip6.home_link import HomeLink
 from mipflow.node.node import MIN_MTU, Arrival, Node
+from mipflow.wire import icmpv6
 from mipflow.wire.address import Address
-from mipflow.wire.icmpv6 import (
-    BEYOND_SCOPE,
-    DESTINATION_UNREACHABLE,
-    FAILED_POLICY,
-    PACKET_TOO_BIG,
-    TIME_EXCEEDED,
-    IcmpError,
-)
 from mipflow.wire.packet import IPV6_HEADER, TUNNEL_OVERHEAD, Packet
 
 IPV6_IN_IPV6, ROUTING_HEADER, ICMPV6 = 41, 43, 58
-ABOUT_THE_SOURCE = (BEYOND_SCOPE, FAILED_POLICY)
+ABOUT_THE_SOURCE = (icmpv6.BEYOND_SCOPE, icmpv6.FAILED_POLICY)
 """Codes of Destination Unreachable that blame our own address: packets to the home address would fare no better."""
 
 
@@ -26,10 +19,10 @@ class UnreachableCareOfAddresses:
     """Ends a correspondent node's binding whose care-of address has been unreachable for five seconds."""
 
     def __init__(self, keeper: BindingKeeper) -> None:
-        self._keeper, self._heard_before = keeper, keeper.node.handlers[IcmpError]
+        self._keeper, self._heard_before = keeper, keeper.node.handlers[icmpv6.IcmpError]
         self._since: dict[Address, tuple[int, int]] = {}
         """Home address -> first and last time of errors in a row."""
-        keeper.node.handlers[IcmpError] = self._heard
+        keeper.node.handlers[icmpv6.IcmpError] = self._heard
 
     def forget(self, home_address: Address) -> None:
         """Forget the errors about the care-of address of a home address: it is another one, or is reached again."""
@@ -39,7 +32,7 @@ class UnreachableCareOfAddresses:
         self._heard_before(arrival)
         error, now = arrival.payload, self._keeper.node.clock.now
         binding = self._keeper.bindings.get(_behind_routing_header(error.invoking))
-        if error.type != DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
+        if error.type != icmpv6.DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
             return
         if binding.care_of_address.packed != error.invoking[24:40]:
             return
@@ -60,8 +53,8 @@ class TunnelErrors:
     """Tells who sent a packet into a home agent's tunnel what became of it there (RFC 2473 section 8)."""
 
     def __init__(self, node: Node, home: HomeLink) -> None:
-        self._node, self._home, self._heard_before = node, home, node.handlers[IcmpError]
-        node.handlers[IcmpError] = self._heard
+        self._node, self._home, self._heard_before = node, home, node.handlers[icmpv6.IcmpError]
+        node.handlers[icmpv6.IcmpError] = self._heard
 
     def _heard(self, arrival: Arrival) -> None:
         self._heard_before(arrival)
@@ -70,10 +63,10 @@ class TunnelErrors:
         is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in node.addresses
         is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
         told = None
-        if error.type in (DESTINATION_UNREACHABLE, TIME_EXCEEDED):
-            told = IcmpError(DESTINATION_UNREACHABLE, 3, 0, inner)
-        elif error.type == PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
-            told = IcmpError(PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
+        if error.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
+            told = icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 3, 0, inner)
+        elif error.type == icmpv6.PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
+            told = icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
         if told is not None and is_ours and not is_error and node.error_limit.take(node.clock.now):
             node.send(Packet(self._home.address, Address(inner[8:24]), told))
 

@@ -2,7 +2,7 @@
 
 A thin shell of addresses and roads. It takes packets and what its interfaces and its registrar tell; it chooses the
 road of each (home address, correspondent) pair, and restores home addresses on what comes in. Registrations are made
-in `mip6.registrations`, attachments to access networks in `mip6.attachment`; `mip6.listener` hears what happens.
+in `mip6.registrations`, attachments to access networks in `mip6.attachment`; a `Listener` hears what happens.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from mipflow.mip6.binding_errors import BindingErrors
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.home_prefixes import HomeAddresses, HomePrefixes
-from mipflow.mip6.listener import Listener
-from mipflow.mip6.parts import HomeAgentSearch, PrefixSearch, Security
+from mipflow.mip6.parts import HomeAgentSearch, Listener, PrefixSearch, Security
 from mipflow.mip6.registrations.events import HomeAgentChanged, Lost, Reachable
 from mipflow.mip6.registrations.peer_reports import PeerReports
 from mipflow.mip6.registrations.registrar import Registrar

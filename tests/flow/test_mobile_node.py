@@ -11,8 +11,8 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.stack import FlowStack
-from mipflow.mip6.listener import Listener
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.parts import Listener
 from mipflow.node.host import Host
 from mipflow.node.node import Node
 from mipflow.sim.trace import Decided

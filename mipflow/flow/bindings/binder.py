@@ -2,7 +2,7 @@
 
 The shell around the two tables, the redirector and the pool of home addresses. `flow.stack` puts packets into flows;
 here each flow gets a home address and its bindings, and `flow.bindings.handovers` moves it. The mobile node below tells
-what happens and asks where to bind (`mip6.listener`).
+what happens and asks where to bind (`mip6.parts.Listener`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mipflow.flow.bindings.waiting_room import WaitingRoom
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.listener import Listener
+from mipflow.mip6.parts import Listener
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.registrations.updates import named
 from mipflow.node.interface import Interface
