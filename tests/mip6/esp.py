@@ -14,7 +14,7 @@ def seal(
     spi: int, sequence: int, key: bytes, integrity: bytes, iv: bytes, number: int, inside: bytes,
     digest: str = "sha256", padding: bytes | None = None, pad_length: int | None = None,
 ) -> bytes:
-    """SPI, sequence number, IV, encrypted (data, padding, pad length, next header), ICV; no key: NULL encryption."""
+    """Seal: SPI, sequence number, IV, encrypted (data, padding, pad length, next header), ICV; no key: NULL."""
     block = 16 if key else 4
     if padding is None:
         padding = bytes(range(1, 1 + -(len(inside) + 2) % block))
@@ -27,7 +27,7 @@ def seal(
 
 
 def unseal(octets: bytes, key: bytes, integrity: bytes, digest: str = "sha256") -> tuple[int, int, int, bytes]:
-    """SPI, sequence number, next header and what is inside; every field is checked."""
+    """Check every field. Return SPI, sequence number, next header and the octets inside."""
     covered, icv = octets[: -ICV[digest]], octets[-ICV[digest] :]
     assert hmac.digest(integrity, covered, digest)[: ICV[digest]] == icv, "integrity check value"
     spi, sequence = struct.unpack_from(">II", covered)

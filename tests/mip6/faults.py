@@ -1,4 +1,4 @@
-"""A world with faults on every link for two minutes, and what must hold after them (used by test_faults)."""
+"""A world with faults on every link for two minutes, with checks of the time after them (used by test_faults)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = 20_000
 
 
 def faulty(seed: int) -> dict[str, mf.Link]:
-    """All links with faults: up to 40 % of loss, duplication and jitter that reorders."""
+    """Return all links with faults: up to 40 % of loss, duplication and jitter that reorders."""
     random = Random(f"faults/{seed}")
     worst = random.choice([0.0, 0.05, 0.1, 0.2, 0.3, 0.4])
     return {
@@ -64,7 +64,7 @@ class Story:
         world.run(SETTLE_S)
 
     def _disturb(self, random: Random) -> None:
-        """Three times an interface goes down for eight seconds, or leaves its link for three."""
+        """Let an interface go down for eight seconds, or leave its link for three, three times."""
         world = self.world
 
         def go(name: str, leaves: bool) -> None:
@@ -80,7 +80,7 @@ class Story:
             world.network.clock.at(at_ns + 8 * 10**9, lambda _, name=name: world.mn.interface(name).set_up(True))
 
     def unhealed(self) -> list[str]:
-        """Registrations that are still not as wanted after another largest back-off: nothing may wait for ever."""
+        """Return the registrations that are still not as wanted after another largest back-off."""
         self.world.run(SETTLE_S)
         return [
             f"{entry.home_address} at {entry.peer} is still {entry.state.value}"
@@ -88,7 +88,7 @@ class Story:
         ]  # fmt: skip
 
     def wrong(self) -> list[str]:
-        """What does not hold now, in words; empty where all is well."""
+        """Return in words all that does not hold now."""
         world = self.world
         mn, ha = world.mn, world.ha
         caches = {ha.home_agent_address: ha.bindings, **{cn.address: cn.bindings for cn in world.cns}}
@@ -109,7 +109,7 @@ class Story:
         return found + self.never_sent()
 
     def never_sent(self) -> list[str]:
-        """Pairs (home address, care-of address) that a cache held and the mobile node never asked for."""
+        """Return pairs (home address, care-of address) that a cache held and the mobile node never asked for."""
         asked = set()
         for hop in self.world.trace:
             if hop.channel.sender == "MN":
@@ -127,7 +127,7 @@ class Story:
         ]  # fmt: skip
 
     def undelivered(self, limit_s: float = 600.0) -> list[str]:
-        """Files that did not arrive whole, octet for octet, within a time that the largest TCP back-off allows for."""
+        """Return the files that did not arrive whole within a time that the largest TCP back-off allows for."""
         until = self.world.now + limit_s
         while self.world.now < until and not all(self._is_complete(flow) for flow in self.files):
             self.world.run(10)

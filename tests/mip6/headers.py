@@ -13,7 +13,7 @@ HOTI, COTI, HOT, COT, BU, BA, BE = range(1, 8)
 
 
 def checksum(source: bytes, destination: bytes, message: bytes, next_header: int) -> bytes:
-    """The Internet checksum over pseudo-header and message, whose checksum field is zero."""
+    """Return the Internet checksum over pseudo-header and message, whose checksum field is zero."""
     data = source + destination + struct.pack("!I3xB", len(message), next_header) + message + bytes(len(message) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -22,7 +22,7 @@ def checksum(source: bytes, destination: bytes, message: bytes, next_header: int
 
 
 def options_of(*wanted: tuple[int, bytes], at: int, closed: bool = True) -> bytes:
-    """Options (type, data) as they lie from octet `at` on, aligned by Pad1 and PadN (section 6.2); closed: to 8n."""
+    """Lay out options (type, data) from octet `at` on, aligned by Pad1 and PadN (section 6.2); closed: to 8n."""
     aligned = {2: (2, 0), 3: (8, 6), 4: (2, 0), 5: (8, 2)}
     out = b""
     for kind, data in wanted:
@@ -36,14 +36,14 @@ def padding(size: int) -> bytes:
 
 
 def mobility_header(kind: int, body: bytes, *options: tuple[int, bytes], reserved: int = 0) -> bytes:
-    """A Mobility Header with checksum zero; `body` is its fixed part behind the checksum (section 6.1.1)."""
+    """Make a Mobility Header with checksum zero; `body` is its fixed part behind the checksum (section 6.1.1)."""
     data = body + options_of(*options, at=6 + len(body))
     assert (6 + len(data)) % 8 == 0
     return struct.pack("!BBBBH", 59, (6 + len(data)) // 8 - 1, kind, reserved, 0) + data
 
 
 def signed(message: bytes, kbm: bytes, care_of: bytes, correspondent: bytes) -> bytes:
-    """A message whose last option is blank authorization data, with the authenticator of section 6.2.7."""
+    """Sign a message whose last option is blank authorization data, as section 6.2.7 says."""
     assert message[-14:-12] == b"\x05\x0c" and message[4:6] == b"\0\0"
     proof = hmac.new(kbm, care_of + correspondent + message[:-12], hashlib.sha1).digest()[:12]
     return message[:-12] + proof
@@ -56,7 +56,7 @@ def packet(
     source: bytes, destination: bytes, message: bytes, home: bytes | None = None, routing: bytes | None = None,
     next_header: int = MOBILITY,
 ) -> bytes:  # fmt: skip
-    """An IPv6 packet; `home`: in a Home Address option, `routing`: in a type 2 routing header. Sets the checksum."""
+    """Make an IPv6 packet, checksum set; `home`: in a Home Address option, `routing`: in a type 2 routing header."""
     at = {MOBILITY: 4, 17: 6, ICMPV6: 2}.get(next_header)
     if at is not None:
         total = checksum(home or source, routing or destination, message, next_header)
@@ -83,7 +83,7 @@ class Part:
 
 
 def chain(octets: bytes) -> list[Part]:
-    """The headers of a packet, the IPv6 header (as number 41) first; what is tunnelled continues the list."""
+    """Return the headers of a packet, the IPv6 header (number 41) first; a tunnelled packet continues the list."""
     found, number, at = [Part(41, octets[:40])], octets[6], 40
     while number in (0, ROUTING, FRAGMENT, DESTINATION_OPTIONS):
         size = 8 if number == FRAGMENT else 8 * (octets[at + 1] + 1)
@@ -94,7 +94,7 @@ def chain(octets: bytes) -> list[Part]:
 
 
 def home_address(part: Part) -> bytes | None:
-    """The address in the Home Address option of a destination options header."""
+    """Return the address in the Home Address option of a destination options header."""
     at = 2
     while part.number == DESTINATION_OPTIONS and at < len(part.octets):
         kind = part.octets[at]
@@ -105,7 +105,7 @@ def home_address(part: Part) -> bytes | None:
 
 
 def changed(octets: bytes, change: Callable[[bytes], bytes], header: Callable[[bytes], bytes] = bytes) -> bytes:
-    """The packet with its Mobility Header changed, at any depth of tunnels, and its checksum right again.
+    """Change the Mobility Header of a packet, at any depth of tunnels, and set its checksum right again.
 
     `header` may change a type 2 routing header on the way.
     """

@@ -70,7 +70,7 @@ class Message:
 
 
 def read(packet: bytes, t_ns: int = 0, tunnel: tuple[bytes, bytes] | None = None) -> Message | None:
-    """The Mobility Header in the octets of an IPv6 packet, or None."""
+    """Read the Mobility Header in the octets of an IPv6 packet; None where there is none."""
     next_header, source, destination = packet[6], packet[8:24], packet[24:40]
     position, home = 40, None
     while next_header in (60, 43):
@@ -109,17 +109,17 @@ def mac(key: bytes, *parts: bytes) -> bytes:
 
 
 def home_token(kcn: bytes, home: bytes, nonce: bytes) -> bytes:
-    """Section 5.2.5: First (64, HMAC_SHA1 (Kcn, (home address | nonce | 0)))."""
+    """Compute First (64, HMAC_SHA1 (Kcn, (home address | nonce | 0))) of section 5.2.5."""
     return mac(kcn, home, nonce, b"\0")[:8]
 
 
 def care_of_token(kcn: bytes, care_of: bytes, nonce: bytes) -> bytes:
-    """Section 5.2.5: First (64, HMAC_SHA1 (Kcn, (care-of address | nonce | 1)))."""
+    """Compute First (64, HMAC_SHA1 (Kcn, (care-of address | nonce | 1))) of section 5.2.5."""
     return mac(kcn, care_of, nonce, b"\1")[:8]
 
 
 def authenticator(kbm: bytes, care_of: bytes, correspondent: bytes, message: Message) -> bytes:
-    """Section 6.2.7: First (96, HMAC_SHA1 (Kbm, care-of address | correspondent | MH Data)), checksum zero."""
+    """Compute First (96, HMAC_SHA1 (Kbm, care-of address | correspondent | MH Data)) of section 6.2.7."""
     data = message.octets
     assert data[-14:-12] == b"\x05\x0c", "binding authorization data is last and has no trailing padding"
     return mac(kbm, care_of, correspondent, data[:4] + b"\0\0" + data[6:-12])[:12]

@@ -1,4 +1,4 @@
-"""Each role behind a port, with all others outside: what `tests.peer` drives with bytes."""
+"""Each role behind a port, with all others outside: `tests.peer` drives it with bytes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class CorrespondentSeam(Seam):
 
 
 class HomeAgentSeam(Seam):
-    """The home link is outside: what goes to home addresses and what comes from there are octets too."""
+    """A home agent whose home link is outside: packets to and from home addresses are octets too."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(HOME_PREFIX, **keywords)
@@ -91,7 +91,7 @@ class HomeAgentSeam(Seam):
 
 
 class MobileSeam(Seam):
-    """Two access links, nothing on them yet but the mobile node."""
+    """A mobile node on two access links, alone there."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__("2001:db8:a::", "2001:db8:b::", **keywords)
@@ -108,14 +108,14 @@ class MobileSeam(Seam):
 
 
 class MobilePeer:
-    """A mobile node by hand: what it knows after return routability with our correspondent node (section 5.2.5)."""
+    """A mobile node by hand, which tests return routability with our correspondent node (section 5.2.5)."""
 
     def __init__(self) -> None:
         self.seam = CorrespondentSeam()
         self.line = self.seam.line
 
     def test(self, home: str = HOME, care_of: str = CARE_OF) -> tuple[tuple[int, int], bytes]:
-        """Both tests: nonce indices and Kbm."""
+        """Make both tests. Return the nonce indices and Kbm."""
         of_home = self.line.ask(packet(home, CN, MIP6MH_HoTI(cookie=b"cookie 1")), MIP6MH_HoT)
         of_care_of = self.line.ask(packet(care_of, CN, MIP6MH_CoTI(cookie=b"cookie 2")), MIP6MH_CoT)
         assert of_home.ends == (CN, home) and of_care_of.ends == (CN, care_of), "to where each came from (5.2.5)"
@@ -132,7 +132,7 @@ class MobilePeer:
         return answer
 
     def reaches(self, home: str) -> str:
-        """The address to which our node sends what is for a home address."""
+        """Return the address to which our node sends packets for a home address."""
         answer = self.line.ask(packet(home, CN, echo()), ICMPv6EchoReply)
         return str(answer.layer.dst)
 
@@ -160,7 +160,7 @@ class AwayPeer:
         return answer
 
     def intercepted(self, home: str) -> tuple[str, str] | None:
-        """The tunnel through which the home agent sends what is for a home address; None without one."""
+        """Return the tunnel through which the home agent sends packets for a home address; None without one."""
         arrived = self.line.send(packet(CN, home, echo()))
         (answer,) = (heard for heard in arrived if ICMPv6EchoRequest in heard) if arrived else (None,)
         return answer.ends if answer is not None and answer.is_tunnelled else None
@@ -197,7 +197,7 @@ class AllOthers:
         return None
 
     def tested(self, heard: Heard) -> Layer:
-        """Section 5.2.5: a token of the source address; the home test through the tunnel."""
+        """Answer a test with a token of the source address (section 5.2.5); a home test through the tunnel."""
         is_home = MIP6MH_HoTI in heard
         index, tail = (5, b"\0") if is_home else (6, b"\1")
         source, message = heard.inner.src, heard[MIP6MH_HoTI if is_home else MIP6MH_CoTI]
@@ -214,7 +214,7 @@ class AllOthers:
         return hmac.new(KCN, octets_of(address) + NONCES[index] + tail, hashlib.sha1).digest()[:8]
 
     def acknowledged(self, heard: Heard) -> Layer:
-        """The home agent (10.3, 11.7.1): no proof is asked for without IP security."""
+        """Acknowledge as a home agent, which asks for no proof without IP security (10.3 and 11.7.1)."""
         message, home, care_of = heard[MIP6MH_BU], heard.home, heard.layer.src
         assert home is not None and heard.mobility[8] & 0xC0 == 0xC0, "A and H"
         alternate = [option.acoa for option in message.options if option.otype == 3]
@@ -222,7 +222,7 @@ class AllOthers:
         return self.reply(HA, home, care_of, message, MIP6MH_BA(seq=message.seq, mhtime=message.mhtime, flags=0))
 
     def checked(self, heard: Heard) -> Layer | None:
-        """The correspondent node (9.5.1): the authenticator is computed anew, and signs the answer."""
+        """Check the authenticator as a correspondent node, and sign the answer (9.5.1)."""
         message, home, care_of = heard[MIP6MH_BU], heard.home, heard.layer.src
         assert home is not None and not heard.mobility[8] & 0x40, "no H"
         indices = next(option for option in message.options if option.otype == 4)
@@ -251,7 +251,7 @@ class AllOthers:
         assert self.bound == {(HA, HOME): CARE_OF}
 
     def talk(self, port: int, data: bytes, seconds: float = 5) -> tuple[bytes, str, str]:
-        """Our node says something to the correspondent; gives what came out last, after a while."""
+        """Let our node say something to the correspondent. Return the packet that came out last, after a while."""
         self.sockets = getattr(self, "sockets", {})
         if port not in self.sockets:
             self.sockets[port] = self.node.udp(port, (Address(CN), 7))
@@ -260,5 +260,5 @@ class AllOthers:
         return self.got[-1]
 
     def flow(self, port: int) -> int:
-        """The id of the flow from a local port."""
+        """Return the id of the flow from a local port."""
         return next(entry.flow_id for entry in self.node.flows if entry.flow_information.traits.local_port == port)

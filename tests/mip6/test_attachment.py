@@ -36,7 +36,7 @@ OFTEN = (0.05, 0.15)
 
 
 def another_network(made: World, every: tuple[float, float] | None = None) -> Segment:
-    """A third access network, at the same router as the others."""
+    """Add a third access network, at the same router as the others."""
     router = AccessRouter(made.network, "AR4", 2.0, 0.0)
     join_routers(made.network, router, made.internet, mf.Link(delay_ms=5, rate_bps=None))
     segment = made.network.add_segment("elsewhere", mf.Link(delay_ms=5, rate_bps=None), ELSEWHERE)
@@ -47,7 +47,7 @@ def another_network(made: World, every: tuple[float, float] | None = None) -> Se
 
 
 def one_interface(**keywords: Any) -> World:
-    """A mobile node that has only its WLAN, and is registered."""
+    """Make a mobile node that has only its WLAN, and is registered."""
     made = world(**keywords)
     made.mn.interface("cell0").set_up(False)
     made.run(10)
@@ -55,20 +55,20 @@ def one_interface(**keywords: Any) -> World:
 
 
 def decisions(made: World, since_s: float, *kinds: str) -> list[tuple[str, float]]:
-    """What the mobile node decided since then, and how many seconds after."""
+    """Return the decisions of the mobile node since then, and how many seconds after."""
     found = [d for d in made.trace.decisions() if d.node == "MN" and d.t_ns > since_s * S - 1 and d.what in kinds]
     return [(d.what, round(d.t_ns / S - since_s, 3)) for d in found]
 
 
 def first_advertisement_s(made: World, segment: str, since_s: float) -> float:
-    """When the first router advertisement since then arrived, in seconds after."""
+    """Return how many seconds later the first router advertisement arrived."""
     heard = [hop for hop in made.trace if isinstance(hop.packet.payload, RouterAdvertisement)]
     times = [hop.arrived_ns for hop in heard if hop.channel.segment == segment and hop.channel.receiver == "MN"]
     return min(t for t in times if t >= since_s * S) / S - since_s
 
 
 def assert_bound(made: World, care_of: str) -> None:
-    """Home agent, correspondent and mobile node agree on one care-of address for everything."""
+    """Assert that home agent, correspondent and mobile node agree on one care-of address for everything."""
     assert {str(b.care_of_address) for b in [*made.ha.bindings, *made.cn1.bindings]} == {care_of}
     assert {str(entry.registered) for entry in made.mn.binding_updates} == {care_of}
 
@@ -255,7 +255,7 @@ def test_the_link_local_prefix_makes_no_care_of_address() -> None:
 
 
 def at_home(**keywords: Any) -> tuple[World, float]:
-    """A mobile node with two home addresses, both with a flow, that has come home; and when it arrived there."""
+    """Bring a mobile node home that has two home addresses with a flow each. Return also when it arrived."""
     made = world(**keywords)
     for _ in range(2):
         made.mn.open(made.cn1, mf.apps.Voice())

@@ -64,7 +64,7 @@ class Desk:
         self.seam: Any = self.role.twin()
 
     def get(self, octets: bytes) -> tuple[list[bytes], list[str]]:
-        """What comes back, and the reasons for which something was dropped. Tables stay unless they may change."""
+        """Return the answers and the reasons of drops. Tables stay unless they may change."""
         trace = self.seam.network.trace
         before, reasons = self.seam.tables(), len(list(trace.drops()))
         departed = self.seam.line.ports[0].receive_octets(octets, self.role.now)
@@ -78,7 +78,7 @@ class Desk:
 
 
 def kinds(role: Role, numbers: tuple[int, ...] = (MOBILITY, ICMP)) -> dict[object, list[Piece]]:
-    """One valid packet to a role of each Mobility Header type and ICMPv6 type, with what stands in front of it."""
+    """Return a valid packet to a role of each Mobility Header type and ICMPv6 type, with the octets in front."""
     found: dict[object, list[Piece]] = {}
     for octets in seeds():
         pieces = parse(octets)
@@ -241,7 +241,7 @@ ORDERS = [
 
 
 def in_order(source: str, destination: str, order: tuple[Layer, ...], message: bytes, home: str) -> bytes:
-    """The message behind these extension headers, summed up by hand: scapy's own sum looks at some orders only."""
+    """Put a message behind extension headers, summed up by hand: scapy's own sum looks at some orders only."""
     whole: Layer = IPv6(src=source, dst=destination)
     for header in order:
         whole /= header.copy()
@@ -416,7 +416,7 @@ def test_unknown_destination_options_are_treated_as_their_top_bits_say(kind: int
 
 
 def fragments(*pieces: tuple[int, int, bytes]) -> list[Layer]:
-    """Fragments of one datagram: offset in octets, whether more follow, data."""
+    """Make fragments of one datagram: offset in octets, whether more follow, data."""
     return [
         IPv6(src=OTHER_CARE_OF, dst=CN) / IPv6ExtHdrFragment(nh=58, offset=at // 8, m=more, id=5) / data
         for at, more, data in pieces

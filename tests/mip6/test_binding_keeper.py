@@ -1,4 +1,4 @@
-"""What home agent and correspondent node do alike: Home Address options, routing headers, the timer of the cache."""
+"""The part that home agent and correspondent node have alike: Home Address options, routing headers, cache timer."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_the_home_address_in_a_binding_error_is_that_of_the_option_or_none(role:
 
 
 def with_checksum(packet: bytes, headers: tuple[ExtensionHeader, ...]) -> bytes:
-    """The Mobility Header at the end of a packet with its checksum, over the home address if there is one (6.1.1)."""
+    """Set the checksum of the Mobility Header at the end of a packet, over the home address if there is one (6.1.1)."""
     source = HOME.packed if headers else packet[8:24]
     message = packet[-16:]
     pseudo = source + packet[24:40] + (16).to_bytes(4, "big") + bytes([0, 0, 0, 135]) + message

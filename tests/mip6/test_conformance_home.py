@@ -1,4 +1,4 @@
-"""Moving and returning home (RFC 6275 sections 11.5.1 to 11.5.5): what is sent on the way, by octets."""
+"""Moving and returning home (RFC 6275 sections 11.5.1 to 11.5.5), checked by the octets that are sent on the way."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Homeward:
         self.world.run(seconds)
 
     def said(self, node: str = "MN") -> list[tuple[int, list[Part]]]:
-        """(time, headers) of what a node put on the home link since it came there; a multicast counts once."""
+        """Return (time, headers) of each packet that a node put on the home link since it came there."""
         seen: dict[bytes, int] = {}
         for hop in self.world.trace:
             if hop.sent_ns >= self.start_ns and (hop.channel.sender, hop.channel.segment) == (node, "home"):
@@ -53,7 +53,7 @@ class Homeward:
         return next((t, p) for t, p in self.updates() if p[0].octets[24:40] == self.agent)
 
     def acknowledged_ns(self) -> int:
-        """When the home agent's acknowledgement arrived."""
+        """Return when the home agent's acknowledgement arrived."""
         return next(
             hop.arrived_ns for hop in self.world.trace
             if hop.sent_ns >= self.start_ns and (hop.channel.sender, hop.channel.receiver) == ("HA", "MN")
@@ -61,7 +61,7 @@ class Homeward:
         )  # fmt: skip
 
     def discovery(self, kind: int) -> list[tuple[int, bytes, bytes, bytes]]:
-        """(time, source, destination, message) of the mobile node's neighbor solicitations or advertisements."""
+        """Return (time, source, destination, message) of the mobile node's neighbor solicitations or advertisements."""
         return [
             (t, p[0].octets[8:24], p[0].octets[24:40], p[-1].octets) for t, p in self.said()
             if p[-1].number == ICMPV6 and p[-1].octets[0] == kind
@@ -109,7 +109,7 @@ def test_before_the_update_nothing_is_received_at_the_home_address_from_the_home
     assert len(received) == len(direct) > 10 and min(direct) > told_ns
 
 
-def test_no_detection_while_the_home_agent_defends_the_address_and_no_question_for_its_link_layer_address() -> None:
+def test_no_detection_and_no_address_resolution_while_the_home_agent_defends_the_address() -> None:
     homeward = Homeward()
     homeward.go()
     assert homeward.discovery(SOLICITATION) == []
@@ -202,7 +202,7 @@ NEW = Prefix.parse("2001:db8:201::/64")
 
 
 def access_router(made: World, segment: str) -> Router:
-    """The router of an access network."""
+    """Return the router of an access network."""
     return next(port.node for port in made.network.segments[segment].ports if port.owner.startswith("AR"))  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""What RFC 6275 asks of correspondent node, home agent and mobile node, one octet string at a time, made by hand."""
+"""Demands of RFC 6275 on correspondent node, home agent and mobile node, one octet string at a time, made by hand."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Desk:
         self.own = self.cn.address.packed
 
     def key(self, care_of: bytes | None, index: int = 1) -> bytes:
-        """Kbm by sections 5.2.5: of both tokens, or of the home token alone."""
+        """Return Kbm by section 5.2.5: of both tokens, or of the home token alone."""
         nonce, kcn = self.cn.nonces.nonce(index), self.cn.nonces.node_key
         tokens = octets.home_token(kcn, self.home, nonce)
         return hashlib.sha1(tokens + (octets.care_of_token(kcn, care_of, nonce) if care_of else b"")).digest()
@@ -78,7 +78,7 @@ class Desk:
         indices: tuple[int, int] = (1, 1), about: bytes | None = None, source: bytes | None = None, reserved: int = 0,
         behind: bytes = b"",
     ) -> bytes:  # fmt: skip
-        """A binding update as a packet; `about`: the care-of address that is signed, `behind`: after the options."""
+        """Make a packet with a binding update; `about`: the signed care-of address, `behind`: after the options."""
         about = about or self.care_of
         body = struct.pack("!HBBH", sequence, flags, 0, lifetime)
         message = mobility_header(BU, body, *more, (4, struct.pack("!HH", *indices)), BLANK, reserved=reserved)
@@ -89,7 +89,7 @@ class Desk:
         return packet(source or self.care_of, self.own, message + behind, home=self.home)
 
     def ask(self, octets_: bytes) -> list[int]:
-        """Statuses of the acknowledgements that it sends."""
+        """Send a packet. Return the statuses of the acknowledgements that come back."""
         before = len(messages(self.world, "CN1"))
         arrive(self.cn, octets_)
         self.world.run(0.1)
@@ -352,12 +352,12 @@ class Walker:
         return self.world.mn.binding_updates.get(self.world.cn1.address, self.world.mn.primary_home_address)
 
     def tell(self, octets_: bytes) -> None:
-        """It arrives on wlan0."""
+        """Let a packet arrive on wlan0."""
         self.world.mn.receive(decode(octets_), self.world.mn.interfaces["wlan0"])
 
     def acknowledge(self, *options: tuple[int, bytes], status: int = 0, key: bytes = b"", behind: bytes = b"",
                     reserved: int = 0, flags: int = 0) -> None:  # fmt: skip
-        """An acknowledgement of the last update; `key`: signs it. `behind`: follows the authenticator."""
+        """Acknowledge the last update; `key`: signs it. `behind`: follows the authenticator."""
         body = struct.pack("!BBHH", status, flags, self.last("BU").sequence, 10)
         message = mobility_header(BA, body, *options, reserved=reserved)
         if behind:
@@ -367,7 +367,7 @@ class Walker:
 
     @property
     def key(self) -> bytes:
-        """Kbm of the tokens that went over the wire."""
+        """Return Kbm of the tokens that went over the wire."""
         tests = {m.name: m.token for m in messages(self.world, "CN1") if m.name in ("HoT", "CoT")}
         return hashlib.sha1(tests["HoT"] + tests["CoT"]).digest()
 

@@ -1,4 +1,4 @@
-"""What RFC 6275 asks of headers, fields and options, in whole runs: octets read, or changed on the way, by hand."""
+"""Demands of RFC 6275 on headers, fields and options, in whole runs: octets read, or changed on the way, by hand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CALL = mf.apps.Voice(interval_ms=100, payload_bytes=40)
 
 
 def live(made: World) -> World:
-    """Registered, handed over twice, a binding lost and told, a flow closed, bindings refreshed."""
+    """Register, hand over twice, lose a binding and tell, close a flow, refresh bindings."""
     made.mn.open(made.cn1, CALL)
     second = made.mn.open(made.cn1, CALL)
     made.run(5)
@@ -58,19 +58,19 @@ def life() -> World:
 
 
 def restless() -> World:
-    """Short lifetimes, and tests before every update."""
+    """Run a world with short lifetimes, and tests before every update."""
     return world(binding_lifetime_s=40, home_lifetime_s=80, reuse_tokens=False)
 
 
 def sent(made: World, control: bool = True) -> Iterator[tuple[str, int, list[Part]]]:
-    """(sender, time, headers) of the first hop of every control packet, or of every data packet."""
+    """Return (sender, time, headers) of the first hop of every control packet, or of every data packet."""
     for hop in made.trace:
         if hop.hop_limit in (64, 255) and is_control(hop.packet) is control:
             yield hop.channel.sender, hop.sent_ns, chain(encode(hop.packet))
 
 
 def signalling(made: World) -> Iterator[tuple[str, list[Part], bytes]]:
-    """(sender, headers, Mobility Header) of every Mobility Header where it was made."""
+    """Return (sender, headers, Mobility Header) of every Mobility Header where it was made."""
     for sender, _, parts in sent(made):
         if parts[-1].number == MOBILITY and sender in ("MN", "HA", "CN1", "CN2"):
             yield sender, parts, parts[-1].octets
@@ -183,7 +183,7 @@ def through_hands(
 
 
 def outcome(made: World) -> tuple[object, ...]:
-    """What stands in all tables, and which messages made it so."""
+    """Return the rows of all tables, and the messages that made them so."""
     caches = [[row.row() for row in node.bindings] for node in (made.ha, made.cn1)]
     return caches, [entry.row() for entry in made.mn.binding_updates], [
         [(m.t_ns, m.name) for m in messages(made, sender)] for sender in ("MN", "HA", "CN1")

@@ -60,7 +60,7 @@ class Desk:
     def update(
         self, sequence: int = 1, lifetime_s: int = 40, index: int | None = None, **fields: object
     ) -> BindingUpdate:
-        """A binding update with right tokens and authenticator."""
+        """Make a binding update with right tokens and authenticator."""
         current = self.cn.nonces.index(self.world.network.clock.now) if index is None else index
         care_of = fields.pop("care_of", self.asker.address)
         assert isinstance(care_of, Address)
@@ -302,12 +302,12 @@ UNROUTABLE = ("ff02::1", "ff0e::1", "fe80::1", "::", "::1", "::ffff:192.0.2.1")
 
 
 def sent(desk: Desk, since: int) -> list[Packet]:
-    """What the correspondent node put on its link since the trace had so many hops."""
+    """Return the packets that the correspondent node put on its link since the trace had so many hops."""
     return [hop.packet for hop in list(desk.world.trace)[since:] if hop.channel.sender == "CN1"]
 
 
 def by_hand(desk: Desk, packet: Packet, care_of: Address | None, signed: Address) -> bool:
-    """True where an acknowledgement proves itself, recomputed with the standard library from its octets."""
+    """Return whether an acknowledgement proves itself, recomputed with the standard library from its octets."""
     message = octets.read(codec.encode(packet))
     assert message is not None and message.name == "BA"
     nonce, kcn = desk.cn.nonces.nonce(desk.cn.nonces.index(desk.world.network.clock.now)), desk.cn.nonces.node_key
@@ -517,7 +517,7 @@ def test_refresh_requests_end_with_the_next_update() -> None:
 def unreachable(
     desk: Desk, every_s: float, count: int, kind: int = 1, care_of: Address | None = None, code: int = 0
 ) -> None:
-    """ICMPv6 errors about packets that the correspondent node sent by its binding, made by hand."""
+    """Send ICMPv6 errors about packets that the correspondent node sent by its binding, made by hand."""
     care_of = care_of or desk.asker.address
     invoking = codec.encode(
         Packet(desk.cn.address, care_of, UDP(9, 5, b"x"), extensions=(RoutingHeaderType2(HOME),))

@@ -1,4 +1,4 @@
-"""Two minutes of loss, duplication and reordering on every link: what must hold while they last and after."""
+"""Two minutes of loss, duplication and reordering on every link: tables and flows hold while they last and after."""
 
 from __future__ import annotations
 

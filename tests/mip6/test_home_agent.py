@@ -40,7 +40,7 @@ class Desk:
     def ask(
         self, sequence: int = 1, home: Address | None = OTHER, lifetime_s: int = 40, wait_s: float = 3, **fields: object
     ) -> list[tuple[int, int, int]]:
-        """Send a binding update; (status, sequence, lifetime in s) of what is answered."""
+        """Send a binding update. Return (status, sequence, lifetime in s) of the answers."""
         fields = {"home_registration": True, **fields}
         extensions = () if home is None else (DestinationOptions((HomeAddressOption(home),)),)
         update = BindingUpdate(sequence, lifetime_units=lifetime_s // 4, **fields)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_what_can_be_no_home_address_is_not_bound(what: str, link_local: bool) -
 
 @pytest.mark.parametrize("care_of", [HOME.address(0), HOME.address(0xFDFF_FFFF_FFFF_FFFE), HOME.address(0x7)])
 def test_a_care_of_address_that_is_the_home_agent_is_refused(care_of: Address) -> None:
-    """What it tunnels there would come round to it."""
+    """A packet that it tunnels there would come round to it."""
     desk = Desk()
     (answer,) = desk.ask(options=(AlternateCareOfAddress(care_of),))
     assert answer[0] == 174 and OTHER not in desk.ha.bindings
@@ -374,7 +374,7 @@ def test_the_lifetime_and_its_status_by_the_words_of_section_10_3_1(
 
 
 def ends(desk: Desk, valid_s: int, preferred_s: int) -> None:
-    """From now on the home prefix has these lifetimes left."""
+    """Set the lifetimes that the home prefix has left from now on."""
     prefix = desk.ha.home.prefix
     now = desk.world.network.clock.now
     desk.ha.home.prefixes.put(HomePrefix(prefix, desk.ha.home_agent_address, valid_s, preferred_s, now))
@@ -491,7 +491,7 @@ class HomeLink(Desk):
         self.advertised = listen(self.host, NeighborAdvertisement)
 
     def told(self) -> list[tuple[Address, str, str]]:
-        """Target, flags and destination of each neighbor advertisement that was heard."""
+        """Return target, flags and destination of each neighbor advertisement that was heard."""
         flags = [
             "".join(letter for letter, is_set in zip("RSO", (m.router, m.solicited, m.override), strict=True) if is_set)
             for m in (a.packet.payload for a in self.advertised) if isinstance(m, NeighborAdvertisement)
@@ -607,7 +607,7 @@ def test_only_unicast_leaves_the_reverse_tunnel(inner: str) -> None:
 
 
 def tunnel_error(made: World, payload: Any, kind: int, cut: int = 2000, agent: Address | None = None) -> list[Packet]:
-    """An ICMPv6 error comes back about a packet that the home agent tunnelled; gives what CN1 then hears."""
+    """Send an ICMPv6 error back about a packet that the home agent tunnelled. Return the errors that CN1 hears."""
     heard = listen(made.cn1, IcmpError)
     inner = Packet(made.cn1.address, made.mn.primary_home_address, payload)
     outer = Packet(agent or made.ha.home_agent_address, made.mn.care_of_address("wlan0"), inner)

@@ -1,4 +1,4 @@
-"""Prefixes of the home link: their lifetimes, and how they stand in prefix information options."""
+"""Prefixes of the home link: their lifetimes, and their prefix information options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mobile node: care-of addresses, roads by state, what it accepts."""
+"""The mobile node: care-of addresses, roads by state, packets that it accepts."""
 
 from __future__ import annotations
 

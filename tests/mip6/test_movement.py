@@ -1,4 +1,4 @@
-"""Movement detection, as a pure machine: what is to be done about links, advertisements, answers and silence."""
+"""Movement detection, as a pure machine: its steps at links, advertisements, answers and silence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def heard(
     prefix: str, now: int = 0, source: str = SAME_EVERYWHERE, lifetime_s: int = 9, interval_ms: int | None = 3000,
     address: str | None = None,
 ) -> HeardRouter:
-    """A router as its advertisement tells of it."""
+    """Make a router as its advertisement tells of it."""
     network = Prefix.parse(prefix)
     options: list[NeighborOption] = [PrefixInformation(network.network)]
     if address is not None:

@@ -250,7 +250,7 @@ def test_a_wrong_payload_proto_or_header_length_is_answered_by_a_parameter_probl
 
 
 def raw(address: str, header: bytes) -> Layer:
-    """A Mobility Header of these octets."""
+    """Make a Mobility Header of octets."""
     return IPv6(src=CARE_OF, dst=address, nh=135) / Raw(header)
 
 

@@ -1,4 +1,4 @@
-"""Worlds for tests of Mobile IPv6, and what is on their wires."""
+"""Worlds for tests of Mobile IPv6, with readers of the octets on their wires."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ S = 1_000_000_000
 
 
 def instant(**delays_ms: float) -> dict[str, mf.Link]:
-    """Links without serialisation; those not named keep their delay."""
+    """Return links without serialisation; those not named keep their delay."""
     names = {name.replace("_", "-"): delay for name, delay in delays_ms.items()}
     assert not set(names) - set(LINKS)
     return {name: mf.Link(delay_ms=names.get(name, link.delay_ms), rate_bps=None) for name, link in LINKS.items()}
 
 
 def world(**keywords: Any) -> World:
-    """Figure 2 with instant links and everything re-read from its octets."""
+    """Make Figure 2 with instant links, and all packets re-read from their octets."""
     keywords.setdefault("links", instant())
     return mf.figure2(**{"seed": 5, "wire": True, **keywords})
 
@@ -35,7 +35,7 @@ def associations(node: Any) -> Any:
 
 
 def messages(world: World, sender: str, since_s: float = 0.0) -> list[Message]:
-    """Mobility messages that a node put on the wire first, in order; times are when they left."""
+    """Return the mobility messages that a node put on the wire first, in order, with the times when they left."""
     found = []
     for hop in world.trace:
         if (
@@ -55,12 +55,12 @@ def addressed(text: str) -> bytes:
 
 
 def data_hops(world: World, flow_id: int, since_ns: int = 0) -> list[Hop]:
-    """Hops of the data packets of a flow."""
+    """Return the hops of the data packets of a flow."""
     return [hop for hop in world.trace if hop.packet.innermost().flow == flow_id and hop.sent_ns >= since_ns]
 
 
 def dropper(world: World, segment: str, which: Any) -> list[int]:
-    """Drop on a segment what `which(message)` says; gives the times of the drops as they happen."""
+    """Drop the messages on a segment for which `which(message)` is true. Return the times of the drops, which grow."""
     times: list[int] = []
 
     def tap(packet: Any, now: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Dynamic home agent address discovery: both sides, with several home agents (RFC 6275 sections 10.5, 11.4.1)."""
+"""Dynamic home agent address discovery, with several home agents (RFC 6275 sections 10.1, 10.5 and 11.4.1)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FIRST, SECOND, THIRD = (HOME.address(identifier) for identifier in (0x7, 0x17, 0
 
 
 def asked(made: World, identifier: int = 5, destination: Address = ANYCAST) -> list[Arrival]:
-    """What CN2 is answered when it sends a request: it is anybody, since nothing tells who asks (section 15.5)."""
+    """Send a request from CN2, which is anybody: nothing tells who asks (section 15.5). Return the answers."""
     seen = listen(made.cn2, HomeAgentAddressDiscoveryReply)
     made.cn2.send_direct(Packet(made.cn2.address, destination, HomeAgentAddressDiscoveryRequest(identifier)))
     made.run(0.5)
@@ -50,7 +50,7 @@ def asked(made: World, identifier: int = 5, destination: Address = ANYCAST) -> l
 
 
 def discovery(made: World, kind: type) -> list[tuple[float, Packet]]:
-    """Requests or replies that left their first sender, with the time in s."""
+    """Return the requests or replies that left their first sender, with the time in s."""
     found = [hop for hop in made.trace if isinstance(hop.packet.payload, kind) and hop.hop_limit == 64]
     return [(hop.sent_ns / S, hop.packet) for hop in found]
 

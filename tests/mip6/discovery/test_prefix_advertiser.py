@@ -1,4 +1,4 @@
-"""The home agent's part of mobile prefix discovery, asked and watched by hand (RFC 6275 sections 6.8, 10.6)."""
+"""Mobile prefix discovery at a home agent, asked and watched by hand (RFC 6275 sections 6.8 and 10.6)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Watched:
         self.mn.send_direct(Packet(care_of, AGENT, message, extensions=extensions))
 
     def advertised(self, since_s: float = 0) -> list[tuple[float, Packet]]:
-        """What left the home agent, with the time in s."""
+        """Return the advertisements that left the home agent, with the time in s."""
         found = [hop for hop in self.world.trace if isinstance(hop.packet.payload, MobilePrefixAdvertisement)]
         return [(h.sent_ns / S, h.packet) for h in found if h.channel.sender == "HA" and h.sent_ns >= since_s * S]
 
@@ -207,7 +207,7 @@ def deliveries(least_s: int = 10, most_s: int = 50) -> PrefixDeliveries:
 
 
 def sent(made: PrefixDeliveries, due_ns: int | None, until_s: int) -> list[tuple[float, int, Address | None]]:
-    """Take whatever is due up to a time: (when in s, identifier, destination)."""
+    """Take all that is due up to a time. Return (when in s, identifier, destination) of each."""
     found: list[tuple[float, int, Address | None]] = []
     while due_ns is not None and due_ns <= until_s * S:
         assert made.is_due(MOBILE, due_ns)

@@ -1,4 +1,4 @@
-"""The mobile node's part of mobile prefix discovery; renumbering with both parts (RFC 6275 sections 11.4.2, 11.4.3)."""
+"""Mobile prefix discovery at a mobile node, with renumbering (RFC 6275 sections 11.4.2 and 11.4.3)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OLD_HOME, NEW_HOME = HOME.address(0x10), NEW.address(0x10)
 
 
 def solicitations(made: World) -> list[tuple[float, Packet]]:
-    """Those that left the mobile node, with the time in s."""
+    """Return the solicitations that left the mobile node, with the time in s."""
     found = [hop for hop in made.trace if isinstance(hop.packet.payload, MobilePrefixSolicitation)]
     return [(hop.sent_ns / S, hop.packet) for hop in found if hop.channel.sender == "MN"]
 
@@ -44,7 +44,7 @@ class Asker:
         self.mn = self.world.mn
 
     def solicit(self) -> int:
-        """Ask; gives the identifier."""
+        """Ask for the prefixes. Return the identifier of the solicitation."""
         self.mn.mobility.prefixes.solicit(OLD_HOME)
         return solicitations(self.world)[-1][1].payload.identifier  # type: ignore[attr-defined,no-any-return]
 
@@ -68,7 +68,7 @@ def told(prefix: Prefix, valid_s: int = 1000, preferred_s: int = 500, **fields: 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_solicitation_goes_from_the_care_of_address_with_a_home_address_option_and_a_random_identifier() -> None:
+def test_a_solicitation_leaves_the_care_of_address_with_home_address_option_and_random_identifier() -> None:
     """Sections 6.7, 11.4.2."""
     asker = Asker()
     asker.solicit()
@@ -179,7 +179,7 @@ def test_a_shortened_lifetime_reaches_home_agent_and_correspondents() -> None:
 
 
 def renumbered(made: World, valid_s: int = 120) -> World:
-    """A new prefix on the home link, the old one deprecated at once and ending after `valid_s`."""
+    """Announce a new prefix on the home link; the old one is deprecated at once and ends after `valid_s`."""
     deliveries = made.ha.prefixes.deliveries
     deliveries.min_interval_s, deliveries.max_interval_s = 2, 10
     made.run(6)

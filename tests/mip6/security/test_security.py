@@ -1,4 +1,4 @@
-"""Security associations between mobile node and home agent: what must be protected is, and nothing else changes."""
+"""Security associations between mobile node and home agent: all that must be protected is, and no more."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def secured(**keywords: Any) -> World:
 
 
 def sent(world: World, sender: str, segment: str) -> list[bytes]:
-    """Octets of the signalling that a node put on a link, in order."""
+    """Return the octets of the signalling that a node put on a link, in order."""
     return [
         codec.encode(hop.packet) for hop in world.trace
         if hop.channel.sender == sender and hop.channel.segment == segment and is_control(hop.packet)
@@ -59,7 +59,7 @@ def sent(world: World, sender: str, segment: str) -> list[bytes]:
 
 
 def association(world: World, message: type, home: Address = PRIMARY) -> SecurityAssociation:
-    """What protects a message, as its sender has it."""
+    """Return the association that protects a message, as its sender has it."""
     for node in (world.mn, world.ha):
         for each in associations(node):
             if each.selector.message is message and each.selector.home_address == home and not each.is_inbound:
@@ -68,7 +68,7 @@ def association(world: World, message: type, home: Address = PRIMARY) -> Securit
 
 
 def esp_place(octets: bytes) -> tuple[int, int] | None:
-    """Where ESP begins in a packet, and the octet that announces it; None where there is none."""
+    """Return the place of ESP in a packet, and of the octet that announces it; None where there is none."""
     announced, at = 6, 40
     while octets[announced] in (60, 43):
         announced, at = at, at + 8 * (octets[at + 1] + 1)
@@ -76,7 +76,7 @@ def esp_place(octets: bytes) -> tuple[int, int] | None:
 
 
 def opened(octets: bytes, world: World, message: type, home: Address = PRIMARY) -> Message:
-    """The Mobility Header in an ESP packet, read by hand with the keys of an association, as if it had come so."""
+    """Read by hand the Mobility Header in an ESP packet, with the keys of an association."""
     own, place = association(world, message, home).keys, esp_place(octets)
     assert place is not None
     spi, _, inside, plain = unseal(octets[place[0] :], own.encryption_key, own.integrity_key)
@@ -286,7 +286,7 @@ def test_home_agent_drops_home_test_inits_of_a_plain_tunnel() -> None:
 
 
 def replayed(w: World) -> Packet:
-    """The first binding update that left, as somebody on the way has recorded it."""
+    """Return the first binding update that left, as somebody on the way has recorded it."""
     return next(
         hop.packet for hop in w.trace if hop.channel.segment == "AR2-Internet" and in_esp(codec.encode(hop.packet))
     )
@@ -369,7 +369,7 @@ def test_another_mobile_nodes_home_address_gets_no_associations() -> None:
 
 
 def further(w: World) -> tuple[Any, Address]:
-    """A second flow to CN1, which Figure 6 gives a home address of its own."""
+    """Open a second flow to CN1. Return it with the home address of its own that Figure 6 gives it."""
     w.mn.open(w.cn1, mf.apps.Voice())
     w.run(4)
     flow = w.mn.open(w.cn1, mf.apps.Video())
@@ -379,7 +379,7 @@ def further(w: World) -> tuple[Any, Address]:
 
 
 def changes(w: World, node: str, key: Address) -> list[tuple[int, str, bool]]:
-    """When rows of a home address came (True) and went in the tables of a node."""
+    """Return when rows of a home address came (True) and went in the tables of a node."""
     return [
         (r.t_ns, r.change.table, r.change.after is not None) for r in w.trace.changes()
         if r.node == node and r.change.key == str(key) and None in (r.change.before, r.change.after)
@@ -468,7 +468,7 @@ def test_without_an_association_nothing_leaves_unprotected() -> None:
 
 
 def story(w: World) -> list[Any]:
-    """Flows come, move and go: every change of every table but the security associations'."""
+    """Let flows come, move and go. Return the changes of all tables but the security associations'."""
     voice, video = w.mn.open(w.cn1, mf.apps.Voice()), w.mn.open(w.cn1, mf.apps.Video())
     w.mn.open(w.cn2, mf.apps.FileTransfer(size=200_000))
     w.run(6)
@@ -530,7 +530,7 @@ def test_pictures_and_captures_show_what_is_in_esp(tmp_path: Path) -> None:
 
 
 def test_no_node_looks_at_what_the_simulator_knows_of_esp() -> None:
-    """What stands in ESP is known to the trace for pictures; on the way and at its end only octets count."""
+    """The trace knows the inside of ESP, for pictures; on the way and at its end only octets count."""
     package = Path(mf.__file__).parent
     readers = {
         path.relative_to(package).parts[0] for path in package.rglob("*.py")
@@ -648,7 +648,7 @@ class SealedPeer(AwayPeer):
         self.seam.node.ip_security = IpSecurity(self.seam.node, security)
 
     def sealed(self, message: type, clear: bytes, front: int, number: int) -> bytes:
-        """A packet with all behind octet `front` in ESP; the octet that announces it is the last header's first."""
+        """Seal all behind octet `front` of a packet; the octet that announces ESP is the last header's first."""
         spi, cipher, integrity = self.keys[message]
         self.numbers[message] = self.numbers.get(message, 0) + 1
         iv = hashlib.sha256(bytes([self.numbers[message]])).digest()[:16]
@@ -659,7 +659,7 @@ class SealedPeer(AwayPeer):
         return bytes(whole)
 
     def read(self, octets: bytes, message: type) -> tuple[int, bytes]:
-        """Next header and octets of what is in ESP."""
+        """Open ESP by hand. Return the next header and the octets inside."""
         spi, cipher, integrity = self.keys[message]
         place = esp_place(octets)
         assert place is not None
@@ -668,7 +668,7 @@ class SealedPeer(AwayPeer):
         return number, inside
 
     def bind(self, sequence: int, care_of: str) -> bytes:
-        """Register under the association; gives the acknowledgement's Mobility Header."""
+        """Register under the association. Return the acknowledgement's Mobility Header."""
         clear = bytes(peer.packet(care_of, seams.HA, peer.home_update(sequence, care_of), home=seams.HOME))
         before = len(self.line.heard)
         self.line.send(self.sealed(BindingUpdate, clear, 64, 135))
