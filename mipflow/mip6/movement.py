@@ -55,20 +55,16 @@ class Do(Enum):
     ENDED = "it is no default router any more"
 
 
+_AT_A_ROUTER = {Sign.LINK: Place.SEARCHING, Sign.STRANGER: Place.DOUBTING, Sign.ENDED: Place.SEARCHING}
 _FOLLOWING = {
     Place.SEARCHING: {Sign.LINK: Place.SEARCHING, Sign.ROUTER: Place.ATTACHED},
-    Place.ATTACHED: {
-        Sign.LINK: Place.SEARCHING, Sign.HEARD: Place.ATTACHED, Sign.STRANGER: Place.DOUBTING,
-        Sign.MISSING: Place.DOUBTING, Sign.ENDED: Place.SEARCHING,
-    },
+    Place.ATTACHED: {**_AT_A_ROUTER, Sign.HEARD: Place.ATTACHED, Sign.MISSING: Place.DOUBTING},
     Place.DOUBTING: {
-        Sign.LINK: Place.SEARCHING, Sign.HEARD: Place.ATTACHED, Sign.STRANGER: Place.DOUBTING,
-        Sign.ANSWERED: Place.ATTACHED, Sign.SILENT: Place.LEAVING, Sign.GONE: Place.SEARCHING,
-        Sign.ENDED: Place.SEARCHING,
+        **_AT_A_ROUTER, Sign.HEARD: Place.ATTACHED, Sign.ANSWERED: Place.ATTACHED, Sign.SILENT: Place.LEAVING,
+        Sign.GONE: Place.SEARCHING,
     },
     Place.LEAVING: {
-        Sign.LINK: Place.SEARCHING, Sign.HEARD: Place.LEAVING, Sign.STRANGER: Place.DOUBTING,
-        Sign.ANSWERED: Place.ATTACHED, Sign.GONE: Place.ATTACHED, Sign.ENDED: Place.SEARCHING,
+        **_AT_A_ROUTER, Sign.HEARD: Place.LEAVING, Sign.ANSWERED: Place.ATTACHED, Sign.GONE: Place.ATTACHED,
     },
 }  # fmt: skip
 TRANSITIONS = {(place, sign): following for place, row in _FOLLOWING.items() for sign, following in row.items()}

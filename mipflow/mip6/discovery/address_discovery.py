@@ -22,13 +22,9 @@ from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S, Timer
 from mipflow.sim.trace import Change
+from mipflow.wire import icmpv6
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
-from mipflow.wire.icmpv6 import (
-    HomeAgentAddressDiscoveryReply,
-    HomeAgentAddressDiscoveryRequest,
-    HomeAgentInformation,
-    RouterAdvertisement,
-)
+from mipflow.wire.icmpv6 import HomeAgentInformation, RouterAdvertisement
 from mipflow.wire.packet import Packet
 
 MAX_ADDRESSES = (1280 - 40 - 8) // 16
@@ -138,7 +134,7 @@ class AddressDiscoveryService(AnycastAnswers):
         self._random = node.network.random(f"{node.name}/home agent address discovery")
         self._expiry = Timer(node.clock, self._expire)
         node.neighbor.on_advertisement.append(self._advertised)
-        node.handlers[HomeAgentAddressDiscoveryRequest] = self._request
+        node.handlers[icmpv6.HomeAgentAddressDiscoveryRequest] = self._request
         self.claim()
 
     def serves(self, address: Address) -> bool:
@@ -184,7 +180,8 @@ class AddressDiscoveryService(AnycastAnswers):
         said = node.advertisement(home.interface)
         own = None if said is None else heard(said, home.interface.link_local, node.clock.now)
         found = self.agents.by_preference(own, self._random)
-        node.transmit(HomeAgentAddressDiscoveryReply(arrival.payload.identifier, found), home.address, arrival.source)
+        reply = icmpv6.HomeAgentAddressDiscoveryReply(arrival.payload.identifier, found)
+        node.transmit(reply, home.address, arrival.source)
 
 
 # --- at a mobile node (section 11.4.1) --------------------------------------------------------------------------------
@@ -206,7 +203,7 @@ class HomeAgentDiscovery(HomeAgentSearch):
         self._identifier = self._attempts = 0
         self.home_agents: tuple[Address, ...] = ()
         self._following: tuple[Address, ...] = ()
-        self._node.handlers[HomeAgentAddressDiscoveryReply] = self._reply
+        self._node.handlers[icmpv6.HomeAgentAddressDiscoveryReply] = self._reply
 
     def discover(self) -> None:
         """Ask who serves the home link, unless that is under way."""
@@ -223,11 +220,11 @@ class HomeAgentDiscovery(HomeAgentSearch):
         interface = self._mobile.first_interface()
         if interface is not None and interface.address is not None:
             anycast = home_agents_anycast(self._mobile.primary_home_address)
-            request = HomeAgentAddressDiscoveryRequest(self._identifier)
+            request = icmpv6.HomeAgentAddressDiscoveryRequest(self._identifier)
             self._node.send_direct(Packet(interface.address, anycast, request))
 
     def _reply(self, arrival: Arrival) -> None:
-        reply: HomeAgentAddressDiscoveryReply = arrival.payload
+        reply: icmpv6.HomeAgentAddressDiscoveryReply = arrival.payload
         usable = tuple(address for address in reply.home_agents if address.is_unicast_routable)
         if self._timer.due_ns is None or reply.identifier != self._identifier:
             self._node.drop(arrival.packet, "home agent address discovery reply that nobody waits for")

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from mipflow.errors import WireError
 from mipflow.mip6.parts import Security
-from mipflow.mip6.security.security import POLICIES, Mode, SecurityAssociations
+from mipflow.mip6.security.security import POLICIES, SecurityAssociations
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.road import Road
 from mipflow.wire.address import Address
@@ -114,7 +114,7 @@ class IpSecurity(Security):
         def admit(arrival: Arrival) -> None:
             packet, tunnel = arrival.packet, arrival.tunnel
             policy = POLICIES.get(type(packet.payload))
-            if tunnel is not None and policy is not None and policy.mode is Mode.TUNNEL:
+            if tunnel is not None and policy is not None and policy.in_tunnel_mode:
                 # It may have come in fragments, of which the tunnel's end did not see what they are.
                 packet = tunnel if isinstance(tunnel, Opened) else Packet(tunnel.source, tunnel.destination, packet)
             try:

@@ -70,7 +70,7 @@ class KeyExchange:
         for pair in zip(messages, messages, strict=True):
             octets = self._key_octets()
             for message in pair:
-                receiver = self._upward if POLICIES[message].upward else self._downward
+                receiver = self._upward if POLICIES[message].is_upward else self._downward
                 encryption, integrity = map(octets.read, self._sizes)
                 keys = EspKeys(receiver.new_spi(), encryption, integrity, *self._algorithms)
                 made.append((Selector(message, home_address, home_agent_address), keys, receiver))

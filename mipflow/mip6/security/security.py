@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
-from itertools import chain
+from itertools import chain, count
 from random import Random
 from typing import NamedTuple
 
@@ -30,28 +29,23 @@ WINDOW = 64
 LAST_SEQUENCE = 0xFFFF_FFFF
 
 
-class Mode(Enum):
-    """The extent of ESP's protection: a payload, or a whole packet (RFC 4303 section 3.1)."""
-
-    TRANSPORT = "transport"
-    TUNNEL = "tunnel"
-
-
 class Policy(NamedTuple):
-    """One line of the security policy database: `upward` is from the mobile node."""
+    """One line of the security policy database."""
 
     protects: str
-    mode: Mode
-    upward: bool
+    is_upward: bool
+    """The message goes from the mobile node to the home agent."""
+    in_tunnel_mode: bool = False
+    """ESP goes round the whole packet, not only round its payload (RFC 4303 section 3.1)."""
 
 
 POLICIES: dict[type, Policy] = {
-    BindingUpdate: Policy("binding updates", Mode.TRANSPORT, True),
-    mobility.BindingAcknowledgement: Policy("binding acknowledgements", Mode.TRANSPORT, False),
-    mobility.HomeTestInit: Policy("home test inits", Mode.TUNNEL, True),
-    mobility.HomeTest: Policy("home tests", Mode.TUNNEL, False),
-    icmpv6.MobilePrefixSolicitation: Policy("prefix solicitations", Mode.TRANSPORT, True),
-    icmpv6.MobilePrefixAdvertisement: Policy("prefix advertisements", Mode.TRANSPORT, False),
+    BindingUpdate: Policy("binding updates", True),
+    mobility.BindingAcknowledgement: Policy("binding acknowledgements", False),
+    mobility.HomeTestInit: Policy("home test inits", True, in_tunnel_mode=True),
+    mobility.HomeTest: Policy("home tests", False, in_tunnel_mode=True),
+    icmpv6.MobilePrefixSolicitation: Policy("prefix solicitations", True),
+    icmpv6.MobilePrefixAdvertisement: Policy("prefix advertisements", False),
 }
 """The message type is a selector (RFC 4877 sections 6 and 7.2). Everything else passes as it is, home agent address
 discovery too (RFC 6275 section 5.3).
@@ -75,9 +69,9 @@ def selector(packet: Packet) -> Selector | None:
     inner = packet.payload if isinstance(packet.payload, Packet) else packet
     message = type(inner.payload)
     policy = POLICIES.get(message)
-    if policy is None or (policy.mode is Mode.TUNNEL) != (inner is not packet):
+    if policy is None or policy.in_tunnel_mode != (inner is not packet):
         return None
-    mobile, fixed = (0, 1) if policy.upward else (1, 0)
+    mobile, fixed = (0, 1) if policy.is_upward else (1, 0)
     inside, outside = (pseudo_header_addresses(p.source, p.destination, p.extensions) for p in (inner, packet))
     return Selector(message, inside[mobile], outside[fixed])
 
@@ -136,15 +130,14 @@ class SecurityAssociations:
         self._outbound: dict[Selector, SecurityAssociation] = {}
         self._inbound: dict[int, SecurityAssociation] = {}
         """SPI -> the association for what arrives with it."""
-        self._next_spi = FIRST_SPI + random.getrandbits(16)
+        self._spis = count(FIRST_SPI + random.getrandbits(16))
 
     def __iter__(self) -> Iterator[SecurityAssociation]:
         return chain(self._outbound.values(), self._inbound.values())
 
     def new_spi(self) -> int:
         """Return an SPI for an association that ends here."""
-        self._next_spi += 1
-        return self._next_spi - 1
+        return next(self._spis)
 
     def add(self, associations: Iterable[SecurityAssociation]) -> list[Change]:
         """Enter all associations for a home address with one home agent, in the place of older ones."""
