@@ -19,8 +19,8 @@ from mipflow.flow.bindings.waiting_room import WaitingRoom
 from mipflow.flow.redirector import Assign, AssignmentRules, DataFlowRedirector
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
-from mipflow.mip6.parts import Listener
 from mipflow.mip6.mobile_node import MobileNode
+from mipflow.mip6.parts import Listener
 from mipflow.mip6.registrations.updates import named
 from mipflow.node.interface import Interface
 from mipflow.sim.trace import Change
