@@ -1,4 +1,4 @@
-"""The page names functions in files; they are there, and messages leave when it says."""
+"""Two pages name functions in files; they are there, and messages leave when one says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import mipflow as mf
 from tests.mip6.worlds import S, messages
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "life_of_a_handover.md"
+LIFE = (ROOT / "docs" / "life_of_a_handover.md").read_text("utf-8")
+PACKET = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("## One packet")[2].partition("## Where")[0]
 NAMES_OR_FILES = re.compile(r"\]\(\.\./([a-z0-9_/]+\.py)\)|`(_?[a-z_]+)`")
 
 
@@ -29,9 +30,10 @@ def misfiled(text: str) -> list[tuple[str, str]]:
     return [(file, name) for file, name in named(text) if f"def {name}(" not in (ROOT / file).read_text()]
 
 
-def test_every_function_that_the_page_names_is_in_the_file_named_before_it() -> None:
-    assert len(named(PAGE.read_text())) > 20
-    assert misfiled(PAGE.read_text()) == []
+@pytest.mark.parametrize(("text", "at_least"), [(LIFE, 20), (PACKET, 12)], ids=["handover", "packet"])
+def test_every_function_that_a_page_names_is_in_the_file_named_before_it(text: str, at_least: int) -> None:
+    assert len(named(text)) > at_least
+    assert misfiled(text) == []
 
 
 def test_a_function_under_another_file_is_found() -> None:
