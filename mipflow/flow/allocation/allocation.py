@@ -1,6 +1,6 @@
-"""Allocate further home addresses without a server (the patent, pages 8 and 9): generated from a key, or formed of a
-prefix that mobile prefix discovery told.
+"""Mechanisms that make further home addresses without a server (the patent, pages 8 and 9).
 
+`GeneratedAllocation` makes them from a key, `DiscoveredAllocation` of a prefix that mobile prefix discovery told.
 `flow.bindings.stateless` says what a mechanism does, and counts addresses up where a scenario puts in no other one. The
 other two ways of page 9 are `flow.allocation.dhcpv6_client` and `flow.protocols.address_protocol`.
 """
@@ -17,6 +17,7 @@ from mipflow.wire.address import Address, Prefix
 if TYPE_CHECKING:
     from mipflow.mip6.enhanced.cga import AddressOwner
     from mipflow.mip6.mobile_node import MobileNode
+
 
 class GeneratedAllocation(Immediate):
     """Makes addresses of the home prefix from the key of their `owner` (RFC 3972)."""

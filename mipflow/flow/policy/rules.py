@@ -153,9 +153,7 @@ class RuleSet:
         return next((rule for rule in self.rules if rule.flow and rule.matches(traits)), None)
 
     def word_of(self, traits: Traits) -> str | None:
-        """Return the word of the first matching rule that says which flow a packet belongs to; empty for a flow of its
-        own, None where no rule says.
-        """
+        """Return the word of the first matching rule with a `flow`, empty for a flow of its own, or None."""
         rule = self.flow_of(traits)
         return None if rule is None else "" if rule.flow == EACH else rule.flow
 
