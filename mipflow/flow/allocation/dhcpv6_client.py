@@ -265,12 +265,12 @@ def _contents(
         if exchange.offer is None or preference > exchange.offer[0]:
             exchange.offer = preference, server, leased.address
         return None if collects and preference < 255 else Event.OFFER, {}
-    defaults_s = (max(default_s, 1) for default_s in dhcpv6.default_times_s(leased.preferred_lifetime_s))
-    t1_ns, t2_ns = (end_ns(s or default, now) for s, default in zip((told.t1_s, told.t2_s), defaults_s, strict=True))
-    until_ns = end_ns(leased.valid_lifetime_s, now)
-    return Event.GRANT, {
-        "address": leased.address, "t1_ns": t1_ns, "t2_ns": t2_ns, "until_ns": until_ns, "server": server,
+    t1_s, t2_s = dhcpv6.default_times_s(leased.preferred_lifetime_s)
+    times_s = {
+        "t1_ns": told.t1_s or max(t1_s, 1), "t2_ns": told.t2_s or max(t2_s, 1), "until_ns": leased.valid_lifetime_s,
     }  # fmt: skip
+    ends = {name: end_ns(time_s, now) for name, time_s in times_s.items()}
+    return Event.GRANT, {"address": leased.address, "server": server, **ends}
 
 
 def _leased(told: dhcpv6.IdentityAssociation, status: int, lease: Lease, fits: Fits) -> dhcpv6.LeasedAddress:
