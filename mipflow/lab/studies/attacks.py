@@ -179,9 +179,7 @@ ATTACKS: dict[str, Callable[[World, Means], Attack]] = {
 }  # fmt: skip
 
 
-def attack(
-    what: str, place: str, defence: str, seed: int = 0, *, victim: str = "CN2", tests: bool = True
-) -> Attack:  # fmt: skip
+def attack(what: str, place: str, defence: str, seed: int = 0, *, victim: str = "CN2", tests: bool = True) -> Attack:
     """Run one attack; return its world, the attacker, and whether it succeeded.
 
     victim: the machine to flood, one of `VICTIMS`; tests: whether the attacker does both tests before it lies, or lies

@@ -11,5 +11,6 @@ way to register derives from `Registrations` and is put in from outside (`mip6.e
 mobility option is declared in `wire.mobility`; the mobile node puts it into its updates in `updates`, and reads it from
 an acknowledgement in `exchange`, where `BindingRefreshAdvice` shows how; a correspondent node answers it in
 `mip6.correspondent_node`. A report of a peer is heard in `peer_reports`: to count binding errors for each peer, and see
-them in `world.tables()`, keep a `mip6.bindings.table.Table` there and give each change to `node.record`.
+the counts in `world.tables()`, derive a table from `mip6.bindings.table.Table`, keep it there, and give each change to
+`node.record`. News of registrations (`steps.News`) goes to the functions in `Registrar.hears`.
 """

@@ -304,7 +304,7 @@ class Exchange:
             # A home agent says so where it had a binding; a correspondent node also where it had none (9.5.3).
             self._deleted(entry, update, EntryEvent.ACCEPT, is_final=entry.home_registration)
             return
-        # What the peer granted less than was asked for is taken off what is left (section 11.7.3).
+        # A lifetime that is shorter than was asked for counts from the update too (section 11.7.3).
         granted_s = answer.lifetime_units * LIFETIME_UNIT_S
         expires_ns = update.sent_ns + granted_s * NS_PER_S
         later = tuple(one for one in entry.unanswered if is_newer(one.sequence, update.sequence))
@@ -313,19 +313,18 @@ class Exchange:
             self._proofs.proved(entry.peer, self.now, expires_ns)
         values: dict[str, object] = {"registered": update.care_of_address, "held": None, "unanswered": later}
         if entry.state is State.DELETING:
-            lasts_ns = max(entry.expires_ns, expires_ns)
-            self._step(entry, EntryEvent.OLDER, **values, expires_ns=lasts_ns, lingers_until_ns=0)
+            values["expires_ns"] = max(entry.expires_ns, expires_ns)
+            self._step(entry, EntryEvent.OLDER, **values, lingers_until_ns=0)
             entry.attempts = 0
-            self._pursue(entry)  # what was to delete it may have come before it
+            self._pursue(entry)  # the update that was to delete it may have arrived first
         elif expires_ns <= self.now:
             if not later:
                 self._refused_for(entry, update, f"a lifetime of {granted_s} s", constants.HOME_RETRY_NS)
         elif entry.state is State.WAITING or is_overtaken:
             self._step(entry, EntryEvent.OLDER, **values, expires_ns=expires_ns)
             self._notify(News.CHANGED, entry)
-            # It may have brought what was missing.
             if entry.state is State.WAITING and not entry.home_registration and not self._missing(entry):
-                self._pursue(entry)
+                self._pursue(entry)  # the token that was missing may have come with it
         else:
             values |= {"expires_ns": expires_ns, "lifetime_s": granted_s, "sent_ns": update.sent_ns}
             self._bound(entry, answer, values)
