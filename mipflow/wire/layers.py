@@ -82,7 +82,7 @@ def _ipv6_without_sockets() -> Iterator[None]:
 
 
 def _load_ipsec() -> dict[str, Any]:
-    """Load it apart, because it brings the package `cryptography` in, which only a world with IP security needs."""
+    """Load scapy's ipsec apart: it brings the package `cryptography` in, which only a world with IP security needs."""
     from scapy.layers import ipsec
 
     return {"ipsec": ipsec}

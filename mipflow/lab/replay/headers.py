@@ -96,24 +96,8 @@ class HeaderReader:
         return [f"{count} packets are taken out of tunnels: {name}" for name, count in self.tunnels.items()]
 
     def _read(self, frame: Frame, depth: int = 0) -> Heard | str:
-        data, number, offset, more = frame.data, b"", 0, 0
-        if data[0] >> 4 == 4:
-            first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
-            body = start = max(first & 15, 5) * 4
-            offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
-        else:
-            protocol, source, destination = _VERSION_6.unpack_from(data)
-            body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
-        may_walk = protocol in extensions and not offset
-        for header in walk(data, protocol, start, extensions, extensions) if may_walk else ():
-            start, protocol = header.end, header.following
-            if header.number == FRAGMENT:
-                word, number = _FRAGMENT.unpack_from(data, header.start)
-                body, offset, more = start, word & 0xFFF8, word & 1
-                if offset:
-                    break
-        # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
-        key = source, destination, number, of_what
+        data = frame.data
+        source, destination, protocol, start, body, offset, more, key = _past_headers(data)
         is_fragment, may_carry = offset or more, protocol in TUNNELS
         if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
@@ -217,6 +201,32 @@ class _Datagram:
         self.is_whole = self.has_last and self.covered == (1 << -(-self.reach // 8)) - 1
         there = self.reach - self.ahead
         self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
+
+
+def _past_headers(data: bytes) -> tuple[bytes, bytes, int, int, int, int, int, object]:
+    """Step over an IP header and its extension headers, up to those of another fragment.
+
+    Gives source, destination, the number and first octet of what follows, the first octet that belongs to a fragment,
+    its offset, whether more come (0: no), and a key that the fragments of one datagram share.
+    """
+    number, offset, more = b"", 0, 0
+    if data[0] >> 4 == 4:
+        first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
+        body = start = max(first & 15, 5) * 4
+        offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
+    else:
+        protocol, source, destination = _VERSION_6.unpack_from(data)
+        body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
+    may_walk = protocol in extensions and not offset  # most packets have no such header: spare them the walk
+    for header in walk(data, protocol, start, extensions, extensions) if may_walk else ():
+        start, protocol = header.end, header.following
+        if header.number == FRAGMENT:
+            word, number = _FRAGMENT.unpack_from(data, header.start)
+            body, offset, more = start, word & 0xFFF8, word & 1
+            if offset:
+                break
+    # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
+    return source, destination, protocol, start, body, offset, more, (source, destination, number, of_what)
 
 
 def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:

@@ -127,12 +127,17 @@ def read(
     if recording.duration_ns > LONGEST_S * NS_PER_S:
         lasts = f"{path} lasts {recording.duration_ns / NS_PER_S:.0f} s with silences cut to {silence_s:g} s"
         raise DatasetError(f"{lasts}; expected at most {LONGEST_S}, give a shorter --silence or fewer --packets", path)
-    recording.notes.append(f"the mobile node is {' and '.join(recording.mobile)}; --mobile says otherwise")
+    recording.notes += _notes_on_hosts(recording) + lack.notes()
+    return recording
+
+
+def _notes_on_hosts(recording: Recording) -> list[str]:
+    """Return sentences about the choice of the mobile node."""
+    notes = [f"the mobile node is {' and '.join(recording.mobile)}; --mobile says otherwise"]
     if itself := [flow.mobile for flow in recording.flows if flow.remote == flow.mobile + ITSELF]:
         what = f"{' and '.join(dict.fromkeys(itself))} sent to itself in {len(itself)} flows"
-        recording.notes.append(f"{what}: who opened one is the mobile node, the other end a correspondent node")
-    recording.notes += lack.notes()
-    return recording
+        notes.append(f"{what}: who opened one is the mobile node, the other end a correspondent node")
+    return notes
 
 
 def _on_one_clock(recording: Recording, path: Path, most: int) -> list[Placed]:
@@ -253,22 +258,24 @@ def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[s
         else:
             others |= ends
     ranked = opened.most_common()
-    if mobile is None:
-        hosts = [host for host, _ in ranked if host in others]
-        versions = [[host for host in hosts if (":" in host) is is_version_6] for is_version_6 in (True, False)]
-        best = [next((host for host in hosts if host in own), hosts[0]) for hosts in versions if hosts]
-        return [*dict.fromkeys([*best, *own])]
-    hosts = []
-    for word in mobile.split(","):
-        try:
-            host = str(ip_address(word.strip()))
-        except ValueError:
-            host = ""
-        if host not in opened:
-            candidates = ", ".join(f"{host} (opens {count})" for host, count in ranked[:6]) or "none"
-            raise ProtocolMisuse(f"{word.strip()!r} is no host with a flow here; choose from {candidates}", word)
-        hosts.append(host)
-    return hosts
+    if mobile is not None:
+        return [_named(word.strip(), ranked) for word in mobile.split(",")]
+    hosts = [host for host, _ in ranked if host in others]
+    versions = [[host for host in hosts if (":" in host) is is_version_6] for is_version_6 in (True, False)]
+    best = [next((host for host in hosts if host in own), hosts[0]) for hosts in versions if hosts]
+    return [*dict.fromkeys([*best, *own])]
+
+
+def _named(word: str, ranked: list[tuple[str, int]]) -> str:
+    """Return the address that a word names, of hosts with the number of flows that they open."""
+    try:
+        named = str(ip_address(word))
+    except ValueError:
+        named = ""
+    if named not in dict(ranked):
+        candidates = ", ".join(f"{host} (opens {count})" for host, count in ranked[:6]) or "none"
+        raise ProtocolMisuse(f"{word!r} is no host with a flow here; choose from {candidates}", word)
+    return named
 
 
 # --- flows -----------------------------------------------------------------------------------------------------------

@@ -153,7 +153,11 @@ class _Half:
         start = self.catch_up(packet.sequence + is_syn, other, now)
         if start is None or (self.ended and start + octets >= self.next):
             return _MISFIT
-        new = start + octets - self.next
+        return self._keep(packet, other, start, octets)
+
+    def _keep(self, packet: Heard, other: _Half, start: int, octets: int) -> str:
+        """Keep the octets of a segment, the first at position `start`; return why they are left out, or nothing."""
+        now, new = packet.time_ns, start + octets - self.next
         cut_off = min(octets - len(packet.data), max(new, 0))
         filled = self.fill(cut_off)
         elsewhere = min(packet.elsewhere, filled)

@@ -278,7 +278,7 @@ def test_every_packet_counts_for_its_flow_however_long_it_is_silent(flows: list[
         path = write(Path(folder) / "x.pcap", frames)
         world = mf.figure2(traffic=path, trace="off", replay={"min_packets": 0})
     replay_ = played(world).finish()
-    assert replay_.is_complete and world.mn.stack.next_flow_id() == len(flows) + 1, "no packet began another flow"
+    assert replay_.is_complete and world.mn.stack.new.next_id() == len(flows) + 1, "no packet began another flow"
     sent = {flow.conversation.local_port: flow.stats.up.received for flow in world.flows()}
     assert sent == {4000 + number: 1 + len(silences_s) for number, (_, silences_s) in enumerate(flows)}
 
