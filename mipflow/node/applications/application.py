@@ -1,4 +1,4 @@
-"""The parts of an application: the two ends of its flow, and what `start` gives.
+"""The contract of an application: it gets the two `Ends` of its flow, and its `start` gives a `Running`.
 
 Stands under the applications (`node.applications.apps`, `node.applications.recorded`); whoever opens a flow makes the
 `Ends`.
@@ -19,11 +19,12 @@ from mipflow.wire.address import ADDRESS, Address
 SOCKET = whole(1, 65535, "a port, of which 0 stands for none,")
 ANY_PORT = whole(0, 2**32 - 1, "a port, an echo identifier or an SPI")
 
+
 @dataclass(slots=True)
 class Ends(Checked):
     """The two hosts and ports of one flow: `near` opens it.
 
-    upward: whether the near end is the mobile node; far_address: under which address the near end reaches the far one,
+    upward: whether the near end is the mobile node; far_address: the address at which the near end reaches the far one,
     None for `Mobility.reached_at`.
     """
 
@@ -36,7 +37,7 @@ class Ends(Checked):
     far_address: Annotated[Address | None, optional(ADDRESS)] = None
 
     begun: list[Running] = field(default_factory=list, init=False, repr=False, compare=False)
-    """All that was set going between them."""
+    """Applications that were set going between them."""
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
@@ -79,7 +80,7 @@ ENDS = Expected("both ends of a flow, as open() makes them", lambda it: isinstan
 class Running(Unique):
     """An application under way.
 
-    `received_bytes` counts what arrived at its receiver; `is_complete` where there is an end.
+    `received_bytes` counts the octets that arrived at its receiver; `is_complete` is for applications with an end.
     """
 
     def __init__(self, ends: Ends) -> None:
@@ -91,6 +92,10 @@ class Running(Unique):
         self.is_correct = True
         """False once an octet arrived that was not sent so."""
         self.is_stopped = False
+
+    def count(self, data: bytes) -> None:
+        """Add `len(data)` to `received_bytes`."""
+        self.received_bytes += len(data)
 
     def at(self, t_ns: int, act: Callable[[], None]) -> None:
         """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
@@ -132,10 +137,10 @@ APPLICATION = Expected("an application, such as mf.apps.Voice()", _is_applicatio
 
 
 def wrong_running(result: object, ends: Ends) -> str:
-    """Say what is wrong with the result of an application's `start`; empty where nothing is."""
+    """Say why the result of an application's `start` is wrong; empty where it is right."""
     return "" if isinstance(result, Running) else "expected a Running"
 
 
 def port_of(app: Application) -> Expected:
-    """The ports that an application may have; of echo they are identifiers, of which 0 is one."""
+    """Return the ports that an application may have; those of echo are identifiers, of which 0 is one."""
     return SPI if app.protocol == "ESP" else PORT if app.protocol == "ICMPv6" else SOCKET

@@ -1,7 +1,7 @@
-"""Applications: what makes the packets. An application is a value; `start(ends)` sets it going between two hosts.
+"""The applications that make packets. Each is a value; `start(ends)` sets it going between two hosts.
 
-`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times in milliseconds and seconds
-as the names say; sizes in octets of UDP or TCP payload.
+`near` is the host that opens the flow (the mobile node), `far` the one that answers. Times are in milliseconds and
+seconds as the names say, sizes in octets of UDP or TCP payload.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ OCTETS = whole(0, 60_000, "octets")
 
 
 def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
-    """Make a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`."""
+    """Return a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`;
+    further calls of it do nothing.
+    """
     clock = running.ends.clock
     last = 1 << 62 if end_ns is None else end_ns
     is_going = False
 
     def tick(argument: object) -> None:
-        if running.is_stopped:
-            return
-        act()
-        following = clock.now + interval_ns
-        if following < last:
-            clock.at(following, tick)
+        if not running.is_stopped:
+            act()
+            if clock.now + interval_ns < last:
+                clock.at(clock.now + interval_ns, tick)
 
     def go() -> None:
         nonlocal is_going
@@ -58,7 +58,7 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
 
 
 def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
-    """Make a function that does `act`, but for `pause_s` seconds after each `talk_s`."""
+    """Return a function that does `act`, but not for `pause_s` seconds after each `talk_s`."""
     talk_ns, turn_ns = seconds(talk_s), seconds(talk_s + pause_s)
 
     def act_unless_silent() -> None:
@@ -68,17 +68,8 @@ def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: A
     return act_unless_silent
 
 
-def counter(running: Running) -> Callable[[bytes], None]:
-    """Make a function that counts the octets it is called with as received."""
-
-    def count(data: bytes) -> None:
-        running.received_bytes += len(data)
-
-    return count
-
-
 def begin_and_end(ends: Ends, start_s: float, duration_s: float | None) -> tuple[int, int | None]:
-    """When an application begins and when it ends, in nanoseconds; None for one without an end."""
+    """Return when an application begins and when it ends, in nanoseconds; None for one without an end."""
     begin = ends.clock.now + seconds(start_s)
     return begin, None if duration_s is None else begin + seconds(duration_s)
 
@@ -114,7 +105,7 @@ class Voice(Checked):
         answer = periodic(running, interval, reply, end)
 
         def heard(data: bytes) -> None:
-            running.received_bytes += len(data)
+            running.count(data)
             if self.both_ways:
                 answer()
 
@@ -160,7 +151,7 @@ class Video(Checked):
                 far.send(bytes(rest))
 
         show = periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
-        far.on_datagram, near.on_datagram = lambda data: show(), counter(running)
+        far.on_datagram, near.on_datagram = lambda data: show(), running.count
         report = bytes(self.report_bytes)
         running.at(begin, periodic(running, NS_PER_S, partial(near.send, report), end))
         return running
@@ -179,41 +170,46 @@ class FileTransfer(Checked):
 
     def start(self, ends: Ends) -> Running:
         """Set it going."""
-        running = Running(ends)
-        content = hashlib.shake_256(f"file {ends.flow}".encode()).digest(self.size)
-
-        def send(socket: TcpSocket) -> None:
-            socket.write(content)
-            socket.close()
-
-        def receive(socket: TcpSocket) -> None:
-            def data(piece: bytes) -> None:
-                start = running.received_bytes
-                running.is_correct &= content[start : start + len(piece)] == piece
-                running.received_bytes += len(piece)
-
-            def ended() -> None:
-                running.is_complete = running.is_correct and running.received_bytes == self.size
-                socket.close()
-
-            socket.on_data, socket.on_end = data, ended
-
-        Tcp.of(ends.far).listen(ends.far_port, send if self.direction == "down" else receive)
+        running = _Transfer(ends, hashlib.shake_256(f"file {ends.flow}".encode()).digest(self.size))
+        is_down = self.direction == "down"
+        Tcp.of(ends.far).listen(ends.far_port, running.send if is_down else running.receive)
 
         def begin() -> None:
             socket = Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label)
-            if self.direction == "down":
-                receive(socket)
+            if is_down:
+                running.receive(socket)
             else:
-                socket.on_open = lambda: send(socket)
+                socket.on_open = partial(running.send, socket)
 
         running.at(ends.clock.now + seconds(self.start_s), begin)
         return running
 
 
+class _Transfer(Running):
+    def __init__(self, ends: Ends, content: bytes) -> None:
+        super().__init__(ends)
+        self._content = content
+
+    def send(self, socket: TcpSocket) -> None:
+        socket.write(self._content)
+        socket.close()
+
+    def receive(self, socket: TcpSocket) -> None:
+        socket.on_data, socket.on_end = self._take, partial(self._end, socket)
+
+    def _take(self, piece: bytes) -> None:
+        self.is_correct &= self._content.startswith(piece, self.received_bytes)
+        self.count(piece)
+
+    def _end(self, socket: TcpSocket) -> None:
+        self.is_complete = self.is_correct and self.received_bytes == len(self._content)
+        socket.close()
+
+
 @dataclass(slots=True, frozen=True)
 class Trickle(Checked):
-    """A piece over TCP every so often, from the far end: what arrives late comes one after the other, all at once."""
+    """A piece over TCP at an interval, from the far end. Pieces that were held up arrive one after the other, at once.
+    """
 
     interval_ms: Annotated[float, INTERVAL_MS] = 1300.0
     piece_bytes: Annotated[int, OCTETS] = 500
@@ -233,7 +229,7 @@ class Trickle(Checked):
             periodic(running, interval, partial(socket.write, piece), end)()
 
         def connect() -> None:
-            Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label).on_data = counter(running)
+            Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label).on_data = running.count
 
         Tcp.of(ends.far).listen(ends.far_port, accept)
         running.at(begin, connect)
@@ -265,16 +261,15 @@ class Echo(Checked):
             sequence += 1
             socket.send(sequence, data)
 
-        count = counter(running)
-        socket.on_reply = lambda number, data: count(data)
+        socket.on_reply = lambda number, data: running.count(data)
         running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
         return running
 
 
 @dataclass(slots=True, frozen=True)
 class Protected(Checked):
-    """Datagrams at a constant rate in ESP that ends beyond these nodes, both ways: an analyser sees an SPI, another one
-    for each direction, and no port. The octets are random: nobody here has the keys, and nobody opens them.
+    """Datagrams at a constant rate in ESP that ends beyond these nodes, both ways. An analyser sees no port, but an
+    SPI, another one for each direction. The octets are random: nobody here has the keys.
     """
 
     interval_ms: Annotated[float, INTERVAL_MS] = 20.0
@@ -286,16 +281,15 @@ class Protected(Checked):
     name: ClassVar[str] = "protected"
 
     def start(self, ends: Ends) -> Running:
-        """Set it going; each end's port is the SPI of what it receives (RFC 4303 section 2.1)."""
+        """Set it going; the port of each end is the SPI under which it receives (RFC 4303 section 2.1)."""
         running = Running(ends)
         near, far = ends.esp()
         random, interval = ends.near.network.random(f"esp/{ends.flow}"), round(self.interval_ms * NS_PER_MS)
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
         answer = periodic(running, interval, lambda: far.send(random.randbytes(self.payload_bytes)), end)
-        count = counter(running)
 
         def heard(data: bytes) -> None:
-            count(data)
+            running.count(data)
             answer()
 
         far.on_octets = heard

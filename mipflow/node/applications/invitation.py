@@ -17,7 +17,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP
 
 PORT = 5060
-"""SIP's."""
+"""The port of SIP."""
 T1_NS, ATTEMPTS = 500 * NS_PER_MS, 7
 """First time-out, which doubles, and how often an invitation is sent (RFC 3261 section 17.1.1.2: 64 T1 in all)."""
 
@@ -32,7 +32,7 @@ class Invitation:
         self._socket = host.udp(port, (remote, PORT))
         self._socket.on_datagram = self._heard
         self.port = port
-        """From which it is sent."""
+        """The local port that it is sent from."""
         self._text = f"INVITE {media_port}".encode()
         self._redirected = redirected
         self._attempts = 0
@@ -67,8 +67,10 @@ class Invitation:
 
 
 class Doorman:
-    """The far end: hears invitations on `host`, has `place(caller, caller_port, tell)` find where the call is wanted,
-    which calls `tell(address, port)` at once or later, and calls `over(caller, caller_port)` when that is confirmed.
+    """The far end: it hears invitations on `host`.
+
+    `place(caller, caller_port, tell)` finds where the call is wanted and calls `tell(address, port)`, at once or later;
+    `over(caller, caller_port)` is called when the caller confirms that it has been told.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Doorman:
         self._socket.on_datagram = self._heard
         self._place, self._over = place, over
         self._answers: dict[tuple[Address, int], bytes] = {}
-        """Callers and the ports that they invite from -> the answer, empty while it is looked for."""
+        """Caller and port that it invites from -> the answer, empty while it is looked for."""
 
     def _heard(self, data: bytes) -> None:
         address, port = caller = self._socket.remote

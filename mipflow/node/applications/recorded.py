@@ -1,7 +1,6 @@
 """Recorded traffic: one flow of a capture, replayed between two hosts in both directions.
 
-Stands beside the other applications. Takes a script of plain values, such as `lab.replay.recording` reads from a
-capture.
+Takes a script of plain values, such as `lab.replay.recording` reads from a capture.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Write(Checked):
     """One act of an end of a TCP connection: it writes, or it ends.
 
     It waits until `heard` octets of the other end have arrived, its FIN counting as one, and `pause_ns` longer. `end`
-    "close" sends a FIN. "reset" sends a RST, and waits until all else is done: it would destroy what is under way.
+    "close" sends a FIN. "reset" sends a RST, and waits until all else is done, because it destroys octets under way.
     """
 
     upward: Annotated[bool, FLAG]
@@ -60,9 +59,9 @@ class Recorded(Checked):
 
     script: `Datagram`s in the order of their times, or the `Write`s of a TCP connection, those of each end in order;
     opens_ns: when a TCP connection opens, after the script's time zero; ends_ns: until when its flow lasts, however
-    silent it is; start_s: the script's time zero, in seconds after the home address was bound; None waits for `begin()`
-    of what `start` gives; zeros: how many octets of the `Write`s are zeros because the capture lacks them. The near end
-    opens the connection. An echo request is answered by the node that it reaches.
+    silent it is; start_s: the script's time zero, in seconds after the home address was bound; None waits for
+    `RecordedRunning.begin`; zeros: how many octets of the `Write`s are zeros because the capture lacks them. The near
+    end opens the connection. The node that an echo request reaches answers it.
     """
 
     protocol: Annotated[Literal["UDP", "TCP", "ICMPv6"], one_of("UDP", "TCP", "ICMPv6")]
@@ -97,7 +96,7 @@ class RecordedRunning(Running):
         self.near: tuple[Address, int] | None = None
         """Address and port of the near end as the far end sees them; None until it has begun."""
         self.due_ns = 0
-        """When the last step is due, or was, of those that wait for nothing but their time."""
+        """When the last of the steps that wait for their time only is due, or was, in nanoseconds."""
 
     def at(self, t_ns: int, act: Callable[[], None]) -> None:
         """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
@@ -137,7 +136,7 @@ class RecordedRunning(Running):
 
 @cache
 def _payload(octets: int) -> bytes:
-    """Zeros. A socket that is given the same value again sends the same datagram value again."""
+    """Return so many zeros, the same value each time: a socket then sends the same datagram value again."""
     return bytes(octets)
 
 
@@ -160,7 +159,7 @@ class _Datagrams(RecordedRunning):
         ends = self.ends
         up = ends.near.udp(ends.near_port, ends.remote, ends.flow)
         down = ends.far.udp(ends.far_port, near, ends.flow, upward=False)
-        up.on_datagram = down.on_datagram = self._received
+        up.on_datagram = down.on_datagram = self.count
         return lambda step: (up if step.upward else down).send(_payload(step.octets))
 
     def _echo(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
@@ -168,11 +167,8 @@ class _Datagrams(RecordedRunning):
         ends.far_port = ends.near_port  # both ends have the identifier
         up = ends.near.echo(ends.near_port, ends.remote[0], ends.flow)
         down = ends.far.echo(ends.near_port, near[0], -ends.flow)
-        up.on_reply = down.on_reply = lambda _, data: self._received(data)
+        up.on_reply = down.on_reply = lambda _, data: self.count(data)
         return lambda step: (up if step.upward else down).send(step.sequence, _payload(step.octets))
-
-    def _received(self, data: bytes) -> None:
-        self.received_bytes += len(data)
 
 
 # --- TCP: what each end wrote, once it had heard what it had heard then ----------------------------------------------
@@ -195,7 +191,7 @@ class _Connection(RecordedRunning):
         self.at(zero_ns + self.recorded.opens_ns, connect)
 
     def proceed(self) -> None:
-        """Something has happened: who may go on, and was it the last thing?"""
+        """Let both sides go on as far as they may, and note whether both are done."""
         up, down = self.sides
         up.proceed(down)
         down.proceed(up)
@@ -203,7 +199,7 @@ class _Connection(RecordedRunning):
 
 
 class _Side:
-    """One end of the connection: takes its steps one by one, each as soon as it may, and checks what it receives."""
+    """One end of the connection: it takes its steps one by one, each as soon as it may, and checks what arrives."""
 
     _socket: TcpSocket
 
@@ -215,10 +211,10 @@ class _Side:
         self._heard = 0
         """Octets that have arrived; a FIN counts as one."""
         self._may_act = False
-        """The connection is open, and no pause is under way."""
+        """True while the connection is open and no pause is under way."""
 
     def is_done(self, left: int = 0) -> bool:
-        """Whether `left` steps are left to take, and all that the other end writes has arrived, its FIN included."""
+        """True where `left` steps are left to take, and all octets of the other end have arrived, its FIN included."""
         return len(self._steps) == left and self._heard >= self._to_hear
 
     def take(self, socket: TcpSocket) -> None:
@@ -232,7 +228,7 @@ class _Side:
 
     def _received(self, piece: bytes) -> None:
         self._running.is_correct &= self._expected.startswith(piece, self._heard)
-        self._running.received_bytes += len(piece)
+        self._running.count(piece)
         self._heard += len(piece)
         self._running.proceed()
 
@@ -241,7 +237,7 @@ class _Side:
         self._running.proceed()
 
     def proceed(self, other: _Side) -> None:
-        """Begin the pause before the next step, if what it waits for has happened."""
+        """Begin the pause before the next step, if the octets that it waits for have arrived."""
         if not self._may_act or not self._steps or self._heard < self._steps[0].heard:
             return
         if self._steps[0].end != "reset" or (self.is_done(left=1) and other.is_done()):
