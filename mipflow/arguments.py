@@ -1,4 +1,4 @@
-"""Is an argument what a call expects? If not, one line that says so, before anything has been done.
+"""Checks of arguments: one that a call does not expect is refused in one line, before anything has been done.
 
 Stands beside all layers, with `errors`. A public call begins with `check(SECONDS, duration_s=duration_s)`; a frozen
 value declares the same beside its fields, `delay_ms: Annotated[float, MILLISECONDS]`, and is `Checked`. Nothing here is
@@ -19,14 +19,14 @@ from mipflow.errors import MipflowError, ProtocolMisuse, shown
 
 
 class Expected(NamedTuple):
-    """An expectation of an argument: in words, and as a test. One that raises means no, so it may take any value."""
+    """An expectation of an argument, in words and as a test. A test that raises means no, so it may take any value."""
 
     words: str
     fits: Callable[[Any], object]
 
 
 def number(least: float, most: float = inf, what: str = "a number") -> Expected:
-    """A finite number in a range; no bool, and no text that looks like one."""
+    """Expect a finite number in a range; no bool, and no text that looks like one."""
 
     def fits(value: Any) -> bool:
         is_number = isinstance(value, Real) and not isinstance(value, bool)
@@ -36,7 +36,7 @@ def number(least: float, most: float = inf, what: str = "a number") -> Expected:
 
 
 def whole(least: int, most: int, what: str = "an integer") -> Expected:
-    """An int in a range; no bool."""
+    """Expect an int in a range; no bool."""
 
     def fits(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
@@ -45,28 +45,28 @@ def whole(least: int, most: int, what: str = "an integer") -> Expected:
 
 
 def one_of(*choices: object) -> Expected:
-    """One of some words, numbers or None."""
+    """Expect one of some words, numbers or None."""
     fits = lambda value: any(type(value) is type(choice) and value == choice for choice in choices)  # noqa: E731
     return Expected(f"one of {', '.join(map(repr, choices))}", fits)
 
 
 def instance(kind: type | tuple[type, ...], words: str) -> Expected:
-    """A value of a class; the class itself is none."""
+    """Expect a value of a class; the class itself is none."""
     return Expected(words, lambda value: isinstance(value, kind))
 
 
 def optional(expected: Expected) -> Expected:
-    """The same, or None."""
+    """Expect the same, or None."""
     return Expected(f"{expected.words}, or None", lambda value: value is None or expected.fits(value))
 
 
 def several(expected: Expected, words: str) -> Expected:
-    """A list or tuple of such values."""
+    """Expect a list or tuple of such values."""
     return Expected(words, lambda value: isinstance(value, list | tuple) and all(map(expected.fits, value)))
 
 
 def function(parameters: str) -> Expected:
-    """A function that can be called with these, as in "packet, now"; no class."""
+    """Expect a function, no class, that can be called with these parameters, as in "packet, now"."""
 
     def fits(value: Any) -> bool:
         try:
@@ -93,7 +93,7 @@ def _is_path(value: str | os.PathLike[str]) -> bool:
 
 
 def mapping(expected: Expected, words: str) -> Expected:
-    """A dict from words to such values."""
+    """Expect a dict from words to such values."""
     return Expected(words, lambda value: _is_mapping(value) and all(map(expected.fits, value.values())))
 
 
@@ -102,7 +102,7 @@ def _is_mapping(value: object) -> bool:
 
 
 YEAR_S = 366 * 86_400
-"""The longest time that is taken; a clock of nanoseconds in 64 bits goes on for 292 of them."""
+"""The longest time that a call takes; a clock of nanoseconds in 64 bits goes on for 292 of them."""
 SECONDS = number(0, YEAR_S, "a number of seconds")
 MILLISECONDS = number(0, 1000 * YEAR_S, "a number of milliseconds")
 FLAG = Expected("True or False", lambda value: isinstance(value, bool))
@@ -130,8 +130,8 @@ def check(expected: Expected, error: type[MipflowError] = ProtocolMisuse, /, **a
 
 
 def make(name: str, maker: Callable[..., Any], kind: Any, *given: Any) -> Any:
-    """Have `maker`, the argument of this name, make something of what is given. Raises ProtocolMisuse for one that
-    raises, or makes nothing of this kind.
+    """Return the value that `maker`, the argument of this name, makes of what is given. Raises ProtocolMisuse for a
+    maker that raises, or makes a value of another kind.
     """
     expected = f"expected what makes a {kind.__name__} of {len(given)} arguments"
     try:
@@ -149,7 +149,9 @@ def make(name: str, maker: Callable[..., Any], kind: Any, *given: Any) -> Any:
 def check_keywords(
     given: Iterable[str], of: str, *functions: Callable[..., Any], without: Collection[str] = ()
 ) -> None:
-    """Raise ProtocolMisuse for a keyword that none of the functions has that `of` gives it to, but for some."""
+    """Raise ProtocolMisuse for a keyword that none of the `functions` has; `of` is the call that passes it on to them.
+    The keywords `without` are not offered.
+    """
     parameters = [each for function in functions for each in signature(function).parameters.values()]
     known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in without]
     for name in given:
@@ -158,7 +160,7 @@ def check_keywords(
 
 
 def check_fields(value: object, error: type[MipflowError] = ProtocolMisuse) -> None:
-    """Check those fields of a dataclass that declare what is expected of them. Raises `error`, with the class' name."""
+    """Check the fields of a dataclass that declare an `Expected`. Raises `error`, with the name of the class."""
     kind: Any = type(value)
     for name, expected in _fields(kind).items():
         given = getattr(value, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 LONGEST = 120
-"""Characters of a value that an error shows."""
+"""The number of characters of a value that an error shows."""
 
 
 class MipflowError(Exception):
@@ -23,12 +23,12 @@ class MipflowError(Exception):
         self.value = value
 
     def _render_traceback_(self) -> list[str]:
-        """One line in a notebook instead of a traceback (IPython calls this)."""
+        """Return one line for a notebook, in place of a traceback (IPython calls this)."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class WireError(MipflowError):
-    """Bytes that are not the packet that they claim to be, or a packet value that has no bytes.
+    """A packet value that has no bytes, or bytes that are not the packet that they claim to be.
 
     `pointer` is the octet of the packet that an ICMPv6 Parameter Problem of code 0 should point at, where one
     is asked for (RFC 6275 section 9.2), else None.
@@ -62,17 +62,17 @@ class FunctionFailed(MipflowError):
 class Stopped(KeyboardInterrupt):
     """An interrupt that was let through at a moment when nothing is half done; its text says what can be done now.
 
-    No MipflowError: whoever catches errors and goes on does not mean it.
+    It is no MipflowError, because code that catches errors and goes on does not mean an interrupt.
     """
 
     def _render_traceback_(self) -> list[str]:
-        """One line in a notebook instead of a traceback (IPython calls this)."""
+        """Return the lines for a notebook, in place of a traceback (IPython calls this)."""
         return [str(self), *getattr(self, "__notes__", [])]
 
 
 def shown(value: object, text: Callable[[object], str] = repr, longest: int = LONGEST) -> str:
-    """A value for an error's message: its `text` in one line, cut where it is longer; one that cannot be told is named
-    by its class.
+    """Return a value for an error's message: its `text` in one line, cut to `longest` characters. One that cannot say
+    what it is is named by its class.
     """
     try:
         line = " ".join(text(value).split())
@@ -84,5 +84,5 @@ def shown(value: object, text: Callable[[object], str] = repr, longest: int = LO
 
 
 def class_name(value: object) -> str:
-    """The name of a value's class, whatever that class, or its own, says of its name."""
+    """Return the name of a value's class, even where that class, or its metaclass, lies about its name."""
     return str(type.__dict__["__name__"].__get__(type(value)))

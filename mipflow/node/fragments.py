@@ -1,4 +1,5 @@
-"""Fragments: cut at the source, put together at the destination (RFC 8200 section 4.5). Pure; `now` is an argument."""
+"""Fragments, cut at the source and put together at the destination (RFC 8200 section 4.5). Pure; `now` is an argument.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ MAX_WAITING = 64
 
 
 def per_fragment(extensions: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
-    """Those that stand in front of each fragment, because routers look at them: up to the last routing header, or else
-    hop-by-hop options (RFC 8200 section 4.5).
+    """Return the headers that stand in front of each fragment, because routers look at them: those up to the last
+    routing header, or else hop-by-hop options (RFC 8200 section 4.5).
     """
     routing_headers = headers.RoutingHeader | headers.RoutingHeaderType2
     routing = [n for n, header in enumerate(extensions) if isinstance(header, routing_headers)]
@@ -27,7 +28,7 @@ def per_fragment(extensions: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHead
 
 
 def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
-    """`packet` as fragments of at most `mtu` octets, labelled like it."""
+    """Cut `packet` into fragments of at most `mtu` octets, labelled like it."""
     octets, leading = codec.encode(packet), per_fragment(packet.extensions)
     start = IPV6_HEADER + sum(header.size for header in leading)
     next_header, data = octets[start - leading[-1].size if leading else 6], octets[start:]
@@ -43,10 +44,10 @@ def cut(packet: Packet, mtu: int, identification: int) -> list[Packet]:
 
 
 def misfit(header: FragmentHeader, piece: Sized, position: int) -> int | None:
-    """The octet of a packet that is wrong for its piece of a datagram, its fragment header being at `position`.
+    """Return the octet at which a packet is wrong for its piece of a datagram, or None for a good one.
 
-    The payload length, where more pieces follow and it is no multiple of eight; the offset, where the piece ends beyond
-    65,535 octets; None for a good one (RFC 8200 section 4.5).
+    It is the payload length, where more pieces follow and it is no multiple of eight, or the offset, where the piece
+    ends beyond 65,535 octets (RFC 8200 section 4.5). `position` is that of the fragment header.
     """
     if header.more and piece.size % 8:
         return 4
@@ -71,15 +72,14 @@ class Reassembly:
     ) -> tuple[Packet | None, list[tuple[Packet, str]]]:
         """Take a fragment from `source` to `destination`, home addresses where there are such.
 
-        Gives the whole packet, with the extension headers in front, where this was its last piece, and what is dropped,
-        with reasons.
+        Gives the whole packet, with the extension headers in front, where this was its last piece, and the packets to
+        drop, with reasons.
         """
         dropped = self._expire(now)
-        position = packet.extensions.index(header)
-        before, behind = packet.extensions[:position], packet.extensions[position + 1 :]
         if not isinstance(packet.payload, Opaque):
             # A first and only fragment is whole (RFC 8200 section 4.5, "atomic fragment").
-            whole = Packet(packet.source, packet.destination, packet.payload, packet.hop_limit, before + behind)
+            extensions = tuple(each for each in packet.extensions if each is not header)
+            whole = Packet(packet.source, packet.destination, packet.payload, packet.hop_limit, extensions)
             return _labelled(whole, packet), dropped
         key = (source, destination, header.identification)
         waiting = self._waiting.setdefault(key, _Waiting(now, {}, packet))
@@ -93,20 +93,28 @@ class Reassembly:
         if data is None:
             return None, dropped
         del self._waiting[key]
+        before = packet.extensions[: packet.extensions.index(header)]
         payload = Opaque(waiting.pieces[0][1].next_header, data)
-        whole = Packet(packet.source, packet.destination, payload, packet.hop_limit, before)
-        try:
-            return _labelled(codec.decode(codec.encode(whole)), packet), dropped
-        except WireError as error:
-            front = sum(header.size for header in before)
-            more = f"; headers in front of its fragments, such as a Home Address option, take {front}" if front else ""
-            return None, [*dropped, (packet, f"reassembled packet: {error}{more}")]
+        read, wrong = _read(Packet(packet.source, packet.destination, payload, packet.hop_limit, before))
+        if read is None:
+            return None, [*dropped, (packet, wrong)]
+        return _labelled(read, packet), dropped
 
     def _expire(self, now: int) -> list[tuple[Packet, str]]:
         late = [key for key, waiting in self._waiting.items() if now - waiting.since_ns > REASSEMBLY_TIMEOUT_NS]
         if not late and len(self._waiting) > MAX_WAITING:
             late = [next(iter(self._waiting))]
         return [(self._waiting.pop(key).sample, "fragments are missing") for key in late]
+
+
+def _read(whole: Packet) -> tuple[Packet | None, str]:
+    """Read the payload of a packet that was put together; None where it cannot be read, and why."""
+    try:
+        return codec.decode(codec.encode(whole)), ""
+    except WireError as error:
+        front = sum(header.size for header in whole.extensions)
+        more = f"; headers in front of its fragments, such as a Home Address option, take {front}" if front else ""
+        return None, f"reassembled packet: {error}{more}"
 
 
 def _overlaps(pieces: dict[int, tuple[bool, Opaque]], start: int, piece: Opaque) -> bool:
@@ -116,7 +124,7 @@ def _overlaps(pieces: dict[int, tuple[bool, Opaque]], start: int, piece: Opaque)
 
 
 def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
-    """The octets of all pieces, or None while one is missing."""
+    """Join the octets of all pieces; None while one is missing."""
     data = b""
     while (piece := pieces.get(len(data))) and piece[1].data:
         data += piece[1].data

@@ -1,4 +1,4 @@
-"""An interface: where a node meets a segment. It owns addresses there, and knows its default router."""
+"""An interface of a node on a segment, with its addresses and default router there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Interface(Unique):
         self.interface_identifier = interface_identifier
         self.link_local = LINK_LOCAL.address(interface_identifier)
         self.link_layer_address = b"\2" + (interface_identifier & 0xFF_FFFF_FFFF).to_bytes(5, "big")
-        """Six octets, administered locally, that neighbor discovery tells of it. Nothing is delivered by them."""
+        """Six octets, administered locally, that neighbor discovery tells. Nothing is delivered by them."""
         self.segment: Segment | None = None
         self.up = True
         self.addresses: list[Address] = []
@@ -78,7 +78,7 @@ class Interface(Unique):
     # --- joining and leaving -----------------------------------------------------------------------------------------
 
     def join(self, segment: Segment) -> None:
-        """Go on a segment. Raises TopologyError when on one already."""
+        """Go on a segment. Raises TopologyError where it is on one already."""
         if self.segment is not None:
             raise TopologyError(f"{self.owner}.{self.name} is on {self.segment.name}; leave it first", self.name)
         self.node.network.attach(self, segment)
@@ -87,8 +87,7 @@ class Interface(Unique):
         self._claim(self.link_local)
 
     def leave(self, is_noticed: bool = True) -> None:
-        """Leave the segment; addresses and default router go with it, where the node is told of it by its link layer.
-        """
+        """Leave the segment; addresses and default router go with it, unless the link layer does not notice."""
         if self.segment is None:
             raise TopologyError(f"{self.owner}.{self.name} is on no segment", self.name)
         if is_noticed:
@@ -113,8 +112,8 @@ class Interface(Unique):
     # --- addresses ---------------------------------------------------------------------------------------------------
 
     def add_address(self, address: Address, shared: bool = False) -> None:
-        """Assign a global address. Raises TopologyError where another node answers for it, unless `shared` says that
-        this one is to answer when the other does no longer.
+        """Assign a global address. Raises TopologyError where another node answers for it. With `shared` this one waits
+        until the other answers no longer.
         """
         if self.segment is None:
             raise TopologyError(f"{self.owner}.{self.name} is on no segment and can have no address", self.name)
@@ -126,7 +125,7 @@ class Interface(Unique):
         self.node.network.changed()
 
     def _claim(self, address: Address) -> None:
-        """Answer for an address, or wait until the one who does so ceases."""
+        """Answer for an address, or wait until the port that does so ceases."""
         assert self.segment is not None
         if self.segment.neighbors.setdefault(address, self) is not self:
             self.segment.claims[address] = self
@@ -148,7 +147,7 @@ class Interface(Unique):
         self.node.network.changed()
 
     def answers_for(self, address: Address) -> bool:
-        """True for an address that it has, or stands in for; none that is tentative."""
+        """True for an address that it has or stands in for, unless it is tentative."""
         if address == self.link_local:
             return not self.is_arriving
         return address in self.addresses or (self.segment is not None and self.segment.neighbors.get(address) is self)
@@ -156,7 +155,7 @@ class Interface(Unique):
     # --- sending and receiving ---------------------------------------------------------------------------------------
 
     def channel_to(self, destination: Address) -> Channel | None:
-        """The channel towards `destination`: a neighbor itself, else the default router; None where there is neither.
+        """Return the channel towards `destination`: to a neighbor itself, else to the default router, or None.
         """
         segment = self.segment
         if segment is None:
@@ -170,14 +169,14 @@ class Interface(Unique):
         return None if neighbor is None or neighbor is self else segment.channel(self, neighbor)
 
     def multicast(self, packet: Packet) -> None:
-        """Send to every other port of the segment."""
+        """Send a copy to every other port of the segment."""
         if self.segment is not None:
             for port in list(self.segment.ports):
                 if port is not self:
                     self.segment.channel(self, port).send(packet.copy())
 
     def too_big(self, packet: Packet, mtu: int) -> None:
-        """The segment cannot carry `packet`: its octets exceed `mtu`."""
+        """Let the node drop a packet whose octets exceed the `mtu` of the segment."""
         self.node.too_big(packet, mtu)
 
     def __repr__(self) -> str:

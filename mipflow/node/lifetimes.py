@@ -1,4 +1,4 @@
-"""How long addresses last that a host made from router advertisements (RFC 4862 sections 5.5.3 and 5.5.4). Pure."""
+"""The lifetimes of addresses that a host made from router advertisements (RFC 4862 sections 5.5.3, 5.5.4). Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class AddressLifetimes:
 
     def __init__(self) -> None:
         self._ends: dict[Address, tuple[int, int]] = {}
-        """Address -> until when it is preferred, and valid."""
+        """Address -> when it ceases to be preferred, and to be valid, in nanoseconds."""
 
     def hear(self, address: Address, preferred_s: int, valid_s: int, now: int) -> None:
-        """An advertisement told the lifetimes of an address: nobody can end one within two hours (5.5.3 e)."""
+        """Take over the lifetimes that an advertisement tells; it ends none within two hours (5.5.3 e)."""
         valid_ns = end_ns(valid_s, now)
         if address in self._ends:
             before_ns = self._ends[address][1]
@@ -32,19 +32,19 @@ class AddressLifetimes:
         return now < self._ends.get(address, (FOREVER_NS, FOREVER_NS))[0]
 
     def ended(self, now: int) -> list[Address]:
-        """Addresses that are not valid any more."""
+        """Return the addresses that are not valid any more."""
         return [address for address, (_, valid_ns) in self._ends.items() if valid_ns <= now]
 
     def forget(self, address: Address) -> None:
-        """The address is gone."""
+        """Forget an address that is gone."""
         self._ends.pop(address, None)
 
     def next_ns(self, now: int) -> int | None:
-        """When the next lifetime ends after `now`, in nanoseconds; None where none does."""
+        """Return when the next lifetime ends after `now`, in nanoseconds; None where none does."""
         ends = [end for pair in self._ends.values() for end in pair if now < end < FOREVER_NS]
         return min(ends, default=None)
 
 
 def end_ns(lifetime_s: int, now: int) -> int:
-    """When a lifetime that began `now` ends, in nanoseconds."""
+    """Return when a lifetime that began `now` ends, in nanoseconds."""
     return FOREVER_NS if lifetime_s == INFINITE_S else now + lifetime_s * NS_PER_S

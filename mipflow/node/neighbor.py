@@ -1,8 +1,8 @@
-"""Neighbor discovery: routers advertise, addresses are probed for, neighbors are asked whether they are still there
-(RFC 4861, RFC 4862; the intervals of RFC 6275 section 7.5).
+"""Neighbor discovery (RFC 4861, RFC 4862; the intervals of RFC 6275 section 7.5).
 
-Gives a node handlers and questions to ask; what an advertisement means is for the node. Address resolution is not
-simulated: a segment knows who answers for an address (`Segment.neighbors`).
+Routers advertise, addresses are probed for, neighbors are asked whether they are still there. The node gets handlers
+and questions to ask; it decides what an advertisement means. Address resolution is not simulated: a segment knows who
+answers for an address (`Segment.neighbors`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,13 @@ MIN_INTERVALS_S = 0.03, 0.07
 MAX_INTERVAL_S = 1800.0
 
 Heard = Callable[[Interface, icmpv6.RouterAdvertisement, Address], None]
-"""Hears of a router advertisement: where it arrived, the message, the router's link-local address."""
-
-
+"""Hears of a router advertisement: the interface, the message, the router's link-local address."""
 Questions = dict[tuple[Interface, Address], tuple[Timer, Callable[[bool], None]]]
-"""Open questions: which address on which interface -> when silence is an answer, and who is to be told."""
+"""Open questions: address on an interface -> the timer after which silence is an answer, and who is to be told."""
 
 
 class Advertising:
-    """A router's memory of an interface that it advertises on at intervals of `min_s` to `max_s` seconds."""
+    """The state of an interface on which a router advertises at intervals of `min_s` to `max_s` seconds."""
 
     def __init__(self, min_s: float, max_s: float, timer: Timer) -> None:
         self.min_s = min_s
@@ -51,7 +49,7 @@ class Advertising:
 
 
 class NeighborDiscovery:
-    """The neighbor discovery of one node: gives its node handlers, and probes for it."""
+    """The neighbor discovery of one node."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -60,7 +58,7 @@ class NeighborDiscovery:
         self._asked: Questions = {}
         self._solicitations: dict[Interface, Timer] = {}
         self.on_advertisement: list[Heard] = []
-        """Each is called with every valid router advertisement that this node hears."""
+        """Functions to call with every valid router advertisement that this node hears."""
         self.advertising: dict[Interface, Advertising] = {}
         """Interfaces on which this node, a router, advertises without being asked."""
         handlers: dict[type, Handler] = {
@@ -74,7 +72,9 @@ class NeighborDiscovery:
             node.handlers[kind] = self._checked(handler)
 
     def _checked(self, handler: Handler) -> Handler:
-        """Nothing that a router has passed on is neighbor discovery (RFC 4861 sections 6.1 and 7.1)."""
+        """Put a check in front of a handler: a packet that a router has passed on is dropped (RFC 4861 sections 6.1,
+        7.1).
+        """
 
         def check(arrival: Arrival) -> None:
             if arrival.packet.hop_limit == 255:
@@ -108,7 +108,7 @@ class NeighborDiscovery:
     def _await(
         self, questions: Questions, key: tuple[Interface, Address], done: Callable[[bool], None], silence: bool
     ) -> None:
-        """Let `done` hear what `_said` says, or `silence` after RetransTimer."""
+        """Let `done` hear the answer that `_said` is told, or `silence` after RetransTimer."""
         if key in questions:
             questions[key][0].stop()  # asked anew: the older question is not answered any more
         timer = Timer(self._node.clock, lambda: _said(questions, key, silence))
@@ -163,7 +163,7 @@ class NeighborDiscovery:
             self._node.drop(packet, f"nobody on this link has the link-layer address of {target}")
 
     def forget_questions(self, interface: Interface) -> None:
-        """Another link: what was asked on the old one is not answered any more."""
+        """Forget the questions asked on an interface: it is on another link now, and nobody answers them any more."""
         for questions in (self._probes, self._asked):
             for key in [key for key in questions if key[0] is interface]:
                 questions.pop(key)[0].stop()

@@ -1,7 +1,7 @@
-"""The work of every IPv6 node: own addresses, read the header chain, hand what is inside to whoever handles it, send.
+"""The IPv6 node under every host and router: packets come in through their header chains and go out along roads.
 
-A host and a router are nodes; a mobile node, home agent and correspondent node are hosts and routers that
-put their own handlers in. A bad packet is a traced drop with its reason, never an exception.
+Whoever handles a kind of payload stands in `Node.handlers`; the roles of Mobile IPv6 put their own handlers there. A
+bad packet is a traced drop with its reason, never an exception.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ABOUT_MULTICAST = ((icmpv6.PACKET_TOO_BIG, 0), (icmpv6.PARAMETER_PROBLEM, 2))
 
 
 def offset_of(packet: Packet, target: object) -> int:
-    """Octet of the packet at which one of its extension headers, or an option in one, starts."""
+    """Return the octet of the packet at which one of its extension headers, or an option in one, starts."""
     position = headers.IPV6_HEADER
     for header in packet.extensions:
         if header is target:
@@ -70,7 +70,7 @@ Handler = Callable[[Arrival], None]
 
 
 class Transmit(Protocol):
-    """How upper layers send; see `Node.originate`."""
+    """The way in which upper layers send; see `Node.originate`."""
 
     def __call__(
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
@@ -96,19 +96,20 @@ class Mobility(Unique):
         return address in self.node.addresses
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
-        """How packets from `source` to `destination` go just now."""
+        """Find the road of packets from `source` to `destination` just now."""
         return self.node.direct_road(source, destination)
 
     def source_for(self, destination: Address, prefers_care_of: bool = False) -> Address | None:
-        """The address from which to talk to `destination` where nobody says: the first."""
+        """Choose the address from which to talk to `destination` where nobody says: the first."""
         return next(iter(self.node.addresses), None)
 
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
-        """A node without Mobile IPv6 does not know the option: RFC 8200 section 4.2, top bits 11."""
+        """Refuse the option, unknown without Mobile IPv6 (RFC 8200 section 4.2, top bits 11); False, as ever."""
         return self.node.refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
-        """A node without Mobile IPv6 does not know the type: RFC 8200 section 4.4."""
+        """Refuse the header, of a type unknown without Mobile IPv6, while it has segments left (RFC 8200 section 4.4).
+        """
         return header.segments_left == 0 or self.node.refuse(arrival, header, "routing header of type 2")
 
 
@@ -129,23 +130,23 @@ class Node:
         self.name = name
         self.interfaces: dict[str, Interface] = {}
         self.addresses: dict[Address, Interface] = {}
-        """Every global address that is this node's own, and where."""
+        """The node's own global addresses -> the interface of each."""
         self.path_mtu: dict[Address, int] = {}
-        """Octets of the largest packet towards an address, where a Packet Too Big said so (RFC 8201)."""
+        """Address -> octets of the largest packet towards it, where a Packet Too Big said so (RFC 8201)."""
         self.error_limit = TokenBucket()
-        """ICMPv6 errors leave no faster than it lets them (RFC 4443 section 2.4 f)."""
+        """The limit of ICMPv6 errors (RFC 4443 section 2.4 f)."""
         self.handlers: dict[type, Handler] = {
             icmpv6.EchoRequest: self._echo_request, icmpv6.IcmpError: self._icmp_error,
             headers.UDP: self.no_listener, headers.TCP: self.no_listener,
         }  # fmt: skip
-        """Payload type -> what handles it."""
+        """Payload type -> its handler."""
         self.transmit: Transmit = self.originate
-        """Taken by upper layers to send; see `Host.put_between`."""
+        """The function with which upper layers send; see `Host.put_between`."""
         self.send_by: Callable[[Packet, Road], None] = lambda packet, road: road.send(packet)
-        """How signalling is put on its road; IP security stands here."""
+        """Puts signalling on its road; IP security stands here."""
         self.mobility = Mobility(self)
         self.interface_changed: Callable[[Interface], None] = lambda interface: None
-        """Told of an interface that went up or down, or has lost its last address."""
+        """Called with an interface that went up or down, or has lost its last address."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._reassembly = Reassembly()
         self._fragment_identification = 0
@@ -153,14 +154,14 @@ class Node:
         network.on_change(self.forget_roads)
 
     def add_interface(self, name: str, interface_identifier: int) -> Interface:
-        """A new interface, on no segment yet."""
+        """Add an interface, on no segment yet. Raises TopologyError for a name that is taken."""
         if name in self.interfaces:
             raise TopologyError(f"{self.name} has an interface {name!r} already", name)
         interface = self.interfaces[name] = Interface(self, name, interface_identifier)
         return interface
 
     def live_on(self, segment: Segment, interface_identifier: int, name: str) -> Interface:
-        """A new interface that joins a segment for good, with a fixed address of its prefix."""
+        """Add an interface that joins a segment for good, with a fixed address of its prefix."""
         self.network.check_segment(segment)
         interface = self.add_interface(name, interface_identifier)
         interface.join(segment)
@@ -177,7 +178,7 @@ class Node:
         raise TopologyError(f"{self.name} has no global address yet", self.name)
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
-        """The advertisement that a router sends on a link; a host never does (RFC 4861 section 6.2.4)."""
+        """Make the advertisement that a router sends on a link; a host sends none (RFC 4861 section 6.2.4)."""
         return None
 
     def drop(self, packet: Packet, reason: str, is_received: bool = False) -> None:
@@ -200,8 +201,7 @@ class Node:
     def originate(
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
     ) -> None:
-        """Send what an upper layer made. `source` None lets the node choose; `label` is for the trace (see `Packet`).
-        """
+        """Send an upper layer's payload. `source` None lets the node choose; `label` is the trace's (see `Packet`)."""
         if source is None:
             source = self.mobility.source_for(destination) or self.address
         if label:
@@ -242,27 +242,27 @@ class Node:
             self.send_by(packet, road)
 
     def next_identification(self) -> int:
-        """The number of the next packet that is cut (RFC 8200 section 4.5)."""
+        """Return the number of the next packet that is cut (RFC 8200 section 4.5)."""
         self._fragment_identification += 1
         return self._fragment_identification
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
-        """Straight out of the interface that owns `source`."""
+        """Find the road straight out of the interface that owns `source`; None where there is no way."""
         interface = self.addresses.get(source)
         channel = None if interface is None else interface.channel_to(destination)
         return None if channel is None else Road("direct", channel, self.mtu_towards(destination, channel.mtu))
 
     def road(self, kind: str, near: Address, far: Address, **how: Any) -> Road | None:
-        """A `Road` that begins as the straight one between two addresses; None where there is no way."""
+        """Make a `Road` that begins as the straight one between two addresses; None where there is no way."""
         direct = self.direct_road(near, far)
         return None if direct is None else Road(kind, direct.channel, direct.mtu, **how)
 
     def mtu_towards(self, destination: Address, link_mtu: int) -> int:
-        """Octets of the largest packet towards `destination` that is known to pass."""
+        """Return the octets of the largest packet towards `destination` that is known to pass."""
         return min(link_mtu, self.path_mtu.get(destination, link_mtu))
 
     def forget_roads(self) -> None:
-        """A binding, route or interface has changed: work the roads out anew."""
+        """Work the roads out anew: a binding, route or interface has changed."""
         self._roads.clear()
 
     # --- receiving ---------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ class Node:
         return receive
 
     def receive(self, packet: Packet, interface: Interface) -> None:
-        """A packet has arrived at an interface."""
+        """Take a packet that has arrived at an interface."""
         if not interface.listens:
             self.drop(packet, DOWN.format(interface.name))
         elif packet.destination in self.addresses or self._is_for_link(packet.destination, interface):
@@ -300,7 +300,7 @@ class Node:
     ) -> None:
         """Process a packet that is for this node: its extension headers in order, then what it carries.
 
-        What stands in front of the `fragment` that made it whole has been processed with that.
+        The headers in front of the `fragment` that made it whole have been processed with that.
         """
         arrival = Arrival(packet, interface, tunnel)
         if packet.extensions:
@@ -321,7 +321,7 @@ class Node:
             handler(arrival)
 
     def unhandled(self, arrival: Arrival) -> None:
-        """Nothing here handles the payload; multicast that does not concern this node is no drop."""
+        """Drop a packet whose payload has no handler here; multicast that does not concern this node is no drop."""
         packet, payload = arrival.packet, arrival.packet.payload
         if isinstance(payload, Opaque) and self._is_malformed(packet, payload):
             return
@@ -338,7 +338,7 @@ class Node:
             self.send_error(packet, icmpv6.PARAMETER_PROBLEM, 1, pointer)
 
     def no_listener(self, arrival: Arrival) -> None:
-        """Nobody is on a port: the packet ends here, and its sender is told, over TCP by a reset (RFC 4443 section 3.1,
+        """Drop a packet for a port that nobody is on, and tell its sender, over TCP by a reset (RFC 4443 section 3.1,
         RFC 9293 section 3.10.7.1). Multicast that does not concern this node is no drop.
         """
         packet, payload = arrival.packet, arrival.payload
@@ -352,9 +352,8 @@ class Node:
                 self.transmit(reset, arrival.destination, arrival.source, -packet.label)
 
     def _is_malformed(self, packet: Packet, payload: Opaque) -> bool:
-        """Drop a packet whose octets are not what its headers say, and tell its source where that is asked for.
-
-        Of that kind are the checks of RFC 6275 section 9.2: the error goes straight to where the packet came from.
+        """Drop a packet whose octets are not what its headers say; tell its source where RFC 6275 section 9.2 asks for
+        it. True where it was one.
         """
         if payload.next_header == mobility.NEXT_HEADER and not self.knows_mobility:
             return False  # to such a node it is a header that nobody knows
@@ -368,7 +367,7 @@ class Node:
         return False
 
     def expects(self, payload: object) -> bool:
-        """True where somebody here hears such a payload; a host has sockets."""
+        """True where somebody here hears such a payload, which only a host's sockets do."""
         return False
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
@@ -392,7 +391,9 @@ class Node:
         return False
 
     def _unknown_option(self, option: headers.UnknownOption, arrival: Arrival) -> bool:
-        """The two top bits of an option type say what to do with an option that is not known (RFC 8200 section 4.2)."""
+        """Do with an unknown option as the two top bits of its type say (RFC 8200 section 4.2); False where the packet
+        ends here.
+        """
         action = option.type >> 6
         if option.type <= 1 or action == 0:
             return True
@@ -400,10 +401,12 @@ class Node:
         return self.refuse(arrival, option, f"option {option.type:#04x}", is_told)
 
     def refuse(self, arrival: Arrival, part: object, what: str, is_told: bool = True) -> bool:
-        """Drop a packet for an option or routing header that is not known here, and tell its source where it stands."""
+        """Drop a packet for an option or routing header that is not known here, and tell its source where that stands;
+        False, as ever.
+        """
         self.drop(arrival.packet, f"{what} is not known here")
         if is_told:
-            # It points at the type of an option (code 2), at that of a routing header (code 0): RFC 8200 4.2, 4.4.
+            # The error points at the type of an option (code 2) or a routing header (code 0): RFC 8200 4.2, 4.4.
             code, beyond = (2, 0) if isinstance(part, headers.ExtensionOption) else (0, 2)
             self.send_error(arrival.packet, icmpv6.PARAMETER_PROBLEM, code, offset_of(arrival.packet, part) + beyond)
         return False
@@ -424,7 +427,8 @@ class Node:
     # --- errors (RFC 4443) -------------------------------------------------------------------------------------------
 
     def too_big(self, packet: Packet, mtu: int) -> None:
-        """Drop a packet that the next link cannot carry and tell its source; at a tunnel's entry the inner one's."""
+        """Drop a packet that the next link cannot carry and tell its source, where a tunnel begins the inner packet's.
+        """
         if isinstance(packet.payload, Packet) and packet.source in self.addresses:
             # RFC 2473 section 7.1: the tunnel's MTU is reported to whoever sent into it.
             packet, mtu = packet.payload, mtu - 40
@@ -436,8 +440,8 @@ class Node:
     ) -> None:
         """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f).
 
-        It goes from where the packet was sent to, if that is ours, to where it came from (section 2.2): on the wire, or
-        as the upper layers see it where its `arrival` is given.
+        It goes from the packet's destination, if that is ours, to its source (section 2.2): those on the wire, or those
+        that the upper layers see where its `arrival` is given.
         """
         payload, ends = packet.payload, packet if arrival is None else arrival
         source, destination = ends.source, ends.destination
@@ -462,8 +466,7 @@ class Node:
         if error.type == icmpv6.PACKET_TOO_BIG and len(error.invoking) >= 40:
             destination = Address(error.invoking[24:40])
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
-            why = f"{error.parameter} octets towards {destination}"
-            self.decided("path MTU", why)
+            self.decided("path MTU", f"{error.parameter} octets towards {destination}")
             self.forget_roads()
 
     def _echo_request(self, arrival: Arrival) -> None:
@@ -503,7 +506,7 @@ class Node:
         return f"<{type(self).__name__} {self.name}>"
 
     offered_names: ClassVar[tuple[str, ...]] = ("address", "addresses", "interfaces", "name")
-    """Members that a learner needs: tab completion offers these. All others can be typed."""
+    """The members that tab completion offers, because a learner needs them. All others can be typed."""
 
     def __dir__(self) -> tuple[str, ...]:
         return self.offered_names

@@ -1,7 +1,7 @@
-"""A road: how packets from one address to another go just now.
+"""A road: the way of packets from one address to another just now.
 
-Worked out once, applied to every packet, forgotten when a binding, route or interface changes. It is a plain value:
-which channel, which addresses and extension headers in front, or which tunnel around.
+It is worked out once, applied to every packet, forgotten when a binding, route or interface changes. It is a plain
+value: which channel, which addresses and extension headers in front, or which tunnel around.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class Road:
         self.channel.send(packet)
 
     def _in_front(self, own: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
-        """Extensions of this road and those of a packet: after what each router looks at, before a fragment header (RFC
-        6275 sections 6.3 and 6.4).
+        """Put the road's extensions among a packet's own: after the headers that each router looks at, before a
+        fragment header (RFC 6275 sections 6.3 and 6.4).
         """
         first = len(per_fragment(own))
         return own[:first] + self.extensions + own[first:]
 
     def send_in_fragments(self, packet: Packet, identification: int) -> None:
-        """Send what is larger than a tunnel's MTU but no larger than every link must carry: the tunnel packet is cut
-        (RFC 2473 section 7.1 b).
+        """Cut the tunnel packet of one that is larger than the tunnel's MTU, but no larger than every link must carry
+        (RFC 2473 section 7.1 b), and send the pieces.
         """
         assert self.tunnel is not None
         outer = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)

@@ -1,5 +1,4 @@
-"""A router: forwards by shortest path, lowers the hop limit, advertises its prefixes, reports what it cannot forward.
-"""
+"""A router: a node that forwards along shortest paths and advertises its prefixes."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ class Router(Node):
     # --- advertising (RFC 4861 section 6.2) --------------------------------------------------------------------------
 
     def announce(self, interface: Interface, prefix: Prefix, valid_s: int, preferred_s: int) -> None:
-        """Advertise a prefix on a link with these lifetimes from now on: a further one, or one that is to go."""
+        """Advertise a prefix on a link with these lifetimes from now on, a new prefix or one that is to go."""
         segment = interface.segment
         if segment is None:
             raise TopologyError(f"{self.name}.{interface.name} is on no segment", interface.name)
@@ -63,7 +62,7 @@ class Router(Node):
         self.lifetimes_s[prefix] = (valid_s, preferred_s)
 
     def advertisement(self, interface: Interface) -> icmpv6.RouterAdvertisement | None:
-        """The advertisement of this router: its prefixes, and how often it comes (RFC 6275 sections 7.3, 7.5)."""
+        """Make the advertisement of this router: its prefixes, and how often it comes (RFC 6275 sections 7.3, 7.5)."""
         prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
         if not prefixes:
             return None
@@ -77,7 +76,7 @@ class Router(Node):
         return icmpv6.RouterAdvertisement(router_lifetime_s=lifetime_s, options=tuple(options))
 
     def prefix_information(self, interface: Interface, prefix: Prefix) -> icmpv6.PrefixInformation:
-        """A prefix with its lifetimes and our address, as an option: the R bit says so (RFC 6275 section 7.2)."""
+        """Make the option of a prefix with its lifetimes and our address (R bit; RFC 6275 section 7.2)."""
         own = next((address for address in interface.addresses if address in prefix), None)
         option = icmpv6.PrefixInformation(own or prefix.network, prefix.length, router_address=own is not None)
         if prefix in self.lifetimes_s:
@@ -88,7 +87,7 @@ class Router(Node):
     # --- forwarding --------------------------------------------------------------------------------------------------
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
-        """The quick way: a destination whose way out is known."""
+        """Make the quick way for packets that arrive: a destination whose way out is known."""
         known = self._forward.get
 
         def receive(packet: Packet) -> None:
@@ -102,7 +101,7 @@ class Router(Node):
         return self._filtered(interface, receive) if interface.name in self._filtering else receive
 
     def _filtered(self, interface: Interface, receive: Forward) -> Forward:
-        """Ingress filtering: what claims to come from elsewhere goes no further (RFC 6275 section 11.3.1)."""
+        """Put ingress filtering in front: a source of another prefix goes no further (RFC 6275 section 11.3.1)."""
 
         def check(packet: Packet) -> None:
             source, segment = packet.source, interface.segment
@@ -136,17 +135,17 @@ class Router(Node):
         self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, 0 if segment is None else 3, 0)
 
     def find_forward(self, destination: Address) -> Forward | None:
-        """How packets for `destination` are passed on; a home agent puts its tunnels in here."""
+        """Find the function that passes on packets for `destination`; a home agent puts its tunnels in here."""
         channel = self.network.way(self.name, destination)
         return None if channel is None else channel.send
 
     def direct_road(self, source: Address, destination: Address) -> Road | None:
-        """A router sends its own packets by its routes, whatever their source."""
+        """Find the road of the router's own packets: they take its routes, whatever their source."""
         channel = self.network.way(self.name, destination)
         return None if channel is None else Road("direct", channel, self.mtu_towards(destination, channel.mtu))
 
     def forget_roads(self) -> None:
-        """A binding, route or interface has changed: work all ways out anew."""
+        """Work all ways out anew: a binding, route or interface has changed."""
         super().forget_roads()
         self._forward.clear()
 
@@ -158,7 +157,7 @@ class AccessRouter(Router):
 
 
 def join_routers(network: Network, one: Router, other: Router, link: Link) -> Segment:
-    """A link between two routers. Raises ProtocolMisuse for one of another network."""
+    """Make a link between two routers. Raises ProtocolMisuse for a router of another network."""
     for router in (one, other):
         network.check_own(router, router.network)
     # Routers that only connect routers need an address too: without one they could not report an error (RFC 4443 2.2).

@@ -44,7 +44,7 @@ class UdpSocket:
             self.host.transmit(datagram, self.local, remote, self.label, self.marks)
 
     def receive(self, datagram: UDP, arrival: Arrival) -> None:
-        """A datagram has arrived."""
+        """Take a datagram that has arrived."""
         if self.hears_everybody and (self.remote[0] != arrival.source or self.remote[1] != datagram.source_port):
             self.remote = (arrival.source, datagram.source_port)
             self.local = arrival.destination
@@ -70,7 +70,7 @@ class EchoSocket:
         self.host.transmit(request, None, self.remote, self.label, self.marks)
 
     def receive(self, reply: EchoReply) -> None:
-        """A reply has arrived."""
+        """Take a reply that has arrived."""
         self.on_reply(reply.sequence, reply.data)
 
 
@@ -100,7 +100,7 @@ class EspSocket:
             self.host.transmit(payload, self.local, self.remote, self.label, self.marks)
 
     def receive(self, arrival: Arrival) -> None:
-        """A packet with our SPI has arrived."""
+        """Take a packet that has arrived with our SPI."""
         if self.remote is None or self.local is not None:
             self.remote, self.local = arrival.source, arrival.destination
         self.on_octets(arrival.payload.data[8:])

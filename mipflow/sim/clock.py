@@ -1,6 +1,7 @@
 """The virtual clock: a heap of events in integer nanoseconds.
 
-Gives time and order; knows nothing of packets. Ties break by insertion order, so a run repeats to the nanosecond.
+It gives time and order, and knows nothing of packets. Ties break by insertion order, so a run repeats to the
+nanosecond.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ Event = tuple[int, int, Callback, Any]
 
 
 _TIME = number(-200 * YEAR_S, 200 * YEAR_S, "a number of seconds")
-"""A trace has nanoseconds in 64 bits."""
+"""The range of a trace, which has nanoseconds in 64 bits."""
 
 
 def seconds(value: float) -> int:
-    """`value` seconds in nanoseconds. Raises ProtocolMisuse for what is no number of seconds."""
+    """Return `value` seconds in nanoseconds. Raises ProtocolMisuse for anything but a number of seconds."""
     if not fits(value, _TIME):
         raise ProtocolMisuse(f"{shown(value)} is no time; expected {_TIME.words}", value)
     return int(round(value * NS_PER_S))  # noqa: RUF046  # a number of numpy's stays one
 
 
 AFTER_ALL = 1 << 62
-"""An order that no event reaches: what has it comes after all others of the same time."""
+"""An order that no event reaches: an event with it comes after all others of the same time."""
 BEFORE_ALL = -1
 _HALF = "may be wrong from there on; make another with the same arguments and seed"
 
@@ -49,8 +50,8 @@ def _stop(argument: object) -> None:
 
 
 class Unique:
-    """A part of a running world, its tables, their lines and its trace included. It is not copied: what is under way
-    would be the original's still, and a change of the copy would be one of the original.
+    """A part of a running world, its tables, their lines and its trace included. It is not copied: packets under way
+    would still be the original's, and a change of the copy would be one of the original.
     """
 
     __slots__ = ()
@@ -75,7 +76,7 @@ class Clock(Unique):
         self.heap: list[Event] = []
         self.order: Iterator[int] = count()
         self.scheduled = 0
-        """Events that came through `at`; all others are packet-hops."""
+        """The number of events that came through `at`; all others are packet-hops."""
 
     def at(self, t_ns: int, callback: Callback, argument: object = None) -> None:
         """Call `callback(argument)` at `t_ns` nanoseconds. Raises ProtocolMisuse for a time in the past."""
@@ -86,7 +87,7 @@ class Clock(Unique):
 
     @property
     def packet_events(self) -> int:
-        """Packets that links have taken over so far: all events but the scheduled ones."""
+        """The number of packets that links have taken over so far: all events but the scheduled ones."""
         # Reading must not draw a number; count(7) says so itself, and pickling it ends with Python 3.14.
         return int(repr(self.order)[len("count(") : -1]) - self.scheduled
 
@@ -97,8 +98,8 @@ class Clock(Unique):
     def run_until(self, end_ns: int, is_reached: Callable[[], bool] | None = None) -> bool:
         """Let everything happen that is due up to `end_ns`, then stand there; True.
 
-        is_reached: asked before every moment; once it holds time stops there, and where nothing is due any more up to
-        `end_ns` before it does, time stops too: False.
+        is_reached: asked before every moment; once it holds time stops there. Where nothing is due any more up to
+        `end_ns` before it holds, time stops too: False.
 
         An interrupt (SIGINT) waits until the event under way is done, and then raises Stopped: a world is never left
         in the middle of one. A second one while that event does not end breaks it off, and a note of the
@@ -173,13 +174,13 @@ class Clock(Unique):
 
 
 _ASKED: ContextVar[str] = ContextVar("asked", default="")
-"""Which function of a learner's is being asked for its answer; empty for none."""
+"""The name of the learner's function that is being asked for its answer; empty for none."""
 
 
 class Asked:
     """Refuse to let time pass in any world, or to change one by a call, while a learner's function is to answer.
 
-    No `contextmanager`: what the standard library has of it is not ours, and may be stopped as the learner's is.
+    It is no `contextmanager`: the standard library's code may be stopped as the learner's is.
     """
 
     def __init__(self, name: str) -> None:
@@ -200,7 +201,7 @@ def check_unasked(what: str) -> None:
 
 
 class Timer(Unique):
-    """One thing that is due once, can be moved and can be stopped; a stale heap entry is known by its count."""
+    """A call that is due once, can be moved and can be stopped; a stale heap entry is known by its count."""
 
     __slots__ = ("_callback", "_clock", "_count", "due_ns")
 
@@ -209,7 +210,7 @@ class Timer(Unique):
         self._callback = callback
         self._count = 0
         self.due_ns: int | None = None
-        """When it will go off, in nanoseconds; None while it is stopped."""
+        """The time at which it goes off, in nanoseconds; None while it is stopped."""
 
     def set(self, t_ns: int) -> None:
         """Go off at `t_ns` nanoseconds, and at no earlier set time. A time that has passed means now."""

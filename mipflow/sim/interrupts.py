@@ -19,14 +19,14 @@ except ImportError:  # not every Python in a browser has it
 Handler = Callable[[int, FrameType | None], Any]
 
 ONE_S = 0.5
-"""Interrupts that come within so many seconds are one: a shell and what it started may both pass one on."""
+"""The seconds within which interrupts are one: a shell and its programs may both pass one on."""
 
 
 class Interrupts:
-    """Hold back what an interrupt does until `deliver`.
+    """Hold back the effect of an interrupt until `deliver`.
 
     heard: called at once with the first one, in the middle of whatever goes on; is_inside: whether something is under
-    way that must be done first. A further interrupt later in the same thing is not held back: it does not end, then.
+    way that must be done first. A later interrupt during the same thing is not held back, because that does not end.
     """
 
     __slots__ = ("_before", "_heard", "_held", "_is_inside", "_since_s")
@@ -60,7 +60,7 @@ class Interrupts:
             self._before(number, frame)
 
     def deliver(self) -> None:
-        """Let what was held back happen now: as a rule it raises KeyboardInterrupt."""
+        """Let the interrupt that was held back happen now: as a rule it raises KeyboardInterrupt."""
         held, self._held = self._held, None
         if held is not None and self._before is not None:
             self._before(*held)

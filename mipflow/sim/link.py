@@ -1,6 +1,6 @@
-"""Links: what a packet meets between two interfaces. One event per packet-hop.
+"""The links between interfaces, with one event per packet-hop.
 
-`Link` is what a link is like (a value); `Segment` is a link in a network, with the ports on it; `Channel` is one
+`Link` is a value, the properties of a link; `Segment` is a link in a network, with the ports on it; `Channel` is one
 direction between two of its ports, first in first out and analytic: the arrival is known when the packet is handed
 over.
 """
@@ -22,7 +22,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 
 LEFT, DOWN = "{} has left the link", "{} is down"
-"""Why what was under way to a node, and to an interface, was not heard there."""
+"""The reasons why packets under way to a node, or to an interface, are not heard there."""
 Tap = Callable[["Packet", int], str | None]
 """Sees each packet that enters a segment, with the time in nanoseconds; a text is the reason to drop it."""
 
@@ -36,7 +36,7 @@ class Link:
     delay_ms: one-way propagation; rate_bps: bits per second, None for no serialisation time; mtu: octets;
     queue_bytes: a packet is dropped that finds more octets than this still to be sent; loss: probability 0 to 1;
     duplication: probability; jitter_ms: each packet waits a further uniform 0 to jitter_ms, in order unless `reorder`.
-    Raises TopologyError for what no link can be.
+    Raises TopologyError for values that no link can have.
     """
 
     delay_ms: Annotated[float, MILLISECONDS] = 1.0
@@ -70,7 +70,7 @@ class Port(Protocol):
         """Name of the node."""
 
     def too_big(self, packet: Packet, mtu: int) -> None:
-        """A packet that was handed over does not fit the link."""
+        """Drop a packet that was handed over and does not fit the link."""
 
 
 class Surroundings(Protocol):
@@ -113,7 +113,7 @@ class Channel(Unique):
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
-        """Be like `link` from now on; what is under way arrives as it would have."""
+        """Be like `link` from now on; packets under way arrive as they would have."""
         self.link = link
         self.mtu = link.mtu
         self.delay_ns = round(link.delay_ms * NS_PER_MS)
@@ -130,7 +130,7 @@ class Channel(Unique):
         self._set(0 if faulty else self.mtu, self.queue_ns, self.delay_ns, self._times)
 
     def serialisation_ns(self, size: int) -> int:
-        """How long `size` octets take to send, in nanoseconds: exact, and computed once per size."""
+        """Return the nanoseconds that `size` octets take to send: exact, and computed once per size."""
         rate = self.link.rate_bps
         self._times[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
         return time
@@ -141,8 +141,8 @@ class Channel(Unique):
         return self.segment.up and self.sender.up and self.receiver.up
 
     def send_slowly(self, packet: Packet, now: int, start: int) -> int:
-        """The slow way of `send`: a link with faults or taps, one that is down, or a packet too large. Gives until
-        when it is busy.
+        """Send the slow way: a link with faults or taps, one that is down, or a packet too large. Gives the time in
+        nanoseconds until which the link is busy.
         """
         segment, link, random = self.segment, self.link, self.random
         if packet.size > self.mtu:
@@ -188,10 +188,10 @@ class Channel(Unique):
 
 
 def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[..., None]]:
-    """`send` of a channel, and what sets its properties.
+    """Make `send` of a channel, and the function that sets its properties.
 
-    Every packet-hop of every run goes through `send`. As a closure it reaches what it needs without a look into an
-    object each time, which is a quarter of the speed of the whole simulator.
+    Every packet-hop of every run goes through `send`. As a closure it reaches its values without a look into an object
+    each time, which is a quarter of the speed of the whole simulator.
     """
     clock, trace, receive, number = channel.clock, channel.trace, channel.receive, channel.number
     heap, order, push = clock.heap, clock.order, heappush
@@ -232,8 +232,8 @@ def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[...
 class Segment(Unique):
     """A link in a network: every port on it reaches every other directly.
 
-    `neighbors` says who answers for an address here, a proxy included. It stands for the neighbor cache that address
-    resolution (RFC 4861 section 7.2) would fill; duplicate address detection is real and sends its packets.
+    `neighbors` has the port that answers for an address here, a proxy's included. It stands for the neighbor cache that
+    address resolution (RFC 4861 section 7.2) would fill; duplicate address detection is real and sends its packets.
     """
 
     def __init__(
@@ -244,12 +244,13 @@ class Segment(Unique):
         self.network = network
         self.up = True
         self.check = check
-        """Given each packet that enters; gives the packet that goes on in its place."""
+        """Called with each packet that enters; gives the packet that goes on in its place."""
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
         self.neighbors: dict[Address, Port] = {}
         self.claims: dict[Address, Port] = {}
-        """Ports that claim an address for which another still answers: a home agent's, for a node back at home."""
+        """Address -> the port that claims it while another still answers for it, as a home agent may.
+        """
         self.elsewhere: Port | None = None
         """The port that answers for all other addresses, where there is one (`sim.port`)."""
         self._channels: dict[tuple[int, int], Channel] = {}
@@ -279,11 +280,11 @@ class Segment(Unique):
         self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
     def neighbor(self, address: Address) -> Port | None:
-        """The port that answers for an address here, or None."""
+        """Return the port that answers for an address here, or None."""
         return self.neighbors.get(address) or self.claims.get(address) or self.elsewhere
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
-        """The direction from one port to another. Raises TopologyError where one of them is not here."""
+        """Return the direction from one port to another. Raises TopologyError where one of them is not here."""
         channel = self._channels.get((id(sender), id(receiver)))
         if channel is None:
             ends = f"{sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}"
@@ -306,7 +307,7 @@ class Segment(Unique):
         self.network.segment_changed(self)
 
     def refresh(self) -> None:
-        """To be called when a port or a tap has changed."""
+        """Take over that a port or a tap has changed."""
         for channel in self._channels.values():
             channel.refresh()
 

@@ -1,4 +1,4 @@
-"""Count the packets of one flow in one direction: where they are sent, received and dropped."""
+"""The meter of one direction of a flow, which counts its packets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Meter:
         self.received = 0
         self.lost = 0
         self.lost_why: Counter[str] = Counter()
-        """Node or link and the reason, such as "CN1: hop limit exceeded" -> how many it lost; together `lost`."""
+        """Node or link with the reason, such as "CN1: hop limit exceeded" -> packets lost there; together `lost`."""
         self._delay_ns = 0
         self._worst_ns = 0
         self._gap_ns = 0
         self._last_ns = 1 << 62  # before the first arrival no gap is longer than none
         self._lost_datagrams: set[tuple[Address, int] | None] = set()
-        """Those of which a fragment was lost."""
+        """The datagrams of which a fragment was lost."""
 
     def arrived(self, packet: Packet, now: int) -> None:
         """Count `packet` as received at `now` nanoseconds."""
@@ -55,22 +55,22 @@ class Meter:
 
     @property
     def in_flight(self) -> int:
-        """Packets that are neither received nor lost yet."""
+        """The number of packets that are neither received nor lost yet."""
         return self.sent - self.received - self.lost
 
     @property
     def mean_delay_ms(self) -> float | None:
-        """Mean delay in milliseconds."""
+        """The mean delay in milliseconds."""
         return self._delay_ns / self.received / 1e6 if self.received else None
 
     @property
     def worst_delay_ms(self) -> float | None:
-        """Largest delay in milliseconds."""
+        """The largest delay in milliseconds."""
         return self._worst_ns / 1e6 if self.received else None
 
     @property
     def longest_gap_ms(self) -> float | None:
-        """Longest time between two arrivals in milliseconds."""
+        """The longest time between two arrivals in milliseconds."""
         return self._gap_ns / 1e6 if self.received > 1 else None
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""The network: nodes and segments on a networkx graph, shortest-path routes, and the one seed.
+"""The network: nodes and segments on a networkx graph, with shortest paths between them.
 
-Takes names, coordinates and `Link` values; gives each node the port and the neighbor that lead to an address. Routes
-are worked out when asked for and forgotten when anything changes.
+It takes names, coordinates and `Link` values; it gives each node the channel that leads to an address, and everybody a
+random stream from the one seed. Routes are worked out when asked for and forgotten when anything changes.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ class Network(Unique):
         self.title = "a network"
         """The heading of its pictures."""
         self.number = next(_NUMBERS)
-        """Counts the networks of this process, so that each has a name of its own."""
+        """The number among the networks of this process, so that each has a name of its own."""
         self.clock = Clock()
         self.trace = Trace(trace)
         self.graph: networkx.Graph[str] = networkx.Graph()
         """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
         self.segments: dict[str, Segment] = {}
         self.meters: defaultdict[int, Meter] = defaultdict(Meter)
-        """Label of a packet (flow id, negative on the way to the mobile node) -> what became of all that have it."""
+        """Label of a packet (flow id, negative on the way to the mobile node) -> the meter of all such packets."""
         self._check = _through_bytes if wire else None
         self._prefixes: dict[Prefix, Segment] = {}
         self._ports: dict[str, list[Port]] = {}
         self._on_change: list[Callable[[], None]] = []
         self._trees: dict[str, tuple[dict[str, float], dict[str, list[str]]]] = {}
-        """Node -> how far each router is from it, and by which nodes, until links or their delays change."""
+        """Node -> distances of routers from it, and the nodes on the way; until links or their delays change."""
         self._direct: dict[tuple[str, str], Channel] = {}
-        """Neighbors -> the channel from one to the other, as long."""
+        """Two neighbors -> the channel from one to the other; until then, too."""
 
     @property
     def name(self) -> str:
-        """A reader can tell it from all others by this."""
+        """The name by which a reader can tell it from all others."""
         return f"world {self.number} ({self.title}, seed {self.seed})"
 
     def check_own(self, thing: object, network: Surroundings | None) -> None:
-        """Raises ProtocolMisuse for a thing of another network; None for one that is in none yet."""
+        """Raise ProtocolMisuse for a thing of another network. `network` is None for one that is in none yet."""
         if network is not None and network is not self:
             why = f"{shown(thing)} is of {network.name}, and this is {self.name}; give one of the same world"
             raise ProtocolMisuse(why, thing)
 
     def check_segment(self, segment: object) -> None:
-        """Raises ProtocolMisuse for what is no segment of this network."""
+        """Raise ProtocolMisuse for anything but a segment of this network."""
         check(SEGMENT, segment=segment)
         assert isinstance(segment, Segment)
         self.check_own(segment, segment.network)
@@ -84,14 +84,14 @@ class Network(Unique):
     # --- building ----------------------------------------------------------------------------------------------------
 
     def add_node(self, name: str, x: float, y: float, role: Role, forwards: bool = False) -> None:
-        """A node at the coordinates (x, y) of the pictures; `forwards` for a router."""
+        """Add a node at the coordinates (x, y) of the pictures; `forwards` for a router."""
         if name in self.graph:
             raise TopologyError(f"there are two nodes named {name!r}; names must differ", name)
         self.graph.add_node(name, x=x, y=y, role=role, forwards=forwards)
         self._ports[name] = []
 
     def add_segment(self, name: str, link: Link, prefix: Prefix | None = None) -> Segment:
-        """A link that interfaces join and leave; `prefix` is the one that its addresses have."""
+        """Add a link that interfaces join and leave; its addresses have the `prefix`."""
         check(TEXT, name=name)
         check(LINK, TopologyError, link=link)
         if name in self.segments:
@@ -136,7 +136,7 @@ class Network(Unique):
         self._reshaped()
 
     def interfaces(self, node: str) -> list[str]:
-        """Names of the interfaces that a node has on links, or had on one with another node."""
+        """Return the names of the interfaces that a node has on links, or had on one with another node."""
         before = (name.sender_interface for name in self.trace.channels if name.sender == node)
         return list(dict.fromkeys([*before, *(port.name for port in self._ports[node])]))
 
@@ -157,27 +157,27 @@ class Network(Unique):
         self.changed()
 
     def changed(self) -> None:
-        """Something changed, such as who answers for an address: all worked-out routes are to be forgotten."""
+        """Forget all worked-out routes: something has changed, such as the port that answers for an address."""
         for callback in self._on_change:
             callback()
 
     # --- routes ------------------------------------------------------------------------------------------------------
 
     def segment_of(self, address: Address) -> Segment | None:
-        """The segment whose prefix is the longest that matches, or None."""
+        """Return the segment whose prefix is the longest that matches, or None."""
         matching = [prefix for prefix in self._prefixes if address in prefix]
         return self._prefixes[max(matching, key=lambda prefix: prefix.length)] if matching else None
 
     def prefix_of(self, segment: Segment) -> Prefix | None:
-        """The first prefix of a segment, or None."""
+        """Return the first prefix of a segment, or None."""
         return next(iter(self.prefixes_of(segment)), None)
 
     def prefixes_of(self, segment: Segment) -> list[Prefix]:
-        """All prefixes of a segment, oldest first."""
+        """Return all prefixes of a segment, oldest first."""
         return [prefix for prefix, owner in self._prefixes.items() if owner is segment]
 
     def way(self, node: str, destination: Address) -> Channel | None:
-        """The channel on which `node` sends a packet for `destination`: shortest path by delay through routers."""
+        """Return the channel on which `node` sends to `destination`: on the path through routers of the least delay."""
         segment = self.segment_of(destination)
         if segment is None:
             return None
@@ -202,7 +202,7 @@ class Network(Unique):
         return self._trees[node]
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
-        """A direct channel from one node to a neighbor. Raises TopologyError where there is none."""
+        """Return a direct channel from one node to a neighbor. Raises TopologyError where there is none."""
         known = self._direct.get((sender, receiver))
         if known is not None:
             return known
@@ -212,10 +212,12 @@ class Network(Unique):
                 return channel
         raise TopologyError(f"{sender} and {receiver} share no link", (sender, receiver))
 
-    # --- what all nodes share ----------------------------------------------------------------------------------------
+    # --- shared by all nodes -----------------------------------------------------------------------------------------
 
     def random(self, name: str) -> Random:
-        """A stream of its own for each link, node and application, so that a change touches only what it changes."""
+        """Return the random stream of this name. Each link, node and application has its own, so that a change of one
+        leaves all others alone.
+        """
         return Random(f"{self.seed}/{name}")
 
     def drop(self, packet: Packet, reason: str, where: str, is_received: bool = False) -> None:
@@ -239,7 +241,7 @@ class Network(Unique):
 
 
 def _through_bytes(packet: Packet) -> Packet:
-    """A control packet as its bytes say it is, with the simulator's label put back; data packets pass as they are."""
+    """Read a control packet from its own bytes, and put the simulator's label back; data packets pass as they are."""
     if not is_control(packet):
         return packet
     twin = codec.decode(codec.encode(packet))
@@ -248,6 +250,6 @@ def _through_bytes(packet: Packet) -> Packet:
         read.label, read.sent_ns = written.label, written.sent_ns
         if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
             if isinstance(written.payload, Opaque) and read.payload == written.payload:
-                read.payload = written.payload  # it knows what is inside ESP
+                read.payload = written.payload  # which knows the payload inside ESP
             return twin
         read, written = read.payload, written.payload

@@ -1,7 +1,8 @@
-"""The seam to the world outside: a port is an interface whose other end is bytes, and whose clock is driven from there.
+"""The seam to the world outside: an interface whose other end is bytes, and whose clock is driven from there.
 
-Takes octets of IPv6 packets (without a link layer, as a TUN device has them) and the time; gives the octets to send and
-when to call again. Any node may stand behind it, in virtual or real time. It opens no socket and reads no clock.
+It takes octets of IPv6 packets (without a link layer, as a TUN device has them) and the time; it gives the octets to
+send and the time of the next call. Any node may stand behind it, in virtual or real time. It opens no socket and reads
+no clock.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from mipflow.wire.packet import NO_NEXT_HEADER, Opaque, Packet
 
 EVERYWHERE = Prefix(UNSPECIFIED, 0)
 BEYOND = "beyond"
-"""The segment of every address that no other has: all byte ports are on it, so shortest paths lead to the nearest."""
+"""The segment of all addresses that no other has: all byte ports are on it, so shortest paths lead to the nearest."""
 
 
 class BytePort(Unique):
     """The outside as a router named `owner` on `segment`, at (x, y) of the pictures.
 
     It answers for all addresses that no node on the segment has, so it is the default router there, and the way to all
-    that is nowhere in the network. Several ports of a network share its clock: what one sends while another is called
-    waits in its `poll`.
+    addresses outside the network. Several ports of a network share its clock: packets that one sends while another is
+    called wait for its `poll`.
     """
 
     up = True
@@ -49,7 +50,7 @@ class BytePort(Unique):
     # --- the outside's end -------------------------------------------------------------------------------------------
 
     def receive_octets(self, octets: bytes, now_ns: int) -> list[bytes]:
-        """Octets of one packet have arrived at `now_ns` nanoseconds: gives what leaves, oldest first, as `poll` does.
+        """Take the octets of one packet at `now_ns` nanoseconds; gives the octets that leave, as `poll` does.
 
         Octets that are no packet are a traced drop. Raises ProtocolMisuse for a time before that of an earlier call.
         """
@@ -58,13 +59,13 @@ class BytePort(Unique):
         return self.poll(now_ns)
 
     def poll(self, now_ns: int) -> list[bytes]:
-        """Let time pass up to `now_ns` nanoseconds: gives the octets of all packets that left, oldest first."""
+        """Let time pass up to `now_ns` nanoseconds; gives the octets of all packets that left, oldest first."""
         self.network.run_until(now_ns)
         departed, self._departed = self._departed, []
         return departed
 
     def next_ns(self) -> int | None:
-        """When to call `poll` again at the latest, in nanoseconds; None while nothing is due."""
+        """Return when to call `poll` again at the latest, in nanoseconds; None while nothing is due."""
         heap = self.network.clock.heap
         return heap[0][0] if heap else None
 
@@ -78,7 +79,7 @@ class BytePort(Unique):
             self.segment.channel(self, receiver).send(packet.copy())
 
     def _receivers(self, packet: Packet) -> list[Port]:
-        """The ports on the segment that get a packet: all a multicast, a neighbor its own, a router the rest."""
+        """Return the ports on the segment that get a packet: all a multicast, a neighbor its own, a router the rest."""
         others = [port for port in self.segment.ports if port is not self]
         if packet.destination.is_multicast:
             return others

@@ -1,7 +1,7 @@
-"""The trace is the log: every packet-hop in columns, everything else as small typed records.
+"""The trace, the one log of a network: every packet-hop in columns, everything else as small typed records.
 
-Takes what links and nodes report; gives hops by number, records in order, tables at any past moment and a digest.
-Animation, ladder, timeline, tables, captures and checks all read it.
+It takes the reports of links and nodes; it gives hops by number, records in order, tables at any past moment and a
+digest. Animation, ladder, timeline, tables, captures and checks all read it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Change(NamedTuple):
 
 
 class ChannelName(NamedTuple):
-    """One direction of a link: from whose interface to whose."""
+    """The name of one direction of a link: segment, and both ends with their interfaces."""
 
     segment: str
     sender: str
@@ -72,7 +72,7 @@ class Hop(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class TableChanged:
-    """A row of a table of `node` came, changed or went."""
+    """A change of a table of `node`: a row came, changed or went."""
 
     t_ns: int
     node: str
@@ -89,7 +89,7 @@ class TableChanged:
 
 @dataclass(slots=True, frozen=True)
 class Dropped:
-    """`node` (or a link: its name) dropped `packet`, and why."""
+    """A packet that `node`, or the link of that name, dropped, and the reason."""
 
     t_ns: int
     node: str
@@ -99,7 +99,7 @@ class Dropped:
 
 @dataclass(slots=True, frozen=True)
 class Decided:
-    """`node` decided something that no table shows; `what` is one of a few words, `why` a sentence."""
+    """A decision of `node` that no table shows; `what` is one of a few words, `why` a sentence."""
 
     t_ns: int
     node: str
@@ -111,7 +111,7 @@ Record = TableChanged | Dropped | Decided
 
 
 class _Column:
-    """A column of a trace, for reading: the rows that are new are put into the columns before."""
+    """A column of a trace, for reading: new rows are put into the columns before."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -121,7 +121,7 @@ class _Column:
 
 
 class Trace(Unique):
-    """All that happened. `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
+    """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = ("_columns", "_states", "_warned", "channels", "mode", "new_rows", "packets", "records")
 
@@ -130,20 +130,18 @@ class Trace(Unique):
         self.mode = mode
         self._columns = (array("q"), array("q"), array("q"), array("H"), array("B"))
         self.new_rows = bytearray()
-        """Hops since the columns were last read, each packed by ROW: one call for five columns, where links count
-        time.
-        """
+        """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.packets: list[Packet] = []
         self.channels: list[ChannelName] = []
         self.records: list[Record] = []
         self._states: list[tuple[int, Tables]] = []
-        """(how many records, the tables after them), for `tables`."""
+        """Pairs of a number of records and the tables after them, for `tables`."""
         self._warned = False
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def add_channel(self, name: ChannelName) -> int:
-        """A number for a new direction of a link."""
+        """Return a number for a new direction of a link."""
         self.channels.append(name)
         return len(self.channels) - 1
 
@@ -176,7 +174,7 @@ class Trace(Unique):
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def read_columns(self) -> tuple[array[int], ...]:
-        """All columns, in the order of ROW."""
+        """Return all columns, in the order of ROW."""
         rows = self.new_rows
         if not rows:
             return self._columns
@@ -193,15 +191,15 @@ class Trace(Unique):
         return self._columns
 
     sent = _Column(0)
-    """When each hop's packet was handed to its link, in nanoseconds."""
+    """The time at which each hop's packet was handed to its link, in nanoseconds."""
     started = _Column(1)
-    """When its first bit left, in nanoseconds."""
+    """The time at which its first bit left, in nanoseconds."""
     arrived = _Column(2)
-    """When it arrived, in nanoseconds, or LOST."""
+    """The time at which it arrived, in nanoseconds, or LOST."""
     channel = _Column(3)
-    """Number of its direction of a link, into `channels`."""
+    """The number of its direction of a link, into `channels`."""
     hop_limit = _Column(4)
-    """Its hop limit on that link."""
+    """The packet's hop limit on that link."""
 
     def __len__(self) -> int:
         return len(self.packets)
@@ -218,25 +216,25 @@ class Trace(Unique):
         return (self[number] for number in range(len(self.packets)))
 
     def drops(self) -> Iterator[Dropped]:
-        """Every dropped packet, in order."""
+        """Give every dropped packet, in order."""
         return (record for record in self.records if isinstance(record, Dropped))
 
     def changes(self) -> Iterator[TableChanged]:
-        """Every table change, in order."""
+        """Give every table change, in order."""
         return (record for record in self.records if isinstance(record, TableChanged))
 
     def decisions(self) -> Iterator[Decided]:
-        """Every recorded decision, in order."""
+        """Give every recorded decision, in order."""
         return (record for record in self.records if isinstance(record, Decided))
 
     def between(self, start_ns: int, end_ns: int) -> list[Record]:
-        """The records between two times (nanoseconds, both included), in order."""
+        """Return the records between two times (nanoseconds, both included), in order."""
         check(number(0), start_ns=start_ns, end_ns=end_ns)
         first = bisect_left(self.records, start_ns, key=_time)
         return self.records[first : bisect_right(self.records, end_ns, lo=first, key=_time)]
 
     def tables(self, at_ns: int) -> Tables:
-        """State of all tables at `at_ns` nanoseconds: node -> table -> key -> row, by replaying the changes.
+        """Return the state of all tables at `at_ns` nanoseconds, node -> table -> key -> row, by replaying the changes.
 
         States on the way are kept, so that a later one costs no replay from the start.
         """
@@ -254,7 +252,7 @@ class Trace(Unique):
         return state
 
     def digest(self) -> str:
-        """SHA-256 over all columns, packets and records: two runs are the same if and only if it is."""
+        """Return SHA-256 over all columns, packets and records: two runs are the same if and only if it is."""
         total = hashlib.sha256()
         for column in (self.sent, self.started, self.arrived, self.channel, self.hop_limit):
             total.update(column.tobytes())

@@ -1,4 +1,4 @@
-"""What every node does: header chains, unknown options, errors, echo, roads."""
+"""The work of every node: header chains, unknown options, errors, echo, roads."""
 
 from __future__ import annotations
 

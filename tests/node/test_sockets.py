@@ -284,7 +284,7 @@ def test_a_connection_to_nobody_is_reset() -> None:
 
 
 def test_a_closed_port_is_silent_for_ever() -> None:
-    """What an application has closed sends nothing more: no retransmission, no answer from a timer."""
+    """A socket that its application has closed sends nothing more: no retransmission, no answer from a timer."""
     pair = Pair(Link(delay_ms=10))
     transfer = Transfer(pair, 50_000)
     pair.run(0.025)

@@ -125,7 +125,7 @@ def test_with_wire_a_control_packet_travels_as_its_bytes_say() -> None:
 
 
 def test_wire_does_not_change_a_run() -> None:
-    """What is written and read back is what was sent: the same hops with and without it."""
+    """A packet that is written and read back is the one that was sent: the same hops with and without it."""
 
     def run(wire: bool) -> list[tuple[object, ...]]:
         import mipflow as mf

@@ -1,21 +1,17 @@
-"""How long a TCP sender waits for an acknowledgement, and how much it may have on its way.
+"""The two limits of a TCP sender: its retransmission timeout, and its congestion window.
 
-Stands under `node.tcp.send`, which owns one of each. Both classes are told what happened (a round trip
-measured, octets acknowledged, an acknowledgement repeated, a timer run out) and keep numbers; neither knows
-a segment or a clock.
+Stands under `node.tcp.send`, which owns one of each. Both classes are told of events (a round trip measured, octets
+acknowledged, an acknowledgement repeated, a timer run out) and keep numbers; neither knows a segment or a clock.
 """
 
 from __future__ import annotations
 
 SECOND = 1_000_000_000
 """One second in nanoseconds."""
-
 MAXIMUM_TIMEOUT_NS = 60 * SECOND
-"""The least that RFC 6298 (2.5) allows."""
-
+"""The least upper bound that RFC 6298 (2.5) allows."""
 GRANULARITY_NS = SECOND // 1000
-"""G; section 4 is content with 100 ms."""
-
+"""G of RFC 6298; section 4 is content with 100 ms."""
 DUPLICATE_THRESHOLD = 3
 """Duplicate acknowledgements that mean a lost segment (RFC 5681 section 3.2)."""
 
@@ -46,12 +42,12 @@ class RetransmissionTimer:
         self.timeout_ns = min(max(wait, self.minimum_ns), MAXIMUM_TIMEOUT_NS)
 
     def back_off(self) -> None:
-        """The timer ran out: wait twice as long (5.5), until the next measurement."""
+        """Wait twice as long until the next measurement, because the timer ran out (5.5)."""
         self.timeout_ns = min(2 * self.timeout_ns, MAXIMUM_TIMEOUT_NS)
 
 
 def initial_window(maximum_segment_size: int) -> int:
-    """The congestion window of a new connection, octets (RFC 5681 section 3.1).
+    """Return the congestion window of a new connection, in octets (RFC 5681 section 3.1).
 
     The ten segments of RFC 6928 are an experiment; this is the standard.
     """
@@ -78,11 +74,11 @@ class NewReno:
 
     @property
     def allowance(self) -> int:
-        """Octets that may be on their way: `window`, and a segment for each duplicate (limited transmit, RFC 3042)."""
+        """The octets that may be on their way: `window`, and a segment for each duplicate (RFC 3042)."""
         return self.window + self.duplicates * self.maximum_segment_size
 
     def acknowledged(self, octets: int, acknowledgement: int, flight: int) -> bool:
-        """New octets were acknowledged, up to the sequence number `acknowledgement`; `flight` are still out.
+        """Take an acknowledgement of new octets, up to the number `acknowledgement`; `flight` are still out.
 
         True if the first segment that is not acknowledged is lost too: a partial acknowledgement (RFC 6582).
         """
@@ -105,7 +101,7 @@ class NewReno:
         return False
 
     def duplicate(self, acknowledgement: int, flight: int, highest: int) -> bool:
-        """An acknowledgement came again; `flight` octets are out, up to the sequence number `highest`.
+        """Take an acknowledgement that came again; `flight` octets are out, up to the sequence number `highest`.
 
         True if the segment at `acknowledgement` is to be retransmitted now (RFC 5681 section 3.2).
         """
@@ -121,7 +117,7 @@ class NewReno:
         return False
 
     def timed_out(self, flight: int, highest: int, again: bool) -> None:
-        """The retransmission timer ran out; `again`: for a segment that it had run out for before."""
+        """Begin slow start anew: the retransmission timer ran out; `again`: not for the first time for this segment."""
         self._lost(flight, highest, recovering=False, again=again)
         self.window = self.maximum_segment_size
 

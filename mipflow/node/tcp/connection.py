@@ -1,15 +1,15 @@
-"""TCP: one end of a connection, told what happened and when (RFC 9293).
+"""One end of a TCP connection, as a value that is told of events and their times (RFC 9293).
 
-Stands under the host, which finds the connection of an arriving segment and calls `timeout()` at
-`timer_ns`. After every call that has `now` it should `read()`, then put what `take_segments()` gives into
-packets, in this order: what is read makes room in the window that the segments announce. Takes segments,
-bytes to send and the time; gives segments, bytes that arrived in order, and the time of the next call. It
-reads no clock and sends nothing. All times are integer nanoseconds.
+Stands under `node.tcp.sockets`, which finds the connection of an arriving segment and calls `timeout()` at `timer_ns`.
+After every call that has `now`, `read()`, then put the segments of `take_segments()` into packets, in this order: the
+octets that are read make room in the window that the segments announce. It takes segments, bytes to send and the time;
+it gives segments, bytes that arrived in order, and the time of the next call. It reads no clock and sends nothing. All
+times are integer nanoseconds.
 
-The connection itself is the handshake, the states and the checks of what arrives; its two halves are `sender`
+The connection itself is the handshake, the states and the checks of arriving segments; its two halves are `sender`
 (`node.tcp.send`) and `receiver` (`node.tcp.receive`). Names are those of RFC 9293 in full: SND.UNA is
-`send_unacknowledged`. Sequence numbers count on past 2**32 and are cut to 32 bits in a segment only, so that
-"before" is `<`.
+`send_unacknowledged`. Sequence numbers count on past 2**32 and are cut to 32 bits in a segment only, so that "before"
+is `<`.
 
 Not a usual host's way: every segment with text is acknowledged at once, where RFC 5681 section 4.2 advises
 every second one. Left out: selective acknowledgement, timestamps, urgent data, keep-alive, Nagle's algorithm,
@@ -38,7 +38,7 @@ _LAST_SCALE = 14  # RFC 7323 section 2.3
 
 
 class State(Enum):
-    """Where a connection is (RFC 9293 section 3.3.2)."""
+    """The states of a connection (RFC 9293 section 3.3.2)."""
 
     CLOSED = "CLOSED"
     LISTEN = "LISTEN"
@@ -54,7 +54,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """Events of a connection: the labels of RFC 9293 figure 5."""
+    """The events of a connection: the labels of RFC 9293 figure 5."""
 
     PASSIVE_OPEN = "passive open"
     ACTIVE_OPEN = "active open"
@@ -85,8 +85,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 class Connection:
     """One end of a TCP connection (RFC 9293).
 
-    `state` moves by TRANSITIONS. `error` says why the connection broke, or is None. `at_end`: all that the peer
-    wrote has arrived, its FIN included. `counters` has the retransmissions, timeouts and octets acknowledged so far.
+    `state` moves by TRANSITIONS. `error` says why the connection broke, or is None. `at_end`: all octets of the peer
+    have arrived, its FIN included. `counters` has the retransmissions, timeouts and octets acknowledged so far.
     """
 
     maximum_retransmissions = 15
@@ -114,15 +114,15 @@ class Connection:
 
     @property
     def timer_ns(self) -> int | None:
-        """When `timeout()` wants to be called, or None."""
+        """The time of the next `timeout()`, or None."""
         return self.sender.timer_ns
 
     @property
     def is_open(self) -> bool:
-        """Whether the handshake is over and the connection is not; bytes may still arrive after `close()`."""
+        """True once the handshake is over, until the connection is; bytes may still arrive after `close()`."""
         return self.state is not State.CLOSED and not self.sender.in_handshake
 
-    # --- what the application asks for (RFC 9293 section 3.10) ----------------------------------------------
+    # --- calls of the application (RFC 9293 section 3.10) ---------------------------------------------------
 
     def connect(self, now: int) -> None:
         """Open actively: send a SYN. Raises ProtocolMisuse if the connection was opened before."""
@@ -155,7 +155,7 @@ class Connection:
         self.sender.write(data, now)
 
     def close(self, now: int) -> None:
-        """Write no more: a FIN follows what was written. What the peer sends still arrives (section 3.6).
+        """Write no more: a FIN follows the text. Text of the peer still arrives (section 3.6).
 
         Where bytes wait for the handshake the close waits with them.
         """
@@ -176,14 +176,14 @@ class Connection:
         self._break("aborted by this end")
 
     def read(self) -> bytes:
-        """The bytes that arrived in order since the last `read()`."""
+        """Return the bytes that arrived in order since the last `read()`."""
         data, room = self.receiver.read(), self.receiver.receive_edge - self.receiver.receive_next
         if data and room < self.receiver.step and self.state is not State.CLOSED and not self.at_end:
             self._acknowledgement_due = True  # the peer may be waiting for the window to open
         return data
 
     def take_segments(self) -> list[TCP]:
-        """The segments to send now, in order. Each but a reset also acknowledges what arrived."""
+        """Return the segments to send now, in order. Each but a reset also acknowledges the octets that arrived."""
         if self._acknowledgement_due and not self.sender.segments:
             self.sender.emit(self.sender.send_highest)
         self._acknowledgement_due = False
@@ -198,7 +198,7 @@ class Connection:
                 segment.window_scale = self._receive_scale
         return segments
 
-    # --- what the network and the clock bring ---------------------------------------------------------------
+    # --- segments and time ----------------------------------------------------------------------------------
 
     def receive(self, segment: TCP, now: int) -> None:
         """Take a segment that arrived (section 3.10.7). Nonsense is ignored or answered, never an error."""
@@ -217,13 +217,13 @@ class Connection:
     def refused(self, sequence: int, now: int) -> None:
         """Take the word of an ICMPv6 error that nobody is on the peer's port for a reset, where it is about our SYN.
 
-        It is a hard error (RFC 9293 section 3.9.2.2), but one that may be forged: what is open does not heed it.
+        It is a hard error (RFC 9293 section 3.9.2.2), but may be forged: an open connection does not heed it.
         """
         if self.state is State.SYN_SENT and sequence == self.sender.initial_sequence & SEQUENCE_MASK:
             self._break("refused by the peer")
 
     def timeout(self, now: int) -> None:
-        """The time `timer_ns` has come. A call before it does nothing."""
+        """Do the work of `timer_ns`. A call before that time does nothing."""
         if self.timer_ns is None or now < self.timer_ns:
             return
         limit = SYN_RETRANSMISSIONS if self.sender.in_handshake else self.maximum_retransmissions
@@ -235,7 +235,7 @@ class Connection:
             self.sender.expired(now)
 
     def _receive_in_syn_sent(self, segment: TCP, acknowledgement: int, now: int) -> None:
-        """RFC 9293 section 3.10.7.3, where an acknowledgement is known to be one of the SYN."""
+        """Take a segment in SYN-SENT (section 3.10.7.3), where an acknowledgement is known to be one of the SYN."""
         if segment.rst and segment.ack:
             self._break("refused by the peer")
         elif segment.syn and not segment.rst:
@@ -248,7 +248,7 @@ class Connection:
                 self.sender.send_first(now)
 
     def _learn(self, syn: TCP) -> None:
-        """Take over what a SYN says about the peer (section 3.7.1, RFC 7323 section 2)."""
+        """Take over the peer's properties from its SYN (section 3.7.1, RFC 7323 section 2)."""
         self.receiver.receive_next = self.receiver.receive_edge = syn.sequence + 1
         self.sender.begin(syn.maximum_segment_size or DEFAULT_SEGMENT_SIZE, syn.window, syn.sequence)
         self._send_scale = min(syn.window_scale or 0, _LAST_SCALE)
@@ -256,7 +256,7 @@ class Connection:
             self._receive_scale = None
 
     def _receive_in_window(self, segment: TCP, acknowledgement: int, now: int) -> None:
-        """The steps of section 3.10.7.4: window, reset, SYN, acknowledgement, text and FIN."""
+        """Take the steps of section 3.10.7.4: window, reset, SYN, acknowledgement, text and FIN."""
         receiver = self.receiver
         first = _unfold(segment.sequence, receiver.receive_next)
         acceptable = receiver.acceptable(first, len(segment.payload) + segment.syn + segment.fin)
@@ -278,7 +278,7 @@ class Connection:
                     self._step(Event.FIN, now)
 
     def _receive_acknowledgement(self, segment: TCP, first: int, acknowledgement: int, now: int) -> None:
-        """The fifth step. What is new may be that the peer has the SYN or the FIN."""
+        """Take the fifth step. News may be that the peer has the SYN or the FIN."""
         sender, opens = self.sender, self.sender.in_handshake
         window = segment.window << (0 if segment.syn else self._send_scale)
         sender.hear(acknowledgement, window, first, not (segment.payload or segment.fin), now)
@@ -304,7 +304,7 @@ class Connection:
             self._break(None)
 
     def _break(self, error: str | None) -> None:
-        """Forget the connection; what was not read yet stays."""
+        """Forget the connection; octets that were not read yet stay."""
         self.state, self.error = State.CLOSED, error
         self.sender.timer_ns = None
         self.sender.text.clear()
@@ -312,5 +312,5 @@ class Connection:
 
 
 def _unfold(sequence: int, near: int) -> int:
-    """The number nearest to `near` whose last 32 bits are those of `sequence` (section 3.4)."""
+    """Return the number nearest to `near` whose last 32 bits are those of `sequence` (section 3.4)."""
     return near + ((sequence - near + (1 << 31)) & SEQUENCE_MASK) - (1 << 31)

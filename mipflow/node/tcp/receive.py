@@ -1,7 +1,7 @@
-"""The receiving half of a TCP connection: text back in order, and how much more may come (RFC 9293).
+"""The receiving half of a TCP connection: it puts text back in order (RFC 9293).
 
-Stands under `node.tcp.connection`. Takes text with the place that it has in the stream; gives it in order, and the
-window to announce. Sequence numbers count on past 2**32 in here.
+Stands under `node.tcp.connection`. It takes text with its place in the stream; it gives text in order, and the window
+to announce. Sequence numbers count on past 2**32 in here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ class Receiver:
 
     `receive_next` is RCV.NXT; `receive_edge` is RCV.NXT + RCV.WND, the right edge of the window as last
     announced. Text outside the window is not kept. `capacity` is the widest window in octets, `step` the least by
-    which it is worth opening. What arrived ahead of its turn waits in `ahead`, by its first sequence number.
+    which it is worth opening. Text that arrived ahead of its turn waits in `ahead`, by its first sequence number.
     """
 
     def __init__(self, capacity: int, step: int) -> None:
@@ -24,7 +24,7 @@ class Receiver:
         self._unread = bytearray()
 
     def acceptable(self, first: int, length: int) -> bool:
-        """Whether a segment that takes `length` numbers from `first` on touches the window (section 3.4)."""
+        """True for a segment that takes `length` numbers from `first` on and touches the window (section 3.4)."""
         if length:
             return first < self.receive_edge and first + length > self.receive_next
         # The edge itself counts too: from there a peer acknowledges that has filled the window.
@@ -48,13 +48,13 @@ class Receiver:
         return at_end
 
     def read(self) -> bytes:
-        """The octets that came in order since the last call."""
+        """Return the octets that came in order since the last call."""
         data = bytes(self._unread)
         self._unread.clear()
         return data
 
     def announce(self, scale: int) -> int:
-        """The window field: RCV.WND in units of 2**`scale` octets (RFC 7323 section 2).
+        """Return the window field: RCV.WND in units of 2**`scale` octets (RFC 7323 section 2).
 
         Its right edge moves on in worthwhile steps, never back (RFC 9293 section 3.8.6.2.2).
         """

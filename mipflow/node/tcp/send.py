@@ -1,8 +1,8 @@
-"""The sending half of a TCP connection: what was written, how far it got, when it is sent again (RFC 9293).
+"""The sending half of a TCP connection: it sends text until it is acknowledged (RFC 9293).
 
-Stands between `node.tcp.connection` and `node.tcp.congestion`. Takes octets to send, acknowledgements and the time;
-gives segments, which `node.tcp.connection` completes, and the time of its timer. Sequence numbers count on past 2**32
-in here and are cut in the segments.
+Stands between `node.tcp.connection` and `node.tcp.congestion`. It takes octets to send, acknowledgements and the time;
+it gives segments, which `node.tcp.connection` completes, and the time of its timer. Sequence numbers count on past
+2**32 in here and are cut in the segments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SEQUENCE_MASK = (1 << 32) - 1
 
 
 class Counters:
-    """Segments sent again, how many of them fast, timers that ran out, octets of text acknowledged."""
+    """The numbers of segments sent again, of fast ones among them, of timeouts, and of octets acknowledged."""
 
     def __init__(self) -> None:
         self.retransmissions = self.fast_retransmits = self.timeouts = self.bytes_acknowledged = 0
@@ -26,8 +26,8 @@ class Sender:
 
     `send_unacknowledged` is SND.UNA, `send_next` SND.NXT, `send_window` SND.WND. At a timeout `send_next`
     falls back to `send_unacknowledged`, while `send_highest` stays behind the highest number ever sent.
-    `timer_ns` is when `expired()` wants to be called: to retransmit while something is on its way, else to
-    probe a closed window. `segments` are to be sent now, in order.
+    `timer_ns` is the time for `expired()`: to retransmit while something is on its way, else to probe a closed window.
+    `segments` are to be sent now, in order.
     """
 
     def __init__(self, ports: tuple[int, int], initial_sequence: int, segment_size: int) -> None:
@@ -51,35 +51,35 @@ class Sender:
 
     @property
     def in_handshake(self) -> bool:
-        """Whether the SYN of this end is not acknowledged yet."""
+        """True until the SYN of this end is acknowledged."""
         return self.send_unacknowledged == self.initial_sequence
 
     @property
     def all_acknowledged(self) -> bool:
-        """Whether nothing is on its way."""
+        """True while nothing is on its way."""
         return self.send_unacknowledged == self.send_highest
 
     @property
     def flight(self) -> int:
-        """Octets on their way; what a timeout declared lost does not count."""
+        """The octets on their way, without those that a timeout declared lost."""
         return self.send_next - self.send_unacknowledged
 
     def begin(self, peer_takes: int, window: int, first: int) -> None:
-        """The peer's SYN came, number `first`: the peer takes segments of `peer_takes` octets, and `window` octets."""
+        """Take the peer's SYN, number `first`: it takes segments of `peer_takes` octets, and `window` octets in all."""
         self.segment_size = min(self.segment_size, peer_takes)
         self.congestion = NewReno(self.segment_size, self.initial_sequence)
         self.send_window, self._window_from = window, (first, self.send_unacknowledged)
 
-    # --- what is sent ---------------------------------------------------------------------------------------
+    # --- sending --------------------------------------------------------------------------------------------
 
     def write(self, data: bytes, now: int) -> None:
-        """Add `data` to what is to be sent, and send what may go now."""
+        """Add `data` to the text, and send as much as may go now."""
         self.text += data
         self.end_of_data += len(data)
         self.send(now)
 
     def send(self, now: int) -> None:
-        """Send what the windows allow, or watch a closed one (RFC 9293 section 3.8.6, RFC 5681 section 3)."""
+        """Send as much as the windows allow, or watch a closed one (RFC 9293 section 3.8.6, RFC 5681 section 3)."""
         if self.in_handshake:
             return
         if self.all_acknowledged and now - self._last_sent_ns > self.retransmission_timer.timeout_ns:
@@ -91,7 +91,7 @@ class Sender:
             self._start_timer(now)
 
     def _sendable(self) -> int | None:
-        """Octets of text of the next segment, 0 for a FIN alone, None if nothing may go now.
+        """Return the octets of text of the next segment, 0 for a FIN alone, None if nothing may go now.
 
         A segment goes whole or, while another is on its way, not at all: no silly windows (section
         3.8.6.2.1).
@@ -135,12 +135,12 @@ class Sender:
         """Send a segment as it is; with nothing but a sequence number it acknowledges, or probes a window."""
         self.segments.append(TCP(*self.ports, sequence & SEQUENCE_MASK, 0, syn, False, fin, psh=push, payload=text))
 
-    # --- what comes back ------------------------------------------------------------------------------------
+    # --- hearing --------------------------------------------------------------------------------------------
 
     def hear(self, acknowledgement: int, window: int, first: int, bare: bool, now: int) -> None:
-        """Take what a segment says: all before `acknowledgement` arrived, `window` octets may follow.
+        """Take the word of a segment: all octets before `acknowledgement` arrived, `window` octets may follow.
 
-        `first` is its sequence number; `bare`: it says nothing else.
+        `first` is its sequence number; `bare`: it has no text and no FIN.
         """
         if acknowledgement > self.send_unacknowledged:
             self._acknowledged(acknowledgement, now)
@@ -175,14 +175,14 @@ class Sender:
             self.send_first(now)
 
     def _repeated(self, now: int) -> None:
-        """An acknowledgement came again, a duplicate in the sense of RFC 5681 section 2."""
+        """Take an acknowledgement that came again, a duplicate in the sense of RFC 5681 section 2."""
         if self.congestion.duplicate(self.send_unacknowledged, self.flight, self.send_highest):
             self.counters.fast_retransmits += 1
             self.send_first(now)
             self._start_timer(now)  # no segment goes twice within one timeout (RFC 6298 section 5)
 
     def expired(self, now: int) -> None:
-        """The time `timer_ns` has come: back off, then send the first segment again, or a probe."""
+        """Back off, then send the first segment again, or a probe: the time `timer_ns` has come."""
         self.attempts += 1
         self.retransmission_timer.back_off()
         self._start_timer(now)

@@ -1,7 +1,7 @@
-"""The table of TCP connections of a host: written into the trace, and looked up by a function of somebody's.
+"""The table of TCP connections of a host, which a learner's function may look up.
 
-Put into a host beside its sockets, which do the work; a host without it finds its connections as before. Takes what
-arrives and what is sent; gives rows that pictures show, and says where TCP sends something again.
+It is put into a host beside its sockets, which do the work; a host without it finds its connections by itself. It sees
+arriving and leaving segments; it writes rows for pictures into the trace, and notes when TCP sends something again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TCP, Marks, Sized
 
 CONNECTIONS = "TCP connections"
-"""Name of the table in the trace."""
+"""The name of the table in the trace."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class ConnectionRow:
 
 @dataclass(slots=True, frozen=True)
 class Segment:
-    """Addresses, as text, and ports of a segment that arrives. syn: it opens a connection."""
+    """The addresses, as text, and ports of a segment that arrives. syn: it opens a connection."""
 
     source: str
     source_port: int
@@ -49,18 +49,18 @@ Lookup = Callable[[list[ConnectionRow], Segment], ConnectionRow | None]
 
 
 class ConnectionTable:
-    """The connections of a host. `lookup(table, segment)` finds the row that a segment belongs to, None for none; it
-    may raise FunctionFailed, and is then asked no more: what arrives after that is dropped, with the reason.
+    """The connections of a host. `lookup(table, segment)` finds the row that a segment belongs to, None for none. It
+    may raise FunctionFailed and is then asked no more: segments that arrive later are dropped, with the reason.
     """
 
     def __init__(self, host: Host, lookup: Lookup | None = None) -> None:
         self.failed = ""
-        """How the function failed, in words."""
+        """The failure of the function, in words."""
         self._host, self._tcp, self._lookup = host, Tcp.of(host), lookup
         self._rows: dict[TcpSocket, ConnectionRow] = {}
         self._shown: dict[str, Row] = {}
         self._sent: dict[tuple[int, Address, int], tuple[int, int]] = {}
-        """Local port, remote address and port -> number of the first octet sent there, and how many were."""
+        """Local port, remote address and port -> the number of the first octet sent there, and the count of octets."""
         self._usual, self._transmit = host.handlers[TCP], host.transmit
         host.handlers[TCP] = self._arrived
         host.transmit = self._send

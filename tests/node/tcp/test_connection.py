@@ -1045,7 +1045,7 @@ def test_the_window_never_shrinks_and_grows_in_segments() -> None:
 
 
 def test_no_silly_segments() -> None:
-    """Where the window ends inside a segment, that segment waits while others are on their way."""
+    """A segment waits while others are on their way if the window ends inside it."""
     end = established()
     end.receive(TCP(5000, 80, 2000, 500, ack=True, window=2 * SEGMENT + 700), 1)
     end.write(text_of(4 * SEGMENT), 1)
