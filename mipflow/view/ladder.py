@@ -46,7 +46,7 @@ SCALED, PAUSE_NS, CUT = 40, 200 * NS_PER_MS, 44
 
 
 _REST = re.compile(r", (?=sequence |nonce index )")
-"""Where the essence of a message ends."""
+"""The end of a message's essence."""
 
 
 class Event(NamedTuple):
@@ -117,13 +117,13 @@ def ladder(
 
 
 def _is_note(moment: Moment) -> bool:
-    """A moment that stands beside the arrows: a row that changes, or a handover that begins."""
+    """Say whether a moment stands beside the arrows: a row that changes, or a handover that begins."""
     return moment.kind == "handover" or any(record.change.table in SHOWN for record in moment.rows)
 
 
 def _chosen(focus: Focus, drawn: list[Trip], asked: Sequence[int]) -> tuple[list[Trip], str]:
-    """At most `MOST_MESSAGES` to draw, and how many are left out: those after a handover first, then the earliest; of
-    many flows those that are shown.
+    """Choose at most `MOST_MESSAGES` to draw, and say how many are left out: those after a handover first, then the
+    earliest; of many flows those that are shown.
     """
     own = [each for each in drawn if focus.has_packet(each.packet)]
     others = len(drawn) - len(own)
@@ -136,7 +136,7 @@ def _chosen(focus: Focus, drawn: list[Trip], asked: Sequence[int]) -> tuple[list
 
 
 def _folded(legs: list[Event], notes: list[Event]) -> list[Event]:
-    """Arrows and notes in order; above `MOST_NOTES`, notes that stand together on a lifeline are one."""
+    """Return arrows and notes in order; above `MOST_NOTES`, notes that stand together on a lifeline are one."""
     events = sorted([*notes, *legs], key=lambda event: (event.t_ns, event.leg is not None))
     if len(notes) <= MOST_NOTES:
         return events
@@ -177,7 +177,7 @@ class _Chart:
         return [number for number, each in enumerate(self.events) if phase.start_ns <= each.t_ns < phase.end_ns]
 
     def _gap(self) -> float:
-        """How far lifelines stand from each other, so that the words of each arrow have room between its ends."""
+        """Return the pixels between two lifelines, so that the words of each arrow have room between its ends."""
         order = {node: number for number, node in enumerate(self.nodes)}
         gap = float(LEAST_GAP)
         for event in self.events:
@@ -191,7 +191,7 @@ class _Chart:
     # --- down --------------------------------------------------------------------------------------------------------
 
     def _even(self) -> dict[int, float]:
-        """The height of each event, by its number: a line for each."""
+        """Return the height of each event, by its number: a line for each."""
         places, y = {}, float(HEAD)
         for number, event in enumerate(self.events):
             has_rest = event.leg is not None and bool(self._said(event.leg)[2])
@@ -201,7 +201,7 @@ class _Chart:
         return places
 
     def _scaled(self) -> dict[int, float]:
-        """The height of each event by its time, pauses cut."""
+        """Return the height of each event by its time, pauses cut."""
         spans = [(e.t_ns, e.t_ns if e.leg is None else max(e.leg.arrived_ns, e.t_ns)) for e in self.events]
         times = sorted({t_ns for span in spans for t_ns in span})
         busy = [any(a < later and b > t_ns for a, b in spans) for t_ns, later in pairwise(times)]
@@ -217,7 +217,7 @@ class _Chart:
     # --- what is drawn -----------------------------------------------------------------------------------------------
 
     def html(self, title: str, foot: str, notes: Sequence[Event]) -> str:
-        """The whole chart, `foot` and, where they are folded, all notes below it."""
+        """Draw the whole chart, with `foot` and, where they are folded, all notes below it."""
         lines, marks, labels = Drawing(), Drawing(), Drawing()
         said = ""
         for number, event in enumerate(self.events):
@@ -254,7 +254,7 @@ class _Chart:
         return whole.html(title, width, bottom + 10, f"<p>{key}</p>", told)
 
     def _said(self, leg: Trip) -> tuple[str, str, str]:
-        """The words above an arrow, its name and its essence, and those below."""
+        """Return the words above an arrow, its name and its essence, and the words below."""
         flow = self.words.flow(leg.packet)
         essence, *rest = [""] if flow else _REST.split(self.words.detail(leg.packet), 1)
         return flow or short(leg.packet), essence + " (ESP)" * leg.encrypted, "".join(rest)
@@ -300,14 +300,14 @@ class _Chart:
             self.taken.append(Box(box.x, y + clear, width_of(rest), 16))
 
     def _asked(self, lines: Drawing, labels: Drawing, event: Event, y: float) -> None:
-        """A handover that begins, across all lifelines."""
+        """Draw a handover that begins, across all lifelines."""
         text = cut(event.moments[0].sentence, 2 * MOST_LETTERS)
         lines.line("asked", LEFT + TIME, y, max(self.x.values()) + 50, y)
         box = self._place([(self.x[self.nodes[0]] + 12 + width_of(text) / 2, y)], width_of(text), 20, labels)
         labels.text("middle", box.x, box.y, text)
 
     def _note(self, marks: Drawing, labels: Drawing, event: Event, y: float) -> None:
-        """A row that changes, or several, beside a lifeline."""
+        """Draw a row that changes, or several, beside a lifeline."""
         moment, x = event.moments[0], self.x[event.node]
         kind = "lit" if moment.is_key else "card"
         text = self._row(moment) if len(event.moments) == 1 else f"{len(event.moments)} rows change"
@@ -330,7 +330,8 @@ class _Chart:
         return line if change.after else f"{line} goes"
 
     def _brackets(self, whole: Drawing, right: float) -> float:
-        """The phases of handovers, from `right` on, each with its name and how long it takes; gives the whole width."""
+        """Draw the phases of handovers, from `right` on, each with its name and its duration; return the whole width.
+        """
         low, names = 0.0, right + LANE * (max(self.lanes.values(), default=-1) + 1)
         for phase in self.phases:
             inside = self._inside(phase)
@@ -347,7 +348,9 @@ class _Chart:
         return max([right, *(names + width_of(_phase_name(each)[0]) + 8 for each in self.phases)])
 
     def _end(self, phase: Phase, last: int) -> float:
-        """Where a phase is over, evenly spaced: its last message, which stands where it is sent, has arrived then."""
+        """Return the height at which a phase ends, evenly spaced: below its last message, which stands where it is
+        sent.
+        """
         y, sent_ns = self.y[last], self.events[last].t_ns
         if last + 1 == len(self.events):
             return y + 14
@@ -355,7 +358,7 @@ class _Chart:
         return max(y + 14, y + (self.y[last + 1] - y) * share - 18)
 
     def _height(self, t_ns: int) -> float:
-        """Where a time is, to scale: between those that are known."""
+        """Return the height of a time, to scale, between the times of events."""
         times = list(self.at)
         after = min(max(bisect_left(times, t_ns), 1), len(times) - 1)
         a, b = times[after - 1], times[after]
@@ -367,7 +370,7 @@ class _Chart:
         return any(box.overlap(other) for other in self.taken)
 
     def _place(self, points: Iterable[tuple[float, float]], width: float, height: float, labels: Drawing) -> Box:
-        """A blank for words at the first place that is free; where none is, further down until one is."""
+        """Reserve a blank for words at the first free point; if none is free, move down until one is."""
         boxes = [Box(x, y, width, height) for x, y in points]
         best = next((box for box in boxes if not self._covers(box)), boxes[0])
         while self._covers(best):

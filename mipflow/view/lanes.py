@@ -17,7 +17,7 @@ from mipflow.view.drawing.style import MOST_FLOWS
 from mipflow.view.story.words import NS_PER_S, count
 
 LEFT, RIGHT, WIDTH = 256, 590, 840
-"""Where the lanes' time begins and ends, and the whole, in pixels."""
+"""Pixels: the left and the right end of the lanes' time, and the whole width."""
 TOP, STRIP, LANE = 34, 46, 44
 """Heights of the legend, of the strip of what passes, and of a lane, in pixels."""
 MOST_LANES, MARKS = 10, 90
@@ -48,7 +48,7 @@ class Lane(NamedTuple):
 
 
 def sort(packets: Iterable[Laned]) -> list[Lane]:
-    """The lanes in the order in which their first packets passed."""
+    """Sort packets into lanes, in the order in which the first packets of the lanes passed."""
     found: dict[Hashable, list[Laned]] = defaultdict(list)
     for packet in packets:
         found[packet.key].append(packet)
@@ -59,7 +59,7 @@ def sort(packets: Iterable[Laned]) -> list[Lane]:
 
 
 def is_clean(lanes: Sequence[Lane]) -> bool:
-    """True where each lane has one conversation, and each conversation one lane."""
+    """Say whether each lane has one conversation, and each conversation one lane."""
     return all(len(lane.flows) == 1 for lane in lanes) and len({f for lane in lanes for f in lane.flows}) == len(lanes)
 
 
@@ -67,8 +67,8 @@ def lanes(
     packets: Sequence[Laned], *, flows: Mapping[int, str], names: Mapping[str, str], moved_ns: int | None = None,
     title: str = "",
 ) -> Picture:  # fmt: skip
-    """The packets in their lanes. flows: conversation -> its word; names: words in keys -> shorter ones, such as those
-    of addresses; moved_ns: when something moved, in nanoseconds.
+    """Draw the packets in their lanes. flows: conversation -> its word; names: words in keys -> shorter ones, such as
+    those of addresses; moved_ns: when something moved, in nanoseconds.
     """
     sorted_in = sort(packets)
     found = len({each.flow for each in packets})
@@ -172,7 +172,7 @@ _PLAY = (
 
 
 def _tell(drawing: Drawing, y: float, lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> None:
-    """Beside a lane: its shapes, and what is wrong with them."""
+    """Write beside a lane which shapes are in it, and what is wrong with them."""
     x = RIGHT + 24
     words, more = " + ".join(flows[flow] for flow in lane.flows), len(lane.flows)
     while width_of(words) > ROOM * (WIDTH - x) and more > 1:
@@ -188,7 +188,7 @@ def _tell(drawing: Drawing, y: float, lane: Lane, where: Mapping[int, list[int]]
 
 
 def _chosen(lane: Lane, most: int) -> list[Laned]:
-    """A few packets of each conversation and direction, spread over its time."""
+    """Choose a few packets of each conversation and direction, spread over its time."""
     groups: dict[tuple[int, bool], list[Laned]] = defaultdict(list)
     for packet in lane.packets:
         groups[packet.flow, packet.outgoing].append(packet)
@@ -208,7 +208,7 @@ def _short(text: str, width: float) -> str:
 
 
 def _shape(look: int, x: float, y: float, radius: float = 7) -> list[tuple[float, float]]:
-    """The corners of a shape; the last one is a star."""
+    """Return the corners of a shape; the last shape is a star."""
     corners, turned = CORNERS[look]
     points = []
     for number in range(corners + 1):

@@ -73,7 +73,7 @@ class Sound(Picture):
         super().__init__(title, lambda: gaps, lambda: [span.row() for span in spans], html=player + told)
 
     def twin(self) -> str:
-        """All that is heard, and what is not, as a table that opens on request; its words stand in the open."""
+        """Return what is heard and what is silent as a table that opens on request; its words stand in the open."""
         summary = f"<summary>{escape(self.title)}: as a table</summary>"
         return f"<details class='mipflow-twin'>{summary}{html_table(self.rows())}</details>"
 
@@ -88,11 +88,11 @@ class Sent:
     """The fate of the packets that were sent in one moment."""
 
     came: set[object] = field(default_factory=set)
-    """Those that came; a datagram in fragments is one."""
+    """The packets that came; a datagram in fragments is one."""
     last_ns: int = 0
-    """When the last of them came, in nanoseconds."""
+    """The arrival of the last of them, in nanoseconds."""
     lost: dict[object, str] = field(default_factory=dict)
-    """Those that were lost, with where and why."""
+    """The packets that were lost -> where and why."""
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ class Span:
 def chosen(
     start_s: float | None, end_s: float | None, now_s: float, handovers_s: Sequence[float]
 ) -> tuple[float, float]:
-    """From when to when to listen, in seconds: what was asked for, or else `LONGEST_S` from shortly before the last
+    """Choose the span to listen to, in seconds: what was asked for, or else `LONGEST_S` from shortly before the last
     handover, or the last seconds of a run without one.
     """
     if start_s is None and end_s is not None:
@@ -146,7 +146,7 @@ def listen(
     trace: Trace, graph: networkx.Graph[str], flow: int, *, names: Mapping[Address, str], flows: Mapping[int, str],
     hearer: str, upward: bool, start_ns: int, end_ns: int, now_ns: int, playout_ns: int, mobile: str = "MN",
 ) -> Sound:  # fmt: skip
-    """A flow as its receiver hears it between two times (nanoseconds), at most `LONGEST_S` apart.
+    """Play a flow as its receiver hears it between two times (nanoseconds), at most `LONGEST_S` apart.
 
     names: address -> short word; flows: flow id -> word; hearer: the node that receives it, upward if that is the
     correspondent; now_ns: how far the run has come; playout_ns: packets that need longer are late. Raises
@@ -198,7 +198,7 @@ def _sent(
 
 
 def _spans(sent: dict[int, Sent], start_ns: int, end_ns: int, now_ns: int, playout_ns: int) -> list[Span]:
-    """The time from start to end, cut where silence begins and ends."""
+    """Cut the time from start to end where silence begins and ends."""
     spans: list[Span] = []
     for piece in _pieces(sent, start_ns, end_ns, now_ns, playout_ns):
         if spans and (spans[-1].is_heard, spans[-1].was_sent) == (piece.is_heard, piece.was_sent):
@@ -210,7 +210,7 @@ def _spans(sent: dict[int, Sent], start_ns: int, end_ns: int, now_ns: int, playo
 
 
 def _pieces(sent: dict[int, Sent], start_ns: int, end_ns: int, now_ns: int, playout_ns: int) -> Iterator[Span]:
-    """The sound of each moment, until something else was sent; and the times between."""
+    """Yield the sound of each moment, until something else was sent, and the times between."""
     carried, reached = USUAL_PACKET_NS, start_ns
     for at_ns, next_ns in pairwise([*sent, end_ns + LONGEST_PACKET_NS + 1]):
         is_followed = next_ns - at_ns <= LONGEST_PACKET_NS
@@ -227,7 +227,7 @@ def _pieces(sent: dict[int, Sent], start_ns: int, end_ns: int, now_ns: int, play
 
 
 def _fate(sent: Sent, at_ns: int, now_ns: int, playout_ns: int) -> tuple[bool, Counter[str]]:
-    """Whether what was sent in a moment is heard, all of it, and what became of its packets."""
+    """Say whether all that was sent in a moment is heard, and count the fates of its packets."""
     if sent.lost:
         return False, Counter(f"lost ({why})" for why in sent.lost.values())
     due_ns = at_ns + playout_ns
@@ -258,7 +258,7 @@ def _total(spans: list[Span]) -> str:
 
 
 def _wav(spans: list[Span], start_ns: int, end_ns: int) -> bytes:
-    """The melody where it is heard, as a file."""
+    """Write the melody as a WAV file, silent where nothing is heard."""
     first, last = _sample(start_ns), _sample(end_ns)
     samples = bytearray([SILENCE]) * (last - first)
     for span in spans:
@@ -280,7 +280,7 @@ def _sample(t_ns: int) -> int:
 
 
 def _faded(levels: list[float]) -> bytes:
-    """Levels from -1 to 1 as samples, softer towards both ends."""
+    """Turn levels from -1 to 1 into samples, softer towards both ends."""
     last = len(levels) - 1
     return bytes(
         SILENCE + round(LOUDEST * level * min(1.0, at / FADE, (last - at) / FADE)) for at, level in enumerate(levels)
@@ -289,7 +289,7 @@ def _faded(levels: list[float]) -> bytes:
 
 @cache
 def _melody() -> list[float]:
-    """All notes once, from -1 to 1: a plucked tone with two overtones that never dies away."""
+    """Return all notes once, from -1 to 1: a plucked tone with two overtones that never dies away."""
     levels: list[float] = []
     for pitch in MELODY:
         for at in range(NOTE):

@@ -37,14 +37,14 @@ MOST_PRESENT = 5
 MOST_DOWN, ABOVE = 360, 30
 """Half of the height of the ring of cards, at most, and what is left above it; in pixels."""
 BENDS = (0.2, 0.4, -0.3, 0.6, -0.6, 0.9, -0.9)
-"""How far an arrow may bend away from the straight line, as a part of its length: the first that crosses no card.
+"""Bends of an arrow away from the straight line, as shares of its length: the first that crosses no card is taken.
 
 To the right of its way at first, so that the two directions stay apart.
 """
 MOST_TRIED = 8
 """With fewer other states than so many, every order of them is tried."""
 ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
-"""Where on an arrow its events may stand, from 0 at its tail to 1: where nothing is covered, or as near as can be."""
+"""Places of events on an arrow, from 0 at its tail to 1: the first around which nothing is covered."""
 _NUMBERS = counting(1)
 
 
@@ -69,7 +69,8 @@ def state_diagram(title: str, transitions: Table, present: Present | None = None
 
 
 def state_diagrams(title: str, machines: Mapping[str, Table], present: Mapping[str, Present]) -> Picture:
-    """Several state machines as one picture, of which one is chosen; `present`: title of a machine -> what is lit."""
+    """Draw several state machines as one picture, of which one is chosen; `present`: title of a machine -> what is lit.
+    """
     if not machines or not all(machines.values()):
         raise ProtocolMisuse("a state machine without transitions has no diagram", machines)
 
@@ -94,7 +95,7 @@ def state_diagrams(title: str, machines: Mapping[str, Table], present: Mapping[s
 
 
 def _chooser(names: Sequence[str], drawn: Sequence[str]) -> str:
-    """Radio buttons that show one of several drawings, without a script; all are shown where no style is kept."""
+    """Make radio buttons that show one of several drawings, without a script; all are shown if no style is kept."""
     group = f"mipflow-choice-{next(_NUMBERS)}"
     buttons = "".join(
         f'<label><input type="radio" name="{group}" data-lm-suppress-shortcuts="true"{" checked" * (number == 0)}>'
@@ -133,7 +134,7 @@ def _drawing(title: str, table: Table, present: Present) -> str:
 
 
 def _folded(table: Table) -> dict[tuple[Enum, Enum], list[Enum]]:
-    """(event, next state) -> the other states from which it leads there, where these are many."""
+    """Return (event, next state) -> the other states from which it leads there, if these are many."""
     sources: dict[tuple[Enum, Enum], list[Enum]] = {}
     for (state, event), following in table.items():
         if state is not following:
@@ -162,7 +163,8 @@ def _card(
 
 
 def _places(cards: Mapping[Enum, Card], arrows: Sequence[tuple[Enum, Enum]]) -> dict[Enum, Box]:
-    """Cards on a ring that is as high as they need to stand apart, in the order in which arrows are shortest."""
+    """Place the cards on a ring that is as high as they need to stand apart, in the order in which arrows are shortest.
+    """
     first, *others = cards
 
     def length(order: Sequence[Enum]) -> int:
@@ -247,7 +249,7 @@ def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:
 
 
 def _edge(box: Box, towards: Point) -> Point:
-    """Where the line from the middle of a card towards a point leaves the card."""
+    """Return the point at which the line from the middle of a card towards another point leaves the card."""
     dx, dy = towards[0] - box.x, towards[1] - box.y
     scale = min(half / abs(d) if d else 99.0 for half, d in ((box.width / 2, dx), (box.height / 2, dy)))
     return box.x + dx * scale, box.y + dy * scale

@@ -22,7 +22,7 @@ from mipflow.view.story.trips import flow_sentences
 from mipflow.view.story.words import count, network, over, seconds
 
 MOST_COUNTS = 30
-"""How often the losses of a flow, and the rows that are not shown, are counted anew."""
+"""The number of times that the losses of a flow, and the rows that are not shown, are counted anew."""
 
 SIGNS = {
     "several": ("<b class='mipflow-several'>×2</b>", "so many packets close together"),
@@ -48,7 +48,7 @@ ROLES = ("mobile node", "home agent", "correspondent node", "policy server")
 DASHES = {"solid": "", "dash": "9 7", "dot": "4 4", "dashdot": "9 4 4 4", "longdash": "14 6", "longdashdot": "14 4 4 4"}
 """The dashes of plotly in SVG."""
 TAKEN_MS = 3000
-"""For how long an address that was refused stays, in playing milliseconds."""
+"""Playing milliseconds for which an address that was refused stays."""
 NOT_ASKED = "not asked, so it stays"
 SHAPES = {
     "circle": "border-radius:50%", "square": "border-radius:2px",
@@ -95,7 +95,7 @@ class Board:
         """(node, key) of each marked row -> the care-of address that stood there before."""
         self._same: dict[tuple[str, str], str] = {}
         self._own_flows: set[int] = set()
-        """Those that the mobile node has, or a plain host: its peers and it, and nobody else."""
+        """The flows of the mobile node, or of a plain host, in contrast to those between others."""
         self._tests = self._tested()
         self._play()
         self._sides = stage.scene.plate_sides(self.lines)
@@ -159,7 +159,7 @@ class Board:
         """Node -> the slot with the rows of its table."""
 
     def _tested(self) -> list[Tested]:
-        """The home addresses that home agents test in this film: ghosts, until a row of their own stands there."""
+        """Find the home addresses that home agents test in this film: ghosts, until a row of their own stands there."""
         film, spine, found = self.stage.film, self.stage.spine, list[Tested]()
         told = [moment for moment in spine.moments if moment.kind == "test" and moment.is_told]
         for begin in told:
@@ -175,14 +175,14 @@ class Board:
         return found
 
     def _ticks(self, node: str) -> set[int]:
-        """When the ghosts at a node look otherwise; player.js closes their rings."""
+        """Return the times at which the ghosts at a node change; player.js closes their rings."""
         return {
             us for test in self._tests if test.node == node
             for us in (test.us, test.end_us, test.gone_us)
         }  # fmt: skip
 
     def _ghosts(self, node: str, us: int) -> str:
-        """The rows of what is tested at a node, or has just been refused."""
+        """Return the rows of addresses that are tested at a node, or have just been refused."""
         lines = []
         for test in self._tests:
             if test.node == node and test.us <= us < test.gone_us:
@@ -210,7 +210,9 @@ class Board:
                 self._same[agent, change.key] = NOT_ASKED
 
     def _is_not_asked(self, record: TableChanged, agent: str) -> bool:
-        """Whether from the handover before a row's change to the next one nobody tells a home agent of its address."""
+        """Say whether nobody tells a home agent of an address between the handover before a row's change and the next
+        one.
+        """
         moments, home = self.stage.spine.moments, record.change.key
         asked = [moment.t_ns for moment in moments if moment.kind == "handover"]
         begin = max((t_ns for t_ns in asked if t_ns <= record.t_ns), default=None)
@@ -219,14 +221,14 @@ class Board:
         return begin is not None and not any(begin <= each.t_ns <= end for each in told)
 
     def _named_at(self, record: TableChanged) -> set[str]:
-        """The nodes at whose rows a changed row of the mobile node names its flow."""
+        """Return the nodes at whose rows the flow of a changed row of the mobile node is named."""
         change = record.change
         is_named = record.node == self.stage.mobile and self.focus.has(record)
         both = (change.before, change.after) if is_named else ()
         return {self.words.address(row.get("cn")) for row in both if row} & self._state.keys()
 
     def _flows(self, node: str, home: str) -> list[int]:
-        """The flows whose packets a row of a binding cache leads."""
+        """Return the flows whose packets follow a row of a binding cache."""
         own = self._state[self.stage.mobile].values()
         return [
             int(str(row["flow_id"])) for row in own
@@ -235,11 +237,12 @@ class Board:
         ]  # fmt: skip
 
     def _care_of(self, row: Row | None) -> str:
-        """A care-of address by its network alone: on a plate there is no room for more."""
+        """Name a care-of address by its network alone: a plate has no room for more."""
         return "" if row is None else re.sub(r" address( \d+)?$", r"\1", self.words.value(row.get("care_of_address")))
 
     def _shown(self, node: str) -> list[tuple[str, Row]]:
-        """The rows of a table that there is room for: what changed, what is said to stay, flows that are drawn."""
+        """Choose the rows of a table that there is room for: what changed, what is said to stay, flows that are drawn.
+        """
         table = self.stage.table_of(node)
         rows = [
             (key, row) for key, row in self._state[node].items() if self.focus.has_change(Change(table, key, None, row))
@@ -256,23 +259,23 @@ class Board:
         return rows
 
     def _room(self, node: str) -> int:
-        """How many lines a table may take."""
+        """Return the most lines that a table may take."""
         scene = self.stage.scene
         return {self.stage.mobile: 99}.get(node, scene.agent_room if scene.roles[node] == "home agent" else scene.room)
 
     def _lines(self, node: str) -> int:
-        """How many lines a table takes."""
+        """Count the lines that a table takes."""
         shown = self._shown(node)
         more = len(shown) < len(self._state[node]) and node != self.stage.mobile
         return len(shown) + more + len(self._noted(node, len(shown) + more, shown))
 
     def _noted(self, node: str, lines: int, shown: list[tuple[str, Row]]) -> list[str]:
-        """The rows below which there is room to say that they did not change."""
+        """Choose the rows below which there is room to say that they did not change."""
         room = (self._room(node) - lines) * self.stage.scene.has_room
         return [key for key, _ in shown if (node, key) in self._same][: max(0, room)]
 
     def _rows(self, node: str) -> str:
-        """The rows of a table as HTML."""
+        """Return the rows of a table as HTML."""
         lines, shown = [], self._shown(node)
         more = len(self._state[node]) - len(shown)
         noted = self._noted(node, len(shown) + (more > 0), shown)
@@ -301,7 +304,8 @@ class Board:
         return "".join(lines)
 
     def _mapping(self, row: Row) -> str:
-        """A row of the flow mapping table: which flow uses which home address, where, and whether its peer knows."""
+        """Return a row of the flow mapping table as HTML: flow, home address, care-of address, whether its peer knows.
+        """
         care_of = row.get("care_of_address")
         known = "" if care_of is None else "yes" if row.get("registered_at_cn") == care_of else "no"
         flow = self.stage.flows[int(str(row["flow_id"]))].word
@@ -311,7 +315,7 @@ class Board:
     # --- flows -------------------------------------------------------------------------------------------------------
 
     def _ways(self, flow: int) -> list[Version]:
-        """Which way a flow goes and what it has lost."""
+        """Return the road of a flow and its losses over time."""
         stage = self.stage
         lost = [record.t_ns for record in stage.lost if record.packet.innermost().flow == flow]
         counted = {*lost[:: -(-len(lost) // MOST_COUNTS) or 1], *lost[-1:]}
@@ -323,7 +327,7 @@ class Board:
         return versions
 
     def _way(self, flow: int, t_ns: int) -> str:
-        """The road of a flow at a time (nanoseconds) in words."""
+        """Name the road of a flow at a time (nanoseconds)."""
         ways = [way for at_ns, way in self.stage.roads[flow] if at_ns <= t_ns]
         way = ways[-1]
         if way is None and flow not in self._own_flows:
@@ -335,7 +339,7 @@ class Board:
         return over(self._leads_to(way), tunnelled=bool(way.tunnel))
 
     def _leads_to(self, way: Way) -> str:
-        """The network by which a way ends."""
+        """Name the network by which a way ends."""
         found = (network(each) for each, node in self.stage.scene.interfaces.items() if node == way.nodes[-2])
         return next(found, way.nodes[-2])
 
@@ -349,7 +353,7 @@ class Board:
         return self.slots[slot - self._first][-1][1]
 
     def html(self, where: str = "") -> str:
-        """The board as it is at the end. where: attributes that say of which show and stage its rows are."""
+        """Return the board at the end of the film. where: attributes that name the show and the stage of its rows."""
         flows = [
             f"<li>{sign(style)}{sample(style)} <span data-flow='{flow}'>{escape(style.word)}: <span data-slot='{slot}'>"
             f"{self._final(slot)}</span></span></li>"
@@ -399,7 +403,7 @@ class Board:
         )
 
     def _style(self, node: str) -> str:
-        """Where a plate stands beside its node, however wide the stage is: player.css puts it there."""
+        """Return the CSS that puts a plate beside its node, however wide the stage is (player.css)."""
         scene = self.stage.scene
         (x, _), (_, down) = scene.places[node], scene.at(node)
         right, below, before, above = scene.plate_at(node, self._sides[node])
@@ -408,12 +412,12 @@ class Board:
         return f"--x:{share:.4g};--left:{across:.1f}px;--top:{top:.1f}px;--move:{before}% {above}%"
 
     def _peer(self) -> str:
-        """To whom the mobile node's flows go: one correspondent node, or several."""
+        """Name the peer of the mobile node's flows: one correspondent node, or any."""
         peers = {self.words.address(row.get("cn")) for row in self._state[self.stage.mobile].values()}
         return peers.pop() if len(peers) == 1 else "its CN"
 
     def sentences(self) -> list[str]:
-        """Which way each flow went when, and what it lost where and why; and where it was wished."""
+        """Tell the roads of each flow with their times, its losses with place and reason, and where it was wished."""
         ways = {flow: [(t_ns, self._way(flow, t_ns)) for t_ns, _ in roads] for flow, roads in self.stage.roads.items()}
         told = flow_sentences(self.words, self.focus, ways, self.stage.lost)
         return told + [self._wished(flow, way) for flow, way in self.stage.wished.items()]
@@ -429,7 +433,7 @@ class Board:
         return f"{self.words.flows[flow]}: wished {where}; it goes there {' and '.join(spans) or 'never'}."
 
     def sampled(self) -> list[str]:
-        """Which flows are not drawn, and of which not every packet."""
+        """Name the flows that are not drawn, and those of which not every packet is."""
         stage = self.stage
         lines = [f"Not drawn: {count(stage.hidden, 'flow')}"] if stage.hidden else []
         return lines + [
@@ -438,22 +442,22 @@ class Board:
 
 
 def latest(versions: list[Version], us: int) -> str:
-    """The HTML that stands in a slot at a time."""
+    """Return the HTML that stands in a slot at a time."""
     return next(html for at, html in reversed(versions) if at <= us)
 
 
 def _until(last_us: int, start_ns: int, end_us: int) -> str:
-    """Until when a sign is seen, where that is not until the end."""
+    """Say until when a sign is seen, if not until the end."""
     return "" if last_us >= end_us else f" (until {seconds(start_ns + 1000 * last_us)})"
 
 
 def sign(style: FlowStyle) -> str:
-    """The mark of a flow as HTML: its colour, its shape, its letter."""
+    """Draw the mark of a flow as HTML: its colour, its shape, its letter."""
     look = f"background:{line_colour(style.colour)};color:{style.letter_colour};{SHAPES[style.symbol]}"
     return f"<b class='mipflow-sign' style='{look}' title='{escape(style.word)}'>{escape(style.letter)}</b>"
 
 
 def sample(style: FlowStyle) -> str:
-    """A piece of the line that a flow's road is."""
+    """Draw a piece of the line of a flow's road."""
     look = f"stroke='{line_colour(style.colour)}' stroke-width='4' stroke-dasharray='{DASHES[style.dash]}'"
     return f"<svg class='mipflow-sample' viewBox='0 0 32 22' aria-hidden='true'><path d='M0 11h32' {look}/></svg>"

@@ -15,7 +15,7 @@ from mipflow.view.story.words import NS_PER_MS, NS_PER_S, count, seconds
 CAPTION_MS = 1500
 """Least playing time from one caption to the next, in milliseconds."""
 HOLD_MS = 3600
-"""How long time stands where flows take another road, in milliseconds."""
+"""Milliseconds for which time stands where flows take another road."""
 QUICK_PLAY_MS = 2000
 """Most playing time between two slow spans, in milliseconds, where nothing is told there."""
 SLOW_PLAY_S = 26
@@ -53,9 +53,9 @@ class Film:
         self.corners: list[tuple[int, int]] = [(0, start_ns)]
         """(playing milliseconds, virtual nanoseconds), both never less than before."""
         self.spans: list[Span] = []
-        """Where it plays so slowly that single packets can be followed, in nanoseconds."""
+        """The spans that play so slowly that single packets can be followed, in nanoseconds."""
         self.told_ms: list[int] = []
-        """When each caption is told, in playing milliseconds."""
+        """The playing milliseconds at which the captions are told."""
         at = 0.0
         ends = [t_ns for t_ns, _ in told] + [end_ns]
         for number, (begin, end) in enumerate(pairwise([start_ns, *ends])):
@@ -84,30 +84,30 @@ class Film:
 
     @property
     def length_ms(self) -> int:
-        """How long it plays, in milliseconds."""
+        """The playing time of the whole, in milliseconds."""
         return self._at[-1]
 
     def ms(self, t_ns: int) -> float:
-        """When a moment (nanoseconds) is seen first, in playing milliseconds."""
+        """Return the playing millisecond at which a moment (nanoseconds) is seen first."""
         after = min(max(bisect_left(self._times, t_ns), 1), len(self._times) - 1)
         (a, s), (b, t) = self.corners[after - 1 : after + 1]
         return a + (b - a) * min(1.0, max(0.0, (t_ns - s) / ((t - s) or 1)))
 
     def time(self, ms: float) -> int:
-        """The virtual time in nanoseconds that is seen at a playing time (milliseconds)."""
+        """Return the virtual time in nanoseconds that is seen at a playing time (milliseconds)."""
         after = min(max(bisect_right(self._at, ms), 1), len(self._at) - 1)
         (a, s), (b, t) = self.corners[after - 1 : after + 1]
         return s + round((t - s) * min(1.0, max(0.0, (ms - a) / ((b - a) or 1))))
 
     def in_words(self) -> str:
-        """Which parts are in slow motion."""
+        """Name the parts that are in slow motion."""
         parts = " and ".join(f"from {seconds(a)} to {seconds(b)}" for a, b in self.spans[:3])
         more = f" and in {count(len(self.spans) - 3, 'other span')}" if len(self.spans) > 3 else ""
         return f"in slow motion {parts}{more}" if parts else "as fast as life, or faster"
 
 
 def around(moments: Iterable[int]) -> list[Span]:
-    """Slow spans around moments (nanoseconds) at which something is to be seen: some before, more after."""
+    """Return slow spans around moments (nanoseconds) with something to see: some time before, more after."""
     return _merged((t - 60 * NS_PER_MS, t + 200 * NS_PER_MS) for t in moments)
 
 

@@ -1,4 +1,4 @@
-"""Where a click in a film leads: the packets that a page carries along, and the history of each row of its tables.
+"""The cards that a click in a film opens: packets that a page carries along, histories of the rows of its tables.
 
 Takes a stage; gives cards for player.js.
 """
@@ -27,12 +27,13 @@ SEQUENCE = " (counts binding updates: an older one changes nothing)"
 NOTHING = "No message has been sent yet that could be opened"
 
 History = tuple[str, list[tuple[int, str]]]
-"""Of which row, and its changes: microseconds from the start of the film, less than 0 before it, and a sentence."""
+"""The name of a row, and its changes: microseconds from the start of the film, less than 0 before it, and a sentence.
+"""
 
 
 def cards(stage: Stage, names: Mapping[Address, str]) -> list[Any]:
-    """All that may be opened: the packets of all that is told, one of each kind that a flow sends, which stands in for
-    those like it, and the history of each row, by its name.
+    """Make all cards that may be opened: the packets of all that is told, one of each kind that a flow sends, which
+    stands in for those like it, and the history of each row, by its name.
     """
     trace = stage.trace
     first: dict[object, int] = {}
@@ -51,7 +52,7 @@ def cards(stage: Stage, names: Mapping[Address, str]) -> list[Any]:
 
 
 def _listed(stage: Stage, history: History) -> Card:
-    """A history as a card: each of its times in the film leads there."""
+    """Return a history as a card: each of its times in the film leads there."""
     (title, told), items = history, list[str]()
     for us, sentence in told:
         ns = stage.spine.start_ns + us * NS_PER_US
@@ -62,7 +63,7 @@ def _listed(stage: Stage, history: History) -> Card:
 
 
 def histories(stage: Stage) -> dict[str, History]:
-    """Row, as the board names it -> each of its changes, and what it was when the film begins."""
+    """Return for each row, as the board names it, its changes and what it was when the film begins."""
     words, start_ns, found = stage.words, stage.spine.start_ns, dict[str, list[tuple[int, str]]]()
     tables = stage.trace.tables(start_ns)
     for node in stage.scene.places:
@@ -80,7 +81,7 @@ def histories(stage: Stage) -> dict[str, History]:
 
 
 def _row(stage: Stage, record: TableChanged) -> str:
-    """The row of a change as the board names it; empty for other tables."""
+    """Name the row of a change as the board does; "" for other tables."""
     return f"{record.node}|{record.change.key}" * (record.change.table == stage.table_of(record.node))
 
 
@@ -95,7 +96,7 @@ def _told(stage: Stage, record: TableChanged) -> tuple[int, str]:
 
 
 def _explained(told: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The same, its first sequence number with its explanation."""
+    """Explain the first sequence number of a history."""
     first = next((number for number, (_, sentence) in enumerate(told) if "sequence number" in sentence), len(told))
     return [(us, sentence + SEQUENCE * (number == first)) for number, (us, sentence) in enumerate(told)]
 

@@ -33,7 +33,7 @@ SIDES = {
     "right": (1, 0, 0), "left": (-1, 0, 0), "right, downwards": (1, 0, 1), "right, upwards": (1, 0, -1),
     "left, downwards": (-1, 0, 1), "left, upwards": (-1, 0, -1), "below": (0, 1, 0), "above": (0, -1, 0),
 }  # fmt: skip
-"""Where plates may stand beside their cards: across and down, and which way they grow from there."""
+"""Places of plates beside their cards: across and down, and the direction in which they grow from there."""
 
 Point = tuple[float, float]
 Leg = tuple[Point, Point]
@@ -48,13 +48,13 @@ class Box(NamedTuple):
     height: float
 
     def overlap(self, other: Box) -> float:
-        """The area that two boxes share."""
+        """Return the area that two boxes share."""
         across = (self.width + other.width) / 2 - abs(self.x - other.x)
         up = (self.height + other.height) / 2 - abs(self.y - other.y)
         return max(0.0, across) * max(0.0, up)
 
     def length_inside(self, start: Point, end: Point) -> float:
-        """How much of a straight way lies inside, in pixels."""
+        """Return the length of the part of a straight way that lies inside, in pixels."""
         low, high = 0.0, 1.0
         sides = ((start[0], end[0], self.x, self.width), (start[1], end[1], self.y, self.height))
         for begin, stop, middle, size in sides:
@@ -134,26 +134,26 @@ class Scene:
     # --- pixels ------------------------------------------------------------------------------------------------------
 
     def _scale(self, width: float) -> tuple[float, float]:
-        """Pixels for one unit, across and down."""
+        """Return the pixels for one unit, across and down."""
         return width / (self.right - self.left or 1), (self.height - TOP - BOTTOM) / (self.high - self.low or 1)
 
     def at(self, node: str, width: float = WIDTH) -> Point:
-        """The middle of a node in pixels of the plotting area, from its left and top."""
+        """Return the middle of a node in pixels of the plotting area, from its left and top."""
         (x, y), (across, down) = self.places[node], self._scale(width)
         return (x - self.left) * across, (self.high - y) * down
 
     def units(self, point: Point, width: float = WIDTH) -> Point:
-        """A point of the plotting area in the units of the axes."""
+        """Return a point of the plotting area in the units of the axes."""
         across, down = self._scale(width)
         return round(self.left + point[0] / across, 3), round(self.high - point[1] / down, 3)
 
     def box(self, node: str, width: float = WIDTH) -> Box:
-        """The card of a node."""
+        """Return the card of a node as a box."""
         across, up = self.halves[node]
         return Box(*self.at(node, width), across * 2, up * 2)
 
     def legs(self, way: Way, margin: Point, width: float = WIDTH) -> list[Leg]:
-        """The legs of a way, from card to card, each cut by `margin` (pixels across and up) before the cards."""
+        """Return the legs of a way, from card to card, each cut by `margin` (pixels across and up) before the cards."""
         (share, until), made = way.last, []
         for number, (a, b) in enumerate(zip(way.nodes, way.nodes[1:], strict=False)):
             (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
@@ -174,26 +174,28 @@ class Scene:
         return made
 
     def is_steep(self, link: tuple[str, ...], width: float = WIDTH) -> bool:
-        """Whether a link goes further up or down than across."""
+        """Say whether a link goes further up or down than across."""
         (ax, ay), (bx, by) = self.at(link[0], width), self.at(link[-1], width)
         return abs(by - ay) > abs(bx - ax)
 
     def lanes(self, way: Way) -> list[float]:
-        """The lane of each leg of a way, as seen by who goes there: to the left of the link; at no width another."""
+        """Return the lane of each leg of a way as its packets see it: to the left of the link, at any width."""
         steps = pairwise(self.at(node) for node in way.nodes)
         onward = [(round(bx - ax, 3), round(by - ay, 3)) > (0, 0) for (ax, ay), (bx, by) in steps]
         return [way.lane if each else -way.lane for each in onward]
 
     def corners(self, way: Way) -> list[tuple[str, float, float]]:
-        """The corners of a way's road, each by the node that it is at, and how far across and down from its middle."""
+        """Return the corners of a way's road, each by the node that it is at, and its pixels across and down from the
+        middle.
+        """
         legs = self.road(way)
         nodes = [way.nodes[0], *(node for a, b in pairwise(way.nodes) for node in (a, b, b))]
         points = zip(nodes, [legs[0][0], *(end for _, end in legs)], strict=True)
         return [(node, round(x - self.at(node)[0], 1), round(y - self.at(node)[1], 1)) for node, (x, y) in points]
 
     def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
-        """A way as one line: beside each link from card to card, and from there to the middle of the card, which covers
-        its turns; where two legs cross before a card, it turns there.
+        """Return a way as one line: beside each link from card to card, and from there to the middle of the card, which
+        covers its turns; where two legs cross before a card, it turns there.
         """
         legs = self.legs(way, (0.0, 0.0), width)
         middles = [self.at(node, width) for node in way.nodes]
@@ -204,7 +206,7 @@ class Scene:
         return list(pairwise([*points, legs[-1][1], middles[-1]]))
 
     def _leaves(self, node: str, off: Point, towards: Point, margin: Point) -> float:
-        """How far from its middle a way beside it leaves a card."""
+        """Return the distance from a card's middle at which a way beside it leaves the card."""
         sides = zip(self.halves[node], margin, off, towards, strict=True)
         ways = [(half + more) / abs(u) - o / u if u else inf for half, more, o, u in sides]
         return max(0.0, min(ways))
@@ -212,7 +214,7 @@ class Scene:
     # --- ways --------------------------------------------------------------------------------------------------------
 
     def path(self, start: str, end: str) -> tuple[str, ...]:
-        """The shortest way between two nodes through routers; empty where there is none."""
+        """Find the shortest way between two nodes through routers; empty if there is none."""
         if (start, end) not in self._paths:
             self._paths[start, end] = self._path(start, end)
         return self._paths[start, end]
@@ -237,7 +239,7 @@ class Scene:
     # --- plates ------------------------------------------------------------------------------------------------------
 
     def plate_sides(self, rows: Mapping[str, int], width: float = WIDTH) -> dict[str, str]:
-        """On which side of its card the plate of each node stands. rows: node -> lines of its plate."""
+        """Choose the side of its card on which each plate stands. rows: node -> lines of its plate."""
         sides: dict[str, str] = {}
         taken = [self.box(node, width) for node in self.places]
         ways = [(self.at(a, width), self.at(b, width)) for a, b in self.drawn]
@@ -256,7 +258,8 @@ class Scene:
         return sides
 
     def plate_at(self, node: str, side: str) -> tuple[float, float, int, int]:
-        """Where a plate stands from its node's middle (pixels across and down), and how much of it is before there (%).
+        """Return the place of a plate from its node's middle (pixels across and down), and the share of it before there
+        (%).
 
         Beside the lanes of links that go up or down, and at the top of the stage it grows downwards.
         """
@@ -267,7 +270,7 @@ class Scene:
         return (x, -TOP, before, 0) if self.at(node)[1] < 1 and across else (x, y, before, above + grows * 50)
 
     def plate(self, node: str, side: str, rows: int, width: float = WIDTH) -> Box:
-        """The plate of a node on a side of its card."""
+        """Return the plate of a node on a side of its card, as a box."""
         (x, y), (right, below, before, above) = self.at(node, width), self.plate_at(node, side)
         height = (rows + self.has_room) * PLATE_ROW + 4
         left, top = x + right + PLATE_WIDTH * before / 100, y + below + height * above / 100
@@ -276,14 +279,14 @@ class Scene:
     # --- what does not move ------------------------------------------------------------------------------------------
 
     def link_line(self) -> Dict:
-        """All links as one line with gaps."""
+        """Draw all links as one line with gaps."""
         ends = [(self.places[a], self.places[b]) for a, b in self.drawn]
         xs = [x for (ax, _), (bx, _) in ends for x in (ax, bx, None)]
         ys = [y for (_, ay), (_, by) in ends for y in (ay, by, None)]
         return scatter("lines", xs, ys, line={"color": EDGE, "width": 2})
 
     def node_labels(self) -> list[Dict]:
-        """The cards of the nodes."""
+        """Draw the cards of the nodes."""
         labels = []
         for name in self.words:
             quiet = "router" in self.roles[name]
@@ -296,7 +299,7 @@ class Scene:
 
 
 def _crossing(one: Leg, other: Leg) -> Point | None:
-    """Where two legs cross, None where they do not."""
+    """Return the point at which two legs cross, or None."""
     ((ax, ay), (bx, by)), ((cx, cy), (dx, dy)) = one, other
     (ux, uy), (vx, vy) = (bx - ax, by - ay), (dx - cx, dy - cy)
     turn = ux * vy - uy * vx or 1e-9

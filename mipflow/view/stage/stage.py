@@ -32,10 +32,10 @@ MOST_FLOWS_DRAWN = 4
 ADDRESSES = "care-of address", "address"
 """Decisions that tell on which interface an address is."""
 CROSS_MS = 1200
-"""How long a cross stands where a packet was lost, in playing milliseconds."""
+"""Playing milliseconds for which a cross stands where a packet was lost."""
 NS_PER_US = 1000
 PARKED = -99
-"""Where points that no packet needs just now wait, out of sight."""
+"""The coordinate, out of sight, of points that no packet needs just now."""
 PACKET, MESSAGE, CROSS = (40, 20), (50, 22), (17, 17)
 """Room of marks in pixels: that of a single packet is as wide as it is high, one for several has all of it, upright on
 a steep link, so that what comes towards it passes beside it."""
@@ -81,12 +81,14 @@ class Layer(NamedTuple):
     flights: list[Flight]
 
     def room(self, is_steep: bool) -> tuple[int, int]:
-        """The room of a mark on a link: names of messages are never upright."""
+        """Return the room of a mark on a link: names of messages are never upright."""
         return (self.size[1], self.size[0]) if is_steep and self.size != MESSAGE else self.size
 
     @property
     def margin(self) -> tuple[float, float]:
-        """How far from a card a mark ends its way, across and up: one for several packets may touch it there."""
+        """The distance from a card at which a mark ends its way, across and up: one for several packets may touch it
+        there.
+        """
         across, up = self.size
         return (up if self.size == PACKET else across) / 2 + ROOM, up / 2 + ROOM
 
@@ -117,7 +119,8 @@ class Spot(NamedTuple):
 
 
 def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[Spot]:
-    """The marks of a layer at a time. Those that would overlap on one link are one mark, at the place of the first."""
+    """Return the marks of a layer at a time. Marks that would overlap on one link are one, at the place of the first.
+    """
     seen: list[Spot] = []
     for flight in layer.flights:
         way, times = flight.way, flight.times
@@ -198,7 +201,8 @@ class Stage:
     # --- what moves --------------------------------------------------------------------------------------------------
 
     def _trips(self) -> list[Trip]:
-        """The trips that may be seen: those of the slow spans, and what is under way at the start and at the end."""
+        """Find the trips that may be seen: those of the slow spans, and what is under way at the start and at the end.
+        """
         start, end = self.spine.start_ns, self.spine.end_ns
         found: dict[int, Trip] = {}
         for a, b in [(start, start), *self.film.spans, (end, end)]:
@@ -209,12 +213,12 @@ class Stage:
         return [found[number] for number in sorted(found)]
 
     def _gone(self, leg: Leg) -> int:
-        """When a packet is gone that a link loses: it gets half-way."""
+        """Return the time at which a packet that a link loses is gone: half-way."""
         segment = self.trace.channels[self.trace.channel[leg.number]].segment
         return leg.started_ns + round(self._delays.get(segment, 5.0) / 2 * NS_PER_MS) + 1
 
     def _packets(self, found: Iterable[Trip], keep: Point, most: int) -> list[Layer]:
-        """A layer for each flow; where there is more than can be told apart, one packet in so many."""
+        """Make a layer for each flow; if there is more than can be told apart, one packet in so many."""
         streams: dict[int, list[Trip]] = defaultdict(list)
         for trip in found:
             if trip.packet.flow in self.flows:
@@ -243,7 +247,9 @@ class Stage:
         return Flight(way, trip.numbers[0], text, tuple(times))
 
     def _messages(self) -> Layer:
-        """All signalling that is told, each by its name from the start of its flight to the end."""
+        """Make the layer of all signalling that is told, each message by its name from the start of its flight to the
+        end.
+        """
         flights, keep = [], (MESSAGE[0] / 2, MESSAGE[1] / 2 + 1)
         for moment in self.spine.moments:
             if moment.is_told and moment.hops and moment.kind != "lost":
@@ -253,7 +259,7 @@ class Stage:
         return Layer("messages", MESSAGE, sorted(flights, key=lambda flight: flight.times[0]))
 
     def _crosses(self) -> Layer:
-        """A cross where each packet was lost, for a while."""
+        """Make the layer of crosses where packets were lost, for a while each."""
         flights = []
         ends = {segment: pair for pair, segment in self.scene.links.items()}
         for record in self.lost:
@@ -272,7 +278,7 @@ class Stage:
     # --- roads -------------------------------------------------------------------------------------------------------
 
     def _roads(self, flows: Iterable[int]) -> dict[int, list[tuple[int, Way | None]]]:
-        """The roads of each flow towards the mobile node, or whoever has its address: they follow the row at the
+        """Find the roads of each flow towards the mobile node, or whoever has its address: they follow the row at the
         correspondent node, or that at the home agent where the correspondent has none.
         """
         tables = self.trace.tables(self.spine.start_ns)
@@ -288,7 +294,7 @@ class Stage:
         return roads
 
     def _wish(self, tables: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> None:
-        """Where flows wish to be: their road, but for its end."""
+        """Note the wished road of each flow: its own, but for its end."""
         for flow, interface in self._wishes.items():
             if (way := self._road(flow, tables, interface)) is not None:
                 self.wished[flow] = way
@@ -320,7 +326,8 @@ class Stage:
         return Way(home_way, lane) if is_home and home_way else None
 
     def _plain_road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]], lane: float) -> Way | None:
-        """The road of a connection of plain hosts: to the link whose address stands in the row of the other end."""
+        """Find the road of a connection of plain hosts: to the link whose address stands in the row of the other end.
+        """
         for node, held in tables.items():
             for row in held.get(CONNECTIONS, {}).values() if node != self.mobile else ():
                 end = self.words.address(row["remote_address"])
@@ -332,7 +339,8 @@ class Stage:
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def seen(self) -> dict[str, int]:
-        """Signs that are seen at some time, beside those of the flows -> the last time of each, in microseconds.
+        """Find the signs that are seen at some time, beside those of the flows -> the last time of each, in
+        microseconds.
 
         several: a mark for several packets; message, lost; tunnel: a packet or a road in one; ghost: where a road was
         before it turned; row: one by which a road turns.
@@ -362,7 +370,7 @@ class Stage:
         return {kind: self.us(min(max(times), end)) for kind, times in found.items() if times}
 
     def _together(self, layer: Layer, own: list[_OnLink]) -> list[int]:
-        """When packets that follow each other on a link are one mark, in nanoseconds."""
+        """Find when packets that follow each other on a link are one mark, in nanoseconds."""
         times = list[int]()
         for before, after in pairwise(sorted(own, key=lambda each: each.left)):
             at = max(after.left, self.spine.start_ns) + (layer.name != "messages")
@@ -375,7 +383,7 @@ class Stage:
     # --- as plain values ---------------------------------------------------------------------------------------------
 
     def us(self, t_ns: int) -> int:
-        """A time in microseconds from the start of the film."""
+        """Return a time in microseconds from the start of the film."""
         return (t_ns - self.spine.start_ns) // NS_PER_US
 
     def told(self) -> Dict:
@@ -421,24 +429,24 @@ class Stage:
         return GHOSTS_FROM + 2 * len(self.flows) + len(self.wished)
 
     def table_of(self, node: str) -> str:
-        """The table of a node that stands on the stage, or beside it."""
+        """Name the table of a node that stands on the stage, or beside it."""
         if node == self.mobile:
             return TABLE
         return TOKENS if self.scene.roles.get(node) == "attacker" else CACHE
 
     def road_of(self, flow: int) -> int:
-        """The number of plotly's trace of a flow's road."""
+        """Return the number of plotly's trace of a flow's road."""
         return GHOSTS_FROM + len(self.flows) + [*self.flows].index(flow)
 
     def leg_led(self, flows: Iterable[int], t_ns: int) -> int:
-        """The corner of a road of flows before which the row that leads it stands: of its first leg, or of the first
-        in the tunnel.
+        """Return the corner of a road of flows before which the row that leads it stands: of its first leg, or of the
+        first in the tunnel.
         """
         ways = (_way_at(self.roads[flow], t_ns) for flow in flows if flow in self.flows)
         return 3 * next((way.tunnel[0] if way.tunnel else 0 for way in ways if way), 0) + 1
 
     def lines(self) -> Iterator[tuple[Kind, list[tuple[int, Pieces]]]]:
-        """All that is drawn as lines: tunnels, ghosts, roads, each with what it is from which time on."""
+        """Yield all that is drawn as lines: tunnels, ghosts, roads, each with its pieces from which time on."""
         corners, roads = self.scene.corners, [self.roads[flow] for flow in self.flows]
         times = sorted({self.spine.start_ns, *(t_ns for versions in roads for t_ns, _ in versions)})
         now = [(t_ns, [_way_at(versions, t_ns) for versions in roads]) for t_ns in times]
@@ -455,7 +463,7 @@ class Stage:
         return [corners[3 * leg + 1 : 3 * leg + 3] for leg in way.tunnel]
 
     def _left_by(self, versions: Roads, t_ns: int) -> Pieces:
-        """The pieces of a road that was left at a time, but for those that the new one has as well."""
+        """Return the pieces of a road that was left at a time, but for those that the new one has as well."""
         was, now = _way_at(versions, t_ns - 1), _way_at(versions, t_ns)
         if was is None or now is None or was == now:
             return []
@@ -470,7 +478,7 @@ class Stage:
         return left
 
     def figure(self, title: str) -> Dict:
-        """The plotly figure, as it is at the end of the film."""
+        """Make the plotly figure as it is at the end of the film."""
         end, scene = self.spine.end_ns, self.scene
         now = [spots(scene, layer, end) for layer in self.layers]
         rooms = [most_at_once(layer.flights) for layer in self.layers]
@@ -509,7 +517,7 @@ class Stage:
         return [x for x, _ in places], [y for _, y in places]
 
     def _line(self, pieces: Pieces) -> tuple[list[float | None], list[float | None]]:
-        """Pieces as one line with gaps."""
+        """Return pieces as one line with gaps."""
         xs: list[float | None] = []
         ys: list[float | None] = []
         for piece in pieces:
@@ -520,7 +528,7 @@ class Stage:
 
 
 def outline(size: tuple[int, int], symbol: str) -> str:
-    """The outline of a wide mark around its middle, as the path of an SVG; its corners tell a flow's symbol."""
+    """Draw the outline of a wide mark around its middle, as the path of an SVG; its corners tell a flow's symbol."""
     bend = {"circle": min(size) // 2, "square": 2}.get(symbol, 6)
     across, up = size[0] - 2 * bend, size[1] - 2 * bend
     right, left = f"h{across}q{bend},0 {bend},{bend}v{up}", f"h{-across}q{-bend},0 {-bend},{-bend}v{-up}"
@@ -532,20 +540,20 @@ def _way_at(versions: Roads, t_ns: int) -> Way | None:
 
 
 def _are_near(one: Sequence[Corner], other: Sequence[Corner]) -> bool:
-    """Whether two pieces of roads are nearly the same."""
+    """Say whether two pieces of roads are nearly the same."""
     both = zip(one, other, strict=True)
     return all(a == b and abs(ax - bx) < NEAR and abs(ay - by) < NEAR for (a, ax, ay), (b, bx, by) in both)
 
 
 def changes(spine: Spine) -> list[TableChanged]:
-    """The rows that change in the tables that pictures show, in order."""
+    """Return the changes of rows in the tables that pictures show, in order."""
     rows = (record for moment in spine.moments for record in moment.rows)
     tables = CACHE, TABLE, CONNECTIONS, TOKENS
     return [record for record in rows if record.change.table in tables and record.t_ns > spine.start_ns]
 
 
 def most_at_once(flights: Sequence[Flight]) -> int:
-    """How many flights are under way at the same time, at most; one where there are none."""
+    """Return the most flights that are under way at the same time; 1 if there are none."""
     edges = sorted([(flight.times[0], -1) for flight in flights] + [(flight.times[-1], 1) for flight in flights])
     most = now = 0
     for _, by in edges:  # who leaves as another comes is still there

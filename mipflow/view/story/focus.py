@@ -1,6 +1,6 @@
-"""Which of many flows pictures show: those that were handed over, then the largest.
+"""The choice of the flows that pictures show, if there are many: those that were handed over, then the largest.
 
-What concerns only the others, such as the signalling of their home addresses, is counted and not shown.
+Events of the others alone, such as the signalling of their home addresses, are counted and not shown.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Focus:
 
     @property
     def hidden(self) -> int:
-        """How many flows are not shown."""
+        """The number of flows that are not shown."""
         return len(self._others)
 
     def has_packet(self, packet: Packet) -> bool:
-        """False for a packet of a flow that is not shown, and for signalling of its home address."""
+        """Return False for a packet of a flow that is not shown, and for signalling of its home address."""
         inner = packet.unsealed()
         if inner.label:
             return inner.flow not in self._others
@@ -76,14 +76,14 @@ class Focus:
         return self._addresses.isdisjoint(named)
 
     def has_change(self, change: Change) -> bool:
-        """False for a row of a flow that is not shown, or of its home address."""
+        """Return False for a row of a flow that is not shown, or of its home address."""
         row = change.after or change.before or {}
         if "flow_id" in row:
             return row["flow_id"] not in self._others
         return row.get("home_address", row.get("address")) not in self._homes
 
     def has(self, record: Record) -> bool:
-        """False for what was recorded of a flow that is not shown."""
+        """Return False for a record of a flow that is not shown."""
         if not self._others:
             return True
         if isinstance(record, TableChanged):

@@ -42,7 +42,7 @@ _LONG = {
     "UDP": "UDP datagram", "TCP": "TCP segment", "IcmpError": "ICMPv6 error", "UnknownIcmp": "unknown ICMPv6 message",
     "Opaque": "packet", "NoneType": "packet",
 }  # fmt: skip
-"""Where the name of the class does not say it."""
+"""Names of packets whose class is called otherwise."""
 _PORTS = {
     **dict.fromkeys(DHCPV6_PORTS, ("DHCP", "DHCPv6 message")),
     HOME_ADDRESS_PORT: ("HAP", "home address protocol message"),
@@ -64,7 +64,7 @@ _ERRORS = {1: "destination unreachable", 2: "packet too big", 3: "time exceeded"
 
 
 def short(packet: Packet) -> str:
-    """The label of a packet where it flies: "BU", "HoTI", "UDP"."""
+    """Return the label of a packet in flight: "BU", "HoTI", "UDP"."""
     payload = packet.unsealed().carried
     if type(payload) is UDP and payload.destination_port in _PORTS:
         return _PORTS[payload.destination_port][0]
@@ -83,22 +83,22 @@ def long(packet: Packet) -> str:
 
 
 def in_words(name: str) -> str:
-    """The name of a class in words: "BindingUpdate" is "binding update"."""
+    """Write the name of a class in words: "BindingUpdate" is "binding update"."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower().replace("care of", "care-of")
 
 
 def seconds(t_ns: int, digits: int = 3) -> str:
-    """Nanoseconds as text in seconds: "12.034 s"."""
+    """Write nanoseconds in seconds: "12.034 s"."""
     return f"{t_ns / NS_PER_S:.{digits}f} s"
 
 
 def count(number: int, singular: str) -> str:
-    """ "1 packet", "2 packets"."""
+    """Write a number with its noun: "1 packet", "2 packets"."""
     return f"{number} {singular}{'' if number == 1 else 's'}"
 
 
 def field_name(name: str) -> str:
-    """The name of a field of a row in words: "registered_at_cn" is "known at CN", as beside a film."""
+    """Write the name of a field of a row in words: "registered_at_cn" is "known at CN", as beside a film."""
     text = _FIELDS.get(name, name).replace("care_of", "care-of").replace("_", " ")
     text = text.removesuffix(" s") + " (s)" if text.endswith(" s") else text
     return re.sub(r"\b(cn|ha)\b", lambda found: found[0].upper(), text)
@@ -112,7 +112,7 @@ def check_span(start_ns: int, end_ns: int) -> None:
 
 
 def _dhcpv6(octets: bytes) -> str:
-    """The kind of a DHCPv6 message, and the address that it is about; of what a relay agent carries, that inside."""
+    """Name the kind of a DHCPv6 message, and the address that it is about; of a relay agent's, the message inside."""
     try:
         message = dhcpv6.decode_dhcpv6(octets)
         inside = message.option(dhcpv6.RelayMessage)
@@ -127,7 +127,7 @@ def _dhcpv6(octets: bytes) -> str:
 
 
 def tidy(name: str) -> str:
-    """A name that somebody gave, fit for a sentence: one short line, and letters that run leftwards keep to themselves.
+    """Make a given name fit for a sentence: one short line, and letters that run leftwards keep to themselves.
     """
     line = " ".join("".join(" " if category(each)[0] == "C" and each != "\u200d" else each for each in name).split())
     line = cut(line, MOST_LETTERS)
@@ -136,53 +136,54 @@ def tidy(name: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """A text with at most so many letters; "…" stands for the rest."""
+    """Cut a text to at most so many letters; "…" stands for the rest."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def network(interface: str) -> str:
-    """The network that an interface leads to, in a learner's words: "the WLAN" of wlan0, "the cellular network"."""
+    """Name the network that an interface leads to, in a learner's words: "the WLAN" of wlan0, "the cellular network".
+    """
     kind = interface_kind(interface)
     return {"WLAN": "the WLAN", "cellular": "the cellular network"}.get(kind, f"the network at {interface}")
 
 
 def interface_kind(interface: str) -> str:
-    """The kind of an interface: "WLAN" for wlan0, "cellular" for cell0, its own name for any other."""
+    """Name the kind of an interface: "WLAN" for wlan0, "cellular" for cell0, its own name for any other."""
     return {"wlan": "WLAN", "cell": "cellular"}.get(interface.rstrip("0123456789"), interface)
 
 
 def link(segment: str) -> str:
-    """A link in a sentence: that of an interface by its network, "the WLAN", others by name, "the link home"."""
+    """Name a link in a sentence: an interface's by its network, "the WLAN", others by name, "the link home"."""
     word = network(segment)
     return f"the link {segment}" if word.endswith(segment) else word
 
 
 def series(words: Iterable[object], word: str = "and", none: str = "none") -> str:
-    """ "a, b and c"; `none` where there is nothing."""
+    """Write a list as "a, b and c"; `none` if there is nothing."""
     told = [str(each) for each in words]
     return f" {word} ".join(filter(None, [", ".join(told[:-1]), *told[-1:]])) or none
 
 
 def the_flow(word: str) -> str:
-    """A flow in a sentence, by its word: "the call", "call 2", "flow 6 TCP 5202", "flow 7"."""
+    """Name a flow in a sentence, by its word: "the call", "call 2", "flow 6 TCP 5202", "flow 7"."""
     if word[:1].isdigit():
         return f"flow {word}"
     return word if word.startswith("flow ") or re.search(r" \d$", word) else f"the {word}"
 
 
 def where_lost(place: str, reason: str) -> str:
-    """Where a packet was lost, and why: "on the WLAN", "on the WLAN: queue full", "MN: 64 packets wait"."""
+    """Say where a packet was lost, and why: "on the WLAN", "on the WLAN: queue full", "MN: 64 packets wait"."""
     where = place if link(place).endswith(place) and reason != ON_LINK else f"on {link(place)}"
     return where + f": {_INTERFACES.sub(lambda found: network(found[0]), reason)}" * (reason != ON_LINK)
 
 
 def over(network: str, *, tunnelled: bool) -> str:
-    """A road to the mobile node in words: "over the WLAN"."""
+    """Name a road to the mobile node: "over the WLAN"."""
     return f"{'through the home agent, in a tunnel ' * tunnelled}over {network}"
 
 
 def flow_ids(text: str) -> tuple[int, ...]:
-    """The ids of the flows that a node's sentence names."""
+    """Return the ids of the flows that a node's sentence names."""
     found = _FLOWS.search(text)
     return () if found is None else _ids(found[2])
 
@@ -192,7 +193,7 @@ def _ids(text: str) -> tuple[int, ...]:
 
 
 def bound(inner: Packet) -> tuple[Address | None, Address | None]:
-    """Home address and care-of address that a packet states, None where it does not."""
+    """Return the home address and the care-of address that a packet states, None for one that it does not."""
     home: Address | None = None
     care_of: Address | None = None
     for header in inner.extensions:
@@ -229,26 +230,26 @@ class Words:
         return f"the {word}" if _NAMED.search(word) and word != "no address" else word
 
     def in_words(self, text: str) -> str:
-        """A sentence of a node with the names of the flows and addresses in it, in place of their numbers."""
+        """Put the names of flows and addresses into a node's sentence, in place of their numbers."""
         text = _FLOWS.sub(lambda found: self.flows_named(_ids(found[2])) + (found[3] or ""), text)
         text = _ADDRESSES.sub(lambda found: self.the(found[0]), text)
         return _INTERFACES.sub(lambda found: network(found[0]), text)
 
     def value(self, value: object) -> str:
-        """Any value of a row: addresses by their names, numbers without noise."""
+        """Write any value of a row: addresses by their names, numbers without noise."""
         if isinstance(value, float):
             return f"{value:.3f}".rstrip("0").rstrip(".")
         return "none" if value is None else self.address(value)
 
     def plain(self, row: Row) -> dict[str, object]:
-        """A row with words in place of addresses; numbers and None stay."""
+        """Return a row with words in place of addresses; numbers and None stay."""
         return {
             name: value if value is None or isinstance(value, int | float) else self.value(value)
             for name, value in row.items()
         }
 
     def flow(self, packet: Packet) -> str | None:
-        """The word for the flow that a packet belongs to, None where it belongs to none."""
+        """Return the word for the flow that a packet belongs to, or None."""
         flow = packet.innermost().flow
         return self._flow(flow) if flow else None
 
@@ -256,14 +257,14 @@ class Words:
         return self.flows.get(flow, f"flow {flow}") if isinstance(flow, int) else f"flow {flow}"
 
     def flows_named(self, flows: Sequence[int]) -> str:
-        """Flows in a sentence: "the call and the video"; of many the first, and how many others there are."""
+        """Name flows in a sentence: "the call and the video"; of many the first, and how many others there are."""
         named = [the_flow(self._flow(flow)) for flow in flows[:MOST_NAMED]]
         more = len(flows) - len(named)
         named += [f"{count(more, 'other flow')}"] if more else []
         return series(named, none="")
 
     def detail(self, packet: Packet) -> str:
-        """The key fields of a message in a few words; empty where there are none."""
+        """Tell the key fields of a message in a few words; "" if there are none."""
         inner = packet.unsealed()
         home, care_of = (self.address(address) if address else "" for address in bound(inner))
         match inner.carried:
@@ -291,14 +292,14 @@ class Words:
         return ""
 
     def status(self, status: int) -> str:
-        """A status of a binding acknowledgement in words (RFC 6275 section 6.1.8)."""
+        """Write a status of a binding acknowledgement in words (RFC 6275 section 6.1.8)."""
         known = status in {each.value for each in mobility.Status}
         return mobility.Status(status).name.lower().replace("_", " ") if known else f"status {status}"
 
     # --- table rows --------------------------------------------------------------------------------------------------
 
     def row(self, table: str, row: Row) -> str:
-        """A table row as a picture shows it, in about 22 characters."""
+        """Write a table row as a picture shows it, in about 22 characters."""
         if "home_address" not in row or "care_of_address" not in row:
             return "  ".join(self.value(value) for value in row.values())
         pair = f"{self.value(row['home_address']):<3} → {self.value(row['care_of_address'])}"
@@ -310,16 +311,16 @@ class Words:
         return pair + (f" at {self.value(row['peer'])}" if "peer" in row else "")
 
     def line(self, table: str, row: Row) -> str:
-        """The same in a sentence: without the spaces that make columns, with its sequence number."""
+        """Write a table row in a sentence: without the spaces that make columns, with its sequence number."""
         number = f", sequence number {row['sequence']}" if "sequence" in row else ""
         return " ".join(self.row(table, row).split()) + number
 
     def shown(self, table: str, row: Row | None) -> str:
-        """The same, "" where there is no row: two rows with the same text look alike in every picture."""
+        """Write a table row as pictures do, "" for None: two rows with the same text look alike in every picture."""
         return "" if row is None else self.row(table, row)
 
     def change(self, node: str, change: Change) -> str:
-        """A table change as a sentence without its full stop."""
+        """Tell a table change as a sentence without its full stop."""
         where, after = f"{node}'s {change.table}", change.after
         if change.before is None or after is None:
             verb = "loses" if after is None else "gains"
