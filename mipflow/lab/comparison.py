@@ -20,10 +20,11 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
-from mipflow.view.stage.show import Part, Show
+from mipflow.view.stage.show import Show
+from mipflow.view.stage.stage import Part
 from mipflow.view.story.focus import TABLE, Focus
 from mipflow.view.story.spine import Moment, Spine, spine
-from mipflow.view.story.words import Words, count, seconds, the_flow
+from mipflow.view.story.words import count, seconds, the_flow
 
 _NAMES = Expected(
     'two different words, such as ("one address", "two")',
@@ -113,10 +114,9 @@ class Side:
     def __init__(self, name: str, world: World, title: str, start_ns: int, end_ns: int) -> None:
         self.name, self.world = name, world
         self.part = Part(world.trace, world.network.graph, world.names(), world.flow_names(), world.mn.name, title)
-        self.words = Words(world.names(), world.flow_names())
-        focus = Focus(world.trace, self.words.flows)
-        graph, mobile = world.network.graph, world.mn.name
-        self.spine: Spine = spine(world.trace, graph, self.words, focus, start_ns, end_ns, mobile=mobile)
+        told, focus = self.part[:4], Focus(world.trace, world.flow_names())
+        self.spine: Spine = spine(*told, start_ns, end_ns, mobile=world.mn.name, focus=focus)
+        self.words = self.spine.words
         self.told = [moment for moment in self.spine.moments if moment.is_told]
         self.handovers = [moment for moment in self.spine.moments if moment.kind == "handover"]
         self.meters: dict[tuple[str, str], Meter] = {

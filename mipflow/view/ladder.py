@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.sim.trace import LOST, Trace
-from mipflow.view.drawing.drawing import Drawing, width_of
+from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.drawing.style import flow_styles
 from mipflow.view.stage.scene import Box
@@ -85,12 +85,11 @@ def ladder(
     how many are not; `rows()` has all signalling. Raises ProtocolMisuse where time does not go forward.
     """
     check_span(start_ns, end_ns)
-    words, found = Words(names, flows), trips(trace, start_ns, end_ns, data=data)
-    focus = Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
-    story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=found)
+    found = trips(trace, start_ns, end_ns, data=data)
+    story = spine(trace, graph, names, flows, start_ns, end_ns, mobile=mobile, found=found)
     drawn = messages(found, graph, start_ns, end_ns, data=data)
     asked = [moment.t_ns for moment in story.moments if moment.kind == "handover"]
-    chosen, left_out = _chosen(focus, drawn, asked)
+    chosen, left_out = _chosen(story.focus, drawn, asked)
     title = f"Messages from {seconds(start_ns)} to {seconds(end_ns)}"
     notes = [Event(m.t_ns, (m,)) for m in story.moments if m.is_told and _is_note(m)]
     if left_out and chosen:
@@ -99,7 +98,7 @@ def ladder(
 
     def event(leg: Trip) -> Event:
         moments = (whose[leg.numbers[0]],) if leg.numbers[0] in whose else ()
-        named = words.address(trace.packets[leg.numbers[-1]].destination)
+        named = story.words.address(trace.packets[leg.numbers[-1]].destination)
         meant = leg.receiver if leg.arrived_ns != LOST else named if named in graph else mobile
         return Event(leg.started_ns, moments, leg, (leg.sender, meant))
 
@@ -111,7 +110,7 @@ def ladder(
     if not legs and not notes:
         html = f"<p>No message was sent, and no row changed, from {seconds(start_ns)} to {seconds(end_ns)}.</p>"
         return Picture(title, sentences, story.rows, drawing=html)
-    brief = Words(names, {flow: cut(name, MOST_LETTERS) for flow, name in words.flows.items()})
+    brief = Words(names, {flow: cut(name, MOST_LETTERS) for flow, name in story.words.flows.items()})
     chart = _Chart(graph, brief, _folded(legs, notes), story.phases, scale)
     return Picture(title, sentences, story.rows, drawing=chart.html(title, left_out, notes))
 
@@ -164,7 +163,8 @@ class _Chart:
         self.nodes = sorted(nodes, key=lambda node: (graph.nodes[node]["x"], -graph.nodes[node]["y"]))
         self.events = [each for each in events if set(each.nodes) <= nodes]
         self.phases = [each for each in phases if self._inside(each)]
-        self.lanes = _lanes(self.phases)
+        lanes = in_rows((each.start_ns, each.end_ns) for each in self.phases)  # brackets of one time: side by side
+        self.lanes = dict(zip(self.phases, lanes, strict=True))
         first = LEFT + TIME + max(30.0, width_of(self.nodes[0], bold=True) / 2 if self.nodes else 0)
         self.x = {node: first + self._gap() * number for number, node in enumerate(self.nodes)}
         self.to_scale = scale == "time"
@@ -341,11 +341,10 @@ class _Chart:
             else:
                 top, bottom = self.y[inside[0]] - 14, self._end(phase, inside[-1])
             whole.path("bracket", [(x - 6, top), (x, top), (x, bottom), (x - 6, bottom)])
-            name, took = _phase_name(phase)
             y = low = max((top + bottom) / 2, low + 40)
-            whole.text("", names, y - 8, name)
-            whole.text("quiet", names, y + 9, took)
-        return max([right, *(names + width_of(_phase_name(each)[0]) + 8 for each in self.phases)])
+            whole.text("", names, y - 8, phase.name)
+            whole.text("quiet", names, y + 9, phase.took)
+        return max([right, *(names + width_of(each.name) + 8 for each in self.phases)])
 
     def _end(self, phase: Phase, last: int) -> float:
         """Return the height at which a phase ends, evenly spaced: below its last message, which stands where it is
@@ -378,18 +377,3 @@ class _Chart:
         self.taken.append(best)
         labels.rect("blank", best.x - width / 2 - 1, best.y - height / 2 + 1, width + 2, height - 2)
         return best
-
-
-def _phase_name(phase: Phase) -> tuple[str, str]:
-    return phase.name, f"{(phase.end_ns - phase.start_ns) / NS_PER_MS:.0f} ms"
-
-
-def _lanes(phases: Sequence[Phase]) -> dict[Phase, int]:
-    """Brackets that last at the same time stand side by side: phase -> its lane."""
-    ends: list[int] = []
-    lanes: dict[Phase, int] = {}
-    for phase in phases:
-        lane = next((number for number, end in enumerate(ends) if end <= phase.start_ns), len(ends))
-        ends[lane : lane + 1] = [phase.end_ns]
-        lanes[phase] = lane
-    return lanes

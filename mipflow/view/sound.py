@@ -26,9 +26,8 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.files import AnyPath, written_whole
 from mipflow.sim.trace import LOST, Dropped, Trace
 from mipflow.view.drawing.picture import Picture, html_table
-from mipflow.view.story.focus import Focus
 from mipflow.view.story.spine import spine
-from mipflow.view.story.words import NS_PER_MS, NS_PER_S, Words, count, seconds, where_lost
+from mipflow.view.story.words import NS_PER_MS, NS_PER_S, count, seconds, where_lost
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -156,11 +155,10 @@ def listen(
         so_far = f"it is {seconds(now_ns)}" if now_ns else "nothing has run yet: world.run(10) first"
         lasts = f"a sound of {seconds(end_ns - start_ns)}; expected more than 0 and at most {LONGEST_S} s; {so_far}"
         raise ProtocolMisuse(lasts, (start_ns / NS_PER_S, end_ns / NS_PER_S))
-    words, first_ns = Words(names, flows), max(0, start_ns - LONGEST_PACKET_NS)
-    word, until_ns = words.flows[flow], max(first_ns, min(now_ns, end_ns + LONGEST_LOSS_NS))
-    focus = Focus(trace, flows, start_ns=first_ns, end_ns=until_ns)
-    moments = spine(trace, graph, words, focus, first_ns, until_ns, mobile=mobile).moments
-    own = [moment for moment in moments if flow in moment.flows]
+    first_ns = max(0, start_ns - LONGEST_PACKET_NS)
+    until_ns = max(first_ns, min(now_ns, end_ns + LONGEST_LOSS_NS))
+    story = spine(trace, graph, names, flows, first_ns, until_ns, mobile=mobile)
+    word, own = story.words.flows[flow], [moment for moment in story.moments if flow in moment.flows]
     name = f"{'Flow' if word[:1].isdigit() else 'The'} {word}"
     drops = [record for moment in own for record in moment.drops]
     sent = _sent(trace, drops, flow if upward else -flow, hearer, first_ns, end_ns, now_ns)

@@ -13,17 +13,14 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import Dropped, Trace
-from mipflow.view.drawing.drawing import Drawing, width_of
+from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
-from mipflow.view.story.focus import Focus
-from mipflow.view.story.moment import Phase
 from mipflow.view.story.spine import Spine, spine
 from mipflow.view.story.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
 from mipflow.view.story.words import (
     NS_PER_MS,
     NS_PER_S,
-    Words,
     check_span,
     count,
     cut,
@@ -70,10 +67,10 @@ def timeline(
     time does not go forward.
     """
     check_span(start_ns, end_ns)
-    words, every = Words(names, flows), trips(trace, start_ns, end_ns)
+    every = trips(trace, start_ns, end_ns)
     found = runs(trace, [trip for trip in every if trip.started_ns >= start_ns], mobile)
-    came, focus = arrived(found), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
-    story = spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile, found=every)
+    story = spine(trace, graph, names, flows, start_ns, end_ns, mobile=mobile, found=every)
+    came, words, focus = arrived(found), story.words, story.focus
     shown = leading(flows, found, MOST_FLOWS, focus.moved)
     own = [run for run in found if run.flow in shown]
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
@@ -111,9 +108,7 @@ def _delay_ms(trip: Trip) -> float:
     return (trip.arrived_ns - trip.packet.sent_ns) / NS_PER_MS
 
 
-def _row(
-    run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lost: list[Dropped]
-) -> dict[str, object]:
+def _row(run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lost: list[Dropped]) -> dict[str, object]:
     """A run as plain values; a loss belongs to the run in which the moment lies, up to the start of the next."""
     starts = [other.from_ns for other in own if other.flow == run.flow]
     until = min((start for start in starts if start > run.from_ns), default=None)
@@ -161,6 +156,7 @@ class _Chart:
         self.kinds = {flow: f"flow-{number % MOST_FLOWS}" for number, flow in enumerate(styles)}
         self.lanes = [(flow, name) for flow in styles for name in self._interfaces(flow)]
         self.left = max([90.0, *(width_of(self._lane_name(*lane)) + 20 for lane in self.lanes)])
+        self.asked = [moment for moment in story.moments if moment.kind == "handover" and moment.is_told]
         self.thinned = False
 
     def _interfaces(self, flow: int) -> list[str]:
@@ -202,27 +198,22 @@ class _Chart:
 
     def _handovers(self, front: Drawing) -> float:
         """The words of handovers, in as many rows as they need; gives the height of these rows."""
-        ends: list[float] = []
-        for moment in self.story.moments:
-            if moment.kind == "handover" and moment.is_told:
-                x, text = self._x(moment.t_ns / NS_PER_S), cut(moment.brief, MOST_LETTERS)
-                width = width_of(text)
-                left = min(x, self.left + WIDTH + RIGHT - width - 4)
-                row = next((number for number, end in enumerate(ends) if end < left), len(ends))
-                ends[row : row + 1] = [left + width + 12]
-                front.text("", left, 14 + row * 20, text)
-        return len(ends) * 20.0
+        told = [(self._x(moment.t_ns / NS_PER_S), cut(moment.brief, MOST_LETTERS)) for moment in self.asked]
+        lefts = [min(x, self.left + WIDTH + RIGHT - width_of(text) - 4) for x, text in told]
+        rows = in_rows((left, left + width_of(text) + 12) for left, (_, text) in zip(lefts, told, strict=True))
+        for left, row, (_, text) in zip(lefts, rows, told, strict=True):
+            front.text("", left, 14 + row * 20, text)
+        return (max(rows, default=-1) + 1) * 20.0
 
     def _phases(self, back: Drawing, top: float, bottom: float) -> None:
         for phase in self.story.phases:
             x, to_x = self._x(phase.start_ns / NS_PER_S), self._x(phase.end_ns / NS_PER_S)
             shade = Drawing()
             shade.rect(_kind(phase.name), x, top - 8, max(to_x - x, 2), bottom - top + 8)
-            back.group("mipflow-phase", shade, _took(phase))
-        for moment in self.story.moments:
-            if moment.kind == "handover" and moment.is_told:
-                x = self._x(moment.t_ns / NS_PER_S)
-                back.line("asked", x, top - 20, x, bottom, data_ns=moment.t_ns)
+            back.group("mipflow-phase", shade, f"{phase.name} {phase.took}")
+        for moment in self.asked:
+            x = self._x(moment.t_ns / NS_PER_S)
+            back.line("asked", x, top - 20, x, bottom, data_ns=moment.t_ns)
 
     def _time_axis(self, back: Drawing, top: float, bottom: float) -> None:
         for t_s in ticks(*self.span, 8):
@@ -334,17 +325,13 @@ def _kind(phase: str) -> str:
     return f"shade phase-{phase.split(' ', maxsplit=1)[0]}"
 
 
-def _took(phase: Phase) -> str:
-    return f"{phase.name} {(phase.end_ns - phase.start_ns) / NS_PER_MS:.0f} ms"
-
-
 def handover_sentences(story: Spine) -> list[str]:
     """Say how long each handover's phases took, without full stops."""
-    by_handover: dict[int, list[Phase]] = {}
+    by_handover: dict[int, list[str]] = {}
     for phase in story.phases:
-        by_handover.setdefault(phase.handover_ns, []).append(phase)
+        by_handover.setdefault(phase.handover_ns, []).append(f"{phase.name} {phase.took}")
     asked = {moment.t_ns: moment.sentence for moment in story.moments if moment.kind == "handover"}
     return [
-        f"{seconds(t_ns)}: {asked.get(t_ns, 'A registration begins')}; {', '.join(map(_took, own))}"
+        f"{seconds(t_ns)}: {asked.get(t_ns, 'A registration begins')}; {', '.join(own)}"
         for t_ns, own in sorted(by_handover.items())
     ]

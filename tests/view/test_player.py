@@ -11,8 +11,8 @@ import pytest
 from mipflow.lab.world import World
 from mipflow.view.drawing.page import save
 from mipflow.view.stage.scene import Box
-from mipflow.view.stage.show import Part, Show
-from mipflow.view.stage.stage import spots
+from mipflow.view.stage.show import Show
+from mipflow.view.stage.stage import Part, spots
 from tests.view.stage.test_stage import show, told, world
 from tests.view.told import S, handover
 from tests.view.worlds import film

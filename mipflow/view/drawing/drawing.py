@@ -31,6 +31,16 @@ def width_of(text: str, size: float = SIZE, bold: bool = False) -> float:
     return sum(shares) * size * (1.16 if bold else 1)
 
 
+def in_rows(spans: Iterable[tuple[float, float]]) -> list[int]:
+    """Return for each span, from where to where, the first row in which none before it reaches into it."""
+    ends, rows = list[float](), list[int]()
+    for begin, end in spans:
+        row = next((number for number, until in enumerate(ends) if until <= begin), len(ends))
+        ends[row : row + 1] = [end]
+        rows.append(row)
+    return rows
+
+
 class Drawing:
     """A drawing that grows by what is added: each call gives the part that it has added."""
 

@@ -12,20 +12,20 @@ from functools import cached_property
 from html import escape
 from itertools import count as counting
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mipflow.sim.trace import Trace
 from mipflow.view.drawing import style as look
+from mipflow.view.drawing.drawing import in_rows
 from mipflow.view.drawing.picture import Picture, figure_bundle, packed, script
 from mipflow.view.drawing.style import Dict
 from mipflow.view.stage.board import Board
 from mipflow.view.stage.film import Film, Span, around
 from mipflow.view.stage.follow import cards
-from mipflow.view.stage.stage import NS_PER_US, Stage
-from mipflow.view.story.focus import Focus
+from mipflow.view.stage.stage import NS_PER_US, Part, Stage
 from mipflow.view.story.moment import joined
 from mipflow.view.story.spine import Caption, Spine, spine
-from mipflow.view.story.words import Words, check_span, seconds
+from mipflow.view.story.words import check_span, seconds
 from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
@@ -65,18 +65,6 @@ PANEL = (
 _NUMBERS = counting(1)
 
 
-class Part(NamedTuple):
-    """A world of a show: names: address -> short word; flows: flow id -> word; wishes: flow id -> interface."""
-
-    trace: Trace
-    graph: networkx.Graph[str]
-    names: Mapping[Address, str]
-    flows: Mapping[int, str]
-    mobile: str = "MN"
-    title: str = ""
-    wishes: Mapping[int, str] | None = None
-
-
 def animate(
     trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
     end_ns: int, slow: Sequence[Span] = (), mobile: str = "MN", max_packets: int = 240,
@@ -100,24 +88,15 @@ class Show(Picture):
         max_packets: int = 240,
     ) -> None:  # fmt: skip
         check_span(start_ns, end_ns)
-        self.parts, self.spines = parts, list[Spine]()
-        focused = []
-        for trace, graph, names, flows, mobile, *_ in parts:
-            words, focus = Words(names, flows), Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
-            focused.append((words, focus))
-            self.spines.append(spine(trace, graph, words, focus, start_ns, end_ns, mobile=mobile))
+        self.parts = parts
+        self.spines: list[Spine] = [spine(*part[:4], start_ns, end_ns, mobile=part.mobile) for part in parts]
         told = [(number, caption) for number, each in enumerate(self.spines) for caption in each.captions]
         self.told: list[tuple[int, Caption]] = sorted(told, key=lambda each: (each[1].t_ns, not each[1].is_key))
         """(number of the part, caption), in the order in which they are told."""
         captions = [(caption.t_ns, caption.is_key) for _, caption in self.told]
         self.film = Film(start_ns, end_ns, slow or around(t_ns for t_ns, _ in captions), captions)
-        self.stages = [
-            Stage(
-                part.trace, part.graph, *two, each, self.film, mobile=part.mobile, max_packets=max_packets,
-                wishes=part.wishes,
-            )
-            for part, two, each in zip(parts, focused, self.spines, strict=True)
-        ]  # fmt: skip
+        told_of = zip(parts, self.spines, strict=True)
+        self.stages = [Stage(part, story, self.film, max_packets=max_packets) for part, story in told_of]
         self.boards: list[Board] = []
         for stage in self.stages:
             stage.turns = sorted({caption.t_ns for _, caption in self.told if caption.is_key})
@@ -339,13 +318,8 @@ SIGNS = {
 
 def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
     """The row of each mark (share of the bar, width in pixels): the first in which none before it is in its way."""
-    ends, rows = list[float](), list[int]()
-    for share, width in marks:
-        begin = max(0, min(share * pixels - width / 2, pixels - width))
-        row = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
-        ends[row : row + 1] = [begin + width]
-        rows.append(row)
-    return rows
+    begins = [max(0, min(share * pixels - width / 2, pixels - width)) for share, width in marks]
+    return in_rows((begin, begin + width) for begin, (_, width) in zip(begins, marks, strict=True))
 
 
 STANDS = 1e-6

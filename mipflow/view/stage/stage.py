@@ -14,16 +14,17 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mipflow.sim.trace import LOST, Row, TableChanged, Trace
+from mipflow.sim.trace import LOST, TableChanged, Tables, Trace
 from mipflow.view.drawing import style as look
 from mipflow.view.drawing.style import Dict
 from mipflow.view.stage.film import Film
 from mipflow.view.stage.scene import BOTTOM, TOP, WIDTH, Box, Point, Scene, Way
-from mipflow.view.story.focus import TABLE, Focus
+from mipflow.view.story.focus import TABLE
 from mipflow.view.story.moment import CONNECTIONS, TOKENS
 from mipflow.view.story.spine import CACHE, Spine
 from mipflow.view.story.trips import Leg, Trip, losses, trips
-from mipflow.view.story.words import NS_PER_MS, Words, short
+from mipflow.view.story.words import NS_PER_MS, short
+from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
     import networkx
@@ -62,6 +63,18 @@ Corner = tuple[str, float, float]
 Pieces = list[list[Corner]]
 """Lines by their corners: at which node, and how far across and down from its middle, in pixels."""
 Roads = list[tuple[int, Way | None]]
+
+
+class Part(NamedTuple):
+    """A world of a show: names: address -> short word; flows: flow id -> word; wishes: flow id -> interface."""
+
+    trace: Trace
+    graph: networkx.Graph[str]
+    names: Mapping[Address, str]
+    flows: Mapping[int, str]
+    mobile: str = "MN"
+    title: str = ""
+    wishes: Mapping[int, str] | None = None
 
 
 class Flight(NamedTuple):
@@ -129,9 +142,8 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
             continue
         leg = max(0, bisect_right(times[::2], t_ns) - 1)
         left, arrived = times[2 * leg : 2 * leg + 2]
-        share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
-        (ax, ay), (bx, by) = scene.legs(way, layer.margin, width)[leg]
-        x, y, link = ax + (bx - ax) * share, ay + (by - ay) * share, way.nodes[leg : leg + 2]
+        x, y = _on_way(scene.legs(way, layer.margin, width)[leg], left, arrived, t_ns)
+        link = way.nodes[leg : leg + 2]
         across, up = room = layer.room(scene.is_steep(link, width))
         spot = Spot(x, y, flight.text, link, leg in way.tunnel, room)
         for number, other in enumerate(seen):
@@ -153,9 +165,14 @@ class _OnLink(NamedTuple):
 
     def place(self, scene: Scene, layer: Layer, t_ns: int) -> Point:
         """Its middle at a time, in pixels."""
-        (ax, ay), (bx, by) = scene.legs(self.flight.way, layer.margin)[self.leg]
-        share = min(1.0, (t_ns - self.left) / (self.came - self.left)) if self.came > self.left else 1.0
-        return ax + (bx - ax) * share, ay + (by - ay) * share
+        return _on_way(scene.legs(self.flight.way, layer.margin)[self.leg], self.left, self.came, t_ns)
+
+
+def _on_way(ends: tuple[Point, Point], left: int, came: int, t_ns: int) -> Point:
+    """Return the point between two ends at a time, for a packet that leaves one and comes to the other."""
+    (ax, ay), (bx, by) = ends
+    share = min(1.0, (t_ns - left) / (came - left)) if came > left else 1.0
+    return ax + (bx - ax) * share, ay + (by - ay) * share
 
 
 class Stage:
@@ -166,12 +183,10 @@ class Stage:
     id -> one packet in so many is drawn.
     """
 
-    def __init__(
-        self, trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, spine: Spine, film: Film, *,
-        mobile: str, max_packets: int, wishes: Mapping[int, str] | None = None,
-    ) -> None:  # fmt: skip
-        self.trace, self.words, self.focus, self.spine, self.film = trace, words, focus, spine, film
-        self.mobile = mobile
+    def __init__(self, part: Part, spine: Spine, film: Film, *, max_packets: int) -> None:
+        trace, graph, *_, mobile, _, wishes = part
+        self.trace, self.mobile, self.spine, self.film = trace, mobile, spine, film
+        self.words, self.focus = words, focus = spine.words, spine.focus
         self.scene = Scene(graph, trace.channels, mobile)
         self._delays = {data.get("segment"): float(data.get("delay_ms", 0)) for _, _, data in graph.edges(data=True)}
         data = [trip for trip in self._trips() if trip.packet.label and focus.has_packet(trip.packet)]
@@ -293,15 +308,13 @@ class Stage:
                     found[:] = [each for each in found if each[0] < record.t_ns] + [(record.t_ns, way)]
         return roads
 
-    def _wish(self, tables: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> None:
+    def _wish(self, tables: Tables) -> None:
         """Note the wished road of each flow: its own, but for its end."""
         for flow, interface in self._wishes.items():
             if (way := self._road(flow, tables, interface)) is not None:
                 self.wished[flow] = way
 
-    def _road(
-        self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]], wish: str | None = None
-    ) -> Way | None:
+    def _road(self, flow: int, tables: Tables, wish: str | None = None) -> Way | None:
         row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
         home, peer = row.get("home_address"), self.words.address(row.get("cn"))
         lane = self.lanes.get(flow, 0.0)
@@ -325,7 +338,7 @@ class Stage:
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
         return Way(home_way, lane) if is_home and home_way else None
 
-    def _plain_road(self, flow: int, tables: Mapping[str, Mapping[str, Mapping[str, Row]]], lane: float) -> Way | None:
+    def _plain_road(self, flow: int, tables: Tables, lane: float) -> Way | None:
         """Find the road of a connection of plain hosts: to the link whose address stands in the row of the other end.
         """
         for node, held in tables.items():

@@ -78,6 +78,11 @@ class Phase(NamedTuple):
     end_ns: int
     handover_ns: int
 
+    @property
+    def took(self) -> str:
+        """The time from its start to its end, in words."""
+        return f"{(self.end_ns - self.start_ns) / NS_PER_MS:.0f} ms"
+
 
 class Caption(NamedTuple):
     """The words for a time (nanoseconds): one moment, or several that belong together."""

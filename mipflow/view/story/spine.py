@@ -7,7 +7,7 @@ phases that handovers go through. It costs what the window costs, however long t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
@@ -20,6 +20,7 @@ from mipflow.view.story.phases import phases
 from mipflow.view.story.teller import Teller
 from mipflow.view.story.trips import Trip, is_message, trips
 from mipflow.view.story.words import Words, count, seconds
+from mipflow.wire.address import Address
 
 if TYPE_CHECKING:
     import networkx
@@ -29,8 +30,10 @@ __all__ = ["CACHE", "SHOWN", "TABLE", "Caption", "Moment", "Phase", "Spine", "sp
 
 @dataclass(frozen=True, eq=False)
 class Spine:
-    """Moments by their time, and phases by their start, of a window of a trace."""
+    """Moments by their time, and phases by their start, of a window of a trace; its words and its focus."""
 
+    words: Words
+    focus: Focus
     start_ns: int
     end_ns: int
     moments: list[Moment]
@@ -58,24 +61,23 @@ class Spine:
 
 
 def spine(
-    trace: Trace, graph: networkx.Graph[str], words: Words, focus: Focus, start_ns: int, end_ns: int, *,
-    mobile: str = "MN", found: Iterable[Trip] | None = None,
+    trace: Trace, graph: networkx.Graph[str], names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
+    end_ns: int, *, mobile: str = "MN", found: Iterable[Trip] | None = None, focus: Focus | None = None,
 ) -> Spine:  # fmt: skip
     """Tell all that matters between two times (nanoseconds, both included), in order.
 
-    focus: of which flows is told; mobile: the mobile node's name; found: the trips of that time, where somebody has
-    them already.
+    names: address -> short word; flows: flow id -> word; mobile: the mobile node's name; found: the trips of that time,
+    if they have been read already; focus: the flows of which is told, if not those that matter most in that time.
     """
+    words, focus = Words(names, flows), focus or Focus(trace, flows, start_ns=start_ns, end_ns=end_ns)
     if found is None:
         found = trips(trace, start_ns, end_ns, data=False)
-    sent = sorted(
-        (trip for trip in found if is_message(trip) and start_ns <= trip.started_ns <= end_ns), key=_time
-    )
+    sent = sorted((trip for trip in found if is_message(trip) and start_ns <= trip.started_ns <= end_ns), key=_time)
     teller = Teller(trace, graph, words, focus, mobile, start_ns)
     # A row comes before the message that it gives rise to, and a message is told with the rows of its time.
     for each in merge(trace.between(start_ns, end_ns), sent, key=_time):
         teller.tell(each)
-    return Spine(start_ns, end_ns, teller.moments, phases(teller.moments, teller.home_agents))
+    return Spine(words, focus, start_ns, end_ns, teller.moments, phases(teller.moments, teller.home_agents))
 
 
 def _time(what: Trip | Record) -> int:

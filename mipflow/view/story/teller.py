@@ -28,17 +28,8 @@ from mipflow.view.story.words import (
     seconds,
     short,
 )  # fmt: skip
+from mipflow.wire import mobility
 from mipflow.wire.icmpv6 import IcmpError
-from mipflow.wire.mobility import (
-    BindingAcknowledgement,
-    BindingError,
-    BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
-    Status,
-)
 from mipflow.wire.packet import Packet
 
 if TYPE_CHECKING:
@@ -46,7 +37,7 @@ if TYPE_CHECKING:
 
 HOMES, KEYS = "home address table", "security association database"
 _KINDS: dict[str, Kind] = {"HoTI": "HoTI", "CoTI": "CoTI", "HoT": "HoT", "CoT": "CoT", "BU": "BU", "BA": "BA"}
-_ERRORS = BindingError, IcmpError
+_ERRORS = mobility.BindingError, IcmpError
 """Messages about a packet each."""
 _DECIDED: dict[str, Kind] = {
     "handover": "handover", "binds": "handover", "moves": "handover", "care-of address": "address",
@@ -164,23 +155,23 @@ class Teller:
         words, inner = self.words, packet.unsealed()
         who, whom, (home, care_of) = self.who(sender), self.who(receiver), bound(inner)
         match inner.carried:
-            case HomeTestInit():
+            case mobility.HomeTestInit():
                 return f"{who} tests {words.the(home)} with {whom}, through the home agent"
-            case CareOfTestInit():
+            case mobility.CareOfTestInit():
                 return f"{who} tests {words.the(inner.source)} with {whom}"
-            case HomeTest():
+            case mobility.HomeTest():
                 return f"{who} answers the test of {words.the(home)}, through the home agent"
-            case CareOfTest():
+            case mobility.CareOfTest():
                 return f"{who} answers the test of {words.the(inner.destination)}"
-            case BindingUpdate(lifetime_units=0):
+            case mobility.BindingUpdate(lifetime_units=0):
                 return f"{who} tells {whom} to forget where {words.the(home)} is"
-            case BindingUpdate():
+            case mobility.BindingUpdate():
                 still = "still" if self._bound_at(receiver, str(home)) == str(care_of) else "now"
                 where = f"at {words.the(care_of)}" if care_of and care_of != home else "at home"
                 return f"{who} tells {whom} that {words.the(home)} is {still} {where}"
-            case BindingAcknowledgement(status=status):
+            case mobility.BindingAcknowledgement(status=status):
                 about = f"the binding of {words.the(home)}" if home else "the binding"
-                refused = f": {words.status(status)}" if status >= Status.REASON_UNSPECIFIED else ""
+                refused = f": {words.status(status)}" if status >= mobility.Status.REASON_UNSPECIFIED else ""
                 return f"{who} {'refuses' if refused else 'confirms'} {about}{refused}"
         name, detail = long(packet), words.detail(packet)
         return f"{who} sends {_a(name)} to {whom}{f' ({detail})' if detail else ''}"

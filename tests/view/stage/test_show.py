@@ -15,8 +15,8 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.sim.trace import Trace
 from mipflow.view.drawing.picture import PLOTLY_MIME, packed
 from mipflow.view.stage.film import CAPTION_MS
-from mipflow.view.stage.show import BARS, BEND_MS, MOST_ROWS, Part, Show, _pace, animate
-from mipflow.view.stage.stage import PARKED
+from mipflow.view.stage.show import BARS, BEND_MS, MOST_ROWS, Show, _pace, animate
+from mipflow.view.stage.stage import PARKED, Part
 from mipflow.view.story.words import seconds
 from tests.view.stage.test_stage import show, told, world
 from tests.view.told import FLOWS, NAMES, S, Story, handover

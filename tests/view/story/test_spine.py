@@ -15,10 +15,8 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.sim.trace import KEEP_EVERY, TableChanged, Trace
-from mipflow.view.story.focus import Focus
 from mipflow.view.story.moment import TOGETHER_NS, joined
 from mipflow.view.story.spine import SHOWN, Spine, spine
-from mipflow.view.story.words import Words
 from mipflow.wire.mobility import MobilityMessage
 from tests.view.told import FLOWS, HOME2, MS, NAMES, VIDEO, S, Story, handover
 
@@ -28,15 +26,13 @@ TRACE = STORY.trace()
 
 def told(start_ns: int = AT.asked, end_ns: int = AT.end, story: Story = STORY, trace: Trace = TRACE) -> Spine:
     """The spine of a window of the hand-made story."""
-    focus = Focus(trace, FLOWS, start_ns=start_ns, end_ns=end_ns)
-    return spine(trace, story.graph, Words(NAMES, FLOWS), focus, start_ns, end_ns)
+    return spine(trace, story.graph, NAMES, FLOWS, start_ns, end_ns)
 
 
 def of_world(world: World, start_ns: int = 0, end_ns: int | None = None) -> Spine:
     """The spine of a window of a world."""
-    end, flows = world.network.clock.now if end_ns is None else end_ns, world.flow_names()
-    focus = Focus(world.trace, flows, start_ns=start_ns, end_ns=end)
-    return spine(world.trace, world.network.graph, Words(world.names(), flows), focus, start_ns, end)
+    end = world.network.clock.now if end_ns is None else end_ns
+    return spine(world.trace, world.network.graph, world.names(), world.flow_names(), start_ns, end)
 
 
 @cache
