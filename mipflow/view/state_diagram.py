@@ -219,27 +219,35 @@ def _arrow(
 
     tail, bend, tip = min(curves, key=crossed)
     lines.add("path", "signal", d="M{:.0f} {:.0f}Q{:.0f} {:.0f} {:.0f} {:.0f}".format(*tail, *bend, *tip))
+    lines.path("signal-tip", _head(bend, tip))
+    taken += [Box(*tip, 26, 26), Box(*tail, 26, 26)]  # where an arrow comes from and leads to is seen
+    words = wrap("; ".join(str(event.value) for event in events), ON_ARROW)
+    taken.append(_free([_on_curve(tail, bend, tip, share) for share in ALONG], words, taken))
+    best = taken[-1]
+    top = best.y - best.height / 2
+    labels.rect("blank", best.x - best.width / 2, top, best.width, best.height)
+    for number, line in enumerate(words):
+        labels.text("middle", best.x, top + LINE * (number + 0.5), line)
+
+
+def _head(bend: Point, tip: Point) -> list[Point]:
+    """Return the corners of an arrow's head."""
     length = hypot(tip[0] - bend[0], tip[1] - bend[1]) or 1
     along = ((tip[0] - bend[0]) / length, (tip[1] - bend[1]) / length)
     back = (tip[0] - along[0] * 12, tip[1] - along[1] * 12)
-    sides = [(back[0] - along[1] * side, back[1] + along[0] * side) for side in (5, -5)]
-    lines.path("signal-tip", [tip, *sides])
-    taken += [Box(*tip, 26, 26), Box(*tail, 26, 26)]  # where an arrow comes from and leads to is seen
-    words = wrap("; ".join(str(event.value) for event in events), ON_ARROW)
+    return [tip, *((back[0] - along[1] * side, back[1] + along[0] * side) for side in (5, -5))]
+
+
+def _free(spots: Sequence[Point], words: Sequence[str], taken: Sequence[Box]) -> Box:
+    """Return a box for words near one of some spots that covers nothing; if there is none, at the first spot."""
     size = max(map(width_of, words)) + 6, LINE * len(words)
-    spots = [_on_curve(tail, bend, tip, share) for share in ALONG]
     around = (
         (x + far * cos(turn * pi / 4), y + far * sin(turn * pi / 4))
         for far in range(0, 600, 8) for x, y in spots for turn in range(8)
     )  # fmt: skip
     wide, high = size[0] / 2, size[1] / 2
     boxes = (Box(x, y, *size) for x, y in around if wide < x < WIDTH - wide and y > high)
-    best = next((box for box in boxes if not any(box.overlap(other) for other in taken)), Box(*spots[0], *size))
-    taken.append(best)
-    top = best.y - best.height / 2
-    labels.rect("blank", best.x - best.width / 2, top, best.width, best.height)
-    for number, line in enumerate(words):
-        labels.text("middle", best.x, top + LINE * (number + 0.5), line)
+    return next((box for box in boxes if not any(box.overlap(other) for other in taken)), Box(*spots[0], *size))
 
 
 def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:

@@ -4,7 +4,7 @@ rows that came, changed or went since another moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
@@ -56,14 +56,7 @@ def tables(
     held = [each for each in held if each[2]]
 
     def sentences() -> list[str]:
-        lines = []
-        for node, table, rows in held:
-            more = [f"{len(rows) - MOST_LINES} more, which rows() has"] if len(rows) > MOST_LINES else []
-            told = [f"{words.line(table, row)}{f' ({mark})' * bool(mark)}" for mark, row, _ in rows[:MOST_LINES]] + more
-            lines.append(f"{node}, {table}: {'; '.join(told)}.")
-        if since_ns is not None and not any(mark for _, _, rows in held for mark, _, _ in rows):
-            lines.append(f"Nothing has changed since {seconds(since_ns)}.")
-        return lines or ["All tables are empty."]
+        return _sentences(words, held, since_ns)
 
     def plain() -> list[dict[str, object]]:
         since = [] if since_ns is None else ["since"]
@@ -80,6 +73,17 @@ def tables(
     html = f"{_STYLE}<div class='mipflow-marked'>{''.join(parts)}</div>" if column else "".join(parts)
     html = html if parts else "<p>All tables are empty.</p>"
     return Picture(f"Tables at {seconds(at_ns)}", sentences, plain, html=html)
+
+
+def _sentences(words: Words, held: Sequence[tuple[str, str, list[Marked]]], since_ns: int | None) -> list[str]:
+    lines = []
+    for node, table, rows in held:
+        more = [f"{len(rows) - MOST_LINES} more, which rows() has"] if len(rows) > MOST_LINES else []
+        told = [f"{words.line(table, row)}{f' ({mark})' * bool(mark)}" for mark, row, _ in rows[:MOST_LINES]] + more
+        lines.append(f"{node}, {table}: {'; '.join(told)}.")
+    if since_ns is not None and not any(mark for _, _, rows in held for mark, _, _ in rows):
+        lines.append(f"Nothing has changed since {seconds(since_ns)}.")
+    return lines or ["All tables are empty."]
 
 
 def _with_gone(now: Tables, then: Tables) -> Tables:

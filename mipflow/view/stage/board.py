@@ -94,6 +94,8 @@ class Board:
         self._old: dict[tuple[str, str], str] = {}
         """(node, key) of each marked row -> the care-of address that stood there before."""
         self._same: dict[tuple[str, str], str] = {}
+        self._marked_at = -1
+        """The handover that the marks are about (nanoseconds)."""
         self._own_flows: set[int] = set()
         """The flows of the mobile node, or of a plain host, in contrast to those between others."""
         self._tests = self._tested()
@@ -115,33 +117,19 @@ class Board:
         turning = [record for moment in stage.spine.moments if moment.is_key for record in moment.rows]
         keys = {id(record) for record in turning}
         self._turned = {(stage.spine.handover_of(each.t_ns), each.node, each.change.key) for each in turning}
-        at, stale, step = -1, dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
+        stale, step = dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
         for record in changes(stage.spine):
-            node, change = record.node, record.change
-            if change.table != stage.table_of(node):
+            node, us = record.node, stage.us(record.t_ns)
+            if record.change.table != stage.table_of(node):
                 continue
-            if change.table == TABLE:
-                self._own_flows.add(int(change.key))
-            rows = self._state[node]
-            if self._care_of(change.before) != self._care_of(change.after):
-                self._same.pop((node, change.key), None)
-            if change.after is None:
-                rows.pop(change.key, None)
-            else:
-                rows[change.key] = change.after
-            touched, us = {node} | self._named_at(record), stage.us(record.t_ns)
-            if not self.focus.has(record):  # it is only counted, now and then
+            self._apply(record)
+            touched, is_shown = {node} | self._named_at(record), self.focus.has(record)
+            if not is_shown:  # it is only counted, now and then
                 stale[node] = us
                 if us - versions[node][-1][0] < step:
                     continue
-            if id(record) in keys and self.focus.has(record):
-                if (handover := stage.spine.handover_of(record.t_ns)) != at:  # what was marked before is another story
-                    touched |= {each for each, _ in (*self._old, *self._same)}
-                    self._old.clear()
-                    self._same.clear()
-                    at = handover
-                self._mark(record, handover)
-                touched |= {each for each, _ in self._same}
+            elif id(record) in keys:
+                touched |= self._mark(record)
             for each in touched:
                 stale.pop(each, None)
                 html = self._rows(each)
@@ -151,12 +139,25 @@ class Board:
         for node, us in stale.items():
             versions[node].append((us, self._rows(node)))
         for node in {test.node for test in self._tests} & versions.keys():
-            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in self._ticks(node))
-            versions[node] = [(us, latest(versions[node], us) + self._ghosts(node, us)) for us in sorted({
-                *(us for us, _ in versions[node]), *self._ticks(node)})]
+            ticks, own = self._ticks(node), versions[node]
+            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in ticks)
+            times = sorted({*(us for us, _ in own), *ticks})
+            versions[node] = [(us, latest(own, us) + self._ghosts(node, us)) for us in times]
         self.lines = {node: number for node, number in lines.items() if number and node != stage.mobile}
         self.places = {node: self._slot(versions[node]) for node, number in lines.items() if number}
         """Node -> the slot with the rows of its table."""
+
+    def _apply(self, record: TableChanged) -> None:
+        """Change a row as the record says."""
+        node, change = record.node, record.change
+        if change.table == TABLE:
+            self._own_flows.add(int(change.key))
+        if self._care_of(change.before) != self._care_of(change.after):
+            self._same.pop((node, change.key), None)
+        if change.after is None:
+            self._state[node].pop(change.key, None)
+        else:
+            self._state[node][change.key] = change.after
 
     def _tested(self) -> list[Tested]:
         """Find the home addresses that home agents test in this film: ghosts, until a row of their own stands there."""
@@ -192,12 +193,24 @@ class Board:
                 lines.append(f"<tr class='mipflow-tested'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
         return "".join(lines)
 
-    def _mark(self, record: TableChanged, handover: int) -> None:
-        """Mark a row by which flows take another road, and say of its neighbors that they did not change."""
-        node, change = record.node, record.change
+    def _mark(self, record: TableChanged) -> set[str]:
+        """Mark a row by which flows take another road, and say of its neighbors that they did not change; return the
+        nodes whose tables look otherwise then.
+        """
+        node, change, touched = record.node, record.change, set[str]()
+        handover = self.stage.spine.handover_of(record.t_ns)
+        if handover != self._marked_at:  # what was marked before is another story
+            touched = {each for each, _ in (*self._old, *self._same)}
+            self._old.clear()
+            self._same.clear()
+            self._marked_at = handover
         self._old[node, change.key] = self._care_of(change.before)
-        if change.before is None or change.after is None:
-            return
+        if change.before is not None and change.after is not None:
+            self._mark_others(record, handover)
+        return touched | {each for each, _ in self._same}
+
+    def _mark_others(self, record: TableChanged, handover: int) -> None:
+        node, change = record.node, record.change
         for key, row in self._state[node].items():
             flows = self._flows(node, key)
             if flows and (handover, node, key) not in self._turned:

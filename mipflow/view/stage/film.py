@@ -7,7 +7,7 @@ between them. Each caption has `CAPTION_MS` before the next; where flows take an
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from mipflow.view.story.words import NS_PER_MS, NS_PER_S, count, seconds
@@ -37,50 +37,42 @@ class Film:
         self, start_ns: int, end_ns: int, slow: Iterable[Span], captions: Sequence[tuple[int, bool]] = ()
     ) -> None:
         windows = _merged((max(a, start_ns), min(b, end_ns)) for a, b in slow)
-        slowly = sum(b - a for a, b in windows)
-        factor = max((each for each in _FACTORS if each * slowly <= SLOW_PLAY_S * NS_PER_S), default=1)
         told = [(t_ns, stands) for t_ns, stands in captions if start_ns <= t_ns <= end_ns]
         edges = sorted({start_ns, end_ns, *(t for t, _ in told), *(t for window in windows for t in window)})
-        gaps = list(zip([start_ns, *(b for _, b in windows)], [*(a for a, _ in windows), end_ns], strict=True))
-
-        def length_ms(a: int, b: int) -> float:
-            """The playing time of a piece, before captions ask for more."""
-            within = next((gap for gap in gaps if gap[0] <= a and b <= gap[1]), None)
-            if within is None:
-                return (b - a) * factor / NS_PER_MS
-            return (b - a) * min(1 / NS_PER_MS, QUICK_PLAY_MS / (within[1] - within[0]))
-
         self.corners: list[tuple[int, int]] = [(0, start_ns)]
         """(playing milliseconds, virtual nanoseconds), both never less than before."""
         self.spans: list[Span] = []
         """The spans that play so slowly that single packets can be followed, in nanoseconds."""
         self.told_ms: list[int] = []
         """The playing milliseconds at which the captions are told."""
-        at = 0.0
-        ends = [t_ns for t_ns, _ in told] + [end_ns]
-        for number, (begin, end) in enumerate(pairwise([start_ns, *ends])):
+        at, length_ms = 0.0, _lengths(windows, start_ns, end_ns)
+        starts = [(start_ns, None), *told]
+        for (begin, stands), (end, _) in pairwise([*starts, (end_ns, None)]):
             least = 0
-            if number:
+            if stands is not None:
                 self.told_ms.append(round(at))
-                least = CAPTION_MS
-                if told[number - 1][1]:
-                    at, least = at + HOLD_MS, 0
-                    self.corners.append((round(at), begin))
+                least = 0 if stands else CAPTION_MS
+            if stands:
+                at += HOLD_MS
+                self.corners.append((round(at), begin))
             times = edges[bisect_left(edges, begin) : bisect_right(edges, end)]
-            pieces = [(a, b, length_ms(a, b)) for a, b in pairwise(times)]
-            whole = sum(piece for _, _, piece in pieces)
-            stretch = max(1.0, least / (whole or 1))
-            for a, b, piece in pieces:
-                at += piece * stretch
-                self.corners.append((round(at), b))
-                if piece * stretch * NS_PER_MS >= _SLOW * (b - a):
-                    self.spans.append((a, b))
-            if not pieces and least:  # told at the time of the next one, or at the very end, it is still to be read
+            at = self._add([(a, b, length_ms(a, b)) for a, b in pairwise(times)], at, least)
+            if len(times) < 2 and least:  # told at the time of the next one, or at the very end, it is still to be read
                 at += least
                 self.corners.append((round(at), end))
         self.spans = _merged(self.spans)
         self._at = [ms for ms, _ in self.corners]
         self._times = [t_ns for _, t_ns in self.corners]
+
+    def _add(self, pieces: Sequence[tuple[int, int, float]], at: float, least: int) -> float:
+        """Play pieces of time, each with its length, from `at` on for at least so long (ms); return when they end."""
+        stretch = max(1.0, least / (sum(length for _, _, length in pieces) or 1))
+        for a, b, length in pieces:
+            at += length * stretch
+            self.corners.append((round(at), b))
+            if length * stretch * NS_PER_MS >= _SLOW * (b - a):
+                self.spans.append((a, b))
+        return at
 
     @property
     def length_ms(self) -> int:
@@ -104,6 +96,21 @@ class Film:
         parts = " and ".join(f"from {seconds(a)} to {seconds(b)}" for a, b in self.spans[:3])
         more = f" and in {count(len(self.spans) - 3, 'other span')}" if len(self.spans) > 3 else ""
         return f"in slow motion {parts}{more}" if parts else "as fast as life, or faster"
+
+
+def _lengths(windows: Sequence[Span], start_ns: int, end_ns: int) -> Callable[[int, int], float]:
+    """Return a function for the playing time of a piece of time, before captions ask for more: slow in the windows."""
+    slowly = sum(b - a for a, b in windows)
+    factor = max((each for each in _FACTORS if each * slowly <= SLOW_PLAY_S * NS_PER_S), default=1)
+    gaps = list(zip([start_ns, *(b for _, b in windows)], [*(a for a, _ in windows), end_ns], strict=True))
+
+    def length_ms(a: int, b: int) -> float:
+        within = next((gap for gap in gaps if gap[0] <= a and b <= gap[1]), None)
+        if within is None:
+            return (b - a) * factor / NS_PER_MS
+        return (b - a) * min(1 / NS_PER_MS, QUICK_PLAY_MS / (within[1] - within[0]))
+
+    return length_ms
 
 
 def around(moments: Iterable[int]) -> list[Span]:

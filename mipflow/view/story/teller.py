@@ -308,49 +308,57 @@ class Teller:
         return ()
 
     def _decided(self, record: Decided) -> Moment:
-        words, who, flows = self.words, self.who(record.node), flow_ids(record.why)
-        kind, brief, told = _DECIDED.get(record.what, _DECISION), record.what, words.in_words(record.why)
-        tested, t_ns = "", record.t_ns
-        if record.what == "ears":  # of an attacker
-            told, brief = f"{who} hears all that passes on {link(record.why)}", f"ears on {link(record.why)}"
-        elif record.what in ("binds", "moves"):  # one update of a mobile node's; a host that knows nothing of mobility
-            told, brief = f"{who} {told}", "one update" if record.what == "binds" else brief
-        elif kind == "handover":
-            order, _, along = record.why.partition("; ")
-            named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
-            told, brief = f"{who} is asked to move {named} to {network(order.split(' ')[-1])}", f"move {named}"
-            if sharing:
-                shares = "shares" if len(sharing) == 1 else "share"
-                told += f"; {words.flows_named(sharing)} {shares} {'its' if len(flows) == 1 else 'their'} row"
-            flows = (*flows, *sharing) or tuple(_flow_of(row) for row in self._flows())
-        elif kind == "address":
-            address, _, interface = record.why.partition(" on ")
-            told, brief = f"{who} has an address in {network(interface)}, {address}", words.address(address)
+        kind, flows, tested, t_ns = _DECIDED.get(record.what, _DECISION), flow_ids(record.why), "", record.t_ns
+        if record.what == "handover":
+            told, brief, flows = self._asked(record, flows)
         elif record.what in _TESTED and record.node in self.home_agents:
             kind, tested, t_ns = "test", record.why.split(" ")[0], record.t_ns - (record.what == "unique address")
-            told, brief = (each.format(who=who, home=words.the(tested)) for each in _TESTED[record.what])
-        elif kind == "ended" or record.what == "flow goes on":
-            does = "has ended" if kind == "ended" else "goes on"
-            named, reason = words.flows_named(flows), words.in_words(record.why.partition(": ")[2])
-            told, brief = f"{named} {does}: {reason}", f"{named} {does.removeprefix('has ')}"
-        elif record.what == "network choice":
-            named, _, chosen = told.partition(" over ")
-            where, _, reason = chosen.partition(": ")
-            told = f"{who} chooses {where} for {named}: {reason}"
-        elif record.what == "rules applied":
-            number, _, other = told.removeprefix("number ").partition(" ")
-            has_heard = other.startswith("to ")  # the server's own record, once the mobile node has answered
-            told = f"{who} knows that its rules (message {number}) are in force" if has_heard else (
-                f"{who} has new rules (message {number}) and sorts by them what begins from now on"
-            )
-        elif record.what == "handover waits":
-            told = f"the handover of {told.replace(': ', ' waits for ', 1)}"
-        elif kind == "decision":
-            told = f"{who}, {record.what}: {told}"
+            values = {"who": self.who(record.node), "home": self.words.the(tested)}
+            told, brief = (each.format(**values) for each in _TESTED[record.what])
+        else:
+            told, brief = self._found(record, flows)
         return Moment(
             t_ns, t_ns, kind, _capital(told), brief, (record.node,), flows=flows,
             is_told=self.focus.has(record), address=tested, values=(("decision", record.what), ("why", record.why)),
         )  # fmt: skip
+
+    def _asked(self, record: Decided, flows: tuple[int, ...]) -> tuple[str, str, tuple[int, ...]]:
+        """Tell a handover that is asked for: sentence, few words, and the flows that move."""
+        words, (order, _, along) = self.words, record.why.partition("; ")
+        named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
+        told = f"{self.who(record.node)} is asked to move {named} to {network(order.split(' ')[-1])}"
+        if sharing:
+            shares = "shares" if len(sharing) == 1 else "share"
+            told += f"; {words.flows_named(sharing)} {shares} {'its' if len(flows) == 1 else 'their'} row"
+        return told, f"move {named}", (*flows, *sharing) or tuple(_flow_of(row) for row in self._flows())
+
+    def _found(self, record: Decided, flows: tuple[int, ...]) -> tuple[str, str]:
+        """Tell any other decision: sentence, few words."""
+        words, who, told, brief = self.words, self.who(record.node), self.words.in_words(record.why), record.what
+        match record.what:
+            case "ears":  # of an attacker
+                return f"{who} hears all that passes on {link(record.why)}", f"ears on {link(record.why)}"
+            case "binds" | "moves":  # one update of a mobile node's; a host that knows nothing of mobility
+                return f"{who} {told}", "one update" if record.what == "binds" else brief
+            case "care-of address" | "address":
+                address, _, interface = record.why.partition(" on ")
+                return f"{who} has an address in {network(interface)}, {address}", words.address(address)
+            case "flow ended" | "flow goes on":
+                does = "has ended" if record.what == "flow ended" else "goes on"
+                named, reason = words.flows_named(flows), words.in_words(record.why.partition(": ")[2])
+                return f"{named} {does}: {reason}", f"{named} {does.removeprefix('has ')}"
+            case "network choice":
+                named, _, chosen = told.partition(" over ")
+                where, _, reason = chosen.partition(": ")
+                return f"{who} chooses {where} for {named}: {reason}", brief
+            case "rules applied":
+                number, _, other = told.removeprefix("number ").partition(" ")
+                if other.startswith("to "):  # the server's own record, once the mobile node has answered
+                    return f"{who} knows that its rules (message {number}) are in force", brief
+                return f"{who} has new rules (message {number}) and sorts by them what begins from now on", brief
+            case "handover waits":
+                return f"the handover of {told.replace(': ', ' waits for ', 1)}", brief
+        return f"{who}, {record.what}: {told}", brief
 
 
 def _flow_of(row: Row) -> int:
