@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from mipflow.errors import WireError
 from mipflow.sim.trace import LOST, Hop, Trace
 from mipflow.view.drawing.picture import Picture
-from mipflow.view.story.words import Words, long, seconds
+from mipflow.view.story.words import Words, cut, long, seconds
 from mipflow.wire import codec, layers
 from mipflow.wire.address import Address
 from mipflow.wire.dhcpv6 import decode_dhcpv6, dhcpv6_layer
@@ -329,11 +329,7 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[l
         at, bits = first_bit + start, _bits(built) - start
         if not bits:
             continue
-        own, short = _OWN.get(kind, {}), description.name
-        name = own[short] if short in own else _WORDS.get(short, short)
-        if short in own and len(short) == 1:
-            name = f"{short} ({name})"
-        parts = _parts(kind, value)
+        short, name, parts = description.name, _named(kind, description.name), _parts(kind, value)
         if short == "addresses":
             for place, each in enumerate(value):
                 found.append(Field(name, _text(layer, description, each, words), at + 128 * place, 128, depth))
@@ -342,20 +338,41 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[l
                 value = int(value).to_bytes(bits // 8, "big")
             found.append(Field(name, _text(layer, description, value, words), at, bits, depth))
         for part in parts:
-            sort = type(part).__name__
-            inside, octets = _fields(part, at, words, depth + 1)
-            rfc = _PADDING_OF_MOBILITY[sort] if sort.startswith("Pad") and kind.startswith("MIP6") else RFC[sort]
-            found += [Field("option", f"{_NAMES.get(sort, part.name)} ({rfc})", at, 8 * len(octets), depth), *inside]
-            at += 8 * len(octets)
+            inside = _option(kind, part, at, words, depth)
+            found += inside
+            at += inside[0].bits
         if kind == "TCP" and name == "options":
             found += _tcp_options(built[start // 8 :], at)
         if short == "flags":
-            letters = getattr(description, "names", [*own][::-1])[:bits]  # that of the lowest bit first
-            for place, letter in enumerate(reversed(letters)):
-                is_set = int(value) >> (bits - 1 - place) & 1
-                word = f"{letter} ({own.get(letter, 'reserved')})"
-                found.append(Field(word, "set" if is_set else "not set", at + place, 1, depth + 1))
+            found += _flags(kind, description, int(value), at, bits, depth)
     return found, built
+
+
+def _named(kind: str, short: str) -> str:
+    """Name a field of a layer in words."""
+    own = _OWN.get(kind, {})
+    if short in own:
+        return f"{short} ({own[short]})" if len(short) == 1 else own[short]
+    return _WORDS.get(short, short)
+
+
+def _option(kind: str, part: Any, first_bit: int, words: Words, depth: int) -> list[Field]:
+    """Return an option of a layer as a field, and the fields in it."""
+    sort = type(part).__name__
+    inside, octets = _fields(part, first_bit, words, depth + 1)
+    rfc = _PADDING_OF_MOBILITY[sort] if sort.startswith("Pad") and kind.startswith("MIP6") else RFC[sort]
+    return [Field("option", f"{_NAMES.get(sort, part.name)} ({rfc})", first_bit, 8 * len(octets), depth), *inside]
+
+
+def _flags(kind: str, description: Any, value: int, first_bit: int, bits: int, depth: int) -> Iterator[Field]:
+    """Yield each flag of a field of flags."""
+    own = _OWN.get(kind, {})
+    letters = getattr(description, "names", [*own][::-1])[:bits]  # that of the lowest bit first
+    for place, letter in enumerate(reversed(letters)):
+        is_set = value >> (bits - 1 - place) & 1
+        yield Field(
+            f"{letter} ({own.get(letter, 'reserved')})", "set" if is_set else "not set", first_bit + place, 1, depth + 1
+        )
 
 
 def _parts(kind: str, value: object) -> list[Any]:
@@ -397,19 +414,15 @@ def _text(layer: Any, description: Any, value: object, words: Words) -> str:
         return _hex(value)
     word = words.address(value)
     if isinstance(value, str) and word != value:
-        return _shortened(f"{value} ({word})")
+        return cut(f"{value} ({word})", MOST_LETTERS)
     text = value if isinstance(value, str) else str(description.i2repr(layer, value)).strip("'")
-    return _shortened(f"{text} ({value})" if isinstance(value, int) and str(value) not in text else text)
+    return cut(f"{text} ({value})" if isinstance(value, int) and str(value) not in text else text, MOST_LETTERS)
 
 
 def _hex(octets: bytes) -> str:
     shown = octets[: MOST_LETTERS // 3].hex(" ") or "empty"
     more = len(octets) - MOST_LETTERS // 3
     return f"{shown} … {more} more octets" if more > 0 else shown
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
 
 
 def _span(first: int, last: int) -> str:

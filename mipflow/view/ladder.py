@@ -266,20 +266,7 @@ class _Chart:
         to_y = y if not self.to_scale else y + 8 if is_lost else self.at[max(leg.arrived_ns, event.t_ns)]
         to_x = (x + to_x) / 2 if is_lost else to_x
         name, essence, rest = self._said(leg)
-        style = self.styles.get(leg.packet.flow)
-        kind = "tunnel" if leg.tunnelled else f"flow-{style.letter}" if style else "signal"
-        arrow, side = Drawing(), 1 if to_x >= x else -1
-        if leg.tunnelled:
-            arrow.line("tube", x + 10 * side, y, to_x - 10 * side, to_y)
-        colour = {"style": f"stroke:{style.colour};stroke-width:2px"} if style and not leg.tunnelled else {}
-        arrow.line(kind, x, y, to_x - 7 * side, to_y, **colour)
-        if is_lost:
-            arrow.path(kind, [(to_x - 6, to_y - 6), (to_x + 6, to_y + 6)], **colour)
-            arrow.path(kind, [(to_x - 6, to_y + 6), (to_x + 6, to_y - 6)], **colour)
-        else:
-            tip = [(to_x, to_y), (to_x - 10 * side, to_y - 5), (to_x - 10 * side, to_y + 5)]
-            fill = {"style": f"fill:{style.colour};stroke:none"} if style and not leg.tunnelled else {}
-            arrow.path(f"{kind}-tip", tip, **fill)
+        arrow = self._line(leg, (x, y), (to_x, to_y))
         arrived = "it is lost" if is_lost else f"it arrives at {seconds(leg.arrived_ns)}"
         sentence = event.moments[0].sentence if event.moments else f"{name} {essence}"
         said = f"{sentence}; {arrived} (packet-hop {leg.numbers[0]}, {leg.packet.size} octets)"
@@ -298,6 +285,24 @@ class _Chart:
         if rest and not self.to_scale:
             labels.text("middle quiet", box.x, y + clear, rest)
             self.taken.append(Box(box.x, y + clear, width_of(rest), 16))
+
+    def _line(self, leg: Trip, start: tuple[float, float], end: tuple[float, float]) -> Drawing:
+        """Draw the line of an arrow with its tip, or with a cross where the message is lost."""
+        (x, y), (to_x, to_y), style = start, end, self.styles.get(leg.packet.flow)
+        kind = "tunnel" if leg.tunnelled else f"flow-{style.letter}" if style else "signal"
+        arrow, side = Drawing(), 1 if to_x >= x else -1
+        if leg.tunnelled:
+            arrow.line("tube", x + 10 * side, y, to_x - 10 * side, to_y)
+        colour = {"style": f"stroke:{style.colour};stroke-width:2px"} if style and not leg.tunnelled else {}
+        arrow.line(kind, x, y, to_x - 7 * side, to_y, **colour)
+        if leg.arrived_ns == LOST:
+            arrow.path(kind, [(to_x - 6, to_y - 6), (to_x + 6, to_y + 6)], **colour)
+            arrow.path(kind, [(to_x - 6, to_y + 6), (to_x + 6, to_y - 6)], **colour)
+        else:
+            tip = [(to_x, to_y), (to_x - 10 * side, to_y - 5), (to_x - 10 * side, to_y + 5)]
+            fill = {"style": f"fill:{style.colour};stroke:none"} if style and not leg.tunnelled else {}
+            arrow.path(f"{kind}-tip", tip, **fill)
+        return arrow
 
     def _asked(self, lines: Drawing, labels: Drawing, event: Event, y: float) -> None:
         """Draw a handover that begins, across all lifelines."""

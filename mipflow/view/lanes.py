@@ -39,12 +39,21 @@ class Laned(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One lane: its number from 1, its key, its packets, and how many there are of each conversation."""
+    """One lane: its number from 1, its key, its packets, how many there are of each conversation, and into how many
+    lanes the most cut of them goes.
+    """
 
     number: int
     key: Hashable
     packets: list[Laned]
     flows: Counter[int]
+    cut: int
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults of the lane, in few words; none where it holds one whole conversation."""
+        several, cut = len(self.flows) > 1, self.cut > 1
+        return [f"{len(self.flows)} shapes"] * several + [f"cut into {self.cut:,} lanes"] * cut
 
 
 def sort(packets: Iterable[Laned]) -> list[Lane]:
@@ -52,15 +61,17 @@ def sort(packets: Iterable[Laned]) -> list[Lane]:
     found: dict[Hashable, list[Laned]] = defaultdict(list)
     for packet in packets:
         found[packet.key].append(packet)
+    counted = [Counter(each.flow for each in inside) for inside in found.values()]
+    cut = Counter(flow for flows in counted for flow in flows)
     return [
-        Lane(number, key, inside, Counter(each.flow for each in inside))
-        for number, (key, inside) in enumerate(found.items(), start=1)
+        Lane(number, key, inside, flows, max(cut[flow] for flow in flows))
+        for number, ((key, inside), flows) in enumerate(zip(found.items(), counted, strict=True), start=1)
     ]
 
 
 def is_clean(lanes: Sequence[Lane]) -> bool:
     """Say whether each lane has one conversation, and each conversation one lane."""
-    return all(len(lane.flows) == 1 for lane in lanes) and len({f for lane in lanes for f in lane.flows}) == len(lanes)
+    return not any(lane.faults for lane in lanes)
 
 
 def lanes(
@@ -73,16 +84,11 @@ def lanes(
     sorted_in = sort(packets)
     found = len({each.flow for each in packets})
     told = title or f"{len(packets):,} packets, {count(found, 'conversation')}, {count(len(sorted_in), 'lane')}"
-    where: dict[int, list[int]] = defaultdict(list)
-    for lane in sorted_in:
-        for flow in lane.flows:
-            where[flow].append(lane.number)
 
     def sentences() -> list[str]:
-        return [
-            f"Lane {lane.number}, key {_key(lane.key, names)}: {_holds(lane, where, flows)}"
-            for lane in sorted_in[:MOST_LANES]
-        ] + _more(sorted_in)
+        shown = sorted_in[:MOST_LANES]
+        told = [f"Lane {lane.number}, key {_key(lane.key, names)}: {_holds(lane, flows)}" for lane in shown]
+        return told + _more(sorted_in)
 
     def rows() -> list[dict[str, object]]:
         return [
@@ -93,8 +99,7 @@ def lanes(
             for lane in sorted_in
         ]  # fmt: skip
 
-    drawing = _drawn(sorted_in, where, flows, names, moved_ns, told)
-    return Picture(told, sentences, rows, drawing=drawing)
+    return Picture(told, sentences, rows, drawing=_drawn(sorted_in, flows, names, moved_ns, told))
 
 
 def _more(sorted_in: Sequence[Lane]) -> list[str]:
@@ -108,17 +113,15 @@ def _key(key: Hashable, names: Mapping[str, str]) -> str:
     return ", ".join(told) or "nothing"
 
 
-def _holds(lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> str:
+def _holds(lane: Lane, flows: Mapping[int, str]) -> str:
     words = " and ".join(flows[flow] for flow in lane.flows)
-    cut = [flow for flow in lane.flows if len(where[flow]) > 1]
     told = f"{len(lane.flows)} shapes: {words}" if len(lane.flows) > 1 else words
-    return told + (f", cut into {max(len(where[flow]) for flow in cut):,} lanes" if cut else "")
+    return told + f", cut into {lane.cut:,} lanes" * (lane.cut > 1)
 
 
 def _drawn(
-    sorted_in: Sequence[Lane], where: Mapping[int, list[int]], flows: Mapping[int, str], names: Mapping[str, str],
-    moved_ns: int | None, title: str,
-) -> str:  # fmt: skip
+    sorted_in: Sequence[Lane], flows: Mapping[int, str], names: Mapping[str, str], moved_ns: int | None, title: str
+) -> str:
     shown, drawing = sorted_in[:MOST_LANES], Drawing()
     order = {flow: number % MOST_FLOWS for number, flow in enumerate(sorted(flows))}
     times = [each.t_ns for lane in sorted_in for each in lane.packets] or [0]
@@ -129,11 +132,7 @@ def _drawn(
     def x(t_ns: int) -> float:
         return LEFT + (RIGHT - LEFT) * (t_ns - begin_ns) / span_ns
 
-    at = 6.0
-    for flow in sorted(flows):
-        drawing.path(f"flow-{order[flow]} full", _shape(order[flow], at + 7, 14))
-        drawing.text("start", at + 20, 14, flows[flow])
-        at += 36 + width_of(flows[flow])
+    _legend(drawing, flows, order)
     strip = TOP + STRIP / 2
     drawing.rect("soft", LEFT - 14, TOP, RIGHT - LEFT + 28, STRIP, rx=6)
     drawing.text("end strong", LEFT - 22, strip, "as they pass")
@@ -143,7 +142,7 @@ def _drawn(
         drawing.rect("card", LEFT - 14, top, RIGHT - LEFT + 28, LANE - 6, rx=6)
         drawing.text("end strong", LEFT - 22, middle - 9, f"lane {lane.number}")
         drawing.text("end quiet", LEFT - 22, middle + 9, _short(_key(lane.key, names), LEFT - 10))
-        _tell(drawing, middle, lane, where, flows)
+        _tell(drawing, middle, lane, flows)
     if moved_ns is not None and begin_ns < moved_ns < begin_ns + span_ns:
         drawing.line("asked", x(moved_ns), TOP - 4, x(moved_ns), height - 4)
         drawing.text("middle", x(moved_ns), TOP + STRIP + 13, f"told to move, {moved_ns / NS_PER_S:.1f} s")
@@ -152,17 +151,29 @@ def _drawn(
     for number, lane in enumerate(shown):
         middle = first + LANE * number + LANE / 2 - 3
         for packet in _chosen(lane, max(2, MARKS // max(1, len(shown)))):
-            aside = -8 if packet.outgoing else 8
             after = PLAY_S * (packet.t_ns - begin_ns) / span_ns
-            look = f"flow-{order[packet.flow]} full"
-            for kind, y in (("come", strip), ("drop", middle)):
-                mark = Drawing()
-                size = 4.5 if kind == "come" else 7  # all are in the strip, and only its own in a lane
-                mark.path(look, _shape(order[packet.flow], x(packet.t_ns), y + aside, size))
-                how = f"--at:{after:.2f}s" + (f";--up:{strip - middle:.0f}px" if kind == "drop" else "")
-                drawing.group(kind, mark, style=how)
+            _mark(drawing, order[packet.flow], x(packet.t_ns), (strip, middle), packet.outgoing, after)
     foot = "<p>Upper row of each lane: sent by the phone; lower row: received. Few packets of each kind are drawn.</p>"
     return drawing.html(title, WIDTH, height, _PLAY, foot)
+
+
+def _legend(drawing: Drawing, flows: Mapping[int, str], order: Mapping[int, int]) -> None:
+    at = 6.0
+    for flow in sorted(flows):
+        drawing.path(f"flow-{order[flow]} full", _shape(order[flow], at + 7, 14))
+        drawing.text("start", at + 20, 14, flows[flow])
+        at += 36 + width_of(flows[flow])
+
+
+def _mark(drawing: Drawing, look: int, x: float, ys: tuple[float, float], outgoing: bool, after_s: float) -> None:
+    """Draw a packet twice, in the strip and in its lane: it falls from one to the other after so many seconds."""
+    strip, middle = ys
+    for kind, y in (("come", strip), ("drop", middle)):
+        mark = Drawing()
+        size = 4.5 if kind == "come" else 7  # all are in the strip, and only its own in a lane
+        mark.path(f"flow-{look} full", _shape(look, x, y + (-8 if outgoing else 8), size))
+        how = f"--at:{after_s:.2f}s" + (f";--up:{strip - middle:.0f}px" if kind == "drop" else "")
+        drawing.group(kind, mark, style=how)
 
 
 _PLAY = (
@@ -171,18 +182,16 @@ _PLAY = (
 )
 
 
-def _tell(drawing: Drawing, y: float, lane: Lane, where: Mapping[int, list[int]], flows: Mapping[int, str]) -> None:
+def _tell(drawing: Drawing, y: float, lane: Lane, flows: Mapping[int, str]) -> None:
     """Write beside a lane which shapes are in it, and what is wrong with them."""
     x = RIGHT + 24
     words, more = " + ".join(flows[flow] for flow in lane.flows), len(lane.flows)
     while width_of(words) > ROOM * (WIDTH - x) and more > 1:
         more -= 1
         words = " + ".join([*(flows[flow] for flow in [*lane.flows][:more]), f"{len(lane.flows) - more} more"])
-    cut = max((len(where[flow]) for flow in lane.flows), default=1)
-    notes = [f"{len(lane.flows)} shapes"] * (len(lane.flows) > 1) + [f"cut into {cut:,} lanes"] * (cut > 1)
-    drawing.text("start strong" if notes else "start", x, y - 9 * bool(notes), _short(words, WIDTH - x))
-    if notes:
-        note = ", ".join(notes)
+    note = ", ".join(lane.faults)
+    drawing.text("start strong" if note else "start", x, y - 9 * bool(note), _short(words, WIDTH - x))
+    if note:
         drawing.rect("lit", x - 4, y + 1, width_of(note) + 10, 18, rx=4)
         drawing.text("start on-lit", x + 1, y + 10, note)
 

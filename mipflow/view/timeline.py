@@ -18,16 +18,7 @@ from mipflow.view.drawing.picture import Picture
 from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
 from mipflow.view.story.spine import Spine, spine
 from mipflow.view.story.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
-from mipflow.view.story.words import (
-    NS_PER_MS,
-    NS_PER_S,
-    check_span,
-    count,
-    cut,
-    interface_kind,
-    seconds,
-    where_lost,
-)
+from mipflow.view.story.words import NS_PER_MS, NS_PER_S, check_span, count, cut, interface_kind, seconds, where_lost
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
 

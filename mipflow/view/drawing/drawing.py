@@ -22,13 +22,13 @@ SIZE = 14
 """Of all letters, in pixels."""
 
 
-def width_of(text: str, size: float = SIZE, bold: bool = False) -> float:
+def width_of(text: str, bold: bool = False) -> float:
     """About how many pixels a text is wide, rather too many than too few: in DejaVu Sans, a wide font."""
     shares = (
         1.1 if each in "✓✕▸" or east_asian_width(each) in "WF" else 0.38 if each in _NARROW else 0.96 if each in _WIDE
         else 0.72 if each.isupper() else 0.62 for each in text
     )  # fmt: skip
-    return sum(shares) * size * (1.16 if bold else 1)
+    return sum(shares) * SIZE * (1.16 if bold else 1)
 
 
 def in_rows(spans: Iterable[tuple[float, float]]) -> list[int]:

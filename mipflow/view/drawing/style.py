@@ -63,14 +63,9 @@ def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
     return styles
 
 
-def font(size: int, colour: str = INK, family: str = SANS, bold: bool = False) -> Dict:
+def font(size: int, colour: str = INK, bold: bool = False) -> Dict:
     """A font of plotly."""
-    return {"size": size, "color": colour, "family": family, "weight": "bold" if bold else "normal"}
-
-
-def marker(symbol: Any, size: Any, colour: Any, edge: str = EDGE, width: float = 1.5) -> Dict:
-    """The look of marks; symbol, size and colour may be lists."""
-    return {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": {"color": edge, "width": width}}
+    return {"size": size, "color": colour, "family": SANS, "weight": "bold" if bold else "normal"}
 
 
 def scatter(mode: str, x: list[Any], y: list[Any], **more: Any) -> Dict:

@@ -201,8 +201,7 @@ class Show(Picture):
 
     # --- HTML --------------------------------------------------------------------------------------------------------
 
-    def controls(self) -> str:
-        """Buttons, speeds, the bar with the events as numbered marks, and the caption."""
+    def _buttons(self) -> str:
         before = _button("before", 0, "Play from before the change", "", "Before the change")
         buttons = [
             _button("event", -1, "Previous event", "", "‹ Event") if self.events else "",
@@ -214,16 +213,19 @@ class Show(Picture):
             _button("save", 0, "Save what is seen as SVG", "", "SVG"),
             _button("save", 1, "Save what is seen as PNG", "", "PNG"),
         ]  # fmt: skip
+        return "".join(buttons)
+
+    def controls(self) -> str:
+        """Return buttons, speeds, the bar with the events as numbered marks, and the caption."""
         name = f"name='{self.id} speed'"
         speeds = "".join(
             f"<label><input type='radio' {name} value='{value}'{' checked' * (value == '1')}> {word}</label>"
             for value, word in SPEEDS.items()
         )
         marks, rows = self._marks()
-        number = sum(len(board.slots) for board in self.boards)
-        last = self._captions()[-1][1]
+        number, last = sum(len(board.slots) for board in self.boards), self._captions()[-1][1]
         above = (
-            f"<div class='mipflow-buttons'>{''.join(buttons)}<span class='mipflow-clock'></span>"
+            f"<div class='mipflow-buttons'>{self._buttons()}<span class='mipflow-clock'></span>"
             f"<span class='mipflow-pace' data-slot='{number + 1}'></span>"
             f"<fieldset class='mipflow-speeds'><legend>Speed</legend>{speeds}</fieldset></div>"
             f"<div class='mipflow-rail'><input type='range' min='0' max='{self.film.length_ms}' step='1'"

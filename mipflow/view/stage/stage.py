@@ -501,16 +501,14 @@ class Stage:
             line |= {"width": WIDTHS[kind]} | ({"dash": style.dash if kind == "road" else _DASH[kind]} if style else {})
             opacity = 0.45 if kind == "tunnel" else 1
             data.append(look.scatter("lines", *self._line(versions[-1][1]), line=line, opacity=opacity))
-        marks = [
-            (look.marker(style.symbol, PACKET[1], look.line_colour(style.colour)), style.letter_colour)
-            for style in self.flows.values()
-        ]
-        marks += [(look.marker("square", 40, look.VERMILION), look.INK)]
-        marks += [(look.marker("x", CROSS[0], look.VERMILION), look.CLEAR)]
-        for layer, (marker, ink), room, seen in zip(self.layers, marks, rooms, now, strict=True):
+        looks = self.flows.values()
+        marks = [(each.symbol, PACKET[1], look.line_colour(each.colour), each.letter_colour) for each in looks]
+        marks += [("square", 40, look.VERMILION, look.INK), ("x", CROSS[0], look.VERMILION, look.CLEAR)]
+        for layer, (symbol, size, colour, ink), room, seen in zip(self.layers, marks, rooms, now, strict=True):
             texts = [look.literal(spot.said) for spot in seen[:room]]
             inside = [spot.tunnelled for spot in seen] + [False] * room
-            marker["line"] = {"color": [look.PURPLE if each else look.EDGE for each in inside[:room]], "width": 1.5}
+            edges = {"color": [look.PURPLE if each else look.EDGE for each in inside[:room]], "width": 1.5}
+            marker = {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": edges}
             more: Dict = {"text": texts + ["-"] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
             more |= {"textposition": "middle center", "hoverinfo": "text", "hovertext": HINTS.get(layer.name, HINT)}
             xs, ys = self._points([(spot.x, spot.y) for spot in seen], room)

@@ -20,14 +20,13 @@ from mipflow.view.story.words import (
     ON_LINK,
     Words,
     bound,
-    flow_ids,
     interface_kind,
     link,
     long,
     network,
     seconds,
     short,
-)  # fmt: skip
+)
 from mipflow.wire import mobility
 from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.packet import Packet
@@ -219,7 +218,8 @@ class Teller:
             flows = tuple(_flow_of(row) for row in rows if self._bound_at(words.address(row.get("cn")), home) is None)
         named, is_moved = words.flows_named(flows), before.get("care_of_address") != after.get("care_of_address")
         if not after:
-            rest = f"; {named} {_takes(flows)} the way through the home agent" if flows and not is_agent else ""
+            takes = "takes" if len(flows) == 1 else "take"
+            rest = f"; {named} {takes} the way through the home agent" if flows and not is_agent else ""
             return f"{who} forgets where {words.the(home)} is{rest}", f"{words.the(home)} forgotten", flows, bool(flows)
         if flows and is_moved:
             through = " through the tunnel" if is_agent else ""
@@ -308,7 +308,8 @@ class Teller:
         return ()
 
     def _decided(self, record: Decided) -> Moment:
-        kind, flows, tested, t_ns = _DECIDED.get(record.what, _DECISION), flow_ids(record.why), "", record.t_ns
+        kind, flows = _DECIDED.get(record.what, _DECISION), self.words.flow_ids(record.why)
+        tested, t_ns = "", record.t_ns
         if record.what == "handover":
             told, brief, flows = self._asked(record, flows)
         elif record.what in _TESTED and record.node in self.home_agents:
@@ -325,7 +326,7 @@ class Teller:
     def _asked(self, record: Decided, flows: tuple[int, ...]) -> tuple[str, str, tuple[int, ...]]:
         """Tell a handover that is asked for: sentence, few words, and the flows that move."""
         words, (order, _, along) = self.words, record.why.partition("; ")
-        named, sharing = words.flows_named(flows) if flows else "everything", flow_ids(along)
+        named, sharing = words.flows_named(flows) if flows else "everything", self.words.flow_ids(along)
         told = f"{self.who(record.node)} is asked to move {named} to {network(order.split(' ')[-1])}"
         if sharing:
             shares = "shares" if len(sharing) == 1 else "share"
@@ -363,10 +364,6 @@ class Teller:
 
 def _flow_of(row: Row) -> int:
     return int(str(row["flow_id"]))
-
-
-def _takes(flows: tuple[int, ...]) -> str:
-    return "takes" if len(flows) == 1 else "take"
 
 
 def _a(name: str) -> str:

@@ -182,12 +182,6 @@ def over(network: str, *, tunnelled: bool) -> str:
     return f"{'through the home agent, in a tunnel ' * tunnelled}over {network}"
 
 
-def flow_ids(text: str) -> tuple[int, ...]:
-    """Return the ids of the flows that a node's sentence names."""
-    found = _FLOWS.search(text)
-    return () if found is None else _ids(found[2])
-
-
 def _ids(text: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", text)))
 
@@ -228,6 +222,12 @@ class Words:
         """An address in a sentence: "the WLAN address", "H@1"."""
         word = "no address" if address is None else self.address(address)
         return f"the {word}" if _NAMED.search(word) and word != "no address" else word
+
+    @staticmethod
+    def flow_ids(text: str) -> tuple[int, ...]:
+        """Return the ids of the flows that a node's sentence names."""
+        found = _FLOWS.search(text)
+        return () if found is None else _ids(found[2])
 
     def in_words(self, text: str) -> str:
         """Put the names of flows and addresses into a node's sentence, in place of their numbers."""
