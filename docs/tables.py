@@ -119,7 +119,7 @@ What differs, and why:
 
 
 def markdown(rows: Sequence[dict[str, object]]) -> str:
-    """Rows as a table of Markdown."""
+    """Return rows as a table of Markdown."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [names, ["---"] * len(names), *([cell(row.get(name)) for name in names] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -33,7 +33,8 @@ REFUSALS = {
 
 
 def open_tun(name: str) -> int:
-    """The file of a TUN interface, made if it is not there: packets without a link layer, one for each read and write.
+    """Return the file of a TUN interface, made if it is not there: packets without a link layer, one for each read and
+    write.
 
     Raises `TopologyError` where the name cannot be one, or Linux does not give the interface.
     """
@@ -52,7 +53,7 @@ def open_tun(name: str) -> int:
 
 
 def make_port(role: str) -> BytePort:
-    """A network of one node, whose address ends in ::1, and the port on its link. Nothing of it is real yet."""
+    """Return a network of one node, whose address ends in ::1, and the port on its link. Nothing of it is real yet."""
     assert layers.inet6  # scapy takes most of a second to load: now, not when the first packet is here
     network = Network(seed=int.from_bytes(os.urandom(8), signed=True), trace="off")  # tokens that nobody can guess
     link = network.add_segment("tun", Link(delay_ms=0, rate_bps=None), Prefix.parse(PREFIXES[role]))

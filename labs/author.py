@@ -45,7 +45,7 @@ def new(name: str, labs: Path) -> str:
 
 
 def _taken(labs: Path) -> dict[str, str]:
-    """The numbers that a lab has, each with what it is."""
+    """Return the numbers that a lab has, each with what it is."""
     with (labs / "plan.csv").open(encoding="utf-8", newline="") as file:
         taken = {row["lab"]: row["title"] for row in csv.DictReader(file)}
     taken |= {each.stem[3:]: each.name for each in (labs / "exercises").glob("lab[0-9][0-9].py")}

@@ -99,7 +99,7 @@ def _begun(name: str, labs: Path) -> str:
 
 
 def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
-    """Every file that is built from `labs`/source, by its path in `target`."""
+    """Return every file that is built from `labs`/source, by its path in `target`."""
     sources = sorted((labs / "source").glob("*.py"))
     if not sources:
         raise SourceError(f"no lab: {labs / 'source'} holds no NN_name.py")
@@ -124,7 +124,7 @@ def built(labs: Path, target: Path, solutions: bool = False) -> dict[Path, str]:
 
 
 def differences(files: dict[Path, str], labs: Path) -> list[str]:
-    """One line for each file in `labs` that is missing, is not as built, or has no source."""
+    """Return one line for each file in `labs` that is missing, is not as built, or has no source."""
     found = []
     for path, text in files.items():
         if not path.exists():
@@ -142,7 +142,7 @@ def _write(files: dict[Path, str]) -> None:
 
 
 def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool = False) -> str:
-    """The notebook of one source as text; the pictures that it shows are added to `drawn`."""
+    """Return the notebook of one source as text; the pictures that it shows are added to `drawn`."""
     import jupytext
 
     match = NAME.fullmatch(source.name)
@@ -169,7 +169,7 @@ def notebook(source: Path, drawn: dict[str, str] | None = None, solutions: bool 
 
 
 def _identifier(name: re.Match[str], number: int, read: Any) -> str:
-    """A cell's id. Those of the glossary are its words: a link finds them before the page is drawn."""
+    """Return a cell's id. Those of the glossary are its words: a link finds them before the page is drawn."""
     word = re.match(r"## (.+)", read.source) if name[2] == GLOSSARY else None
     return _anchor(word[1]) if word else f"{name[2] or 'lab' + name[1]}-{number:02}"
 
@@ -179,14 +179,14 @@ def _anchor(heading: str) -> str:
 
 
 def words(sources: Path) -> set[str]:
-    """The anchors of the glossary."""
+    """Return the anchors of the glossary."""
     path = sources / f"{GLOSSARY}.py"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return {_anchor(heading) for heading in re.findall(r"^# ## (.+)$", text, re.MULTILINE)}
 
 
 def _linked(text: str, sources: Path) -> str:
-    """A text with its links to words and labs."""
+    """Return a text with its links to words and labs."""
 
     def to_word(found: re.Match[str]) -> str:
         if found[1] not in words(sources):
@@ -223,9 +223,9 @@ def _cell(read: Any, identifier: str, sources: Path, drawn: dict[str, str], solu
 
 
 def with_imports(text: str, between: str = "\n") -> str:
-    """A code cell that stands alone: whatever was deleted or not yet run, it has the names of the course that it calls,
-    and has them as they are, whatever another cell made of them. `between`: a folded cell shows its first line, where
-    what it does is to be seen.
+    """Return a code cell that stands alone: whatever was deleted or not yet run, it has the names of the course that it
+    calls, and has them as they are, whatever another cell made of them. `between`: a folded cell shows its first line,
+    where what it does is to be seen.
     """
     from mipflow import course
 
@@ -236,7 +236,7 @@ def with_imports(text: str, between: str = "\n") -> str:
 
 
 def without_solution(text: str, is_code: bool) -> str:
-    """A cell as the learner gets it: a stub for every marked solution."""
+    """Return a cell as the learner gets it: a stub for every marked solution."""
     kept: list[str] = []
     inside = False
     for line in text.split("\n"):
@@ -297,7 +297,7 @@ def _nbgrader(tag: str, cell_type: str) -> Cell:
 
 
 def _drawn(name: str, drawn: dict[str, str]) -> str:
-    """A picture by its name, drawn once."""
+    """Return a picture by its name, drawn once."""
     if name not in drawn:
         from flowcharts import CHARTS
         from pictures import PICTURES

@@ -74,7 +74,7 @@ def card(source: Path) -> Card:
 
 
 def _able(told: Sequence[str]) -> list[str]:
-    """The points of the list under "you can"."""
+    """Return the points of the list under "you can"."""
     points: list[str] = []
     begun = False
     for line in told:
@@ -110,7 +110,7 @@ def _marks(cells: Sequence[str]) -> list[Mark]:
 
 
 def cards(labs: Path) -> list[Card]:
-    """All labs in order: those that are there, and those of plan.csv that are to come."""
+    """Return all labs in order: those that are there, and those of plan.csv that are to come."""
     known: dict[str, Card] = {}
     with (labs / "plan.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -121,7 +121,7 @@ def cards(labs: Path) -> list[Card]:
 
 
 def lab_map(labs: Path) -> str:
-    """The start page's table, with the test before all labs and the one after them."""
+    """Return the start page's table, with the test before all labs and the one after them."""
     before, after = ([card(each) for each in (labs / "source").glob(f"{when}_test.py")] for when in ("pre", "post"))
     known = [each._replace(lab="") for each in before], cards(labs), [each._replace(lab="") for each in after]
     rows = [[each.lab, each.link, each.minutes, each.core, ", ".join(each.needs)] for part in known for each in part]

@@ -85,7 +85,7 @@ def _edge(place: Point, toward: Point) -> Point:
 
 
 def _way(begin: Step, end: Step, answer: str) -> Iterator[str]:
-    """An arrow along row or column; round a corner it leaves its step up or down."""
+    """Yield an arrow along row or column; round a corner it leaves its step up or down."""
     (x, y), (to_x, to_y) = begin.place, end.place
     corner = [(x, to_y)] if x != to_x and y != to_y else []
     points = [_edge(begin.place, (corner or [end.place])[0]), *corner, _edge(end.place, (corner or [begin.place])[0])]
@@ -109,7 +109,7 @@ def _card(number: int, step: Step, is_end: bool) -> Iterator[str]:
 
 
 def chart(name: str) -> str:
-    """A figure as SVG."""
+    """Return a figure as SVG."""
     title, steps, ways = FIGURES[name]
     told = []
     for number, step in steps.items():

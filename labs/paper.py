@@ -43,7 +43,7 @@ HALF = 5
 
 
 def page() -> str:
-    """The whole page as HTML; it needs no network."""
+    """Return the whole page as HTML; it needs no network."""
     asked = list(questions_of("pre").values())
     sheets = "".join(_sheet(form, [each for each in asked if each.name.startswith(f"pre-{form}")]) for form in FORMS)
     return (
@@ -79,7 +79,7 @@ def _item(number: int, question: Question) -> str:
 
 
 def _key() -> str:
-    """The teacher's page."""
+    """Return the teacher's page."""
     with CATALOGUE.open(encoding="utf-8", newline="") as file:
         beliefs = {row["id"]: row["belief"] for row in csv.DictReader(file)}
     rows = []

@@ -117,7 +117,7 @@ class Clock(NamedTuple):
         return since + (t_ns - self.landed_ns) / self.pace
 
     def virtual(self, at_s: float) -> float:
-        """The moment that plays then."""
+        """Return the moment that plays then."""
         stood = min(max(at_s - self.land_s, 0.0), self.go_s - self.land_s)
         return self.landed_ns + (at_s - self.land_s - stood) * self.pace
 
@@ -127,7 +127,7 @@ FIRST, SECOND = (0.0, 1.6, 3.1, 3.9, 5.7), (5.7, 7.4, 8.9, 9.78, LASTS_S)
 
 
 def clock(of: Run, times: tuple[float, float, float, float, float]) -> Clock:
-    """The clock of an act."""
+    """Return the clock of an act."""
     return Clock(*times, of.update.started_ns, of.landing_ns)
 
 
@@ -144,12 +144,12 @@ LETTER = 8.4
 
 
 def row_y(number: int) -> float:
-    """The middle of a row of CN1's binding cache."""
+    """Return the middle of a row of CN1's binding cache."""
     return PLATE[1] + 56 + 36 * number
 
 
 def home_y(number: int) -> float:
-    """The middle of a row of the mobile node's home addresses."""
+    """Return the middle of a row of the mobile node's home addresses."""
     return HOMES[1] + 54 + 36 * number
 
 
@@ -161,7 +161,7 @@ def places() -> dict[str, Point]:
 
 
 def road(nodes: Iterable[str], aside: float = 0.0) -> list[Point]:
-    """The corners of a way, on a lane."""
+    """Return the corners of a way, on a lane."""
     return [(places()[node][0], places()[node][1] + aside) for node in nodes]
 
 
@@ -185,7 +185,7 @@ class Motion:
         self._names: dict[str, str] = {}
 
     def style(self, frames: Frames) -> str:
-        """The attributes of an element that goes through these frames."""
+        """Return the attributes of an element that goes through these frames."""
         steps = "".join(f"{100 * at_s / LASTS_S:.3f}".rstrip("0").rstrip(".") + f"%{{{css}}}" for at_s, css in frames)
         if frames[-1][0] < LASTS_S:
             steps += f"to{{{frames[-1][1]}}}"
@@ -193,7 +193,7 @@ class Motion:
         return f'class="m" style="{frames[-1][1]};animation-name:{name}"'
 
     def css(self) -> str:
-        """The rules that set all in motion."""
+        """Return the rules that set all in motion."""
         frames = "".join(f"@keyframes {name}{{{steps}}}\n" for steps, name in self._names.items())
         how = f".m{{animation-duration:{LASTS_S:g}s;animation-timing-function:linear;animation-fill-mode:both;"
         how += f"animation-iteration-count:{PLAYS}}}"
@@ -225,7 +225,7 @@ def _at(place: Point, scale: float = 1) -> str:
 
 
 def flight(trip: Trip, aside: float, time: Clock) -> Frames:
-    """A packet from its sender to its receiver, for the part that plays; empty where none does."""
+    """Return a packet from its sender to its receiver, for the part that plays; empty where none does."""
     first = max(trip.started_ns, time.virtual(time.begin_s))
     last = min(trip.arrived_ns, time.virtual(time.end_s))
     if first >= last:
@@ -245,7 +245,7 @@ def flight(trip: Trip, aside: float, time: Clock) -> Frames:
 
 
 def front(of: Run, nodes: Sequence[str]) -> list[tuple[float, float]]:
-    """How far CN1's first packet on a road is after how long: shares of its length by nanoseconds."""
+    """Return how far CN1's first packet on a road is after how long: shares of its length by nanoseconds."""
     trip = next(each for each in of.packets if each.nodes == list(nodes))
     lengths = [((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 for (ax, ay), (bx, by) in pairwise(road(nodes))]
     shares = [sum(lengths[:number]) / sum(lengths) for number in range(len(nodes))]
@@ -253,14 +253,14 @@ def front(of: Run, nodes: Sequence[str]) -> list[tuple[float, float]]:
 
 
 def ways(of: Run, flow: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The roads of a flow's last packet before the landing, and of its first one after."""
+    """Return the roads of a flow's last packet before the landing, and of its first one after."""
     own = [each for each in of.packets if each.packet.label == -flow]
     number = bisect_left(own, of.landing_ns, key=lambda trip: trip.started_ns)
     return tuple(own[number - 1].nodes), tuple(own[number].nodes)
 
 
 def lane(flow: int, nodes: tuple[str, ...]) -> Frames:
-    """A flow's line on a road: how much of it is left out at its begin (1: all), or at its end (-1: all)."""
+    """Return a flow's line on a road: how much of it is left out at its begin (1: all), or at its end (-1: all)."""
     frames: Frames = []
     for of, time in acts():
         before, after = ways(of, flow)
@@ -277,7 +277,7 @@ def lane(flow: int, nodes: tuple[str, ...]) -> Frames:
 
 @cache
 def acts() -> list[tuple[Run, Clock]]:
-    """The two runs, each with the clock by which it plays."""
+    """Return the two runs, each with the clock by which it plays."""
     both = [(run(mf.figure1), FIRST), (run(mf.figure2), SECOND)]
     return [(of, clock(of, times)) for of, times in both]
 
@@ -288,19 +288,19 @@ def acts() -> list[tuple[Run, Clock]]:
 def text(
     x: float, y: float, words: str, size: float = 14, kind: str = "ink", *, bold: bool = False, anchor: str = "start"
 ) -> str:
-    """A line of text in a colour of the palette."""
+    """Return a line of text in a colour of the palette."""
     weight = ' font-weight="bold"' if bold else ""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" class="{kind}"{where}{weight}>{escape(words)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, kinds: str = "page edge", radius: float = 6) -> str:
-    """A rectangle in colours of the palette."""
+    """Return a rectangle in colours of the palette."""
     return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" class="{kinds}"/>'
 
 
 def line(points: Sequence[Point], kinds: str, width: float, more: str = "") -> str:
-    """An open line through some points."""
+    """Return an open line through some points."""
     way = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
     return f'<path d="{way}" fill="none" class="{kinds}" stroke-width="{width:g}" stroke-linejoin="round"{more}/>'
 
@@ -319,7 +319,7 @@ def mark(look: FlowStyle, name: str) -> str:
 
 
 def chip(flow: int, x: float, y: float) -> str:
-    """The mark of a flow at a place."""
+    """Return the mark of a flow at a place."""
     return f'<use href="#p{flow}" x="{x:g}" y="{y:g}"/>'
 
 
@@ -342,7 +342,7 @@ def network() -> str:
 
 
 def station(node: str) -> str:
-    """A router where the roads bend: packets pass over it."""
+    """Return a router where the roads bend: packets pass over it."""
     x, y = places()[node]
     return f'<rect x="{x - 7:g}" y="{y - 17:g}" width="14" height="34" rx="7" class="page edge" stroke-width="2"/>'
 
@@ -353,7 +353,7 @@ def icon(node: str, x: float, y: float) -> str:
 
 
 def card(node: str) -> str:
-    """A node at which packets end; its icon stands on the outer side."""
+    """Return a node at which packets end; its icon stands on the outer side."""
     (x, y), width = places()[node], 14 + 8.2 * len(NAMES[node])
     side = -1 if x < WIDTH / 2 else 1
     return "".join([
@@ -363,7 +363,7 @@ def card(node: str) -> str:
 
 
 def lanes(motion: Motion | None, frames: Callable[[int, tuple[str, ...]], Frames]) -> str:
-    """The lines of both flows on both roads, with an arrow where they reach the mobile node."""
+    """Return the lines of both flows on both roads, with an arrow where they reach the mobile node."""
     parts = []
     for number, (flow, nodes) in enumerate((flow, nodes) for flow in LOOKS for nodes in ROADS):
         points = road(nodes, ASIDE[flow])
@@ -382,7 +382,7 @@ def lanes(motion: Motion | None, frames: Callable[[int, tuple[str, ...]], Frames
 
 
 def plates() -> str:
-    """The cards of both tables, each tied to its node."""
+    """Return the cards of both tables, each tied to its node."""
     (mx, my), (cx, cy), parts = places()["MN"], places()["CN1"], []
     parts += [line([(mx, my), (mx, HOMES[1])], "edge", 1.5), line([(cx, cy), (cx, PLATE[1])], "edge", 1.5)]
     for (x, y, width, height), title in ((HOMES, "Home addresses"), (PLATE, "CN1's binding cache: who is where")):
@@ -391,14 +391,14 @@ def plates() -> str:
 
 
 def plain_row(number: int, home: str, where: str) -> str:
-    """A row of CN1's binding cache."""
+    """Return a row of CN1's binding cache."""
     x, y = PLATE[0] + 16, row_y(number) + 5
     tie = line([(PLATE[0] - 24, y - 5), (PLATE[0], y - 5)], "line", 1.5)
     return tie + text(x, y, home, 15, bold=True) + text(x + 44, y, f"→  {where}", 15)
 
 
 def changed_row(number: int, home: str, was: str, where: str) -> str:
-    """The same when a binding update has changed it: the old value struck through beside the new one."""
+    """Return the same when a binding update has changed it: the old value struck through beside the new one."""
     x, y = PLATE[0] + 16, row_y(number)
     return "".join([
         line([(PLATE[0] - 24, y), (x - 8, y)], "edge", 1.5), box(x - 8, y - 15, PLATE[2] - 16, 30, "new edge", 4),
@@ -412,7 +412,7 @@ def changed_row(number: int, home: str, was: str, where: str) -> str:
 def svg(
     title: str, story: str, parts: Iterable[str], motion: Motion | None = None, *, height: int = HEIGHT
 ) -> str:
-    """The whole picture on an opaque card: the page behind may be of any colour."""
+    """Return the whole picture on an opaque card: the page behind may be of any colour."""
     rules = [
         "".join(f".{name}{{{what}:{value[tone]}}}" for name, (what, *value) in PALETTES.items()) for tone in (0, 1)
     ]
@@ -432,12 +432,12 @@ def home_row(number: int, home: str) -> str:
 
 
 def user(flow: int, place: int, number: int) -> tuple[Point, str]:
-    """A flow beside the home address that it uses, the first or second there: where it stands, and its looks."""
+    """Return a flow beside the home address that it uses, the first or second there: where it stands, and its looks."""
     return (HOMES[0] + 70 + 72 * place, home_y(number)), chip(flow, 0, 0) + text(16, 5, LOOKS[flow].word, 15)
 
 
 def before() -> str:
-    """Both flows over the WLAN, a home address and a row for each, and the question: not its answer."""
+    """Return both flows over the WLAN, a home address and a row for each, and the question: not its answer."""
     of, _ = acts()[1]
     now_ns = of.update.started_ns - 14 * NS_PER_MS
     used, homes, rows = {flow: ways(of, flow)[0] for flow in LOOKS}, of.homes(), of.rows(now_ns)
@@ -473,7 +473,9 @@ CAPTIONS = (
 
 
 def hero() -> str:
-    """The method in twelve seconds: with one home address both flows swing, with two only the one that is to move."""
+    """Return the method in twelve seconds: with one home address both flows swing, with two only the one that is to
+    move.
+    """
     motion = Motion()
     both = acts()
     parts = [network(), lanes(motion, lane), station("AR2"), station("AR3")]
@@ -497,7 +499,7 @@ def hero() -> str:
 
 
 def words(motion: Motion) -> list[str]:
-    """The two chapters above with their outcomes, and one sentence at a time."""
+    """Return the two chapters above with their outcomes, and one sentence at a time."""
     parts = []
     for number, ((of, time), (title, outcome), told) in enumerate(zip(acts(), TABS, CAPTIONS, strict=True)):
         x, width = 14 + 391 * number, 381
@@ -518,7 +520,8 @@ def words(motion: Motion) -> list[str]:
 
 
 def flying(motion: Motion, of: Run, time: Clock) -> str:
-    """The binding update from the mobile node to CN1, and, while time stands, down to the row that it changes."""
+    """Return the binding update from the mobile node to CN1, and, while time stands, down to the row that it changes.
+    """
     home, rows = of.homes()[VIDEO], of.rows(of.landing_ns)
     number = [each for each, _ in rows].index(home)
     said = text(0, -5, "binding update", 14, "pilled", bold=True, anchor="middle")
@@ -533,7 +536,7 @@ def flying(motion: Motion, of: Run, time: Clock) -> str:
 
 
 def tables(motion: Motion) -> list[str]:
-    """The rows of both tables through the story: how they come and change."""
+    """Return the rows of both tables through the story: how they come and change."""
     parts: list[str] = []
     rows: dict[tuple[int, str, str], list[tuple[float, float]]] = {}
     homes: dict[str, float] = {}
@@ -559,7 +562,7 @@ def tables(motion: Motion) -> list[str]:
 
 
 def users(motion: Motion) -> list[str]:
-    """The marks of the flows beside the addresses that they use, at the mobile node and at CN1."""
+    """Return the marks of the flows beside the addresses that they use, at the mobile node and at CN1."""
     parts, stays = [], {flow: [] for flow in LOOKS}
     for of, time in acts():
         homes = of.homes()

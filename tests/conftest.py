@@ -117,19 +117,21 @@ def _program(*names: str) -> str:
 
 @pytest.fixture(scope="session")
 def tshark() -> str:
-    """The path of tshark."""
+    """Return the path of tshark."""
     return _program("tshark")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of Chromium, or of a browser built from it."""
+    """Return the path of Chromium, or of a browser built from it."""
     return _program("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """The example of README: a call and a video to CN1; at 6 s the video moves to the cellular network, 2 s more."""
+    """Return the example of README: a call and a video to CN1; at 6 s the video moves to the cellular network, 2 s
+    more.
+    """
     import mipflow as mf
 
     world = mf.figure2(seed=7)
@@ -148,7 +150,7 @@ def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def jupyter_server(served_folder: Path) -> Iterator[str]:
-    """The address (http://127.0.0.1:port) of a JupyterLab that `mipflow lab` serves without a token.
+    """Return the address (http://127.0.0.1:port) of a JupyterLab that `mipflow lab` serves without a token.
 
     It works on a copy of labs/, so that running a notebook changes no file of the repository.
     """
@@ -158,7 +160,7 @@ def jupyter_server(served_folder: Path) -> Iterator[str]:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A JupyterLab for a folder, which gets a copy of labs/: its address, and its process."""
+    """Return a JupyterLab for a folder, which gets a copy of labs/: its address, and its process."""
     if not (REPOSITORY / "labs" / "00_tour.ipynb").exists():
         pytest.skip("labs/00_tour.ipynb is not built")
     shutil.copytree(REPOSITORY / "labs", folder / "labs")
@@ -217,7 +219,7 @@ def _wait_until_up(server: subprocess.Popen[bytes], address: str, log: Path) -> 
 
 @pytest.fixture
 def browser_page(chromium: str) -> Iterator[Any]:
-    """A fresh playwright page of 1280x720 in headless Chromium.
+    """Return a fresh playwright page of 1280x720 in headless Chromium.
 
     Each test starts its own: a playwright that stays open keeps an event loop running, which would break
     the tests that execute notebooks in the same process.
@@ -231,7 +233,7 @@ def browser_page(chromium: str) -> Iterator[Any]:
 
 @pytest.fixture
 def open_notebook(jupyter_server: str, served_folder: Path, browser_page: Any) -> Callable[[str], Any]:
-    """A function that opens a notebook, such as "labs/00_tour.ipynb", in JupyterLab and returns the page.
+    """Return a function that opens a notebook, such as "labs/00_tour.ipynb", in JupyterLab and returns the page.
 
     It waits for the kernel: JupyterLab forgets a "Run All Cells" that comes earlier. Nobody has answered anything.
     """

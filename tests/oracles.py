@@ -21,7 +21,9 @@ FIXED = {0: 8, 1: 16, 2: 16, 3: 24, 4: 24, 5: 12, 6: 12, 7: 24}  # octets before
 
 
 def mobility_faults(path: str | Path) -> list[str]:
-    """One line for every wrong checksum, length, padding or alignment of Mobility Headers and Home Address options."""
+    """Return one line for every wrong checksum, length, padding or alignment of Mobility Headers and Home Address
+    options.
+    """
     data = Path(path).read_bytes()
     order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     (link,) = struct.unpack_from(order + "I", data, 20)
@@ -38,7 +40,7 @@ def mobility_faults(path: str | Path) -> list[str]:
 
 
 def packet_faults(packet: bytes) -> list[str]:
-    """The faults of one IPv6 packet and of those inside it."""
+    """Return the faults of one IPv6 packet and of those inside it."""
     if not packet or packet[0] >> 4 != 6:
         return []
     source, destination, kind, at, faults = packet[8:24], packet[24:40], packet[6], 40, []
@@ -60,7 +62,7 @@ def packet_faults(packet: bytes) -> list[str]:
 
 
 def mobility_header_faults(header: bytes, source: bytes, destination: bytes) -> list[str]:
-    """The faults of one Mobility Header between the two addresses of its pseudo-header."""
+    """Return the faults of one Mobility Header between the two addresses of its pseudo-header."""
     pseudo = source + destination + struct.pack(">I3xB", len(header), 135)
     total = sum(struct.unpack(f">{(len(pseudo) + len(header)) // 2}H", pseudo + header))
     while total >> 16:

@@ -60,7 +60,8 @@ def packet(
     source: str, destination: str, upper: Layer | bytes, *, home: str | None = None, to_home: str | None = None,
     hop_limit: int = 64,
 ) -> Layer:  # fmt: skip
-    """An IPv6 packet; `home`: with a Home Address option (6.3), `to_home`: with a type 2 routing header (6.4)."""
+    """Return an IPv6 packet; `home`: with a Home Address option (6.3), `to_home`: with a type 2 routing header (6.4).
+    """
     whole: Layer = IPv6(src=source, dst=destination, hlim=hop_limit)
     if to_home is not None:
         whole /= IPv6ExtHdrRouting(type=2, segleft=1, addresses=[to_home])
@@ -79,12 +80,12 @@ def echo(number: int = 1, identifier: int = 7) -> Layer:
 
 
 def home_update(sequence: int, care_of: str, *, lifetime_s: int = 400, flags: str = "HA") -> Layer:
-    """A binding update for a home agent (11.7.1)."""
+    """Return a binding update for a home agent (11.7.1)."""
     return MIP6MH_BU(seq=sequence, flags=flags, mhtime=lifetime_s // 4, options=[MIP6OptAltCoA(acoa=care_of)])
 
 
 def signed(message: Layer, key: bytes, care_of: str, correspondent: str) -> Layer:
-    """A binding update or acknowledgement with its authenticator behind its options (6.2.7)."""
+    """Return a binding update or acknowledgement with its authenticator behind its options (6.2.7)."""
 
     def made(authenticator: bytes) -> Layer:
         copy = message.copy()
@@ -105,13 +106,13 @@ def authenticator(key: bytes, care_of: str, correspondent: str, data: bytes) -> 
 def update(
     sequence: int, indices: tuple[int, int], *, lifetime_s: int = 400, flags: str = "A", more: tuple[Layer, ...] = ()
 ) -> Layer:
-    """A binding update for a correspondent node, to be signed (11.7.2)."""
+    """Return a binding update for a correspondent node, to be signed (11.7.2)."""
     options = [*more, MIP6OptNonceIndices(olen=4, hni=indices[0], coni=indices[1])]
     return MIP6MH_BU(seq=sequence, flags=flags, mhtime=lifetime_s // 4, options=options)
 
 
 def is_signed(heard: Heard, key: bytes, care_of: str, correspondent: str) -> bool:
-    """True where a Mobility Header ends in the right authenticator."""
+    """Return True where a Mobility Header ends in the right authenticator."""
     data = heard.mobility
     if data[-14:-12] != b"\x05\x0c":
         return False
@@ -247,7 +248,7 @@ class Line:
                     self.send(reply, at)
 
     def all(self, kind: Any) -> list[Heard]:
-        """All of a kind that came back so far."""
+        """Return all of a kind that came back so far."""
         return [heard for heard in self.heard if kind in heard]
 
 

@@ -60,7 +60,7 @@ class Requirement:
 
 
 def requirements() -> list[Requirement]:
-    """All rows, in the order of the RFC."""
+    """Return all rows, in the order of the RFC."""
     with REQUIREMENTS.open(encoding="utf-8", newline="") as file:
         return [Requirement(**{**row, "ordinal": int(row["ordinal"])}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
 
@@ -85,7 +85,7 @@ def keywords_of(text: str) -> dict[str, list[str]]:
 
 
 def keywords() -> dict[str, list[str]]:
-    """The same as it was taken from the RFC's text: section -> its keywords in order."""
+    """Return the same as it was taken from the RFC's text: section -> its keywords in order."""
     with KEYWORDS.open(encoding="utf-8", newline="") as file:
         return {row["section"]: row["keywords"].split(", ") for row in csv.DictReader(file)}
 
@@ -102,7 +102,7 @@ def keep_keywords(found: dict[str, list[str]]) -> None:
 
 
 def existing_tests() -> set[str]:
-    """Every test function of the repository that is not expected to fail, as "path::name"."""
+    """Return every test function of the repository that is not expected to fail, as "path::name"."""
     return {
         f"{path.relative_to(HERE.parent).as_posix()}::{node.name}"
         for path in sorted(HERE.rglob("test_*.py"))

@@ -45,7 +45,7 @@ class Statement:
 
 
 def statements() -> list[Statement]:
-    """All rows, in the order of the pages."""
+    """Return all rows, in the order of the pages."""
     with STATEMENTS.open(encoding="utf-8", newline="") as file:
         return [Statement(int(row["page"]), row["statement"], row["answer"]) for row in csv.DictReader(file)]
 

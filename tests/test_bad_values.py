@@ -21,7 +21,7 @@ SLOW = {"mf.attack_table", "mf.baseline_table", "mf.exhaustion_table", "mf.laten
 
 
 def settled(folder: Path, replayed: bool = False) -> World:
-    """A world in which all that a row asks for is there."""
+    """Return a world in which all that a row asks for is there."""
     traffic = Path(__file__).resolve().parents[1] / "datasets/captures/office.pcap"
     options: dict[str, Any] = {"traffic": traffic, "replay": {"packets": 400}} if replayed else {}
     world = mf.figure2(seed=7, policy_server=True, pool=1, **options)
@@ -50,7 +50,7 @@ def arguments(name: str, world: World, changed: str = "", value: Any = None) -> 
 
 
 def refused(name: str) -> Iterator[tuple[str, str]]:
-    """The arguments of a row, each with the bad values that it does not allow."""
+    """Yield the arguments of a row, each with the bad values that it does not allow."""
     for argument, told in PUBLIC[name].arguments.items():
         for bad in BAD:
             if bad not in told.fine:
@@ -162,7 +162,7 @@ LOOP = "a link that leads to itself"
 
 
 def deep(world: World) -> Path:
-    """A file of JSON that no reader follows to its end."""
+    """Return a file of JSON that no reader follows to its end."""
     path: Path = world.folder / "deep.json"  # type: ignore[attr-defined]
     path.write_text("[" * 9000 + "]" * 9000)
     return path

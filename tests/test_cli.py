@@ -132,7 +132,7 @@ def test_the_door_opens_without_the_heavy_packages() -> None:
 
 
 def fetch(address: str) -> tuple[str, Any]:
-    """The address that answered in the end, and what it said."""
+    """Return the address that answered in the end, and what it said."""
     with urllib.request.urlopen(address, timeout=600) as answer:
         return answer.url, answer.read()
 

@@ -53,7 +53,7 @@ Offered = Callable[[str, bool], list[str]]
 
 @pytest.fixture(scope="module")
 def offered() -> Offered:
-    """The names that are offered for one of `TYPED`, with jedi or without."""
+    """Return the names that are offered for one of `TYPED`, with jedi or without."""
     done = subprocess.run([sys.executable, "-c", KERNEL, *TYPED], capture_output=True, text=True, check=True)
     found = {(typed, jedi): names for typed, jedi, names in map(json.loads, done.stdout.splitlines())}
     return lambda typed, jedi: found[typed, jedi]

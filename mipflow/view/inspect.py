@@ -181,7 +181,7 @@ class Header(NamedTuple):
 def inspect(
     trace: Trace, number: int, *, names: Mapping[Address, str], nodes: Mapping[str, str] = MappingProxyType({})
 ) -> Picture:
-    """Packet-hop `number` of the trace: every header, every field, its bytes.
+    """Show packet-hop `number` of the trace: every header, every field, its bytes.
 
     names: address -> short word; nodes: node -> what the pictures call it. `rows()` gives one dict for each field:
     header, rfc, field, value, and its place in the packet: first_octet and octets, and of these first_bit and bits.
@@ -212,7 +212,7 @@ def carried(
     trace: Trace, hops: Iterable[int], alike: Mapping[int, int] | None = None, *, names: Mapping[Address, str],
     nodes: Mapping[str, str] = MappingProxyType({}), others: Mapping[str, Card] = MappingProxyType({}),
 ) -> list[Any]:  # fmt: skip
-    """The cards of packet-hops for a page that goes on without a kernel, as plain values.
+    """Return the cards of packet-hops for a page that goes on without a kernel, as plain values.
 
     nodes: node -> what the picture calls it. alike: further hops, each with the one of `hops` whose card stands in for
     its own. others: further cards by their names. It is [cards, numbers, alike, styles]: each card [title, HTML], of
@@ -273,7 +273,7 @@ def remarks(packet: Sized) -> list[str]:
 
 
 def dissect(hop: Hop, names: Mapping[Address, str]) -> list[Header]:
-    """Each header of a packet from the outside in, all its octets in the order in which they are sent."""
+    """Return each header of a packet from the outside in, all its octets in the order in which they are sent."""
     layer = codec.to_scapy(hop.packet)
     return list(_headers(layer, bytes(layer), Words(names, {})))
 
@@ -316,8 +316,8 @@ def _dhcpv6(octets: bytes) -> Any:
 
 
 def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[list[Field], bytes]:
-    """The fields of a layer in which there are any bits, and its octets: each is built behind those before it, and so
-    has its place.
+    """Return the fields of a layer in which there are any bits, and its octets: each is built behind those before it,
+    and so has its place.
     """
     built: Any = b""
     found: list[Field] = []
@@ -376,7 +376,7 @@ def _flags(kind: str, description: Any, value: int, first_bit: int, bits: int, d
 
 
 def _parts(kind: str, value: object) -> list[Any]:
-    """The layers that a field is made of: options, or the message that a DHCPv6 relay agent carries."""
+    """Return the layers that a field is made of: options, or the message that a DHCPv6 relay agent carries."""
     if kind == "DHCP6OptRelayMsg" and isinstance(value, bytes):
         part, parts = _dhcpv6(value), []
         while part:
@@ -387,7 +387,9 @@ def _parts(kind: str, value: object) -> list[Any]:
 
 
 def _tcp_options(octets: bytes, first_bit: int) -> Iterator[Field]:
-    """The options of TCP, which scapy has as pairs (RFC 9293 section 3.1: kind, and behind all but two the length)."""
+    """Yield the options of TCP, which scapy has as pairs (RFC 9293 section 3.1: kind, and behind all but two the
+    length).
+    """
     at = 0
     while at < len(octets):
         kind = octets[at]
@@ -405,7 +407,7 @@ def _tcp_options(octets: bytes, first_bit: int) -> Iterator[Field]:
 
 
 def _bits(built: Any) -> int:
-    """Bits of what scapy has built: octets, or octets and a number of bits that do not fill one."""
+    """Count the bits of what scapy has built: octets, or octets and a number of bits that do not fill one."""
     return 8 * len(built[0]) + int(built[1]) if isinstance(built, tuple) else 8 * len(built)
 
 
@@ -433,7 +435,8 @@ def _span(first: int, last: int) -> str:
 
 
 def _card(said: list[str], headers: list[Header], name: str, most_octets: int = MOST_OCTETS) -> str:
-    """Rows and bytes with `data-f`, the numbers of the fields that they are of: styles mark what has one in common.
+    """Return rows and bytes with `data-f`, the numbers of the fields that they are of: styles mark what has one in
+    common.
 
     For who has no mouse, the fields are a group of radio buttons, of which none is seen, and the bytes are another;
     name: that of the groups. Each row says which its octets are.
@@ -460,13 +463,15 @@ def _card(said: list[str], headers: list[Header], name: str, most_octets: int = 
 
 
 def _pointing(fields: int) -> str:
-    """The styles by which the fields of a card, of which there are so many, and their octets point at each other."""
+    """Return the styles by which the fields of a card, of which there are so many, and their octets point at each
+    other.
+    """
     found = ",".join(FOUND.format(place) for place in range(fields))
     return f"<style>{found}{{background:#f0e442!important;color:#111!important}}</style>"
 
 
 def _dump(header: Header, number: int, most_octets: int, name: str) -> str:
-    """The bytes of a header: position, hexadecimal, letters; `number` is that of its first field.
+    """Return the bytes of a header: position, hexadecimal, letters; `number` is that of its first field.
 
     Rows have eight, the unit of IPv6's headers: they fit a narrow screen.
     """

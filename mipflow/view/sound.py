@@ -121,7 +121,7 @@ class Span:
         return f"{when} nothing: {self.why}." if self.was_sent else f"{when} {self.why}."
 
     def row(self) -> dict[str, object]:
-        """The span as plain values."""
+        """Return the span as plain values."""
         return {
             "from_s": self.from_ns / NS_PER_S, "to_s": self.to_ns / NS_PER_S, "heard": self.is_heard,
             "packets": self.packets.total(), "why": self.why,

@@ -209,7 +209,9 @@ def _arrow(
     lines: Drawing, labels: Drawing, start: Box, end: Box, events: Sequence[Enum], cards: Sequence[Box],
     taken: list[Box],
 ) -> None:  # fmt: skip
-    """A bent line between two cards, its head, and its events where least is covered; `taken`: what stands already."""
+    """Draw a bent line between two cards, its head, and its events where least is covered; `taken`: what stands
+    already.
+    """
     others = [box for box in cards if box not in (start, end)]
     curves = [_curve(start, end, share) for share in BENDS]
 

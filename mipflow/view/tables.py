@@ -38,7 +38,7 @@ def tables(
     trace: Trace, at_ns: int, *, names: Mapping[Address, str], flows: Mapping[int, str] | None = None,
     since_ns: int | None = None,
 ) -> Picture:  # fmt: skip
-    """Every table that has rows at `at_ns` nanoseconds: binding caches, and the tables of the mobile node.
+    """Draw every table that has rows at `at_ns` nanoseconds: binding caches, and the tables of the mobile node.
 
     names: address -> short word; flows: flow id -> word, to name the flows; since_ns: rows that changed since are
     marked. `rows()` gives one dict for each row, with `node` and `table` in front, and with `since_ns` what has
@@ -87,7 +87,7 @@ def _sentences(words: Words, held: Sequence[tuple[str, str, list[Marked]]], sinc
 
 
 def _with_gone(now: Tables, then: Tables) -> Tables:
-    """The tables of both moments, with the rows of the later."""
+    """Return the tables of both moments, with the rows of the later."""
     return {
         node: {table: now.get(node, {}).get(table, {}) for table in {**then.get(node, {}), **now.get(node, {})}}
         for node in {**then, **now}
@@ -95,7 +95,7 @@ def _with_gone(now: Tables, then: Tables) -> Tables:
 
 
 def _marked(then: Mapping[str, Row], now: Mapping[str, Row]) -> list[Marked]:
-    """The rows of a table, with what has happened to each."""
+    """Return the rows of a table, with what has happened to each."""
     marked = [
         Marked("new" if key not in then else "changed" * (then[key] != row), row, then.get(key, row))
         for key, row in now.items()
@@ -104,7 +104,9 @@ def _marked(then: Mapping[str, Row], now: Mapping[str, Row]) -> list[Marked]:
 
 
 def _shown(words: Words, marked: Marked, column: str) -> dict[str, object]:
-    """A row as a table shows it, in `column` its mark, and in each cell that has changed what was there before too."""
+    """Return a row as a table shows it, in `column` its mark, and in each cell that has changed what was there before
+    too.
+    """
     if not column:
         return shown_row(words, marked.row)
     before, after = shown_row(words, marked.before), shown_row(words, marked.row)
@@ -116,14 +118,14 @@ def _shown(words: Words, marked: Marked, column: str) -> dict[str, object]:
 
 
 def _in_order(table: str, rows: list[Marked], focus: Focus) -> list[Marked]:
-    """The rows of a table; where there are too many for a picture, first those of the flows that it shows."""
+    """Return the rows of a table; where there are too many for a picture, first those of the flows that it shows."""
     if len(rows) <= MOST_LINES:
         return rows
     return sorted(rows, key=lambda each: not focus.has_change(Change(table, "", None, each.row)))
 
 
 def shown_row(words: Words, row: Row) -> dict[str, object]:
-    """A row as a table shows it: an address with its word, a flow id with its name."""
+    """Return a row as a table shows it: an address with its word, a flow id with its name."""
     shown: dict[str, object] = {}
     for name, value in words.plain(row).items():
         if name == "flow_id" and isinstance(value, int) and value in words.flows:

@@ -50,7 +50,8 @@ def timeline(
     trace: Trace, graph: networkx.Graph[str], *, names: Mapping[Address, str], flows: Mapping[int, str], start_ns: int,
     end_ns: int, mobile: str = "MN",
 ) -> Picture:  # fmt: skip
-    """Interface, delay and loss of each flow between two times (nanoseconds), in the direction of most of its packets.
+    """Draw interface, delay and loss of each flow between two times (nanoseconds), in the direction of most of its
+    packets.
 
     Of more than `style.MOST_FLOWS` flows those are drawn that changed their way, then those with most packets.
 
@@ -100,7 +101,7 @@ def _delay_ms(trip: Trip) -> float:
 
 
 def _row(run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lost: list[Dropped]) -> dict[str, object]:
-    """A run as plain values; a loss belongs to the run in which the moment lies, up to the start of the next."""
+    """Return a run as plain values; a loss belongs to the run in which the moment lies, up to the start of the next."""
     starts = [other.from_ns for other in own if other.flow == run.flow]
     until = min((start for start in starts if start > run.from_ns), default=None)
     since = 0 if run.from_ns == starts[0] else run.from_ns
@@ -116,7 +117,8 @@ def _row(run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lo
 
 
 def _sequences(every: Iterable[Trip], flows: Container[int]) -> list[Curve]:
-    """How many kilobytes each TCP flow has sent, in the direction of most of them; what is sent again is marked."""
+    """Return how many kilobytes each TCP flow has sent, in the direction of most of them; what is sent again is marked.
+    """
     segments: dict[tuple[int, bool], list[tuple[int, TCP]]] = {}
     for trip in every:
         packet = trip.packet.innermost()
@@ -161,7 +163,7 @@ class _Chart:
         return self.left + (min(max(t_s, start), end) - start) / (end - start) * WIDTH
 
     def html(self, title: str, delays: list[Curve], sequences: list[Curve], left_out: str) -> str:
-        """The whole chart."""
+        """Draw the whole chart."""
         back, front = Drawing(), Drawing()
         top = TOP + self._handovers(front)
         y = self._flows(front, top)
@@ -188,7 +190,7 @@ class _Chart:
     # --- what lies under everything ----------------------------------------------------------------------------------
 
     def _handovers(self, front: Drawing) -> float:
-        """The words of handovers, in as many rows as they need; gives the height of these rows."""
+        """Draw the words of handovers, in as many rows as they need; return the height of these rows."""
         told = [(self._x(moment.t_ns / NS_PER_S), cut(moment.brief, MOST_LETTERS)) for moment in self.asked]
         lefts = [min(x, self.left + WIDTH + RIGHT - width_of(text) - 4) for x, text in told]
         rows = in_rows((left, left + width_of(text) + 12) for left, (_, text) in zip(lefts, told, strict=True))
@@ -215,7 +217,7 @@ class _Chart:
     # --- panels ------------------------------------------------------------------------------------------------------
 
     def _flows(self, front: Drawing, top: float) -> float:
-        """A lane for each flow and interface: bars where it was used, crosses where packets were lost."""
+        """Draw a lane for each flow and interface: bars where it was used, crosses where packets were lost."""
         places = {lane: top + LANE * (number + 0.5) for number, lane in enumerate(self.lanes)}
         for lane, y in places.items():
             front.text("end", self.left - 10, y, self._lane_name(*lane))
@@ -239,7 +241,7 @@ class _Chart:
         return top + LANE * len(self.lanes) + 10
 
     def _interface(self, flow: int, t_ns: int) -> str:
-        """The interface that a flow used last before a time."""
+        """Return the interface that a flow used last before a time."""
         used = [run.interface for run in self.own if run.flow == flow and run.from_ns <= t_ns]
         return used[-1] if used else self._interfaces(flow)[0]
 
@@ -250,7 +252,7 @@ class _Chart:
         front.group("mipflow-lost", cross, words)
 
     def _panel(self, front: Drawing, top: float, title: str, curves: Sequence[Curve]) -> float:
-        """Curves over time, each with its letter at its end; gives where the next panel begins."""
+        """Draw curves over time, each with its letter at its end; return where the next panel begins."""
         top += 30
         most = max((value for curve in curves for _, value in curve.points + curve.marked), default=0)
         marks = ticks(0, most or 1, 4)
@@ -277,7 +279,7 @@ class _Chart:
         return top + CURVE + 10
 
     def _thin(self, points: list[Point], height: Callable[[float], float]) -> list[Point]:
-        """Points in pixels; of many, the least and the most of each pixel, in order."""
+        """Return points in pixels; of many, the least and the most of each pixel, in order."""
         if len(points) <= MOST_POINTS:
             return [(self._x(t_s), height(value)) for t_s, value in points]
         self.thinned = True
@@ -289,7 +291,7 @@ class _Chart:
 
 
 def _pieces(points: list[Point]) -> list[list[Point]]:
-    """A curve in pixels, cut where nothing arrived for long: no line says what nobody has measured."""
+    """Return a curve in pixels, cut where nothing arrived for long: no line says what nobody has measured."""
     gaps = sorted(later[0] - before[0] for before, later in pairwise(points))
     most = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0
     pieces = [[points[0]]]
@@ -305,7 +307,7 @@ def _value(point: Point) -> float:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most about `most` round numbers from `low` to `high`."""
+    """Return at most about `most` round numbers from `low` to `high`."""
     raw = (high - low) / most
     power = 10.0 ** floor(log10(raw))
     step = next(power * each for each in (1, 2, 5, 10) if power * each >= raw * 0.999)

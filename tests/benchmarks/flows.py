@@ -49,7 +49,7 @@ class Filled:
                 self.assign(cn)
 
     def assign(self, cn: Address) -> FlowMappingEntry:
-        """A new flow: enter it and give it a home address (Figure 4, steps 22 and 23, by Figure 6)."""
+        """Enter a new flow and give it a home address (Figure 4, steps 22 and 23, by Figure 6)."""
         self.number += 1
         entry = FlowMappingEntry(self.number, cn, FlowInformation(Traits("UDP", self.number, cn, 9)), interface="wlan0")
         self.flows.add(entry)
@@ -73,7 +73,7 @@ class Filled:
 
 
 def assignment() -> Iterator[Line]:
-    """The home address of a new flow: among few and many flows, and with few and many home addresses."""
+    """Yield the home address of a new flow: among few and many flows, and with few and many home addresses."""
     filled = [Filled(flows) for flows in FLOWS]
     rounds = [[*(each.spent_us() for each in filled), filled[-1].spent_us(near=2)] for _ in range(ROUNDS)]
     *middle, near = (median(times) for times in zip(*rounds, strict=True))

@@ -61,7 +61,7 @@ def mobile_world(mode: DataMode, trace: Mode) -> tuple[Network, FlowMobileNode]:
 
 
 def run_reference(trace: Mode) -> Iterator[tuple[int, float]]:
-    """The work in slices of a virtual second: packet-hops and processor seconds of each."""
+    """Yield the work in slices of a virtual second: packet-hops and processor seconds of each."""
     for mode in ("tunnel", "route_optimisation"):
         network, mn = mobile_world(mode, trace)  # type: ignore[arg-type]
         network.run_until(round(START_S * NS_PER_S) - 1)

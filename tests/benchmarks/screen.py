@@ -28,7 +28,7 @@ REDRAW = """async (button) => {
 
 
 def redraws() -> Iterator[tuple[str, str, str]]:
-    """A panel's redraw on the screen, in the middle and for the slowest twentieth, as lines of the table."""
+    """Yield a panel's redraw on the screen, in the middle and for the slowest twentieth, as lines of the table."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -55,7 +55,7 @@ class Learner:
         assert self.page.get_by_text("Traceback").count() == 0
 
     def cell(self, says: str) -> Any:
-        """The first code cell that says so, in view."""
+        """Return the first code cell that says so, in view."""
         place = next(n for n, source in enumerate(self._cells) if says in source)
         found = self.page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
         notebook = self.page.locator(".jp-WindowedPanel-outer").first

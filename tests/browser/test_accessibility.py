@@ -25,7 +25,7 @@ OUTPUT = ".jp-OutputArea-output"
 
 @pytest.fixture
 def faults(browser_page: Any) -> Callable[..., list[str]]:
-    """A function that gives the serious faults of a page, or of what a selector finds in it."""
+    """Return a function that gives the serious faults of a page, or of what a selector finds in it."""
     axe = files(pytest.importorskip("axe_playwright_python")).joinpath("axe.min.js").read_text(encoding="utf-8")
 
     def found(within: str = "html") -> list[str]:
@@ -46,7 +46,7 @@ def faults(browser_page: Any) -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="module")
 def pages(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A saved page, and one of two worlds on one clock."""
+    """Return a saved page, and one of two worlds on one clock."""
     folder = tmp_path_factory.mktemp("pages")
     world.save(folder / "world.html")
     before = mf.figure1(seed=7)

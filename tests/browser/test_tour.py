@@ -92,7 +92,7 @@ class Tour:
         self.page = page
 
     def cell(self, says: str) -> Any:
-        """The code cell whose source says so: of a folded one JupyterLab shows the first line alone."""
+        """Return the code cell whose source says so: of a folded one JupyterLab shows the first line alone."""
         place = next(n for n, cell in enumerate(CELLS) if cell.cell_type == "code" and says in cell.source)
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{place}']")
 
@@ -108,7 +108,7 @@ class Tour:
         self.page.locator(FIGURE).first.wait_for()
 
     def film(self, cell: str) -> Any:
-        """The cell whose code begins so, once the player has its film; the film is brought into view."""
+        """Return the cell whose code begins so, once the player has its film; the film is brought into view."""
         place = self.cell(cell)
         place.locator(".mipflow-driven").wait_for()
         place.locator(".mipflow-driven").evaluate("(figure) => figure.scrollIntoView({ block: 'start' })")
@@ -168,7 +168,7 @@ def tour(open_notebook: Callable[[str], Any]) -> Tour:
 
 
 def passes(seen: Any, look: Any, node: str) -> bool:
-    """Whether a flow is drawn to a node: a leg ends near it."""
+    """Say whether a flow is drawn to a node: a leg ends near it."""
     (x, y), numbers = seen["nodes"][node], seen["roads"][look.dash]
     return any(abs(px - x) < 75 and abs(py - y) < 45 for px, py in zip(numbers[::2], numbers[1::2], strict=True))
 
@@ -372,7 +372,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
 
 
 def shortest(lab: Any, student: Student) -> str:
-    """An example with as few flows as can be in which the student's rule goes wrong."""
+    """Return an example with as few flows as can be in which the student's rule goes wrong."""
     rule = lab.dealt_to(student)
     count = lab.fewest(rule)
     for code in range(count**count):

@@ -15,7 +15,7 @@ def shown(found: list[tuple[str, str]]) -> dict[str, int]:
 
 
 def near(one: dict[str, int], other: dict[str, int]) -> bool:
-    """True where both have the same rooms, none of which differs by more than a tenth and 20 lines."""
+    """Return True where both have the same rooms, none of which differs by more than a tenth and 20 lines."""
     return one.keys() == other.keys() and all(abs(one[name] - other[name]) <= 20 + one[name] // 10 for name in one)
 
 

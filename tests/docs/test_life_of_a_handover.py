@@ -17,7 +17,7 @@ NAMES_OR_FILES = re.compile(r"\]\(\.\./([a-z0-9_/]+\.py)\)|`(_?[a-z_]+)`")
 
 
 def named(text: str) -> list[tuple[str, str]]:
-    """Each function that a text names, with the file that was named last before it."""
+    """Return each function that a text names, with the file that was named last before it."""
     found, file = [], ""
     for path, name in NAMES_OR_FILES.findall(text):
         file = path or file

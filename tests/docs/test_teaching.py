@@ -39,7 +39,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def commands() -> list[list[str]]:
-    """The words of each command that a page prints, without what stands in front of it."""
+    """Return the words of each command that a page prints, without what stands in front of it."""
     found = []
     for _, line in LINES:
         part = next((each for each in re.split(r"; (?:do )?|\$\(|=\S+ ", line) if each.split(" ")[0] in COMMANDS), None)
@@ -49,7 +49,7 @@ def commands() -> list[list[str]]:
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """A table that is made, by the words of its head."""
+    """Return a table that is made, by the words of its head."""
     made = re.search(rf"<!-- made by labs/build\.py: {name} -->\n(.*?)<!-- end -->", TEACHING, re.DOTALL)
     assert made is not None
     head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in made[1].strip().split("\n"))

@@ -49,7 +49,7 @@ def need_a_namespace() -> None:
 
 @pytest.fixture
 def namespace() -> Iterator[str]:
-    """The name of a namespace that may be made; nothing is left in it."""
+    """Return the name of a namespace that may be made; nothing is left in it."""
     need_a_namespace()
     command("ip", "netns", "delete", NAMESPACE)  # the page makes it
     try:
@@ -61,7 +61,7 @@ def namespace() -> Iterator[str]:
 
 
 def blocks() -> list[str]:
-    """The indented blocks of the page, as a reader copies them."""
+    """Return the indented blocks of the page, as a reader copies them."""
     return re.findall(r"(?:^ {4}.*\n)+", PAGE.read_text(), re.MULTILINE)
 
 

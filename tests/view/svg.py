@@ -14,19 +14,19 @@ HOSTILE = ("<script>alert(1)</script>", "x" * 200, "שיחת וידאו", "🎬�
 
 
 def drawing(picture: Picture) -> ElementTree.Element:
-    """The SVG of a picture, as XML."""
+    """Return the SVG of a picture, as XML."""
     found = re.search(r"<svg.*?</svg>", picture.html, re.DOTALL)
     assert found is not None, picture.html
     return ElementTree.fromstring(found[0])
 
 
 def of_class(picture: Picture, kind: str) -> list[ElementTree.Element]:
-    """The parts of a drawing of one class."""
+    """Return the parts of a drawing of one class."""
     return [each for each in drawing(picture).iter() if kind in each.get("class", "").split()]
 
 
 def texts(picture: Picture) -> list[str]:
-    """All words of a drawing."""
+    """Return all words of a drawing."""
     return ["".join(text.itertext()) for text in drawing(picture).iter("text")]
 
 

@@ -34,7 +34,7 @@ QUICK = {"security", "enhanced", "DHCPv6"}
 
 
 def number_of(kind: type, tunnelled: bool = False) -> int:
-    """The first packet-hop of a message."""
+    """Return the first packet-hop of a message."""
     return next(
         number
         for number, packet in enumerate(TRACE.packets)
@@ -43,12 +43,12 @@ def number_of(kind: type, tunnelled: bool = False) -> int:
 
 
 def field(picture: Picture, header: str, name: str) -> object:
-    """The value of a field."""
+    """Return the value of a field."""
     return next(row["value"] for row in picture.rows() if header in str(row["header"]) and row["field"] == name)
 
 
 def alone(packet: Packet) -> Trace:
-    """A trace of one hop."""
+    """Return a trace of one hop."""
     trace = Trace()
     trace.hop(packet, trace.add_channel(ChannelName("link", "A", "if0", "B", "if0")), 0, 0, 1)
     return trace
@@ -112,7 +112,7 @@ def test_every_header_and_option_that_is_written_says_where_it_is_defined() -> N
 
 
 def leaves(header: Header) -> list[Field]:
-    """The fields that hold no others."""
+    """Return the fields that hold no others."""
     following = [*header.fields[1:], header.fields[0]]
     return [each for each, after in zip(header.fields, following, strict=True) if after.depth <= each.depth]
 
@@ -258,7 +258,7 @@ ROW = re.compile(r"<tr data-f='(\d+)'")
 
 
 def shown(trace: Trace, number: int, names: dict[Address, str] | None = None) -> str:
-    """The card without its script."""
+    """Return the card without its script."""
     return inspect(trace, number, names=names or {}).html
 
 
@@ -327,7 +327,7 @@ def test_there_is_no_such_hop() -> None:
 
 @pytest.fixture
 def opened(browser_page: Any, tmp_path: Path) -> Any:
-    """The card of a binding update in a page, its troubles in `page.troubles`."""
+    """Return the card of a binding update in a page, its troubles in `page.troubles`."""
     path = save(tmp_path / "card.html", [inspect(TRACE, number_of(BindingUpdate), names=NAMES)], "A packet")
     browser_page.troubles = []
     browser_page.on("pageerror", lambda error: browser_page.troubles.append(str(error)))

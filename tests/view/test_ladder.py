@@ -23,13 +23,13 @@ SCALES = ("even", "time")
 
 
 def made(**more: Any) -> Picture:
-    """The ladder of the handover."""
+    """Draw the ladder of the handover."""
     span = {"start_ns": AT.asked - MS, "end_ns": AT.acknowledged + MS}
     return ladder(TRACE, STORY.graph, **({"names": NAMES, "flows": FLOWS} | span | more))
 
 
 def arrows(picture: Picture) -> list[ElementTree.Element]:
-    """The arrows of a drawing."""
+    """Return the arrows of a drawing."""
     return [each for each in drawing(picture).iter("g") if each.get("class") == "mipflow-arrow"]
 
 

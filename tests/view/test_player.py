@@ -290,7 +290,7 @@ def test_a_click_on_a_mark_and_on_a_row_opens_what_was_clicked(opened: Any) -> N
 
 
 def overlaps(boxes: list[list[float]]) -> float:
-    """The largest area that two rectangles share."""
+    """Return the largest area that two rectangles share."""
     made = [Box((a + c) / 2, (b + d) / 2, c - a, d - b) for a, b, c, d in boxes]
     return max((one.overlap(other) for k, one in enumerate(made) for other in made[:k]), default=0.0)
 

@@ -61,7 +61,7 @@ def samples(sound: Sound) -> bytes:
 
 
 def after_handover(**how: Any) -> World:
-    """A call of which MN takes everything to the cellular network at 6 s, and 6 s more."""
+    """Return a call of which MN takes everything to the cellular network at 6 s, and 6 s more."""
     world = mf.figure2(seed=7)
     world.mn.open(world.cn1, mf.apps.Voice(start_s=3))
     world.run(6)
@@ -76,7 +76,7 @@ def broken() -> World:
 
 @pytest.fixture(scope="module")
 def bad_link() -> tuple[World, Numbered]:
-    """A stream over a WLAN that loses some and delays some."""
+    """Return a stream over a WLAN that loses some and delays some."""
     app = Numbered()
     world = mf.figure2(seed=3, links={"wlan0": mf.Link(delay_ms=5, loss=0.1, jitter_ms=250, reorder=True)})
     world.mn.open(world.cn1, app)

@@ -37,7 +37,7 @@ TABLE = {
 
 
 def lines(picture: Picture) -> list[str]:
-    """The arrows of a diagram."""
+    """Return the arrows of a diagram."""
     return [each.get("d", "") for each in of_class(picture, "signal")]
 
 

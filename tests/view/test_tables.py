@@ -14,7 +14,7 @@ TRACE = STORY.trace()
 
 
 def care_of(at_ns: int) -> object:
-    """The care-of address in CN1's row of the second home address."""
+    """Return the care-of address in CN1's row of the second home address."""
     rows = tables(TRACE, at_ns, names=NAMES, flows=FLOWS).rows()
     (row,) = [row for row in rows if row["node"] == "CN1" and row["home_address"] == "H@2"]
     return row["care_of_address"]

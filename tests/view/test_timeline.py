@@ -23,13 +23,13 @@ TRACE = STORY.trace()
 
 
 def made(start_ns: int = 11 * S, end_ns: int = 14 * S, **more: Any) -> Picture:
-    """The timeline of the handover."""
+    """Draw the timeline of the handover."""
     span: dict[str, Any] = {"names": NAMES, "flows": FLOWS, "start_ns": start_ns, "end_ns": end_ns}
     return timeline(TRACE, STORY.graph, **(span | more))
 
 
 def seconds_at(picture: Picture, x: float) -> float:
-    """The time at a place, by two marks of the time axis."""
+    """Return the time at a place, by two marks of the time axis."""
     marks = [each for each in drawing(picture).iter("text") if re.fullmatch(r"[\d.]+", each.text or "")]
     low = max(float(each.get("y", "")) for each in marks)
     (a, t_a), *_, (b, t_b) = [(float(m.get("x", "")), float(m.text or "")) for m in marks if m.get("y") == f"{low:g}"]
@@ -38,7 +38,7 @@ def seconds_at(picture: Picture, x: float) -> float:
 
 @pytest.fixture(scope="module")
 def transfer() -> World:
-    """A file that is moved to a link which loses packets, and a call beside it."""
+    """Return a file that is moved to a link which loses packets, and a call beside it."""
     world = mf.figure2(seed=7, links={"cell0": mf.Link(20, rate_bps=3_000_000, loss=0.03)})
     world.mn.open(world.cn1, mf.apps.Voice(start_s=2.5))
     file = world.mn.open(world.cn1, mf.apps.FileTransfer(start_s=2.5))

@@ -100,7 +100,7 @@ class Story:
         self.records.append((t_ns, node, Change(table, str(key), before, after)))
 
     def trace(self) -> Trace:
-        """All of it as a trace."""
+        """Return all of it as a trace."""
         trace = Trace()
         numbers: dict[tuple[str, str], int] = {}
         for (a, a_interface, b, b_interface), _ in EDGES.items():
@@ -120,12 +120,12 @@ class Story:
 
 
 def binding(home: Address, care_of: Address, sequence: int) -> Row:
-    """A row of a binding cache."""
+    """Return a row of a binding cache."""
     return {"home_address": str(home), "care_of_address": str(care_of), "sequence": sequence, "lifetime_s": 420}
 
 
 def mapping(flow: int, home: Address, care_of: Address, registered: Address) -> Row:
-    """A row of the flow mapping table."""
+    """Return a row of the flow mapping table."""
     return {
         "flow_id": flow, "cn": "CN1", "home_address": str(home), "care_of_address": str(care_of),
         "registered_at_cn": str(registered),
@@ -133,7 +133,7 @@ def mapping(flow: int, home: Address, care_of: Address, registered: Address) -> 
 
 
 def data(flow: int, care_of: Address, t_ns: int, *, upward: bool = True) -> Packet:
-    """A packet of the call (160 octets) or the video (1000 octets), route optimised."""
+    """Return a packet of the call (160 octets) or the video (1000 octets), route optimised."""
     home = HOME1 if flow == CALL else HOME2
     payload = UDP(4000 + flow, 5000 + flow, bytes(160 if flow == CALL else 1000))
     if upward:
@@ -143,7 +143,7 @@ def data(flow: int, care_of: Address, t_ns: int, *, upward: bool = True) -> Pack
 
 
 def message(source: Address, destination: Address, what: MobilityMessage, home: Address | None = None) -> Packet:
-    """A Mobility Header message; `home` goes into a Home Address option or a type 2 routing header."""
+    """Return a Mobility Header message; `home` goes into a Home Address option or a type 2 routing header."""
     if home is None:
         return Packet(source, destination, what)
     if source in (WLAN, CELL):
@@ -165,7 +165,7 @@ class Moments:
 def handover(
     *, asked_s: float = 12.0, end_s: float = 15.0, start_s: float = 8.0, lost: int = 2
 ) -> tuple[Story, Moments]:
-    """A call and a video to CN1 over the WLAN; at `asked_s` seconds the video moves to the cellular link."""
+    """Return a call and a video to CN1 over the WLAN; at `asked_s` seconds the video moves to the cellular link."""
     story = Story()
     begin, asked, end = round(start_s * S), round(asked_s * S), round(end_s * S)
     bound = begin - S

@@ -33,7 +33,7 @@ class Bar:
         return self
 
     def step(self) -> None:
-        """A step is done."""
+        """Count a step as done."""
         self.done += 1
         if monotonic() >= self._due_s:
             self._show()
@@ -62,7 +62,7 @@ class Bar:
 
 
 def _is_notebook() -> bool:
-    """Whether cells are run here; IPython is not imported to find out."""
+    """Say whether cells are run here; IPython is not imported to find out."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return hasattr(shell, "kernel")

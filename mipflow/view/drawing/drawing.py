@@ -23,7 +23,7 @@ SIZE = 14
 
 
 def width_of(text: str, bold: bool = False) -> float:
-    """About how many pixels a text is wide, rather too many than too few: in DejaVu Sans, a wide font."""
+    """Estimate how many pixels a text is wide, rather too many than too few: in DejaVu Sans, a wide font."""
     shares = (
         1.1 if each in "✓✕▸" or east_asian_width(each) in "WF" else 0.38 if each in _NARROW else 0.96 if each in _WIDE
         else 0.72 if each.isupper() else 0.62 for each in text
@@ -48,37 +48,37 @@ class Drawing:
         self.parts: list[str] = []
 
     def add(self, name: str, kind: str, inside: str = "", **values: Any) -> str:
-        """An element: `kind` is its class; numbers are rounded, "_" in a name stands for "-"."""
+        """Add an element and return it: `kind` is its class; numbers are rounded, "_" in a name stands for "-"."""
         told = "".join(f' {key.replace("_", "-")}="{_value(value)}"' for key, value in values.items())
         part = f'<{name} class="{kind}"{told}>{inside}</{name}>' if inside else f'<{name} class="{kind}"{told}/>'
         self.parts.append(part)
         return part
 
     def line(self, kind: str, x: float, y: float, to_x: float, to_y: float, **more: Any) -> None:
-        """A straight line."""
+        """Add a straight line."""
         self.add("line", kind, x1=x, y1=y, x2=to_x, y2=to_y, **more)
 
     def rect(self, kind: str, x: float, y: float, width: float, height: float, **more: Any) -> None:
-        """A rectangle."""
+        """Add a rectangle."""
         self.add("rect", kind, x=x, y=y, width=width, height=height, **more)
 
     def path(self, kind: str, points: Iterable[tuple[float, float]], **more: Any) -> None:
-        """Straight lines through points."""
+        """Add straight lines through points."""
         told = "L".join(f"{_value(x)} {_value(y)}" for x, y in points)
         self.add("path", kind, d=f"M{told}", **more)
 
     def text(self, kind: str, x: float, y: float, text: str, **more: Any) -> None:
-        """A line of words, its middle at the height `y`; "start", "middle" or "end" in `kind` says where `x` is."""
+        """Add a line of words, its middle at the height `y`; "start", "middle" or "end" in `kind` says where `x` is."""
         self.add("text", kind, escape(text), x=x, y=y, dy=".35em", **more)
 
     def group(self, kind: str, parts: Drawing, title: str = "", **more: Any) -> None:
-        """Parts that belong together, with words for whoever points at them."""
+        """Add parts that belong together, with words for whoever points at them."""
         said = f"<title>{escape(title)}</title>" if title else ""
         self.add("g", kind, said + "".join(parts.parts), **more)
 
     def html(self, title: str, width: float, height: float, head: str = "", foot: str = "") -> str:
-        """The whole as HTML: it keeps its size, and scrolls sideways where there is no room. `title`: its name; `head`
-        and `foot`: HTML above and below, which do not scroll.
+        """Return the whole as HTML: it keeps its size, and scrolls sideways where there is no room. `title`: its name;
+        `head` and `foot`: HTML above and below, which do not scroll.
         """
         size = f'viewBox="0 0 {round(width)} {round(height)}" width="{round(width)}" height="{round(height)}"'
         svg = f'<svg {size} role="img" aria-label="{escape(title)}">{"".join(self.parts)}</svg>'
@@ -88,12 +88,13 @@ class Drawing:
 
 @cache
 def style() -> str:
-    """drawing.css, which goes out with every drawing."""
+    """Return drawing.css, which goes out with every drawing."""
     return files(__package__).joinpath("drawing.css").read_text(encoding="utf-8")
 
 
 def as_figure(title: str, html: str) -> Dict:
-    """The drawings of a piece of HTML as a plotly figure, under each other: as images, in the colours of a light page.
+    """Return the drawings of a piece of HTML as a plotly figure, under each other: as images, in the colours of a light
+    page.
     """
     images, top, width = [], 0, 1
     for svg, wide, high in re.findall(r'(<svg [^>]*width="(\d+)" height="(\d+)".*?</svg>)', html, re.DOTALL):

@@ -30,7 +30,7 @@ details p { margin: 2px 0 } summary { cursor: pointer; padding: 4px 0 } pre { ov
 
 
 def page(pictures: Sequence[Picture], title: str) -> str:
-    """Pictures as one HTML page, plotly.js in it once, each picture with its text twin."""
+    """Return pictures as one HTML page, plotly.js in it once, each picture with its text twin."""
     parts = [f"<h1>{escape(title)}</h1>"]
     for picture in pictures:
         heading = "" if picture.title == title or picture.html else f"<h2>{escape(picture.title)}</h2>"
@@ -44,7 +44,8 @@ def page(pictures: Sequence[Picture], title: str) -> str:
 
 
 def whole(body: str, title: str, end: str = "") -> str:
-    """A piece of HTML as a page that looks like ours and asks no network. end: scripts, which stand behind it."""
+    """Return a piece of HTML as a page that looks like ours and asks no network. end: scripts, which stand behind it.
+    """
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>{ALONE}<title>{escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>\n"
@@ -53,7 +54,7 @@ def whole(body: str, title: str, end: str = "") -> str:
 
 
 def library() -> str:
-    """plotly.js as a script element: once, at a page's end; player.js draws the figures of the page with it."""
+    """Return plotly.js as a script element: once, at a page's end; player.js draws the figures of the page with it."""
     code = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
     return f"<script>{code}</script>"
 

@@ -49,19 +49,19 @@ class Picture:
         return self._figure if self._is_table or not self.html else as_figure(self.title, self.html)
 
     def describe(self) -> str:
-        """The picture in sentences, one a line."""
+        """Return the picture in sentences, one a line."""
         return "\n".join(filter(None, [self.title + ".", *self._make_sentences(), self.note]))
 
     def rows(self) -> list[dict[str, object]]:
-        """The picture as plain values: numbers, text, None."""
+        """Return the picture as plain values: numbers, text, None."""
         return self._make_rows()
 
     def _twin_rows(self) -> list[dict[str, object]]:
-        """The rows of the text twin's table."""
+        """Return the rows of the text twin's table."""
         return self.rows()
 
     def twin(self) -> str:
-        """The picture in words and as a table, as a piece of HTML that opens on request."""
+        """Return the picture in words and as a table, as a piece of HTML that opens on request."""
         lines = self.describe().split("\n")
         left = len(lines) - MOST_LINES
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
@@ -75,8 +75,8 @@ class Picture:
         return self.describe()
 
     def bundles(self) -> list[dict[str, Any]]:
-        """MIME bundles, one for each output of the cell: a front end shows only the richest form of one, and the text
-        twin belongs beside the figure.
+        """Return MIME bundles, one for each output of the cell: a front end shows only the richest form of one, and the
+        text twin belongs beside the figure.
         """
         heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
         words = {"text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script()}
@@ -96,18 +96,20 @@ _TIME = re.compile(r"^((?:[A-H]: )?)(\d+\.\d{3}) s(?=: )")
 
 
 def _way(found: re.Match[str]) -> str:
-    """The time that a line begins with as a button that leads to the film of the page (player.js)."""
+    """Return the time that a line begins with as a button that leads to the film of the page (player.js)."""
     ns = int(found[2].replace(".", "")) * 10**6
     return f"{found[1]}<span {ACTS} class='mipflow-way' data-ns='{ns}'>{found[2]} s</span>"
 
 
 def figure_bundle(figure: Dict, title: str) -> dict[str, Any]:
-    """A figure as an output: for plotly, and as HTML for where there is none."""
+    """Return a figure as an output: for plotly, and as HTML for where there is none."""
     return {PLOTLY_MIME: figure, "text/html": place_of(figure), "text/plain": title}
 
 
 def place_of(figure: Dict) -> str:
-    """The place of a plotly figure in a page, with its values: player.js draws it there if the page has plotly.js."""
+    """Return the place of a plotly figure in a page, with its values: player.js draws it there if the page has
+    plotly.js.
+    """
     title = figure.get("layout", {}).get("meta", {}).get("title", "A picture")
     sentence = f"{escape(title)}: to see this picture here, make the page with <code>mipflow export</code>."
     data = f"<script type='application/json'>{as_json(figure)}</script>"
@@ -115,12 +117,13 @@ def place_of(figure: Dict) -> str:
 
 
 def packed(value: object) -> str:
-    """A plain value for player.js to unpack: JSON, as gzip in base64, which is a tenth of its size."""
+    """Return a plain value for player.js to unpack: JSON, as gzip in base64, which is a tenth of its size."""
     return b64encode(gzip.compress(as_json(value).encode(errors="replace"), mtime=0)).decode("ascii")
 
 
 def as_json(value: object) -> str:
-    """A plain value as JSON that may stand in a script element: a tag could end it, and a comment hide its end."""
+    """Return a plain value as JSON that may stand in a script element: a tag could end it, and a comment hide its end.
+    """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     return re.sub("<(?=[!sS])", "\\\\u003c", text)
 
@@ -128,8 +131,8 @@ def as_json(value: object) -> str:
 def html_table(
     rows: Sequence[dict[str, object]], caption: str = "", names_of: Sequence[str] = (), most: int = MOST_ROWS
 ) -> str:
-    """Rows as an HTML table with a header; nested values in one cell. names_of: how a film's board names each row, so
-    that it opens its history.
+    """Return rows as an HTML table with a header; nested values in one cell. names_of: how a film's board names each
+    row, so that it opens its history.
     """
     if not rows:
         return ""
@@ -147,12 +150,12 @@ def html_table(
 
 
 def opens(name: str) -> str:
-    """The name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
+    """Return the name of a row, which is HTML, as a button for who has no mouse: a row opens its history."""
     return f"<span {ACTS} class='mipflow-row' title='Its history'>{name}</span>"
 
 
 def cell(value: object) -> str:
-    """A plain value as the text of a table cell."""
+    """Return a plain value as the text of a table cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -166,7 +169,7 @@ def cell(value: object) -> str:
 
 @cache
 def script() -> str:
-    """The styles and the script, which acts once in a page, however often it goes out."""
+    """Return the styles and the script, which acts once in a page, however often it goes out."""
     names = ("player.css", "inspector.css", "player.js")
     style, own_style, player = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names)
     return f"<style>{style}{own_style}</style><script>{player}</script>"

@@ -34,13 +34,13 @@ class SmallTable:
     most_letters: int = MOST_LETTERS
 
     def html(self) -> str:
-        """As an HTML table with a caption."""
+        """Return the table as HTML with a caption."""
         title, rows, more = self._shown()
         table = html_table(rows or [{"": self.otherwise}], title).replace("<table>", "<table class='mipflow-small'>", 1)
         return _STYLE + table + (f"<p>{more}</p>" if more else "")
 
     def text(self) -> str:
-        """As text in columns, the caption first."""
+        """Return the table as text in columns, the caption first."""
         title, rows, more = self._shown()
         lines = [title]
         if rows:
@@ -65,17 +65,17 @@ class SmallTable:
 
 
 def small_table(caption: str, rows: Rows, otherwise: str = "none") -> SmallTable:
-    """All rows that there are."""
+    """Make a small table of all rows that there are."""
     return SmallTable(caption, rows, len(rows), otherwise)
 
 
 def printed(text: str, most: int = MOST_LETTERS) -> str:
-    """A text in one line of at most `most` letters, all of which are printed."""
+    """Return a text in one line of at most `most` letters, all of which are printed."""
     line = " ".join(text.split())
     line = line if len(line) <= most else f"{line[: most - 1]}…"
     return "".join(letter if letter.isprintable() or letter == "\u200d" else f"<{ord(letter):04X}>" for letter in line)
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes in a terminal."""
+    """Count the columns that a text takes in a terminal."""
     return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)

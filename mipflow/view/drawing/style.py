@@ -45,13 +45,13 @@ MOST_FLOWS = len(_LOOKS)
 
 
 def line_colour(colour: str) -> str:
-    """A colour of the palette as a line that has no outline: at least 3:1 on white and on #111111."""
+    """Return a colour of the palette as a line that has no outline: at least 3:1 on white and on #111111."""
     return _DARKER.get(colour, colour)
 
 
 def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
-    """Flow id -> its look. Letters are the first of each word that no earlier flow has, of "call 2" its number before
-    others; else the flow id.
+    """Return flow id -> look. Letters are the first of each word that no earlier flow has, of "call 2" its number
+    before others; else the flow id.
     """
     styles: dict[int, FlowStyle] = {}
     for number, (flow, word) in enumerate(sorted(flows.items())):
@@ -64,7 +64,7 @@ def flow_styles(flows: Mapping[int, str]) -> dict[int, FlowStyle]:
 
 
 def font(size: int, colour: str = INK, bold: bool = False) -> Dict:
-    """A font of plotly."""
+    """Return a font of plotly."""
     return {"size": size, "color": colour, "family": SANS, "weight": "bold" if bold else "normal"}
 
 
@@ -77,14 +77,14 @@ _ACTS = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>$%"})
 
 
 def literal(text: object) -> str:
-    """A text of the world for a label, to be shown letter by letter: for plotly it could hold tags, entities, a formula
-    ("$") or a template ("%{"). Names, words, reasons and whatever else was not written here go through this.
+    """Return a text of the world for a label, to be shown letter by letter: for plotly it could hold tags, entities, a
+    formula ("$") or a template ("%{"). Names, words, reasons and whatever else was not written here go through this.
     """
     return str(text).translate(_ACTS)
 
 
 def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
-    """Text on an opaque card of its own, above all marks; `text` may have tags (see `literal`)."""
+    """Return text on an opaque card of its own, above all marks; `text` may have tags (see `literal`)."""
     return {
         "x": round(x, 1), "y": round(y, 1), "text": text, "showarrow": False, "font": font(size), "bgcolor": CARD,
         "bordercolor": EDGE, "borderwidth": 1, "borderpad": 3, "captureevents": False, **more,
@@ -92,12 +92,12 @@ def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
 
 
 def bare_axis(low: float, high: float) -> Dict:
-    """An axis that shows nothing and cannot be dragged."""
+    """Return an axis that shows nothing and cannot be dragged."""
     return {"range": [low, high], "visible": False, "fixedrange": True}
 
 
 def base_layout(title: str, height: int, **more: Any) -> Dict:
-    """The layout that every figure has: a transparent page, own fonts, no legend of plotly's."""
+    """Return the layout that every figure has: a transparent page, own fonts, no legend of plotly's."""
     return {
         "height": height, "autosize": True, "showlegend": False, "hovermode": "closest", "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR, "font": font(12), "meta": {"title": title},

@@ -70,7 +70,7 @@ def animate(
     end_ns: int, slow: Sequence[Span] = (), mobile: str = "MN", max_packets: int = 240,
     title: str = "The network at work", wishes: Mapping[int, str] | None = None,
 ) -> Show:  # fmt: skip
-    """The network between two times (nanoseconds): packets moving, rows changing, roads bending.
+    """Play the network between two times (nanoseconds): packets moving, rows changing, roads bending.
 
     names: address -> short word; flows: flow id -> word; slow: the spans in slow motion, where none is given around
     what is told; mobile: the mobile node's name; max_packets: most data packets drawn (all signalling is); wishes: flow
@@ -130,7 +130,7 @@ class Show(Picture):
         return [{"part": "ABCDEFGH"[number], **row} for number, each in enumerate(self.spines) for row in each.rows()]
 
     def _twin_rows(self) -> list[dict[str, object]]:
-        """Rows of what is told, without what the sentences above say already; rows() has everything."""
+        """Return rows of what is told, without what the sentences above say already; rows() has everything."""
         told = [moment.row() for each in self.spines for moment in each.moments if moment.is_told]
         told = told if len(self.spines) == 1 else self.rows()
         return [{name: row[name] for name in TWIN if name in row} for row in told]
@@ -157,7 +157,7 @@ class Show(Picture):
         return events
 
     def plain(self) -> Dict:
-        """Everything that player.js needs, as plain values."""
+        """Return everything that player.js needs, as plain values."""
         start, keys = self.film.corners[0][1], [event for event in self.events if "key" in event]
         return {
             "id": self.id, "start": start // 1000, "length": self.film.length_ms, "bend": BEND_MS,
@@ -170,7 +170,7 @@ class Show(Picture):
         }  # fmt: skip
 
     def _slots(self) -> list[list[tuple[float, str]]]:
-        """For each place of the boards, the HTML that stands there from which playing time on."""
+        """Return for each place of the boards the HTML that stands there, and from which playing time on."""
         start, ms = self.film.corners[0][1], self.film.ms
         slots = [slot for board in self.boards for slot in board.slots]
         return [[(round(ms(start + us * NS_PER_US), 1), html) for us, html in slot] for slot in slots]
@@ -182,7 +182,7 @@ class Show(Picture):
         return next((event for event in reversed(keys) if event["moved"]), keys[-1] if keys else {})
 
     def _captions(self) -> list[tuple[int, str]]:
-        """The captions as HTML, each with the playing time that it begins at: at the end, how it came out."""
+        """Return the captions as HTML, each with the playing time that it begins at: at the end, how it came out."""
         said = [(0, BEGIN if self.events else UNTOLD)]
         said += [(each["ms"], f"{n}. {each['at']}: {each['text']}.") for n, each in enumerate(self.events, 1)]
         ends: dict[object, dict[int, list[str]]] = {}
@@ -194,7 +194,7 @@ class Show(Picture):
         return [(at, escape(text)) for at, text in said]
 
     def _paces(self) -> list[tuple[int, str]]:
-        """How fast it plays from which playing time on, in words."""
+        """Say how fast it plays, and from which playing time on."""
         paces = [(a, _pace((t - s) / 1e6 / (b - a or 1))) for (a, s), (b, t) in pairwise(self.film.corners)]
         firsts = [next(own) for _, own in groupby(paces, key=lambda each: each[1])]
         return [*firsts, (self.film.length_ms, "the end")]
@@ -244,7 +244,7 @@ class Show(Picture):
         )
 
     def _marks(self) -> tuple[str, str]:
-        """The numbers of the events below the bar, each at its time, and how many rows they take there.
+        """Return the numbers of the events below the bar, each at its time, and how many rows they take there.
 
         In each of `BARS` those that would overlap stand in rows; where that makes too many rows, in one mark.
         """
@@ -271,7 +271,7 @@ class Show(Picture):
         return "".join(parts), ";".join(f"--{name}:{max(own, default=-1) + 1}" for name, own in rows.items())
 
     def board(self) -> str:
-        """Legend, tables, chips, and the text twin; then what the script reads, and the script."""
+        """Return legend, tables, chips, and the text twin; then what the script reads, and the script."""
         places = []
         for number, board in enumerate(self.boards):
             name = escape(f"{self._label(number)}{self.parts[number].title}")
@@ -292,14 +292,14 @@ class Show(Picture):
         )
 
     def bundles(self) -> list[dict[str, Any]]:
-        """The figures, the controls and the board, each an output of its own."""
+        """Return the figures, the controls and the board, each an output of its own."""
         figures = [figure_bundle(figure, self.title) for figure in self.figures]
         board = {"text/html": self.board(), "text/plain": self.describe()}
         return [*figures, {"text/html": self.controls(), "text/plain": ""}, board]
 
 
 def _for_script(html: str) -> str:
-    """HTML that is nothing without the script, which puts it there: where none runs there are no dead buttons."""
+    """Wrap HTML that is nothing without the script, which puts it there: where none runs there are no dead buttons."""
     return f"<script type='text/html'>{html}</script>"
 
 
@@ -319,7 +319,8 @@ SIGNS = {
 
 
 def _rows_of(marks: Sequence[tuple[float, float]], pixels: float) -> list[int]:
-    """The row of each mark (share of the bar, width in pixels): the first in which none before it is in its way."""
+    """Return the row of each mark (share of the bar, width in pixels): the first in which none before it is in its way.
+    """
     begins = [max(0, min(share * pixels - width / 2, pixels - width)) for share, width in marks]
     return in_rows((begin, begin + width) for begin, (_, width) in zip(begins, marks, strict=True))
 
@@ -329,7 +330,7 @@ STANDS = 1e-6
 
 
 def _pace(ratio: float) -> str:
-    """How fast virtual time goes by."""
+    """Say how fast virtual time goes by."""
     factor = max(ratio, 1 / ratio) if ratio else 0.0
     rounded = f"{float(f'{factor:.2g}'):.0f}" if factor >= 3 else f"{factor:.1f}"
     if 0.95 < ratio < 1.05:

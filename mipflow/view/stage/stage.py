@@ -164,7 +164,7 @@ class _OnLink(NamedTuple):
     flight: Flight
 
     def place(self, scene: Scene, layer: Layer, t_ns: int) -> Point:
-        """Its middle at a time, in pixels."""
+        """Return its middle at a time, in pixels."""
         return _on_way(scene.legs(self.flight.way, layer.margin)[self.leg], self.left, self.came, t_ns)
 
 

@@ -65,7 +65,7 @@ class Moment:
     """Further columns of `row()`, by name."""
 
     def row(self) -> dict[str, object]:
-        """The moment as plain values."""
+        """Return the moment as plain values."""
         row = {"time_s": self.t_ns / NS_PER_S, "what": self.kind, "node": self.nodes[0], "sentence": self.sentence}
         return {**row, **dict(self.values), "count": self.count}
 
@@ -99,7 +99,7 @@ class Caption(NamedTuple):
 
 
 def captions(moments: Iterable[Moment]) -> list[Caption]:
-    """The moments that are told, in order, those that belong together as one. A key moment stands alone."""
+    """Return the moments that are told, in order, those that belong together as one. A key moment stands alone."""
     groups: list[list[Moment]] = []
     latest: dict[object, list[Moment]] = {}
     for moment in moments:
@@ -122,7 +122,7 @@ def captions(moments: Iterable[Moment]) -> list[Caption]:
 
 
 def _caption(group: Sequence[Moment]) -> Caption:
-    """A handover says already which rows it changes; equal errors are counted."""
+    """Make one caption of a group: a handover says already which rows it changes; equal errors are counted."""
     own = [each for each in group if each.kind == "handover"] or group
     said, briefs = dict.fromkeys(each.sentence for each in own), dict.fromkeys(each.brief for each in own)
     told = [one for one in said if not any(other != one and other.startswith(one) for other in said)]
@@ -133,7 +133,7 @@ def _caption(group: Sequence[Moment]) -> Caption:
 
 
 def joined(sentences: Sequence[str]) -> str:
-    """Sentences as one: what they begin with alike is said once, if it is more than a word or two."""
+    """Join sentences: what they begin with alike is said once, if it is more than a word or two."""
     text, begin = sentences[0], sentences[0].split(" ")
     for other in sentences[1:MOST_JOINED]:
         words = other.split(" ")

@@ -31,18 +31,18 @@ class _Handover:
     asked: set[_Key] = field(default_factory=set)
 
     def add(self, name: PhaseName, start_ns: int, end_ns: int) -> None:
-        """A phase lasts from its first message to its last answer."""
+        """Extend a phase: it lasts from its first message to its last answer."""
         span = self.phases.setdefault(name, [start_ns, end_ns])
         span[1] = max(span[1], end_ns)
         self.latest_ns = max(self.latest_ns, end_ns)
 
     def is_over(self, t_ns: int) -> bool:
-        """Whether nothing of it is to be expected any more."""
+        """Say whether nothing of it is to be expected any more."""
         return not self.asked and bool(self.phases) and t_ns - self.latest_ns > QUIET_NS
 
 
 def phases(moments: Iterable[Moment], home_agents: Iterable[str]) -> list[Phase]:
-    """The phases of all handovers in some moments, by their start."""
+    """Return the phases of all handovers in some moments, by their start."""
     agents, handovers, whose = set(home_agents), list[_Handover](), dict[_Key, _Handover]()
     for moment in moments:
         current = handovers[-1] if handovers and not handovers[-1].is_over(moment.t_ns) else None

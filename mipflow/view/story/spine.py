@@ -45,18 +45,18 @@ class Spine:
         return captions(self.moments)
 
     def handover_of(self, t_ns: int) -> int:
-        """When the handover began that a time (nanoseconds) belongs to; the time itself where that is none."""
+        """Return when the handover began that a time (nanoseconds) belongs to; the time itself if there is none."""
         return max((each.handover_ns for each in self.phases if each.start_ns <= t_ns <= each.end_ns), default=t_ns)
 
     def sentences(self) -> list[str]:
-        """The captions with their times, and how many moments are not told."""
+        """Return the captions with their times, and how many moments are not told."""
         lines = [f"{seconds(caption.t_ns)}: {caption.sentence}{_arrival(caption)}." for caption in self.captions]
         left = sum(not moment.is_told for moment in self.moments)
         why = "of other flows or rows that pictures do not show"
         return lines + [f"{count(left, 'more event')}, {why}: rows() of this picture has them."] * (left > 0)
 
     def rows(self) -> list[dict[str, object]]:
-        """All moments as plain values."""
+        """Return all moments as plain values."""
         return [moment.row() for moment in self.moments]
 
 
@@ -85,7 +85,7 @@ def _time(what: Trip | Record) -> int:
 
 
 def _arrival(caption: Caption) -> str:
-    """When a message arrives, where a caption is of one only."""
+    """Say when a message arrives, if a caption is of one only."""
     moment = caption.moments[0]
     is_sent = len(caption.moments) == 1 and bool(moment.hops) and not moment.is_lost and moment.kind != "lost"
     return f"; it arrives at {seconds(moment.until_ns)}" if is_sent else ""

@@ -97,8 +97,8 @@ class Teller:
             self.moments.append(self._decided(what) if isinstance(what, Decided) else self._message(what))
 
     def who(self, node: str) -> str:
-        """A node in a sentence: the mobile node, an only home agent, a policy server and access routers by what they
-        are, others by name.
+        """Name a node in a sentence: the mobile node, an only home agent, a policy server and access routers by what
+        they are, others by name.
         """
         if node in self._routers:
             return self._routers[node]
@@ -111,20 +111,22 @@ class Teller:
         return iter(self.tables.get(self.mobile, {}).get(TABLE, {}).values())
 
     def _flows_at(self, home: object, peer: str) -> tuple[int, ...]:
-        """The flows that use a home address, with one correspondent node; with any, where `peer` is a home agent."""
+        """Return the flows that use a home address, with one correspondent node; with any, where `peer` is a home
+        agent.
+        """
         rows = (row for row in self._flows() if home and row.get("home_address") == home)
         is_agent = peer in self.home_agents
         return tuple(_flow_of(row) for row in rows if is_agent or self.words.address(row.get("cn")) == peer)
 
     def _bound_at(self, node: str, home: object) -> object:
-        """The care-of address that a binding cache has for a home address, None where it has none."""
+        """Return the care-of address that a binding cache has for a home address, None where it has none."""
         rows = self.tables.get(node, {}).get(CACHE, {}).values()
         return next((row.get("care_of_address") for row in rows if row.get("home_address") == home), None)
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
     def _message(self, trip: Trip) -> Moment:
-        """A message from end to end, tunnels and routers included."""
+        """Tell a message from end to end, tunnels and routers included."""
         words, packet, inner = self.words, trip.packet, trip.packet.unsealed()
         name, home = short(packet), bound(inner)[0]
         about = {"CoTI": inner.source, "CoT": inner.destination}.get(name, home)
@@ -207,7 +209,7 @@ class Teller:
         )  # fmt: skip
 
     def _bound(self, record: TableChanged) -> tuple[str, str, tuple[int, ...], bool]:
-        """A row of a binding cache: sentence, few words, flows, and whether they take another road."""
+        """Tell a row of a binding cache: sentence, few words, flows, and whether they take another road."""
         words, who = self.words, self.who(record.node)
         before, after = record.change.before or {}, record.change.after or {}
         home, care_of = (after or before).get("home_address"), words.the(after.get("care_of_address"))
@@ -227,7 +229,7 @@ class Teller:
         return f"{who} now knows that {words.the(home)} is at {care_of}", f"{words.the(home)} → {care_of}", flows, False
 
     def _mapped(self, record: TableChanged) -> tuple[Kind, str, str, tuple[int, ...]]:
-        """A row of the flow mapping table: kind, sentence, few words, flows."""
+        """Tell a row of the flow mapping table: kind, sentence, few words, flows."""
         words, who = self.words, self.who(record.node)
         before, after = record.change.before or {}, record.change.after or {}
         flow = _flow_of(after or before)
@@ -254,7 +256,9 @@ class Teller:
         return "row", f"{peer} does not know of {care_of} for {named} yet", f"{named} not yet known", (flow,)
 
     def _rode(self, flow: int, t_ns: int) -> bool:
-        """Whether the mobile node sent packets of a flow through the tunnel since its peer did not know where it is."""
+        """Say whether the mobile node sent packets of a flow through the tunnel since its peer did not know where it
+        is.
+        """
         trace = self.trace
         until = bisect_left(trace.sent, t_ns)
         for number in range(self._looked, until):
@@ -297,7 +301,7 @@ class Teller:
         )
 
     def _lost_hop(self, record: Dropped) -> tuple[int, ...]:
-        """The packet-hop of a packet that a link lost."""
+        """Return the packet-hop of a packet that a link lost."""
         trace, channels = self.trace, self.trace.channels
         for number in range(bisect_left(trace.sent, record.t_ns), len(trace)):
             if trace.sent[number] != record.t_ns:

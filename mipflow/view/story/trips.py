@@ -96,7 +96,7 @@ class Trip:
         return legs
 
     def stretches(self, graph: networkx.Graph[str]) -> list[Trip]:
-        """The trip end to end: hops through plain routers belong together, a tunnel's end parts them."""
+        """Return the trip end to end: hops through plain routers belong together, a tunnel's end parts them."""
         parts: list[list[int]] = []
         inside = False
         for leg in self.legs:
@@ -109,7 +109,7 @@ class Trip:
 
 
 def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> list[Trip]:
-    """The trips that were under way between two times (nanoseconds), by their start; each to its end.
+    """Return the trips that were under way between two times (nanoseconds), by their start; each to its end.
 
     A packet is looked for up to a second before and after. data: those of flows too.
     """
@@ -152,7 +152,7 @@ def _same(one: Packet, other: Packet) -> bool:
 
 
 def is_message(trip: Trip, *, data: bool = False) -> bool:
-    """True for signalling, or user data too; not for router and neighbor solicitations and advertisements."""
+    """Return True for signalling, or user data too; not for router and neighbor solicitations and advertisements."""
     wanted = data or (not trip.packet.label and is_control(trip.packet))
     return wanted and not isinstance(trip.packet.payload, _NEIGHBOR_DISCOVERY)
 
@@ -160,7 +160,8 @@ def is_message(trip: Trip, *, data: bool = False) -> bool:
 def messages(
     found: Iterable[Trip], graph: networkx.Graph[str], start_ns: int, end_ns: int, *, data: bool = False
 ) -> list[Trip]:
-    """The stretches of trips that were sent between two times (nanoseconds), in order; signalling, or user data too.
+    """Return the stretches of trips that were sent between two times (nanoseconds), in order; signalling, or user data
+    too.
 
     Router and neighbor solicitations and advertisements are left out.
     """
@@ -187,7 +188,7 @@ class Run:
 
 
 def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
-    """The runs of each flow by their start, in the direction in which most of its packets go."""
+    """Return the runs of each flow by their start, in the direction in which most of its packets go."""
     flows: dict[int, list[Trip]] = {}
     for trip in found:
         if trip.packet.label:
@@ -213,8 +214,8 @@ def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
 
 
 def leading(flows: Iterable[int], found: list[Run], most: int, moved: Container[int] = ()) -> list[int]:
-    """At most `most` flows to draw: first those of `moved`, then others that changed their way, then those with most
-    packets.
+    """Choose at most `most` flows to draw: first those of `moved`, then others that changed their way, then those with
+    most packets.
     """
     ways, packets = Counter(flow for flow, _ in {(run.flow, run.way) for run in found}), Counter[int]()
     for run in found:
@@ -223,7 +224,7 @@ def leading(flows: Iterable[int], found: list[Run], most: int, moved: Container[
 
 
 def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
-    """The drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
+    """Return the drops of packets that belong to a flow, between two times (nanoseconds); a cut datagram is one."""
     found: dict[tuple[int, object], Dropped] = {}
     for number, record in enumerate(trace.between(start_ns, end_ns)):
         if isinstance(record, Dropped) and (inner := record.packet.innermost()).label:
@@ -232,7 +233,7 @@ def losses(trace: Trace, start_ns: int, end_ns: int) -> list[Dropped]:
 
 
 def arrived(found: list[Run]) -> dict[int, list[Trip]]:
-    """Flow -> its trips that came to where most of them go."""
+    """Return flow -> its trips that came to where most of them go."""
     flows: dict[int, list[Trip]] = {}
     for run in found:
         flows.setdefault(run.flow, []).extend(run.trips)
@@ -243,7 +244,7 @@ def arrived(found: list[Run]) -> dict[int, list[Trip]]:
 
 
 def why_lost(lost: Iterable[Dropped]) -> dict[int, Counter[str]]:
-    """Flow -> where and why its packets were lost, and how often."""
+    """Return flow -> where and why its packets were lost, and how often."""
     found: dict[int, Counter[str]] = {}
     for record in lost:
         found.setdefault(record.packet.innermost().flow, Counter())[where_lost(record.node, record.reason)] += 1
@@ -251,7 +252,7 @@ def why_lost(lost: Iterable[Dropped]) -> dict[int, Counter[str]]:
 
 
 def reasons(losses: Counter[str]) -> str:
-    """How many packets were lost, and where and why, the most frequent first."""
+    """Return how many packets were lost, and where and why, the most frequent first."""
     whys = ", ".join(f"{number} {why}" for why, number in losses.most_common())
     return f"{losses.total()} lost{f' ({whys})' if whys else ''}"
 
@@ -259,7 +260,7 @@ def reasons(losses: Counter[str]) -> str:
 def flow_sentences(
     words: Words, focus: Focus, ways: Mapping[int, Sequence[tuple[int, str]]], lost: Iterable[Dropped]
 ) -> list[str]:
-    """For each flow that is shown: which way it went from when on (nanoseconds), and what it lost where and why."""
+    """Tell for each flow that is shown which way it went from when on (nanoseconds), and what it lost where and why."""
     lines, losses = list[str](), why_lost(lost)
     for flow in focus.shown:
         own = ways.get(flow, ())

@@ -215,11 +215,11 @@ class Words:
         self.flows = {flow: tidy(name) for flow, name in flows.items()}
 
     def address(self, address: object) -> str:
-        """The short word for an address (a value or its text), the address itself where there is none."""
+        """Return the short word for an address (a value or its text), the address itself where there is none."""
         return self._names.get(str(address), str(address))
 
     def the(self, address: object) -> str:
-        """An address in a sentence: "the WLAN address", "H@1"."""
+        """Name an address in a sentence: "the WLAN address", "H@1"."""
         word = "no address" if address is None else self.address(address)
         return f"the {word}" if _NAMED.search(word) and word != "no address" else word
 

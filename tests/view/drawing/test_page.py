@@ -15,7 +15,7 @@ from mipflow.view.drawing.picture import PLOTLY_MIME, Picture, cell, html_table
 
 
 def picture(title: str = "A picture", figure: dict[str, Any] | None = None, html: str = "") -> Picture:
-    """A small picture."""
+    """Draw a small picture."""
     return Picture(title, lambda: ["It says <this>."], lambda: [{"a": 1, "b_c": None}], figure=figure, html=html)
 
 

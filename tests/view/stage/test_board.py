@@ -94,7 +94,7 @@ def test_a_home_agent_is_said_to_be_left_out_only_where_nobody_asked_it(asks: bo
 
 
 def seen(shown: Show) -> set[str]:
-    """The signs that a film shows, looked for at many moments of it."""
+    """Return the signs that a film shows, looked for at many moments of it."""
     (stage,), (board,) = shown.stages, shown.boards
     start, end = stage.spine.start_ns, stage.spine.end_ns
     times = {start + (end - start) * share // 300 for share in range(301)}
@@ -204,7 +204,7 @@ def test_a_row_that_is_deleted_is_gone() -> None:
 
 @pytest.fixture(scope="module")
 def tested() -> Board:
-    """A second address, of which the first that is tried is somebody's."""
+    """Return a second address, of which the first that is tried is somebody's."""
     world = mf.figure2(allocate="stateless", collision=True, security=True).run(2.5)
     for _ in range(2):
         world.mn.open(world.cn1, mf.apps.Voice(interval_ms=200))

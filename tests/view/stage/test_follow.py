@@ -105,7 +105,7 @@ def saved(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser_page: Any, saved: Path) -> Any:
-    """The saved page, its troubles in `page.troubles`."""
+    """Return the saved page, its troubles in `page.troubles`."""
     browser_page.troubles = []
     browser_page.on("pageerror", lambda error: browser_page.troubles.append(str(error)))
     browser_page.on("request", lambda request: browser_page.troubles.append(request.url))

@@ -144,7 +144,7 @@ def test_no_road_pokes_out_of_its_lane_or_beyond_a_card(name: str, width: int) -
 
 
 def far_from(point: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    """How far a point is from a link."""
+    """Return how far a point is from a link."""
     (x, y), (ax, ay), (bx, by) = point, a, b
     length = hypot(bx - ax, by - ay)
     along = max(0.0, min(1.0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length**2))

@@ -27,7 +27,7 @@ WIDTHS = (PHONE, 400, DESK, 1000)
 
 @cache
 def world(name: str = "figure 2", length_s: float = 2) -> World:
-    """A call and a video; at 4.1 s the video is to move to the cellular network."""
+    """Return a call and a video; at 4.1 s the video is to move to the cellular network."""
     made = {
         "figure 1": mf.figure1, "plain": mf.plain_mobile_ipv6,
         "home router": lambda **more: mf.figure2(home_agents=3, home_router=True, **more),
@@ -44,7 +44,7 @@ def world(name: str = "figure 2", length_s: float = 2) -> World:
 
 
 def told(story: Story, **more: Any) -> Show:
-    """The show of a story between 10 and 14 s."""
+    """Return the show of a story between 10 and 14 s."""
     span = {"start_ns": 10 * S, "end_ns": 14 * S}
     return animate(story.trace(), story.graph, names=NAMES, flows=FLOWS, **span, **more)
 
@@ -88,7 +88,8 @@ def test_each_drawn_packet_lies_where_the_trace_says(share: float, width: int) -
 
 @cache
 def hops_of(first: int) -> list[int]:
-    """The hops of the packet that began with one, found by the packet's time and label, or its innermost value."""
+    """Return the hops of the packet that began with one, found by the packet's time and label, or its innermost value.
+    """
     trace = world().trace
     inner, hops = trace.packets[first].unsealed(), [first]
     for number in range(first + 1, min(len(trace), first + 3000)):
@@ -261,7 +262,7 @@ def test_dense_traffic_is_sampled_and_says_so() -> None:
 
 
 def wishing(wishes: dict[int, str], name: str = "figure 2") -> Show:
-    """The film of the move, with wished lanes."""
+    """Return the film of the move, with wished lanes."""
     shown = world(name).animate(3.9, 4.8, wishes=wishes)
     assert isinstance(shown, Show)
     return shown

@@ -47,7 +47,7 @@ def many(flows: int) -> tuple[Trace, Story, dict[int, str]]:
 
 
 def drawn(flows: int) -> dict[str, Picture]:
-    """All pictures of a page."""
+    """Return all pictures of a page."""
     trace, story, words = many(flows)
     span: dict[str, Any] = {"start_ns": 0, "end_ns": (flows + 40) * 10 * MS}
     more: dict[str, Any] = {"names": NAMES, "flows": words}

@@ -25,12 +25,12 @@ TRACE = STORY.trace()
 
 
 def told(start_ns: int = AT.asked, end_ns: int = AT.end, story: Story = STORY, trace: Trace = TRACE) -> Spine:
-    """The spine of a window of the hand-made story."""
+    """Return the spine of a window of the hand-made story."""
     return spine(trace, story.graph, NAMES, FLOWS, start_ns, end_ns)
 
 
 def of_world(world: World, start_ns: int = 0, end_ns: int | None = None) -> Spine:
-    """The spine of a window of a world."""
+    """Return the spine of a window of a world."""
     end = world.network.clock.now if end_ns is None else end_ns
     return spine(world.trace, world.network.graph, world.names(), world.flow_names(), start_ns, end)
 
@@ -116,7 +116,7 @@ class TestWindows:
 
 
 def cost(story: Story, start_ns: int, end_ns: int) -> int:
-    """How many records and packets are looked at, once the tables have been worked out before."""
+    """Return how many records and packets are looked at, once the tables have been worked out before."""
     trace = story.trace()
     trace.tables(end_ns)
 
