@@ -43,7 +43,7 @@ NOT_YET = (
 
 
 def forbidden_imports(package: Path) -> list[str]:
-    """Return one line for every import that the table of layers does not allow."""
+    """One line for every import that the table of layers does not allow."""
     found = imports(package)
     of_lab = {each.target for each in found if layer_of(each.importer) == "lab"}
     return [
@@ -63,7 +63,7 @@ def _allowed(each: Import, of_lab: set[str]) -> bool:
 
 
 def late_imports(package: Path) -> list[str]:
-    """Return one line for every import of the package's own modules inside a function that may not have one."""
+    """One line for every import of the package's own modules inside a function that may not have one."""
     complaints = [
         f"{_place(package, each)}: imports {each.target or package.name} inside a function"
         for each in imports(package)
@@ -105,7 +105,7 @@ def opened_doors(package: Path) -> dict[str, set[str]]:
 
 
 def reach(package: Path, start: str) -> set[str]:
-    """Return all modules that `start` imports, directly or through others."""
+    """All modules that `start` imports, directly or through others."""
     found = imports(package)
     reached: set[str] = set()
     waiting = [start]
@@ -149,7 +149,7 @@ def _place(package: Path, each: Import) -> str:
 
 
 def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
-    """Return one line for every module over its bound, and one if the package is over its own."""
+    """One line for every module over its bound, and one if the package is over its own."""
     sizes = {path: code_lines(path.read_text(encoding="utf-8")) for path in modules(package).values()}
     complaints = [
         f"{path.relative_to(package.parent)}: {size} lines of code, at most {most_of_a_module}: split it"
@@ -210,7 +210,7 @@ def test_there_are_no_circles() -> None:
 
 
 def node_classes() -> list[type[Node]]:
-    """Return the classes of nodes of the package, all of whose modules are imported for that."""
+    """The classes of nodes of the package, all of whose modules are imported for that."""
     for module in modules(PACKAGE):
         importlib.import_module(f"mipflow.{module}".rstrip("."))
     found, waiting = dict.fromkeys([Node]), [Node]
@@ -222,7 +222,7 @@ def node_classes() -> list[type[Node]]:
 
 
 def too_deep(kinds: Iterable[type]) -> list[str]:
-    """Return one line for each class that has more classes above it than it may, `object` not counted."""
+    """One line for each class that has more classes above it than it may, `object` not counted."""
     lines = {kind: [each.__name__ for each in kind.__mro__[:-1]] for kind in kinds}
     return [f"{' < '.join(line)}: compose" for line in lines.values() if len(line) > MOST_DEEP]
 
@@ -276,7 +276,7 @@ def test_docstrings_open_in_plain_english() -> None:
 
 
 def package_of(folder: Path, sources: dict[str, str]) -> Path:
-    """Return a package `made_up` of modules, named as in "wire.packet"; every folder gets an empty __init__."""
+    """A package `made_up` of modules, named as in "wire.packet"; every folder gets an empty __init__."""
     package = folder / "made_up"
     for name, source in ({"errors": "", "cli": ""} | sources).items():
         path = package / (name.replace(".", "/") + ".py")

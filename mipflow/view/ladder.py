@@ -237,12 +237,7 @@ class _Chart:
             words = f"{length_ns / NS_PER_S:.3g} s in which nothing is sent"
             labels.text("quiet", self.x[self.nodes[0]] + 10, y, words)
         bottom = max(self.bottom, *(box.y + 20 for box in self.taken)) if self.taken else self.bottom
-        whole = Drawing()
-        for node, x in self.x.items():
-            whole.line("life", x, HEAD - 16, x, bottom)
-            width = width_of(node, bold=True) + 20
-            whole.rect("card", x - width / 2, 10, width, 26, rx=4)
-            whole.text("middle strong", x, 23, node)
+        whole = self._lifelines(bottom)
         whole.parts += [*lines.parts, *marks.parts, *labels.parts]
         width = max([max(self.x.values()) + 60, *(box.x + box.width / 2 + 10 for box in self.taken)])
         width = self._brackets(whole, width)
@@ -252,6 +247,15 @@ class _Chart:
             told += f"<details><summary>All {len(notes)} notes</summary><ul>{items}</ul></details>"
         key = "arrows: signalling; in a tube: inside a tunnel; yellow: a row by which a flow takes another road"
         return whole.html(title, width, bottom + 10, f"<p>{key}</p>", told)
+
+    def _lifelines(self, bottom: float) -> Drawing:
+        lines = Drawing()
+        for node, x in self.x.items():
+            lines.line("life", x, HEAD - 16, x, bottom)
+            width = width_of(node, bold=True) + 20
+            lines.rect("card", x - width / 2, 10, width, 26, rx=4)
+            lines.text("middle strong", x, 23, node)
+        return lines
 
     def _said(self, leg: Trip) -> tuple[str, str, str]:
         """Return the words above an arrow, its name and its essence, and the words below."""

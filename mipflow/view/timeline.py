@@ -16,8 +16,9 @@ from mipflow.sim.trace import Dropped, Trace
 from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
+from mipflow.view.story.runs import Run, arrived, flow_sentences, leading, losses, reasons, runs
 from mipflow.view.story.spine import Spine, spine
-from mipflow.view.story.trips import Run, Trip, arrived, flow_sentences, leading, losses, reasons, runs, trips
+from mipflow.view.story.trips import Trip, trips
 from mipflow.view.story.words import NS_PER_MS, NS_PER_S, check_span, count, cut, interface_kind, seconds, where_lost
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP

@@ -18,7 +18,7 @@ from mipflow.view.stage.scene import PLATE_WIDTH, TOP, Way
 from mipflow.view.stage.stage import Stage, changes
 from mipflow.view.story.focus import TABLE
 from mipflow.view.story.moment import TOKENS
-from mipflow.view.story.trips import flow_sentences
+from mipflow.view.story.runs import flow_sentences
 from mipflow.view.story.words import count, network, over, seconds
 
 MOST_COUNTS = 30
@@ -99,19 +99,25 @@ class Board:
         self._own_flows: set[int] = set()
         """The flows of the mobile node, or of a plain host, in contrast to those between others."""
         self._tests = self._tested()
+        self._begin()
         self._play()
         self._sides = stage.scene.plate_sides(self.lines)
         self._flow_places = {flow: self._slot(self._ways(flow)) for flow in stage.flows}
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
-    def _play(self) -> None:
+    def _begin(self) -> None:
+        """Take the rows as they stand when the film begins."""
         stage = self.stage
         tables = stage.trace.tables(stage.spine.start_ns)
         for node in stage.scene.places:
             self._state[node] = dict(tables.get(node, {}).get(stage.table_of(node), {}))
         self._own_flows = {int(key) for key in self._state[stage.mobile]}
         self._own_flows |= {flow for flow, roads in stage.roads.items() if any(way for _, way in roads)}
+
+    def _play(self) -> None:
+        """Write down what stands in each table from which time on, and how many lines it takes at most."""
+        stage = self.stage
         versions: dict[str, list[Version]] = {node: [(0, self._rows(node))] for node in self._state}
         lines = {node: self._lines(node) for node in self._state}
         turning = [record for moment in stage.spine.moments if moment.is_key for record in moment.rows]
@@ -138,11 +144,7 @@ class Board:
                     versions[each] = [one for one in versions[each] if one[0] < us] + [(us, html)]
         for node, us in stale.items():
             versions[node].append((us, self._rows(node)))
-        for node in {test.node for test in self._tests} & versions.keys():
-            ticks, own = self._ticks(node), versions[node]
-            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in ticks)
-            times = sorted({*(us for us, _ in own), *ticks})
-            versions[node] = [(us, latest(own, us) + self._ghosts(node, us)) for us in times]
+        self._add_ghosts(versions, lines)
         self.lines = {node: number for node, number in lines.items() if number and node != stage.mobile}
         self.places = {node: self._slot(versions[node]) for node, number in lines.items() if number}
         """Node -> the slot with the rows of its table."""
@@ -177,10 +179,14 @@ class Board:
 
     def _ticks(self, node: str) -> set[int]:
         """Return the times at which the ghosts at a node change; player.js closes their rings."""
-        return {
-            us for test in self._tests if test.node == node
-            for us in (test.us, test.end_us, test.gone_us)
-        }  # fmt: skip
+        return {us for test in self._tests if test.node == node for us in (test.us, test.end_us, test.gone_us)}
+
+    def _add_ghosts(self, versions: dict[str, list[Version]], lines: dict[str, int]) -> None:
+        for node in {test.node for test in self._tests} & versions.keys():
+            ticks, own = self._ticks(node), versions[node]
+            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in ticks)
+            times = sorted({*(us for us, _ in own), *ticks})
+            versions[node] = [(us, latest(own, us) + self._ghosts(node, us)) for us in times]
 
     def _ghosts(self, node: str, us: int) -> str:
         """Return the rows of addresses that are tested at a node, or have just been refused."""

@@ -21,8 +21,9 @@ from mipflow.view.stage.film import Film
 from mipflow.view.stage.scene import BOTTOM, TOP, WIDTH, Box, Point, Scene, Way
 from mipflow.view.story.focus import TABLE
 from mipflow.view.story.moment import CONNECTIONS, TOKENS
+from mipflow.view.story.runs import losses
 from mipflow.view.story.spine import CACHE, Spine
-from mipflow.view.story.trips import Leg, Trip, losses, trips
+from mipflow.view.story.trips import Leg, Trip, trips
 from mipflow.view.story.words import NS_PER_MS, short
 from mipflow.wire.address import Address
 
@@ -408,18 +409,12 @@ class Stage:
             return -1 if each is None else ways.setdefault(each, len(ways))
 
         layers = []
-        for number, layer in enumerate(self.layers):
+        for trace, layer in enumerate(self.layers, self.first_layer):
             flights = []
             for flight in layer.flights:
                 text = [flight.text] if layer.size == MESSAGE else []
                 flights.append([way(flight.way), flight.hop, [self.us(t_ns) for t_ns in flight.times], *text])
-            style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
-            letter: Dict = {"letter": style.letter if style else "✕", "kind": "layer"}
-            symbol = style.symbol if style else "square"
-            letter["upright"] = UPRIGHT.format(letter["letter"])
-            letter["wide"] = [outline(layer.room(is_steep), symbol) for is_steep in (False, True)]
-            letter |= {"size": layer.size, "margin": layer.margin, "flights": flights}
-            layers.append({"trace": self.first_layer + number, **letter})
+            layers.append({"trace": trace, **self._look_of(layer), "flights": flights})
         lines = [
             {
                 "trace": trace, "kind": kind,
@@ -434,6 +429,16 @@ class Stage:
         return {
             "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "layers": layers, "lines": lines,
             "ways": drawn,
+        }  # fmt: skip
+
+    def _look_of(self, layer: Layer) -> Dict:
+        style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
+        letter, symbol = (style.letter, style.symbol) if style else ("✕", "square")
+        wide = [outline(layer.room(is_steep), symbol) for is_steep in (False, True)]
+        upright = UPRIGHT.format(letter)
+        return {
+            "letter": letter, "kind": "layer", "upright": upright, "wide": wide, "size": layer.size,
+            "margin": layer.margin,
         }  # fmt: skip
 
     @property
