@@ -181,7 +181,7 @@ class AllOthers:
         self.bound: dict[tuple[str, str], str] = {}
         """(who holds it, home address) -> care-of address, as the binding updates said."""
         self.got: list[tuple[bytes, str, str]] = []
-        """What our node sent over UDP: data, source on the wire, kind of road."""
+        """Datagrams that our node sent over UDP: data, source on the wire, kind of road."""
         self.line.answers.append(self.answer)
 
     def answer(self, heard: Heard) -> Layer | None:

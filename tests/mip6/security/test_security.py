@@ -484,7 +484,7 @@ def story(w: World) -> list[Any]:
 
 @pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
 def test_with_protection_all_else_happens_as_without(mode: str) -> None:
-    """Where links take no time for octets, protection changes no table, no number and no moment."""
+    """If links take no time for octets, protection changes no table, no number and no moment."""
     assert story(secured(mode=mode)) == story(world(mode=mode))
 
 
