@@ -8,22 +8,20 @@ care-of address.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
+from mipflow.mip6.home_prefixes import HomeAddresses
 from mipflow.mip6.movement import Do, HeardRouter, MovementDetection, Place, Step
 from mipflow.mip6.registrations.events import AtHome, Reachable
+from mipflow.mip6.registrations.registrar import Registrar
+from mipflow.node.host import Host
+from mipflow.node.interface import Interface
 from mipflow.node.lifetimes import INFINITE_S, AddressLifetimes
 from mipflow.sim.clock import Timer
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import PrefixInformation, RouterAdvertisement
-
-if TYPE_CHECKING:
-    from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
-    from mipflow.mip6.home_prefixes import HomeAddresses
-    from mipflow.mip6.registrations.registrar import Registrar
-    from mipflow.node.host import Host
-    from mipflow.node.interface import Interface
 
 
 class HasHomeAddresses(Protocol):

@@ -1,4 +1,4 @@
-"""Protocol constants and configuration variables of RFC 6275 sections 12 and 13; a name carries its unit."""
+"""Protocol constants and configuration variables of RFC 6275 sections 12 and 13, but for those of `mip6.discovery`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from mipflow.sim.clock import NS_PER_S
 
 INITIAL_BINDACK_TIMEOUT_NS = NS_PER_S
 INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS = 3 * NS_PER_S // 2
-INITIAL_DHAAD_TIMEOUT_NS = 3 * NS_PER_S
-DHAAD_RETRIES = 4
-INITIAL_SOLICIT_TIMER_NS = 3 * NS_PER_S
-PREFIX_ADV_TIMEOUT_NS = 3 * NS_PER_S
-PREFIX_ADV_RETRIES = 3
-MAX_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S = 86400
-MIN_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S = 600
 MAX_BINDACK_TIMEOUT_NS = 32 * NS_PER_S
 MAX_TOKEN_LIFETIME_NS = 210 * NS_PER_S
 MAX_NONCE_LIFETIME_NS = 240 * NS_PER_S

@@ -12,8 +12,8 @@ from itertools import chain
 from random import Random
 from types import MappingProxyType
 
-from mipflow.mip6 import constants
 from mipflow.mip6.bindings.table import Entry, Table
+from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS, MAX_BINDACK_TIMEOUT_NS
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.mobile_node import MobileNode
@@ -27,6 +27,8 @@ from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import HomeAgentInformation, RouterAdvertisement
 from mipflow.wire.packet import Packet
 
+INITIAL_DHAAD_TIMEOUT_NS, DHAAD_RETRIES = 3 * NS_PER_S, 4
+"""Protocol constants (section 12)."""
 MAX_ADDRESSES = (1280 - 40 - 8) // 16
 """Addresses of a reply that fits the minimum IPv6 MTU (section 10.5.1)."""
 HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
@@ -213,9 +215,9 @@ class HomeAgentDiscovery(HomeAgentSearch):
 
     def _send(self) -> None:
         """Send a request, the same one again up to DHAAD_RETRIES times, then begin anew with another."""
-        if self._attempts in (0, constants.DHAAD_RETRIES + 1):
+        if self._attempts in (0, DHAAD_RETRIES + 1):
             self._identifier, self._attempts = self._random.getrandbits(16), 0
-        self._timer.set(self._node.clock.now + (constants.INITIAL_DHAAD_TIMEOUT_NS << self._attempts))
+        self._timer.set(self._node.clock.now + (INITIAL_DHAAD_TIMEOUT_NS << self._attempts))
         self._attempts += 1
         interface = self._mobile.first_interface()
         if interface is not None and interface.address is not None:
@@ -248,7 +250,7 @@ class HomeAgentDiscovery(HomeAgentSearch):
             self.discover()
         elif self._timer.due_ns is None:
             self._attempts = 0
-            self._timer.set(self._node.clock.now + constants.MAX_BINDACK_TIMEOUT_NS)
+            self._timer.set(self._node.clock.now + MAX_BINDACK_TIMEOUT_NS)
 
     def _use_next(self) -> None:
         self._use(self._following[0])
@@ -256,6 +258,6 @@ class HomeAgentDiscovery(HomeAgentSearch):
     def _use(self, home_agent: Address) -> None:
         """Register every home address at this home agent from now on, the primary at least."""
         self._next.stop()
-        self._soonest_ns = self._node.clock.now + constants.INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
+        self._soonest_ns = self._node.clock.now + INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
         self._node.decided("home agent", str(home_agent))
         self._mobile.change_home_agent(home_agent)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from mipflow.mip6 import constants
 from mipflow.mip6.bindings.binding_cache import BindingEvent
+from mipflow.mip6.constants import REFRESH_AT
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.home_prefixes import HomePrefix, HomePrefixes
 from mipflow.mip6.parts import PrefixNews
@@ -22,11 +22,16 @@ from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mipflow.wire.packet import Packet, RoutingHeaderType2
 
+PREFIX_ADV_TIMEOUT_NS, PREFIX_ADV_RETRIES = 3 * NS_PER_S, 3
+"""Protocol constants (section 12)."""
+MIN_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S, MAX_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S = 600, 86_400
+"""Configuration variables (section 13)."""
+
 
 def nears_end_ns(entry: HomePrefix) -> int:
     """Return when most of a prefix's valid lifetime is over, in nanoseconds; FOREVER_NS where it does not end."""
     since_ns, ends_ns = entry.since_ns or 0, entry.end_ns(entry.valid_lifetime_s)
-    return ends_ns if ends_ns == FOREVER_NS else since_ns + round((ends_ns - since_ns) * constants.REFRESH_AT)
+    return ends_ns if ends_ns == FOREVER_NS else since_ns + round((ends_ns - since_ns) * REFRESH_AT)
 
 
 def next_moment_ns(prefixes: HomePrefixes, now: int) -> int | None:
@@ -59,8 +64,8 @@ class PrefixDeliveries:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.min_interval_s = constants.MIN_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S
-        self.max_interval_s = constants.MAX_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S
+        self.min_interval_s = MIN_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S
+        self.max_interval_s = MAX_MOBILE_PREFIX_ADVERTISEMENT_INTERVAL_S
         self._deliveries: dict[Address, Delivery] = {}
 
     def registered(self, home_address: Address, preferred_s: int, now: int) -> int | None:
@@ -68,7 +73,7 @@ class PrefixDeliveries:
         delivery = self._deliveries.get(home_address)
         if delivery is None:
             return self.changed(home_address, preferred_s, now)
-        if delivery.attempts <= constants.PREFIX_ADV_RETRIES:
+        if delivery.attempts <= PREFIX_ADV_RETRIES:
             return None
         delivery.attempts = 0
         return self._set(delivery, now)
@@ -95,10 +100,10 @@ class PrefixDeliveries:
         if not delivery.scheduled:
             return None, self.changed(home_address, preferred_s, now) or now
         answer, delivery.last_ns = delivery.asked or (0, None), now
-        delivery.scheduled = not delivery.asked and delivery.attempts < constants.PREFIX_ADV_RETRIES
+        delivery.scheduled = not delivery.asked and delivery.attempts < PREFIX_ADV_RETRIES
         wait_ns = self.max_interval_s * NS_PER_S
         if delivery.scheduled:
-            wait_ns = constants.PREFIX_ADV_TIMEOUT_NS << delivery.attempts
+            wait_ns = PREFIX_ADV_TIMEOUT_NS << delivery.attempts
         delivery.attempts = 0 if delivery.asked else delivery.attempts + 1
         delivery.asked, delivery.due_ns = None, now + wait_ns
         return answer, delivery.due_ns

@@ -9,17 +9,19 @@ from __future__ import annotations
 from functools import partial
 
 from mipflow.mip6.bindings.binding_update_list import State, back_off_ns
-from mipflow.mip6.constants import INITIAL_SOLICIT_TIMER_NS
 from mipflow.mip6.discovery.prefix_advertiser import nears_end_ns, next_moment_ns
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.parts import PrefixSearch
 from mipflow.mip6.registrations.events import Abandoned, PrefixesLearned, Shortened
 from mipflow.node.node import Arrival
-from mipflow.sim.clock import Timer
+from mipflow.sim.clock import NS_PER_S, Timer
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
+
+INITIAL_SOLICIT_TIMER_NS = 3 * NS_PER_S
+"""A protocol constant (section 12)."""
 
 
 class Solicitation:
