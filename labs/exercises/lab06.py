@@ -27,8 +27,9 @@ from mipflow.flow.learner.answers import PARAMETERS as ANSWERED
 from mipflow.flow.learner.answers import Word, wrong_word
 from mipflow.flow.learner.freeing import FORGET_KEYS, STRIKE_OUT, Held
 from mipflow.flow.learner.guard import Guarded
+from mipflow.lab.features.home import somebody_at_home
 from mipflow.lab.panels.panel import Panel, choice, flag
-from mipflow.lab.scenarios import HOME, MOBILE_NODE, somebody_at_home
+from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.sim.trace import TableChanged
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation

@@ -12,7 +12,8 @@ import mipflow as mf
 from mipflow.flow.policy.policies import FlowFacts, NetworkState
 from mipflow.flow.redirector import DataFlowRedirector, Method
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, FlowMappingEntry, FlowMappingTable, HomeAddressTable
-from mipflow.lab.scenarios import FIRST_LEASE, HOME
+from mipflow.lab.features.addresses import FIRST_LEASE
+from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent

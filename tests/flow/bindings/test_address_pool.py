@@ -17,7 +17,8 @@ from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server
 from mipflow.flow.applications.flows import Flow
 from mipflow.flow.bindings.address_pool import Cost
 from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE
-from mipflow.lab.scenarios import FIRST_LEASE, HOME, MOBILE_NODE
+from mipflow.lab.features.addresses import FIRST_LEASE
+from mipflow.lab.scenarios import HOME, MOBILE_NODE
 from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateList
 from mipflow.node.host import Host

@@ -10,7 +10,8 @@ import pytest
 
 import mipflow as mf
 from mipflow.flow.applications.flows import Flow
-from mipflow.lab.scenarios import HOME, somebody_at_home
+from mipflow.lab.features.home import somebody_at_home
+from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.mip6.constants import HOME_RETRY_NS
 from mipflow.sim.clock import NS_PER_S
