@@ -1,4 +1,4 @@
-"""The way back from `world.spec`: another world at time 0 that does the same, from a plain value that travels."""
+"""The way back from `world.spec`, a plain value that travels, to another world at time 0 that does the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEATURES = Expected(
 
 
 def build(spec: Mapping[str, Any]) -> Any:
-    """Make the world of a `world.spec`, at time 0: the same run gives the same digest, wherever it runs.
+    """Build the world of a `world.spec`, at time 0: the same run gives the same digest, wherever it runs.
 
     Raises ProtocolMisuse for what is no spec, and for one with a function of somebody's, which is in it by name only.
     """

@@ -1,4 +1,4 @@
-"""`mipflow run`: a scenario with the traffic of a capture or its own, handovers in it, a table of what came of it.
+"""The command `mipflow run`: a scenario with the traffic of a capture or of its own.
 
 Takes the arguments of the command line; all of them are checked before anything runs or is written.
 """
@@ -29,16 +29,16 @@ from mipflow.wire.address import Address
 DEFAULT_DURATION_S = 20.0
 """Seconds of virtual time of a scenario without a capture: a call and a video."""
 LEAST_S, MOST_OWN_S = 0.001, 3600
-"""Seconds of virtual time: least, and most of a call and a video, which never pause."""
+"""Least seconds of virtual time, and most of those of a call and a video, which never pause."""
 BOUNDS = {
     "packets": (1, 10**6), "min_packets": (0, 10**6), "cns": (1, MOST_CNS), "seed": (-(1 << 63), (1 << 63) - 1),
     "silence": (LEAST_S, LONGEST_S),
 }  # fmt: skip
-"""Option -> the least and the most that it may be."""
+"""Option -> its least and its greatest value."""
 
 
 def run(given: argparse.Namespace) -> int:
-    """Run a scenario as `cli` parsed it, print what came of it, and write what was asked for; gives the exit status.
+    """Run a scenario as `cli` parsed it, print the outcome and write files as asked; return the exit status.
 
     Raises ProtocolMisuse or DatasetError, in one line, before anything runs.
     """
@@ -73,7 +73,7 @@ def _play_on(world: World, played: Replay, end_s: float, progress: Callable[[str
 
 
 def _check(given: argparse.Namespace) -> tuple[list[Handover], float]:
-    """Look at all that can be looked at before a world is there; gives the handovers, and when the run ends (s)."""
+    """Check all that can be checked before a world is there; return the handovers and the end of the run (s)."""
     handovers = [Handover.parse(text) for text in given.handover]
     whole_s = DEFAULT_DURATION_S if given.traffic is None else math.inf
     end_s = whole_s if given.duration is None else given.duration
@@ -103,7 +103,7 @@ def _check(given: argparse.Namespace) -> tuple[list[Handover], float]:
 
 
 def _call_and_video(duration_s: float) -> Recording:
-    """The traffic of a run without a capture, as if it were one."""
+    """Make the traffic of a run without a capture, as if it were one."""
     recording = Recording("a call and a video", duration_ns=seconds(duration_s))
     own: list[apps.Application] = [apps.Voice(), apps.Video()]
     for k, app in enumerate(own):
@@ -113,7 +113,7 @@ def _call_and_video(duration_s: float) -> Recording:
 
 
 def _lines(scenario: str, world: World, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
-    """Lines that are printed of a run; `before`: flow id -> the care-of address that it had at first."""
+    """Write the lines that are printed of a run; `before`: flow id -> its first care-of address."""
     recording = played.recording
     shown = report.shown(played.flows, played.moves)
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]
@@ -132,7 +132,7 @@ def _lines(scenario: str, world: World, played: Replay, before: Mapping[int, Add
 
 
 def _write(given: argparse.Namespace, world: World, progress: _Progress) -> list[str]:
-    """Write the files that were asked for; gives a line for each."""
+    """Write the files that were asked for; return a line for each."""
     written, mobile = [], world.mn.name
     if given.pcap is not None:
         progress(f"writing {given.pcap}", at_once=True)
@@ -146,14 +146,14 @@ def _write(given: argparse.Namespace, world: World, progress: _Progress) -> list
 
 
 class _Progress:
-    """One line on standard error of what is going on: on a terminal rewritten in place, else now and then a new one."""
+    """The line on standard error about how far a run is: on a terminal rewritten in place, else now and then anew."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
         self._due = time.monotonic() + 1.0
 
     def __call__(self, text: str, at_once: bool = False) -> None:
-        """Something is under way: shown once a run has taken a second, or on a terminal `at_once`."""
+        """Show what is under way, once a run has taken a second, or on a terminal `at_once`."""
         now = time.monotonic()
         if now >= self._due or (at_once and self._is_terminal):
             self._due = now + (0.2 if self._is_terminal else 5.0)
@@ -161,6 +161,6 @@ class _Progress:
             print(before + text[: report.WIDTH], end=after, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Leave the line empty."""
+        """Clear the line."""
         if self._is_terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Two worlds side by side: how they are set up, what each did, and in a sentence what differed and when.
+"""The comparison of two worlds: how they differ, and when.
 
 Takes two worlds that have run; gives a picture. Times and roads come from the event spines of both, counts and delays
 from the meters of their flows.
@@ -37,7 +37,7 @@ GAP_MS = 10.0
 
 
 class Difference(NamedTuple):
-    """One thing that differs: about what (and whose), its value in both worlds, when it shows, and a sentence."""
+    """One thing that differs: its topic and its flow, its value in both worlds, its time, and a sentence."""
 
     about: str
     flow: str
@@ -51,7 +51,7 @@ def compare(
     one: World, other: World, start: float | None = None, end: float | None = None,
     names: tuple[str, str] | None = None,
 ) -> Comparison:  # fmt: skip
-    """Two worlds on one clock, from `start` to `end` seconds (by default all that both have run).
+    """Compare two worlds on one clock, from `start` to `end` seconds (by default all that both have run).
 
     names: what the worlds, "A" and "B", are headed with instead of their titles. `describe()` says in sentences what
     differed and when, the most telling first; `rows()` gives each difference with both values. Raises ProtocolMisuse
@@ -69,7 +69,7 @@ def compare(
 
 
 class Comparison(Show):
-    """Both worlds on one clock, and what differs."""
+    """The picture of both worlds on one clock, with their differences."""
 
     def __init__(self, one: Side, other: Side, title: str) -> None:
         self._sides = one, other
@@ -102,14 +102,14 @@ class Comparison(Show):
         ]
 
     def bundles(self) -> list[dict[str, Any]]:
-        """The sentences that matter most come before the pictures."""
+        """Put the sentences that matter most before the pictures."""
         first, *more = [f"<p>{escape(line)}</p>" for line in self.lead()]
         rest = f"<details><summary>All that differs</summary>{''.join(more)}</details>" if more else ""
         return [{"text/html": f"<div class='mipflow-lead'>{first}{rest}</div>", "text/plain": ""}, *super().bundles()]
 
 
 class Side:
-    """One of two worlds, and what happened in it in a span of time (nanoseconds)."""
+    """One of two worlds, with its events in a span of time (nanoseconds)."""
 
     def __init__(self, name: str, world: World, title: str, start_ns: int, end_ns: int) -> None:
         self.name, self.world = name, world
@@ -125,11 +125,11 @@ class Side:
         }  # fmt: skip
 
     def flows(self, ids: Iterable[int]) -> str:
-        """Flows by their names, in order."""
+        """Name flows, in order."""
         return self.words.flows_named(tuple(sorted(ids))) or "no flow"
 
     def moved(self, number: int) -> dict[int, Moment]:
-        """Flow -> the first moment after a handover, and before the next, from which it takes another road."""
+        """Return, by flow, the first moment between a handover and the next from which it takes another road."""
         begin, *following = [each.t_ns for each in self.handovers[number:]]
         first: dict[int, Moment] = {}
         for moment in self.spine.moments:
@@ -139,7 +139,7 @@ class Side:
         return first
 
     def losses(self, since_ns: int) -> dict[str, tuple[int, int, int]]:
-        """Flow by name -> packets lost from a time on, when the first and the last was."""
+        """Return, by flow name, the packets lost from a time on, with the times of the first and the last."""
         found: dict[str, tuple[int, int, int]] = {}
         for moment in self.spine.moments:
             for flow in moment.flows if moment.kind == "lost" and moment.t_ns >= since_ns else ():
@@ -150,7 +150,7 @@ class Side:
 
     @property
     def homes(self) -> dict[str, tuple[str, int]]:
-        """Flow by name -> its home address in words, and since when it has it (nanoseconds)."""
+        """Flow name -> its home address in words, and the time from which it has it (nanoseconds)."""
         since: dict[tuple[str, object], int] = {}
         for record in self.world.trace.changes():
             if record.change.table == TABLE and record.change.after:
@@ -162,7 +162,7 @@ class Side:
 
 
 def differences(one: Side, other: Side) -> Iterator[Difference]:
-    """The differences between what two worlds did, the most telling first."""
+    """Yield the differences between what two worlds did, the most telling first."""
     yield from _handovers(one, other)
     yield from _homes(one, other)
     if (apart := _apart(one.told, other.told)) is not None:
@@ -173,12 +173,12 @@ def differences(one: Side, other: Side) -> Iterator[Difference]:
 
 
 def _are_whole(*sides: Side) -> bool:
-    """Whether what is compared is all of both runs, of which the meters tell."""
+    """Return whether the span is all of both runs: meters count whole runs."""
     return all(side.spine.start_ns == 0 and side.spine.end_ns == side.world.network.clock.now for side in sides)
 
 
 def _handovers(one: Side, other: Side) -> Iterator[Difference]:
-    """Which flows a handover moves in each, and how long it takes."""
+    """Compare the flows that each handover moves, and the time that it takes."""
     for number, (a, b) in enumerate(zip_longest(one.handovers, other.handovers)):
         if a is None or b is None:
             side, moment = (one, a) if b is None else (other, b)
@@ -217,7 +217,7 @@ def _stay(one: Side, other: Side, moved: tuple[dict[int, Moment], dict[int, Mome
 
 
 def _homes(one: Side, other: Side) -> Iterator[Difference]:
-    """How many home addresses flows have, and which, and since when."""
+    """Compare the home addresses of flows: how many, which, and since when."""
     homes = one.homes, other.homes
     first = [dict(sorted(own.values(), key=lambda each: -each[1])) for own in homes]
     fewer, more = sorted(first, key=len)
@@ -240,7 +240,7 @@ def _homes(one: Side, other: Side) -> Iterator[Difference]:
 
 
 def _losses(one: Side, other: Side, since_ns: int) -> Iterator[Difference]:
-    """Packets that were lost since the two differed."""
+    """Compare the packets that were lost since the two differed."""
     lost = one.losses(since_ns), other.losses(since_ns)
     for name in dict.fromkeys([*lost[0], *lost[1]]):
         a, b = (each.get(name, (0, 0, 0)) for each in lost)
@@ -257,7 +257,7 @@ def _lost(side: Side, lost: tuple[int, int, int]) -> str:
 
 
 def _delays(one: Side, other: Side) -> Iterator[Difference]:
-    """Mean delays and longest silences, of flows of one name."""
+    """Compare mean delays and longest silences of flows of one name."""
     for name, way in (key for key in one.meters if key in other.meters):
         a, b = one.meters[name, way], other.meters[name, way]
         where = f"{way} the mobile node"
@@ -275,7 +275,7 @@ def _delays(one: Side, other: Side) -> Iterator[Difference]:
 
 
 def _apart(one: list[Moment], other: list[Moment]) -> tuple[int, Moment | None, Moment | None] | None:
-    """Where two lists of moments are no longer the same: when (nanoseconds), and what there is in each."""
+    """Find where two lists of moments part: the time (nanoseconds), and the moment in each."""
     for pair in zip_longest(one, other):
         here = [each for each in pair if each is not None]
         if len(here) == 1 or (here[0].t_ns, here[0].sentence) != (here[1].t_ns, here[1].sentence):
@@ -284,7 +284,7 @@ def _apart(one: list[Moment], other: list[Moment]) -> tuple[int, Moment | None, 
 
 
 def _first(one: Side, other: Side) -> Iterator[Difference]:
-    """The first event that only one of them has; how much is lost is told by itself."""
+    """Yield the first event that only one of them has; losses have a sentence of their own."""
     apart = _apart(*([each for each in side.told if each.kind != "lost"] for side in (one, other)))
     if apart is not None:
         at_ns, *pair = apart
@@ -301,7 +301,7 @@ def _alike(one: Side, other: Side) -> str:
 
 
 def setups(one: Side, other: Side) -> Iterator[Difference]:
-    """How the two worlds are set up differently."""
+    """Yield the differences in how the two worlds are set up."""
     known = [dict(_setup(side.world)) for side in (one, other)]
     for about in dict.fromkeys([*known[0], *known[1]]):
         a, b = (each.get(about, "none") for each in known)

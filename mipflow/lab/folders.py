@@ -1,4 +1,4 @@
-"""Where the labs and the datasets are: they ship beside the package, not inside it.
+"""The folders of the labs and the data sets, which ship beside the package, not inside it.
 
 Takes a folder's name, gives its path. Used by the command line, the dataset loaders and the labs.
 """
@@ -15,7 +15,7 @@ _BESIDE_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def find_folder(name: str) -> Path:
-    """Path of the folder `name` ("labs", "datasets"): from the current folder up, then beside the package.
+    """Return the path of the folder `name` ("labs", "datasets"): from the current folder up, then beside the package.
 
     Raises DatasetError, in one line that says where it looked.
     """

@@ -1,4 +1,4 @@
-"""A learner's `intercept(packet, cache, now)` in a home agent, right or wrong.
+"""The place in a home agent for a learner's `intercept(packet, cache, now)`, right or wrong.
 
 Put into the home agents of a world; one without it tunnels as ever. The learner's packet is two addresses and what is
 inside, and the cache a dict of texts; the node's are values of `wire` and `mip6`. What the function gives is sent so.
@@ -60,7 +60,7 @@ def wrong_packet(result: object, packet: Packet, cache: object, now: object) -> 
 
 
 class Interception:
-    """Has `function` say what `agent` does with each packet that it forwards.
+    """Lets `function` say what `agent` does with each packet that it forwards.
 
     A row of the cache stays after its end, until MN registers again or is home: whether a row still holds is for the
     function to see. Once the function has failed, the home agent forwards nothing: each packet is dropped, with why.
@@ -68,11 +68,11 @@ class Interception:
 
     def __init__(self, agent: HomeAgent, function: Callable[..., Packet | None]) -> None:
         self.failed = ""
-        """How the function failed, in words."""
+        """The failure of the function, in words; empty before one."""
         self._agent = agent
         self._function = guarded("intercept", function, PARAMETERS, wrong_packet)
         self._rows: dict[Address, tuple[Address, int]] = {}
-        """Home address -> care-of address, and when the row ends, in nanoseconds."""
+        """Home address -> care-of address, and the end of the row in nanoseconds."""
         agent.intercept = self._intercept
         agent.network.on_change(self._look)
 

@@ -20,7 +20,7 @@ MACHINES: dict[str, Any] = {
 }
 """Title -> `{(state, event): next state}`."""
 TABLES = dict(zip(("binding update list", "return routability", "binding cache", "movement"), MACHINES, strict=True))
-"""The table of a node whose rows say in which state they are -> the machine."""
+"""Table of a node, whose rows have a state -> the title of its machine."""
 _TOLD = {
     "binding update list": "{home_address} at {peer}",
     "return routability": "{kind} test of {address} at {correspondent}",
@@ -29,7 +29,7 @@ _TOLD = {
 
 
 def draw_machines(trace: Trace, words: Words, at_ns: int) -> Picture:
-    """All machines, with the states lit in which the rows of a trace are at `at_ns` nanoseconds."""
+    """Draw all machines, and light the states in which the rows of a trace are at `at_ns` nanoseconds."""
     present = dict[str, dict[str, list[str]]]()
     for node, tables in trace.tables(at_ns).items():
         for table, title in TABLES.items():

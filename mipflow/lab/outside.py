@@ -1,4 +1,4 @@
-"""Somebody outside on a link of a world, who sends packets that they wrote themselves, and reads what comes back.
+"""A place on a link for somebody outside, who sends packets that they wrote themselves.
 
 Takes packets of scapy's, or octets; gives answers with their names. The world's clock runs while they wait.
 """
@@ -24,8 +24,8 @@ OCTETS = "expected a packet of scapy's that begins with IPv6(), or its octets"
 
 
 class Answer:
-    """A packet that came to the outside. `t_s`: when, in seconds of virtual time; `after_s`: how long after the
-    question; `octets`: all of it; `name`: in words, such as "binding acknowledgement, status 0 (accepted)".
+    """A packet that came back. `t_s`: its time of arrival, in seconds of virtual time; `after_s`: seconds since the
+    question; `octets`: the whole packet; `name`: its name, such as "binding acknowledgement, status 0 (accepted)".
     """
 
     def __init__(self, t_ns: int, asked_ns: int, octets: bytes) -> None:
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Outside:
-    """A place on `segment` for somebody outside, at (x, y) of the pictures. They have every address that nobody there
+    """A place on `segment` for somebody outside, at (x, y) of the pictures, who has every address that nobody there
     has.
     """
 
@@ -54,10 +54,10 @@ class Outside:
         self._network = network
         self._port = BytePort(network, segment, name, x, y)
         self.answers: list[Answer] = []
-        """All that came, oldest first, but for what went to everybody on the link."""
+        """All packets that came, oldest first, without those to everybody on the link."""
 
     def send(self, packet: Any, wait_s: float = 3.0) -> list[Answer]:
-        """Send a packet of scapy's, or octets, and let `wait_s` seconds pass: gives what came back, oldest first.
+        """Send a packet of scapy's, or octets, and let `wait_s` seconds pass; return what came back, oldest first.
 
         Octets that are no packet are a traced drop. Raises WireError for what has no octets, or none of IPv6.
         """
@@ -96,7 +96,7 @@ def _octets(packet: Any) -> bytes:
 
 
 def _named(packet: Packet) -> str:
-    """The name of a packet in words, of one in a tunnel with what is around it."""
+    """Name a packet in words; of one in a tunnel, say both."""
     inside = packet.payload
     if isinstance(inside, Packet):
         return f"a {_named(inside)} from {inside.source} to {inside.destination}, in a tunnel to {packet.destination}"

@@ -1,6 +1,6 @@
 """A world before Mobile IPv6: two plain hosts, one of which is carried from link to link.
 
-The links and routers of the patent's Figure 2, without a home agent: whoever moves keeps an address that leads
+It has the links and routers of the patent's Figure 2, and no home agent: a host that moves keeps an address that leads
 elsewhere, or takes one that no connection knows.
 """
 
@@ -23,7 +23,7 @@ from mipflow.sim.network import Network, Role
 from mipflow.wire.address import Address, Prefix
 
 USED = "wlan0", "cell0", "AR2-Internet", "AR3-Internet", "cn1"
-"""The links, by the names of `scenarios.LINKS`."""
+"""The links that are here, by the names of `scenarios.LINKS`."""
 SERVER = Prefix.parse(f"2001:db8:{figures.FIRST_CN_NETWORK:x}::/64")
 
 
@@ -36,12 +36,12 @@ class CarriedHost(Host):
     def __init__(self, network: Network, name: str, x: float = 0.0, y: float = 0.0) -> None:
         super().__init__(network, name, x, y)
         self.called: dict[int, str] = {}
-        """Flow id -> what its application is called in pictures."""
+        """Flow id -> the name of its application in pictures."""
         for interface in figures.ACCESS:
             self.add_interface(interface, figures.MOBILE_NODE)
 
     def open(self, cn: Host, app: Application, local_port: int | None = None) -> Running:
-        """Set an application going, from here to `cn`. Raises ProtocolMisuse where a port is taken."""
+        """Start an application, from here to `cn`. Raises ProtocolMisuse where a port is taken."""
         check(HOST, cn=cn)
         check(APPLICATION, app=app)
         check(optional(port_of(app)), local_port=local_port)
@@ -52,8 +52,8 @@ class CarriedHost(Host):
         return running
 
     def move(self, interface: str, keep: bool = False) -> Address:
-        """Be on the link of `interface`, and on no other; gives the address there: a new one, of that link's prefix, or
-        with `keep` the one that it had. What it costs to notice and to be let in is left out.
+        """Go to the link of `interface` and leave all others; return the address there: a new one of its prefix, or
+        with `keep` the one so far. Noticing the move and being let in takes no time.
         """
         check(one_of(*figures.ACCESS), interface=interface)
         check(FLAG, keep=keep)
@@ -89,26 +89,26 @@ class PlainWorld(Views):
         self.cn = cn
         self.cns = [cn]
         self.internet = internet
-        """The router in the middle, where further links can be joined on."""
+        """The router in the middle, to which further links can be joined."""
         self.tables_of: dict[str, ConnectionTable] = {}
         """Node -> its TCP connections."""
 
     def names(self) -> dict[Address, str]:
-        """Words for the addresses of this world."""
+        """Return the words for the addresses of this world."""
         words = {"wlan0": "WLAN address", "cell0": "cellular address"}
         known = {figures.ACCESS[name][1].address(figures.MOBILE_NODE): word for name, word in words.items()}
         return {**known, self.cn.address: self.cn.name, **self.further_names}
 
     def flow_names(self) -> dict[int, str]:
-        """Flow id -> what its application is called."""
+        """Return the names of all flows, by flow id."""
         return dict(self.mn.called)
 
     def handovers_s(self) -> list[float]:
-        """When MN was carried from link to link, in seconds."""
+        """Return the times at which MN was carried from link to link, in seconds."""
         return [each.t_ns / 1e9 for each in self.trace.decisions() if each.what == "moves"]
 
     def stands(self) -> tuple[str, list[tuple[str, str]]]:
-        """Where the world stands: its time, where MN is, its TCP connections."""
+        """Tell where the world stands: its time, the place of MN, its TCP connections."""
         where = next((each for each in self.mn.interfaces.values() if each.segment is not None), None)
         at = f"MN is at {where.name} with {where.address}" if where is not None else "MN is on no link"
         rows = self.trace.tables(self.network.clock.now).get(self.cn.name, {}).get(CONNECTIONS, {}).values()
@@ -125,7 +125,7 @@ def wrong_row(row: object, table: list[ConnectionRow], segment: Segment) -> str:
 def plain_hosts(
     seed: int = 0, links: Mapping[str, Link] | None = None, lookup: Callable[..., Any] | None = None
 ) -> PlainWorld:
-    """Two hosts without Mobile IPv6 on the links of the patent's Figure 2: MN, on the WLAN first, and the server CN.
+    """Build two hosts without Mobile IPv6 on links of the patent's Figure 2: MN, on the WLAN first, and a server, CN.
 
     seed: of every random stream; links: other links by name (see `scenarios.LINKS`); lookup: a function of the
     learner's by which CN finds the connection of a segment, called as tcp_lookup(table, segment), gives a row or None.

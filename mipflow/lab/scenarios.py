@@ -57,7 +57,7 @@ def figure2(
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False,
     ingress_filtering: bool = False, enhanced: bool = False, **more: Any,
 ) -> World:  # fmt: skip
-    """The patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6) and HA (7).
+    """Build the patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6), HA (7).
 
     seed: of every random stream; links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire:
     re-parse control packets from bytes; cns: how many correspondent nodes there are, at least the two of the patent, or
@@ -127,7 +127,7 @@ def _home_agent(network: Network, internet: Router, spec: Mapping[str, Link], ho
 def _correspondent(
     network: Network, internet: Router, spec: Mapping[str, Link], number: int, maker: Maker, total: int
 ) -> CorrespondentNode:  # fmt: skip
-    """Correspondent node `number` (from 0) of `total`, spread down the right side of the picture."""
+    """Build correspondent node `number` (from 0) of `total`; they stand down the right side of the picture."""
     name = f"CN{number + 1}"
     prefix = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK + number:x}::/64")
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
@@ -141,7 +141,7 @@ def _correspondent(
 
 
 def _generated(network: Network) -> dict[str, Any]:
-    """Give the settings of a mobile node whose home addresses are generated from a key (RFC 3972, RFC 4866)."""
+    """Return the settings of a mobile node whose home addresses are generated from a key (RFC 3972, RFC 4866)."""
     owner = AddressOwner(network.random("MN/generated addresses"))
     primary = owner.generate(HOME)
     return {
@@ -151,7 +151,7 @@ def _generated(network: Network) -> dict[str, Any]:
 
 
 def changed(what: str, known: Mapping[str, T], changes: Mapping[str, T] | None) -> dict[str, T]:
-    """Give all of some kind by name, some of them changed. Raises TopologyError for a name that there is not."""
+    """Return `known`, some of it changed. Raises TopologyError for a change of a name that is not known."""
     unknown = sorted(set(changes or {}) - set(known))
     if unknown:
         raise TopologyError(f"there is no {what} {unknown[0]!r}; expected one of {', '.join(known)}", unknown)
@@ -184,7 +184,7 @@ FEATURES: dict[str, tuple[object, Callable[[World, Any, Mapping[str, Any]], Worl
     "collision": (False, lambda world, it, _: home.with_collision(world)),
     "traffic": (None, lambda world, it, more: networks.with_traffic(world, it, more.get("replay"))),
 }
-"""Keyword of `figure2` -> its value where the feature is not there, and what puts it in, in the order of putting in."""
+"""Keyword of `figure2` -> its value without the feature, and the function that puts the feature in; in this order."""
 _EXPECTED: dict[str, Expected] = {
     **dict.fromkeys(("wire", "home_router", "ingress_filtering", "enhanced", "policy_server", "collision"), FLAG),
     "cns": whole(1, MOST_CNS, "correspondent nodes"),
@@ -197,7 +197,7 @@ _EXPECTED: dict[str, Expected] = {
 
 
 def _check(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Check all keywords before anything is built; gives those that are the mobile node's."""
+    """Check all keywords before anything is built; return those of the mobile node."""
     given = {**own, **more}
     for name in [name for name in _EXPECTED if name in given]:
         error = DatasetError if name in ("traffic", "operator") else ProtocolMisuse
@@ -216,7 +216,7 @@ def _check(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
-    """Plain Mobile IPv6 (the patent, pages 1 to 3): one home address, one care-of address, all moves at once.
+    """Build plain Mobile IPv6 (the patent, pages 1 to 3): one home address, one care-of address, all moves at once.
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
@@ -225,7 +225,7 @@ def plain_mobile_ipv6(seed: int = 0, **keywords: Any) -> World:
 
 
 def figure1(seed: int = 0, **keywords: Any) -> World:
-    """The patent's Figure 1, the way before: one home address, so all flows to one correspondent share a binding.
+    """Build the patent's Figure 1, the way before: one home address, so all flows to one correspondent share a binding.
 
     The same nodes, classes and links as `figure2`, whose keywords it takes; only the rules for home addresses differ.
     """
@@ -234,7 +234,7 @@ def figure1(seed: int = 0, **keywords: Any) -> World:
 
 
 def _before(scenario: Callable[..., World], method: Method, title: str, keywords: dict[str, Any]) -> World:
-    """Make the world of `figure2` with the rules of before."""
+    """Build the world of `figure2` with the rules of before."""
     if "rules" in keywords:
         given = shown(keywords["rules"])
         raise ProtocolMisuse(f"rules={given}; this world has rules of its own, expected figure2 for others", given)

@@ -1,4 +1,4 @@
-"""The door to the state machines: alone, or of a world with the present states lit."""
+"""The call that draws the state machines: alone, or of a world with the present states lit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mipflow.view.story.words import Words
 
 
 def state_machines(world: World | None = None, at: float | None = None) -> Picture:
-    """A diagram of each machine, one to be chosen; of a world, lit at a moment in seconds (default: now).
+    """Draw a diagram of each machine, one to be chosen; of a world, lit at a moment in seconds (default: now).
 
     Raises ProtocolMisuse for a moment that has not come.
     """

@@ -1,4 +1,4 @@
-"""A network that is run in virtual time and looked at: what every world has, whichever nodes it is made of.
+"""The views of a network that runs in virtual time, which every world has, whichever nodes it is made of.
 
 Takes a network; gives the views of `mipflow.view` with its trace, its graph, and the words that a world has for them.
 """
@@ -16,8 +16,8 @@ from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instan
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.files import check_writable
 from mipflow.flow.applications.flows import Flow
-from mipflow.lab.captured import at_node, on_links
 from mipflow.lab.features.values import plain
+from mipflow.lab.replay.captured import at_node, on_links
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
@@ -34,25 +34,25 @@ SPAN = Expected("a span", lambda span: len(span) == 2 and span[0] <= span[1] and
 WISHES = Expected('flows and interfaces, such as {video: "cell0"}', lambda wishes: isinstance(wishes, Mapping))
 
 HANDOVER_SLOW_S = 0.4
-"""Seconds of virtual time around a handover that an animation shows slowly, where nothing else is asked for."""
+"""Seconds of virtual time after a handover that an animation shows slowly, where nothing else is asked for."""
 
 WORLDS: WeakSet[Views] = WeakSet()
 """All worlds that somebody holds."""
 MOST_TOLD = 4
-"""Flows, and bindings of one node, that the lines about where a world stands name."""
+"""The most flows, and bindings of one node, that the lines about where a world stands name."""
 MOST_LETTERS = 400
-"""Of one of the lines about where a world stands."""
+"""The most letters of one of these lines."""
 
 
 class Made(NamedTuple):
-    """How a world was made: by which scenario, with its keywords that are not as usual, but for those of features."""
+    """The way in which a world was made: its scenario, and the keywords that are not as usual, without features."""
 
     scenario: Callable[..., Any]
     keywords: dict[str, Any]
 
     @classmethod
     def by(cls, scenario: Callable[..., Any], **given: Any) -> Made:
-        """Leave out what is as usual, but for the seed."""
+        """Leave out the keywords that are as usual; the seed stays."""
         usual = {name: each.default for name, each in signature(scenario).parameters.items() if name != "seed"}
         return cls(scenario, {name: each for name, each in given.items() if name not in usual or usual[name] != each})
 
@@ -68,15 +68,15 @@ class Views(Unique):
         self.network = network
         self.title = title
         self.made: Made | None = None
-        """How it was made; None for a world that was built by hand."""
+        """The way in which it was made; None for a world that was built by hand."""
         self.features: dict[str, dict[str, Any]] = {}
         """Name of a feature that was put in -> the arguments of `with_<name>`, in the order of putting in."""
         self.further_names: dict[Address, str] = {}
-        """Words for the addresses of whoever else is here."""
+        """Words for the addresses of further nodes, such as attackers."""
         self.further_flows: dict[int, str] = {}
-        """Flow id -> a word for what others send to each other here."""
+        """Flow id -> a word for traffic between others."""
         self._looked_ns = -1
-        """For which moment the tables were looked at last; -1 before the first time."""
+        """The moment of the last call of `tables`, in nanoseconds; -1 before the first."""
         WORLDS.add(self)
         getattr(self, "trace")  # noqa: B009  tab completion looks behind an attribute that is there, and calls no property
 
@@ -92,8 +92,8 @@ class Views(Unique):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """How the world was made, as a plain value (JSON) of which `mf.build` makes another one: scenario, seed and the
-        keywords that are not as usual, then the features. Raises ProtocolMisuse for a world that was built by hand.
+        """A plain value (JSON) of which `mf.build` makes another such world: the scenario, the seed and the keywords
+        that are not as usual, then the features. Raises ProtocolMisuse for a world that was built by hand.
         """
         if self.made is None:
             raise ProtocolMisuse(f"{self.network.name} was built by hand and has no spec; call a scenario", self)
@@ -103,17 +103,17 @@ class Views(Unique):
 
     @cached_property
     def trace(self) -> Trace:
-        """All that happened."""
+        """The trace of all that happened."""
         return self.network.trace
 
     @property
     def now(self) -> float:
-        """Virtual time in seconds."""
+        """The virtual time in seconds."""
         return self.network.clock.now / NS_PER_S
 
     @property
     def hops(self) -> int:
-        """Packet-hops so far."""
+        """The number of packet-hops so far."""
         return self.network.clock.packet_events
 
     def run(self, duration_s: float) -> Self:
@@ -128,23 +128,23 @@ class Views(Unique):
     # --- what a world says of itself ---------------------------------------------------------------------------------
 
     def names(self) -> dict[Address, str]:
-        """Words for the addresses of this world."""
+        """Return the words for the addresses of this world."""
         raise NotImplementedError
 
     def flow_names(self) -> dict[int, str]:
-        """Flow id -> what its application is called."""
+        """Return the names of all flows, by flow id."""
         raise NotImplementedError
 
     def flows(self) -> list[Flow]:
-        """All flows that were opened, ended ones included."""
+        """Return all flows that were opened, ended ones included."""
         return []
 
     def handovers_s(self) -> list[float]:
-        """When handovers were asked for, in seconds."""
+        """Return the times at which handovers were asked for, in seconds."""
         raise NotImplementedError
 
     def stands(self) -> tuple[str, list[tuple[str, str]]]:
-        """Where the world stands: its time; by their names its flows, and what its nodes know."""
+        """Tell where the world stands: its time; by their names its flows, and what its nodes know."""
         raise NotImplementedError
 
     offered_names: ClassVar[tuple[str, ...]] = (
@@ -167,7 +167,7 @@ class Views(Unique):
         self, start: float | None = None, end: float | None = None, slow: Sequence[tuple[float, float]] | None = None,
         wishes: Mapping[Flow | int, str] | None = None,
     ) -> Picture:  # fmt: skip
-        """The topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
+        """Show the topology with packets moving and bindings changing, from `start` to `end` seconds; `slow` spans go
         slowly; `wishes`: flow -> the interface over which somebody wishes it, which is drawn as a dashed lane.
         """
         from mipflow.view.stage.show import animate
@@ -181,13 +181,13 @@ class Views(Unique):
         return animate(self.trace, self.network.graph, slow=spans, title=self.title, wishes=wished, **told)
 
     def _told(self, start: float | None, end: float | None) -> dict[str, Any]:
-        """Give what every picture of a span of time (in seconds) takes."""
+        """Return the arguments that every picture of a span of time (in seconds) takes."""
         begin, finish = span(self.network.clock.now, start, end)
         called = {"names": self.names(), "flows": self.flow_names(), "mobile": self.mn.name}
         return {"start_ns": begin, "end_ns": finish, **called}
 
     def _wish(self, flow: Flow | int, interface: str) -> tuple[int, str]:
-        """The id of a flow of this world, and an interface. Raises ProtocolMisuse for what is none."""
+        """Return the id of a flow of this world, and an interface. Raises ProtocolMisuse for what is none."""
         if isinstance(flow, Flow):
             self.network.check_own(flow, flow.entry.network)
             flow = flow.id
@@ -206,15 +206,15 @@ class Views(Unique):
         return ladder(self.trace, self.network.graph, data=data, scale=scale, **self._told(start, end))
 
     def timeline(self, start: float | None = None, end: float | None = None) -> Picture:
-        """Per flow: interface, delay and loss over time."""
+        """Draw, for each flow, its interface, delay and loss over time."""
         from mipflow.view.timeline import timeline
 
         return timeline(self.trace, self.network.graph, **self._told(start, end))
 
     def tables(self, at: float | None = None, since: float | None = None) -> Picture:
-        """Both tables of the mobile node and every binding cache at a moment in seconds (default: now), with marks on
-        what has changed `since` another one (default: the moment of the last call). Raises ProtocolMisuse for one that
-        has not come, and for a `since` after `at`.
+        """Show both tables of the mobile node and every binding cache at a moment in seconds (default: now), with marks
+        on what has changed `since` another one (default: the moment of the last call). Raises ProtocolMisuse for one
+        that has not come, and for a `since` after `at`.
         """
         from mipflow.view.tables import tables
 
@@ -226,7 +226,7 @@ class Views(Unique):
         return tables(self.trace, at_ns, names=self.names(), flows=self.flow_names(), since_ns=before)
 
     def inspect(self, number: int) -> Picture:
-        """One packet-hop as a protocol analyser would show it."""
+        """Show one packet-hop as a protocol analyser would."""
         from mipflow.view.inspect import inspect
         from mipflow.view.stage.scene import Scene
 
@@ -236,7 +236,7 @@ class Views(Unique):
     # --- files -------------------------------------------------------------------------------------------------------
 
     def pcap(self, path: str | PathLike[str], node: str | None = None, interface: str | None = None) -> int:
-        """Write a capture of every link, with the times at which packets leave for it; gives how many there are.
+        """Write a capture of every link, with the times at which packets leave for it; return their number.
 
         node: only what this node has sent and received, at its own times; interface: only what one interface has, of
         `node` or else of the mobile node. Raises ProtocolMisuse where there is no such one, DatasetError where the file
@@ -272,13 +272,13 @@ class Views(Unique):
 
 
 def slowly(handovers_s: Iterable[float]) -> list[tuple[float, float]]:
-    """The spans around handovers that a film shows slowly, in seconds."""
+    """Return the spans around handovers that a film shows slowly, in seconds."""
     return [(max(0.0, at - HANDOVER_SLOW_S / 8), at + HANDOVER_SLOW_S) for at in handovers_s]
 
 
 def moment(now_ns: int, **given: float | None) -> int:
-    """A moment in seconds, by the name of its argument, in nanoseconds; now for None. Raises ProtocolMisuse for one
-    that has not come.
+    """Return a moment, given in seconds by the name of its argument, in nanoseconds; now for None. Raises
+    ProtocolMisuse for one that has not come.
     """
     check(optional(SECONDS), **given)
     ((name, at),) = given.items()
@@ -290,8 +290,8 @@ def moment(now_ns: int, **given: float | None) -> int:
 
 
 def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]:
-    """A span of seconds that has been, in nanoseconds; all of it where nothing is given. Raises ProtocolMisuse for what
-    is none.
+    """Return a span of past seconds in nanoseconds; all of the past where nothing is given. Raises ProtocolMisuse for
+    what is none.
     """
     check(optional(SECONDS), start=start, end=end)
     if not now_ns:
@@ -304,6 +304,6 @@ def span(now_ns: int, start: float | None, end: float | None) -> tuple[int, int]
 
 
 def first(told: Sequence[str]) -> str:
-    """The first of many, and how many there are beside."""
+    """List the first of many, and say how many more there are."""
     more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
     return ", ".join([*told[:MOST_TOLD], *more]) or "none"

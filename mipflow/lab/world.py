@@ -1,6 +1,6 @@
-"""A world: one network with a mobile node, a home agent and correspondent nodes, run in virtual time and looked at.
+"""The world of a scenario: a network with a mobile node, home agents and correspondent nodes.
 
-Takes a scenario's nodes; gives the views of `mipflow.view` with the world's trace, graph and names.
+Takes the nodes; gives the views of `mipflow.view` with the world's trace, graph and names.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from mipflow.view.story.words import Words, interface_kind
 from mipflow.wire.address import Address
 
 MOVES = "handover", "binds"
-"""Decisions of a mobile node that was told to move something."""
+"""Decisions in the trace of a mobile node that was told to move something."""
 WORLD = Expected("a world that has run, such as mf.figure2()", lambda it: isinstance(it, World))
 
 
@@ -57,7 +57,7 @@ _EXPECTED = {
 
 
 class World(Views):
-    """A network at time 0, nothing registered yet. `title` heads its pictures."""
+    """A network at time 0, with nothing registered yet. `title` heads its pictures."""
 
     def __init__(
         self, network: Network, mn: FlowMobileNode, ha: HomeAgent, cns: Sequence[CorrespondentNode], internet: Router,
@@ -70,7 +70,7 @@ class World(Views):
             network.check_own(node, node.network)
         super().__init__(network, title)
         self.internet = internet
-        """The router in the middle, where further links can be joined on."""
+        """The router in the middle, to which further links can be joined."""
         self.mn: FlowMobileNode = mn
         self.ha = ha
         self.home_agents: list[HomeAgent] = [ha]
@@ -78,20 +78,20 @@ class World(Views):
         self.address_book: AddressBook | None = None
         """The book from which home agents grant home addresses, where they do."""
         self.policy_server: PolicyServer | None = None
-        """Sends rules to the mobile node, where there is one."""
+        """The server that sends rules to the mobile node, where there is one."""
         self.cns: list[CorrespondentNode] = list(cns)
         self.interceptions: list[Interception] = []
         """A learner's function in each home agent, where there is one."""
         self.start_s = 0.0
         """Time zero of replayed traffic, in seconds; 0 where nothing is replayed."""
         self.policies: list[tuple[int, Policy]] = []
-        """(priority, policy) by features, where the mobile node was given none."""
+        """The policies that features put in, as (priority, policy), where the mobile node was given none."""
         self.replay: Replay | None = None
         """The traffic that is replayed here, if any."""
         for name in ("cn1", "cn2")[: len(self.cns)]:
             getattr(self, name)  # tab completion looks behind an attribute that is there, and calls no property
         self._read = 0
-        """How many records of the trace these are read from: home and care-of addresses, times of handovers."""
+        """The number of records of the trace from which home and care-of addresses and handovers have been read."""
         self._homes: dict[Address, None] = {}
         self._care_of: dict[Address, str] = {}
         self._handovers: list[float] = []
@@ -109,7 +109,7 @@ class World(Views):
         return self.cns[1]
 
     def names(self) -> dict[Address, str]:
-        """Words for the addresses of this world."""
+        """Return the words for the addresses of this world."""
         names: dict[Address, str] = {agent.home_agent_address: agent.name for agent in self.home_agents}
         self._read_on()
         homes = dict.fromkeys([*self._homes, *(home.home_address for home in self.mn.home_addresses)])
@@ -124,7 +124,7 @@ class World(Views):
         return names | self.further_names
 
     def _read_on(self) -> None:
-        """Read what has been recorded since the last call: an address that is gone keeps its name in pictures."""
+        """Read the records since the last call: an address that is gone keeps its name in pictures."""
         for record in self.trace.records[self._read :]:
             if record.node != self.mn.name:
                 continue
@@ -138,7 +138,7 @@ class World(Views):
         self._read = len(self.trace.records)
 
     def flow_names(self) -> dict[int, str]:
-        """Flow id -> what its application is called."""
+        """Return the names of all flows, by flow id."""
         names: dict[int, str] = {}
         counts = Counter[str]()
         for flow in self.mn.opened.values():
@@ -148,16 +148,16 @@ class World(Views):
         return names | self.further_flows
 
     def flows(self) -> list[Flow]:
-        """All flows that were opened, ended ones included."""
+        """Return all flows that were opened, ended ones included."""
         return list(self.mn.opened.values())
 
     def handovers_s(self) -> list[float]:
-        """When handovers were asked for, in seconds."""
+        """Return the times at which handovers were asked for, in seconds."""
         self._read_on()
         return list(self._handovers)
 
     def stands(self) -> tuple[str, list[tuple[str, str]]]:
-        """Where the world stands: its time, its flows, its bindings."""
+        """Tell where the world stands: its time, its flows, its bindings."""
         words, called = Words(self.names(), {}), self.flow_names()
         flows = [
             f"{called[flow.id]} over {flow.interface or 'no interface'} by {words.address(flow.home_address)}"
@@ -179,8 +179,8 @@ class World(Views):
     )))  # fmt: skip
 
     def port(self, link: str, name: str = "you") -> Outside:
-        """A place on a link, such as "wlan0", from where somebody outside sends packets of their own making:
-        `world.port("wlan0").send(packet)`. `name`: theirs in pictures. Raises TopologyError for an unknown link.
+        """Give somebody outside a place on a link, from where they send packets of their own making:
+        `world.port("wlan0").send(packet)`. `name`: what pictures call them. Raises TopologyError for an unknown link.
         """
         check(one_of(*self.network.segments), TopologyError, link=link)
         check(TEXT, name=name)
@@ -193,8 +193,8 @@ class World(Views):
         self, flow: Flow | int, start: float | None = None, end: float | None = None, *,
         direction: Literal["down", "up"] = "down", playout_ms: float = sound.PLAYOUT_MS,
     ) -> sound.Sound:  # fmt: skip
-        """A flow as the mobile node hears it ("down"), or its correspondent ("up"), from `start` to `end` seconds, at
-        most ten: packets that were lost are silent, and those that came over `playout_ms` after they were sent.
+        """Play a flow as the mobile node hears it ("down"), or its correspondent ("up"), from `start` to `end` seconds,
+        ten at most: packets that were lost, or came over `playout_ms` after they were sent, are silent.
 
         It begins two seconds before the last handover where nothing else is asked for; without one, it is the last ten
         seconds. Raises ProtocolMisuse for an unknown flow, a time in which it sent nothing, and a trace without data.

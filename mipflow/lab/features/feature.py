@@ -20,7 +20,7 @@ FEATURES: dict[str, Callable[..., World]] = {}
 def feature(
     before: Collection[str] = (), unlike: Collection[str] = ()
 ) -> Callable[[Callable[Concatenate[World, P], None]], Callable[Concatenate[World, P], World]]:
-    """Make `with_<name>(world, ...)` of a function that puts something into a world: it gives that world.
+    """Make `with_<name>(world, ...)` of a function that puts something into a world: it returns that world.
 
     Raises ProtocolMisuse for a world that has run, the same feature twice, one of those `unlike` it, which do the same
     job, and one of those that it has to come `before`, because they build on it.

@@ -22,11 +22,11 @@ from mipflow.wire.address import UNSPECIFIED, Address
 MOST_HOME_AGENTS = 8
 PLACES = (3.0, 2.6), (1.7, 2.6)
 MORE_PLACES = (3.2, 3.8), (2.0, 3.8), (0.8, 3.8), (1.2, 3.0), (0.0, 2.6), (4.1, 3.2), (5.2, 3.8)
-"""Where further home agents stand in pictures, two of them or more: no line from the first one is under a card."""
+"""The places of many further home agents in pictures: no line from the first one is under a card."""
 IDENTIFIERS_APART = 16
-"""Between the interface identifiers of home agents."""
+"""The difference between the interface identifiers of home agents."""
 ADVERTISEMENTS_S = 0.5, 0.9
-"""Between router advertisements of several home agents: they know each other when a mobile node first asks."""
+"""Seconds between router advertisements of several home agents, who know each other when a mobile node first asks."""
 
 
 @feature(before=("security", "interception", "dhcpv6", "address_protocol"))
@@ -72,7 +72,7 @@ def with_interception(world: World, intercept: Callable[..., Any]) -> None:
 
 @feature()
 def with_collision(world: World) -> None:
-    """Have somebody on the home link have the first further home address already, whichever way it comes."""
+    """Put somebody on the home link who has the first further home address already, whichever way it comes."""
     home = world.ha.home.prefix
     first = {"dhcpv6": FIRST_LEASE, "address_protocol": FIRST_GRANT}
     taken = [home.address(number) for name, number in first.items() if name in world.features]

@@ -29,7 +29,7 @@ KEYWORDS = mapping(Expected("", lambda value: True), "keywords of lab.replay.pla
 
 
 def _access(world: World) -> Iterator[tuple[AccessRouter, Interface]]:
-    """The access routers where the mobile node is, each with its interface there."""
+    """Yield the access routers where the mobile node is, each with its interface there."""
     for own in world.mn.interfaces.values():
         for port in () if own.segment is None else own.segment.ports:
             if isinstance(port, Interface) and isinstance(port.node, AccessRouter):

@@ -1,4 +1,4 @@
-"""Values of a world's spec: those with which a world was made as plain JSON, and back. Pure.
+"""The values of a world's spec: from what a world was made with to JSON, and back. Pure.
 
 Numbers, words and lists stay; a value of ours, such as a link or a rule, is a dict with its class under "kind" and the
 fields that are not as usual. A function, or an object of a learner's, is there by its name alone.
@@ -21,7 +21,7 @@ from mipflow.sim import link
 from mipflow.wire.address import Prefix
 
 BY_NAME = "function"
-"""Key of what does not travel: a function of somebody's."""
+"""The key of a function, which does not travel."""
 KINDS: dict[str, Any] = {
     name: kind for module in (link, policies, redirector, rules) for name, kind in vars(module).items()
     if is_dataclass(kind) and kind.__module__ == module.__name__
@@ -30,7 +30,7 @@ CLASSES: dict[str, type] = {kind.__name__: kind for kind in (CorrespondentNode, 
 
 
 def plain(value: Any) -> Any:
-    """Give a value as JSON has it."""
+    """Return a value as JSON has it."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, Prefix):
@@ -54,8 +54,8 @@ def plain(value: Any) -> Any:
 
 
 def revived(value: Any) -> Any:
-    """Give the value that `plain` made this of; lists as tuples. Raises ProtocolMisuse for a function, and for a kind
-    that there is not.
+    """Return the value of which `plain` made this; lists as tuples. Raises ProtocolMisuse for a function, and for an
+    unknown kind.
     """
     match value:
         case {"function": name}:

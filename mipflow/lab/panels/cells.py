@@ -1,4 +1,4 @@
-"""Show in a cell the thing that a learner has in hand: a world, a node, a table, a trace, a packet, a decision.
+"""The small table by which a thing shows itself in a cell: a world, a node, a table, a trace, a packet, a decision.
 
 Takes the thing; gives a small table with the words of its world. `mipflow/__init__.py` has IPython ask here, so that
 nodes and tables know nothing of it. A thing does not know its world: worlds that are alive are looked through.
@@ -29,13 +29,13 @@ ABOUT = {
     "flow mapping table": "which flow has which home address, and where it goes",
     "home address table": "the home addresses, and where the home agent has them",
 }
-"""Table -> what its rows are, in a learner's words."""
+"""Table -> the meaning of its rows, in a learner's words."""
 UP_AND_DOWN = "packets of a flow, from the mobile node (up) and to it (down)"
 _TABLES = ("bindings", "flows", "home_addresses", "binding_updates", "pool")
 
 
 def shown(thing: object) -> SmallTable | None:
-    """The table of a thing, None for what has none."""
+    """Make the table of a thing, or None."""
     for kind, make in _MAKERS.items():
         if isinstance(thing, kind):
             return make(thing)
@@ -46,7 +46,7 @@ def shown(thing: object) -> SmallTable | None:
 
 
 def _owner(thing: object) -> tuple[Views, Node] | None:
-    """The world and the node that a table or a pool is of."""
+    """Find the world and the node to which a table or a pool belongs."""
     for world in list(WORLDS):
         for node in (world.mn, *world.home_agents, *world.cns):
             if thing is node or any(getattr(node, name, None) is thing for name in _TABLES):
@@ -55,7 +55,7 @@ def _owner(thing: object) -> tuple[Views, Node] | None:
 
 
 def _words(world: Views | None) -> Words:
-    """The words of a world; where it is not known, those for addresses on which all worlds agree."""
+    """Return the words of a world; for an unknown one, those for addresses on which all worlds agree."""
     if world is not None:
         return Words(world.names(), world.flow_names())
     names: dict[Address, set[str]] = {}
@@ -189,7 +189,7 @@ def _header(words: Words, packet: Packet) -> dict[str, object]:
 
 
 def _of(record: Decided | Dropped | TableChanged) -> Words:
-    """The words for a record: those of the world that has it."""
+    """Return the words of the world that has a record."""
     return _words(next((one for one in list(WORLDS) if any(record is each for each in one.trace.records)), None))
 
 

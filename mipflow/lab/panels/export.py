@@ -1,4 +1,4 @@
-"""A notebook with its saved outputs as one HTML page whose pictures go on playing, without a kernel or a network.
+"""The export of a saved notebook as one HTML page whose pictures go on playing, without a kernel or a network.
 
 Takes a notebook's file; gives a page. nbconvert lays it out; plotly.js is added once. Nothing is executed.
 """
@@ -25,7 +25,7 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
 def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
-    """Write a page of a notebook's text, code and saved outputs; gives its path, by default beside the notebook.
+    """Write a page of a notebook's text, code and saved outputs; return its path, by default beside the notebook.
 
     Widgets need a kernel: in their place stands what they have caught, where the notebook has it saved, else words.
     Raises DatasetError for a file that is no notebook, has no saved outputs or cannot be written, MipflowError where
@@ -78,7 +78,7 @@ def _make_still(content: Any) -> bool:
 
 
 def _caught(model: str, widgets: Mapping[str, Any]) -> str:
-    """The pictures and words that a widget, and those in it, have caught; "" where widgets were not saved."""
+    """Return the pictures and words that a widget, and those in it, have caught; "" where none were saved."""
     state = widgets.get(model, {}).get("state", {})
     others = {name: widget for name, widget in widgets.items() if name != model}  # none is inside itself
     inside = (_caught(str(child).removeprefix("IPY_MODEL_"), others) for child in state.get("children", ()))

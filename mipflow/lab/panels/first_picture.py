@@ -17,16 +17,16 @@ from mipflow.view.drawing.picture import PLOTLY_MIME, Picture
 AHEAD = "mipflow-first-picture"
 """The empty figure's display id; it goes when the first picture is there."""
 SEEN_S = 0.05
-"""How long a page has to draw the words before it is busy with plotly, in seconds."""
+"""The seconds that a page has to draw the words before it is busy with plotly."""
 
 class FirstPicture:
-    """Shows itself as the picture does."""
+    """A picture that brings the reader back to its cell."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
 
     def bundles(self) -> list[dict[str, Any]]:
-        """Those of the picture, the last with the script."""
+        """Return those of the picture, the last with the script."""
         *others, last = self.picture.bundles()
         return [*others, last | {"text/html": last["text/html"] + _back(0)}]
 

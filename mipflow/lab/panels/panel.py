@@ -1,4 +1,4 @@
-"""A panel: a few choices, a run with what they say, what is to be seen of it, and the Python that does the same.
+"""The frame of a panel: choices, a button that runs with them, the outcome, and the Python that does the same.
 
 Stands above the pictures, with ipywidgets. Takes callables and knows no scenario; labs and `lab.panels.scenario_panel`
 compose theirs of it:
@@ -24,11 +24,11 @@ from mipflow.errors import MipflowError, ProtocolMisuse, shown
 from mipflow.view.drawing.picture import Picture, script
 
 MOST_OPEN = 2
-"""Choices that stand in the open; all others are folded, by their groups."""
+"""The most choices that stand in the open; all others are folded, by their groups."""
 AT_ONCE_S = 0.4
-"""Seconds after which a run shows how far it is, and can be stopped."""
+"""Seconds after which a run shows its progress, and can be stopped."""
 TURN_S = 0.005
-"""How long the kernel hears what else is asked of it, between two pieces of a run."""
+"""Seconds in which the kernel hears other requests, between two pieces of a run."""
 PYTHON = "The Python that does the same"
 OLD = "A choice has changed: what is grey below belongs to the old one. Press {} to run the new one."
 
@@ -49,7 +49,7 @@ class Control(NamedTuple):
 
 
 def choice(name: str, words: str, options: Mapping[str, object], value: object = None, group: str = "") -> Control:
-    """One of several, in words; without `value` the first."""
+    """Make a choice of one of several, in words; without `value` the first is chosen."""
     chosen = next(iter(options.values())) if value is None else value
     made = ipywidgets.Dropdown(options=list(options.items()), value=chosen, description=words, **_wide("max-content"))
     # What there is to choose from may change.
@@ -60,13 +60,13 @@ def choice(name: str, words: str, options: Mapping[str, object], value: object =
 
 
 def number(name: str, words: str, value: float, expected: Expected, group: str = "", step: float = 1) -> Control:
-    """A number to type in, whole where `value` is an int."""
+    """Make a field for a number, whole where `value` is an int."""
     kind = ipywidgets.IntText if isinstance(value, int) else ipywidgets.FloatText
     return Control(name, kind(value=value, step=step, description=words, **_wide("20em")), expected, group)
 
 
 def flag(name: str, words: str, value: bool = False, group: str = "") -> Control:
-    """Yes or no."""
+    """Make a box to tick."""
     made = ipywidgets.Checkbox(value=value, description=words, indent=False, **_wide("max-content"))
     return Control(name, made, FLAG, group)
 
@@ -76,12 +76,12 @@ def _options(dropdown: ipywidgets.Dropdown) -> list[object]:
 
 
 def button(words: str, hint: str, **more: object) -> ipywidgets.Button:
-    """A button as wide as its words."""
+    """Make a button as wide as its words."""
     return ipywidgets.Button(description=words, tooltip=hint, layout={"width": "auto", "max_width": "100%"}, **more)
 
 
 def frame(*children: ipywidgets.DOMWidget) -> ipywidgets.VBox:
-    """Widgets below each other, as all forms look: text of 14 px, nothing wider than the page."""
+    """Put widgets below each other, as all forms look: text of 14 px, nothing wider than the page."""
     code = files(__package__).joinpath("panel.css").read_text(encoding="utf-8")
     style = ipywidgets.HTML(f"<style>{code}</style>", layout={"display": "none"})
     box = ipywidgets.VBox([*children, style])
@@ -96,7 +96,7 @@ def show_in(output: ipywidgets.Output, *things: Picture | str) -> None:
 
 
 class Panel:
-    """Choices, a button that runs, and what came of it; in a notebook it shows itself.
+    """Choices, a button that runs, and the outcome; in a notebook it shows itself.
 
     run: called with the choices as keywords; a generator gives, piece by piece, the share that is done (0 to 1), and
     returns the result: that one shows its progress and can be stopped. show: called with the result; a sentence, and
@@ -165,11 +165,11 @@ class Panel:
         return self.choices
 
     def say(self, sentence: str) -> None:
-        """A sentence beside the button; HTML."""
+        """Say a sentence, as HTML, beside the button."""
         self.said.value = _status(sentence)
 
     def unlock(self) -> None:
-        """From now on the button runs; where it does already, what is said beside it stays."""
+        """Let the button run from now on; where it does already, the words beside it stay."""
         if self.button.disabled:
             self.button.disabled = False
             self.say(self._ready)
@@ -210,7 +210,7 @@ class Panel:
             self._compare()
 
     def _compare(self) -> None:
-        """Old results are grey, and it is said how to get new ones."""
+        """Turn old results grey, and say how to get new ones."""
         is_old = self._shown is None or self.choices != self._shown[0]
         for widget in self.results:
             (widget.add_class if is_old else widget.remove_class)("mipflow-old")
@@ -228,7 +228,7 @@ class Panel:
     # --- a run -------------------------------------------------------------------------------------------------------
 
     def _pressed(self, _: object) -> None:
-        """Run, at once where that does not take long; else go on in pieces, between which Stop is heard."""
+        """Run at once where that does not take long, else in pieces, between which Stop is heard."""
         if self.button.disabled:  # pressed twice
             return
         work, begun = self._work(self.choices), monotonic()
@@ -254,7 +254,7 @@ class Panel:
         self._is_stopped = True
 
     def _work(self, choices: dict[str, Any]) -> Generator[float]:
-        """Run and show; whatever goes wrong in it is the learner's to read, in one line."""
+        """Run and show; an error is shown to the learner in one line."""
         self.button.disabled = True
         self.say("Running ...")
         try:
@@ -299,12 +299,12 @@ def _html(words: str) -> list[dict[str, str]]:
 
 
 def _status(sentence: str) -> str:
-    """A sentence that is read out when it comes."""
+    """Mark up a sentence that a screen reader reads out when it comes."""
     return f"<span role='status'>{sentence}</span>"
 
 
 def _folds(groups: Mapping[str, Sequence[ipywidgets.DOMWidget]]) -> list[ipywidgets.DOMWidget]:
-    """A row of buttons, each of which unfolds one group; ipywidgets' own folds cannot be reached by keyboard."""
+    """Make a row of buttons that unfold one group each; ipywidgets' own folds cannot be reached by keyboard."""
     switches, boxes = [], []
     for title, widgets in groups.items():
         box = ipywidgets.HBox(list(widgets), layout={**_ROW, "display": "none"})

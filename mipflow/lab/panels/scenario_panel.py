@@ -1,4 +1,4 @@
-"""The ready panel: links, flows, policy, rules and a move of the patent's Figure 2, and a picture of what came of it.
+"""The ready panel of the patent's Figure 2: links, flows, policy, rules, a move, a picture.
 
 Takes the choices; gives the Python text that they stand for, and runs that text: what is shown to be copied is what the
 button does.
@@ -27,9 +27,9 @@ from mipflow.view.drawing.picture import Picture
 from mipflow.view.story.words import network
 
 PIECE_S = 0.05
-"""Real time that a piece of a run takes, about."""
+"""Seconds of real time that a piece of a run takes, about."""
 MOST_LETTERS = 88
-"""Of a call in one line."""
+"""The most letters of a call in one line."""
 MODE = "route_optimisation"
 COST, PART = numbers(0, 10**9), numbers(0, 1)
 NONE, ALL = "none", "all flows"
@@ -54,11 +54,11 @@ POLICIES = {
 PICTURES = {"film": "animate({begin}, {end})", "ladder": "ladder({begin}, {end})", "timeline": "timeline()",
             "tables": "tables()"}  # fmt: skip
 BEFORE_S, AFTER_S = 0.3, 0.7
-"""How much of the time around the move a picture shows."""
+"""Seconds before and after the move that a picture shows."""
 
 
 class Source(str):
-    """Python that stands in a text as it is."""
+    """Python that is written into a text as it is."""
 
 
 class Ran(NamedTuple):
@@ -69,7 +69,7 @@ class Ran(NamedTuple):
 
 
 def panel(open: Sequence[str] = ("flow", "network"), **choices: Any) -> Panel:
-    """A panel of the patent's Figure 2: choose links, flows, policy, rules and a move; run; see what came of it.
+    """Make a panel of the patent's Figure 2: choose links, flows, policy, rules and a move; run; see what came of it.
 
     open: the names of the choices that stand in the open, two at most; all others are folded. choices: what stands in
     them first, by name, such as `panel(open=("wlan_loss", "picture"), wlan_loss=0.1, picture="timeline")`.
@@ -121,7 +121,7 @@ def _controls() -> Iterator[Control]:
 
 
 def _follow_flows(controls: Mapping[str, Control]) -> None:
-    """Let those flows be moved that there are, and no others."""
+    """Offer exactly the flows that there are to be moved."""
     moved = controls["flow"].widget
     places = [controls[place].widget for place in PLACES]
 
@@ -141,7 +141,7 @@ def _follow_flows(controls: Mapping[str, Control]) -> None:
 
 
 def script(**chosen: Any) -> str:
-    """The Python text for the choices of `panel`: defaults are left out, so that it is what one would type."""
+    """Write the Python text for the choices of `panel`, without defaults, as one would type it."""
     links = {link: Source(_call("mf.Link", **like)) for link, like in _links(chosen)}
     rules = {name: chosen[name] for name in ("method", *RULES) if chosen[name] != getattr(AssignmentRules(), name)}
     policy = chosen["policy"] and Source(f"mf.policies.Policies([(10, {chosen['policy']})])")
@@ -164,7 +164,7 @@ def script(**chosen: Any) -> str:
 
 
 def opened(flows: Iterable[str]) -> list[tuple[str, str]]:
-    """The flows that are there, by the names that the world will give them."""
+    """Return the flows that are chosen, each with the name that the world will give it."""
     there = [flow for flow in flows if flow != NONE]
     words = [flow.split()[0] for flow in there]
     counts = [words[:place].count(word) + 1 for place, word in enumerate(words)]
@@ -241,7 +241,7 @@ def perform(text: str) -> Generator[float, None, Ran]:
 
 
 def _seconds_of(statement: ast.stmt) -> float:
-    """How long a statement lets the world run, as far as it is `world.run(a number)`; else 0."""
+    """Return the seconds that a statement `world.run(a number)` lets the world run; 0 for any other."""
     match statement:
         case ast.Expr(
             ast.Call(ast.Attribute(ast.Name("world"), "run"), [ast.Constant(int() | float() as lasts)], [])
@@ -251,8 +251,8 @@ def _seconds_of(statement: ast.stmt) -> float:
 
 
 def pieces(world: World, duration_s: float) -> Generator[float]:
-    """`world.run(duration_s)` in pieces of about `PIECE_S` of real time; after each, the share that is done. What
-    happens in the world is the same. Raises ProtocolMisuse as `run` does.
+    """Do as `world.run(duration_s)` in pieces of about `PIECE_S` of real time; yield the share that is done after each.
+    What happens in the world is the same. Raises ProtocolMisuse as `run` does.
     """
     check(SECONDS, duration_s=duration_s)
     network, clock = world.network, world.network.clock
@@ -266,7 +266,7 @@ def pieces(world: World, duration_s: float) -> Generator[float]:
 
 
 def _show(ran: Ran) -> list[Any]:
-    """A sentence that says where the flows go and what they have lost, and the picture."""
+    """Return a sentence about the roads and losses of the flows, and the picture."""
     world, names = ran.world, ran.world.flow_names()
     told = [f"{names[flow.id]} over {network(flow.interface)}, {flow.stats.up.lost + flow.stats.down.lost} lost"
             for flow in world.flows()]  # fmt: skip
