@@ -16,6 +16,7 @@ from mipflow.flow.allocation.dhcpv6_client import Dhcpv6Allocation
 from mipflow.flow.allocation.dhcpv6_relay import Dhcpv6Relay
 from mipflow.flow.allocation.dhcpv6_server import Dhcpv6Server, Leases
 from mipflow.flow.bindings.stateless import Allocation
+from mipflow.flow.learner.answers import Answers
 from mipflow.flow.learner.guard import guarded
 from mipflow.flow.learner.put_in import FunctionAllocation, guards
 from mipflow.flow.mobile_node import FlowMobileNode
@@ -79,4 +80,7 @@ def _allocate(world: World, make: Callable[[FlowMobileNode], Allocation]) -> Non
     """Put a mechanism into the mobile node, unless it was made with one."""
     made: dict[str, Any] = {} if world.made is None else world.made.keywords
     if "allocation" not in made and not made.get("enhanced"):
-        world.mn.pool.allocation = make(world.mn)
+        world.mn.pool.allocation = mechanism = make(world.mn)
+        answers = world.mn.binder.answers
+        if isinstance(mechanism, DiscoveredAllocation) and isinstance(answers, Answers):
+            mechanism.refused = answers.refused

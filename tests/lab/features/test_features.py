@@ -84,6 +84,13 @@ def test_a_feature_does_what_its_keyword_does(name: str) -> None:
     assert played(world) == played(by_keyword)
 
 
+def test_what_a_learner_says_of_duplicates_is_known_to_a_mechanism_that_comes_later() -> None:
+    """An `answered` that the mobile node was made with keeps the refused addresses that the mechanism has to avoid."""
+    told = mf.with_collision(mf.with_prefix_discovery(mf.figure2(answered=lambda status, *rest: "another")))
+    kept = told.mn.binder.answers.refused  # type: ignore[union-attr]
+    assert told.mn.pool.allocation.refused is kept  # type: ignore[attr-defined]
+
+
 def test_every_feature_has_a_keyword() -> None:
     put_in = {name for keywords, _ in PAIRS.values() for name in mf.figure2(**keywords).features}
     assert put_in == set(FEATURES)
