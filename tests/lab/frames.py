@@ -20,7 +20,7 @@ Frame = tuple[float, Packet | bytes]
 
 
 def write(path: Path, frames: Sequence[Frame], snap: int = 65535) -> Path:
-    """A pcap of Ethernet frames: (milliseconds, network-layer packet, or the octets of a whole frame)."""
+    """Write a pcap of Ethernet frames: (milliseconds, network-layer packet, or the octets of a whole frame)."""
     with path.open("wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, snap, 1))
         for at_ms, packet in frames:
@@ -50,7 +50,7 @@ def ping(source: str, destination: str, identifier: int, number: int, octets: in
 
 
 class Connection:
-    """Segments of one TCP connection; `up` is from the first end. Positions count octets written, from `isn` + 1."""
+    """The segments of a TCP connection; `up` is from the first end. Positions count octets written, from `isn` + 1."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Connection:
         return ip(source, destination) / header / Raw(text)
 
     def handshake(self, at_ms: float, there_ms: float = 20, here_ms: float = 1) -> list[Frame]:
-        """SYN, SYN and ACK, ACK; the far end is `there_ms` of round trip from the capture, the near end `here_ms`."""
+        """Open it; the far end is `there_ms` of round trip from the capture, the near end `here_ms`."""
         return [
             (at_ms, self.segment(True, -1, ack=None, flags="S")),
             (at_ms + there_ms, self.segment(False, -1, ack=0, flags="S")),

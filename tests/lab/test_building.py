@@ -41,7 +41,7 @@ RULES = st.builds(mf.AssignmentRules, avoid_primary=st.booleans(), never_primary
 
 
 def there_and_back(world: Any) -> Any:
-    """Another world of the text of its spec."""
+    """Build another world of the text of a spec."""
     text = json.dumps(world.spec)
     twin = mf.build(json.loads(text))
     assert type(twin) is type(world) and json.dumps(twin.spec) == text and twin.title == world.title

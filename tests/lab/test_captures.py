@@ -235,10 +235,10 @@ TRUE_REMARKS = {
     # The recording's own; what is replayed has its lengths, and zeros for words, which tshark takes for one DNS query.
     "office": {"Connection reset (RST)", "DNS query retransmission. Original request in frame ,Extraneous data"},
 }
-"""Warnings of tshark about what is truly so, without their numbers."""
+"""Right warnings of tshark, without their numbers."""
 
 ON_ONE_NODES_LINKS = {"office": "MN"}
-"""A fragment that crossed many links is an overlapping one to tshark: these are captured at one node."""
+"""Scenarios with fragments, captured at one node: tshark takes one that crossed many links for overlapping."""
 
 
 def statuses(world: World) -> set[str]:
@@ -255,7 +255,7 @@ class Proofs:
 
     good: int = 0
     false: int = 0
-    """Of attackers."""
+    """The same of attackers."""
 
 
 def packets(path: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""`mipflow run`: what it prints and writes, and one line with status 2 for every bad input."""
+"""The command `mipflow run`: what it prints and writes, and one line with status 2 for every bad input."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_the_table_of_the_capture_that_ships(capsys: pytest.CaptureFixture[str])
 
 
 def exchanges(*at_ms: float) -> list[Frame]:
-    """A datagram each way at these times, 50 ms apart."""
+    """Make a datagram each way at these times, 50 ms apart."""
     both = udp(LAPTOP, 4000, WEB, 123, 48), udp(WEB, 123, LAPTOP, 4000, 48)
     return [(at + more, packet) for at in at_ms for more, packet in zip((0, 50), both, strict=True)]
 
 
 def figures(out: str) -> list[list[str]]:
-    """Sent, received and lost of every flow, up and down."""
+    """Return the sent, received and lost packets of every flow, up and down."""
     rows = [line.split() for line in out.splitlines() if " up " in line or " down " in line]
     return [row[row.index("up" if "up" in row else "down") + 1 :][:3] for row in rows]
 

@@ -1,4 +1,4 @@
-"""Two worlds side by side: what differed, and when, against the traces and meters of both."""
+"""The comparison of two worlds, held against the traces and meters of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mipflow.sim.trace import Dropped
 
 
 def ran(make: Callable[..., World] = mf.figure2, move: str = "video", after_s: float = 3, **settings: Any) -> World:
-    """A call and a video to CN1, of which one or all are moved to the cellular network at 8 s."""
+    """Run a call and a video to CN1, of which one or all are moved to the cellular network at 8 s."""
     world = make(seed=7, **settings)
     call, video = world.mn.open(world.cn1, mf.apps.Voice()), world.mn.open(world.cn1, mf.apps.Video())
     world.run(8)
@@ -36,13 +36,13 @@ def rows(picture: Any) -> dict[tuple[str, str], dict[str, object]]:
 
 
 def lost_since(world: World, flow: int, t_ns: int) -> int:
-    """Counted in the trace by hand."""
+    """The losses are counted in the trace by hand."""
     drops = [record for record in world.trace.records if isinstance(record, Dropped) and record.t_ns >= t_ns]
     return sum(record.packet.innermost().flow == flow for record in drops)
 
 
 def test_one_home_address_against_two() -> None:
-    """The patent's point, in the first sentence."""
+    """The first sentence is the point of the patent."""
     picture = mf.compare(usual(), ran(mf.figure1), names=("two addresses", "one address"))
     title, first, *more = picture.describe().splitlines()
     assert title == "A: two addresses; B: one address."
@@ -94,7 +94,7 @@ def test_a_far_home_agent() -> None:
 
 
 def test_another_assignment_rule() -> None:
-    """Which address, and since when: as the mobile node's table in the trace says."""
+    """Address and time are those of the mobile node's table in the trace."""
     other = ran(rules=mf.AssignmentRules(never_primary=True))
     picture = mf.compare(usual(), other)
     since = [
@@ -118,7 +118,7 @@ def test_the_rule_that_readme_names_makes_both_flows_move() -> None:
 
 
 def test_the_first_event_that_differs() -> None:
-    """Nothing before it does, and the sentence says when."""
+    """Nothing differs before it, and the sentence says when."""
     one, other = usual(), ran(move="call")
     row = rows(mf.compare(one, other))["first event", ""]
     assert row["at_s"] == 8.0 and "the video" in str(row["A"]) and "the call" in str(row["B"])

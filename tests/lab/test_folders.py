@@ -13,7 +13,7 @@ from mipflow.lab.folders import find_folder
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder below which there is nothing, with a package that has nothing beside it."""
+    """Make a current folder below which there is nothing, with a package that has nothing beside it."""
     here = tmp_path / "home" / "deep" / "here"
     here.mkdir(parents=True)
     monkeypatch.chdir(here)

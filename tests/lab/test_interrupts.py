@@ -29,7 +29,7 @@ END_S = 20.0
 
 
 class Stop:
-    """What an interrupt does while it is `armed`: KeyboardInterrupt, once; else nothing, so that no test run ends."""
+    """The handler of an interrupt: KeyboardInterrupt once while it is `armed`, so that no test run ends."""
 
     def __init__(self) -> None:
         self.armed = False
@@ -40,7 +40,7 @@ class Stop:
             raise KeyboardInterrupt
 
     def during(self, call: Callable[[], object]) -> str | None:
-        """What the interrupt said, None where none came."""
+        """The text of the interrupt, None where none came."""
         try:
             self.armed = True
             call()
@@ -61,7 +61,7 @@ def stop() -> Iterator[Stop]:
 
 
 def busy_world() -> mf.World:
-    """Everything at work: TCP, a call, a video, losses, handovers in the middle of it."""
+    """Run everything at once: TCP, a call, a video, losses, handovers in the middle of it."""
     loss = mf.Link(delay_ms=20, loss=0.01, jitter_ms=2)
     world = mf.figure2(seed=7, links={"wlan0": loss}, wire=True)
     voice = world.mn.open(world.cn1, mf.apps.Voice())
@@ -100,7 +100,7 @@ def test_fifty_interrupts_at_random_moments_change_nothing(stop: Stop, undisturb
 
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, is_time: Callable[[int], bool]) -> None:
-    """Interrupt before those calls of a method whose number says so."""
+    """Interrupt before the calls of a method that have these numbers."""
     function, count = getattr(owner, name), [0]
 
     def call(*given: Any) -> Any:
@@ -115,7 +115,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, is_tim
 def test_interrupts_in_the_middle_of_chosen_events_change_nothing(
     stop: Stop, undisturbed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each between a change of a table and its record, or between a loss and what is said of it."""
+    """Methods between a change of a table and its record, or between a loss and its account."""
     world, stops = busy_world(), 0
     for method in ("changed", "dropped"):
         interrupting(monkeypatch, Trace, method, lambda count: count % 3 == 0)
@@ -224,7 +224,7 @@ def test_the_tours_button_says_that_it_was_stopped_and_can_be_pressed_again(stop
 def test_in_a_notebook_a_stop_is_one_line_and_the_next_cell_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through a kernel, stopped as JupyterLab's button does it."""
+    """A kernel is stopped as by JupyterLab's button."""
     monkeypatch.setenv("PYTHONPATH", str(Path(mf.__file__).parents[1]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -24,7 +24,7 @@ from mipflow.wire.address import Prefix
 from tests.lab.frames import LAPTOP, MEDIA, udp, write
 
 OURS = ("<b>", "</b>", "<br>", "<i>", "</i>", "<span style='font-size:10px'>", "</span>")
-"""What this package itself writes into labels."""
+"""Tags that this package itself writes into labels."""
 
 
 def word(of: str) -> str:
@@ -33,11 +33,11 @@ def word(of: str) -> str:
 
 
 TOLD = ("application", "host", "link", "interface", "reason", "policy", "error")
-"""Of these every view has a sentence."""
+"""Events of which every view has a sentence."""
 
 
 class Named(mf.apps.Voice):
-    """A call of another name."""
+    """Make a call of another name."""
 
     __slots__ = ()
     name = word("application")
@@ -45,7 +45,7 @@ class Named(mf.apps.Voice):
 
 @pytest.fixture(scope="module")
 def hostile() -> World:
-    """A world in which everything that can be named is, and something is lost, refused and decided."""
+    """Run a world with everything that can be named, in which something is lost, refused and decided."""
     fail: list[bool] = []
 
     def policy(flow: Any, networks: Any) -> Any:
@@ -87,14 +87,14 @@ def pictures(hostile: World) -> list[Picture]:
 
 @pytest.fixture(scope="module")
 def alone() -> Picture:
-    """One flow, of which not every packet is drawn: the picture says so with its name."""
+    """Run one flow, of which not every packet is drawn: the picture says so with its name."""
     world = mf.figure2()
     world.mn.open(world.cn1, Named())
     return world.run(6).animate(3, 6, slow=[(3, 6)])
 
 
 def strings(value: object, place: str = "") -> Iterator[tuple[str, str]]:
-    """Every text of a figure, with its place."""
+    """Yield every text of a figure, with its place."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from strings(each, f"{place}.{name}")
@@ -106,7 +106,7 @@ def strings(value: object, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def labels(picture: Picture) -> list[str]:
-    """What plotly is told to write; `meta` is what player.js reads."""
+    """Yield the texts that plotly writes; `meta` is read by player.js."""
     return [text for place, text in strings(picture.figure) if not place.startswith(".layout.meta")]
 
 
@@ -121,7 +121,7 @@ def test_no_word_acts_in_a_label(pictures: list[Picture], alone: Picture) -> Non
 
 
 def test_every_word_is_shown_letter_by_letter(pictures: list[Picture]) -> None:
-    """After plotly has taken our tags away and read the entities."""
+    """Return a text as plotly shows it: without our tags, its entities read."""
     shown = "\n".join(unescape(re.sub("<[^<>]*>", "", text)) for each in pictures for text in labels(each))
     shown += "".join(Tags(bundle["text/html"]).text for each in pictures for bundle in each.bundles())
     told = "\n".join(each.describe() for each in pictures)
@@ -132,14 +132,14 @@ def test_every_word_is_shown_letter_by_letter(pictures: list[Picture]) -> None:
 
 
 class Tags(HTMLParser):
-    """The tags of a page, and its text: that of scripts too, where the player puts it into the page."""
+    """Collects the tags of a page, and its text, scripts that the player puts into the page included."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: set[str] = set()
         self.text = ""
         self._inside: str | None = None
-        """What stands in a script that holds HTML, while one is read."""
+        """The text so far of a script that holds HTML, while one is read."""
         self.feed(text)
         self.close()
 
@@ -178,7 +178,7 @@ def test_no_word_acts_in_a_page_or_a_notebook(pictures: list[Picture], hostile: 
 
 
 def test_a_capture_of_any_name_is_replayed_and_drawn(tmp_path: Path) -> None:
-    """Its name is no markup, and no path of another folder."""
+    """The name of a file is no markup, and no path of another folder."""
     path = write(tmp_path / "<b>x<b>$a$.pcap", [(10 * n, udp(LAPTOP, 1, MEDIA, 5004)) for n in range(4)])
     world = mf.figure2(traffic=path)
     world.run(1)

@@ -21,7 +21,7 @@ def moved(keep: bool, back_s: float | None = None, until_s: float = 20.0) -> tup
 
 
 def sends(world: PlainWorld) -> list[tuple[float, int, int]]:
-    """CN's segments with text: when, which octet first, how many."""
+    """Return the time, first octet and length of CN's segments with text."""
     trace, found = world.trace, list[tuple[float, int, int]]()
     for number, packet in enumerate(trace.packets):
         is_from_cn = trace.channels[trace.channel[number]].sender == "CN"

@@ -22,7 +22,7 @@ PREFIX = Prefix.parse("2001:db8:77::/64")
 
 
 def made(make: Callable[..., World] = mf.figure2) -> tuple[World, Any]:
-    """A world of a call, equal to every other one."""
+    """Make a world of a call, equal to every other one."""
     world = make(seed=7)
     flow = world.mn.open(world.cn1, CALL)
     world.run(3)

@@ -77,7 +77,7 @@ def test_runs_add_up() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Impatient(Voice):
-    """A call whose application does something half a second after it began."""
+    """Make a call whose application does something half a second after it began."""
 
     attempt: Callable[[], None] = print
 
@@ -87,7 +87,7 @@ class Impatient(Voice):
 
 
 def disturbed(where: str, attempt: Callable[[World], None]) -> World:
-    """A world that calls `attempt` half a second later, in a run: from an event, an application, a tap, a route."""
+    """Run a world that calls `attempt` after half a second: from an event, an application, a tap, a route."""
     world = mf.figure2(seed=3, traffic=OFFICE, replay={"min_packets": 100})
     clock, segment, tried = world.network.clock, world.network.segments["cn1"], []
 
@@ -111,7 +111,7 @@ PLACES = ("event", "application", "tap", "route")
 
 @pytest.mark.parametrize("where", PLACES)
 def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(where: str) -> None:
-    """As if nobody had tried; every call that lets time pass counts."""
+    """The world goes on as if nobody had tried; every call that lets time pass counts."""
     refused: list[ProtocolMisuse] = []
 
     def attempt(world: World) -> None:
@@ -159,7 +159,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 
 def parts(root: object) -> dict[int, object]:
-    """All that can be reached from an object, through the variables of functions too."""
+    """Return all that can be reached from an object, through the variables of functions too."""
     seen: dict[int, object] = {}
     waiting = [root]
     while waiting:
@@ -172,7 +172,7 @@ def parts(root: object) -> dict[int, object]:
 
 
 def busy() -> World:
-    """A world with something of everything, of which much is under way."""
+    """Make a world with something of everything, much of it under way."""
     rules = RuleSet((Rule("calls", 1, network="wlan0", remote_ports=(5004, 5004)),))
     world = mf.figure2(
         seed=7, traffic=OFFICE, replay={"min_packets": 50}, pool=1, home_agents=2, security=True, operator=rules,
@@ -186,7 +186,7 @@ def busy() -> World:
 
 @pytest.mark.slow
 def test_a_world_and_its_parts_are_refused_or_copied_for_good() -> None:
-    """What is given has nothing in common with the world that could change; what is refused says so in one line."""
+    """A copy has nothing in common with the world that could change; a refusal is one line."""
     world, untouched = busy(), busy()
     everything = parts(world)
     own = {type(part): part for part in everything.values() if type(part).__module__.startswith("mipflow.")}

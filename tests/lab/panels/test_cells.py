@@ -1,4 +1,4 @@
-"""What a cell shows: each thing that a learner holds is a small table with the words of its world."""
+"""Cells: each thing that a learner holds is a small table with the words of its world."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ THINGS: dict[str, tuple[str, list[str]]] = {
     "video.stats": ("packets of a flow", ["up", "down"]),
     "video.stats.up": ("packets of a flow, one way", ["mean delay (ms)"]),
 }  # fmt: skip
-"""What a learner types -> the beginning of its caption, and words that are in it."""
+"""Text that a learner types -> the beginning of its caption, and words that are in it."""
 
 
 def execute(*sources: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, Any]]]:
-    """The outputs of cells in a fresh kernel."""
+    """Run cells in a fresh kernel; return their outputs."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])

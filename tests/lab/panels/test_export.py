@@ -23,7 +23,7 @@ HOSTILE = "</script><script>document.title = 'taken'</script>"
 
 
 def cell(source: str, *bundles: dict[str, Any]) -> Any:
-    """A code cell with these outputs."""
+    """Make a code cell with these outputs."""
     return v4.new_code_cell(source, outputs=[v4.new_output("display_data", data=bundle) for bundle in bundles])
 
 
@@ -43,7 +43,7 @@ def pictures() -> list[Picture]:
 
 
 def film() -> Picture:
-    """One flow moves."""
+    """Run a world in which one flow moves."""
     world = mf.figure2(seed=7)
     flow = world.mn.open(world.cn1, mf.apps.Voice())
     world.run(6)
@@ -53,7 +53,7 @@ def film() -> Picture:
 
 @pytest.fixture
 def saved(tmp_path: Path, pictures: list[Picture]) -> Path:
-    """A notebook as it is after a run, with a widget, an error and a picture from the network."""
+    """Make a notebook as it is after a run, with a widget, an error and a picture from the network."""
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "a slider"}
     state = {"application/vnd.jupyter.widget-state+json": {"version_major": 2, "version_minor": 0, "state": {}}}
     return notebook(
@@ -65,7 +65,7 @@ def saved(tmp_path: Path, pictures: list[Picture]) -> Path:
 
 
 def figures(pictures: list[Picture]) -> int:
-    """How many figures of plotly's there are, with the hostile one."""
+    """Count the figures of plotly's in the notebook, the hostile one included."""
     return 1 + sum(not picture.html for picture in pictures)
 
 
@@ -96,7 +96,7 @@ def test_it_plays_without_a_network(saved: Path, pictures: list[Picture], browse
 
 
 def test_a_film_that_a_widget_has_caught_plays(pictures: list[Picture], tmp_path: Path, browser_page: Any) -> None:
-    """As the forms of the labs do: an Output widget in a box, saved with the notebook's widgets."""
+    """Widgets as the forms of the labs have them: an Output widget in a box, saved with the notebook's widgets."""
     caught = [v4.new_output("display_data", data=bundle) for bundle in film().bundles()]
     state = {
         "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_out", "IPY_MODEL_box"]}},
@@ -114,7 +114,7 @@ def test_a_film_that_a_widget_has_caught_plays(pictures: list[Picture], tmp_path
 
 
 def test_only_plain_values_and_words_are_taken(tmp_path: Path) -> None:
-    """Nothing is executed: the code is not even correct."""
+    """The code is not correct, so nothing can have been executed."""
     path = notebook(tmp_path / "lab.ipynb", cell("this is no Python", {"text/plain": "what it said"}))
     assert "what it said" in export(path, tmp_path / "other.html").read_text(encoding="utf-8")
 

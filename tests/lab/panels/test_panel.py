@@ -21,7 +21,7 @@ def controls() -> list[Control]:
 
 
 def told(panel: Panel) -> str:
-    """The sentence beside the button, without its element."""
+    """Return the sentence beside the button, without its element."""
     return str(panel.said.value).removeprefix("<span role='status'>").removesuffix("</span>")
 
 

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def copied(text: str) -> mf.World:
-    """Run a text as a learner does who has copied it."""
+    """Run a text as a learner does who copied it."""
     space: dict[str, Any] = {}
     exec(text, space)
     world: mf.World = space["world"]
@@ -70,7 +70,7 @@ def test_every_option_of_every_choice_can_be_run() -> None:
 
 
 def test_choices_can_be_mixed() -> None:
-    """Mixtures: each is run as its text runs, or refused in one line."""
+    """Each mixture of choices runs as its text runs, or is refused in one line."""
     draw = random.Random(7)
     made = panel(moment_s=0.5, then_s=0.1)
     for _ in range(30):
@@ -160,7 +160,7 @@ def test_the_protocol_has_the_last_word_in_one_line() -> None:
 
 
 def test_pieces_are_the_run_itself() -> None:
-    """Cut anywhere, whatever the time of day."""
+    """The pieces end anywhere, whatever the time of day."""
     whole, cut = mf.figure2(seed=3), mf.figure2(seed=3)
     for world in (whole, cut):
         world.mn.open(world.cn1, mf.apps.Video(start_s=1))
