@@ -93,10 +93,7 @@ def figure2(
     mn.networks.check()
     world = World(network, mn, ha, peers, internet, "A home address for each flow (the patent's Figure 2)")
     world.made = Made.by(figure2, **own, **settings)
-    for name, (off, put_in) in FEATURES.items():
-        if more.get(name, off) is not off:  # a stranger's value need not compare
-            put_in(world, more[name], more)
-    return world
+    return _put_in(world, more)
 
 
 def access_network(
@@ -194,6 +191,14 @@ _EXPECTED: dict[str, Expected] = {
     "correspondents": optional(mapping(Expected("", callable), 'what makes them, such as {"CN2": Host}')),
     "traffic": optional(PATH), "operator": optional(networks.RULES),
 }  # fmt: skip
+
+
+def _put_in(world: World, more: Mapping[str, Any]) -> World:
+    """Put in the features that the keywords ask for."""
+    for name, (off, put_in) in FEATURES.items():
+        if more.get(name, off) is not off:  # a stranger's value need not compare
+            put_in(world, more[name], more)
+    return world
 
 
 def _check(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
