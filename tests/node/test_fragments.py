@@ -77,7 +77,7 @@ def test_a_flood_of_first_pieces_is_bounded() -> None:
 
 
 def test_overlapping_fragments_are_never_joined() -> None:
-    """RFC 8200 section 4.5 (after RFC 5722): a datagram with overlapping fragments is discarded as a whole."""
+    """RFC 8200 section 4.5 (after RFC 5722): a datagram with overlapping fragments is dropped as a whole."""
     packets = pieces(2400, 1280)
     first = packets[0].payload
     assert isinstance(first, Opaque)
@@ -96,7 +96,7 @@ def test_nonsense_never_raises(script: list[tuple[int, bool, int, int]]) -> None
         reassembly.add(Packet(A, B, Opaque(17, bytes(octets)), extensions=(header,)), header, A, B, 0)
 
 
-def test_what_is_joined_but_unreadable_is_dropped_with_a_reason() -> None:
+def test_a_whole_that_cannot_be_read_is_dropped_with_a_reason() -> None:
     pair = Pair()
     bad = Opaque(17, b"\0\1\0\2\0\x30\0\0" + bytes(40))
     header = FragmentHeader(0, False, 5)

@@ -48,7 +48,7 @@ def test_off_the_link_nothing_stays() -> None:
     assert len(got) == 1
 
 
-def test_what_arrives_after_leaving_is_lost() -> None:
+def test_packets_that_arrive_after_leaving_are_lost() -> None:
     pair = Pair(Link(delay_ms=10))
     pair.b.send(Packet(pair.b.address, pair.a.address, UDP(1, 2), label=1))
     pair.run(0.005)

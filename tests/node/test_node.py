@@ -58,7 +58,7 @@ def test_extension_headers_in_any_order(headers: tuple[object, ...]) -> None:
     assert heard(pair, packet) == (True, [])
 
 
-def test_what_follows_an_atomic_fragment_header_is_processed() -> None:
+def test_headers_behind_an_atomic_fragment_header_are_processed() -> None:
     """RFC 8200 section 4.5: a fragment header with offset 0 and no more fragments is no fragment."""
     refused = DestinationOptions((UnknownOption(0x40, b""),))
     for behind, arrives in (((HEADERS[1],), True), ((refused,), False), ((), True)):
@@ -240,7 +240,7 @@ def test_echo_to_a_group_is_answered_from_an_own_address() -> None:
 # --- other things ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_for_somebody_else_is_dropped() -> None:
+def test_a_packet_for_somebody_else_is_dropped() -> None:
     pair = Pair()
     inject(pair.b, Packet(pair.a.address, Address("2001:db8::99"), UDP(1, 2)))
     assert pair.drops == [("B", "2001:db8::99 is not an address of B")]
@@ -268,7 +268,7 @@ def test_a_node_without_an_address_says_so() -> None:
         Pair().a.add_interface("eth0", 1)
 
 
-def test_what_arrived_and_was_then_refused_counts_once() -> None:
+def test_a_packet_that_arrived_and_was_then_refused_counts_once() -> None:
     """Received and lost together never exceed sent: here nobody listens, over UDP, echo and at a router."""
     path = Path()
     meter = path.network.meters[1]

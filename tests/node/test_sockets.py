@@ -1,4 +1,4 @@
-"""Sockets: UDP, echo, and TCP as a host runs it: every byte over links that lose, reorder and double."""
+"""Sockets: UDP, echo, ESP, and TCP as a host runs it, over links that lose, reorder and double."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_socket_hears_of_the_errors_about_its_own_datagrams(size: int) -> None
     assert [(name, error.is_port_unreachable) for name, error in heard] == [("mine", True), ("server", True)]
 
 
-def test_errors_about_what_was_not_sent_are_nobody_s() -> None:
+def test_no_socket_hears_errors_about_packets_that_were_not_sent() -> None:
     pair = Pair()
     socket = pair.a.udp(5, (pair.b.address, 9))
     heard: list[IcmpError] = []
@@ -407,7 +407,7 @@ def test_the_marks_of_a_socket_are_in_the_octets_of_what_it_sends(kind: str) -> 
     assert octets[6] == 0 and octets[42:46].hex() == "05020000"
 
 
-def test_what_answers_has_its_own_marks() -> None:
+def test_a_socket_that_answers_has_its_own_marks() -> None:
     pair = Pair()
     far, near = pair.b.udp(9), pair.a.udp(5, (pair.b.address, 9))
     near.marks, far.on_datagram = MARKED, lambda data: far.send(data)

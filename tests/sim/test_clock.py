@@ -182,7 +182,7 @@ def test_a_time_that_has_passed_means_now() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 10), st.one_of(st.none(), st.integers(0, 15))), max_size=30))
 def test_only_the_last_order_before_it_is_due_counts(orders: list[tuple[int, int | None]]) -> None:
-    """Against a timer that is one variable, looked at every nanosecond."""
+    """Compare with a timer that is one variable, looked at every nanosecond."""
     alarm = Alarm()
     expected, due, now = [], None, 0
     for wait, delay in orders:

@@ -1,4 +1,4 @@
-"""Interrupts: an event is done whole or not at all, and who meant to be asked about one is."""
+"""Interrupts: an event is done whole or not at all, and a handler of somebody else's is asked."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def test_a_stop_that_is_left_behind_ends_nothing_and_turns_no_time_back() -> Non
 
 
 @pytest.mark.parametrize("where", ["line", "call", "return"])
-def test_wherever_in_the_loop_it_comes_time_goes_forward_and_no_event_is_lost(where: str) -> None:
-    """An interrupt at each step of the loop itself, also between taking an event off the heap and playing it."""
+def test_at_any_step_of_the_loop_time_goes_forward_and_no_event_is_lost(where: str) -> None:
+    """Interrupt at each step of the loop itself, also between taking an event off the heap and playing it."""
     held = sys.exception()  # Python may keep one of a learner's function that another test has stopped
     for step in range(60):
         seen: list[int] = []
@@ -118,7 +118,7 @@ def test_wherever_in_the_loop_it_comes_time_goes_forward_and_no_event_is_lost(wh
         assert sys.exception() is held
 
 
-def test_a_second_one_breaks_off_what_does_not_end_and_says_what_that_costs() -> None:
+def test_a_second_interrupt_breaks_off_an_event_that_does_not_end_and_says_the_price() -> None:
     clock, count, begun_s = Clock(), list[int](), monotonic()
 
     def endless(_: object) -> None:
@@ -160,7 +160,7 @@ def test_a_world_inside_an_event_of_another_lets_both_finish_theirs() -> None:
     assert seen[-1] == "later"
 
 
-def test_who_has_another_handler_is_asked_between_two_events_and_may_let_it_go_on() -> None:
+def test_another_handler_is_asked_between_two_events_and_may_let_the_run_go_on() -> None:
     clock, seen = Clock(), []
 
     def event(number: object) -> None:
@@ -182,7 +182,7 @@ def test_who_has_another_handler_is_asked_between_two_events_and_may_let_it_go_o
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
-def test_who_ignores_interrupts_or_ends_by_them_keeps_that(handler: signal.Handlers) -> None:
+def test_interrupts_that_are_ignored_or_end_the_process_still_do(handler: signal.Handlers) -> None:
     clock, seen = Clock(), []
     clock.at(1, lambda _: seen.append(signal.getsignal(signal.SIGINT)))
     before = signal.signal(signal.SIGINT, handler)

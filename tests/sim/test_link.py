@@ -1,4 +1,4 @@
-"""Links against closed forms: delay, serialisation, the queue, loss, jitter, what goes up and down."""
+"""Links against closed forms: delay, serialisation, the queue, loss, jitter, up and down."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_each_direction_has_its_own_queue() -> None:
     assert wire.b.times == [1500_000 + 3 * MS] and wire.a.times == [100_000 + 3 * MS]
 
 
-def test_what_does_not_fit_goes_back_to_the_sender_and_takes_no_time() -> None:
+def test_a_packet_that_does_not_fit_goes_back_to_the_sender_and_takes_no_time() -> None:
     wire = Wire(Link(delay_ms=1, rate_bps=8_000_000, mtu=1280))
     wire.send(0, 1281)
     wire.send(0, 1280)
@@ -189,7 +189,7 @@ def test_duplication() -> None:
 # --- up, down, taps --------------------------------------------------------------------------------------------------
 
 
-def test_a_link_that_is_down_drops_and_what_is_under_way_arrives() -> None:
+def test_a_link_that_goes_down_drops_new_packets_and_delivers_those_under_way() -> None:
     wire = Wire(Link(delay_ms=10))
     wire.send(0)
     wire.network.clock.at(5 * MS, lambda _: wire.segment.set_up(False))
@@ -225,7 +225,7 @@ def test_a_tap_sees_and_may_drop() -> None:
     assert seen == [3, 5, 9] and wire.order == [1, 3] and wire.drops == ["eaten"]
 
 
-def test_a_new_likeness_counts_for_what_comes_after() -> None:
+def test_new_properties_of_a_link_count_for_later_packets() -> None:
     wire = Wire(Link(delay_ms=10, rate_bps=None))
     wire.send(0)
     wire.network.clock.at(1, lambda _: wire.segment.configure(Link(delay_ms=20, rate_bps=None)))
@@ -289,7 +289,7 @@ def test_one_link_does_not_touch_the_randomness_of_another() -> None:
     assert lost_on_one(0.0) == lost_on_one(0.9)
 
 
-def test_what_is_under_way_to_a_port_that_leaves_is_lost_and_what_it_sent_still_arrives() -> None:
+def test_packets_under_way_to_a_port_that_leaves_are_lost_and_its_own_still_arrive() -> None:
     wire = Wire(Link(delay_ms=10, rate_bps=None))
     wire.send(0)
     wire.send(0, backwards=True)

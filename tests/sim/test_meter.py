@@ -1,4 +1,4 @@
-"""Meters: what became of a flow's packets."""
+"""Meters: packets of a flow that were sent, received, lost or are in flight."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def packet(sent_ns: int = 0, fragment: int | None = None) -> Packet:
     return Packet(A, B, UDP(1, 2), extensions=headers, label=1, sent_ns=sent_ns)
 
 
-def test_nothing_yet() -> None:
+def test_a_new_meter_counts_nothing_and_has_no_delays() -> None:
     meter = Meter()
     assert (meter.mean_delay_ms, meter.worst_delay_ms, meter.longest_gap_ms) == (None, None, None)
     meter.arrived(packet(), 1_000_000)
@@ -50,7 +50,7 @@ def test_fragments_of_one_datagram_are_lost_once() -> None:
 
 
 def test_a_piece_that_is_cut_once_more_belongs_to_its_datagram() -> None:
-    """A tunnel cuts what was cut already: its fragments have numbers of their own, and octets in which nobody looks."""
+    """A tunnel may cut a fragment again: the pieces have numbers of their own, and nobody looks into their octets."""
     meter = Meter()
     for number in (1, 2):
         whole = Packet(A, B, UDP(1, 2, bytes(2600)), label=1)
@@ -69,7 +69,7 @@ def test_in_flight() -> None:
 
 
 def test_a_packet_that_the_network_doubles_is_one_packet() -> None:
-    """Received never exceeds sent, and what is neither received nor lost is in flight."""
+    """Received never exceeds sent, and a packet that is neither received nor lost is in flight."""
     wire = Wire(Link(delay_ms=1, duplication=0.5, loss=0.3))
     meter = wire.network.meters[1]
     count = 1000

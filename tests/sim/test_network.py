@@ -109,7 +109,7 @@ def test_streams_depend_on_seed_and_name_alone() -> None:
     assert network.random("a").random() == draws[1, "a"]
 
 
-def test_with_wire_a_control_packet_travels_as_its_bytes_say() -> None:
+def test_with_wire_a_control_packet_is_read_from_its_bytes_at_each_link() -> None:
     for wire_mode in (True, False):
         wire = Wire(wire=wire_mode)
         packet = Packet(A, B, RouterSolicitation(), hop_limit=255, sent_ns=77)
@@ -159,7 +159,7 @@ def test_channel_between_needs_a_common_link() -> None:
 
 
 def test_a_shortest_path_is_found_once_until_links_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change of who answers for an address, such as a home agent's for each binding, leaves the paths as they are."""
+    """Paths stay as they are when another port answers for an address, as a home agent's does for each binding."""
     import networkx
 
     searched: list[str] = []

@@ -50,7 +50,7 @@ def test_it_says_when_to_call_again_and_time_comes_from_outside() -> None:
 
 @pytest.mark.parametrize("late", [0, 1, 999_999_999])
 def test_a_caller_that_comes_late_gets_the_same_octets(late: int) -> None:
-    """In real time nobody calls on the nanosecond."""
+    """A caller in real time never comes on the nanosecond."""
     _, host, line = made()
     host.clock.at(2 * S, lambda _: host.echo(9, Address(OUTSIDE)).send(1, b"x"))
     (heard,) = line.ports[0].poll(2 * S + late)
@@ -73,7 +73,7 @@ def test_neighbors_are_found_by_bytes() -> None:
     assert line.ask(question, ICMPv6ND_NA)[ICMPv6ND_NA].tgt == HOST
 
 
-def test_a_router_on_our_side_gets_what_no_neighbor_has_and_leads_the_way_out() -> None:
+def test_a_router_on_our_side_gets_packets_that_no_neighbor_has_and_leads_the_way_out() -> None:
     network = Network(1)
     router = Router(network, "R")
     outer = network.add_segment("outer", INSTANT, Prefix.parse("2001:db8:1::/64"))
@@ -116,7 +116,7 @@ def test_a_wrong_checksum_is_found_by_its_destination() -> None:
     assert drop.node == "A" and "wrong checksum" in drop.reason
 
 
-def test_what_is_nobodys_is_a_traced_drop() -> None:
+def test_a_packet_for_nobody_is_a_traced_drop() -> None:
     network, _, line = made()
     assert line.send(packet(OUTSIDE, "2001:db8:1::77", echo())) == []
     assert [(drop.node, drop.reason) for drop in network.trace.drops()] == [
@@ -124,7 +124,7 @@ def test_what_is_nobodys_is_a_traced_drop() -> None:
     ]
 
 
-def test_what_does_not_fit_the_link_is_a_traced_drop() -> None:
+def test_a_packet_that_does_not_fit_the_link_is_a_traced_drop() -> None:
     network, _, line = made()
     assert line.send(packet(OUTSIDE, HOST, UDP(sport=1, dport=2) / bytes(1500))) == []
     assert [drop.node for drop in network.trace.drops()] == ["outside"]

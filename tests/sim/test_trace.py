@@ -86,7 +86,7 @@ tables = st.lists(
 
 @given(tables)
 def test_replay_of_changes_is_the_state_at_any_moment(operations: list[tuple[int, str, str, int, int]]) -> None:
-    """A random history of rows that come, change and go, against snapshots kept as it happened."""
+    """Compare a random history of rows that come, change and go with snapshots taken on the way."""
     trace, now, live = Trace(), 0, {}
     snapshots = {}
     for wait, node, table, key, value in operations:
@@ -210,7 +210,7 @@ def test_same_digest_in_two_processes_with_different_hash_seeds() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.booleans()), max_size=60), st.integers(0, 60))
 def test_tables_at_any_time_are_those_of_a_replay_from_the_start(steps: list[tuple[int, str, bool]], at: int) -> None:
-    """Whichever states were kept on the way, and whatever is done with what was given."""
+    """The answer depends neither on the states kept on the way nor on changes of earlier answers."""
     trace, now, rows = Trace(), 0, dict[str, int]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mipflow.sim.trace.KEEP_EVERY", 4)

@@ -94,7 +94,7 @@ def test_an_invitation_that_nobody_answers_is_sent_seven_times_at_doubling_dista
 
 
 @pytest.mark.parametrize(("text", "invites", "answers"), [(INVITE, 3, 1), (FOUND, 3, 3), (CONFIRM, 1, 1)])
-def test_what_is_lost_twice_is_made_good(text: bytes, invites: int, answers: int) -> None:
+def test_messages_that_are_lost_twice_are_repeated(text: bytes, invites: int, answers: int) -> None:
     """Only the near end repeats what is not answered; a confirmation is not repeated, and no call waits for it."""
     call = Call().lose(text, 2).invite()
     call.pair.run(100)

@@ -341,7 +341,7 @@ def test_time_wait_lasts_two_lifetimes_and_a_fin_again_restarts_it() -> None:
     assert [end.error for end in pair.ends] == [None, None]
 
 
-def test_what_is_written_before_the_handshake_arrives_even_if_closed_at_once() -> None:
+def test_text_written_before_the_handshake_arrives_even_if_closed_at_once() -> None:
     pair = Pair()
     pair.call(1, "write", b"greeting")
     pair.call(1, "close")
@@ -829,7 +829,7 @@ def test_three_duplicates_and_not_two(duplicates: int, again: int) -> None:
         {"acknowledgement": 499},
     ],
 )
-def test_what_is_no_duplicate(not_duplicate: dict[str, Any]) -> None:
+def test_an_acknowledgement_that_is_no_duplicate(not_duplicate: dict[str, Any]) -> None:
     end = established()
     end.write(text_of(3 * SEGMENT), 1)
     for n in range(5):

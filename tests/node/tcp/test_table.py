@@ -89,14 +89,14 @@ def test_each_look_up_is_told_with_its_row() -> None:
     ]
 
 
-def test_who_finds_nothing_resets_everybody() -> None:
+def test_a_function_that_finds_no_row_resets_every_connection() -> None:
     served = Served(lambda table, segment: None)
     socket = served.connect(5000)
     served.write(socket, b"x")
     assert served.got == [] and socket.connection.error == "reset by the peer"
 
 
-def test_who_gives_the_first_row_gives_one_the_segments_of_the_other() -> None:
+def test_a_function_that_gives_the_first_row_mixes_two_connections() -> None:
     served = Served(lambda table, segment: table[0] if table else None)
     first, second = served.connect(5000), served.connect(5001)
     served.write(first, b"x")
@@ -104,7 +104,7 @@ def test_who_gives_the_first_row_gives_one_the_segments_of_the_other() -> None:
     assert not second.connection.is_open
 
 
-def test_who_writes_into_a_row_sends_packets_there() -> None:
+def test_packets_go_where_a_function_writes_into_a_row() -> None:
     def follows(table: list[ConnectionRow], segment: Segment) -> ConnectionRow | None:
         row = right(table, segment)
         if row is None and not segment.syn and table:
@@ -141,7 +141,7 @@ def test_nonsense_in_a_row_moves_nothing() -> None:
     assert served.accepted[0].connection.error is None
 
 
-def test_what_is_sent_again_is_said() -> None:
+def test_octets_that_are_sent_again_are_noted_in_the_trace() -> None:
     served = Served()
     socket = served.connect(5000)
     served.write(socket, b"abc")
