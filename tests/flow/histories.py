@@ -483,7 +483,7 @@ def sharing(script: Script, state: Tables, flow: int) -> set[int]:
 
 
 def one_cn(script: Script, state: Tables, cn: str) -> str:
-    """What counts as one correspondent: itself where it optimises at this moment, else all that do not together.
+    """Name what counts as one correspondent: itself if it optimises at this moment, else all that do not together.
 
     In a tunnel that is all of them; a correspondent that is to optimise is one of them until its first acknowledgement,
     and again when its last binding has ended. Where no two flows share an address, everybody is one.

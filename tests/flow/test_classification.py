@@ -56,7 +56,7 @@ OUTER, DESTINATION, ROUTING, FRAGMENT = 41, 60, 43, 44
 
 
 class Seen(NamedTuple):
-    """What the mobile node's links carried: `key` is the local port, or the SPI."""
+    """A packet on the mobile node's links: `key` is the local port, or the SPI."""
 
     sent_ns: int
     upward: bool
@@ -523,7 +523,7 @@ def test_esp_that_a_correspondent_begins_is_a_flow_of_its_own(mode: str, redirec
 
 
 def test_an_spi_of_the_mobile_nodes_own_associations_does_not_take_its_signalling() -> None:
-    """What is received under an SPI is its receiver's choice (RFC 4303 section 2.1), so both are the mobile node's."""
+    """The receiver chooses the SPI (RFC 4303 section 2.1), so both are the mobile node's."""
     made = settled(security=True)
     own = next(each for each in associations(made.mn) if each.is_inbound).keys.spi
     with suppress(ProtocolMisuse):

@@ -1,4 +1,4 @@
-"""What holds in every history of a world: drawn at random, checked in the trace at every instant.
+"""Rules that hold in every history of a world: drawn at random, checked in the trace at every instant.
 
 Each history is a script of steps over several correspondents. A failure prints it as Python, with what every step did.
 """

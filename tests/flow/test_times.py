@@ -231,8 +231,8 @@ def test_a_with_serialisation_accounted_for_exactly(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_back_on_the_shorter_way_the_update_overtakes_what_is_under_way(seed: int) -> None:
-    """What left over the longer way in the last n - a before the update comes after it, from a care-of address that is
-    no longer bound: the correspondent drops it (RFC 6275 section 9.3.1). The other way round nothing is lost.
+    """Packets that left over the longer way in the last n - a before the update come after it, from a care-of address
+    that is no longer bound: the correspondent drops them (RFC 6275 section 9.3.1). The other way round nothing is lost.
     """
     d = Delays.random(seed)
     world, call = prepared(d, seed)

@@ -150,7 +150,7 @@ def test_an_invitation_goes_to_the_primary_and_its_flow_ends_when_the_call_has_i
 
 @pytest.mark.parametrize("word", [b"INVITE", b"302", b"ACK"])
 def test_whatever_is_lost_of_an_invitation_the_call_has_its_place_and_the_invitation_ends(word: bytes) -> None:
-    """Where the confirmation is lost nobody says so: then silence ends it, as it ends every flow."""
+    """Nobody tells of a lost confirmation: then silence ends the call, as it ends every flow."""
     made = settled(pool=2)
     made.mn.open(made.cn1, CALL)
     lost = lose(made, word, 2)

@@ -58,7 +58,7 @@ PAIRS: dict[str, tuple[dict[str, Any], list[Feature]]] = {
          lambda world: mf.with_operator(world, RULES), mf.with_security, mf.with_policy_server, mf.with_enhanced],
     ),
 }  # fmt: skip
-"""What a keyword of `figure2` puts in -> its keywords, and the functions that do the same."""
+"""The feature of a keyword of `figure2` -> its keywords, and the functions that do the same."""
 
 
 def played(world: World) -> str:

@@ -14,7 +14,7 @@ from tests.mip6.octets import care_of_token, home_token
 
 EVERYWHERE = set(PLACES)
 HOME_TOKEN_IN_CLEAR = {"HA-CN path", "CN's access", "home link"}
-"""Where a home test passes unprotected, whatever the home agent does (RFC 4225 section 4.1.1)."""
+"""Places that a home test passes unprotected, whatever the home agent does (RFC 4225 section 4.1.1)."""
 
 EXPECTED = {
     # RFC 4225 section 3.1.1: without proof anybody steals any address.
