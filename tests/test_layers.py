@@ -358,7 +358,7 @@ def test_a_door_that_the_core_opens_is_seen(tmp_path: Path) -> None:
     assert not {"mip6.security.esp", "sim.port", "lab.world", "errors"} & set(core(package))
 
 
-def test_a_late_import_is_seen_even_within_alayer_of(tmp_path: Path) -> None:
+def test_a_late_import_is_seen_even_within_a_layer(tmp_path: Path) -> None:
     source = "class Packet:\n    def name(self):\n        from . import icmp"
     package = package_of(tmp_path, {"wire.packet": source, "wire.icmp": ""})
     assert late_imports(package) == ["made_up/wire/packet.py:3: imports wire.icmp inside a function"]
