@@ -25,6 +25,7 @@ from mipflow.course.exercises.exercise import Result
 from mipflow.course.progress import forget
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.applications.flows import Flow
+from mipflow.flow.applications.opening import Opening
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.policy.rules import RuleSet
 from mipflow.lab.outside import Outside
@@ -394,10 +395,10 @@ PUBLIC: dict[str, Row] = {
     "Replay.run": method("replay.run", Replay.run, duration_s=SECONDS, progress=plain(_nothing, "None")),
     "Replay.finish": method("replay.finish", Replay.finish, progress=plain(_nothing, "None")),
     "mn.open": method(
-        "mn.open", FlowMobileNode.open, **CALL, interface=plain("cell0", "None"),
+        "mn.open", Opening.open, **CALL, interface=plain("cell0", "None"),
         word=plain("w", "None", "empty", "blank", *WORDS)),
-    "mn.accept": method("mn.accept", FlowMobileNode.accept, **CALL, redirect=FLAG, to=plain(None, "None")),
-    "mn.close": method("mn.close", FlowMobileNode.close, flow=FLOW),
+    "mn.accept": method("mn.accept", Opening.accept, **CALL, redirect=FLAG, to=plain(None, "None")),
+    "mn.close": method("mn.close", Opening.close, flow=FLOW),
     "mn.handover": method(
         "mn.handover", FlowMobileNode.handover, flow=FLOW, interface=INTERFACE,
         home_follows=plain(None, "None", "True"), alone=FLAG),

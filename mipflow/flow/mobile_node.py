@@ -14,7 +14,6 @@ from typing import Any
 
 from mipflow.arguments import TEXT, Expected, check, instance, make, optional
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
-from mipflow.flow.applications.flows import Flow
 from mipflow.flow.applications.opening import Opening
 from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.bindings.handovers import Says
@@ -39,7 +38,6 @@ from mipflow.flow.redirector import Assign, AssignmentRules
 from mipflow.flow.stack import FlowStack
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.node.applications.application import Application
 from mipflow.node.host import Host
 from mipflow.node.node import Handler
 from mipflow.sim.clock import check_unasked
@@ -93,10 +91,8 @@ class FlowMobileNode(Host):
             allocate=allocate, answered=answered, free=free, assign=assign, handover=handover, separator=separator,
             is_over=is_over, key=key,
         )  # fmt: skip
-        chooser = partial(
-            NetworkChooser, policies=None if policy is None else policies_of(policy),
-            home_bindings=home_bindings or HomeBindings(), every_s=reconsider_every_s,
-        )  # fmt: skip
+        policies, places = None if policy is None else policies_of(policy), home_bindings or HomeBindings()
+        chooser = partial(NetworkChooser, policies=policies, home_bindings=places, every_s=reconsider_every_s)
         super().__init__(network, name, x, y)
         self.mobility: MobileNode = MobileNode(self, home_agent=home_agent, home_address=home_address, **settings)  # type: ignore[arg-type]
         self._lend_names_of(self.mobility)
@@ -106,21 +102,27 @@ class FlowMobileNode(Host):
             self.mobility, home_prefix, guarded_rules(rules), learners["assign"], learners["handover"],
             self._mechanism(home_prefix, allocation, learners["allocate"]), pool, hold_down_s, chooser,
         )  # fmt: skip
-        asked = None if is_over is None else AskedEnding(learners["is_over"], network.meters, self.mobility.decided)
-        self.stack = FlowStack(self, self.mobility, self.binder, self.control, operator, learners["separator"], asked)
-        self.applications = Opening(self, self.mobility, self.binder, self.stack, guarded)
-        self.packet_keys = None if key is None else PacketKeys(self, learners["key"], self.function_failed)
+        self._put_in(operator, **learners)
+
+    def _put_in(
+        self, operator: RuleSet | None, separator: Any, is_over: Any, key: Any, answered: Any, free: Any, **others: Any
+    ) -> None:
+        """Make the stack and what stands on it, with a learner's functions in their places, and lend their names."""
+        mobile, binder = self.mobility, self.binder
+        asked = None if is_over is None else AskedEnding(is_over, self.network.meters, mobile.decided)
+        self.stack = FlowStack(self, mobile, binder, self.control, operator, separator, asked)
+        self.applications = Opening(self, mobile, binder, self.stack, guarded)
+        self.packet_keys = None if key is None else PacketKeys(self, key, self.function_failed)
         """The answers of a learner's `key` about every packet; None without one."""
-        if answered is not None:
-            self.binder.answers = Answers(self.mobility, self.binder, learners["answered"])
-        if free is not None:
-            self.binder.pool.steps = Freeing(self.mobility, self.binder.pool, learners["free"])
-        self.flows, self.home_addresses = self.binder.flows, self.binder.home_addresses
-        self.redirector, self.separator = self.binder.redirector, self.stack.separator
-        networks = self.binder.networks
-        assert isinstance(networks, NetworkChooser)
-        self.pool, self.networks = self.binder.pool, networks
-        self.calls, self.opened = self.applications.calls, self.applications.opened
+        binder.answers = None if answered is None else Answers(mobile, binder, answered)
+        binder.pool.steps = None if free is None else Freeing(mobile, binder.pool, free)
+        assert isinstance(binder.networks, NetworkChooser)
+        self.pool, self.networks = binder.pool, binder.networks
+        self.flows, self.home_addresses = binder.flows, binder.home_addresses
+        self.redirector, self.separator = binder.redirector, self.stack.separator
+        opening = self.applications
+        self.calls, self.opened = opening.calls, opening.opened
+        self.open, self.accept, self.close = opening.open, opening.accept, opening.close
 
     def _lend_names_of(self, mobile: MobileNode) -> None:
         self.visit, self.interface, self.care_of_address = mobile.visit, mobile.interface, mobile.care_of_address
@@ -150,42 +152,6 @@ class FlowMobileNode(Host):
         return self.mobility.primary_home_address
 
     # --- flows -------------------------------------------------------------------------------------------------------
-
-    def open(
-        self, cn: Host, app: Application, interface: str | None = None, local_port: int | None = None,
-        remote_port: int | None = None, word: str | None = None,
-    ) -> Flow:  # fmt: skip
-        """Open a flow to a correspondent node; return at once, while its packets wait until its home address is bound.
-
-        `interface` names the access network that the application asks for (default: policies, or the first interface
-        that is up); `word` is the application's own word for the flow: a second one of that word to the same
-        correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
-        or down, or a port that is taken, TopologyError where no interface is up.
-        """
-        check_unasked("no flow can be opened")
-        return self.applications.open(cn, app, interface, local_port, remote_port, word)
-
-    def accept(
-        self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
-        remote_port: int | None = None, to: str | None = None,
-    ) -> Flow:  # fmt: skip
-        """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
-        another one, which the correspondent is told when it asks there (see `flow.applications.calls`), or `to` the one
-        that is kept under that name (page 10), which the correspondent knows from the start: it calls once that is
-        bound.
-
-        Raises ProtocolMisuse for anything but a correspondent node, a port that is taken, a name under which no home
-        address is kept, and a redirection from there.
-        """
-        check_unasked("no flow can be accepted")
-        return self.applications.accept(cn, app, redirect, local_port, remote_port, to)
-
-    def close(self, flow: Flow | FlowMappingEntry | int) -> None:
-        """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the patent,
-        page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
-        """
-        check_unasked("no flow can be closed")
-        self.applications.close(flow)
 
     def handover(
         self, flow: object = None, interface: str | None = None, *, home_follows: bool | None = None,

@@ -162,9 +162,11 @@ class DataFlowRedirector:
         43  allocate a new home address, ha := that one, and to 39
         44  f := the next flow that has ha, and back to 37
 
-        Nobody walks through the flows f of each ha here (36, 37, 38, 44): an index of the flow mapping table has the
-        home addresses of all flows with the same correspondent node (37: yes), and so the cost of a new flow does not
-        grow with the number of flows. Rules that the patent adds, or a run needs, are in the methods that are called.
+        In place of the loop over the flows f of each ha (36, 37, 38, 44) stands one look into an index of the flow
+        mapping table: it has the home addresses of all flows for which the answer at 37 is yes, and so the cost of a
+        new flow does not grow with the number of flows. Beside the figure there are rules: `of_group` (flows that are
+        to share, page 14), `in_the_way` (who counts as the same correspondent node), `may_have` (home addresses that
+        are kept for others, page 10, and the primary where it is barred, page 13).
         """
         if self.rules.one_address:
             return homes.primary  # Figure 1: there is no other

@@ -8,7 +8,8 @@ home address is chosen after it is known which flow it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from operator import attrgetter
+from typing import NamedTuple, Protocol
 
 from mipflow.flow.conversations import PROTOCOL, Conversation, FlowInformation, Traits, conversation_of
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
@@ -21,24 +22,20 @@ FRAGMENTS_NS = 60 * NS_PER_S
 """How long later fragments follow their first: as long as a receiver waits for them (RFC 8200 section 4.5)."""
 
 
-class Source(Protocol):
-    """One source of classification (page 11)."""
+class Source(NamedTuple):
+    """One source of classification (page 11); the one with the lowest priority number is asked first.
 
-    @property
-    def name(self) -> str:
-        """The source's name in the flow mapping table."""
+    name: the source's name in the flow mapping table; classify: returns the word of a new conversation's flow, empty
+    for a flow of its own, None for no opinion. Conversations with equal words and one correspondent are one flow.
+    """
 
-    def classify(self, traits: Traits) -> str | None:
-        """Return the word of a new conversation's flow, empty for a flow of its own, None for no opinion.
-
-        Conversations with equal words and one correspondent are one flow.
-        """
+    priority: int
+    name: str
+    classify: Callable[[Traits], str | None]
 
 
 class ApplicationWord:
     """The application's own word: through `say` it tells which of its sockets belong to one flow (page 11)."""
-
-    name = "application"
 
     def __init__(self) -> None:
         self._words: dict[tuple[str, int], str] = {}
@@ -55,33 +52,27 @@ class ApplicationWord:
         return self._words.get((traits.protocol, traits.local_port))
 
 
-class HeaderAnalysis:
-    """The headers: protocol, ports and SPI tell conversations apart; a flow label says which of them are one flow (RFC
-    6437 section 2: label and addresses name a flow, each end choosing its own label).
+def by_headers(traits: Traits) -> str:
+    """Return the word that headers give: the empty one, but for packets with a flow label.
+
+    Protocol, ports and SPI tell conversations apart; a flow label says which of them are one flow (RFC 6437 section 2:
+    label and addresses name a flow, each end choosing its own label).
     """
-
-    name = "headers"
-
-    def classify(self, traits: Traits) -> str | None:
-        """Return the empty word, but for packets with a flow label."""
-        way = "label" if traits.outgoing else "their label"
-        return f"{way} {traits.flow_label:#07x}" if traits.flow_label else ""
+    way = "label" if traits.outgoing else "their label"
+    return f"{way} {traits.flow_label:#07x}" if traits.flow_label else ""
 
 
 class Rules(Protocol):
-    """Rules of the operator or of the network."""
+    """Rules of the operator, from a file, or rules that the network sends at run time (page 11)."""
 
     def word_of(self, traits: Traits) -> str | None:
         """Return the word of the first rule that matches, as `Source.classify` does."""
 
 
 class RuleSource:
-    """Rules: the operator's, from a file, or those that the network sends at run time (page 11). `rules` may be
-    replaced: that concerns conversations that begin afterwards.
-    """
+    """Rules that may be replaced at run time, which concerns conversations that begin afterwards; None for none."""
 
-    def __init__(self, name: str, rules: Rules | None = None) -> None:
-        self.name = name
+    def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules
 
     def classify(self, traits: Traits) -> str | None:
@@ -89,30 +80,24 @@ class RuleSource:
         return None if self.rules is None else self.rules.word_of(traits)
 
 
-class FunctionSource:
-    """A function: takes Traits, gives a word, "" or None (see `Source.classify`)."""
-
-    name = "your separator"
-
-    def __init__(self, function: Callable[[Traits], str | None]) -> None:
-        self.classify = function
-
-
-def sources_in_order(
+def all_sources(
     words: ApplicationWord, network: RuleSource, operator: RuleSource, function: Callable[[Traits], str | None] | None
-) -> list[tuple[int, Source]]:
-    """Return all sources with their priorities: a learner's function, then as page 11 names them, the headers last."""
-    first: list[tuple[int, Source]] = [] if function is None else [(10, FunctionSource(function))]
-    return [*first, (20, words), (30, network), (40, operator), (50, HeaderAnalysis())]
+) -> list[Source]:
+    """Return all sources: a learner's function first, then as page 11 names them, the headers last."""
+    given = [] if function is None else [Source(10, "your separator", function)]
+    return [
+        *given, Source(20, "application", words.classify), Source(30, "network", network.classify),
+        Source(40, "operator", operator.classify), Source(50, "headers", by_headers),
+    ]  # fmt: skip
 
 
 class DataFlowSeparator:
     """Classifies by `sources`, the lowest priority number first."""
 
-    def __init__(self, flows: FlowMappingTable, sources: Iterable[tuple[int, Source]] = ()) -> None:
+    def __init__(self, flows: FlowMappingTable, sources: Iterable[Source] = ()) -> None:
         self._flows = flows
         self._find = flows.find
-        self._sources = sorted(sources, key=lambda each: each[0])
+        self._sources = sorted(sources, key=attrgetter("priority"))
         self._fragments: dict[tuple[Address, int], tuple[Conversation, int]] = {}
         """(Correspondent, identification) -> the conversation of a packet that is sent in fragments, and until when."""
 
@@ -163,7 +148,7 @@ class DataFlowSeparator:
 
     def classify(self, traits: Traits) -> FlowInformation:
         """Ask the sources in order until one has an opinion; a flow of its own where none has."""
-        for _, source in self._sources:
+        for source in self._sources:
             word = source.classify(traits)
             if word is not None:
                 return FlowInformation(traits, word, source.name)

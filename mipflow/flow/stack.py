@@ -20,7 +20,7 @@ from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.conversations import Conversation, Traits
 from mipflow.flow.endings import Asked, Endings
 from mipflow.flow.new_flows import NewFlows
-from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, Rules, RuleSource, sources_in_order
+from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, Rules, RuleSource, all_sources
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
@@ -49,10 +49,11 @@ class FlowStack:
         self._known, self._meters = binder.flows.get, node.network.meters
         self.words = ApplicationWord()
         """The applications' words for their sockets."""
-        self.network_rules = RuleSource("network")
+        self.network_rules = RuleSource()
         """Rules that the network sends at run time."""
-        self.operator_rules = RuleSource("operator", operator)
-        sources = sources_in_order(self.words, self.network_rules, self.operator_rules, separator)
+        self.operator_rules = RuleSource(operator)
+        """Rules of the network operator."""
+        sources = all_sources(self.words, self.network_rules, self.operator_rules, separator)
         self.separator = DataFlowSeparator(self._flows, sources)
         self.endings = Endings(mobile, binder, asked)
         self.new = NewFlows(node, mobile, binder, self.separator, control, self.endings.watch)

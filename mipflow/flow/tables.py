@@ -172,6 +172,8 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._by_word: dict[tuple[str, Address], FlowMappingEntry] = {}
         self._by_group: dict[str, dict[int, FlowMappingEntry]] = {}
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
+        self.used: Container[Address] = self._by_home
+        """The home addresses that flows have."""
         self._in_doubt: dict[Address, dict[Address, None]] = {}
         """Home address -> correspondents with flows to it that do not optimise, or may turn out not to."""
         self._by_cn: dict[Address, dict[Address, None]] = {}
@@ -244,11 +246,6 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     def is_used(self, home_address: Address) -> bool:
         """Return True if a flow has this home address."""
         return home_address in self._by_home
-
-    @property
-    def used(self) -> Container[Address]:
-        """The home addresses that flows have."""
-        return self._by_home
 
     def used_with(self, cn: Address) -> Container[Address]:
         """Return the home addresses that flows have with this correspondent."""
@@ -338,6 +335,11 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         changes = self._set(entry.flow_id, entry, **values)
         self._index(entry)
         return changes
+
+    def strip(self, entry: FlowMappingEntry) -> list[Change]:
+        """Take a flow's home address away, with all that peers hold of it."""
+        entry.ready = False
+        return self.change(entry, home_address=None, registered_at_cn=None, registered_at_ha=None)
 
     def remove(self, flow_id: int) -> list[Change]:
         """Take an ended flow out, with its conversations."""

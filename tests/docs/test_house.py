@@ -6,8 +6,8 @@ import re
 
 from docs import house
 
-ROOM = re.compile(r'>([a-z0-9]+)</text>\n<text class="small" [^>]*>([\d,]+)</text>')
-ROW = re.compile(r"\| \[mipflow/?([a-z0-9/]*?)(?:\.py)?\]\(.*\| ([\d,]+) \|[^|]+\|")
+ROOM = re.compile(r'>([a-z0-9_]+)</text>\n<text class="small" [^>]*>([\d,]+)</text>')
+ROW = re.compile(r"\| \[mipflow/?([a-z0-9_/]*?)(?:\.py)?\]\(.*\| ([\d,]+) \|[^|]+\|")
 
 
 def shown(found: list[tuple[str, str]]) -> dict[str, int]:

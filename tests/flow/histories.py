@@ -27,14 +27,14 @@ from tests.mip6.worlds import S, instant
 BINDING_CACHE, BINDING_UPDATES = "binding cache", "binding update list"
 ASSOCIATIONS, TESTS = "security association database", "return routability"
 CEASED = "correspondents without Mobile IPv6"
-"""No table of the mobile node, but its decisions of that name, in the place of one; none of a history is taken back."""
+"""The mobile node's decisions of this name, in the place of a table; no decision of a history is taken back."""
 ACCESS = ("wlan0", "cell0")
 FILE = 20_000
 QUIET_CALL = mf.apps.Voice(interval_ms=900, payload_bytes=20)
 SETTLED_S = 4.5
-"""Until everything is bound, after everything is up."""
+"""How long it takes until everything is bound, after everything is up, in seconds."""
 MOST_S = 60
-"""For which anything may be on its way: the slowest rate of retransmissions is 32 s."""
+"""How long anything may be on its way, in seconds: the slowest rate of retransmissions is 32 s."""
 GROUPED = range(7000, 8000)
 """Local ports of flows that are to share a home address, where a history has such a rule."""
 
@@ -68,13 +68,13 @@ class Send(NamedTuple):
 
 
 class Close(NamedTuple):
-    """A flow that is open ends: the `which`-th, counted round."""
+    """The `which`-th open flow ends, counted round."""
 
     which: int
 
 
 class HandOver(NamedTuple):
-    """The `which`-th open flow goes to an interface."""
+    """The `which`-th open flow is handed over to an interface."""
 
     which: int
     interface: str
@@ -89,7 +89,7 @@ class Turn(NamedTuple):
 
 
 class Free(NamedTuple):
-    """Somebody asks for the `which`-th home address to be freed; the first is the primary."""
+    """Somebody asks to free the `which`-th home address; the first is the primary."""
 
     which: int
 
@@ -101,7 +101,7 @@ class TurnOff(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """An interface goes on another network: "home", or the access network of that interface."""
+    """An interface moves to another network: "home", or the access network of that interface."""
 
     interface: str
     segment: str
@@ -125,7 +125,7 @@ Step = Open | Incoming | Send | Close | HandOver | Turn | Visit | Lose | TurnOff
 
 @dataclass(frozen=True)
 class Script:
-    """A world and what happens in it. `hosts` are the correspondents that know nothing of Mobile IPv6."""
+    """A world and its steps. `hosts` are the correspondents that know nothing of Mobile IPv6."""
 
     steps: tuple[Step, ...]
     mode: str = "route_optimisation"
@@ -141,7 +141,7 @@ class Script:
     allocate: str | None = None
     enhanced: bool = False
     home_bindings: str = "first flow"
-    """Where `HomeBindings` has home addresses bound."""
+    """The place where `HomeBindings` has home addresses bound."""
 
     @property
     def is_calm(self) -> bool:
@@ -154,14 +154,14 @@ class Script:
 
 @dataclass
 class History:
-    """A script that has been played, and what was said meanwhile."""
+    """A script that has been played, and the notes taken meanwhile."""
 
     script: Script
     world: World
     flows: list[Flow] = field(default_factory=list)
-    """Those that are open, or expected."""
+    """The flows that are open, or expected."""
     files: list[Flow] = field(default_factory=list)
-    """Those of files, until somebody closes them."""
+    """The flows of files, until somebody closes them."""
     assigned: set[int] = field(default_factory=set)
     """Ids of flows whose home address the mobile node chose: its own, and those that it redirected."""
     grouped: set[int] = field(default_factory=set)
@@ -175,11 +175,11 @@ class History:
         return "\n".join([repr(self.script), *self.log])
 
     def say(self, text: str) -> None:
-        """Put a line into what a failure prints."""
+        """Put a line into the text that a failure prints."""
         self.log.append(f"{self.world.now:8.3f} s  {text}")
 
     def fail(self, t_ns: int, why: str) -> None:
-        """Say what does not hold, when, and in which history."""
+        """Return the complaint that something does not hold, with its time and its history."""
         raise AssertionError(f"at {t_ns / S:.3f} s: {why}\n{self}")
 
     def require(self, holds: bool, t_ns: int, why: object) -> None:
@@ -274,7 +274,7 @@ class History:
         return self._hand_over(flow, step.interface, step.home_follows)
 
     def _hand_over(self, flow: Flow, interface: str, home_follows: bool | None) -> str:
-        """At any time, whatever is under way: at once those flows have another network that share the binding."""
+        """Check that flows that share the binding have another network at once, whatever is under way."""
         before = {key: row["interface"] for key, row in self.tables["MN"].get(FLOW_MAPPING_TABLE, {}).items()}
         together = sharing(self.script, self.tables, flow.id)
         moved = self.world.mn.handover(flow, interface, home_follows=home_follows)
@@ -290,14 +290,15 @@ class History:
     # --- what is expected to come to rest ----------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """True while nothing is on its way: every registration stands or was refused, no address comes or goes."""
+        """Return True while nothing is on its way: every registration stands or was refused, no address comes or goes.
+        """
         mn, at = self.world.mn, self.tables["MN"]
         states = {row["state"] for row in at.get(BINDING_UPDATES, {}).values()}
         wanted = all(row["care_of_address"] for row in at.get(FLOW_MAPPING_TABLE, {}).values())
         return wanted and mn.pool.under_way == 0 and states <= {"bound", "refused: tried again later"}
 
     def settle(self) -> None:
-        """Everything up, until all is quiet, and as long again as an address is held down."""
+        """Bring everything up, and wait until all is quiet, and as long again as an address is held down."""
         for name in ACCESS:
             if not self.world.mn.interface(name).up:
                 self.do(Turn(name, True))
@@ -313,7 +314,7 @@ class History:
     # --- in the end all agree ----------------------------------------------------------------------------------------
 
     def calm_down(self, for_s: float = 300) -> None:
-        """Nothing is lost any more, everything is up, and time passes."""
+        """Lose nothing any more, bring everything up, and let time pass."""
         for segment in self.world.network.segments.values():
             segment.configure(replace(segment.link, loss=0.0))
         for name in ACCESS:
@@ -321,7 +322,7 @@ class History:
         self.world.run(for_s)
 
     def go_away(self, for_s: float = 300) -> None:
-        """Every interface is on its access network, and time passes."""
+        """Put every interface on its access network, and let time pass."""
         for name in ACCESS:
             interface, segment = self.world.mn.interface(name), self.world.network.segments[name]
             if interface.segment is not segment:
@@ -329,8 +330,8 @@ class History:
         self.world.run(for_s)
 
     def disagreements(self) -> list[str]:
-        """What a peer holds and the mobile node does not list, or otherwise; what it lists and they do not hold, or
-        wants elsewhere; registrations that do not come to rest, and bindings of no home address.
+        """Return the differences between the mobile node's lists and its peers': bindings that one of them lacks, or
+        has elsewhere; registrations that do not come to rest; bindings of no home address.
         """
         world, mn = self.world, self.world.mn
         names = {world.ha.home_agent_address: "HA", **{cn.address: cn.name for cn in world.cns}}
@@ -346,7 +347,7 @@ class History:
         return found + [f"{pair} is bound, and no home address" for pair in held if pair[1] not in known]
 
     def unfinished(self) -> list[str]:
-        """Open flows that are elsewhere than they are bound to be, and files that have not come over."""
+        """Return the open flows that are elsewhere than they should be, and files that have not come over."""
         world, mn = self.world, self.world.mn
         found = []
         for flow in [flow for flow in self.flows if flow.id in mn.flows]:
@@ -360,7 +361,7 @@ class History:
 
 
 def rules(script: Script) -> mf.AssignmentRules:
-    """The rules of a script's mobile node."""
+    """Return the rules of a script's mobile node."""
 
     def together(entry: FlowMappingEntry) -> str | None:
         return "group" if entry.flow_information.traits.local_port in GROUPED else None
@@ -372,7 +373,7 @@ def rules(script: Script) -> mf.AssignmentRules:
 
 
 def begin(script: Script, **keywords: Any) -> History:
-    """The world of a script, its primary home address bound, before the first step."""
+    """Return the world of a script, its primary home address bound, before the first step."""
     world = mf.figure2(
         seed=1, trace="control", links=instant(), cns=script.cns, mode=script.mode, rules=rules(script),
         pool=script.pool, hold_down_s=script.hold_down_s, security=script.security, allocate=script.allocate,
@@ -397,7 +398,7 @@ def play(script: Script, after: Callable[[History], None] | None = None) -> Hist
 
 
 def apply(state: dict[str, dict[str, dict[str, Row]]], record: object) -> None:
-    """Take one record into tables; those that are no change of a table say nothing here, but for `CEASED`."""
+    """Take one record into tables; a record that is no change of a table counts for nothing, but for `CEASED`."""
     if isinstance(record, TableChanged):
         record.apply(state)
     elif isinstance(record, Decided) and record.what == "no route optimisation":
@@ -405,7 +406,7 @@ def apply(state: dict[str, dict[str, dict[str, Row]]], record: object) -> None:
 
 
 class Moment(NamedTuple):
-    """All tables as they are at a time, and what has changed since the moment before."""
+    """All tables as they are at a time, and the changes since the moment before."""
 
     t_ns: int
     tables: Tables
@@ -417,7 +418,7 @@ class Moment(NamedTuple):
 
 
 def changes(world: World) -> Iterator[Moment]:
-    """A moment after each single change, from the first of the mobile node on."""
+    """Yield a moment after each single change, from the first of the mobile node on."""
     state: dict[str, dict[str, dict[str, Row]]] = {}
     for record in world.trace.records:
         apply(state, record)
@@ -426,7 +427,7 @@ def changes(world: World) -> Iterator[Moment]:
 
 
 def instants(world: World) -> Iterator[Moment]:
-    """Every time at which something changed, when that instant is over."""
+    """Yield every time at which something changed, when that instant is over."""
     moment: Moment | None = None
     state: dict[str, dict[str, dict[str, Row]]] = {}
     for record in world.trace.records:
@@ -451,14 +452,14 @@ class Use(NamedTuple):
 
 
 def uses(state: Tables) -> list[Use]:
-    """Which flow has which home address with which correspondent; those without an address are left out."""
+    """Return the flows with the home address and the correspondent of each; those without an address are left out."""
     rows = state["MN"].get(FLOW_MAPPING_TABLE, {}).values()
     return [Use(int(str(r["flow_id"])), str(r["home_address"]), str(r["cn"])) for r in rows if r["home_address"]]
 
 
 def optimising(script: Script, state: Tables, cn: str) -> bool:
-    """True for a correspondent that holds a binding of ours, as the binding update list has it, or that is taken to by
-    the rules, as long as it has not said that it knows no Mobile IPv6.
+    """Return True for a correspondent that holds a binding of ours by the binding update list, or counts as holding one
+    by the rules as long as it has not said that it knows no Mobile IPv6.
     """
     if script.mode != "route_optimisation":
         return False
@@ -468,8 +469,9 @@ def optimising(script: Script, state: Tables, cn: str) -> bool:
 
 
 def sharing(script: Script, state: Tables, flow: int) -> set[int]:
-    """The ids of the flows that one binding moves, this one's among them: those of its home address and correspondent,
-    or in the tunnel of its home address and all that are known not to optimise. In plain Mobile IPv6 all.
+    """Return the ids of the flows that one binding moves, this one's among them: those of its home address and
+    correspondent, or in the tunnel of its home address and all that are known not to optimise. In plain Mobile IPv6
+    all.
     """
     if script.method == "one care-of address":
         return {int(key) for key in state["MN"].get(FLOW_MAPPING_TABLE, {})}
@@ -494,7 +496,9 @@ def one_cn(script: Script, state: Tables, cn: str) -> str:
 
 
 def most_with_one(script: Script, state: Tables, without: str = "") -> int:
-    """The largest number of distinct home addresses in use with one correspondent; the one called `without` apart."""
+    """Return the largest number of distinct home addresses in use with one correspondent; the one called `without`
+    apart.
+    """
     with_one: dict[str, set[str]] = {}
     for use in uses(state):
         if use.home != without:
@@ -503,12 +507,12 @@ def most_with_one(script: Script, state: Tables, without: str = "") -> int:
 
 
 def homes(state: Tables) -> list[str]:
-    """The home address table."""
+    """Return the home address table."""
     return list(state["MN"].get(HOME_ADDRESS_TABLE, {}))
 
 
 def updates_sent(world: World, since_ns: int) -> list[tuple[Address, Address]]:
-    """(peer, home address) of each binding update that has left the mobile node since then."""
+    """Return (peer, home address) of each binding update that has left the mobile node since then."""
     found = []
     for hop in world.trace:
         packet = hop.packet

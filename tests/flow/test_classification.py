@@ -131,7 +131,7 @@ def settled(**keywords: Any) -> World:
 
 
 def rules(*listed: dict[str, object]) -> str:
-    """JSON text of rules that differ in name and priority."""
+    """Return JSON text of rules that differ in name and priority."""
     return json.dumps({"rules": [{"name": f"rule {n}", "priority": n, **each} for n, each in enumerate(listed)]})
 
 
@@ -144,7 +144,8 @@ def marked(flow_label: int, *extensions: ExtensionHeader) -> Marks:
 
 
 def chain(octets: bytes) -> list[int]:
-    """The next header numbers of an IPv6 packet in order, down to what is no extension header (RFC 8200 section 4)."""
+    """Return the next header numbers of an IPv6 packet in order, as far as extension headers go (RFC 8200 section 4).
+    """
     found, at = [octets[6]], 40
     while found[-1] in (0, DESTINATION, ROUTING, FRAGMENT):
         kind, start = found[-1], at
@@ -235,7 +236,7 @@ def test_without_a_word_each_conversation_is_a_flow_and_both_ways_are_one() -> N
 
 
 def test_a_flow_label_joins_conversations_and_stands_in_the_octets() -> None:
-    """RFC 6437: label and addresses name a flow. An unlabelled conversation is none of it, nor is one with another."""
+    """RFC 6437: label and addresses name a flow. A conversation without a label, or with another one, is not of it."""
     made = settled(wire=True)
     labels = [0x12345, 0x12345, 0x12346, 0]
     talks = [Talk(made, 6000 + n, 9000 + n, marks=Marks(0, label)).say() for n, label in enumerate(labels)]
@@ -280,7 +281,7 @@ FIELDS: list[tuple[dict[str, object], list[dict[str, Any]]]] = [
 def test_each_field_of_a_rule_in_a_file_reaches_the_packets_that_have_it(
     fields: dict[str, object], talks: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Of three conversations the rule is for the first two: it joins them, and leaves the third what it would be."""
+    """The rule is for the first two of three conversations: it joins them, and leaves the third as it would be."""
     path = tmp_path / "operator.json"
     path.write_text(rules({"flow": "joined", **fields}))
     made = settled(operator=load_rules(path), wire=True)
@@ -432,7 +433,7 @@ def test_the_conversations_of_a_word_take_the_network_of_its_first_and_move_as_o
 
 
 def spis(made: World, upward: bool) -> list[int]:
-    """SPIs of data on the mobile node's links, in order of their first packets."""
+    """Return the SPIs of data on the mobile node's links, in order of their first packets."""
     own = [hop for hop in made.trace if (hop.channel.sender if upward else hop.channel.receiver) == "MN"]
     inner = [hop.packet.innermost().payload for hop in own if hop.packet.flow]
     found = [int.from_bytes(each.data[:4], "big") for each in inner if isinstance(each, Opaque)]
@@ -561,7 +562,7 @@ def test_a_datagram_that_its_source_cuts_follows_its_flow_both_ways(mode: str) -
 
 
 def pieces(near: int, far: int, identification: int, octets: int = 64) -> list[tuple[Opaque, Marks]]:
-    """A UDP datagram in three fragments, made by hand: checksum zero is not looked at before it is whole."""
+    """Return a UDP datagram in three fragments, made by hand: checksum zero is not looked at before it is whole."""
     source, destination = Address("2001:db8:100::10"), Address("2001:db8:a::5")
     whole = codec.encode(mf.wire.packet.Packet(source, destination, UDP(near, far, bytes(3 * octets - 8))))[40:]
     cut = [whole[start : start + octets] for start in range(0, 3 * octets, octets)]
@@ -571,7 +572,7 @@ def pieces(near: int, far: int, identification: int, octets: int = 64) -> list[t
 
 @pytest.mark.parametrize("mode", MODES)
 def test_raw_fragments_follow_their_first(mode: str) -> None:
-    """Each of the later ones has octets where ports would stand, which are none."""
+    """The later fragments have octets where ports would stand, and none of them is a port."""
     made = settled(mode=mode, wire=True)
     one, two = Talk(made, 6000, 9000).say(), Talk(made, 6001, 9001).say()
     made.run(3)
@@ -603,7 +604,7 @@ def test_raw_fragments_of_a_new_conversation_begin_one_flow() -> None:
 
 
 def test_a_later_fragment_whose_first_nobody_has_seen_is_dropped_with_its_reason() -> None:
-    """Nobody can tell to which flow it belongs, so it has neither home address nor care-of address."""
+    """A later fragment without its first belongs to no flow, so it has neither home address nor care-of address."""
     made = settled()
     made.mn.open(made.cn1, CALL)
     made.run(1)

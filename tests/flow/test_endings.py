@@ -1,4 +1,6 @@
-"""Flows that end by themselves: after both FINs or a RST and TIME-WAIT, or after silence; what speaks again is new."""
+"""Flows that end by themselves: after both FINs or a RST and TIME-WAIT, or after silence; packets after that are a new
+flow's.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ FLAGS = st.sampled_from([{"fin": True}, {"rst": True}, {"syn": True}])
 def test_a_conversation_is_over_a_time_wait_after_the_last_that_ended_it(
     seen: list[tuple[dict[str, bool], bool, int]], later_s: int
 ) -> None:
-    """The other way: of what came after the last SYN, the last; if that had a RST or a FIN each way by then."""
+    """The same by another way: the last segments after the last SYN count, a RST or a FIN each way."""
     endings, now = TcpEndings(), 0
     history: list[tuple[str | bool, int]] = []
     for flags, outgoing, wait_s in seen:
@@ -87,14 +89,14 @@ def test_silence_counts_from_the_last_packet_and_before_the_first_not_at_all(pro
 
 
 def made(**keywords: Any) -> World:
-    """Figure 2 when the primary is bound, and a call that keeps it."""
+    """Return Figure 2 once the primary is bound, and a call that keeps it."""
     w = world(**{"wire": False, **keywords}).run(5)
     w.mn.open(w.cn1, mf.apps.Voice(interval_ms=5000))
     return w
 
 
 def ended(w: World) -> dict[int, tuple[Any, str]]:
-    """Flow id -> when in seconds, and why, it has ended."""
+    """Return when each flow has ended, in seconds, and why, by flow id."""
     found = {}
     for decision in w.trace.decisions():
         if decision.what == "flow ended":
@@ -104,7 +106,7 @@ def ended(w: World) -> dict[int, tuple[Any, str]]:
 
 
 def at_mobile_node(w: World, flow_id: int, wanted: Any = lambda payload: True) -> list[float]:
-    """When packets of a flow left or reached the mobile node, in seconds."""
+    """Return when packets of a flow left or reached the mobile node, in seconds."""
     hops = [hop for hop in data_hops(w, flow_id) if wanted(hop.packet.innermost().payload)]
     times = [hop.sent_ns for hop in hops if hop.channel.sender == "MN"]
     return sorted(t_ns / S for t_ns in times + [hop.arrived_ns for hop in hops if hop.channel.receiver == "MN"])
@@ -119,7 +121,7 @@ def reset(payload: Any) -> bool:
 
 
 def is_gone(w: World, flow: Flow) -> bool:
-    """Nothing of a flow and of its home address is left anywhere."""
+    """Check that nothing of a flow and of its home address is left anywhere."""
     home = flow.home_address
     assert home is not None and home != w.mn.primary_home_address
     nodes = [home in w.ha.bindings, *(home in cn.bindings for cn in w.cns), home in w.mn.own_home_addresses]
@@ -210,7 +212,7 @@ def test_a_connection_that_is_open_and_silent_ends_after_two_hours_and_four_minu
 
 
 def test_a_flow_that_carries_something_from_time_to_time_goes_on() -> None:
-    """Every 59 s; and the hold of 60 s that the last one begins is the only one that ends."""
+    """A packet every 59 s; the hold of 60 s that the last one begins is the only one that ends."""
     w = made()
     ping = w.mn.open(w.cn1, mf.apps.Echo(interval_ms=59_000, count=8))
     w.run(59 * 7 + 30)
@@ -278,7 +280,7 @@ def test_an_application_that_speaks_again_gets_a_new_flow() -> None:
 
 
 def test_one_that_was_opened_and_speaks_again_gets_its_answers() -> None:
-    """It asks every 100 s, and after 60 s its flow is over: each question is a flow of its own."""
+    """The application asks every 100 s, and its flow is over after 60 s: each question is a flow of its own."""
     w = made()
     ping = w.mn.open(w.cn1, mf.apps.Echo(interval_ms=100_000, count=4))
     w.run(399)
@@ -289,8 +291,8 @@ def test_one_that_was_opened_and_speaks_again_gets_its_answers() -> None:
 
 
 def test_a_connection_on_the_same_ports_lives_on_past_the_end_of_the_one_before() -> None:
-    """A SYN begins a new one; the TIME-WAIT of the one before does not end its flow. That the SYN is not answered is
-    not what this is about.
+    """A SYN begins a new connection; the TIME-WAIT of the one before does not end its flow. Here nobody answers the
+    SYN.
     """
     w = made()
     transfer = w.mn.open(w.cn1, mf.apps.FileTransfer(1000))

@@ -55,18 +55,18 @@ INTERFACES = st.sampled_from(["wlan0", "cell0"])
 LINKS = st.sampled_from([*ACCESS, "home", "cn1", "cn2", "AR2-Internet", "AR3-Internet", "Internet-HA"])
 WHICH = st.integers(0, 9)
 PAUSES_S = st.one_of(st.integers(1, 50).map(lambda ms: ms / 1000), st.sampled_from([0.05, 0.3, 1.1, 2.5, 5.0]))
-"""Within a way or a round trip, within a test, about the time of a duplicate address detection, of a hold-down, and
-longer.
+"""Pauses in seconds: within a way or a round trip, within a test, about the time of a duplicate address detection, of a
+hold-down, and longer.
 """
 FREED_AFTER_S = 5.0
-"""From the close of the last flow to the last acknowledgement, where everything is up."""
+"""Seconds from the close of the last flow to the last acknowledgement, where everything is up."""
 TOKENS_END_S = 215
-"""After which no token is left."""
+"""Seconds after which no token is left."""
 
 
 @st.composite
 def scripts(draw: st.DrawFn, most: int = 60, disturbed: bool = True, **fixed: object) -> Script:
-    """A script at random; what is `fixed` is not drawn. `disturbed`: interfaces go, and correspondents change."""
+    """Draw a script; values that are `fixed` are not drawn. `disturbed`: interfaces go, and correspondents change."""
     cns = draw(st.integers(2, 3))
     values: dict[str, Any] = {
         "mode": draw(st.sampled_from(["route_optimisation", "route_optimisation", "tunnel"])),
@@ -93,7 +93,9 @@ def scripts(draw: st.DrawFn, most: int = 60, disturbed: bool = True, **fixed: ob
 
 
 def tables_are_those_of_the_trace(history: History) -> None:
-    """The state is the replay of the changes, so that what is said of the trace is said of the nodes."""
+    """Check that the state of the nodes is the replay of the changes, so that checks of the trace are checks of the
+    nodes.
+    """
     world, replayed = history.world, history.tables
     mn = world.mn
     real: dict[str, dict[str, Row]] = {
@@ -134,7 +136,9 @@ def no_two_flows_share(history: History) -> None:
 
 
 def the_primary_is_never_freed(history: History) -> None:
-    """It is the first of the table, and stays; the home agent is not asked to let go of it, and does not."""
+    """Check that the primary is the first of the table and stays, and that the home agent is never asked to let go of
+    it.
+    """
     at_home = f"{PRIMARY} at {history.world.ha.home_agent_address}"
     was_bound = False
     for t_ns, state, _ in changes(history.world):
@@ -173,7 +177,7 @@ def the_number_of_home_addresses(history: History) -> None:
 
 
 RANKS = {"CN": 0, "HA": 1, "MN": 2}
-"""In what order lines about a freed address go: the correspondents', the home agent's, the mobile node's."""
+"""The order of lines about a freed address: the correspondents', the home agent's, the mobile node's."""
 
 
 def freed_addresses_are_gone(history: History, but_for: frozenset[tuple[str, str]] = frozenset({("MN", TESTS)})) -> int:
@@ -510,7 +514,8 @@ def test_a_handover_changes_one_binding_and_the_flows_of_that_binding(
 
 
 def walked(cn: str, table: list[str], flows: list[tuple[str, str]]) -> str | None:
-    """Steps 33 to 44 to the letter: the home address, or None where a new one is allocated. A flow is (home, CN)."""
+    """Walk steps 33 to 44 to the letter: the home address, or None where a new one is allocated. A flow is (home, CN).
+    """
     for home in reversed(table):  # 35, 42
         if all(other != cn for at, other in flows if at == home):  # 36, 37, 38, 44
             return home  # 39

@@ -29,7 +29,7 @@ PARAMETERS = {
 
 
 NAPS_S: list[float] = []
-"""How long functions have slept: no other time passes for them, however slow the machine is."""
+"""The seconds that functions have slept: no other time passes for them, however slow the machine is."""
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ BAD: list[tuple[str, Callable[..., Any], str]] = [
 
 
 class Learner:
-    """A function that goes wrong while `trouble` is set; `calls` is what it was called with then."""
+    """A function that goes wrong while `trouble` is set; `calls` has the arguments of those calls."""
 
     def __init__(self, name: str, bad: Callable[..., Any]) -> None:
         self.name, self._bad, self._good = name, bad, GOOD[name]
@@ -99,7 +99,7 @@ class Learner:
 
 
 def state(made: World, without: int = 0) -> list[object]:
-    """All tables as they are, but for the row of one flow."""
+    """Return all tables as they are, but for the row of one flow."""
     tables = made.trace.tables(made.network.clock.now)
     tables["MN"]["flow mapping table"].pop(str(without), None)
     rows = [flow.row() for flow in made.mn.flows if flow.flow_id != without]
@@ -111,7 +111,7 @@ def failures(made: World) -> list[str]:
 
 
 def check_refused(made: World, flow: Flow, words: str) -> None:
-    """Nothing of a flow leaves, and every packet of it is dropped with the reason."""
+    """Check that nothing of a flow leaves, and that every packet of it is dropped with the reason."""
     assert flow.refused.startswith(words) and "\n" not in flow.refused
     assert flow.stats.up.lost == flow.stats.up.sent > 0 == flow.stats.up.received == flow.stats.down.sent
     drops = [drop.reason for drop in made.trace.drops() if drop.packet.flow == flow.id]
@@ -239,7 +239,7 @@ def test_a_function_that_fails_costs_its_flow_and_nothing_else(
 
 @pytest.mark.parametrize("name", ["separator", "assign"])
 def test_what_fails_before_there_is_a_care_of_address_stays_refused(name: str) -> None:
-    """It is not taken for classified, or for assigned, because a network comes up."""
+    """A flow whose function failed does not count as classified, or as assigned, because a network comes up."""
     learner = Learner(name, raising)
     made = world(wire=False, **learner.put_in)
     learner.trouble = True
@@ -322,7 +322,7 @@ def test_an_allocate_that_fails_for_the_pool_is_said_and_the_primary_serves() ->
 
 
 def test_a_function_of_a_set_of_policies_is_named_as_it_is_called() -> None:
-    """One that a learner gave together with others fails in their words too."""
+    """A policy that a learner gave together with others fails in their words too."""
 
     def mine(flow: FlowFacts, networks: Sequence[NetworkState]) -> str:
         return "wlan7"
@@ -425,7 +425,7 @@ def test_a_function_that_is_asked_drives_no_world(name: str, drives: str, itself
     assert other.now == 6 and other.run(1).now == 7 and flow.stats.down.lost == 0
 
 
-def test_an_application_that_runs_the_world_when_it_starts_is_refused_and_nothing_is_left_of_it() -> None:
+def test_an_application_that_runs_the_world_as_it_starts_is_refused_and_leaves_nothing() -> None:
     class Eager(mf.apps.Voice):
         __slots__ = ()
 

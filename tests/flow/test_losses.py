@@ -28,7 +28,7 @@ CLEAN, NARROW = mf.Link(), mf.Link(mtu=1280)
 
 
 def applications() -> list[Any]:
-    """Small datagrams, those that are cut, echoes, and those that only a tunnel cuts."""
+    """Small datagrams, datagrams that are cut, echoes, and datagrams that only a tunnel cuts."""
     voice = mf.apps.Voice
     sizes = voice(interval_ms=30, payload_bytes=60), voice(interval_ms=70, payload_bytes=2600)
     return [*sizes, mf.apps.Echo(), voice(interval_ms=55, payload_bytes=1250)]

@@ -1,4 +1,4 @@
-"""What a flow costs does not depend on how many there are: counted in calls of functions, which no machine changes."""
+"""The cost of a flow does not depend on how many there are: counted in calls of functions, which no machine changes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import mipflow as mf
 
 FEW, MANY = 12, 60
 SILENT = mf.apps.Voice(start_s=1e6)
-"""It opens its sockets, and sends nothing that would count for the flow."""
+"""An application that opens its sockets, and sends nothing that would count for the flow."""
 
 
 def calls_of(act: Callable[[], object]) -> Counter[str]:
-    """How often each function, built-in ones too, is called while something is done."""
+    """Return how often each function, built-in ones too, is called while something is done."""
     calls = Counter[str]()
 
     def count(frame: FrameType, event: str, argument: Any) -> None:
@@ -36,8 +36,8 @@ def calls_of(act: Callable[[], object]) -> Counter[str]:
 
 
 def calls_per_flow(flows: int, pause_s: float, cns: int, settings: dict[str, Any]) -> dict[str, float]:
-    """Calls of each function for each of so many flows, opened `pause_s` apart until all are bound, and closed until
-    all are gone.
+    """Return the calls of each function for each of so many flows, opened `pause_s` apart until all are bound, and
+    closed until all are gone.
     """
     world = mf.figure2(seed=7, cns=cns, trace="off", **settings)
     world.run(5)
@@ -73,7 +73,7 @@ SETTINGS: list[dict[str, Any]] = [
     for number, settings in enumerate(SETTINGS) for pause_s, cns in ((0.0, 1), (0.4, 2))
 ])  # fmt: skip
 def test_a_flow_costs_the_same_among_many(pause_s: float, cns: int, settings: dict[str, Any]) -> None:
-    """Of five times as many flows none calls a function five times as often; a heap's depth may show."""
+    """No function is called five times as often for each of five times as many flows; a heap's depth may show."""
     calls_per_flow(2, pause_s, cns, settings)  # what is made once in a process
     few, many = (calls_per_flow(flows, pause_s, cns, settings) for flows in (FEW, MANY))
     grown = [what for what, calls in many.items() if calls > 2 * few.get(what, 0) + 3]

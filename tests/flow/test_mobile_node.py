@@ -47,7 +47,7 @@ UPDATES = [(to, interface) for to in ("HA", "CN1", "CN2") for interface in ("cel
 
 
 def talking(**keywords: object) -> mf.World:
-    """A call and a film from CN1, a film from CN2, all by WLAN and one home address."""
+    """Return a world with a call and a film from CN1, a film from CN2, all by WLAN and one home address."""
     world = mf.figure1(seed=1, **keywords).run(2)
     for cn, app in ((world.cn1, mf.apps.Voice()), (world.cn1, mf.apps.Video()), (world.cn2, mf.apps.Video())):
         world.mn.open(cn, app)
@@ -56,7 +56,7 @@ def talking(**keywords: object) -> mf.World:
 
 
 def came_by(world: mf.World, for_s: float) -> list[set[str]]:
-    """The interfaces by which packets of each flow arrive: what the links carried, whatever tables say."""
+    """Return the interfaces by which packets of each flow arrive, by the links and not by any table."""
     world.run(1)  # what was under way
     first, trace = len(world.trace), world.run(for_s).trace
     found: dict[int, set[str]] = {}

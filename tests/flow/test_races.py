@@ -35,7 +35,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def disagreements(world: World) -> list[str]:
-    """Bindings that a peer has and the mobile node does not list, or lists with another care-of address."""
+    """Return the bindings that a peer has and the mobile node does not list, or lists with another care-of address."""
     found = []
     for peer in (*world.home_agents, *world.cns):
         address = getattr(peer, "home_agent_address", peer.address)
@@ -141,7 +141,7 @@ def test_a_home_agent_that_meets_ourselves_finds_no_duplicate(wait_s: float) -> 
 
 
 def at_home() -> World:
-    """The mobile node is at home with wlan0, and has a care-of address with cell0."""
+    """Return a world whose mobile node is at home with wlan0, and has a care-of address with cell0."""
     world = mf.figure2(seed=1)
     world.run(5)
     world.mn.visit("wlan0", world.network.segments["home"])
@@ -195,7 +195,8 @@ def test_who_is_at_home_answers_for_its_link_local_address() -> None:
 
 
 def test_who_was_at_home_before_a_late_update_was_bound_is_reached_there_again() -> None:
-    """The home agent's question on the home link is lost, so it stands in for one who is there, until it is told."""
+    """The home agent's question on the home link is lost, so it stands in for a node that is there, until it is told.
+    """
     world = at_home()
     world.run(15)  # the home agent has forgotten the binding
     flow = world.mn.open(world.cn1, CALL)
@@ -267,7 +268,7 @@ def test_a_deregistration_that_is_refused_is_asked_for_again(
 
 
 def held_by(world: World, cn: CorrespondentNode) -> list[tuple[float, str]]:
-    """When a correspondent's bindings changed, and to which care-of address."""
+    """Return when a correspondent's bindings changed, and to which care-of address."""
     changes = [each for each in world.trace.changes() if each.node == cn.name and each.change.table == "binding cache"]
     return [(each.t_ns / NS_PER_S, str((each.change.after or {}).get("care_of_address"))) for each in changes]
 
@@ -309,7 +310,7 @@ class ChecksTheSource(Correspondent):
     """
 
     def binding_update(self, arrival: Arrival) -> None:
-        """Take only what is proved for its care-of address."""
+        """Take only updates that are proved for their care-of address."""
         update, care_of = arrival.payload, self.care_of_address(arrival, arrival.payload)
         key = self.key_for(arrival, update, update.option(NonceIndices), care_of)
         if not isinstance(key, bytes) or is_proved(update, key, care_of, arrival.packet.destination):
@@ -327,7 +328,7 @@ class EnhancedChecksTheSource(ChecksTheSource, EnhancedCorrespondent):
 def test_a_correspondent_that_checks_the_source_deletes_at_once(
     enhanced: bool, names_home_address: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Because the Alternate Care-of Address option names the home address; without it, such a one stays silent."""
+    """The Alternate Care-of Address option names the home address; without it, such a correspondent stays silent."""
     if not names_home_address:
         for module in (updates, enhanced_updates):
             monkeypatch.setattr(module, "deleting", lambda entry, deletes: ())

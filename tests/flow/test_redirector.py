@@ -20,7 +20,7 @@ CNS = [Address(f"2001:db8:a::{n}") for n in range(1, 6)]
 
 
 def figure_6(cn: Address, addresses: list[Address], flows: list[tuple[Address, Address]]) -> Address | None:
-    """Steps 33 to 44 one by one: the home address, or None at step 43. A flow is (home address, CN)."""
+    """Walk steps 33 to 44 one by one: return the home address, or None at step 43. A flow is (home address, CN)."""
     ha = len(addresses) - 1  # 35: the last home address
     while True:
         of_ha = [flow for flow in flows if flow[0] == addresses[ha]]
@@ -101,7 +101,9 @@ def test_the_redirector_walks_the_figure(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(100))
 def test_the_number_of_home_addresses(seed: int) -> None:
-    """At every instant at least the most with one correspondent; over a history the peaks are equal, at least 1."""
+    """There are never fewer home addresses than distinct ones with one correspondent; over a history the peaks are
+    equal.
+    """
     random, history, opened = Random(seed), History(), []
     peak_addresses = peak_flows = 1
     for _ in range(120):

@@ -1,4 +1,4 @@
-"""What the patent says of its figures, sentence by sentence, where no other test does."""
+"""Claims of the patent about its figures, sentence by sentence, where no other test holds them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tests.mip6.worlds import S, data_hops, messages, world
 
 CALL = mf.apps.Voice()
 LATER = mf.apps.Voice(start_s=3)
-"""It talks once its home address is bound."""
+"""When the voice begins to talk, in seconds: once its home address is bound."""
 
 
 def bindings(node: HomeAgent | CorrespondentNode) -> dict[Address, Address]:
-    """Home address -> care-of address, as a peer holds them."""
+    """Return home address -> care-of address, as a peer holds them."""
     return {binding.home_address: binding.care_of_address for binding in node.bindings}
 
 
@@ -43,7 +43,8 @@ def care_of(made: World, interface: str) -> Address:
 
 
 def updates(made: World, since_ns: int = 0) -> list[tuple[Address, Address, Address]]:
-    """(peer, home address, care-of address) of each binding update that the mobile node sent, by what is in it."""
+    """Return (peer, home address, care-of address) of each binding update that the mobile node sent, by its contents.
+    """
     found = []
     for hop in made.trace:
         packet = hop.packet
@@ -55,8 +56,8 @@ def updates(made: World, since_ns: int = 0) -> list[tuple[Address, Address, Addr
 
 
 def to_the_mobile_node(made: World, flow_id: int) -> list[tuple[int, Address, bool, str]]:
-    """Each data packet of a flow at the end of its way down: when, to which home address, tunnelled or not, and over
-    which interface.
+    """Return each data packet of a flow at the end of its way down: when, to which home address, tunnelled or not, and
+    over which interface.
     """
 
     def home_address(packet: Packet) -> Address:
@@ -171,7 +172,7 @@ def test_every_packet_of_a_flow_and_every_answer_has_its_home_address() -> None:
 
 
 def comes_from(packet: Packet) -> Address:
-    """The source that a correspondent sees: of the Home Address option, or of the packet in the tunnel."""
+    """Return the source that a correspondent sees: of the Home Address option, or of the packet in the tunnel."""
     options = [option for header in packet.extensions if isinstance(header, DestinationOptions)
                for option in header.options if isinstance(option, HomeAddressOption)]  # fmt: skip
     return options[0].home_address if options else packet.innermost().source
@@ -242,7 +243,7 @@ def test_the_tables_have_the_fields_of_page_11() -> None:
 
 
 def spied(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, Any]], owner: Any, name: str, step: str) -> None:
-    """Write each call of a method down, with what it gave."""
+    """Write each call of a method down, with its result."""
     real = getattr(owner, name)
 
     def called(*arguments: Any, **keywords: Any) -> Any:

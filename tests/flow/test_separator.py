@@ -10,9 +10,8 @@ from mipflow.flow.separator import (
     FRAGMENTS_NS,
     ApplicationWord,
     DataFlowSeparator,
-    FunctionSource,
-    HeaderAnalysis,
-    RuleSource,
+    Source,
+    by_headers,
 )
 from mipflow.flow.tables import FlowMappingTable
 from mipflow.wire.address import Address
@@ -128,22 +127,13 @@ def test_later_fragments_follow_their_first() -> None:
 # --- the four sources (the patent, page 11) --------------------------------------------------------------------------
 
 
-class Rules:
-    """Rules that say one word for everything, or nothing."""
-
-    def __init__(self, flow: str | None) -> None:
-        self.flow = flow
-
-    def word_of(self, traits: Traits) -> str | None:
-        return self.flow
-
-
 @given(st.permutations([10, 20, 30, 40]), st.lists(st.sampled_from([None, "", "word"]), min_size=4, max_size=4))
 def test_the_first_source_in_order_of_priority_that_has_an_opinion(
     priorities: list[int], opinions: list[str | None]
 ) -> None:
-    sources = [RuleSource(f"source {number}", Rules(opinion)) for number, opinion in enumerate(opinions)]
-    separator = DataFlowSeparator(FlowMappingTable(), zip(priorities, sources, strict=True))
+    says = [lambda traits, word=word: word for word in opinions]
+    sources = [Source(priorities[number], f"source {number}", said) for number, said in enumerate(says)]
+    separator = DataFlowSeparator(FlowMappingTable(), sources)
     found = separator.classify(Traits("UDP", 1, CN, 2))
     said = [(priority, number) for number, priority in enumerate(priorities) if opinions[number] is not None]
     if said:
@@ -162,18 +152,17 @@ def test_the_applications_word_names_a_socket() -> None:
 
 
 def test_headers_tell_conversations_apart_and_flow_labels_join_them() -> None:
-    headers = HeaderAnalysis()
-    assert headers.classify(Traits("UDP", 1, CN, 2)) == ""
-    ours, theirs = (headers.classify(Traits("UDP", 1, CN, 2, way, flow_label=0xABC)) for way in (True, False))
+    assert by_headers(Traits("UDP", 1, CN, 2)) == ""
+    ours, theirs = (by_headers(Traits("UDP", 1, CN, 2, way, flow_label=0xABC)) for way in (True, False))
     assert ours and theirs and ours != theirs, "each end chooses its own labels"
-    assert headers.classify(Traits("TCP", 7, CN, 8, flow_label=0xABC)) == ours
-    assert headers.classify(Traits("UDP", 1, CN, 2, flow_label=0xABD)) != ours
+    assert by_headers(Traits("TCP", 7, CN, 8, flow_label=0xABC)) == ours
+    assert by_headers(Traits("UDP", 1, CN, 2, flow_label=0xABD)) != ours
 
 
 def test_a_learners_function_is_a_source() -> None:
     seen: list[Traits] = []
-    source = FunctionSource(lambda traits: seen.append(traits) or "mine")
-    separator = DataFlowSeparator(FlowMappingTable(), [(1, source)])
+    source = Source(1, "your separator", lambda traits: seen.append(traits) or "mine")
+    separator = DataFlowSeparator(FlowMappingTable(), [source])
     assert separator.classify(Traits("UDP", 1, CN, 2)).word == "mine" and seen == [Traits("UDP", 1, CN, 2)]
 
 

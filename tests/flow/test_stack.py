@@ -27,7 +27,7 @@ CALL = mf.apps.Voice()
 
 
 def cache_changes(made: World, since_s: float) -> list[tuple[str, str]]:
-    """(node, home address) of every binding cache change since then."""
+    """Return (node, home address) of every binding cache change since then."""
     return [
         (c.node, c.change.key)
         for c in made.trace.changes()
@@ -36,7 +36,7 @@ def cache_changes(made: World, since_s: float) -> list[tuple[str, str]]:
 
 
 def interfaces(made: World, flow: Flow, since_ns: int, until_ns: int = 1 << 62) -> set[str]:
-    """Access networks on which data of a flow was, by the mobile node's interface."""
+    """Return the access networks on which data of a flow was, by the mobile node's interface."""
     return {
         hop.channel.sender_interface if hop.channel.sender == "MN" else hop.channel.receiver_interface
         for hop in data_hops(made, flow.id, since_ns)
@@ -45,7 +45,7 @@ def interfaces(made: World, flow: Flow, since_ns: int, until_ns: int = 1 << 62) 
 
 
 def acknowledged_ns(made: World, since_ns: int) -> int:
-    """When the last binding acknowledgement since then reached the mobile node."""
+    """Return when the last binding acknowledgement since then reached the mobile node."""
     return max(
         hop.arrived_ns for hop in made.trace
         if hop.sent_ns >= since_ns and hop.channel.receiver == "MN"
@@ -256,7 +256,7 @@ def test_a_flow_opened_before_there_is_a_care_of_address() -> None:
 
 
 def test_a_flow_that_waits_for_a_dead_network_can_be_handed_over() -> None:
-    """Its interface never gets an address: moved to another one it goes on."""
+    """The flow's interface never gets an address: moved to another one it goes on."""
     made = world(wire=False)
     made.network.segments["wlan0"].set_up(False)
     call = made.mn.open(made.cn1, CALL, interface="wlan0")
@@ -301,7 +301,9 @@ def test_closing_frees_the_address_and_the_primary_stays() -> None:
 
 
 def test_late_packets_of_a_closed_flow_begin_none() -> None:
-    """What is under way when a flow is closed, and what TCP still had to send, is dropped or reset, not a new flow."""
+    """Packets under way when a flow is closed, and data that TCP still had to send, are dropped or reset, not a new
+    flow.
+    """
     made = world(wire=False)
     flows = [
         made.mn.open(made.cn1, app)
@@ -395,7 +397,7 @@ def test_a_start_that_takes_nothing_is_refused_before_a_flow_begins() -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536, 1.0, "5004"])
 def test_a_socket_has_a_port_that_there_is(port: Any) -> None:
-    """What a learner's application may ask for while it starts."""
+    """Calls that a learner's application may make while it starts."""
     mn = world(wire=False).mn
     remote = (Address("2001:db8::1"), 7)
     for ask in (
@@ -466,7 +468,7 @@ def test_a_pool_is_kept_full() -> None:
 
 
 def occupied(made: World, *identifiers: int) -> None:
-    """Hosts on the home link that have these addresses."""
+    """Put hosts on the home link that have these addresses."""
     for identifier in identifiers:
         Host(made.network, f"host {identifier:x}").settle(made.network.segments["home"], identifier)
 
@@ -579,7 +581,7 @@ def test_replay_of_the_trace_is_the_state() -> None:
 # --- movement --------------------------------------------------------------------------------------------------------
 
 
-def test_an_interface_that_fails_leaves_its_flows_to_the_tunnel_or_to_nothing_but_not_to_an_exception() -> None:
+def test_flows_of_a_failed_interface_take_the_tunnel_or_wait_and_nothing_is_raised() -> None:
     made = world(wire=False)
     call, other = made.mn.open(made.cn1, CALL), made.mn.open(made.cn1, CALL)
     made.run(5)

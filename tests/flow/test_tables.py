@@ -28,7 +28,7 @@ HOMES = [None, PRIMARY, Address(PRIMARY + 1), Address(PRIMARY + 2)]
     )
 )
 def test_indexes_and_changes(script: list[tuple[str | bool | None, int, Address, Address | None]]) -> None:
-    """A word is done to the table; True, False and None are what is known of a correspondent."""
+    """A word is done to the table; True, False and None are the knowledge about a correspondent."""
     table, replay = FlowMappingTable(), {}
     known: dict[Address, bool | None] = {}
     refused: set[tuple[Address | None, Address]] = set()

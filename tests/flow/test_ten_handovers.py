@@ -22,12 +22,15 @@ from tests.mip6.worlds import S, instant, world
 
 OCTETS, TIMES = 6_000_000, 10
 SLOW = instant() | {"wlan0": mf.Link(5, 800_000, loss=0.01), "cell0": mf.Link(35, 600_000, loss=0.01)}
-"""So slow that the transfers outlast thirty handovers, and that there are not too many packets to look at each."""
+"""A rate so slow that the transfers outlast thirty handovers, and that there are not too many packets to look at each.
+"""
 
 
 @dataclass
 class Stays:
-    """Where a flow was, from which acknowledgement on, and when its next handover was asked for."""
+    """The interface of a flow, the acknowledgement from which on it was there, and when its next handover was asked
+    for.
+    """
 
     flow: Flow
     interfaces: list[str] = field(default_factory=lambda: ["wlan0"])
@@ -35,7 +38,7 @@ class Stays:
     asked_ns: list[int] = field(default_factory=list)
 
     def move(self, made: World) -> None:
-        """Hand it over alone, and wait until that is acknowledged."""
+        """Hand a flow over alone, and wait until that is acknowledged."""
         start, there = made.network.clock.now, "cell0" if self.interfaces[-1] == "wlan0" else "wlan0"
         assert made.mn.handover(self.flow, there, alone=True) == [self.flow.id]
         self.asked_ns.append(start)
@@ -46,7 +49,9 @@ class Stays:
         self.settled_ns.append(acknowledged[0])
 
     def acknowledgements(self, made: World, since_ns: int) -> list[int]:
-        """When acceptances of its binding reached the mobile node: of its correspondent, or of its home agent."""
+        """Return when acceptances of a flow's binding reached the mobile node: of its correspondent, or of its home
+        agent.
+        """
         peer = self.flow.cn.address if made.mn.mobility.mode == "route_optimisation" else made.ha.home_agent_address
         last = len(made.trace)
         found = []
@@ -63,8 +68,8 @@ class Stays:
         return sorted(found)
 
     def interface(self, made_ns: int, on_link_ns: int) -> str | None:
-        """Where a packet must be that was made then, and is on a link of the mobile node at another time; None for what
-        was made before its flow's last handover was acknowledged, or is under way while the next one is.
+        """Return where a packet must be that was made then, and is on a link of the mobile node at another time; None
+        for one made before its flow's last handover was acknowledged, or under way while the next one is.
         """
         stay = bisect_right(self.settled_ns, made_ns) - 1
         next_ns = self.asked_ns[stay] if stay < len(self.asked_ns) else 1 << 62
@@ -73,7 +78,7 @@ class Stays:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
-def test_each_is_handed_over_ten_times_every_octet_arrives_and_no_other_ever_leaves_its_interface(mode: str) -> None:
+def test_each_flow_is_handed_over_ten_times_alone_and_every_octet_arrives(mode: str) -> None:
     made = world(wire=False, links=SLOW, mode=mode)
     apps = mf.apps.FileTransfer(OCTETS), mf.apps.FileTransfer(OCTETS, "up"), mf.apps.Voice()
     flows = [made.mn.open(made.cn1, app) for app in apps]

@@ -20,7 +20,7 @@ from mipflow.wire.packet import UDP, Packet, RoutingHeaderType2
 
 MS = 1_000_000
 PERIOD_MS = 7.013
-"""Of the downlink sender."""
+"""The period of the downlink sender."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Delays:
 
 
 def prepared(delays: Delays, seed: int, before_s: float = 6.0, **keywords: object) -> tuple[World, Flow]:
-    """A world with a call from CN1 whose packets come at a known period."""
+    """Return a world with a call from CN1 whose packets come at a known period."""
     world = mf.figure2(seed=seed, links=delays.links(), **keywords)
     call = world.mn.open(world.cn1, mf.apps.Voice(interval_ms=PERIOD_MS, payload_bytes=40))
     world.run(before_s)
@@ -85,14 +85,14 @@ def prepared(delays: Delays, seed: int, before_s: float = 6.0, **keywords: objec
 
 
 def next_packet(world: World, after_ns: int) -> int:
-    """When CN1 sends its next packet, by its schedule."""
+    """Return when CN1 sends its next packet, by its schedule."""
     period = round(PERIOD_MS * MS)
     first = next(hop.sent_ns for hop in world.trace if hop.channel.sender == "CN1" and hop.packet.innermost().flow)
     return first - (first - after_ns) // period * period
 
 
 def first_at(world: World, interface: str, since_ns: int) -> int:
-    """When the first data packet for the care-of address of an interface arrives there."""
+    """Return when the first data packet for the care-of address of an interface arrives there."""
     care_of = world.mn.care_of_address(interface)
     for hop in world.trace:
         packet = hop.packet
@@ -107,7 +107,7 @@ def first_at(world: World, interface: str, since_ns: int) -> int:
 
 
 def measured(world: World, call: Flow, interface: str = "cell0", **keywords: bool) -> tuple[int, int]:
-    """(when handover() was called, how long it took), in nanoseconds."""
+    """Return when handover() was called, and how long it took, in nanoseconds."""
     start = world.network.clock.now
     world.mn.handover(call, interface, **keywords)
     world.run(4)

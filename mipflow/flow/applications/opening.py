@@ -21,6 +21,7 @@ from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.applications.application import APPLICATION, Application, Ends, port_of, wrong_running
 from mipflow.node.host import Host
+from mipflow.sim.clock import check_unasked
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS
 
@@ -42,7 +43,14 @@ class Opening:
         self, cn: Host, app: Application, interface: str | None = None, local_port: int | None = None,
         remote_port: int | None = None, word: str | None = None,
     ) -> Flow:  # fmt: skip
-        """See `FlowMobileNode.open`."""
+        """Open a flow to a correspondent node; return at once, while its packets wait until its home address is bound.
+
+        `interface` names the access network that the application asks for (default: policies, or the first interface
+        that is up); `word` is the application's own word for the flow: a second one of that word to the same
+        correspondent joins it, whatever interface it asks for. Raises ProtocolMisuse for an interface that is unknown
+        or down, or a port that is taken, TopologyError where no interface is up.
+        """
+        check_unasked("no flow can be opened")
         node, stack = self._node, self._stack
         self._check_call(cn, app, local_port, remote_port)
         check(optional(WORD), word=word)
@@ -67,7 +75,15 @@ class Opening:
         self, cn: Host, app: Application, redirect: bool = False, local_port: int | None = None,
         remote_port: int | None = None, to: str | None = None,
     ) -> Flow:  # fmt: skip
-        """See `FlowMobileNode.accept`."""
+        """Let a correspondent node open a flow to this node: it goes to the primary home address, or with `redirect` to
+        another one, which the correspondent is told when it asks there (see `flow.applications.calls`), or `to` the one
+        that is kept under that name (page 10), which the correspondent knows from the start: it calls once that is
+        bound.
+
+        Raises ProtocolMisuse for anything but a correspondent node, a port that is taken, a name under which no home
+        address is kept, and a redirection from there.
+        """
+        check_unasked("no flow can be accepted")
         self._check_call(cn, app, local_port, remote_port)
         check(FLAG, redirect=redirect)
         check(optional(WORD), to=to)
@@ -147,13 +163,19 @@ class Opening:
                 running.is_stopped = True
             for host, port in own_ports:
                 host.close_port(port)
-            self.close(flow)
+            self._close(flow)
             if self.opened.get(flow.id) is flow:
                 del self.opened[flow.id]
             raise
 
     def close(self, flow: Flow | FlowMappingEntry | int) -> None:
-        """See `FlowMobileNode.close`."""
+        """End a flow, or an application's part of one: its home address is freed if no other flow uses it (the patent,
+        page 13). Raises ProtocolMisuse if ended, FunctionFailed where what a learner wrote does not stop: it is ended.
+        """
+        check_unasked("no flow can be closed")
+        self._close(flow)
+
+    def _close(self, flow: Flow | FlowMappingEntry | int) -> None:
         if not isinstance(flow, Flow):
             number = self._binder.handovers.flow_id(flow)
             if number not in self.opened:

@@ -50,8 +50,8 @@ class Request:
 class BindsFlows(Protocol):
     """Brings flows from their home address to their bindings."""
 
-    def bind_unused(self, home_address: Address) -> None:
-        """Bind a home address without flows, if it is known where."""
+    def bind_anew(self, home_address: Address) -> None:
+        """Bind a home address, if it is known where."""
 
     def find_home_address(self, entry: FlowMappingEntry, may_ask: bool = True) -> None:
         """Find a home address for a flow, or ask for one."""
@@ -204,7 +204,7 @@ class AddressPool:
     def _bind_ahead(self) -> None:
         """Bind addresses without flows, as soon as it is known where."""
         for address in list(self._ahead):
-            self._binder.bind_unused(address)
+            self._binder.bind_anew(address)
 
     def _enter(self, address: Address, request: Request, flows: list[FlowMappingEntry]) -> None:
         """Enter an address into the table, which these flows have from now on."""
@@ -364,9 +364,7 @@ class AddressPool:
             return
         flows = list(self._flows.of_home_address(home_address))
         for flow in flows:
-            flow.ready = False
-            bare = self._flows.change(flow, home_address=None, registered_at_cn=None, registered_at_ha=None)
-            self._node.record(bare)
+            self._node.record(self._flows.strip(flow))
         self.free(home_address)
         for flow in flows:
             self._binder.proceed(flow)

@@ -99,12 +99,10 @@ class FlowBinder(Listener):
 
     def _is_bound_at_home(self, entry: FlowMappingEntry, home_address: Address, care_of: Address) -> bool:
         """Have a flow's home address bound where that is needed; return True once its packets may leave."""
-        node, registered = self._node, self._node.registered_at_home(home_address)
+        registered = self._node.registered_at_home(home_address)
         self.record(self.flows.change(entry, registered_at_ha=registered))
         if registered is None:
-            at = self.home_care_of(home_address, entry)
-            if at is not None and node.home_registration(home_address) is None:
-                node.bind(home_address, at)
+            self.bind_anew(home_address, entry)
             return False
         is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
         if registered != care_of and is_at_home_agent and not self.handovers.are_said:
@@ -158,9 +156,9 @@ class FlowBinder(Listener):
         """Return the interface where `home_bindings` wants the primary bound; None where it does not say."""
         return self.networks.home_interface()
 
-    def bind_unused(self, home_address: Address) -> None:
-        """Bind a home address without flows, if it is known where."""
-        care_of = self.home_care_of(home_address, None)
+    def bind_anew(self, home_address: Address, flow: FlowMappingEntry | None = None) -> None:
+        """Bind a home address, for a flow or ahead, if it is known where and it is not being bound already."""
+        care_of = self.home_care_of(home_address, flow)
         if care_of is not None and self._node.home_registration(home_address) is None:
             self._node.bind(home_address, care_of)
 

@@ -160,11 +160,8 @@ class Handovers:
 
     def handover_all(self, interface: str | None = None, *, break_first: bool = False) -> list[int]:
         """See `FlowMobileNode.handover_all`."""
-        if interface is None:
-            known = ", ".join(self._node.interfaces)
-            raise ProtocolMisuse(f"handover_all() to None; expected an interface, one of {known}", interface)
         check(FLAG, break_first=break_first)
-        node, care_of = self._node, self._node.care_of_address(interface)
+        node, (interface, care_of) = self._node, self._place(interface, "handover_all() to")
         away = [flow for flow in self._flows if flow.home_address not in node.addresses]
         node.decided("handover", f"everything is to move to {interface}")
         for flow in away:
@@ -183,10 +180,8 @@ class Handovers:
         """See `FlowMobileNode.bind`. The flows that follow the row are moved in the table too: a row that differs from
         the table would be taken back.
         """
-        if interface is None:
-            known = ", ".join(self._node.interfaces)
-            raise ProtocolMisuse(f"bind() at None; expected an interface, one of {known}", interface)
-        node, home_address, care_of = self._node, self._node.primary_home_address, self._node.care_of_address(interface)
+        interface, care_of = self._place(interface, "bind() at")
+        node, home_address = self._node, self._node.primary_home_address
         if home_address in node.addresses:
             raise ProtocolMisuse(f"{home_address} is at home and has no binding to change; leave home first", peer)
         if self._flows.as_one:
@@ -233,6 +228,13 @@ class Handovers:
             self._proceed(entry)
         for other in [each for each in together if not each.ready]:  # it may have had no care-of address until now
             self._proceed(other)
+
+    def _place(self, interface: str | None, call: str) -> tuple[str, Address]:
+        """Return an interface and its care-of address. Raises ProtocolMisuse for None, and one without an address."""
+        if interface is None:
+            known = ", ".join(self._node.interfaces)
+            raise ProtocolMisuse(f"{call} None; expected an interface, one of {known}", interface)
+        return interface, self._node.care_of_address(interface)
 
     def _takes_tunnel(self, entry: FlowMappingEntry) -> bool:
         """Return True for a flow whose care-of address is the home agent's to know: its correspondent does not

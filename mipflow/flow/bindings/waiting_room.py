@@ -6,11 +6,11 @@ Takes packets by flow id; lets them go when the flow is ready, or drops them wit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import MAX_BINDACK_TIMEOUT_NS
-from mipflow.sim.clock import NS_PER_S, Clock
+from mipflow.node.node import Node
+from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.packet import Packet
 
 MAX_HELD = 64
@@ -21,22 +21,10 @@ outage.
 """
 
 
-class Sends(Protocol):
-    """A node, as far as packets that wait are concerned."""
-
-    clock: Clock
-
-    def send(self, packet: Packet) -> None:
-        """Send a packet."""
-
-    def drop(self, packet: Packet, reason: str) -> None:
-        """Drop a packet, with the reason in the trace."""
-
-
 class WaitingRoom:
     """The packets of `node` that wait: it sends those whose flow is ready, and drops those that wait no longer."""
 
-    def __init__(self, node: Sends) -> None:
+    def __init__(self, node: Node) -> None:
         self._node, self._clock = node, node.clock
         self._packets: dict[int, list[Packet]] = {}
         self._callbacks: dict[int, list[Callable[[], None]]] = {}

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import Literal, get_args
 
 from mipflow.errors import FunctionFailed
+from mipflow.flow.bindings.binder import FlowBinder
+from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.constants import HOME_RETRY_NS
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.registrations.events import Abandoned
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import Status
-
-if TYPE_CHECKING:
-    from mipflow.flow.bindings.address_pool import AddressPool
-    from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable
-    from mipflow.mip6.mobile_node import MobileNode
 
 Word = Literal["use", "later", "another", "give up"]
 """Use the address; ask for the same again, after 32 s; ask for another; the flow has none."""
@@ -31,22 +29,6 @@ class Refused(list[Address]):
     """Addresses that must not come again: a learner's own list, which they write into."""
 
 
-class Binds(Protocol):
-    """The binder, as far as it is needed here."""
-
-    flows: FlowMappingTable
-    pool: AddressPool
-
-    def make_ready(self, entry: FlowMappingEntry) -> None:
-        """Let a flow send from its home address."""
-
-    def proceed(self, entry: FlowMappingEntry) -> None:
-        """Do the next thing that a flow needs."""
-
-    def home_care_of(self, home_address: Address, flow: FlowMappingEntry | None) -> Address | None:
-        """Return the care-of address under which a home address is to be bound."""
-
-
 def wrong_word(result: object, *_: object) -> str:
     """Say what is wrong with the result of a learner's `answered`; empty where nothing is."""
     known = get_args(Word)
@@ -56,7 +38,7 @@ def wrong_word(result: object, *_: object) -> str:
 class Answers:
     """Asks `function` about each acknowledgement of a further home address, until it has said what becomes of it."""
 
-    def __init__(self, node: MobileNode, binder: Binds, function: Answered) -> None:
+    def __init__(self, node: MobileNode, binder: FlowBinder, function: Answered) -> None:
         self._node, self._binder, self._function = node, binder, function
         self.refused = Refused()
         if hasattr(binder.pool.allocation, "refused"):  # what forms addresses looks there
@@ -107,9 +89,7 @@ class Answers:
         """Take an address from its flows: they get another one, or none."""
         binder = self._binder
         for flow in flows:
-            flow.ready = False
-            gone = {"home_address": None, "registered_at_ha": None, "registered_at_cn": None}
-            self._node.record(binder.flows.change(flow, **gone))
+            self._node.record(binder.flows.strip(flow))
         self._settled.discard(home_address)
         if status < Status.REASON_UNSPECIFIED:
             binder.pool.free(home_address)

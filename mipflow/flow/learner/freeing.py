@@ -7,14 +7,12 @@ primary, rows) and gives steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple
 
 from mipflow.errors import FunctionFailed
+from mipflow.flow.bindings.address_pool import AddressPool
+from mipflow.mip6.mobile_node import MobileNode
 from mipflow.wire.address import Address
-
-if TYPE_CHECKING:
-    from mipflow.flow.bindings.stateless import Allocation
-    from mipflow.mip6.mobile_node import MobileNode
 
 STRIKE_OUT, FORGET_KEYS = "strike out", "forget keys"
 
@@ -31,15 +29,6 @@ Step = Held | str
 Free = Callable[[Address, Address, "list[Held]"], Sequence[Step]]
 
 
-class HasTable(Protocol):
-    """The pool, as far as its table is concerned."""
-
-    allocation: Allocation
-
-    def strike(self, home_address: Address) -> None:
-        """Take an address out of the table."""
-
-
 def wrong_steps(result: object, address: Address, primary: Address, rows: list[Held]) -> str:
     """Say what is wrong with the result of a learner's `free`; empty where nothing is."""
     known = (STRIKE_OUT, FORGET_KEYS, *rows)
@@ -50,7 +39,7 @@ def wrong_steps(result: object, address: Address, primary: Address, rows: list[H
 class Freeing:
     """The steps of `function` for each home address that is to be freed, done in their order."""
 
-    def __init__(self, node: MobileNode, pool: HasTable, function: Free) -> None:
+    def __init__(self, node: MobileNode, pool: AddressPool, function: Free) -> None:
         self._node, self._pool, self._function = node, pool, function
         self._steps: dict[Address, list[Step]] = {}
         self._is_at_work = False

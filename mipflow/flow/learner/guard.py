@@ -1,8 +1,8 @@
-"""Functions that a learner wrote, called by a node: what goes wrong in them is said in one line, in their words.
+"""Guard a function that a learner wrote: say in one line, in their words, what goes wrong in it.
 
-Stands beside the redirector and the separator. Takes a function and what may be expected of it; gives a callable that
-answers as the function does, or raises FunctionFailed. A browser has no threads and no signals, so a trace function
-looks at a clock at each line of the learner's, and not at mipflow's own, which would leave tables half changed.
+Takes a function and what may be expected of it; gives a callable that answers as the function does, or raises
+FunctionFailed. A browser has no threads and no signals, so a trace function looks at a clock at each line of the
+learner's, and not at mipflow's own, which would leave tables half changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
 NO_RETURN = " (None comes from a way through without return, or from what a call such as append() gives back)"
 PATIENCE = 8
-"""How many times as long one may take that has run few lines, where few are told: the machine may be busy elsewhere."""
+"""How many times as long a call may take that has run fewer than its least lines: the machine may be busy elsewhere."""
 
 PLAIN = {
     "KeyError": "nothing is stored under this key", "IndexError": "there is no such place; the first one is 0",
@@ -74,9 +74,9 @@ class Guarded:
         self._limit_s = limit_s
         self._least_lines = least_lines
         self._ends_s = inf
-        """When the call that is under way has taken too long, on the monotonic clock; infinite while there is none."""
+        """The time when the present call has taken too long, on the monotonic clock; infinite while there is none."""
         self._lines = 0
-        """Lines of the learner's since then began to be counted."""
+        """Lines of the learner's that have run in the present call."""
         called = f"called as {name}({parameters})"
         if not fits(function, FUNCTION):
             raise FunctionFailed(f"{name} is {shown(function)}; expected a function, {called}", function)
@@ -108,16 +108,8 @@ class Guarded:
         try:
             sys.settrace(self._entered)
             result = value = self._function(*read_only(arguments))
-            lines, took_s = self._lines, self._allow() - begun_s
-            is_slow = took_s > self._limit_s * (1 if lines >= self._least_lines else PATIENCE)
-            if type(result) is CoroutineType:  # of an `async def`, which nobody awaits
-                result.close()
-            wrong = "" if is_slow else self._wrong(result, arguments)
-            if is_slow:
-                value, told = self._function, f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
-            elif wrong:
-                told = f"gave {shown(result)}; {wrong}" + (NO_RETURN if result is None else "")
-            else:
+            value, told = self._judged(result, arguments, begun_s)
+            if not told:
                 return result
         except KeyboardInterrupt:
             raise
@@ -135,8 +127,18 @@ class Guarded:
         told += _where(traceback) + (f": {words}" if words else "") + (f" ({meaning})" if meaning else "")
         raise FunctionFailed(f"your {self.name}() {told}", value) from cause
 
+    def _judged(self, result: object, arguments: tuple[Any, ...], begun_s: float) -> tuple[object, str]:
+        """Say what is wrong with a result, or with the time that it took, and of what value; "" where nothing is."""
+        lines, took_s = self._lines, self._allow() - begun_s
+        if type(result) is CoroutineType:  # of an `async def`, which nobody awaits
+            result.close()
+        if took_s > self._limit_s * (1 if lines >= self._least_lines else PATIENCE):
+            return self._function, f"took more than {self._limit_s:g} s: {took_s:.1f} s in all"
+        wrong = self._wrong(result, arguments)
+        return result, f"gave {shown(result)}; {wrong}" + (NO_RETURN if result is None else "") if wrong else ""
+
     def _allow(self) -> float:
-        """Begin to count the time; gives when that was, in seconds."""
+        """Begin to count the time; return when that was, in seconds."""
         self._ends_s = inf  # somebody may put in a clock of theirs
         self._lines = 0
         begun_s = monotonic()
@@ -153,14 +155,14 @@ class Guarded:
             return f"looking at it raised {class_name(error)}"
 
     def _entered(self, frame: FrameType, event: str, value: Any) -> _Line | None:
-        """A function is entered: what is called at each line of it, None where it is ours."""
+        """Return the function to call at each line of a function that is entered; None where it is ours."""
         if _is_ours(frame):
             return None
         frame.f_trace_opcodes = _SPIN in frame.f_code.co_code
         return _Line(self)
 
     def is_over(self) -> bool:
-        """Count a line, and say whether the call that is under way has taken too long."""
+        """Count a line; return True once the present call has taken too long."""
         self._lines += 1
         return self._lines > self._least_lines and monotonic() > self._ends_s
 
@@ -172,7 +174,8 @@ class Guarded:
 
 
 class _Line:
-    """Called at each line of one function of the learner's: raises at every one once the time is over.
+    """A trace function for one function of the learner's, called at each line: raises at every one once the time is
+    over.
 
     The interpreter puts tracing away when a trace function raises: first as a whole, then that of the function. It has
     the only reference to that one, which therefore ends before any line of the learner's that catches the exception,
@@ -198,13 +201,13 @@ class _Line:
 
 
 def guarded(name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str]) -> Callable[..., Any]:
-    """A function as it is where mipflow's own, else one that is a learner's."""
+    """Return a learner's function guarded, and one of mipflow's own as it is."""
     ours = str(getattr(function, "__module__", None)).startswith("mipflow.")
     return function if ours else Guarded(name, function, parameters, check)
 
 
 def _offered(error: BaseException) -> str:
-    """The names of a value that was asked for another one; empty where there are none to tell."""
+    """Return the names of a value that was asked for one that it has not; empty where there are none to tell."""
     if type(error) is not AttributeError:
         return ""
     try:
@@ -220,7 +223,7 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 def _where(traceback: TracebackType | None) -> str:
-    """The last line of the learner's own that an exception went through, as " in line 3, `return 1 / 0`"."""
+    """Return the last line of the learner's own that an exception went through, as " in line 3, `return 1 / 0`"."""
     outside = [(frame, number) for frame, number in walk_tb(traceback) if not _is_ours(frame)]
     own = [(frame, number) for frame, number in outside if frame.f_globals is outside[0][0].f_globals]
     if not own:

@@ -1,8 +1,7 @@
-"""Views of the mobile node's tables for a learner's function: to look at, not to change.
+"""Show the mobile node's tables to a learner's function as views, to look at and not to change. Pure.
 
-Pure. Beside `flow.learner.guard`, which hands it out. A view costs the same however many flows there are: nothing is
-copied, and what is looked up in one is a view too. Of one thing there is one view while the call lasts, so that `is`
-tells.
+`flow.learner.guard` hands them out. A view costs the same however many flows there are: nothing is copied, and what is
+looked up in a view is a view too. There is one view of one thing while the call lasts, so that `is` tells.
 """
 
 from __future__ import annotations
@@ -15,20 +14,21 @@ from mipflow.flow.tables import FlowMappingEntry, HomeAddressEntry
 from mipflow.mip6.bindings.table import Entry, Table
 
 CHANGING = frozenset(
-    "add bound change clear discard join lead mark mark_pair part pop popitem remove setdefault update".split()
+    "add bound change clear discard join lead mark mark_pair part pop popitem remove setdefault strip update".split()
 )
-"""Methods of tables and of what they hold that change something."""
+"""Methods of tables, and of dictionaries and sets in them, that change something."""
 
 
 def read_only(arguments: tuple[Any, ...]) -> list[Any]:
-    """Put views in the place of a function's arguments; a list is one of its own, which it may sort."""
+    """Return a function's arguments with views in the place of tables and entries; a list is a copy, which it may sort.
+    """
     views: dict[int, View] = {}
     given = [list(each) if type(each) is list else each for each in arguments]
     return [_seen(each, views) if isinstance(each, Entry | Table) else each for each in given]
 
 
 def _seen(value: Any, views: dict[int, View]) -> Any:
-    """A value as it may be handed out."""
+    """Return a value as it may be handed out."""
     if type(value) is View:
         return value
     if isinstance(value, Entry | Table | dict):

@@ -30,7 +30,7 @@ def settled(**keywords: Any) -> World:
 
 
 def texts(made: World, sender: str) -> list[tuple[float, str, Address]]:
-    """(seconds, first word, home address) of what a node said in invitations."""
+    """Return (seconds, first word, home address) of each invitation that a node sent."""
     found = []
     for hop in made.trace:
         inner = hop.packet.innermost()
@@ -59,7 +59,7 @@ def lose(made: World, word: bytes, times: int) -> list[int]:
 
 
 def invitations(made: World) -> list[int]:
-    """Ids of flows that invitations are."""
+    """Return the ids of flows of invitations."""
     of = [flow for flow in made.mn.flows if flow.flow_information.traits.local_port == PORT]
     return [flow.flow_id for flow in of]
 

@@ -1,4 +1,4 @@
-"""What `open` returns."""
+"""The `Flow` that `open` returns."""
 
 from __future__ import annotations
 

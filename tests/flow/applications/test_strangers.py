@@ -1,4 +1,5 @@
-"""What others may begin with a mobile node: how many, how fast, and who at all (RFC 4225 section 3.3.1)."""
+"""Bounds on conversations that others begin with a mobile node: how many, how fast, and whose (RFC 4225 section 3.3.1).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def conversation(number: int) -> Conversation:
 
 
 class Table:
-    """A flow mapping table and what is let into it."""
+    """A flow mapping table, and the strangers that it lets in."""
 
     def __init__(self, most: int, limit: TokenBucket | None = None) -> None:
         self.flows, self.strangers, self.entries = FlowMappingTable(), Strangers(most), 0
@@ -92,7 +93,7 @@ def bound(**keywords: Any) -> tuple[mf.World, Address]:
 
 
 def arrive(made: mf.World, home: Address, source: Address, payload: Any, in_s: float | None = None) -> None:
-    """A packet comes out of the home agent's tunnel, now or later."""
+    """Send a packet out of the home agent's tunnel, now or later."""
     packet = Packet(made.mn.home_agent, made.mn.care_of_address("wlan0"), Packet(source, home, payload))
     if in_s is None:
         inject(made.mn, packet, "wlan0")

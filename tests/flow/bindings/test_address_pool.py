@@ -1,4 +1,5 @@
-"""Further home addresses: what pool and hold-down cost, what is refused and why, and that none is kept for nobody."""
+"""Further home addresses: the cost of pool and hold-down, refusals and their reasons, and that none is kept for nobody.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +37,12 @@ ASKED = pytest.mark.parametrize("allocate", ["dhcpv6", "request"])
 
 
 def made(**keywords: Any) -> World:
-    """Figure 2 when the primary is bound."""
+    """Return Figure 2 once the primary is bound."""
     return world(**{"wire": False, **keywords}).run(5)
 
 
 def pair(w: World) -> tuple[Flow, Flow]:
-    """Two flows to one correspondent, each with a home address."""
+    """Open two flows to one correspondent, each with a home address."""
     flows = w.mn.open(w.cn1, TALK), w.mn.open(w.cn1, TALK)
     w.run(3)
     assert None not in (flows[0].wait_ms, flows[1].wait_ms)
@@ -55,31 +56,31 @@ def server(w: World) -> Dhcpv6Server:
 
 
 def offered(w: World) -> list[Address]:
-    """What whoever gives home addresses may give."""
+    """Home addresses that a giver may give."""
     return w.address_book.pool if w.address_book is not None else server(w).leases.pool
 
 
 def shrink(w: World, size: int) -> None:
-    """Whoever gives home addresses has so many."""
+    """The number of home addresses that a giver has."""
     del offered(w)[size:]
 
 
 def given_away(w: World) -> set[Address]:
-    """Home addresses that somebody has given, and not got back."""
+    """Return the home addresses that somebody has given, and not got back."""
     if w.address_book is not None:
         return {entry.home_address for entry in w.address_book}
     return {lease.address for lease in server(w).leases.leases.values()}
 
 
 def asked_dhcpv6(w: World) -> list[str]:
-    """What the mobile node asked the DHCPv6 server, in order."""
+    """Return the messages of the mobile node to the DHCPv6 server, in order."""
     inner = [hop.packet.innermost().payload for hop in w.trace if hop.channel.sender == "MN" and hop.hop_limit == 64]
     asked = [payload.payload for payload in inner if isinstance(payload, UDP) and payload.destination_port == 547]
     return [Kind(decode_dhcpv6(octets).type).name for octets in asked]
 
 
 def occupied(w: World, *identifiers: int) -> None:
-    """Hosts on the home link that have these addresses."""
+    """Put hosts on the home link that have these addresses."""
     for identifier in identifiers:
         Host(w.network, f"host {identifier:x}").settle(w.network.segments["home"], identifier)
 
@@ -93,7 +94,7 @@ def homes(w: World) -> set[Address]:
 
 
 def tables(w: World, *without: Flow) -> dict[str, Any]:
-    """All tables but the rows of some flows, and but what mechanisms know for themselves."""
+    """Return all tables but the rows of some flows, and but the mechanisms' own knowledge."""
     state = w.trace.tables(w.network.clock.now)
     for table in ("DHCPv6 leases", "home address book", "home prefixes"):
         for node in state.values():
@@ -109,7 +110,8 @@ Span = tuple[int, int]
 
 
 def spans(w: World, table: str, column: str) -> dict[str, list[Span]]:
-    """From when to when, in nanoseconds, a value stood in a column of a table of the mobile node; some row's each."""
+    """Return from when to when, in nanoseconds, a value stood in a column of a table of the mobile node, for each row.
+    """
     found: dict[str, list[Span]] = {}
     since: dict[str, tuple[str, int]] = {}
     end = [(change.change.key, None, w.network.clock.now) for change in w.trace.changes()]
@@ -496,7 +498,7 @@ def test_an_address_that_comes_too_late_for_its_flow_is_another_ones() -> None:
 
 
 def counts(allocate: str | None, script: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """(home addresses, bindings at the home agent, flows that wait), after each step has come to rest."""
+    """Return (home addresses, bindings at the home agent, flows that wait), after each step has come to rest."""
     w = made(allocate=allocate)
     flows: list[Flow] = []
     found = []

@@ -31,7 +31,7 @@ PRIMARY, SECOND = HOME.address(MOBILE_NODE), HOME.address(MOBILE_NODE + 1)
 
 
 def made(**keywords: Any) -> World:
-    """Figure 2 when the primary is bound."""
+    """Return Figure 2 once the primary is bound."""
     return world(**{"wire": False, **keywords}).run(5)
 
 
@@ -40,7 +40,7 @@ def bound(w: World) -> set[Address]:
 
 
 def agree(w: World) -> bool:
-    """What the flow mapping table says of peers is what their binding caches hold."""
+    """Return True where the flow mapping table and the peers' binding caches agree."""
     caches: dict[Address, Any] = {cn.address: cn.bindings for cn in w.cns}
     for entry in w.mn.flows:
         assert entry.home_address is not None
@@ -91,7 +91,7 @@ def test_what_cannot_be_freed_is_said_with_its_address_and_changes_nothing() -> 
 
 
 def protected(w: World, sender: str, header: object, since_s: float) -> list[Hop]:
-    """What a node sent first behind a header that names a home address, in transport mode ESP."""
+    """Return the packets that a node sent first behind a header that names a home address, in transport mode ESP."""
     return [
         hop for hop in w.trace
         if hop.channel.sender == sender and hop.hop_limit == 64 and hop.sent_ns >= since_s * S
@@ -101,7 +101,7 @@ def protected(w: World, sender: str, header: object, since_s: float) -> list[Hop
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_freed_address_goes_at_correspondents_then_at_the_home_agent_then_in_ipsec(lost: bool) -> None:
-    """Page 9 and protocol.md: each step after the acknowledgement of the one before, also where the first update to a
+    """Page 9: each step comes after the acknowledgement of the one before, also where the first update to a
     correspondent is lost.
     """
     w = made(security=True, wire=True)
@@ -211,7 +211,7 @@ def test_make_before_break_loses_less_than_break_before_make(mode: str) -> None:
 
 
 @pytest.mark.parametrize("reuse_tokens", [True, False])
-def test_the_flows_of_a_failed_interface_move_no_faster_than_a_correspondent_may_be_asked(reuse_tokens: bool) -> None:
+def test_flows_of_a_failed_interface_move_no_faster_than_updates_may_be_sent(reuse_tokens: bool) -> None:
     """Section 11.8: of each message at most 3 a second to it; 12 updates take 11 / 3 s, and less than 2 s more."""
     w = made(reuse_tokens=reuse_tokens)
     flows = [w.mn.open(w.cn1, TALK) for _ in range(12)]
@@ -286,7 +286,7 @@ def test_a_home_registration_that_runs_out_is_gone_from_the_tables_until_there_i
 def test_once_all_is_quiet_the_tables_say_what_the_peers_hold(
     mode: str, at: str, steps: list[tuple[int, int, float]]
 ) -> None:
-    """Opened, closed, handed over, interfaces that fail and come back, at any moment of what was before."""
+    """Flows are opened, closed and handed over, interfaces fail and come back, at any moment of the step before."""
     w = made(mode=mode, home_bindings=HomeBindings(at=at), trace="control")
     flows: list[Flow] = []
     for what, which, wait_s in steps:
@@ -320,7 +320,9 @@ def test_once_all_is_quiet_the_tables_say_what_the_peers_hold(
 
 
 def told(*tells: str, rows: bool = True) -> tuple[World, Flow, Flow]:
-    """A call and a video with CN1; the video goes to cell0, of which these peers are told, one after the other."""
+    """Return a world with a call and a video with CN1; the video goes to cell0, and these peers are told, one after the
+    other.
+    """
 
     def handover(flow: Any, care_of: Address, flows: Any) -> Any:
         peers = {"HA": w.mn.home_agent, "CN1": w.cn1.address}
@@ -335,7 +337,7 @@ def told(*tells: str, rows: bool = True) -> tuple[World, Flow, Flow]:
 
 
 def rows_of(w: World, flow: Flow) -> list[str]:
-    """Where the home agent and CN1 hold a flow's home address: by interface."""
+    """Return the interface at which the home agent and CN1 hold a flow's home address."""
     assert flow.home_address is not None
     names = {each.address: name for name, each in w.mn.mobility.interfaces.items()}
     held = [{each.home_address: each.care_of_address for each in node.bindings} for node in (w.ha, w.cn1)]

@@ -1,4 +1,4 @@
-"""Flows that share a binding: which do, where they go, and what becomes of the networks that were asked for."""
+"""Flows that share a binding: which they are, where they go, and the fate of the networks that were asked for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SELDOM = mf.apps.Voice(interval_ms=5000)
 
 
 def updates_to(w: World, peer: Address, since_s: float = 0.0) -> list[Address]:
-    """The care-of addresses of the binding updates to a peer, in order."""
+    """Return the care-of addresses of the binding updates to a peer, in order."""
     sent = [m for m in messages(w, "MN", since_s) if m.name == "BU" and m.destination == peer.packed]
     return [Address(int.from_bytes(m.source)) for m in sent]
 
@@ -109,7 +109,7 @@ def test_a_correspondent_that_refuses_a_binding_does_not_optimise_until_it_holds
     assert (one.interface, one.registered_at_cn) == ("wlan0", None)
 
 
-def test_a_wish_that_waits_is_honoured_when_its_network_comes_back_and_not_once_it_has_failed_itself() -> None:
+def test_a_wish_that_waits_is_honoured_when_its_network_comes_back_unless_it_failed_since() -> None:
     w = made(mode="tunnel", rules=mf.AssignmentRules(method="care-of address per flow"))
     one, two = w.mn.open(w.cn1, TALK, interface="wlan0"), w.mn.open(w.cn2, TALK, interface="cell0")
     w.run(2)
@@ -127,7 +127,7 @@ def test_a_wish_that_waits_is_honoured_when_its_network_comes_back_and_not_once_
     assert two.interface == "wlan0", "without a policy it stays where it went"
 
 
-def test_among_flows_that_wish_otherwise_the_first_is_asked_and_one_without_a_wish_goes_along() -> None:
+def test_among_flows_with_other_wishes_the_first_is_asked_and_one_without_goes_along() -> None:
     w = mf.figure1(seed=1)
     wishes = ["wlan0", "cell0", None, "cell0", "wlan0"]
     flows = [w.mn.open(w.cn1, TALK, interface=wish) for wish in wishes]

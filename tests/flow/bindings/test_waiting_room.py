@@ -13,7 +13,7 @@ from mipflow.wire.packet import UDP, Packet
 
 
 class Sender:
-    """In the place of a node: keeps what it is to send or drop."""
+    """A stand-in for a node that keeps the packets that it is to send or drop."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -37,7 +37,7 @@ def flow(number: int = 7) -> FlowMappingEntry:
 
 def room() -> tuple[Sender, WaitingRoom]:
     node = Sender()
-    return node, WaitingRoom(node)
+    return node, WaitingRoom(node)  # type: ignore[arg-type]
 
 
 def packet() -> Packet:

@@ -1,4 +1,4 @@
-"""A learner's `answered`: each word does in the node what it says, and what must not come again is in their list."""
+"""A learner's `answered`: each word is done in the node, and addresses that must not come again are in their list."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def form(advert: Any, taken: Sequence[Address]) -> Address:
 def told(
     answered: Callable[..., str], owners: int = 1, room: int | None = None, run_s: float = 2
 ) -> tuple[World, Flow]:
-    """A call at the primary, then one that needs an address of its own, of which the first `owners` are somebody's."""
+    """Return a world with a call at the primary, and one that needs an address of its own, the first `owners` of which
+    are taken.
+    """
     world = mf.figure2(allocate="stateless", form=form, answered=answered)
     if owners:
         somebody_at_home(world.network, [HOME.address(FIRST + number) for number in range(owners)])
@@ -73,7 +75,7 @@ def test_the_third_duplicate_ends_it() -> None:
     assert flow.home_address is None and "gave up" in flow.refused
 
 
-def test_an_address_that_was_not_written_down_is_formed_again_and_the_node_does_not_take_it() -> None:
+def test_an_address_that_was_not_written_down_is_formed_again_and_not_taken() -> None:
     world, flow = told(lambda status, *_: "use" if status < 128 else "another")
     assert refused(world) == [] and flow.home_address is None and "it is in use" in flow.refused
 

@@ -1,4 +1,4 @@
-"""A learner's `free`: the node does their steps, each once the one before is done."""
+"""A learner's `free`: the node does its steps, each once the one before is done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def right(address: object, primary: object, rows: list[Held]) -> Steps:
 
 
 def freed(free: Callable[..., Steps], run_s: float = 3) -> tuple[World, dict[tuple[str, str], float]]:
-    """A call at the primary, a video and a page at H@2 that end; and when each row of H@2 went, from then."""
+    """Play a call at the primary, a video and a page at H@2 that end; return when each row of H@2 went, from then."""
     world = mf.figure2(allocate="stateless", security=True, free=free).run(2.5)
     flows = []
     for cn in (world.cn1, world.cn1, world.cn2):

@@ -28,7 +28,9 @@ CELL = "<cell of a notebook>"
 
 
 class Clock:
-    """Goes on while somebody sleeps, and by a tick when somebody looks: no test depends on how fast the machine is."""
+    """A clock that goes on while somebody sleeps, and by a tick when somebody looks: no test depends on the machine's
+    speed.
+    """
 
     def __init__(self) -> None:
         self.naps_s: list[float] = []
@@ -54,7 +56,7 @@ def looking(result: Any) -> str:
 
 
 def written(source: str, name: str = "assign") -> Any:
-    """What a learner typed into a cell, whose lines are known without looking at it."""
+    """Text that a learner typed into a cell, whose lines are known without looking at it."""
     linecache.cache[CELL] = (len(source), None, source.splitlines(keepends=True), CELL)
     cell: dict[str, Any] = {"__name__": "__main__", "time": time}
     exec(compile(source, CELL, "exec"), cell)
@@ -62,7 +64,7 @@ def written(source: str, name: str = "assign") -> Any:
 
 
 def said(function: Callable[..., Any], *arguments: object, check: Callable[..., str] = anything) -> str:
-    """The one line about a call that fails."""
+    """Return the one line about a call that fails."""
     parameters = ", ".join(f"argument{number}" for number in range(len(arguments)))
     with pytest.raises(FunctionFailed) as caught:
         Guarded("assign", function, parameters, check, LIMIT_S)(*arguments)
@@ -148,7 +150,7 @@ def test_what_is_no_function_is_said() -> None:
 
 
 def test_a_class_is_no_function() -> None:
-    """It takes two arguments by chance, and its instance was meant."""
+    """A class takes two arguments by chance, and its instance was meant."""
     with pytest.raises(FunctionFailed, match=r"^policy is <class .*>; expected a function"):
         Guarded("policy", ByLoad, "flow, networks", anything)
 
@@ -164,7 +166,7 @@ def test_methods_partial_functions_and_those_written_in_c_are_functions_too() ->
 
 
 class Silent:
-    """It cannot be told, compared or asked whether it is true."""
+    """A value that cannot be shown, compared or asked whether it is true."""
 
     def __repr__(self) -> str:
         raise GeneratorExit
@@ -376,7 +378,7 @@ def test_an_error_that_comes_when_the_time_is_over_is_told_all_the_same() -> Non
     assert said(written(slow)).startswith("your assign() raised Slow in line 6, `raise Slow`: ")
 
 
-def test_each_call_has_the_whole_time_and_one_that_calls_itself_counts_from_its_own_beginning() -> None:
+def test_each_call_has_the_whole_time_also_one_inside_another() -> None:
     def slow(depth: int) -> int:
         time.sleep(0.03)
         return 0 if depth == 0 else 1 + guarded(depth - 1)
@@ -407,7 +409,7 @@ def test_the_limit_is_two_seconds_unless_said_otherwise() -> None:
 
 
 def test_nothing_stays_behind_after_a_stop(tracer: Callable[..., None], ticking: None) -> None:
-    """What was called at its lines may live on with its frame; its end must not start tracing again."""
+    """The trace function of its lines may live on with its frame; its end must not start tracing again."""
     kept: list[Any] = []
     keep = "import sys\ndef assign(keep):\n keep((sys._getframe(), sys._getframe().f_trace))\n while True: pass\n"
     said(written(keep), kept.extend)

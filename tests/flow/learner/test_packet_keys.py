@@ -1,4 +1,4 @@
-"""A learner's `key=`: asked of every packet at the phone's interfaces, both ways, and changes nothing."""
+"""A learner's `key=`: it is asked of every packet at the phone's interfaces, both ways, and changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ends(packet: Seen) -> KEY:
 
 
 def moved(key: Callable[[Seen], Any] | None, mode: str = "route_optimisation", wire: bool = False) -> World:
-    """Call, film and file run both ways; those to CN1 move at 5 s."""
+    """Play a call, a film and a file that run both ways; those to CN1 move at 5 s."""
     made = mf.figure1(seed=3, key=key, mode=mode, wire=wire).run(2.5)
     apps = (mf.apps.Voice(), mf.apps.Video(), mf.apps.FileTransfer(400_000))
     flows = [made.mn.open(made.cn1, app, local_port=41000 + n) for n, app in enumerate(apps)]
@@ -32,7 +32,9 @@ def moved(key: Callable[[Seen], Any] | None, mode: str = "route_optimisation", w
 
 
 def at_interfaces(made: World) -> list[tuple[int, str]]:
-    """By another way: what the trace has of the phone's links, leaving and arriving, in the order of time."""
+    """Return by another way, from the trace of the phone's links, the packets that leave and arrive, in the order of
+    time.
+    """
     found = []
     for hop in made.trace:
         outgoing, payload = hop.channel.sender == "MN", hop.packet.innermost().payload

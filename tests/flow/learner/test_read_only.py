@@ -1,4 +1,4 @@
-"""What a learner's function may do with the tables that it is given: look."""
+"""Tables that a learner's function is given: it may look at them, and no more."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ OF_TABLES: dict[str, Callable[..., Any]] = {
 
 
 def state(made: World) -> list[object]:
-    """All tables, and all of every flow, but for the third one's refusal."""
+    """Return all tables, and all of every flow, but for the third one's refusal."""
     tables = made.trace.tables(made.network.clock.now)
     tables["MN"]["flow mapping table"].pop("3", None)
     flows = [(repr(flow), flow.conversations) for flow in made.mn.flows if flow.flow_id != 3]
