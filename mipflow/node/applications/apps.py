@@ -105,11 +105,10 @@ class Voice(Checked):
         answer = periodic(running, interval, reply, end)
 
         def heard(data: bytes) -> None:
-            running.count(data)
-            if self.both_ways:
-                answer()
+            running.received_bytes += len(data)
+            answer()
 
-        far.on_datagram = heard
+        far.on_datagram = heard if self.both_ways else running.count
         running.at(begin, periodic(running, interval, ask, end))
         return running
 
