@@ -30,7 +30,7 @@ liar sends from any address. `role` and `offered_names`, values, are everybody's
 """
 MOST_LINES = 24640
 MOST_LINES_OF_THE_CORE = 9025
-MOST_LINES_OF_A_MODULE = 420
+MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
 HOUSE = PACKAGE.parent
 READ = ("mipflow", "labs/*.py", "labs/exercises", "labs/template", "tests", "docs")
@@ -145,16 +145,24 @@ def _place(package: Path, each: Import) -> str:
     return f"{modules(package)[each.importer].relative_to(package.parent)}:{each.line}"
 
 
-def too_long(package: Path, most: int, most_of_a_module: int) -> list[str]:
-    """One line for every module over its bound, and one if the package is over its own."""
-    sizes = {path: code_lines(path.read_text(encoding="utf-8")) for path in modules(package).values()}
-    complaints = [
-        f"{path.relative_to(package.parent)}: {size} lines of code, at most {most_of_a_module}: split it"
-        for path, size in sizes.items()
-        if size > most_of_a_module
-    ]
-    if (total := sum(sizes.values())) > most:
-        complaints.append(f"{package.name}: {total} lines of code, at most {most}: delete before you add")
+def code_in(package: Path, chosen: Iterable[str] | None = None) -> int:
+    """Lines of code of the modules that are chosen, or of all."""
+    known = modules(package)
+    names = known if chosen is None else chosen
+    return sum(code_lines(known[name].read_text(encoding="utf-8")) for name in names)
+
+
+def crowded(package: Path) -> list[str]:
+    """One line for each folder with more than a dozen modules, or that does not say in two paragraphs who lives there.
+    """
+    complaints, known = [], modules(package)
+    for folder in sorted({path.parent for path in known.values()} - {package}):
+        inside = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        if len(inside) > MOST_IN_A_ROOM:
+            complaints.append(f"{folder.relative_to(package)}: {len(inside)} modules; make rooms, by idea")
+        said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        if inside and len(said.split("\n\n")) < 2:
+            complaints.append(f"{folder.relative_to(package)}: say in two paragraphs who lives there")
     return complaints
 
 
@@ -254,12 +262,15 @@ def test_nothing_of_a_node_hides_a_name_of_its_classes() -> None:
 
 
 def test_the_package_stays_small() -> None:
-    assert too_long(PACKAGE, MOST_LINES, MOST_LINES_OF_A_MODULE) == []
+    assert code_in(PACKAGE) <= MOST_LINES, "delete before you add"
 
 
 def test_the_core_stays_small() -> None:
-    size = sum(code_lines(path.read_text(encoding="utf-8")) for path in core(PACKAGE).values())
-    assert size <= MOST_LINES_OF_THE_CORE, "delete before you add"
+    assert code_in(PACKAGE, core(PACKAGE)) <= MOST_LINES_OF_THE_CORE, "delete before you add"
+
+
+def test_each_room_holds_a_dozen_modules_and_says_who_lives_there() -> None:
+    assert crowded(PACKAGE) == []
 
 
 def test_docstrings_open_in_plain_english() -> None:
@@ -424,12 +435,22 @@ counted, too
 """
 '''
     assert code_lines(source) == 5
-    package = package_of(tmp_path, {"wire.packet": source})
-    assert too_long(package, most=5, most_of_a_module=5) == []
-    assert too_long(package, most=4, most_of_a_module=4) == [
-        "made_up/wire/packet.py: 5 lines of code, at most 4: split it",
-        "made_up: 5 lines of code, at most 4: delete before you add",
+    package = package_of(tmp_path, {"wire.packet": source, "sim.clock": "now = 0"})
+    assert (code_in(package), code_in(package, ["wire.packet"])) == (6, 5)
+
+
+def test_a_crowded_room_is_seen_and_one_that_does_not_say_who_lives_there(tmp_path: Path) -> None:
+    package = package_of(tmp_path, {f"wire.m{number}": "" for number in range(13)} | {"sim.clock": ""})
+    (package / "sim" / "__init__.py").write_text('"""Time."""')
+    assert crowded(package) == [
+        "sim: say in two paragraphs who lives there",
+        "wire: 13 modules; make rooms, by idea",
+        "wire: say in two paragraphs who lives there",
     ]
+    for layer in ("wire", "sim"):
+        (package / layer / "__init__.py").write_text('"""Time.\n\nIt passes.\n"""')
+    (package / "wire" / "m12.py").unlink()
+    assert crowded(package) == []
 
 
 def test_a_docstring_that_opens_badly_is_seen_wherever_it_stands(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.conversations import Key
 from mipflow.flow.tables import FlowMappingEntry
 from mipflow.mip6.mobile_node import MobileNode
-from mipflow.node.tcp.connection import Connection
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.wire.packet import TCP
 
 IDLE_NS = {"UDP": 300 * NS_PER_S, "TCP": 7440 * NS_PER_S, "ICMPv6": 60 * NS_PER_S}
 """How long a flow may be silent, as middleboxes on the way allow: RFC 4787 REQ-5, RFC 5382 REQ-5, RFC 5508 REQ-2."""
 OTHERS_IDLE_NS = IDLE_NS["UDP"]
-TIME_WAIT_NS = 2 * Connection.maximum_segment_lifetime_ns
+TIME_WAIT_NS = 240 * NS_PER_S
+"""Two maximum segment lifetimes of two minutes each (RFC 9293 section 3.4.2)."""
 ASK_NS = 250 * NS_PER_MS
 """How often a learner's `is_over` is asked about each flow."""
 
