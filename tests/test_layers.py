@@ -29,7 +29,7 @@ OVERRIDDEN = {
 liar sends from any address. `role` and `offered_names`, values, are everybody's own.
 """
 MOST_LINES = 24640
-MOST_LINES_OF_THE_CORE = 9025
+MOST_LINES_OF_THE_CORE = 8000
 MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
 HOUSE = PACKAGE.parent
