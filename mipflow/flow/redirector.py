@@ -1,8 +1,9 @@
-"""The data flow redirector (the patent, pages 12 to 16): which home address and care-of address for a flow?
+"""The data flow redirector (the patent WO 2004/057826, pages 12 to 16): which addresses for a flow?
 
-Figures 4, 5 and 6 are here, each in a method of its own: `outgoing`, `incoming` and `assign`, with the numbers of their
-steps. Pure: it reads and changes the two tables and returns the changes. `flow.stack` sends packets and passes them up,
-`flow.new_flows` enters new flows, and `flow.bindings` has peers told of their addresses.
+Figures 4, 5 and 6 are here, each in a method of its own, with the numbers of their steps. `outgoing` is Figure 4 and
+`incoming` Figure 5: `FlowStack` (`flow.stack`) calls them for packets on their way down and up. `assign` is Figure 6,
+which `give` asks for the home address of a new flow. Pure: it reads and changes the two tables and returns the changes.
+`flow.new_flows` enters new flows, and `flow.bindings` allocates home addresses and has peers told of all addresses.
 """
 
 from __future__ import annotations
@@ -21,28 +22,36 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import Marks, Sized
 
 Assign = Callable[["FlowMappingEntry", "HomeAddressTable", "FlowMappingTable"], "Address | None"]
-"""Which home address for a new flow? None asks for a new one. A learner puts their own in: `assign=my_function`."""
+"""Which home address for a new flow? None asks for a new one. Who learns with mipflow puts in their own function:
+`figure2(assign=my_function)`.
+"""
 
 Method = Literal["combined", "home address per flow", "care-of address per flow", "one care-of address"]
-"""How flows are kept apart. The three embodiments of page 12: "combined", the preferred one, is Figure 6; with "home
-address per flow" no two flows share one, whoever their correspondents are; with "care-of address per flow" all have the
-primary, and since a correspondent holds one binding for it, that is one care-of address for each correspondent (Figure
-1, pages 3, 4, 6 and 7). "one care-of address" is plain Mobile IPv6 (pages 1 to 3): everything moves at once.
+"""How flows are kept apart: the three embodiments of page 12, and plain Mobile IPv6.
+
+"combined", the preferred one, is Figure 6. With "home address per flow" no two flows have the same home address,
+whoever their correspondents are. With "care-of address per flow" all have the primary; a correspondent holds one
+binding for it, so flows move apart only where their correspondents differ (Figure 1, pages 3, 4, 6 and 7). "one
+care-of address" is plain Mobile IPv6 (pages 1 to 3): all flows move at once.
 """
 
 
 @dataclass(slots=True, frozen=True)
 class AssignmentRules:
-    """How flows get home addresses.
+    """How flows get home addresses: what changes Figure 6, and in which steps. Raises ProtocolMisuse for an unknown
+    method.
 
-    method: see `Method`; avoid_primary: take the primary only where no other is free, which is the order of Figure 6
-    (page 13); False goes from the first to the last; never_primary: flows that the mobile node opens never use it (page
-    13, the stricter rule); together: names flows that are to share a home address (page 14): equal words share, None
-    for a flow of its own; tunnel_as_one: correspondents without route optimisation count as one, because what they send
-    goes where the home agent's binding says; optimistic: a correspondent counts as route-optimising until it shows
-    otherwise, as Figure 6 has it, else only from its first acknowledgement on. The price of the default: flows to
-    correspondents that turn out not to optimise share one road until they end, and the trace says so ("shared
-    binding"). Raises ProtocolMisuse for an unknown method.
+    method: see `Method`.
+    avoid_primary: the primary comes last (35: from the last row to the first, which is the primary; page 13). False
+        goes from the first row to the last.
+    never_primary: flows that the mobile node opens never have the primary (page 13, the stricter rule).
+    together: names the group of a new flow; flows of equal names share a home address (page 14), before all other
+        rules; None for a flow of no group.
+    tunnel_as_one: in step 37 all correspondents without route optimisation count as the same one, because the home
+        agent sends what comes from them to where it has the home address bound.
+    optimistic: in step 37 a correspondent counts as route-optimising until it shows otherwise, as the figure has it;
+        False waits for its first acknowledgement. The price of True: flows to correspondents that turn out not to
+        optimise have one home address, and so one road, until they end; the trace says so ("shared binding").
     """
 
     method: Annotated[Method, one_of(*get_args(Method))] = "combined"
@@ -84,9 +93,13 @@ class DataFlowRedirector:
         self.rules = rules or AssignmentRules()
         flows.as_one = self.rules.method == "one care-of address"
         self._own = homes if own is None else own
-        """Home addresses that are ours: of the table's, none that somebody else has (RFC 6275 section 11.7.1)."""
+        """The home addresses that are ours. Of the table, one that duplicate address detection has found at somebody
+        else's is not (RFC 6275 section 11.7.1).
+        """
         self.keeping: list[tuple[str, Callable[[FlowMappingEntry], bool]]] = []
-        """Home addresses that are kept for flows (page 10): under which name, and for which flows."""
+        """Home addresses that are kept for certain flows, such as calls (page 10): (name, is it for this flow?).
+        `mn.keep_home_address` fills it.
+        """
         self._assign = assign or self.assign
         self._is_learners = assign is not None
         self.stand_between(DataFlowSeparator(flows), None)
@@ -105,14 +118,14 @@ class DataFlowRedirector:
         20  begin: there is an outgoing packet
         21  get its flow id from the data flow separator
         22  is it a new flow?                                                    yes: 23   no: 24
-        23  assign a home address to the new flow, by Figure 6
+        23  assign a home address to the new flow, by Figure 6; None while a new one is being allocated
         24  take home address and care-of address from the flow mapping table
         25  send the packet with them; 26 end
         """
         flow = self._separator.outgoing(payload, destination, marks, now)  # 21
         if flow is None and self._begins is not None:  # 22
-            flow = self._begins.begun_here(payload, source, destination, label, marks)  # 23: `give`
-        return flow  # 24: a row of the table, with both addresses; 25: `FlowStack.outgoing` sends with them
+            flow = self._begins.begun_here(payload, source, destination, label, marks)  # 23: it calls `give`
+        return flow  # 24: a row of the table has both; 25: `FlowStack.outgoing` sends the packet, or holds it till then
 
     def incoming(self, payload: Sized, arrival: Arrival) -> FlowMappingEntry | None:
         """Return the flow of an incoming packet by Figure 5; None for a packet of no flow. Raises TopologyError where
@@ -126,7 +139,7 @@ class DataFlowRedirector:
         """
         flow = self._separator.incoming(payload, arrival.source)  # 28
         if flow is None and self._begins is not None:  # 29
-            flow = self._begins.begun_there(arrival)  # 30: `keep`
+            flow = self._begins.begun_there(arrival)  # 30: it calls `keep`
         return flow  # 31: `FlowStack.incoming` passes the packet up
 
     def give(self, flow: FlowMappingEntry) -> list[Change]:
@@ -148,28 +161,32 @@ class DataFlowRedirector:
     # --- Figure 6 (pages 12 to 16): the home address of a new flow ---------------------------------------------------
 
     def assign(self, flow: FlowMappingEntry, homes: HomeAddressTable, flows: FlowMappingTable) -> Address | None:
-        """Return a home address for a new flow by Figure 6; None where a new one is to be allocated.
+        """Return a home address for a new flow by Figure 6: the last one that has no flow with the same correspondent
+        node. That node has one binding for each home address, so flows that are to move apart need two. None where a
+        new one is to be allocated.
 
         33  begin
         34  get the new flow and its correspondent node from the data flow separator
-        35  ha := the last home address of the home address table
+        35  ha := the last home address of the home address table (its first is the primary)
         36  f := the first flow of the flow mapping table that has the home address ha
-        37  has f the same correspondent node as the new flow?                   yes: 41   no: 38
-        38  are there more flows that have ha?                                   yes: 44   no: 39
+        37  has f the same correspondent node as the new flow?             yes: ha is in the way, 41   no: 38
+        38  are there more flows that have ha?                             yes: 44                     no: 39
         39  assign ha to the new flow; 40 end
-        41  is there another home address in the home address table?             yes: 42   no: 43
+        41  is there another home address in the home address table?       yes: 42                     no: 43
         42  ha := the home address before ha in the table, and back to 36
         43  allocate a new home address, ha := that one, and to 39
         44  f := the next flow that has ha, and back to 37
 
-        In place of the loop over the flows f of each ha (36, 37, 38, 44) stands one look into an index of the flow
-        mapping table: it has the home addresses of all flows for which the answer at 37 is yes, and so the cost of a
-        new flow does not grow with the number of flows. Beside the figure there are rules: `of_group` (flows that are
-        to share, page 14), `in_the_way` (who counts as the same correspondent node), `may_have` (home addresses that
-        are kept for others, page 10, and the primary where it is barred, page 13).
+        Example: H@1, the primary, has flows to CN1 and CN3, and H@2 one to CN2. A new flow to CN1 gets H@2 (35, 36, 37
+        no, 38 no, 39); the next one to CN1 finds both in the way and gets H@3 (43).
+
+        It differs from the figure in three ways. An index of the flow mapping table has the home addresses that are in
+        the way: the same result, without a walk through all flows (36, 37, 38, 44). A home address without any flow,
+        which the figure does not have, comes after those with flows. And 43 takes a second of virtual time: the new
+        flow has None until then, and other flows may begin meanwhile.
         """
         if self.rules.one_address:
-            return homes.primary  # Figure 1: there is no other
+            return homes.primary  # no other is ever allocated (Figure 1)
         of_group = self.of_group(flow)
         if of_group is not None:
             return of_group  # it is to share that one (page 14)
@@ -179,12 +196,12 @@ class DataFlowRedirector:
             ha = home.home_address
             if ha in in_the_way or not self.may_have(home, kept_for):  # 36, 37, 38 and 44
                 continue
-            if ha == homes.primary:  # the primary where no other can be used (page 13)
-                return without_flows or ha
+            if ha == homes.primary:  # in the order of the figure all others are in the way, or have no flows
+                return without_flows or ha  # 39
             if flows.is_used(ha):
                 return ha  # 39
-            without_flows = without_flows or ha  # the figure has none without flows: they come after those with flows
-        return without_flows  # 43: None, and `flow.bindings.address_pool` has a new one allocated
+            without_flows = without_flows or ha
+        return without_flows  # 39; or 43: None, for which `flow.bindings.address_pool` has one allocated
 
     def in_the_way(self, cn: Address) -> Container[Address]:
         """Return the home addresses that have a flow with this correspondent node (37), or one that counts as such."""
