@@ -1,4 +1,4 @@
-"""The correspondent node: tests without state, statuses, the Home Address option, route optimisation."""
+"""Test the correspondent node: updates and their statuses, tests without state, route optimisation."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ from dataclasses import replace
 import pytest
 
 import mipflow as mf
-from mipflow.lab.world import World
 from mipflow.mip6.bindings.binding_cache import Binding
-from mipflow.mip6.bindings.keygen_tokens import authenticator
 from mipflow.node.host import Host
-from mipflow.node.node import Arrival
 from mipflow.wire import codec
 from mipflow.wire.address import Address
-from mipflow.wire.codec import authenticated_part
 from mipflow.wire.icmpv6 import IcmpError
 from mipflow.wire.mobility import (
     AlternateCareOfAddress,
     BindingAcknowledgement,
     BindingAuthorizationData,
-    BindingError,
     BindingRefreshRequest,
     BindingUpdate,
     CareOfTestInit,
     HomeTestInit,
     NonceIndices,
-    UnknownMobilityMessage,
     UnknownMobilityOption,
 )
 from mipflow.wire.packet import (
@@ -35,64 +29,14 @@ from mipflow.wire.packet import (
     DestinationOptions,
     HomeAddressOption,
     HopByHopOptions,
-    Opaque,
     Packet,
     RoutingHeaderType2,
     UnknownOption,
 )
 from tests.mip6 import octets
+from tests.mip6.correspondents import HOME, UNROUTABLE, Desk, sent
 from tests.mip6.worlds import S, messages, world
 from tests.node.nodes import inject, listen
-
-HOME = Address("2001:db8:100::77")
-
-
-class Desk:
-    """CN1, asked by hand from CN2's place as if that were a care-of address of `HOME`."""
-
-    def __init__(self) -> None:
-        self.world: World = world()
-        self.cn, self.asker = self.world.cn1, self.world.cn2
-        self.answers = listen(self.asker, BindingAcknowledgement)
-        self.errors = listen(self.asker, BindingError)
-        self.asker.mobility.routing_header_type_2 = lambda header, arrival: True  # type: ignore[method-assign]
-
-    def update(
-        self, sequence: int = 1, lifetime_s: int = 40, index: int | None = None, **fields: object
-    ) -> BindingUpdate:
-        """Make a binding update with right tokens and authenticator."""
-        current = self.cn.nonces.index(self.world.network.clock.now) if index is None else index
-        care_of = fields.pop("care_of", self.asker.address)
-        assert isinstance(care_of, Address)
-        options = (
-            *fields.pop("more", ()),  # type: ignore[misc]
-            NonceIndices(current, current if lifetime_s else 0),
-            BindingAuthorizationData(bytes(12)),
-        )
-        plain = BindingUpdate(sequence, lifetime_units=lifetime_s // 4, options=options, **fields)  # type: ignore[arg-type]
-        token = self.cn.nonces.home_token(HOME, current)
-        if lifetime_s:
-            key, signed = hashlib.sha1(token + self.cn.nonces.care_of_token(care_of, current)).digest(), care_of
-        else:
-            key, signed = hashlib.sha1(token).digest(), HOME
-        proof = authenticator(key, signed, self.cn.address, authenticated_part(plain))
-        return replace(plain, options=(*options[:-1], BindingAuthorizationData(proof)))
-
-    def send(self, payload: object, *extensions: object, home: Address | None = HOME) -> None:
-        option = () if home is None else (DestinationOptions((HomeAddressOption(home),)),)
-        self.asker.send_direct(
-            Packet(self.asker.address, self.cn.address, payload, extensions=(*extensions, *option))  # type: ignore[arg-type]
-        )
-        self.world.run(0.2)
-
-    def ask(self, update: BindingUpdate) -> list[tuple[int, int]]:
-        before = len(self.answers)
-        self.send(update)
-        return [(a.packet.payload.status, a.packet.payload.sequence) for a in self.answers[before:]]  # type: ignore[attr-defined]
-
-    @property
-    def held(self) -> list[tuple[Address, int]]:
-        return [(b.care_of_address, b.sequence) for b in self.cn.bindings]
 
 
 def test_accepted_and_acknowledged_behind_a_routing_header() -> None:
@@ -227,50 +171,6 @@ def test_tests_leave_no_state() -> None:
 # --- data ------------------------------------------------------------------------------------------------------------
 
 
-def heard(desk: Desk) -> list[Arrival]:
-    desk.cn.udp(9)
-    return listen(desk.cn, UDP)
-
-
-def test_a_home_address_option_needs_its_binding() -> None:
-    desk = Desk()
-    got = heard(desk)
-    desk.send(UDP(5, 9, b"x"))
-    assert got == []
-    (error,) = desk.errors
-    assert (error.packet.payload.status, error.packet.payload.home_address) == (1, HOME)  # type: ignore[attr-defined]
-    desk.ask(desk.update(1))
-    desk.send(UDP(5, 9, b"x"))
-    (arrival,) = got
-    assert arrival.source == HOME and arrival.packet.source == desk.asker.address
-    desk.send(UDP(5, 9, b"x"), home=Address("2001:db8:100::78"))
-    assert len(got) == 1 and len(desk.errors) == 2
-
-
-def test_ip_security_may_pass_without_a_binding() -> None:
-    desk = Desk()
-    for protocol in (50, 51):
-        desk.send(Opaque(protocol, bytes(16)))
-    assert desk.errors == []
-
-
-def test_binding_errors_are_limited_in_rate() -> None:
-    """Section 9.3.3: a flood of such packets is not a flood of errors."""
-    desk = Desk()
-    option = DestinationOptions((HomeAddressOption(HOME),))
-    for _ in range(50):
-        desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, UDP(5, 9), extensions=(option,)))
-    desk.world.run(1)
-    assert 1 <= len(desk.errors) <= 10
-
-
-def test_an_unknown_mobility_message_is_answered_with_status_2() -> None:
-    desk = Desk()
-    desk.send(UnknownMobilityMessage(99, bytes(2)), home=None)
-    (error,) = desk.errors
-    assert error.packet.payload.status == 2  # type: ignore[attr-defined]
-
-
 def test_bound_it_sends_straight_and_unbound_by_the_home_network() -> None:
     desk = Desk()
     seen = listen(desk.asker, UDP)
@@ -298,13 +198,6 @@ def test_large_datagrams_behind_options_arrive_whole_both_ways() -> None:
 
 # --- what section 9.5.1 asks of addresses, and section 9.5.4 of answers --------------------------------------------
 
-UNROUTABLE = ("ff02::1", "ff0e::1", "fe80::1", "::", "::1", "::ffff:192.0.2.1")
-
-
-def sent(desk: Desk, since: int) -> list[Packet]:
-    """Return the packets that the correspondent node put on its link since the trace had so many hops."""
-    return [hop.packet for hop in list(desk.world.trace)[since:] if hop.channel.sender == "CN1"]
-
 
 def by_hand(desk: Desk, packet: Packet, care_of: Address | None, signed: Address) -> bool:
     """Return whether an acknowledgement proves itself, recomputed with the standard library from its octets."""
@@ -331,18 +224,6 @@ def test_a_care_of_address_that_cannot_be_routed_is_dropped_without_a_word(text:
 
 
 @pytest.mark.parametrize("text", UNROUTABLE)
-def test_a_home_address_that_cannot_be_routed_is_dropped_and_told_by_a_binding_error(text: str) -> None:
-    """Sections 9.5.1 and 9.3.1: the packet is dropped "due to the above tests", and the drop is told."""
-    desk = Desk()
-    since = len(desk.world.trace)
-    desk.send(desk.update(1), home=Address(text))
-    assert desk.held == [] and desk.answers == []
-    (packet,) = sent(desk, since)
-    assert isinstance(packet.payload, BindingError) and packet.payload.status == 1
-    assert packet.payload.home_address == Address(text) and packet.destination == desk.asker.address
-
-
-@pytest.mark.parametrize("text", UNROUTABLE)
 def test_an_update_from_no_unicast_address_is_neither_answered_nor_kept(text: str) -> None:
     """Section 9.5.4, and section 9.3.3 for binding errors."""
     desk = Desk()
@@ -351,17 +232,6 @@ def test_an_update_from_no_unicast_address_is_neither_answered_nor_kept(text: st
         inject(desk.cn, Packet(Address(text), desk.cn.address, payload, extensions=extensions))
     desk.world.run(1)
     assert desk.held == [] and sent(desk, since) == []
-
-
-@pytest.mark.parametrize("text", ["ff02::1", "ff0e::1", "::"])
-def test_no_binding_error_to_an_address_that_is_not_unicast(text: str) -> None:
-    """Section 9.3.3."""
-    desk = Desk()
-    since, option = len(desk.world.trace), DestinationOptions((HomeAddressOption(HOME),))
-    inject(desk.cn, Packet(Address(text), desk.cn.address, UDP(5, 9), extensions=(option,)))
-    inject(desk.cn, Packet(Address(text), desk.cn.address, UnknownMobilityMessage(99, bytes(2))))
-    desk.world.run(1)
-    assert sent(desk, since) == []
 
 
 def test_a_mobile_node_at_home_deletes_with_its_home_address_as_source() -> None:
@@ -509,97 +379,6 @@ def test_refresh_requests_end_with_the_next_update() -> None:
     assert desk.ask(desk.update(2, lifetime_s=100)) == [(0, 2)]
     speak(desk, 80)
     assert len(refresh_requests(desk)) == 1
-
-
-# --- unreachable care-of addresses (section 9.3.4) -------------------------------------------------------------------
-
-
-def unreachable(
-    desk: Desk, every_s: float, count: int, kind: int = 1, care_of: Address | None = None, code: int = 0
-) -> None:
-    """Send ICMPv6 errors about packets that the correspondent node sent by its binding, made by hand."""
-    care_of = care_of or desk.asker.address
-    invoking = codec.encode(
-        Packet(desk.cn.address, care_of, UDP(9, 5, b"x"), extensions=(RoutingHeaderType2(HOME),))
-    )
-    for _ in range(count):
-        desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(kind, code, 0, invoking)))
-        desk.world.run(every_s)
-
-
-def test_errors_that_go_on_end_the_binding() -> None:
-    desk = Desk()
-    desk.ask(desk.update(1))
-    unreachable(desk, 1, 5)
-    assert len(desk.held) == 1, "not yet persistent"
-    unreachable(desk, 1, 2)
-    assert desk.held == []
-    assert [d.what for d in desk.world.trace.decisions() if d.node == "CN1"] == ["care-of address unreachable"]
-
-
-@pytest.mark.parametrize(
-    ("code", "counts"),
-    [
-        (0, True), (1, True), (3, True), (6, True), (7, True),  # no way to the care-of address, or none that we know of
-        (2, False), (5, False),  # about our own address: it would fare no better by the home agent
-        (4, False),  # the mobile node was reached
-    ],
-)  # fmt: skip
-def test_only_codes_that_speak_of_the_way_to_the_care_of_address_end_a_binding(code: int, counts: bool) -> None:
-    desk = Desk()
-    desk.ask(desk.update(1))
-    unreachable(desk, 1, 8, code=code)
-    assert (desk.held == []) is counts
-
-
-def test_port_unreachable_breaks_a_row_of_errors() -> None:
-    desk = Desk()
-    desk.ask(desk.update(1, lifetime_s=400))
-    unreachable(desk, 1, 4)
-    unreachable(desk, 1, 1, code=4)
-    unreachable(desk, 1, 5)
-    assert len(desk.held) == 1, "five seconds since it was reached are not over"
-    unreachable(desk, 1, 2)
-    assert desk.held == []
-
-
-def test_a_stream_to_a_closed_port_of_a_mobile_node_leaves_its_binding_alone() -> None:
-    """It is answered by port unreachable for as long as it lasts: proof that the care-of address is right."""
-    made = world()
-    flow = made.mn.open(made.cn1, mf.apps.Voice())
-    made.run(5)
-    assert flow.home_address is not None
-    heard = listen(made.cn1, IcmpError)
-    socket = made.cn1.udp(7, (flow.home_address, 4444))
-    for number in range(120):
-        made.network.clock.at(made.network.clock.now + number * S // 4, lambda _: socket.send(b"x"))
-    made.run(31)
-    assert len(heard) == 120 and all(arrival.payload.is_port_unreachable for arrival in heard)
-    assert [str(b.care_of_address) for b in made.cn1.bindings] == [str(made.mn.care_of_address("wlan0"))]
-    assert not [d for d in made.trace.decisions() if d.what == "care-of address unreachable"]
-
-
-@pytest.mark.parametrize("how", ["too far apart", "other kind", "other care-of address", "refreshed meanwhile"])
-def test_errors_that_come_and_go_do_not(how: str) -> None:
-    desk = Desk()
-    desk.ask(desk.update(1, lifetime_s=400))
-    if how == "refreshed meanwhile":
-        unreachable(desk, 1, 4)
-        desk.ask(desk.update(2, lifetime_s=400))
-        unreachable(desk, 1, 4)
-    else:
-        kind, care_of = 3 if how == "other kind" else 1, Address("2001:db8:200::9") if "care-of" in how else None
-        unreachable(desk, 6 if how == "too far apart" else 1, 10, kind, care_of)
-    assert len(desk.held) == 1
-
-
-@pytest.mark.parametrize("invoking", [b"", bytes(39), bytes(47), bytes(60)])
-def test_an_error_with_hardly_anything_in_it_is_no_harm(invoking: bytes) -> None:
-    desk = Desk()
-    desk.ask(desk.update(1))
-    desk.asker.send_direct(Packet(desk.asker.address, desk.cn.address, IcmpError(1, 0, 0, invoking)))
-    desk.world.run(1)
-    assert len(desk.held) == 1
 
 
 # --- without Mobile IPv6 ---------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import mipflow as mf
@@ -15,7 +13,6 @@ from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.node.host import Host
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
-from mipflow.wire import codec
 from mipflow.wire.address import UNSPECIFIED, Address, Prefix
 from mipflow.wire.icmpv6 import EchoReply, IcmpError, NeighborAdvertisement, NeighborSolicitation
 from mipflow.wire.mobility import AlternateCareOfAddress, BindingAcknowledgement, BindingUpdate, NonceIndices
@@ -241,19 +238,6 @@ def test_the_reverse_tunnel_is_for_the_registered_care_of_address_of_that_home_a
     reasons = [d.reason for d in made.trace.drops() if d.node == "HA"]
     assert reasons == ["reverse tunnel from an address that is not the registered care-of address"] * 2
     assert made.network.meters[4].lost == 2
-
-
-def test_a_tunnel_that_is_too_narrow_is_reported_to_whoever_sends_into_it() -> None:
-    """RFC 2473 section 7.1: the home agent learns the path to the care-of address and tells the correspondent node."""
-    links = instant() | {"wlan0": mf.Link(delay_ms=5, rate_bps=None, mtu=1400)}
-    made = world(links=links, mode="tunnel")
-    made.run(5)
-    got = listen(made.mn, UDP)
-    for _ in range(5):
-        made.cn1.send(Packet(made.cn1.address, made.mn.primary_home_address, UDP(7, 8, bytes(1380))))
-        made.run(1)
-    assert len(got) >= 2 and all(len(a.packet.payload.payload) == 1380 for a in got)  # type: ignore[attr-defined]
-    assert made.cn1.path_mtu == {made.mn.primary_home_address: 1360}
 
 
 def test_the_way_beyond_the_tunnel_may_be_narrow_too() -> None:
@@ -601,45 +585,6 @@ def test_only_unicast_leaves_the_reverse_tunnel(inner: str) -> None:
     made.run(1)
     assert [d.node for d in made.trace.drops()] == ["HA"]
     assert not any(hop.channel.sender == "HA" for hop in list(made.trace)[before:])
-
-
-# --- errors from inside the tunnel (section 9.3.4, RFC 2473 section 8) -----------------------------------------------
-
-
-def tunnel_error(made: World, payload: Any, kind: int, cut: int = 2000, agent: Address | None = None) -> list[Packet]:
-    """Send an ICMPv6 error back about a packet that the home agent tunnelled. Return the errors that CN1 hears."""
-    heard = listen(made.cn1, IcmpError)
-    inner = Packet(made.cn1.address, made.mn.primary_home_address, payload)
-    outer = Packet(agent or made.ha.home_agent_address, made.mn.care_of_address("wlan0"), inner)
-    router = made.network.segments["wlan0"].ports[0].node  # type: ignore[attr-defined]
-    error = IcmpError(kind, 0, 0, codec.encode(outer)[:cut])
-    router.send(Packet(router.address, made.ha.home_agent_address, error))
-    made.run(1)
-    return [arrival.packet for arrival in heard]
-
-
-@pytest.mark.parametrize("kind", [1, 3])
-def test_an_error_from_inside_the_tunnel_is_told_to_who_sent_the_packet(kind: int) -> None:
-    made = world()
-    made.run(5)
-    (packet,) = tunnel_error(made, UDP(7, 8, b"hello"), kind)
-    error = packet.payload
-    assert isinstance(error, IcmpError) and (error.type, error.code) == (1, 3), "address unreachable"
-    assert error.invoking[8:24] == made.cn1.address.packed and error.invoking[-5:] == b"hello"
-
-
-@pytest.mark.parametrize(
-    ("payload", "kind", "cut", "agent"),
-    [
-        (IcmpError(1, 0, 0, bytes(40)), 1, 2000, None),  # about an error nothing is said
-        (UDP(7, 8), 1, 60, None),  # too little to know who sent it
-        (UDP(7, 8), 4, 2000, None), (UDP(7, 8), 1, 2000, Address("2001:db8:a::99")),  # not a tunnel of ours
-    ],
-)  # fmt: skip
-def test_other_errors_are_not_passed_on(payload: Any, kind: int, cut: int, agent: Address | None) -> None:
-    made = world()
-    made.run(5)
-    assert tunnel_error(made, payload, kind, cut, agent) == []
 
 
 # --- a mobile node that is at home -----------------------------------------------------------------------------------
