@@ -147,5 +147,5 @@ class FlowStack:
         return (self._flows[flow].home_address if flow in self._flows else None) or self._mobile.primary_home_address
 
     def address_towards(self, remote: Address) -> Address | None:
-        """Return None: a flow's home address is that of its packets."""
+        """Return None, by which a new connection leaves its source open: each packet gets the flow's home address."""
         return None

@@ -6,6 +6,6 @@ and the pure `movement` in it). Their tables are in `bindings`, a mobile node's 
 take packets from `mipflow.node` and give packets; nothing here knows of flows, which `mipflow.flow` puts on top.
 
 Behind doors of their own are `discovery`, `security` and `enhanced`, which only some worlds need: the roles begin with
-`parts` that do nothing, and a scenario puts others in. Read `correspondent_node` first: it fits three screens. Then
-read `home_agent`; then `mobile_node`, beginning with its roads.
+`parts` that do nothing, and a scenario puts others in. Read `correspondent_node` first, with
+`binding_keeper` beside it; then `home_agent`; then `mobile_node`, beginning with its roads.
 """

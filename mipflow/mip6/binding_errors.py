@@ -1,4 +1,7 @@
-"""Binding errors that a node of Mobile IPv6 sends (RFC 6275 section 9.3.3): an unknown binding, an unknown message."""
+"""Binding errors that a node of Mobile IPv6 sends (RFC 6275 section 9.3.3): an unknown binding, an unknown message.
+
+Those that a mobile node receives are heard in `registrations.peer_reports`.
+"""
 
 from __future__ import annotations
 

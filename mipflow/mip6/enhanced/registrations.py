@@ -102,10 +102,10 @@ class EnhancedRegistrations(Registrations):
         update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
         return update
 
-    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+    def _register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
         """Bind at once where there is a permanent token, also while it is being renewed."""
         self._renewing.discard((peer, home_address))
-        super().register_correspondent(peer, home_address, care_of)
+        super()._register_correspondent(peer, home_address, care_of)
 
     def renew(self, entry: BindingUpdateEntry) -> None:
         """Renew the permanent token with a binding, before both end (section 4.5)."""

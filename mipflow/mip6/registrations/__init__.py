@@ -10,7 +10,8 @@ The room belongs to the core: it imports `mip6.bindings`, `mip6.constants` and t
 way to register derives from `Registrations` and is put in from outside (`mip6.enhanced` does so). Where to put what: a
 mobility option is declared in `wire.mobility`; the mobile node puts it into its updates in `updates`, and reads it from
 an acknowledgement in `exchange`, where `BindingRefreshAdvice` shows how; a correspondent node answers it in
-`mip6.correspondent_node`. A report of a peer is heard in `peer_reports`: to count binding errors for each peer, and see
-the counts in `world.tables()`, derive a table from `mip6.bindings.table.Table`, keep it there, and give each change to
-`node.record`. News of registrations (`steps.News`) goes to the functions in `Registrar.hears`.
+`mip6.correspondent_node`. A report of a peer (binding error, refresh request, ICMPv6 error) is heard in `peer_reports`.
+Something new to be seen in `world.tables()` is a table derived from `mip6.bindings.table.Table`, kept by who hears of
+it, with each change given to `node.record`. News of registrations (`steps.News`) goes to the functions in
+`Registrar.hears`.
 """

@@ -58,7 +58,7 @@ class Registrations(Exchange):
         if event.correspondent is None:
             self._register_home(event.home_address, event.care_of_address)
         else:
-            self.register_correspondent(event.correspondent, event.home_address, event.care_of_address)
+            self._register_correspondent(event.correspondent, event.home_address, event.care_of_address)
 
     def _register_home(self, home_address: Address, care_of: Address) -> None:
         """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
@@ -70,7 +70,7 @@ class Registrations(Exchange):
             elif entry is not None:
                 self._send_update(entry)
 
-    def register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+    def _register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
         """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
         entry = self._wanted(peer, home_address, care_of, home_registration=False)
         if entry is not None and self.has_ceased(peer, self.now):

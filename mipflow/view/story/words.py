@@ -334,5 +334,5 @@ class Words:
         key = self.value(after.get("home_address", change.key))
         if change.table == "flow mapping table":
             key = self._flow(after.get("flow_id"))
-        peer = f" at {self.value(after['peer'])}" if "peer" in after else ""
+        peer = f" at {self.value(after['peer'])}" if {"peer", "home_address"} <= after.keys() else ""
         return f"{where}, row {key}{peer}: {', '.join(different) or 'refreshed'}"
