@@ -40,7 +40,7 @@ from mipflow.wire.packet import (
     RoutingHeaderType2,
     UnknownOption,
 )
-from tests.flow.test_stack import acknowledged_ns, cache_changes, interfaces
+from tests.flow.worlds import acknowledged_ns, cache_changes, interfaces
 from tests.mip6.worlds import S, associations, world
 from tests.oracles import mobility_faults, tshark_complaints
 

@@ -19,7 +19,7 @@ from mipflow.lab.scenarios import HOME
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.wire.address import Address, Prefix
-from tests.flow.test_stack import interfaces
+from tests.flow.worlds import interfaces
 from tests.mip6.worlds import S, world
 
 CALL = mf.apps.Voice()

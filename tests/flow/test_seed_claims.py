@@ -22,7 +22,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingUpdate
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 from tests.flow.entries import flow as entry_of
-from tests.flow.test_stack import interfaces
+from tests.flow.worlds import interfaces
 from tests.mip6.octets import home_token
 from tests.mip6.worlds import S, data_hops, messages, world
 

@@ -14,7 +14,7 @@ from mipflow.lab.world import World
 from mipflow.node.applications.invitation import PORT
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP, UDP, DestinationOptions, Packet
-from tests.flow.test_stack import cache_changes, interfaces
+from tests.flow.worlds import cache_changes, interfaces
 from tests.mip6.worlds import S, data_hops, world
 
 CALL = mf.apps.Voice()

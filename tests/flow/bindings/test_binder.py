@@ -1,8 +1,6 @@
-"""From flows to registrations: what is freed and in which order, what is kept, and what moves when everything moves."""
+"""Test what follows for registrations: what is freed and in which order, what is kept, and what leases end."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,36 +19,11 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Hop
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, RoutingHeaderType2
-from tests.mip6.worlds import S, associations, dropper, messages, world
+from tests.flow.bindings.worlds import PRIMARY, SECOND, TALK, agree, bound, made
+from tests.mip6.worlds import S, associations, dropper, messages
 
-TALK = mf.apps.Voice(interval_ms=200)
-CALL = mf.apps.Voice()
 ONE_WAY_NS = {"CN1": 20_000_000, "CN2": 25_000_000}
 """From the mobile node on wlan0."""
-PRIMARY, SECOND = HOME.address(MOBILE_NODE), HOME.address(MOBILE_NODE + 1)
-
-
-def made(**keywords: Any) -> World:
-    """Return Figure 2 once the primary is bound."""
-    return world(**{"wire": False, **keywords}).run(5)
-
-
-def bound(w: World) -> set[Address]:
-    return {binding.home_address for binding in w.ha.bindings}
-
-
-def agree(w: World) -> bool:
-    """Return True where the flow mapping table and the peers' binding caches agree."""
-    caches: dict[Address, Any] = {cn.address: cn.bindings for cn in w.cns}
-    for entry in w.mn.flows:
-        assert entry.home_address is not None
-        at_home = w.ha.bindings.get(entry.home_address)
-        at_cn = caches[entry.cn].get(entry.home_address)
-        assert entry.registered_at_ha == (at_home and at_home.care_of_address), entry
-        assert entry.registered_at_cn == (at_cn and at_cn.care_of_address), entry
-    for home in w.mn.home_addresses:
-        assert home.care_of_address == w.ha.bindings.get(home.home_address).care_of_address  # type: ignore[union-attr]
-    return True
 
 
 def test_a_home_address_is_one_of_the_home_prefix() -> None:
@@ -167,49 +140,6 @@ def test_an_address_that_is_kept_for_a_correspondent_serves_its_flows_and_no_oth
     }  # fmt: skip
 
 
-# --- everything moves ------------------------------------------------------------------------------------------------
-
-
-def several(w: World) -> list[Flow]:
-    flows = [w.mn.open(cn, CALL) for cn in (w.cn1, w.cn1, w.cn2)]
-    w.run(5)
-    assert {flow.interface for flow in flows} == {"wlan0"} and agree(w)
-    return flows
-
-
-@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
-@pytest.mark.parametrize("break_first", [False, True])
-def test_the_handover_of_everything_moves_every_flow_and_every_home_binding(mode: str, break_first: bool) -> None:
-    w = made(mode=mode)
-    flows = several(w)
-    assert w.mn.handover_all("cell0", break_first=break_first) == [1, 2, 3]
-    w.run(6)
-    cell = w.mn.care_of_address("cell0")
-    assert {flow.interface for flow in flows} == {"cell0"} and agree(w)
-    assert {b.care_of_address for node in (w.ha, *w.cns) for b in node.bindings} == {cell}
-    assert len(bound(w)) == (3 if mode == "tunnel" else 2), "in the tunnel all correspondents count as one"
-    assert w.mn.interfaces["wlan0"].up is not break_first
-    since = w.network.clock.now
-    w.run(1)
-    used = {hop.channel.segment for hop in w.trace if hop.sent_ns >= since and "MN" in (hop.channel.sender,
-            hop.channel.receiver)}  # fmt: skip
-    assert used == {"cell0"}
-
-
-@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
-def test_make_before_break_loses_less_than_break_before_make(mode: str) -> None:
-    """By the meters: while the old interface works, what is on its way to it still arrives."""
-    lost = {}
-    for break_first in (False, True):
-        w = made(mode=mode)
-        flows = several(w)
-        w.mn.handover_all("cell0", break_first=break_first)
-        w.run(6)
-        lost[break_first] = sum(flow.stats.down.lost for flow in flows), sum(flow.stats.up.lost for flow in flows)
-    assert lost[False][0] == 0 < lost[True][0] and sum(lost[False]) < sum(lost[True])
-    assert lost[False][1] == 0 or mode == "tunnel", "its home agent drops what comes from the old address (10.4.5)"
-
-
 @pytest.mark.parametrize("reuse_tokens", [True, False])
 def test_flows_of_a_failed_interface_move_no_faster_than_updates_may_be_sent(reuse_tokens: bool) -> None:
     """Section 11.8: of each message at most 3 a second to it; 12 updates take 11 / 3 s, and less than 2 s more."""
@@ -316,75 +246,3 @@ def test_once_all_is_quiet_the_tables_say_what_the_peers_hold(
         assert {binding.home_address for binding in cn.bindings} == (pairs if mode == "route_optimisation" else set())
 
 
-# --- a node in whose place a function says what a handover is ---------------------------------------------------------
-
-
-def told(*tells: str, rows: bool = True) -> tuple[World, Flow, Flow]:
-    """Return a world with a call and a video with CN1; the video goes to cell0, and these peers are told, one after the
-    other.
-    """
-
-    def handover(flow: Any, care_of: Address, flows: Any) -> Any:
-        peers = {"HA": w.mn.home_agent, "CN1": w.cn1.address}
-        return {flow.flow_id: care_of} if rows else {}, [(peers[to], flow.home_address, care_of) for to in tells]
-
-    w = made(handover=handover, reuse_tokens=False)
-    call, video = w.mn.open(w.cn1, mf.apps.Voice()), w.mn.open(w.cn1, mf.apps.Video())
-    w.run(4)
-    assert {call.interface, video.interface} == {"wlan0"} and call.home_address != video.home_address
-    assert w.mn.handover(video, "cell0") == ([video.id] if rows else [])
-    return w, call, video
-
-
-def rows_of(w: World, flow: Flow) -> list[str]:
-    """Return the interface at which the home agent and CN1 hold a flow's home address."""
-    assert flow.home_address is not None
-    names = {each.address: name for name, each in w.mn.mobility.interfaces.items()}
-    held = [{each.home_address: each.care_of_address for each in node.bindings} for node in (w.ha, w.cn1)]
-    return [names[each[flow.home_address]] for each in held]
-
-
-@pytest.mark.parametrize(
-    ("tells", "held"),
-    [
-        ((), ["wlan0", "wlan0"]), (("HA",), ["cell0", "wlan0"]), (("CN1",), ["wlan0", "cell0"]),
-        (("HA", "CN1"), ["cell0", "cell0"]), (("CN1", "HA"), ["cell0", "cell0"]),
-    ],
-)  # fmt: skip
-def test_nothing_is_sent_but_what_a_function_says(tells: tuple[str, ...], held: list[str]) -> None:
-    w, call, video = told(*tells)
-    w.run(3)
-    assert rows_of(w, video) == held and rows_of(w, call) == ["wlan0", "wlan0"]
-    w.run(400)  # nor when bindings are refreshed
-    assert rows_of(w, video) == held
-
-
-def test_a_right_function_does_packet_by_packet_what_the_node_does() -> None:
-    w, _, _ = told("CN1")
-    w.run(2)
-    usual = made(reuse_tokens=False)
-    usual.mn.open(usual.cn1, mf.apps.Voice())
-    flow = usual.mn.open(usual.cn1, mf.apps.Video())
-    usual.run(4)
-    usual.mn.handover(flow, "cell0")
-    usual.run(2)
-    assert w.trace.digest() == usual.trace.digest()
-
-
-def test_the_home_agent_goes_first_where_it_is_named_first() -> None:
-    """With the road of before silent, the test of the home address comes back by the new one only."""
-    for tells, is_moved in ((("CN1",), False), (("HA", "CN1"), True)):
-        w, _, video = told(*tells)
-        w.network.segments["wlan0"].configure(mf.Link(delay_ms=5, loss=1.0))
-        w.run(1)
-        assert (rows_of(w, video)[1] == "cell0") is is_moved
-
-
-def test_a_function_that_says_no_handover_moves_nothing_and_that_is_told() -> None:
-    w = made(handover=lambda flow, care_of, flows: [("CN1", "H@1", "CoA cell0")])
-    flow = w.mn.open(w.cn1, mf.apps.Voice())
-    w.run(2)
-    assert w.mn.handover(flow, "cell0") == []
-    w.run(1)
-    assert flow.interface == "wlan0"
-    assert any("expected ({flow id: care-of address}" in str(record) for record in w.trace.records)

@@ -13,8 +13,8 @@ import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
 from mipflow.wire.address import Address
-from tests.flow.bindings.test_binder import CALL, PRIMARY, SECOND, TALK, agree, made
-from tests.flow.test_stack import interfaces
+from tests.flow.bindings.worlds import PRIMARY, SECOND, TALK, agree, made
+from tests.flow.worlds import CALL, cache_changes, interfaces
 from tests.mip6.worlds import messages, world
 
 SELDOM = mf.apps.Voice(interval_ms=5000)
@@ -251,3 +251,17 @@ def test_in_the_tunnel_a_flow_waits_for_the_road_that_it_asks_for_and_loses_noth
     w.mn.close(call)
     w.run(1)
     assert interfaces(w, call, 0) == {"cell0"} and call.stats.up.lost == call.stats.down.lost == 0
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_a_flow_that_joins_a_binding_goes_where_the_others_go(mode: str) -> None:
+    """Two selected care-of addresses for one binding would have it moved to and fro for ever."""
+    made = world(wire=False, rules=mf.AssignmentRules(together=lambda flow: "all"), mode=mode)
+    one = made.mn.open(made.cn1, CALL, interface="wlan0")
+    made.run(5)
+    two = made.mn.open(made.cn1, CALL, interface="cell0")
+    made.run(60)
+    assert one.interface == two.interface == "wlan0"
+    assert interfaces(made, one, 0) == interfaces(made, two, 0) == {"wlan0"}
+    assert cache_changes(made, 5) == []
+    assert any(d.what == "shared binding" for d in made.trace.decisions())
