@@ -28,6 +28,33 @@ OVERRIDDEN = {
 """Names of a node of another layer that a node overrides: a home agent is a router, but where something is bound; a
 liar sends from any address. `role` and `offered_names`, values, are everybody's own.
 """
+WITHOUT_TESTS = {
+    "course.exercises.exercise", "course.exercises.trial",
+    "errors",
+    "flow.bindings.stateless",
+    "flow.conversations",
+    "flow.learner.is_over", "flow.learner.put_in",
+    "lab.features.addresses", "lab.features.anew", "lab.features.feature", "lab.features.home",
+    "lab.features.networks", "lab.features.values",
+    "lab.replay.play",
+    "lab.states", "lab.views",
+    "lab.studies.study",
+    "mip6.bindings.table",
+    "mip6.constants", "mip6.home_link",
+    "mip6.registrations.registrar", "mip6.registrations.steps", "mip6.registrations.surroundings",
+    "mip6.registrations.updates",
+    "mip6.security.ip_security", "mip6.security.key_exchange",
+    "node.applications.application",
+    "node.host", "node.road", "node.seam",
+    "node.tcp.congestion", "node.tcp.receive", "node.tcp.send",
+    "view.drawing.drawing", "view.drawing.picture",
+    "view.story.moment", "view.story.phases", "view.story.teller",
+    "wire.captures.containers", "wire.captures.frames", "wire.captures.template",
+    "wire.decode", "wire.forms", "wire.mobility", "wire.options",
+}  # fmt: skip
+"""Modules that have no test file of their name in the folder of their room; the list may only shrink."""
+MOST_IN_A_NAME = 90
+"""Characters of `def` and the name of a test."""
 MOST_LINES = 24640
 MOST_LINES_OF_THE_CORE = 8000
 MOST_IN_A_ROOM = 12
@@ -179,6 +206,19 @@ def badly_opened(file: Path) -> list[str]:
     return found
 
 
+def without_tests(package: Path, tests: Path) -> set[str]:
+    """Return the modules that have no test file of their name in the folder of their room."""
+    rooms = {name: path.relative_to(package) for name, path in modules(package).items() if path.name != "__init__.py"}
+    return {name for name, path in rooms.items() if not (tests / path.parent / f"test_{path.name}").exists()}
+
+
+def long_names(tests: Path) -> list[str]:
+    """Return the names of tests that do not fit a line with their arguments."""
+    named = re.compile(r"^ *(?:async )?(def test_\w*)", re.MULTILINE)
+    found = [name for file in tests.rglob("test_*.py") for name in named.findall(file.read_text("utf-8"))]
+    return [name for name in found if len(name) > MOST_IN_A_NAME]
+
+
 def test_each_layer_imports_only_what_the_table_allows() -> None:
     assert forbidden_imports(PACKAGE) == []
 
@@ -276,6 +316,15 @@ def test_docstrings_open_in_plain_english() -> None:
     assert len(places) > 400
     found = [f"{file.relative_to(HOUSE)}: {each}" for file in places for each in badly_opened(file)]
     assert found == [], "begin with the subject or a verb, not with what, who, that, those, where or whose"
+
+
+def test_each_module_has_a_test_file_of_its_name() -> None:
+    """The list of those that have none may only shrink."""
+    assert without_tests(PACKAGE, HOUSE / "tests") == WITHOUT_TESTS
+
+
+def test_names_of_tests_fit_a_line() -> None:
+    assert long_names(HOUSE / "tests") == []
 
 
 # The checker itself, on a made-up package.
@@ -484,3 +533,14 @@ class C:
         "packet.py:14: What's in it.", "packet.py:16: WHAT of an attribute.", "packet.py:19: Those of others.",
         "packet.py:21: whose it is.", "packet.py:23: Where it stands.",
     }  # fmt: skip
+
+
+def test_a_module_without_a_test_file_is_seen_and_a_name_that_is_too_long(tmp_path: Path) -> None:
+    package = package_of(tmp_path, {"wire.packet": "", "sim.clock": "", "sim.deep.link": ""})
+    tests = tmp_path / "tests"
+    for name in ("test_errors", "test_cli", "wire/test_packet", "wire/test_clock", "sim/deep/test_link"):
+        (tests / name).parent.mkdir(parents=True, exist_ok=True)
+        source = f"def test_{'x' * 81}(): ...\nclass Test:\n    def test_{'y' * 82}(self): ..."
+        (tests / f"{name}.py").write_text(source)
+    assert without_tests(package, tests) == {"sim.clock"}
+    assert long_names(tests) == [f"def test_{'y' * 82}"] * 5
