@@ -360,7 +360,7 @@ WAYS: list[Callable[[World], object]] = [
 @pytest.mark.parametrize("name", [*PARAMETERS, "together", "is_for"])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("in_a_run", [True, False])
-def test_a_function_that_runs_the_world_is_refused_in_its_words_and_the_run_ends_when_it_should(
+def test_a_function_that_runs_the_world_is_refused_in_its_words(
     name: str, way: Callable[[World], object], in_a_run: bool
 ) -> None:
     def impatient(*arguments: object) -> Any:

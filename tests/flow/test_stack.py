@@ -62,7 +62,7 @@ def test_only_so_many_packets_are_held() -> None:
     assert fast.stats.up.in_flight < 60
 
 
-def test_tcp_delays_its_syn() -> None:
+def test_tcp_delays_its_syn_until_its_flow_has_an_address() -> None:
     made = world(wire=False)
     made.run(5)
     made.mn.open(made.cn1, CALL)
@@ -104,7 +104,7 @@ def test_closing_frees_the_address_and_the_primary_stays() -> None:
     assert len(made.mn.flows) == 0 and len(made.mn.home_addresses) == 1
 
 
-def test_closing_while_the_address_is_pending() -> None:
+def test_a_flow_is_closed_while_its_address_is_pending() -> None:
     made = world(wire=False)
     made.run(5)
     made.mn.open(made.cn1, CALL)
@@ -360,7 +360,7 @@ def test_an_assign_that_gives_what_somebody_else_has_is_refused() -> None:
     assert "somebody else has" in call.refused and call.stats.up.lost > 0
 
 
-def test_what_is_kept_comes_back_until_it_is_given_up() -> None:
+def test_a_kept_home_address_is_replaced_until_it_is_freed() -> None:
     made = world(wire=False)
     made.run(5)
     made.mn.keep_home_address("calls", lambda flow: flow.flow_information.traits.application == "call")

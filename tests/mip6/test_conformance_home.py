@@ -212,7 +212,7 @@ def bound_to(made: World) -> Address:
     return binding.care_of_address
 
 
-def test_without_a_word_of_the_link_layer_movement_is_noticed_by_advertisements_and_registered() -> None:
+def test_without_link_layer_events_movement_is_noticed_by_advertisements() -> None:
     """Sections 7.5, 11.5.1, 11.5.3, 11.5.4: in about two seconds, of which one is duplicate address detection."""
     made = world(advertisements=(0.03, 0.07), link_hints=False)
     made.mn.open(made.cn1, CALL)

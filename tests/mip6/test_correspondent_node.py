@@ -129,7 +129,7 @@ def test_unknown_options_are_skipped() -> None:
     assert desk.ask(desk.update(1, more=(UnknownMobilityOption(99, b"abcd"),))) == [(0, 1)]
 
 
-def test_deleted_and_not_to_be_brought_back() -> None:
+def test_an_update_from_before_a_deletion_does_not_bind_again() -> None:
     """Section 9.5.3: an update from before the deletion must not bind again, though its nonces are still good."""
     desk = Desk()
     old = desk.update(1)
@@ -140,7 +140,7 @@ def test_deleted_and_not_to_be_brought_back() -> None:
     assert desk.ask(desk.update(3)) == [(0, 3)], "a newer one may"
 
 
-def test_nor_after_the_binding_has_expired() -> None:
+def test_an_update_from_before_the_expiry_does_not_bind_again() -> None:
     desk = Desk()
     old = desk.update(1, lifetime_s=4)
     desk.ask(old)

@@ -69,7 +69,7 @@ def test_the_sequence_window(sequence: int, expected: int) -> None:
     assert desk.ask(sequence) == [(expected, 15 if expected else sequence, 0 if expected else 40)]
 
 
-def test_statuses() -> None:
+def test_statuses_of_acknowledgements() -> None:
     desk = Desk()
     assert desk.ask(home=Address("2001:db8:a::77"))[0][0] == 132
     assert desk.ask(home=desk.ha.home_agent_address)[0][0] == 132
@@ -258,7 +258,7 @@ def test_a_home_agent_without_a_home_says_so() -> None:
         agent.home_agent_address  # noqa: B018
 
 
-def test_it_echoes_like_any_router() -> None:
+def test_a_home_agent_answers_echo_requests_like_any_router() -> None:
     made = world()
     made.run(5)
     replies: list[int] = []
@@ -524,7 +524,7 @@ def test_with_l_the_link_local_address_is_probed_advertised_and_defended_too() -
     assert LINK_LOCAL not in desk.world.network.segments["home"].neighbors
 
 
-def test_without_l_nothing_is_derived() -> None:
+def test_without_l_no_link_local_address_is_derived() -> None:
     """Section 10.3.1, "L=0"."""
     desk = HomeLink()
     desk.ask()
@@ -591,7 +591,7 @@ def test_only_unicast_leaves_the_reverse_tunnel(inner: str) -> None:
 
 
 @pytest.mark.parametrize(("sequence", "status"), [(5, 135), (9, 0)])
-def test_who_is_at_home_hears_the_answer_there_though_the_home_agent_stands_in(sequence: int, status: int) -> None:
+def test_a_mobile_node_at_home_hears_the_answer_at_its_own_interface(sequence: int, status: int) -> None:
     """Section 10.3.2: a refusal too goes to the mobile node's own interface on the home link; no routing header."""
     desk = HomeLink()
     desk.ask(7)

@@ -85,7 +85,7 @@ def test_a_stream_to_a_closed_port_of_a_mobile_node_leaves_its_binding_alone() -
 
 
 @pytest.mark.parametrize("how", ["too far apart", "other kind", "other care-of address", "refreshed meanwhile"])
-def test_errors_that_come_and_go_do_not(how: str) -> None:
+def test_errors_that_come_and_go_do_not_end_the_binding(how: str) -> None:
     desk = Desk()
     desk.ask(desk.update(1, lifetime_s=400))
     if how == "refreshed meanwhile":
@@ -140,7 +140,9 @@ def test_an_error_from_inside_the_tunnel_is_told_to_who_sent_the_packet(kind: in
         (UDP(7, 8), 4, 2000, None), (UDP(7, 8), 1, 2000, Address("2001:db8:a::99")),  # not a tunnel of ours
     ],
 )  # fmt: skip
-def test_other_errors_are_not_passed_on(payload: Any, kind: int, cut: int, agent: Address | None) -> None:
+def test_other_errors_from_inside_the_tunnel_are_not_passed_on(
+    payload: Any, kind: int, cut: int, agent: Address | None
+) -> None:
     made = world()
     made.run(5)
     assert tunnel_error(made, payload, kind, cut, agent) == []

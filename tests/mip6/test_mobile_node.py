@@ -338,7 +338,7 @@ def test_a_deprecated_care_of_address_is_avoided() -> None:
     assert made.mn.mobility.source_for(made.cn1.address, prefers_care_of=True) == made.mn.care_of_address("cell0")
 
 
-def test_while_an_answer_about_a_new_care_of_address_stays_away_every_second_attempt_sends_from_it() -> None:
+def test_every_second_unanswered_attempt_sends_from_the_new_care_of_address() -> None:
     made = world()
     mn = made.mn
     made.run(4)

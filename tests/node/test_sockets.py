@@ -88,7 +88,7 @@ def test_free_ports_are_ephemeral_and_differ() -> None:
     assert pair.a.free_port() != ports[-1] + 1, "one that was chosen by hand is not given out"
 
 
-def test_nobody_listens() -> None:
+def test_a_datagram_to_a_port_without_a_listener_is_dropped() -> None:
     pair = Pair()
     pair.a.udp(5, (pair.b.address, 9)).send(b"x")
     pair.a.echo(7, pair.b.address)

@@ -11,7 +11,7 @@ from tests.flow.worlds import CALL
 from tests.mip6.worlds import world
 
 
-def test_wrong_openings() -> None:
+def test_wrong_openings_are_refused() -> None:
     made = world(wire=False)
     with pytest.raises(ProtocolMisuse, match="is not a correspondent node"):
         made.mn.open("cn1", CALL)  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ class Stillborn:
         raise self.error
 
 
-def test_what_an_application_gives_is_looked_at() -> None:
+def test_an_application_that_does_not_start_as_a_running_is_refused() -> None:
     made = world(wire=False)
     app = Stillborn()
     app.start = lambda ends: ends  # type: ignore[assignment,method-assign,return-value]
@@ -54,7 +54,7 @@ class Endless(Running):
         raise GeneratorExit
 
 
-def test_what_does_not_stop_is_closed_all_the_same() -> None:
+def test_an_application_that_does_not_stop_is_closed_all_the_same() -> None:
     made = world(wire=False)
     app = Stillborn()
     app.start = lambda ends: Endless(ends)  # type: ignore[method-assign]

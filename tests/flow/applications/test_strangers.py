@@ -171,7 +171,7 @@ OURS = ["home", "wlan0", "cell0", "::", "::1", "::ffff:1.2.3.4", "ff02::1", "ff0
 
 @pytest.mark.parametrize("who", OURS)
 @pytest.mark.parametrize("payload", [UDP(9, 7000), TCP(9, 7000, 1, syn=True), EchoRequest(1, 1)])
-def test_what_is_ours_or_nobody_s_is_no_correspondent(who: str, payload: Any) -> None:
+def test_our_own_address_and_nobodys_are_no_correspondents(who: str, payload: Any) -> None:
     made, home = bound()
     made.mn.udp(7000)
     Tcp.of(made.mn).listen(7000, lambda socket: None)

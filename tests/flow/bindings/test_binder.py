@@ -35,7 +35,7 @@ def test_a_home_address_is_one_of_the_home_prefix() -> None:
 # --- freeing ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_freed_is_said_with_its_address_and_changes_nothing() -> None:
+def test_freeing_what_cannot_be_freed_is_refused_with_its_address_and_changes_nothing() -> None:
     w = made()
     flows = [w.mn.open(w.cn1, TALK) for _ in range(2)]
     w.run(3)

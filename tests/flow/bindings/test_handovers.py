@@ -63,7 +63,7 @@ def test_home_follows_moves_the_home_binding_too_and_first() -> None:
     assert call.interface == "wlan0" and interfaces(made, call, 0) == {"wlan0"}
 
 
-def test_to_where_it_is_already_nothing_is_sent() -> None:
+def test_a_handover_to_where_the_flow_is_already_sends_nothing() -> None:
     made = world(wire=False)
     call = made.mn.open(made.cn1, CALL)
     made.run(6)
@@ -72,7 +72,7 @@ def test_to_where_it_is_already_nothing_is_sent() -> None:
     assert cache_changes(made, 6) == []
 
 
-def test_wrong_handovers() -> None:
+def test_wrong_handovers_are_refused() -> None:
     made = world(wire=False)
     call = made.mn.open(made.cn1, CALL)
     with pytest.raises(ProtocolMisuse, match=r"cell0 has no care-of address yet.*run the world on"):
@@ -118,7 +118,7 @@ def test_flows_of_one_binding_move_together_and_it_says_so() -> None:
     assert two.interface == "cell0" and two.care_of_address == two.registered_at_cn == made.mn.care_of_address("cell0")
 
 
-def test_figure_1_moves_all() -> None:
+def test_a_handover_in_figure_1_moves_all_flows() -> None:
     made = mf.figure1(seed=1)
     flows = [made.mn.open(made.cn1, CALL) for _ in range(3)]
     made.run(5)
@@ -140,7 +140,7 @@ def test_a_flow_that_waits_for_a_dead_network_can_be_handed_over() -> None:
         assert flow.stats.down.received > 10
 
 
-def test_handed_over_while_its_address_is_pending() -> None:
+def test_a_flow_is_handed_over_while_its_address_is_pending() -> None:
     for mode in ("route_optimisation", "tunnel"):
         made = world(wire=False, mode=mode)
         made.run(5)

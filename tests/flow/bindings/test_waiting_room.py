@@ -84,7 +84,7 @@ def test_of_equal_packets_the_one_that_has_waited_too_long_is_dropped() -> None:
     assert [id(each) for each in node.sent] == [id(new)]
 
 
-def test_who_is_turned_away_is_dropped_with_the_reason_and_callbacks_wait_on() -> None:
+def test_packets_turned_away_are_dropped_with_the_reason_and_callbacks_wait_on() -> None:
     node, waiting = room()
     called: list[str] = []
     waiting.hold(7, packet())

@@ -72,7 +72,7 @@ def state(made: World) -> list[object]:
         *((name, each) for name in ("together", "is_for") for each in OF_THE_FLOW),
     ],
 )
-def test_a_function_that_changes_what_it_is_given_is_told_to_answer_and_nothing_has_changed(
+def test_a_function_that_changes_what_it_is_given_changes_nothing_and_is_told(
     name: str, changes: str, caught: bool
 ) -> None:
     trouble: list[bool] = []

@@ -89,7 +89,7 @@ def test_a_correspondents_flow_takes_those_of_its_binding_along() -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_nothing_is_lost_where_the_old_interface_stays_up_and_peers_are_those_of_mobile_ipv6(scheme: str) -> None:
+def test_nothing_is_lost_with_unchanged_peers_where_the_old_interface_stays_up(scheme: str) -> None:
     """Pages 5, 8 and 9: neither home agent nor correspondents are changed."""
     for question in QUESTIONS:
         outcome = ask(question, scheme)

@@ -81,7 +81,7 @@ def test_a_binding_at_a_correspondent_stays_and_is_refreshed_in_a_full_cache() -
     assert len(world.cn1.bindings) == SMALL_CACHE
 
 
-def test_a_full_cache_of_a_home_agent_refuses_further_home_addresses_and_leaves_those_it_has() -> None:
+def test_a_full_cache_of_a_home_agent_refuses_further_home_addresses_and_keeps_its_own() -> None:
     world = figure2()
     world.ha.bindings.max_bindings = SMALL_CACHE
     flow = world.mn.open(world.cn1, Voice())

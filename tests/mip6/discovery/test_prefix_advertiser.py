@@ -145,7 +145,7 @@ def test_it_can_be_switched_off() -> None:
     assert watched.advertised() == []
 
 
-def test_bindings_end_with_the_prefix_of_their_home_address_and_the_home_agents_address_with_it() -> None:
+def test_bindings_and_the_home_agents_address_end_with_their_prefix() -> None:
     """Sections 10.3.1 and 10.6.4."""
     watched = Watched()
     watched.ha.announce(watched.ha.home_link, NEW, 1000, 500)

@@ -68,7 +68,7 @@ def told(prefix: Prefix, valid_s: int = 1000, preferred_s: int = 500, **fields: 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_solicitation_leaves_the_care_of_address_with_home_address_option_and_random_identifier() -> None:
+def test_a_solicitation_has_care_of_address_home_address_option_and_random_identifier() -> None:
     """Sections 6.7, 11.4.2."""
     asker = Asker()
     asker.solicit()

@@ -131,7 +131,7 @@ def test_the_same_events_give_the_same_steps_and_only_what_is_due_is_set(
         assert all(step.t_ns is None or step.t_ns >= now for step in steps if isinstance(step, SetTimer))
 
 
-def test_a_refusal_of_an_older_update_is_no_end_of_a_deregistration_that_was_refused_itself() -> None:
+def test_a_refusal_of_an_older_update_does_not_end_a_refused_deregistration() -> None:
     """The home agent holds the first binding still: neither refusal has changed that (RFC 6275 section 11.7.3)."""
     made = machine()
 

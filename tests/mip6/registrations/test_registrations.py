@@ -358,7 +358,7 @@ def test_a_binding_error_for_the_current_address_makes_it_register_anew() -> Non
     assert flow.stats.up.lost - lost_before <= 5
 
 
-def test_after_a_binding_error_nothing_is_registered_and_the_tunnel_is_taken_until_it_is_bound_again() -> None:
+def test_after_a_binding_error_the_tunnel_is_taken_until_it_is_bound_again() -> None:
     """Section 11.3.6: of status 1, from a correspondent."""
     made = world()
     flow = made.mn.open(made.cn1, mf.apps.Voice())
@@ -755,7 +755,7 @@ def test_returning_home_the_home_agent_is_told_first_and_then_the_correspondents
     assert flow.stats.down.received > received
 
 
-def test_a_deregistration_that_had_to_wait_for_the_home_agent_goes_on_with_the_token_that_it_has() -> None:
+def test_a_deregistration_that_waited_for_the_home_agent_goes_on_with_its_token() -> None:
     # Section 11.7.2: nothing is left at a correspondent for want of an answer that came later.
     made = world()
     flow = made.mn.open(made.cn1, mf.apps.Voice(), "wlan0")

@@ -237,7 +237,7 @@ def test_lost_handshake_starts_with_three_seconds_and_one_segment(loser: int) ->
     assert pair.received[1] == text_of(4 * SEGMENT)
 
 
-def test_refused() -> None:
+def test_a_reset_refuses_a_connection() -> None:
     end = Connection(5000, 80, initial_sequence=10)
     end.connect(0)
     (syn,) = end.take_segments()

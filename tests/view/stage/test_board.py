@@ -254,7 +254,7 @@ def test_that_an_address_is_free_is_told_before_its_row(tested: Board) -> None:
     assert at["H@3 is free"] < at["call 2 → the WLAN address"]
 
 
-def test_an_attacker_has_a_plate_of_the_tokens_that_it_came_by_with_a_question_mark_at_a_guess() -> None:
+def test_the_plate_of_an_attacker_has_its_tokens_with_a_question_mark_at_guesses() -> None:
     world = attack("steal at the correspondent", "MN's access", "return routability and ESP").world
     (board,) = world.animate(5.9, 6.54).boards  # type: ignore[attr-defined]
     assert "Attacker: keygen tokens" in board.html()
