@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from heapq import heappush
 from random import Random
 from typing import Annotated, Protocol
@@ -98,18 +98,16 @@ class Channel(Unique):
     is dropped.
     """
 
-    def __init__(self, segment: Segment, sender: Port, receiver: Port, random: Random) -> None:
+    def __init__(self, segment: Segment, sender: Port, receiver: Port, number: int) -> None:
         self.segment = segment
         self.sender = sender
         self.receiver = receiver
         self.receive = receiver.receive
         self.clock = segment.network.clock
         self.trace = segment.network.trace
-        self.random = random
         self.last_ns = 0
-        name = ChannelName(segment.name, sender.owner, sender.name, receiver.owner, receiver.name)
-        self.number = self.trace.add_channel(name)
-        self.send, self._set = _quick_way(self)
+        self.number = number
+        self.send, self._set = segment.quick_way(self)
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
@@ -135,6 +133,11 @@ class Channel(Unique):
         self._times[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
         return time
 
+    @cached_property
+    def random(self) -> Random:
+        """The random stream of this direction: made when first used, since most links have no faults."""
+        return self.segment.network.random("{}/{}.{}>{}.{}".format(*self.trace.channels[self.number]))
+
     @property
     def is_up(self) -> bool:
         """True while the segment and both ports are up."""
@@ -144,7 +147,7 @@ class Channel(Unique):
         """Send the slow way: a link with faults or taps, one that is down, or a packet too large. Gives the time in
         nanoseconds until which the link is busy.
         """
-        segment, link, random = self.segment, self.link, self.random
+        segment, link = self.segment, self.link
         if packet.size > self.mtu:
             self.sender.too_big(packet, self.mtu)
             return start
@@ -159,7 +162,7 @@ class Channel(Unique):
         if segment.check is not None:
             packet = segment.check(packet)
         done = start + self.serialisation_ns(packet.size)
-        if link.duplication and random.random() < link.duplication:
+        if link.duplication and self.random.random() < link.duplication:
             # One of the two counts for the flow's meter: the first that is not lost.
             lost = self._is_lost()
             twin = packet.copy()
@@ -173,9 +176,9 @@ class Channel(Unique):
         return self.link.loss > 0 and self.random.random() < self.link.loss
 
     def _leave(self, packet: Packet, now: int, start: int, arrived: int, lost: bool) -> None:
-        link, random = self.link, self.random
+        link = self.link
         if link.jitter_ms:
-            arrived += round(random.random() * link.jitter_ms * NS_PER_MS)
+            arrived += round(self.random.random() * link.jitter_ms * NS_PER_MS)
             if not link.reorder:
                 self.last_ns = arrived = max(arrived, self.last_ns)
         if lost:
@@ -187,46 +190,53 @@ class Channel(Unique):
             self.trace.hop(packet, self.number, now, start, arrived)
 
 
-def _quick_way(channel: Channel) -> tuple[Callable[[Packet], None], Callable[..., None]]:
-    """Make `send` of a channel, and the function that sets its properties.
+QuickWay = tuple[Callable[[Packet], None], Callable[..., None]]
+
+
+def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
+    """Make the function that makes `send` of a channel, and what sets its properties; all channels share its values.
 
     Every packet-hop of every run goes through `send`. As a closure it reaches its values without a look into an object
     each time, which is a quarter of the speed of the whole simulator.
     """
-    clock, trace, receive, number = channel.clock, channel.trace, channel.receive, channel.number
     heap, order, push = clock.heap, clock.order, heappush
     traced, selective = trace.mode != "off", trace.mode == "control"
     rows, pack, add_packet = trace.new_rows, ROW.pack, trace.packets.append
-    busy = quick_size = queue = delay = 0
-    times: dict[int, int] = {}
 
-    def send(packet: Packet) -> None:
-        nonlocal busy, rows
-        now = clock.now
-        start = busy if busy > now else now
-        size = packet.size
-        if start - now > queue:
-            channel.segment.drop(packet, "queue full")
-        elif size > quick_size:
-            busy = channel.send_slowly(packet, now, start)
-        else:
-            try:
-                busy = start + times[size]
-            except KeyError:
-                busy = start + channel.serialisation_ns(size)
-            arrived = busy + delay
-            push(heap, (arrived, next(order), receive, packet))
-            if selective:
-                trace.hop(packet, number, now, start, arrived)
-            elif traced:  # the body of Trace.hop
-                rows += pack(now, start, arrived, number, packet.hop_limit)
-                add_packet(packet)
+    def quick_way(channel: Channel) -> QuickWay:
+        receive, number = channel.receive, channel.number
+        busy = quick_size = queue = delay = 0
+        times: dict[int, int] = {}
 
-    def set_properties(quick_size_: int, queue_: int, delay_: int, times_: dict[int, int]) -> None:
-        nonlocal quick_size, queue, delay, times
-        quick_size, queue, delay, times = quick_size_, queue_, delay_, times_
+        def send(packet: Packet) -> None:
+            nonlocal busy, rows
+            now = clock.now
+            start = busy if busy > now else now
+            size = packet.size
+            if start - now > queue:
+                channel.segment.drop(packet, "queue full")
+            elif size > quick_size:
+                busy = channel.send_slowly(packet, now, start)
+            else:
+                try:
+                    busy = start + times[size]
+                except KeyError:
+                    busy = start + channel.serialisation_ns(size)
+                arrived = busy + delay
+                push(heap, (arrived, next(order), receive, packet))
+                if selective:
+                    trace.hop(packet, number, now, start, arrived)
+                elif traced:  # the body of Trace.hop
+                    rows += pack(now, start, arrived, number, packet.hop_limit)
+                    add_packet(packet)
 
-    return send, set_properties
+        def set_properties(quick_size_: int, queue_: int, delay_: int, times_: dict[int, int]) -> None:
+            nonlocal quick_size, queue, delay, times
+            quick_size, queue, delay, times = quick_size_, queue_, delay_, times_
+
+        return send, set_properties
+
+    return quick_way
 
 
 class Segment(Unique):
@@ -253,7 +263,11 @@ class Segment(Unique):
         """
         self.elsewhere: Port | None = None
         """The port that answers for all other addresses, where there is one (`sim.port`)."""
+        self.quick_way = _quick_ways(network.clock, network.trace)
+        self._numbers: dict[tuple[int, int], int] = {}
+        """Identities of two ports -> the number of the channel from one to the other."""
         self._channels: dict[tuple[int, int], Channel] = {}
+        """The channels, each made when first used."""
 
     def attach(self, port: Port) -> None:
         """Put a port on the segment."""
@@ -261,9 +275,8 @@ class Segment(Unique):
             raise TopologyError(f"{port.owner}.{port.name} is on {self.name} already", port)
         for other in self.ports:
             for sender, receiver in ((port, other), (other, port)):
-                ends = f"{sender.owner}.{sender.name}>{receiver.owner}.{receiver.name}"
-                stream = self.network.random(f"{self.name}/{ends}")
-                self._channels[id(sender), id(receiver)] = Channel(self, sender, receiver, stream)
+                name = ChannelName(self.name, sender.owner, sender.name, receiver.owner, receiver.name)
+                self._numbers[id(sender), id(receiver)] = self.network.trace.add_channel(name)
         self.ports.append(port)
 
     def detach(self, port: Port) -> None:
@@ -275,7 +288,10 @@ class Segment(Unique):
             if callback == port.receive:  # under way to it
                 heap[place] = (t_ns, order, missed, packet)
         self.ports.remove(port)
-        self._channels = {ends: channel for ends, channel in self._channels.items() if id(port) not in ends}
+        for other in self.ports:
+            for ends in ((id(port), id(other)), (id(other), id(port))):
+                del self._numbers[ends]
+                self._channels.pop(ends, None)
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
         self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
@@ -285,11 +301,13 @@ class Segment(Unique):
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """Return the direction from one port to another. Raises TopologyError where one of them is not here."""
-        channel = self._channels.get((id(sender), id(receiver)))
-        if channel is None:
-            ends = f"{sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}"
-            raise TopologyError(f"no way from {ends}", self.name)
-        return channel
+        ends = id(sender), id(receiver)
+        if ends not in self._numbers:
+            why = f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}"
+            raise TopologyError(why, self.name)
+        if ends not in self._channels:
+            self._channels[ends] = Channel(self, sender, receiver, self._numbers[ends])
+        return self._channels[ends]
 
     def configure(self, link: Link) -> None:
         """Be like `link` from now on, in every direction."""
