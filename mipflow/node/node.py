@@ -151,7 +151,6 @@ class Node:
         self._reassembly = Reassembly()
         self._fragment_identification = 0
         network.add_node(name, x, y, self.role, self.forwards)
-        network.on_change(self.forget_roads)
 
     def add_interface(self, name: str, interface_identifier: int) -> Interface:
         """Add an interface, on no segment yet. Raises TopologyError for a name that is taken."""
@@ -221,6 +220,7 @@ class Node:
             if road is None:
                 self.drop(packet, f"no way to {packet.destination}")
                 return
+            self.network.on_change(self.forget_roads, once=True)
             self._roads[key] = road
         if packet.size <= road.mtu:
             road.send(packet)

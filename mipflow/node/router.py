@@ -124,6 +124,7 @@ class Router(Node):
         if forward is None or packet.destination.is_link_local:
             self.give_up(packet, packet.destination)
             return
+        self.network.on_change(self.forget_roads, once=True)
         self._forward[packet.destination] = forward
         packet.hop_limit -= 1
         forward(packet)

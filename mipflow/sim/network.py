@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from itertools import count, product
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import networkx
 
 _NUMBERS = count(1)
+_Tree = tuple[dict[str, float], dict[str, list[str]], dict[Segment, tuple[Port | None, Channel | None]]]
+"""The distances of routers, the nodes on the way to each, and for a segment the own port or else the next channel."""
 Role = Literal[
     "mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker", "policy server"
 ]
@@ -57,12 +59,14 @@ class Network(Unique):
         """Label of a packet (flow id, negative on the way to the mobile node) -> the meter of all such packets."""
         self._check = _through_bytes if wire else None
         self._prefixes: dict[Prefix, Segment] = {}
-        self._ports: dict[str, list[Port]] = {}
+        self._lengths: list[int] = []
+        """The lengths of all prefixes, the longest first."""
+        self._places: dict[str, list[tuple[Port, Segment]]] = {}
+        """Node -> its ports with the segment of each, in the order in which they came."""
         self._on_change: list[Callable[[], None]] = []
-        self._trees: dict[str, tuple[dict[str, float], dict[str, list[str]]]] = {}
-        """Node -> distances of routers from it, and the nodes on the way; until links or their delays change."""
-        self._direct: dict[tuple[str, str], Channel] = {}
-        """Two neighbors -> the channel from one to the other; until then, too."""
+        self._on_next_change: dict[Callable[[], None], None] = {}
+        self._trees: dict[str, _Tree] = {}
+        """Node -> the shortest paths from it, until links between routers, their delays or its own links change."""
 
     @property
     def name(self) -> str:
@@ -88,7 +92,7 @@ class Network(Unique):
         if name in self.graph:
             raise TopologyError(f"there are two nodes named {name!r}; names must differ", name)
         self.graph.add_node(name, x=x, y=y, role=role, forwards=forwards)
-        self._ports[name] = []
+        self._places[name] = []
 
     def add_segment(self, name: str, link: Link, prefix: Prefix | None = None) -> Segment:
         """Add a link that interfaces join and leave; its addresses have the `prefix`."""
@@ -107,6 +111,7 @@ class Network(Unique):
         if prefix in self._prefixes:
             raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
         self._prefixes[prefix] = segment
+        self._lengths = sorted({prefix.length, *self._lengths}, reverse=True)
         self.changed()
 
     def remove_prefix(self, prefix: Prefix) -> None:
@@ -121,52 +126,58 @@ class Network(Unique):
         for other in segment.ports:
             self.graph.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         segment.attach(port)
-        self._ports[port.owner].append(port)
-        self._reshaped()
+        self._places[port.owner].append((port, segment))
+        self._reshaped(port.owner)
 
     def detach(self, port: Port, segment: Segment) -> None:
         """Take an interface off a segment. Raises ProtocolMisuse for one of another network."""
         self.check_segment(segment)
         self.check_own(port, getattr(port, "network", None))
         segment.detach(port)
-        self._ports[port.owner].remove(port)
+        self._places[port.owner].remove((port, segment))
         for other in segment.ports:
             if self.graph.has_edge(port.owner, other.owner):
                 self.graph.remove_edge(port.owner, other.owner)
-        self._reshaped()
+        self._reshaped(port.owner)
 
     def interfaces(self, node: str) -> list[str]:
         """Return the names of the interfaces that a node has on links, or had on one with another node."""
         before = (name.sender_interface for name in self.trace.channels if name.sender == node)
-        return list(dict.fromkeys([*before, *(port.name for port in self._ports[node])]))
+        return list(dict.fromkeys([*before, *(port.name for port, _ in self._places[node])]))
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Call `callback()` whenever a route may have changed."""
-        self._on_change.append(callback)
+    def on_change(self, callback: Callable[[], None], once: bool = False) -> None:
+        """Call `callback()` whenever a route may have changed, or only the next time."""
+        if once:
+            self._on_next_change[callback] = None
+        else:
+            self._on_change.append(callback)
 
     def segment_changed(self, segment: Segment) -> None:
         """Take over what a segment's link is like now, and forget all routes."""
-        for _, _, edge in self.graph.edges(data=True):
+        for _, _, edge in self.graph.edges([port.owner for port in segment.ports], data=True):
             if edge["segment"] == segment.name:
                 edge["delay_ms"] = segment.link.delay_ms
-        self._reshaped()
-
-    def _reshaped(self) -> None:
         self._trees.clear()
-        self._direct.clear()
+        self.changed()
+
+    def _reshaped(self, node: str) -> None:
+        """Forget the shortest paths that a link of `node` may be part of: a host carries no transit."""
+        for start in list(self._trees) if self.graph.nodes[node]["forwards"] else [node]:
+            self._trees.pop(start, None)
         self.changed()
 
     def changed(self) -> None:
         """Forget all worked-out routes: something has changed, such as the port that answers for an address."""
-        for callback in self._on_change:
+        once, self._on_next_change = self._on_next_change, {}
+        for callback in (*self._on_change, *once):
             callback()
 
     # --- routes ------------------------------------------------------------------------------------------------------
 
     def segment_of(self, address: Address) -> Segment | None:
         """Return the segment whose prefix is the longest that matches, or None."""
-        matching = [prefix for prefix in self._prefixes if address in prefix]
-        return self._prefixes[max(matching, key=lambda prefix: prefix.length)] if matching else None
+        matching = (self._prefixes.get(Prefix.around(address, length)) for length in self._lengths)
+        return next((segment for segment in matching if segment is not None), None)
 
     def prefix_of(self, segment: Segment) -> Prefix | None:
         """Return the first prefix of a segment, or None."""
@@ -181,35 +192,33 @@ class Network(Unique):
         segment = self.segment_of(destination)
         if segment is None:
             return None
-        own = next((port for port in self._ports[node] if port in segment.ports), None)
-        if own is not None:
-            neighbor = segment.neighbor(destination)
-            return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
-        routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
-        lengths, paths = self._tree(node)
-        reached = [(lengths[router], router) for router in routers if router in lengths]
-        if not reached:
-            return None
-        return self.channel_between(node, paths[min(reached)[1]][1])
-
-    def _tree(self, node: str) -> tuple[dict[str, float], dict[str, list[str]]]:
         if node not in self._trees:
-            import networkx
+            self._trees[node] = *self._shortest_paths(node), {}
+        lengths, paths, ways = self._trees[node]
+        if segment not in ways:
+            own = next((port for port, place in self._places[node] if place is segment), None)
+            routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
+            reached = [(lengths[router], router) for router in routers if router in lengths and own is None]
+            ways[segment] = own, self.channel_between(node, paths[min(reached)[1]][1]) if reached else None
+        own, onward = ways[segment]
+        if own is None:
+            return onward
+        neighbor = segment.neighbor(destination)
+        return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
 
-            forwards = self.graph.nodes(data="forwards")
-            through = self.graph.subgraph([name for name, does in forwards if does or name == node])
-            self._trees[node] = networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[assignment]
-        return self._trees[node]
+    def _shortest_paths(self, node: str) -> tuple[dict[str, float], dict[str, list[str]]]:
+        import networkx
+
+        forwards = self.graph.nodes(data="forwards")
+        through = self.graph.subgraph([name for name, does in forwards if does or name == node])
+        return networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[return-value]
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
         """Return a direct channel from one node to a neighbor. Raises TopologyError where there is none."""
-        known = self._direct.get((sender, receiver))
-        if known is not None:
-            return known
-        for port, segment, other in product(self._ports[sender], self.segments.values(), self._ports[receiver]):
-            if port in segment.ports and other in segment.ports:
-                channel = self._direct[sender, receiver] = segment.channel(port, other)
-                return channel
+        for port, segment in self._places[sender]:
+            for other, place in self._places[receiver]:
+                if place is segment:
+                    return segment.channel(port, other)
         raise TopologyError(f"{sender} and {receiver} share no link", (sender, receiver))
 
     # --- shared by all nodes -----------------------------------------------------------------------------------------

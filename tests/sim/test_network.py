@@ -158,8 +158,9 @@ def test_channel_between_needs_a_common_link() -> None:
     assert isinstance(Box("x", network).times, list)
 
 
-def test_a_shortest_path_is_found_once_until_links_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths stay as they are when another port answers for an address, as a home agent's does for each binding."""
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the nodes from which shortest paths are computed from now on, in order."""
     import networkx
 
     searched: list[str] = []
@@ -170,6 +171,11 @@ def test_a_shortest_path_is_found_once_until_links_change(monkeypatch: pytest.Mo
         return find(graph, source, **how)
 
     monkeypatch.setattr(networkx, "single_source_dijkstra", search)
+    return searched
+
+
+def test_a_shortest_path_is_found_once_until_links_change(searched: list[str]) -> None:
+    """Paths stay as they are when another port answers for an address, as a home agent's does for each binding."""
     world = mf.figure2(seed=7)
     first = world.network.way("AR2", world.cn1.address)
     before = len(searched)
@@ -178,3 +184,44 @@ def test_a_shortest_path_is_found_once_until_links_change(monkeypatch: pytest.Mo
     segment = world.network.segments["cn1"]
     segment.configure(mf.Link(delay_ms=99))
     assert world.network.way("AR2", world.cn1.address) is first and len(searched) == before + 1
+
+
+def test_hosts_that_move_cost_no_shortest_path_of_a_router(searched: list[str]) -> None:
+    """A host carries no transit: wherever it is, routers reach each other as before."""
+    network, near, far = square()
+    routers = ("R1", "R2", "R4")
+    before = {name: network.way(name, far.address) for name in routers[:2]}
+    found = len(searched)
+    moving = Host(network, "moving").add_interface("eth0", 9)
+    for number in range(20):
+        moving.join(network.segments[("near", "far")[number % 2]])
+        assert {name: network.way(name, far.address) for name in before} == before
+        assert [network.way(name, near.address) is None for name in routers] == [False] * 3
+        moving.leave()
+    assert len(searched) <= found + len(routers)
+
+
+def test_the_way_of_a_host_is_that_of_the_link_on_which_it_is(searched: list[str]) -> None:
+    network, near, far = square()
+    moving = Host(network, "moving").add_interface("eth0", 9)
+    for name, router, neighbor in (("near", "R1", near), ("far", "R4", far), ("near", "R1", near)):
+        moving.join(network.segments[name])
+        ways = [network.way("moving", address) for address in (NEAR.address(5), FAR.address(5))]
+        assert {way.receiver.owner for way in ways if way is not None} == {router, neighbor.name}
+        assert {way.sender for way in ways if way is not None} == {moving}
+        moving.leave()
+    assert network.way("moving", near.address) is None
+
+
+def test_who_knows_no_road_is_not_told_that_roads_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change costs as much as the nodes have sent since the last one, however many there are."""
+    told: list[str] = []
+    forget = Host.forget_roads
+    monkeypatch.setattr(Host, "forget_roads", lambda host: (told.append(host.name), forget(host)))
+    network, near, far = square()
+    for _ in range(3):
+        near.transmit(UDP(5, 9), None, far.address)
+        near.transmit(UDP(5, 9), None, far.address)
+        network.changed()
+        network.changed()
+    assert told == ["near host"] * 3
