@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import pairwise
 from math import hypot, inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,7 +98,7 @@ class Scene:
         """The links that are drawn: of a link of many nodes those to the node that leads on, and not each to each."""
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
         self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
-        self._paths: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.path, self.legs = cache(self._path), cache(self._legs)  # a film asks for few, and often
         self.words = {name: name for name in self.places}
         """Node -> what its card says."""
         for interface, neighbor in self.interfaces.items():
@@ -152,7 +153,7 @@ class Scene:
         across, up = self.halves[node]
         return Box(*self.at(node, width), across * 2, up * 2)
 
-    def legs(self, way: Way, margin: Point, width: float = WIDTH) -> list[Leg]:
+    def _legs(self, way: Way, margin: Point, width: float = WIDTH) -> list[Leg]:
         """Return the legs of a way, from card to card, each cut by `margin` (pixels across and up) before the cards."""
         (share, until), made = way.last, []
         for number, (a, b) in enumerate(zip(way.nodes, way.nodes[1:], strict=False)):
@@ -213,13 +214,8 @@ class Scene:
 
     # --- ways --------------------------------------------------------------------------------------------------------
 
-    def path(self, start: str, end: str) -> tuple[str, ...]:
-        """Find the shortest way between two nodes through routers; empty if there is none."""
-        if (start, end) not in self._paths:
-            self._paths[start, end] = self._path(start, end)
-        return self._paths[start, end]
-
     def _path(self, start: str, end: str) -> tuple[str, ...]:
+        """Find the shortest way between two nodes through routers; empty if there is none."""
         before: dict[str, str] = {start: ""}
         waiting = deque([start])
         while waiting and end not in before:
