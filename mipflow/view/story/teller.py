@@ -79,10 +79,7 @@ class Teller:
         self.moments: list[Moment] = []
         self._unknown: dict[int, int] = {}
         """Flow -> since when its peer does not know its care-of address (nanoseconds)."""
-        self._tunnelled: dict[int, int] = {}
-        """Flow -> when the mobile node sent the latest of its packets through the tunnel (nanoseconds)."""
-        self._looked = bisect_left(trace.sent, start_ns)
-        """How many packet-hops have been looked at for that."""
+        self._start_ns = start_ns
         self._losses: dict[object, int] = {}
         """Each loss, where and why -> the number of the latest moment that says so."""
 
@@ -260,14 +257,13 @@ class Teller:
         is.
         """
         trace = self.trace
-        until = bisect_left(trace.sent, t_ns)
-        for number in range(self._looked, until):
-            packet = trace.packets[number]
-            inner = packet.innermost()
-            if inner is not packet and inner.label > 0 and trace.channels[trace.channel[number]].sender == self.mobile:
-                self._tunnelled[inner.label] = trace.sent[number]
-        self._looked = max(self._looked, until)
-        return self._tunnelled.get(flow, -1) >= self._unknown.get(flow, 0)
+        since = max(self._unknown.get(flow, 0), self._start_ns)
+        return any(
+            isinstance(packet.payload, Packet) and packet.innermost().label == flow
+            and trace.channels[trace.channel[number]].sender == self.mobile
+            for number in range(bisect_left(trace.sent, t_ns) - 1, bisect_left(trace.sent, since) - 1, -1)
+            for packet in (trace.packets[number],)
+        )  # fmt: skip
 
     # --- losses and decisions ----------------------------------------------------------------------------------------
 

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from mipflow.sim.trace import Trace, is_control
 from mipflow.view.story.words import NS_PER_S
 from mipflow.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement, RouterSolicitation
-from mipflow.wire.packet import Packet
+from mipflow.wire.packet import TCP, UDP, Packet
 
 if TYPE_CHECKING:
     import networkx
 
 _NEIGHBOR_DISCOVERY = (RouterSolicitation, RouterAdvertisement, NeighborSolicitation, NeighborAdvertisement)
+
+_BARE = (UDP, TCP)
+"""Payloads in which no other packet can be: most have one."""
 
 
 class Leg(NamedTuple):
@@ -110,16 +113,18 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
 
     A packet is looked for up to a second before and after. data: those of flows too.
     """
-    sent, started, arrived, channel, packets = trace.sent, trace.started, trace.arrived, trace.channel, trace.packets
+    (sent, started, arrived, channel, _), packets = trace.read_columns(), trace.packets
     first, within = bisect_left(sent, start_ns - NS_PER_S), bisect_right(sent, end_ns)
+    looked: Iterable[tuple[int, Packet]]
+    looked = enumerate(packets[first : bisect_right(sent, end_ns + NS_PER_S)], first)
+    if not data:
+        looked = [(number, packet) for number, packet in looked if not packet.label]
     ends = [(name.sender, name.receiver) for name in trace.channels]
     found: list[Trip] = []
     latest: dict[int, Trip] = {}
     waiting: dict[tuple[str, int], list[Trip]] = {}
-    for number in range(first, bisect_right(sent, end_ns + NS_PER_S)):
-        if packets[number].label and not data:
-            continue
-        inner = packets[number].unsealed()
+    for number, packet in looked:
+        inner = packet if type(packet.payload) in _BARE else packet.unsealed()
         sender, receiver = ends[channel[number]]
         trip = latest.get(id(inner))
         if trip is None or ends[channel[trip.numbers[-1]]][1] != sender:
@@ -136,7 +141,9 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         latest[id(inner)] = trip
         if not inner.label:
             waiting.setdefault((receiver, arrived[number]), []).append(trip)
-    return [trip for trip in found if max(started[trip.numbers[-1]], arrived[trip.numbers[-1]]) >= start_ns]
+    return [
+        trip for trip in found if arrived[trip.numbers[-1]] >= start_ns or started[trip.numbers[-1]] >= start_ns
+    ]  # fmt: skip
 
 
 def is_tunnelled(packet: Packet) -> bool:
