@@ -119,6 +119,7 @@ RFC = {
     for number, sections in _SECTIONS.items() for section, names in sections.items() for name in names.split()
 }  # fmt: skip
 """Scapy's class of a header or an option -> where it is defined."""
+UNKNOWN = "no section known"
 _PADDING_OF_MOBILITY = {"Pad1": "RFC 6275 section 6.2.2", "PadN": "RFC 6275 section 6.2.3"}
 
 
@@ -294,7 +295,7 @@ def _headers(layer: Any, octets: bytes, words: Words) -> Iterator[Header]:
             end = len(octets)
             yield Header("Data", "", [Field("data", _hex(octets[at:]), 8 * at, 8 * (end - at))], at, octets[at:])
             return
-        yield Header(_NAMES.get(kind, str(layer.name)), RFC[kind], fields, at, octets[at:end])
+        yield Header(_NAMES.get(kind, str(layer.name)), RFC.get(kind, UNKNOWN), fields, at, octets[at:end])
         at, before, layer = end, layer, layer.payload
 
 
@@ -360,7 +361,7 @@ def _option(kind: str, part: Any, first_bit: int, words: Words, depth: int) -> l
     """Return an option of a layer as a field, and the fields in it."""
     sort = type(part).__name__
     inside, octets = _fields(part, first_bit, words, depth + 1)
-    rfc = _PADDING_OF_MOBILITY[sort] if sort.startswith("Pad") and kind.startswith("MIP6") else RFC[sort]
+    rfc = _PADDING_OF_MOBILITY[sort] if sort.startswith("Pad") and kind.startswith("MIP6") else RFC.get(sort, UNKNOWN)
     return [Field("option", f"{_NAMES.get(sort, part.name)} ({rfc})", first_bit, 8 * len(octets), depth), *inside]
 
 

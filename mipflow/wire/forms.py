@@ -205,7 +205,10 @@ def on_wire(
 ) -> Callable[[type[Kind]], type[Kind]]:  # fmt: skip
     """Make a class of values a frozen dataclass, and say how it stands on the wire: its number and its form.
 
-    No number has the value of any number that is not known; it has a field `type`.
+    number: the type in its header; None for the class of those that are not known, which has a field `type`. layer,
+    fields, lengths, constants: see `Form`. fixed: octets before what varies, the two of type and length included.
+    alignment: (x, y) for an option that stands at x*n + y octets. Example: option 4 is two numbers of two octets,
+    `@on_wire(4, "MIP6OptNonceIndices", "home=hni care_of=coni", fixed=6, alignment=(2, 0))`.
     """
 
     def decorate(cls: type[Kind]) -> type[Kind]:

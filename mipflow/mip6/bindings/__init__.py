@@ -5,8 +5,9 @@ them to `node.record`, and so they stand in the trace, in `world.tables()` and i
 values that prove a binding update. All of it is pure: `now` comes in, changes go out.
 
 The room belongs to the core and is its ground floor: it imports `mip6.constants` and the layers below, and anybody may
-import it. Read `table`, then `binding_cache`. Where to put what: a column of a row goes into `columns` and a field of
-the entry; a state or an event into the enum and the table `_FOLLOWING`; a new table derives from `Table` and stands
-with the node that keeps it. How updates are sent is the matter of `mip6.registrations`, how they are judged that of
-`mip6.binding_keeper`, `mip6.home_agent` and `mip6.correspondent_node`.
+import it. Read `table`, then `binding_cache`. Where to put what: a column that every row has goes into `columns` and a
+field of the entry (recorded scenarios change), one that only some have into a subclass, as in `mip6.enhanced`; a state
+or an event into the enum and the table `_FOLLOWING`; a new table derives from `Table` and stands with the node that
+keeps it. How updates are sent is the matter of `mip6.registrations`, how they are judged that of `mip6.binding_keeper`,
+`mip6.home_agent` and `mip6.correspondent_node`.
 """
