@@ -10,11 +10,20 @@ import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.flow.bindings.waiting_room import MAX_HELD
 from mipflow.lab.scenarios import HOME
+from mipflow.lab.world import World
 from mipflow.node.tcp.sockets import Tcp
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP, Packet
 from tests.flow.worlds import CALL, interfaces, occupied
 from tests.mip6.worlds import S, data_hops, world
+
+
+def with_a_call() -> World:
+    """Return a world with a call to CN1 on the primary: a second flow to CN1 waits for a further home address."""
+    made = world(wire=False).run(5)
+    made.mn.open(made.cn1, CALL)
+    return made
+
 
 # --- waiting and closing ---------------------------------------------------------------------------------------------
 
@@ -49,9 +58,7 @@ def test_a_flow_waits_for_its_address_and_holds_its_packets() -> None:
 
 
 def test_only_so_many_packets_are_held() -> None:
-    made = world(wire=False)
-    made.run(5)
-    made.mn.open(made.cn1, CALL)
+    made = with_a_call()
     fast = made.mn.open(made.cn1, mf.apps.Voice(interval_ms=1))
     made.run(3)
     dropped = [d for d in made.trace.drops() if "wait for a home address" in d.reason]
@@ -63,9 +70,7 @@ def test_only_so_many_packets_are_held() -> None:
 
 
 def test_tcp_delays_its_syn_until_its_flow_has_an_address() -> None:
-    made = world(wire=False)
-    made.run(5)
-    made.mn.open(made.cn1, CALL)
+    made = with_a_call()
     transfer = made.mn.open(made.cn1, mf.apps.FileTransfer(10_000))
     made.run(5)
     syns = [
@@ -105,9 +110,7 @@ def test_closing_frees_the_address_and_the_primary_stays() -> None:
 
 
 def test_a_flow_is_closed_while_its_address_is_pending() -> None:
-    made = world(wire=False)
-    made.run(5)
-    made.mn.open(made.cn1, CALL)
+    made = with_a_call()
     call = made.mn.open(made.cn1, CALL)
     made.run(0.5)
     pending = call.home_address

@@ -48,6 +48,14 @@ CALL = mf.apps.Voice(interval_ms=500, payload_bytes=20)
 ESP = 50
 
 
+def with_a_neighbor() -> tuple[World, Host]:
+    """Return Figure 2 and a host on its home link."""
+    made = world()
+    host = Host(made.network, "at home")
+    host.settle(made.network.segments["home"], 0x55)
+    return made, host
+
+
 def arrive(node: Node, octets_: bytes) -> None:
     """Let octets arrive at a node, at the interface that has their destination."""
     read = decode(octets_)
@@ -248,9 +256,7 @@ def test_a_node_without_mobile_ip_knows_no_type_2_routing_header() -> None:
 
 def test_options_of_router_advertisements_say_nothing_in_other_messages() -> None:
     """Sections 7.3, 7.4: the solicitation of a neighbor is answered as if they were not there, and nobody is listed."""
-    made = world()
-    host = Host(made.network, "at home")
-    host.settle(made.network.segments["home"], 0x55)
+    made, host = with_a_neighbor()
     made.run(3)
     agent, source = made.ha.home_agent_address.packed, host.interfaces["eth0"].link_local.packed
     question = bytes([135, 0, 0, 0]) + bytes(4) + agent
@@ -270,9 +276,7 @@ def test_options_of_router_advertisements_say_nothing_in_other_messages() -> Non
 
 def test_a_home_agent_tells_its_own_link_layer_address_for_the_mobile_node() -> None:
     """Section 10.4.1, by octets: at registration to all nodes, and in answer to a solicitation."""
-    made = world()
-    host = Host(made.network, "at home")
-    host.settle(made.network.segments["home"], 0x55)
+    made, host = with_a_neighbor()
     made.run(5)
     home, here = made.mn.primary_home_address, host.interfaces["eth0"]
     question = bytes([135, 0, 0, 0]) + bytes(4) + home.packed
@@ -290,9 +294,7 @@ def test_a_home_agent_tells_its_own_link_layer_address_for_the_mobile_node() -> 
 @pytest.mark.parametrize("group", ["ff02::1:3", "ff05::1:3", "ff08::1:3"])
 def test_groups_of_the_home_link_are_not_tunnelled(group: str) -> None:
     """Section 10.4.2: link-local groups never, others only if asked for; nothing is said about it."""
-    made = world()
-    host = Host(made.network, "at home")
-    host.settle(made.network.segments["home"], 0x55)
+    made, host = with_a_neighbor()
     made.run(5)
     start = made.network.clock.now
     host.interfaces["eth0"].multicast(Packet(host.address, Address(group), UDP(5, 9, b"to all")))

@@ -271,11 +271,17 @@ def test_a_mobile_node_configures_itself_registers_and_uses_the_tunnel() -> None
     assert got == [b"answer"]
 
 
-def test_a_mobile_node_optimises_the_route_after_return_routability() -> None:
-    """RFC 6275 sections 5.2.5, 11.6, 11.7.2, 11.3.1: proved with tokens that only the peer can make."""
+def talking() -> AllOthers:
+    """Return the surroundings of a mobile node that has registered and has sent one datagram."""
     world = AllOthers()
     world.arrive()
     world.talk(1000, b"one")
+    return world
+
+
+def test_a_mobile_node_optimises_the_route_after_return_routability() -> None:
+    """RFC 6275 sections 5.2.5, 11.6, 11.7.2, 11.3.1: proved with tokens that only the peer can make."""
+    world = talking()
     assert world.bound[CN, HOME] == CARE_OF
     assert world.talk(1000, b"two") == (b"two", CARE_OF, "straight")
     assert world.line.heard[-1].home == HOME
@@ -283,9 +289,7 @@ def test_a_mobile_node_optimises_the_route_after_return_routability() -> None:
 
 def test_a_mobile_node_moves_one_flow_and_leaves_the_other() -> None:
     """One binding update to the correspondent for one home address; no home binding moves."""
-    world = AllOthers()
-    world.arrive()
-    world.talk(1000, b"one")
+    world = talking()
     world.talk(2000, b"two")
     (second,) = {home for _, home in world.bound} - {HOME}
     assert world.bound == dict.fromkeys([(HA, HOME), (CN, HOME), (HA, second), (CN, second)], CARE_OF)
@@ -323,9 +327,7 @@ def test_a_mobile_node_asks_for_new_tokens_when_its_nonces_are_old(status: int, 
 
 def test_a_mobile_node_falls_back_to_the_tunnel_on_a_binding_error_and_binds_again() -> None:
     """RFC 6275 section 11.3.6: status 1."""
-    world = AllOthers()
-    world.arrive()
-    world.talk(1000, b"one")
+    world = talking()
     updates = len(world.line.all(MIP6MH_BU))
     world.line.send(packet(CN, OTHER_CARE_OF, MIP6MH_BE(status=1, ha=HOME)), at=1)
     assert len(world.line.all(MIP6MH_BU)) == updates, "one about a superseded binding is ignored"

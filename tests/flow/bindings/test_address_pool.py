@@ -49,6 +49,14 @@ def pair(w: World) -> tuple[Flow, Flow]:
     return flows
 
 
+def held_down() -> tuple[World, Flow]:
+    """Return a world and a flow that has just been closed: its home address is held down for six seconds."""
+    w = made(hold_down_s=6)
+    _, talk = pair(w)
+    w.mn.close(talk)
+    return w, talk
+
+
 def server(w: World) -> Dhcpv6Server:
     (host,) = [port.node for port in w.network.segments["home"].ports if port.owner == "DHCP"]  # type: ignore[attr-defined]
     assert isinstance(host, Dhcpv6Server)
@@ -208,9 +216,7 @@ def test_less_than_nothing_is_no_pool(pool: int, hold_down_s: float) -> None:
 
 
 def test_within_the_hold_down_the_next_flow_does_not_wait_and_after_it_it_does() -> None:
-    w = made(hold_down_s=6)
-    _, talk = pair(w)
-    w.mn.close(talk)
+    w, talk = held_down()
     w.run(5.9)
     again = w.mn.open(w.cn1, TALK)
     assert again.home_address == talk.home_address == SECOND and again.wait_ms == 0
@@ -226,9 +232,7 @@ def test_within_the_hold_down_the_next_flow_does_not_wait_and_after_it_it_does()
 
 
 def test_an_address_that_is_taken_and_given_back_is_held_down_in_full_again() -> None:
-    w = made(hold_down_s=6)
-    _, talk = pair(w)
-    w.mn.close(talk)
+    w, _ = held_down()
     w.run(4)
     again = w.mn.open(w.cn1, TALK)
     w.run(1)
@@ -240,9 +244,7 @@ def test_an_address_that_is_taken_and_given_back_is_held_down_in_full_again() ->
 
 
 def test_what_is_held_down_can_be_freed_by_hand_and_its_time_then_ends_nothing() -> None:
-    w = made(hold_down_s=6)
-    _, talk = pair(w)
-    w.mn.close(talk)
+    w, _ = held_down()
     w.mn.free_home_address(SECOND)
     w.run(10)
     assert bound(w) == homes(w) == {PRIMARY}

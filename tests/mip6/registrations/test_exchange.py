@@ -20,9 +20,9 @@ from mipflow.wire.codec import decode, encode
 from mipflow.wire.packet import Packet
 from tests.mip6 import octets
 from tests.mip6.headers import BA, BLANK, mobility_header, packet, signed
+from tests.mip6.registrations.worlds import QUIET, speaking
 from tests.mip6.worlds import S, data_hops, dropper, messages, world
 
-QUIET = mf.apps.Voice(interval_ms=500, payload_bytes=20)
 Answer = tuple[Any, ...]
 """Status, lifetime in units of four seconds, and mobility options."""
 
@@ -238,9 +238,7 @@ def test_without_prefix_discovery_the_registration_is_renewed_when_it_ends(monke
 
 def test_after_three_unanswered_tests_the_tunnel_while_they_go_on() -> None:
     """Section 5.2.9: after MAX_RO_FAILURE attempts the tunnel, though the old binding still lives; then back again."""
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     gone = dropper(made, "cn1", lambda m: m.name in ("HoTI", "CoTI"))
     start = made.now
     made.mn.handover(flow, "cell0")

@@ -20,9 +20,8 @@ from mipflow.wire.codec import decode, encode
 from mipflow.wire.packet import Packet
 from tests.mip6 import octets
 from tests.mip6.headers import BE, ICMPV6, mobility_header, packet
+from tests.mip6.registrations.worlds import QUIET, speaking
 from tests.mip6.worlds import S, data_hops, dropper, messages, world
-
-QUIET = mf.apps.Voice(interval_ms=500, payload_bytes=20)
 
 
 def tell(made: World, octets_: bytes) -> None:
@@ -63,9 +62,7 @@ def test_a_binding_error_of_the_home_agent_makes_for_a_new_home_registration() -
 
 def test_status_2_is_ignored_where_no_answer_is_awaited() -> None:
     """Section 11.3.6: from a correspondent with which all is settled, from a stranger, from the home agent."""
-    made = world()
-    made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, _ = speaking()
     before = rows(made)
     for peer in (made.cn1.address, made.cn2.address, made.mn.home_agent):
         tell(made, error(made, peer, 2))
@@ -200,9 +197,7 @@ def test_forged_reports_about_other_bindings_leave_a_failover_its_turn(kind: str
 
 def test_other_binding_errors_are_ignored() -> None:
     """Section 11.3.6: one about a superseded binding, one about a home address that is not registered there."""
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     made.mn.handover(flow, "cell0")
     made.run(3)
     before = rows(made)
@@ -235,9 +230,7 @@ def test_a_binding_refresh_request_is_answered_by_both_tests_and_an_update() -> 
 
 def test_a_refresh_request_about_nothing_is_not_answered() -> None:
     """Section 11.7.4: not for addresses that are not in the list, and no second one while the first is under way."""
-    made = world()
-    made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, _ = speaking()
     care_of, home = made.mn.care_of_address("wlan0").packed, made.mn.primary_home_address.packed
     asked = made.now
     tell(made, packet(made.cn2.address.packed, care_of, mobility_header(0, b"\0\0"), routing=home))
@@ -361,9 +354,7 @@ def test_code_1_about_a_binding_update_of_ours_counts_too() -> None:
 
 
 def test_code_1_about_a_binding_update_that_was_acknowledged_is_ignored() -> None:
-    made = world()
-    made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, _ = speaking()
     update = next(
         encode(h.packet) for h in made.trace
         if type(h.packet.payload).__name__ == "BindingUpdate" and h.packet.destination == made.cn1.address
@@ -374,9 +365,7 @@ def test_code_1_about_a_binding_update_that_was_acknowledged_is_ignored() -> Non
 
 def test_code_2_about_the_home_address_option_is_only_recorded() -> None:
     """Section 11.3.5: logged, and discarded."""
-    made = world()
-    made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, _ = speaking()
     before = rows(made)
     care_of, home = made.mn.care_of_address("wlan0").packed, made.mn.primary_home_address.packed
     sent_ = packet(care_of, made.cn1.address.packed, b"\0\x01\0\x02\0\x08\0\0", home=home, next_header=17)

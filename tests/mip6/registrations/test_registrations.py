@@ -17,9 +17,8 @@ from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingError, BindingUpdate, Status
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet
 from tests.mip6.octets import authenticator
+from tests.mip6.registrations.worlds import QUIET, speaking
 from tests.mip6.worlds import S, data_hops, dropper, instant, messages, world
-
-QUIET = mf.apps.Voice(interval_ms=500, payload_bytes=20)
 
 
 def updates(made: World, to: bytes, since_s: float = 0.0) -> list[int]:
@@ -252,9 +251,7 @@ def test_back_again_before_the_acknowledgement_the_old_address_is_in_doubt() -> 
 
 
 def test_135_moves_the_counter_past_the_value_and_registers() -> None:
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     (binding,) = made.cn1.bindings
     ahead = (binding.sequence + 500) & 0xFFFF
     made.cn1.bind(Binding(binding.home_address, binding.care_of_address, ahead, binding.expires_ns))
@@ -299,9 +296,7 @@ def test_the_counter_never_goes_back() -> None:
 def test_136_to_138_ask_for_the_tokens_that_have_expired(
     status: int, again: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     for interface in ("cell0", "wlan0"):
         made.mn.handover(flow, interface)
         made.run(2)
@@ -324,9 +319,7 @@ def test_136_to_138_ask_for_the_tokens_that_have_expired(
 
 
 def test_forged_and_old_acknowledgements_change_nothing() -> None:
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     kept = []
 
     def keep(packet: Packet, now: int) -> str | None:
@@ -605,9 +598,7 @@ def test_the_table_is_closed_and_every_state_can_be_reached_and_left() -> None:
 
 
 def test_a_forged_update_is_dropped_and_changes_no_cache() -> None:
-    made = world()
-    made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, _ = speaking()
     before = [b.row() for b in made.cn1.bindings]
     option = DestinationOptions((HomeAddressOption(made.mn.primary_home_address),))
     for update in (BindingUpdate(1), BindingUpdate(60000, lifetime_units=100)):
@@ -646,9 +637,7 @@ def test_bindings_of_a_failed_interface_move_at_home_first_then_at_correspondent
 
 def test_an_interface_that_comes_up_again_wakes_registrations_that_waited() -> None:
     """With no other interface nothing can be said; when it is up again everything is, without waiting for a timer."""
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     made.mn.interface("cell0").set_up(False)
     late = made.mn.open(made.cn1, QUIET, interface="wlan0")
     made.mn.interface("wlan0").set_up(False)
@@ -668,9 +657,7 @@ def change_home_agent(made: World, home_agent: Address) -> None:
 
 def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> None:
     """Section 11.7.1: the former would defend the home address; de-registered first, then registered at the new one."""
-    made = world()
-    flow = made.mn.open(made.cn1, QUIET)
-    made.run(5)
+    made, flow = speaking()
     former, other = made.mn.home_agent, Address("2001:db8:100::8")
     start = made.now
     change_home_agent(made, other)

@@ -50,6 +50,13 @@ def secured(**keywords: Any) -> World:
     return world(**{"security": True, **keywords})
 
 
+def calling() -> World:
+    """Return a secured world, four seconds after a call to CN1 was opened."""
+    w = secured()
+    w.mn.open(w.cn1, mf.apps.Voice())
+    return w.run(4)
+
+
 def sent(world: World, sender: str, segment: str) -> list[bytes]:
     """Return the octets of the signalling that a node put on a link, in order."""
     return [
@@ -138,9 +145,7 @@ def test_k_is_set_where_keys_come_from_an_exchange_and_cleared_where_they_are_ma
 
 def test_home_tests_travel_in_tunnel_mode_esp_with_encryption() -> None:
     """RFC 6275 10.4.6, 11.6.3; RFC 3776 3.2, 4.3: outer header from the care-of address, ESP, the whole packet."""
-    w = secured()
-    w.mn.open(w.cn1, mf.apps.Voice())
-    w.run(4)
+    w = calling()
     up = next(octets for octets in sent(w, "MN", "wlan0") if octets[6] == 50)
     assert (Address(up[8:24]), Address(up[24:40])) == (ON_WLAN, AGENT)
     init = opened(up, w, HomeTestInit)
@@ -169,9 +174,7 @@ def test_who_listens_on_the_access_link_reads_both_tokens_only_without_esp(prote
 
 def test_what_is_not_for_the_home_agent_is_left_alone() -> None:
     """RFC 6275 5.2, 5.3; RFC 3776 4.2: correspondents' updates, care-of tests and agent discovery have no policy."""
-    w = secured()
-    w.mn.open(w.cn1, mf.apps.Voice())
-    w.run(4)
+    w = calling()
     names = {found.name for octets in sent(w, "MN", "wlan0") if (found := read(octets)) is not None}
     assert names == {"CoTI", "BU"}, "in the clear: the care-of test and the correspondent's update"
     for payload in (icmpv6.HomeAgentAddressDiscoveryRequest(1), mobility.CareOfTestInit(b"12345678")):
@@ -410,9 +413,7 @@ def test_a_freed_home_address_loses_its_associations_after_the_home_agents_answe
 
 def test_a_refused_home_address_loses_its_associations() -> None:
     """RFC 6275 11.7.1 with status 134: the address is never used again, and its associations go."""
-    w = secured()
-    w.mn.open(w.cn1, mf.apps.Voice())
-    w.run(4)
+    w = calling()
     squatter = Host(w.network, "squatter", 5.0, 5.0)
     expected = HOME.address(MOBILE_NODE + 1)
     squatter.live_on(w.network.segments["home"], expected.interface_identifier, "eth0")
@@ -610,9 +611,7 @@ def test_home_test_inits_come_from_the_new_care_of_address_once_its_update_has_l
 
 def test_tshark_opens_it_with_the_keys(tshark: str, tmp_path: Path) -> None:
     """A second witness: an analyser that has the keys finds every integrity check value right, and reads the inside."""
-    w = secured()
-    w.mn.open(w.cn1, mf.apps.Voice())
-    w.run(4)
+    w = calling()
     w.pcap(tmp_path / "esp.pcap", "MN")
     options = ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]
     for each in associations(w.mn):
