@@ -28,7 +28,7 @@ LOST = -1
 """`arrived_ns` of a hop whose packet the link lost."""
 WARN_AT_HOPS = 5_000_000
 
-ROW = Struct("<qqqHB")
+ROW = Struct("<qqqIB")
 
 Row = Mapping[str, object]
 """A table row as plain named values: numbers, text, addresses as text."""
@@ -128,7 +128,7 @@ class Trace(Unique):
     def __init__(self, mode: Mode = "all") -> None:
         check(one_of(*get_args(Mode)), trace=mode)
         self.mode = mode
-        self._columns = (array("q"), array("q"), array("q"), array("H"), array("B"))
+        self._columns = (array("q"), array("q"), array("q"), array("I"), array("B"))
         self.new_rows = bytearray()
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.packets: list[Packet] = []
@@ -254,7 +254,8 @@ class Trace(Unique):
     def digest(self) -> str:
         """Return SHA-256 over all columns, packets and records: two runs are the same if and only if it is."""
         total = hashlib.sha256()
-        for column in (self.sent, self.started, self.arrived, self.channel, self.hop_limit):
+        channel = self.channel if len(self.channels) > 1 << 16 else array("H", self.channel)
+        for column in (self.sent, self.started, self.arrived, channel, self.hop_limit):
             total.update(column.tobytes())
         for name in self.channels:
             total.update(repr(name).encode())

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from mipflow.errors import ProtocolMisuse
 from mipflow.sim import trace as trace_module
 from mipflow.sim.link import Link
+from mipflow.sim.network import Network
 from mipflow.sim.trace import Change, Trace, is_control
 from mipflow.wire.icmpv6 import EchoRequest, RouterSolicitation
 from mipflow.wire.mobility import HomeTestInit
 from mipflow.wire.packet import UDP, Opaque, Packet
-from tests.sim.boxes import A, B, Wire
+from tests.sim.boxes import A, B, Box, Wire, datagram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -229,3 +230,16 @@ def test_tables_at_any_time_are_those_of_a_replay_from_the_start(steps: list[tup
             got = trace.tables(at).get("N", {}).get("t", {})
             assert {name: row["n"] for name, row in got.items()} == expected
         assert trace.between(at, at) == [record for record in trace.records if record.t_ns == at]
+
+
+def test_a_trace_tells_more_than_65536_directions_of_links_apart() -> None:
+    """Each pair of ports on a link has two of them, so a few hundred ports are enough."""
+    network = Network()
+    segment = network.add_segment("crowded", Link())
+    boxes = [Box(f"b{number}", network) for number in range(260)]
+    for box in boxes:
+        segment.attach(box)
+    segment.channel(boxes[-2], boxes[-1]).send(datagram(100))
+    assert network.trace[0].channel.sender == "b258"
+    assert network.trace[0].channel.receiver == "b259" and network.trace.channel[0] > 0xFFFF
+    assert network.trace.digest()
