@@ -27,6 +27,7 @@ from mipflow.wire.captures import capture
 from mipflow.wire.packet import UDP, Packet
 
 from .flows import assignment, carrying, setting_up
+from .growth import growth
 from .reference import HALF_S, START_S, measure, mobile_world
 from .screen import redraws
 
@@ -217,6 +218,12 @@ def bindings() -> None:
         show(f"{name} among 100,000 divided by one among 10,000", f"{ratio:.2f}", reach)
 
 
+def crowds() -> None:
+    """Up to ten thousand mobile nodes."""
+    for what, value, reach in growth():
+        show(what, value, reach)
+
+
 def flows() -> None:
     """Many flows on one mobile node."""
     for lines in (assignment(), carrying(), setting_up()):
@@ -225,5 +232,5 @@ def flows() -> None:
 
 
 if __name__ == "__main__":
-    for part in (engine, export, import_time, pictures, films, screen, memory, bindings, flows):
+    for part in (engine, export, import_time, pictures, films, screen, memory, bindings, flows, crowds):
         part()

@@ -1,0 +1,93 @@
+"""Many mobile nodes on many access networks: what it takes to build them, to register all, and to let each make a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
+from multiprocessing import get_context
+from resource import RUSAGE_SELF, getrusage
+from time import process_time
+
+from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.mip6.home_agent import HomeAgent
+from mipflow.node.applications.apps import Voice
+from mipflow.node.router import AccessRouter, Router, join_routers
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.link import Link
+from mipflow.sim.network import Network
+from mipflow.wire.address import Prefix
+
+Line = tuple[str, str, str]
+"""The measured thing, its value, and the value to reach."""
+
+SIZES = ((10, 1), (100, 1), (1_000, 10), (10_000, 100))
+"""Mobile nodes and access networks: a hundred on each, from the second on, since all on a link hear a multicast."""
+QUICK = Link(delay_ms=5, rate_bps=None)
+HOME, FAR = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:a::/64")
+REGISTERED_S, BOUND_S, TALKED_S, INTERVAL_MS = 6, 10, 11, 20.0
+STEPS = ("building", "registering", "binding", "calling for a second")
+
+
+def crowd(nodes: int, networks: int) -> tuple[Network, list[FlowMobileNode], CorrespondentNode]:
+    """Build mobile nodes spread over access networks, with one home agent and one correspondent node."""
+    network = Network(trace="off")
+    internet, agent = Router(network, "Internet"), HomeAgent(network, "HA")
+    join_routers(network, internet, agent, QUICK)
+    agent.serve_home(network.add_segment("home", QUICK, HOME), 7)
+    far = network.add_segment("far", QUICK, FAR)
+    internet.serve(far)
+    cn = CorrespondentNode(network, "CN")
+    cn.settle(far, 5)
+    segments = []
+    for number in range(networks):
+        router = AccessRouter(network, f"AR{number}")
+        join_routers(network, router, internet, QUICK)
+        prefix = Prefix.parse(f"2001:db8:{0x1000 + number:x}::/64")
+        segments.append(network.add_segment(f"access {number}", QUICK, prefix))
+        router.serve(segments[-1])
+    known = {"home_agent": agent.home_agent_address, "home_prefix": HOME}
+    mobiles = []
+    for number in range(nodes):
+        mobile = FlowMobileNode(network, f"MN{number}", home_address=HOME.address(0x1000 + number), **known)
+        mobile.visit("wlan0", segments[number % networks])
+        mobiles.append(mobile)
+    return network, mobiles, cn
+
+
+def steps_of(nodes: int, networks: int) -> tuple[list[float], float]:
+    """Processor seconds of each step, and megabytes at most, of a process that does nothing else."""
+    network, mobiles, cn = crowd(1, 1)
+    mobiles[0].open(cn, Voice())
+    network.run_until(REGISTERED_S * NS_PER_S)  # imports what is imported late
+    before, times = getrusage(RUSAGE_SELF).ru_maxrss, [process_time()]
+    network, mobiles, cn = crowd(nodes, networks)
+    times.append(process_time())
+    network.run_until(REGISTERED_S * NS_PER_S)
+    assert all(home.care_of_address is not None for mobile in mobiles for home in mobile.home_addresses)
+    times.append(process_time())
+    for number, mobile in enumerate(mobiles):
+        mobile.open(cn, Voice(INTERVAL_MS, start_s=BOUND_S - REGISTERED_S + number * INTERVAL_MS / nodes / 1000))
+    network.run_until(BOUND_S * NS_PER_S)
+    assert all(flow.registered_at_cn is not None for mobile in mobiles for flow in mobile.flows)
+    times.append(process_time())
+    network.run_until(TALKED_S * NS_PER_S)
+    assert sum(meter.received for meter in network.meters.values()) > 40 * nodes
+    times.append(process_time())
+    return [after - start for start, after in pairwise(times)], (getrusage(RUSAGE_SELF).ru_maxrss - before) / 1000
+
+
+def growth() -> Iterator[Line]:
+    """Yield what each step takes for a mobile node, by their number, and what ten times as many take of it."""
+    few: list[float] = []
+    for nodes, networks in SIZES:
+        with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+            times, megabytes = fresh.submit(steps_of, nodes, networks).result()
+        many = [*(1000 * time / nodes for time in times), 1000 * megabytes / nodes]
+        for place, (name, value) in enumerate(zip((*STEPS, "memory"), many, strict=True)):
+            ratio = f", x{value / few[place]:.2f}" if few else ""
+            unit = "kB" if name == "memory" else "ms"
+            yield f"{name}, each of {nodes:,} on {networks} links", f"{value:.2f} {unit}{ratio}", "x1 from 100 on"
+        few = many
