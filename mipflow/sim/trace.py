@@ -117,7 +117,7 @@ class _Column:
         self._number = number
 
     def __get__(self, trace: Trace, owner: type[Trace]) -> array[int]:
-        return trace.read_columns()[self._number]
+        return (trace.read_columns() if trace.new_rows else trace._columns)[self._number]
 
 
 class Trace(Unique):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from math import ceil, floor, log10
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import Dropped, Trace
@@ -37,6 +38,7 @@ NEAR = 3
 GAP, GAP_FACTOR = 12, 3
 """A curve is cut where no point is for so many pixels, and for so many times what nine in ten gaps are at most."""
 Point = tuple[float, float]
+_VALUE = itemgetter(1)
 
 
 class Curve(NamedTuple):
@@ -61,7 +63,7 @@ def timeline(
     """
     check_span(start_ns, end_ns)
     every = trips(trace, start_ns, end_ns)
-    found = runs(trace, [trip for trip in every if trip.started_ns >= start_ns], mobile)
+    found = runs(trace, (trip for trip in every if trip.started_ns >= start_ns), mobile)
     story = spine(trace, graph, names, flows, start_ns, end_ns, mobile=mobile, found=every)
     came, words, focus = arrived(found), story.words, story.focus
     shown = leading(flows, found, MOST_FLOWS, focus.moved)
@@ -287,7 +289,7 @@ class _Chart:
         columns: dict[int, list[Point]] = {}
         for point in points:
             columns.setdefault(floor(self._x(point[0])), []).append(point)
-        kept = (sorted({min(own, key=_value), max(own, key=_value)}) for own in columns.values())
+        kept = (sorted({min(own, key=_VALUE), max(own, key=_VALUE)}) for own in columns.values())
         return [(self._x(t_s), height(value)) for few in kept for t_s, value in few]
 
 
@@ -301,10 +303,6 @@ def _pieces(points: list[Point]) -> list[list[Point]]:
             pieces.append([])
         pieces[-1].append(later)
     return pieces
-
-
-def _value(point: Point) -> float:
-    return point[1]
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

@@ -38,8 +38,8 @@ def runs(trace: Trace, found: Iterable[Trip], mobile: str) -> list[Run]:
     """Return the runs of each flow by their start, in the direction in which most of its packets go."""
     flows: dict[int, list[Trip]] = {}
     for trip in found:
-        if trip.packet.label:
-            flows.setdefault(trip.packet.flow, []).append(trip)
+        if label := trip.packet.label:
+            flows.setdefault(abs(label), []).append(trip)
     result: list[Run] = []
     channels, channel, started = trace.channels, trace.channel, trace.started
     for flow, both in flows.items():

@@ -38,20 +38,17 @@ class Leg(NamedTuple):
 class Trip:
     """A packet's way, or a stretch of it; `packet` is the innermost packet, `numbers` are its hops in the trace."""
 
-    __slots__ = ("numbers", "packet", "trace")
+    __slots__ = ("arrived_ns", "numbers", "packet", "receiver", "started_ns", "trace")
 
     def __init__(self, trace: Trace, packet: Packet, numbers: list[int]) -> None:
         self.trace, self.packet, self.numbers = trace, packet, numbers
-
-    @property
-    def started_ns(self) -> int:
+        _, started, arrived, channel, _ = trace.read_columns()
+        self.started_ns = started[numbers[0]]
         """When the first bit left the first node, in nanoseconds."""
-        return self.trace.started[self.numbers[0]]
-
-    @property
-    def arrived_ns(self) -> int:
+        self.arrived_ns = arrived[numbers[-1]]
         """When the packet arrived where it ended (LOST if a link lost it), in nanoseconds."""
-        return self.trace.arrived[self.numbers[-1]]
+        self.receiver = trace.channels[channel[numbers[-1]]].receiver
+        """The node that it came to, or would have."""
 
     @property
     def sender(self) -> str:
@@ -62,11 +59,6 @@ class Trip:
     def interface(self) -> str:
         """The interface that it was sent on first."""
         return self.trace.channels[self.trace.channel[self.numbers[0]]].sender_interface
-
-    @property
-    def receiver(self) -> str:
-        """The node that it came to, or would have."""
-        return self.trace.channels[self.trace.channel[self.numbers[-1]]].receiver
 
     @property
     def tunnelled(self) -> bool:
@@ -127,12 +119,13 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         inner = packet if type(packet.payload) in _BARE else packet.unsealed()
         sender, receiver = ends[channel[number]]
         trip = latest.get(id(inner))
-        if trip is None or ends[channel[trip.numbers[-1]]][1] != sender:
+        if trip is None or trip.receiver != sender:
             # Control packets are read from their bytes on each link: another value, known by place, time and content.
             here = waiting.get((sender, sent[number]), ())
-            trip = next((each for each in here if _same(each.packet, inner)), None)
+            trip = next((each for each in here if _same(each.packet, inner)), None) if here else None
         if trip is not None:
             trip.numbers.append(number)
+            trip.arrived_ns, trip.receiver = arrived[number], receiver
         elif number < within:
             trip = Trip(trace, inner, [number])
             found.append(trip)
@@ -141,9 +134,7 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         latest[id(inner)] = trip
         if not inner.label:
             waiting.setdefault((receiver, arrived[number]), []).append(trip)
-    return [
-        trip for trip in found if arrived[trip.numbers[-1]] >= start_ns or started[trip.numbers[-1]] >= start_ns
-    ]  # fmt: skip
+    return [trip for trip in found if trip.arrived_ns >= start_ns or started[trip.numbers[-1]] >= start_ns]
 
 
 def is_tunnelled(packet: Packet) -> bool:
