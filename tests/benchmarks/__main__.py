@@ -115,6 +115,29 @@ def pictures() -> None:
     show("a panel's redraw, in the kernel", f"{median(times):.3f} s", "at most 0.2, of 0.5 on the screen")
 
 
+def views() -> None:
+    """Every picture of README's example with what goes into the notebook, after a minute and, by ratio, after ten."""
+    spent: dict[int, dict[str, float]] = {}
+    for duration_s in (60, 600):
+        world = mf.figure2(seed=7)
+        world.mn.open(world.cn1, mf.apps.Voice())
+        video = world.mn.open(world.cn1, mf.apps.Video())
+        world.run(duration_s / 2)
+        world.mn.handover(video, "cell0")
+        world.run(duration_s / 2)
+        spent[duration_s] = {}
+        for view in (world.animate, world.ladder, world.timeline, world.tables):
+            times = []
+            for _ in range(ROUNDS):
+                begin = process_time()
+                view().bundles()
+                times.append(process_time() - begin)
+            spent[duration_s][view.__name__] = median(times)
+    for name, took in spent[60].items():
+        show(f"{name}() of 60 s, in the kernel", f"{took * 1000:.1f} ms", f"at most {100 if name == 'animate' else 50}")
+        show("  of 600 s divided by that", f"{spent[600][name] / took:.1f}", "10" if name == "timeline" else "1")
+
+
 def films() -> None:
     """A film in Chromium with thirty packets in flight: pictures a second as it plays, and the longest between two."""
     from playwright.sync_api import sync_playwright
@@ -232,5 +255,5 @@ def flows() -> None:
 
 
 if __name__ == "__main__":
-    for part in (engine, export, import_time, pictures, films, screen, memory, bindings, flows, crowds):
+    for part in (engine, export, import_time, pictures, views, films, screen, memory, bindings, flows, crowds):
         part()
