@@ -17,8 +17,8 @@ ROOT = durations.LIST.parents[1]
 
 def test_a_test_is_long_by_one_case_on_average_or_by_all_together() -> None:
     lines = ["0.0600 tests/a.py::test_long", "0.0100 tests/a.py::test_short"]
-    lines += [f"0.0400 tests/a.py::test_many[{number}]" for number in range(30)]
-    lines += [f"0.0400 tests/a.py::test_few[{number} [odd]]" for number in range(5)]
+    lines += [f"0.0200 tests/a.py::test_many[{number}]" for number in range(30)]
+    lines += [f"0.0200 tests/a.py::test_few[{number} [odd]]" for number in range(5)]
     assert durations.longer(lines) == ["tests/a.py::test_long", "tests/a.py::test_many"]
 
 
