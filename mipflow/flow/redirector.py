@@ -2,7 +2,7 @@
 
 Figures 4, 5 and 6 are here, each in a method of its own, with the numbers of their steps. `outgoing` is Figure 4 and
 `incoming` Figure 5: `FlowStack` (`flow.stack`) calls them for packets on their way down and up. `assign` is Figure 6,
-which `give` asks for the home address of a new flow. Pure: it reads and changes the two tables and returns the changes.
+which `give` asks for the home address of a new flow. It sends nothing: it returns the changes of its tables.
 `flow.new_flows` enters new flows, and `flow.bindings` allocates home addresses and has peers told of all addresses.
 """
 
@@ -22,7 +22,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.packet import Marks, Sized
 
 Assign = Callable[["FlowMappingEntry", "HomeAddressTable", "FlowMappingTable"], "Address | None"]
-"""Which home address for a new flow? None asks for a new one. Who learns with mipflow puts in their own function:
+"""Which home address for a new flow? None asks for a new one. A learner puts their own function in:
 `figure2(assign=my_function)`.
 """
 
@@ -180,10 +180,10 @@ class DataFlowRedirector:
         Example: H@1, the primary, has flows to CN1 and CN3, and H@2 one to CN2. A new flow to CN1 gets H@2 (35, 36, 37
         no, 38 no, 39); the next one to CN1 finds both in the way and gets H@3 (43).
 
-        It differs from the figure in three ways. An index of the flow mapping table has the home addresses that are in
-        the way: the same result, without a walk through all flows (36, 37, 38, 44). A home address without any flow,
-        which the figure does not have, comes after those with flows. And 43 takes a second of virtual time: the new
-        flow has None until then, and other flows may begin meanwhile.
+        The rules aside, it differs from the figure in three ways. An index of the flow mapping table has the home
+        addresses that are in the way: the same result, without a walk through all flows (36, 37, 38, 44). A home
+        address without any flow, which the figure does not have, comes after the others with flows and before the
+        primary. And 43 takes a second of virtual time: the new flow has None until then, and others may begin.
         """
         if self.rules.one_address:
             return homes.primary  # no other is ever allocated (Figure 1)
@@ -196,7 +196,7 @@ class DataFlowRedirector:
             ha = home.home_address
             if ha in in_the_way or not self.may_have(home, kept_for):  # 36, 37, 38 and 44
                 continue
-            if ha == homes.primary:  # in the order of the figure all others are in the way, or have no flows
+            if ha == homes.primary:  # the last resort, after those without flows
                 return without_flows or ha  # 39
             if flows.is_used(ha):
                 return ha  # 39
