@@ -21,7 +21,7 @@ from mipflow.flow.bindings.stateless import Allocation, StatelessAllocation
 from mipflow.flow.conversations import Traits
 from mipflow.flow.learner.answers import Answered, Answers
 from mipflow.flow.learner.freeing import Free, Freeing
-from mipflow.flow.learner.guard import guarded
+from mipflow.flow.learner.guard import guarded, is_ours
 from mipflow.flow.learner.is_over import AskedEnding, FlowState
 from mipflow.flow.learner.packet_keys import PacketKeys, Seen
 from mipflow.flow.learner.put_in import (
@@ -139,7 +139,7 @@ class FlowMobileNode(Host):
         if maker is None:
             return StatelessAllocation(home_prefix, self.mobility.primary_home_address)
         made: Allocation = make("allocation", maker, Allocation, self)
-        return made if type(made).__module__.startswith("mipflow.") else GuardedAllocation(made)
+        return made if is_ours(type(made)) else GuardedAllocation(made)
 
     @property
     def home_agent(self) -> Address:

@@ -202,8 +202,12 @@ class _Line:
 
 def guarded(name: str, function: Callable[..., Any], parameters: str, check: Callable[..., str]) -> Callable[..., Any]:
     """Return a learner's function guarded, and one of mipflow's own as it is."""
-    ours = str(getattr(function, "__module__", None)).startswith("mipflow.")
-    return function if ours else Guarded(name, function, parameters, check)
+    return function if is_ours(function) else Guarded(name, function, parameters, check)
+
+
+def is_ours(thing: object) -> bool:
+    """Return True for a function or class of mipflow's own."""
+    return str(getattr(thing, "__module__", None)).startswith("mipflow.")
 
 
 def _offered(error: BaseException) -> str:
