@@ -106,8 +106,10 @@ class Network(Unique):
         return segment
 
     def add_prefix(self, prefix: Prefix, segment: Segment) -> None:
-        """Give a segment a further prefix. Raises TopologyError where another one has it."""
+        """Give a segment a further prefix. Raises TopologyError where another has it, and for one with host bits."""
         self.check_segment(segment)
+        if prefix != (whole := Prefix.around(prefix.network, prefix.length)):
+            raise TopologyError(f"{prefix} has bits behind its length; expected {whole}", prefix)
         if prefix in self._prefixes:
             raise TopologyError(f"prefix {prefix} is on {self._prefixes[prefix].name} already", prefix)
         self._prefixes[prefix] = segment

@@ -89,6 +89,14 @@ def test_names_and_prefixes_are_given_once() -> None:
         network.add_segment("other", Link(), FAR)
 
 
+def test_a_prefix_with_bits_of_a_host_is_refused_since_no_look_up_would_find_it() -> None:
+    network = Network()
+    segment = network.add_segment("near", Link())
+    with pytest.raises(TopologyError, match="2001:db8:1::7/64 has bits behind its length; expected 2001:db8:1::/64"):
+        network.add_prefix(Prefix(NEAR.address(7), 64), segment)
+    assert network.prefixes_of(segment) == []
+
+
 def test_coordinates_roles_and_delays_are_in_the_graph() -> None:
     network = Network()
     router = Router(network, "R", 3.0, 4.0)
