@@ -295,7 +295,7 @@ def _headers(layer: Any, octets: bytes, words: Words) -> Iterator[Header]:
             end = len(octets)
             yield Header("Data", "", [Field("data", _hex(octets[at:]), 8 * at, 8 * (end - at))], at, octets[at:])
             return
-        yield Header(_NAMES.get(kind, str(layer.name)), RFC.get(kind, UNKNOWN), fields, at, octets[at:end])
+        yield Header(_NAMES.get(kind, str(layer.name)), RFC[kind], fields, at, octets[at:end])
         at, before, layer = end, layer, layer.payload
 
 

@@ -108,6 +108,12 @@ def test_every_header_and_option_that_is_written_says_where_it_is_defined() -> N
     assert {form._layer_name for form in forms} - {"Raw"} <= RFC.keys()
 
 
+def test_an_option_without_a_section_is_shown_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(RFC, "MIP6OptNonceIndices")
+    said = inspect(TRACE, number_of(BindingUpdate), names=NAMES).describe()
+    assert "Nonce Indices (no section known)" in said and "home nonce index" in said
+
+
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
