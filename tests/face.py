@@ -31,7 +31,7 @@ from mipflow.flow.policy.rules import RuleSet
 from mipflow.lab.outside import Outside
 from mipflow.lab.plain import CarriedHost, PlainWorld
 from mipflow.lab.replay.replay import Handover, Replay
-from mipflow.lab.scenarios import FEATURES
+from mipflow.lab.scenarios import FEATURE_KEYWORDS
 from mipflow.lab.views import Views
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import MobileNode
@@ -249,7 +249,7 @@ def scenario(make: Callable[..., World], *more: Callable[..., Any], without: fro
     given = NONE | {"network", "name", "x", "y", "host", "home_agent", "home_address", "home_prefix"}
     given |= {"keywords", "more", "settings"}
     fronts = signature(_fronts)
-    assert list(fronts.parameters) == [*FEATURES, "form", "replay"]
+    assert list(fronts.parameters) == [*FEATURE_KEYWORDS, "form", "replay"]
     return maker(make, *more, _fronts, FlowMobileNode, MobileNode, left_out=given | without, **arguments)
 
 

@@ -170,7 +170,7 @@ def _allocate(world: World, allocate: str | Callable[..., Any], more: Mapping[st
     return ALLOCATIONS[allocate](world, **({"form": more["form"]} if more.get("form") is not None else {}))
 
 
-FEATURES: dict[str, tuple[object, Callable[[World, Any, Mapping[str, Any]], World]]] = {
+FEATURE_KEYWORDS: dict[str, tuple[object, Callable[[World, Any, Mapping[str, Any]], World]]] = {
     "advertisements": (None, lambda world, it, _: networks.with_advertisements(world, it)),
     "home_agents": (1, lambda world, it, _: home.with_home_agents(world, it)),
     "allocate": (None, _allocate),
@@ -195,7 +195,7 @@ _EXPECTED: dict[str, Expected] = {
 
 def _put_in(world: World, more: Mapping[str, Any]) -> World:
     """Put in the features that the keywords ask for."""
-    for name, (off, put_in) in FEATURES.items():
+    for name, (off, put_in) in FEATURE_KEYWORDS.items():
         if more.get(name, off) is not off:  # a stranger's value need not compare
             put_in(world, more[name], more)
     return world
@@ -211,7 +211,7 @@ def _check(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     allocate, form = more.get("allocate"), more.get("form")
     if form is not None and allocate != "stateless":
         raise ProtocolMisuse(f"form= with allocate={shown(allocate)}; expected allocate='stateless'", allocate)
-    settings = {name: value for name, value in more.items() if name not in {*FEATURES, "form", "replay"}}
+    settings = {name: value for name, value in more.items() if name not in {*FEATURE_KEYWORDS, "form", "replay"}}
     own_names = {"home_agent", "home_address", "home_prefix", "operator", "allocate"}
     check_keywords(settings, "a world", FlowMobileNode, MobileNode, without=own_names)
     return settings

@@ -9,5 +9,5 @@ gives that world; `feature` refuses a second time, a wrong order and what does t
 Here the doors of the core are opened: `mip6.discovery`, `mip6.security`, `mip6.enhanced`, `flow.allocation` and
 `flow.protocols` come into nodes from here and from `lab.scenarios`, whose keywords call these functions. To add a
 feature, write such a function in the module of its kind under `@feature()`, name it in `mipflow/__init__.py` and
-tests/face.py, and give `figure2` a keyword in `scenarios.FEATURES`. Read `home.with_security` first.
+tests/face.py, and give `figure2` a keyword in `scenarios.FEATURE_KEYWORDS`. Read `home.with_security` first.
 """
