@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,7 +34,7 @@ DESIGN = {
 BEHIND = "world.cn1", "world.trace", "world.cn2.bindings", "world.mn.home_addresses"
 LETTERS = "world.mn.ha"
 TYPED = [*(f"{name}{end}" for name in DESIGN for end in (".", "._")), *(f"{name}." for name in BEHIND), LETTERS]
-# In a kernel of its own, as a learner has it: among thousands of other tests jedi was seen to offer nothing.
+# In a kernel of its own, as a learner has it.
 KERNEL = """
 import json, sys
 from IPython.core.completer import provisionalcompleter
@@ -52,9 +53,16 @@ Offered = Callable[[str, bool], list[str]]
 
 
 @pytest.fixture(scope="module")
-def offered() -> Offered:
-    """Return the names that are offered for one of `TYPED`, with jedi or without."""
-    done = subprocess.run([sys.executable, "-c", KERNEL, *TYPED], capture_output=True, text=True, check=True)
+def offered(tmp_path_factory: pytest.TempPathFactory) -> Offered:
+    """Return the names that are offered for one of `TYPED`, with jedi or without.
+
+    jedi keeps parsed files in the user's folder for caches, and offers nothing where it reads one that another process
+    is just writing. Workers of one test run are such processes: each has a folder of its own.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", KERNEL, *TYPED], capture_output=True, text=True, check=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("jedi"))},
+    )  # fmt: skip
     found = {(typed, jedi): names for typed, jedi, names in map(json.loads, done.stdout.splitlines())}
     return lambda typed, jedi: found[typed, jedi]
 
