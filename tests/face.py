@@ -440,6 +440,7 @@ INSIDE = {
     "mf.apps.Application": "a protocol: nothing is made of it",
     "mf.policies.Choice": "given, not taken", "mf.policies.FlowFacts": "given, not taken",
     "mf.policies.NetworkState": "given, not taken", "mf.policies.Wish": "what a policy gives, which is looked at there",
+    "Trace.forget": "called while a capture is written",
     "Trace.add_channel": "written by links", "Trace.hop": "written by links, for every packet",
     "Trace.warn_if_large": "written by the network", "Trace.changed": "written by nodes",
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",

@@ -9,13 +9,15 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from os.path import realpath
 
 from mipflow.errors import DatasetError, ProtocolMisuse, Stopped
 from mipflow.files import check_writable
 from mipflow.lab.replay import report
+from mipflow.lab.replay.captured import AtNode, Captured
 from mipflow.lab.replay.play import play
 from mipflow.lab.replay.recording import LONGEST_S, RecordedFlow, Recording, read
 from mipflow.lab.replay.replay import Handover, Replay
@@ -25,6 +27,7 @@ from mipflow.node.applications import apps
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
 from mipflow.sim.clock import seconds
 from mipflow.wire.address import Address
+from mipflow.wire.captures import capture
 
 DEFAULT_DURATION_S = 20.0
 """Seconds of virtual time of a scenario without a capture: a call and a video."""
@@ -44,29 +47,33 @@ def run(given: argparse.Namespace) -> int:
     """
     handovers, end_s = _check(given)
     with closing(_Progress()) as progress:
-        mode = {} if given.mode is None else {"mode": given.mode}
-        world: World = SCENARIOS[given.scenario](seed=given.seed, cns=given.cns, operator=given.rules, **mode)
+        more = {} if given.mode is None else {"mode": given.mode}
+        if given.html is given.pcap is None:
+            more["trace"] = "off"
+        world: World = SCENARIOS[given.scenario](seed=given.seed, cns=given.cns, operator=given.rules, **more)
         choices = {"mobile": given.mobile, "packets": given.packets, "silence_s": given.silence, "progress": progress}
         recording = _call_and_video(end_s) if given.traffic is None else read(given.traffic, **choices)
         options = {"cns": given.cns, "min_packets": given.min_packets, "handovers": handovers, "progress": progress}
         played = play(world, recording, **options)
         before = {flow.id: flow.care_of_address for flow in played.flows}
-        _play_on(world, played, end_s, progress)
+        captured = _play_on(world, played, end_s, progress, forget=given.html is None)
+        written = [*_write(given, world, progress, captured)]
         progress.close()
         print("\n".join(_lines(given.scenario, world, played, before)))
-        written = _write(given, world, progress)
     if written:
         print("\n".join(report.listing("Written", written)))
     return 0
 
 
-def _play_on(world: World, played: Replay, end_s: float, progress: Callable[[str], None]) -> None:
-    """Run to the end. Raises Stopped for an interrupt."""
+def _play_on(world: World, played: Replay, end_s: float, progress: Callable[[str], None], forget: bool) -> Captured:
+    """Run to the end; yield what the mobile node has sent and received as soon as it has, and `forget` it then: memory
+    is bounded by what is under way. Raises Stopped for an interrupt.
+    """
+    captured = AtNode(world.trace, world.mn.name)
     try:
-        if end_s == math.inf:
-            played.finish(progress)
-        else:
-            played.run(end_s, progress)
+        for said in played.steps(None if end_s == math.inf else end_s):
+            progress(said)
+            yield from captured.up_to(world.network.clock.now, forget)
     except KeyboardInterrupt:
         at_s = world.now - world.start_s
         raise Stopped(f"stopped at {at_s:.3f} s of {played.duration_s:.3f} s; nothing is written") from None
@@ -131,18 +138,17 @@ def _lines(scenario: str, world: World, played: Replay, before: Mapping[int, Add
     ]  # fmt: skip
 
 
-def _write(given: argparse.Namespace, world: World, progress: _Progress) -> list[str]:
-    """Write the files that were asked for; return a line for each."""
-    written, mobile = [], world.mn.name
-    if given.pcap is not None:
-        progress(f"writing {given.pcap}", at_once=True)
-        count = world.pcap(given.pcap, node=mobile)
-        written.append(f"{given.pcap}: {count} packets, as {mobile} sent and received them")
+def _write(given: argparse.Namespace, world: World, progress: _Progress, captured: Captured) -> Iterator[str]:
+    """Write the files that were asked for, the capture while the world runs; yield a line for each."""
+    if given.pcap is None:
+        deque(captured, 0)
+    else:
+        count = capture.write(given.pcap, captured)
+        yield f"{given.pcap}: {count} packets, as {world.mn.name} sent and received them"
     if given.html is not None:
         progress(f"drawing {given.html}", at_once=True)
         world.save(given.html)
-        written.append(f"{given.html}: open it in a browser")
-    return written
+        yield f"{given.html}: open it in a browser"
 
 
 class _Progress:

@@ -17,7 +17,7 @@ from mipflow.errors import ProtocolMisuse, shown
 from mipflow.files import check_writable
 from mipflow.flow.applications.flows import Flow
 from mipflow.lab.features.values import plain
-from mipflow.lab.replay.captured import at_node, on_links
+from mipflow.lab.replay.captured import AtNode, on_links
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import Host
 from mipflow.sim.clock import NS_PER_S, Unique, seconds
@@ -253,7 +253,7 @@ class Views(Unique):
         if interface is not None and interface not in interfaces:
             known = ", ".join(interfaces)
             raise ProtocolMisuse(f"{node} has no interface {shown(interface)}; expected one of {known}", interface)
-        return capture.write(path, at_node(self.trace, node, interface, self.network.clock.now))
+        return capture.write(path, AtNode(self.trace, node, interface).up_to(self.network.clock.now))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write animation, ladder, timeline, tables and state machines as one page that needs no kernel or network.

@@ -201,6 +201,16 @@ class Trace(Unique):
     hop_limit = _Column(4)
     """The packet's hop limit on that link."""
 
+    def forget(self, first: int = 0) -> None:
+        """Forget all hops, and those of the records from number `first` on that tell of drops: who needs them has read
+        them. A network that runs on traces on.
+        """
+        for column in self.read_columns():
+            del column[:]
+        self.packets.clear()
+        self.records[first:] = [each for each in self.records[first:] if not isinstance(each, Dropped)]
+        self._states = [kept for kept in self._states if kept[0] <= first]
+
     def __len__(self) -> int:
         return len(self.packets)
 

@@ -29,6 +29,7 @@ from mipflow.wire.packet import UDP, Packet
 from .flows import assignment, carrying, setting_up
 from .growth import growth
 from .reference import HALF_S, START_S, measure, mobile_world
+from .runs import runs
 from .screen import redraws
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -247,6 +248,12 @@ def crowds() -> None:
         show(what, value, reach)
 
 
+def captures() -> None:
+    """`mipflow run` with many packets, and with many flows."""
+    for what, value, reach in runs():
+        show(what, value, reach)
+
+
 def flows() -> None:
     """Many flows on one mobile node."""
     for lines in (assignment(), carrying(), setting_up()):
@@ -254,6 +261,8 @@ def flows() -> None:
             show(what, value, reach)
 
 
+PARTS = engine, export, import_time, pictures, views, films, screen, memory, bindings, flows, crowds, captures
+
 if __name__ == "__main__":
-    for part in (engine, export, import_time, pictures, views, films, screen, memory, bindings, flows, crowds):
+    for part in PARTS:
         part()

@@ -160,6 +160,16 @@ def test_the_files(tmp_path: Path, tshark: str, capsys: pytest.CaptureFixture[st
     assert found.stdout == ""
 
 
+def test_the_capture_is_the_same_whether_the_trace_is_kept_or_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line, told = f"{TRAFFIC} --handover 6:cell0@5 --duration 9", []
+    for options in ("", f"--pcap {tmp_path / 'alone'}", f"--pcap {tmp_path / 'both'} --html {tmp_path / 'page'}"):
+        assert run(f"{line} {options}") == 0
+        told.append(capsys.readouterr().out.split("\n\nWritten")[0].strip())
+    assert (tmp_path / "alone").read_bytes() == (tmp_path / "both").read_bytes() and told == [told[0]] * 3
+
+
 @pytest.mark.parametrize(
     ("line", "named", "advice"),
     [

@@ -1,54 +1,88 @@
-"""Packets for a capture: those of all links, or of one node or interface, with the times that they have there. Pure.
+"""Packets for a capture: those of all links, or of one node or interface, with the times that they have there.
 
 Takes a trace; gives (time in nanoseconds, packet) in the order of time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import islice
 
 from mipflow.sim.link import DOWN, LEFT
-from mipflow.sim.trace import LOST, Trace
+from mipflow.sim.trace import LOST, Dropped, Trace
 from mipflow.wire.packet import Packet
 
 Captured = Iterator[tuple[int, Packet]]
+_Fault = tuple[str, str]
+"""Node or link with the reason for which it dropped a packet."""
 
 
 def on_links(trace: Trace) -> Captured:
     """Yield every packet on every link, when its first bit leaves."""
-    return _in_order(trace, zip(trace.started, range(len(trace)), strict=True))
-
-
-def at_node(trace: Trace, node: str, interface: str | None, now_ns: int) -> Captured:
-    """Yield the packets that a node, or one interface of it, had sent and received up to `now_ns`: when it handed them
-    to a link, and when they had arrived whole. It has not received what was lost, nor what came when its interface was
-    down or had left the link.
-    """
-    names = list(enumerate(trace.channels))
-    sends = {number for number, name in names if name.sender == node and interface in (None, name.sender_interface)}
-    hears = {number for number, name in names if name.receiver == node and interface in (None, name.receiver_interface)}
-    sent, arrived = trace.sent, trace.arrived
-    unheard = {(drop.t_ns, drop.node, drop.reason) for drop in trace.drops()}
-
-    def is_heard(arrived_ns: int, channel: int) -> bool:
-        name = trace.channels[channel]
-        has_left = arrived_ns, name.segment, LEFT.format(node)
-        is_down = arrived_ns, node, DOWN.format(name.receiver_interface)
-        return arrived_ns != LOST and arrived_ns <= now_ns and has_left not in unheard and is_down not in unheard
-
-    def seen() -> Iterator[tuple[int, int]]:
-        for number, channel in enumerate(trace.channel):
-            if channel in sends:
-                yield sent[number], number
-            elif channel in hears and is_heard(arrived[number], channel):
-                yield arrived[number], number
-
-    return _in_order(trace, seen())
-
-
-def _in_order(trace: Trace, seen: Iterable[tuple[int, int]]) -> Captured:
-    """Yield the packets of (time, number) pairs, each with the hop limit that it had on that hop."""
     limits = trace.hop_limit
-    for t_ns, number in sorted(seen):
-        packet = trace.packets[number]
-        yield t_ns, packet if packet.hop_limit == limits[number] else trace[number].packet
+    for t_ns, number in sorted(zip(trace.started, range(len(trace)), strict=True)):
+        yield t_ns, _as_sent(trace.packets[number], limits[number])
+
+
+class AtNode:
+    """The packets that a node, or one interface of it, has sent and received: when it handed them to a link, and when
+    they had arrived whole. It has not received what was lost, nor what came when its interface was down or had left the
+    link.
+
+    They come piece by piece while a network runs, or all at once when it has.
+    """
+
+    def __init__(self, trace: Trace, node: str, interface: str | None = None) -> None:
+        self._trace = trace
+        self._node = node
+        self._interface = interface
+        self._faults: list[tuple[_Fault, ...] | None] = []
+        """By the number of a channel: faults that keep its packets from being received here, nothing where they are
+        sent from here, None where it leads elsewhere.
+        """
+        self._hops = self._records = self._count = 0
+        """The hops and records of the trace that were read, and the packets found so far."""
+        self._under_way: list[tuple[int, int, tuple[_Fault, ...], int, Packet]] = []
+        """The packets that were sent and have not arrived: time, count, faults, hop limit, packet."""
+
+    def up_to(self, now_ns: int, forget: bool = False) -> Captured:
+        """Yield the packets since the last call, up to `now_ns` nanoseconds; with `forget` the trace forgets its hops
+        and drops.
+        """
+        trace, found = self._trace, self._under_way
+        self._faults += map(self._faults_on, range(len(self._faults), len(trace.channels)))
+        columns = zip(trace.channel, trace.sent, trace.arrived, trace.hop_limit, trace.packets, strict=True)
+        for channel, sent_ns, arrived_ns, limit, packet in islice(columns, self._hops, None):
+            faults = self._faults[channel]
+            if faults is not None and (not faults or arrived_ns != LOST):
+                self._count += 1
+                found.append((arrived_ns if faults else sent_ns, self._count, faults, limit, packet))
+        drops = (each for each in islice(trace.records, self._records, None) if isinstance(each, Dropped))
+        unheard = {(drop.t_ns, drop.node, drop.reason) for drop in drops}
+        if forget:
+            trace.forget(self._records)
+        self._hops, self._records = len(trace), len(trace.records)
+        found.sort()
+        cut = bisect_right(found, (now_ns + 1,))
+        self._under_way = found[cut:]
+        for t_ns, _, faults, limit, packet in found[:cut]:
+            if not any((t_ns, *fault) in unheard for fault in faults):
+                yield t_ns, _as_sent(packet, limit)
+
+    def _faults_on(self, channel: int) -> tuple[_Fault, ...] | None:
+        name, node = self._trace.channels[channel], self._node
+        if name.sender == node and self._interface in (None, name.sender_interface):
+            return ()
+        if name.receiver == node and self._interface in (None, name.receiver_interface):
+            return (name.segment, LEFT.format(node)), (node, DOWN.format(name.receiver_interface))
+        return None
+
+
+def _as_sent(packet: Packet, hop_limit: int) -> Packet:
+    """Return a packet with the hop limit that it had on a link."""
+    if packet.hop_limit == hop_limit:
+        return packet
+    packet = packet.copy()
+    packet.hop_limit = hop_limit
+    return packet

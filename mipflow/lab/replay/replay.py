@@ -7,6 +7,7 @@ Takes a mobile node with its opened flows and the recording they come from; give
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -130,20 +131,26 @@ class Replay(Unique):
         """Run the world for some seconds."""
         check(SECONDS, duration_s=duration_s)
         check(optional(PROGRESS), progress=progress)
-        network = self.mn.network
-        end_ns = network.clock.now + seconds(duration_s)
-        while network.clock.now < end_ns:
-            network.run_until(min(network.clock.now + _STEP_NS, end_ns))
+        for said in self.steps(duration_s):
             if progress is not None:
-                at_s = self._now_s - self.start_s
-                progress(f"running: {at_s:.1f} of {self.duration_s:.1f} s, {network.clock.packet_events} packet-hops")
+                progress(said)
 
     def finish(self, progress: Progress | None = None) -> Replay:
         """Run the world until all was sent, all of TCP has arrived and no packet is under way, or until nothing has
         arrived for a minute in which no end made a pause that was recorded.
         """
-        end_s = self.start_s + self.duration_s + _TAIL_S
-        self.run(max(end_s - self._now_s, 0.0), progress)
+        check(optional(PROGRESS), progress=progress)
+        for said in self.steps():
+            if progress is not None:
+                progress(said)
+        return self
+
+    def steps(self, duration_s: float | None = None) -> Iterator[str]:
+        """Run the world for some seconds, or else as `finish` does; say every quarter of a second how far it is."""
+        if duration_s is not None:
+            yield from self._run(duration_s)
+            return
+        yield from self._run(max(self.start_s + self.duration_s + _TAIL_S - self._now_s, 0.0))
         received, since_s = -1, self._now_s
         while not (self.is_complete and self.is_quiet) and self._now_s - since_s < STANDSTILL_S:
             under_way = [flow.running for flow in self.flows if flow.running is not None]
@@ -152,8 +159,15 @@ class Replay(Unique):
                 received, since_s = now, self._now_s
             due_ns = [running.due_ns for running in under_way if isinstance(running, RecordedRunning)]
             since_s = max([since_s, *(at_ns / NS_PER_S for at_ns in due_ns)])
-            self.run(_STEP_NS / NS_PER_S, progress)
-        return self
+            yield from self._run(_STEP_NS / NS_PER_S)
+
+    def _run(self, duration_s: float) -> Iterator[str]:
+        network = self.mn.network
+        end_ns = network.clock.now + seconds(duration_s)
+        while network.clock.now < end_ns:
+            network.run_until(min(network.clock.now + _STEP_NS, end_ns))
+            at_s = self._now_s - self.start_s
+            yield f"running: {at_s:.1f} of {self.duration_s:.1f} s, {network.clock.packet_events} packet-hops"
 
     def __repr__(self) -> str:
         return f"<Replay of {self.recording.name}: {len(self.flows)} flows in {self.duration_s:.1f} s>"

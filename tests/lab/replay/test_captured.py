@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
+from mipflow.lab.replay.captured import AtNode
 from mipflow.lab.world import World
 from mipflow.node.interface import Interface
 from mipflow.node.node import Node
@@ -24,24 +26,31 @@ Interface_ = tuple[str, str]
 """Node and interface, by their names."""
 
 
-def eventful() -> World:
+def eventful(after_each: Callable[[World], object] = lambda world: None) -> World:
     """Play loss, jitter, queues, an interface that fails and one that leaves with packets under way, and more at the
-    end.
+    end; call `after_each` after each of many steps.
     """
+
+    def run(world: World, duration_s: float) -> None:
+        for _ in range(10):
+            world.run(duration_s / 10)
+            after_each(world)
+
     lossy = mf.Link(delay_ms=30, rate_bps=2_000_000, loss=0.05, jitter_ms=20, reorder=True)
     world = mf.figure2(seed=3, links={"wlan0": lossy, "cell0": mf.Link(delay_ms=40, jitter_ms=9)})
     flows = [world.mn.open(cn, app) for cn in world.cns for app in (mf.apps.Voice(), mf.apps.Video())]
-    world.run(5)
+    run(world, 5)
     world.mn.handover(flows[1], "cell0")
-    world.run(1)
+    run(world, 1)
     world.mn.interface("wlan0").set_up(False)
-    world.run(1)
+    run(world, 1)
     world.mn.interface("wlan0").set_up(True)
-    world.run(1)
+    run(world, 1)
     world.mn.handover_all("wlan0")
-    world.run(0.5)
+    run(world, 0.5)
     world.mn.interface("cell0").leave()
-    return world.run(0.5131)
+    run(world, 0.5131)
+    return world
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +107,29 @@ def test_an_interface_has_what_it_sent_and_received_and_a_node_that_of_all(
     world.pcap(tmp_path / "own.pcap", interface="cell0")
     world.pcap(path, "MN", "cell0")
     assert (tmp_path / "own.pcap").read_bytes() == path.read_bytes(), "the mobile node's where no node is named"
+
+
+@pytest.mark.parametrize(("node", "interface"), [("MN", None), ("MN", "cell0"), ("AR2", None), ("CN1", None)])
+@pytest.mark.parametrize("forget", [False, True])
+def test_pieces_while_it_runs_are_the_whole_of_afterwards(node: str, interface: str | None, forget: bool) -> None:
+    encode, sizes, found = Encoder().encode, list[int](), list[tuple[int, bytes]]()
+    readers: list[AtNode] = []
+
+    def take(world: World) -> None:
+        readers[:] = readers or [AtNode(world.trace, node, interface)]
+        packets = readers[0].up_to(world.network.clock.now, forget)
+        piece = [(t_ns, encode(packet)) for t_ns, packet in packets]
+        found.extend(piece)
+        sizes.append(len(piece))
+        assert not forget or not (len(world.trace) or list(world.trace.drops()))
+
+    seen = eventful(take)
+    whole = eventful()
+    assert seen.hops == whole.hops and seen.network.clock.now == whole.network.clock.now
+    packets = AtNode(whole.trace, node, interface).up_to(whole.network.clock.now)
+    assert found == [(t_ns, encode(packet)) for t_ns, packet in packets]
+    assert sum(map(bool, sizes)) > 10 and [*seen.trace.changes()] == [*whole.trace.changes()]
+    assert seen.tables(at=7).rows() == whole.tables(at=7).rows()
 
 
 def test_every_link_keeps_the_times_of_the_links(tmp_path: Path) -> None:
