@@ -31,6 +31,7 @@ from .growth import growth
 from .reference import HALF_S, START_S, measure, mobile_world
 from .runs import runs
 from .screen import redraws
+from .sliders import sliders
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROUNDS = 5
@@ -167,6 +168,12 @@ def films() -> None:
     show("  longest between two of them", f"{median(worst for _, worst in found):.0f} ms", "at most 50")
 
 
+def slider() -> None:
+    """Measure the way from a slider to its picture."""
+    for what, value, reach in sliders():
+        show(what, value, reach)
+
+
 def screen() -> None:
     """Measure the waits of a learner in JupyterLab."""
     for what, value, reach in redraws():
@@ -261,7 +268,9 @@ def flows() -> None:
             show(what, value, reach)
 
 
-PARTS = engine, export, import_time, pictures, views, films, screen, memory, bindings, flows, crowds, captures
+PARTS = (
+    engine, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows, crowds, captures,
+)  # fmt: skip
 
 if __name__ == "__main__":
     for part in PARTS:
