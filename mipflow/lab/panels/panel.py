@@ -10,7 +10,9 @@ compose theirs of it:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from html import escape
 from importlib.resources import files
 from inspect import isgenerator
@@ -29,6 +31,8 @@ AT_ONCE_S = 0.4
 """Seconds after which a run shows its progress, and can be stopped."""
 TURN_S = 0.005
 """Seconds in which the kernel hears other requests, between two pieces of a run."""
+REST_S = 0.5
+"""Seconds after a picture, in which it has gone out, before the memory of the worlds before is given back."""
 PYTHON = "The Python that does the same"
 OLD = "A choice has changed: what is grey below belongs to the old one. Press {} to run the new one."
 
@@ -124,6 +128,7 @@ class Panel:
         self._shown: tuple[dict[str, Any], str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._rest: asyncio.TimerHandle | None = None
         self._build(go, locked)
         self._write_python()
 
@@ -261,8 +266,9 @@ class Panel:
             result = self._run(**self._checked())
             if isgenerator(result):
                 result = yield from result
-            sentence, *things = self._show(result)
-            show_in(self.output, *things)
+            with _uncollected():
+                sentence, *things = self._show(result)
+                show_in(self.output, *things)
             self.result, self._shown = result, (choices, _status(sentence))
             self.said.value = _status(sentence)
             self._compare()
@@ -277,10 +283,30 @@ class Panel:
         finally:
             self.button.disabled = False
             self._waits.layout.display = "none"
+            self._collect_at_rest()
+
+    def _collect_at_rest(self) -> None:
+        """Give the memory of old worlds back while somebody looks at the picture; else the next one waits for it."""
+        if self._rest is not None:
+            self._rest.cancel()
+        with suppress(RuntimeError):  # nobody looks: a script, a test
+            self._rest = asyncio.get_running_loop().call_later(REST_S, gc.collect)
 
     @property
     def _press(self) -> str:
         return f"<b>{escape(self.button.description)}</b>"
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the cyclic garbage collector off, as runs do: its passes over all packets cost a third of a picture."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 # --- how it looks ----------------------------------------------------------------------------------------------------

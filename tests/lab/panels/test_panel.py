@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Generator
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -211,3 +213,47 @@ def test_stop_is_heard_and_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch
         assert not is_grey(panel.output)
 
     asyncio.run(stop())
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+class Old:
+    """A world, as far as memory knows: parts that hold each other, which only the collector gives back."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_old_worlds_are_given_back_while_somebody_looks_at_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mipflow.lab.panels.panel.REST_S", 0)
+    panel = make(lambda **choices: Old(), show=lambda result: ("Done.",))
+
+    async def twice() -> tuple[bool, bool]:
+        panel.button.click()
+        first = ref(panel.result)
+        panel.button.click()
+        was_there = first() is not None
+        await asyncio.sleep(0.001)
+        return was_there, first() is None
+
+    gc.disable()  # only what the panel does counts
+    try:
+        assert asyncio.run(twice()) == (True, True)
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_collected_while_a_picture_is_made() -> None:
+    passes = list[str]()
+
+    def show(result: object) -> tuple[str]:
+        gc.callbacks.append(lambda phase, info: passes.append(phase))
+        many = [[] for _ in range(10_000)]  # type: ignore[var-annotated]
+        gc.callbacks.pop()
+        return (f"Done with {len(many)}.",)
+
+    make(show=show).button.click()
+    assert passes == [] and gc.isenabled()
+    show(None)
+    assert passes
