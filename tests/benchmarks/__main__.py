@@ -1,7 +1,13 @@
-"""`python -m tests.benchmarks`: measures, and prints a line each with what to reach. Rates are per processor second."""
+"""`python -m tests.benchmarks`: measures, and prints a line each with what to reach. Rates are per processor second.
+
+Without a name it measures all parts; `python -m tests.benchmarks flows crowds` measures two of them. `--peers` measures
+our engine and the other simulators that are here on the same work, and says how to get the others; it installs nothing.
+`--json docs/performance.json` keeps what docs/performance.md is made from, of the named parts or of those of the page.
+"""
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import resource
@@ -9,10 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
+from typing import Any
 
 import mipflow as mf
 from mipflow.mip6.bindings.binding_cache import Binding, BindingCache, BindingEvent
@@ -26,8 +35,12 @@ from mipflow.wire.address import Prefix
 from mipflow.wire.captures import capture
 from mipflow.wire.packet import UDP, Packet
 
+from . import compared, record
+from .budget import lines as budget_lines
+from .budget import parts_of_a_packet
 from .flows import assignment, carrying, setting_up
 from .growth import growth
+from .peers.side_by_side import missing
 from .reference import HALF_S, START_S, measure, mobile_world
 from .runs import runs
 from .screen import redraws
@@ -52,8 +65,13 @@ IN_FLIGHT = """() => { const [show] = [...mipflowPlayer.shows]; let most = 0;
   return most; }"""
 
 
+SHOWN: list[tuple[str, str, str]] = []
+"""All lines so far."""
+
+
 def show(what: str, value: str, reach: str) -> None:
     """One line of the table."""
+    SHOWN.append((what, value, reach))
     print(f"{what:<52} {value:>16}   {reach}", flush=True)
 
 
@@ -65,6 +83,24 @@ def engine() -> None:
     for name, reach in (("trace off", "at least 0.25, aim 0.33"), ("trace on", "at least 0.20, aim 0.28")):
         show(f"reference work, {name}", f"{middle[name]:,.0f} hops/s", "")
         show("  divided by the bare heap of the same run", f"{middle[f'{name} / bare heap']:.3f}", reach)
+
+
+def peers() -> list[dict[str, Any]]:
+    """All works by all engines; docs/performance.md keeps each rate."""
+    for words in missing():
+        print(words)
+    rows = compared.compare()
+    for line in compared.lines(rows):
+        show(*line)
+    return [compared.kept(row) for row in rows]
+
+
+def budget() -> dict[str, list[float]]:
+    """The parts of a packet's time; docs/performance.md keeps them all."""
+    parts = parts_of_a_packet()
+    for line in budget_lines(parts):
+        show(*line)
+    return parts
 
 
 def export() -> None:
@@ -101,7 +137,7 @@ def pictures() -> None:
     spent = []
     for _ in range(ROUNDS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", "\n".join(code)], check=True, cwd=REPOSITORY)
+        subprocess.run([sys.executable, "-c", "\n".join(code)], check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     show("the tour's first picture, cold, in the kernel", f"{median(spent):.3f} s", "at most 1.5, of 3 on the screen")
@@ -268,10 +304,33 @@ def flows() -> None:
             show(what, value, reach)
 
 
-PARTS = (
-    engine, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows, crowds, captures,
-)  # fmt: skip
+PARTS: dict[str, Callable[[], Any]] = {
+    part.__name__: part
+    for part in (
+        engine, peers, budget, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows,
+        crowds, captures,
+    )
+}  # fmt: skip
+"""Name -> part; what a part returns is kept beside its lines."""
+OF_THE_PAGE = "peers budget crowds flows slider views memory import_time".split()
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure speed and memory.")
+    parser.add_argument("part", nargs="*", help=f"one of {', '.join(PARTS)}; all without a name")
+    parser.add_argument("--peers", action="store_true", help="the part peers: ours and other simulators, the same work")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep what is measured: docs/performance.json")
+    asked = parser.parse_args()
+    named = [*asked.part, *["peers"] * asked.peers]
+    for name in set(named) - set(PARTS):
+        parser.error(f"{name!r} is not a part; expected one of {', '.join(PARTS)}")
+    for name in named or (OF_THE_PAGE if asked.json else PARTS):
+        begin, first = time.time(), len(SHOWN)
+        rows = PARTS[name]()
+        if asked.json:
+            record.add(asked.json, name, begin, SHOWN[first:], rows)
+
 
 if __name__ == "__main__":
-    for part in PARTS:
-        part()
+    main()

@@ -31,9 +31,9 @@ SLOW, FAST = Voice(20.0, 500, False, START_S), Voice(2.0, 160, False, START_S)
 """548 and 208 octets of IPv6 packet without mobility's own headers, 50 and 500 a second."""
 
 
-def mobile_world(mode: DataMode, trace: Mode) -> tuple[Network, FlowMobileNode]:
-    """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router."""
-    network = Network(seed=1, trace=trace)
+def mobile_world(mode: DataMode, trace: Mode, **options: bool) -> tuple[Network, FlowMobileNode]:
+    """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router; `options` go to the network."""
+    network = Network(seed=1, trace=trace, **options)
     home, wlan, cell, far = (Prefix.parse(f"2001:db8:{number}::/64") for number in ("100", "200", "300", "a"))
     r1, r2, r3 = (Router(network, name) for name in ("R1", "R2", "R3"))
     ha = HomeAgent(network, "HA")

@@ -1,0 +1,122 @@
+"""All works by all engines, run by run in turn: ours with trains of packets and without, with the trace and without,
+and the other simulators that are here.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import signature
+from statistics import median
+from time import process_time
+from typing import NamedTuple
+
+from mipflow.sim.clock import NS_PER_S
+from mipflow.sim.network import Network
+from mipflow.sim.trace import Mode
+
+from .peers import ours
+from .peers.side_by_side import check, here
+from .peers.work import LENGTH_S, Measured
+from .reference import HALF_S, START_S, bare_heap, mobile_world
+
+ROUNDS = 5
+MODES: tuple[Mode, ...] = ("off", "all")
+BARE_EVENTS = 200_000
+SWITCHES = ({"trains": False}, {"trains": True}) if "trains" in signature(Network).parameters else ({},)
+"""The engine's ways to run a world: what `Network` is told."""
+PLAIN, MOBILE = "constant rate, plain nodes", "constant rate, mobility-aware nodes"
+
+
+class Row(NamedTuple):
+    """A work done by an engine in one of its ways, and what came out in each round."""
+
+    who: str
+    work: str
+    trains: bool | None
+    trace: bool | None
+    runs: list[Measured]
+
+    @property
+    def rates(self) -> list[float]:
+        """Packet-hops of each run for a second of the processor; events, for the bare heap."""
+        return [run.hops / run.spent_s for run in self.runs]
+
+
+def reference(trace: Mode, **options: bool) -> Measured:
+    """Do the reference work: half in the tunnel, half route-optimised, a flow handed over in each."""
+    hops, spent_s = 0, 0.0
+    for mode in ("tunnel", "route_optimisation"):
+        network, mn = mobile_world(mode, trace, **options)  # type: ignore[arg-type]
+        network.run_until(round(START_S * NS_PER_S) - 1)
+        before, begin = network.clock.packet_events, process_time()
+        network.run_until(round((START_S + HALF_S / 2) * NS_PER_S))
+        mn.handover(1, "cell0")
+        network.run_until(round((START_S + HALF_S) * NS_PER_S))
+        spent_s += process_time() - begin
+        hops += network.clock.packet_events - before
+    return Measured(hops, spent_s, tuple(network.meters[flow].mean_delay_ms for flow in (1, 2)))
+
+
+def heap() -> Measured:
+    """Run the bare heap."""
+    return Measured(*bare_heap(BARE_EVENTS), ())
+
+
+def rows() -> Iterator[tuple[Row, Callable[[], Measured]]]:
+    """Yield each row with what does its work once."""
+    yield Row("bare heap", "", None, None, []), heap
+    for work, run in ((PLAIN, partial(ours.run, LENGTH_S)), (MOBILE, reference)):
+        for switch in SWITCHES:
+            for trace in MODES:
+                row = Row("mipflow", work, switch.get("trains"), trace == "all", [])
+                yield row, partial(run, trace=trace, **switch)
+    for each in here():
+        yield Row(f"{each.name} {each.version()}", PLAIN, None, None, []), partial(each.run, LENGTH_S)
+
+
+def compare(rounds: int = ROUNDS) -> list[Row]:
+    """Let all do their work so often in turn. Raises AssertionError where one has other delays than it should, or
+    other hops than in another round or way.
+    """
+    headers = {f"{each.name} {each.version()}": each.header for each in here()}
+    every = list(rows())
+    for _ in range(rounds):
+        for row, run in every:
+            gc.collect()
+            row.runs.append(run())
+    results: dict[tuple[str, str], tuple[object, ...]] = {}
+    for row, _ in every:
+        for run in row.runs:
+            found = run.hops, run.delays_ms
+            assert results.setdefault((row.who, row.work), found) == found, f"{row} differs from another way or round"
+            if row.work == PLAIN:
+                check(row.who, run, headers.get(row.who, 0))
+    return [row for row, _ in every]
+
+
+def ratios(row: Row, other: Row) -> list[float]:
+    """Divide the rates of two rows, round by round."""
+    return [one / two for one, two in zip(row.rates, other.rates, strict=True)]
+
+
+def lines(compared: list[Row]) -> Iterator[tuple[str, str, str]]:
+    """Yield a line for each row: its rate, and that divided by the bare heap's."""
+    bare = next(row for row in compared if row.who == "bare heap")
+    for row in compared:
+        name = ", ".join(filter(None, (row.who, row.work, told(row))))
+        yield name, f"{median(row.rates):,.0f}/s", f"{median(ratios(row, bare)):.3f} of the bare heap"
+
+
+def kept(row: Row) -> dict[str, object]:
+    """Return what docs/performance.json keeps of a row."""
+    measured = row.runs[0]
+    about = {"who": row.who, "work": row.work, "trains": row.trains, "trace": row.trace, "hops": measured.hops}
+    return {**about, "delays_ms": measured.delays_ms, "rates": [round(rate) for rate in row.rates]}
+
+
+def told(row: Row) -> str:
+    """Say in which way a row's engine ran."""
+    switches = {"trains": row.trains, "trace": row.trace}
+    return ", ".join(f"{name} {'on' if state else 'off'}" for name, state in switches.items() if state is not None)
