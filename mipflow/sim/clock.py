@@ -110,30 +110,33 @@ class Clock(Unique):
         if end_ns < self.now:
             raise ProtocolMisuse(f"no way back to {end_ns / 1e9} s; the clock stands at {self.now / 1e9} s", end_ns)
         self.check_idle(end_ns)
-        heap = self.heap
-        with Interrupts(self._pause, lambda: self._is_busy) as interrupts:
-            until_ns, is_over = end_ns, False
-            while not is_over:
-                if is_reached is not None:
-                    if is_reached():
-                        return True
-                    if not heap or heap[0][0] > end_ns:
-                        return False
-                    until_ns = max(heap[0][0], self.now)
-                is_over = self._play(until_ns) and is_reached is None
-                self._deliver(interrupts)
-        self._deliver(interrupts)
-        return True
+        heap, collecting = self.heap, gc.isenabled()
+        try:
+            gc.disable()
+            with Interrupts(self._pause, lambda: self._is_busy) as interrupts:
+                until_ns, is_over = end_ns, False
+                while not is_over:
+                    if is_reached is not None:
+                        if is_reached():
+                            return True
+                        if not heap or heap[0][0] > end_ns:
+                            return False
+                        until_ns = max(heap[0][0], self.now)
+                    is_over = self._play(until_ns) and is_reached is None
+                    self._deliver(interrupts)
+            self._deliver(interrupts)
+            return True
+        finally:
+            if collecting:
+                gc.enable()
 
     def _play(self, end_ns: int) -> bool:
         """Run up to `end_ns`; False where an interrupt came before."""
-        collecting = gc.isenabled()
-        heap, pop = self.heap, heappop
+        heap, pop, argument = self.heap, heappop, None
         # An event that ends the loop costs less than asking before each event whether the end has come.
         end = (end_ns, AFTER_ALL, _stop, object())
         try:
             self._is_busy = True
-            gc.disable()
             heappush(heap, end)
             while True:
                 self.now, _, callback, argument = pop(heap)
@@ -148,11 +151,9 @@ class Clock(Unique):
             raise
         finally:
             self._is_busy = False
-            if end in heap:
+            if argument is not end[3] and end in heap:
                 heap.remove(end)
                 heapify(heap)
-            if collecting:
-                gc.enable()
 
     def _pause(self) -> None:
         """End the loop after the event that is under way. Left behind where there is none, it ends nothing."""
