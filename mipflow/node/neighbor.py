@@ -61,6 +61,8 @@ class NeighborDiscovery:
         """Functions to call with every valid router advertisement that this node hears."""
         self.advertising: dict[Interface, Advertising] = {}
         """Interfaces on which this node, a router, advertises without being asked."""
+        self._answered_ns: dict[Interface, int] = {}
+        """Interfaces on which it only answers -> when it last did."""
         handlers: dict[type, Handler] = {
             icmpv6.NeighborSolicitation: self._neighbor_solicitation,
             icmpv6.NeighborAdvertisement: self._neighbor_advertisement,
@@ -220,10 +222,15 @@ class NeighborDiscovery:
         advertising.timer.set(self._node.clock.now + interval_ns)
 
     def _router_solicitation(self, arrival: Arrival) -> None:
-        """Advertise: at once where nothing is sent unasked, else after the random delay of RFC 4861 section 6.2.6."""
+        """Advertise: at once where nothing is sent unasked, else after the random delay of RFC 4861 section 6.2.6.
+
+        One advertisement answers all who ask at the same instant, since they all hear it.
+        """
         advertising, now = self.advertising.get(arrival.interface), self._node.clock.now
         if advertising is None:
-            self._advertise(arrival.interface)
+            if self._answered_ns.get(arrival.interface) != now:
+                self._answered_ns[arrival.interface] = now
+                self._advertise(arrival.interface)
             return
         soonest = now
         if advertising.last_ns is not None:

@@ -162,6 +162,24 @@ def test_solicited_advertisement_gives_router_and_prefix() -> None:
     assert world.asked() == [0], "the answer ends the asking"
 
 
+def test_one_advertisement_answers_all_who_solicit_at_the_same_instant() -> None:
+    """RFC 4861 section 6.2.6: a single advertisement is sent in response to multiple solicitations."""
+    world = Visitor()
+    other = Host(world.network, "other")
+    beside = other.add_interface("eth0", 6)
+    beside.join(world.segment)
+    for host, interface, times in ((world.host, world.interface, 1), (other, beside, 1), (other, beside, 2)):
+        for _ in range(times):
+            host.neighbor.solicit(interface)
+        if host is other:
+            world.run(1)
+    told = [hop for hop in world.network.trace if isinstance(hop.packet.payload, RouterAdvertisement)]
+    assert [(hop.sent_ns, hop.channel.receiver) for hop in told] == [
+        (5_000_000, "H"), (5_000_000, "other"), (1_005_000_000, "H"), (1_005_000_000, "other"),
+    ]  # fmt: skip
+    assert world.interface.router is beside.router is world.router.interfaces["access"]
+
+
 def test_without_an_answer_three_solicitations_four_seconds_apart() -> None:
     world = Visitor(with_router=False)
     other = Host(world.network, "other")
