@@ -7,7 +7,7 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from heapq import heappush
@@ -136,7 +136,8 @@ class Channel(Unique):
     @cached_property
     def random(self) -> Random:
         """The random stream of this direction: made when first used, since most links have no faults."""
-        return self.segment.network.random("{}/{}.{}>{}.{}".format(*self.trace.channels[self.number]))
+        segment, one, other = self.segment, self.sender, self.receiver
+        return segment.network.random(f"{segment.name}/{one.owner}.{one.name}>{other.owner}.{other.name}")
 
     @property
     def is_up(self) -> bool:
@@ -239,6 +240,13 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
     return quick_way
 
 
+def _names(segment: str, port: Port, ports: list[Port], before: int) -> Iterator[ChannelName]:
+    """Give the names of the directions that a port brings: to and from each of the first `before` ports of a list."""
+    for other in ports[:before]:
+        for sender, receiver in ((port, other), (other, port)):
+            yield ChannelName(segment, sender.owner, sender.name, receiver.owner, receiver.name)
+
+
 class Segment(Unique):
     """A link in a network: every port on it reaches every other directly.
 
@@ -257,6 +265,8 @@ class Segment(Unique):
         """Called with each packet that enters; gives the packet that goes on in its place."""
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
+        """The ports on it, in order of coming. A list is only added to: without one that leaves it is another.
+        """
         self.neighbors: dict[Address, Port] = {}
         self.claims: dict[Address, Port] = {}
         """Address -> the port that claims it while another still answers for it, as a home agent may.
@@ -264,34 +274,33 @@ class Segment(Unique):
         self.elsewhere: Port | None = None
         """The port that answers for all other addresses, where there is one (`sim.port`)."""
         self.quick_way = _quick_ways(network.clock, network.trace)
-        self._numbers: dict[tuple[int, int], int] = {}
-        """Identities of two ports -> the number of the channel from one to the other."""
+        self._joined: dict[Port, tuple[int, int, list[Port]]] = {}
+        """Port -> the number of its first channel, and how many ports there were before it, which begin the list."""
         self._channels: dict[tuple[int, int], Channel] = {}
         """The channels, each made when first used."""
 
     def attach(self, port: Port) -> None:
         """Put a port on the segment."""
-        if port in self.ports:
+        if port in self._joined:
             raise TopologyError(f"{port.owner}.{port.name} is on {self.name} already", port)
-        for other in self.ports:
-            for sender, receiver in ((port, other), (other, port)):
-                name = ChannelName(self.name, sender.owner, sender.name, receiver.owner, receiver.name)
-                self._numbers[id(sender), id(receiver)] = self.network.trace.add_channel(name)
+        before = len(self.ports)
+        first = self.network.trace.add_channels(2 * before, partial(_names, self.name, port, self.ports, before))
+        self._joined[port] = first, before, self.ports
         self.ports.append(port)
 
     def detach(self, port: Port) -> None:
         """Take a port off the segment: it hears nothing more of it, and its addresses are unknown here from now on."""
-        if port not in self.ports:
+        if port not in self._joined:
             raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
         heap, missed = self.network.clock.heap, partial(self.drop, reason=LEFT.format(port.owner))
         for place, (t_ns, order, callback, packet) in enumerate(heap):
             if callback == port.receive:  # under way to it
                 heap[place] = (t_ns, order, missed, packet)
-        self.ports.remove(port)
+        del self._joined[port]
+        self.ports = [other for other in self.ports if other is not port]
         for other in self.ports:
-            for ends in ((id(port), id(other)), (id(other), id(port))):
-                del self._numbers[ends]
-                self._channels.pop(ends, None)
+            self._channels.pop((id(port), id(other)), None)
+            self._channels.pop((id(other), id(port)), None)
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
         self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
@@ -302,12 +311,19 @@ class Segment(Unique):
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """Return the direction from one port to another. Raises TopologyError where one of them is not here."""
         ends = id(sender), id(receiver)
-        if ends not in self._numbers:
+        if ends not in self._channels:
+            self._channels[ends] = Channel(self, sender, receiver, self._number(sender, receiver))
+        return self._channels[ends]
+
+    def _number(self, sender: Port, receiver: Port) -> int:
+        """Return the number of a channel: one of those that the later of the two brought with it (`_names`)."""
+        if sender is receiver or sender not in self._joined or receiver not in self._joined:
             why = f"no way from {sender.owner}.{sender.name} to {receiver.owner}.{receiver.name}"
             raise TopologyError(why, self.name)
-        if ends not in self._channels:
-            self._channels[ends] = Channel(self, sender, receiver, self._numbers[ends])
-        return self._channels[ends]
+        one, other = self._joined[sender], self._joined[receiver]
+        if one[:2] > other[:2]:
+            return one[0] + 2 * one[2].index(receiver)
+        return other[0] + 2 * other[2].index(sender) + 1
 
     def configure(self, link: Link) -> None:
         """Be like `link` from now on, in every direction."""

@@ -10,7 +10,7 @@ import hashlib
 import warnings
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from struct import Struct
@@ -123,7 +123,9 @@ class _Column:
 class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
-    __slots__ = ("_columns", "_states", "_warned", "channels", "mode", "new_rows", "packets", "records")
+    __slots__ = (
+        "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode", "new_rows", "packets", "records",
+    )  # fmt: skip
 
     def __init__(self, mode: Mode = "all") -> None:
         check(one_of(*get_args(Mode)), trace=mode)
@@ -132,7 +134,10 @@ class Trace(Unique):
         self.new_rows = bytearray()
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.packets: list[Packet] = []
-        self.channels: list[ChannelName] = []
+        self._channels: list[ChannelName] = []
+        self._unread: list[Callable[[], Iterable[ChannelName]]] = []
+        self._promised = 0
+        """Directions whose names are not read yet."""
         self.records: list[Record] = []
         self._states: list[tuple[int, Tables]] = []
         """Pairs of a number of records and the tables after them, for `tables`."""
@@ -142,8 +147,16 @@ class Trace(Unique):
 
     def add_channel(self, name: ChannelName) -> int:
         """Return a number for a new direction of a link."""
-        self.channels.append(name)
-        return len(self.channels) - 1
+        return self.add_channels(1, lambda: (name,))
+
+    def add_channels(self, count: int, names: Callable[[], Iterable[ChannelName]]) -> int:
+        """Return the number of the first of `count` new directions. Their `names` are asked for when somebody reads
+        them: a crowd on a link has a direction for each two of it.
+        """
+        first = len(self._channels) + self._promised
+        self._unread.append(names)
+        self._promised += count
+        return first
 
     def hop(self, packet: Packet, channel: int, sent_ns: int, started_ns: int, arrived_ns: int) -> None:
         """Record one packet on one link (times in nanoseconds)."""
@@ -172,6 +185,16 @@ class Trace(Unique):
         self.records.append(Decided(t_ns, node, what, why))
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def channels(self) -> list[ChannelName]:
+        """The names of all directions of links, by number."""
+        if self._unread:
+            for names in self._unread:
+                self._channels.extend(names())
+            self._unread.clear()
+            self._promised = 0
+        return self._channels
 
     def read_columns(self) -> tuple[array[int], ...]:
         """Return all columns, in the order of ROW."""

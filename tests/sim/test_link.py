@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mipflow.errors import TopologyError
 from mipflow.sim.link import Link
-from mipflow.sim.trace import LOST
-from tests.sim.boxes import HEADERS, Wire, datagram
+from mipflow.sim.network import Network
+from mipflow.sim.trace import LOST, ChannelName
+from tests.sim.boxes import HEADERS, Box, Wire, datagram
 
 MS = 1_000_000
 SLOW = Link(delay_ms=3, rate_bps=8_000_000)
@@ -268,6 +269,29 @@ def test_a_port_is_on_a_segment_once_and_channels_are_between_its_ports() -> Non
         wire.segment.detach(wire.b)
     with pytest.raises(TopologyError, match=r"no way from a.eth0 to b.eth0"):
         wire.segment.channel(wire.a, wire.b)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4), st.booleans()), max_size=30))
+def test_each_direction_has_the_number_of_its_name_whoever_came_and_went(steps: list[tuple[int, int, bool]]) -> None:
+    """The names, made when they are read, are those that would be written down whenever a port joins."""
+    network = Network()
+    boxes = [Box(f"box{number}", network) for number in range(5)]
+    segments = [network.add_segment(name, Link()) for name in ("one", "two")]
+    written, newest = [], {}
+    for number, (on, who, is_read) in enumerate(steps):
+        segment, box = segments[on], boxes[who]
+        if box in segment.ports:
+            segment.detach(box)
+        else:
+            for other in segment.ports:
+                for sender, receiver in ((box, other), (other, box)):
+                    newest[segment, sender, receiver] = len(written)
+                    written.append(ChannelName(segment.name, sender.owner, "eth0", receiver.owner, "eth0"))
+            segment.attach(box)
+        for segment in segments if is_read or number == len(steps) - 1 else ():
+            for sender, receiver in itertools.permutations(segment.ports, 2):
+                assert segment.channel(sender, receiver).number == newest[segment, sender, receiver]
+            assert network.trace.channels == written
 
 
 def test_one_link_does_not_touch_the_randomness_of_another() -> None:
