@@ -347,6 +347,7 @@ PUBLIC: dict[str, Row] = {
     "mf.policies.Request": maker(mf.policies.Request, rules=plain(RuleSet(), "None")),
     "mf.policies.HomeBindings": maker(mf.policies.HomeBindings, at=plain("its flow", *WORDS), anchors=FLAG),
     "World.run": method("run", World.run, duration_s=SECONDS),
+    "World.fork": method("fork", World.fork, seed=plain(3, "None", "-1")),
     "World.animate": method(
         "animate", World.animate, **SPAN, slow=plain([(1, 2)], "None", "list"),
         wishes=plain({1: "cell0"}, "None", "dict")),

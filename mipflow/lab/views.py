@@ -12,11 +12,12 @@ from os import PathLike
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 from weakref import WeakSet
 
-from mipflow.arguments import FLAG, SECONDS, WORD, Expected, check, fits, instance, one_of, optional, several
+from mipflow.arguments import FLAG, SECONDS, SEED, WORD, Expected, check, fits, instance, one_of, optional, several
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.files import check_writable
 from mipflow.flow.applications.flows import Flow
 from mipflow.lab.features.values import plain
+from mipflow.lab.forking.fork import fork
 from mipflow.lab.replay.captured import AtNode, on_links
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.node.host import Host
@@ -125,6 +126,22 @@ class Views(Unique):
         self.network.run_until(self.network.clock.now + seconds(duration_s))
         return self
 
+    def fork(self, seed: int | None = None) -> Self:
+        """Return an independent world at this instant, which goes on exactly as this one would: what takes long, such
+        as registrations, is run once for many variants. Its nodes and flows are its own, and go by their names.
+
+            other = world.fork()
+            other.mn.handover(other.flows()[0], "cell0")
+
+        seed: of every random stream from now on, each by its name; by default all go on where they are. Functions of
+        yours are shared by both worlds, objects of yours are copied. Raises ProtocolMisuse inside a run, inside a
+        learner's function, after `world.port(...)`, and where a function of yours holds a part of this world.
+        """
+        check(optional(SEED), seed=seed)
+        other = fork(self.network, self, seed)
+        WORLDS.add(other)
+        return other
+
     # --- what a world says of itself ---------------------------------------------------------------------------------
 
     def names(self) -> dict[Address, str]:
@@ -148,8 +165,8 @@ class Views(Unique):
         raise NotImplementedError
 
     offered_names: ClassVar[tuple[str, ...]] = (
-        "animate", "cns", "hops", "inspect", "internet", "ladder", "mn", "network", "now", "pcap", "run", "save",
-        "spec", "tables", "timeline", "title", "trace",
+        "animate", "cns", "fork", "hops", "inspect", "internet", "ladder", "mn", "network", "now", "pcap", "run",
+        "save", "spec", "tables", "timeline", "title", "trace",
     )  # fmt: skip
     """Members that tab completion offers."""
 

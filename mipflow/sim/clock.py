@@ -50,8 +50,8 @@ def _stop(argument: object) -> None:
 
 
 class Unique:
-    """A part of a running world, its tables, their lines and its trace included. It is not copied: packets under way
-    would still be the original's, and a change of the copy would be one of the original.
+    """A part of a running world, its tables, their lines and its trace included. It is not copied by itself: packets
+    under way would still be the original's, and a change of the copy would be one of the original.
     """
 
     __slots__ = ()
@@ -59,7 +59,8 @@ class Unique:
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse copy.copy, copy.deepcopy and pickle, which all ask here. Raises ProtocolMisuse."""
         what = f"a running world and its parts, such as this {type(self).__name__}, cannot be copied or pickled"
-        raise ProtocolMisuse(f"{what}; make another with the same arguments and seed, which does the same", self)
+        remedy = "make another with world.fork(), or with the same arguments and seed, which does the same"
+        raise ProtocolMisuse(f"{what}; {remedy}", self)
 
 
 class Clock(Unique):
@@ -109,7 +110,7 @@ class Clock(Unique):
         """
         if end_ns < self.now:
             raise ProtocolMisuse(f"no way back to {end_ns / 1e9} s; the clock stands at {self.now / 1e9} s", end_ns)
-        self.check_idle(end_ns)
+        self.check_idle(f"the clock cannot run to {end_ns / 1e9} s", end_ns)
         heap, collecting = self.heap, gc.isenabled()
         try:
             gc.disable()
@@ -165,12 +166,12 @@ class Clock(Unique):
         except KeyboardInterrupt:
             raise Stopped(f"stopped at {self.now / NS_PER_S:.3f} s; run() goes on from there") from None
 
-    def check_idle(self, end_ns: int) -> None:
-        """Raise ProtocolMisuse inside a run, whose end another run to `end_ns` would miss, and as `check_unasked` does.
+    def check_idle(self, what: str, value: object = None) -> None:
+        """Raise ProtocolMisuse inside a run, whose end another run would miss, and as `check_unasked` does; `what`
+        cannot be done then, as in "the clock cannot run to 5 s", and `value` was asked for.
         """
-        what = f"the clock cannot run to {end_ns / 1e9} s"
         if self._is_busy:
-            raise ProtocolMisuse(f"{what}: it runs already; return first, and run afterwards", end_ns)
+            raise ProtocolMisuse(f"{what}: it runs already; return first, and do it afterwards", value)
         check_unasked(what)
 
 

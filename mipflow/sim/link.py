@@ -276,7 +276,7 @@ class Segment(Unique):
         self.quick_way = _quick_ways(network.clock, network.trace)
         self._joined: dict[Port, tuple[int, int, list[Port]]] = {}
         """Port -> the number of its first channel, and how many ports there were before it, which begin the list."""
-        self._channels: dict[tuple[int, int], Channel] = {}
+        self._channels: dict[tuple[Port, Port], Channel] = {}
         """The channels, each made when first used."""
 
     def attach(self, port: Port) -> None:
@@ -299,8 +299,8 @@ class Segment(Unique):
         del self._joined[port]
         self.ports = [other for other in self.ports if other is not port]
         for other in self.ports:
-            self._channels.pop((id(port), id(other)), None)
-            self._channels.pop((id(other), id(port)), None)
+            self._channels.pop((port, other), None)
+            self._channels.pop((other, port), None)
         self.neighbors = {address: owner for address, owner in self.neighbors.items() if owner is not port}
         self.claims = {address: owner for address, owner in self.claims.items() if owner is not port}
 
@@ -310,7 +310,7 @@ class Segment(Unique):
 
     def channel(self, sender: Port, receiver: Port) -> Channel:
         """Return the direction from one port to another. Raises TopologyError where one of them is not here."""
-        ends = id(sender), id(receiver)
+        ends = sender, receiver
         if ends not in self._channels:
             self._channels[ends] = Channel(self, sender, receiver, self._number(sender, receiver))
         return self._channels[ends]

@@ -25,12 +25,21 @@ from mipflow.wire.packet import Opaque, Packet
 if TYPE_CHECKING:
     import networkx
 
-_NUMBERS = count(1)
+NUMBERS = count(1)
+"""The numbers of the networks of this process."""
 _Tree = tuple[dict[str, float], dict[str, list[str]], dict[Segment, tuple[Port | None, Channel | None]]]
 """The distances of routers, the nodes on the way to each, and for a segment the own port or else the next channel."""
 Role = Literal[
     "mobile node", "home agent", "correspondent node", "router", "access router", "host", "attacker", "policy server"
 ]
+
+
+class Stream(Random):
+    """A random stream, which knows its name."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        super().__init__(f"{seed}/{name}")
+        self.name = name
 
 
 class Network(Unique):
@@ -48,7 +57,7 @@ class Network(Unique):
         self.seed = seed
         self.title = "a network"
         """The heading of its pictures."""
-        self.number = next(_NUMBERS)
+        self.number = next(NUMBERS)
         """The number among the networks of this process, so that each has a name of its own."""
         self.clock = Clock()
         self.trace = Trace(trace)
@@ -225,11 +234,11 @@ class Network(Unique):
 
     # --- shared by all nodes -----------------------------------------------------------------------------------------
 
-    def random(self, name: str) -> Random:
+    def random(self, name: str) -> Stream:
         """Return the random stream of this name. Each link, node and application has its own, so that a change of one
         leaves all others alone.
         """
-        return Random(f"{self.seed}/{name}")
+        return Stream(self.seed, name)
 
     def drop(self, packet: Packet, reason: str, where: str, is_received: bool = False) -> None:
         """Drop a packet at a node or link named `where`, for a reason in words. It counts as lost unless `is_received`
