@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, fields, is_dataclass
 from itertools import zip_longest
 from typing import Any
@@ -69,7 +70,7 @@ def unlike(one: Any, other: Any, path: str = "", most: int = 400) -> list[str]:
 
 
 def shortened(value: object, most: int) -> str:
-    text = str(value)
+    text = re.sub(r"b'(\\x00)+'", lambda zeros: f"{len(zeros[0]) // 4} zeros", str(value))
     return text if len(text) <= most else f"{text[:most]} ..."
 
 

@@ -14,6 +14,7 @@ from mipflow.lab.scenarios import LINKS
 from mipflow.node.applications.apps import Echo, FileTransfer, Protected, Recorded, Trickle, Video, Voice
 from mipflow.node.applications.recorded import Datagram
 from mipflow.sim.link import Link
+from mipflow.wire.packet import SIGNALLING_PORTS
 from tests.random_worlds.steps import (
     Accept,
     At,
@@ -55,13 +56,13 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"queue_bytes": 3000, "rate_bps": 1_000_000}, {"queue_bytes": None}, {"jitter_ms": 2.0},
     {"jitter_ms": 5.0, "reorder": True}, {"duplication": 0.1}, {"mtu": 1280}, {"mtu": 1500}, {},
 )  # fmt: skip
-MS = (0, 1, 2, 5, 5, 10, 20, 37, 50, 100, 123.456789, 200, 250)
+MS = (50, 100, 20, 0, 1, 2, 5, 10, 20, 37, 50, 60, 100, 123.456789, 150, 200, 250)
 
 
 @st.composite
 def links_of(draw: st.DrawFn, count: int) -> list[Link]:
     """Draw properties of links, all in one manner."""
-    manner = draw(st.sampled_from(("ties", "ties", "ties", "equal", "exact", "slow", "mixed", "zero", "faulty")))
+    manner = draw(st.sampled_from("ties ties ties equal equal exact slow mixed zero faulty long".split()))
     delay = draw(st.sampled_from(DELAYS_MS))
     made = []
     for _ in range(count):
@@ -73,6 +74,8 @@ def links_of(draw: st.DrawFn, count: int) -> list[Link]:
             rate = draw(st.sampled_from((1_000_000, 2_000_000, 10_000_000)))
             queue = draw(st.sampled_from((None, None, 3000, 20000)))
             made.append(Link(delay_ms=draw(st.sampled_from(DELAYS_MS)), rate_bps=rate, queue_bytes=queue))
+        elif manner == "long":
+            made.append(Link(delay_ms=draw(st.sampled_from((20, 50, 100, 100))), rate_bps=None))
         elif manner == "zero":
             made.append(Link(delay_ms=draw(st.sampled_from((0, 0, 1, 5))), rate_bps=None))
         elif manner == "mixed":
@@ -122,8 +125,8 @@ def apps(draw: st.DrawFn, base_ms: float, start_s: float) -> Any:
 @st.composite
 def runs(draw: st.DrawFn, most_ms: float) -> Any:
     """Draw how time passes for a while."""
-    ms = draw(st.sampled_from([each for each in (100, 5, 20, 50, 200, 333.333333, 500, 500, 1000) if each <= most_ms]))
-    kind = draw(st.sampled_from(("run",) * 6 + ("pieces", "pieces", "until", "until", "interrupted")))
+    ms = draw(st.sampled_from([ms for ms in (200, 100, 20, 200, 333.333333, 500, 500, 500, 1000) if ms <= most_ms]))
+    kind = draw(st.sampled_from(("run",) * 9 + ("pieces", "pieces", "until", "interrupted")))
     if kind == "pieces":
         return Run(ms, draw(st.sampled_from((2, 5, 10, 20))))
     if kind == "until":
@@ -175,10 +178,7 @@ def disturbances(draw: st.DrawFn, kind: str, base_ms: float) -> Any:
         "turn off": lambda: TurnOff(which), "report": lambda: Report(interface, draw(st.sampled_from((0.0, 1.0, 5.0)))),
         "loads": Loads, "accept": lambda: Accept(draw(apps(base_ms, 0.0)), which, draw(st.booleans())),
     }  # fmt: skip
-    step = steps[what]()
-    if what not in ("spy", "outside") and draw(st.integers(0, 2)) == 2:
-        return At(ms, step)
-    return step
+    return steps[what]()
 
 
 KINDS = ("raw",) * 5 + ("figure2",) * 8 + ("figure1", "plain_mobile_ipv6", "plain_hosts")
@@ -218,13 +218,20 @@ def specs(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, most_phases: int = 7)
         app = draw(apps(base_ms, begin if draw(st.integers(0, 9)) else 0.0))
         interface = None if kind in ("raw", "plain_hosts") else draw(st.sampled_from(("wlan0", "cell0", None)))
         word = draw(st.sampled_from(("", "", "", "word")))
-        steps.append(Open(app, draw(st.integers(0, 3)), interface, draw(st.integers(0, 4)), word))
+        port = min(SIGNALLING_PORTS) if draw(st.integers(0, 15)) == 15 and isinstance(app, Voice) else None
+        steps.append(Open(app, draw(st.integers(0, 3)), interface, draw(st.integers(0, 4)), word, port))
     if begin and draw(st.integers(0, 9)):
         steps.append(Run(begin * 1000))
     lasts_long = {"home_lifetime_s", "binding_lifetime_s"} & keywords.keys()
     for _ in range(draw(st.integers(2, most_phases))):
-        steps += [draw(disturbances(kind, base_ms)) for _ in range(draw(st.sampled_from((0, 1, 1, 2, 3))))]
-        steps.append(draw(runs(500 if base_ms < 5 else 1000)))
+        run = draw(runs(500 if base_ms < 5 else 1000))
+        for _ in range(draw(st.sampled_from((1, 1, 1, 2, 2, 3, 0)))):
+            step = draw(disturbances(kind, base_ms))
+            # Between two runs there are no trains: what happens inside one is of more interest.
+            is_inside = not isinstance(step, Outside) and draw(st.integers(0, 4)) < 4
+            inside_ms = [ms for ms in MS if ms <= run.ms]
+            steps.append(At(draw(st.sampled_from(inside_ms)), step) if is_inside else step)
+        steps.append(run)
     steps.append(Run(4000 if lasts_long else 300))
     finish = draw(st.sampled_from(((),) * 8 + (("pcap",), ("pictures",)))) if kind != "raw" else ()
     return Spec(kind, keywords, tuple(steps), mobiles, idle_s, finish)

@@ -72,6 +72,7 @@ class Open:
     interface: str | None = None
     near: int = 0
     word: str = ""
+    port: int | None = None
 
     def do(self, p: Play) -> object:
         others = p.hosts
@@ -79,7 +80,8 @@ class Open:
             mobile = p.mobiles[self.near % len(p.mobiles)]
             peers = [host for host in others if host is not mobile]
             more = {"word": self.word} if self.word else {}
-            flow = mobile.open(peers[self.cn % len(peers)], self.app, self.interface, **more)
+            to = peers[self.cn % len(peers)]
+            flow = mobile.open(to, self.app, self.interface, remote_port=self.port, **more)
             p.flows.append(flow)
             p.running += [flow.running] if flow.running is not None else []
             return told(flow)
@@ -89,7 +91,7 @@ class Open:
         near = others[self.near % len(others)]
         far = [host for host in others if host is not near][self.cn % (len(others) - 1)]
         number = 0 if self.word else len(p.running) + 1
-        ports = near.free_port(), far.free_port_from(self.app.port)
+        ports = near.free_port(), far.free_port_from(self.app.port) if self.port is None else self.port
         p.running.append(self.app.start(Ends(near, far, *ports, number)))
         return number
 

@@ -27,6 +27,7 @@ from tests.random_worlds.steps import (
     Spy,
     Tap,
     TurnLink,
+    Untap,
     Video,
     Voice,
 )
@@ -48,30 +49,33 @@ SMALL: dict[str, Spec] = {
         "raw", {"topology": "line", "hosts": 4, "links": (Link(1, 8_000_000),)},
         (Open(Voice(2, 952), 0), Open(Voice(4, 952, False), 0, None, 2), Open(Echo(2, 952), 0), Run(40)),
     ),
+    "an interval as long as a link": Spec(
+        "raw", {"topology": "line", "hosts": 2, "links": SAME}, (Open(Voice(1, 152)), Open(Voice(2, 0)), Run(40)),
+    ),
     "looks at every tick": Spec(
         "raw", {"topology": "line", "hosts": 2, "links": SAME},
-        (Spy(1, 40, 0, True), Open(CALL), Spy(1, 40), Spy(5, 8, 1), Run(50, 5)),
+        (Spy(1, 40, 20, True), Open(CALL), Spy(1, 40), Spy(5, 8, 1), Run(100)),
     ),
     "losses from half-way on": Spec(
         "raw", {"topology": "line", "hosts": 2, "links": SAME},
-        (Open(Voice(2, 152)), At(20, Configure(1, {"loss": 0.2})), Run(40), Configure(1, {"loss": 0.0}), Run(20)),
+        (Open(Voice(2, 152)), At(20, Configure(1, {"loss": 0.2})), At(40, Configure(1, {"loss": 0.0})), Run(80)),
     ),
     "a link that gets quicker under way": Spec(
         "raw", {"topology": "line", "hosts": 2, "links": (Link(10, None),)},
-        (Open(Voice(1, 152, False)), Run(20.5), Configure(1, {"delay_ms": 1}), Run(20)),
+        (Open(Voice(1, 152, False)), At(20.5, Configure(1, {"delay_ms": 1})), Run(40)),
     ),
     "a link that fails": Spec(
         "raw", {"topology": "line", "hosts": 2, "links": SAME},
-        (Open(Voice(1, 152)), Run(10), TurnLink(0, False), Run(5), At(5, TurnLink(0, True)), Run(20)),
+        (Open(Voice(1, 152)), At(20, TurnLink(0, False)), At(25, TurnLink(0, True)), Run(50)),
     ),
     "a tap and a close": Spec(
         "raw", {"topology": "star", "hosts": 2, "links": SAME},
-        (Open(CALL), Open(Voice(10, 0, False)), Run(20), Tap(1, 3), Run(20), At(10, Close(0)), Run(30)),
+        (Open(CALL), Open(Voice(10, 0, False)), At(51, Tap(1, 3)), At(75, Untap(1)), At(150, Close(0)), Run(200)),
     ),
     "a run that stops by itself": Spec(
         "raw", {"topology": "lan", "hosts": 3, "links": SAME},
         (Open(CALL), Open(CALL, 0, None, 1), RunUntil(50, "received", 7), RunUntil(50, "hops", 9),
-         Interrupted(20, (5, 5, 6))),
+         Interrupted(100, (45, 50, 51.5))),
     ),
     "a film among calls": Spec(
         "raw", {"topology": "line", "hosts": 4, "links": (Link(1, 10_000_000),)},
@@ -165,7 +169,7 @@ def test_everything_happens_in_random_worlds() -> None:
                               suppress_health_check=list(hypothesis.HealthCheck))  # fmt: skip
 
     def note(spec: Spec) -> None:
-        happened.update(type(step).__name__ for step in spec.steps)
+        happened.update(type(getattr(step, "step", step)).__name__ for step in spec.steps)
         happened.update(type(step.app).__name__ for step in spec.steps if isinstance(step, Open))
         happened.add(spec.kind)
 

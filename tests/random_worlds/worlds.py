@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from inspect import signature
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import mipflow as mf
 from mipflow.errors import MipflowError
 from mipflow.flow.endings import IDLE_NS
 from mipflow.flow.mobile_node import FlowMobileNode
+from mipflow.lab import scenarios
 from mipflow.lab.outside import Outside
 from mipflow.lab.scenarios import HOME
 from mipflow.node.applications.application import Running
@@ -35,7 +37,7 @@ from mipflow.sim.trace import Mode
 from mipflow.view.stage.show import Show
 from mipflow.wire.address import Prefix
 
-HAS_TRAINS = "trains" in signature(Network).parameters
+HAS_TRAINS = find_spec("mipflow.sim.trains") is not None
 """False before there are trains: then both runs are plain, and must be equal all the more."""
 
 
@@ -65,13 +67,22 @@ def forced(trains: bool) -> Iterator[None]:
     before = Network.__init__
 
     def made(self: Network, *given: Any, **keywords: Any) -> None:
-        before(self, *given, **(keywords | ({"trains": trains} if HAS_TRAINS else {})))
+        before(self, *given, **keywords)
+        if trains and HAS_TRAINS:
+            carrier().Trains(self)
 
     Network.__init__ = made  # type: ignore[method-assign]
+    named = getattr(scenarios, "Trains", None)
+    scenarios.Trains = lambda network: None  # type: ignore[attr-defined]
     try:
         yield
     finally:
         Network.__init__ = before  # type: ignore[method-assign]
+        scenarios.Trains = named  # type: ignore[attr-defined]
+
+
+def carrier() -> Any:
+    return import_module("mipflow.sim.trains.carrier")
 
 
 def raw(
