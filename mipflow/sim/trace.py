@@ -124,7 +124,8 @@ class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = (
-        "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode", "new_rows", "packets", "records",
+        "__weakref__", "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode", "new_rows",
+        "packets", "records",
     )  # fmt: skip
 
     def __init__(self, mode: Mode = "all") -> None:

@@ -5,8 +5,9 @@ Handovers are lines through all of it, and what each of their phases took is sha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from math import ceil, floor, log10
@@ -17,9 +18,9 @@ from mipflow.sim.trace import Dropped, Trace
 from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
-from mipflow.view.story.runs import Run, arrived, flow_sentences, leading, losses, reasons, runs
+from mipflow.view.story.runs import Run, delays, flow_sentences, leading, losses, reasons, runs
 from mipflow.view.story.spine import Spine, spine
-from mipflow.view.story.trips import Trip, trips
+from mipflow.view.story.streams import streams
 from mipflow.view.story.words import NS_PER_MS, NS_PER_S, check_span, count, cut, interface_kind, seconds, where_lost
 from mipflow.wire.address import Address
 from mipflow.wire.packet import TCP
@@ -38,15 +39,17 @@ NEAR = 3
 GAP, GAP_FACTOR = 12, 3
 """A curve is cut where no point is for so many pixels, and for so many times what nine in ten gaps are at most."""
 Point = tuple[float, float]
-_VALUE = itemgetter(1)
 
 
 class Curve(NamedTuple):
-    """The points of a flow in a panel, (seconds, value), and those that are marked."""
+    """The points of a flow in a panel: times (nanoseconds, in order) and values, `unit` of which are 1 on the axis; and
+    those that are marked.
+    """
 
     flow: int
-    points: list[Point]
-    marked: list[Point]
+    unit: int
+    points: tuple[Sequence[int], Sequence[int]]
+    marked: tuple[Sequence[int], Sequence[int]] = ((), ())
 
 
 def timeline(
@@ -62,12 +65,12 @@ def timeline(
     time does not go forward.
     """
     check_span(start_ns, end_ns)
-    every = trips(trace, start_ns, end_ns)
-    found = runs(trace, (trip for trip in every if trip.started_ns >= start_ns), mobile)
-    story = spine(trace, graph, names, flows, start_ns, end_ns, mobile=mobile, found=every)
-    came, words, focus = arrived(found), story.words, story.focus
+    found = runs(trace, start_ns, end_ns, mobile)
+    story = spine(trace, graph, names, flows, start_ns, end_ns, mobile=mobile)
+    words, focus = story.words, story.focus
     shown = leading(flows, found, MOST_FLOWS, focus.moved)
     own = [run for run in found if run.flow in shown]
+    came = {flow: delays(run for run in own if run.flow == flow) for flow in shown}
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
 
     def sentences() -> list[str]:
@@ -76,14 +79,14 @@ def timeline(
             ways.setdefault(run.flow, []).append((run.from_ns, run.way))
         lines = flow_sentences(words, focus, ways, lost)
         for flow in shown:
-            values = [_delay_ms(trip) for trip in came.get(flow, ())]
-            if values:
-                span = f"{min(values):.1f} to {max(values):.1f} ms, mean {sum(values) / len(values):.1f} ms"
+            if took := came[flow].delay_ns:
+                least, most = min(took) / NS_PER_MS, max(took) / NS_PER_MS
+                span = f"{least:.1f} to {most:.1f} ms, mean {came[flow].mean_ms:.1f} ms"
                 lines.append(f"{words.flows[flow]}: one-way delay {span}.")
         return lines + [f"{line}." for line in handover_sentences(story)]
 
     def rows() -> list[dict[str, object]]:
-        return [_row(run, words.flows[run.flow], own, came, lost) for run in own]
+        return [_row(run, words.flows[run.flow], own, lost) for run in own]
 
     title = f"Flows from {seconds(start_ns)} to {seconds(end_ns)}"
     if not own and not lost:
@@ -91,54 +94,50 @@ def timeline(
         return Picture(title, sentences, rows, drawing=f"<p>{escape(title)}: {why}.</p>")
     styles = flow_styles({flow: cut(words.flows[flow], MOST_LETTERS) for flow in shown})
     left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
-    delays = [
-        Curve(flow, sorted((trip.packet.sent_ns / NS_PER_S, _delay_ms(trip)) for trip in came.get(flow, ())), [])
-        for flow in shown
-    ]
     chart = _Chart(styles, (start_ns / NS_PER_S, end_ns / NS_PER_S), story, own, lost)
-    return Picture(title, sentences, rows, drawing=chart.html(title, delays, _sequences(every, shown), left_out))
+    curves = [Curve(flow, NS_PER_MS, came[flow]) for flow in shown]
+    sent = [curve for flow in shown for curve in _sequences(trace, flow, start_ns, end_ns)]
+    return Picture(title, sentences, rows, drawing=chart.html(title, curves, sent, left_out))
 
 
-def _delay_ms(trip: Trip) -> float:
-    return (trip.arrived_ns - trip.packet.sent_ns) / NS_PER_MS
-
-
-def _row(run: Run, word: str, own: list[Run], came: Mapping[int, list[Trip]], lost: list[Dropped]) -> dict[str, object]:
+def _row(run: Run, word: str, own: list[Run], lost: list[Dropped]) -> dict[str, object]:
     """Return a run as plain values; a loss belongs to the run in which the moment lies, up to the start of the next."""
     starts = [other.from_ns for other in own if other.flow == run.flow]
     until = min((start for start in starts if start > run.from_ns), default=None)
     since = 0 if run.from_ns == starts[0] else run.from_ns
     times = [record.t_ns for record in lost if record.packet.innermost().flow == run.flow]
-    there = set(came[run.flow])
-    delays = [_delay_ms(trip) for trip in run.trips if trip in there]
+    mean_ms = round(run.delays.mean_ms, 3) if run.delays.made_ns else None
     return {
         "flow": word, "direction": "up" if run.upward else "down", "interface": run.interface,
         "tunnelled": run.tunnelled, "from_s": run.from_ns / NS_PER_S, "to_s": run.to_ns / NS_PER_S,
-        "packets": len(run.trips), "mean_delay_ms": round(sum(delays) / len(delays), 3) if delays else None,
+        "packets": run.packets, "mean_delay_ms": mean_ms,
         "lost": sum(since <= t_ns and (until is None or t_ns < until) for t_ns in times),
     }  # fmt: skip
 
 
-def _sequences(every: Iterable[Trip], flows: Container[int]) -> list[Curve]:
-    """Return how many kilobytes each TCP flow has sent, in the direction of most of them; what is sent again is marked.
+def _sequences(trace: Trace, flow: int, start_ns: int, end_ns: int) -> Iterator[Curve]:
+    """Yield how many octets a flow has sent over TCP, in the direction of most of them; what is sent again is marked.
     """
-    segments: dict[tuple[int, bool], list[tuple[int, TCP]]] = {}
-    for trip in every:
-        packet = trip.packet.innermost()
-        if packet.flow in flows and isinstance(packet.payload, TCP) and packet.payload.payload:
-            segments.setdefault((packet.flow, packet.upward), []).append((trip.started_ns, packet.payload))
-    curves: dict[int, Curve] = {}
-    for (flow, _), sent in sorted(segments.items(), key=lambda item: sum(len(s.payload) for _, s in item[1])):
-        curve = curves[flow] = Curve(flow, [], [])
-        first: dict[tuple[int, int], int] = {}
-        highest: dict[tuple[int, int], int] = {}
-        for t_ns, segment in sent:
-            key = (segment.source_port, segment.destination_port)
-            done = (segment.sequence - first.setdefault(key, segment.sequence) + (1 << 31)) % (1 << 32) - (1 << 31)
-            end = done + len(segment.payload)
-            (curve.points if end > highest.get(key, 0) else curve.marked).append((t_ns / NS_PER_S, end / 1000))
-            highest[key] = max(highest.get(key, 0), end)
-    return [curves[flow] for flow in sorted(curves)]
+    found, both = streams(trace), list[tuple[int, int, list[tuple[int, TCP]]]]()
+    for label in {flow, -flow} & found.over_tcp:
+        stream = found[label].between(trace, start_ns, end_ns, under_way=True)
+        inside = ((hop, trace.packets[hop].unsealed().payload) for hop in stream.firsts)
+        sent = [(trace.started[hop], each) for hop, each in inside if isinstance(each, TCP) and each.payload]
+        both += [(sum(len(segment.payload) for _, segment in sent), -label, sent)] * bool(sent)
+    if not both:
+        return
+    first: dict[tuple[int, int], int] = {}
+    highest: dict[tuple[int, int], int] = {}
+    points, marked = (list[int](), list[int]()), (list[int](), list[int]())
+    for t_ns, segment in sorted(max(both)[2], key=itemgetter(0)):
+        key = (segment.source_port, segment.destination_port)
+        done = (segment.sequence - first.setdefault(key, segment.sequence) + (1 << 31)) % (1 << 32) - (1 << 31)
+        end = done + len(segment.payload)
+        times, ends = points if end > highest.get(key, 0) else marked
+        times.append(t_ns)
+        ends.append(end)
+        highest[key] = max(highest.get(key, 0), end)
+    yield Curve(flow, 1000, points, marked)
 
 
 class _Chart:
@@ -170,7 +169,7 @@ class _Chart:
         back, front = Drawing(), Drawing()
         top = TOP + self._handovers(front)
         y = self._flows(front, top)
-        if any(curve.points for curve in delays):
+        if any(curve.points[0] for curve in delays):
             y = self._panel(front, y, "one-way delay (ms)", delays)
         if sequences:
             y = self._panel(front, y, "sent over TCP (kB); × sent again", sequences)
@@ -231,7 +230,7 @@ class _Chart:
             bar.rect(kind, x, y - 7, max(to_x - x, 3), 14)
             word = self.styles[run.flow].word
             way = f"{word} {run.way}, {seconds(run.from_ns)} to {seconds(run.to_ns)}"
-            front.group("mipflow-run", bar, f"{way}, {count(len(run.trips), 'packet')}")
+            front.group("mipflow-run", bar, f"{way}, {count(run.packets, 'packet')}")
         marks: dict[tuple[float, int, float], Counter[str]] = {}
         for record in self.lost:
             flow = record.packet.innermost().flow
@@ -257,7 +256,8 @@ class _Chart:
     def _panel(self, front: Drawing, top: float, title: str, curves: Sequence[Curve]) -> float:
         """Draw curves over time, each with its letter at its end; return where the next panel begins."""
         top += 30
-        most = max((value for curve in curves for _, value in curve.points + curve.marked), default=0)
+        values = ((each, curve.unit) for curve in curves for _, each in (curve.points, curve.marked) if each)
+        most = max((max(own) / unit for own, unit in values), default=0)
         marks = ticks(0, most or 1, 4)
         high = max(marks[-1], most) or 1
 
@@ -269,7 +269,8 @@ class _Chart:
             front.line("grid", self.left, height(value), self.left + WIDTH, height(value))
             front.text("end quiet", self.left - 10, height(value), f"{value:g}")
         for curve in curves:
-            kind, points = self.kinds[curve.flow], self._thin(curve.points, height)
+            unit, kind, points = curve.unit, self.kinds[curve.flow], self._thin(*curve.points)
+            points = [(x, height(value / unit)) for x, value in points]
             if points:
                 for piece in _pieces(points):
                     front.path(f"{kind} curve", piece)
@@ -277,20 +278,36 @@ class _Chart:
                     front.add("circle", f"{kind} full", cx=x, cy=y, r=3)
                 x, y = points[-1]
                 front.text(f"{kind} letter", min(x + 6, self.left + WIDTH + 8), y, self.styles[curve.flow].letter)
-            for x, y in self._thin(curve.marked, height):
-                self._cross(front, x, y, f"{self.styles[curve.flow].word}: sent again")
+            for x, value in self._thin(*curve.marked):
+                self._cross(front, x, height(value / unit), f"{self.styles[curve.flow].word}: sent again")
         return top + CURVE + 10
 
-    def _thin(self, points: list[Point], height: Callable[[float], float]) -> list[Point]:
-        """Return points in pixels; of many, the least and the most of each pixel, in order."""
-        if len(points) <= MOST_POINTS:
-            return [(self._x(t_s), height(value)) for t_s, value in points]
-        self.thinned = True
-        columns: dict[int, list[Point]] = {}
-        for point in points:
-            columns.setdefault(floor(self._x(point[0])), []).append(point)
-        kept = (sorted({min(own, key=_VALUE), max(own, key=_VALUE)}) for own in columns.values())
-        return [(self._x(t_s), height(value)) for few in kept for t_s, value in few]
+    def _thin(self, times_ns: Sequence[int], values: Sequence[int]) -> list[Point]:
+        """Return points, the time in pixels; of many, the least and the most of each pixel, in order."""
+        kept: Iterable[int] = range(len(times_ns))
+        if len(times_ns) > MOST_POINTS:
+            self.thinned = True
+            kept = self._extremes(times_ns, values)
+        return [(self._x(times_ns[at] / NS_PER_S), values[at]) for at in kept]
+
+    def _extremes(self, times_ns: Sequence[int], values: Sequence[int]) -> Iterator[int]:
+        """Yield the places of the least and the most value of each pixel."""
+
+        def pixel(at: int) -> int:
+            return floor(self._x(times_ns[at] / NS_PER_S))
+
+        first, (start, end) = 0, self.span
+        while first < len(times_ns):
+            here = pixel(first)
+            edge_ns = round((start + (here + 1 - self.left) / WIDTH * (end - start)) * NS_PER_S)
+            until = bisect_left(times_ns, edge_ns, first)
+            while until < len(times_ns) and pixel(until) == here:  # rounding, by a few
+                until += 1
+            while pixel(until - 1) != here:
+                until -= 1
+            own = values[first:until]
+            yield from sorted({first + own.index(min(own)), first + own.index(max(own))})
+            first = until
 
 
 def _pieces(points: list[Point]) -> list[list[Point]]:

@@ -6,9 +6,11 @@ pass over the trace finds them; messages, ways of flows, delays and the packets 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from mipflow.sim.trace import Trace, is_control
 from mipflow.view.story.words import NS_PER_S
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 _NEIGHBOR_DISCOVERY = (RouterSolicitation, RouterAdvertisement, NeighborSolicitation, NeighborAdvertisement)
 
-_BARE = (UDP, TCP)
+BARE = (UDP, TCP)
 """Payloads in which no other packet can be: most have one."""
 
 
@@ -107,16 +109,17 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
     """
     (sent, started, arrived, channel, _), packets = trace.read_columns(), trace.packets
     first, within = bisect_left(sent, start_ns - NS_PER_S), bisect_right(sent, end_ns)
-    looked: Iterable[tuple[int, Packet]]
-    looked = enumerate(packets[first : bisect_right(sent, end_ns + NS_PER_S)], first)
+    last = bisect_right(sent, end_ns + NS_PER_S)
+    looked: Iterable[tuple[int, Packet]] = enumerate(packets[first:last], first)
     if not data:
-        looked = [(number, packet) for number, packet in looked if not packet.label]
+        kept = _KEPT.setdefault(trace, _Unlabelled())
+        looked = [(number, packets[number]) for number in kept.between(trace, first, last)]
     ends = [(name.sender, name.receiver) for name in trace.channels]
     found: list[Trip] = []
     latest: dict[int, Trip] = {}
     waiting: dict[tuple[str, int], list[Trip]] = {}
     for number, packet in looked:
-        inner = packet if type(packet.payload) in _BARE else packet.unsealed()
+        inner = packet if type(packet.payload) in BARE else packet.unsealed()
         sender, receiver = ends[channel[number]]
         trip = latest.get(id(inner))
         if trip is None or trip.receiver != sender:
@@ -135,6 +138,31 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         if not inner.label:
             waiting.setdefault((receiver, arrived[number]), []).append(trip)
     return [trip for trip in found if trip.arrived_ns >= start_ns or started[trip.numbers[-1]] >= start_ns]
+
+
+class _Unlabelled:
+    """The hops of packets without a label, signalling that is, of a trace: `numbers`, up to hop `over`.
+
+    A link that duplicates takes the label off a packet that is under way, so those of the last second are read again.
+    """
+
+    def __init__(self) -> None:
+        self.numbers = array("I")
+        self.over = 0
+
+    def between(self, trace: Trace, first: int, end: int) -> Sequence[int]:
+        """Return those from one hop to before another; read on where that is not more work than to look at each."""
+        packets, numbers = trace.packets, self.numbers
+        if end - first < len(packets) - self.over:
+            return [number for number, packet in enumerate(packets[first:end], first) if not packet.label]
+        del numbers[bisect_left(numbers, self.over) :]
+        new = enumerate(packets[self.over :], self.over)
+        numbers.extend([number for number, packet in new if not packet.label])
+        self.over = bisect_left(trace.sent, trace.sent[-1] - NS_PER_S) if packets else 0
+        return numbers[bisect_left(numbers, first) : bisect_left(numbers, end)]
+
+
+_KEPT: WeakKeyDictionary[Trace, _Unlabelled] = WeakKeyDictionary()
 
 
 def is_tunnelled(packet: Packet) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mipflow as mf
 from mipflow.sim.trace import LOST, ChannelName, Trace
-from mipflow.view.story.trips import messages, trips
+from mipflow.view.story.trips import is_message, messages, trips
 from mipflow.wire.mobility import BindingUpdate, HomeTestInit
 from tests.view.told import CELL, CN1, HOME2, MS, S, handover, message
 
@@ -52,3 +53,14 @@ def test_a_lost_packet_has_no_arrival() -> None:
     lost = [trip for trip in trips(TRACE, AT.acknowledged, AT.acknowledged + 200 * MS) if trip.arrived_ns == LOST]
     assert len(lost) == 2
     assert {trip.nodes[-1] for trip in lost} == {"Internet"}
+
+
+def test_signalling_alone_is_found_again_and_again_as_among_all_packets() -> None:
+    world = mf.figure2(seed=7, security=True)
+    world.mn.open(world.cn1, mf.apps.Voice(start_s=2.5))
+    world.run(2.4)
+    for start_s, end_s in ((0, 9), (2.5, 2.6), (0, 9), (3, 9), (0, 9), (2.7, 2.71)):
+        world.run(0.11)
+        found = (trips(world.trace, round(start_s * S), round(end_s * S), data=data) for data in (False, True))
+        alone, among = ([trip.numbers for trip in own if is_message(trip)] for own in found)
+        assert alone == among and (alone or start_s > 2)

@@ -1,0 +1,96 @@
+"""The packets of flows in columns. The witness reads the trace packet by packet (`trips`)."""
+
+from __future__ import annotations
+
+import pytest
+
+import mipflow as mf
+from mipflow.lab.world import World
+from mipflow.sim.trace import Trace
+from mipflow.view.story.streams import Stream, Streams, streams
+from mipflow.view.story.trips import Trip, trips
+from tests.view.told import CALL, MS, VIDEO, S, handover
+
+Rows = list[tuple[int, ...]]
+
+
+def rows(stream: Stream) -> Rows:
+    """Return a stream trip by trip."""
+    return list(zip(*stream, strict=True))
+
+
+def witness(trace: Trace, found: list[Trip]) -> dict[int, Rows]:
+    """Return what the columns should say of some trips."""
+    said: dict[int, Rows] = {}
+    for trip in found:
+        if label := trip.packet.label:
+            near = trip.legs[0 if label > 0 else -1]
+            way = 2 * trace.channel[near.number] + near.tunnelled
+            row = (trip.numbers[0], trip.numbers[-1], trip.packet.sent_ns, trip.arrived_ns, way)
+            said.setdefault(label, []).append(row)
+    return said
+
+
+def busy(mode: str = "route_optimisation") -> World:
+    """Return a world with a call, a video that moves, and a file over a link that loses packets."""
+    world = mf.figure2(seed=7, mode=mode, links={"cell0": mf.Link(20, rate_bps=3_000_000, loss=0.03)})
+    world.mn.open(world.cn1, mf.apps.Voice(start_s=2.5))
+    world.mn.open(world.cn2, mf.apps.Video(start_s=2.5))
+    world.mn.open(world.cn1, mf.apps.FileTransfer(start_s=2.5))
+    return world.run(3)
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_the_columns_say_what_each_trip_says(mode: str) -> None:
+    world = busy(mode)
+    world.mn.handover(2, "cell0")
+    world.run(1)
+    found = streams(world.trace)
+    said = witness(world.trace, trips(world.trace, 0, 4 * S))
+    assert {label: rows(stream) for label, stream in found.items()} == said
+    assert len(said) == 6 and found.over_tcp == {3, -3}
+
+
+def test_reading_on_finds_what_reading_at_once_finds() -> None:
+    world = busy("tunnel")
+    for step in range(40):
+        if step == 20:
+            world.mn.handover(3, "cell0")
+        world.run(0.0137)
+        at_once = Streams()
+        at_once.read_on(world.trace)
+        read_on = streams(world.trace)
+        assert {label: rows(stream) for label, stream in read_on.items()} == {
+            label: rows(stream) for label, stream in at_once.items()
+        }
+
+
+def test_a_packet_that_lost_its_label_meanwhile_is_of_no_flow() -> None:
+    """A link that duplicates takes the label off one of the two, which earlier hops have recorded already."""
+    story, _ = handover()
+    whole, part = story.trace(), Trace()
+    for name in whole.channels:
+        part.add_channel(name)
+    begun = next(trip for trip in trips(whole, 11 * S, 12 * S) if trip.packet.label == CALL)
+    for number, hop in enumerate(whole):
+        if number == begun.numbers[1]:
+            assert begun.packet.sent_ns in streams(part)[CALL].made_ns
+            begun.packet.unlabel()
+        part.hop(whole.packets[number], whole.channel[number], hop.sent_ns, hop.started_ns, hop.arrived_ns)
+        if number > begun.numbers[1] + 200:
+            break
+    assert begun.packet.sent_ns not in streams(part)[CALL].made_ns
+
+
+@pytest.mark.parametrize("start_ms", [11_000, 11_990, 12_001, 12_135])
+@pytest.mark.parametrize("length_ms", [0, 1, 40, 700])
+def test_what_began_between_two_times(start_ms: int, length_ms: int) -> None:
+    story, _ = handover()
+    trace, start_ns, end_ns = story.trace(), start_ms * MS, (start_ms + length_ms) * MS
+    found = trips(trace, start_ns, end_ns)
+    for under_way in (False, True):
+        own = [trip for trip in found if under_way or trip.started_ns >= start_ns]
+        between = ((label, each.between(trace, start_ns, end_ns, under_way=under_way)) for label, each in
+                   streams(trace).items())  # fmt: skip
+        assert {label: rows(each) for label, each in between if each.firsts} == witness(trace, own)
+    assert {CALL, VIDEO} <= {abs(label) for label in streams(trace)}
