@@ -1,5 +1,5 @@
-"""The reference work: two constant-rate flows over five links, through real nodes, with a tunnel and a per-flow
-handover.
+"""The reference work, two constant-rate flows over five links, and a mixed work on the same network: through real
+nodes, with a tunnel and a per-flow handover.
 
 A mobile node with two access routers, three routers, a home agent and a correspondent node. Half of the virtual time
 runs in tunnel mode, half route-optimised; in each half one flow is handed over.
@@ -16,7 +16,8 @@ from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.mobile_node import DataMode
-from mipflow.node.applications.apps import Voice
+from mipflow.node.applications.application import Application
+from mipflow.node.applications.apps import FileTransfer, Video, Voice
 from mipflow.node.router import Router, join_routers
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link
@@ -29,9 +30,15 @@ START_S = 4.0
 """When both flows are bound and begin to send."""
 SLOW, FAST = Voice(20.0, 500, False, START_S), Voice(2.0, 160, False, START_S)
 """548 and 208 octets of IPv6 packet without mobility's own headers, 50 and 500 a second."""
+Works = tuple[Application, ...]
+REFERENCE: Works = (SLOW, FAST)
+MIXED: Works = (Voice(start_s=START_S), Video(start_s=START_S), FileTransfer(20_000_000, start_s=START_S))
+"""A call, a film and a file over TCP at once: the file takes what the others leave of the access link."""
 
 
-def mobile_world(mode: DataMode, trace: Mode, **options: bool) -> tuple[Network, FlowMobileNode]:
+def mobile_world(
+    mode: DataMode, trace: Mode, works: Works = REFERENCE, **options: bool
+) -> tuple[Network, FlowMobileNode]:
     """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router; `options` go to the network."""
     network = Network(seed=1, trace=trace, **options)
     home, wlan, cell, far = (Prefix.parse(f"2001:db8:{number}::/64") for number in ("100", "200", "300", "a"))
@@ -55,15 +62,15 @@ def mobile_world(mode: DataMode, trace: Mode, **options: bool) -> tuple[Network,
         segment = network.add_segment(name, Link(10, 2_000_000), prefix)
         router.serve(segment)
         mn.visit(name, segment)
-    mn.open(cn, SLOW)
-    mn.open(cn, FAST)
+    for application in works:
+        mn.open(cn, application)
     return network, mn
 
 
-def run_reference(trace: Mode) -> Iterator[tuple[int, float]]:
+def run_reference(trace: Mode, works: Works = REFERENCE) -> Iterator[tuple[int, float]]:
     """Yield the work in slices of a virtual second: packet-hops and processor seconds of each."""
     for mode in ("tunnel", "route_optimisation"):
-        network, mn = mobile_world(mode, trace)  # type: ignore[arg-type]
+        network, mn = mobile_world(mode, trace, works)  # type: ignore[arg-type]
         network.run_until(round(START_S * NS_PER_S) - 1)
         for second in range(1, HALF_S + 1):
             if second == HALF_S // 2:
@@ -91,12 +98,11 @@ def bare_heap(events: int = 6_000, waiting: int = 64) -> tuple[int, float]:
     return events, process_time() - begin
 
 
-def measure() -> dict[str, float]:
-    """Rates of the bare heap and of the reference work without and with its trace, in turn slice by slice, and ratios.
-    """
+def measure(works: Works = REFERENCE) -> dict[str, float]:
+    """Rates of the bare heap and of a work without and with its trace, in turn slice by slice, and ratios."""
     totals = {"bare heap": [0, 0.0], "trace off": [0, 0.0], "trace on": [0, 0.0]}
-    works = {"trace off": run_reference("off"), "trace on": run_reference("all")}
-    for off, on in zip(works["trace off"], works["trace on"], strict=True):
+    runs = run_reference("off", works), run_reference("all", works)
+    for off, on in zip(*runs, strict=True):
         for name, (number, spent) in (("bare heap", bare_heap()), ("trace off", off), ("trace on", on)):
             totals[name][0] += number
             totals[name][1] += spent
