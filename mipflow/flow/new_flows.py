@@ -71,7 +71,7 @@ class NewFlows:
             if any(type(header) is FragmentHeader for header in marks.extensions):
                 raise TopologyError("a later fragment, but its first has not been seen", marks)
         except TopologyError as error:
-            node.drop(marks.packet(self._mobile.primary_home_address, destination, payload, 0, now), str(error))
+            node.drop(node.packet(payload, self._mobile.primary_home_address, destination, 0, marks), str(error))
         else:
             node.originate(payload, source, destination, label, marks)
         return None
@@ -85,8 +85,7 @@ class NewFlows:
         is_ours = arrival.destination in self._mobile.own_home_addresses and node.expects(packet.payload)
         if conversation is None or not is_ours or self._binder.pool.is_freeing(arrival.destination):
             return None
-        marks = Marks(packet.traffic_class, packet.flow_label, packet.extensions)
-        return self.begin(traits_of(conversation, False, marks), arrival=arrival)
+        return self.begin(traits_of(conversation, False, packet.header.marks), arrival=arrival)
 
     # --- the flow of a new conversation ------------------------------------------------------------------------------
 

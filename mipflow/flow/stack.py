@@ -26,7 +26,7 @@ from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
 from mipflow.node.seam import Remote
 from mipflow.wire.address import Address
-from mipflow.wire.packet import NO_MARKS, TCP, UDP, Marks, Packet, Sized
+from mipflow.wire.packet import NO_MARKS, TCP, UDP, Marks, Sized
 
 HEADERS = 64
 """Octets in front of a flow's payloads, with route optimisation: IPv6 and a home address. A tunnel takes 16 more."""
@@ -46,7 +46,7 @@ class FlowStack:
     ) -> None:  # fmt: skip
         self._node, self._mobile, self._control, self._clock = node, mobile, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
-        self._known, self._meters = binder.flows.get, node.network.meters
+        self._known, self._meters, self._send = binder.flows.get, node.network.meters, node.send_payload
         self.words = ApplicationWord()
         """The applications' words for their sockets."""
         self.network_rules = RuleSource()
@@ -81,13 +81,11 @@ class FlowStack:
             self._tcp_end(("TCP", payload.source_port, destination, payload.destination_port), payload, True)
         self._meters[number].sent += 1
         home_address = flow.home_address or self._mobile.primary_home_address  # step 24
-        if marks is NO_MARKS:
-            packet = Packet(home_address, destination, payload, 64, (), 0, 0, number, now)
-        else:
-            packet = marks.packet(home_address, destination, payload, number, now)
-        if flow.ready:
-            self._node.send(packet)  # step 25, over the care-of address that the peer has acknowledged
-        elif flow.refused:
+        if flow.ready:  # step 25, over the care-of address that the peer has acknowledged
+            self._send(payload, home_address, destination, number, marks)
+            return
+        packet = self._node.packet(payload, home_address, destination, number, marks)
+        if flow.refused:
             self._node.drop(packet, flow.refused)
         else:
             self._waiting.hold(number, packet)

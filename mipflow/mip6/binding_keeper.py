@@ -57,12 +57,12 @@ class BindingKeeper(Mobility):
         Without that binding only a Mobility Header or a packet under IP security may pass. A second option, which
         section 6.3 forbids, ends the packet.
         """
-        home_address = option.home_address
-        if arrival.source != arrival.packet.source:
+        home_address, source = option.home_address, arrival.packet.header.source
+        if arrival.source != source:
             self.node.drop(arrival.packet, "a second Home Address option")
             return False
         binding = self.bindings.get(home_address)
-        is_bound = binding is not None and binding.care_of_address == arrival.packet.source
+        is_bound = binding is not None and binding.care_of_address == source
         if not is_bound and not (home_address.is_unicast_routable and _may_pass_unbound(option, arrival.packet)):
             self.node.drop(arrival.packet, "Home Address option without a matching binding")
             self._errors.tell(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)

@@ -305,8 +305,8 @@ class HomeAgent(Router):
         if self.home.relay is not None and self.home.relay.takes(inner):
             self.home.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
             return
-        binding = self.bindings.get(inner.source)
-        is_registered = binding is not None and binding.care_of_address == arrival.packet.source
+        binding = self.bindings.get(inner.header.source)
+        is_registered = binding is not None and binding.care_of_address == arrival.packet.header.source
         if not is_registered and not self.ip_security.proves(arrival.packet):
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return

@@ -14,7 +14,7 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.resets import reset_for
-from mipflow.node.road import Road
+from mipflow.node.road import Line, Road
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
@@ -23,7 +23,17 @@ from mipflow.sim.trace import Change
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.packet import NO_MARKS, HomeAddressOption, Marks, Opaque, Packet, RoutingHeaderType2, Sized
+from mipflow.wire.packet import (
+    NO_MARKS,
+    Header,
+    HomeAddressOption,
+    Marks,
+    Opaque,
+    Packet,
+    RoutingHeaderType2,
+    Sized,
+    packet_of,
+)  # fmt: skip
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
@@ -57,8 +67,8 @@ class Arrival:
         self.packet = packet
         self.interface = interface
         self.tunnel = tunnel
-        self.source = packet.source
-        self.destination = packet.destination
+        self.source = packet.header.source
+        self.destination = packet.header.destination
 
     @property
     def payload(self) -> Any:
@@ -148,6 +158,8 @@ class Node:
         self.interface_changed: Callable[[Interface], None] = lambda interface: None
         """Called with an interface that went up or down, or has lost its last address."""
         self._roads: dict[tuple[Address, Address], Road] = {}
+        self._lines: dict[int, Line] = {}
+        """Label of packets that we send, or destination of those without -> how the last one went."""
         self._reassembly = Reassembly()
         self._fragment_identification = 0
         network.add_node(name, x, y, self.role, self.forwards)
@@ -205,10 +217,26 @@ class Node:
             source = self.mobility.source_for(destination) or self.address
         if label:
             self._meters[label].sent += 1
-        if marks is NO_MARKS:
-            self.send(Packet(source, destination, payload, 64, (), 0, 0, label, self.clock.now))
-        else:
-            self.send(marks.packet(source, destination, payload, label, self.clock.now))
+        self.send_payload(payload, source, destination, label, marks)
+
+    def send_payload(self, payload: Sized, source: Address, destination: Address, label: int, marks: Marks) -> None:
+        """Send a payload from a source that was chosen: the same way as the one before it in its flow."""
+        line = self._lines.get(label or destination)
+        if line is not None:
+            near, far, same, send = line
+            if near is source and far is destination and same is marks:
+                send(payload)
+                return
+        packet = self.packet(payload, source, destination, label, marks)
+        self.send(packet)
+        road = self._roads.get((source, destination))
+        if road is not None:
+            send = road.line(Header(source, destination, marks, label), self.clock, self.send)
+            self._lines[label or destination] = (source, destination, marks, send)
+
+    def packet(self, payload: Sized, source: Address, destination: Address, label: int, marks: Marks) -> Packet:
+        """Put an upper layer's payload into a packet."""
+        return packet_of(Header(source, destination, marks, label), payload, self.clock.now)
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).
@@ -216,7 +244,7 @@ class Node:
         key = (packet.source, packet.destination)
         road = self._roads.get(key)
         if road is None:
-            road = self.mobility.find_road(packet.source, packet.destination)
+            road = self.mobility.find_road(*key)
             if road is None:
                 self.drop(packet, f"no way to {packet.destination}")
                 return
@@ -264,6 +292,7 @@ class Node:
     def forget_roads(self) -> None:
         """Work the roads out anew: a binding, route or interface has changed."""
         self._roads.clear()
+        self._lines.clear()
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +301,7 @@ class Node:
         addresses, local = self.addresses, self.local
 
         def receive(packet: Packet) -> None:
-            if interface.listens and packet.destination in addresses:
+            if interface.listens and packet.header.destination in addresses:
                 local(packet, interface)
             else:
                 self.receive(packet, interface)
@@ -302,18 +331,18 @@ class Node:
 
         The headers in front of the `fragment` that made it whole have been processed with that.
         """
-        arrival = Arrival(packet, interface, tunnel)
-        if packet.extensions:
-            start = 0
+        arrival, extensions, label = Arrival(packet, interface, tunnel), packet.header.extensions, packet.header.label
+        if extensions:
             if fragment is not None:
                 arrival.source, arrival.destination = fragment.source, fragment.destination
-                start = next(n for n, h in enumerate(fragment.packet.extensions) if type(h) is headers.FragmentHeader)
-            for header in packet.extensions[start:]:
+                before = fragment.packet.extensions
+                extensions = extensions[next(n for n, h in enumerate(before) if type(h) is headers.FragmentHeader) :]
+            for header in extensions:
                 if not self.process_extension(header, arrival):
                     return
         kind = type(packet.payload)
-        if packet.label and kind is not Packet:
-            self._meters[packet.label].arrived(packet, self.clock.now)
+        if label and kind is not Packet:
+            self._meters[label].arrived(packet, self.clock.now)
         handler = self.handlers.get(kind)
         if handler is None:
             self.unhandled(arrival)

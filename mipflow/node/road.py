@@ -6,12 +6,21 @@ value: which channel, which addresses and extension headers in front, or which t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mipflow.node.fragments import cut, per_fragment
+from mipflow.sim.clock import Clock
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
-from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Packet
+from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Header, Marks, Packet, Sized, packet_of
+
+MOST_HEADERS = 4096
+"""Headers of which it is kept how packets with them go: more are hardly of flows, and all are forgotten then."""
+
+
+Line = tuple[Address, Address, Marks, Callable[[Sized], None]]
+"""The function that sends payloads, with the source, destination and marks for which it was made."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -33,6 +42,8 @@ class Road:
     tunnel: tuple[Address, Address] | None = None
     overhead: int = field(init=False)
     """Octets that the road adds to a packet."""
+    _headers: dict[Header, Header] = field(init=False, default_factory=dict)
+    """The header of packets that come to this road -> their header on it, or of the tunnel around them."""
 
     def __post_init__(self) -> None:
         self.overhead = sum(header.size for header in self.extensions) + (TUNNEL_OVERHEAD if self.tunnel else 0)
@@ -40,16 +51,49 @@ class Road:
 
     def send(self, packet: Packet) -> None:
         """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""
-        if self.tunnel is not None:
-            packet = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
-        elif self.extensions:
-            packet.extensions = self._in_front(packet.extensions) if packet.extensions else self.extensions
-            packet.size += self.overhead
-            if self.source is not None:
-                packet.source = self.source
-            if self.destination is not None:
-                packet.destination = self.destination
+        if self.overhead:
+            header = self._headers.get(packet.header) or self._header(packet.header)
+            if self.tunnel is None:
+                packet.header = header
+                packet.size += self.overhead
+            else:
+                packet = packet_of(header, packet, packet.sent_ns)
         self.channel.send(packet)
+
+    def line(self, header: Header, clock: Clock, send: Callable[[Packet], None]) -> Callable[[Sized], None]:
+        """Return the function that sends payloads in packets with `header` this way; `send` takes packets that are too
+        large for it. It does for one flow at once what `packet_of`, `Node.send` and `send` here do for any packet.
+        """
+        own, outer = (header, None) if self.tunnel is None else (header, self._header(header))
+        if outer is None and self.overhead:
+            own = self._header(header)
+        front, most, leave, new = own.size, self.mtu - header.size, self.channel.send, object.__new__
+
+        def send_payload(payload: Sized) -> None:
+            size = payload.size
+            if size > most:
+                send(packet_of(header, payload, clock.now))
+                return
+            packet = new(Packet)
+            packet.header, packet.payload, packet.hop_limit = own, payload, 64
+            packet.sent_ns, packet.size = clock.now, front + size
+            leave(packet if outer is None else packet_of(outer, packet, packet.sent_ns))
+
+        return send_payload
+
+    def _header(self, own: Header) -> Header:
+        """Make the header on this road of packets with a header of their own, and keep it."""
+        if self.tunnel is not None:
+            header = Header(*self.tunnel, label=own.label)
+        else:
+            source = own.source if self.source is None else self.source
+            destination = own.destination if self.destination is None else self.destination
+            marks = own.marks._replace(extensions=self._in_front(own.extensions))
+            header = Header(source, destination, marks, own.label)
+        if len(self._headers) >= MOST_HEADERS:
+            self._headers.clear()
+        self._headers[own] = header
+        return header
 
     def _in_front(self, own: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
         """Put the road's extensions among a packet's own: after the headers that each router looks at, before a
@@ -62,8 +106,7 @@ class Road:
         """Cut the tunnel packet of one that is larger than the tunnel's MTU, but no larger than every link must carry
         (RFC 2473 section 7.1 b), and send the pieces.
         """
-        assert self.tunnel is not None
-        outer = Packet(self.tunnel[0], self.tunnel[1], packet, 64, (), 0, 0, packet.label, packet.sent_ns)
+        outer = packet_of(self._header(packet.header), packet, packet.sent_ns)
         for piece in cut(outer, self.mtu + self.overhead, identification):
             self.channel.send(piece)
 

@@ -91,7 +91,7 @@ class Router(Node):
         known = self._forward.get
 
         def receive(packet: Packet) -> None:
-            forward = known(packet.destination)
+            forward = known(packet.header.destination)
             if forward is not None and packet.hop_limit > 1 and interface.listens:
                 packet.hop_limit -= 1
                 forward(packet)

@@ -276,7 +276,7 @@ class OwnNode:
             return
         entry.used_ns = now
         node.network.meters[label].sent += 1
-        packet = marks.packet(home or node.primary_home_address, destination, payload, label, now)
+        packet = node.packet(payload, home or node.primary_home_address, destination, label, marks)
         if home and place:
             node.send_direct(packet, node.mobility.optimised_road(home, place[1], destination))
         else:

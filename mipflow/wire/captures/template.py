@@ -70,7 +70,7 @@ def _shape(packet: Packet) -> tuple[object, ...]:
         shape = _shape(payload)
     elif type(payload) in ECHO:
         shape = None
-    return (packet.source, packet.destination, packet.extensions, packet._first_word, type(payload), shape)
+    return (packet.source, packet.destination, packet.header.marks, type(payload), shape)
 
 
 def _template(packet: Packet) -> _Template:
