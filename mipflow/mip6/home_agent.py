@@ -305,13 +305,13 @@ class HomeAgent(Router):
         if self.home.relay is not None and self.home.relay.takes(inner):
             self.home.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
             return
-        binding = self.bindings.get(inner.header.source)
+        binding, destination = self.bindings.get(inner.header.source), inner.header.destination
         is_registered = binding is not None and binding.care_of_address == arrival.packet.header.source
         if not is_registered and not self.ip_security.proves(arrival.packet):
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
-        if inner.destination.is_multicast or inner.destination.is_link_local:
-            self.drop(arrival.packet, f"{inner.destination} in a reverse tunnel: only unicast goes on from here")
+        if destination.is_multicast or destination.is_link_local:
+            self.drop(arrival.packet, f"{destination} in a reverse tunnel: only unicast goes on from here")
             return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())

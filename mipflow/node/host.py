@@ -185,11 +185,14 @@ class Host(Node):
     def _datagram(self, arrival: Arrival) -> None:
         datagram: UDP = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         port = datagram.destination_port
-        socket = self._udp_hearing.get(port) or self._udp.get((port, (arrival.source, datagram.source_port)))
+        remote = arrival.source, datagram.source_port
+        socket = self._udp_hearing.get(port) or self._udp.get((port, remote))
         if socket is None:
             self.no_listener(arrival)
-        else:
-            socket.receive(datagram, arrival)
+            return
+        if socket.hears_everybody and socket.remote != remote:
+            socket.turn_to(remote, arrival.destination)
+        socket.on_datagram(datagram.payload)
 
     def _protected(self, arrival: Arrival) -> None:
         if self.expects(arrival.payload):

@@ -62,13 +62,19 @@ class Arrival:
     """
 
     __slots__ = ("destination", "interface", "packet", "source", "tunnel")
+    packet: Packet
+    interface: Interface
+    tunnel: Packet | None
+    source: Address
+    destination: Address
 
-    def __init__(self, packet: Packet, interface: Interface, tunnel: Packet | None) -> None:
-        self.packet = packet
-        self.interface = interface
-        self.tunnel = tunnel
-        self.source = packet.header.source
-        self.destination = packet.header.destination
+    @staticmethod
+    def of(packet: Packet, interface: Interface, tunnel: Packet | None = None) -> Arrival:
+        """Return the arrival of a packet at an interface, before any of its extension headers was read."""
+        arrival = Arrival()  # without an `__init__`, which is a call from C
+        arrival.packet, arrival.interface, arrival.tunnel = packet, interface, tunnel
+        arrival.source, arrival.destination = packet.header.source, packet.header.destination
+        return arrival
 
     @property
     def payload(self) -> Any:
@@ -331,14 +337,15 @@ class Node:
 
         The headers in front of the `fragment` that made it whole have been processed with that.
         """
-        arrival, extensions, label = Arrival(packet, interface, tunnel), packet.header.extensions, packet.header.label
+        arrival, header = Arrival.of(packet, interface, tunnel), packet.header
+        extensions, label = header.extensions, header.label
         if extensions:
             if fragment is not None:
                 arrival.source, arrival.destination = fragment.source, fragment.destination
                 before = fragment.packet.extensions
                 extensions = extensions[next(n for n, h in enumerate(before) if type(h) is headers.FragmentHeader) :]
-            for header in extensions:
-                if not self.process_extension(header, arrival):
+            for extension in extensions:
+                if not self.process_extension(extension, arrival):
                     return
         kind = type(packet.payload)
         if label and kind is not Packet:

@@ -43,13 +43,9 @@ class UdpSocket:
         if remote is not None:
             self.host.transmit(datagram, self.local, remote, self.label, self.marks)
 
-    def receive(self, datagram: UDP, arrival: Arrival) -> None:
-        """Take a datagram that has arrived."""
-        if self.hears_everybody and (self.remote[0] != arrival.source or self.remote[1] != datagram.source_port):
-            self.remote = (arrival.source, datagram.source_port)
-            self.local = arrival.destination
-            self._datagram = None
-        self.on_datagram(datagram.payload)
+    def turn_to(self, remote: Remote, local: Address) -> None:
+        """Answer whoever spoke last, from the address to which it spoke."""
+        self.remote, self.local, self._datagram = remote, local, None
 
 
 @dataclass(slots=True, eq=False)

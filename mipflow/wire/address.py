@@ -43,12 +43,12 @@ class Address(int):
     @property
     def is_multicast(self) -> bool:
         """True for ff00::/8 (RFC 4291 section 2.7)."""
-        return int(self) >> 120 == 0xFF
+        return self >> 120 == 0xFF
 
     @property
     def is_link_local(self) -> bool:
         """True for fe80::/10 (RFC 4291 section 2.5.6)."""
-        return int(self) >> 118 == 0x3FA
+        return self >> 118 == 0x3FA
 
     @property
     def is_unicast_routable(self) -> bool:

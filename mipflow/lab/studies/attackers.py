@@ -144,7 +144,7 @@ class Liar(Host):
     def _take(self, packet: Packet, how: How) -> None:
         """Take an answer wherever it was heard, if its cookie belongs to a test of ours."""
         if self._hold(packet, how):
-            self._judge(Arrival(packet, next(iter(self.interfaces.values())), tunnel=packet))
+            self._judge(Arrival.of(packet, next(iter(self.interfaces.values())), tunnel=packet))
 
     def _hold(self, packet: Packet, how: How) -> bool:
         """Note a token; return False where no test of ours waits for it."""

@@ -6,6 +6,7 @@ as far as the mobile node's credit goes. With all other mobile nodes it does as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mipflow.arguments import need_cryptography
@@ -20,10 +21,11 @@ from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Node
 from mipflow.node.road import Road
 from mipflow.node.token_bucket import TokenBucket
+from mipflow.sim.clock import Clock
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, NonceIndices, Status
-from mipflow.wire.packet import HomeAddressOption, Packet
+from mipflow.wire.packet import Header, HomeAddressOption, Packet, Sized, packet_of
 
 
 class EnhancedCorrespondent(Correspondent):
@@ -163,6 +165,10 @@ class RoadOnCredit(Road):
         super().__init__(road.kind, road.channel, path_mtu, road.source, road.destination, road.extensions)
         self._node = node
         self._binding = binding
+
+    def line(self, header: Header, clock: Clock, send: Callable[[Packet], None]) -> Callable[[Sized], None]:
+        """Return the function that sends payloads this way: packet by packet, for each is paid."""
+        return lambda payload: send(packet_of(header, payload, clock.now))
 
     def send(self, packet: Packet) -> None:
         """Send a packet, whose price includes its headers."""
