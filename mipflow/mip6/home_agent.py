@@ -301,7 +301,7 @@ class HomeAgent(Router):
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""
-        inner: Packet = arrival.payload
+        inner: Packet = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         if self.home.relay is not None and self.home.relay.takes(inner):
             self.home.relay.from_client(arrival)  # link-local, so it finds the binding by the tunnel (section 10.4.4)
             return
@@ -310,7 +310,8 @@ class HomeAgent(Router):
         if not is_registered and not self.ip_security.proves(arrival.packet):
             self.drop(arrival.packet, "reverse tunnel from an address that is not the registered care-of address")
             return
-        if destination.is_multicast or destination.is_link_local:
+        # What is forwarded already is neither.
+        if destination not in self._forward and (destination.is_multicast or destination.is_link_local):
             self.drop(arrival.packet, f"{destination} in a reverse tunnel: only unicast goes on from here")
             return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.

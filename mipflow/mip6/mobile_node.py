@@ -404,6 +404,7 @@ class MobileNode(Mobility):
         for interface in self.interfaces.values():
             self.neighbor.stop_detecting(home_address, interface)
         self.ip_security.disown(home_address)
+        self.node.forget_roads()
 
     def let_go(self, home_address: Address) -> bool:
         """Bring a home address to an end: de-register it at the correspondents, which takes a home token, then at the
@@ -417,7 +418,6 @@ class MobileNode(Mobility):
         if entries:
             return False
         self.disown(home_address)
-        self.node.forget_roads()
         return True
 
     def registered_at_home(self, home_address: Address) -> Address | None:

@@ -14,7 +14,7 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.resets import reset_for
-from mipflow.node.road import Line, Road
+from mipflow.node.road import MOST_HEADERS, Line, Road
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
@@ -99,6 +99,9 @@ class Mobility(Unique):
     part that knows better in this place (`Node.mobility`).
     """
 
+    counts_arrivals = False
+    """True where each packet with a home address changes something, so that none may be taken for another."""
+
     def __init__(self, node: Node) -> None:
         self.node = node
 
@@ -166,6 +169,8 @@ class Node:
         self._roads: dict[tuple[Address, Address], Road] = {}
         self._lines: dict[int, Line] = {}
         """Label of packets that we send, or destination of those without -> how the last one went."""
+        self._restored: dict[Header, tuple[Address, Address]] = {}
+        """Headers of packets that have arrived -> source and destination as upper layers see them."""
         self._reassembly = Reassembly()
         self._fragment_identification = 0
         network.add_node(name, x, y, self.role, self.forwards)
@@ -299,6 +304,7 @@ class Node:
         """Work the roads out anew: a binding, route or interface has changed."""
         self._roads.clear()
         self._lines.clear()
+        self._restored.clear()
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -338,16 +344,13 @@ class Node:
         The headers in front of the `fragment` that made it whole have been processed with that.
         """
         arrival, header = Arrival.of(packet, interface, tunnel), packet.header
-        extensions, label = header.extensions, header.label
-        if extensions:
-            if fragment is not None:
-                arrival.source, arrival.destination = fragment.source, fragment.destination
-                before = fragment.packet.extensions
-                extensions = extensions[next(n for n, h in enumerate(before) if type(h) is headers.FragmentHeader) :]
-            for extension in extensions:
-                if not self.process_extension(extension, arrival):
-                    return
-        kind = type(packet.payload)
+        if header.extensions:
+            ends = self._restored.get(header)
+            if ends is not None:
+                arrival.source, arrival.destination = ends
+            elif not self._process_extensions(arrival, fragment):
+                return
+        kind, label = type(packet.payload), header.label
         if label and kind is not Packet:
             self._meters[label].arrived(packet, self.clock.now)
         handler = self.handlers.get(kind)
@@ -407,6 +410,25 @@ class Node:
         return False
 
     # --- extension headers (RFC 8200 section 4) ----------------------------------------------------------------------
+
+    def _process_extensions(self, arrival: Arrival, fragment: Arrival | None) -> bool:
+        """Process all extension headers; False where the packet ends there.
+
+        Data packets whose headers have passed show what all others with the same `Header` come to, until a binding or
+        an address of ours changes (`forget_roads`).
+        """
+        header, extensions = arrival.packet.header, arrival.packet.extensions
+        if fragment is not None:
+            arrival.source, arrival.destination = fragment.source, fragment.destination
+            before = fragment.packet.extensions
+            extensions = extensions[next(n for n, h in enumerate(before) if type(h) is headers.FragmentHeader) :]
+        for extension in extensions:
+            if not self.process_extension(extension, arrival):
+                return False
+        is_data = type(arrival.packet.payload) in (headers.UDP, headers.TCP)
+        if is_data and not self.mobility.counts_arrivals and len(self._restored) < MOST_HEADERS:
+            self._restored[header] = arrival.source, arrival.destination
+        return True
 
     def process_extension(self, header: object, arrival: Arrival) -> bool:
         """Process one extension header; False where the packet ends here."""

@@ -88,13 +88,16 @@ class Router(Node):
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
         """Make the quick way for packets that arrive: a destination whose way out is known."""
-        known = self._forward.get
+        known, addresses, local = self._forward.get, self.addresses, self.local
 
         def receive(packet: Packet) -> None:
-            forward = known(packet.header.destination)
-            if forward is not None and packet.hop_limit > 1 and interface.listens:
-                packet.hop_limit -= 1
+            destination, left = packet.header.destination, packet.hop_limit - 1
+            forward = known(destination)
+            if forward is not None and left > 0 and interface.listens:
+                packet.hop_limit = left
                 forward(packet)
+            elif interface.listens and destination in addresses:
+                local(packet, interface)
             else:
                 self.receive(packet, interface)
 

@@ -115,7 +115,6 @@ class Channel(Unique):
         self.link = link
         self.mtu = link.mtu
         self.delay_ns = round(link.delay_ms * NS_PER_MS)
-        self._times: dict[int, int] = {}
         # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
         unlimited = link.queue_bytes is None or link.rate_bps is None
         self.queue_ns = 1 << 62 if unlimited else self.serialisation_ns(link.queue_bytes or 0)
@@ -125,13 +124,12 @@ class Channel(Unique):
         """Work out whether the quick way of `send` is allowed."""
         link, segment = self.link, self.segment
         faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
-        self._set(0 if faulty else self.mtu, self.queue_ns, self.delay_ns, self._times)
+        self._set(0 if faulty else self.mtu, self.queue_ns, self.delay_ns)
 
     def serialisation_ns(self, size: int) -> int:
-        """Return the nanoseconds that `size` octets take to send: exact, and computed once per size."""
+        """Return the nanoseconds that `size` octets take to send: exact."""
         rate = self.link.rate_bps
-        self._times[size] = time = 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
-        return time
+        return 0 if rate is None else (size * 8 * NS_PER_S + rate // 2) // rate
 
     @cached_property
     def random(self) -> Random:
@@ -201,39 +199,42 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
     each time, which is a quarter of the speed of the whole simulator.
     """
     heap, order, push = clock.heap, clock.order, heappush
-    traced, selective = trace.mode != "off", trace.mode == "control"
+    traced, selective = trace.mode == "all", trace.mode == "control"
     rows, pack, add_packet = trace.new_rows, ROW.pack, trace.packets.append
 
     def quick_way(channel: Channel) -> QuickWay:
         receive, number = channel.receive, channel.number
         busy = quick_size = queue = delay = 0
-        times: dict[int, int] = {}
+        times: dict[int, int] = {}  # size -> nanoseconds to send it, of those that take the quick way
 
         def send(packet: Packet) -> None:
             nonlocal busy, rows
-            now = clock.now
-            start = busy if busy > now else now
-            size = packet.size
-            if start - now > queue:
-                channel.segment.drop(packet, "queue full")
-            elif size > quick_size:
-                busy = channel.send_slowly(packet, now, start)
-            else:
-                try:
-                    busy = start + times[size]
-                except KeyError:
-                    busy = start + channel.serialisation_ns(size)
-                arrived = busy + delay
-                push(heap, (arrived, next(order), receive, packet))
-                if selective:
-                    trace.hop(packet, number, now, start, arrived)
-                elif traced:  # the body of Trace.hop
-                    rows += pack(now, start, arrived, number, packet.hop_limit)
-                    add_packet(packet)
+            now = start = clock.now
+            if busy > now:
+                start = busy
+                if start - now > queue:
+                    channel.segment.drop(packet, "queue full")
+                    return
+            try:
+                busy = start + times[packet.size]
+            except KeyError:  # a size that is new, or not for the quick way
+                if packet.size > quick_size:
+                    busy = channel.send_slowly(packet, now, start)
+                    return
+                times[packet.size] = channel.serialisation_ns(packet.size)
+                busy = start + times[packet.size]
+            arrived = busy + delay
+            push(heap, (arrived, next(order), receive, packet))
+            if traced:  # the body of Trace.hop
+                rows += pack(now, start, arrived, number, packet.hop_limit)
+                add_packet(packet)
+            elif selective:
+                trace.hop(packet, number, now, start, arrived)
 
-        def set_properties(quick_size_: int, queue_: int, delay_: int, times_: dict[int, int]) -> None:
-            nonlocal quick_size, queue, delay, times
-            quick_size, queue, delay, times = quick_size_, queue_, delay_, times_
+        def set_properties(quick_size_: int, queue_: int, delay_: int) -> None:
+            nonlocal quick_size, queue, delay
+            quick_size, queue, delay = quick_size_, queue_, delay_
+            times.clear()
 
         return send, set_properties
 

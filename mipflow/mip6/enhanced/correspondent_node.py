@@ -38,6 +38,7 @@ class EnhancedCorrespondent(Correspondent):
         *Correspondent.always_acknowledged, Status.CGA_AND_SIGNATURE_VERIFICATION_FAILED,
         Status.PERMANENT_HOME_KEYGEN_TOKEN_EXISTS,
     )  # fmt: skip
+    counts_arrivals = True
 
     def __init__(self, node: Host) -> None:
         need_cryptography(PURPOSE)

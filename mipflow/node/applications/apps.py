@@ -45,8 +45,9 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
     def tick(argument: object) -> None:
         if not running.is_stopped:
             act()
-            if clock.now + interval_ns < last:
-                clock.at(clock.now + interval_ns, tick)
+            following = clock.now + interval_ns
+            if following < last:
+                clock.at(following, tick)
 
     def go() -> None:
         nonlocal is_going
