@@ -217,7 +217,8 @@ class Timer(Unique):
     def set(self, t_ns: int) -> None:
         """Go off at `t_ns` nanoseconds, and at no earlier set time. A time that has passed means now."""
         self._count += 1
-        self.due_ns = max(t_ns, self._clock.now)
+        now = self._clock.now
+        self.due_ns = t_ns if t_ns > now else now
         self._clock.at(self.due_ns, self._fire, self._count)
 
     def stop(self) -> None:

@@ -233,7 +233,9 @@ class TCP:
     @property
     def size(self) -> int:
         """Octets on the wire."""
-        return self.header_size + len(self.payload)
+        if self.syn:
+            return self.header_size + len(self.payload)
+        return 20 + len(self.options) + len(self.payload)
 
 
 @dataclass(slots=True, frozen=True)

@@ -67,6 +67,9 @@ class Event(Enum):
     TIME_WAIT_OVER = "two maximum segment lifetimes later"
 
 
+_CLOSED, _SYN_SENT = State.CLOSED, State.SYN_SENT
+"""Asked for by every segment: in Python 3.11 a member of an Enum is found in 0.1 us."""
+
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.CLOSED, Event.PASSIVE_OPEN): State.LISTEN, (State.CLOSED, Event.ACTIVE_OPEN): State.SYN_SENT,
     (State.LISTEN, Event.SYN): State.SYN_RECEIVED,
@@ -120,7 +123,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """True once the handshake is over, until the connection is; bytes may still arrive after `close()`."""
-        return self.state is not State.CLOSED and not self.sender.in_handshake
+        return self.state is not _CLOSED and not self.sender.in_handshake
 
     # --- calls of the application (RFC 9293 section 3.10) ---------------------------------------------------
 
@@ -177,22 +180,24 @@ class Connection:
 
     def read(self) -> bytes:
         """Return the bytes that arrived in order since the last `read()`."""
-        data, room = self.receiver.read(), self.receiver.receive_edge - self.receiver.receive_next
-        if data and room < self.receiver.step and self.state is not State.CLOSED and not self.at_end:
+        receiver = self.receiver
+        data, room = receiver.read(), receiver.receive_edge - receiver.receive_next
+        if data and room < receiver.step and self.state is not _CLOSED and not self.at_end:
             self._acknowledgement_due = True  # the peer may be waiting for the window to open
         return data
 
     def take_segments(self) -> list[TCP]:
         """Return the segments to send now, in order. Each but a reset also acknowledges the octets that arrived."""
-        if self._acknowledgement_due and not self.sender.segments:
-            self.sender.emit(self.sender.send_highest)
+        sender, receiver = self.sender, self.receiver
+        if self._acknowledgement_due and not sender.segments:
+            sender.emit(sender.send_highest)
         self._acknowledgement_due = False
-        segments, self.sender.segments = self.sender.segments, []
+        segments, sender.segments = sender.segments, []
         for segment in segments:
             if not segment.rst:
-                segment.ack = self.receiver.receive_next > 0  # the peer's SYN has come
-                segment.acknowledgement = self.receiver.receive_next & SEQUENCE_MASK
-                segment.window = self.receiver.announce(0 if segment.syn else self._receive_scale or 0)
+                segment.ack = receiver.receive_next > 0  # the peer's SYN has come
+                segment.acknowledgement = receiver.receive_next & SEQUENCE_MASK
+                segment.window = receiver.announce(0 if segment.syn else self._receive_scale or 0)
             if segment.syn:
                 segment.maximum_segment_size = self.maximum_segment_size
                 segment.window_scale = self._receive_scale
@@ -205,13 +210,13 @@ class Connection:
         sender = self.sender
         acknowledgement = _unfold(segment.acknowledgement, sender.send_unacknowledged)
         acknowledges = sender.send_unacknowledged < acknowledgement <= sender.send_highest
-        if self.state is State.CLOSED or (segment.ack and sender.in_handshake and not acknowledges):
+        if self.state is _CLOSED or (segment.ack and sender.in_handshake and not acknowledges):
             sender.segments += reset_for(segment)  # it belongs to no connection, or to an older one
-        elif self.state is State.SYN_SENT:
+        elif self.state is _SYN_SENT:
             self._receive_in_syn_sent(segment, acknowledgement, now)
         else:
             self._receive_in_window(segment, acknowledgement, now)
-        if self.state is not State.CLOSED:
+        if self.state is not _CLOSED:
             sender.send(now)
 
     def refused(self, sequence: int, now: int) -> None:
@@ -271,7 +276,7 @@ class Connection:
                 self.sender.timer_ns = now + 2 * self.maximum_segment_lifetime_ns
         elif segment.ack:
             self._receive_acknowledgement(segment, first, acknowledgement, now)
-            if (segment.payload or segment.fin) and self.state is not State.CLOSED and not self.at_end:
+            if (segment.payload or segment.fin) and self.state is not _CLOSED and not self.at_end:
                 self._acknowledgement_due = True
                 self.at_end = receiver.take(first, segment.payload, segment.fin)
                 if self.at_end:
@@ -313,4 +318,5 @@ class Connection:
 
 def _unfold(sequence: int, near: int) -> int:
     """Return the number nearest to `near` whose last 32 bits are those of `sequence` (section 3.4)."""
-    return near + ((sequence - near + (1 << 31)) & SEQUENCE_MASK) - (1 << 31)
+    beyond = (sequence - near) & SEQUENCE_MASK
+    return near + beyond if beyond < 1 << 31 else near + beyond - (1 << 32)

@@ -37,7 +37,10 @@ class Receiver:
             self._fin = end
         start = max(first, self.receive_next)
         text = text[start - first : self.receive_edge - first]
-        if len(text) > len(self.ahead.get(start, b"")):
+        if not self.ahead and start == self.receive_next:  # as most text comes
+            self._unread += text
+            self.receive_next += len(text)
+        elif len(text) > len(self.ahead.get(start, b"")):
             self.ahead[start] = text
         while self.ahead and (start := min(self.ahead)) <= self.receive_next:
             fresh = self.ahead.pop(start)[self.receive_next - start :]  # pieces may overlap
@@ -50,7 +53,8 @@ class Receiver:
     def read(self) -> bytes:
         """Return the octets that came in order since the last call."""
         data = bytes(self._unread)
-        self._unread.clear()
+        if data:
+            self._unread.clear()
         return data
 
     def announce(self, scale: int) -> int:
@@ -61,4 +65,6 @@ class Receiver:
         edge = self.receive_next + self.capacity - len(self._unread)
         if edge - self.receive_edge >= self.step:
             self.receive_edge = edge
-        return min(max(self.receive_edge - self.receive_next, 0) >> scale, 65535)
+        room = self.receive_edge - self.receive_next
+        window = room >> scale if room > 0 else 0
+        return window if window < 65535 else 65535

@@ -35,6 +35,7 @@ class Sender:
         self.initial_sequence = initial_sequence
         self.segment_size = segment_size
         self.send_unacknowledged = self.send_next = self.send_highest = initial_sequence
+        self.in_handshake = True  # until the SYN of this end is acknowledged
         self.send_window = 0
         self.end_of_data = initial_sequence + 1  # where the FIN goes, if nothing more is written
         self.text = bytearray()  # written and not yet acknowledged
@@ -48,11 +49,6 @@ class Sender:
         self._window_from = (0, 0)  # SND.WL1 and SND.WL2: the segment that told the window
         self._timed: tuple[int, int] | None = None  # the acknowledgement that ends a measurement, its start
         self._last_sent_ns = 0
-
-    @property
-    def in_handshake(self) -> bool:
-        """True until the SYN of this end is acknowledged."""
-        return self.send_unacknowledged == self.initial_sequence
 
     @property
     def all_acknowledged(self) -> bool:
@@ -82,12 +78,13 @@ class Sender:
         """Send as much as the windows allow, or watch a closed one (RFC 9293 section 3.8.6, RFC 5681 section 3)."""
         if self.in_handshake:
             return
-        if self.all_acknowledged and now - self._last_sent_ns > self.retransmission_timer.timeout_ns:
+        is_idle = self.send_unacknowledged == self.send_highest
+        if is_idle and now - self._last_sent_ns > self.retransmission_timer.timeout_ns:
             # Idle for so long that the path is unknown again (RFC 5681 section 4.1).
             self.congestion.window = min(self.congestion.window, initial_window(self.segment_size))
         while (length := self._sendable()) is not None:
             self._transmit(self.send_next, length, now)
-        if self.all_acknowledged and self.timer_ns is None and self.send_next < self.end_of_data + self.closing:
+        if self.timer_ns is None and self.all_acknowledged and self.send_next < self.end_of_data + self.closing:
             self._start_timer(now)
 
     def _sendable(self) -> int | None:
@@ -96,12 +93,12 @@ class Sender:
         A segment goes whole or, while another is on its way, not at all: no silly windows (section
         3.8.6.2.1).
         """
-        left, flight = self.end_of_data - self.send_next, self.flight
-        room = self.send_window - flight
+        left, flight = self.end_of_data - self.send_next, self.send_next - self.send_unacknowledged
         if left <= 0:
-            return 0 if left == 0 and self.closing and room > 0 else None
-        room = min(room, self.congestion.allowance - flight)
-        length = min(left, self.segment_size)
+            return 0 if left == 0 and self.closing and self.send_window > flight else None
+        window, allowance = self.send_window, self.congestion.allowance
+        room = (window if window < allowance else allowance) - flight
+        length = left if left < self.segment_size else self.segment_size
         if length <= room:
             return length
         return room if room > 0 and not flight else None
@@ -133,7 +130,9 @@ class Sender:
 
     def emit(self, sequence: int, text: bytes = b"", syn: bool = False, fin: bool = False, push: bool = False) -> None:
         """Send a segment as it is; with nothing but a sequence number it acknowledges, or probes a window."""
-        self.segments.append(TCP(*self.ports, sequence & SEQUENCE_MASK, 0, syn, False, fin, psh=push, payload=text))
+        near, far = self.ports
+        segment = TCP(near, far, sequence & SEQUENCE_MASK, 0, syn, False, fin, False, push, 65535, None, None, text)
+        self.segments.append(segment)
 
     # --- hearing --------------------------------------------------------------------------------------------
 
@@ -152,7 +151,7 @@ class Sender:
             self.attempts = 0  # a peer that answers probes may keep its window closed for ever
 
     def _acknowledged(self, acknowledgement: int, now: int) -> None:
-        opened = self.in_handshake
+        opened, self.in_handshake = self.in_handshake, False
         octets = acknowledgement - self.send_unacknowledged - opened  # a SYN widens no window
         text = len(self.text) - max(self.end_of_data - acknowledgement, 0)
         del self.text[:text]  # from the front of a bytearray: no copy
@@ -167,7 +166,7 @@ class Sender:
             self.retransmission_timer.timeout_ns = 3 * SECOND  # RFC 6298 (5.7)
             self.congestion.window = self.segment_size  # RFC 5681 section 3.1
         partial = octets > 0 and self.congestion.acknowledged(octets, acknowledgement, self.flight)
-        if self.all_acknowledged:
+        if acknowledgement == self.send_highest:
             self.timer_ns = None  # RFC 6298 (5.2)
         elif not partial or self.congestion.partial_acknowledgements == 1:
             self._start_timer(now)  # (5.3); in recovery only the first time (RFC 6582 section 3.2)

@@ -93,11 +93,12 @@ class TcpSocket:
         data = connection.read()  # first: the acknowledgement announces the window that this opens
         for segment in connection.take_segments():
             host.transmit(segment, self.local, remote, self.label, self.marks)
-        if connection.timer_ns is None:
+        timer_ns = connection.sender.timer_ns
+        if timer_ns is None:
             self._timer.stop()
-        elif connection.timer_ns != self._timer.due_ns:
-            self._timer.set(connection.timer_ns)
-        if connection.is_open and not self._opened:
+        elif timer_ns != self._timer.due_ns:
+            self._timer.set(timer_ns)
+        if not self._opened and connection.is_open:
             self._opened = True
             self.on_open()
         if data:
