@@ -19,7 +19,7 @@ from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
 from mipflow.wire.address import Address
-from mipflow.wire.packet import UDP, FragmentHeader, Marks, Sized
+from mipflow.wire.packet import UDP, FragmentHeader, Header, Marks, Sized, packet_of
 
 
 class Expects(Protocol):
@@ -71,7 +71,8 @@ class NewFlows:
             if any(type(header) is FragmentHeader for header in marks.extensions):
                 raise TopologyError("a later fragment, but its first has not been seen", marks)
         except TopologyError as error:
-            node.drop(node.packet(payload, self._mobile.primary_home_address, destination, 0, marks), str(error))
+            header = Header(self._mobile.primary_home_address, destination, marks)
+            node.drop(packet_of(header, payload, now), str(error))
         else:
             node.originate(payload, source, destination, label, marks)
         return None

@@ -26,7 +26,7 @@ from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
 from mipflow.node.seam import Remote
 from mipflow.wire.address import Address
-from mipflow.wire.packet import NO_MARKS, TCP, UDP, Marks, Sized
+from mipflow.wire.packet import NO_MARKS, TCP, UDP, Header, Marks, Sized, packet_of
 
 HEADERS = 64
 """Octets in front of a flow's payloads, with route optimisation: IPv6 and a home address. A tunnel takes 16 more."""
@@ -84,7 +84,7 @@ class FlowStack:
         if flow.ready:  # step 25, over the care-of address that the peer has acknowledged
             self._send(payload, home_address, destination, number, marks)
             return
-        packet = self._node.packet(payload, home_address, destination, number, marks)
+        packet = packet_of(Header(home_address, destination, marks, number), payload, now)
         if flow.refused:
             self._node.drop(packet, flow.refused)
         else:

@@ -101,7 +101,7 @@ class Interception:
         inner = made.inside if is_around else made
         if (inner.source, inner.destination) != (str(packet.source), str(packet.destination)):
             packet = packet.copy()  # the trace has the one that came
-            packet.source, packet.destination = Address(inner.source), Address(inner.destination)
+            packet.source, packet.destination = Address(inner.source), Address(inner.destination)  # type: ignore[misc]
         send = agent.tunnel(source, destination) if is_around else agent.route(destination)
         if send is None or destination.is_link_local:
             agent.give_up(packet, destination)

@@ -136,6 +136,6 @@ def _joined(pieces: dict[int, tuple[bool, Opaque]]) -> bytes | None:
 def _labelled(whole: Packet, fragment: Packet) -> Packet:
     inner: object = whole
     while isinstance(inner, Packet):
-        inner.label, inner.sent_ns = fragment.label, fragment.sent_ns
+        inner.label, inner.sent_ns = fragment.label, fragment.sent_ns  # type: ignore[misc]  # a property
         inner = inner.payload
     return whole

@@ -7,14 +7,14 @@ bad packet is a traced drop with its reason, never an exception.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.resets import reset_for
-from mipflow.node.road import MOST_HEADERS, Line, Road
+from mipflow.node.road import Line, Road
 from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
@@ -23,17 +23,7 @@ from mipflow.sim.trace import Change
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.packet import (
-    NO_MARKS,
-    Header,
-    HomeAddressOption,
-    Marks,
-    Opaque,
-    Packet,
-    RoutingHeaderType2,
-    Sized,
-    packet_of,
-)  # fmt: skip
+from mipflow.wire.packet import NO_MARKS, Header, HomeAddressOption, Marks, Opaque, Packet, Sized, packet_of
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
@@ -55,13 +45,13 @@ def offset_of(packet: Packet, target: object) -> int:
     return position
 
 
+@dataclass(slots=True, init=False, eq=False)
 class Arrival:
     """A packet at its destination: `source` and `destination` as the upper layers see them (home addresses restored).
 
     `tunnel` is the outer packet that it came in, or None.
     """
 
-    __slots__ = ("destination", "interface", "packet", "source", "tunnel")
     packet: Packet
     interface: Interface
     tunnel: Packet | None
@@ -126,7 +116,7 @@ class Mobility(Unique):
         """Refuse the option, unknown without Mobile IPv6 (RFC 8200 section 4.2, top bits 11); False, as ever."""
         return self.node.refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
 
-    def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
+    def routing_header_type_2(self, header: headers.RoutingHeaderType2, arrival: Arrival) -> bool:
         """Refuse the header, of a type unknown without Mobile IPv6, while it has segments left (RFC 8200 section 4.4).
         """
         return header.segments_left == 0 or self.node.refuse(arrival, header, "routing header of type 2")
@@ -233,34 +223,32 @@ class Node:
     def send_payload(self, payload: Sized, source: Address, destination: Address, label: int, marks: Marks) -> None:
         """Send a payload from a source that was chosen: the same way as the one before it in its flow."""
         line = self._lines.get(label or destination)
-        if line is not None:
-            near, far, same, send = line
-            if near is source and far is destination and same is marks:
-                send(payload)
+        if line is None or line[0] is not source or line[1] is not destination or line[2] is not marks:
+            header, road = Header(source, destination, marks, label), self._road(source, destination)
+            if road is None:
+                self.send(packet_of(header, payload, self.clock.now))
                 return
-        packet = self.packet(payload, source, destination, label, marks)
-        self.send(packet)
-        road = self._roads.get((source, destination))
-        if road is not None:
-            send = road.line(Header(source, destination, marks, label), self.clock, self.send)
-            self._lines[label or destination] = (source, destination, marks, send)
+            line = source, destination, marks, road.line(header, self.clock, self.send)
+            self._lines[label or destination] = line
+        line[3](payload)
 
-    def packet(self, payload: Sized, source: Address, destination: Address, label: int, marks: Marks) -> Packet:
-        """Put an upper layer's payload into a packet."""
-        return packet_of(Header(source, destination, marks, label), payload, self.clock.now)
+    def _road(self, source: Address, destination: Address) -> Road | None:
+        """Return the road between two addresses as it is now; None where there is no way."""
+        road = self._roads.get((source, destination))
+        if road is None:
+            road = self.mobility.find_road(source, destination)
+            if road is not None:
+                self.network.on_change(self.forget_roads, once=True)
+                self._roads[source, destination] = road
+        return road
 
     def send(self, packet: Packet) -> None:
         """Send a packet of our own along its road; one that is too large is cut into fragments (RFC 8200 section 4.5).
         """
-        key = (packet.source, packet.destination)
-        road = self._roads.get(key)
+        road = self._road(packet.source, packet.destination)
         if road is None:
-            road = self.mobility.find_road(*key)
-            if road is None:
-                self.drop(packet, f"no way to {packet.destination}")
-                return
-            self.network.on_change(self.forget_roads, once=True)
-            self._roads[key] = road
+            self.drop(packet, f"no way to {packet.destination}")
+            return
         if packet.size <= road.mtu:
             road.send(packet)
             return
@@ -414,20 +402,18 @@ class Node:
     def _process_extensions(self, arrival: Arrival, fragment: Arrival | None) -> bool:
         """Process all extension headers; False where the packet ends there.
 
-        Data packets whose headers have passed show what all others with the same `Header` come to, until a binding or
-        an address of ours changes (`forget_roads`).
+        A data packet whose headers have passed shows what all others of its flow with the same `Header` come to, until
+        a binding or an address of ours changes (`forget_roads`).
         """
-        header, extensions = arrival.packet.header, arrival.packet.extensions
+        packet, extensions = arrival.packet, arrival.packet.extensions
         if fragment is not None:
             arrival.source, arrival.destination = fragment.source, fragment.destination
             before = fragment.packet.extensions
             extensions = extensions[next(n for n, h in enumerate(before) if type(h) is headers.FragmentHeader) :]
-        for extension in extensions:
-            if not self.process_extension(extension, arrival):
-                return False
-        is_data = type(arrival.packet.payload) in (headers.UDP, headers.TCP)
-        if is_data and not self.mobility.counts_arrivals and len(self._restored) < MOST_HEADERS:
-            self._restored[header] = arrival.source, arrival.destination
+        if not all(self.process_extension(each, arrival) for each in extensions):
+            return False
+        if packet.label and type(packet.payload) in (headers.UDP, headers.TCP) and not self.mobility.counts_arrivals:
+            self._restored[packet.header] = arrival.source, arrival.destination
         return True
 
     def process_extension(self, header: object, arrival: Arrival) -> bool:
@@ -440,7 +426,7 @@ class Node:
                 elif not self._unknown_option(option, arrival):  # type: ignore[arg-type]
                     return False
             return True
-        if type(header) is RoutingHeaderType2:
+        if type(header) is headers.RoutingHeaderType2:
             return self.mobility.routing_header_type_2(header, arrival)
         if isinstance(header, headers.RoutingHeader):
             return header.segments_left == 0 or self.refuse(arrival, header, f"routing header of type {header.type}")

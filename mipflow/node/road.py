@@ -13,11 +13,7 @@ from mipflow.node.fragments import cut, per_fragment
 from mipflow.sim.clock import Clock
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
-from mipflow.wire.packet import TUNNEL_OVERHEAD, ExtensionHeader, Header, Marks, Packet, Sized, packet_of
-
-MOST_HEADERS = 4096
-"""Headers of which it is kept how packets with them go: more are hardly of flows, and all are forgotten then."""
-
+from mipflow.wire.packet import NO_MARKS, TUNNEL_OVERHEAD, ExtensionHeader, Header, Marks, Packet, Sized, packet_of
 
 Line = tuple[Address, Address, Marks, Callable[[Sized], None]]
 """The function that sends payloads, with the source, destination and marks for which it was made."""
@@ -43,7 +39,7 @@ class Road:
     overhead: int = field(init=False)
     """Octets that the road adds to a packet."""
     _headers: dict[Header, Header] = field(init=False, default_factory=dict)
-    """The header of packets that come to this road -> their header on it, or of the tunnel around them."""
+    """The header of packets of a flow -> their header on this road, or of the tunnel around them."""
 
     def __post_init__(self) -> None:
         self.overhead = sum(header.size for header in self.extensions) + (TUNNEL_OVERHEAD if self.tunnel else 0)
@@ -54,8 +50,7 @@ class Road:
         if self.overhead:
             header = self._headers.get(packet.header) or self._header(packet.header)
             if self.tunnel is None:
-                packet.header = header
-                packet.size += self.overhead
+                packet.header, packet.size = header, packet.size + self.overhead
             else:
                 packet = packet_of(header, packet, packet.sent_ns)
         self.channel.send(packet)
@@ -64,9 +59,8 @@ class Road:
         """Return the function that sends payloads in packets with `header` this way; `send` takes packets that are too
         large for it. It does for one flow at once what `packet_of`, `Node.send` and `send` here do for any packet.
         """
-        own, outer = (header, None) if self.tunnel is None else (header, self._header(header))
-        if outer is None and self.overhead:
-            own = self._header(header)
+        changed = self._header(header) if self.overhead else header
+        own, outer = (changed, None) if self.tunnel is None else (header, changed)
         front, most, leave, new = own.size, self.mtu - header.size, self.channel.send, object.__new__
 
         def send_payload(payload: Sized) -> None:
@@ -82,25 +76,19 @@ class Road:
         return send_payload
 
     def _header(self, own: Header) -> Header:
-        """Make the header on this road of packets with a header of their own, and keep it."""
-        if self.tunnel is not None:
-            header = Header(*self.tunnel, label=own.label)
-        else:
-            source = own.source if self.source is None else self.source
-            destination = own.destination if self.destination is None else self.destination
-            marks = own.marks._replace(extensions=self._in_front(own.extensions))
-            header = Header(source, destination, marks, own.label)
-        if len(self._headers) >= MOST_HEADERS:
-            self._headers.clear()
-        self._headers[own] = header
-        return header
+        """Make the header on this road of packets with a header of their own; keep that of a flow.
 
-    def _in_front(self, own: tuple[ExtensionHeader, ...]) -> tuple[ExtensionHeader, ...]:
-        """Put the road's extensions among a packet's own: after the headers that each router looks at, before a
-        fragment header (RFC 6275 sections 6.3 and 6.4).
+        Extensions of the road stand among a packet's own after those that each router looks at, before a fragment
+        header (RFC 6275 sections 6.3 and 6.4).
         """
-        first = len(per_fragment(own))
-        return own[:first] + self.extensions + own[first:]
+        source, destination = self.tunnel or (self.source or own.source, self.destination or own.destination)
+        first = len(per_fragment(own.extensions))
+        extensions = own.extensions[:first] + self.extensions + own.extensions[first:]
+        marks = NO_MARKS if self.tunnel else own.marks._replace(extensions=extensions)
+        header = Header(source, destination, marks, own.label)
+        if own.label:
+            self._headers[own] = header
+        return header
 
     def send_in_fragments(self, packet: Packet, identification: int) -> None:
         """Cut the tunnel packet of one that is larger than the tunnel's MTU, but no larger than every link must carry

@@ -217,8 +217,7 @@ class Timer(Unique):
     def set(self, t_ns: int) -> None:
         """Go off at `t_ns` nanoseconds, and at no earlier set time. A time that has passed means now."""
         self._count += 1
-        now = self._clock.now
-        self.due_ns = t_ns if t_ns > now else now
+        self.due_ns = t_ns if t_ns > self._clock.now else self._clock.now
         self._clock.at(self.due_ns, self._fire, self._count)
 
     def stop(self) -> None:

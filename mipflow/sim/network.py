@@ -267,7 +267,7 @@ def _through_bytes(packet: Packet) -> Packet:
     twin = codec.decode(codec.encode(packet))
     read, written = twin, packet
     while True:
-        read.label, read.sent_ns = written.label, written.sent_ns
+        read.label, read.sent_ns = written.label, written.sent_ns  # type: ignore[misc]  # a property
         if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
             if isinstance(written.payload, Opaque) and read.payload == written.payload:
                 read.payload = written.payload  # which knows the payload inside ESP

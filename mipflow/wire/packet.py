@@ -20,7 +20,6 @@ from mipflow.wire.address import Address
 from mipflow.wire.forms import Value, on_wire
 
 Kind = TypeVar("Kind")
-T = TypeVar("T")
 
 IPV6_HEADER = 40
 ESP = 50
@@ -271,11 +270,6 @@ class Marks(NamedTuple):
 NO_MARKS = Marks()
 
 
-def _check_fits(name: str, value: int, most: int) -> None:
-    if not 0 <= value <= most:
-        raise WireError(f"Packet {name} {value}; expected 0 to {most}", value)
-
-
 @dataclass(slots=True, eq=False)
 class Header:
     """The headers that the packets of a flow have in common, hop limit aside, and the label of its packets.
@@ -293,17 +287,13 @@ class Header:
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.extensions = self.marks.extensions
+        marks, self.extensions = self.marks, self.marks.extensions
         self.size = IPV6_HEADER + sum(header.size for header in self.extensions)
-        if self.marks is not NO_MARKS:
-            _check_fits("traffic_class", self.marks.traffic_class, 0xFF)
-            _check_fits("flow_label", self.marks.flow_label, 0xF_FFFF)
-
-
-class _Field(Protocol[T]):
-    def __get__(self, packet: Packet, owner: object) -> T: ...
-
-    def __set__(self, packet: Packet, value: T) -> None: ...
+        if marks is not NO_MARKS:
+            fields = ("traffic_class", marks.traffic_class, 0xFF), ("flow_label", marks.flow_label, 0xF_FFFF)
+            for name, value, most in fields:
+                if not 0 <= value <= most:
+                    raise WireError(f"Packet {name} {value}; expected 0 to {most}", value)
 
 
 def _of_header(name: str) -> Any:
@@ -339,24 +329,14 @@ class Packet:
         self.sent_ns = sent_ns
         self.size = self.header.size + payload.size
 
-    source: _Field[Address] = _of_header("source")
-    destination: _Field[Address] = _of_header("destination")
-    label: _Field[int] = _of_header("label")
-
-    @property
-    def extensions(self) -> tuple[ExtensionHeader, ...]:
-        """The extension headers in order."""
-        return self.header.extensions
-
-    @property
-    def traffic_class(self) -> int:
-        """Traffic class, 8 bits (RFC 8200 section 3)."""
-        return self.header.marks.traffic_class
-
-    @property
-    def flow_label(self) -> int:
-        """Flow label, 20 bits (RFC 6437)."""
-        return self.header.marks.flow_label
+    source: Address = _of_header("source")
+    destination: Address = _of_header("destination")
+    label: int = _of_header("label")
+    extensions: tuple[ExtensionHeader, ...] = _of_header("extensions")
+    traffic_class: int = _of_header("marks.traffic_class")
+    """Traffic class, 8 bits (RFC 8200 section 3)."""
+    flow_label: int = _of_header("marks.flow_label")
+    """Flow label, 20 bits (RFC 6437)."""
 
     @property
     def flow(self) -> int:
@@ -377,7 +357,7 @@ class Packet:
         """Take the simulator's label off, inside tunnels too: this packet counts for no flow."""
         packet: Sized = self
         while isinstance(packet, Packet):
-            packet.label = 0
+            packet.header = replace(packet.header, label=0)
             packet = packet.payload
 
     @property

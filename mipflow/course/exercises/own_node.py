@@ -16,7 +16,7 @@ from mipflow.flow.learner.guard import Guarded
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressTable
 from mipflow.node.node import Arrival, Handler
 from mipflow.wire.address import Address
-from mipflow.wire.packet import NO_MARKS, Marks, Sized
+from mipflow.wire.packet import NO_MARKS, Header, Marks, Sized, packet_of
 
 if TYPE_CHECKING:
     from mipflow.lab.world import World
@@ -276,7 +276,7 @@ class OwnNode:
             return
         entry.used_ns = now
         node.network.meters[label].sent += 1
-        packet = node.packet(payload, home or node.primary_home_address, destination, label, marks)
+        packet = packet_of(Header(home or node.primary_home_address, destination, marks, label), payload, now)
         if home and place:
             node.send_direct(packet, node.mobility.optimised_road(home, place[1], destination))
         else:

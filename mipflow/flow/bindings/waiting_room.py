@@ -55,7 +55,7 @@ class WaitingRoom:
         packets, callbacks = self._packets.pop(flow.flow_id, []), self._callbacks.pop(flow.flow_id, [])
         for packet in packets:
             assert flow.home_address is not None
-            packet.source = flow.home_address
+            packet.source = flow.home_address  # type: ignore[misc]  # a property
             self._node.send(packet)
         for callback in callbacks:
             callback()
