@@ -39,6 +39,7 @@ from . import compared, record
 from .budget import lines as budget_lines
 from .budget import parts_of_a_packet
 from .flows import assignment, carrying, setting_up
+from .forks import forks
 from .growth import growth
 from .peers.side_by_side import missing
 from .reference import HALF_S, MIXED, REFERENCE, START_S, measure, mobile_world
@@ -299,6 +300,12 @@ def captures() -> None:
         show(what, value, reach)
 
 
+def forking() -> None:
+    """Forks of worlds."""
+    for what, value, reach in forks():
+        show(what, value, reach)
+
+
 def flows() -> None:
     """Many flows on one mobile node."""
     for lines in (assignment(), carrying(), setting_up()):
@@ -310,7 +317,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     part.__name__: part
     for part in (
         engine, peers, budget, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows,
-        crowds, captures,
+        crowds, forking, captures,
     )
 }  # fmt: skip
 """Name -> part; what a part returns is kept beside its lines."""

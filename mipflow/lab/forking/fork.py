@@ -6,10 +6,11 @@ Takes a world, or whatever else leads to its parts; gives the same of another ne
 from __future__ import annotations
 
 import gc
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.forking.copier import Copier
+from mipflow.sim.link import Channel, Port, Segment
 from mipflow.sim.network import NUMBERS, Network, Stream
 from mipflow.sim.port import BytePort
 from mipflow.sim.trace import Trace
@@ -31,11 +32,14 @@ def fork(network: Network, holder: T, seed: int | None = None) -> T:
         copier.makers[Stream] = lambda copier, stream: copier.noted(stream, Stream(seed, stream.name))
     packets = copier.noted(network.trace.packets, [])
     copier.noted(network.trace.records, [*network.trace.records])
+    channels = [copier.noted(segment._channels, {}) for segment in network.segments.values()]
     is_collecting = gc.isenabled()
     gc.disable()
     try:
         made, twin = copier.copy((holder, network))
         packets += _packets(copier, network.trace)
+        for segment, filled in zip(network.segments.values(), channels, strict=True):
+            filled.update(_channels(copier, segment))
     finally:
         if is_collecting:
             gc.enable()
@@ -55,6 +59,26 @@ def _packets(copier: Copier, trace: Trace) -> list[Packet]:
                 copier.copy(packet)
             inside = inside.payload
     return list(map(memo.get, map(id, trace.packets), trace.packets))
+
+
+def _channels(copier: Copier, segment: Segment) -> dict[tuple[Port, Port], Channel]:
+    """Return the channels of the copy's segment but those that nobody holds and that are as if made now: they will be,
+    when they are used. In a crowd on one link these are nearly all.
+    """
+    now = segment.network.clock.now
+    return {
+        copier.copy(ends): copier.copy(channel) for ends, channel in segment._channels.items()
+        if id(channel) in copier.memo or not _is_as_new(channel, now)
+    }  # fmt: skip
+
+
+def _is_as_new(channel: Channel, now: int) -> bool:
+    """True where nothing is left of what a channel has done: it is free, and no chance has been drawn."""
+    send: Any = channel.send
+    variables = dict(zip(send.__code__.co_freevars, send.__closure__, strict=True))
+    is_free = max(channel.last_ns, variables["busy"].cell_contents) <= now
+    is_usual = channel.link is channel.segment.link and channel.receive == channel.receiver.receive
+    return is_free and is_usual and "random" not in vars(channel)
 
 
 def _refused(copier: Copier, port: BytePort) -> NoReturn:
