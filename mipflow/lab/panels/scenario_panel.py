@@ -17,8 +17,10 @@ from mipflow.arguments import MILLISECONDS, SECONDS, SEED, WORD, check, fits, se
 from mipflow.arguments import number as numbers
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.redirector import AssignmentRules, Method
+from mipflow.lab.forking.fork import fork
 from mipflow.lab.panels.panel import Control, Panel, choice, flag, number
 from mipflow.lab.scenarios import LINKS
+from mipflow.lab.views import WORLDS
 from mipflow.lab.world import World
 from mipflow.mip6.mobile_node import DATA_MODES
 from mipflow.sim.clock import NS_PER_MS, seconds
@@ -28,6 +30,9 @@ from mipflow.view.story.words import network
 
 PIECE_S = 0.05
 """Seconds of real time that a piece of a run takes, about."""
+WORTH_S = 0.04
+"""Seconds of real time from which on a run is kept for the next text that begins alike: a fork takes a quarter of it.
+"""
 MOST_LETTERS = 88
 """The most letters of a call in one line."""
 MODE = "route_optimisation"
@@ -88,7 +93,8 @@ def panel(open: Sequence[str] = ("flow", "network"), **choices: Any) -> Panel:
     first = dict.fromkeys(open)
     order = [controls[name]._replace(group="") for name in first]
     order += [control for name, control in controls.items() if name not in first]
-    return Panel(order, run=lambda **chosen: perform(script(**chosen)), show=_show, python=script)
+    kept: Kept = {}
+    return Panel(order, run=lambda **chosen: perform(script(**chosen), kept), show=_show, python=script)
 
 
 def _controls() -> Iterator[Control]:
@@ -220,24 +226,46 @@ def _source(value: object) -> str:
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 
-def perform(text: str) -> Generator[float, None, Ran]:
+Kept = dict[str, dict[str, Any]]
+"""The beginning of a text, up to the end of a run -> the variables there, of a world that nobody else has."""
+
+
+def perform(text: str, kept: Kept | None = None) -> Generator[float, None, Ran]:
     """Run a text that makes `world`, lets it run and ends in a picture, statement by statement; `world.run(seconds)` in
     pieces, after each of which the share of all that is done is given.
+
+    kept: worlds of earlier texts, one of which is forked where this text begins alike; the world after each long run
+    but the last is entered there.
     """
-    statements = ast.parse(text).body
-    total, done = sum(map(_seconds_of, statements)), 0.0
-    space: dict[str, Any] = {}
+    statements, lines, kept = ast.parse(text).body, text.splitlines(keepends=True), {} if kept is None else kept
+    for other in [beginning for beginning in kept if not text.startswith(beginning)]:
+        del kept[other]
+    done_text = max(kept, key=len, default="")
+    space: dict[str, Any] = _forked(kept[done_text]) if done_text else {}
+    total, done, begun = sum(map(_seconds_of, statements)), 0.0, perf_counter()
     for statement in statements[:-1]:
         lasts = _seconds_of(statement)
-        if not lasts:
-            exec(compile(ast.Module([statement], []), "<panel>", "exec"), space)
-            continue
-        for share in pieces(space["world"], lasts):
-            yield (done + share * lasts) / total
+        beginning = "".join(lines[: statement.end_lineno])
+        if len(beginning) > len(done_text):
+            if not lasts:
+                exec(compile(ast.Module([statement], []), "<panel>", "exec"), space)
+                continue
+            for share in pieces(space["world"], lasts):
+                yield (done + share * lasts) / total
+            if perf_counter() - begun > WORTH_S and done + lasts < total:
+                kept[beginning] = _forked(space)
         done += lasts
     last = statements[-1]
     assert isinstance(last, ast.Expr)
     return Ran(space["world"], eval(compile(ast.Expression(last.value), "<panel>", "eval"), space))
+
+
+def _forked(space: Mapping[str, Any]) -> dict[str, Any]:
+    """Fork the world of some variables, and what of it is in the others."""
+    own = {name: value for name, value in space.items() if name != "__builtins__"}
+    made = fork(space["world"].network, own)
+    WORLDS.add(made["world"])
+    return made
 
 
 def _seconds_of(statement: ast.stmt) -> float:

@@ -13,6 +13,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
+from mipflow.lab.panels import scenario_panel
 from mipflow.lab.panels.scenario_panel import ALL, INTERVALS, NONE, panel, perform, pieces
 from tests.lab.panels.test_panel import html, is_grey, told
 
@@ -169,6 +170,44 @@ def test_pieces_are_the_run_itself() -> None:
     assert cut.now == 4 and cut.trace.digest() == whole.trace.digest()
     assert all(0 < one <= 1 for one in shares) and shares.count(1) == 2
     assert all(one < other for one, other in itertools.pairwise(pieces(cut, 3)))
+
+
+CHANGES: list[tuple[str, Any]] = [
+    ("network", "wlan0"), ("flow", "call"), ("picture", "ladder"), ("moment_s", 3.5), ("then_s", 1.0),
+    ("network", "cell0"), ("wlan_cost", 2.0), ("flow", ALL), ("seed", 8), ("flow", "video"), ("moment_s", 3.0),
+    ("wlan_loss", 0.1), ("flow", "call"),
+]  # fmt: skip
+
+
+def test_a_text_that_begins_alike_goes_on_from_a_fork_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two changes the learner does what they like with the world of the picture."""
+    run: list[float] = []
+
+    def counted(world: mf.World, lasts: float) -> Any:
+        run.append(lasts)
+        return pieces(world, lasts)
+
+    monkeypatch.setattr(scenario_panel, "WORTH_S", 0.0)
+    monkeypatch.setattr(scenario_panel, "pieces", counted)
+    made = panel(then_s=0.5)
+    made.button.click()
+    for name, value in CHANGES:
+        made.result.world.mn.handover_all("cell0")
+        made.result.world.run(0.1)
+        made.controls[name].value = value
+        run.clear()
+        made.button.click()
+        assert copied(made.python).trace.digest() == made.result.world.trace.digest(), (name, value)
+        assert len(run) == (2 if name in ("moment_s", "seed", "wlan_loss") else 1), (name, value)
+
+
+def test_a_run_that_takes_no_time_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for worth_s, expected in ((1e9, 0), (0.0, 1)):
+        monkeypatch.setattr(scenario_panel, "WORTH_S", worth_s)
+        kept: scenario_panel.Kept = {}
+        for text in (panel().python, panel(network="wlan0").python, panel(seed=3).python):
+            list(perform(text, kept))
+            assert len(kept) == expected and all(text.startswith(each) for each in kept)
 
 
 def test_progress_is_of_the_whole_text() -> None:
