@@ -14,7 +14,8 @@ from tests.random_worlds.worlds import Play, Spec, play
 def hop_of(trace: Trace, number: int) -> tuple[Any, ...]:
     """A packet-hop with all fields of its packet."""
     hop = trace[number]
-    return *hop[1:6], hop.packet.label, hop.packet.sent_ns, hop.packet.fields()
+    way = "{} {}.{} > {}.{}".format(*hop.channel)
+    return *hop[1:4], way, hop.hop_limit, hop.packet.label, hop.packet.sent_ns, hop.packet.fields()
 
 
 def same_objects(trace: Trace) -> list[int]:
@@ -47,7 +48,8 @@ def difference(one: Play, other: Play, most: int = 600) -> str:
         records = enumerate(zip_longest(a.records, b.records))
         where = next(((n, x, y) for n, (x, y) in records if repr(x) != repr(y)), None)
         if where is not None:
-            found.append(f"the first record that differs is {where[0]}:\n  plain  {where[1]}\n  trains {where[2]}")
+            found.append(f"the first record that differs is {where[0]}:")
+            found += [f"  {each}: {shortened(where[n], most)}" for n, each in ((1, "plain"), (2, "trains"))]
         if not found:
             found.append("the digests differ, and no hop or record does")
     for number, (x, y) in enumerate(zip_longest(one.log, other.log)):
@@ -70,7 +72,7 @@ def unlike(one: Any, other: Any, path: str = "", most: int = 400) -> list[str]:
 
 
 def shortened(value: object, most: int) -> str:
-    text = re.sub(r"b'(\\x00)+'", lambda zeros: f"{len(zeros[0]) // 4} zeros", str(value))
+    text = re.sub(r"(\\x00)+", lambda zeros: f"{len(zeros[0]) // 4} zeros", str(value))
     return text if len(text) <= most else f"{text[:most]} ..."
 
 

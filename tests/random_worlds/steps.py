@@ -488,7 +488,8 @@ class Interrupted:
     seed: int = 0
 
     def do(self, p: Play) -> object:
-        clock, end, random, is_armed = p.network.clock, p.now + round(self.ms * NS_PER_MS), Random(self.seed), False
+        clock, end, random = p.network.clock, p.now + round(self.ms * NS_PER_MS), Random(self.seed)
+        is_armed, is_over = False, False
 
         def stop(number: int, frame: object) -> None:
             nonlocal is_armed
@@ -497,7 +498,8 @@ class Interrupted:
                 raise KeyboardInterrupt
 
         def jolt(*_: object) -> None:
-            signal.raise_signal(signal.SIGINT)
+            if not is_over:
+                signal.raise_signal(signal.SIGINT)
 
         for at in self.at_ms:
             clock.after(round(at * NS_PER_MS), jolt)
@@ -518,6 +520,7 @@ class Interrupted:
                     is_armed = False
             p.network.run_until(end)
         finally:
+            is_over = True
             signal.signal(signal.SIGINT, handlers[0])
             signal.signal(signal.SIGALRM, handlers[1])
         return p.shortly()
