@@ -115,29 +115,33 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         kept = _KEPT.setdefault(trace, _Unlabelled())
         looked = [(number, packets[number]) for number in kept.between(trace, first, last)]
     ends = [(name.sender, name.receiver) for name in trace.channels]
-    found: list[Trip] = []
-    latest: dict[int, Trip] = {}
-    waiting: dict[tuple[str, int], list[Trip]] = {}
+    found: list[tuple[Packet, list[int]]] = []
+    reached: list[str] = []
+    latest: dict[int, int] = {}
+    """Identity of a packet -> its place in `found`, and in `reached`, which has the node that it came to."""
+    waiting: dict[tuple[str, int], list[int]] = {}
     for number, packet in looked:
         inner = packet if type(packet.payload) in BARE else packet.unsealed()
         sender, receiver = ends[channel[number]]
-        trip = latest.get(id(inner))
-        if trip is None or trip.receiver != sender:
+        place = latest.get(id(inner))
+        if place is None or reached[place] != sender:
             # Control packets are read from their bytes on each link: another value, known by place, time and content.
             here = waiting.get((sender, sent[number]), ())
-            trip = next((each for each in here if _same(each.packet, inner)), None) if here else None
-        if trip is not None:
-            trip.numbers.append(number)
-            trip.arrived_ns, trip.receiver = arrived[number], receiver
+            place = next((each for each in here if _same(found[each][0], inner)), None) if here else None
+        if place is not None:
+            found[place][1].append(number)
+            reached[place] = receiver
         elif number < within:
-            trip = Trip(trace, inner, [number])
-            found.append(trip)
+            place = len(found)
+            found.append((inner, [number]))
+            reached.append(receiver)
         else:
             continue
-        latest[id(inner)] = trip
+        latest[id(inner)] = place
         if not inner.label:
-            waiting.setdefault((receiver, arrived[number]), []).append(trip)
-    return [trip for trip in found if trip.arrived_ns >= start_ns or started[trip.numbers[-1]] >= start_ns]
+            waiting.setdefault((receiver, arrived[number]), []).append(place)
+    under_way = (each for each in found if max(arrived[each[1][-1]], started[each[1][-1]]) >= start_ns)
+    return [Trip(trace, *each) for each in under_way]
 
 
 class _Unlabelled:
