@@ -9,9 +9,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from itertools import pairwise
+from itertools import compress, pairwise
 from math import ceil, floor, log10
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import Dropped, Trace
@@ -118,25 +117,33 @@ def _row(run: Run, word: str, own: list[Run], lost: list[Dropped]) -> dict[str, 
 def _sequences(trace: Trace, flow: int, start_ns: int, end_ns: int) -> Iterator[Curve]:
     """Yield how many octets a flow has sent over TCP, in the direction of most of them; what is sent again is marked.
     """
-    found, both = streams(trace), list[tuple[int, int, list[tuple[int, TCP]]]]()
-    for label in {flow, -flow} & found.over_tcp:
-        stream = found[label].between(trace, start_ns, end_ns, under_way=True)
-        inside = ((hop, trace.packets[hop].unsealed().payload) for hop in stream.firsts)
-        sent = [(trace.started[hop], each) for hop, each in inside if isinstance(each, TCP) and each.payload]
-        both += [(sum(len(segment.payload) for _, segment in sent), -label, sent)] * bool(sent)
-    if not both:
+    found, started = streams(trace), trace.started
+    most, times, segments = 0, list[int](), list[TCP]()
+    for label in sorted({flow, -flow} & found.over_tcp):
+        firsts = found[label].between(trace, start_ns, end_ns, under_way=True).firsts
+        packets = map(trace.packets.__getitem__, firsts)
+        inside = [each if type(each.payload) is TCP else each.unsealed() for each in packets]
+        own = [each.payload for each in inside if type(each.payload) is TCP]
+        if (total := sum([len(each.payload) for each in own])) > most:
+            over_tcp = [type(each.payload) is TCP for each in inside]
+            most, times, segments = total, [started[hop] for hop in compress(firsts, over_tcp)], own
+    if not segments:
         return
     first: dict[tuple[int, int], int] = {}
     highest: dict[tuple[int, int], int] = {}
     points, marked = (list[int](), list[int]()), (list[int](), list[int]())
-    for t_ns, segment in sorted(max(both)[2], key=itemgetter(0)):
+    for place in sorted(range(len(times)), key=times.__getitem__):
+        segment = segments[place]
+        if not segment.payload:
+            continue
         key = (segment.source_port, segment.destination_port)
         done = (segment.sequence - first.setdefault(key, segment.sequence) + (1 << 31)) % (1 << 32) - (1 << 31)
-        end = done + len(segment.payload)
-        times, ends = points if end > highest.get(key, 0) else marked
-        times.append(t_ns)
-        ends.append(end)
-        highest[key] = max(highest.get(key, 0), end)
+        end, before = done + len(segment.payload), highest.get(key, 0)
+        sent = points if end > before else marked
+        sent[0].append(times[place])
+        sent[1].append(end)
+        if end > before:
+            highest[key] = end
     yield Curve(flow, 1000, points, marked)
 
 
