@@ -431,6 +431,8 @@ class MobileNode(Mobility):
 
     def home_agent_of(self, home_address: Address) -> Address:
         """Return the home agent's address for a home address: the one that came with its prefix, else the known one."""
+        if not self.home_agents:
+            return self.home_agent
         return next((agent for prefix, agent in self.home_agents.items() if home_address in prefix), self.home_agent)
 
     def change_home_agent(self, home_agent: Address) -> None:
@@ -453,11 +455,12 @@ class MobileNode(Mobility):
 
     def _tunnel_exit(self, arrival: Arrival) -> None:
         """Take out what the home agent tunnelled; for a Home Test this is the first check (section 11.6.2)."""
-        inner: Packet = arrival.payload
-        if arrival.packet.source != self.home_agent_of(inner.destination) or arrival.tunnel is not None:
+        inner: Packet = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
+        destination = inner.header.destination
+        if arrival.packet.header.source != self.home_agent_of(destination) or arrival.tunnel is not None:
             self.drop(arrival.packet, "tunnelled, but not by the home agent")
-        elif inner.destination not in self.own_home_addresses and inner.destination != arrival.interface.link_local:
-            self.drop(arrival.packet, f"{inner.destination} in the tunnel is not a home address of ours")
+        elif destination not in self.own_home_addresses and destination != arrival.interface.link_local:
+            self.drop(arrival.packet, f"{destination} in the tunnel is not a home address of ours")
         else:
             self.node.local(inner, arrival.interface, arrival.packet)
 
