@@ -161,6 +161,11 @@ class Node:
         """Label of packets that we send, or destination of those without -> how the last one went."""
         self._restored: dict[Header, tuple[Address, Address]] = {}
         """Headers of packets that have arrived -> source and destination as upper layers see them."""
+        self.local = self._processor()
+        """local(packet, interface, tunnel=None, fragment=None) processes a packet that is for this node: its extension
+        headers in order, then what it carries. The headers in front of the `fragment` that made it whole have been
+        processed with that.
+        """
         self._reassembly = Reassembly()
         self._fragment_identification = 0
         network.add_node(name, x, y, self.role, self.forwards)
@@ -324,28 +329,34 @@ class Node:
     def _is_for_link(self, destination: Address, interface: Interface) -> bool:
         return destination.is_multicast or destination == interface.link_local
 
-    def local(
-        self, packet: Packet, interface: Interface, tunnel: Packet | None = None, fragment: Arrival | None = None
-    ) -> None:
-        """Process a packet that is for this node: its extension headers in order, then what it carries.
-
-        The headers in front of the `fragment` that made it whole have been processed with that.
+    def _processor(self) -> Callable[..., None]:
+        """Make `local`, a closure as a link's `send` is: nodes of all classes run the same code, in which each look into
+        `self` would be a search.
         """
-        arrival, header = Arrival.of(packet, interface, tunnel), packet.header
-        if header.extensions:
-            ends = self._restored.get(header)
-            if ends is not None:
-                arrival.source, arrival.destination = ends
-            elif not self._process_extensions(arrival, fragment):
-                return
-        kind, label = type(packet.payload), header.label
-        if label and kind is not Packet:
-            self._meters[label].arrived(packet, self.clock.now)
-        handler = self.handlers.get(kind)
-        if handler is None:
-            self.unhandled(arrival)
-        else:
-            handler(arrival)
+        restored, meters, clock, handlers = self._restored, self._meters, self.clock, self.handlers
+
+        def local(
+            packet: Packet, interface: Interface, tunnel: Packet | None = None, fragment: Arrival | None = None
+        ) -> None:
+            arrival, header = Arrival(), packet.header  # the body of Arrival.of
+            arrival.packet, arrival.interface, arrival.tunnel = packet, interface, tunnel
+            arrival.source, arrival.destination = header.source, header.destination
+            if header.extensions:
+                ends = restored.get(header)
+                if ends is not None:
+                    arrival.source, arrival.destination = ends
+                elif not self._process_extensions(arrival, fragment):
+                    return
+            kind, label = type(packet.payload), header.label
+            if label and kind is not Packet:
+                meters[label].arrived(packet, clock.now)
+            handler = handlers.get(kind)
+            if handler is None:
+                self.unhandled(arrival)
+            else:
+                handler(arrival)
+
+        return local
 
     def unhandled(self, arrival: Arrival) -> None:
         """Drop a packet whose payload has no handler here; multicast that does not concern this node is no drop."""
