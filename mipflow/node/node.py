@@ -330,8 +330,8 @@ class Node:
         return destination.is_multicast or destination == interface.link_local
 
     def _processor(self) -> Callable[..., None]:
-        """Make `local`, a closure as a link's `send` is: nodes of all classes run the same code, in which each look into
-        `self` would be a search.
+        """Make `local`, a closure as a link's `send` is: nodes of all classes run the same code, in which each look
+        into `self` would be a search.
         """
         restored, meters, clock, handlers = self._restored, self._meters, self.clock, self.handlers
 

@@ -107,7 +107,7 @@ class Channel(Unique):
         self.trace = segment.network.trace
         self.last_ns = 0
         self.number = number
-        self.send, self._set = segment.quick_way(self)
+        self.send, self._set, self._times = segment.quick_way(self)
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
@@ -121,10 +121,12 @@ class Channel(Unique):
         self.refresh()
 
     def refresh(self) -> None:
-        """Work out whether the quick way of `send` is allowed."""
+        """Work out whether the quick way of `send` is allowed: it is for sizes that have gone the slow way once."""
         link, segment = self.link, self.segment
         faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
-        self._set(0 if faulty else self.mtu, self.queue_ns, self.delay_ns)
+        self._is_quick = not faulty
+        self._times.clear()
+        self._set(self.queue_ns, self.delay_ns)
 
     def serialisation_ns(self, size: int) -> int:
         """Return the nanoseconds that `size` octets take to send: exact."""
@@ -143,8 +145,8 @@ class Channel(Unique):
         return self.segment.up and self.sender.up and self.receiver.up
 
     def send_slowly(self, packet: Packet, now: int, start: int) -> int:
-        """Send the slow way: a link with faults or taps, one that is down, or a packet too large. Gives the time in
-        nanoseconds until which the link is busy.
+        """Send the slow way: a link with faults or taps, one that is down, a packet too large or the first of its size.
+        Gives the time in nanoseconds until which the link is busy.
         """
         segment, link = self.segment, self.link
         if packet.size > self.mtu:
@@ -169,6 +171,8 @@ class Channel(Unique):
             self._leave(packet, now, start, done + self.delay_ns, lost)
             packet = twin
         self._leave(packet, now, start, done + self.delay_ns, self._is_lost())
+        if self._is_quick:
+            self._times[packet.size] = done - start
         return done
 
     def _is_lost(self) -> bool:
@@ -189,11 +193,12 @@ class Channel(Unique):
             self.trace.hop(packet, self.number, now, start, arrived)
 
 
-QuickWay = tuple[Callable[[Packet], None], Callable[..., None]]
+QuickWay = tuple[Callable[[Packet], None], Callable[[int, int], None], dict[int, int]]
 
 
 def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
-    """Make the function that makes `send` of a channel, and what sets its properties; all channels share its values.
+    """Make the function that makes `send` of a channel, what sets its properties, and the sizes of packets that it
+    knows; all channels share its values.
 
     Every packet-hop of every run goes through `send`. As a closure it reaches its values without a look into an object
     each time, which is a quarter of the speed of the whole simulator.
@@ -204,8 +209,8 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
 
     def quick_way(channel: Channel) -> QuickWay:
         receive, number = channel.receive, channel.number
-        busy = quick_size = queue = delay = 0
-        times: dict[int, int] = {}  # size -> nanoseconds to send it, of those that take the quick way
+        busy = queue = delay = 0
+        times: dict[int, int] = {}  # size -> nanoseconds to send it, of those that may take the quick way
 
         def send(packet: Packet) -> None:
             nonlocal busy, rows
@@ -217,12 +222,9 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
                     return
             try:
                 busy = start + times[packet.size]
-            except KeyError:  # a size that is new, or not for the quick way
-                if packet.size > quick_size:
-                    busy = channel.send_slowly(packet, now, start)
-                    return
-                times[packet.size] = channel.serialisation_ns(packet.size)
-                busy = start + times[packet.size]
+            except KeyError:
+                busy = channel.send_slowly(packet, now, start)
+                return
             arrived = busy + delay
             push(heap, (arrived, next(order), receive, packet))
             if traced:  # the body of Trace.hop
@@ -231,12 +233,11 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
             elif selective:
                 trace.hop(packet, number, now, start, arrived)
 
-        def set_properties(quick_size_: int, queue_: int, delay_: int) -> None:
-            nonlocal quick_size, queue, delay
-            quick_size, queue, delay = quick_size_, queue_, delay_
-            times.clear()
+        def set_properties(queue_: int, delay_: int) -> None:
+            nonlocal queue, delay
+            queue, delay = queue_, delay_
 
-        return send, set_properties
+        return send, set_properties, times
 
     return quick_way
 
