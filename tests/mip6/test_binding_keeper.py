@@ -26,11 +26,15 @@ from mipflow.wire.packet import (
     UDP,
     DestinationOptions,
     ExtensionHeader,
+    Header,
     HomeAddressOption,
+    Marks,
     Opaque,
     Packet,
     RoutingHeaderType2,
+    Sized,
     UnknownOption,
+    packet_of,
 )
 from tests.mip6.worlds import S, world
 from tests.node.nodes import inject, listen
@@ -103,6 +107,29 @@ def test_without_a_binding_the_next_header_must_be_esp_ah_or_mobility(role: str)
         errors = [one for one in desk.said if isinstance(one, BindingError)]
         assert [(e.status, e.home_address) for e in errors] == ([] if passes else [(1, HOME)])
         assert ("Home Address option without a matching binding" in desk.drops) is not passes
+
+
+@ROLES
+def test_data_with_one_header_passes_while_its_home_address_is_bound_and_no_longer(role: str) -> None:
+    """The answer for a flow's header is remembered; a change of the cache makes it void."""
+    desk = Desk(role)
+    heard, wrong = listen(desk.node, UDP), "Home Address option without a matching binding"
+    header = Header(CARE_OF, desk.node.address, Marks(extensions=(OPTION,)), label=1)
+    interface = desk.node.addresses[desk.node.address].name
+
+    def arrives(payload: Sized, passes: bool) -> None:
+        before = desk.drops.count(wrong)
+        inject(desk.node, packet_of(header, payload, 0), interface)
+        assert desk.drops.count(wrong) == before + (not passes)
+
+    arrives(Opaque(50, bytes(16)), passes=True)
+    arrives(UDP(5, 9), passes=False)  # though ESP with the same headers passed
+    desk.bind()
+    for _ in range(3):
+        arrives(UDP(5, 9), passes=True)
+    assert [(arrival.source, arrival.destination) for arrival in heard] == [(HOME, desk.node.address)] * 3
+    desk.node.unbind(HOME)
+    arrives(UDP(5, 9), passes=False)
 
 
 UNROUTABLE = pytest.mark.parametrize("text", ["ff02::1", "ff0e::1", "fe80::1", "::", "::1", "::ffff:192.0.2.1"])

@@ -13,7 +13,7 @@ from mipflow.sim.network import Network
 from mipflow.wire.address import ALL_NODES, Address
 from mipflow.wire.icmpv6 import IcmpError, PrefixInformation, RouterAdvertisement
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
-from mipflow.wire.packet import UDP, Opaque, Packet, RoutingHeaderType2
+from mipflow.wire.packet import UDP, Header, Marks, Opaque, Packet, RoutingHeaderType2, packet_of
 from tests.mip6.worlds import S, dropper, instant, messages, world
 from tests.node.nodes import inject, listen
 
@@ -186,6 +186,20 @@ def test_routing_headers_and_tunnels_of_others_are_dropped() -> None:
     inject(made.mn, Packet(made.mn.home_agent, care_of, inner), "wlan0")
     inject(made.mn, Packet(cn, care_of, UDP(1, 2), extensions=(RoutingHeaderType2(home),)), "wlan0")
     assert [arrival.destination for arrival in seen] == [home, home]
+
+
+def test_data_for_a_home_address_that_was_given_up_is_dropped_though_its_header_is_known() -> None:
+    made = world()
+    made.run(5)
+    seen, wrong = listen(made.mn, UDP), "not a home address of ours"
+    home, care_of = made.mn.primary_home_address, made.mn.care_of_address("wlan0")
+    header = Header(made.cn1.address, care_of, Marks(extensions=(RoutingHeaderType2(home),)), label=-1)
+    for _ in range(2):
+        inject(made.mn, packet_of(header, UDP(1, 2), 0), "wlan0")
+    assert [arrival.destination for arrival in seen] == [home, home]
+    made.mn.mobility.disown(home)
+    inject(made.mn, packet_of(header, UDP(1, 2), 0), "wlan0")
+    assert len(seen) == 2 and wrong in list(made.trace.drops())[-1].reason
 
 
 def test_tests_that_fail_any_check_are_ignored_without_a_word() -> None:

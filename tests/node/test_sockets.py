@@ -54,6 +54,35 @@ def test_a_socket_that_hears_everybody_answers_whoever_spoke_last() -> None:
     assert answers == [(5, b"from 5"), (6, b"from 6")]
 
 
+def test_datagrams_of_a_socket_share_a_header_until_the_socket_says_otherwise() -> None:
+    pair = Pair()
+    pair.b.udp(9)
+    socket = pair.a.udp(5, (pair.b.address, 9), flow=3)
+    for marks in (NO_MARKS, NO_MARKS, MARKED, MARKED, NO_MARKS):
+        socket.marks = marks
+        socket.send(b"x")
+    pair.run(1)
+    first, second, third, fourth, last = (packet.header for packet in pair.network.trace.packets)
+    assert first is second and third is fourth and len({first, third, last}) == 3
+    assert [header.marks for header in (first, third, last)] == [NO_MARKS, MARKED, NO_MARKS]
+
+
+def test_packets_after_a_change_of_route_take_the_new_one() -> None:
+    path = Path(Link())
+    path.b.udp(9)
+    socket = path.a.udp(5, (path.b.address, 9), flow=3)
+    socket.send(b"x")
+    path.run(1)
+    path.a.path_mtu[path.b.address] = 1280
+    path.a.forget_roads()
+    socket.send(bytes(1300))
+    socket.send(bytes(1300))
+    path.run(1)
+    left = [hop.packet for hop in path.network.trace if hop.channel.sender == "A"]
+    assert [len(packet.extensions) for packet in left] == [0, 1, 1, 1, 1]  # in fragments
+    assert path.network.meters[3].received == 3
+
+
 def test_before_anybody_spoke_there_is_nobody_to_answer() -> None:
     pair = Pair()
     pair.b.udp(9).send(b"to whom?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from mipflow.errors import WireError
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoRequest
 from mipflow.wire.mobility import AlternateCareOfAddress, BindingUpdate, NonceIndices
@@ -12,10 +13,13 @@ from mipflow.wire.packet import (
     TCP,
     UDP,
     DestinationOptions,
+    Header,
     HomeAddressOption,
+    Marks,
     Packet,
     RoutingHeaderType2,
     UnknownOption,
+    packet_of,
 )
 from tests.wire.strategies import packets
 
@@ -54,6 +58,30 @@ def test_labels_are_copied_but_not_compared() -> None:
     twin = packet.copy()
     assert (twin.flow, twin.upward, twin.sent_ns) == (3, False, 17)
     assert packet == Packet(MN, CN, VOICE)
+
+
+def test_packets_with_one_header_are_those_that_are_built_whole() -> None:
+    marks = Marks(4, 5, (RoutingHeaderType2(HOME),))
+    header = Header(CN, MN, marks, label=-3)
+    whole = Packet(CN, MN, VOICE, 64, marks.extensions, 4, 5, -3, 17)
+    one, other = packet_of(header, VOICE, 17), packet_of(header, VOICE, 18)
+    assert one.header is other.header and one == whole
+    assert (one.size, one.label, one.sent_ns) == (whole.size, whole.label, whole.sent_ns)
+    assert packet_of(header, UDP(1, 2, bytes(3000)), 0).size == 40 + 24 + 3008
+
+
+def test_a_field_of_the_header_that_is_set_is_set_for_one_packet_alone() -> None:
+    one, other = (packet_of(Header(MN, CN, label=3), VOICE, 0) for _ in range(2))
+    other.header = one.header
+    one.source, one.label = HOME, 4  # type: ignore[misc]  # properties
+    assert (one.source, one.destination, one.label) == (HOME, CN, 4)
+    assert (other.source, other.destination, other.label) == (MN, CN, 3)
+
+
+@pytest.mark.parametrize("marks", [Marks(256), Marks(-1), Marks(0, 1 << 20), Marks(0, -1)])
+def test_a_traffic_class_or_flow_label_that_does_not_fit_is_refused(marks: Marks) -> None:
+    with pytest.raises(WireError, match=r"Packet (traffic_class|flow_label) .*expected 0 to"):
+        Header(MN, CN, marks)
 
 
 def test_a_packet_is_no_key() -> None:
