@@ -38,7 +38,7 @@ from mipflow.wire.packet import UDP, Header, Packet
 from . import compared, record
 from .budget import lines as budget_lines
 from .budget import parts_of_a_packet
-from .flows import assignment, carrying, setting_up
+from .flows import assignment, carrying, growing, setting_up
 from .forks import forks
 from .growth import growth
 from .peers.side_by_side import missing
@@ -318,15 +318,21 @@ def flows() -> None:
             show(what, value, reach)
 
 
+def calls() -> None:
+    """More and more calls on one mobile node."""
+    for what, value, reach in growing():
+        show(what, value, reach)
+
+
 PARTS: dict[str, Callable[[], Any]] = {
     part.__name__: part
     for part in (
         engine, peers, budget, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows,
-        crowds, forking, captures,
+        calls, crowds, forking, captures,
     )
 }  # fmt: skip
 """Name -> part; what a part returns is kept beside its lines."""
-OF_THE_PAGE = "peers budget crowds flows slider views memory import_time".split()
+OF_THE_PAGE = "peers budget crowds calls slider views memory import_time".split()
 
 
 def main() -> None:

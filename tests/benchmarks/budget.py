@@ -15,30 +15,36 @@ from time import process_time
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.trace import Mode
 
-from .compared import BARE_EVENTS, SWITCHES
+from .compared import BARE_EVENTS
 from .peers.ours import chain, spent_s
 from .peers.work import FLOWS, LINKS, Link
 from .reference import START_S, bare_heap, mobile_world
+from .ways import HAS_TRAINS
 
 LENGTH_S, ROUNDS, CALLS = 10, 7, 500_000
 SHORT, LONG, SLICES = 2, 10, 25
+CALL, HEAP = "an empty Python call", "an event of the bare heap"
+SENT, HOP = "a packet sent: timer, socket, first link", "a hop: arrival at a router, next link"
+ARRIVED, TRACED = "a packet's arrival at its application", "the trace of a hop"
+MOBILITY = "mobility at both ends of a packet"
+TRAIN_HOP, TRAIN_ENDS = "a hop in a train", "a packet's two ends in a train"
 QUICK, ENDLESS = Link(1_000_000_000, 2), Link(1_000_000_000, 1_000_000)
 """A link on which packets of both flows never wait, and one from which none arrives within the run."""
 PACKETS = sum(LENGTH_S * 1_000_000 // flow.interval_us for flow in FLOWS)
 
 
-def per_packet_ns(links: list[Link], trace: Mode = "off", **options: bool) -> float:
+def per_packet_ns(links: list[Link], trace: Mode = "off", trains: bool = False) -> float:
     """Processor time of one packet over these links, in nanoseconds."""
-    network = chain(links, LENGTH_S, trace, **options)
+    network = chain(links, LENGTH_S, trace, trains)
     return spent_s(network, LENGTH_S) / PACKETS * 1e9
 
 
-def sent_ns(**options: bool) -> float:
+def sent_ns() -> float:
     """Processor time of sending one packet, in nanoseconds.
 
     What is under way is taken off the heap from time to time: a heap of thousands would cost more than sending does.
     """
-    network, spent = chain([ENDLESS, QUICK], LENGTH_S, "off", **options), 0.0
+    network, spent = chain([ENDLESS, QUICK], LENGTH_S, "off", False), 0.0
     heap = network.clock.heap
     for _ in range(SLICES):
         begin = process_time()
@@ -49,9 +55,9 @@ def sent_ns(**options: bool) -> float:
     return spent / PACKETS * 1e9
 
 
-def mobile_ns(**options: bool) -> float:
+def mobile_ns() -> float:
     """Processor time of one packet between mobility-aware nodes, route-optimised, over the links of the work."""
-    network, _ = mobile_world("route_optimisation", "off", **options)
+    network, _ = mobile_world("route_optimisation", "off")
     network.run_until(round(START_S * NS_PER_S) - 1)
     begin = process_time()
     network.run_until(round((START_S + LENGTH_S) * NS_PER_S))
@@ -78,21 +84,20 @@ def heap_ns() -> float:
 
 def parts_of_a_packet() -> dict[str, list[float]]:
     """Measure the parts, in nanoseconds, once for each of the rounds in which all runs take turns."""
-    plain = SWITCHES[0]
     works: dict[str, Callable[[], float]] = {
         "call": call_ns,
         "heap": heap_ns,
-        "sent": lambda: sent_ns(**plain),
-        "short": lambda: per_packet_ns([QUICK] * SHORT, **plain),
-        "long": lambda: per_packet_ns([QUICK] * LONG, **plain),
-        "short, trace": lambda: per_packet_ns([QUICK] * SHORT, "all", **plain),
-        "long, trace": lambda: per_packet_ns([QUICK] * LONG, "all", **plain),
-        "work": lambda: per_packet_ns(list(LINKS), **plain),
-        "mobile": lambda: mobile_ns(**plain),
+        "sent": sent_ns,
+        "short": lambda: per_packet_ns([QUICK] * SHORT),
+        "long": lambda: per_packet_ns([QUICK] * LONG),
+        "short, trace": lambda: per_packet_ns([QUICK] * SHORT, "all"),
+        "long, trace": lambda: per_packet_ns([QUICK] * LONG, "all"),
+        "work": lambda: per_packet_ns(list(LINKS)),
+        "mobile": mobile_ns,
     }
-    if len(SWITCHES) > 1:
-        works["short, trains"] = lambda: per_packet_ns([QUICK] * SHORT, **SWITCHES[1])
-        works["long, trains"] = lambda: per_packet_ns([QUICK] * LONG, **SWITCHES[1])
+    if HAS_TRAINS:
+        works["short, trains"] = lambda: per_packet_ns([QUICK] * SHORT, trains=True)
+        works["long, trains"] = lambda: per_packet_ns([QUICK] * LONG, trains=True)
     rounds: list[dict[str, float]] = []
     for _ in range(ROUNDS):
         spent = {}
@@ -108,17 +113,17 @@ def _parts(spent: dict[str, float]) -> dict[str, float]:
     between = LONG - SHORT
     hop = (spent["long"] - spent["short"]) / between
     parts = {
-        "an empty Python call": spent["call"],
-        "an event of the bare heap": spent["heap"],
-        "a packet sent: timer, socket, first link": spent["sent"],
-        "a hop: arrival at a router, next link": hop,
-        "a packet's arrival at its application": spent["short"] - spent["sent"] - (SHORT - 1) * hop,
-        "the trace of a hop": (spent["long, trace"] - spent["short, trace"]) / between - hop,
-        "mobility at both ends of a packet": spent["mobile"] - spent["work"],
+        CALL: spent["call"],
+        HEAP: spent["heap"],
+        SENT: spent["sent"],
+        HOP: hop,
+        ARRIVED: spent["short"] - spent["sent"] - (SHORT - 1) * hop,
+        TRACED: (spent["long, trace"] - spent["short, trace"]) / between - hop,
+        MOBILITY: spent["mobile"] - spent["work"],
     }
     if "long, trains" in spent:
-        parts["a hop in a train"] = (spent["long, trains"] - spent["short, trains"]) / between
-        parts["a packet's two ends in a train"] = spent["short, trains"] - SHORT * parts["a hop in a train"]
+        parts[TRAIN_HOP] = (spent["long, trains"] - spent["short, trains"]) / between
+        parts[TRAIN_ENDS] = spent["short, trains"] - SHORT * parts[TRAIN_HOP]
     return parts
 
 

@@ -7,25 +7,22 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from functools import partial
-from inspect import signature
 from statistics import median
 from time import process_time
 from typing import NamedTuple
 
 from mipflow.sim.clock import NS_PER_S
-from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
 
 from .peers import ours
 from .peers.side_by_side import check, here
 from .peers.work import LENGTH_S, Measured
 from .reference import HALF_S, START_S, bare_heap, mobile_world
+from .ways import WAYS, finish
 
 ROUNDS = 5
 MODES: tuple[Mode, ...] = ("off", "all")
 BARE_EVENTS = 200_000
-SWITCHES = ({"trains": False}, {"trains": True}) if "trains" in signature(Network).parameters else ({},)
-"""The engine's ways to run a world: what `Network` is told."""
 PLAIN, MOBILE = "constant rate, plain nodes", "constant rate, mobility-aware nodes"
 
 
@@ -44,16 +41,17 @@ class Row(NamedTuple):
         return [run.hops / run.spent_s for run in self.runs]
 
 
-def reference(trace: Mode, **options: bool) -> Measured:
+def reference(trace: Mode, trains: bool | None) -> Measured:
     """Do the reference work: half in the tunnel, half route-optimised, a flow handed over in each."""
     hops, spent_s = 0, 0.0
     for mode in ("tunnel", "route_optimisation"):
-        network, mn = mobile_world(mode, trace, **options)  # type: ignore[arg-type]
+        network, mn = mobile_world(mode, trace, works, trains)  # type: ignore[arg-type]
         network.run_until(round(START_S * NS_PER_S) - 1)
         before, begin = network.clock.packet_events, process_time()
         network.run_until(round((START_S + HALF_S / 2) * NS_PER_S))
         mn.handover(1, "cell0")
         network.run_until(round((START_S + HALF_S) * NS_PER_S))
+        finish(network)
         spent_s += process_time() - begin
         hops += network.clock.packet_events - before
     return Measured(hops, spent_s, tuple(network.meters[flow].mean_delay_ms for flow in (1, 2)))
@@ -68,19 +66,18 @@ def rows() -> Iterator[tuple[Row, Callable[[], Measured]]]:
     """Yield each row with what does its work once."""
     yield Row("bare heap", "", None, None, []), heap
     for work, run in ((PLAIN, partial(ours.run, LENGTH_S)), (MOBILE, reference)):
-        for switch in SWITCHES:
+        for trains in WAYS:
             for trace in MODES:
-                row = Row("mipflow", work, switch.get("trains"), trace == "all", [])
-                yield row, partial(run, trace=trace, **switch)
+                yield Row("mipflow", work, trains, trace == "all", []), partial(run, trace=trace, trains=trains)
     for each in here():
-        yield Row(f"{each.name} {each.version()}", PLAIN, None, None, []), partial(each.run, LENGTH_S)
+        yield Row(each.title, PLAIN, None, None, []), partial(each.run, LENGTH_S)
 
 
 def compare(rounds: int = ROUNDS) -> list[Row]:
     """Let all do their work so often in turn. Raises AssertionError where one has other delays than it should, or
     other hops than in another round or way.
     """
-    headers = {f"{each.name} {each.version()}": each.header for each in here()}
+    headers = {each.title: each.header for each in here()}
     every = list(rows())
     for _ in range(rounds):
         for row, run in every:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from operator import truediv
 from statistics import median
 from time import process_time
 from typing import Any
@@ -19,6 +20,8 @@ from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.mobile_node import DataMode
 from mipflow.wire.address import Address, Prefix
 
+from .ways import WAYS, finish
+
 Line = tuple[str, str, str]
 """The measured thing, its value, and the value to reach."""
 
@@ -26,8 +29,11 @@ HOME, FAR = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:a::/64")
 FLOWS, HOMES = (10, 100, 1_000, 10_000, 100_000), (10, 30, 100, 300, 1_000)
 FEW_HOMES, PER_CN = 16, 5
 """Home addresses where their number is fixed, and flows of each correspondent node then."""
-ROUNDS, ASSIGNED, AT_ONCE = 9, 2_000, 10
+ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
+WORDS = {None: "an event a hop", False: "no trains", True: "trains"}
 SETTLE_S, SLICES = 12, 12
+GROWING = ((10, 3, 10.0), (100, 30, 3.0), (1_000, 300, 1.0), (3_000, 900, 0.4))
+"""Calls, correspondent nodes, and the virtual seconds of a run."""
 
 
 class Filled:
@@ -87,10 +93,10 @@ def assignment() -> Iterator[Line]:
         yield f"  where {homes - 1} of {homes:,} home addresses are taken", f"{time:.1f} us", ""
 
 
-def busy(flows: int, cns: int, interval_ms: float = 20.0) -> World:
+def busy(flows: int, cns: int, interval_ms: float = 20.0, trains: bool | None = None) -> World:
     """Figure 2 with calls evenly over that many correspondent nodes and over both interfaces, all bound and talking."""
     fast = {name: mf.Link(delay_ms=link.delay_ms, rate_bps=None) for name, link in LINKS.items()}
-    world = mf.figure2(trace="off", links=fast)
+    world = mf.figure2(trace="off", links=fast, **({} if trains is None else {"trains": trains}))
     for number in range(len(world.cns), cns):
         prefix = Prefix.parse(f"2001:db8:{0x1000 + number:x}::/64")
         segment = world.network.add_segment(f"cn{number + 1}", fast["cn2"], prefix)
@@ -144,6 +150,23 @@ def carrying() -> Iterator[Line]:
     ):
         ratio = median(one / other for one, other in zip(ours, others, strict=True))
         yield f"  {name}", f"{ratio:.2f}", reach
+
+
+def growing() -> Iterator[Line]:
+    """Packet-hops of more and more calls, with trains and without, in turn."""
+    for flows, cns, length_s in GROWING:
+        worlds = {trains: busy(flows, cns, trains=trains) for trains in WAYS}
+        rates: dict[bool | None, list[float]] = {trains: [] for trains in WAYS}
+        for _ in range(RUNS):
+            for trains, world in worlds.items():
+                before, begin = world.hops, process_time()
+                world.run(length_s)
+                finish(world.network)
+                rates[trains].append((world.hops - before) / (process_time() - begin))
+        for trains, found in rates.items():
+            yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", f"{median(found):,.0f} hops/s", ""
+        if len(WAYS) > 1:
+            yield "  trains divided by none", f"{median(map(truediv, rates[True], rates[False])):.2f}", "at least 3"
 
 
 def set_up_ms(flows: int, mode: DataMode) -> float:

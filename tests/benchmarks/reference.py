@@ -25,6 +25,8 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
 from mipflow.wire.address import Prefix
 
+from .ways import set_way
+
 HALF_S = 30
 START_S = 4.0
 """When both flows are bound and begin to send."""
@@ -37,10 +39,10 @@ MIXED: Works = (Voice(start_s=START_S), Video(start_s=START_S), FileTransfer(20_
 
 
 def mobile_world(
-    mode: DataMode, trace: Mode, works: Works = REFERENCE, **options: bool
+    mode: DataMode, trace: Mode, works: Works = REFERENCE, trains: bool | None = None
 ) -> tuple[Network, FlowMobileNode]:
-    """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router; `options` go to the network."""
-    network = Network(seed=1, trace=trace, **options)
+    """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router."""
+    network = set_way(Network(seed=1, trace=trace), trains)
     home, wlan, cell, far = (Prefix.parse(f"2001:db8:{number}::/64") for number in ("100", "200", "300", "a"))
     r1, r2, r3 = (Router(network, name) for name in ("R1", "R2", "R3"))
     ha = HomeAgent(network, "HA")

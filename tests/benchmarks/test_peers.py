@@ -9,6 +9,7 @@ from tests.benchmarks import compared
 from tests.benchmarks.peers import ours, side_by_side
 from tests.benchmarks.peers.side_by_side import SIMULATORS, check, here
 from tests.benchmarks.peers.work import FLOWS, LINKS, mean_delays_ms
+from tests.benchmarks.ways import WAYS
 
 LENGTH_S = 1
 PACKETS = sum(LENGTH_S * 1_000_000 // flow.interval_us for flow in FLOWS)
@@ -22,9 +23,9 @@ def test_the_mean_delays_are_those_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("trace", compared.MODES)
-@pytest.mark.parametrize("switch", compared.SWITCHES)
-def test_our_plain_nodes_have_them_to_the_nanosecond(trace: Mode, switch: dict[str, bool]) -> None:
-    run = ours.run(LENGTH_S, trace, **switch)
+@pytest.mark.parametrize("trains", WAYS)
+def test_our_plain_nodes_have_them_to_the_nanosecond(trace: Mode, trains: bool | None) -> None:
+    run = ours.run(LENGTH_S, trace, trains)
     assert run.hops == PACKETS * len(LINKS)
     assert run.delays_ms == pytest.approx(mean_delays_ms(), abs=1e-9)
 

@@ -1,6 +1,7 @@
-// The reference work of work.py in ns-3. Its argument is the virtual seconds for which the flows send; what it prints is JSON.
+// The reference work of work.py in ns-3. Its argument is the virtual seconds for which the flows send; it prints JSON.
 //
-// IPv4 with 20 octets of payload more, since its header is 20 shorter: packets are as large as with IPv6, and ns-3 is faster so.
+// Built with -DWITH_IPV6 the nodes have IPv6, otherwise IPv4: the header is 20 octets shorter then and the payload
+// 20 longer, so packets are as large.
 #include "ns3/applications-module.h"
 #include "ns3/core-module.h"
 #include "ns3/internet-module.h"
@@ -18,9 +19,40 @@ namespace {
 const int kLinks = 5, kFlows = 2;
 const char *const kRates[kLinks] = {"2Mbps", "100Mbps", "1Gbps", "1Gbps", "100Mbps"};
 const char *const kDelays[kLinks] = {"10ms", "2ms", "15ms", "5ms", "2ms"};
-const uint32_t kPayloads[kFlows] = {520, 180};
 const char *const kIntervals[kFlows] = {"20ms", "2ms"};
 const double kStartS = 1.0, kTailS = 1.0;
+
+#ifdef WITH_IPV6
+using Ip = Ipv6;
+using IpAddress = Ipv6Address;
+using Addresses = Ipv6AddressHelper;
+using Interfaces = Ipv6InterfaceContainer;
+using Routing = Ipv6StaticRoutingHelper;
+const bool kIsIpv6 = true;
+const uint32_t kPayloads[kFlows] = {500, 160};
+
+Addresses First() { return Addresses("2001:1::", Ipv6Prefix(64)); }  // Of 2001:db8:: nothing arrives.
+Address Any(uint16_t port) { return Inet6SocketAddress(IpAddress::GetAny(), port); }
+
+// Interfaces do not forward by themselves. Each has a link-local address too, the first of its two.
+IpAddress FarAddress(Interfaces &ends) {
+  ends.SetForwarding(0, true);
+  ends.SetForwarding(1, true);
+  return ends.GetAddress(1, 1);
+}
+#else
+using Ip = Ipv4;
+using IpAddress = Ipv4Address;
+using Addresses = Ipv4AddressHelper;
+using Interfaces = Ipv4InterfaceContainer;
+using Routing = Ipv4StaticRoutingHelper;
+const bool kIsIpv6 = false;
+const uint32_t kPayloads[kFlows] = {520, 180};
+
+Addresses First() { return Addresses("10.0.0.0", "255.255.255.0"); }
+Address Any(uint16_t port) { return InetSocketAddress(IpAddress::GetAny(), port); }
+IpAddress FarAddress(Interfaces &ends) { return ends.GetAddress(1); }
+#endif
 
 struct Flow {
   uint64_t received = 0;
@@ -45,28 +77,29 @@ int main(int argc, char **argv) {
   const double length_s = argc > 1 ? std::atof(argv[1]) : 60;
   NodeContainer nodes;
   nodes.Create(kLinks + 1);
-  Ipv4StaticRoutingHelper routing;
+  Routing routing;
   InternetStackHelper stack;
-  stack.SetIpv6StackInstall(false);
+  stack.SetIpv4StackInstall(!kIsIpv6);
+  stack.SetIpv6StackInstall(kIsIpv6);
   stack.SetRoutingHelper(routing);
   stack.Install(nodes);
-  Ipv4AddressHelper addresses("10.0.0.0", "255.255.255.0");
-  Ipv4Address destination;
+  Addresses addresses = First();
+  IpAddress destination;
   for (int link = 0; link < kLinks; ++link) {
     PointToPointHelper helper;
     helper.SetDeviceAttribute("DataRate", StringValue(kRates[link]));
     helper.SetChannelAttribute("Delay", StringValue(kDelays[link]));
     helper.SetQueue("ns3::DropTailQueue", "MaxSize", StringValue("10000p"));
-    Ipv4InterfaceContainer ends = addresses.Assign(helper.Install(nodes.Get(link), nodes.Get(link + 1)));
+    Interfaces ends = addresses.Assign(helper.Install(nodes.Get(link), nodes.Get(link + 1)));
     addresses.NewNetwork();
-    destination = ends.GetAddress(1);
+    destination = FarAddress(ends);
     // Interface 0 is the loopback; a router's first link leads back to the mobile node, its second onward.
-    routing.GetStaticRouting(nodes.Get(link)->GetObject<Ipv4>())->SetDefaultRoute(destination, link == 0 ? 1 : 2);
+    routing.GetStaticRouting(nodes.Get(link)->GetObject<Ip>())->SetDefaultRoute(destination, link == 0 ? 1 : 2);
   }
   Flow flows[kFlows];
   for (int number = 0; number < kFlows; ++number) {
     const uint16_t port = 5000 + number;
-    PacketSinkHelper sink("ns3::UdpSocketFactory", InetSocketAddress(Ipv4Address::GetAny(), port));
+    PacketSinkHelper sink("ns3::UdpSocketFactory", Any(port));
     ApplicationContainer receiver = sink.Install(nodes.Get(kLinks));
     receiver.Get(0)->TraceConnectWithoutContext("Rx", MakeCallback(&Flow::Receive, &flows[number]));
     UdpClientHelper client(destination, port);

@@ -1,4 +1,4 @@
-"""The work with ns-3, a program in C++ (ns3.cc): built against what the system has, with g++ -O3, and run."""
+"""The work with ns-3, a program in C++ (ns3.cc): built with g++ -O3 against the system's library, and run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import shutil
 import subprocess
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from .work import Measured, Simulator
 
 SOURCE = Path(__file__).with_name("ns3.cc")
 MODULES = "applications internet point-to-point traffic-control bridge mobility stats network core".split()
+GET = "apt-get install libns3-dev g++ pkg-config"
 PPP_HEADER = 2
 
 
@@ -26,27 +27,28 @@ def version() -> str:
 
 
 @cache
-def program() -> Path:
-    """Build the program, once in this process; what is built is removed with it."""
+def program(protocol: str) -> Path:
+    """Build the program for "IPv4" or "IPv6", once in this process; what is built is removed with it."""
     folder = tempfile.TemporaryDirectory(prefix="mipflow-ns3-")
     _KEPT.append(folder)
     built = Path(folder.name) / "ns3"
     libraries = [f"-lns3-{name}" for name in MODULES]
-    subprocess.run(["g++", "-O3", "-std=c++17", str(SOURCE), "-o", str(built), *libraries], check=True)
+    command = ["g++", "-O3", "-std=c++17", f"-DWITH_{protocol.upper()}", str(SOURCE), "-o", str(built), *libraries]
+    subprocess.run(command, check=True)
     return built
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def run(length_s: int) -> Measured:
+def run(protocol: str, length_s: int) -> Measured:
     """Do the work."""
-    done = subprocess.run([program(), str(length_s)], check=True, capture_output=True, text=True)
+    done = subprocess.run([program(protocol), str(length_s)], check=True, capture_output=True, text=True)
     told = json.loads(done.stdout)
     return Measured(told["hops"], told["spent_s"], tuple(told["delays_ms"]))
 
 
-NS3 = Simulator(
-    "ns-3 (C++)", "nodes with IPv4 and UDP stacks on point-to-point links, as the system's package ships it",
-    "apt-get install libns3-dev g++ pkg-config", version, run, PPP_HEADER,
-)  # fmt: skip
+NS3_IPV4, NS3_IPV6 = (
+    Simulator(f"ns-3 in C++, {protocol}", GET, version, partial(run, protocol), PPP_HEADER)
+    for protocol in ("IPv4", "IPv6")
+)

@@ -40,6 +40,4 @@ def run(length_s: int) -> Measured:
     return Measured(sum(map(len, waits)) * len(LINKS), spent_s, tuple(delay / 1000 for delay in delays))
 
 
-NS_PY = Simulator(
-    "ns.py", "ports and wires on SimPy, no nodes", "pip install ns.py", lambda: installed("ns.py"), run
-)
+NS_PY = Simulator("ns.py", "pip install ns.py", lambda: installed("ns.py"), run)

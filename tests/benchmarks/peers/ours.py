@@ -14,17 +14,18 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
 from mipflow.wire.address import Prefix
 
+from ..ways import finish, set_way
 from .work import FLOWS, LINKS, Link, Measured
 
 START_S, TAIL_S, HEADERS = 2, 1, 48
 NEAR, FAR = Prefix.parse("2001:db8:1::/64"), Prefix.parse("2001:db8:2::/64")
 
 
-def chain(links: Sequence[Link], length_s: float, trace: Mode, **options: bool) -> Network:
+def chain(links: Sequence[Link], length_s: float, trace: Mode, trains: bool | None) -> Network:
     """Build hosts at both ends of a chain of links, with the flows about to send for `length_s` seconds, and let time
     pass up to the nanosecond before they do.
     """
-    network = Network(trace=trace, **options)
+    network = set_way(Network(trace=trace), trains)
     first, *between, last = (mf.Link(link.delay_ms, link.rate_bps) for link in links)
     routers = [Router(network, f"R{number}") for number in range(len(links) - 1)]
     for link, one, other in zip(between, routers, routers[1:], strict=False):
@@ -47,12 +48,13 @@ def spent_s(network: Network, length_s: float) -> float:
     """Let time pass until all packets have arrived; return the processor time of that."""
     begin = process_time()
     network.run_until(round((START_S + length_s + TAIL_S) * NS_PER_S))
+    finish(network)
     return process_time() - begin
 
 
-def run(length_s: int, trace: Mode = "off", **options: bool) -> Measured:
+def run(length_s: int, trace: Mode = "off", trains: bool | None = None) -> Measured:
     """Do the work."""
-    network = chain(LINKS, length_s, trace, **options)
+    network = chain(LINKS, length_s, trace, trains)
     before = network.clock.packet_events
     spent = spent_s(network, length_s)
     delays = tuple(network.meters[number + 1].mean_delay_ms for number in range(len(FLOWS)))

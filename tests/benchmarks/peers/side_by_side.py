@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .ns3 import NS3
+from .ns3 import NS3_IPV4, NS3_IPV6
 from .ns_py import NS_PY
 from .simpy_models import SIMPY_CALLBACKS, SIMPY_PROCESSES
 from .work import NEAR, Measured, Simulator, mean_delays_ms
 
-SIMULATORS = (NS3, NS_PY, SIMPY_CALLBACKS, SIMPY_PROCESSES)
+SIMULATORS = (NS3_IPV4, NS3_IPV6, NS_PY, SIMPY_CALLBACKS, SIMPY_PROCESSES)
 
 
 def here() -> list[Simulator]:

@@ -118,9 +118,6 @@ def installed(package: str) -> str:
 
 
 SIMPY_CALLBACKS, SIMPY_PROCESSES = (
-    Simulator(f"SimPy, {how}", f"bare packets, no nodes: {about}", "pip install simpy", lambda: installed("simpy"), run)
-    for how, about, run in (
-        ("callbacks", "one event for a hop", by_callbacks),
-        ("processes", "each packet is a process", by_processes),
-    )
+    Simulator(f"SimPy, bare packets, {how}", "pip install simpy", lambda: installed("simpy"), run)
+    for how, run in (("callbacks", by_callbacks), ("processes", by_processes))
 )

@@ -47,13 +47,17 @@ class Simulator(NamedTuple):
     """A simulator that may be here or not. `version` is empty where it is not; `get` says how to get it."""
 
     name: str
-    about: str
     get: str
     version: Callable[[], str]
     run: Callable[[int], Measured]
     """Does the work for so many virtual seconds of sending."""
     header: int = 0
     """Octets by which packets on its links are larger than ours."""
+
+    @property
+    def title(self) -> str:
+        """Its name with its version."""
+        return f"{self.name} ({self.version()})"
 
 
 def mean_delays_ms(header: int = 0) -> list[float]:
