@@ -32,6 +32,7 @@ FEW_HOMES, PER_CN = 16, 5
 ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
 WORDS = {None: "an event a hop", False: "no trains", True: "trains"}
 SETTLE_S, SLICES = 12, 12
+MANY = 1_000
 GROWING = ((10, 3, 10.0), (100, 30, 3.0), (1_000, 300, 1.0), (3_000, 900, 0.4))
 """Calls, correspondent nodes, and the virtual seconds of a run."""
 
@@ -166,7 +167,8 @@ def growing() -> Iterator[Line]:
         for trains, found in rates.items():
             yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", f"{median(found):,.0f} hops/s", ""
         if len(WAYS) > 1:
-            yield "  trains divided by none", f"{median(map(truediv, rates[True], rates[False])):.2f}", "at least 3"
+            ratio = median(map(truediv, rates[True], rates[False]))
+            yield f"  {flows:,} flows: trains divided by none", f"{ratio:.2f}", "at least 3" if flows <= MANY else ""
 
 
 def set_up_ms(flows: int, mode: DataMode) -> float:

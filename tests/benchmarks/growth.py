@@ -25,6 +25,8 @@ Line = tuple[str, str, str]
 
 SIZES = ((10, 1), (100, 1), (1_000, 10), (10_000, 100))
 """Mobile nodes and access networks: a hundred on each, from the second on, since all on a link hear a multicast."""
+LEAST = 100
+"""From so many mobile nodes on each should take as much as before: ten share a link with fewer."""
 QUICK = Link(delay_ms=5, rate_bps=None)
 HOME, FAR = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:a::/64")
 REGISTERED_S, BOUND_S, TALKED_S, INTERVAL_MS = 6, 10, 11, 20.0
@@ -89,5 +91,6 @@ def growth() -> Iterator[Line]:
         for place, (name, value) in enumerate(zip((*STEPS, "memory"), many, strict=True)):
             ratio = f", x{value / few[place]:.2f}" if few else ""
             unit = "kB" if name == "memory" else "ms"
-            yield f"{name}, each of {nodes:,} on {networks} links", f"{value:.2f} {unit}{ratio}", "x1 from 100 on"
+            reach = "x1" if nodes > LEAST else ""
+            yield f"{name}, each of {nodes:,} on {networks} links", f"{value:.2f} {unit}{ratio}", reach
         few = many
