@@ -25,8 +25,8 @@ GROWING = ("crowds", "calls")
 """Parts of which curves are drawn."""
 HOPS = 5
 """Links between both ends of the work."""
-MUST = {"ns-3": 3, "ns.py": 8}
-"""Simulator -> how many times as fast the plain engine must be, with mobility-aware nodes and the trace off."""
+RIVALS = "ns-3", "ns.py"
+"""Simulators of networks; SimPy is none."""
 QUARTER_MORE = 1.25
 NUMBER = r"\d+(?:[ ,]\d{3})*(?:\.\d+)?"
 CROWD = re.compile(rf"(?P<curve>[\w ]+), each of (?P<number>{NUMBER}) on ")
@@ -266,7 +266,7 @@ def peers_table(rows: Sequence[dict[str, Any]]) -> str:
 
 def works_table(rows: Sequence[dict[str, Any]]) -> str:
     """Return our own works, in all ways, beside the bare heap and the peers of the same run."""
-    bare, rivals = find(rows, BARE), [each for name in MUST if (each := find(rows, name)) is not None]
+    bare, rivals = find(rows, BARE), [each for name in RIVALS if (each := find(rows, name)) is not None]
     assert bare is not None
     table = []
     for row in (row for row in rows if row["who"] == OURS and row["work"] != PLAIN):
@@ -313,11 +313,6 @@ def missed(measured: dict[str, Any]) -> list[str]:
             name = f"{above}: {what.strip()}" if what.startswith(" ") else what
             if is_missed(value, reach):
                 found.append(f"- {name}: {value}; {reach}")
-    rows = measured.get("peers", {}).get("rows", [])
-    ours = find(rows, OURS, work=MOBILE, trace=False)
-    for who, times in MUST.items():
-        if ours is not None and (rival := find(rows, who)) is not None and ratio(ours, rival) < times:
-            found.append(f"- {MOBILE}, {ways(ours)}: {ratio(ours, rival):.2f} times {rival['who']}; at least {times}")
     return found
 
 

@@ -17,13 +17,23 @@ from mipflow.sim.trace import Mode
 from .peers import ours
 from .peers.side_by_side import check, here
 from .peers.work import LENGTH_S, Measured
-from .reference import HALF_S, START_S, bare_heap, mobile_world
+from .reference import HALF_S, REFERENCE, START_S, Works, bare_heap, mobile_world
+from .reference import MIXED as MIXED_WORK
 from .ways import WAYS, finish
 
 ROUNDS = 5
 MODES: tuple[Mode, ...] = ("off", "all")
 BARE_EVENTS = 200_000
 PLAIN, MOBILE = "constant rate, plain nodes", "constant rate, mobility-aware nodes"
+MIXED = "a call, a video and a file by TCP"
+OF_THE_HEAP = {(MOBILE, False): "at least 0.28", (MOBILE, True): "at least 0.22"}
+"""Work and whether it is traced -> rate to reach without trains, divided by the bare heap's."""
+BY_TRAINS = {(MOBILE, False): "at least 5", (MOBILE, True): "at least 2.5"} | {
+    (MIXED, traced): "at least 1" for traced in (False, True)
+}
+"""Work and whether it is traced -> rate to reach with trains, divided by that without."""
+OF_OTHERS = {"ns-3": "at least 3", "ns.py": "at least 8"}
+"""Simulator -> how many times as fast mobility-aware nodes have to be without trains, traced or not."""
 
 
 class Row(NamedTuple):
@@ -41,8 +51,8 @@ class Row(NamedTuple):
         return [run.hops / run.spent_s for run in self.runs]
 
 
-def reference(trace: Mode, trains: bool | None) -> Measured:
-    """Do the reference work: half in the tunnel, half route-optimised, a flow handed over in each."""
+def mobile(works: Works, trace: Mode, trains: bool | None) -> Measured:
+    """Do a work between mobility-aware nodes: half in the tunnel, half route-optimised, a flow handed over in each."""
     hops, spent_s, delays = 0, 0.0, list[float]()
     for mode in ("tunnel", "route_optimisation"):
         network, mn = mobile_world(mode, trace, works, trains)  # type: ignore[arg-type]
@@ -66,7 +76,8 @@ def heap() -> Measured:
 def rows() -> Iterator[tuple[Row, Callable[[], Measured]]]:
     """Yield each row with what does its work once."""
     yield Row("bare heap", "", None, None, []), heap
-    for work, run in ((PLAIN, partial(ours.run, LENGTH_S)), (MOBILE, reference)):
+    works = {PLAIN: partial(ours.run, LENGTH_S), MOBILE: partial(mobile, REFERENCE), MIXED: partial(mobile, MIXED_WORK)}
+    for work, run in works.items():
         for trains in WAYS:
             for trace in MODES:
                 yield Row("mipflow", work, trains, trace == "all", []), partial(run, trace=trace, trains=trains)
@@ -100,11 +111,18 @@ def ratios(row: Row, other: Row) -> list[float]:
 
 
 def lines(compared: list[Row]) -> Iterator[tuple[str, str, str]]:
-    """Yield a line for each row: its rate, and that divided by the bare heap's."""
+    """Yield lines for each row: its rate divided by the bare heap's, and by others' where that has a bound."""
     bare = next(row for row in compared if row.who == "bare heap")
     for row in compared:
+        kind = row.work, bool(row.trace)
         name = ", ".join(filter(None, (row.who, row.work, told(row))))
-        yield name, f"{median(row.rates):,.0f}/s", f"{median(ratios(row, bare)):.3f} of the bare heap"
+        reach = "" if row.trains else OF_THE_HEAP.get(kind, "")
+        yield name, f"{median(ratios(row, bare)):.3f} of the bare heap, {median(row.rates):,.0f}/s", reach
+        for other in compared:
+            if row.trains and other[:4] == (row.who, row.work, False, row.trace):
+                yield "  divided by no trains", f"{median(ratios(row, other)):.2f}", BY_TRAINS.get(kind, "")
+            elif row.work == MOBILE and not row.trains and (due := OF_OTHERS.get(other.who.split()[0])):
+                yield f"  divided by {other.who}", f"{median(ratios(row, other)):.2f}", due
 
 
 def kept(row: Row) -> dict[str, object]:

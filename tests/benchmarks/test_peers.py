@@ -8,7 +8,7 @@ from mipflow.sim.trace import Mode
 from tests.benchmarks import compared
 from tests.benchmarks.peers import ours, side_by_side
 from tests.benchmarks.peers.side_by_side import SIMULATORS, check, here
-from tests.benchmarks.peers.work import FLOWS, LINKS, mean_delays_ms
+from tests.benchmarks.peers.work import FLOWS, LINKS, Measured, mean_delays_ms
 from tests.benchmarks.ways import WAYS
 
 LENGTH_S = 1
@@ -28,6 +28,27 @@ def test_our_plain_nodes_have_them_to_the_nanosecond(trace: Mode, trains: bool |
     run = ours.run(LENGTH_S, trace, trains)
     assert run.hops == PACKETS * len(LINKS)
     assert run.delays_ms == pytest.approx(mean_delays_ms(), abs=1e-9)
+
+
+def test_lines_divide_round_by_round_by_the_heap_by_no_trains_and_by_others() -> None:
+    def row(who: str, work: str, trains: bool | None, trace: bool | None, *hops: int) -> compared.Row:
+        return compared.Row(who, work, trains, trace, [Measured(each, 1.0, ()) for each in hops])
+
+    rows = [
+        row("bare heap", "", None, None, 1000, 2000, 4000),
+        row("mipflow", compared.MOBILE, False, False, 300, 400, 1200),
+        row("mipflow", compared.MOBILE, True, False, 1200, 1200, 6000),
+        row("ns.py (1)", compared.PLAIN, None, None, 30, 50, 60),
+    ]
+    slow, fast = (f"mipflow, {compared.MOBILE}, trains {state}, trace off" for state in ("off", "on"))
+    assert list(compared.lines(rows)) == [
+        ("bare heap", "1.000 of the bare heap, 2,000/s", ""),
+        (slow, "0.300 of the bare heap, 400/s", "at least 0.28"),
+        ("  divided by ns.py (1)", "10.00", "at least 8"),
+        (fast, "1.200 of the bare heap, 1,200/s", ""),
+        ("  divided by no trains", "4.00", "at least 5"),
+        (f"ns.py (1), {compared.PLAIN}", "0.025 of the bare heap, 50/s", ""),
+    ]
 
 
 def test_a_wrong_delay_is_told() -> None:

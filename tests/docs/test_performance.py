@@ -91,14 +91,9 @@ def test_a_value_that_does_not_reach_its_bound_is_missed(value: str, reach: str,
     assert performance.is_missed(value, reach) is missed
 
 
-def test_the_list_of_what_is_missed_names_lines_and_ratios() -> None:
+def test_the_list_of_what_is_missed_names_a_line_and_the_one_above_it() -> None:
     lines = [["reference", "700 hops/s", ""], ["  of the heap", "0.2", "at least 0.25"], ["more", "3", "at most 4"]]
-    slow = [*ROWS[:4], row("ns-3", PLAIN, 300, 300, 300), row("ns.py", PLAIN, 10, 10, 10)]
-    told = performance.missed({"engine": {"lines": lines}, "peers": {"lines": [], "rows": slow}})
-    assert told == [
-        "- reference: of the heap: 0.2; at least 0.25",
-        f"- {MOBILE}, trains off, trace off: 2.00 times ns-3; at least 3",
-    ]
+    assert performance.missed({"engine": {"lines": lines}}) == ["- reference: of the heap: 0.2; at least 0.25"]
 
 
 def test_curves_are_read_from_the_lines_of_crowds() -> None:
