@@ -114,7 +114,7 @@ OTHERS = {
     "pictures": "The first picture, and a panel's",
     "screen": "On the screen",
     "films": "Films in the browser",
-    "forks": "Forks of a world",
+    "forking": "Forks of a world",
     "captures": "`mipflow run`",
     "memory": "Memory",
     "bindings": "A large binding cache",
