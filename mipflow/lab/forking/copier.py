@@ -16,27 +16,29 @@ from functools import lru_cache, partial
 from itertools import count
 from random import Random
 from re import Pattern
-from struct import Struct
+from struct import Struct, calcsize
 from types import (
     BuiltinFunctionType,
     CellType,
     CodeType,
     EllipsisType,
     FunctionType,
+    GenericAlias,
     MemberDescriptorType,
     MethodType,
     ModuleType,
     NoneType,
 )
 from typing import Any
+from weakref import ref
 
 from mipflow.errors import ProtocolMisuse, class_name, shown
 from mipflow.flow.learner.guard import is_ours
 from mipflow.sim.clock import Unique
 
 _VALUES = (
-    int, float, complex, str, bytes, NoneType, EllipsisType, Enum, range, type, ModuleType, CodeType, Struct, Pattern,
-    ContextVar,
+    int, float, complex, str, bytes, NoneType, EllipsisType, Enum, range, type, GenericAlias, ModuleType, CodeType,
+    Struct, Pattern, ContextVar,
 )  # fmt: skip
 """Classes of objects that never change, nor hold what does: both share them."""
 
@@ -123,8 +125,6 @@ _BASES: dict[type, Fill | None] = {
     set: _fill_set, deque: _fill_list,
 }  # fmt: skip
 """Classes from which a class can be derived -> how their contents are filled in."""
-_FROM_A_STATEMENT = 1 << 9
-"""The flag of a class that a class statement made (`Py_TPFLAGS_HEAPTYPE`), and of some that are written in C."""
 
 
 @lru_cache(1024)
@@ -134,15 +134,13 @@ def _maker(kind: type) -> Maker | None:
         return None
     if issubclass(kind, tuple | Random):
         return _tuple if issubclass(kind, tuple) else _random
-    base: Any = next(each for each in kind.__mro__ if not each.__flags__ & _FROM_A_STATEMENT)
-    try:
-        fill_base, new = _BASES[base], partial(base.__new__, kind)
-        new()
-    except (KeyError, TypeError):  # one that is written in C
-        return _refused
+    base: Any = next(each for each in kind.__mro__ if each in _BASES)
     parts = [each for part in kind.__mro__ for each in vars(part).values()]
     slots = [(each.__get__, each.__set__) for each in parts if type(each) is MemberDescriptorType]
-    has_dict = bool(kind.__dictoffset__)
+    pointers = len(slots) + (kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0)
+    if kind.__basicsize__ > base.__basicsize__ + pointers * calcsize("P"):  # C keeps something besides
+        return _refused
+    fill_base, new, has_dict = _BASES[base], partial(base.__new__, kind), bool(kind.__dictoffset__)
 
     def fill(copier: Copier, one: Any, other: Any) -> None:
         for get, put in slots:
@@ -212,7 +210,12 @@ def _check_strange(function: FunctionType, held: Iterable[Any]) -> None:
             raise ProtocolMisuse(f"the world cannot be forked: {told}; let it take such things as arguments", function)
 
 
-def _list_iterator(copier: Copier, one: Any) -> Any:
+def _reference(copier: Copier, one: ref[Any]) -> Any:
+    other = copier(one())
+    return one if other is None else copier.noted(one, ref(other, copier(one.__callback__)))
+
+
+def _iterator(copier: Copier, one: Any) -> Any:
     _, (items, *_), *is_on_the_way = one.__reduce__()
     return copier.later(one, iter(copier(items)), _fill_iterator, after_all=True) if is_on_the_way else iter([])
 
@@ -245,5 +248,6 @@ _MAKERS: dict[type, Maker] = {
     MethodType: lambda copier, one: copier.noted(one, MethodType(copier(one.__func__), copier(one.__self__))),
     # Reading must not draw a number; count(7) says so itself, and pickling it ends with Python 3.14.
     count: lambda copier, one: copier.noted(one, count(int(repr(one)[len("count(") : -1]))),
-    BuiltinFunctionType: _builtin, partial: _partial, FunctionType: _function, type(iter([])): _list_iterator,
+    BuiltinFunctionType: _builtin, partial: _partial, FunctionType: _function, type(iter([])): _iterator,
+    type(iter(())): _iterator, ref: _reference,
 }  # fmt: skip

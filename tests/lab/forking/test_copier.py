@@ -13,6 +13,7 @@ from random import Random
 from struct import Struct
 from types import FunctionType
 from typing import Any, NamedTuple
+from weakref import ref
 
 import pytest
 
@@ -193,15 +194,24 @@ def test_defaults_of_functions_are_copied_and_empty_variables_stay_empty() -> No
 
 def test_bound_methods_partials_and_iterators_go_on_in_the_copy() -> None:
     items = ["a", "b", "c"]
-    numbers, through, done = count(5), iter(items), iter([1])
-    next(numbers), next(through), next(done), next(done, None)
-    given = [items, items.append, partial(items.insert, 0), Below(items).hidden, numbers, through, done]
-    made_items, append, insert, hidden, made_numbers, made_through, made_done = copied(given)
+    numbers, through, done, values = count(5), iter(items), iter([1]), iter((1, items))
+    next(numbers), next(through), next(done), next(done, None), next(values)
+    given = [items, items.append, partial(items.insert, 0), Below(items).hidden, numbers, through, done, values]
+    made_items, append, insert, hidden, made_numbers, made_through, made_done, made_values = copied(given)
     append("d")
     insert("z")
     assert items == ["a", "b", "c"] and made_items == ["z", "a", "b", "c", "d"] and hidden()[0] is made_items
     assert (next(made_numbers), next(numbers), next(numbers)) == (6, 6, 7)
     assert next(through) == "b" and next(made_through) == "a" and list(made_done) == []
+    assert next(made_values) is made_items and next(values) is items
+    assert list(copied(made_done)) == list(copied(copied([values]))[0]) == []
+
+
+def test_weak_references_lead_to_copies() -> None:
+    one = Below(None)
+    one.more = [ref(one), ref(Below(None))]
+    made = copied(one)
+    assert made.more[0]() is made and made.more[1]() is None
 
 
 def test_random_streams_go_on_where_they_are() -> None:

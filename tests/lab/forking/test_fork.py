@@ -13,11 +13,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
+from mipflow.flow.endings import IDLE_NS
+from mipflow.lab.forking import copier
 from mipflow.lab.forking.fork import fork
 from mipflow.lab.plain import plain_hosts
 from mipflow.lab.views import WORLDS
@@ -30,6 +32,9 @@ from mipflow.wire.packet import Packet
 from tests.benchmarks.growth import crowd
 from tests.lab.frames import OFFICE
 from tests.lab.test_world import parts
+from tests.random_worlds.difference import difference, script
+from tests.random_worlds.drawing import specs
+from tests.random_worlds.worlds import LOOKING, Play, Spec, told
 from tests.recorded.record import FILE, lines
 from tests.recorded.scenarios import SCENARIOS
 
@@ -190,6 +195,52 @@ def test_random_worlds_forked_at_random_moments(
     assert first.run(0.5).trace.digest() == second.run(0.5).trace.digest()
     assert first.trace.digest() == play(begun(), one).run(0.5).trace.digest()
     assert world.run(0.5).trace.digest() == play(begun(), other).run(0.5).trace.digest()
+
+
+def take(played: Play, step: Callable[[Play], object]) -> None:
+    """Take a step; what breaks it is noted, for it must break the same way in a fork."""
+    LOOKING.append(played)
+    try:
+        step(played)
+    except Exception as error:
+        played.note("broken", told(error))
+    finally:
+        LOOKING.pop()
+
+
+@pytest.mark.slow
+def test_random_histories_forked_between_two_steps_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that there is to see in a fork, step by step beside its world and one that was never forked. Whatever the
+    history has put into the world (taps, spies, events to come) is forked with it, as if the package had done it.
+    """
+    own = ("mipflow.", "tests.")
+    monkeypatch.setattr(copier, "is_ours", lambda thing: str(getattr(thing, "__module__", None)).startswith(own))
+    equal, usual = [], dict(IDLE_NS)
+
+    @settings(max_examples=8, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(specs(), st.integers(0, 7))
+    def check(spec: Spec, place: int) -> None:
+        for name in IDLE_NS:
+            monkeypatch.setitem(IDLE_NS, name, usual[name] if spec.idle_s is None else round(spec.idle_s * NS_PER_S))
+        world, alone = Play(spec, False), Play(spec, False)
+        steps, place = [lambda played, step=step: played.do(step) for step in spec.steps], place % (len(spec.steps) + 1)
+        for step in steps[:place]:
+            take(world, step)
+            take(alone, step)
+        try:
+            other = fork(world.network, world)
+        except ProtocolMisuse as error:
+            assert "somebody outside holds" in str(error)
+            return
+        for step in (*steps[place:], Play.end):
+            for each in (world, other, alone):
+                take(each, step)
+        for each in (other, alone):
+            assert not difference(world, each), script(spec)
+        equal.append(len(world.network.trace))
+
+    check()
+    assert len(equal) > 4 and sum(equal) > 5_000
 
 
 @pytest.mark.slow
