@@ -25,8 +25,8 @@ from mipflow.wire.packet import DHCPV6_PORTS, Packet, Sized, WithOptions
 
 MOST_OCTETS = 2048
 """Octets of one header, or of one field's value, that a card shows; the rest is counted."""
-OCTETS_CARRIED, MOST_CARRIED = 64, 80
-"""The same for a card that a page carries along, and how many of them one does."""
+OCTETS_CARRIED, MOST_CARRIED, MOST_KEPT = 64, 80, 400
+"""The same for a card that a page carries along, how many of them one does, and how many are kept for further pages."""
 LARGEST = 64
 """Bits of a field that is told as a number; of a larger one the octets say more."""
 MOST_LETTERS = 120
@@ -205,7 +205,7 @@ def inspect(
             for header in headers for field in header.fields
         ]  # fmt: skip
 
-    card = _card(said, headers, f"packet{next(_NUMBERS)}")
+    card = _card(said, _opened(headers, f"packet{next(_NUMBERS)}"))
     return Picture(_title(hop), sentences, rows, html=_pointing(sum(len(each.fields) for each in headers)) + card)
 
 
@@ -230,15 +230,36 @@ def carried(
         if packet not in seen and len(cards) < MOST_CARRIED:
             hop, seen[packet] = trace[number], len(cards)
             ways = WAYS.format(ns=hop.started_ns, hop=number)
-            headers = dissect(hop, names)
-            fields = max(fields, sum(len(each.fields) for each in headers))
-            cards.append((_title(hop), ways + _card(_said(hop, nodes), headers, "carried", OCTETS_CARRIED)))
+            inside, most = _kept(hop, names)
+            fields = max(fields, most)
+            cards.append((_title(hop), ways + _card(_said(hop, nodes), inside)))
         if packet in seen:
             numbers[number] = seen[packet]
     stands_in = {hop: numbers[own] for hop, own in (alike or {}).items() if hop not in numbers and own in numbers}
     named = {name: len(cards) + number for number, name in enumerate(others)}
     numbers |= stands_in | named
     return [[*cards, *others.values()], {str(name): n for name, n in numbers.items()}, [*stands_in], _pointing(fields)]
+
+
+_KEPT: dict[str, tuple[object, tuple[str, int]]] = {}
+"""Contents of packets, in words -> the contents, their headers as HTML, and the number of fields."""
+
+
+def _kept(hop: Hop, names: Mapping[Address, str]) -> tuple[str, int]:
+    """Return the headers of a packet as HTML for a page that carries them along, and the number of their fields.
+
+    They are kept, since the next run, or the next look at this one, has many packets with the same contents.
+    """
+    contents = hop.packet.fields(), {**names}
+    key = repr(contents)
+    before, kept = _KEPT.get(key, (None, ("", 0)))
+    if before != contents:  # a class of the same name may be another one
+        headers = dissect(hop, names)
+        kept = _opened(headers, "carried", OCTETS_CARRIED), sum(len(each.fields) for each in headers)
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = contents, kept
+    return kept
 
 
 def _title(hop: Hop) -> str:
@@ -435,7 +456,13 @@ def _span(first: int, last: int) -> str:
 # --- as HTML ---------------------------------------------------------------------------------------------------------
 
 
-def _card(said: list[str], headers: list[Header], name: str, most_octets: int = MOST_OCTETS) -> str:
+def _card(said: list[str], inside: str) -> str:
+    """Return a card: sentences, and headers as HTML."""
+    told = f"<p>{escape(' '.join(said))}</p><p class='mipflow-hint'>{HINT}</p>"
+    return f"<div class='mipflow-packet'>{told}{inside}</div>"
+
+
+def _opened(headers: list[Header], name: str, most_octets: int = MOST_OCTETS) -> str:
     """Return rows and bytes with `data-f`, the numbers of the fields that they are of: styles mark what has one in
     common.
 
@@ -443,7 +470,7 @@ def _card(said: list[str], headers: list[Header], name: str, most_octets: int = 
     name: that of the groups. Each row says which its octets are.
     """
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("field", "value", "octets"))
-    parts, number = [f"<p>{escape(' '.join(said))}</p><p class='mipflow-hint'>{HINT}</p>"], 0
+    parts, number = list[str](), 0
     for header in headers:
         rows = "".join(
             f"<tr data-f='{place}'><td><label>{RADIO.format(f'{name} fields')}{'– ' * field.depth}"
@@ -460,7 +487,7 @@ def _card(said: list[str], headers: list[Header], name: str, most_octets: int = 
             "</div></details>"
         )
         number += len(header.fields)
-    return f"<div class='mipflow-packet'>{''.join(parts)}</div>"
+    return "".join(parts)
 
 
 def _pointing(fields: int) -> str:

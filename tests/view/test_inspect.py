@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -388,3 +388,34 @@ def test_nothing_of_a_card_is_cut(opened: Any, width: int) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     wide = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
     assert opened.locator("pre, table").evaluate_all(wide) == 0
+
+
+def test_a_card_that_is_kept_is_that_of_the_same_contents_and_words() -> None:
+    def card(packet: Packet, word: str) -> str:
+        trace = Trace()
+        trace.hop(packet, trace.add_channel(ChannelName(*"link a if b if".split())), 0, 0, 5)
+        (((_, html),), *_) = carried(trace, [0], names={CN1: word})
+        return str(html)
+
+    packet = Packet(CELL, CN1, UDP(1, 2, b"abc"))
+    labelled = Packet(CELL, CN1, UDP(1, 2, b"abc"), flow_label=7)
+    assert card(packet, "CN1") == card(packet.copy(), "CN1") != card(packet, "CN9")
+    assert card(packet, "CN1") != card(labelled, "CN1") != card(Packet(CELL, CN1, UDP(1, 2, b"abd")), "CN1")
+
+
+def test_a_class_that_was_written_anew_has_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two classes of one name look alike in words; their octets may not."""
+    seen = list[object]()
+    monkeypatch.setattr("mipflow.view.inspect.dissect", lambda hop, names: seen.append(hop.packet.payload) or [])
+    for _ in range(2):
+
+        @dataclass(frozen=True)
+        class Own:
+            size = 4
+
+        trace = Trace()
+        channel = trace.add_channel(ChannelName(*"link a if b if".split()))
+        for _ in range(2):
+            trace.hop(Packet(CELL, CN1, Own()), channel, 0, 0, 5)
+        carried(trace, [0, 1], names={})
+    assert len(seen) == 2 and repr(seen[0]) == repr(seen[1])
