@@ -118,7 +118,7 @@ def place_of(figure: Dict) -> str:
 
 def packed(value: object) -> str:
     """Return a plain value for player.js to unpack: JSON, as gzip in base64, which is a tenth of its size."""
-    return b64encode(gzip.compress(as_json(value).encode(errors="replace"), mtime=0)).decode("ascii")
+    return b64encode(gzip.compress(as_json(value).encode(errors="replace"), 6, mtime=0)).decode("ascii")
 
 
 def as_json(value: object) -> str:
