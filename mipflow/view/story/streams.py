@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from mipflow.sim.trace import Trace
-from mipflow.view.story.trips import BARE
+from mipflow.view.story.trips import BARE, Kept, read_before
 from mipflow.view.story.words import NS_PER_S
 from mipflow.wire.packet import TCP, Packet
 
@@ -134,11 +134,11 @@ class Streams(dict[int, Stream]):
             self.over_tcp.add(label)
 
 
-_KEPT: WeakKeyDictionary[Trace, Streams] = WeakKeyDictionary()
+_KEPT: Kept[Streams] = WeakKeyDictionary()
 
 
 def streams(trace: Trace) -> Streams:
     """Return the trips of all flows; a later call reads on."""
-    kept = _KEPT.setdefault(trace, Streams())
+    kept = read_before(_KEPT, trace, Streams)
     kept.read_on(trace)
     return kept

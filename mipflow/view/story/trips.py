@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from mipflow.sim.trace import Trace, is_control
@@ -112,8 +112,8 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
     last = bisect_right(sent, end_ns + NS_PER_S)
     looked: Iterable[tuple[int, Packet]] = enumerate(packets[first:last], first)
     if not data:
-        kept = _KEPT.setdefault(trace, _Unlabelled())
-        looked = [(number, packets[number]) for number in kept.between(trace, first, last)]
+        numbers = read_before(_KEPT, trace, _Unlabelled).between(trace, first, last)
+        looked = [(number, packets[number]) for number in numbers]
     ends = [(name.sender, name.receiver) for name in trace.channels]
     found: list[tuple[Packet, list[int]]] = []
     reached: list[str] = []
@@ -166,7 +166,18 @@ class _Unlabelled:
         return numbers[bisect_left(numbers, first) : bisect_left(numbers, end)]
 
 
-_KEPT: WeakKeyDictionary[Trace, _Unlabelled] = WeakKeyDictionary()
+T = TypeVar("T")
+Kept = WeakKeyDictionary[Trace, tuple[Packet | None, T]]
+"""Trace -> its first packet, and what has been read of it."""
+_KEPT: Kept[_Unlabelled] = WeakKeyDictionary()
+
+
+def read_before(kept: Kept[T], trace: Trace, make: Callable[[], T]) -> T:
+    """Return what has been read of a trace; anew where that was nothing, or has been forgotten (`Trace.forget`)."""
+    first, known = trace.packets[0] if trace.packets else None, kept.get(trace)
+    if known is None or known[0] is not first:
+        known = kept[trace] = first, make()
+    return known[1]
 
 
 def is_tunnelled(packet: Packet) -> bool:

@@ -94,3 +94,14 @@ def test_what_began_between_two_times(start_ms: int, length_ms: int) -> None:
                    streams(trace).items())  # fmt: skip
         assert {label: rows(each) for label, each in between if each.firsts} == witness(trace, own)
     assert {CALL, VIDEO} <= {abs(label) for label in streams(trace)}
+
+
+def test_a_trace_that_has_forgotten_its_hops_is_read_anew() -> None:
+    world = busy()
+    assert len(streams(world.trace)[1].firsts) > 20
+    world.trace.forget()
+    assert not streams(world.trace) and trips(world.trace, 0, 9 * S, data=False) == []
+    world.run(0.5)
+    assert {label: rows(stream) for label, stream in streams(world.trace).items()} == witness(
+        world.trace, trips(world.trace, 0, 9 * S)
+    )
