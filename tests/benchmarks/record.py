@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -70,6 +71,8 @@ def _installed(package: str) -> str | None:
 
 def _commit() -> str:
     """Return the commit that is measured, with "+" where code differs from it; "" outside of a repository."""
+    if shutil.which("git") is None:
+        return ""
 
     def git(*asked: str) -> str:
         return subprocess.run(["git", "-C", str(REPOSITORY), *asked], capture_output=True, text=True).stdout.strip()
